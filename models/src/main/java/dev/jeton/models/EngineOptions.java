@@ -1,0 +1,25 @@
+package dev.jeton.models;
+
+/**
+ * How a model is loaded.
+ *
+ * @param maxModelLength most tokens of a sequence; 0 takes the model's own
+ * @param kvBytes bytes of KV memory; 0 lets the engine choose
+ * @param maxSequences most sequences in a batch
+ * @param maxBatchedTokens most tokens in a step
+ * @param blockSize tokens of a block
+ * @param threads compute threads; 0 takes the machine's cores
+ * @param quantize {@code none} or {@code q8_0}
+ */
+public record EngineOptions(
+        int maxModelLength,
+        long kvBytes,
+        int maxSequences,
+        int maxBatchedTokens,
+        int blockSize,
+        int threads,
+        String quantize) {
+
+    /** What a server starts with when nothing is configured. */
+    public static final EngineOptions DEFAULT = new EngineOptions(0, 0, 64, 512, 16, 0, "none");
+}

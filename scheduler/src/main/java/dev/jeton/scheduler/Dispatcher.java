@@ -1,0 +1,30 @@
+package dev.jeton.scheduler;
+
+import dev.jeton.models.engine.EngineInfo;
+
+/** Where a model's requests go: the step loop of a paged engine, or the loop around an engine that batches itself. */
+public interface Dispatcher extends AutoCloseable {
+
+    /**
+     * Queues a request; any thread.
+     *
+     * @throws RejectedException if the waiting queue is full, the server drains, or the request can never fit
+     */
+    Generation submit(GenerationRequest request);
+
+    /** The engine behind this dispatcher. */
+    EngineInfo engine();
+
+    /** Gauges and counters as of the last step; any thread. */
+    DispatcherStats stats();
+
+    /** Refuses new requests from now on; those running go on. */
+    void drain();
+
+    /** Whether nothing is running or waiting. */
+    boolean idle();
+
+    /** Cancels what still runs and ends the loop. */
+    @Override
+    void close();
+}

@@ -1,0 +1,43 @@
+package dev.jeton.scheduler;
+
+/**
+ * Gauges and counters of one dispatcher as of its last step.
+ *
+ * @param runningSequences sequences with blocks
+ * @param waitingSequences sequences queued, preempted ones included
+ * @param waitingBound most sequences that may wait
+ * @param blocksFree blocks without content
+ * @param blocksComputing blocks being filled
+ * @param blocksCached blocks with content that nobody holds
+ * @param blocksHeld blocks with content that running sequences hold
+ * @param steps steps run
+ * @param rows rows of all steps
+ * @param prefillTokens tokens computed in prefill rows
+ * @param decodeTokens tokens computed in decode rows
+ * @param recomputedTokens of the prefill tokens, those computed before and lost to preemption
+ * @param overrunTokens tokens computed past a stop or a hang-up
+ * @param prefixQueriedTokens prompt tokens looked up in the prefix cache
+ * @param prefixHitTokens of those, found
+ * @param prefixWaits times a sequence waited for a block that another was computing
+ * @param preemptions sequences preempted
+ * @param deviceNanos device time by {@link DeviceState}, indexed by ordinal
+ */
+public record DispatcherStats(
+        int runningSequences,
+        int waitingSequences,
+        int waitingBound,
+        int blocksFree,
+        int blocksComputing,
+        int blocksCached,
+        int blocksHeld,
+        long steps,
+        long rows,
+        long prefillTokens,
+        long decodeTokens,
+        long recomputedTokens,
+        long overrunTokens,
+        long prefixQueriedTokens,
+        long prefixHitTokens,
+        long prefixWaits,
+        long preemptions,
+        long[] deviceNanos) {}

@@ -1,0 +1,49 @@
+package dev.jeton.scheduler;
+
+import dev.jeton.models.engine.SamplingParameters;
+
+/**
+ * What is asked of a dispatcher: one prompt, one or several sampled continuations.
+ *
+ * @param id the request's id as in logs and responses
+ * @param prompt token ids, at least one; not changed by anyone after submit
+ * @param sequences continuations to sample ({@code n}), each its own sequence after one common prefill
+ * @param maxTokens most tokens to generate per sequence, at least 1 (0 only with prompt log-probabilities)
+ * @param sampling how tokens are chosen; sequence k uses a seed derived from the given one and k
+ * @param stopTokens ids that end a sequence; empty with {@code ignore_eos}
+ * @param promptLogProbabilities whether log-probabilities of the prompt's tokens are wanted ({@code echo} with
+ *     {@code logprobs}): such a request does not use the prefix cache
+ * @param priority smaller is sooner; 0 is usual
+ * @param deadlineNanos time on the scheduler's clock by which it must have ended; {@link Long#MAX_VALUE} for none
+ * @param salt separates prefix caches (the tenant's): blocks are shared only under the same salt
+ * @param allowance what the sequences may spend
+ */
+public record GenerationRequest(
+        String id,
+        int[] prompt,
+        int sequences,
+        int maxTokens,
+        SamplingParameters sampling,
+        int[] stopTokens,
+        boolean promptLogProbabilities,
+        int priority,
+        long deadlineNanos,
+        long salt,
+        Allowance allowance) {
+
+    /** Checks the bounds named above. */
+    public GenerationRequest {
+        if (prompt.length == 0) {
+            throw new IllegalArgumentException("a prompt has at least one token");
+        }
+        if (sequences < 1 || maxTokens < (promptLogProbabilities ? 0 : 1)) {
+            throw new IllegalArgumentException("sequences %d, max tokens %d".formatted(sequences, maxTokens));
+        }
+    }
+
+    /** A plain request: one sequence, usual priority, no deadline, no salt, unlimited. */
+    public static GenerationRequest of(String id, int[] prompt, int maxTokens, SamplingParameters sampling) {
+        return new GenerationRequest(
+                id, prompt, 1, maxTokens, sampling, new int[0], false, 0, Long.MAX_VALUE, 0, Allowance.UNLIMITED);
+    }
+}

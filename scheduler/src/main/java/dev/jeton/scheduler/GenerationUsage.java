@@ -1,0 +1,31 @@
+package dev.jeton.scheduler;
+
+/**
+ * What a request used, all its sequences together; complete once the last of them has ended.
+ *
+ * @param promptTokens tokens of the prompt, counted once
+ * @param cachedTokens of those, found in the prefix cache at first admission
+ * @param completionTokens tokens generated and delivered, stop tokens included
+ * @param overrunTokens tokens computed past a stop or a hang-up: never delivered
+ * @param recomputedTokens tokens prefilled again after preemption
+ * @param preemptions how often one of its sequences was preempted
+ * @param queueNanos from submit to the first step with one of its rows
+ * @param prefillNanos from there to the first token
+ * @param decodeNanos from the first token to the last sequence's end
+ * @param totalNanos from submit to the last sequence's end
+ * @param deviceNanos device time attributed to its rows
+ * @param kvBlockNanos blocks held, each divided by its holders, times nanoseconds
+ */
+public record GenerationUsage(
+        int promptTokens,
+        int cachedTokens,
+        int completionTokens,
+        int overrunTokens,
+        int recomputedTokens,
+        int preemptions,
+        long queueNanos,
+        long prefillNanos,
+        long decodeNanos,
+        long totalNanos,
+        long deviceNanos,
+        long kvBlockNanos) {}
