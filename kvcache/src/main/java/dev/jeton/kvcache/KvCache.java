@@ -137,10 +137,17 @@ public final class KvCache {
      * @param length how many of them count
      * @param usePrefix whether blocks of others may be used; false where every position's logits are wanted
      * @param forks sequences that will {@link #fork} from this one; often empty
+     * @param spare blocks per group that must still be available afterwards, for those who are running
      * @return false if there are too few blocks now
      */
     public boolean admit(
-            KvSequence sequence, int[] tokens, int length, boolean usePrefix, List<KvSequence> forks, long now) {
+            KvSequence sequence,
+            int[] tokens,
+            int length,
+            boolean usePrefix,
+            List<KvSequence> forks,
+            int spare,
+            long now) {
         assert !sequence.admitted() && length > 0;
         boolean share = prefixCaching && usePrefix;
         int fullBlocks = (length - 1) / blockSize;
@@ -153,7 +160,8 @@ public final class KvCache {
         }
         int total = blocksFor(length);
         for (int g = 0; g < pools.length; g++) {
-            if (total - found + forks.size() + cachedAmong(sequence, g, found) > pools[g].available()) {
+            int needed = total - found + forks.size() + cachedAmong(sequence, g, found);
+            if (needed + spare > pools[g].available()) {
                 return false;
             }
         }

@@ -90,7 +90,7 @@ class KvCachePropertyTest {
         void admit() {
             int length = 1 + random.nextInt(40);
             Live next = new Live(new KvSequence(groups, random.nextInt(2), 0), prompt(length), length);
-            if (cache.admit(next.kv, next.tokens, length, true, List.of(), now)) {
+            if (cache.admit(next.kv, next.tokens, length, true, List.of(), 0, now)) {
                 live.add(next);
                 check(next);
             }
@@ -106,7 +106,7 @@ class KvCachePropertyTest {
             int length = 2 + random.nextInt(30);
             Live parent = new Live(new KvSequence(groups, 0, 0), prompt(length), length);
             Live child = new Live(new KvSequence(groups, 0, 0), parent.tokens.clone(), length);
-            if (!cache.admit(parent.kv, parent.tokens, length, true, List.of(child.kv), now)) {
+            if (!cache.admit(parent.kv, parent.tokens, length, true, List.of(child.kv), 0, now)) {
                 return;
             }
             while (parent.kv.computed() < length - 1) {

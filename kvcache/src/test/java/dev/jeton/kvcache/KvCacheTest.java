@@ -39,7 +39,7 @@ class KvCacheTest {
         computed(tokens(0, 9));
         KvSequence other = new KvSequence(1, 7, 0);
 
-        assertThat(cache.admit(other, tokens(0, 9), 9, true, List.of(), 0)).isTrue();
+        assertThat(cache.admit(other, tokens(0, 9), 9, true, List.of(), 0, 0)).isTrue();
         assertThat(other.found()).isZero();
     }
 
@@ -92,7 +92,7 @@ class KvCacheTest {
     void changesNothingWhereTooFewBlocksAreAvailable() {
         admit(tokens(0, 20));
 
-        assertThat(cache.admit(sequence(), tokens(100, 16), 16, true, List.of(), 0))
+        assertThat(cache.admit(sequence(), tokens(100, 16), 16, true, List.of(), 0, 0))
                 .isFalse();
         assertThat(cache.count(BlockState.FREE)).isEqualTo(3);
     }
@@ -103,9 +103,9 @@ class KvCacheTest {
         cache.release(first, 1);
 
         // four cached blocks are held again, and of the four others only four remain for the tail
-        assertThat(cache.admit(sequence(), tokens(0, 36), 36, true, List.of(), 2))
+        assertThat(cache.admit(sequence(), tokens(0, 36), 36, true, List.of(), 0, 2))
                 .isFalse();
-        assertThat(cache.admit(sequence(), tokens(0, 32), 32, true, List.of(), 2))
+        assertThat(cache.admit(sequence(), tokens(0, 32), 32, true, List.of(), 0, 2))
                 .isTrue();
     }
 
@@ -114,7 +114,7 @@ class KvCacheTest {
         KvSequence parent = sequence();
         KvSequence child = sequence();
         int[] prompt = tokens(0, 7);
-        cache.admit(parent, prompt, 7, true, List.of(child), 0);
+        cache.admit(parent, prompt, 7, true, List.of(child), 0, 0);
         cache.commit(parent, prompt, 6, true, 1);
 
         cache.fork(parent, child, copies, 2);
@@ -129,10 +129,10 @@ class KvCacheTest {
     @Test
     void residencyIsDividedByHolders() {
         KvSequence alone = sequence();
-        cache.admit(alone, tokens(0, 5), 5, true, List.of(), 0);
+        cache.admit(alone, tokens(0, 5), 5, true, List.of(), 0, 0);
         cache.commit(alone, tokens(0, 5), 5, true, 100);
         KvSequence sharer = sequence();
-        cache.admit(sharer, tokens(0, 5), 5, true, List.of(), 100);
+        cache.admit(sharer, tokens(0, 5), 5, true, List.of(), 0, 100);
 
         // first block: alone for 100, halved for 200; tail: alone for 300
         assertThat(cache.blockNanos(alone, 300)).isEqualTo(100 + 100 + 300);
@@ -155,7 +155,7 @@ class KvCacheTest {
         KvCache windowed = new KvCache(BLOCK, List.of(new KvCache.Group(8, 0), new KvCache.Group(8, 6)), 1, true);
         KvSequence sequence = new KvSequence(2, 0, 0);
         int[] prompt = tokens(0, 17);
-        windowed.admit(sequence, prompt, 17, true, List.of(), 0);
+        windowed.admit(sequence, prompt, 17, true, List.of(), 0, 0);
 
         windowed.commit(sequence, prompt, 16, true, 1);
 
@@ -171,15 +171,15 @@ class KvCacheTest {
         KvCache windowed = new KvCache(BLOCK, List.of(new KvCache.Group(12, 0), new KvCache.Group(6, 6)), 1, true);
         KvSequence first = new KvSequence(2, 0, 0);
         int[] prompt = tokens(0, 17);
-        windowed.admit(first, prompt, 17, true, List.of(), 0);
+        windowed.admit(first, prompt, 17, true, List.of(), 0, 0);
         windowed.commit(first, prompt, 17, true, 1);
         windowed.release(first, 2);
         KvSequence thief = new KvSequence(2, 9, 0);
-        windowed.admit(thief, tokens(50, 9), 9, false, List.of(), 3);
+        windowed.admit(thief, tokens(50, 9), 9, false, List.of(), 0, 3);
         windowed.release(thief, 4);
 
         KvSequence second = new KvSequence(2, 0, 0);
-        windowed.admit(second, prompt, 17, true, List.of(), 5);
+        windowed.admit(second, prompt, 17, true, List.of(), 0, 5);
 
         assertThat(second.found()).isEqualTo(16);
         assertThat(second.table(1).first()).isEqualTo(2);
@@ -194,7 +194,7 @@ class KvCacheTest {
 
     private KvSequence admit(int[] tokens) {
         KvSequence sequence = sequence();
-        assertThat(cache.admit(sequence, tokens, tokens.length, true, List.of(), 0))
+        assertThat(cache.admit(sequence, tokens, tokens.length, true, List.of(), 0, 0))
                 .isTrue();
         return sequence;
     }
