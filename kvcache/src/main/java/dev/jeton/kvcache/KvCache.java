@@ -1,0 +1,496 @@
+package dev.jeton.kvcache;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+
+/**
+ * Which sequence's tokens are in which blocks, over all layer groups of one engine.
+ *
+ * <p><b>Admission</b> gives a sequence, in one go or not at all, every block that its known tokens need. The hash chain
+ * of its full blocks is looked up first: blocks that are ready are held, and so are blocks that another sequence is just
+ * computing; what is missing is allocated, and the full blocks among it are announced in the index at once. So a prefix
+ * that many requests bring at the same moment is computed by the first of them, and since nobody waits for a block while
+ * lacking others, waiting cannot deadlock.
+ *
+ * <p><b>Waiting</b> is not a list: a sequence may compute where its next block is its own ({@link #computable}), moves
+ * over blocks that became ready ({@link #advance}), and otherwise waits. When the owner of a block being computed lets
+ * go of it (preempted, cancelled, failed), the waiter that was admitted first becomes its owner and computes it.
+ *
+ * <p>The last known token is always left to compute, because its logits are what the caller wants: only blocks before
+ * it are looked up.
+ *
+ * <p><b>Layer groups</b> advance together. In a group with a window, a prefix is usable where the blocks that the
+ * window still reads are there; blocks that fell out of it are let go of as the sequence advances.
+ *
+ * <p>Owned by one thread. Time is handed in, in nanoseconds of one monotonic clock.
+ */
+public final class KvCache {
+
+    /**
+     * Size of one layer group.
+     *
+     * @param blockCount blocks of the device tier
+     * @param window as in the engine's layer group: tokens that a position reads, itself included; 0 for all
+     */
+    public record Group(int blockCount, int window) {}
+
+    private final int blockSize;
+    private final int[] windows;
+    private final BlockPool[] pools;
+    private final PrefixHash hash;
+    private final boolean prefixCaching;
+    private final List<KvSequence> active = new ArrayList<>();
+    private final int[] runStart;
+    private int restart;
+    private long queriedTokens;
+    private long hitTokens;
+    private long sharedWaits;
+
+    /**
+     * An empty cache.
+     *
+     * @param blockSize tokens of a block, the same in every group; a power of two
+     * @param groups at least one
+     * @param hashKey keys the prefix hashes; from the injected seed
+     * @param prefixCaching whether blocks are shared between sequences at all
+     */
+    public KvCache(int blockSize, List<Group> groups, long hashKey, boolean prefixCaching) {
+        if (Integer.bitCount(blockSize) != 1 || groups.isEmpty()) {
+            throw new KvCacheException("block size %d, %d groups".formatted(blockSize, groups.size()));
+        }
+        this.blockSize = blockSize;
+        this.prefixCaching = prefixCaching;
+        hash = new PrefixHash(hashKey);
+        windows = groups.stream().mapToInt(Group::window).toArray();
+        pools = groups.stream().map(g -> new BlockPool(g.blockCount())).toArray(BlockPool[]::new);
+        runStart = new int[pools.length];
+    }
+
+    /** Tokens of a block. */
+    public int blockSize() {
+        return blockSize;
+    }
+
+    /** Layer groups. */
+    public int groups() {
+        return pools.length;
+    }
+
+    /** Blocks of all groups in a state. */
+    public int count(BlockState state) {
+        int sum = 0;
+        for (BlockPool pool : pools) {
+            sum += pool.count(state);
+        }
+        return sum;
+    }
+
+    /** Blocks of all groups. */
+    public int size() {
+        int sum = 0;
+        for (BlockPool pool : pools) {
+            sum += pool.size();
+        }
+        return sum;
+    }
+
+    /** Tokens that were looked up in the prefix index. */
+    public long queriedTokens() {
+        return queriedTokens;
+    }
+
+    /** Of those, tokens found, ready or being computed. */
+    public long hitTokens() {
+        return hitTokens;
+    }
+
+    /** Admissions that found a block which another sequence was computing. */
+    public long sharedWaits() {
+        return sharedWaits;
+    }
+
+    /** Cached blocks given away for new content. */
+    public long evictions() {
+        long sum = 0;
+        for (BlockPool pool : pools) {
+            sum += pool.evictions();
+        }
+        return sum;
+    }
+
+    /** Whether a sequence of {@code tokens} with {@code forks} further tails could ever be admitted. */
+    public boolean fits(int tokens, int forks) {
+        for (BlockPool pool : pools) {
+            if (blocksFor(tokens) + forks > pool.size()) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    /**
+     * Gives a sequence all blocks that {@code length} tokens need, and each fork the block that its last prompt token
+     * will be written to; or changes nothing.
+     *
+     * @param tokens the known tokens
+     * @param length how many of them count
+     * @param usePrefix whether blocks of others may be used; false where every position's logits are wanted
+     * @param forks sequences that will {@link #fork} from this one; often empty
+     * @param spare blocks per group that must still be available afterwards, for those who are running
+     * @return false if there are too few blocks now
+     */
+    public boolean admit(
+            KvSequence sequence,
+            int[] tokens,
+            int length,
+            boolean usePrefix,
+            List<KvSequence> forks,
+            int spare,
+            long now) {
+        assert !sequence.admitted() && length > 0;
+        boolean share = prefixCaching && usePrefix;
+        int fullBlocks = (length - 1) / blockSize;
+        int found = 0;
+        if (share) {
+            sequence.hashTo(hash, tokens, blockSize, length / blockSize);
+            found = lookUp(sequence, fullBlocks);
+        } else {
+            restart = 0;
+        }
+        int total = blocksFor(length);
+        for (int g = 0; g < pools.length; g++) {
+            int needed = total - found + forks.size() + cachedAmong(sequence, g, found);
+            if (needed + spare > pools[g].available()) {
+                return false;
+            }
+        }
+        if (share) {
+            queriedTokens += (long) fullBlocks * blockSize;
+            hitTokens += (long) found * blockSize;
+        }
+        boolean waits = false;
+        for (int g = 0; g < pools.length; g++) {
+            waits |= hold(sequence, g, found, now);
+            allocate(sequence, g, total, share ? length / blockSize : 0, now);
+        }
+        sharedWaits += waits ? 1 : 0;
+        begin(sequence, found * blockSize);
+        for (KvSequence child : forks) {
+            for (int g = 0; g < pools.length; g++) {
+                child.table(g).add(pools[g].allocate(child, now), 0);
+            }
+            begin(child, 0);
+        }
+        advance(sequence);
+        return true;
+    }
+
+    private void begin(KvSequence sequence, int found) {
+        sequence.admitted(true);
+        sequence.computed(0);
+        sequence.found(found);
+        active.add(sequence);
+    }
+
+    /**
+     * Entries of the longest usable prefix: in each group a run of present blocks that covers what is still read, also
+     * where this sequence must take over the first block that is not ready yet ({@link #restart}).
+     */
+    private int lookUp(KvSequence sequence, int fullBlocks) {
+        int best = 0;
+        int pending = fullBlocks;
+        restart = 0;
+        Arrays.fill(runStart, 0);
+        for (int entry = 0; entry < fullBlocks; entry++) {
+            for (int g = 0; g < pools.length; g++) {
+                int block = pools[g].find(sequence.hashHigh(entry), sequence.hashLow(entry));
+                if (block == PrefixIndex.ABSENT) {
+                    if (windows[g] == 0) {
+                        return best;
+                    }
+                    runStart[g] = entry + 1;
+                } else if (!pools[g].ready(block)) {
+                    pending = Math.min(pending, entry);
+                }
+            }
+            int from = Math.min(pending, entry + 1);
+            if (usableFrom(from)) {
+                best = entry + 1;
+                restart = from;
+            }
+        }
+        return best;
+    }
+
+    private boolean usableFrom(int entry) {
+        for (int g = 0; g < pools.length; g++) {
+            if (runStart[g] > firstRead(g, entry * blockSize)) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    /** The first table entry that position {@code position} of a group still reads. */
+    private int firstRead(int group, int position) {
+        return windows[group] == 0 ? 0 : Math.max(0, position - windows[group] + 1) / blockSize;
+    }
+
+    private int cachedAmong(KvSequence sequence, int group, int found) {
+        BlockPool pool = pools[group];
+        int cached = 0;
+        for (int entry = firstRead(group, restart * blockSize); entry < found; entry++) {
+            int block = pool.find(sequence.hashHigh(entry), sequence.hashLow(entry));
+            cached += pool.state(block) == BlockState.CACHED ? 1 : 0;
+        }
+        return cached;
+    }
+
+    private boolean hold(KvSequence sequence, int group, int found, long now) {
+        BlockPool pool = pools[group];
+        BlockTable table = sequence.table(group);
+        boolean waits = false;
+        int first = firstRead(group, restart * blockSize);
+        for (int entry = 0; entry < found; entry++) {
+            if (entry < first) {
+                table.skipFirst();
+                continue;
+            }
+            int block = pool.find(sequence.hashHigh(entry), sequence.hashLow(entry));
+            pool.hold(block, now);
+            table.add(block, pool.share(block, now));
+            waits |= !pool.ready(block);
+        }
+        return waits;
+    }
+
+    private void allocate(KvSequence sequence, int group, int total, int announced, long now) {
+        BlockPool pool = pools[group];
+        BlockTable table = sequence.table(group);
+        for (int entry = table.length(); entry < total; entry++) {
+            int block = pool.allocate(sequence, now);
+            table.add(block, 0);
+            if (entry < announced) {
+                pool.announce(block, sequence.hashHigh(entry), sequence.hashLow(entry));
+            }
+        }
+    }
+
+    /**
+     * Makes sure that {@code length} tokens have blocks.
+     *
+     * @return false, with nothing changed, if there are too few blocks now
+     */
+    public boolean extend(KvSequence sequence, int length, long now) {
+        int total = blocksFor(length);
+        for (int g = 0; g < pools.length; g++) {
+            if (total - sequence.table(g).length() > pools[g].available()) {
+                return false;
+            }
+        }
+        for (int g = 0; g < pools.length; g++) {
+            allocate(sequence, g, total, 0, now);
+        }
+        return true;
+    }
+
+    /** Moves over blocks that others have completed since. */
+    public void advance(KvSequence sequence) {
+        int computed = sequence.computed();
+        while (computed % blockSize == 0 && computed < sequence.found() && readyAt(sequence, computed / blockSize)) {
+            computed += blockSize;
+        }
+        sequence.computed(computed);
+    }
+
+    private boolean readyAt(KvSequence sequence, int entry) {
+        for (int g = 0; g < pools.length; g++) {
+            int block = sequence.table(g).block(entry);
+            if (block != BlockId.NONE && !pools[g].ready(block)) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    /**
+     * How many tokens from {@code from} on the sequence may compute now: up to the end of its blocks, or to the first
+     * that another sequence is computing.
+     *
+     * @param from at least {@link KvSequence#computed()}; beyond it where steps are in flight
+     * @param want at most this many
+     */
+    public int computable(KvSequence sequence, int from, int want) {
+        int end = from + want;
+        int entry = from / blockSize;
+        for (; entry * blockSize < end; entry++) {
+            for (int g = 0; g < pools.length; g++) {
+                BlockTable table = sequence.table(g);
+                if (entry >= table.length() || !pools[g].ownedBy(table.block(entry), sequence)) {
+                    return Math.max(0, entry * blockSize - from);
+                }
+            }
+        }
+        return want;
+    }
+
+    /**
+     * The K and V of tokens before {@code computed} are complete.
+     *
+     * @param tokens the sequence's tokens, at least {@code computed} of them known
+     */
+    public void commit(KvSequence sequence, int[] tokens, int computed, boolean usePrefix, long now) {
+        int from = sequence.computed() / blockSize;
+        int to = computed / blockSize;
+        assert computed >= sequence.computed();
+        if (to > from) {
+            boolean share = prefixCaching && usePrefix;
+            if (share) {
+                sequence.hashTo(hash, tokens, blockSize, to);
+            }
+            for (int g = 0; g < pools.length; g++) {
+                complete(sequence, g, from, to, share);
+            }
+        }
+        sequence.computed(computed);
+        for (int g = 0; g < pools.length; g++) {
+            if (windows[g] > 0) {
+                dropBefore(sequence, g, firstRead(g, computed), now);
+            }
+        }
+    }
+
+    private void complete(KvSequence sequence, int group, int from, int to, boolean share) {
+        BlockPool pool = pools[group];
+        for (int entry = from; entry < to; entry++) {
+            int block = sequence.table(group).block(entry);
+            assert pool.ownedBy(block, sequence) : "a sequence completes a block that it does not own";
+            pool.complete(block);
+            if (share && !pool.announced(block)) {
+                pool.announce(block, sequence.hashHigh(entry), sequence.hashLow(entry));
+            }
+        }
+    }
+
+    private void dropBefore(KvSequence sequence, int group, int entry, long now) {
+        BlockTable table = sequence.table(group);
+        int end = Math.min(entry, sequence.computed() / blockSize);
+        while (table.first() < end) {
+            letGo(sequence, group, table.first(), now);
+            table.dropFirst();
+        }
+    }
+
+    /**
+     * Makes {@code child} continue where {@code parent} is: full blocks are shared, the last one is copied into the
+     * block that was set aside at admission.
+     *
+     * @param copies receives what the engine must copy before the child's first step
+     */
+    public void fork(KvSequence parent, KvSequence child, BlockCopies copies, long now) {
+        int at = parent.computed();
+        int full = at / blockSize;
+        for (int g = 0; g < pools.length; g++) {
+            BlockTable from = parent.table(g);
+            BlockTable to = child.table(g);
+            int tail = to.block(0);
+            long tailShare = to.shareAtHold(0);
+            to.clear();
+            for (int entry = 0; entry < full; entry++) {
+                int block = from.block(entry);
+                if (block == BlockId.NONE) {
+                    to.skipFirst();
+                } else {
+                    pools[g].hold(block, now);
+                    to.add(block, pools[g].share(block, now));
+                }
+            }
+            to.add(tail, tailShare);
+            if (at % blockSize != 0) {
+                copies.add(g, from.block(full), tail);
+            }
+        }
+        child.copyHashes(parent, full);
+        child.computed(at);
+    }
+
+    /** Lets go of all blocks: complete ones stay cached, those being computed pass to who waits for them. */
+    public void release(KvSequence sequence, long now) {
+        assert sequence.admitted();
+        active.remove(sequence);
+        for (int g = 0; g < pools.length; g++) {
+            BlockTable table = sequence.table(g);
+            for (int entry = table.length() - 1; entry >= table.first(); entry--) {
+                letGo(sequence, g, entry, now);
+            }
+            table.clear();
+        }
+        sequence.admitted(false);
+        sequence.computed(0);
+        sequence.found(0);
+    }
+
+    private void letGo(KvSequence sequence, int group, int entry, long now) {
+        BlockPool pool = pools[group];
+        BlockTable table = sequence.table(group);
+        int block = table.block(entry);
+        sequence.addBlockNanos(pool.share(block, now) - table.shareAtHold(entry));
+        if (pool.refs(block) > 1 && pool.ownedBy(block, sequence)) {
+            pool.handOver(block, heir(group, entry, block));
+        }
+        pool.letGo(block, now);
+    }
+
+    private KvSequence heir(int group, int entry, int block) {
+        for (KvSequence candidate : active) {
+            BlockTable table = candidate.table(group);
+            if (entry < table.length() && table.block(entry) == block) {
+                return candidate;
+            }
+        }
+        throw new KvCacheException("block " + block + " has waiters that are not active");
+    }
+
+    /** Residency up to now, blocks still held included, in block-nanoseconds divided by holders. */
+    public long blockNanos(KvSequence sequence, long now) {
+        long sum = sequence.blockNanos();
+        for (int g = 0; g < pools.length; g++) {
+            BlockTable table = sequence.table(g);
+            for (int entry = table.first(); entry < table.length(); entry++) {
+                sum += pools[g].share(table.block(entry), now) - table.shareAtHold(entry);
+            }
+        }
+        return sum;
+    }
+
+    /** Forgets all content that nobody holds. */
+    public void dropCached() {
+        for (BlockPool pool : pools) {
+            pool.dropCached();
+        }
+    }
+
+    /**
+     * Checks that the books add up: per group free + computing + cached + held == total, references equal holders, and
+     * lists and index agree with the states.
+     *
+     * @throws KvCacheException naming the first thing that does not
+     */
+    public void verifyIntegrity() {
+        for (int g = 0; g < pools.length; g++) {
+            int[] holders = new int[pools[g].size()];
+            for (KvSequence sequence : active) {
+                BlockTable table = sequence.table(g);
+                for (int entry = table.first(); entry < table.length(); entry++) {
+                    holders[table.block(entry)]++;
+                }
+            }
+            pools[g].verifyIntegrity(holders);
+        }
+    }
+
+    private int blocksFor(int tokens) {
+        return (tokens + blockSize - 1) / blockSize;
+    }
+}

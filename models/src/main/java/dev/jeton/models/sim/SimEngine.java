@@ -1,0 +1,245 @@
+package dev.jeton.models.sim;
+
+import dev.jeton.models.engine.Capability;
+import dev.jeton.models.engine.Engine;
+import dev.jeton.models.engine.EngineException;
+import dev.jeton.models.engine.EngineInfo;
+import dev.jeton.models.engine.LayerGroup;
+import dev.jeton.models.engine.SequenceSpec;
+import dev.jeton.models.engine.StepBatch;
+import dev.jeton.models.engine.StepResult;
+import dev.jeton.models.engine.StepTicket;
+import dev.jeton.models.engine.StepTimeModel;
+import dev.jeton.models.engine.TokenMasks;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Set;
+
+/**
+ * An engine whose "K and V" at a position are a hash of all tokens up to it, kept in its blocks as a real engine keeps
+ * K and V, and read back through the block tables. The next token is a function of that hash and the seed. So a
+ * scheduler that mixes up blocks, positions, forks or tickets generates other tokens than the same sequence alone, and a
+ * read of something never written, or overwritten by another sequence, is an error at once.
+ *
+ * <p>Time passes on the injected clock only: a step takes what its {@link StepTimeModel.Coefficients} say.
+ * Single-threaded, as every engine.
+ */
+public final class SimEngine implements Engine {
+
+    private static final long UNWRITTEN = 0;
+
+    private final EngineInfo info;
+    private final StepTimeModel time;
+    private final SimClock clock;
+    private final long[][] content;
+    private final Slot[] slots;
+    private final InFlight[] flights = {new InFlight(), new InFlight()};
+    private long launched;
+    private long awaited;
+    private long deviceFreeAt;
+
+    private static final class Slot {
+        boolean open;
+        long seed;
+        int lastToken;
+        int generated;
+        boolean logProbabilities;
+    }
+
+    private static final class InFlight {
+        final StepResult result = new StepResult();
+    }
+
+    /**
+     * An engine of the given shape.
+     *
+     * @param vocabulary token ids
+     * @param contextLength most tokens of a sequence
+     * @param groups layer groups
+     * @param maxSlots sequences and rows
+     * @param maxTokens tokens of a step
+     * @param maxTickets 1 or 2
+     */
+    public SimEngine(
+            int vocabulary,
+            int contextLength,
+            List<LayerGroup> groups,
+            int maxSlots,
+            int maxTokens,
+            int maxTickets,
+            StepTimeModel.Coefficients coefficients,
+            SimClock clock) {
+        info = new EngineInfo(
+                "sim",
+                vocabulary,
+                contextLength,
+                List.of("simulated"),
+                groups,
+                maxSlots,
+                maxSlots,
+                maxTokens,
+                maxTickets,
+                Set.of(Capability.LOG_PROBABILITIES, Capability.PROMPT_LOG_PROBABILITIES));
+        time = new StepTimeModel(coefficients);
+        this.clock = clock;
+        content = new long[groups.size()][];
+        for (int g = 0; g < groups.size(); g++) {
+            content[g] = new long[groups.get(g).blockCount() * groups.get(g).blockSize()];
+        }
+        slots = new Slot[maxSlots];
+        Arrays.setAll(slots, i -> new Slot());
+    }
+
+    @Override
+    public EngineInfo info() {
+        return info;
+    }
+
+    @Override
+    public void open(int slot, SequenceSpec spec) {
+        Slot s = slots[slot];
+        if (s.open) {
+            throw new EngineException("slot " + slot + " is already open");
+        }
+        s.open = true;
+        s.seed = spec.sampling().temperature() == 0 ? 0 : spec.sampling().seed();
+        s.lastToken = spec.tokens()[spec.length() - 1];
+        s.generated = spec.generated();
+        s.logProbabilities = spec.sampling().logProbabilities() >= 0;
+    }
+
+    @Override
+    public void close(int slot) {
+        if (!slots[slot].open) {
+            throw new EngineException("slot " + slot + " is not open");
+        }
+        slots[slot].open = false;
+    }
+
+    @Override
+    public StepTicket launch(StepBatch batch) {
+        if (launched - awaited >= info.maxTickets()) {
+            throw new EngineException("more than " + info.maxTickets() + " tickets in flight");
+        }
+        if (batch.rows() > info.maxRows() || batch.tokenCount() > info.maxTokens()) {
+            throw new EngineException("a step of %d rows and %d tokens".formatted(batch.rows(), batch.tokenCount()));
+        }
+        StepResult result = flights[(int) (launched & 1)].result;
+        result.reset(batch.rows());
+        if (result.promptLogProbabilities.length < batch.tokenCount()) {
+            result.promptLogProbabilities = new float[batch.tokenCount()];
+        }
+        long kvTokens = 0;
+        for (int row = 0; row < batch.rows(); row++) {
+            kvTokens += batch.position[row] + batch.inputs(row);
+            result.beginRow(row);
+            run(batch, row, result);
+        }
+        result.startNanos = Math.max(clock.getAsLong(), deviceFreeAt);
+        result.endNanos = result.startNanos + Math.max(1, (long) time.predict(batch.tokenCount(), kvTokens));
+        deviceFreeAt = result.endNanos;
+        return new StepTicket(launched++);
+    }
+
+    private void run(StepBatch batch, int row, StepResult result) {
+        Slot slot = slots[batch.slot[row]];
+        if (!slot.open) {
+            throw new EngineException("row " + row + " names slot " + batch.slot[row] + ", which is not open");
+        }
+        int start = batch.inputStart[row];
+        if (batch.has(row, StepBatch.LAST_TOKEN)) {
+            batch.tokens[start] = slot.lastToken;
+        }
+        long hash = 0;
+        for (int i = 0; i < batch.inputs(row); i++) {
+            int position = batch.position[row] + i;
+            for (int g = batch.groups() - 1; g >= 0; g--) {
+                long before = position == 0 ? 1 : read(batch, row, g, position - 1);
+                hash = mix(before, batch.tokens[start + i]);
+                write(batch, row, g, position, hash);
+            }
+            result.promptLogProbabilities[start + i] = -1f / (1 + (hash >>> 60));
+        }
+        verifyWindow(batch, row);
+        if (batch.has(row, StepBatch.SAMPLE)) {
+            int token = (int) Long.remainderUnsigned(mix(hash, (int) slot.seed), info.vocabulary());
+            slot.lastToken = token;
+            slot.generated++;
+            result.addToken(token, slot.logProbabilities ? -1f / (1 + token) : Float.NaN);
+            result.accepted[row] = 1;
+        }
+    }
+
+    /** Everything that attention would read must hold this row's history: each position's hash follows from the one before. */
+    private void verifyWindow(StepBatch batch, int row) {
+        int end = batch.position[row] + batch.inputs(row);
+        for (int g = 0; g < batch.groups(); g++) {
+            int window = info.groups().get(g).window();
+            int first = window == 0 ? 0 : Math.max(0, batch.position[row] - window + 1);
+            for (int position = first; position < end; position++) {
+                if (read(batch, row, g, position) == UNWRITTEN) {
+                    throw new EngineException(
+                            "row %d reads position %d of group %d, which nobody wrote".formatted(row, position, g));
+                }
+            }
+        }
+    }
+
+    private long read(StepBatch batch, int row, int group, int position) {
+        return content[group][index(batch, row, group, position)];
+    }
+
+    private void write(StepBatch batch, int row, int group, int position, long hash) {
+        content[group][index(batch, row, group, position)] = hash;
+    }
+
+    private int index(StepBatch batch, int row, int group, int position) {
+        int size = info.groups().get(group).blockSize();
+        int entry = position / size;
+        if (entry >= batch.tableLength(group, row)) {
+            throw new EngineException("row %d has no block for position %d".formatted(row, position));
+        }
+        int block = batch.blocks[group][batch.tableStart[group][row] + entry];
+        if (block < 0) {
+            throw new EngineException("row %d reads position %d, which is out of its window".formatted(row, position));
+        }
+        return block * size + position % size;
+    }
+
+    private static long mix(long state, int token) {
+        long z = state * 0x9e3779b97f4a7c15L + token + 0x632be59bd9b4e019L;
+        z = (z ^ z >>> 30) * 0xbf58476d1ce4e5b9L;
+        z = (z ^ z >>> 27) * 0x94d049bb133111ebL;
+        z ^= z >>> 31;
+        return z == UNWRITTEN ? 1 : z;
+    }
+
+    @Override
+    public void masks(StepTicket ticket, TokenMasks masks) {
+        throw new EngineException("the sim engine takes no grammar masks");
+    }
+
+    @Override
+    public StepResult await(StepTicket ticket) {
+        if (ticket.number() != awaited || awaited == launched) {
+            throw new EngineException("ticket " + ticket.number() + " is not the oldest in flight");
+        }
+        StepResult result = flights[(int) (awaited & 1)].result;
+        awaited++;
+        clock.advanceTo(result.endNanos);
+        return result;
+    }
+
+    @Override
+    public void transfer(int group, int[] from, int[] to, int count) {
+        int size = info.groups().get(group).blockSize();
+        for (int i = 0; i < count; i++) {
+            System.arraycopy(content[group], from[i] * size, content[group], to[i] * size, size);
+        }
+    }
+
+    @Override
+    public void close() {
+        Arrays.fill(slots, null);
+    }
+}

@@ -1,0 +1,268 @@
+package dev.jeton.scheduler;
+
+import dev.jeton.models.engine.SamplingParameters;
+import dev.jeton.models.engine.StepResult;
+import java.util.concurrent.locks.LockSupport;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A request under way, seen from both sides: a single-producer, single-consumer ring of events between the step loop,
+ * which writes, and the request's reader.
+ *
+ * <p>The ring keeps one place per sequence for its end, so that an end can always be told; tokens use the others. The
+ * loop publishes once per step: it writes events, then moves {@code tail} (release), then wakes the reader if it is
+ * parked. Usage is written by the loop before the event that makes it visible.
+ */
+final class GenerationState implements Generation {
+
+    private static final FinishReason[] REASONS = FinishReason.values();
+
+    private final GenerationRequest request;
+    private final Runnable onEnd;
+    private final Consumer<GenerationState> onCancel;
+    private final StopSink onStop;
+    private final int mask;
+    private final int tokenPlaces;
+    private final int[] sequence;
+    private final int[] token;
+    private final float[] logProbability;
+    private final byte[] end;
+    private final int topPlaces;
+    private final int[] topCount;
+    private final int[] topTokens;
+    private final float[] topLogProbabilities;
+    private final @Nullable String[] messages;
+    private final boolean[] ended;
+
+    private volatile long tail;
+    private volatile long head;
+    private volatile @Nullable Thread waiting;
+    private volatile boolean cancelled;
+    private long written;
+    private int endsWritten;
+    private int endsTaken;
+
+    /** Written by the loop only; read by others after an event that follows. */
+    final Totals totals = new Totals();
+
+    private PromptLogProbabilities promptLogProbabilities = PromptLogProbabilities.NONE;
+
+    /** Hands a reader's stop to the loop. */
+    interface StopSink {
+        void stop(GenerationState generation, int sequence);
+    }
+
+    /** What the loop adds up while the request runs; nanoseconds on the scheduler's clock. */
+    static final class Totals {
+        long submittedAt;
+        long firstStepAt = Long.MIN_VALUE;
+        long firstTokenAt = Long.MIN_VALUE;
+        long lastEventAt;
+        int cachedTokens;
+        int completionTokens;
+        int overrunTokens;
+        int recomputedTokens;
+        int preemptions;
+        long deviceNanos;
+        long kvBlockNanos;
+    }
+
+    GenerationState(
+            GenerationRequest request,
+            int ringCapacity,
+            long submittedAt,
+            Runnable onEnd,
+            Consumer<GenerationState> onCancel,
+            StopSink onStop) {
+        this.request = request;
+        this.onEnd = onEnd;
+        this.onCancel = onCancel;
+        this.onStop = onStop;
+        long wanted = Math.min(ringCapacity, (long) request.sequences() * request.maxTokens() + 1);
+        int capacity = Integer.highestOneBit((int) Math.max(2, wanted + request.sequences()) * 2 - 1);
+        mask = capacity - 1;
+        tokenPlaces = capacity - request.sequences();
+        sequence = new int[capacity];
+        token = new int[capacity];
+        logProbability = new float[capacity];
+        end = new byte[capacity];
+        topPlaces = Math.max(0, request.sampling().logProbabilities());
+        topCount = new int[topPlaces > 0 ? capacity : 0];
+        topTokens = new int[topPlaces * capacity];
+        topLogProbabilities = new float[topPlaces * capacity];
+        messages = new String[request.sequences()];
+        ended = new boolean[request.sequences()];
+        totals.submittedAt = submittedAt;
+    }
+
+    GenerationRequest request() {
+        return request;
+    }
+
+    // ---- the loop's side ----
+
+    /** Whether {@code count} more tokens would find room. */
+    boolean room(int count) {
+        return written - head + count <= tokenPlaces;
+    }
+
+    /** Writes a token with its alternatives; visible after {@link #publish}. */
+    void writeToken(int sequenceIndex, StepResult result, int index) {
+        int place = (int) (written++ & mask);
+        sequence[place] = sequenceIndex;
+        token[place] = result.tokens[index];
+        logProbability[place] = result.logProbabilities[index];
+        end[place] = 0;
+        if (topPlaces > 0) {
+            int count = Math.min(topPlaces, result.topCount[index]);
+            topCount[place] = count;
+            int from = index * SamplingParameters.MAX_LOG_PROBABILITIES;
+            System.arraycopy(result.topTokens, from, topTokens, place * topPlaces, count);
+            System.arraycopy(result.topLogProbabilities, from, topLogProbabilities, place * topPlaces, count);
+        }
+        totals.completionTokens++;
+    }
+
+    /** Writes a sequence's end; {@code stopToken} is -1 where no stop token ended it. */
+    void writeEnd(int sequenceIndex, FinishReason reason, int stopToken, String message) {
+        int place = (int) (written++ & mask);
+        sequence[place] = sequenceIndex;
+        token[place] = stopToken;
+        logProbability[place] = Float.NaN;
+        end[place] = (byte) (reason.ordinal() + 1);
+        if (topPlaces > 0) {
+            topCount[place] = 0;
+        }
+        messages[sequenceIndex] = message;
+        totals.completionTokens += stopToken >= 0 ? 1 : 0;
+        ended[sequenceIndex] = true;
+        if (++endsWritten == request.sequences()) {
+            onEnd.run();
+        }
+    }
+
+    /** Makes what was written visible and wakes the reader. */
+    void publish(long now) {
+        if (written == tail) {
+            return;
+        }
+        totals.lastEventAt = now;
+        tail = written;
+        Thread reader = waiting;
+        if (reader != null) {
+            waiting = null;
+            LockSupport.unpark(reader);
+        }
+    }
+
+    /** Tells the end of every sequence that has not ended, without touching any scheduler state. */
+    void endUnstarted(FinishReason reason, String message, long now) {
+        for (int i = 0; i < request.sequences(); i++) {
+            if (!ended[i]) {
+                writeEnd(i, reason, -1, message);
+            }
+        }
+        publish(now);
+    }
+
+    void promptLogProbabilities(PromptLogProbabilities value) {
+        promptLogProbabilities = value;
+    }
+
+    // ---- the reader's side ----
+
+    @Override
+    public String id() {
+        return request.id();
+    }
+
+    @Override
+    public boolean next(GenerationEvent event) throws InterruptedException {
+        while (!poll(event)) {
+            if (done()) {
+                return false;
+            }
+            waiting = Thread.currentThread();
+            if (head == tail) {
+                LockSupport.park(this);
+            }
+            waiting = null;
+            if (Thread.interrupted()) {
+                throw new InterruptedException("reader of request " + id() + " was interrupted");
+            }
+        }
+        return true;
+    }
+
+    @Override
+    public boolean poll(GenerationEvent event) {
+        long at = head;
+        if (at == tail) {
+            return false;
+        }
+        int place = (int) (at & mask);
+        event.sequence = sequence[place];
+        event.token = token[place];
+        event.logProbability = logProbability[place];
+        event.finished = end[place] != 0;
+        event.topCount = topPlaces > 0 ? topCount[place] : 0;
+        System.arraycopy(topTokens, place * topPlaces, event.topTokens, 0, event.topCount);
+        System.arraycopy(topLogProbabilities, place * topPlaces, event.topLogProbabilities, 0, event.topCount);
+        event.message = "";
+        if (event.finished) {
+            event.reason = REASONS[end[place] - 1];
+            String message = messages[event.sequence];
+            event.message = message == null ? "" : message;
+            endsTaken++;
+        }
+        head = at + 1;
+        return true;
+    }
+
+    @Override
+    public boolean done() {
+        return endsTaken == request.sequences();
+    }
+
+    @Override
+    public void stop(int sequenceIndex) {
+        onStop.stop(this, sequenceIndex);
+    }
+
+    @Override
+    public void cancel() {
+        if (!cancelled) {
+            cancelled = true;
+            onCancel.accept(this);
+        }
+    }
+
+    @Override
+    public PromptLogProbabilities promptLogProbabilities() {
+        return promptLogProbabilities;
+    }
+
+    @Override
+    public GenerationUsage usage() {
+        long visible = tail;
+        Totals t = totals;
+        long end = Math.max(t.lastEventAt, t.submittedAt);
+        long firstStep = t.firstStepAt == Long.MIN_VALUE ? end : t.firstStepAt;
+        long firstToken = t.firstTokenAt == Long.MIN_VALUE ? end : t.firstTokenAt;
+        assert visible >= 0;
+        return new GenerationUsage(
+                request.prompt().length,
+                t.cachedTokens,
+                t.completionTokens,
+                t.overrunTokens,
+                t.recomputedTokens,
+                t.preemptions,
+                firstStep - t.submittedAt,
+                firstToken - firstStep,
+                end - firstToken,
+                end - t.submittedAt,
+                t.deviceNanos,
+                t.kvBlockNanos);
+    }
+}

@@ -1,0 +1,35 @@
+package dev.jeton.scheduler;
+
+/**
+ * Bounds and choices of one scheduler.
+ *
+ * @param maxSequences most sequences running at once; the engine's own bound may be lower
+ * @param maxBatchedTokens most tokens of a step; the engine's own bound may be lower
+ * @param maxWaiting most sequences waiting for their first admission; past it a request is refused
+ * @param ringCapacity most events buffered for a reader
+ * @param stallNanos how long a reader may leave its buffer full before it is cancelled
+ * @param stepTargetNanos while sequences decode, prefill is cut so that a predicted step stays below this; 0 is off
+ * @param prefixCaching whether prefixes are shared between requests
+ * @param seed seeds the prefix hashes and the draws of requests without a seed
+ */
+public record SchedulerConfig(
+        int maxSequences,
+        int maxBatchedTokens,
+        int maxWaiting,
+        int ringCapacity,
+        long stallNanos,
+        long stepTargetNanos,
+        boolean prefixCaching,
+        long seed) {
+
+    /** What a server starts with when nothing is configured. */
+    public static final SchedulerConfig DEFAULT =
+            new SchedulerConfig(64, 512, 1024, 1024, 30_000_000_000L, 0, true, 0x6a65746f6eL);
+
+    /** Checks that every bound is positive. */
+    public SchedulerConfig {
+        if (maxSequences < 1 || maxBatchedTokens < 1 || maxWaiting < 1 || ringCapacity < 1 || stallNanos < 1) {
+            throw new IllegalArgumentException("scheduler bounds must be positive");
+        }
+    }
+}

@@ -1,0 +1,112 @@
+package dev.jeton.scheduler;
+
+import dev.jeton.kvcache.KvSequence;
+import java.util.Arrays;
+import java.util.List;
+
+/**
+ * One sampled continuation of a request, as the scheduler sees it. Owned by the loop's thread.
+ *
+ * <p>Three positions describe its progress: {@code kv.computed() <= planned <= promised}. Tokens before {@code
+ * kv.computed()} have their K and V; those before {@code planned} have been launched; {@code promised} counts the tokens
+ * known plus those that steps in flight will sample.
+ */
+final class Sequence {
+
+    static final int NO_SLOT = -1;
+
+    /** Where it is in its life. */
+    enum Phase {
+        /** In the waiting queue, without blocks: new or preempted. */
+        WAITING,
+        /** Has blocks, but its request's first sequence has not reached the fork yet. */
+        FORKING,
+        /** Has blocks and a slot. */
+        RUNNING,
+        /** Its end was told; a row of it is still in flight. */
+        ENDING,
+        /** Gone. */
+        ENDED
+    }
+
+    final GenerationState generation;
+    final int index;
+    final long arrival;
+    final KvSequence kv;
+    final List<Sequence> forks;
+    int[] tokens;
+    int length;
+    int planned;
+    int rowsInFlight;
+    int samplesInFlight;
+    int slot = NO_SLOT;
+    int everComputed;
+    long fullSince = Long.MAX_VALUE;
+    boolean admittedBefore;
+    Phase phase = Phase.WAITING;
+
+    Sequence(GenerationState generation, int index, long arrival, KvSequence kv, List<Sequence> forks) {
+        this.generation = generation;
+        this.index = index;
+        this.arrival = arrival;
+        this.kv = kv;
+        this.forks = forks;
+        int[] prompt = generation.request().prompt();
+        length = prompt.length;
+        tokens =
+                Arrays.copyOf(prompt, length + Math.min(64, generation.request().maxTokens()));
+    }
+
+    int promptLength() {
+        return generation.request().prompt().length;
+    }
+
+    int generated() {
+        return length - promptLength();
+    }
+
+    int priority() {
+        return generation.request().priority();
+    }
+
+    List<KvSequence> forkKvs() {
+        return forks.isEmpty() ? List.of() : forks.stream().map(fork -> fork.kv).toList();
+    }
+
+    boolean usesPrefix() {
+        return !generation.request().promptLogProbabilities();
+    }
+
+    /** Tokens known or about to be sampled by steps in flight. */
+    int promised() {
+        return length + samplesInFlight;
+    }
+
+    /** Whether it has known tokens that no step has been given yet, other than the newest of a running decode. */
+    boolean prefilling() {
+        return planned < length - 1 || planned < promptLength();
+    }
+
+    /** Where its prefill ends for now: before the last prompt token while forks wait for it. */
+    int prefillEnd() {
+        return forks.isEmpty() ? length : length - 1;
+    }
+
+    void append(int token) {
+        if (length == tokens.length) {
+            tokens = Arrays.copyOf(tokens, 2 * length);
+        }
+        tokens[length++] = token;
+    }
+
+    /** Who is served first: smaller priority values, then earlier arrivals, then lower indices. */
+    boolean before(Sequence other) {
+        if (priority() != other.priority()) {
+            return priority() < other.priority();
+        }
+        if (arrival != other.arrival) {
+            return arrival < other.arrival;
+        }
+        return index < other.index;
+    }
+}

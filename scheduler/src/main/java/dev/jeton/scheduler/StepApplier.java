@@ -1,0 +1,263 @@
+package dev.jeton.scheduler;
+
+import dev.jeton.kvcache.KvCache;
+import dev.jeton.models.engine.SamplingParameters;
+import dev.jeton.models.engine.StepBatch;
+import dev.jeton.models.engine.StepResult;
+import dev.jeton.models.engine.StepTicket;
+import dev.jeton.models.engine.StepTimeModel;
+import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What a finished step means: its time is booked and attributed, its K and V become part of the cache, its tokens go to
+ * their readers, and sequences that reached an end are ended.
+ *
+ * <p>Keeps the steps in flight, at most two. Owned by the loop's thread; nothing is allocated per row.
+ */
+final class StepApplier {
+
+    private static final StepTicket NO_TICKET = new StepTicket(-1);
+
+    /** A step between launch and await: its batch and whose its rows are. */
+    static final class Flight {
+        final StepBatch batch;
+
+        @Nullable
+        Sequence[] sequences = new Sequence[16];
+
+        long kvTokens;
+        StepTicket ticket = NO_TICKET;
+
+        Flight(int groups) {
+            batch = new StepBatch(groups);
+        }
+
+        void clear() {
+            Arrays.fill(sequences, 0, batch.rows(), null);
+            batch.clear();
+            kvTokens = 0;
+        }
+
+        /** Names the owner of the newest row. */
+        void add(Sequence sequence, int rowKvTokens) {
+            int row = batch.rows() - 1;
+            if (row == sequences.length) {
+                sequences = Arrays.copyOf(sequences, 2 * row);
+            }
+            sequences[row] = sequence;
+            kvTokens += rowKvTokens;
+        }
+
+        Sequence sequence(int row) {
+            Sequence sequence = sequences[row];
+            if (sequence == null) {
+                throw new IllegalStateException("row " + row + " has no sequence");
+            }
+            return sequence;
+        }
+    }
+
+    private final Scheduler scheduler;
+    private final KvCache kv;
+    private final StepTimeModel timeModel;
+    private final DeviceTimeline timeline;
+    private final StepListener listener;
+    private final Scheduler.Counters counters;
+    private final Attribution attribution = new Attribution();
+    private final StepRecord record = new StepRecord();
+    private final Flight[] flights;
+    private int inFlight;
+    private int next;
+    private long bookedTo;
+
+    StepApplier(
+            Scheduler scheduler,
+            KvCache kv,
+            StepTimeModel timeModel,
+            DeviceTimeline timeline,
+            StepListener listener,
+            Scheduler.Counters counters) {
+        this.scheduler = scheduler;
+        this.kv = kv;
+        this.timeModel = timeModel;
+        this.timeline = timeline;
+        this.listener = listener;
+        this.counters = counters;
+        flights = new Flight[] {new Flight(kv.groups()), new Flight(kv.groups())};
+        bookedTo = timeline.start();
+    }
+
+    int inFlight() {
+        return inFlight;
+    }
+
+    /** The flight to fill for the next launch. */
+    Flight nextFlight() {
+        assert inFlight < 2;
+        return flights[next];
+    }
+
+    /** The flight that was filled is under way. */
+    void launched() {
+        next = 1 - next;
+        inFlight++;
+    }
+
+    Flight oldest() {
+        return inFlight == 2 ? flights[next] : flights[1 - next];
+    }
+
+    /** Books everything since the last span; nothing of it is booked yet. */
+    void book(DeviceState state, long until) {
+        if (until > bookedTo) {
+            timeline.record(state, bookedTo, until);
+            bookedTo = until;
+        }
+    }
+
+    void apply(Flight flight, StepResult result) {
+        inFlight--;
+        book(DeviceState.STALLED, result.startNanos);
+        record.startNanos = bookedTo;
+        book(DeviceState.STEP, result.endNanos);
+        record.endNanos = bookedTo;
+        attribute(flight);
+        for (int row = 0; row < flight.batch.rows(); row++) {
+            applyRow(flight, row, result);
+        }
+        for (int row = 0; row < flight.batch.rows(); row++) {
+            flight.sequence(row).generation.publish(bookedTo);
+        }
+    }
+
+    /** The oldest flight will never land: its device is lost. */
+    void lose() {
+        inFlight = 0;
+    }
+
+    private void attribute(Flight flight) {
+        StepBatch batch = flight.batch;
+        record.clear();
+        record.step = counters.steps++;
+        counters.rows += batch.rows();
+        for (int row = 0; row < batch.rows(); row++) {
+            Sequence sequence = flight.sequence(row);
+            int tokens = batch.inputs(row);
+            int end = batch.position[row] + tokens;
+            byte kind = kind(sequence, batch.position[row]);
+            record.add(sequence.generation.request(), sequence.index, kind, tokens, end);
+            switch (kind) {
+                case StepRecord.DECODE -> counters.decodeTokens += tokens;
+                case StepRecord.OVERRUN -> counters.overrunTokens += tokens;
+                default -> {
+                    int again = Math.max(0, Math.min(end, sequence.everComputed) - batch.position[row]);
+                    counters.prefillTokens += tokens;
+                    counters.recomputedTokens += again;
+                    sequence.generation.totals.recomputedTokens += again;
+                }
+            }
+        }
+        attribution.attribute(record, timeModel);
+        timeModel.observe(batch.tokenCount(), flight.kvTokens, record.endNanos - record.startNanos);
+        for (int row = 0; row < batch.rows(); row++) {
+            GenerationState.Totals totals = flight.sequence(row).generation.totals;
+            totals.deviceNanos += record.nanos[row];
+            if (totals.firstStepAt == Long.MIN_VALUE) {
+                totals.firstStepAt = record.startNanos;
+            }
+        }
+        listener.onStep(record);
+    }
+
+    private static byte kind(Sequence sequence, int position) {
+        if (sequence.phase == Sequence.Phase.ENDING) {
+            return StepRecord.OVERRUN;
+        }
+        if (position < sequence.everComputed) {
+            return StepRecord.RECOMPUTE;
+        }
+        return position < sequence.promptLength() ? StepRecord.PREFILL : StepRecord.DECODE;
+    }
+
+    private void applyRow(Flight flight, int row, StepResult result) {
+        StepBatch batch = flight.batch;
+        Sequence sequence = flight.sequence(row);
+        boolean sampled = batch.has(row, StepBatch.SAMPLE);
+        sequence.rowsInFlight--;
+        sequence.samplesInFlight -= sampled ? 1 : 0;
+        if (sequence.phase == Sequence.Phase.ENDING) {
+            sequence.generation.totals.overrunTokens += sampled ? 1 : 0;
+            return;
+        }
+        if (result.accepted[row] < 0) {
+            scheduler.end(sequence, FinishReason.ERROR, -1, result.failure(row).orElse("the engine failed the row"));
+            return;
+        }
+        int computed = batch.position[row] + batch.inputs(row);
+        kv.commit(sequence.kv, sequence.tokens, computed, sequence.usesPrefix(), bookedTo);
+        sequence.everComputed = Math.max(sequence.everComputed, computed);
+        if (batch.has(row, StepBatch.PROMPT_LOG_PROBABILITIES)) {
+            keepPromptLogProbabilities(sequence, batch, row, result);
+        }
+        scheduler.forkIfReady(sequence, bookedTo);
+        if (sampled) {
+            for (int i = 0; i < result.accepted[row]; i++) {
+                if (sequence.phase == Sequence.Phase.RUNNING) {
+                    applyToken(sequence, result, result.tokenStart[row] + i);
+                }
+            }
+        } else if (computed == sequence.promptLength()
+                && sequence.generation.request().maxTokens() == 0) {
+            scheduler.end(sequence, FinishReason.LENGTH, -1, "");
+        }
+    }
+
+    private void applyToken(Sequence sequence, StepResult result, int index) {
+        GenerationState generation = sequence.generation;
+        int token = result.tokens[index];
+        sequence.append(token);
+        if (generation.totals.firstTokenAt == Long.MIN_VALUE) {
+            generation.totals.firstTokenAt = bookedTo;
+        }
+        for (int stop : generation.request().stopTokens()) {
+            if (stop == token) {
+                scheduler.end(sequence, FinishReason.STOP, token, "");
+                return;
+            }
+        }
+        generation.writeToken(sequence.index, result, index);
+        if (sequence.generated() >= generation.request().maxTokens() || sequence.length >= scheduler.contextLength()) {
+            scheduler.end(sequence, FinishReason.LENGTH, -1, "");
+        }
+    }
+
+    private static void keepPromptLogProbabilities(Sequence sequence, StepBatch batch, int row, StepResult result) {
+        int length = sequence.promptLength();
+        GenerationState generation = sequence.generation;
+        PromptLogProbabilities kept = generation.promptLogProbabilities();
+        int top = Math.max(0, generation.request().sampling().logProbabilities());
+        if (kept.chosen().length == 0) {
+            kept = new PromptLogProbabilities(new float[length], top, new int[top * length], new float[top * length]);
+            Arrays.fill(kept.chosen(), Float.NaN);
+            generation.promptLogProbabilities(kept);
+        }
+        int places = SamplingParameters.MAX_LOG_PROBABILITIES;
+        for (int i = 0; i < batch.inputs(row); i++) {
+            int target = batch.position[row] + i + 1;
+            int input = batch.inputStart[row] + i;
+            if (target < length) {
+                kept.chosen()[target] = result.promptLogProbabilities[input];
+                if (top > 0 && result.promptTopTokens.length >= (input + 1) * places) {
+                    System.arraycopy(result.promptTopTokens, input * places, kept.topTokens(), target * top, top);
+                    System.arraycopy(
+                            result.promptTopLogProbabilities,
+                            input * places,
+                            kept.topLogProbabilities(),
+                            target * top,
+                            top);
+                }
+            }
+        }
+    }
+}

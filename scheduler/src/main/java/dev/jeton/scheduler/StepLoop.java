@@ -1,0 +1,227 @@
+package dev.jeton.scheduler;
+
+import dev.jeton.models.engine.Engine;
+import dev.jeton.models.engine.EngineInfo;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.LockSupport;
+import java.util.function.LongSupplier;
+import org.jctools.queues.atomic.MpscAtomicArrayQueue;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The dispatcher of a paged engine: one platform thread owns the {@link Scheduler} and its engine and turns as long as
+ * there is work. Other threads reach it through one bounded queue of commands only, and read a snapshot of its
+ * statistics that it renews every few milliseconds.
+ *
+ * <p>An exception in a turn ends every request with an error and the loop with it: a scheduler whose books may be wrong
+ * does not go on.
+ */
+public final class StepLoop implements Dispatcher {
+
+    private static final Logger LOG = LoggerFactory.getLogger(StepLoop.class);
+    private static final int COMMANDS = 1 << 14;
+    private static final long SNAPSHOT_NANOS = 5_000_000;
+    private static final long BLOCKED_NANOS = 1_000_000;
+
+    /** What other threads ask of the loop. */
+    private sealed interface Command {
+        record Submit(GenerationState generation) implements Command {}
+
+        record Cancel(GenerationState generation) implements Command {}
+
+        record Stop(GenerationState generation, int sequence) implements Command {}
+
+        record Drain() implements Command {}
+    }
+
+    private final Engine engine;
+    private final EngineInfo info;
+    private final SchedulerConfig config;
+    private final LongSupplier clock;
+    private final Scheduler scheduler;
+    private final AtomicInteger queued = new AtomicInteger();
+    private final AtomicInteger active = new AtomicInteger();
+    private final AtomicBoolean parked = new AtomicBoolean();
+    private final MpscAtomicArrayQueue<Command> commands = new MpscAtomicArrayQueue<>(COMMANDS);
+    private final Thread thread;
+    private volatile DispatcherStats stats;
+    private volatile boolean draining;
+    private volatile boolean closing;
+    private volatile @Nullable String down;
+    private long snapshotAt;
+
+    /**
+     * Starts the loop.
+     *
+     * @param name of the thread and in logs: the served model's name
+     * @param engine driven by this loop alone from now on, and closed with it
+     * @param clock nanoseconds, monotonic; the engine's stamps must come from the same one
+     * @param loadingSince when loading the engine began, on that clock
+     */
+    public StepLoop(
+            String name,
+            Engine engine,
+            SchedulerConfig config,
+            LongSupplier clock,
+            long loadingSince,
+            StepListener listener) {
+        this.engine = engine;
+        this.config = config;
+        this.clock = clock;
+        info = engine.info();
+        scheduler = new Scheduler(engine, config, clock, loadingSince, listener, queued);
+        stats = scheduler.stats();
+        thread = Thread.ofPlatform().name("step-loop-" + name).daemon(true).unstarted(this::run);
+        thread.start();
+    }
+
+    /** Most tokens of a sequence; see {@link Scheduler#contextLength()}. */
+    public int contextLength() {
+        return scheduler.contextLength();
+    }
+
+    @Override
+    public Generation submit(GenerationRequest request) {
+        String lost = down;
+        if (lost != null) {
+            throw new RejectedException(RejectedException.Reason.ENGINE_DOWN, lost);
+        }
+        if (draining) {
+            throw new RejectedException(
+                    RejectedException.Reason.DRAINING, "the server is draining and takes no new requests");
+        }
+        scheduler.check(request);
+        if (queued.incrementAndGet() > config.maxWaiting()) {
+            queued.decrementAndGet();
+            throw new RejectedException(
+                    RejectedException.Reason.QUEUE_FULL,
+                    "%d requests are waiting already; try again later".formatted(config.maxWaiting()));
+        }
+        GenerationState generation = new GenerationState(
+                request,
+                config.ringCapacity(),
+                clock.getAsLong(),
+                active::decrementAndGet,
+                cancelled -> tell(new Command.Cancel(cancelled)),
+                (stopped, sequence) -> tell(new Command.Stop(stopped, sequence)));
+        active.incrementAndGet();
+        tell(new Command.Submit(generation));
+        return generation;
+    }
+
+    /** Hands a command to the loop; where the queue is full the caller, never the loop, waits. */
+    private void tell(Command command) {
+        while (!commands.offer(command)) {
+            if (!thread.isAlive()) {
+                return;
+            }
+            LockSupport.parkNanos(100_000);
+        }
+        if (parked.get()) {
+            LockSupport.unpark(thread);
+        }
+    }
+
+    private void run() {
+        try {
+            while (!closing || !commands.isEmpty()) {
+                obey();
+                boolean did = scheduler.turn();
+                snapshot(!did);
+                if (!did) {
+                    rest();
+                }
+            }
+            scheduler.endEverything(FinishReason.SHUTDOWN, "the server is shutting down");
+            while (!scheduler.idle()) {
+                scheduler.turn();
+            }
+            snapshot(true);
+        } catch (Throwable e) {
+            fail(e);
+        } finally {
+            engine.close();
+        }
+    }
+
+    private void fail(Throwable e) {
+        LOG.error("the step loop has ended: every request of this model fails", e);
+        down = "the engine has failed (" + e.getMessage() + "); restart the server";
+        scheduler.loseEverything("the engine has failed: " + e.getMessage());
+        while (!closing) {
+            Command command = commands.poll();
+            if (command instanceof Command.Submit submit) {
+                submit.generation().endUnstarted(FinishReason.ERROR, "the engine has failed", clock.getAsLong());
+            } else if (command == null) {
+                LockSupport.parkNanos(10 * BLOCKED_NANOS);
+            }
+        }
+    }
+
+    private void obey() {
+        for (Command command = commands.poll(); command != null; command = commands.poll()) {
+            switch (command) {
+                case Command.Submit submit -> scheduler.submit(submit.generation());
+                case Command.Cancel cancel -> scheduler.endAll(cancel.generation(), FinishReason.CANCELLED, "");
+                case Command.Stop stop -> scheduler.stop(stop.generation(), stop.sequence());
+                case Command.Drain drain -> scheduler.restState(DeviceState.DRAINING);
+            }
+        }
+    }
+
+    private void snapshot(boolean now) {
+        long time = clock.getAsLong();
+        if (now || time - snapshotAt >= SNAPSHOT_NANOS) {
+            stats = scheduler.stats();
+            snapshotAt = time;
+        }
+    }
+
+    /** Parks until a command comes; with sequences whose readers are slow, looks again every millisecond. */
+    private void rest() {
+        parked.set(true);
+        if (commands.isEmpty() && !closing) {
+            if (scheduler.idle()) {
+                LockSupport.park(this);
+            } else {
+                LockSupport.parkNanos(this, BLOCKED_NANOS);
+            }
+        }
+        parked.set(false);
+    }
+
+    @Override
+    public EngineInfo engine() {
+        return info;
+    }
+
+    @Override
+    public DispatcherStats stats() {
+        return stats;
+    }
+
+    @Override
+    public void drain() {
+        draining = true;
+        tell(new Command.Drain());
+    }
+
+    @Override
+    public boolean idle() {
+        return active.get() == 0;
+    }
+
+    @Override
+    public void close() {
+        closing = true;
+        LockSupport.unpark(thread);
+        try {
+            thread.join();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+}

@@ -1,0 +1,224 @@
+package dev.jeton.scheduler;
+
+import dev.jeton.kvcache.BlockTable;
+import dev.jeton.kvcache.KvCache;
+import dev.jeton.models.engine.EngineInfo;
+import dev.jeton.models.engine.StepBatch;
+import dev.jeton.models.engine.StepTimeModel;
+
+/**
+ * Decides what the next step computes.
+ *
+ * <p>Waiting sequences are admitted first, since that may preempt. Then comes the next token of every running sequence,
+ * in their order; then as much prefill as the token budget leaves, in the same order, with one exception: prompts that
+ * are short beside the budget may claim up to half of it even where long ones are before them, so that a long prompt
+ * does not make everybody wait. A sequence is left out while its reader has no room, its allowance no grant, or its next
+ * block is being computed by another.
+ *
+ * <p>Where a running sequence needs a block and none is left, the sequence served last is preempted, which may be
+ * itself; while steps are in flight it is left out instead, and planned after they have landed.
+ *
+ * <p>Owned by the loop's thread. Cost: one pass over the running sequences, no allocation once the batch has grown.
+ */
+final class StepPlanner {
+
+    private static final int LEAST_CHUNK = 16;
+
+    private final Scheduler scheduler;
+    private final SchedulerConfig config;
+    private final EngineInfo info;
+    private final KvCache kv;
+    private final StepTimeModel timeModel;
+    private final int maxTokens;
+    private final int maxRows;
+
+    StepPlanner(
+            Scheduler scheduler,
+            SchedulerConfig config,
+            EngineInfo info,
+            KvCache kv,
+            StepTimeModel timeModel,
+            int maxTokens,
+            int maxRows) {
+        this.scheduler = scheduler;
+        this.config = config;
+        this.info = info;
+        this.kv = kv;
+        this.timeModel = timeModel;
+        this.maxTokens = maxTokens;
+        this.maxRows = maxRows;
+    }
+
+    /**
+     * Fills a flight with rows.
+     *
+     * @return false if no sequence can do anything now
+     */
+    boolean plan(StepApplier.Flight flight, long now) {
+        flight.clear();
+        scheduler.admit(maxTokens, now);
+        planDecodes(flight, now);
+        int budget = Math.min(maxTokens - flight.batch.tokenCount(), prefillBudget(flight));
+        planPrefills(flight, budget, now);
+        scheduler.endStalled(now);
+        return flight.batch.rows() > 0;
+    }
+
+    // ---- decodes ----
+
+    private void planDecodes(StepApplier.Flight flight, long now) {
+        SequenceQueue running = scheduler.running();
+        for (int i = 0; i < running.size() && flight.batch.rows() < maxRows; i++) {
+            Sequence sequence = running.get(i);
+            if (sequence.prefilling() || !mayDecode(sequence, now) || !findBlock(sequence, now)) {
+                continue;
+            }
+            if (spend(sequence)) {
+                addDecode(flight, sequence);
+            } else if (endIfExhausted(sequence, now)) {
+                i--;
+            }
+        }
+    }
+
+    private boolean mayDecode(Sequence sequence, long now) {
+        int promised = sequence.promised();
+        return sequence.planned == promised - 1
+                && promised - sequence.promptLength()
+                        < sequence.generation.request().maxTokens()
+                && promised < scheduler.contextLength()
+                && scheduler.readerHasRoom(sequence, now);
+    }
+
+    private boolean findBlock(Sequence sequence, long now) {
+        while (!kv.extend(sequence.kv, sequence.planned + 1, now)) {
+            if (scheduler.ticketsInFlight() > 0) {
+                return false;
+            }
+            SequenceQueue running = scheduler.running();
+            Sequence victim = running.get(running.size() - 1);
+            scheduler.preempt(victim, now);
+            if (victim == sequence) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    /** A sequence whose allowance will never grant again has reached its length. */
+    private boolean endIfExhausted(Sequence sequence, long now) {
+        if (sequence.rowsInFlight > 0
+                || !sequence.generation.request().allowance().exhausted()) {
+            return false;
+        }
+        scheduler.end(sequence, FinishReason.LENGTH, -1, "");
+        sequence.generation.publish(now);
+        return true;
+    }
+
+    private static boolean spend(Sequence sequence) {
+        return sequence.generation.request().allowance().grant(1) == 1;
+    }
+
+    private void addDecode(StepApplier.Flight flight, Sequence sequence) {
+        StepBatch batch = flight.batch;
+        if (sequence.samplesInFlight > 0) {
+            batch.addLastTokenRow(sequence.slot, StepBatch.SAMPLE, sequence.planned);
+        } else {
+            batch.addRow(sequence.slot, StepBatch.SAMPLE, sequence.planned, sequence.tokens, sequence.planned, 1);
+        }
+        finishRow(flight, sequence, 1, true);
+    }
+
+    // ---- prefills ----
+
+    /** Tokens that prefill may take of this step without making those who decode wait past the target. */
+    private int prefillBudget(StepApplier.Flight flight) {
+        if (config.stepTargetNanos() == 0 || flight.batch.rows() == 0 || timeModel.perToken() <= 0) {
+            return Integer.MAX_VALUE;
+        }
+        double left = config.stepTargetNanos() - timeModel.perKvToken() * flight.kvTokens;
+        double tokens = left / timeModel.perToken() - flight.batch.tokenCount();
+        return (int) Math.max(LEAST_CHUNK, Math.min(tokens, maxTokens));
+    }
+
+    private void planPrefills(StepApplier.Flight flight, int budget, long now) {
+        SequenceQueue running = scheduler.running();
+        int shortDemand = 0;
+        for (int i = 0; i < running.size(); i++) {
+            Sequence sequence = running.get(i);
+            if (sequence.prefilling()) {
+                catchUp(sequence, now);
+                int want = want(sequence);
+                shortDemand += want <= budget / 4 ? want : 0;
+            }
+        }
+        int left = budget;
+        int reserved = Math.min(shortDemand, budget / 2);
+        for (int i = 0; i < running.size() && left > 0 && flight.batch.rows() < maxRows; i++) {
+            Sequence sequence = running.get(i);
+            if (!sequence.prefilling()) {
+                continue;
+            }
+            int want = want(sequence);
+            boolean isShort = want <= budget / 4;
+            int count = Math.min(want, isShort ? left : left - reserved);
+            if (isShort) {
+                reserved = Math.max(0, reserved - want);
+            }
+            left -= addPrefill(flight, sequence, count, now);
+            i -= sequence.phase == Sequence.Phase.RUNNING ? 0 : 1;
+        }
+    }
+
+    /** Takes over what others have computed of its prefix since. */
+    private void catchUp(Sequence sequence, long now) {
+        if (sequence.rowsInFlight == 0) {
+            kv.advance(sequence.kv);
+            sequence.planned = Math.max(sequence.planned, sequence.kv.computed());
+            scheduler.forkIfReady(sequence, now);
+        }
+    }
+
+    private int want(Sequence sequence) {
+        int left = sequence.prefillEnd() - sequence.planned;
+        return left <= 0 ? 0 : kv.computable(sequence.kv, sequence.planned, left);
+    }
+
+    private int addPrefill(StepApplier.Flight flight, Sequence sequence, int most, long now) {
+        int count = most;
+        GenerationRequest request = sequence.generation.request();
+        boolean sample = sequence.planned + count == sequence.length && request.maxTokens() > 0;
+        if (sample && !(scheduler.readerHasRoom(sequence, now) && spend(sequence))) {
+            sample = false;
+            count--;
+        }
+        if (count <= 0) {
+            if (most > 0) {
+                endIfExhausted(sequence, now);
+            }
+            return 0;
+        }
+        int flags = sample ? StepBatch.SAMPLE : 0;
+        boolean scored = request.promptLogProbabilities() && sequence.planned < sequence.promptLength();
+        flags |= scored ? StepBatch.PROMPT_LOG_PROBABILITIES : 0;
+        int row = flight.batch.addRow(sequence.slot, flags, sequence.planned, sequence.tokens, sequence.planned, count);
+        if (scored && sequence.planned + count < sequence.length) {
+            flight.batch.following[row] = sequence.tokens[sequence.planned + count];
+        }
+        finishRow(flight, sequence, count, sample);
+        return count;
+    }
+
+    private void finishRow(StepApplier.Flight flight, Sequence sequence, int count, boolean sample) {
+        for (int g = 0; g < info.groups().size(); g++) {
+            BlockTable table = sequence.kv.table(g);
+            int entries = (sequence.planned + count + kv.blockSize() - 1) / kv.blockSize();
+            flight.batch.addBlocks(g, table.blocks(), 0, entries);
+        }
+        sequence.planned += count;
+        sequence.rowsInFlight++;
+        sequence.samplesInFlight += sample ? 1 : 0;
+        flight.add(sequence, sequence.planned);
+    }
+}

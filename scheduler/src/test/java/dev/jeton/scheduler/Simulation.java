@@ -1,0 +1,193 @@
+package dev.jeton.scheduler;
+
+import dev.jeton.models.engine.LayerGroup;
+import dev.jeton.models.engine.SamplingParameters;
+import dev.jeton.models.engine.StepTimeModel;
+import dev.jeton.models.sim.SimClock;
+import dev.jeton.models.sim.SimEngine;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
+
+/** The production scheduler on the sim engine and a simulated clock, turned by hand. */
+final class Simulation {
+
+    static final int BLOCK = 4;
+    static final int VOCABULARY = 1000;
+    static final StepTimeModel.Coefficients TIME = new StepTimeModel.Coefficients(1_000_000, 20_000, 50);
+
+    final SimClock clock = new SimClock(1_000);
+    final SimEngine engine;
+    final Scheduler scheduler;
+    final List<Long> stepSums = new ArrayList<>();
+    private final AtomicInteger queued = new AtomicInteger();
+    private int ids;
+
+    Simulation(Shape shape) {
+        this(shape, record -> {});
+    }
+
+    Simulation(Shape shape, StepListener listener) {
+        List<LayerGroup> groups = new ArrayList<>();
+        groups.add(new LayerGroup(BLOCK, shape.blocks, 1024, 0));
+        if (shape.window > 0) {
+            groups.add(new LayerGroup(BLOCK, shape.blocks, 1024, shape.window));
+        }
+        engine = new SimEngine(
+                VOCABULARY, shape.context, groups, shape.sequences, shape.tokens, shape.tickets, TIME, clock);
+        SchedulerConfig config = new SchedulerConfig(
+                shape.sequences, shape.tokens, 64, shape.ring, 1_000_000_000L, 0, shape.prefixCaching, 7);
+        scheduler = new Scheduler(
+                engine,
+                config,
+                clock,
+                clock.getAsLong(),
+                record -> {
+                    long sum = 0;
+                    for (int i = 0; i < record.rows(); i++) {
+                        sum += record.nanos[i];
+                    }
+                    stepSums.add(record.endNanos - record.startNanos - sum);
+                    listener.onStep(record);
+                },
+                queued);
+    }
+
+    /** Sizes of a simulated engine. */
+    static final class Shape {
+        int blocks = 256;
+        int window;
+        int context = 512;
+        int sequences = 8;
+        int tokens = 64;
+        int tickets = 1;
+        int ring = 1024;
+        boolean prefixCaching = true;
+
+        Shape blocks(int value) {
+            blocks = value;
+            return this;
+        }
+
+        Shape window(int value) {
+            window = value;
+            return this;
+        }
+
+        Shape sequences(int value) {
+            sequences = value;
+            return this;
+        }
+
+        Shape tokens(int value) {
+            tokens = value;
+            return this;
+        }
+
+        Shape tickets(int value) {
+            tickets = value;
+            return this;
+        }
+
+        Shape ring(int value) {
+            ring = value;
+            return this;
+        }
+
+        Shape prefixCaching(boolean value) {
+            prefixCaching = value;
+            return this;
+        }
+    }
+
+    GenerationState submit(int[] prompt, int maxTokens) {
+        return submit(GenerationRequest.of("r" + ids++, prompt, maxTokens, SamplingParameters.GREEDY));
+    }
+
+    GenerationState submit(GenerationRequest request) {
+        scheduler.check(request);
+        queued.incrementAndGet();
+        GenerationState generation = new GenerationState(
+                request,
+                1024,
+                clock.getAsLong(),
+                () -> {},
+                cancelled -> scheduler.endAll(cancelled, FinishReason.CANCELLED, ""),
+                scheduler::stop);
+        scheduler.submit(generation);
+        return generation;
+    }
+
+    int queued() {
+        return queued.get();
+    }
+
+    /** Turns until there is nothing to do. */
+    void run() {
+        for (int i = 0; i < 1_000_000; i++) {
+            if (!scheduler.turn()) {
+                return;
+            }
+        }
+        throw new IllegalStateException("the scheduler does not come to rest");
+    }
+
+    /** What a generation has produced so far, taken by its reader. */
+    static Output take(GenerationState generation) {
+        Output output = new Output(generation.request().sequences());
+        take(generation, output);
+        return output;
+    }
+
+    static void take(GenerationState generation, Output output) {
+        GenerationEvent event = new GenerationEvent();
+        while (generation.poll(event)) {
+            if (event.finished) {
+                output.reasons.set(event.sequence, event.reason);
+                output.messages.set(event.sequence, event.message);
+            } else {
+                output.tokens.get(event.sequence).add(event.token);
+            }
+        }
+    }
+
+    /** Tokens and ends by sequence. */
+    static final class Output {
+        final List<List<Integer>> tokens = new ArrayList<>();
+        final List<FinishReason> reasons = new ArrayList<>();
+        final List<String> messages = new ArrayList<>();
+
+        Output(int sequences) {
+            for (int i = 0; i < sequences; i++) {
+                tokens.add(new ArrayList<>());
+                reasons.add(null);
+                messages.add("");
+            }
+        }
+
+        List<Integer> only() {
+            return tokens.getFirst();
+        }
+
+        FinishReason reason() {
+            return reasons.getFirst();
+        }
+    }
+
+    /** The tokens that this request gets when nothing else runs and memory is plenty. */
+    static Output alone(GenerationRequest request, int window) {
+        Simulation simulation = new Simulation(
+                new Shape().blocks(2048).sequences(64).tokens(512).window(window));
+        GenerationState generation = simulation.submit(request);
+        simulation.run();
+        return take(generation);
+    }
+
+    static int[] tokens(int from, int count) {
+        int[] tokens = new int[count];
+        for (int i = 0; i < count; i++) {
+            tokens[i] = (from + i) % VOCABULARY;
+        }
+        return tokens;
+    }
+}

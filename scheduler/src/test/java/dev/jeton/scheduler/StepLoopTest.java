@@ -1,0 +1,128 @@
+package dev.jeton.scheduler;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.jeton.models.engine.LayerGroup;
+import dev.jeton.models.engine.SamplingParameters;
+import dev.jeton.models.sim.SimClock;
+import dev.jeton.models.sim.SimEngine;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import org.junit.jupiter.api.Test;
+
+/** The loop with real threads around it; the engine's time stays simulated. */
+class StepLoopTest {
+
+    @Test
+    void manyReadersEachGetTheirOwnTokens() throws Exception {
+        try (StepLoop loop = loop(1024);
+                ExecutorService readers = Executors.newVirtualThreadPerTaskExecutor()) {
+            List<Future<List<Integer>>> futures = new ArrayList<>();
+            for (int i = 0; i < 200; i++) {
+                GenerationRequest request = request(i, 20);
+                futures.add(readers.submit((Callable<List<Integer>>) () -> read(loop.submit(request))));
+            }
+            for (int i = 0; i < futures.size(); i++) {
+                assertThat(futures.get(i).get())
+                        .isEqualTo(Simulation.alone(request(i, 20), 0).only());
+            }
+            assertThat(loop.idle()).isTrue();
+        }
+    }
+
+    @Test
+    void refusesPastTheWaitingBound() {
+        try (StepLoop loop = loop(4)) {
+            List<Generation> accepted = new ArrayList<>();
+            assertThatThrownBy(() -> {
+                        for (int i = 0; i < 10_000; i++) {
+                            accepted.add(loop.submit(request(i, 400)));
+                        }
+                    })
+                    .isInstanceOfSatisfying(
+                            RejectedException.class,
+                            e -> assertThat(e.reason()).isEqualTo(RejectedException.Reason.QUEUE_FULL));
+            accepted.forEach(Generation::cancel);
+        }
+    }
+
+    @Test
+    void refusesWhileDrainingAndFinishesWhatRuns() throws Exception {
+        try (StepLoop loop = loop(64)) {
+            Generation running = loop.submit(request(1, 30));
+            loop.drain();
+
+            assertThatThrownBy(() -> loop.submit(request(2, 1)))
+                    .isInstanceOfSatisfying(
+                            RejectedException.class,
+                            e -> assertThat(e.reason()).isEqualTo(RejectedException.Reason.DRAINING));
+            assertThat(read(running)).hasSize(30);
+        }
+    }
+
+    @Test
+    void closeEndsWhatStillRuns() throws Exception {
+        StepLoop loop = loop(64);
+        Generation generation = loop.submit(request(1, 400));
+        loop.close();
+
+        GenerationEvent event = new GenerationEvent();
+        while (generation.next(event)) {
+            assertThat(event.finished || event.token >= 0).isTrue();
+        }
+        assertThat(event.reason).isIn(FinishReason.SHUTDOWN, FinishReason.LENGTH);
+    }
+
+    @Test
+    void anEngineThatFailsFailsItsRequestsAndRefusesNewOnes() throws Exception {
+        SimClock clock = new SimClock(0);
+        SimEngine broken = new SimEngine(
+                Simulation.VOCABULARY, 512, List.of(new LayerGroup(4, 64, 64, 0)), 4, 64, 1, Simulation.TIME, clock);
+        try (StepLoop loop = new StepLoop("test", broken, config(64), clock, 0, record -> {
+            throw new IllegalStateException("made to fail");
+        })) {
+            Generation generation = loop.submit(request(1, 5));
+            GenerationEvent event = new GenerationEvent();
+            while (generation.next(event)) {
+                assertThat(event.finished).isTrue();
+            }
+            assertThat(event.reason).isEqualTo(FinishReason.ERROR);
+            assertThat(event.message).contains("made to fail");
+            assertThatThrownBy(() -> loop.submit(request(2, 1)))
+                    .isInstanceOfSatisfying(
+                            RejectedException.class,
+                            e -> assertThat(e.reason()).isEqualTo(RejectedException.Reason.ENGINE_DOWN));
+        }
+    }
+
+    private static List<Integer> read(Generation generation) throws InterruptedException {
+        List<Integer> tokens = new ArrayList<>();
+        GenerationEvent event = new GenerationEvent();
+        while (generation.next(event)) {
+            if (!event.finished) {
+                tokens.add(event.token);
+            }
+        }
+        return tokens;
+    }
+
+    private static GenerationRequest request(int i, int maxTokens) {
+        return GenerationRequest.of("r" + i, Simulation.tokens(i, 10 + i % 30), maxTokens, SamplingParameters.GREEDY);
+    }
+
+    private static StepLoop loop(int maxWaiting) {
+        SimClock clock = new SimClock(0);
+        SimEngine engine = new SimEngine(
+                Simulation.VOCABULARY, 512, List.of(new LayerGroup(4, 512, 64, 0)), 8, 64, 2, Simulation.TIME, clock);
+        return new StepLoop("test", engine, config(maxWaiting), clock, 0, StepListener.NONE);
+    }
+
+    private static SchedulerConfig config(int maxWaiting) {
+        return new SchedulerConfig(8, 64, maxWaiting, 1024, 1_000_000_000_000L, 0, true, 7);
+    }
+}
