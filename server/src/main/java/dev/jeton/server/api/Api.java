@@ -43,8 +43,7 @@ public final class Api implements RequestHandler {
         this.admission = new Admission(configuration.server().maxRequests());
         TokenizerGate gate = new TokenizerGate(Runtime.getRuntime().availableProcessors() / 2);
         PromptTokens promptTokens = new PromptTokens(gate);
-        Generator generator =
-                new Generator(metrics, configuration.stream().stallTimeout());
+        Generator generator = new Generator(metrics, configuration.stream().stallTimeout());
         var limits = configuration.limits();
         endpoints.put("/v1/completions", new CompletionEndpoint(models, promptTokens, generator, limits));
         endpoints.put("/v1/chat/completions", new ChatEndpoint(models, promptTokens, generator, limits));
@@ -69,7 +68,12 @@ public final class Api implements RequestHandler {
     }
 
     private static byte[] field(String name, String value) {
-        return new JsonWriter().beginObject().name(name).value(value).endObject().toBytes();
+        return new JsonWriter()
+                .beginObject()
+                .name(name)
+                .value(value)
+                .endObject()
+                .toBytes();
     }
 
     private Answer readiness() {
@@ -121,8 +125,7 @@ public final class Api implements RequestHandler {
 
     private Endpoint route(Exchange exchange) {
         String path = exchange.path();
-        Endpoint endpoint =
-                endpoints.get(path.startsWith(ModelsEndpoint.PATH + "/") ? ModelsEndpoint.PATH : path);
+        Endpoint endpoint = endpoints.get(path.startsWith(ModelsEndpoint.PATH + "/") ? ModelsEndpoint.PATH : path);
         if (endpoint == null) {
             throw new ApiException(
                     404,
@@ -131,7 +134,8 @@ public final class Api implements RequestHandler {
                     "unknown_url",
                     "Unknown request URL: %s %s".formatted(exchange.method(), shortened(path)));
         }
-        boolean headOfGet = exchange.method().equals("HEAD") && endpoint.method().equals("GET");
+        boolean headOfGet =
+                exchange.method().equals("HEAD") && endpoint.method().equals("GET");
         if (!exchange.method().equals(endpoint.method()) && !headOfGet) {
             throw new ApiException(
                     405,
@@ -201,10 +205,12 @@ public final class Api implements RequestHandler {
                 .addKeyValue("outcome", outcome.label())
                 .addKeyValue("model", call.model())
                 .addKeyValue("ms", (System.nanoTime() - call.startNanos()) / 1_000_000);
-        call.usage().ifPresent(usage -> line.addKeyValue("prompt_tokens", usage.promptTokens())
-                .addKeyValue("cached_tokens", usage.cachedTokens())
-                .addKeyValue("completion_tokens", usage.completionTokens()));
-        line.log("request");
+        call.usage()
+                .map(usage -> line.addKeyValue("prompt_tokens", usage.promptTokens())
+                        .addKeyValue("cached_tokens", usage.cachedTokens())
+                        .addKeyValue("completion_tokens", usage.completionTokens()))
+                .orElse(line)
+                .log("request");
     }
 
     private static String shortened(String path) {

@@ -3,6 +3,7 @@ package dev.jeton.server.api;
 import dev.jeton.scheduler.RejectedException;
 import dev.jeton.server.json.JsonException;
 import dev.jeton.server.json.JsonWriter;
+import java.util.Objects;
 
 /** An error answer in OpenAI's shape. */
 public final class ApiException extends RuntimeException {
@@ -67,16 +68,20 @@ public final class ApiException extends RuntimeException {
     }
 
     static ApiException of(JsonException e) {
-        return invalid(e.field(), e.getMessage());
+        return invalid(e.field(), words(e));
     }
 
     static ApiException of(RejectedException e) {
         return switch (e.reason()) {
-            case QUEUE_FULL -> overloaded(e.getMessage());
-            case DRAINING -> unavailable("draining", e.getMessage());
-            case TOO_LARGE -> contextExceeded("", e.getMessage());
-            case ENGINE_DOWN -> unavailable("engine_down", e.getMessage());
+            case QUEUE_FULL -> overloaded(words(e));
+            case DRAINING -> unavailable("draining", words(e));
+            case TOO_LARGE -> new ApiException(400, INVALID_REQUEST, "", "request_too_large", words(e));
+            case ENGINE_DOWN -> unavailable("engine_down", words(e));
         };
+    }
+
+    private static String words(RuntimeException e) {
+        return Objects.requireNonNullElse(e.getMessage(), "");
     }
 
     /** HTTP status. */

@@ -100,8 +100,7 @@ final class Call {
     void beginEvents() {
         status = 200;
         exchange.begin(
-                200,
-                withId(Map.of("content-type", "text/event-stream; charset=utf-8", "cache-control", "no-cache")));
+                200, withId(Map.of("content-type", "text/event-stream; charset=utf-8", "cache-control", "no-cache")));
     }
 
     private Map<String, String> withId(Map<String, String> headers) {

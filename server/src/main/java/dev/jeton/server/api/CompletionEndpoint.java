@@ -78,10 +78,11 @@ final class CompletionEndpoint implements Endpoint {
             throws InterruptedException {
         List<int[]> tokens = new ArrayList<>();
         for (Prompt prompt : prompts) {
-            tokens.add(switch (prompt) {
-                case TextPrompt text -> promptTokens.of("prompt", text.text(), model, addSpecialTokens);
-                case TokenPrompt given -> given.tokens();
-            });
+            tokens.add(
+                    switch (prompt) {
+                        case TextPrompt text -> promptTokens.of("prompt", text.text(), model, addSpecialTokens);
+                        case TokenPrompt given -> given.tokens();
+                    });
         }
         return tokens;
     }
@@ -103,8 +104,7 @@ final class CompletionEndpoint implements Endpoint {
             Generation generation = choices.generations().get(i);
             for (Choice choice : choices.all().subList(i * options.n(), (i + 1) * options.n())) {
                 choice.echo(
-                        text,
-                        () -> promptScores ? scores(generation.promptLogProbabilities(), ids, model) : List.of());
+                        text, () -> promptScores ? scores(generation.promptLogProbabilities(), ids, model) : List.of());
             }
         }
     }

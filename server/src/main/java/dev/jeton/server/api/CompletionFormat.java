@@ -24,8 +24,8 @@ final class CompletionFormat implements AnswerFormat {
     CompletionFormat(Call call, ServedModel model, boolean scored, boolean includeUsage) {
         this.tokenizer = model.tokenizer();
         this.scored = scored;
-        this.envelope = new Envelope(
-                "cmpl-" + call.id(), "text_completion", "text_completion", model.name(), includeUsage);
+        this.envelope =
+                new Envelope("cmpl-" + call.id(), "text_completion", "text_completion", model.name(), includeUsage);
     }
 
     private static byte[] ascii(String part) {

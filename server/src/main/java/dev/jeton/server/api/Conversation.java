@@ -40,11 +40,11 @@ record Conversation(
         if (given.size() > limits.maxMessages()) {
             throw ApiException.invalid(
                     "messages",
-                    "'messages' has %d messages, at most %d are accepted".formatted(given.size(), limits.maxMessages()));
+                    "'messages' has %d messages, at most %d are accepted"
+                            .formatted(given.size(), limits.maxMessages()));
         }
         if (body.flag("continue_final_message", false)) {
-            throw ApiException.unsupported(
-                    "continue_final_message", "'continue_final_message' is not supported yet");
+            throw ApiException.unsupported("continue_final_message", "'continue_final_message' is not supported yet");
         }
         List<Map<String, @Nullable Object>> messages = new ArrayList<>(given.size());
         for (JsonObject message : given) {
@@ -67,7 +67,8 @@ record Conversation(
      *
      * @throws ApiException if the model has no template
      */
-    @SuppressWarnings("NullAway") // A template sees JSON's nulls as its own none; the port does not say so in its types.
+    @SuppressWarnings(
+            "NullAway") // A template sees JSON's nulls as its own none; the port does not say so in its types.
     String render(ServedModel model) {
         ChatTemplate template = model.template()
                 .orElseThrow(() -> ApiException.invalid(
@@ -86,15 +87,22 @@ record Conversation(
         Map<String, @Nullable Object> message = new LinkedHashMap<>(given.fields());
         String role = given.text("role");
         if (!ROLES.contains(role)) {
-            throw given.wrong("role", "'%s' must be one of %s, but is '%s'"
-                    .formatted(given.path("role"), String.join(", ", ROLES.stream().sorted().toList()), role));
+            throw given.wrong(
+                    "role",
+                    "'%s' must be one of %s, but is '%s'"
+                            .formatted(
+                                    given.path("role"),
+                                    String.join(", ", ROLES.stream().sorted().toList()),
+                                    role));
         }
         message.put("role", role.equals("developer") && !model.developerRole() ? "system" : role);
-        boolean hasCalls = given.list("tool_calls").filter(calls -> !calls.isEmpty()).isPresent();
+        boolean hasCalls =
+                given.list("tool_calls").filter(calls -> !calls.isEmpty()).isPresent();
         Optional<String> content = content(given);
         if (content.isEmpty() && !(role.equals("assistant") && hasCalls)) {
-            throw given.wrong("content", "'%s' is missing: a string or an array of text parts is required"
-                    .formatted(given.path("content")));
+            throw given.wrong(
+                    "content",
+                    "'%s' is missing: a string or an array of text parts is required".formatted(given.path("content")));
         }
         content.ifPresent(text -> message.put("content", text));
         if (hasCalls) {
@@ -126,8 +134,7 @@ record Conversation(
                             "'%s' is '%s': only parts of type 'text' are supported yet"
                                     .formatted(part.path("type"), type));
                 default ->
-                    throw part.wrong(
-                            "type", "'%s' must be 'text', but is '%s'".formatted(part.path("type"), type));
+                    throw part.wrong("type", "'%s' must be 'text', but is '%s'".formatted(part.path("type"), type));
             }
         }
         return String.join("\n", texts);
@@ -144,8 +151,9 @@ record Conversation(
                     try {
                         inner.put("arguments", Json.parse(text));
                     } catch (JsonException e) {
-                        throw function.wrong("arguments", "'%s' is not valid JSON: %s"
-                                .formatted(function.path("arguments"), e.getMessage()));
+                        throw function.wrong(
+                                "arguments",
+                                "'%s' is not valid JSON: %s".formatted(function.path("arguments"), e.getMessage()));
                     }
                 }
                 copy.put("function", inner);
@@ -161,11 +169,12 @@ record Conversation(
             for (JsonObject tool : body.objects("tools")) {
                 if (!tool.text("type").equals("function")) {
                     throw ApiException.unsupported(
-                            tool.path("type"), "'%s' other than 'function' is not supported".formatted(tool.path("type")));
+                            tool.path("type"),
+                            "'%s' other than 'function' is not supported".formatted(tool.path("type")));
                 }
                 if (tool.object("function").isEmpty()) {
-                    throw tool.wrong("function", "'%s' is missing: an object is required"
-                            .formatted(tool.path("function")));
+                    throw tool.wrong(
+                            "function", "'%s' is missing: an object is required".formatted(tool.path("function")));
                 }
                 tools.add(tool.fields());
             }

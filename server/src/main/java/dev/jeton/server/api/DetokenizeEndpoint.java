@@ -35,8 +35,8 @@ final class DetokenizeEndpoint implements Endpoint {
         ServedModel model = models.namedOrFirst(call, body);
         int[] tokens = body.list("tokens")
                 .map(list -> TokenIds.read("tokens", list, model.vocabulary()))
-                .orElseThrow(() ->
-                        new JsonException("tokens", "'tokens' is missing: an array of token ids is required"));
+                .orElseThrow(
+                        () -> new JsonException("tokens", "'tokens' is missing: an array of token ids is required"));
         String text = gate.run(() -> model.tokenizer().decode(tokens, false));
         call.answer(call.writer().beginObject().name("prompt").value(text).endObject());
     }

@@ -82,7 +82,9 @@ record GenerationOptions(
         return new GenerationOptions(
                 body.whole("n", 1, 1, limits.maxN()),
                 stream,
-                streamOptions.map(options -> options.flag("include_usage", false)).orElse(false),
+                streamOptions
+                        .map(options -> options.flag("include_usage", false))
+                        .orElse(false),
                 maxTokens,
                 sampling,
                 stopTokens,

@@ -57,14 +57,12 @@ final class Generator {
         }
         List<Generation> generations = new ArrayList<>();
         try {
-            requests.forEach(
-                    request -> generations.add(model.dispatcher().submit(request)));
+            requests.forEach(request -> generations.add(model.dispatcher().submit(request)));
         } catch (RuntimeException e) {
             generations.forEach(Generation::cancel);
             throw e;
         }
-        Choices choices =
-                new Choices(generations, model, options, metrics.model(model.name()), call.startNanos());
+        Choices choices = new Choices(generations, model, options, metrics.model(model.name()), call.startNanos());
         call.exchange().onHangUp(choices::cancel);
         return choices;
     }
@@ -72,7 +70,8 @@ final class Generator {
     private static void checkCapabilities(ServedModel model, GenerationOptions options, boolean promptScores) {
         EngineInfo engine = model.dispatcher().engine();
         if (options.sampling().logProbabilities() >= 0 && !engine.supports(Capability.LOG_PROBABILITIES)) {
-            throw ApiException.unsupported("logprobs", "the engine '%s' gives no log-probabilities".formatted(engine.name()));
+            throw ApiException.unsupported(
+                    "logprobs", "the engine '%s' gives no log-probabilities".formatted(engine.name()));
         }
         if (promptScores && !engine.supports(Capability.PROMPT_LOG_PROBABILITIES)) {
             throw ApiException.unsupported(

@@ -26,7 +26,8 @@ final class Prompts {
     static List<Prompt> read(JsonObject body, ServedModel model, LimitSettings limits) {
         List<Prompt> prompts = switch (body.value(FIELD).orElse("")) {
             case String text -> List.of(text(FIELD, text));
-            case List<?> list when !list.isEmpty() && list.getFirst() instanceof Number ->
+            case List<?> list
+            when !list.isEmpty() && list.getFirst() instanceof Number ->
                 List.of(new TokenPrompt(TokenIds.read(FIELD, list, model.vocabulary())));
             case List<?> list -> list(list, model, limits);
             case Object other -> throw body.wrongType(FIELD, "a string, an array of strings or token ids", other);

@@ -44,7 +44,8 @@ final class TokenIds {
 
     private static JsonException outside(String field, String id, int vocabulary) {
         return new JsonException(
-                field, "'%s' is no token id of this model: ids are 0 to %d, but it is %s"
+                field,
+                "'%s' is no token id of this model: ids are 0 to %d, but it is %s"
                         .formatted(field, vocabulary - 1, id.length() > 20 ? "longer" : id));
     }
 }

@@ -43,8 +43,7 @@ public record Configuration(
      * @param drainTimeout how long running requests may go on after SIGTERM
      * @param maxRequests most requests handled at once; more get 429
      */
-    public record ServerSettings(
-            String host, int port, List<String> apiKeys, Duration drainTimeout, int maxRequests) {
+    public record ServerSettings(String host, int port, List<String> apiKeys, Duration drainTimeout, int maxRequests) {
         /** With a list of its own. */
         public ServerSettings {
             apiKeys = List.copyOf(apiKeys);

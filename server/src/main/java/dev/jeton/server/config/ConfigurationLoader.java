@@ -114,8 +114,8 @@ public final class ConfigurationLoader {
         try {
             setting.kind().check(resolved.value());
         } catch (ConfigException e) {
-            throw new ConfigException("'%s' is '%s' (%s): %s"
-                    .formatted(key, resolved.value(), resolved.origin(), e.getMessage()));
+            throw new ConfigException(
+                    "'%s' is '%s' (%s): %s".formatted(key, resolved.value(), resolved.origin(), e.getMessage()));
         }
     }
 

@@ -100,8 +100,8 @@ record Setting(String key, Kind kind, String initial, String meaning) {
         public void check(String value) {
             Duration time = Units.duration(value);
             if (time.compareTo(least) < 0 || time.compareTo(most) > 0) {
-                throw new ConfigException("between %s and %s is expected"
-                        .formatted(Units.durationText(least), Units.durationText(most)));
+                throw new ConfigException(
+                        "between %s and %s is expected".formatted(Units.durationText(least), Units.durationText(most)));
             }
         }
     }

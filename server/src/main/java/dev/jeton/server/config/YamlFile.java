@@ -45,7 +45,8 @@ record YamlFile(Map<String, Resolved> values, List<Map<String, Resolved>> models
             }
         } catch (JacksonException e) {
             throw new ConfigException("%s:%d: %s"
-                    .formatted(name, e.getLocation() == null ? 0 : e.getLocation().getLineNr(), e.getOriginalMessage()));
+                    .formatted(
+                            name, e.getLocation() == null ? 0 : e.getLocation().getLineNr(), e.getOriginalMessage()));
         }
         return result;
     }

@@ -75,7 +75,8 @@ public final class Json {
             throw new JsonException(
                     "",
                     "invalid JSON at line %d, column %d: %s"
-                            .formatted(e.getLocation().getLineNr(), e.getLocation().getColumnNr(), firstLine(e)));
+                            .formatted(
+                                    e.getLocation().getLineNr(), e.getLocation().getColumnNr(), firstLine(e)));
         } catch (JacksonException e) {
             throw new JsonException("", "invalid JSON: " + firstLine(e));
         }
@@ -150,7 +151,8 @@ public final class Json {
                         && i + 1 < text.length()
                         && Character.isLowSurrogate(text.charAt(i + 1));
                 if (!pair) {
-                    throw new JsonException("", "invalid JSON: a string holds a lone surrogate (\\u%04x)".formatted((int) c));
+                    throw new JsonException(
+                            "", "invalid JSON: a string holds a lone surrogate (\\u%04x)".formatted((int) c));
                 }
                 i++;
             }

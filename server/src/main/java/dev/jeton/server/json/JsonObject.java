@@ -94,8 +94,10 @@ public final class JsonObject {
         return switch (value) {
             case Long number when number >= least && number <= most -> number;
             case Long number -> throw outOfRange(field, least, most, number);
-            // 5.0 is a whole number to OpenAI; a double past 2^53 is not known exactly and is past every bound but a seed's.
-            case Double number when number == Math.rint(number) && Math.abs(number) <= 1L << 53 ->
+            // 5.0 is a whole number to OpenAI; a double past 2^53 is not known exactly and is past every bound but a
+            // seed's.
+            case Double number
+            when number == Math.rint(number) && Math.abs(number) <= 1L << 53 ->
                 whole(field, number.longValue(), least, most);
             case Double number when number == Math.rint(number) -> throw outOfRange(field, least, most, number);
             case null, default ->

@@ -260,7 +260,6 @@ public final class JsonWriter {
         }
     }
 
-
     private void put(char ascii) {
         reserve(1);
         bytes[size++] = (byte) ascii;

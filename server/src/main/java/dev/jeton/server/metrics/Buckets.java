@@ -10,8 +10,7 @@ final class Buckets {
 
     /** From a request to its first token, and its parts. */
     static Duration[] toFirstToken() {
-        return seconds(
-                .001, .0025, .005, .01, .02, .04, .06, .08, .1, .25, .5, .75, 1, 2.5, 5, 7.5, 10, 20, 40, 80);
+        return seconds(.001, .0025, .005, .01, .02, .04, .06, .08, .1, .25, .5, .75, 1, 2.5, 5, 7.5, 10, 20, 40, 80);
     }
 
     /** Between two tokens. */
@@ -24,7 +23,7 @@ final class Buckets {
         return seconds(.01, .02, .04, .08, .16, .32, .64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92, 163.84);
     }
 
-    private static Duration[] seconds(double... values) {
+    static Duration[] seconds(double... values) {
         return DoubleStream.of(values)
                 .mapToObj(value -> Duration.ofNanos(Math.round(value * 1e9)))
                 .toArray(Duration[]::new);

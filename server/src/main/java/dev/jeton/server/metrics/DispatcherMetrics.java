@@ -50,7 +50,10 @@ final class DispatcherMetrics {
 
     private void sequences() {
         gauge("jeton.sequences.running", "Sequences with blocks", DispatcherStats::runningSequences);
-        gauge("jeton.sequences.waiting", "Sequences queued, preempted ones included", DispatcherStats::waitingSequences);
+        gauge(
+                "jeton.sequences.waiting",
+                "Sequences queued, preempted ones included",
+                DispatcherStats::waitingSequences);
         gauge("jeton.sequences.waiting.bound", "Most sequences that may wait", DispatcherStats::waitingBound);
         gauge("jeton.kv.utilisation", "Share of the KV blocks that sequences hold", DispatcherMetrics::utilisation);
         counter("jeton.preemptions", "Sequences preempted", DispatcherStats::preemptions);

@@ -39,8 +39,7 @@ public final class ModelMetrics {
                 "From the first step to the first token",
                 model,
                 Buckets.toFirstToken());
-        decode = new Latency(
-                registry, "jeton.decode.time", "From the first token to the last", model, Buckets.whole());
+        decode = new Latency(registry, "jeton.decode.time", "From the first token to the last", model, Buckets.whole());
         Latency all = new Latency(registry, "jeton.request.time", "From submit to the end", model, Buckets.whole());
         total = vllm.map(names -> all.and(names.endToEnd())).orElse(all);
         prompt = tokens(registry, model, "prompt", "Tokens of prompts, cached ones included");

@@ -1,6 +1,7 @@
 package dev.jeton.server.metrics;
 
 import dev.jeton.scheduler.Dispatcher;
+import dev.jeton.scheduler.StepListener;
 import dev.jeton.server.http.ConnectionStats;
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.FunctionCounter;
@@ -59,6 +60,11 @@ public final class ServerMetrics implements AutoCloseable {
         models.put(model, new ModelMetrics(registry, model, vllm.map(names -> names.model(model, stats))));
     }
 
+    /** What hears of a model's steps. */
+    public StepListener steps(String model) {
+        return new StepMetrics(registry, model);
+    }
+
     /** Meters of a served model. */
     public ModelMetrics model(String model) {
         ModelMetrics metrics = models.get(model);
@@ -107,12 +113,14 @@ public final class ServerMetrics implements AutoCloseable {
      * @param outcome one of a fixed few
      */
     public void request(String endpoint, String model, String outcome) {
-        requests.computeIfAbsent(endpoint + '\n' + model + '\n' + outcome, key -> Counter.builder("jeton.requests")
-                        .description("Requests by endpoint, model and outcome")
-                        .tag("endpoint", endpoint)
-                        .tag("model", model)
-                        .tag("outcome", outcome)
-                        .register(registry))
+        requests.computeIfAbsent(
+                        endpoint + '\n' + model + '\n' + outcome,
+                        key -> Counter.builder("jeton.requests")
+                                .description("Requests by endpoint, model and outcome")
+                                .tag("endpoint", endpoint)
+                                .tag("model", model)
+                                .tag("outcome", outcome)
+                                .register(registry))
                 .increment();
     }
 
