@@ -1,0 +1,67 @@
+package dev.jeton.server;
+
+import dev.jeton.scheduler.Dispatcher;
+import dev.jeton.server.api.Api;
+import dev.jeton.server.api.ServedModel;
+import dev.jeton.server.api.ServedModels;
+import dev.jeton.server.config.Configuration;
+import dev.jeton.server.http.HttpListener;
+import dev.jeton.server.metrics.ServerMetrics;
+import java.util.List;
+
+/**
+ * The whole server: listens from construction until {@link #close}. Owns the models it was given: their dispatchers and
+ * tokenizers are closed with it.
+ */
+public final class Server implements AutoCloseable {
+
+    private final Configuration configuration;
+    private final List<ServedModel> models;
+    private final ServerMetrics metrics;
+    private final Api api;
+    private final HttpListener listener;
+
+    /**
+     * Starts a server.
+     *
+     * @param models at least one, each name once
+     * @param metrics where it records; closed with it
+     */
+    public Server(Configuration configuration, List<ServedModel> models, ServerMetrics metrics) {
+        this.configuration = configuration;
+        this.models = List.copyOf(models);
+        this.metrics = metrics;
+        ServedModels served = new ServedModels(models);
+        models.forEach(model -> metrics.addModel(model.name(), model.dispatcher()));
+        this.api = new Api(configuration, served, metrics, Version.text());
+        this.listener = new HttpListener(
+                configuration.server().host(), configuration.server().port(), configuration.http(), api);
+        metrics.connections(listener::stats);
+    }
+
+    /** The port listened on. */
+    public int port() {
+        return listener.port();
+    }
+
+    /**
+     * Refuses new requests (503) and waits until those running have ended, at most {@code server.drain-timeout}.
+     *
+     * @return whether all ended by themselves; the others end with {@link #close}
+     */
+    public boolean drain() throws InterruptedException {
+        api.drain();
+        models.forEach(model -> model.dispatcher().drain());
+        return api.awaitIdle(configuration.server().drainTimeout());
+    }
+
+    /** Closes every connection, cancels what still runs, and lets go of the models. */
+    @Override
+    public void close() {
+        api.drain();
+        listener.close();
+        models.stream().map(ServedModel::dispatcher).distinct().forEach(Dispatcher::close);
+        models.forEach(model -> model.tokenizer().close());
+        metrics.close();
+    }
+}

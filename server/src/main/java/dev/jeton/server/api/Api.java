@@ -1,0 +1,219 @@
+package dev.jeton.server.api;
+
+import dev.jeton.models.TemplateException;
+import dev.jeton.scheduler.RejectedException;
+import dev.jeton.server.api.Endpoint.Guard;
+import dev.jeton.server.api.PlainEndpoint.Answer;
+import dev.jeton.server.config.Configuration;
+import dev.jeton.server.http.Exchange;
+import dev.jeton.server.http.RequestHandler;
+import dev.jeton.server.json.JsonException;
+import dev.jeton.server.json.JsonWriter;
+import dev.jeton.server.metrics.ServerMetrics;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.function.Supplier;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import org.slf4j.MDC;
+
+/**
+ * The HTTP API: finds a request's endpoint, keeps the guards (keys, draining, room), turns every failure into an answer,
+ * and writes one access line and one metric per request.
+ */
+public final class Api implements RequestHandler {
+
+    private static final Logger LOG = LoggerFactory.getLogger(Api.class);
+    private static final Logger ACCESS = LoggerFactory.getLogger("dev.jeton.access");
+    private static final int MAX_LOGGED_PATH = 256;
+
+    private final Map<String, Endpoint> endpoints = new LinkedHashMap<>();
+    private final ApiKeys keys;
+    private final ServerMetrics metrics;
+    private final Admission admission;
+
+    /**
+     * @param version as {@code /version} tells it
+     */
+    public Api(Configuration configuration, ServedModels models, ServerMetrics metrics, String version) {
+        this.keys = new ApiKeys(configuration.server().apiKeys());
+        this.metrics = metrics;
+        this.admission = new Admission(configuration.server().maxRequests());
+        TokenizerGate gate = new TokenizerGate(Runtime.getRuntime().availableProcessors() / 2);
+        PromptTokens promptTokens = new PromptTokens(gate);
+        Generator generator = new Generator(metrics, configuration.stream().stallTimeout());
+        var limits = configuration.limits();
+        endpoints.put("/v1/completions", new CompletionEndpoint(models, promptTokens, generator, limits));
+        endpoints.put("/v1/chat/completions", new ChatEndpoint(models, promptTokens, generator, limits));
+        endpoints.put(ModelsEndpoint.PATH, new ModelsEndpoint(models));
+        endpoints.put("/tokenize", new TokenizeEndpoint(models, promptTokens, limits));
+        endpoints.put("/detokenize", new DetokenizeEndpoint(models, gate));
+        endpoints.put("/version", json("version", () -> new Answer(200, field("version", version))));
+        endpoints.put("/health", json("health", () -> new Answer(200, field("status", "live"))));
+        endpoints.put("/health/live", json("health", () -> new Answer(200, field("status", "live"))));
+        endpoints.put("/health/ready", json("health", this::readiness));
+        endpoints.put(
+                "/metrics",
+                new PlainEndpoint(
+                        "metrics",
+                        "text/plain; version=0.0.4; charset=utf-8",
+                        () -> new Answer(200, metrics.scrape().getBytes(StandardCharsets.UTF_8))));
+        metrics.requests(admission::running, configuration.server().maxRequests());
+    }
+
+    private static PlainEndpoint json(String name, Supplier<Answer> answer) {
+        return new PlainEndpoint(name, "application/json", answer);
+    }
+
+    private static byte[] field(String name, String value) {
+        return new JsonWriter()
+                .beginObject()
+                .name(name)
+                .value(value)
+                .endObject()
+                .toBytes();
+    }
+
+    private Answer readiness() {
+        return admission.draining()
+                ? new Answer(503, field("status", "draining"))
+                : new Answer(200, field("status", "ready"));
+    }
+
+    /** Refuses work from now on. */
+    public void drain() {
+        admission.drain();
+    }
+
+    /**
+     * Waits until no work is running.
+     *
+     * @return false if {@code timeout} passed before
+     */
+    public boolean awaitIdle(Duration timeout) throws InterruptedException {
+        return admission.awaitIdle(timeout.toNanos());
+    }
+
+    @Override
+    public byte[] refusal(int status, String message) {
+        metrics.request("none", "unknown", Outcome.of(status).label());
+        JsonWriter out = new JsonWriter();
+        ApiException.refusal(status, message).write(out);
+        return out.toBytes();
+    }
+
+    @Override
+    public void handle(Exchange exchange) throws InterruptedException {
+        Call call = new Call(exchange, RequestIds.of(exchange.header("x-request-id")), System.nanoTime());
+        String endpoint = "none";
+        Outcome outcome = Outcome.SERVER_ERROR;
+        MDC.put("request", call.id());
+        try {
+            Endpoint found = route(exchange);
+            endpoint = found.name();
+            outcome = guarded(found, call);
+        } catch (ApiException e) {
+            outcome = fail(call, e);
+        } finally {
+            metrics.request(endpoint, call.model(), outcome.label());
+            logAccess(call, outcome);
+            MDC.remove("request");
+        }
+    }
+
+    private Endpoint route(Exchange exchange) {
+        String path = exchange.path();
+        Endpoint endpoint = endpoints.get(path.startsWith(ModelsEndpoint.PATH + "/") ? ModelsEndpoint.PATH : path);
+        if (endpoint == null) {
+            throw new ApiException(
+                    404,
+                    ApiException.INVALID_REQUEST,
+                    "",
+                    "unknown_url",
+                    "Unknown request URL: %s %s".formatted(exchange.method(), shortened(path)));
+        }
+        boolean headOfGet =
+                exchange.method().equals("HEAD") && endpoint.method().equals("GET");
+        if (!exchange.method().equals(endpoint.method()) && !headOfGet) {
+            throw new ApiException(
+                    405,
+                    ApiException.INVALID_REQUEST,
+                    "",
+                    "method_not_allowed",
+                    "%s answers %s only, not %s".formatted(shortened(path), endpoint.method(), exchange.method()));
+        }
+        return endpoint;
+    }
+
+    private Outcome guarded(Endpoint endpoint, Call call) throws InterruptedException {
+        if (endpoint.guard() != Guard.OPEN) {
+            keys.check(call.exchange().header("authorization"));
+        }
+        boolean work = endpoint.guard() == Guard.WORK;
+        if (work) {
+            admission.enter();
+        }
+        try {
+            return answered(endpoint, call);
+        } finally {
+            if (work) {
+                admission.leave();
+            }
+        }
+    }
+
+    private Outcome answered(Endpoint endpoint, Call call) throws InterruptedException {
+        try {
+            endpoint.handle(call);
+            return Outcome.OK;
+        } catch (ApiException e) {
+            return fail(call, e);
+        } catch (JsonException e) {
+            return fail(call, ApiException.of(e));
+        } catch (RejectedException e) {
+            return fail(call, ApiException.of(e));
+        } catch (TemplateException e) {
+            return fail(
+                    call, ApiException.invalid("messages", "The chat template refused the request: " + e.getMessage()));
+        } catch (ClientGoneException e) {
+            LOG.debug("request ended early: {}", e.getMessage());
+            return e.outcome();
+        } catch (RuntimeException | StackOverflowError | OutOfMemoryError e) {
+            // One request's failure is told to its client and to the log, and stays one request's.
+            LOG.error("request failed", e);
+            return fail(call, ApiException.internal("The server failed on this request; its log says why"));
+        }
+    }
+
+    private static Outcome fail(Call call, ApiException error) {
+        if (!call.exchange().begun()) {
+            call.answer(error);
+        }
+        return Outcome.of(error.status());
+    }
+
+    private static void logAccess(Call call, Outcome outcome) {
+        if (!ACCESS.isInfoEnabled()) {
+            return;
+        }
+        var line = ACCESS.atInfo()
+                .addKeyValue("method", call.exchange().method())
+                .addKeyValue("path", shortened(call.exchange().path()))
+                .addKeyValue("status", call.status())
+                .addKeyValue("outcome", outcome.label())
+                .addKeyValue("model", call.model())
+                .addKeyValue("ms", (System.nanoTime() - call.startNanos()) / 1_000_000);
+        call.usage()
+                .map(usage -> line.addKeyValue("prompt_tokens", usage.promptTokens())
+                        .addKeyValue("cached_tokens", usage.cachedTokens())
+                        .addKeyValue("completion_tokens", usage.completionTokens()))
+                .orElse(line)
+                .log("request");
+    }
+
+    private static String shortened(String path) {
+        return path.length() <= MAX_LOGGED_PATH ? path : path.substring(0, MAX_LOGGED_PATH) + "...";
+    }
+}

@@ -1,0 +1,121 @@
+package dev.jeton.server.api;
+
+import dev.jeton.scheduler.RejectedException;
+import dev.jeton.server.json.JsonException;
+import dev.jeton.server.json.JsonWriter;
+import java.util.Objects;
+
+/** An error answer in OpenAI's shape. */
+public final class ApiException extends RuntimeException {
+
+    static final String INVALID_REQUEST = "invalid_request_error";
+    private static final String SERVER_ERROR = "server_error";
+
+    private final int status;
+    private final String type;
+    private final String param;
+    private final String code;
+
+    /**
+     * @param status HTTP status
+     * @param type OpenAI's error type
+     * @param param the parameter at fault with its path, or empty
+     * @param code a word for programs, or empty
+     * @param message what is wrong and what to do
+     */
+    public ApiException(int status, String type, String param, String code, String message) {
+        super(message);
+        this.status = status;
+        this.type = type;
+        this.param = param;
+        this.code = code;
+    }
+
+    /** A parameter that is wrong. */
+    static ApiException invalid(String param, String message) {
+        return new ApiException(400, INVALID_REQUEST, param, "", message);
+    }
+
+    /** A parameter that is right but not supported. */
+    static ApiException unsupported(String param, String message) {
+        return new ApiException(400, INVALID_REQUEST, param, "unsupported_parameter", message);
+    }
+
+    /** A prompt, or a prompt and its answer, longer than the context. */
+    static ApiException contextExceeded(String param, String message) {
+        return new ApiException(400, INVALID_REQUEST, param, "context_length_exceeded", message);
+    }
+
+    /** A server that does not take requests now. */
+    static ApiException unavailable(String code, String message) {
+        return new ApiException(503, SERVER_ERROR, "", code, message);
+    }
+
+    /** A server that has as many requests as it may. */
+    static ApiException overloaded(String message) {
+        return new ApiException(429, "rate_limit_error", "", "queue_full", message);
+    }
+
+    /** The server's own fault. */
+    static ApiException internal(String message) {
+        return new ApiException(500, SERVER_ERROR, "", "internal_error", message);
+    }
+
+    /** A refusal made before there was a request, by status. */
+    static ApiException refusal(int status, String message) {
+        String type = status >= 500 ? SERVER_ERROR : INVALID_REQUEST;
+        return new ApiException(status, type, "", status == 413 ? "request_too_large" : "", message);
+    }
+
+    static ApiException of(JsonException e) {
+        return invalid(e.field(), words(e));
+    }
+
+    static ApiException of(RejectedException e) {
+        return switch (e.reason()) {
+            case QUEUE_FULL -> overloaded(words(e));
+            case DRAINING -> unavailable("draining", words(e));
+            case TOO_LARGE -> new ApiException(400, INVALID_REQUEST, "", "request_too_large", words(e));
+            case ENGINE_DOWN -> unavailable("engine_down", words(e));
+        };
+    }
+
+    private static String words(RuntimeException e) {
+        return Objects.requireNonNullElse(e.getMessage(), "");
+    }
+
+    /** HTTP status. */
+    int status() {
+        return status;
+    }
+
+    /** {@code {"error": {...}}} */
+    void write(JsonWriter out) {
+        out.beginObject().name("error").beginObject();
+        out.name("message").value(getMessage());
+        out.name("type").value(type);
+        valueOrNull(out.name("param"), param);
+        valueOrNull(out.name("code"), code);
+        out.endObject().endObject();
+    }
+
+    private static void valueOrNull(JsonWriter out, String text) {
+        if (text.isEmpty()) {
+            out.nullValue();
+        } else {
+            out.value(text);
+        }
+    }
+
+    @Override
+    public String getMessage() {
+        String message = super.getMessage();
+        return message == null ? "" : message;
+    }
+
+    @Override
+    public synchronized Throwable fillInStackTrace() {
+        // Thrown for clients' errors, as often as clients like; where it was thrown is of no use to anyone.
+        return this;
+    }
+}

@@ -1,0 +1,111 @@
+package dev.jeton.server.api;
+
+import dev.jeton.server.http.Exchange;
+import dev.jeton.server.json.Json;
+import dev.jeton.server.json.JsonObject;
+import dev.jeton.server.json.JsonWriter;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Optional;
+
+/** One request under way: its exchange, its id, and what the access line and the metrics will say of it. */
+final class Call {
+
+    private static final Map<String, String> JSON = Map.of("content-type", "application/json");
+
+    private final Exchange exchange;
+    private final String id;
+    private final long startNanos;
+    private final JsonWriter writer = new JsonWriter();
+    private String model = "unknown";
+    private int status;
+    private Optional<UsageTotals> usage = Optional.empty();
+
+    Call(Exchange exchange, String id, long startNanos) {
+        this.exchange = exchange;
+        this.id = id;
+        this.startNanos = startNanos;
+    }
+
+    Exchange exchange() {
+        return exchange;
+    }
+
+    String id() {
+        return id;
+    }
+
+    /** When the request was whole, on {@link System#nanoTime}'s clock. */
+    long startNanos() {
+        return startNanos;
+    }
+
+    /** The body as a JSON object. */
+    JsonObject json() {
+        return Json.object(exchange.body());
+    }
+
+    /** The call's own writer, empty. */
+    JsonWriter writer() {
+        return writer.clear();
+    }
+
+    void servedBy(ServedModel served) {
+        model = served.name();
+    }
+
+    /** The served model's name; {@code unknown} before it is known, so that clients cannot make up labels. */
+    String model() {
+        return model;
+    }
+
+    /** The answer's status; 0 before it has one. */
+    int status() {
+        return status;
+    }
+
+    Optional<UsageTotals> usage() {
+        return usage;
+    }
+
+    void used(UsageTotals totals) {
+        usage = Optional.of(totals);
+    }
+
+    /** Answers with JSON. */
+    void answer(JsonWriter json) {
+        answer(200, JSON, json.toBytes());
+    }
+
+    /** Answers whole. */
+    void answer(int answerStatus, Map<String, String> headers, byte[] content) {
+        status = answerStatus;
+        exchange.respond(answerStatus, withId(headers), content);
+    }
+
+    /** Answers with an error. */
+    void answer(ApiException error) {
+        JsonWriter json = writer();
+        error.write(json);
+        Map<String, String> headers = new LinkedHashMap<>(JSON);
+        switch (error.status()) {
+            case 401 -> headers.put("www-authenticate", "Bearer");
+            case 429, 503 -> headers.put("retry-after", "1");
+            default -> {}
+        }
+        answer(error.status(), headers, json.toBytes());
+    }
+
+    /** Begins a stream of server-sent events. */
+    void beginEvents() {
+        status = 200;
+        exchange.begin(
+                200, withId(Map.of("content-type", "text/event-stream; charset=utf-8", "cache-control", "no-cache")));
+    }
+
+    private Map<String, String> withId(Map<String, String> headers) {
+        Map<String, String> all = new LinkedHashMap<>(headers);
+        all.put("x-jeton-request-id", id);
+        return all;
+    }
+}

@@ -1,0 +1,70 @@
+package dev.jeton.server.api;
+
+import dev.jeton.models.engine.SamplingParameters;
+import dev.jeton.server.config.Configuration.LimitSettings;
+import dev.jeton.server.json.JsonObject;
+import java.util.List;
+import java.util.OptionalLong;
+
+/** {@code POST /v1/chat/completions}. */
+final class ChatEndpoint implements Endpoint {
+
+    private final ServedModels models;
+    private final PromptTokens promptTokens;
+    private final Generator generator;
+    private final LimitSettings limits;
+
+    ChatEndpoint(ServedModels models, PromptTokens promptTokens, Generator generator, LimitSettings limits) {
+        this.models = models;
+        this.promptTokens = promptTokens;
+        this.generator = generator;
+        this.limits = limits;
+    }
+
+    @Override
+    public String name() {
+        return "chat_completions";
+    }
+
+    @Override
+    public String method() {
+        return "POST";
+    }
+
+    @Override
+    public Guard guard() {
+        return Guard.WORK;
+    }
+
+    @Override
+    public void handle(Call call) throws InterruptedException {
+        JsonObject body = call.json();
+        ServedModel model = models.named(call, body);
+        Unsupported.check(body);
+        int logProbabilities = logProbabilities(body);
+        GenerationOptions options =
+                GenerationOptions.read(body, model, limits, maxTokens(body, model), logProbabilities);
+        Conversation conversation = Conversation.read(body, model, limits);
+        int[] prompt = promptTokens.of(conversation, model, body.flag("add_special_tokens", false));
+        try (Choices choices = generator.submit(call, model, options, List.of(prompt), "messages", false)) {
+            AnswerFormat format = new ChatFormat(call, model, logProbabilities >= 0, options.includeUsage());
+            generator.answer(call, model, options, choices, format);
+        }
+    }
+
+    /** The old name and the new one; the new one wins where both are given. */
+    private static OptionalLong maxTokens(JsonObject body, ServedModel model) {
+        OptionalLong old = MaxTokens.read(body, "max_tokens", 1, model);
+        OptionalLong current = MaxTokens.read(body, "max_completion_tokens", 1, model);
+        return current.isPresent() ? current : old;
+    }
+
+    private static int logProbabilities(JsonObject body) {
+        boolean wanted = body.flag("logprobs", false);
+        if (!wanted && body.has("top_logprobs")) {
+            throw ApiException.invalid("top_logprobs", "'top_logprobs' is only allowed when 'logprobs' is true");
+        }
+        int top = body.whole("top_logprobs", 0, 0, SamplingParameters.MAX_LOG_PROBABILITIES);
+        return wanted ? top : -1;
+    }
+}

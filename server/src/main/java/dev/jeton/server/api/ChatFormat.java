@@ -1,0 +1,105 @@
+package dev.jeton.server.api;
+
+import dev.jeton.models.Tokenizer;
+import dev.jeton.server.json.JsonWriter;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+
+/**
+ * {@code /v1/chat/completions}. A chunk's fixed parts are encoded once per call, so that a token costs the escaping of its
+ * text.
+ */
+final class ChatFormat implements AnswerFormat {
+
+    private final Tokenizer tokenizer;
+    private final boolean scored;
+    private final Envelope envelope;
+    private final byte[] opening = ascii(",\"delta\":{\"role\":\"assistant\",\"content\":\"");
+    private final byte[] middle = ascii(",\"delta\":{\"content\":\"");
+    private final byte[] scores = ascii("\"},\"logprobs\":");
+    private final byte[] goesOn = ascii(",\"finish_reason\":null}]");
+    private final byte[] ends = ascii(",\"finish_reason\":");
+
+    /**
+     * @param scored whether log-probabilities are written
+     */
+    ChatFormat(Call call, ServedModel model, boolean scored, boolean includeUsage) {
+        this.tokenizer = model.tokenizer();
+        this.scored = scored;
+        this.envelope = new Envelope(
+                "chatcmpl-" + call.id(), "chat.completion", "chat.completion.chunk", model.name(), includeUsage);
+    }
+
+    private static byte[] ascii(String text) {
+        return text.getBytes(StandardCharsets.US_ASCII);
+    }
+
+    @Override
+    public void chunk(JsonWriter out, Choice choice) {
+        envelope.beginChunk(out, choice.index());
+        out.raw(choice.opened() ? middle : opening).escaped(choice.text()).raw(scores);
+        if (scored && !choice.scores().isEmpty()) {
+            writeScores(out.restart(), choice);
+        } else {
+            out.raw("null");
+        }
+        if (choice.ended()) {
+            out.raw(ends).raw("\"").raw(choice.finishReason()).raw("\"}]");
+        } else {
+            out.raw(goesOn);
+        }
+        envelope.endChunk(out);
+    }
+
+    @Override
+    public void usage(JsonWriter out, UsageTotals usage) {
+        envelope.usage(out, usage);
+    }
+
+    @Override
+    public void whole(JsonWriter out, List<Choice> choices, UsageTotals usage) {
+        envelope.begin(out);
+        for (Choice choice : choices) {
+            out.beginObject().name("index").value(choice.index());
+            out.name("message").beginObject();
+            out.name("role").value("assistant");
+            out.name("content").value(choice.text());
+            out.name("refusal").nullValue().endObject();
+            out.name("logprobs");
+            if (scored) {
+                writeScores(out, choice);
+            } else {
+                out.nullValue();
+            }
+            out.name("finish_reason").value(choice.finishReason()).endObject();
+        }
+        envelope.end(out, usage);
+    }
+
+    private void writeScores(JsonWriter out, Choice choice) {
+        out.beginObject().name("content").beginArray();
+        for (TokenScore score : choice.scores()) {
+            out.beginObject();
+            writeToken(out, score.token(), score.logProbability());
+            out.name("top_logprobs").beginArray();
+            for (int i = 0; i < score.topTokens().length; i++) {
+                out.beginObject();
+                writeToken(out, score.topTokens()[i], score.topLogProbabilities()[i]);
+                out.endObject();
+            }
+            out.endArray().endObject();
+        }
+        out.endArray().name("refusal").nullValue().endObject();
+    }
+
+    private void writeToken(JsonWriter out, int token, float logProbability) {
+        TokenText text = TokenText.of(tokenizer, token);
+        out.name("token").value(text.text());
+        out.name("logprob").value(Envelope.finite(logProbability));
+        out.name("bytes").beginArray();
+        for (byte value : text.bytes()) {
+            out.value(Byte.toUnsignedInt(value));
+        }
+        out.endArray();
+    }
+}

@@ -1,0 +1,159 @@
+package dev.jeton.server.api;
+
+import dev.jeton.models.Detokenizer;
+import dev.jeton.scheduler.GenerationEvent;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.Supplier;
+
+/**
+ * One continuation of one prompt as its reader sees it: text released and not written yet, and how it ended. Not
+ * thread-safe.
+ */
+final class Choice {
+
+    private static final Runnable NOTHING = () -> {};
+
+    private final int index;
+    private final Detokenizer detokenizer;
+    private final StopStrings stops;
+    private final int minTokens;
+    private final boolean scored;
+    private final StringBuilder text = new StringBuilder();
+    private final List<TokenScore> scores = new ArrayList<>();
+    private int tokens;
+    private int offset;
+    private String finishReason = "";
+    private Runnable echo = NOTHING;
+    private boolean opened;
+    private boolean closed;
+
+    /**
+     * @param index place among the answer's choices
+     * @param minTokens tokens before which no stop string counts
+     * @param scored whether log-probabilities are kept
+     */
+    Choice(int index, Detokenizer detokenizer, StopStrings stops, int minTokens, boolean scored) {
+        this.index = index;
+        this.detokenizer = detokenizer;
+        this.stops = stops;
+        this.minTokens = minTokens;
+        this.scored = scored;
+    }
+
+    int index() {
+        return index;
+    }
+
+    /** Tokens taken so far. */
+    int tokens() {
+        return tokens;
+    }
+
+    /**
+     * Puts the prompt in front of the text, once the first event comes.
+     *
+     * @param promptScores asked then, for they are not complete before
+     */
+    void echo(String prompt, Supplier<List<TokenScore>> promptScores) {
+        echo = () -> {
+            text.append(prompt);
+            offset = prompt.length();
+            scores.addAll(promptScores.get());
+        };
+    }
+
+    private void beginText() {
+        echo.run();
+        echo = NOTHING;
+    }
+
+    /**
+     * Takes a token.
+     *
+     * @return whether a stop string was found with it: the sequence is to be stopped
+     */
+    boolean take(GenerationEvent event) {
+        if (ended()) {
+            return false;
+        }
+        beginText();
+        tokens++;
+        String piece = detokenizer.add(event.token);
+        if (scored) {
+            scores.add(TokenScore.of(event, offset));
+            offset += piece.length();
+        }
+        if (!piece.isEmpty()) {
+            release(piece);
+        }
+        if (stops.found()) {
+            finishReason = "stop";
+        }
+        return stops.found();
+    }
+
+    private void release(String piece) {
+        if (tokens < minTokens) {
+            text.append(piece);
+        } else {
+            stops.add(piece, text);
+        }
+    }
+
+    /**
+     * The sequence has ended by itself.
+     *
+     * @param reason OpenAI's word
+     */
+    void end(String reason) {
+        if (ended()) {
+            return;
+        }
+        beginText();
+        String rest = detokenizer.finish();
+        if (!rest.isEmpty()) {
+            release(rest);
+        }
+        finishReason = stops.found() ? "stop" : reason;
+        stops.finish(text);
+    }
+
+    /** Whether nothing more will be released. */
+    boolean ended() {
+        return !finishReason.isEmpty();
+    }
+
+    /** OpenAI's word for why it ended; empty before. */
+    String finishReason() {
+        return finishReason;
+    }
+
+    /** Whether there is something to write that was not written. */
+    boolean hasNews() {
+        return !closed && (!text.isEmpty() || !scores.isEmpty() || ended());
+    }
+
+    /** Text released and not written yet. */
+    CharSequence text() {
+        return text;
+    }
+
+    /** Scores taken and not written yet. */
+    List<TokenScore> scores() {
+        return scores;
+    }
+
+    /** Whether a chunk of it was written before. */
+    boolean opened() {
+        return opened;
+    }
+
+    /** What was released is written. */
+    void written() {
+        opened = true;
+        closed = ended();
+        text.setLength(0);
+        scores.clear();
+    }
+}

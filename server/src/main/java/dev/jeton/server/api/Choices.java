@@ -1,0 +1,137 @@
+package dev.jeton.server.api;
+
+import dev.jeton.models.engine.SamplingParameters;
+import dev.jeton.scheduler.FinishReason;
+import dev.jeton.scheduler.Generation;
+import dev.jeton.scheduler.GenerationEvent;
+import dev.jeton.server.metrics.ModelMetrics;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * A call's generations (one per prompt) read as its choices: takes tokens, detokenizes, finds stop strings. Used by the
+ * call's thread alone, except for {@link #cancel}.
+ */
+final class Choices implements AutoCloseable {
+
+    private final List<Generation> generations;
+    private final List<Choice> choices;
+    private final int perPrompt;
+    private final EventSource events;
+    private final GenerationEvent event = new GenerationEvent();
+    private final ModelMetrics metrics;
+    private final TokenTimes times;
+
+    /**
+     * @param generations one per prompt, already submitted
+     * @param options what was asked for
+     * @param startNanos when the request was whole
+     */
+    Choices(
+            List<Generation> generations,
+            ServedModel model,
+            GenerationOptions options,
+            ModelMetrics metrics,
+            long startNanos) {
+        this.generations = List.copyOf(generations);
+        this.metrics = metrics;
+        this.perPrompt = options.n();
+        this.events = EventSource.of(generations);
+        this.choices = new ArrayList<>();
+        SamplingParameters sampling = options.sampling();
+        int count = generations.size() * options.n();
+        for (int i = 0; i < count; i++) {
+            choices.add(new Choice(
+                    i,
+                    model.tokenizer().detokenizer(options.skipSpecialTokens()),
+                    new StopStrings(options.stopStrings()),
+                    sampling.minTokens(),
+                    sampling.logProbabilities() >= 0));
+        }
+        this.times = new TokenTimes(metrics, startNanos, count);
+    }
+
+    /** All choices, by index. */
+    List<Choice> all() {
+        return choices;
+    }
+
+    /** The generations, one per prompt. */
+    List<Generation> generations() {
+        return generations;
+    }
+
+    /**
+     * Waits for at least one event and takes all that are there.
+     *
+     * @return false once every sequence has ended and nothing was taken
+     * @throws ApiException if a sequence failed; the others are cancelled then
+     */
+    boolean take() throws InterruptedException {
+        if (!events.next(event)) {
+            return false;
+        }
+        long now = System.nanoTime();
+        do {
+            accept(now);
+        } while (events.poll(event));
+        times.taken(now);
+        return true;
+    }
+
+    private void accept(long now) {
+        int generation = events.generation();
+        int index = generation * perPrompt + event.sequence;
+        Choice choice = choices.get(index);
+        if (event.finished) {
+            finish(choice);
+        } else {
+            times.token(index, now);
+            if (choice.take(event)) {
+                generations.get(generation).stop(event.sequence);
+            }
+        }
+    }
+
+    private void finish(Choice choice) {
+        FinishReason reason = event.reason;
+        switch (reason) {
+            case STOP -> choice.end("stop");
+            case LENGTH -> choice.end("length");
+            case CANCELLED -> fail(new ClientGoneException(Outcome.CANCELLED, "the request was cancelled"));
+            case STALLED -> fail(new ClientGoneException(Outcome.STALLED, "the stream was not read"));
+            case DEADLINE ->
+                fail(new ApiException(504, "server_error", "", "deadline_exceeded", "The request took too long"));
+            case SHUTDOWN -> fail(ApiException.unavailable("shutdown", "The server is shutting down"));
+            case ERROR -> fail(ApiException.internal("The engine failed: " + event.message));
+        }
+    }
+
+    private void fail(RuntimeException cause) {
+        cancel();
+        throw cause;
+    }
+
+    /** Ends all sequences within a step; any thread. */
+    void cancel() {
+        generations.forEach(Generation::cancel);
+    }
+
+    /** What was used so far. */
+    UsageTotals usage() {
+        return UsageTotals.of(generations.stream().map(Generation::usage).toList());
+    }
+
+    /** Lets go of the generations; what still runs is cancelled. */
+    @Override
+    public void close() {
+        for (Generation generation : generations) {
+            if (!generation.done()) {
+                generation.cancel();
+            }
+        }
+        choices.forEach(choice -> metrics.finished(choice.finishReason()));
+        events.close();
+        times.flush();
+    }
+}

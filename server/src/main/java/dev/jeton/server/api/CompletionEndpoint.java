@@ -1,0 +1,121 @@
+package dev.jeton.server.api;
+
+import dev.jeton.models.engine.SamplingParameters;
+import dev.jeton.scheduler.Generation;
+import dev.jeton.scheduler.PromptLogProbabilities;
+import dev.jeton.server.api.Prompts.Prompt;
+import dev.jeton.server.api.Prompts.TextPrompt;
+import dev.jeton.server.api.Prompts.TokenPrompt;
+import dev.jeton.server.config.Configuration.LimitSettings;
+import dev.jeton.server.json.JsonObject;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.OptionalLong;
+
+/** {@code POST /v1/completions}. */
+final class CompletionEndpoint implements Endpoint {
+
+    private final ServedModels models;
+    private final PromptTokens promptTokens;
+    private final Generator generator;
+    private final LimitSettings limits;
+
+    CompletionEndpoint(ServedModels models, PromptTokens promptTokens, Generator generator, LimitSettings limits) {
+        this.models = models;
+        this.promptTokens = promptTokens;
+        this.generator = generator;
+        this.limits = limits;
+    }
+
+    @Override
+    public String name() {
+        return "completions";
+    }
+
+    @Override
+    public String method() {
+        return "POST";
+    }
+
+    @Override
+    public Guard guard() {
+        return Guard.WORK;
+    }
+
+    @Override
+    public void handle(Call call) throws InterruptedException {
+        JsonObject body = call.json();
+        ServedModel model = models.named(call, body);
+        Unsupported.check(body);
+        boolean echo = body.flag("echo", false);
+        int logProbabilities = body.whole("logprobs", -1, 0, SamplingParameters.MAX_LOG_PROBABILITIES);
+        boolean promptScores = echo && logProbabilities >= 0;
+        // Nothing is generated only where the prompt's log-probabilities are what is asked for.
+        OptionalLong maxTokens = MaxTokens.read(body, "max_tokens", promptScores ? 0 : 1, model);
+        GenerationOptions options = GenerationOptions.read(body, model, limits, maxTokens, logProbabilities);
+        checkSupported(body, options);
+        List<Prompt> prompts = Prompts.read(body, model, limits);
+        List<int[]> tokens = tokens(prompts, model, body.flag("add_special_tokens", true));
+        try (Choices choices = generator.submit(call, model, options, tokens, "prompt", promptScores)) {
+            if (echo) {
+                echo(prompts, tokens, model, options, choices, promptScores);
+            }
+            AnswerFormat format = new CompletionFormat(call, model, logProbabilities >= 0, options.includeUsage());
+            generator.answer(call, model, options, choices, format);
+        }
+    }
+
+    private static void checkSupported(JsonObject body, GenerationOptions options) {
+        if (body.optionalText("suffix").filter(suffix -> !suffix.isEmpty()).isPresent()) {
+            throw ApiException.unsupported("suffix", "'suffix' is not supported yet");
+        }
+        if (body.whole("best_of", options.n(), 1, Integer.MAX_VALUE) != options.n()) {
+            throw ApiException.unsupported("best_of", "'best_of' other than 'n' is not supported yet");
+        }
+    }
+
+    private List<int[]> tokens(List<Prompt> prompts, ServedModel model, boolean addSpecialTokens)
+            throws InterruptedException {
+        List<int[]> tokens = new ArrayList<>();
+        for (Prompt prompt : prompts) {
+            tokens.add(
+                    switch (prompt) {
+                        case TextPrompt text -> promptTokens.of("prompt", text.text(), model, addSpecialTokens);
+                        case TokenPrompt given -> given.tokens();
+                    });
+        }
+        return tokens;
+    }
+
+    /** Puts each prompt in front of its choices, with its log-probabilities where those are asked for. */
+    private static void echo(
+            List<Prompt> prompts,
+            List<int[]> tokens,
+            ServedModel model,
+            GenerationOptions options,
+            Choices choices,
+            boolean promptScores) {
+        for (int i = 0; i < prompts.size(); i++) {
+            String text = switch (prompts.get(i)) {
+                case TextPrompt given -> given.text();
+                case TokenPrompt given -> model.tokenizer().decode(given.tokens(), options.skipSpecialTokens());
+            };
+            int[] ids = tokens.get(i);
+            Generation generation = choices.generations().get(i);
+            for (Choice choice : choices.all().subList(i * options.n(), (i + 1) * options.n())) {
+                choice.echo(
+                        text, () -> promptScores ? scores(generation.promptLogProbabilities(), ids, model) : List.of());
+            }
+        }
+    }
+
+    private static List<TokenScore> scores(PromptLogProbabilities given, int[] tokens, ServedModel model) {
+        List<TokenScore> scores = new ArrayList<>();
+        int offset = 0;
+        for (int i = 0; i < tokens.length && i < given.chosen().length; i++) {
+            scores.add(TokenScore.ofPrompt(given, i, tokens[i], offset));
+            offset += TokenText.of(model.tokenizer(), tokens[i]).text().length();
+        }
+        return scores;
+    }
+}

@@ -1,0 +1,194 @@
+package dev.jeton.server.api;
+
+import dev.jeton.models.ChatTemplate;
+import dev.jeton.server.config.Configuration.LimitSettings;
+import dev.jeton.server.json.Json;
+import dev.jeton.server.json.JsonException;
+import dev.jeton.server.json.JsonObject;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A conversation as the chat template sees it.
+ *
+ * @param messages role, content as one text, and whatever else a message has
+ * @param tools as given; empty where there are none or none may be called
+ * @param addGenerationPrompt whether the assistant's turn is opened at the end
+ * @param variables further names for the template
+ */
+record Conversation(
+        List<Map<String, @Nullable Object>> messages,
+        List<Map<String, @Nullable Object>> tools,
+        boolean addGenerationPrompt,
+        Map<String, @Nullable Object> variables) {
+
+    private static final Set<String> ROLES = Set.of("system", "developer", "user", "assistant", "tool", "function");
+
+    /** Names that the template gets from elsewhere and that a client may not put in their place. */
+    private static final Set<String> RESERVED = Set.of("messages", "tools", "add_generation_prompt");
+
+    static Conversation read(JsonObject body, ServedModel model, LimitSettings limits) {
+        List<JsonObject> given = body.objects("messages");
+        if (given.isEmpty()) {
+            throw ApiException.invalid("messages", "'messages' is empty: at least one message is required");
+        }
+        if (given.size() > limits.maxMessages()) {
+            throw ApiException.invalid(
+                    "messages",
+                    "'messages' has %d messages, at most %d are accepted"
+                            .formatted(given.size(), limits.maxMessages()));
+        }
+        if (body.flag("continue_final_message", false)) {
+            throw ApiException.unsupported("continue_final_message", "'continue_final_message' is not supported yet");
+        }
+        List<Map<String, @Nullable Object>> messages = new ArrayList<>(given.size());
+        for (JsonObject message : given) {
+            messages.add(message(message, model));
+        }
+        Map<String, @Nullable Object> variables = body.object("chat_template_kwargs")
+                .<Map<String, @Nullable Object>>map(JsonObject::fields)
+                .orElse(Map.of());
+        for (String name : variables.keySet()) {
+            if (RESERVED.contains(name)) {
+                throw ApiException.invalid(
+                        "chat_template_kwargs." + name, "'%s' is a field of the request itself".formatted(name));
+            }
+        }
+        return new Conversation(messages, tools(body), body.flag("add_generation_prompt", true), variables);
+    }
+
+    /**
+     * The prompt's text.
+     *
+     * @throws ApiException if the model has no template
+     */
+    @SuppressWarnings(
+            "NullAway") // A template sees JSON's nulls as its own none; the port does not say so in its types.
+    String render(ServedModel model) {
+        ChatTemplate template = model.template()
+                .orElseThrow(() -> ApiException.invalid(
+                        "model",
+                        "The model '%s' has no chat template: use /v1/completions, or serve it with --chat-template"
+                                .formatted(model.name())));
+        return template.render(cast(messages), cast(tools), addGenerationPrompt, variables);
+    }
+
+    @SuppressWarnings({"unchecked", "NullAway"})
+    private static List<Map<String, Object>> cast(List<Map<String, @Nullable Object>> maps) {
+        return (List<Map<String, Object>>) (List<?>) maps;
+    }
+
+    private static Map<String, @Nullable Object> message(JsonObject given, ServedModel model) {
+        Map<String, @Nullable Object> message = new LinkedHashMap<>(given.fields());
+        String role = given.text("role");
+        if (!ROLES.contains(role)) {
+            throw given.wrong(
+                    "role",
+                    "'%s' must be one of %s, but is '%s'"
+                            .formatted(
+                                    given.path("role"),
+                                    String.join(", ", ROLES.stream().sorted().toList()),
+                                    role));
+        }
+        message.put("role", role.equals("developer") && !model.developerRole() ? "system" : role);
+        boolean hasCalls =
+                given.list("tool_calls").filter(calls -> !calls.isEmpty()).isPresent();
+        Optional<String> content = content(given);
+        if (content.isEmpty() && !(role.equals("assistant") && hasCalls)) {
+            throw given.wrong(
+                    "content",
+                    "'%s' is missing: a string or an array of text parts is required".formatted(given.path("content")));
+        }
+        content.ifPresent(text -> message.put("content", text));
+        if (hasCalls) {
+            message.put("tool_calls", toolCalls(given));
+        }
+        return message;
+    }
+
+    private static Optional<String> content(JsonObject message) {
+        Object content = message.value("content").orElse(null);
+        return switch (content) {
+            case null -> Optional.empty();
+            case String text -> Optional.of(text);
+            case List<?> parts -> Optional.of(textOf(message));
+            default -> throw message.wrongType("content", "a string or an array of text parts", content);
+        };
+    }
+
+    private static String textOf(JsonObject message) {
+        List<String> texts = new ArrayList<>();
+        for (JsonObject part : message.objects("content")) {
+            String type = part.text("type");
+            switch (type) {
+                case "text" -> texts.add(part.text("text"));
+                case "refusal" -> texts.add(part.text("refusal"));
+                case "image_url", "input_audio", "file", "video_url", "audio_url" ->
+                    throw ApiException.unsupported(
+                            part.path("type"),
+                            "'%s' is '%s': only parts of type 'text' are supported yet"
+                                    .formatted(part.path("type"), type));
+                default ->
+                    throw part.wrong("type", "'%s' must be 'text', but is '%s'".formatted(part.path("type"), type));
+            }
+        }
+        return String.join("\n", texts);
+    }
+
+    /** Templates print a call's arguments as an object, while the API sends them as the text of one. */
+    private static List<@Nullable Object> toolCalls(JsonObject message) {
+        List<@Nullable Object> calls = new ArrayList<>();
+        for (JsonObject call : message.objects("tool_calls")) {
+            Map<String, @Nullable Object> copy = new LinkedHashMap<>(call.fields());
+            call.object("function").ifPresent(function -> {
+                Map<String, @Nullable Object> inner = new LinkedHashMap<>(function.fields());
+                if (function.value("arguments").orElse(Map.of()) instanceof String text && !text.isBlank()) {
+                    try {
+                        inner.put("arguments", Json.parse(text));
+                    } catch (JsonException e) {
+                        throw function.wrong(
+                                "arguments",
+                                "'%s' is not valid JSON: %s".formatted(function.path("arguments"), e.getMessage()));
+                    }
+                }
+                copy.put("function", inner);
+            });
+            calls.add(copy);
+        }
+        return calls;
+    }
+
+    private static List<Map<String, @Nullable Object>> tools(JsonObject body) {
+        List<Map<String, @Nullable Object>> tools = new ArrayList<>();
+        if (body.has("tools")) {
+            for (JsonObject tool : body.objects("tools")) {
+                if (!tool.text("type").equals("function")) {
+                    throw ApiException.unsupported(
+                            tool.path("type"),
+                            "'%s' other than 'function' is not supported".formatted(tool.path("type")));
+                }
+                if (tool.object("function").isEmpty()) {
+                    throw tool.wrong(
+                            "function", "'%s' is missing: an object is required".formatted(tool.path("function")));
+                }
+                tools.add(tool.fields());
+            }
+        }
+        return mayCall(body) ? tools : List.of();
+    }
+
+    private static boolean mayCall(JsonObject body) {
+        Object choice = body.value("tool_choice").orElse("auto");
+        if (!choice.equals("auto") && !choice.equals("none")) {
+            throw ApiException.unsupported(
+                    "tool_choice",
+                    "'tool_choice' must be 'none' or 'auto'; 'required' and a named function are not supported yet");
+        }
+        return choice.equals("auto");
+    }
+}

@@ -1,0 +1,164 @@
+package dev.jeton.server.api;
+
+import dev.jeton.models.engine.Capability;
+import dev.jeton.models.engine.EngineInfo;
+import dev.jeton.scheduler.Allowance;
+import dev.jeton.scheduler.Generation;
+import dev.jeton.scheduler.GenerationRequest;
+import dev.jeton.server.json.JsonWriter;
+import dev.jeton.server.metrics.ModelMetrics;
+import dev.jeton.server.metrics.ServerMetrics;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+
+/** From token ids to the answer: submits to the dispatcher, then streams or gathers. What both APIs share. */
+final class Generator {
+
+    private final ServerMetrics metrics;
+    private final Duration stallTimeout;
+
+    /**
+     * @param stallTimeout how long a client may leave its stream unread
+     */
+    Generator(ServerMetrics metrics, Duration stallTimeout) {
+        this.metrics = metrics;
+        this.stallTimeout = stallTimeout;
+    }
+
+    /**
+     * Submits every prompt.
+     *
+     * @param promptField the parameter named in errors about the prompts
+     * @param promptScores whether log-probabilities of the prompts' tokens are wanted
+     */
+    Choices submit(
+            Call call,
+            ServedModel model,
+            GenerationOptions options,
+            List<int[]> prompts,
+            String promptField,
+            boolean promptScores) {
+        checkCapabilities(model, options, promptScores);
+        List<GenerationRequest> requests = new ArrayList<>();
+        for (int[] prompt : prompts) {
+            requests.add(new GenerationRequest(
+                    prompts.size() == 1 ? call.id() : call.id() + "-" + requests.size(),
+                    prompt,
+                    options.n(),
+                    options.maxTokensAfter(prompt.length, model, promptField),
+                    options.sampling(),
+                    options.stopTokens(),
+                    promptScores,
+                    0,
+                    Long.MAX_VALUE,
+                    0,
+                    Allowance.UNLIMITED));
+        }
+        List<Generation> generations = new ArrayList<>();
+        try {
+            requests.forEach(request -> generations.add(model.dispatcher().submit(request)));
+        } catch (RuntimeException e) {
+            generations.forEach(Generation::cancel);
+            throw e;
+        }
+        Choices choices = new Choices(generations, model, options, metrics.model(model.name()), call.startNanos());
+        call.exchange().onHangUp(choices::cancel);
+        return choices;
+    }
+
+    private static void checkCapabilities(ServedModel model, GenerationOptions options, boolean promptScores) {
+        EngineInfo engine = model.dispatcher().engine();
+        if (options.sampling().logProbabilities() >= 0 && !engine.supports(Capability.LOG_PROBABILITIES)) {
+            throw ApiException.unsupported(
+                    "logprobs", "the engine '%s' gives no log-probabilities".formatted(engine.name()));
+        }
+        if (promptScores && !engine.supports(Capability.PROMPT_LOG_PROBABILITIES)) {
+            throw ApiException.unsupported(
+                    "echo", "the engine '%s' gives no log-probabilities of the prompt".formatted(engine.name()));
+        }
+    }
+
+    /** Answers as the request asked: streamed or whole. */
+    void answer(Call call, ServedModel model, GenerationOptions options, Choices choices, AnswerFormat format)
+            throws InterruptedException {
+        try {
+            if (options.stream()) {
+                stream(call, options, choices, format);
+            } else {
+                gather(call, choices, format);
+            }
+        } finally {
+            UsageTotals usage = choices.usage();
+            call.used(usage);
+            record(metrics.model(model.name()), usage);
+        }
+    }
+
+    private static void record(ModelMetrics model, UsageTotals usage) {
+        model.tokens(usage.promptTokens(), usage.cachedTokens(), usage.completionTokens(), usage.overrunTokens());
+        model.times(usage.queueNanos(), usage.prefillNanos(), usage.decodeNanos(), usage.totalNanos());
+    }
+
+    private static void gather(Call call, Choices choices, AnswerFormat format) throws InterruptedException {
+        while (choices.take()) {
+            // Everything is kept in the choices until the last of them has ended.
+        }
+        UsageTotals usage = choices.usage();
+        JsonWriter out = call.writer();
+        format.whole(out, choices.all(), usage);
+        call.answer(out);
+    }
+
+    private void stream(Call call, GenerationOptions options, Choices choices, AnswerFormat format)
+            throws InterruptedException {
+        JsonWriter out = call.writer();
+        try {
+            while (choices.take()) {
+                for (Choice choice : choices.all()) {
+                    if (choice.hasNews()) {
+                        format.chunk(out, choice);
+                        choice.written();
+                    }
+                }
+                send(call, out, choices);
+            }
+        } catch (ApiException e) {
+            if (!call.exchange().begun()) {
+                throw e;
+            }
+            // The status is out already: the error is the stream's last event.
+            e.write(out.clear().raw("data: "));
+            call.exchange().end(out.raw("\n\n").toBytes());
+            throw e;
+        }
+        if (options.includeUsage()) {
+            format.usage(out, choices.usage());
+        }
+        begin(call);
+        call.exchange().end(out.raw(Envelope.DONE).toBytes());
+    }
+
+    /** Sends what was written in one go, once the client has read enough of what went before. */
+    private void send(Call call, JsonWriter out, Choices choices) throws InterruptedException {
+        if (out.size() == 0) {
+            return;
+        }
+        if (!call.exchange().awaitWritable(stallTimeout.toNanos())) {
+            choices.cancel();
+            throw call.exchange().hungUp()
+                    ? new ClientGoneException(Outcome.CANCELLED, "the client hung up")
+                    : new ClientGoneException(
+                            Outcome.STALLED, "the client did not read its stream for " + stallTimeout);
+        }
+        begin(call);
+        call.exchange().write(out.toBytes());
+        out.clear();
+    }
+
+    private static void begin(Call call) {
+        if (!call.exchange().begun()) {
+            call.beginEvents();
+        }
+    }
+}

@@ -1,0 +1,22 @@
+package dev.jeton.server.api;
+
+import java.util.Optional;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.regex.Pattern;
+
+/** Ids of requests: the client's own where it is sane, otherwise 128 random bits. */
+final class RequestIds {
+
+    private static final Pattern SANE = Pattern.compile("[A-Za-z0-9._-]{1,128}");
+
+    private RequestIds() {}
+
+    static String of(Optional<String> given) {
+        return given.filter(id -> SANE.matcher(id).matches()).orElseGet(RequestIds::random);
+    }
+
+    private static String random() {
+        ThreadLocalRandom random = ThreadLocalRandom.current();
+        return "%016x%016x".formatted(random.nextLong(), random.nextLong());
+    }
+}

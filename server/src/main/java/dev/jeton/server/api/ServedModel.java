@@ -1,0 +1,48 @@
+package dev.jeton.server.api;
+
+import dev.jeton.models.ChatTemplate;
+import dev.jeton.models.Tokenizer;
+import dev.jeton.scheduler.Dispatcher;
+import java.nio.file.Path;
+import java.util.Optional;
+
+/**
+ * A model as the API needs it.
+ *
+ * @param name name in requests
+ * @param folder where it was loaded from; never told to clients
+ * @param tokenizer its tokenizer
+ * @param template its chat template, if it has one
+ * @param developerRole whether the template knows the role {@code developer}; otherwise it is given as {@code system}
+ * @param eosTokens ids that end a sequence
+ * @param contextLength most tokens of prompt and answer together
+ * @param defaults sampling parameters of requests that name none
+ * @param dispatcher where its requests go
+ * @param longestToken bytes of the longest vocabulary entry: what bounds how short a prompt's tokens can be
+ */
+public record ServedModel(
+        String name,
+        Path folder,
+        Tokenizer tokenizer,
+        Optional<ChatTemplate> template,
+        boolean developerRole,
+        int[] eosTokens,
+        int contextLength,
+        GenerationDefaults defaults,
+        Dispatcher dispatcher,
+        int longestToken) {
+
+    /** Length of the longest entry of a tokenizer's vocabulary, for {@link #longestToken}. */
+    public static int longestToken(Tokenizer tokenizer) {
+        int longest = 1;
+        for (int id = 0; id < tokenizer.vocabularySize(); id++) {
+            longest = Math.max(longest, tokenizer.token(id).length());
+        }
+        return longest;
+    }
+
+    /** Token ids are 0 until this. */
+    public int vocabulary() {
+        return dispatcher.engine().vocabulary();
+    }
+}

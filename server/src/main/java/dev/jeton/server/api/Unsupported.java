@@ -1,0 +1,52 @@
+package dev.jeton.server.api;
+
+import dev.jeton.server.json.JsonObject;
+import java.util.List;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+
+/** Fields that mean something to OpenAI or to other servers and nothing here yet: refused, never silently ignored. */
+final class Unsupported {
+
+    private static final List<String> FIELDS = List.of(
+            "audio",
+            "functions",
+            "function_call",
+            "web_search_options",
+            "prediction",
+            "guided_json",
+            "guided_regex",
+            "guided_choice",
+            "guided_grammar",
+            "structured_outputs",
+            "lora_request",
+            "prompt_logprobs");
+
+    private Unsupported() {}
+
+    /** Checks what both APIs have. */
+    static void check(JsonObject body) {
+        for (String field : FIELDS) {
+            if (body.has(field)) {
+                throw ApiException.unsupported(field, "'%s' is not supported yet".formatted(field));
+            }
+        }
+        Optional<JsonObject> format = body.object("response_format");
+        if (format.isPresent()) {
+            String type = format.get().text("type");
+            if (!type.equals("text")) {
+                throw ApiException.unsupported(
+                        "response_format.type",
+                        "'response_format.type' other than 'text' is not supported yet, but is '%s'".formatted(type));
+            }
+        }
+        for (@Nullable Object modality : body.list("modalities").orElse(List.of())) {
+            if (!"text".equals(modality)) {
+                throw ApiException.unsupported("modalities", "'modalities' other than 'text' are not supported yet");
+            }
+        }
+        if (body.flag("use_beam_search", false)) {
+            throw ApiException.unsupported("use_beam_search", "'use_beam_search' is not supported yet");
+        }
+    }
+}

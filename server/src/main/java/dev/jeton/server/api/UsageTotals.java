@@ -1,0 +1,100 @@
+package dev.jeton.server.api;
+
+import dev.jeton.scheduler.GenerationUsage;
+import dev.jeton.server.json.JsonWriter;
+import java.util.List;
+
+/**
+ * What a call used, all its prompts together: tokens and device time summed, times those of the slowest.
+ *
+ * @param promptTokens tokens of the prompts
+ * @param cachedTokens of those, found in the prefix cache
+ * @param completionTokens tokens generated and delivered
+ * @param overrunTokens tokens computed and never delivered
+ * @param queueNanos until the first step
+ * @param prefillNanos from there to the first token
+ * @param decodeNanos from there to the end
+ * @param totalNanos from submit to the end
+ * @param deviceNanos device time attributed
+ * @param kvBlockNanos blocks held times nanoseconds
+ */
+record UsageTotals(
+        int promptTokens,
+        int cachedTokens,
+        int completionTokens,
+        int overrunTokens,
+        long queueNanos,
+        long prefillNanos,
+        long decodeNanos,
+        long totalNanos,
+        long deviceNanos,
+        long kvBlockNanos) {
+
+    private static final double NANOS_PER_SECOND = 1e9;
+    private static final double NANOS_PER_MILLI = 1e6;
+
+    static UsageTotals of(List<GenerationUsage> usages) {
+        return usages.stream()
+                .map(usage -> new UsageTotals(
+                        usage.promptTokens(),
+                        usage.cachedTokens(),
+                        usage.completionTokens(),
+                        usage.overrunTokens(),
+                        usage.queueNanos(),
+                        usage.prefillNanos(),
+                        usage.decodeNanos(),
+                        usage.totalNanos(),
+                        usage.deviceNanos(),
+                        usage.kvBlockNanos()))
+                .reduce(UsageTotals::plus)
+                .orElseThrow(() -> new IllegalArgumentException("a call has at least one prompt"));
+    }
+
+    private UsageTotals plus(UsageTotals other) {
+        return new UsageTotals(
+                promptTokens + other.promptTokens,
+                cachedTokens + other.cachedTokens,
+                completionTokens + other.completionTokens,
+                overrunTokens + other.overrunTokens,
+                Math.max(queueNanos, other.queueNanos),
+                Math.max(prefillNanos, other.prefillNanos),
+                Math.max(decodeNanos, other.decodeNanos),
+                Math.max(totalNanos, other.totalNanos),
+                deviceNanos + other.deviceNanos,
+                kvBlockNanos + other.kvBlockNanos);
+    }
+
+    /** OpenAI's usage object with a {@code jeton} object in it. */
+    void write(JsonWriter out) {
+        out.beginObject();
+        out.name("prompt_tokens").value(promptTokens);
+        out.name("completion_tokens").value(completionTokens);
+        out.name("total_tokens").value(promptTokens + completionTokens);
+        out.name("prompt_tokens_details").beginObject();
+        out.name("cached_tokens").value(cachedTokens).endObject();
+        out.name("jeton").beginObject();
+        out.name("queue_ms").value(millis(queueNanos));
+        out.name("prefill_ms").value(millis(prefillNanos));
+        out.name("decode_ms").value(millis(decodeNanos));
+        out.name("total_ms").value(millis(totalNanos));
+        out.name("device_ms").value(millis(deviceNanos));
+        out.name("tokens_per_second").value(tokensPerSecond());
+        out.name("kv_block_seconds").value(rounded(kvBlockNanos / NANOS_PER_SECOND));
+        out.endObject().endObject();
+    }
+
+    /** Tokens after the first over the time since the first; 0 where there was but one. */
+    private double tokensPerSecond() {
+        return decodeNanos > 0 && completionTokens > 1
+                ? rounded((completionTokens - 1) * NANOS_PER_SECOND / decodeNanos)
+                : 0;
+    }
+
+    private static double millis(long nanos) {
+        return rounded(nanos / NANOS_PER_MILLI);
+    }
+
+    private static double rounded(double value) {
+        return Math.rint(value * 1_000) / 1_000;
+    }
+}

@@ -1,0 +1,204 @@
+package dev.jeton.server.cli;
+
+import dev.jeton.models.EngineProvider;
+import dev.jeton.models.ModelException;
+import dev.jeton.server.ModelFolders;
+import dev.jeton.server.ModelLoader;
+import dev.jeton.server.ModelTexts;
+import dev.jeton.server.Server;
+import dev.jeton.server.api.ServedModel;
+import dev.jeton.server.config.Configuration;
+import dev.jeton.server.config.Configuration.ModelSettings;
+import dev.jeton.server.config.ConfigurationLoader;
+import dev.jeton.server.config.Settings;
+import dev.jeton.server.logging.Logging;
+import dev.jeton.server.metrics.ServerMetrics;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.ServiceLoader;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CountDownLatch;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+/** {@code jeton serve}. */
+@Command(
+        name = "serve",
+        description = "Serves models through the OpenAI API; without --model the demo models.",
+        mixinStandardHelpOptions = true,
+        sortOptions = false,
+        footer = {
+            "",
+            "Example: jeton serve --model path/to/model --served-model-name my-model --port 8000",
+            "Then:    curl localhost:8000/v1/models"
+        })
+final class ServeCommand implements Callable<Integer> {
+
+    private static final Logger LOG = LoggerFactory.getLogger(ServeCommand.class);
+
+    @Mixin
+    private ConfigOptions config = new ConfigOptions();
+
+    @Option(
+            names = "--model",
+            paramLabel = "MODEL",
+            description = "Model folder, or ORG/NAME in the local Hugging Face"
+                    + " cache. Repeatable: several models are served by one process.")
+    private List<String> models = new ArrayList<>();
+
+    @Option(names = "--served-model-name", paramLabel = "NAME", description = "Name in requests, one per --model.")
+    private List<String> names = new ArrayList<>();
+
+    @Option(names = "--chat-template", paramLabel = "FILE", description = "Chat template in place of the model's own.")
+    private List<String> templates = new ArrayList<>();
+
+    private final Map<String, String> flags = new LinkedHashMap<>();
+
+    @Option(names = "--host", paramLabel = "ADDRESS", description = "Address to listen on (default: 127.0.0.1).")
+    void host(String value) {
+        flags.put("server.host --host", value);
+    }
+
+    @Option(names = "--port", paramLabel = "PORT", description = "Port to listen on (default: 8000).")
+    void port(String value) {
+        flags.put("server.port --port", value);
+    }
+
+    @Option(names = "--api-key", paramLabel = "KEY", description = "Key that clients must send. Repeatable.")
+    void apiKey(List<String> values) {
+        flags.put("server.api-keys --api-key", String.join(",", values));
+    }
+
+    @Option(names = "--engine", paramLabel = "NAME", description = "Engine (default: cpu); see 'jeton engines'.")
+    void engine(String value) {
+        flags.put("engine.engine --engine", value);
+    }
+
+    @Option(names = "--max-model-len", paramLabel = "TOKENS", description = "Most tokens of prompt and answer.")
+    void maxModelLength(String value) {
+        flags.put("engine.max-model-len --max-model-len", value);
+    }
+
+    @Option(names = "--kv-memory", paramLabel = "SIZE", description = "KV memory of each model, as in 2GiB.")
+    void kvMemory(String value) {
+        flags.put("engine.kv-memory --kv-memory", value);
+    }
+
+    @Option(names = "--max-num-seqs", paramLabel = "N", description = "Most sequences in a batch (default: 64).")
+    void maxSequences(String value) {
+        flags.put("engine.max-num-seqs --max-num-seqs", value);
+    }
+
+    @Option(names = "--max-batched-tokens", paramLabel = "N", description = "Most tokens in a step (default: 512).")
+    void maxBatchedTokens(String value) {
+        flags.put("engine.max-batched-tokens --max-batched-tokens", value);
+    }
+
+    @Option(names = "--quantize", paramLabel = "FORMAT", description = "none or q8_0 (default: none).")
+    void quantize(String value) {
+        flags.put("engine.quantize --quantize", value);
+    }
+
+    @Option(names = "--threads", paramLabel = "N", description = "Compute threads (default: the machine's cores).")
+    void threads(String value) {
+        flags.put("engine.threads --threads", value);
+    }
+
+    @Override
+    public Integer call() throws InterruptedException {
+        Settings settings = settings(System.getenv());
+        Configuration configuration = settings.configuration();
+        Logging.configure(configuration.log());
+        ServerMetrics metrics = new ServerMetrics(configuration.metrics().vllmNames());
+        ModelLoader loader = new ModelLoader(
+                ServiceLoader.load(EngineProvider.class).stream()
+                        .map(ServiceLoader.Provider::get)
+                        .toList(),
+                ServiceLoader.load(ModelTexts.class)
+                        .findFirst()
+                        .orElseThrow(() -> new ModelException("this distribution has no tokenizer library")),
+                configuration.stream().stallTimeout());
+        List<ServedModel> served = load(settings, configuration, loader, metrics);
+        Server server = new Server(configuration, served, metrics);
+        CountDownLatch forever = new CountDownLatch(1);
+        Runtime.getRuntime().addShutdownHook(new Thread(() -> shutDown(server), "shutdown"));
+        LOG.atInfo()
+                .addKeyValue("models", served.stream().map(ServedModel::name).toList())
+                .addKeyValue(
+                        "url",
+                        "http://%s:%d/v1".formatted(configuration.server().host(), server.port()))
+                .log("ready");
+        forever.await();
+        return 0;
+    }
+
+    /** Settings of the file, the environment and the flags. */
+    Settings settings(Map<String, String> environment) {
+        ConfigurationLoader loader = config.loader(environment);
+        flags.forEach((key, value) -> {
+            String[] parts = key.split(" ");
+            loader.flag(parts[0], value, parts[1]);
+        });
+        List<Map<String, String>> entries = new ArrayList<>();
+        for (int i = 0; i < models.size(); i++) {
+            Map<String, String> entry = new LinkedHashMap<>();
+            entry.put("path", models.get(i));
+            if (i < names.size()) {
+                entry.put("name", names.get(i));
+            }
+            if (i < templates.size()) {
+                entry.put("chat-template", templates.get(i));
+            }
+            entries.add(entry);
+        }
+        return loader.models(entries).load();
+    }
+
+    private static List<ServedModel> load(
+            Settings settings, Configuration configuration, ModelLoader loader, ServerMetrics metrics) {
+        ModelFolders folders = new ModelFolders(System.getenv(), Path.of(System.getProperty("jeton.home", ".")));
+        List<ServedModel> served = new ArrayList<>();
+        if (configuration.models().isEmpty()) {
+            for (String name : ModelFolders.DEMO) {
+                Path folder = folders.demo(name);
+                ModelSettings model = settings.model(folder.toString(), name);
+                served.add(loader.load(name, folder, model, metrics.steps(name)));
+            }
+        }
+        for (ModelSettings model : configuration.models()) {
+            Path folder = folders.find(model.path());
+            String name = model.name().isEmpty() ? servedName(model.path()) : model.name();
+            served.add(loader.load(name, folder, model, metrics.steps(name)));
+        }
+        return served;
+    }
+
+    /** ORG/NAME as it is, otherwise the folder's name. */
+    private static String servedName(String path) {
+        Path folder = Path.of(path);
+        return folder.toFile().isDirectory()
+                ? String.valueOf(folder.toAbsolutePath().normalize().getFileName())
+                : path;
+    }
+
+    /** SIGTERM: drains, then ends the process well, although it was a signal that ended it. */
+    private static void shutDown(Server server) {
+        try {
+            LOG.info("draining");
+            boolean drained = server.drain();
+            LOG.info(drained ? "drained" : "the drain timeout passed: what still runs is cancelled");
+            server.close();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        } finally {
+            Logging.flush();
+            Runtime.getRuntime().halt(0);
+        }
+    }
+}

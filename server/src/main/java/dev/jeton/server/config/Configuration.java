@@ -1,0 +1,161 @@
+package dev.jeton.server.config;
+
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * Everything that can be configured, checked against its bounds. Keys, defaults and meanings: {@link Schema}.
+ *
+ * @param server the process
+ * @param http connections
+ * @param stream answers under way
+ * @param limits what one request may ask for
+ * @param metrics what is exported
+ * @param log what is logged
+ * @param models what is served; empty takes the demo models
+ */
+public record Configuration(
+        ServerSettings server,
+        HttpSettings http,
+        StreamSettings stream,
+        LimitSettings limits,
+        MetricsSettings metrics,
+        LogSettings log,
+        List<ModelSettings> models) {
+
+    /** With a list of its own. */
+    public Configuration {
+        models = List.copyOf(models);
+    }
+
+    /** The defaults, with some settings by key, for tests and embedding. */
+    public static Configuration of(Map<String, String> settings) {
+        return new ConfigurationLoader(Map.of()).flags(settings).load().configuration();
+    }
+
+    /**
+     * The process.
+     *
+     * @param host address listened on
+     * @param port port listened on; 0 takes a free one
+     * @param apiKeys accepted keys; empty asks for none
+     * @param drainTimeout how long running requests may go on after SIGTERM
+     * @param maxRequests most requests handled at once; more get 429
+     */
+    public record ServerSettings(String host, int port, List<String> apiKeys, Duration drainTimeout, int maxRequests) {
+        /** With a list of its own. */
+        public ServerSettings {
+            apiKeys = List.copyOf(apiKeys);
+        }
+
+        @Override
+        public String toString() {
+            return "ServerSettings[host=%s, port=%d, apiKeys=%d]".formatted(host, port, apiKeys.size());
+        }
+    }
+
+    /**
+     * Connections.
+     *
+     * @param maxConnections most connections at once; more are told 503 and closed
+     * @param maxStreams most HTTP/2 streams of one connection
+     * @param maxPipelined most requests of one connection that wait for the one being answered
+     * @param maxBody most bytes of a request's body; more get 413
+     * @param maxBuffered most bytes of all bodies being received or waiting; more get 503
+     * @param maxUri most bytes of a request line; more get 414
+     * @param maxHeader most bytes of all header fields; more get 431
+     * @param headerTimeout longest time from a request's first byte to the end of its head
+     * @param bodyTimeout longest time from there to the end of its body
+     * @param idleTimeout how long a connection may stay without a request
+     * @param writeBuffer bytes waiting to be sent on a connection past which its writer waits
+     * @param sendBuffer the kernel's send buffer per connection, in bytes
+     * @param eventLoops event loops; 0 takes one up to four cores, else a quarter of the cores
+     */
+    public record HttpSettings(
+            int maxConnections,
+            int maxStreams,
+            int maxPipelined,
+            int maxBody,
+            long maxBuffered,
+            int maxUri,
+            int maxHeader,
+            Duration headerTimeout,
+            Duration bodyTimeout,
+            Duration idleTimeout,
+            int writeBuffer,
+            int sendBuffer,
+            int eventLoops) {}
+
+    /**
+     * Answers under way.
+     *
+     * @param stallTimeout how long a client may leave its stream unread before the request is cancelled
+     */
+    public record StreamSettings(Duration stallTimeout) {}
+
+    /**
+     * What one request may ask for.
+     *
+     * @param maxN most continuations of a prompt
+     * @param maxPrompts most prompts in a list
+     * @param maxStopStrings most stop strings
+     * @param maxStopLength most characters of a stop string
+     * @param maxStopTokens most stop token ids
+     * @param maxLogitBias most tokens with a bias
+     * @param maxMessages most messages of a conversation
+     */
+    public record LimitSettings(
+            int maxN,
+            int maxPrompts,
+            int maxStopStrings,
+            int maxStopLength,
+            int maxStopTokens,
+            int maxLogitBias,
+            int maxMessages) {}
+
+    /**
+     * What is exported.
+     *
+     * @param vllmNames whether the compatibility set under vLLM's names is exported too
+     */
+    public record MetricsSettings(boolean vllmNames) {}
+
+    /**
+     * What is logged.
+     *
+     * @param level {@code error}, {@code warn}, {@code info} or {@code debug}
+     * @param format {@code json}, {@code console}, or {@code auto}: console on a terminal
+     */
+    public record LogSettings(String level, String format) {}
+
+    /**
+     * A model to serve.
+     *
+     * @param path folder, or ORG/NAME in the local Hugging Face cache
+     * @param name served name; empty takes the folder's
+     * @param chatTemplate file with a chat template; empty takes the model's own
+     * @param engine engine's name
+     * @param maxModelLength most tokens of a sequence; 0 takes the model's own
+     * @param kvBytes bytes of KV memory; 0 lets the engine choose
+     * @param maxSequences most sequences in a batch
+     * @param maxBatchedTokens most tokens in a step
+     * @param maxWaiting most sequences waiting; more get 429
+     * @param blockSize tokens of a block
+     * @param threads compute threads; 0 takes the machine's cores
+     * @param quantize {@code none} or {@code q8_0}
+     */
+    public record ModelSettings(
+            String path,
+            String name,
+            String chatTemplate,
+            String engine,
+            int maxModelLength,
+            long kvBytes,
+            int maxSequences,
+            int maxBatchedTokens,
+            int maxWaiting,
+            int blockSize,
+            int threads,
+            String quantize) {}
+}

@@ -1,0 +1,120 @@
+package dev.jeton.server.config;
+
+import dev.jeton.server.config.Setting.Choice;
+import dev.jeton.server.config.Setting.Flag;
+import dev.jeton.server.config.Setting.Kind;
+import dev.jeton.server.config.Setting.Size;
+import dev.jeton.server.config.Setting.Text;
+import dev.jeton.server.config.Setting.Texts;
+import dev.jeton.server.config.Setting.Time;
+import dev.jeton.server.config.Setting.Whole;
+import java.time.Duration;
+import java.util.Comparator;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.stream.Stream;
+
+/**
+ * Every known setting. The {@code engine} section holds what each entry of {@code models} may set for itself; beside
+ * those an entry has {@code path}, {@code name} and {@code chat-template}.
+ */
+final class Schema {
+
+    private static final Kind TEXT = new Text();
+    private static final Kind TIMEOUT = new Time(Duration.ofMillis(1), Duration.ofHours(24));
+
+    /** Settings, in the order in which they are shown. */
+    static final List<Setting> SETTINGS = List.of(
+            new Setting("server.host", TEXT, "127.0.0.1", "address listened on; 0.0.0.0 for every interface"),
+            new Setting("server.port", new Whole(0, 65_535), "8000", "port listened on; 0 takes a free one"),
+            new Setting("server.api-keys", new Texts(), "", "accepted keys; none: no key is asked for"),
+            new Setting("server.drain-timeout", TIMEOUT, "30s", "how long running requests may go on after SIGTERM"),
+            new Setting("server.max-requests", new Whole(1, 1_000_000), "2048", "requests at once; more get 429"),
+            new Setting("http.max-connections", new Whole(1, 1_000_000), "4096", "connections at once"),
+            new Setting("http.max-streams", new Whole(1, 65_536), "256", "HTTP/2 streams of one connection"),
+            new Setting("http.max-pipelined", new Whole(1, 1_024), "16", "waiting requests of one connection"),
+            new Setting("http.max-body", new Size(1_024, 1 << 30), "16MiB", "bytes of a body; more get 413"),
+            new Setting("http.max-buffered", new Size(1 << 20, 1L << 40), "256MiB", "bytes of all bodies held at once"),
+            new Setting("http.max-uri", new Whole(64, 65_536), "4096", "bytes of a request line; more get 414"),
+            new Setting("http.max-header", new Whole(256, 1 << 20), "16384", "bytes of header fields; more get 431"),
+            new Setting("http.header-timeout", TIMEOUT, "10s", "from a request's first byte to its head's end"),
+            new Setting("http.body-timeout", TIMEOUT, "60s", "from a request's head to its body's end"),
+            new Setting("http.idle-timeout", TIMEOUT, "75s", "how long a connection may stay without a request"),
+            new Setting("http.write-buffer", new Size(1_024, 1 << 30), "64KiB", "unsent bytes at which a writer waits"),
+            new Setting("http.send-buffer", new Size(4_096, 1 << 30), "256KiB", "kernel's send buffer of a connection"),
+            new Setting("http.event-loops", new Whole(0, 256), "0", "0: one up to four cores, else cores / 4"),
+            new Setting("stream.stall-timeout", TIMEOUT, "30s", "how long a client may leave its stream unread"),
+            new Setting("limits.max-n", new Whole(1, 4_096), "128", "continuations of one prompt"),
+            new Setting("limits.max-prompts", new Whole(1, 4_096), "128", "prompts in a list"),
+            new Setting("limits.max-stop-strings", new Whole(1, 1_024), "16", "stop strings of a request"),
+            new Setting("limits.max-stop-length", new Whole(1, 65_536), "1024", "characters of a stop string"),
+            new Setting("limits.max-stop-tokens", new Whole(1, 65_536), "1024", "stop token ids of a request"),
+            new Setting("limits.max-logit-bias", new Whole(1, 65_536), "1024", "tokens with a bias in a request"),
+            new Setting("limits.max-messages", new Whole(1, 65_536), "4096", "messages of a conversation"),
+            new Setting("metrics.vllm-names", new Flag(), "false", "also export metrics under vLLM's names"),
+            new Setting("log.level", new Choice(List.of("error", "warn", "info", "debug")), "info", "what is logged"),
+            new Setting("log.format", new Choice(List.of("auto", "json", "console")), "auto", "auto: by terminal"),
+            new Setting("engine.engine", TEXT, "cpu", "engine's name, see jeton engines"),
+            new Setting("engine.max-model-len", new Whole(0, 1 << 24), "0", "tokens of a sequence; 0: the model's own"),
+            new Setting("engine.kv-memory", new Size(0, 1L << 50), "0", "bytes of KV memory; 0: the engine chooses"),
+            new Setting("engine.max-num-seqs", new Whole(1, 65_536), "64", "sequences in a batch"),
+            new Setting("engine.max-batched-tokens", new Whole(1, 1 << 20), "512", "tokens in a step"),
+            new Setting("engine.max-waiting", new Whole(1, 1 << 20), "1024", "sequences waiting; more get 429"),
+            new Setting("engine.block-size", new Whole(1, 1_024), "16", "tokens of a block, a power of two"),
+            new Setting("engine.threads", new Whole(0, 1_024), "0", "compute threads; 0: the machine's cores"),
+            new Setting("engine.quantize", new Choice(List.of("none", "q8_0")), "none", "quantisation at load"));
+
+    /** What an entry of {@code models} has beside the engine's settings. */
+    static final List<Setting> MODEL_SETTINGS = Stream.concat(
+                    Stream.of(
+                            new Setting("models.path", TEXT, "", "model folder, or ORG/NAME in the Hugging Face cache"),
+                            new Setting("models.name", TEXT, "", "served name; empty: the folder's"),
+                            new Setting("models.chat-template", TEXT, "", "template file; empty: the model's own")),
+                    SETTINGS.stream().filter(setting -> setting.key().startsWith("engine.")))
+            .toList();
+
+    private static final Map<String, Setting> BY_KEY = new LinkedHashMap<>();
+
+    static {
+        SETTINGS.forEach(setting -> BY_KEY.put(setting.key(), setting));
+    }
+
+    private Schema() {}
+
+    static Optional<Setting> find(String key) {
+        return Optional.ofNullable(BY_KEY.get(key));
+    }
+
+    static List<String> keys() {
+        return List.copyOf(BY_KEY.keySet());
+    }
+
+    /** The known word nearest to {@code word}, as a suggestion to append to an error; empty where none is near. */
+    static String suggestion(String word, List<String> known) {
+        return known.stream()
+                .min(Comparator.comparingInt(candidate -> distance(word, candidate)))
+                .filter(candidate -> distance(word, candidate) <= Math.max(3, word.length() / 3))
+                .map(candidate -> "; did you mean '" + candidate + "'?")
+                .orElse("");
+    }
+
+    /** Levenshtein's distance: insertions, deletions and replacements from one word to the other. */
+    private static int distance(String from, String to) {
+        int[] row = new int[to.length() + 1];
+        for (int j = 0; j <= to.length(); j++) {
+            row[j] = j;
+        }
+        for (int i = 1; i <= from.length(); i++) {
+            int diagonal = row[0];
+            row[0] = i;
+            for (int j = 1; j <= to.length(); j++) {
+                int replaced = diagonal + (from.charAt(i - 1) == to.charAt(j - 1) ? 0 : 1);
+                diagonal = row[j];
+                row[j] = Math.min(replaced, Math.min(row[j], row[j - 1]) + 1);
+            }
+        }
+        return row[to.length()];
+    }
+}

@@ -1,0 +1,108 @@
+package dev.jeton.server.config;
+
+import java.time.Duration;
+import java.util.List;
+import java.util.Locale;
+
+/**
+ * One known setting.
+ *
+ * @param key dashed key with its section, {@code server.drain-timeout}
+ * @param kind what its value may be
+ * @param initial value when nothing else is said
+ * @param meaning one sentence for {@code jeton config show} and the reference
+ */
+record Setting(String key, Kind kind, String initial, String meaning) {
+
+    /** Name of the environment variable that overrides it: {@code JETON_SERVER_DRAIN_TIMEOUT}. */
+    String environment() {
+        return "JETON_" + key.toUpperCase(Locale.ROOT).replace('.', '_').replace('-', '_');
+    }
+
+    /** Its last part, as used in a model's own section. */
+    String name() {
+        return key.substring(key.indexOf('.') + 1);
+    }
+
+    /** What a value may be. */
+    sealed interface Kind {
+        /**
+         * Checks a value.
+         *
+         * @throws ConfigException with what is expected, if it does not fit
+         */
+        void check(String value);
+    }
+
+    /** Any text. */
+    record Text() implements Kind {
+        @Override
+        public void check(String value) {}
+    }
+
+    /** Several texts, separated by commas. */
+    record Texts() implements Kind {
+        @Override
+        public void check(String value) {}
+    }
+
+    /** One of a few words. */
+    record Choice(List<String> options) implements Kind {
+        @Override
+        public void check(String value) {
+            if (!options.contains(value)) {
+                throw new ConfigException("one of " + String.join(", ", options) + " is expected");
+            }
+        }
+    }
+
+    /** {@code true} or {@code false}. */
+    record Flag() implements Kind {
+        @Override
+        public void check(String value) {
+            if (!value.equals("true") && !value.equals("false")) {
+                throw new ConfigException("true or false is expected");
+            }
+        }
+    }
+
+    /** A whole number. */
+    record Whole(int least, int most) implements Kind {
+        @Override
+        public void check(String value) {
+            int number;
+            try {
+                number = Integer.parseInt(value);
+            } catch (NumberFormatException e) {
+                throw new ConfigException("a whole number is expected");
+            }
+            if (number < least || number > most) {
+                throw new ConfigException("between %d and %d is expected".formatted(least, most));
+            }
+        }
+    }
+
+    /** A size in bytes. */
+    record Size(long least, long most) implements Kind {
+        @Override
+        public void check(String value) {
+            long bytes = Units.size(value);
+            if (bytes < least || bytes > most) {
+                throw new ConfigException(
+                        "between %s and %s is expected".formatted(Units.sizeText(least), Units.sizeText(most)));
+            }
+        }
+    }
+
+    /** A duration. */
+    record Time(Duration least, Duration most) implements Kind {
+        @Override
+        public void check(String value) {
+            Duration time = Units.duration(value);
+            if (time.compareTo(least) < 0 || time.compareTo(most) > 0) {
+                throw new ConfigException(
+                        "between %s and %s is expected".formatted(Units.durationText(least), Units.durationText(most)));
+            }
+        }
+    }
+}

@@ -1,0 +1,113 @@
+package dev.jeton.server.config;
+
+import dev.jeton.server.config.Configuration.HttpSettings;
+import dev.jeton.server.config.Configuration.LimitSettings;
+import dev.jeton.server.config.Configuration.LogSettings;
+import dev.jeton.server.config.Configuration.MetricsSettings;
+import dev.jeton.server.config.Configuration.ModelSettings;
+import dev.jeton.server.config.Configuration.ServerSettings;
+import dev.jeton.server.config.Configuration.StreamSettings;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.stream.Stream;
+
+/**
+ * The values of all settings with their origin, checked.
+ *
+ * @param values by key, every known key in the schema's order
+ * @param models one map per served model, by the names of {@link Schema#MODEL_SETTINGS}
+ */
+public record Settings(Map<String, Resolved> values, List<Map<String, Resolved>> models) {
+
+    /** What the rest of the server is given. */
+    public Configuration configuration() {
+        return new Configuration(
+                new ServerSettings(
+                        text("server.host"),
+                        whole("server.port"),
+                        texts("server.api-keys"),
+                        time("server.drain-timeout"),
+                        whole("server.max-requests")),
+                new HttpSettings(
+                        whole("http.max-connections"),
+                        whole("http.max-streams"),
+                        whole("http.max-pipelined"),
+                        (int) size("http.max-body"),
+                        size("http.max-buffered"),
+                        whole("http.max-uri"),
+                        whole("http.max-header"),
+                        time("http.header-timeout"),
+                        time("http.body-timeout"),
+                        time("http.idle-timeout"),
+                        (int) size("http.write-buffer"),
+                        (int) size("http.send-buffer"),
+                        whole("http.event-loops")),
+                new StreamSettings(time("stream.stall-timeout")),
+                new LimitSettings(
+                        whole("limits.max-n"),
+                        whole("limits.max-prompts"),
+                        whole("limits.max-stop-strings"),
+                        whole("limits.max-stop-length"),
+                        whole("limits.max-stop-tokens"),
+                        whole("limits.max-logit-bias"),
+                        whole("limits.max-messages")),
+                new MetricsSettings(text("metrics.vllm-names").equals("true")),
+                new LogSettings(text("log.level"), text("log.format")),
+                models.stream().map(this::model).toList());
+    }
+
+    /** A model at {@code path} under the settings of the {@code engine} section. */
+    public ModelSettings model(String path, String name) {
+        return model(Map.of("path", new Resolved(path, "default"), "name", new Resolved(name, "default")));
+    }
+
+    private ModelSettings model(Map<String, Resolved> entry) {
+        return new ModelSettings(
+                of(entry, "path"),
+                of(entry, "name"),
+                of(entry, "chat-template"),
+                of(entry, "engine"),
+                Integer.parseInt(of(entry, "max-model-len")),
+                Units.size(of(entry, "kv-memory")),
+                Integer.parseInt(of(entry, "max-num-seqs")),
+                Integer.parseInt(of(entry, "max-batched-tokens")),
+                Integer.parseInt(of(entry, "max-waiting")),
+                Integer.parseInt(of(entry, "block-size")),
+                Integer.parseInt(of(entry, "threads")),
+                of(entry, "quantize"));
+    }
+
+    private String of(Map<String, Resolved> entry, String name) {
+        Resolved own = entry.get(name);
+        if (own != null) {
+            return own.value();
+        }
+        Resolved common = values.get("engine." + name);
+        return common == null ? "" : common.value();
+    }
+
+    private String text(String key) {
+        return Objects.requireNonNull(values.get(key), key).value();
+    }
+
+    private List<String> texts(String key) {
+        return Stream.of(text(key).split(","))
+                .map(String::strip)
+                .filter(part -> !part.isEmpty())
+                .toList();
+    }
+
+    private int whole(String key) {
+        return Integer.parseInt(text(key));
+    }
+
+    private long size(String key) {
+        return Units.size(text(key));
+    }
+
+    private Duration time(String key) {
+        return Units.duration(text(key));
+    }
+}

@@ -1,0 +1,64 @@
+package dev.jeton.server.http;
+
+import dev.jeton.server.config.Configuration.HttpSettings;
+import io.netty.buffer.Unpooled;
+import io.netty.channel.Channel;
+import io.netty.channel.ChannelFutureListener;
+import java.nio.charset.StandardCharsets;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
+
+/** Counts connections and buffered bytes of a listener against their bounds; thread-safe. */
+final class ConnectionLimits {
+
+    private final HttpSettings settings;
+    private final AtomicInteger open = new AtomicInteger();
+    private final AtomicLong refused = new AtomicLong();
+    private final AtomicLong buffered = new AtomicLong();
+    private final AtomicLong refusedRequests = new AtomicLong();
+
+    ConnectionLimits(HttpSettings settings) {
+        this.settings = settings;
+    }
+
+    /** Counts a new connection until it closes; at the bound it is told so and closed. */
+    boolean admit(Channel channel) {
+        if (open.incrementAndGet() > settings.maxConnections()) {
+            open.decrementAndGet();
+            refused.incrementAndGet();
+            byte[] answer = "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+                    .getBytes(StandardCharsets.US_ASCII);
+            channel.writeAndFlush(Unpooled.wrappedBuffer(answer)).addListener(ChannelFutureListener.CLOSE);
+            return false;
+        }
+        channel.closeFuture().addListener(closed -> open.decrementAndGet());
+        return true;
+    }
+
+    /** Takes room for bytes of a body; false where there is none. */
+    boolean reserve(int bytes) {
+        if (buffered.addAndGet(bytes) > settings.maxBuffered()) {
+            buffered.addAndGet(-bytes);
+            return false;
+        }
+        return true;
+    }
+
+    void release(int bytes) {
+        buffered.addAndGet(-bytes);
+    }
+
+    void countRefusedRequest() {
+        refusedRequests.incrementAndGet();
+    }
+
+    ConnectionStats stats() {
+        return new ConnectionStats(
+                open.get(),
+                settings.maxConnections(),
+                refused.get(),
+                buffered.get(),
+                settings.maxBuffered(),
+                refusedRequests.get());
+    }
+}

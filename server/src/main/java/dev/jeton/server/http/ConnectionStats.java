@@ -1,0 +1,14 @@
+package dev.jeton.server.http;
+
+/**
+ * Connections, for metrics.
+ *
+ * @param open connections open now
+ * @param bound most connections at once
+ * @param refused connections refused at the bound since start
+ * @param bufferedBytes bytes of bodies being received or waiting
+ * @param bufferedBound most of them
+ * @param refusedRequests requests refused before they were whole: too large, too slow, malformed
+ */
+public record ConnectionStats(
+        int open, int bound, long refused, long bufferedBytes, long bufferedBound, long refusedRequests) {}

@@ -1,0 +1,229 @@
+package dev.jeton.server.http;
+
+import io.netty.buffer.Unpooled;
+import io.netty.channel.Channel;
+import io.netty.handler.codec.http.DefaultFullHttpResponse;
+import io.netty.handler.codec.http.DefaultHttpContent;
+import io.netty.handler.codec.http.DefaultHttpResponse;
+import io.netty.handler.codec.http.DefaultLastHttpContent;
+import io.netty.handler.codec.http.HttpHeaderNames;
+import io.netty.handler.codec.http.HttpHeaderValues;
+import io.netty.handler.codec.http.HttpHeaders;
+import io.netty.handler.codec.http.HttpRequest;
+import io.netty.handler.codec.http.HttpResponse;
+import io.netty.handler.codec.http.HttpResponseStatus;
+import io.netty.handler.codec.http.HttpVersion;
+import io.netty.handler.codec.http.QueryStringDecoder;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.ReentrantLock;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One request and its answer, used by the request's virtual thread alone. Either {@link #respond} once, or {@link
+ * #begin}, any number of {@link #write}, and {@link #end}. An exchange whose handler returns without either is closed
+ * with its connection.
+ */
+public final class Exchange {
+
+    private final Channel channel;
+    private final HttpRequest head;
+    private final byte[] body;
+    private final String path;
+    private final boolean keepAlive;
+    private final Runnable answered;
+
+    private final ReentrantLock lock = new ReentrantLock();
+    private final Condition writable = lock.newCondition();
+    private volatile boolean hungUp;
+    private volatile boolean begun;
+    private volatile boolean ended;
+    private @Nullable Runnable onHangUp;
+
+    /**
+     * @param answered told on the event loop once the answer is written
+     */
+    Exchange(Channel channel, HttpRequest head, byte[] body, boolean keepAlive, Runnable answered) {
+        this.channel = channel;
+        this.head = head;
+        this.body = body;
+        this.keepAlive = keepAlive;
+        this.answered = answered;
+        this.path = decodedPath(head.uri());
+    }
+
+    private static String decodedPath(String uri) {
+        try {
+            return new QueryStringDecoder(uri).path();
+        } catch (IllegalArgumentException e) {
+            // Broken percent escapes: as they stand they match no path, which is what the client is told.
+            return uri;
+        }
+    }
+
+    /** The request's method, {@code GET}. */
+    public String method() {
+        return head.method().name();
+    }
+
+    /** The request's path, decoded, without the query. */
+    public String path() {
+        return path;
+    }
+
+    /** A header field's first value. */
+    public Optional<String> header(String name) {
+        return Optional.ofNullable(head.headers().get(name));
+    }
+
+    /** The request's body, whole. */
+    public byte[] body() {
+        return body;
+    }
+
+    /** Whether the client has closed the connection (or reset the stream). */
+    public boolean hungUp() {
+        return hungUp;
+    }
+
+    /** Whether an answer has begun, so that its status cannot change any more. */
+    public boolean begun() {
+        return begun;
+    }
+
+    /**
+     * What to do as soon as the client hangs up; at once if it has. Runs on an event loop: must not block. Replaces the
+     * action given before.
+     */
+    public void onHangUp(Runnable action) {
+        boolean already;
+        lock.lock();
+        try {
+            onHangUp = action;
+            already = hungUp;
+        } finally {
+            lock.unlock();
+        }
+        if (already) {
+            action.run();
+        }
+    }
+
+    /** Answers whole. */
+    public void respond(int status, Map<String, String> headers, byte[] content) {
+        requireFresh();
+        begun = true;
+        boolean headOnly = method().equals("HEAD");
+        DefaultFullHttpResponse response = new DefaultFullHttpResponse(
+                HttpVersion.HTTP_1_1,
+                HttpResponseStatus.valueOf(status),
+                headOnly ? Unpooled.EMPTY_BUFFER : Unpooled.wrappedBuffer(content));
+        setHeaders(response.headers(), headers);
+        response.headers().set(HttpHeaderNames.CONTENT_LENGTH, content.length);
+        last(response);
+    }
+
+    /** Begins a streamed answer; nothing is sent before the first write. */
+    public void begin(int status, Map<String, String> headers) {
+        requireFresh();
+        begun = true;
+        HttpResponse response = new DefaultHttpResponse(HttpVersion.HTTP_1_1, HttpResponseStatus.valueOf(status));
+        setHeaders(response.headers(), headers);
+        if (head.protocolVersion().isKeepAliveDefault()) {
+            response.headers().set(HttpHeaderNames.TRANSFER_ENCODING, HttpHeaderValues.CHUNKED);
+        }
+        channel.write(response);
+    }
+
+    /** Sends a part of a streamed answer without waiting; see {@link #awaitWritable}. The array is kept. */
+    public void write(byte[] part) {
+        if (!hungUp && part.length > 0) {
+            channel.writeAndFlush(new DefaultHttpContent(Unpooled.wrappedBuffer(part)));
+        }
+    }
+
+    /** Ends a streamed answer with its last part. */
+    public void end(byte[] part) {
+        last(new DefaultLastHttpContent(Unpooled.wrappedBuffer(part)));
+    }
+
+    /**
+     * Waits until what was written has drained enough that more may be written.
+     *
+     * @return false if the client read nothing for so long that {@code nanos} passed, or has hung up
+     */
+    public boolean awaitWritable(long nanos) throws InterruptedException {
+        if (channel.isWritable()) {
+            return !hungUp;
+        }
+        long left = nanos;
+        lock.lock();
+        try {
+            while (!hungUp && !channel.isWritable()) {
+                if (left <= 0) {
+                    return false;
+                }
+                left = writable.awaitNanos(left);
+            }
+            return !hungUp;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Closes the connection (resets the stream) with the answer unfinished. */
+    public void abort() {
+        ended = true;
+        channel.close();
+    }
+
+    /** Whether the answer is complete or aborted. */
+    boolean ended() {
+        return ended;
+    }
+
+    /** Wakes a writer; event loop. */
+    void writabilityChanged() {
+        lock.lock();
+        try {
+            writable.signalAll();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** The connection is gone; event loop. */
+    void connectionLost() {
+        Runnable action;
+        lock.lock();
+        try {
+            hungUp = true;
+            action = onHangUp;
+            writable.signalAll();
+        } finally {
+            lock.unlock();
+        }
+        if (action != null && !ended) {
+            action.run();
+        }
+    }
+
+    private void requireFresh() {
+        if (begun || ended) {
+            throw new IllegalStateException("an exchange is answered once");
+        }
+    }
+
+    private void last(Object message) {
+        ended = true;
+        channel.writeAndFlush(message).addListener(written -> answered.run());
+    }
+
+    private void setHeaders(HttpHeaders target, Map<String, String> headers) {
+        headers.forEach(target::set);
+        if (!keepAlive) {
+            target.set(HttpHeaderNames.CONNECTION, HttpHeaderValues.CLOSE);
+        }
+    }
+}

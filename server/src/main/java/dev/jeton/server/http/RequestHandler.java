@@ -1,0 +1,21 @@
+package dev.jeton.server.http;
+
+/** What answers requests. */
+public interface RequestHandler {
+
+    /**
+     * Answers one request; called on a virtual thread of its own that ends with this call.
+     *
+     * @throws InterruptedException if the server is closing; the connection is then closed
+     */
+    void handle(Exchange exchange) throws InterruptedException;
+
+    /**
+     * The body of an answer to a request that never became one (too large, too slow, malformed). Called on an event
+     * loop: must not block.
+     *
+     * @param status the answer's status
+     * @param message what is wrong and which bound was passed
+     */
+    byte[] refusal(int status, String message);
+}

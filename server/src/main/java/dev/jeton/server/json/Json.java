@@ -1,0 +1,167 @@
+package dev.jeton.server.json;
+
+import java.nio.ByteBuffer;
+import java.nio.charset.CharacterCodingException;
+import java.nio.charset.CodingErrorAction;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+import tools.jackson.core.JacksonException;
+import tools.jackson.core.JsonParser;
+import tools.jackson.core.JsonToken;
+import tools.jackson.core.ObjectReadContext;
+import tools.jackson.core.StreamReadConstraints;
+import tools.jackson.core.StreamReadFeature;
+import tools.jackson.core.exc.StreamConstraintsException;
+import tools.jackson.core.exc.StreamReadException;
+import tools.jackson.core.json.JsonFactory;
+
+/**
+ * Parses untrusted JSON into plain maps, lists, strings, numbers (Long or Double), Booleans and nulls. Bounded in depth,
+ * names, numbers and length; duplicate names, invalid UTF-8, lone surrogates and numbers that are not finite are errors.
+ */
+public final class Json {
+
+    /** Deepest nesting of arrays and objects. */
+    public static final int MAX_DEPTH = 100;
+
+    private static final int MAX_NUMBER_LENGTH = 400;
+    private static final int MAX_NAME_LENGTH = 1_024;
+
+    private static final JsonFactory FACTORY = JsonFactory.builder()
+            .streamReadConstraints(StreamReadConstraints.builder()
+                    .maxNestingDepth(MAX_DEPTH)
+                    .maxNumberLength(MAX_NUMBER_LENGTH)
+                    .maxNameLength(MAX_NAME_LENGTH)
+                    // The body itself is bounded before it comes here, so a string may be as long as a body.
+                    .maxStringLength(Integer.MAX_VALUE)
+                    .build())
+            .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
+            .disable(StreamReadFeature.INCLUDE_SOURCE_IN_LOCATION)
+            .build();
+
+    private Json() {}
+
+    /**
+     * The object that {@code body} holds.
+     *
+     * @throws JsonException if it is anything but one well-formed JSON object
+     */
+    public static JsonObject object(byte[] body) {
+        return switch (parse(text(body))) {
+            case Map<?, ?> map -> JsonObject.of("", map);
+            case null, default -> throw new JsonException("", "the body must be a JSON object");
+        };
+    }
+
+    /** The value that {@code text} holds. */
+    public static @Nullable Object parse(String text) {
+        try (JsonParser parser = FACTORY.createParser(ObjectReadContext.empty(), text)) {
+            JsonToken first = parser.nextToken();
+            if (first == null) {
+                throw new JsonException("", "the body is empty; a JSON object is expected");
+            }
+            Object value = value(parser, first);
+            if (parser.nextToken() != null) {
+                throw new JsonException("", "invalid JSON: something follows the end of the value");
+            }
+            return value;
+        } catch (StreamConstraintsException e) {
+            throw new JsonException("", "invalid JSON: past a bound: " + firstLine(e));
+        } catch (StreamReadException e) {
+            throw new JsonException(
+                    "",
+                    "invalid JSON at line %d, column %d: %s"
+                            .formatted(
+                                    e.getLocation().getLineNr(), e.getLocation().getColumnNr(), firstLine(e)));
+        } catch (JacksonException e) {
+            throw new JsonException("", "invalid JSON: " + firstLine(e));
+        }
+    }
+
+    private static String text(byte[] body) {
+        try {
+            return StandardCharsets.UTF_8
+                    .newDecoder()
+                    .onMalformedInput(CodingErrorAction.REPORT)
+                    .onUnmappableCharacter(CodingErrorAction.REPORT)
+                    .decode(ByteBuffer.wrap(body))
+                    .toString();
+        } catch (CharacterCodingException e) {
+            throw new JsonException("", "the body is not valid UTF-8");
+        }
+    }
+
+    private static @Nullable Object value(JsonParser parser, JsonToken token) {
+        return switch (token) {
+            case START_OBJECT -> object(parser);
+            case START_ARRAY -> array(parser);
+            case VALUE_STRING -> sound(parser.getString());
+            case VALUE_NUMBER_INT -> whole(parser);
+            case VALUE_NUMBER_FLOAT -> finite(parser);
+            case VALUE_TRUE -> Boolean.TRUE;
+            case VALUE_FALSE -> Boolean.FALSE;
+            case VALUE_NULL -> null;
+            case END_OBJECT, END_ARRAY, PROPERTY_NAME, NOT_AVAILABLE, VALUE_EMBEDDED_OBJECT ->
+                throw new JsonException("", "invalid JSON: unexpected " + token);
+        };
+    }
+
+    private static Map<String, @Nullable Object> object(JsonParser parser) {
+        Map<String, @Nullable Object> fields = new LinkedHashMap<>();
+        while (parser.nextToken() == JsonToken.PROPERTY_NAME) {
+            String name = sound(parser.currentName());
+            fields.put(name, value(parser, parser.nextToken()));
+        }
+        return fields;
+    }
+
+    private static List<@Nullable Object> array(JsonParser parser) {
+        List<@Nullable Object> items = new ArrayList<>();
+        for (JsonToken token = parser.nextToken(); token != JsonToken.END_ARRAY; token = parser.nextToken()) {
+            items.add(value(parser, token));
+        }
+        return items;
+    }
+
+    private static Number whole(JsonParser parser) {
+        return switch (parser.getNumberType()) {
+            case INT, LONG -> parser.getLongValue();
+            // Past a long it is out of any field's range anyway; as a double it still says on which side.
+            case BIG_INTEGER, FLOAT, DOUBLE, BIG_DECIMAL -> finite(parser);
+        };
+    }
+
+    private static Double finite(JsonParser parser) {
+        double value = Double.parseDouble(parser.getString());
+        if (!Double.isFinite(value)) {
+            throw new JsonException("", "invalid JSON: a number is too large");
+        }
+        return value;
+    }
+
+    private static String sound(String text) {
+        for (int i = 0; i < text.length(); i++) {
+            char c = text.charAt(i);
+            if (Character.isSurrogate(c)) {
+                boolean pair = Character.isHighSurrogate(c)
+                        && i + 1 < text.length()
+                        && Character.isLowSurrogate(text.charAt(i + 1));
+                if (!pair) {
+                    throw new JsonException(
+                            "", "invalid JSON: a string holds a lone surrogate (\\u%04x)".formatted((int) c));
+                }
+                i++;
+            }
+        }
+        return text;
+    }
+
+    private static String firstLine(JacksonException e) {
+        String message = e.getOriginalMessage();
+        return message == null ? "not well-formed" : message.lines().findFirst().orElse("not well-formed");
+    }
+}

@@ -1,0 +1,138 @@
+package dev.jeton.server.metrics;
+
+import dev.jeton.scheduler.Dispatcher;
+import dev.jeton.scheduler.StepListener;
+import dev.jeton.server.http.ConnectionStats;
+import io.micrometer.core.instrument.Counter;
+import io.micrometer.core.instrument.FunctionCounter;
+import io.micrometer.core.instrument.Gauge;
+import io.micrometer.core.instrument.binder.jvm.ClassLoaderMetrics;
+import io.micrometer.core.instrument.binder.jvm.JvmGcMetrics;
+import io.micrometer.core.instrument.binder.jvm.JvmMemoryMetrics;
+import io.micrometer.core.instrument.binder.jvm.JvmThreadMetrics;
+import io.micrometer.core.instrument.binder.system.FileDescriptorMetrics;
+import io.micrometer.core.instrument.binder.system.ProcessorMetrics;
+import io.micrometer.core.instrument.binder.system.UptimeMetrics;
+import io.micrometer.prometheusmetrics.PrometheusConfig;
+import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.IntSupplier;
+import java.util.function.Supplier;
+import java.util.function.ToDoubleFunction;
+
+/**
+ * Everything the server exports under {@code jeton_}, and the optional set under vLLM's names. Built once at start;
+ * recording and scraping from any thread.
+ */
+public final class ServerMetrics implements AutoCloseable {
+
+    private final PrometheusMeterRegistry registry = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
+    private final Map<String, ModelMetrics> models = new LinkedHashMap<>();
+    private final Map<String, DispatcherMetrics> dispatchers = new LinkedHashMap<>();
+    private final Map<String, Counter> requests = new ConcurrentHashMap<>();
+    private final Optional<VllmNames> vllm;
+    private final JvmGcMetrics gc = new JvmGcMetrics();
+
+    /**
+     * @param vllmNames whether the compatibility set is exported too
+     */
+    public ServerMetrics(boolean vllmNames) {
+        vllm = vllmNames ? Optional.of(new VllmNames(registry)) : Optional.empty();
+        new JvmMemoryMetrics().bindTo(registry);
+        gc.bindTo(registry);
+        new JvmThreadMetrics().bindTo(registry);
+        new ClassLoaderMetrics().bindTo(registry);
+        new ProcessorMetrics().bindTo(registry);
+        new UptimeMetrics().bindTo(registry);
+        new FileDescriptorMetrics().bindTo(registry);
+        Gauge.builder("process.resident.memory.bytes", ResidentMemory::bytes)
+                .description("Resident memory of the process; 0 where the system does not tell")
+                .register(registry);
+    }
+
+    /** Adds a served model; at start only. */
+    public void addModel(String model, Dispatcher dispatcher) {
+        DispatcherMetrics stats = new DispatcherMetrics(registry, model, dispatcher);
+        dispatchers.put(model, stats);
+        models.put(model, new ModelMetrics(registry, model, vllm.map(names -> names.model(model, stats))));
+    }
+
+    /** What hears of a model's steps. */
+    public StepListener steps(String model) {
+        return new StepMetrics(registry, model);
+    }
+
+    /** Meters of a served model. */
+    public ModelMetrics model(String model) {
+        ModelMetrics metrics = models.get(model);
+        if (metrics == null) {
+            throw new IllegalArgumentException("no model is served as " + model);
+        }
+        return metrics;
+    }
+
+    /** Adds the listener's connections. */
+    public void connections(Supplier<ConnectionStats> stats) {
+        connectionGauge(stats, "jeton.connections", "Connections open", ConnectionStats::open);
+        connectionGauge(stats, "jeton.connections.bound", "Most connections at once", ConnectionStats::bound);
+        connectionGauge(stats, "jeton.body.bytes", "Bytes of bodies held", ConnectionStats::bufferedBytes);
+        connectionGauge(stats, "jeton.body.bytes.bound", "Most of them", ConnectionStats::bufferedBound);
+        FunctionCounter.builder("jeton.connections.refused", stats, s -> s.get().refused())
+                .description("Connections refused at the bound")
+                .register(registry);
+        FunctionCounter.builder("jeton.requests.refused", stats, s -> s.get().refusedRequests())
+                .description("Requests refused before they were whole: too large, too slow, malformed")
+                .register(registry);
+    }
+
+    private void connectionGauge(
+            Supplier<ConnectionStats> stats, String name, String meaning, ToDoubleFunction<ConnectionStats> value) {
+        Gauge.builder(name, stats, s -> value.applyAsDouble(s.get()))
+                .description(meaning)
+                .register(registry);
+    }
+
+    /** Adds the requests being worked on. */
+    public void requests(IntSupplier running, int bound) {
+        Gauge.builder("jeton.requests.running", running, IntSupplier::getAsInt)
+                .description("Requests being worked on")
+                .register(registry);
+        Gauge.builder("jeton.requests.running.bound", () -> bound)
+                .description("Most requests at once; more get 429")
+                .register(registry);
+    }
+
+    /**
+     * A request has ended.
+     *
+     * @param endpoint one of the server's own names
+     * @param model a served model's name, or {@code unknown}
+     * @param outcome one of a fixed few
+     */
+    public void request(String endpoint, String model, String outcome) {
+        requests.computeIfAbsent(
+                        endpoint + '\n' + model + '\n' + outcome,
+                        key -> Counter.builder("jeton.requests")
+                                .description("Requests by endpoint, model and outcome")
+                                .tag("endpoint", endpoint)
+                                .tag("model", model)
+                                .tag("outcome", outcome)
+                                .register(registry))
+                .increment();
+    }
+
+    /** Everything in Prometheus' text format. */
+    public String scrape() {
+        dispatchers.values().forEach(DispatcherMetrics::refresh);
+        return registry.scrape();
+    }
+
+    @Override
+    public void close() {
+        gc.close();
+        registry.close();
+    }
+}

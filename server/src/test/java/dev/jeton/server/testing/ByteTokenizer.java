@@ -1,0 +1,127 @@
+package dev.jeton.server.testing;
+
+import dev.jeton.models.Detokenizer;
+import dev.jeton.models.Tokenizer;
+import java.io.ByteArrayOutputStream;
+import java.nio.ByteBuffer;
+import java.nio.CharBuffer;
+import java.nio.charset.CharsetDecoder;
+import java.nio.charset.CodingErrorAction;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+import java.util.stream.IntStream;
+
+/**
+ * A small byte-level tokenizer: ids below 256 are bytes, then a few longer entries, then special tokens. {@link #encode}
+ * gives bytes only, so that a text's ids are known without thinking.
+ */
+public final class ByteTokenizer implements Tokenizer {
+
+    /** Ends a sequence. */
+    public static final int EOS = 256;
+
+    /** Begins a text. */
+    public static final int BOS = 257;
+
+    private static final int WORDS = 258;
+    private static final List<String> WORD_TEXTS = List.of(" the", "ing", " and", "</tool>", "\u00e9\u00e8", " stop");
+
+    /** Ids, special ones included. */
+    public static final int SIZE = WORDS + WORD_TEXTS.size();
+
+    @Override
+    public int[] encode(String text, boolean addSpecialTokens) {
+        byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
+        IntStream ids = IntStream.range(0, bytes.length).map(i -> Byte.toUnsignedInt(bytes[i]));
+        return (addSpecialTokens ? IntStream.concat(IntStream.of(BOS), ids) : ids).toArray();
+    }
+
+    @Override
+    public String decode(int[] ids, boolean skipSpecialTokens) {
+        ByteArrayOutputStream out = new ByteArrayOutputStream();
+        for (int id : ids) {
+            out.writeBytes(bytes(id, skipSpecialTokens));
+        }
+        return out.toString(StandardCharsets.UTF_8);
+    }
+
+    private byte[] bytes(int id, boolean skipSpecialTokens) {
+        if (id < 256) {
+            return new byte[] {(byte) id};
+        }
+        if (special(id)) {
+            return skipSpecialTokens ? new byte[0] : token(id).getBytes(StandardCharsets.UTF_8);
+        }
+        return token(id).getBytes(StandardCharsets.UTF_8);
+    }
+
+    @Override
+    public String token(int id) {
+        return switch (id) {
+            case EOS -> "<eos>";
+            case BOS -> "<bos>";
+            default -> id < 256 ? "<0x%02X>".formatted(id) : id < SIZE ? WORD_TEXTS.get(id - WORDS) : "";
+        };
+    }
+
+    @Override
+    public int id(String token) {
+        return IntStream.range(0, SIZE)
+                .filter(id -> token(id).equals(token))
+                .findFirst()
+                .orElse(-1);
+    }
+
+    @Override
+    public boolean special(int id) {
+        return id == EOS || id == BOS;
+    }
+
+    @Override
+    public int vocabularySize() {
+        return SIZE;
+    }
+
+    @Override
+    public Detokenizer detokenizer(boolean skipSpecialTokens) {
+        return new Incremental(skipSpecialTokens);
+    }
+
+    @Override
+    public void close() {}
+
+    private final class Incremental implements Detokenizer {
+        private final boolean skipSpecialTokens;
+        private final CharsetDecoder decoder = StandardCharsets.UTF_8
+                .newDecoder()
+                .onMalformedInput(CodingErrorAction.REPLACE)
+                .onUnmappableCharacter(CodingErrorAction.REPLACE);
+        private final ByteBuffer pending = ByteBuffer.allocate(64);
+
+        Incremental(boolean skipSpecialTokens) {
+            this.skipSpecialTokens = skipSpecialTokens;
+        }
+
+        @Override
+        public String add(int token) {
+            pending.put(bytes(token, skipSpecialTokens));
+            return decode(false);
+        }
+
+        @Override
+        public String finish() {
+            return decode(true);
+        }
+
+        private String decode(boolean end) {
+            CharBuffer out = CharBuffer.allocate(128);
+            pending.flip();
+            decoder.decode(pending, out, end);
+            if (end) {
+                decoder.flush(out);
+            }
+            pending.compact();
+            return out.flip().toString();
+        }
+    }
+}

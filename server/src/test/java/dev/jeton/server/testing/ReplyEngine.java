@@ -1,0 +1,156 @@
+package dev.jeton.server.testing;
+
+import dev.jeton.models.engine.Capability;
+import dev.jeton.models.engine.Engine;
+import dev.jeton.models.engine.EngineException;
+import dev.jeton.models.engine.EngineInfo;
+import dev.jeton.models.engine.LayerGroup;
+import dev.jeton.models.engine.SequenceSpec;
+import dev.jeton.models.engine.StepBatch;
+import dev.jeton.models.engine.StepResult;
+import dev.jeton.models.engine.StepTicket;
+import dev.jeton.models.engine.TokenMasks;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.Semaphore;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Function;
+
+/**
+ * An engine that answers a prompt with the tokens a function gives for it, then with {@link ByteTokenizer#EOS}. A test can
+ * hold it before a step and count its steps.
+ */
+public final class ReplyEngine implements Engine {
+
+    private final EngineInfo info;
+    private final Function<int[], int[]> replies;
+    private final Slot[] slots;
+    private final StepResult[] results = {new StepResult(), new StepResult()};
+    private final Semaphore steps = new Semaphore(0);
+    private final AtomicLong stepsRun = new AtomicLong();
+    private volatile boolean held;
+    private volatile boolean closed;
+    private long launched;
+
+    private static final class Slot {
+        int[] reply = {};
+        int generated;
+        int logProbabilities;
+        int minTokens;
+    }
+
+    public ReplyEngine(int contextLength, int blocks, int maxSlots, int maxTokens, Function<int[], int[]> replies) {
+        this.replies = replies;
+        info = new EngineInfo(
+                "reply",
+                ByteTokenizer.SIZE,
+                contextLength,
+                List.of("test"),
+                List.of(new LayerGroup(16, blocks, 1_024, 0)),
+                maxSlots,
+                maxSlots,
+                maxTokens,
+                1,
+                Set.of(Capability.LOG_PROBABILITIES, Capability.PROMPT_LOG_PROBABILITIES));
+        slots = new Slot[maxSlots];
+        Arrays.setAll(slots, i -> new Slot());
+    }
+
+    /** From now on a step runs only when {@link #allow} allows it. */
+    public void hold() {
+        held = true;
+    }
+
+    /** Allows so many steps. */
+    public void allow(int count) {
+        steps.release(count);
+    }
+
+    /** Steps run freely again. */
+    public void release() {
+        held = false;
+        steps.release(1);
+    }
+
+    /** Steps run so far. */
+    public long stepsRun() {
+        return stepsRun.get();
+    }
+
+    @Override
+    public EngineInfo info() {
+        return info;
+    }
+
+    @Override
+    public void open(int slot, SequenceSpec spec) {
+        Slot s = slots[slot];
+        s.reply = replies.apply(Arrays.copyOf(spec.tokens(), spec.promptLength()));
+        s.generated = spec.generated();
+        s.logProbabilities = spec.sampling().logProbabilities();
+        s.minTokens = spec.sampling().minTokens();
+    }
+
+    @Override
+    public void close(int slot) {}
+
+    @Override
+    public StepTicket launch(StepBatch batch) {
+        StepResult result = results[(int) (launched & 1)];
+        result.reset(batch.rows());
+        if (result.promptLogProbabilities.length < batch.tokenCount()) {
+            result.promptLogProbabilities = new float[batch.tokenCount()];
+        }
+        Arrays.fill(result.promptLogProbabilities, -0.5f);
+        for (int row = 0; row < batch.rows(); row++) {
+            result.beginRow(row);
+            if (batch.has(row, StepBatch.SAMPLE)) {
+                sample(slots[batch.slot[row]], result);
+                result.accepted[row] = 1;
+            }
+        }
+        result.startNanos = System.nanoTime();
+        return new StepTicket(launched++);
+    }
+
+    private static void sample(Slot slot, StepResult result) {
+        boolean more = slot.generated < slot.reply.length;
+        int token = more ? slot.reply[slot.generated] : slot.generated < slot.minTokens ? '.' : ByteTokenizer.EOS;
+        slot.generated++;
+        int index = result.addToken(token, slot.logProbabilities >= 0 ? -0.25f : Float.NaN);
+        if (slot.logProbabilities > 0) {
+            result.reserveTop(index);
+            result.topCount[index] = slot.logProbabilities;
+            int from = index * 20;
+            for (int i = 0; i < slot.logProbabilities; i++) {
+                result.topTokens[from + i] = i == 0 ? token : 'a' + i;
+                result.topLogProbabilities[from + i] = -0.25f - i;
+            }
+        }
+    }
+
+    @Override
+    public void masks(StepTicket ticket, TokenMasks masks) {
+        throw new EngineException("no masks");
+    }
+
+    @Override
+    public StepResult await(StepTicket ticket) {
+        if (held && !closed) {
+            steps.acquireUninterruptibly();
+        }
+        StepResult result = results[(int) (ticket.number() & 1)];
+        result.endNanos = Math.max(System.nanoTime(), result.startNanos + 1);
+        stepsRun.incrementAndGet();
+        return result;
+    }
+
+    @Override
+    public void transfer(int group, int[] from, int[] to, int count) {}
+
+    @Override
+    public void close() {
+        closed = true;
+    }
+}
