@@ -1,0 +1,97 @@
+package dev.jeton.models;
+
+import ai.djl.huggingface.tokenizers.HuggingFaceTokenizer;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.IntPredicate;
+
+/**
+ * The tokenizer of a model folder: encoding and decoding by Hugging Face's tokenizers library (through DJL, natives in
+ * its jar), detokenizing of streams by {@link PieceDetokenizer} wherever the decoder's kind is known.
+ */
+public final class FolderTokenizer implements Tokenizer {
+
+    private final HuggingFaceTokenizer library;
+    private final TokenizerFile file;
+    private final Optional<PieceDecoder> pieces;
+
+    private FolderTokenizer(HuggingFaceTokenizer library, TokenizerFile file) {
+        this.library = library;
+        this.file = file;
+        pieces = PieceDecoder.of(file);
+    }
+
+    /**
+     * Loads {@code tokenizer.json} of a folder.
+     *
+     * @throws ModelException if there is none or it is broken
+     */
+    public static FolderTokenizer load(Path folder) {
+        Path json = folder.resolve("tokenizer.json");
+        if (!Files.isRegularFile(json)) {
+            throw new ModelException(
+                    "%s is missing; a model folder needs the fast tokenizer's tokenizer.json".formatted(json));
+        }
+        TokenizerFile file = TokenizerFile.read(json);
+        // DJL otherwise looks for newer natives and reports its use to a server
+        System.setProperty("ai.djl.offline", "true");
+        System.setProperty("OPT_OUT_TRACKING", "true");
+        try {
+            Map<String, String> options = Map.of("truncation", "false", "padding", "false", "addSpecialTokens", "true");
+            return new FolderTokenizer(HuggingFaceTokenizer.newInstance(json, options), file);
+        } catch (IOException | RuntimeException e) {
+            throw new ModelException("%s cannot be loaded: %s".formatted(json, e.getMessage()), e);
+        }
+    }
+
+    @Override
+    public int[] encode(String text, boolean addSpecialTokens) {
+        long[] ids = library.encode(text, addSpecialTokens, false).getIds();
+        int[] out = new int[ids.length];
+        Arrays.setAll(out, i -> (int) ids[i]);
+        return out;
+    }
+
+    @Override
+    public String decode(int[] ids, boolean skipSpecialTokens) {
+        long[] longs = new long[ids.length];
+        Arrays.setAll(longs, i -> ids[i]);
+        return library.decode(longs, skipSpecialTokens);
+    }
+
+    @Override
+    public String token(int id) {
+        return file.piece(id);
+    }
+
+    @Override
+    public int id(String token) {
+        return file.id(token);
+    }
+
+    @Override
+    public boolean special(int id) {
+        return file.special(id);
+    }
+
+    @Override
+    public int vocabularySize() {
+        return file.size();
+    }
+
+    @Override
+    public Detokenizer detokenizer(boolean skipSpecialTokens) {
+        IntPredicate skipped = skipSpecialTokens ? file::special : id -> false;
+        return pieces.<Detokenizer>map(p -> new PieceDetokenizer(p, skipped))
+                .orElseGet(() -> new WindowDetokenizer(this, skipSpecialTokens));
+    }
+
+    @Override
+    public void close() {
+        library.close();
+    }
+}

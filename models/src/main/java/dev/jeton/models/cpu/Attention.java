@@ -1,0 +1,192 @@
+package dev.jeton.models.cpu;
+
+import static dev.jeton.models.cpu.AttentionKernels.SEGMENT;
+import static dev.jeton.models.vector.VectorMath.LANES;
+
+import dev.jeton.models.vector.VectorMath;
+import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
+
+/**
+ * Attention of a few queries of one sequence and one key head over its blocks, read in place.
+ *
+ * <p>Softmax with a running maximum (Milakov, Gimelshein: Online normalizer calculation for softmax), by segments of
+ * {@value AttentionKernels#SEGMENT} tokens that are absolute: token t is always in segment t / 256. For each segment:
+ * scores of all queries; the new maximum; the former sum and output scaled by e^(old - new); exponents, added lane by
+ * lane; values added token by token.
+ *
+ * <p><b>Same bits however queries are grouped.</b> A score is one chain over the head's elements. A query's maximum, sum
+ * and output depend on the tokens it may see alone: tokens that only other queries of its group see have score minus
+ * infinity, so weight zero, and adding zero changes no sum. Blocks are visited in order of position, so where they lie
+ * does not matter. A context is never split between threads.
+ *
+ * <p>Scratch of one thread; queries in groups of at most {@value #GROUP} (positions times the heads that share a key
+ * head), so that a key or value that was read serves them all.
+ */
+final class Attention {
+
+    /** Queries computed together. */
+    static final int GROUP = 8;
+
+    private final int headDim;
+    private final int width;
+    private final float[] query;
+    private final float[] scores = new float[GROUP * SEGMENT];
+    private final float[] out;
+    private final float[] sums = new float[GROUP * LANES];
+    private final float[] maxima = new float[GROUP];
+    private final int[] low = new int[GROUP];
+    private final int[] high = new int[GROUP];
+    private final float[] lanes = new float[LANES];
+
+    Attention(int headDim) {
+        this.headDim = headDim;
+        this.width = KvArena.width(headDim);
+        this.query = new float[GROUP * headDim];
+        this.out = new float[GROUP * width];
+    }
+
+    /**
+     * Computes {@code count} positions of a row for all query heads of one key head.
+     *
+     * @param kv blocks of the layer's group
+     * @param layer of the group
+     * @param head key head
+     * @param table block ids, the row's first at {@code tableAt}
+     * @param position of the first query
+     * @param queries rows of rotated, scaled queries, the first at {@code queryAt}, {@code queryStride} apart
+     * @param heads query heads per key head
+     * @param result rows of outputs, the first at {@code resultAt}, {@code resultStride} apart
+     */
+    void compute(
+            KvArena kv,
+            int layer,
+            int head,
+            int[] table,
+            int tableAt,
+            int position,
+            int count,
+            float[] queries,
+            int queryAt,
+            int queryStride,
+            int heads,
+            float[] result,
+            int resultAt,
+            int resultStride) {
+        int window = kv.group().window();
+        int all = count * heads;
+        for (int first = 0; first < all; first += GROUP) {
+            int size = Math.min(GROUP, all - first);
+            for (int j = 0; j < size; j++) {
+                int p = (first + j) / heads;
+                int at = queryAt + p * queryStride + (first + j) % heads * headDim;
+                System.arraycopy(queries, at, query, j * headDim, headDim);
+                high[j] = position + p;
+                low[j] = window == 0 ? 0 : Math.max(0, high[j] - window + 1);
+            }
+            group(kv, layer, head, table, tableAt, size);
+            for (int j = 0; j < size; j++) {
+                int p = (first + j) / heads;
+                int at = resultAt + p * resultStride + (first + j) % heads * headDim;
+                System.arraycopy(out, j * width, result, at, headDim);
+            }
+        }
+    }
+
+    private void group(KvArena kv, int layer, int head, int[] table, int tableAt, int size) {
+        Arrays.fill(maxima, Float.NEGATIVE_INFINITY);
+        Arrays.fill(sums, 0);
+        Arrays.fill(out, 0);
+        int from = low[0] / LANES * LANES;
+        int end = high[size - 1] + 1;
+        while (from < end) {
+            int base = from / SEGMENT * SEGMENT;
+            int to = Math.min(end, base + SEGMENT);
+            int padded = (to + LANES - 1) / LANES * LANES;
+            takeScores(kv, layer, head, table, tableAt, size, base, from, padded);
+            for (int j = 0; j < size; j++) {
+                takeWeights(j, base, from, padded);
+            }
+            addValues(kv, layer, head, table, tableAt, size, base, Math.max(from, low[0]), to);
+            from = base + SEGMENT;
+        }
+        for (int j = 0; j < size; j++) {
+            System.arraycopy(sums, j * LANES, lanes, 0, LANES);
+            AttentionKernels.scale(out, j * width, width, 1 / VectorMath.sumTree(lanes, 0, LANES));
+        }
+    }
+
+    private void takeScores(
+            KvArena kv, int layer, int head, int[] table, int tableAt, int size, int base, int from, int to) {
+        int blockSize = kv.group().blockSize();
+        MemorySegment data = kv.data();
+        long step = 4L * blockSize;
+        for (int t = from; t < to; t += LANES) {
+            long at = kv.keys(table[tableAt + t / blockSize], layer, head) + 4L * (t % blockSize);
+            if (size == 1) {
+                AttentionKernels.scores1(data, at, step, query, headDim, scores, t - base);
+            } else if (size <= 4) {
+                AttentionKernels.scores4(data, at, step, query, headDim, scores, t - base);
+            } else {
+                AttentionKernels.scores8(data, at, step, query, headDim, scores, t - base);
+            }
+        }
+    }
+
+    /** Turns scores of query {@code j} into weights and brings its sum and output up to the new maximum. */
+    private void takeWeights(int j, int base, int from, int to) {
+        int at = j * SEGMENT - base;
+        if (high[j] < from || low[j] >= to) {
+            Arrays.fill(scores, at + from, at + to, 0);
+            return;
+        }
+        AttentionKernels.mask(scores, at, from, to, low[j], high[j]);
+        float before = maxima[j];
+        float max = Math.max(before, AttentionKernels.max(scores, at, from, to));
+        if (max > before) {
+            if (before > Float.NEGATIVE_INFINITY) {
+                float factor = AttentionKernels.exponent(before - max);
+                AttentionKernels.scale(sums, j * LANES, LANES, factor);
+                AttentionKernels.scale(out, j * width, width, factor);
+            }
+            maxima[j] = max;
+        }
+        AttentionKernels.exponents(scores, at, from, to, max, sums, j * LANES);
+    }
+
+    private void addValues(
+            KvArena kv, int layer, int head, int[] table, int tableAt, int size, int base, int from, int to) {
+        int blockSize = kv.group().blockSize();
+        for (int t = from; t < to; ) {
+            int inBlock = t % blockSize;
+            int count = Math.min(blockSize - inBlock, to - t);
+            long at = kv.values(table[tableAt + t / blockSize], layer, head) + 4L * width * inBlock;
+            for (int d = 0; d < width; d += 4 * LANES) {
+                int vectors = Math.min(4, (width - d) / LANES);
+                for (int j = 0; j < size; j += 4) {
+                    values(kv.data(), at + 4L * d, size == 1, vectors, j * SEGMENT + t - base, count, j * width + d);
+                }
+            }
+            t += count;
+        }
+    }
+
+    private void values(MemorySegment kv, long at, boolean single, int vectors, int from, int count, int to) {
+        long step = 4L * width;
+        if (single) {
+            switch (vectors) {
+                case 1 -> AttentionKernels.values1x1(kv, at, step, scores, from, count, out, to, width);
+                case 2 -> AttentionKernels.values1x2(kv, at, step, scores, from, count, out, to, width);
+                case 3 -> AttentionKernels.values1x3(kv, at, step, scores, from, count, out, to, width);
+                default -> AttentionKernels.values1x4(kv, at, step, scores, from, count, out, to, width);
+            }
+        } else {
+            switch (vectors) {
+                case 1 -> AttentionKernels.values4x1(kv, at, step, scores, from, count, out, to, width);
+                case 2 -> AttentionKernels.values4x2(kv, at, step, scores, from, count, out, to, width);
+                case 3 -> AttentionKernels.values4x3(kv, at, step, scores, from, count, out, to, width);
+                default -> AttentionKernels.values4x4(kv, at, step, scores, from, count, out, to, width);
+            }
+        }
+    }
+}

@@ -1,0 +1,498 @@
+package dev.jeton.models.cpu;
+
+import static dev.jeton.models.cpu.Kernels.PANEL;
+import static dev.jeton.models.vector.VectorMath.LANES;
+
+import dev.jeton.models.DecoderSpec;
+import java.util.Arrays;
+import java.util.List;
+
+/**
+ * One step as a program of phases for the {@link ComputeTeam}.
+ *
+ * <p>Per layer: q, k and v in one multiplication; rotation, storing K and V, and attention; the output projection added
+ * to the residual; gate, up and their product; the down projection added to the residual. That is five phases; a step
+ * with chunks of prompt has a sixth, since then K and V of all positions must be stored before any is read, and one with
+ * many tokens two more, since then normalising is shared instead of repeated by every thread. After the layers, rows that
+ * need logits go through the output projection and are sampled, at most {@value #LOGIT_ROWS} at a time.
+ *
+ * <p>Tiles are made a few microseconds long at least (claiming costs a tenth of one), and small enough that each thread
+ * gets several.
+ *
+ * <p>Activations are rows of floats, {@code [token][stride]}, with strides of whole panels so that no kernel has a tail
+ * and {@link MatMul#SPARE_ROWS} rows to spare. Owned by the engine; during a step tiles write disjoint parts.
+ */
+final class DecoderStep implements ComputeTeam.Program {
+
+    /** What happens to rows of logits. */
+    interface Sampling {
+        /** Takes rows of logits of batch row {@code row}: entries [first, end) of {@link StepRows#logitToken}. */
+        void take(int row, int first, int end, float[] logits, int offset, int stride, Workspace workspace);
+    }
+
+    private enum Phase {
+        START,
+        EMBED,
+        ATTENTION_NORM,
+        QUERY_KEY_VALUE,
+        STORE,
+        ATTEND,
+        OUTPUT,
+        FEED_NORM,
+        GATE_UP,
+        DOWN,
+        FINAL_NORM,
+        HEAD,
+        SAMPLE
+    }
+
+    /** Most rows of logits held at once. */
+    static final int LOGIT_ROWS = 64;
+
+    /** Rows that a multiplication's tile has at most; a multiple of six. */
+    private static final int TILE_ROWS = 132;
+
+    /** Up to this many floats every thread normalises all rows for itself. */
+    private static final int PRIVATE_NORM_FLOATS = 8192;
+
+    private static final int EMBED_TOKENS = 8;
+    private static final int NORM_TOKENS = 8;
+    private static final int STORE_TOKENS = 16;
+    private static final int ATTEND_POSITIONS = 32;
+    private static final long TILE_NANOS = 8_000;
+
+    private final DecoderSpec spec;
+    private final DecoderWeights weights;
+    private final KvArena[] arenas;
+    private final int[] groupOfLayer;
+    private final int[] layerInGroup;
+    private final StepRows batch;
+    private final Sampling sampling;
+    private final Workspace[] workspaces;
+    private final double[] frequencies;
+    private final float attentionScale;
+
+    private final int hiddenStride;
+    private final int hiddenPadded;
+    private final int qkvStride;
+    private final int innerStride;
+    private final int logitStride;
+    private final float[] x;
+    private final float[] normed;
+    private final float[] qkv;
+    private final float[] attended;
+    private final float[] inner;
+    private final float[] logits;
+    private final float[] cosines;
+    private final float[] sines;
+
+    private Phase phase = Phase.START;
+    private long phaseCount;
+    private int layer;
+    private int logitFrom;
+    private int logitEnd;
+    private int tileTokens;
+
+    private PackedMatrix matrix;
+    private float[] input;
+    private int inputStride;
+    private float[] norm;
+    private int linearRows;
+    private boolean privateNorm;
+    private int panelsPerTile;
+    private int rowsPerTile;
+    private int rowBlocks;
+
+    private int attendTiles;
+    private int[] attendRow = new int[64];
+    private int[] attendHead = new int[64];
+    private int[] attendFrom = new int[64];
+    private int[] sampleRow;
+    private int sampleRows;
+
+    DecoderStep(
+            DecoderSpec spec,
+            DecoderWeights weights,
+            List<KvArena> arenas,
+            int[] groupOfLayer,
+            int[] layerInGroup,
+            StepRows batch,
+            Sampling sampling,
+            int maxTokens,
+            int threads,
+            NativeMemory memory) {
+        this.spec = spec;
+        this.weights = weights;
+        this.arenas = arenas.toArray(KvArena[]::new);
+        this.groupOfLayer = groupOfLayer;
+        this.layerInGroup = layerInGroup;
+        this.batch = batch;
+        this.sampling = sampling;
+        this.frequencies = spec.rotaryScaling().frequencies(spec.rotaryTheta(), spec.headDim());
+        this.attentionScale = (float) (1 / Math.sqrt(spec.headDim()));
+        DecoderWeights.Layer any = weights.layer(0);
+        int rows = maxTokens + MatMul.SPARE_ROWS;
+        hiddenStride = any.output().panels() * PANEL;
+        hiddenPadded = (spec.hidden() + LANES - 1) / LANES * LANES;
+        qkvStride = any.queryKeyValue().panels() * PANEL;
+        innerStride = any.gateUp().panels() * PANEL / 2;
+        logitStride = weights.head().panels() * PANEL;
+        x = new float[rows * hiddenStride];
+        normed = new float[rows * hiddenStride];
+        qkv = new float[rows * qkvStride];
+        attended = new float[rows * spec.queryWidth()];
+        inner = new float[rows * innerStride];
+        int logitRows = Math.min(LOGIT_ROWS, maxTokens);
+        logits = new float[logitRows * logitStride];
+        cosines = new float[maxTokens * frequencies.length];
+        sines = new float[maxTokens * frequencies.length];
+        sampleRow = new int[logitRows];
+        matrix = weights.head();
+        input = x;
+        norm = weights.finalNorm();
+        workspaces = new Workspace[threads];
+        int tileRows = Math.min(TILE_ROWS, Math.max(maxTokens, 1));
+        int privateFloats = (PRIVATE_NORM_FLOATS / spec.hidden() + 1 + MatMul.SPARE_ROWS) * hiddenStride;
+        for (int i = 0; i < threads; i++) {
+            workspaces[i] = new Workspace(tileRows, privateFloats, spec.headDim(), spec.vocabulary(), memory);
+        }
+    }
+
+    /** Makes ready to run the batch; then the team runs this. */
+    void begin() {
+        phase = Phase.START;
+        layer = 0;
+        logitFrom = 0;
+        logitEnd = 0;
+        listAttention();
+    }
+
+    /** Rows with the longest context first would balance best; decodes are even, so rows go in order. */
+    private void listAttention() {
+        attendTiles = 0;
+        for (int row = 0; row < batch.rows; row++) {
+            int count = batch.inputStart[row + 1] - batch.inputStart[row];
+            for (int from = 0; from < count; from += ATTEND_POSITIONS) {
+                for (int head = 0; head < spec.keyValueHeads(); head++) {
+                    if (attendTiles == attendRow.length) {
+                        attendRow = Arrays.copyOf(attendRow, 2 * attendTiles);
+                        attendHead = Arrays.copyOf(attendHead, 2 * attendTiles);
+                        attendFrom = Arrays.copyOf(attendFrom, 2 * attendTiles);
+                    }
+                    attendRow[attendTiles] = row;
+                    attendHead[attendTiles] = head;
+                    attendFrom[attendTiles++] = from;
+                }
+            }
+        }
+    }
+
+    // ---- phases ------------------------------------------------------------------------------------------------
+
+    @Override
+    public int advance() {
+        phaseCount++;
+        return switch (phase) {
+            case START -> tokens(Phase.EMBED, EMBED_TOKENS);
+            case EMBED -> beginLayer(0);
+            case ATTENTION_NORM -> beginQkv();
+            case QUERY_KEY_VALUE -> batch.chunked ? tokens(Phase.STORE, STORE_TOKENS) : beginAttend();
+            case STORE -> beginAttend();
+            case ATTEND -> beginOutput();
+            case OUTPUT -> beginFeed();
+            case FEED_NORM -> beginGateUp();
+            case GATE_UP -> beginDown();
+            case DOWN -> layer + 1 < spec.layers() ? beginLayer(layer + 1) : beginLogits();
+            case FINAL_NORM -> beginHead();
+            case HEAD -> beginSample();
+            case SAMPLE -> beginLogits();
+        };
+    }
+
+    private int tokens(Phase next, int perTile) {
+        phase = next;
+        tileTokens = perTile;
+        return (batch.tokenCount + perTile - 1) / perTile;
+    }
+
+    private int beginLayer(int next) {
+        layer = next;
+        norm = weights.layer(layer).attentionNorm();
+        linearRows = batch.tokenCount;
+        privateNorm = linearRows * spec.hidden() <= PRIVATE_NORM_FLOATS;
+        return privateNorm ? beginQkv() : tokens(Phase.ATTENTION_NORM, NORM_TOKENS);
+    }
+
+    private int beginQkv() {
+        phase = Phase.QUERY_KEY_VALUE;
+        return linear(weights.layer(layer).queryKeyValue(), normed, hiddenStride);
+    }
+
+    private int beginAttend() {
+        phase = Phase.ATTEND;
+        return attendTiles;
+    }
+
+    private int beginOutput() {
+        phase = Phase.OUTPUT;
+        privateNorm = false;
+        return linear(weights.layer(layer).output(), attended, spec.queryWidth());
+    }
+
+    private int beginFeed() {
+        norm = weights.layer(layer).feedForwardNorm();
+        privateNorm = linearRows * spec.hidden() <= PRIVATE_NORM_FLOATS;
+        return privateNorm ? beginGateUp() : tokens(Phase.FEED_NORM, NORM_TOKENS);
+    }
+
+    private int beginGateUp() {
+        phase = Phase.GATE_UP;
+        return linear(weights.layer(layer).gateUp(), normed, hiddenStride);
+    }
+
+    private int beginDown() {
+        phase = Phase.DOWN;
+        privateNorm = false;
+        return linear(weights.layer(layer).down(), inner, innerStride);
+    }
+
+    /** The next rows of logits, or the end. */
+    private int beginLogits() {
+        logitFrom = logitEnd;
+        if (logitFrom == batch.logitCount) {
+            return 0;
+        }
+        logitEnd = Math.min(batch.logitCount, logitFrom + LOGIT_ROWS);
+        linearRows = logitEnd - logitFrom;
+        norm = weights.finalNorm();
+        privateNorm = linearRows * spec.hidden() <= PRIVATE_NORM_FLOATS;
+        if (privateNorm) {
+            return beginHead();
+        }
+        phase = Phase.FINAL_NORM;
+        tileTokens = NORM_TOKENS;
+        return (linearRows + NORM_TOKENS - 1) / NORM_TOKENS;
+    }
+
+    private int beginHead() {
+        phase = Phase.HEAD;
+        return linear(weights.head(), normed, hiddenStride);
+    }
+
+    private int beginSample() {
+        phase = Phase.SAMPLE;
+        sampleRows = 0;
+        int last = -1;
+        for (int i = logitFrom; i < logitEnd; i++) {
+            int row = batch.tokenRow[batch.logitToken[i]];
+            if (row != last) {
+                sampleRow[sampleRows++] = row;
+                last = row;
+            }
+        }
+        return sampleRows;
+    }
+
+    /** Lays a multiplication out in tiles of whole panels and of blocks of rows. */
+    private int linear(PackedMatrix w, float[] from, int stride) {
+        matrix = w;
+        input = from;
+        inputStride = stride;
+        int rows = linearRows;
+        rowBlocks = (rows + TILE_ROWS - 1) / TILE_ROWS;
+        rowsPerTile = rowBlocks == 1 ? rows : ((rows + rowBlocks - 1) / rowBlocks + 5) / 6 * 6;
+        // About 16 bytes and 128 operations a nanosecond: only the tile's size hangs on it, not the result.
+        long nanos = Math.max(w.panelBytes() / 16, 2L * rowsPerTile * PANEL * w.columns() / 128);
+        int wanted = (int) Math.max(1, TILE_NANOS / Math.max(1, nanos));
+        int fair = Math.max(1, w.panels() / (4 * workspaces.length));
+        panelsPerTile = Math.min(wanted, fair);
+        return rowBlocks * ((w.panels() + panelsPerTile - 1) / panelsPerTile);
+    }
+
+    // ---- tiles -------------------------------------------------------------------------------------------------
+
+    @Override
+    public void tile(int tile, int member) {
+        Workspace workspace = workspaces[member];
+        switch (phase) {
+            case START -> throw new IllegalStateException("a step begins without tiles");
+            case EMBED -> embed(tile * EMBED_TOKENS);
+            case ATTENTION_NORM, FEED_NORM, FINAL_NORM ->
+                normalise(tile * tileTokens, Math.min(linearRows, (tile + 1) * tileTokens), normed, workspace);
+            case QUERY_KEY_VALUE, OUTPUT, GATE_UP, DOWN, HEAD -> linearTile(tile, workspace);
+            case STORE -> {
+                int end = Math.min(batch.tokenCount, (tile + 1) * STORE_TOKENS);
+                for (int t = tile * STORE_TOKENS; t < end; t++) {
+                    for (int head = 0; head < spec.keyValueHeads(); head++) {
+                        store(t, head);
+                    }
+                }
+            }
+            case ATTEND -> attend(tile, workspace);
+            case SAMPLE -> {
+                int row = sampleRow[tile];
+                int first = Math.max(logitFrom, batch.logitStart[row]);
+                int end = Math.min(logitEnd, batch.logitStart[row + 1]);
+                sampling.take(row, first, end, logits, (first - logitFrom) * logitStride, logitStride, workspace);
+            }
+        }
+    }
+
+    private void embed(int from) {
+        int pairs = frequencies.length;
+        double factor = spec.rotaryScaling().attentionFactor();
+        for (int t = from; t < Math.min(batch.tokenCount, from + EMBED_TOKENS); t++) {
+            weights.embed(batch.tokens[t], x, t * hiddenStride);
+            int position = batch.tokenPosition[t];
+            for (int i = 0; i < pairs; i++) {
+                double angle = position * frequencies[i];
+                cosines[t * pairs + i] = (float) (Math.cos(angle) * factor);
+                sines[t * pairs + i] = (float) (Math.sin(angle) * factor);
+            }
+        }
+    }
+
+    /** Normalises rows [from, to) of the multiplication to come: tokens, or those that get logits. */
+    private void normalise(int from, int to, float[] target, Workspace workspace) {
+        boolean last = norm == weights.finalNorm();
+        for (int r = from; r < to; r++) {
+            int token = last ? batch.logitToken[logitFrom + r] : r;
+            RowKernels.rmsNorm(
+                    x,
+                    token * hiddenStride,
+                    spec.hidden(),
+                    hiddenPadded,
+                    (float) spec.normEpsilon(),
+                    norm,
+                    target,
+                    r * hiddenStride,
+                    workspace.lanes);
+        }
+    }
+
+    private void linearTile(int tile, Workspace workspace) {
+        float[] from = input;
+        if (privateNorm) {
+            if (workspace.normedPhase != phaseCount) {
+                normalise(0, linearRows, workspace.normed, workspace);
+                workspace.normedPhase = phaseCount;
+            }
+            from = workspace.normed;
+        }
+        int row = tile % rowBlocks * rowsPerTile;
+        int rows = Math.min(rowsPerTile, linearRows - row);
+        int first = tile / rowBlocks * panelsPerTile;
+        int end = Math.min(matrix.panels(), first + panelsPerTile);
+        for (int panel = first; panel < end; panel++) {
+            fill(panel, row, rows, workspace.tile);
+            MatMul.panel(matrix, panel, from, row * inputStride, inputStride, rows, workspace.tile, workspace.slab);
+            drain(panel, row, rows, workspace.tile);
+        }
+    }
+
+    /** What a tile's sums begin with: the bias, the residual, or zero. */
+    private void fill(int panel, int row, int rows, float[] tile) {
+        DecoderWeights.Layer of = weights.layer(layer);
+        switch (phase) {
+            case QUERY_KEY_VALUE -> fillBias(of.queryKeyValueBias(), panel, rows, tile);
+            case OUTPUT, DOWN -> {
+                for (int r = 0; r < rows; r++) {
+                    System.arraycopy(x, (row + r) * hiddenStride + panel * PANEL, tile, r * PANEL, PANEL);
+                }
+                if (phase == Phase.OUTPUT && of.outputBias().length > 0) {
+                    addBias(of.outputBias(), panel, rows, tile);
+                }
+            }
+            default -> Arrays.fill(tile, 0, rows * PANEL, 0);
+        }
+    }
+
+    private static void fillBias(float[] bias, int panel, int rows, float[] tile) {
+        if (bias.length == 0) {
+            Arrays.fill(tile, 0, rows * PANEL, 0);
+            return;
+        }
+        for (int r = 0; r < rows; r++) {
+            System.arraycopy(bias, panel * PANEL, tile, r * PANEL, PANEL);
+        }
+    }
+
+    private static void addBias(float[] bias, int panel, int rows, float[] tile) {
+        for (int r = 0; r < rows; r++) {
+            for (int i = 0; i < PANEL; i++) {
+                tile[r * PANEL + i] += bias[panel * PANEL + i];
+            }
+        }
+    }
+
+    /** Where a tile's sums go. */
+    private void drain(int panel, int row, int rows, float[] tile) {
+        switch (phase) {
+            case QUERY_KEY_VALUE -> copyOut(tile, rows, qkv, row * qkvStride + panel * PANEL, qkvStride);
+            case OUTPUT, DOWN -> copyOut(tile, rows, x, row * hiddenStride + panel * PANEL, hiddenStride);
+            case GATE_UP -> RowKernels.gate(tile, rows, inner, row * innerStride + panel * (PANEL / 2), innerStride);
+            default -> copyOut(tile, rows, logits, row * logitStride + panel * PANEL, logitStride);
+        }
+    }
+
+    private static void copyOut(float[] tile, int rows, float[] target, int at, int stride) {
+        for (int r = 0; r < rows; r++) {
+            System.arraycopy(tile, r * PANEL, target, at + r * stride, PANEL);
+        }
+    }
+
+    /** Normalises (where the model does) and rotates the heads of a token that share a key head; stores K and V. */
+    private void store(int token, int head) {
+        DecoderWeights.Layer of = weights.layer(layer);
+        int headDim = spec.headDim();
+        int perHead = spec.heads() / spec.keyValueHeads();
+        int pairs = headDim / 2;
+        int at = token * qkvStride;
+        for (int h = head * perHead; h < (head + 1) * perHead; h++) {
+            if (spec.headNorms()) {
+                RowKernels.headNorm(qkv, at + h * headDim, headDim, (float) spec.normEpsilon(), of.queryNorm());
+            }
+            RowKernels.rotate(qkv, at + h * headDim, pairs, cosines, sines, token * pairs, attentionScale);
+        }
+        int key = at + spec.queryWidth() + head * headDim;
+        if (spec.headNorms()) {
+            RowKernels.headNorm(qkv, key, headDim, (float) spec.normEpsilon(), of.keyNorm());
+        }
+        RowKernels.rotate(qkv, key, pairs, cosines, sines, token * pairs, 1);
+        int group = groupOfLayer[layer];
+        int row = batch.tokenRow[token];
+        int position = batch.tokenPosition[token];
+        int blockSize = arenas[group].group().blockSize();
+        int block = batch.blocks[group][batch.tableStart[group][row] + position / blockSize];
+        int value = key + spec.keyValueWidth();
+        arenas[group].write(block, layerInGroup[layer], head, position % blockSize, qkv, key, value);
+    }
+
+    private void attend(int tile, Workspace workspace) {
+        int row = attendRow[tile];
+        int head = attendHead[tile];
+        int first = batch.inputStart[row] + attendFrom[tile];
+        int count = Math.min(ATTEND_POSITIONS, batch.inputStart[row + 1] - first);
+        if (!batch.chunked) {
+            store(first, head);
+        }
+        int group = groupOfLayer[layer];
+        int perHead = spec.heads() / spec.keyValueHeads();
+        int headAt = head * perHead * spec.headDim();
+        workspace.attention.compute(
+                arenas[group],
+                layerInGroup[layer],
+                head,
+                batch.blocks[group],
+                batch.tableStart[group][row],
+                batch.tokenPosition[first],
+                count,
+                qkv,
+                first * qkvStride + headAt,
+                qkvStride,
+                perHead,
+                attended,
+                first * spec.queryWidth() + headAt,
+                spec.queryWidth());
+    }
+}

@@ -1,0 +1,87 @@
+package dev.jeton.models.cpu;
+
+import static dev.jeton.models.cpu.Kernels.PANEL;
+import static dev.jeton.models.vector.VectorMath.FLOATS;
+import static dev.jeton.models.vector.VectorMath.LANES;
+
+import dev.jeton.models.vector.VectorMath;
+import jdk.incubator.vector.FloatVector;
+
+/** What is done to a row of activations between matrix multiplications; all bound by the first two caches. */
+final class RowKernels {
+
+    private RowKernels() {}
+
+    /**
+     * {@code out = x / sqrt(mean(x^2) + epsilon) * weight} (Zhang, Sennrich: Root Mean Square Layer Normalization).
+     *
+     * @param padded elements rounded up to whole vectors; {@code x} and {@code weight} are zero past {@code count}
+     * @param lanes scratch of LANES floats
+     */
+    static void rmsNorm(
+            float[] x,
+            int at,
+            int count,
+            int padded,
+            float epsilon,
+            float[] weight,
+            float[] out,
+            int outAt,
+            float[] lanes) {
+        FloatVector sum = FloatVector.zero(FLOATS);
+        for (int i = 0; i < padded; i += LANES) {
+            FloatVector v = FloatVector.fromArray(FLOATS, x, at + i);
+            sum = v.fma(v, sum);
+        }
+        sum.intoArray(lanes, 0);
+        float inverse = inverseRoot(VectorMath.sumTree(lanes, 0, LANES), count, epsilon);
+        for (int i = 0; i < padded; i += LANES) {
+            FloatVector.fromArray(FLOATS, x, at + i)
+                    .mul(inverse)
+                    .mul(FloatVector.fromArray(FLOATS, weight, i))
+                    .intoArray(out, outAt + i);
+        }
+    }
+
+    /** As {@link #rmsNorm}, in place, for a head of any even size. */
+    static void headNorm(float[] x, int at, int count, float epsilon, float[] weight) {
+        float sum = 0;
+        for (int i = 0; i < count; i++) {
+            sum += x[at + i] * x[at + i];
+        }
+        float inverse = inverseRoot(sum, count, epsilon);
+        for (int i = 0; i < count; i++) {
+            x[at + i] = x[at + i] * inverse * weight[i];
+        }
+    }
+
+    private static float inverseRoot(float sumOfSquares, int count, float epsilon) {
+        return (float) (1 / Math.sqrt(sumOfSquares / count + epsilon));
+    }
+
+    /**
+     * Turns the pairs (i, i + half) of a head by the angles given as cosines and sines, and multiplies by {@code scale}
+     * (Su et al., RoFormer; the half-split arrangement of Hugging Face checkpoints).
+     */
+    static void rotate(float[] x, int at, int half, float[] cosines, float[] sines, int angleAt, float scale) {
+        for (int i = 0; i < half; i++) {
+            float a = x[at + i];
+            float b = x[at + half + i];
+            float c = cosines[angleAt + i];
+            float s = sines[angleAt + i];
+            x[at + i] = (a * c - b * s) * scale;
+            x[at + half + i] = (b * c + a * s) * scale;
+        }
+    }
+
+    /** {@code out[r][i] = silu(tile[r][i]) * tile[r][PANEL / 2 + i]} for half a panel of outputs. */
+    static void gate(float[] tile, int rows, float[] out, int outAt, int stride) {
+        for (int r = 0; r < rows; r++) {
+            for (int i = 0; i < PANEL / 2; i += LANES) {
+                FloatVector gate = FloatVector.fromArray(FLOATS, tile, r * PANEL + i);
+                FloatVector up = FloatVector.fromArray(FLOATS, tile, r * PANEL + PANEL / 2 + i);
+                VectorMath.silu(gate).mul(up).intoArray(out, outAt + r * stride + i);
+            }
+        }
+    }
+}

@@ -1,0 +1,32 @@
+package dev.jeton.models.cpu;
+
+import static dev.jeton.models.cpu.Kernels.PANEL;
+import static dev.jeton.models.vector.VectorMath.LANES;
+
+import dev.jeton.models.sampler.Sampler;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.SegmentAllocator;
+
+/** Scratch of one compute thread, allocated once. */
+final class Workspace {
+
+    /** Sums of one panel, with spare rows. */
+    final float[] tile;
+    /** A widened slice of a panel. */
+    final MemorySegment slab;
+    /** Normalised rows of a small batch, and the phase they were made for. */
+    final float[] normed;
+
+    long normedPhase = -1;
+    final float[] lanes = new float[LANES];
+    final Attention attention;
+    final Sampler sampler;
+
+    Workspace(int tileRows, int normedFloats, int headDim, int vocabulary, SegmentAllocator memory) {
+        tile = new float[(tileRows + MatMul.SPARE_ROWS) * PANEL];
+        slab = memory.allocate(4L * MatMul.SLICE * PANEL, 64);
+        normed = new float[normedFloats];
+        attention = new Attention(headDim);
+        sampler = new Sampler(vocabulary);
+    }
+}

@@ -1,0 +1,181 @@
+package dev.jeton.models.cpu;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.jeton.models.engine.Engine;
+import dev.jeton.models.engine.LayerGroup;
+import dev.jeton.models.engine.SamplingParameters;
+import dev.jeton.models.engine.SequenceSpec;
+import dev.jeton.models.engine.StepBatch;
+import dev.jeton.models.engine.StepResult;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+
+/** The plainest user of an engine: sequences with block tables, steps made by hand. */
+final class Driver {
+
+    /** One sequence and what came of it. */
+    static final class Sequence {
+        final int slot;
+        final int promptLength;
+        int[] tokens;
+        int length;
+        /** Tokens whose K and V are in blocks. */
+        int computed;
+
+        final int[][] table;
+        final List<Float> logProbabilities = new ArrayList<>();
+        String failure = "";
+
+        Sequence(int slot, int[] prompt, int groups) {
+            this.slot = slot;
+            this.promptLength = prompt.length;
+            this.tokens = Arrays.copyOf(prompt, Math.max(16, 2 * prompt.length));
+            this.length = prompt.length;
+            this.table = new int[groups][0];
+        }
+
+        int[] generated() {
+            return Arrays.copyOfRange(tokens, promptLength, length);
+        }
+
+        void append(int token) {
+            if (length == tokens.length) {
+                tokens = Arrays.copyOf(tokens, 2 * length);
+            }
+            tokens[length++] = token;
+        }
+    }
+
+    private final Engine engine;
+    private final StepBatch batch;
+    private final List<List<Integer>> free = new ArrayList<>();
+
+    Driver(Engine engine) {
+        this(engine, 0);
+    }
+
+    /** With a seed, blocks are handed out in a shuffled order. */
+    Driver(Engine engine, long seed) {
+        this.engine = engine;
+        this.batch = new StepBatch(engine.info().groups().size());
+        for (LayerGroup group : engine.info().groups()) {
+            List<Integer> ids = new ArrayList<>();
+            for (int i = 0; i < group.blockCount(); i++) {
+                ids.add(i);
+            }
+            if (seed != 0) {
+                java.util.Collections.shuffle(ids, new java.util.Random(seed));
+            }
+            free.add(ids);
+        }
+    }
+
+    Sequence open(int slot, int[] prompt, SamplingParameters sampling) {
+        Sequence sequence = new Sequence(slot, prompt, batch.groups());
+        engine.open(slot, new SequenceSpec(sampling, prompt, prompt.length, prompt.length));
+        return sequence;
+    }
+
+    /** Gives the slot and all blocks back. */
+    void close(Sequence sequence) {
+        engine.close(sequence.slot);
+        for (int g = 0; g < batch.groups(); g++) {
+            for (int block : sequence.table[g]) {
+                if (block >= 0) {
+                    free.get(g).add(block);
+                }
+            }
+            sequence.table[g] = new int[0];
+        }
+        sequence.computed = 0;
+    }
+
+    Driver begin() {
+        batch.clear();
+        return this;
+    }
+
+    StepBatch batch() {
+        return batch;
+    }
+
+    /** Adds a row with the next {@code count} tokens that are not computed yet, sampling if they end the sequence. */
+    void add(Sequence sequence, int count, int flags) {
+        int end = sequence.computed + count;
+        reserve(sequence, end);
+        boolean last = end == sequence.length;
+        int all = flags | (last ? StepBatch.SAMPLE : 0);
+        int row = batch.addRow(sequence.slot, all, sequence.computed, sequence.tokens, sequence.computed, count);
+        if (!last) {
+            batch.following[row] = sequence.tokens[end];
+        }
+        tables(sequence);
+    }
+
+    /** Adds a decode of the slot's own last token. */
+    void addLast(Sequence sequence) {
+        reserve(sequence, sequence.computed + 1);
+        batch.addLastTokenRow(sequence.slot, StepBatch.SAMPLE, sequence.computed);
+        tables(sequence);
+    }
+
+    private void tables(Sequence sequence) {
+        for (int g = 0; g < batch.groups(); g++) {
+            batch.addBlocks(g, sequence.table[g], 0, sequence.table[g].length);
+        }
+    }
+
+    /** Blocks up to a length; those wholly before the window of the next position are given back. */
+    void reserve(Sequence sequence, int tokens) {
+        for (int g = 0; g < batch.groups(); g++) {
+            LayerGroup group = engine.info().groups().get(g);
+            int needed = (tokens + group.blockSize() - 1) / group.blockSize();
+            int had = sequence.table[g].length;
+            if (needed > had) {
+                sequence.table[g] = Arrays.copyOf(sequence.table[g], needed);
+                for (int i = had; i < needed; i++) {
+                    assertThat(free.get(g)).as("free blocks").isNotEmpty();
+                    sequence.table[g][i] = free.get(g).removeFirst();
+                }
+            }
+            if (group.window() > 0) {
+                int first = Math.max(0, sequence.computed - group.window() + 1) / group.blockSize();
+                for (int i = 0; i < first; i++) {
+                    if (sequence.table[g][i] >= 0) {
+                        free.get(g).add(sequence.table[g][i]);
+                        sequence.table[g][i] = -1;
+                    }
+                }
+            }
+        }
+    }
+
+    StepResult run() {
+        return engine.await(engine.launch(batch));
+    }
+
+    /** Books row {@code row}'s outcome. */
+    void apply(StepResult result, int row, Sequence sequence) {
+        sequence.computed += batch.inputs(row);
+        if (result.accepted[row] < 0) {
+            sequence.failure = result.failure(row).orElseThrow();
+        }
+        for (int i = 0; i < result.accepted[row]; i++) {
+            sequence.append(result.tokens[result.tokenStart[row] + i]);
+            sequence.logProbabilities.add(result.logProbabilities[result.tokenStart[row] + i]);
+        }
+    }
+
+    /** Prefills in chunks and decodes until {@code count} tokens were generated. */
+    Sequence generate(int slot, int[] prompt, SamplingParameters sampling, int count, int chunk) {
+        Sequence sequence = open(slot, prompt, sampling);
+        while (sequence.length - sequence.promptLength < count && sequence.failure.isEmpty()) {
+            begin();
+            add(sequence, Math.min(chunk, sequence.length - sequence.computed), 0);
+            apply(run(), 0, sequence);
+        }
+        return sequence;
+    }
+}

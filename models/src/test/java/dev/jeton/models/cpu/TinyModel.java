@@ -1,0 +1,92 @@
+package dev.jeton.models.cpu;
+
+import dev.jeton.models.DecoderSpec;
+import dev.jeton.models.SafetensorsWriter;
+import dev.jeton.models.TensorType;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Random;
+
+/** A model folder of tiny random weights, and the same weights as the reference reads them. */
+final class TinyModel {
+
+    final Path folder;
+    final DecoderSpec spec;
+    final Map<String, double[]> weights = new LinkedHashMap<>();
+
+    private final Random random;
+    private final TensorType type;
+    private final SafetensorsWriter writer = new SafetensorsWriter();
+
+    /** Writes a folder with the given config.json. */
+    TinyModel(Path folder, String config, TensorType type, long seed) throws IOException {
+        this.folder = folder;
+        this.type = type;
+        this.random = new Random(seed);
+        Files.createDirectories(folder);
+        Files.writeString(folder.resolve("config.json"), config);
+        spec = DecoderSpec.read(folder);
+        matrix("model.embed_tokens.weight", spec.vocabulary(), spec.hidden(), 1);
+        for (int i = 0; i < spec.layers(); i++) {
+            layer("model.layers." + i + ".");
+        }
+        vector("model.norm.weight", spec.hidden(), 1, 0.1);
+        if (!spec.tiedEmbedding()) {
+            matrix("lm_head.weight", spec.vocabulary(), spec.hidden(), 1 / Math.sqrt(spec.hidden()));
+        }
+        writer.write(folder.resolve("model.safetensors"));
+    }
+
+    private void layer(String name) {
+        String attention = name + "self_attn.";
+        int hidden = spec.hidden();
+        double scale = 1.5 / Math.sqrt(hidden);
+        vector(name + "input_layernorm.weight", hidden, 1, 0.1);
+        vector(name + "post_attention_layernorm.weight", hidden, 1, 0.1);
+        matrix(attention + "q_proj.weight", spec.queryWidth(), hidden, scale);
+        matrix(attention + "k_proj.weight", spec.keyValueWidth(), hidden, scale);
+        matrix(attention + "v_proj.weight", spec.keyValueWidth(), hidden, scale);
+        matrix(attention + "o_proj.weight", hidden, spec.queryWidth(), scale);
+        if (spec.queryKeyValueBias()) {
+            vector(attention + "q_proj.bias", spec.queryWidth(), 0, 0.5);
+            vector(attention + "k_proj.bias", spec.keyValueWidth(), 0, 0.5);
+            vector(attention + "v_proj.bias", spec.keyValueWidth(), 0, 0.5);
+        }
+        if (spec.outputBias()) {
+            vector(attention + "o_proj.bias", hidden, 0, 0.5);
+        }
+        if (spec.headNorms()) {
+            vector(attention + "q_norm.weight", spec.headDim(), 1, 0.2);
+            vector(attention + "k_norm.weight", spec.headDim(), 1, 0.2);
+        }
+        matrix(name + "mlp.gate_proj.weight", spec.intermediate(), hidden, scale);
+        matrix(name + "mlp.up_proj.weight", spec.intermediate(), hidden, scale);
+        matrix(name + "mlp.down_proj.weight", hidden, spec.intermediate(), 1 / Math.sqrt(spec.intermediate()));
+    }
+
+    private void matrix(String name, int rows, int columns, double scale) {
+        add(name, new int[] {rows, columns}, 0, scale);
+    }
+
+    private void vector(String name, int size, double mean, double scale) {
+        add(name, new int[] {size}, mean, scale);
+    }
+
+    private void add(String name, int[] shape, double mean, double scale) {
+        int count = 1;
+        for (int size : shape) {
+            count *= size;
+        }
+        float[] values = new float[count];
+        double[] exact = new double[count];
+        for (int i = 0; i < count; i++) {
+            values[i] = SafetensorsWriter.rounded(type, (float) (mean + scale * random.nextGaussian()));
+            exact[i] = values[i];
+        }
+        writer.add(name, type, shape, values);
+        weights.put(name, exact);
+    }
+}
