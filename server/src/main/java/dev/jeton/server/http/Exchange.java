@@ -47,12 +47,7 @@ public final class Exchange {
      * @param complete told on the event loop once the whole answer is to be sent
      * @param answered told on the event loop once it is sent
      */
-    Exchange(Channel channel,
-            HttpRequest head,
-            byte[] body,
-            boolean keepAlive,
-            Runnable complete,
-            Runnable answered) {
+    Exchange(Channel channel, HttpRequest head, byte[] body, boolean keepAlive, Runnable complete, Runnable answered) {
         this.channel = channel;
         this.head = head;
         this.body = body;

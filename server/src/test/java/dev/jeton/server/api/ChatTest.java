@@ -25,8 +25,8 @@ class ChatTest {
     }
 
     private static Answer chat(String messages, String fields) {
-        Answer answer = server.post(
-                "/v1/chat/completions", "{'model':'test-model','messages':" + messages + fields + "}");
+        Answer answer =
+                server.post("/v1/chat/completions", "{'model':'test-model','messages':" + messages + fields + "}");
         assertThat(answer.status()).as(answer.body()).isEqualTo(200);
         return answer;
     }
@@ -54,7 +54,13 @@ class ChatTest {
     void shouldTellWhatTheRequestTook() {
         Answer answer = server.chat("");
         for (String field : List.of(
-                "queue_ms", "prefill_ms", "decode_ms", "total_ms", "device_ms", "tokens_per_second", "kv_block_seconds")) {
+                "queue_ms",
+                "prefill_ms",
+                "decode_ms",
+                "total_ms",
+                "device_ms",
+                "tokens_per_second",
+                "kv_block_seconds")) {
             assertThat(answer.at("usage.jeton." + field)).as(field).isInstanceOf(Number.class);
         }
         assertThat(answer.at("usage.prompt_tokens_details.cached_tokens")).isEqualTo(16L);
@@ -72,8 +78,7 @@ class ChatTest {
 
     @Test
     void shouldJoinTextParts() {
-        assertThat(content(
-                        "[{'role':'user','content':[{'type':'text','text':'a'},{'type':'text','text':'b'}]}]", ""))
+        assertThat(content("[{'role':'user','content':[{'type':'text','text':'a'},{'type':'text','text':'b'}]}]", ""))
                 .isEqualTo("user: a\nb\nassistant: ");
     }
 
@@ -135,7 +140,8 @@ class ChatTest {
         assertThat(answer.at("choices.0.logprobs.content.0.token")).isEqualTo("u");
         assertThat(answer.at("choices.0.logprobs.content.0.logprob")).isEqualTo(-0.25);
         assertThat(answer.at("choices.0.logprobs.content.0.bytes")).isEqualTo(List.of(117L));
-        assertThat(answer.at("choices.0.logprobs.content.1.top_logprobs.1.logprob")).isEqualTo(-1.25);
+        assertThat(answer.at("choices.0.logprobs.content.1.top_logprobs.1.logprob"))
+                .isEqualTo(-1.25);
         assertThat((List<?>) answer.at("choices.0.logprobs.content")).hasSize(2);
     }
 

@@ -137,7 +137,8 @@ class CompletionsTest {
 
     @Test
     void shouldStopAtAStopToken() {
-        assertThat(server.complete("'stop_token_ids':[44]").at("choices.0.text")).isEqualTo("Hello");
+        assertThat(server.complete("'stop_token_ids':[44]").at("choices.0.text"))
+                .isEqualTo("Hello");
     }
 
     @Test
@@ -158,10 +159,15 @@ class CompletionsTest {
 
     @Test
     void shouldTakeTheClientsRequestIdWhereItIsSane() {
-        Answer sane = server.send(server.request("/version").header("x-request-id", "abc-1").GET());
+        Answer sane = server.send(
+                server.request("/version").header("x-request-id", "abc-1").GET());
         assertThat(sane.response().headers().firstValue("x-jeton-request-id")).hasValue("abc-1");
-        Answer odd = server.send(server.request("/version").header("x-request-id", "a b!").GET());
-        assertThat(odd.response().headers().firstValue("x-jeton-request-id")).isPresent().get().isNotEqualTo("a b!");
+        Answer odd = server.send(
+                server.request("/version").header("x-request-id", "a b!").GET());
+        assertThat(odd.response().headers().firstValue("x-jeton-request-id"))
+                .isPresent()
+                .get()
+                .isNotEqualTo("a b!");
     }
 
     @Test
@@ -176,13 +182,15 @@ class CompletionsTest {
                 Eventually.until("the first one runs", () -> small.engine().stepsRun() == 1);
                 second.post("/v1/completions", "{'model':'test-model','prompt':'b'}");
                 third.post("/v1/completions", "{'model':'test-model','prompt':'c'}");
-                Eventually.until("one is refused", () -> small.get("/metrics").body().contains("outcome=\"rejected\""));
+                Eventually.until(
+                        "one is refused", () -> small.get("/metrics").body().contains("outcome=\"rejected\""));
                 small.engine().release();
                 assertThat(first.response()).startsWith("HTTP/1.1 200");
                 List<String> others = List.of(second.response(), third.response());
                 assertThat(others).anyMatch(response -> response.startsWith("HTTP/1.1 200"));
                 assertThat(others)
-                        .anyMatch(response -> response.startsWith("HTTP/1.1 429") && response.contains("retry-after: 1"));
+                        .anyMatch(
+                                response -> response.startsWith("HTTP/1.1 429") && response.contains("retry-after: 1"));
             }
         }
     }

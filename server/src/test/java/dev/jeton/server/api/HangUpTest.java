@@ -24,8 +24,7 @@ class HangUpTest {
 
     private static void untilCancelled(TestServer server) {
         Eventually.until("the request ended as cancelled", () -> metric(server, "outcome=\"cancelled\""));
-        Eventually.until(
-                "no sequence runs", () -> metric(server, "jeton_sequences_running{model=\"test-model\"} 0.0"));
+        Eventually.until("no sequence runs", () -> metric(server, "jeton_sequences_running{model=\"test-model\"} 0.0"));
     }
 
     @ParameterizedTest
@@ -38,8 +37,7 @@ class HangUpTest {
                 server.engine().allow(10);
                 Eventually.until("ten steps ran", () -> server.engine().stepsRun() == 10);
             }
-            Eventually.until(
-                    "the connection is gone", () -> metric(server, "jeton_connections 1.0"));
+            Eventually.until("the connection is gone", () -> metric(server, "jeton_connections 1.0"));
             server.engine().allow(100);
             untilCancelled(server);
             // The step in flight, and at most one that was planned before the hang-up was seen.
@@ -49,18 +47,15 @@ class HangUpTest {
 
     @Test
     void shouldCancelWithinAStepInPrefill() throws IOException {
-        try (TestServer server = TestServer.builder()
-                .contextLength(8_192)
-                .batchedTokens(16)
-                .start()) {
+        try (TestServer server =
+                TestServer.builder().contextLength(8_192).batchedTokens(16).start()) {
             server.engine().hold();
             try (RawClient client = new RawClient(server.port())) {
                 client.post("/v1/completions", request("x".repeat(2_000), LONG));
                 server.engine().allow(3);
                 Eventually.until("three steps ran", () -> server.engine().stepsRun() == 3);
             }
-            Eventually.until(
-                    "the connection is gone", () -> metric(server, "jeton_connections 1.0"));
+            Eventually.until("the connection is gone", () -> metric(server, "jeton_connections 1.0"));
             server.engine().allow(200);
             untilCancelled(server);
             assertThat(server.engine().stepsRun()).isLessThanOrEqualTo(5);
@@ -78,8 +73,7 @@ class HangUpTest {
                 server.engine().allow(4);
                 Eventually.until("four steps ran", () -> server.engine().stepsRun() == 4);
             }
-            Eventually.until(
-                    "the connection is gone", () -> metric(server, "jeton_connections 1.0"));
+            Eventually.until("the connection is gone", () -> metric(server, "jeton_connections 1.0"));
             server.engine().allow(100);
             untilCancelled(server);
         }
@@ -109,8 +103,8 @@ class HangUpTest {
                         .set("http.send-buffer", "4KiB")
                         .start();
                 RawClient client = new RawClient(server.port(), 1_024)) {
-            String body = "{\"model\":\"test-model\",\"prompt\":\"hi\",\"stream\":true,"
-                    + LONG.replace('\'', '"') + "}";
+            String body =
+                    "{\"model\":\"test-model\",\"prompt\":\"hi\",\"stream\":true," + LONG.replace('\'', '"') + "}";
             client.send("POST /v1/completions HTTP/1.1\r\nhost: t\r\nconnection: close\r\ncontent-length: "
                     + body.length() + "\r\n\r\n" + body);
             assertThat(client.rest()).contains("data: [DONE]");

@@ -123,8 +123,8 @@ class Http2Test {
     void shouldStreamEventsOnSeveralStreamsAtOnce() throws Exception {
         List<Stream> streams = new ArrayList<>();
         for (int i = 0; i < 20; i++) {
-            streams.add(send(
-                    "POST", "/v1/completions", "{'model':'test-model','prompt':'say:nr" + i + "','stream':true}"));
+            streams.add(
+                    send("POST", "/v1/completions", "{'model':'test-model','prompt':'say:nr" + i + "','stream':true}"));
         }
         for (Stream stream : streams) {
             assertThat(whole(stream)).endsWith("data: [DONE]\n\n").contains("data: {");
@@ -133,7 +133,8 @@ class Http2Test {
 
     @Test
     void shouldRefuseATooLargeBody() throws Exception {
-        try (TestServer small = TestServer.builder().set("http.max-body", "1KiB").start()) {
+        try (TestServer small =
+                TestServer.builder().set("http.max-body", "1KiB").start()) {
             connection.close().sync();
             connection = connect(small);
             Stream stream = send("POST", "/v1/completions", " ".repeat(5_000));
@@ -151,8 +152,7 @@ class Http2Test {
                 "/v1/completions",
                 "{'model':'test-model','prompt':'hi','max_tokens':1000,'ignore_eos':true,'min_tokens':1000}");
         server.engine().allow(5);
-        Eventually.until(
-                "five steps ran", () -> server.engine().stepsRun() == 5);
+        Eventually.until("five steps ran", () -> server.engine().stepsRun() == 5);
         stream.channel().close().sync();
         Eventually.until("the request ended", () -> {
             server.engine().allow(1);

@@ -95,7 +95,10 @@ class HttpProtocolTest {
         try (RawClient client = connect()) {
             String body = "{\"model\":\"test-model\",\"prompt\":\"say:old\",\"stream\":true}";
             client.send("POST " + COMPLETIONS + " HTTP/1.0\r\ncontent-length: " + body.length() + "\r\n\r\n" + body);
-            assertThat(client.rest()).contains("data: {").endsWith("data: [DONE]\n\n").doesNotContain("chunked");
+            assertThat(client.rest())
+                    .contains("data: {")
+                    .endsWith("data: [DONE]\n\n")
+                    .doesNotContain("chunked");
         }
     }
 
@@ -112,8 +115,8 @@ class HttpProtocolTest {
     @Test
     void shouldRefuseATooLargeBodyBeforeItIsSent() throws IOException {
         try (RawClient client = connect()) {
-            client.send("POST " + COMPLETIONS + " HTTP/1.1\r\nhost: t\r\ncontent-length: " + FIFTY_MEGABYTES
-                    + "\r\n\r\n{");
+            client.send(
+                    "POST " + COMPLETIONS + " HTTP/1.1\r\nhost: t\r\ncontent-length: " + FIFTY_MEGABYTES + "\r\n\r\n{");
             assertThat(client.response()).startsWith("HTTP/1.1 413").contains("at most 1048576");
             assertThat(client.rest()).isEmpty();
         }
@@ -143,7 +146,8 @@ class HttpProtocolTest {
     @Test
     void shouldRefuseAnotherExpectation() throws IOException {
         try (RawClient client = connect()) {
-            client.send("POST " + COMPLETIONS + " HTTP/1.1\r\nhost: t\r\nexpect: miracles\r\ncontent-length: 2\r\n\r\n");
+            client.send(
+                    "POST " + COMPLETIONS + " HTTP/1.1\r\nhost: t\r\nexpect: miracles\r\ncontent-length: 2\r\n\r\n");
             assertThat(client.response()).startsWith("HTTP/1.1 417");
         }
     }
@@ -247,7 +251,8 @@ class HttpProtocolTest {
 
     @Test
     void shouldTellAConnectionPastTheBoundSo() throws IOException {
-        try (TestServer small = TestServer.builder().set("http.max-connections", "2").start();
+        try (TestServer small =
+                        TestServer.builder().set("http.max-connections", "2").start();
                 RawClient first = new RawClient(small.port());
                 RawClient second = new RawClient(small.port())) {
             for (RawClient client : List.of(first, second)) {
@@ -262,7 +267,8 @@ class HttpProtocolTest {
 
     @Test
     void shouldCloseAnIdleConnection() throws IOException {
-        try (TestServer impatient = TestServer.builder().set("http.idle-timeout", "100ms").start();
+        try (TestServer impatient =
+                        TestServer.builder().set("http.idle-timeout", "100ms").start();
                 RawClient client = new RawClient(impatient.port())) {
             client.send("GET /health HTTP/1.1\r\nhost: t\r\n\r\n");
             assertThat(client.response()).startsWith("HTTP/1.1 200");
@@ -272,7 +278,8 @@ class HttpProtocolTest {
 
     @Test
     void shouldRefuseBodiesPastTheBoundOfAllBodies() throws IOException {
-        try (TestServer small = TestServer.builder().set("http.max-buffered", "1MiB").start();
+        try (TestServer small =
+                        TestServer.builder().set("http.max-buffered", "1MiB").start();
                 RawClient client = new RawClient(small.port())) {
             client.send("POST " + COMPLETIONS + " HTTP/1.1\r\nhost: t\r\ncontent-length: 3000000\r\n\r\n");
             client.send(" ".repeat(1_500_000));
