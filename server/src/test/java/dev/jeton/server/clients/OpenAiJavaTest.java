@@ -1,0 +1,121 @@
+package dev.jeton.server.clients;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import com.openai.client.OpenAIClient;
+import com.openai.client.okhttp.OpenAIOkHttpClient;
+import com.openai.core.http.StreamResponse;
+import com.openai.errors.NotFoundException;
+import com.openai.errors.UnauthorizedException;
+import com.openai.models.chat.completions.ChatCompletion;
+import com.openai.models.chat.completions.ChatCompletionChunk;
+import com.openai.models.chat.completions.ChatCompletionCreateParams;
+import com.openai.models.chat.completions.ChatCompletionStreamOptions;
+import com.openai.models.completions.Completion;
+import com.openai.models.completions.CompletionCreateParams;
+import dev.jeton.server.testing.TestServer;
+import java.util.List;
+import java.util.stream.Collectors;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+
+class OpenAiJavaTest {
+
+    private static TestServer server;
+    private static OpenAIClient client;
+
+    @BeforeAll
+    static void start() {
+        server = TestServer.builder().set("server.api-keys", "right-key").start();
+        client = client("right-key");
+    }
+
+    @AfterAll
+    static void stop() {
+        client.close();
+        server.close();
+    }
+
+    private static OpenAIClient client(String key) {
+        return OpenAIOkHttpClient.builder()
+                .baseUrl(server.uri("/v1").toString())
+                .apiKey(key)
+                .maxRetries(0)
+                .build();
+    }
+
+    private static ChatCompletionCreateParams.Builder chat() {
+        return ChatCompletionCreateParams.builder()
+                .model(TestServer.MODEL)
+                .addUserMessage("hi")
+                .temperature(0.5);
+    }
+
+    private static CompletionCreateParams.Builder completion() {
+        return CompletionCreateParams.builder().model(TestServer.MODEL).prompt("hi");
+    }
+
+    @Test
+    void shouldChat() {
+        ChatCompletion answer = client.chat().completions().create(chat().build());
+        ChatCompletion.Choice choice = answer.validate().choices().getFirst();
+        assertThat(choice.message().content()).hasValue(TestServer.REPLY);
+        assertThat(choice.finishReason()).isEqualTo(ChatCompletion.Choice.FinishReason.STOP);
+        assertThat(answer.usage().orElseThrow().completionTokens()).isPositive();
+    }
+
+    @Test
+    void shouldStreamAChat() {
+        ChatCompletionCreateParams params = chat().streamOptions(ChatCompletionStreamOptions.builder()
+                        .includeUsage(true)
+                        .build())
+                .build();
+        try (StreamResponse<ChatCompletionChunk> stream = client.chat().completions().createStreaming(params)) {
+            List<ChatCompletionChunk> chunks = stream.stream().toList();
+            chunks.forEach(ChatCompletionChunk::validate);
+            assertThat(chunks.stream()
+                            .flatMap(chunk -> chunk.choices().stream())
+                            .flatMap(choice -> choice.delta().content().stream())
+                            .collect(Collectors.joining()))
+                    .isEqualTo(TestServer.REPLY);
+            assertThat(chunks.getLast().usage()).isPresent();
+        }
+    }
+
+    @Test
+    void shouldComplete() {
+        Completion answer = client.completions().create(completion().build()).validate();
+        assertThat(answer.choices().getFirst().text()).isEqualTo(TestServer.REPLY);
+    }
+
+    @Test
+    void shouldStreamACompletion() {
+        try (StreamResponse<Completion> stream =
+                client.completions().createStreaming(completion().build())) {
+            assertThat(stream.stream()
+                            .flatMap(chunk -> chunk.choices().stream())
+                            .map(choice -> choice.text())
+                            .collect(Collectors.joining()))
+                    .isEqualTo(TestServer.REPLY);
+        }
+    }
+
+    @Test
+    void shouldListModels() {
+        assertThat(client.models().list().data())
+                .singleElement()
+                .satisfies(model -> assertThat(model.validate().id()).isEqualTo(TestServer.MODEL));
+    }
+
+    @Test
+    void shouldMeetItsErrors() {
+        assertThatThrownBy(() -> client.chat().completions().create(chat().model("other").build()))
+                .isInstanceOf(NotFoundException.class)
+                .hasMessageContaining("does not exist");
+        OpenAIClient stranger = client("wrong-key");
+        assertThatThrownBy(() -> stranger.models().list()).isInstanceOf(UnauthorizedException.class);
+        stranger.close();
+    }
+}

@@ -1,0 +1,101 @@
+package dev.jeton.server.clients;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import dev.jeton.server.testing.TestServer;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Test;
+
+/** Installs the npm package {@code openai} below target/ and talks to the server with it; skipped where npm cannot. */
+class OpenAiNpmTest {
+
+    private static final String PACKAGE = "openai@6";
+
+    private static final String SCRIPT = """
+            import OpenAI from 'openai';
+            const client = new OpenAI({ baseURL: process.argv[2], apiKey: 'none', maxRetries: 0 });
+            const model = process.argv[3];
+            const messages = [{ role: 'user', content: 'hi' }];
+            const chat = await client.chat.completions.create({ model, messages });
+            console.log('chat=' + chat.choices[0].message.content);
+            let streamed = '';
+            let usage = 0;
+            const options = { stream: true, stream_options: { include_usage: true } };
+            for await (const chunk of await client.chat.completions.create({ model, messages, ...options })) {
+              streamed += chunk.choices[0]?.delta?.content ?? '';
+              usage = chunk.usage?.total_tokens ?? usage;
+            }
+            console.log('chat-stream=' + streamed);
+            console.log('usage=' + (usage > 0));
+            const completion = await client.completions.create({ model, prompt: 'hi' });
+            console.log('completion=' + completion.choices[0].text);
+            let text = '';
+            for await (const chunk of await client.completions.create({ model, prompt: 'hi', stream: true })) {
+              text += chunk.choices[0].text;
+            }
+            console.log('completion-stream=' + text);
+            const models = [];
+            for await (const served of client.models.list()) models.push(served.id);
+            console.log('models=' + models.join());
+            try {
+              await client.chat.completions.create({ model: 'other', messages });
+            } catch (error) {
+              console.log('error=' + error.status + ' ' + error.code + ' ' + error.param);
+            }
+            """;
+
+    @Test
+    void shouldTalkToTheServer() throws Exception {
+        Path folder = Path.of("target", "npm-openai");
+        install(folder);
+        Files.writeString(folder.resolve("talk.mjs"), SCRIPT);
+        try (TestServer server = TestServer.start()) {
+            String output = run(
+                    folder, 60, "node", "talk.mjs", server.uri("/v1").toString(), TestServer.MODEL);
+            assertThat(output.lines())
+                    .containsExactly(
+                            "chat=" + TestServer.REPLY,
+                            "chat-stream=" + TestServer.REPLY,
+                            "usage=true",
+                            "completion=" + TestServer.REPLY,
+                            "completion-stream=" + TestServer.REPLY,
+                            "models=" + TestServer.MODEL,
+                            "error=404 model_not_found model");
+        }
+    }
+
+    private static void install(Path folder) throws Exception {
+        Files.createDirectories(folder);
+        if (Files.isDirectory(folder.resolve("node_modules/openai"))) {
+            return;
+        }
+        Files.writeString(folder.resolve("package.json"), "{\"private\":true,\"type\":\"module\"}");
+        String output;
+        try {
+            output = run(folder, 90, "npm", "install", "--no-audit", "--no-fund", "--loglevel=error", PACKAGE);
+        } catch (IOException e) {
+            output = e.getMessage();
+        }
+        assumeTrue(
+                Files.isDirectory(folder.resolve("node_modules/openai")),
+                "skipped: npm is missing or cannot install " + PACKAGE + ": " + output);
+    }
+
+    private static String run(Path folder, long seconds, String... command) throws Exception {
+        Path output = folder.toAbsolutePath().resolve("output.txt");
+        Process process = new ProcessBuilder(List.of(command))
+                .directory(folder.toFile())
+                .redirectErrorStream(true)
+                .redirectOutput(output.toFile())
+                .start();
+        if (!process.waitFor(seconds, TimeUnit.SECONDS)) {
+            process.destroyForcibly().waitFor();
+        }
+        return Files.readString(output);
+    }
+}
