@@ -1,10 +1,9 @@
 package dev.jeton.server.cli;
 
 import dev.jeton.models.EngineProvider;
-import dev.jeton.models.ModelException;
+import dev.jeton.server.FolderTexts;
 import dev.jeton.server.ModelFolders;
 import dev.jeton.server.ModelLoader;
-import dev.jeton.server.ModelTexts;
 import dev.jeton.server.Server;
 import dev.jeton.server.api.ServedModel;
 import dev.jeton.server.config.Configuration;
@@ -14,6 +13,7 @@ import dev.jeton.server.config.Settings;
 import dev.jeton.server.logging.Logging;
 import dev.jeton.server.metrics.ServerMetrics;
 import java.nio.file.Path;
+import java.time.Clock;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -120,9 +120,7 @@ final class ServeCommand implements Callable<Integer> {
                 ServiceLoader.load(EngineProvider.class).stream()
                         .map(ServiceLoader.Provider::get)
                         .toList(),
-                ServiceLoader.load(ModelTexts.class)
-                        .findFirst()
-                        .orElseThrow(() -> new ModelException("this distribution has no tokenizer library")),
+                new FolderTexts(Clock.systemDefaultZone()),
                 configuration.stream().stallTimeout());
         List<ServedModel> served = load(settings, configuration, loader, metrics);
         Server server = new Server(configuration, served, metrics);
