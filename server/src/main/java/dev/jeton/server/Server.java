@@ -35,7 +35,11 @@ public final class Server implements AutoCloseable {
         models.forEach(model -> metrics.addModel(model.name(), model.dispatcher()));
         this.api = new Api(configuration, served, metrics, Version.text());
         this.listener = new HttpListener(
-                configuration.server().host(), configuration.server().port(), configuration.http(), api);
+                configuration.server().host(),
+                configuration.server().port(),
+                configuration.http(),
+                configuration.stream().stallTimeout(),
+                api);
         metrics.connections(listener::stats);
     }
 

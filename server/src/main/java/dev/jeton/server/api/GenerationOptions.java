@@ -64,7 +64,7 @@ record GenerationOptions(
                             .formatted(minTokens, maxTokens.getAsLong()));
         }
         int[] stopTokens = stopTokens(body, model, limits);
-        GenerationDefaults defaults = model.defaults();
+        SamplingDefaults defaults = model.defaults();
         SamplingParameters sampling = new SamplingParameters(
                 body.number("temperature", defaults.temperature(), 0, MAX_TEMPERATURE),
                 Math.max(0, body.whole("top_k", defaults.topK(), -1, Integer.MAX_VALUE)),

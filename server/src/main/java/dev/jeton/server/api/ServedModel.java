@@ -28,7 +28,7 @@ public record ServedModel(
         boolean developerRole,
         int[] eosTokens,
         int contextLength,
-        GenerationDefaults defaults,
+        SamplingDefaults defaults,
         Dispatcher dispatcher,
         int longestToken) {
 

@@ -1,8 +1,8 @@
 package dev.jeton.server.cli;
 
 import dev.jeton.models.EngineProvider;
-import dev.jeton.server.FolderTexts;
-import dev.jeton.server.ModelFolders;
+import dev.jeton.models.ModelException;
+import dev.jeton.models.ModelFolders;
 import dev.jeton.server.ModelLoader;
 import dev.jeton.server.Server;
 import dev.jeton.server.api.ServedModel;
@@ -12,8 +12,8 @@ import dev.jeton.server.config.ConfigurationLoader;
 import dev.jeton.server.config.Settings;
 import dev.jeton.server.logging.Logging;
 import dev.jeton.server.metrics.ServerMetrics;
+import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Clock;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -41,6 +41,9 @@ import picocli.CommandLine.Option;
 final class ServeCommand implements Callable<Integer> {
 
     private static final Logger LOG = LoggerFactory.getLogger(ServeCommand.class);
+
+    /** Served where no model is named: folders of the distribution's {@code models/demo}. */
+    private static final List<String> DEMO_MODELS = List.of("jeton-demo", "jeton-demo-small");
 
     @Mixin
     private ConfigOptions config = new ConfigOptions();
@@ -120,7 +123,6 @@ final class ServeCommand implements Callable<Integer> {
                 ServiceLoader.load(EngineProvider.class).stream()
                         .map(ServiceLoader.Provider::get)
                         .toList(),
-                new FolderTexts(Clock.systemDefaultZone()),
                 configuration.stream().stallTimeout());
         List<ServedModel> served = load(settings, configuration, loader, metrics);
         Server server = new Server(configuration, served, metrics);
@@ -160,21 +162,33 @@ final class ServeCommand implements Callable<Integer> {
 
     private static List<ServedModel> load(
             Settings settings, Configuration configuration, ModelLoader loader, ServerMetrics metrics) {
-        ModelFolders folders = new ModelFolders(System.getenv(), Path.of(System.getProperty("jeton.home", ".")));
+        ModelFolders folders = ModelFolders.of(System.getenv(), Path.of(System.getProperty("user.home", ".")));
         List<ServedModel> served = new ArrayList<>();
         if (configuration.models().isEmpty()) {
-            for (String name : ModelFolders.DEMO) {
-                Path folder = folders.demo(name);
+            for (String name : DEMO_MODELS) {
+                Path folder = demoFolder(name);
                 ModelSettings model = settings.model(folder.toString(), name);
                 served.add(loader.load(name, folder, model, metrics.steps(name)));
             }
         }
         for (ModelSettings model : configuration.models()) {
-            Path folder = folders.find(model.path());
+            Path folder = folders.resolve(model.path());
             String name = model.name().isEmpty() ? servedName(model.path()) : model.name();
             served.add(loader.load(name, folder, model, metrics.steps(name)));
         }
         return served;
+    }
+
+    private static Path demoFolder(String name) {
+        Path folder = Path.of(System.getProperty("jeton.home", "."))
+                .resolve("models")
+                .resolve("demo")
+                .resolve(name);
+        if (!Files.isDirectory(folder)) {
+            throw new ModelException("no --model was given, and the demo model is not there: %s; name a model folder"
+                    .formatted(folder.toAbsolutePath()));
+        }
+        return folder;
     }
 
     /** ORG/NAME as it is, otherwise the folder's name. */

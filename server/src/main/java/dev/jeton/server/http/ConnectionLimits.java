@@ -15,6 +15,7 @@ final class ConnectionLimits {
     private final AtomicInteger open = new AtomicInteger();
     private final AtomicLong refused = new AtomicLong();
     private final AtomicLong buffered = new AtomicLong();
+    private final AtomicInteger answering = new AtomicInteger();
     private final AtomicLong refusedRequests = new AtomicLong();
 
     ConnectionLimits(HttpSettings settings) {
@@ -46,6 +47,21 @@ final class ConnectionLimits {
 
     void release(int bytes) {
         buffered.addAndGet(-bytes);
+    }
+
+    /** A request's virtual thread has begun. */
+    void answerBegun() {
+        answering.incrementAndGet();
+    }
+
+    /** A request's virtual thread has ended. */
+    void answerEnded() {
+        answering.decrementAndGet();
+    }
+
+    /** Virtual threads that answer requests. */
+    int answering() {
+        return answering.get();
     }
 
     void countRefusedRequest() {

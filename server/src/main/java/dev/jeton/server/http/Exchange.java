@@ -14,6 +14,7 @@ import io.netty.handler.codec.http.HttpResponse;
 import io.netty.handler.codec.http.HttpResponseStatus;
 import io.netty.handler.codec.http.HttpVersion;
 import io.netty.handler.codec.http.QueryStringDecoder;
+import io.netty.util.ReferenceCountUtil;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.locks.Condition;
@@ -32,6 +33,7 @@ public final class Exchange {
     private final byte[] body;
     private final String path;
     private final boolean keepAlive;
+    private final Runnable complete;
     private final Runnable answered;
 
     private final ReentrantLock lock = new ReentrantLock();
@@ -42,13 +44,15 @@ public final class Exchange {
     private @Nullable Runnable onHangUp;
 
     /**
-     * @param answered told on the event loop once the answer is written
+     * @param complete told on the event loop once the whole answer is to be sent
+     * @param answered told on the event loop once it is sent
      */
-    Exchange(Channel channel, HttpRequest head, byte[] body, boolean keepAlive, Runnable answered) {
+    Exchange(Channel channel, HttpRequest head, byte[] body, boolean keepAlive, Runnable complete, Runnable answered) {
         this.channel = channel;
         this.head = head;
         this.body = body;
         this.keepAlive = keepAlive;
+        this.complete = complete;
         this.answered = answered;
         this.path = decodedPath(head.uri());
     }
@@ -217,6 +221,11 @@ public final class Exchange {
 
     private void last(Object message) {
         ended = true;
+        if (hungUp) {
+            ReferenceCountUtil.release(message);
+            return;
+        }
+        channel.eventLoop().execute(complete);
         channel.writeAndFlush(message).addListener(written -> answered.run());
     }
 

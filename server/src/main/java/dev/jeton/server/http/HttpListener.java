@@ -29,16 +29,21 @@ import io.netty.util.concurrent.DefaultThreadFactory;
 import io.netty.util.concurrent.GlobalEventExecutor;
 import java.net.BindException;
 import java.net.InetSocketAddress;
+import java.time.Duration;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.LockSupport;
 
 /** A listening port that speaks HTTP/1.1 and, by prior knowledge, HTTP/2. */
 public final class HttpListener implements AutoCloseable {
 
     private static final int MAX_CHUNK = 64 << 10;
     private static final int BACKLOG = 1_024;
+    private static final long GOODBYE_NANOS = 2_000_000_000L;
+    private static final long POLL_NANOS = 1_000_000L;
 
     private final HttpSettings settings;
+    private final Duration stallTimeout;
     private final RequestHandler handler;
     private final ConnectionLimits limits;
     private final EventLoopGroup loops;
@@ -49,11 +54,13 @@ public final class HttpListener implements AutoCloseable {
      * Listens from now on.
      *
      * @param port 0 takes a free one
+     * @param stallTimeout how long a client may leave an answer unread
      * @throws ListenException if the address cannot be listened on
      */
-    public HttpListener(String host, int port, HttpSettings settings, RequestHandler handler) {
+    public HttpListener(String host, int port, HttpSettings settings, Duration stallTimeout, RequestHandler handler) {
         this.settings = settings;
         this.handler = handler;
+        this.stallTimeout = stallTimeout;
         this.limits = new ConnectionLimits(settings);
         boolean epoll = Epoll.isAvailable();
         IoHandlerFactory io = epoll ? EpollIoHandler.newFactory() : NioIoHandler.newFactory();
@@ -98,7 +105,7 @@ public final class HttpListener implements AutoCloseable {
     private void connect(Channel channel) {
         if (limits.admit(channel)) {
             connections.add(channel);
-            RequestTimer timer = new RequestTimer(settings, true);
+            RequestTimer timer = new RequestTimer(settings, stallTimeout, true);
             channel.pipeline()
                     .addLast(timer)
                     .addLast(new PrefaceDetector(ctx -> speakHttp1(ctx, timer), this::speakHttp2));
@@ -112,7 +119,7 @@ public final class HttpListener implements AutoCloseable {
     }
 
     private void speakHttp2(ChannelHandlerContext ctx) {
-        RequestTimer timer = new RequestTimer(settings, false);
+        RequestTimer timer = new RequestTimer(settings, stallTimeout, false);
         AtomicInteger streams = new AtomicInteger();
         ctx.pipeline().replace(RequestTimer.class, "timer", timer);
         ctx.pipeline()
@@ -139,7 +146,7 @@ public final class HttpListener implements AutoCloseable {
         });
         int high = settings.writeBuffer();
         stream.config().setWriteBufferWaterMark(new WriteBufferWaterMark(high / 2, high));
-        RequestTimer timer = new RequestTimer(settings, false);
+        RequestTimer timer = new RequestTimer(settings, stallTimeout, false);
         ChannelPipeline pipeline = stream.pipeline();
         pipeline.addLast(timer)
                 .addLast(new Http2StreamFrameToHttpObjectCodec(true))
@@ -157,11 +164,18 @@ public final class HttpListener implements AutoCloseable {
         return limits.stats();
     }
 
-    /** Stops listening and closes every connection. */
+    /**
+     * Stops listening and closes every connection: requests under way see their client hang up, and have a moment to end
+     * before the event loops do.
+     */
     @Override
     public void close() {
         listening.close().awaitUninterruptibly();
         connections.close().awaitUninterruptibly();
+        long end = System.nanoTime() + GOODBYE_NANOS;
+        while (limits.answering() > 0 && System.nanoTime() - end < 0) {
+            LockSupport.parkNanos(POLL_NANOS);
+        }
         loops.shutdownGracefully(0, 1, TimeUnit.SECONDS).awaitUninterruptibly();
     }
 }

@@ -157,9 +157,16 @@ final class RequestCollector extends SimpleChannelInboundHandler<HttpObject> {
     }
 
     private void answer(ChannelHandlerContext ctx, HttpRequest whole, byte[] bytes, int held, boolean keepAlive) {
-        Exchange exchange = new Exchange(ctx.channel(), whole, bytes, keepAlive, () -> answered(ctx, keepAlive));
+        Exchange exchange = new Exchange(
+                ctx.channel(),
+                whole,
+                bytes,
+                keepAlive,
+                () -> timer.enter(Phase.SENDING),
+                () -> answered(ctx, keepAlive));
         current = exchange;
         timer.enter(Phase.ANSWER);
+        limits.answerBegun();
         Thread.ofVirtual().name("request").start(() -> {
             try {
                 handler.handle(exchange);
@@ -170,6 +177,7 @@ final class RequestCollector extends SimpleChannelInboundHandler<HttpObject> {
                 if (!exchange.ended()) {
                     exchange.abort();
                 }
+                limits.answerEnded();
             }
         });
     }
@@ -209,7 +217,7 @@ final class RequestCollector extends SimpleChannelInboundHandler<HttpObject> {
     private void expired(ChannelHandlerContext ctx) {
         switch (timer.phase()) {
             case HEAD, BODY -> refuse(ctx, 408, "the request did not arrive in time");
-            case IDLE, ANSWER -> ctx.close();
+            case IDLE, ANSWER, SENDING -> ctx.close();
         }
     }
 
@@ -228,7 +236,7 @@ final class RequestCollector extends SimpleChannelInboundHandler<HttpObject> {
         limits.countRefusedRequest();
         dropBody();
         turn(ctx, () -> {
-            timer.enter(Phase.ANSWER);
+            timer.enter(Phase.SENDING);
             byte[] content = handler.refusal(status, message);
             DefaultFullHttpResponse response = new DefaultFullHttpResponse(
                     HttpVersion.HTTP_1_1, HttpResponseStatus.valueOf(status), Unpooled.wrappedBuffer(content));

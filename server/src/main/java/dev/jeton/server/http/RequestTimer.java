@@ -1,8 +1,10 @@
 package dev.jeton.server.http;
 
 import dev.jeton.server.config.Configuration.HttpSettings;
+import io.netty.channel.Channel;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
+import io.netty.channel.ChannelOutboundBuffer;
 import java.time.Duration;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
@@ -22,22 +24,28 @@ final class RequestTimer extends ChannelInboundHandlerAdapter {
         HEAD,
         BODY,
         /** The server's turn: no deadline. */
-        ANSWER
+        ANSWER,
+        /** The client's turn to read the end of an answer. */
+        SENDING
     }
 
     private final HttpSettings settings;
+    private final Duration stallTimeout;
     private final boolean bytesBeginRequests;
     private Phase phase = Phase.IDLE;
     private long deadline = Long.MAX_VALUE;
     private long scheduledFor = Long.MAX_VALUE;
+    private long unsent = Long.MAX_VALUE;
     private @Nullable ChannelHandlerContext context;
     private @Nullable Runnable expired;
 
     /**
+     * @param stallTimeout how long a client may leave the end of an answer unread
      * @param bytesBeginRequests whether bytes that arrive while idle begin a request (HTTP/1.1)
      */
-    RequestTimer(HttpSettings settings, boolean bytesBeginRequests) {
+    RequestTimer(HttpSettings settings, Duration stallTimeout, boolean bytesBeginRequests) {
         this.settings = settings;
+        this.stallTimeout = stallTimeout;
         this.bytesBeginRequests = bytesBeginRequests;
     }
 
@@ -56,8 +64,10 @@ final class RequestTimer extends ChannelInboundHandlerAdapter {
             case IDLE -> after(settings.idleTimeout());
             case HEAD -> after(settings.headerTimeout());
             case BODY -> after(settings.bodyTimeout());
+            case SENDING -> after(stallTimeout);
             case ANSWER -> Long.MAX_VALUE;
         };
+        unsent = Long.MAX_VALUE;
         schedule();
     }
 
@@ -106,10 +116,24 @@ final class RequestTimer extends ChannelInboundHandlerAdapter {
         }
         if (deadline == Long.MAX_VALUE || deadline - System.nanoTime() > 0) {
             schedule();
+        } else if (phase == Phase.SENDING && progressed(ctx.channel())) {
+            deadline = after(stallTimeout);
+            schedule();
         } else if (expired != null) {
             expired.run();
         } else {
             ctx.close();
         }
+    }
+
+    /** Whether something was sent since the last look; a stream of HTTP/2 does not tell, and has its time but once. */
+    private boolean progressed(Channel channel) {
+        ChannelOutboundBuffer buffer = channel.unsafe().outboundBuffer();
+        if (buffer == null) {
+            return false;
+        }
+        long before = unsent;
+        unsent = buffer.totalPendingWriteBytes() - buffer.currentProgress();
+        return unsent < before;
     }
 }

@@ -44,6 +44,8 @@ public final class Logging {
         root.addAppender(queue);
         // Netty's debug lines are of use to Netty's developers only.
         context.getLogger("io.netty").setLevel(Level.WARN);
+        // It looks for GPUs whether they are wanted or not, and warns where there are none.
+        context.getLogger("ai.djl").setLevel(Level.ERROR);
     }
 
     /** Writes what is queued; nothing is logged afterwards. */

@@ -15,7 +15,9 @@ import io.micrometer.core.instrument.binder.system.ProcessorMetrics;
 import io.micrometer.core.instrument.binder.system.UptimeMetrics;
 import io.micrometer.prometheusmetrics.PrometheusConfig;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
@@ -34,6 +36,9 @@ public final class ServerMetrics implements AutoCloseable {
     private final Map<String, DispatcherMetrics> dispatchers = new LinkedHashMap<>();
     private final Map<String, Counter> requests = new ConcurrentHashMap<>();
     private final Optional<VllmNames> vllm;
+    /** Micrometer keeps what it observes by weak reference only. */
+    private final List<Object> observed = new ArrayList<>();
+
     private final JvmGcMetrics gc = new JvmGcMetrics();
 
     /**
@@ -76,6 +81,7 @@ public final class ServerMetrics implements AutoCloseable {
 
     /** Adds the listener's connections. */
     public void connections(Supplier<ConnectionStats> stats) {
+        observed.add(stats);
         connectionGauge(stats, "jeton.connections", "Connections open", ConnectionStats::open);
         connectionGauge(stats, "jeton.connections.bound", "Most connections at once", ConnectionStats::bound);
         connectionGauge(stats, "jeton.body.bytes", "Bytes of bodies held", ConnectionStats::bufferedBytes);
@@ -90,14 +96,14 @@ public final class ServerMetrics implements AutoCloseable {
 
     private void connectionGauge(
             Supplier<ConnectionStats> stats, String name, String meaning, ToDoubleFunction<ConnectionStats> value) {
-        Gauge.builder(name, stats, s -> value.applyAsDouble(s.get()))
+        Gauge.builder(name, () -> value.applyAsDouble(stats.get()))
                 .description(meaning)
                 .register(registry);
     }
 
     /** Adds the requests being worked on. */
     public void requests(IntSupplier running, int bound) {
-        Gauge.builder("jeton.requests.running", running, IntSupplier::getAsInt)
+        Gauge.builder("jeton.requests.running", running::getAsInt)
                 .description("Requests being worked on")
                 .register(registry);
         Gauge.builder("jeton.requests.running.bound", () -> bound)

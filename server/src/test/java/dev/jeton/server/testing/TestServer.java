@@ -4,7 +4,7 @@ import dev.jeton.models.ChatTemplate;
 import dev.jeton.scheduler.SchedulerConfig;
 import dev.jeton.scheduler.StepLoop;
 import dev.jeton.server.Server;
-import dev.jeton.server.api.GenerationDefaults;
+import dev.jeton.server.api.SamplingDefaults;
 import dev.jeton.server.api.ServedModel;
 import dev.jeton.server.config.Configuration;
 import dev.jeton.server.json.Json;
@@ -63,7 +63,7 @@ public final class TestServer implements AutoCloseable {
                 false,
                 new int[] {ByteTokenizer.EOS},
                 loop.contextLength(),
-                GenerationDefaults.OPENAI,
+                SamplingDefaults.OPENAI,
                 loop,
                 ServedModel.longestToken(tokenizer));
         server = new Server(configuration, List.of(model), metrics);

@@ -10,8 +10,8 @@ package dev.jeton.server.api;
  * @param minP 0 keeps all
  * @param repetitionPenalty 1 is off
  */
-public record GenerationDefaults(double temperature, int topK, double topP, double minP, double repetitionPenalty) {
+public record SamplingDefaults(double temperature, int topK, double topP, double minP, double repetitionPenalty) {
 
     /** What the OpenAI API takes where a model says nothing. */
-    public static final GenerationDefaults OPENAI = new GenerationDefaults(1, 0, 1, 0, 1);
+    public static final SamplingDefaults OPENAI = new SamplingDefaults(1, 0, 1, 0, 1);
 }

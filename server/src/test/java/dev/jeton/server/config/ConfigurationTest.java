@@ -1,0 +1,126 @@
+package dev.jeton.server.config;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class ConfigurationTest {
+
+    @TempDir
+    private Path folder;
+
+    private Path yaml(String text) throws IOException {
+        return Files.writeString(folder.resolve("jeton.yaml"), text);
+    }
+
+    private Settings load(String text) throws IOException {
+        return new ConfigurationLoader(Map.of()).file(yaml(text)).load();
+    }
+
+    @Test
+    void shouldReadAFile() throws IOException {
+        Configuration configuration = load("""
+                server:
+                  port: 9000
+                  api-keys: [a, b]
+                  drain-timeout: 1m
+                http:
+                  max-body: 2MiB
+                models:
+                  - path: some/folder
+                    name: mine
+                    kv-memory: 1GiB
+                  - path: other
+                """).configuration();
+        assertThat(configuration.server().port()).isEqualTo(9_000);
+        assertThat(configuration.server().apiKeys()).containsExactly("a", "b");
+        assertThat(configuration.server().drainTimeout()).isEqualTo(Duration.ofMinutes(1));
+        assertThat(configuration.http().maxBody()).isEqualTo(2 << 20);
+        assertThat(configuration.models()).hasSize(2);
+        assertThat(configuration.models().getFirst().name()).isEqualTo("mine");
+        assertThat(configuration.models().getFirst().kvBytes()).isEqualTo(1L << 30);
+        assertThat(configuration.models().getLast().kvBytes()).isZero();
+    }
+
+    @Test
+    void shouldLetTheEnvironmentWinOverTheFileAndAFlagOverBoth() throws IOException {
+        Path file = yaml("server: {port: 1, host: a, max-requests: 3}");
+        Settings settings = new ConfigurationLoader(Map.of("JETON_SERVER_PORT", "2", "JETON_SERVER_HOST", "b"))
+                .file(file)
+                .flag("server.port", "3", "--port")
+                .load();
+        assertThat(settings.values().get("server.port")).isEqualTo(new Resolved("3", "--port"));
+        assertThat(settings.values().get("server.host")).isEqualTo(new Resolved("b", "JETON_SERVER_HOST"));
+        assertThat(settings.values().get("server.max-requests")).isEqualTo(new Resolved("3", "jeton.yaml:1"));
+        assertThat(settings.values().get("log.level").origin()).isEqualTo("default");
+    }
+
+    @Test
+    void shouldGiveModelsTheEnginesSettingsUnlessTheySetTheirOwn() throws IOException {
+        Configuration configuration = load("""
+                engine: {threads: 3, quantize: q8_0}
+                models: [{path: x, threads: 1}]
+                """).configuration();
+        assertThat(configuration.models().getFirst().threads()).isEqualTo(1);
+        assertThat(configuration.models().getFirst().quantize()).isEqualTo("q8_0");
+    }
+
+    @Test
+    void shouldSuggestTheNearestKeyForAnUnknownOne() {
+        assertThatThrownBy(() -> load("server:\n  prot: 9000\n"))
+                .hasMessage("unknown key 'server.prot' (jeton.yaml:2); did you mean 'server.port'?");
+        assertThatThrownBy(() -> load("models: [{path: x, thread: 2}]"))
+                .hasMessageContaining("did you mean 'threads'?");
+        assertThatThrownBy(() -> new ConfigurationLoader(Map.of("JETON_SERVER_PROT", "1")).load())
+                .hasMessageContaining("did you mean 'JETON_SERVER_PORT'?");
+        assertThatThrownBy(() -> Configuration.of(Map.of("http.max-bdy", "1")))
+                .hasMessageContaining("did you mean 'http.max-body'?");
+    }
+
+    @Test
+    void shouldSayWhereAWrongValueStandsAndWhatIsExpected() {
+        assertThatThrownBy(() -> load("server:\n  port: many\n"))
+                .hasMessage("'server.port' is 'many' (jeton.yaml:2): a whole number is expected");
+        assertThatThrownBy(() -> load("server: {port: 70000}")).hasMessageContaining("between 0 and 65535");
+        assertThatThrownBy(() -> load("server: {drain-timeout: 30}")).hasMessageContaining("a duration with its unit");
+        assertThatThrownBy(() -> load("http: {max-body: 2Gb}")).hasMessageContaining("a size is expected");
+        assertThatThrownBy(() -> load("http: {max-body: 2TiB}")).hasMessageContaining("between 1KiB and 1GiB");
+        assertThatThrownBy(() -> load("metrics: {vllm-names: maybe}")).hasMessageContaining("true or false");
+        assertThatThrownBy(() -> load("log: {level: loud}")).hasMessageContaining("one of error, warn, info, debug");
+        assertThatThrownBy(() -> load("models: [{name: x}]")).hasMessageContaining("has no 'path'");
+    }
+
+    @Test
+    void shouldRefuseAFileThatIsNoConfiguration() {
+        assertThatThrownBy(() -> load("server: 5")).isInstanceOf(ConfigException.class);
+        assertThatThrownBy(() -> load("- a")).isInstanceOf(ConfigException.class);
+        assertThatThrownBy(() -> load("server: {port: 1, port: 2}")).isInstanceOf(ConfigException.class);
+        assertThatThrownBy(() -> load("a: [")).isInstanceOf(ConfigException.class);
+        assertThatThrownBy(() -> load("models: [a]")).isInstanceOf(ConfigException.class);
+        assertThatThrownBy(() -> new ConfigurationLoader(Map.of()).file(folder.resolve("none.yaml")))
+                .hasMessageContaining("cannot read");
+    }
+
+    @Test
+    void shouldTakeAnEmptyFileAsNoSettings() throws IOException {
+        assertThat(load("").configuration().server().port()).isEqualTo(8_000);
+        assertThat(load("# nothing\n").configuration().models()).isEmpty();
+    }
+
+    @Test
+    void shouldHaveDefaultsThatPassTheirOwnChecks() {
+        assertThat(Configuration.of(Map.of()).limits().maxN()).isEqualTo(128);
+    }
+
+    @Test
+    void shouldNotPrintKeys() {
+        assertThat(Configuration.of(Map.of("server.api-keys", "secret")).toString()).doesNotContain("secret");
+    }
+}
