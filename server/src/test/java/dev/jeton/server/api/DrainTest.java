@@ -30,7 +30,8 @@ class DrainTest {
             server.engine().allow(1);
             Eventually.until("it runs", () -> server.engine().stepsRun() == 1);
             CompletableFuture<Boolean> drained = drain(server);
-            Eventually.until("readiness fails", () -> server.get("/health/ready").status() == 503);
+            Eventually.until(
+                    "readiness fails", () -> server.get("/health/ready").status() == 503);
             Answer refused = server.complete("");
             assertThat(refused.status()).isEqualTo(503);
             assertThat(refused.at("error.code")).isEqualTo("draining");

@@ -15,7 +15,9 @@ class KeysAndTokensTest {
 
     @BeforeAll
     static void start() {
-        server = TestServer.builder().set("server.api-keys", "first-key,second-key").start();
+        server = TestServer.builder()
+                .set("server.api-keys", "first-key,second-key")
+                .start();
     }
 
     @AfterAll
@@ -24,8 +26,9 @@ class KeysAndTokensTest {
     }
 
     private static Answer models(String authorization) {
-        return server.send(
-                server.request("/v1/models").header("authorization", authorization).GET());
+        return server.send(server.request("/v1/models")
+                .header("authorization", authorization)
+                .GET());
     }
 
     private static Answer post(TestServer to, String path, String json) {
@@ -80,12 +83,16 @@ class KeysAndTokensTest {
             assertThat(tokens.at("count")).isEqualTo(3L);
             assertThat(tokens.at("max_model_len")).isEqualTo(4_096L);
             assertThat(tokens.at("token_strs.0")).isEqualTo("<bos>");
-            assertThat(post(open, "/tokenize", "{'prompt':'hi','add_special_tokens':false}").at("count"))
+            assertThat(post(open, "/tokenize", "{'prompt':'hi','add_special_tokens':false}")
+                            .at("count"))
                     .isEqualTo(2L);
-            assertThat(post(open, "/tokenize", "{'messages':[{'role':'user','content':'x'}]}").at("count"))
+            assertThat(post(open, "/tokenize", "{'messages':[{'role':'user','content':'x'}]}")
+                            .at("count"))
                     .isEqualTo((long) "user: x\nassistant: ".length());
-            assertThat(post(open, "/detokenize", "{'tokens':[104,105]}").at("prompt")).isEqualTo("hi");
-            assertThat(post(open, "/detokenize", "{'tokens':[999]}").at("error.param")).isEqualTo("tokens[0]");
+            assertThat(post(open, "/detokenize", "{'tokens':[104,105]}").at("prompt"))
+                    .isEqualTo("hi");
+            assertThat(post(open, "/detokenize", "{'tokens':[999]}").at("error.param"))
+                    .isEqualTo("tokens[0]");
             assertThat(post(open, "/detokenize", "{}").at("error.param")).isEqualTo("tokens");
         }
     }

@@ -44,7 +44,8 @@ class StopStringsTest {
     @Test
     void shouldCutAtTheStopStringThatIsCompleteFirst() {
         assertThat(released(List.of("abcd", "bc"), List.of("xabcd"))).isEqualTo("xa");
-        assertThat(released(List.of("abcd", "bc"), List.of("x", "a", "b", "c", "d"))).isEqualTo("xa");
+        assertThat(released(List.of("abcd", "bc"), List.of("x", "a", "b", "c", "d")))
+                .isEqualTo("xa");
     }
 
     @Test

@@ -33,8 +33,8 @@ class StreamEquivalenceTest {
             for (int seed = 0; seed < 150; seed++) {
                 Random random = new Random(seed);
                 String stops = IntStream.range(0, random.nextInt(3))
-                        .mapToObj(i -> "'" + new String[] {"a", "ab", " the", "ing and", "ca", "top a"}[random.nextInt(6)]
-                                + "'")
+                        .mapToObj(i -> "'"
+                                + new String[] {"a", "ab", " the", "ing and", "ca", "top a"}[random.nextInt(6)] + "'")
                         .collect(Collectors.joining(","));
                 String request = "{'model':'test-model','prompt':'p" + seed + "','n':" + (1 + random.nextInt(2))
                         + ",'stop':[" + stops + "]";

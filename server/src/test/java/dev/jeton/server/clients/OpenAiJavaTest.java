@@ -68,11 +68,11 @@ class OpenAiJavaTest {
 
     @Test
     void shouldStreamAChat() {
-        ChatCompletionCreateParams params = chat().streamOptions(ChatCompletionStreamOptions.builder()
-                        .includeUsage(true)
-                        .build())
+        ChatCompletionCreateParams params = chat().streamOptions(
+                        ChatCompletionStreamOptions.builder().includeUsage(true).build())
                 .build();
-        try (StreamResponse<ChatCompletionChunk> stream = client.chat().completions().createStreaming(params)) {
+        try (StreamResponse<ChatCompletionChunk> stream =
+                client.chat().completions().createStreaming(params)) {
             List<ChatCompletionChunk> chunks = stream.stream().toList();
             chunks.forEach(ChatCompletionChunk::validate);
             assertThat(chunks.stream()
@@ -111,7 +111,8 @@ class OpenAiJavaTest {
 
     @Test
     void shouldMeetItsErrors() {
-        assertThatThrownBy(() -> client.chat().completions().create(chat().model("other").build()))
+        assertThatThrownBy(() ->
+                        client.chat().completions().create(chat().model("other").build()))
                 .isInstanceOf(NotFoundException.class)
                 .hasMessageContaining("does not exist");
         OpenAIClient stranger = client("wrong-key");

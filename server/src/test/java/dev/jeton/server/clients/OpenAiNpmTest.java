@@ -55,8 +55,8 @@ class OpenAiNpmTest {
         install(folder);
         Files.writeString(folder.resolve("talk.mjs"), SCRIPT);
         try (TestServer server = TestServer.start()) {
-            String output = run(
-                    folder, 60, "node", "talk.mjs", server.uri("/v1").toString(), TestServer.MODEL);
+            String output =
+                    run(folder, 60, "node", "talk.mjs", server.uri("/v1").toString(), TestServer.MODEL);
             assertThat(output.lines())
                     .containsExactly(
                             "chat=" + TestServer.REPLY,

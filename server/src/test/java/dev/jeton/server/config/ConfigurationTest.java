@@ -121,6 +121,7 @@ class ConfigurationTest {
 
     @Test
     void shouldNotPrintKeys() {
-        assertThat(Configuration.of(Map.of("server.api-keys", "secret")).toString()).doesNotContain("secret");
+        assertThat(Configuration.of(Map.of("server.api-keys", "secret")).toString())
+                .doesNotContain("secret");
     }
 }

@@ -25,8 +25,24 @@ class JsonTest {
     @ParameterizedTest
     @ValueSource(
             strings = {
-                "", " ", "{", "[1,]", "{\"a\":1,}", "{'a':1}", "nul", "NaN", "Infinity", "01", "1 2", "\"\\x\"", "\"a",
-                "{\"a\":1,\"a\":2}", "\"\\ud800\"", "1e999", "/* no */ 1", "\u0000"
+                "",
+                " ",
+                "{",
+                "[1,]",
+                "{\"a\":1,}",
+                "{'a':1}",
+                "nul",
+                "NaN",
+                "Infinity",
+                "01",
+                "1 2",
+                "\"\\x\"",
+                "\"a",
+                "{\"a\":1,\"a\":2}",
+                "\"\\ud800\"",
+                "1e999",
+                "/* no */ 1",
+                "\u0000"
             })
     void shouldRefuse(String text) {
         assertThatThrownBy(() -> Json.parse(text)).isInstanceOf(JsonException.class);
@@ -44,7 +60,8 @@ class JsonTest {
         assertThat(Json.object("{\"a\":\"\u00e9\"}".getBytes(StandardCharsets.UTF_8))
                         .text("a"))
                 .isEqualTo("\u00e9");
-        for (byte[] bad : new byte[][] {{(byte) 0xc0, (byte) 0xaf}, {(byte) 0xed, (byte) 0xa0, (byte) 0x80}, {(byte) 0x80}}) {
+        for (byte[] bad :
+                new byte[][] {{(byte) 0xc0, (byte) 0xaf}, {(byte) 0xed, (byte) 0xa0, (byte) 0x80}, {(byte) 0x80}}) {
             assertThatThrownBy(() -> Json.object(bad)).hasMessageContaining("UTF-8");
         }
     }
@@ -64,9 +81,10 @@ class JsonTest {
             case 1 -> random.nextDouble() * Math.pow(10, random.nextInt(40) - 20);
             case 2 -> random.nextBoolean();
             case 3, 4 -> text(random);
-            case 5 -> random.ints(random.nextInt(4))
-                    .mapToObj(i -> value(random, depth - 1))
-                    .toList();
+            case 5 ->
+                random.ints(random.nextInt(4))
+                        .mapToObj(i -> value(random, depth - 1))
+                        .toList();
             default -> {
                 Map<String, Object> map = new LinkedHashMap<>();
                 for (int i = random.nextInt(4); i > 0; i--) {

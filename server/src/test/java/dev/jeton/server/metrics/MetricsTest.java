@@ -22,13 +22,19 @@ class MetricsTest {
             server.complete("'stream':true");
             PrometheusText text = scrape(server);
             for (String name : new String[] {
-                "time_to_first_token", "inter_token", "queue_time", "prefill_time", "decode_time", "request_time",
+                "time_to_first_token",
+                "inter_token",
+                "queue_time",
+                "prefill_time",
+                "decode_time",
+                "request_time",
                 "step_time"
             }) {
                 String histogram = "jeton_" + name + "_seconds";
                 String recent = "jeton_" + name + "_recent_seconds";
                 assertThat(text.types()).containsEntry(histogram, "histogram").containsEntry(recent, "summary");
-                assertThat(text.value(histogram + "_bucket", MODEL, "le=\"+Inf\"")).isPositive();
+                assertThat(text.value(histogram + "_bucket", MODEL, "le=\"+Inf\""))
+                        .isPositive();
                 for (String quantile : new String[] {"0.5", "0.95", "0.99"}) {
                     assertThat(text.value(recent, MODEL, "quantile=\"" + quantile + "\""))
                             .isNotNaN();
@@ -45,7 +51,8 @@ class MetricsTest {
             server.post("/v1/completions", "{'model':'made-up','prompt':'x'}");
             PrometheusText text = scrape(server);
             String endpoint = "endpoint=\"completions\"";
-            assertThat(text.value("jeton_requests_total", endpoint, MODEL, "outcome=\"ok\"")).isEqualTo(1);
+            assertThat(text.value("jeton_requests_total", endpoint, MODEL, "outcome=\"ok\""))
+                    .isEqualTo(1);
             assertThat(text.value("jeton_requests_total", endpoint, MODEL, "outcome=\"client_error\""))
                     .isEqualTo(1);
             assertThat(text.value("jeton_requests_total", endpoint, "model=\"unknown\"", "outcome=\"client_error\""))
@@ -63,8 +70,10 @@ class MetricsTest {
             PrometheusText text = scrape(server);
             assertThat(text.value("jeton_steps_total", MODEL)).isPositive();
             assertThat(text.value("jeton_step_rows_total", MODEL)).isPositive();
-            assertThat(text.value("jeton_step_tokens_total", MODEL, "kind=\"decode\"")).isPositive();
-            assertThat(text.value("jeton_device_time_seconds_total", MODEL, "state=\"step\"")).isPositive();
+            assertThat(text.value("jeton_step_tokens_total", MODEL, "kind=\"decode\""))
+                    .isPositive();
+            assertThat(text.value("jeton_device_time_seconds_total", MODEL, "state=\"step\""))
+                    .isPositive();
             assertThat(text.value("jeton_kv_blocks", MODEL, "state=\"free\"")).isPositive();
             assertThat(text.value("jeton_sequences_waiting_bound", MODEL)).isEqualTo(1_024);
             assertThat(text.value("jeton_connections")).isPositive();

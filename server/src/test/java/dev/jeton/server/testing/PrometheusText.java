@@ -62,7 +62,8 @@ public final class PrometheusText {
     /** The first sample of that name with all these labels; NaN where there is none. */
     public double value(String name, String... labels) {
         return samples.entrySet().stream()
-                .filter(sample -> sample.getKey().equals(name) || sample.getKey().startsWith(name + "{"))
+                .filter(sample ->
+                        sample.getKey().equals(name) || sample.getKey().startsWith(name + "{"))
                 .filter(sample -> List.of(labels).stream().allMatch(sample.getKey()::contains))
                 .mapToDouble(Map.Entry::getValue)
                 .findFirst()
