@@ -25,7 +25,7 @@ public final class ChatTemplates {
      * @throws ModelException if a file cannot be read
      * @throws TemplateException if the template is broken or uses what is not supported
      */
-    public static Optional<JinjaTemplate> ofFolder(Path folder, Clock clock) {
+    public static Optional<ChatTemplate> ofFolder(Path folder, Clock clock) {
         Map<String, String> tokens = tokens(folder);
         Path jinja = folder.resolve("chat_template.jinja");
         if (Files.isRegularFile(jinja)) {
@@ -35,11 +35,11 @@ public final class ChatTemplates {
         if (!Files.isRegularFile(config)) {
             return Optional.empty();
         }
-        return source(JsonObject.read(config)).map(source -> new JinjaTemplate(source, tokens, clock));
+        return source(JsonObject.read(config)).<ChatTemplate>map(source -> new JinjaTemplate(source, tokens, clock));
     }
 
     /** The template in a file of its own ({@code --chat-template}), for a folder's special tokens. */
-    public static JinjaTemplate ofFile(Path file, Path folder, Clock clock) {
+    public static ChatTemplate ofFile(Path file, Path folder, Clock clock) {
         try {
             if (Files.size(file) > 4L * JinjaTemplate.MAX_SOURCE) {
                 throw new ModelException("chat template %s is too large".formatted(file));
