@@ -35,7 +35,7 @@ public final class ChatTemplates {
         if (!Files.isRegularFile(config)) {
             return Optional.empty();
         }
-        return source(JsonObject.read(config)).map(source -> new JinjaTemplate(source, tokens, clock));
+        return source(JsonObject.read(config)).<ChatTemplate>map(source -> new JinjaTemplate(source, tokens, clock));
     }
 
     /** The template in a file of its own ({@code --chat-template}), for a folder's special tokens. */
