@@ -34,7 +34,7 @@ final class MakeModelCommand implements Callable<Integer> {
     public Integer call() {
         spec.commandLine().getErr().printf("writing %s weights of shape %s to %s ...%n", type, shape, out);
         spec.commandLine().getErr().flush();
-        ModelMaker.make(new ModelMaker.Options(ModelShape.of(shape.toLowerCase(Locale.ROOT)), out, type, seed));
+        ModelMaker.make(new ModelMaker.Options(ModelShape.named(shape.toLowerCase(Locale.ROOT)), out, type, seed));
         return CommandLine.ExitCode.OK;
     }
 }

@@ -45,8 +45,7 @@ final class MatMul {
      * @param end byte up to which the caller goes on reading the matrix after this panel
      * @param work whose tile is {@code [rows + SPARE_ROWS][PANEL]}
      */
-    static void panel(
-            PackedMatrix w, int panel, float[] x, int from, int stride, int rows, long end, Workspace work) {
+    static void panel(PackedMatrix w, int panel, float[] x, int from, int stride, int rows, long end, Workspace work) {
         if (w.format() == PackedMatrix.Format.F32) {
             int slice = rows <= 6 ? w.columns() : SLICE;
             for (int k = 0; k < w.columns(); k += slice) {

@@ -30,7 +30,19 @@ final class Prefetch {
     private static final int READ_EXECUTE = 5;
     private static final int PRIVATE_ANONYMOUS = 0x22;
     private static final byte[] LOOP = {
-        0x0F, 0x18, 0x0F, 0x48, (byte) 0x83, (byte) 0xC7, 0x40, 0x48, (byte) 0xFF, (byte) 0xCE, 0x75, (byte) 0xF4, (byte) 0xC3
+        0x0F,
+        0x18,
+        0x0F,
+        0x48,
+        (byte) 0x83,
+        (byte) 0xC7,
+        0x40,
+        0x48,
+        (byte) 0xFF,
+        (byte) 0xCE,
+        0x75,
+        (byte) 0xF4,
+        (byte) 0xC3
     };
 
     private static final MethodType TYPE = MethodType.methodType(void.class, long.class, long.class);
@@ -72,8 +84,7 @@ final class Prefetch {
         SymbolLookup libc = linker.defaultLookup();
         try {
             MethodHandle map = linker.downcallHandle(
-                    libc.findOrThrow("mmap"),
-                    FunctionDescriptor.of(word, word, word, number, number, number, word));
+                    libc.findOrThrow("mmap"), FunctionDescriptor.of(word, word, word, number, number, number, word));
             MethodHandle protect = linker.downcallHandle(
                     libc.findOrThrow("mprotect"), FunctionDescriptor.of(number, word, word, number));
             long page = (long) map.invokeExact(0L, PAGE, READ_WRITE, PRIVATE_ANONYMOUS, -1, 0L);
