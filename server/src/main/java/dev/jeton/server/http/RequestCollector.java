@@ -31,8 +31,8 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Pipelined requests are answered one after the other in the order of their arrival: those that arrive while one is
  * being answered wait in a bounded queue, and at its bound the connection is not read. A request that passes a bound is
- * refused in its turn, after which the connection closes: what the client still sends is dropped for a moment so that it
- * can read the answer, then cut.
+ * refused in its turn, after which the connection closes: what the client still sends is dropped for a moment so that
+ * it can read the answer, then cut.
  */
 final class RequestCollector extends SimpleChannelInboundHandler<HttpObject> {
 
