@@ -59,7 +59,7 @@ final class DecoderStep implements ComputeTeam.Program {
     private static final int NORM_TOKENS = 8;
     private static final int STORE_TOKENS = 16;
     private static final int ATTEND_POSITIONS = 32;
-    private static final long TILE_NANOS = 8_000;
+    private static final long TILE_NANOS = 12_000;
 
     private final DecoderSpec spec;
     private final DecoderWeights weights;
@@ -383,9 +383,11 @@ final class DecoderStep implements ComputeTeam.Program {
         int rows = Math.min(rowsPerTile, linearRows - row);
         int first = tile / rowBlocks * panelsPerTile;
         int end = Math.min(matrix.panels(), first + panelsPerTile);
+        long endByte = matrix.offset(end - 1, 0) + matrix.panelBytes();
+        MatMul.begin(matrix, first, endByte, workspace);
         for (int panel = first; panel < end; panel++) {
             fill(panel, row, rows, workspace.tile);
-            MatMul.panel(matrix, panel, from, row * inputStride, inputStride, rows, workspace.tile, workspace.slab);
+            MatMul.panel(matrix, panel, from, row * inputStride, inputStride, rows, endByte, workspace);
             drain(panel, row, rows, workspace.tile);
         }
     }

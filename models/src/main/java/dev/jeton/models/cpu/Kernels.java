@@ -5,6 +5,7 @@ import static dev.jeton.models.vector.VectorMath.INTS;
 import static dev.jeton.models.vector.VectorMath.LANES;
 
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
@@ -40,6 +41,8 @@ final class Kernels {
     /** Inputs that share a scale in Q8_0. */
     static final int Q8_BLOCK = 32;
 
+    private static final int LINE = 64;
+    private static final ValueLayout.OfInt WORD = ValueLayout.JAVA_INT_UNALIGNED;
     private static final ByteOrder LITTLE = ByteOrder.LITTLE_ENDIAN;
     private static final float Q8_BIAS = 384f;
     private static final int Q8_EXPONENT = 0x43800000;
@@ -82,6 +85,22 @@ final class Kernels {
                 .and(Q8_MANTISSA)
                 .or(Q8_EXPONENT)
                 .reinterpretAsFloats();
+    }
+
+    /**
+     * Reads one word of every cache line of {@code [from, to)} and returns their exclusive or, so that the reads happen.
+     *
+     * <p>A core has as many lines in flight as its reorder window has loads. The Q8_0 kernel spends some twenty
+     * instructions on a line, so the window holds twenty lines and memory delivers a quarter of what it could; this loop
+     * spends two. Java has no prefetch instruction; reading a slice ahead of computing on it is the next best.
+     */
+    static int touch(MemorySegment w, long from, long to) {
+        int lines = (int) ((to - from) / LINE);
+        int sink = 0;
+        for (int i = 0; i < lines; i++) {
+            sink ^= w.get(WORD, from + (long) i * LINE);
+        }
+        return sink;
     }
 
     /** Widens {@code count} inputs of a BF16 panel to F32. */

@@ -10,7 +10,8 @@ import java.lang.foreign.MemorySegment;
  *
  * <p>Few rows read the panel as it is kept. More rows go by slices of {@value #SLICE} inputs, which stay in the first
  * cache while all rows pass over them; BF16 and Q8_0 slices are widened once into scratch first. Both ways add in the
- * order that {@link Kernels} states, so they give the same bits.
+ * order that {@link Kernels} states, so they give the same bits. Memory is read ahead of both:
+ * see {@link Prefetch}.
  *
  * <p>The kernels run on one, two, four or six rows; a remainder of three or five takes the next larger kernel, whose
  * surplus rows read and write spare memory: inputs and tiles have {@value #SPARE_ROWS} rows more than they need.
@@ -23,6 +24,15 @@ final class MatMul {
     /** Inputs of a slice: 64 outputs of 128 inputs are 32 KB in F32. A multiple of 32. */
     static final int SLICE = 128;
 
+    /**
+     * Inputs of a slice that is read as it is kept: prefetching goes hand in hand with computing; touching is better done
+     * in long runs.
+     */
+    private static final int DIRECT_SLICE = Prefetch.AVAILABLE ? 64 : 512;
+
+    /** How far ahead lines are prefetched. */
+    private static final long AHEAD_BYTES = 8192;
+
     /** Up to this many rows BF16 and Q8_0 panels are read as they are. */
     private static final int DIRECT_ROWS = 4;
 
@@ -32,46 +42,51 @@ final class MatMul {
      * {@code tile[r][n] += sum over k of x[r][k] * w[n][k]} for the outputs n of a panel.
      *
      * @param x rows of inputs, the first at {@code from}, {@code stride} apart
-     * @param tile {@code [rows + SPARE_ROWS][PANEL]}
-     * @param slab scratch of {@code SLICE * PANEL} floats
+     * @param end byte up to which the caller goes on reading the matrix after this panel
+     * @param work whose tile is {@code [rows + SPARE_ROWS][PANEL]}
      */
-    static void panel(
-            PackedMatrix w, int panel, float[] x, int from, int stride, int rows, float[] tile, MemorySegment slab) {
-        int columns = w.columns();
-        switch (w.format()) {
-            case F32 -> {
-                if (rows <= 6) {
-                    f32(w.data(), w.offset(panel, 0), x, from, stride, columns, rows, tile);
-                } else {
-                    for (int k = 0; k < columns; k += SLICE) {
-                        int count = Math.min(SLICE, columns - k);
-                        f32(w.data(), w.offset(panel, k), x, from + k, stride, count, rows, tile);
-                    }
-                }
+    static void panel(PackedMatrix w, int panel, float[] x, int from, int stride, int rows, long end, Workspace work) {
+        if (w.format() == PackedMatrix.Format.F32) {
+            int slice = rows <= 6 ? w.columns() : SLICE;
+            for (int k = 0; k < w.columns(); k += slice) {
+                int count = Math.min(slice, w.columns() - k);
+                f32(w.data(), w.offset(panel, k), x, from + k, stride, count, rows, work.tile);
             }
-            case BF16 -> {
-                if (rows <= DIRECT_ROWS) {
-                    bf16(w.data(), w.offset(panel, 0), x, from, stride, columns, rows, tile);
-                } else {
-                    widened(w, panel, x, from, stride, rows, tile, slab);
-                }
-            }
-            case Q8_0 -> {
-                if (rows <= DIRECT_ROWS) {
-                    q8(w.data(), w.offset(panel, 0), x, from, stride, columns, rows, tile);
-                } else {
-                    widened(w, panel, x, from, stride, rows, tile, slab);
-                }
+            return;
+        }
+        boolean direct = rows <= DIRECT_ROWS;
+        int slice = direct ? DIRECT_SLICE : SLICE;
+        long sliceBytes = w.sliceBytes(slice);
+        long ahead = Prefetch.AVAILABLE ? AHEAD_BYTES : sliceBytes;
+        for (int k = 0; k < w.columns(); k += slice) {
+            int count = Math.min(slice, w.columns() - k);
+            long at = w.offset(panel, k);
+            read(w, Math.min(end, at + ahead), Math.min(end, at + ahead + sliceBytes), work);
+            if (!direct) {
+                w.widen(panel, k, count, work.slab);
+                f32(work.slab, 0, x, from + k, stride, count, rows, work.tile);
+            } else if (w.format() == PackedMatrix.Format.BF16) {
+                bf16(w.data(), at, x, from + k, stride, count, rows, work.tile);
+            } else {
+                q8(w.data(), at, x, from + k, stride, count, rows, work.tile);
             }
         }
     }
 
-    private static void widened(
-            PackedMatrix w, int panel, float[] x, int from, int stride, int rows, float[] tile, MemorySegment slab) {
-        for (int k = 0; k < w.columns(); k += SLICE) {
-            int count = Math.min(SLICE, w.columns() - k);
-            w.widen(panel, k, count, slab);
-            f32(slab, 0, x, from + k, stride, count, rows, tile);
+    /** Begins to read a panel that does not follow the one before. */
+    static void begin(PackedMatrix w, int panel, long end, Workspace work) {
+        if (w.format() != PackedMatrix.Format.F32) {
+            long at = w.offset(panel, 0);
+            long ahead = Prefetch.AVAILABLE ? AHEAD_BYTES : w.sliceBytes(SLICE);
+            read(w, at, Math.min(end, at + ahead), work);
+        }
+    }
+
+    private static void read(PackedMatrix w, long from, long to, Workspace work) {
+        if (Prefetch.AVAILABLE) {
+            Prefetch.lines(w.data(), from, to);
+        } else {
+            work.sink ^= Kernels.touch(w.data(), from, to);
         }
     }
 

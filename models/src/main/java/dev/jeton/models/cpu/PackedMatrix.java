@@ -86,6 +86,11 @@ final class PackedMatrix {
         return data;
     }
 
+    /** Bytes of {@code count} inputs of a panel. */
+    long sliceBytes(int count) {
+        return panelBytes(format, count);
+    }
+
     /** Byte at which input {@code k} of a panel begins; in Q8_0 {@code k} is a multiple of 32. */
     long offset(int panel, int k) {
         long start = panelBytes * panel;

@@ -18,6 +18,9 @@ final class Workspace {
     final float[] normed;
 
     long normedPhase = -1;
+    /** Takes the words that were read ahead, so that reading them is not optimised away. */
+    int sink;
+
     final float[] lanes = new float[LANES];
     final Attention attention;
     final Sampler sampler;

@@ -1,0 +1,215 @@
+package dev.jeton.benchmarks;
+
+import dev.jeton.models.EngineOptions;
+import dev.jeton.models.EngineProvider;
+import dev.jeton.models.engine.Engine;
+import dev.jeton.models.engine.LayerGroup;
+import dev.jeton.models.engine.SamplingParameters;
+import dev.jeton.models.engine.SequenceSpec;
+import dev.jeton.models.engine.StepBatch;
+import dev.jeton.models.engine.StepResult;
+import java.nio.file.Path;
+import java.util.Locale;
+import java.util.ServiceLoader;
+
+/**
+ * Times an engine through its port, with nothing around it: what a server on top of it can reach at best.
+ *
+ * <p>Arguments: folder, quantize (none, q8_0), threads, seconds per figure, clients of the closed loops (1,8,32).
+ */
+public final class EngineBench {
+
+    private static final int PROMPT = 128;
+    private static final int OUTPUT = 64;
+
+    private final Engine engine;
+    private final StepBatch batch;
+    private final int blockSize;
+    private final int[] tokens;
+    private final long nanos;
+
+    private EngineBench(Engine engine, double seconds) {
+        this.engine = engine;
+        this.nanos = (long) (seconds * 1e9);
+        this.batch = new StepBatch(engine.info().groups().size());
+        LayerGroup group = engine.info().groups().getFirst();
+        this.blockSize = group.blockSize();
+        this.tokens = new java.util.Random(1)
+                .ints(2048, 5, engine.info().vocabulary())
+                .toArray();
+    }
+
+    /** Prints one line of figures. */
+    public static void main(String[] args) {
+        Path folder = Path.of(args[0]);
+        String quantize = args.length > 1 ? args[1] : "none";
+        int threads = args.length > 2 ? Integer.parseInt(args[2]) : 0;
+        double seconds = args.length > 3 ? Double.parseDouble(args[3]) : 3;
+        EngineProvider provider = ServiceLoader.load(EngineProvider.class).stream()
+                .map(ServiceLoader.Provider::get)
+                .filter(p -> p.name().equals("cpu"))
+                .findFirst()
+                .orElseThrow();
+        long start = System.nanoTime();
+        EngineOptions options = new EngineOptions(1024, 1L << 30, 32, 512, 16, threads, quantize);
+        try (Engine engine = provider.open(folder, options)) {
+            double loaded = (System.nanoTime() - start) / 1e6;
+            EngineBench bench = new EngineBench(engine, seconds);
+            double first = bench.firstToken();
+            double decode = bench.decode(1);
+            System.out.printf(
+                    Locale.ROOT,
+                    "%s %s, %s: ready %.0f ms, first token %.0f ms, decode 1: %.1f tok/s, prefill 512: %.0f tok/s%n",
+                    folder.getFileName(),
+                    quantize,
+                    engine.info().devices(),
+                    loaded,
+                    first,
+                    decode,
+                    bench.prefill(512));
+            String loops = args.length > 4 ? args[4] : "1,8,32";
+            for (String number : loops.split(",")) {
+                int clients = Integer.parseInt(number);
+                if (clients == 0) {
+                    break;
+                }
+                System.out.printf(
+                        Locale.ROOT,
+                        "  %d clients, %d in, %d out: %.1f tok/s%n",
+                        clients,
+                        PROMPT,
+                        OUTPUT,
+                        bench.closedLoop(clients));
+            }
+        }
+    }
+
+    private double firstToken() {
+        long start = System.nanoTime();
+        engine.open(0, spec());
+        batch.clear();
+        row(0, 0, PROMPT, true);
+        engine.await(engine.launch(batch));
+        engine.close(0);
+        return (System.nanoTime() - start) / 1e6;
+    }
+
+    private SequenceSpec spec() {
+        return new SequenceSpec(SamplingParameters.GREEDY, tokens, PROMPT, PROMPT);
+    }
+
+    /** Adds inputs of the sequence in a slot; each slot has blocks of its own. */
+    private void row(int slot, int position, int count, boolean given) {
+        boolean ends = position + count >= PROMPT;
+        if (given) {
+            batch.addRow(slot, ends ? StepBatch.SAMPLE : 0, position, tokens, position, count);
+        } else {
+            batch.addLastTokenRow(slot, StepBatch.SAMPLE, position);
+        }
+        int perSlot = 1024 / blockSize;
+        int needed = (position + count + blockSize - 1) / blockSize;
+        int blocks = engine.info().groups().getFirst().blockCount();
+        int[] table = new int[needed];
+        for (int i = 0; i < needed; i++) {
+            table[i] = (slot * perSlot + i) % blocks;
+        }
+        for (int g = 0; g < batch.groups(); g++) {
+            batch.addBlocks(g, table, 0, needed);
+        }
+    }
+
+    /** Steps of decodes with contexts from 128 to 192. */
+    private double decode(int rows) {
+        for (int slot = 0; slot < rows; slot++) {
+            engine.open(slot, spec());
+            batch.clear();
+            row(slot, 0, PROMPT, true);
+            engine.await(engine.launch(batch));
+        }
+        double best = 0;
+        long end = System.nanoTime() + nanos;
+        while (System.nanoTime() < end) {
+            long start = System.nanoTime();
+            for (int i = 0; i < OUTPUT; i++) {
+                batch.clear();
+                for (int slot = 0; slot < rows; slot++) {
+                    row(slot, PROMPT + i, 1, false);
+                }
+                engine.await(engine.launch(batch));
+            }
+            best = Math.max(best, rows * OUTPUT * 1e9 / (System.nanoTime() - start));
+        }
+        for (int slot = 0; slot < rows; slot++) {
+            engine.close(slot);
+        }
+        return best;
+    }
+
+    private double prefill(int count) {
+        engine.open(0, spec());
+        double best = 0;
+        long end = System.nanoTime() + nanos;
+        while (System.nanoTime() < end) {
+            long start = System.nanoTime();
+            batch.clear();
+            row(0, 0, count, true);
+            engine.await(engine.launch(batch));
+            best = Math.max(best, count * 1e9 / (System.nanoTime() - start));
+        }
+        engine.close(0);
+        return best;
+    }
+
+    /** Each client sends one request after the other; prompts share steps with decodes. Best of five windows. */
+    private double closedLoop(int clients) {
+        int[] computed = new int[clients];
+        for (int slot = 0; slot < clients; slot++) {
+            engine.open(slot, spec());
+        }
+        double best = 0;
+        for (int window = 0; window < 5; window++) {
+            long generated = 0;
+            long start = System.nanoTime();
+            while (System.nanoTime() - start < nanos) {
+                generated += loopStep(clients, computed);
+            }
+            best = Math.max(best, generated * 1e9 / (System.nanoTime() - start));
+        }
+        for (int slot = 0; slot < clients; slot++) {
+            engine.close(slot);
+        }
+        return best;
+    }
+
+    private long loopStep(int clients, int[] computed) {
+        batch.clear();
+        int left = 512;
+        for (int slot = 0; slot < clients; slot++) {
+            if (computed[slot] >= PROMPT) {
+                row(slot, computed[slot]++, 1, false);
+                left--;
+            }
+        }
+        for (int slot = 0; slot < clients; slot++) {
+            int count = Math.min(left, PROMPT - computed[slot]);
+            if (computed[slot] < PROMPT && count > 0) {
+                row(slot, computed[slot], count, true);
+                computed[slot] += count;
+                left -= count;
+            }
+        }
+        StepResult result = engine.await(engine.launch(batch));
+        long generated = 0;
+        for (int row = 0; row < batch.rows(); row++) {
+            generated += result.accepted[row];
+        }
+        for (int slot = 0; slot < clients; slot++) {
+            if (computed[slot] == PROMPT + OUTPUT - 1) {
+                engine.close(slot);
+                engine.open(slot, spec());
+                computed[slot] = 0;
+            }
+        }
+        return generated;
+    }
+}

@@ -1,0 +1,40 @@
+package dev.jeton.benchmarks;
+
+import java.nio.file.Path;
+import java.util.Locale;
+import java.util.concurrent.Callable;
+import picocli.CommandLine;
+import picocli.CommandLine.Option;
+
+/** {@code jeton bench make-model}: a folder of random weights in the shape of a real model. */
+@CommandLine.Command(
+        name = "make-model",
+        description = "Writes a Llama model folder of random weights with a working tokenizer, for measuring.",
+        mixinStandardHelpOptions = true,
+        sortOptions = false,
+        footer = {"", "Example: jeton bench make-model --shape 110m --dtype bf16 --out models/110m"})
+final class MakeModelCommand implements Callable<Integer> {
+
+    @CommandLine.Spec
+    private CommandLine.Model.CommandSpec spec = CommandLine.Model.CommandSpec.create();
+
+    @Option(names = "--shape", required = true, description = "15m, 110m, 1b or 8b.")
+    private String shape = "";
+
+    @Option(names = "--out", required = true, paramLabel = "FOLDER", description = "Folder to write.")
+    private Path out = Path.of("");
+
+    @Option(names = "--dtype", description = "f32 or bf16 (default: ${DEFAULT-VALUE}).")
+    private String type = "bf16";
+
+    @Option(names = "--seed", description = "Same seed, same weights (default: ${DEFAULT-VALUE}).")
+    private long seed = 1;
+
+    @Override
+    public Integer call() {
+        spec.commandLine().getErr().printf("writing %s weights of shape %s to %s ...%n", type, shape, out);
+        spec.commandLine().getErr().flush();
+        ModelMaker.make(new ModelMaker.Options(ModelShape.named(shape.toLowerCase(Locale.ROOT)), out, type, seed));
+        return CommandLine.ExitCode.OK;
+    }
+}

@@ -1,0 +1,104 @@
+package dev.jeton.models.cpu;
+
+import java.lang.foreign.FunctionDescriptor;
+import java.lang.foreign.Linker;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.SymbolLookup;
+import java.lang.foreign.ValueLayout;
+import java.lang.invoke.MethodHandle;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.MethodType;
+
+/**
+ * Asks the memory for cache lines before they are read, which Java has no instruction for.
+ *
+ * <p>A core has as many lines in flight as its windows hold loads and what waits for them. The Q8_0 kernel spends twenty
+ * instructions on a line, so about a dozen lines are in flight and one thread gets 10 GB/s of the 40 that the memory
+ * would deliver; the BF16 kernel, with six, gets 25. A prefetch instruction retires without waiting: with it both read at
+ * 30 GB/s and more.
+ *
+ * <p>On Linux on x86-64 a page of executable memory is mapped through the foreign-function interface and the thirteen
+ * bytes of the loop {@code prefetcht0 [rdi]; add rdi, 64; dec rsi; jnz} are called as a function of (address, lines). A
+ * prefetch neither faults nor changes anything. Elsewhere, where the mapping is refused, or with {@code
+ * -Djeton.cpu.prefetch=false}, {@link #AVAILABLE} is false and {@link Kernels#touch} takes its place.
+ */
+final class Prefetch {
+
+    private static final int LINE = 64;
+    private static final long PAGE = 4096;
+    private static final int READ_WRITE = 3;
+    private static final int READ_EXECUTE = 5;
+    private static final int PRIVATE_ANONYMOUS = 0x22;
+    private static final byte[] LOOP = {
+        0x0F,
+        0x18,
+        0x0F,
+        0x48,
+        (byte) 0x83,
+        (byte) 0xC7,
+        0x40,
+        0x48,
+        (byte) 0xFF,
+        (byte) 0xCE,
+        0x75,
+        (byte) 0xF4,
+        (byte) 0xC3
+    };
+
+    private static final MethodType TYPE = MethodType.methodType(void.class, long.class, long.class);
+    private static final MethodHandle NOTHING = MethodHandles.empty(TYPE);
+    private static final MethodHandle LINES = link();
+
+    /** Whether lines can be prefetched on this machine. */
+    static final boolean AVAILABLE = LINES != NOTHING;
+
+    private Prefetch() {}
+
+    /** Prefetches {@code [from, to)} of a segment. */
+    static void lines(MemorySegment memory, long from, long to) {
+        long count = (to - from) / LINE;
+        if (count > 0) {
+            call(memory.address() + from, count);
+        }
+    }
+
+    private static void call(long address, long count) {
+        try {
+            LINES.invokeExact(address, count);
+        } catch (Throwable e) {
+            throw new AssertionError("prefetching cannot fail", e);
+        }
+    }
+
+    private static MethodHandle link() {
+        boolean known = System.getProperty("os.name").equals("Linux")
+                && System.getProperty("os.arch").equals("amd64")
+                && !System.getProperty("jeton.cpu.prefetch", "true").equals("false");
+        return known ? linkLoop() : NOTHING;
+    }
+
+    private static MethodHandle linkLoop() {
+        ValueLayout.OfLong word = ValueLayout.JAVA_LONG;
+        ValueLayout.OfInt number = ValueLayout.JAVA_INT;
+        Linker linker = Linker.nativeLinker();
+        SymbolLookup libc = linker.defaultLookup();
+        try {
+            MethodHandle map = linker.downcallHandle(
+                    libc.findOrThrow("mmap"), FunctionDescriptor.of(word, word, word, number, number, number, word));
+            MethodHandle protect = linker.downcallHandle(
+                    libc.findOrThrow("mprotect"), FunctionDescriptor.of(number, word, word, number));
+            long page = (long) map.invokeExact(0L, PAGE, READ_WRITE, PRIVATE_ANONYMOUS, -1, 0L);
+            if (page == -1) {
+                return NOTHING;
+            }
+            MemorySegment code = MemorySegment.ofAddress(page);
+            MemorySegment.copy(LOOP, 0, code.reinterpret(PAGE), ValueLayout.JAVA_BYTE, 0, LOOP.length);
+            if ((int) protect.invokeExact(page, PAGE, READ_EXECUTE) != 0) {
+                return NOTHING;
+            }
+            return linker.downcallHandle(code, FunctionDescriptor.ofVoid(word, word), Linker.Option.critical(false));
+        } catch (Throwable e) {
+            return NOTHING;
+        }
+    }
+}
