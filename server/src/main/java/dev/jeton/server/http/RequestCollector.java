@@ -20,6 +20,8 @@ import io.netty.handler.codec.http.HttpVersion;
 import io.netty.handler.codec.http.LastHttpContent;
 import io.netty.handler.codec.http.TooLongHttpHeaderException;
 import io.netty.handler.codec.http.TooLongHttpLineException;
+import io.netty.handler.codec.http2.DefaultHttp2ResetFrame;
+import io.netty.handler.codec.http2.Http2Error;
 import java.util.ArrayDeque;
 import java.util.Arrays;
 import java.util.concurrent.TimeUnit;
@@ -250,13 +252,24 @@ final class RequestCollector extends SimpleChannelInboundHandler<HttpObject> {
 
     /** Closing at once would reset the connection and could take the answer from the client that still sends. */
     private void linger(ChannelHandlerContext ctx) {
-        if (stream || !(ctx.channel() instanceof DuplexChannel duplex)) {
-            ctx.close();
-            return;
+        if (stream) {
+            // Unread, the stream's window stays as it is and the client cannot send much more.
+            ctx.channel().config().setAutoRead(false);
+            ctx.executor().schedule(() -> reset(ctx), LINGER_MILLIS, TimeUnit.MILLISECONDS);
+        } else {
+            if (ctx.channel() instanceof DuplexChannel duplex) {
+                duplex.shutdownOutput();
+            }
+            ctx.channel().config().setAutoRead(true);
+            ctx.executor().schedule(() -> ctx.close(), LINGER_MILLIS, TimeUnit.MILLISECONDS);
         }
-        duplex.shutdownOutput();
-        ctx.channel().config().setAutoRead(true);
-        ctx.executor().schedule(() -> ctx.close(), LINGER_MILLIS, TimeUnit.MILLISECONDS);
+    }
+
+    /** The answer is whole and the rest of the request not wanted: any other code would make it an error. */
+    private static void reset(ChannelHandlerContext ctx) {
+        if (ctx.channel().isActive()) {
+            ctx.writeAndFlush(new DefaultHttp2ResetFrame(Http2Error.NO_ERROR)).addListener(ChannelFutureListener.CLOSE);
+        }
     }
 
     private void dropBody() {
