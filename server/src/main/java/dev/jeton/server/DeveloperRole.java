@@ -7,8 +7,8 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * Finds out whether a chat template knows the role {@code developer}. One that prints any role it is given does not know
- * it: its model was never shown it.
+ * Finds out whether a chat template knows the role {@code developer}. One that prints any role it is given does not
+ * know it: its model was never shown it.
  */
 final class DeveloperRole {
 

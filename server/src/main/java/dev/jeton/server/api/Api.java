@@ -20,14 +20,13 @@ import org.slf4j.LoggerFactory;
 import org.slf4j.MDC;
 
 /**
- * The HTTP API: finds a request's endpoint, keeps the guards (keys, draining, room), turns every failure into an answer,
- * and writes one access line and one metric per request.
+ * The HTTP API: finds a request's endpoint, keeps the guards (keys, draining, room), turns every failure into an
+ * answer, and writes one access line and one metric per request.
  */
 public final class Api implements RequestHandler {
 
     private static final Logger LOG = LoggerFactory.getLogger(Api.class);
     private static final Logger ACCESS = LoggerFactory.getLogger("dev.jeton.access");
-    private static final int MAX_LOGGED_PATH = 256;
 
     private final Map<String, Endpoint> endpoints = new LinkedHashMap<>();
     private final ApiKeys keys;
@@ -132,7 +131,7 @@ public final class Api implements RequestHandler {
                     ApiException.INVALID_REQUEST,
                     "",
                     "unknown_url",
-                    "Unknown request URL: %s %s".formatted(exchange.method(), shortened(path)));
+                    "Unknown request URL: %s %s".formatted(exchange.method(), ApiException.shown(path)));
         }
         boolean headOfGet =
                 exchange.method().equals("HEAD") && endpoint.method().equals("GET");
@@ -142,7 +141,8 @@ public final class Api implements RequestHandler {
                     ApiException.INVALID_REQUEST,
                     "",
                     "method_not_allowed",
-                    "%s answers %s only, not %s".formatted(shortened(path), endpoint.method(), exchange.method()));
+                    "%s answers %s only, not %s"
+                            .formatted(ApiException.shown(path), endpoint.method(), exchange.method()));
         }
         return endpoint;
     }
@@ -176,7 +176,11 @@ public final class Api implements RequestHandler {
             return fail(call, ApiException.of(e));
         } catch (TemplateException e) {
             return fail(
-                    call, ApiException.invalid("messages", "The chat template refused the request: " + e.getMessage()));
+                    call,
+                    ApiException.invalid(
+                            "messages",
+                            "The chat template refused the request: "
+                                    + ApiException.shown(String.valueOf(e.getMessage()))));
         } catch (ClientGoneException e) {
             LOG.debug("request ended early: {}", e.getMessage());
             return e.outcome();
@@ -200,7 +204,7 @@ public final class Api implements RequestHandler {
         }
         var line = ACCESS.atInfo()
                 .addKeyValue("method", call.exchange().method())
-                .addKeyValue("path", shortened(call.exchange().path()))
+                .addKeyValue("path", ApiException.shown(call.exchange().path()))
                 .addKeyValue("status", call.status())
                 .addKeyValue("outcome", outcome.label())
                 .addKeyValue("model", call.model())
@@ -211,9 +215,5 @@ public final class Api implements RequestHandler {
                         .addKeyValue("completion_tokens", usage.completionTokens()))
                 .orElse(line)
                 .log("request");
-    }
-
-    private static String shortened(String path) {
-        return path.length() <= MAX_LOGGED_PATH ? path : path.substring(0, MAX_LOGGED_PATH) + "...";
     }
 }

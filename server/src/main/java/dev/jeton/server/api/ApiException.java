@@ -9,6 +9,7 @@ import java.util.Objects;
 public final class ApiException extends RuntimeException {
 
     static final String INVALID_REQUEST = "invalid_request_error";
+    private static final int MAX_SHOWN = 200;
     private static final String SERVER_ERROR = "server_error";
 
     private final int status;
@@ -78,6 +79,11 @@ public final class ApiException extends RuntimeException {
             case TOO_LARGE -> new ApiException(400, INVALID_REQUEST, "", "request_too_large", words(e));
             case ENGINE_DOWN -> unavailable("engine_down", words(e));
         };
+    }
+
+    /** A client's own words as an error repeats them: not without end. */
+    static String shown(String text) {
+        return text.length() <= MAX_SHOWN ? text : text.substring(0, MAX_SHOWN) + "...";
     }
 
     private static String words(RuntimeException e) {

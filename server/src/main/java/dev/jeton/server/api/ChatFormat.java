@@ -6,8 +6,8 @@ import java.nio.charset.StandardCharsets;
 import java.util.List;
 
 /**
- * {@code /v1/chat/completions}. A chunk's fixed parts are encoded once per call, so that a token costs the escaping of its
- * text.
+ * {@code /v1/chat/completions}. A chunk's fixed parts are encoded once per call, so that a token costs the escaping of
+ * its text.
  */
 final class ChatFormat implements AnswerFormat {
 

@@ -93,7 +93,7 @@ record Conversation(
                             .formatted(
                                     given.path("role"),
                                     String.join(", ", ROLES.stream().sorted().toList()),
-                                    role));
+                                    ApiException.shown(role)));
         }
         message.put("role", role.equals("developer") && !model.developerRole() ? "system" : role);
         boolean hasCalls =
@@ -134,7 +134,9 @@ record Conversation(
                             "'%s' is '%s': only parts of type 'text' are supported yet"
                                     .formatted(part.path("type"), type));
                 default ->
-                    throw part.wrong("type", "'%s' must be 'text', but is '%s'".formatted(part.path("type"), type));
+                    throw part.wrong(
+                            "type",
+                            "'%s' must be 'text', but is '%s'".formatted(part.path("type"), ApiException.shown(type)));
             }
         }
         return String.join("\n", texts);

@@ -55,8 +55,8 @@ abstract sealed class EventSource implements AutoCloseable {
     }
 
     /**
-     * Several generations, each read by a virtual thread of its own into one bounded queue: to wait for one of them while
-     * another one's buffer fills could hold up both, if the one waits for the other's blocks.
+     * Several generations, each read by a virtual thread of its own into one bounded queue: to wait for one of them
+     * while another one's buffer fills could hold up both, if the one waits for the other's blocks.
      */
     private static final class Merged extends EventSource {
 

@@ -63,10 +63,7 @@ public final class ServedModels {
                         ApiException.INVALID_REQUEST,
                         "model",
                         "model_not_found",
-                        "The model '%s' does not exist; GET /v1/models lists those served".formatted(shortened(name))));
-    }
-
-    private static String shortened(String name) {
-        return name.length() <= 128 ? name : name.substring(0, 128) + "...";
+                        "The model '%s' does not exist; GET /v1/models lists those served"
+                                .formatted(ApiException.shown(name))));
     }
 }

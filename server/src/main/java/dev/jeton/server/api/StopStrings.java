@@ -50,8 +50,8 @@ final class StopStrings {
     }
 
     /**
-     * Where the stop string begins that is complete first (among several the longest), or -1. Its end decides and not its
-     * beginning: a stop string within another one is seen first when the text comes character by character.
+     * Where the stop string begins that is complete first (among several the longest), or -1. Its end decides and not
+     * its beginning: a stop string within another one is seen first when the text comes character by character.
      */
     private int firstStop() {
         int start = -1;

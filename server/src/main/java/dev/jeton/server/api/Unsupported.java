@@ -37,7 +37,8 @@ final class Unsupported {
             if (!type.equals("text")) {
                 throw ApiException.unsupported(
                         "response_format.type",
-                        "'response_format.type' other than 'text' is not supported yet, but is '%s'".formatted(type));
+                        "'response_format.type' other than 'text' is not supported yet, but is '%s'"
+                                .formatted(ApiException.shown(type)));
             }
         }
         for (@Nullable Object modality : body.list("modalities").orElse(List.of())) {

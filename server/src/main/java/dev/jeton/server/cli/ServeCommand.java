@@ -6,6 +6,7 @@ import dev.jeton.models.ModelFolders;
 import dev.jeton.server.ModelLoader;
 import dev.jeton.server.Server;
 import dev.jeton.server.api.ServedModel;
+import dev.jeton.server.config.ConfigException;
 import dev.jeton.server.config.Configuration;
 import dev.jeton.server.config.Configuration.ModelSettings;
 import dev.jeton.server.config.ConfigurationLoader;
@@ -127,7 +128,7 @@ final class ServeCommand implements Callable<Integer> {
         List<ServedModel> served = load(settings, configuration, loader, metrics);
         Server server = new Server(configuration, served, metrics);
         CountDownLatch forever = new CountDownLatch(1);
-        Runtime.getRuntime().addShutdownHook(new Thread(() -> shutDown(server), "shutdown"));
+        Shutdown.drainOnSignal(server);
         LOG.atInfo()
                 .addKeyValue("models", served.stream().map(ServedModel::name).toList())
                 .addKeyValue(
@@ -145,6 +146,9 @@ final class ServeCommand implements Callable<Integer> {
             String[] parts = key.split(" ");
             loader.flag(parts[0], value, parts[1]);
         });
+        if (names.size() > models.size() || templates.size() > models.size()) {
+            throw new ConfigException("every --served-model-name and every --chat-template needs its own --model");
+        }
         List<Map<String, String>> entries = new ArrayList<>();
         for (int i = 0; i < models.size(); i++) {
             Map<String, String> entry = new LinkedHashMap<>();
@@ -197,20 +201,5 @@ final class ServeCommand implements Callable<Integer> {
         return folder.toFile().isDirectory()
                 ? String.valueOf(folder.toAbsolutePath().normalize().getFileName())
                 : path;
-    }
-
-    /** SIGTERM: drains, then ends the process well, although it was a signal that ended it. */
-    private static void shutDown(Server server) {
-        try {
-            LOG.info("draining");
-            boolean drained = server.drain();
-            LOG.info(drained ? "drained" : "the drain timeout passed: what still runs is cancelled");
-            server.close();
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-        } finally {
-            Logging.flush();
-            Runtime.getRuntime().halt(0);
-        }
     }
 }

@@ -6,7 +6,10 @@ import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
-/** Durations ({@code 250ms}, {@code 30s}, {@code 5m}, {@code 2h}) and sizes ({@code 512}, {@code 64KiB}, {@code 2GiB}). */
+/**
+ * Durations ({@code 250ms}, {@code 30s}, {@code 5m}, {@code 2h}) and sizes ({@code 512}, {@code 64KiB}, {@code
+ * 2GiB}).
+ */
 final class Units {
 
     private static final Pattern QUANTITY = Pattern.compile("(\\d{1,15})\\s*([A-Za-z]*)");

@@ -165,8 +165,8 @@ public final class HttpListener implements AutoCloseable {
     }
 
     /**
-     * Stops listening and closes every connection: requests under way see their client hang up, and have a moment to end
-     * before the event loops do.
+     * Stops listening and closes every connection: requests under way see their client hang up, and have a moment to
+     * end before the event loops do.
      */
     @Override
     public void close() {

@@ -20,6 +20,8 @@ import io.netty.handler.codec.http.HttpVersion;
 import io.netty.handler.codec.http.LastHttpContent;
 import io.netty.handler.codec.http.TooLongHttpHeaderException;
 import io.netty.handler.codec.http.TooLongHttpLineException;
+import io.netty.handler.codec.http2.DefaultHttp2ResetFrame;
+import io.netty.handler.codec.http2.Http2Error;
 import java.util.ArrayDeque;
 import java.util.Arrays;
 import java.util.concurrent.TimeUnit;
@@ -31,8 +33,8 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Pipelined requests are answered one after the other in the order of their arrival: those that arrive while one is
  * being answered wait in a bounded queue, and at its bound the connection is not read. A request that passes a bound is
- * refused in its turn, after which the connection closes: what the client still sends is dropped for a moment so that it
- * can read the answer, then cut.
+ * refused in its turn, after which the connection closes: what the client still sends is dropped for a moment so that
+ * it can read the answer, then cut.
  */
 final class RequestCollector extends SimpleChannelInboundHandler<HttpObject> {
 
@@ -250,13 +252,24 @@ final class RequestCollector extends SimpleChannelInboundHandler<HttpObject> {
 
     /** Closing at once would reset the connection and could take the answer from the client that still sends. */
     private void linger(ChannelHandlerContext ctx) {
-        if (stream || !(ctx.channel() instanceof DuplexChannel duplex)) {
-            ctx.close();
-            return;
+        if (stream) {
+            // Unread, the stream's window stays as it is and the client cannot send much more.
+            ctx.channel().config().setAutoRead(false);
+            ctx.executor().schedule(() -> reset(ctx), LINGER_MILLIS, TimeUnit.MILLISECONDS);
+        } else {
+            if (ctx.channel() instanceof DuplexChannel duplex) {
+                duplex.shutdownOutput();
+            }
+            ctx.channel().config().setAutoRead(true);
+            ctx.executor().schedule(() -> ctx.close(), LINGER_MILLIS, TimeUnit.MILLISECONDS);
         }
-        duplex.shutdownOutput();
-        ctx.channel().config().setAutoRead(true);
-        ctx.executor().schedule(() -> ctx.close(), LINGER_MILLIS, TimeUnit.MILLISECONDS);
+    }
+
+    /** The answer is whole and the rest of the request not wanted: any other code would make it an error. */
+    private static void reset(ChannelHandlerContext ctx) {
+        if (ctx.channel().isActive()) {
+            ctx.writeAndFlush(new DefaultHttp2ResetFrame(Http2Error.NO_ERROR)).addListener(ChannelFutureListener.CLOSE);
+        }
     }
 
     private void dropBody() {

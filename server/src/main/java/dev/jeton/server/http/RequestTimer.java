@@ -12,9 +12,9 @@ import org.jspecify.annotations.Nullable;
 /**
  * Ends connections that are idle or slow. First in the pipeline, so that it sees a request's first byte.
  *
- * <p>The time-outs run over whole phases (head, body) and not from byte to byte, so a client that sends one byte a second
- * cannot hold a connection for longer than a fast one. One scheduled task per connection looks at the deadline in force
- * when it wakes, so moving the deadline costs one store.
+ * <p>The time-outs run over whole phases (head, body) and not from byte to byte, so a client that sends one byte a
+ * second cannot hold a connection for longer than a fast one. One scheduled task per connection looks at the deadline
+ * in force when it wakes, so moving the deadline costs one store.
  */
 final class RequestTimer extends ChannelInboundHandlerAdapter {
 

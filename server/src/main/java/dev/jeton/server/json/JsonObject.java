@@ -11,8 +11,8 @@ import java.util.OptionalLong;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Typed access to a parsed object. Every violation is a {@link JsonException} that names the field with its path. A field
- * that is null counts as absent, as in the OpenAI API.
+ * Typed access to a parsed object. Every violation is a {@link JsonException} that names the field with its path. A
+ * field that is null counts as absent, as in the OpenAI API.
  */
 public final class JsonObject {
 

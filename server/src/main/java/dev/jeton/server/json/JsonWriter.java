@@ -7,8 +7,8 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Writes JSON as UTF-8 into a growing array that is reused: streaming a token costs its escaping and nothing else. Commas
- * are set by themselves between values. Not thread-safe.
+ * Writes JSON as UTF-8 into a growing array that is reused: streaming a token costs its escaping and nothing else.
+ * Commas are set by themselves between values. Not thread-safe.
  */
 public final class JsonWriter {
 

@@ -6,6 +6,9 @@ import dev.jeton.server.testing.RawClient;
 import dev.jeton.server.testing.TestServer;
 import java.io.IOException;
 import java.net.SocketTimeoutException;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.AfterAll;
@@ -79,6 +82,19 @@ class HttpProtocolTest {
             client.send("POST " + COMPLETIONS + " HTTP/1.1\r\nhost: t\r\ncontent-length: 5000000\r\n\r\n");
             assertThat(client.response()).contains("\"text\":\"first\"");
             assertThat(client.response()).startsWith("HTTP/1.1 413");
+        }
+    }
+
+    @Test
+    void shouldAnswerAClientThatOffersToUpgrade() throws Exception {
+        try (HttpClient client = HttpClient.newHttpClient()) {
+            HttpRequest request = server.request(COMPLETIONS)
+                    .version(HttpClient.Version.HTTP_2)
+                    .POST(HttpRequest.BodyPublishers.ofString(say("plain").replace('\'', '"')))
+                    .build();
+            assertThat(client.send(request, HttpResponse.BodyHandlers.ofString())
+                            .body())
+                    .contains("\"text\":\"plain\"");
         }
     }
 

@@ -18,8 +18,8 @@ import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Function;
 
 /**
- * An engine that answers a prompt with the tokens a function gives for it, then with {@link ByteTokenizer#EOS}. A test can
- * hold it before a step and count its steps.
+ * An engine that answers a prompt with the tokens a function gives for it, then with {@link ByteTokenizer#EOS}. A test
+ * can hold it before a step and count its steps.
  */
 public final class ReplyEngine implements Engine {
 

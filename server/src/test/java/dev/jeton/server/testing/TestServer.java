@@ -134,7 +134,9 @@ public final class TestServer implements AutoCloseable {
         }
     }
 
-    /** A prompt that holds {@code say:TEXT} is answered with TEXT up to the line's end, any other with {@link #REPLY}. */
+    /**
+     * A prompt that holds {@code say:TEXT} is answered with TEXT up to the line's end, any other with {@link #REPLY}.
+     */
     private static int[] reply(int[] prompt) {
         String text = new ByteTokenizer().decode(prompt, true);
         int at = text.lastIndexOf("say:");
