@@ -153,6 +153,26 @@ public final class Scheduler {
         }
     }
 
+    /**
+     * Queues a request for whoever turns this scheduler by hand: simulations, the planner, benchmarks. Its reader must
+     * be the same thread.
+     *
+     * @throws RejectedException if it can never run
+     */
+    public Generation submit(GenerationRequest request) {
+        check(request);
+        queued.incrementAndGet();
+        GenerationState generation = new GenerationState(
+                request,
+                config.ringCapacity(),
+                clock.getAsLong(),
+                () -> {},
+                cancelled -> endAll(cancelled, FinishReason.CANCELLED, ""),
+                this::stop);
+        submit(generation);
+        return generation;
+    }
+
     /** Queues a request that was {@linkplain #check checked}. */
     void submit(GenerationState generation) {
         GenerationRequest request = generation.request();

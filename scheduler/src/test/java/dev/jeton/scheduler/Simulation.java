@@ -105,17 +105,7 @@ final class Simulation {
     }
 
     GenerationState submit(GenerationRequest request) {
-        scheduler.check(request);
-        queued.incrementAndGet();
-        GenerationState generation = new GenerationState(
-                request,
-                1024,
-                clock.getAsLong(),
-                () -> {},
-                cancelled -> scheduler.endAll(cancelled, FinishReason.CANCELLED, ""),
-                scheduler::stop);
-        scheduler.submit(generation);
-        return generation;
+        return (GenerationState) scheduler.submit(request);
     }
 
     int queued() {
