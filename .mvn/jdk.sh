@@ -12,13 +12,13 @@ jeton_find_jdk() {
   if [ -n "$path_java" ]; then
     path_java=$(dirname "$(dirname "$(readlink -f "$path_java")")")
   fi
-  for home in "${JETON_JDK:-}" "${JAVA_HOME:-}" "$path_java" \
+  for jeton_candidate in "${JETON_JDK:-}" "${JAVA_HOME:-}" "$path_java" \
     /usr/lib/jvm/* /usr/java/* /opt/java/* /opt/jdk* /opt/temurin* /usr/local/jdk* /usr/local/java* \
     "$HOME"/.sdkman/candidates/java/* "$HOME"/.jdks/* /Library/Java/JavaVirtualMachines/*/Contents/Home; do
-    [ -n "$home" ] || continue
-    version=$(jeton_jdk_version "$home" 2>/dev/null) || continue
+    [ -n "$jeton_candidate" ] || continue
+    version=$(jeton_jdk_version "$jeton_candidate" 2>/dev/null) || continue
     if [ -n "$version" ] && [ "$version" -ge 25 ]; then
-      JAVA_HOME=$home
+      JAVA_HOME=$jeton_candidate
       export JAVA_HOME
       return 0
     fi

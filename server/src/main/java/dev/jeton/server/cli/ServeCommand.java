@@ -13,6 +13,7 @@ import dev.jeton.server.config.ConfigurationLoader;
 import dev.jeton.server.config.Settings;
 import dev.jeton.server.logging.Logging;
 import dev.jeton.server.metrics.ServerMetrics;
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -114,8 +115,11 @@ final class ServeCommand implements Callable<Integer> {
         flags.put("engine.threads --threads", value);
     }
 
+    @Option(names = "--trial", hidden = true, description = "Answer a few requests of one's own, then end.")
+    private boolean trial = false;
+
     @Override
-    public Integer call() throws InterruptedException {
+    public Integer call() throws InterruptedException, IOException {
         Settings settings = settings(System.getenv());
         Configuration configuration = settings.configuration();
         Logging.configure(configuration.log());
@@ -127,6 +131,11 @@ final class ServeCommand implements Callable<Integer> {
                 configuration.stream().stallTimeout());
         List<ServedModel> served = load(settings, configuration, loader, metrics);
         Server server = new Server(configuration, served, metrics);
+        if (trial) {
+            Trial.run(server.port(), served.getLast().name());
+            server.close();
+            return 0;
+        }
         CountDownLatch forever = new CountDownLatch(1);
         Shutdown.drainOnSignal(server);
         LOG.atInfo()
