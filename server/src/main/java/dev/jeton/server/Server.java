@@ -55,8 +55,10 @@ public final class Server implements AutoCloseable {
      */
     public boolean drain() throws InterruptedException {
         api.drain();
+        boolean idle = api.awaitIdle(configuration.server().drainTimeout());
+        // Only now: a request that was let in and is still being tokenized is one of those that may finish.
         models.forEach(model -> model.dispatcher().drain());
-        return api.awaitIdle(configuration.server().drainTimeout());
+        return idle;
     }
 
     /** Closes every connection, cancels what still runs, and lets go of the models. */

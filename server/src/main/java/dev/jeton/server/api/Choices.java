@@ -14,6 +14,8 @@ import java.util.List;
  */
 final class Choices implements AutoCloseable {
 
+    private static final int MAX_TAKEN = 128;
+
     private final List<Generation> generations;
     private final List<Choice> choices;
     private final int perPrompt;
@@ -62,7 +64,8 @@ final class Choices implements AutoCloseable {
     }
 
     /**
-     * Waits for at least one event and takes all that are there.
+     * Waits for at least one event and takes those that are there, up to a bound: an engine that is faster than this
+     * reader must not keep it from writing.
      *
      * @return false once every sequence has ended and nothing was taken
      * @throws ApiException if a sequence failed; the others are cancelled then
@@ -72,9 +75,10 @@ final class Choices implements AutoCloseable {
             return false;
         }
         long now = System.nanoTime();
+        int taken = 0;
         do {
             accept(now);
-        } while (events.poll(event));
+        } while (++taken < MAX_TAKEN && events.poll(event));
         times.taken(now);
         return true;
     }

@@ -2,9 +2,12 @@ package dev.jeton.server.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.jeton.server.testing.Eventually;
 import dev.jeton.server.testing.RawClient;
 import dev.jeton.server.testing.TestServer;
 import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
@@ -43,15 +46,11 @@ class ShutdownTest {
             try (RawClient running = new RawClient(port);
                     RawClient other = new RawClient(port)) {
                 running.post("/v1/completions", HELD);
-                other.send("GET /health/ready HTTP/1.1\r\nhost: t\r\n\r\n");
-                assertThat(other.response()).startsWith("HTTP/1.1 200");
+                Eventually.until("it runs", () -> get(other, "/metrics").contains("jeton_requests_running 1.0"));
+                assertThat(get(other, "/health/ready")).startsWith("HTTP/1.1 200");
                 child.toHandle().destroy();
-                String ready;
-                do {
-                    other.send("GET /health/ready HTTP/1.1\r\nhost: t\r\n\r\n");
-                    ready = other.response();
-                } while (ready.startsWith("HTTP/1.1 200"));
-                assertThat(ready).startsWith("HTTP/1.1 503");
+                Eventually.until(
+                        "readiness fails", () -> get(other, "/health/ready").startsWith("HTTP/1.1 503"));
                 other.post("/v1/completions", HELD);
                 assertThat(other.response()).startsWith("HTTP/1.1 503").contains("draining");
                 child.outputWriter().append('\n').flush();
@@ -61,6 +60,14 @@ class ShutdownTest {
             assertThat(child.exitValue()).isZero();
         } finally {
             child.destroyForcibly();
+        }
+    }
+
+    private static String get(RawClient client, String path) {
+        try {
+            return client.send("GET " + path + " HTTP/1.1\r\nhost: t\r\n\r\n").response();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
         }
     }
 }
