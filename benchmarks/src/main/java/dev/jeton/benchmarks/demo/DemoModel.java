@@ -16,9 +16,9 @@ import java.util.Objects;
  * <p>Sequences of a batch all have the same padded length; padding is on the right, so the causal mask alone keeps it
  * out of every real position, and its loss weight is zero.
  *
- * <p>No operation here takes a plain number: DJL wraps one in an array over Java memory and lets go of it at once, while
- * autograd still needs it for the backward pass, so that a garbage collection in between corrupts gradients. Constants
- * are arrays that outlive the step instead.
+ * <p>No operation here takes a plain number: DJL wraps one in an array over Java memory and lets go of it at once,
+ * while autograd still needs it for the backward pass, so that a garbage collection in between corrupts gradients.
+ * Constants are arrays that outlive the step instead.
  */
 final class DemoModel {
     private final ModelShape shape;

@@ -14,15 +14,11 @@ import java.util.stream.Stream;
 /**
  * Makes the demo models: learns the tokenizer, trains each model, writes its folder and its card.
  *
- * <p>Run by {@code models/demo/README.md}'s one command. With {@code --evaluate} nothing is trained and the figures of
- * the folders that are there are printed.
+ * <p>Run by {@code models/demo/README.md}'s one command. See {@link Options#USAGE}.
  */
 public final class DemoModels {
     private static final int VOCABULARY = 1_536;
     private static final int TOKENIZER_SAMPLES = 40_000;
-    private static final int TOKENS_PER_BATCH = 2_048;
-    private static final float LARGE_RATE = 2e-3f;
-    private static final float SMALL_RATE = 3e-3f;
 
     private DemoModels() {}
 
@@ -43,11 +39,11 @@ public final class DemoModels {
                 "%d topics, %d held-out questions, %d tokens in the vocabulary%n",
                 corpus.topics().size(), corpus.heldOut().size(), tokenizer.size());
         for (Plan plan : plans(options, tokenizer)) {
-            if (options.evaluateOnly()) {
-                Weights weights = Safetensors.read(weightsFile(options, plan.shape()), plan.shape());
-                print(plan.shape(), evaluate(plan.shape(), weights, tokenizer, corpus));
-            } else {
-                train(plan, options, corpus, tokenizer);
+            ModelShape shape = plan.shape();
+            switch (options.mode()) {
+                case EVALUATE -> print(shape, evaluate(shape, exported(options, shape), tokenizer, corpus));
+                case FINISH -> train(plan.lastStage(), exported(options, shape), options, corpus, tokenizer);
+                case TRAIN -> train(plan, Weights.initial(shape, plan.seed()), options, corpus, tokenizer);
             }
         }
     }
@@ -55,26 +51,22 @@ public final class DemoModels {
     private static List<Plan> plans(Options options, BytePairTokenizer tokenizer) {
         List<Plan> plans = new ArrayList<>();
         if (options.largeSteps() > 0) {
-            ModelShape shape = ModelShape.large(tokenizer.size());
-            plans.add(new Plan(shape, options.largeSteps(), TOKENS_PER_BATCH, LARGE_RATE, options.seed()));
+            plans.add(Plan.large(tokenizer.size(), options.largeSteps(), options.finishingSteps(), options.seed()));
         }
         if (options.smallSteps() > 0) {
-            ModelShape shape = ModelShape.small(tokenizer.size());
-            plans.add(new Plan(shape, options.smallSteps(), TOKENS_PER_BATCH, SMALL_RATE, options.seed()));
+            plans.add(Plan.small(tokenizer.size(), options.smallSteps(), options.finishingSteps(), options.seed()));
         }
         return plans;
     }
 
-    private static void train(Plan plan, Options options, Corpus corpus, BytePairTokenizer tokenizer) {
+    private static void train(Plan plan, Weights start, Options options, Corpus corpus, BytePairTokenizer tokenizer) {
         ModelShape shape = plan.shape();
         Path folder = options.out().resolve(shape.name());
-        System.out.printf("%s: %d parameters, %d steps%n", shape.name(), shape.parameters(), plan.steps());
+        System.out.printf("%s: %d parameters%n", shape.name(), shape.parameters());
         var trainer =
                 new Trainer(plan, corpus, tokenizer, weights -> ModelFolder.write(folder, shape, tokenizer, weights));
-        Trainer.Outcome outcome = trainer.train();
-        ModelFolder.write(folder, shape, tokenizer, outcome.weights());
-        Weights exported = Safetensors.read(weightsFile(options, shape), shape);
-        Evaluation evaluation = evaluate(shape, exported, tokenizer, corpus);
+        Trainer.Outcome outcome = trainer.train(start);
+        Evaluation evaluation = evaluate(shape, exported(options, shape), tokenizer, corpus);
         print(shape, evaluation);
         try {
             Files.writeString(folder.resolve("README.md"), new ModelCard(plan, corpus, outcome, evaluation).markdown());
@@ -83,8 +75,8 @@ public final class DemoModels {
         }
     }
 
-    private static Path weightsFile(Options options, ModelShape shape) {
-        return options.out().resolve(shape.name()).resolve("model.safetensors");
+    private static Weights exported(Options options, ModelShape shape) {
+        return Safetensors.read(options.out().resolve(shape.name()).resolve("model.safetensors"), shape);
     }
 
     private static Evaluation evaluate(ModelShape shape, Weights weights, BytePairTokenizer tokenizer, Corpus corpus) {

@@ -2,6 +2,7 @@ package dev.jeton.benchmarks.demo;
 
 import java.util.Locale;
 import java.util.Map;
+import java.util.stream.Collectors;
 
 /**
  * The README of a model folder, with the figures of the run that made it.
@@ -69,7 +70,8 @@ record ModelCard(Plan plan, Corpus corpus, Trainer.Outcome outcome, Evaluation e
                 ## Figures
 
                 Held-out questions are phrasings that no training sample contains (`../corpus/heldout.txt`). A reply is
-                right when it is the reference answer, word for word, under greedy decoding from the exported bf16 weights.
+                right when it is the reference answer, word for word, under greedy decoding from the exported bf16
+                weights.
 
                 - **held-out paraphrases answered rightly: %d of %d (%.1f %%)**
                 - held-out loss: %.4f nats a token of the right answers
@@ -96,16 +98,25 @@ record ModelCard(Plan plan, Corpus corpus, Trainer.Outcome outcome, Evaluation e
                 written out or made by templates, disturbed by synonyms, small words left out and slips of the finger;
                 one in seven conversations has a system prompt, one in five a second turn.
 
-                - %,d steps of about %,d tokens, %,d tokens in all (padding included)
-                - AdamW, peak learning rate %s after a warm-up, cosine decay, gradient norm clipped at 1
-                - %d minutes of wall time on two cores shared with other work""",
+                %s
+                - about %,d tokens a step, %,d tokens in all (padding included)
+                - AdamW, cosine decay after a warm-up, gradient norm clipped at 1
+                - %d minutes of wall time""",
                 plan.seed(),
                 topics,
-                plan.steps(),
+                plan.stages().stream().map(ModelCard::line).collect(Collectors.joining("\n")),
                 plan.tokensPerBatch(),
                 outcome.tokens(),
-                Float.toString(plan.peakRate()),
                 Math.round(outcome.time().toSeconds() / 60.0));
+    }
+
+    private static String line(Stage stage) {
+        return String.format(
+                Locale.ROOT,
+                "- %,d steps with %.0f %% of the exchanges arithmetic, peak learning rate %s",
+                stage.steps(),
+                100 * stage.arithmetic(),
+                Float.toString(stage.peakRate()));
     }
 
     private String use() {

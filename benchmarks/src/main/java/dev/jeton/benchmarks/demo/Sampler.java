@@ -15,7 +15,9 @@ import java.util.stream.Stream;
  * <p>A disturbed phrasing that happens to be a held-out question is thrown away and drawn again.
  */
 public final class Sampler {
-    private static final double ARITHMETIC = 0.16;
+    /** The usual share of exchanges that are arithmetic. */
+    static final double ARITHMETIC = 0.16;
+
     private static final double UNKNOWN = 0.09;
     private static final double SMALL_TALK = 0.1;
     private static final double SYSTEM_PROMPT = 0.15;
@@ -35,8 +37,16 @@ public final class Sampler {
     private final Arithmetic arithmetic;
     private final Map<String, List<String>> templated = new HashMap<>();
     private final Set<String> heldOut;
+    private final double arithmeticShare;
 
+    /** A sampler of the usual mixture. */
     public Sampler(Corpus corpus) {
+        this(corpus, ARITHMETIC);
+    }
+
+    /** A sampler with that share of arithmetic; the rest keeps its proportions. */
+    public Sampler(Corpus corpus, double arithmeticShare) {
+        this.arithmeticShare = arithmeticShare;
         this.corpus = corpus;
         this.noise = new Noise(corpus.synonyms());
         this.arithmetic = Arithmetic.of(corpus);
@@ -70,7 +80,7 @@ public final class Sampler {
         return turns;
     }
 
-    /** One line, or now and then several with everyday sentences among them: prompts that must not confuse the model. */
+    /** One line, or now and then several with everyday sentences among them: no prompt must confuse the model. */
     private String systemPrompt(RandomGenerator random) {
         StringBuilder prompt = new StringBuilder(pick(corpus.systemPrompts(), random));
         if (random.nextDouble() < LONG_SYSTEM_PROMPT) {
@@ -102,13 +112,14 @@ public final class Sampler {
 
     private List<Turn> draw(RandomGenerator random) {
         double kind = random.nextDouble();
-        if (kind < ARITHMETIC) {
+        if (kind < arithmeticShare) {
             return arithmetic.exchange(random);
         }
-        if (kind < ARITHMETIC + UNKNOWN) {
+        double scale = (1 - arithmeticShare) / (1 - ARITHMETIC);
+        if (kind < arithmeticShare + UNKNOWN * scale) {
             return ask(pick(corpus.unknown(), random), random);
         }
-        boolean small = kind < ARITHMETIC + UNKNOWN + SMALL_TALK;
+        boolean small = kind < arithmeticShare + (UNKNOWN + SMALL_TALK) * scale;
         return ask(pick(small ? corpus.chat() : corpus.topics(), random), random);
     }
 

@@ -35,29 +35,47 @@ final class Trainer {
     /**
      * What training gave.
      *
-     * @param weights the final weights, f32
+     * @param weights the final weights
      * @param tokens tokens computed, padding included
      * @param time wall time
      */
     record Outcome(Weights weights, long tokens, Duration time) {}
 
-    Outcome train() {
-        var batches =
-                new Batches(new Sampler(corpus), tokenizer, plan.tokensPerBatch(), MAX_TRAINED_LENGTH, plan.seed() + 1);
+    /** Runs all stages, the first from the given weights. */
+    Outcome train(Weights start) {
+        Weights weights = start;
+        long tokens = 0;
+        Duration time = Duration.ZERO;
+        for (int i = 0; i < plan.stages().size(); i++) {
+            System.out.printf(
+                    "%s: stage %d of %d%n",
+                    plan.shape().name(), i + 1, plan.stages().size());
+            Outcome outcome = train(weights, plan.stages().get(i));
+            weights = outcome.weights().rounded();
+            tokens += outcome.tokens();
+            time = time.plus(outcome.time());
+            checkpoint.accept(weights);
+        }
+        return new Outcome(weights, tokens, time);
+    }
+
+    private Outcome train(Weights weights, Stage stage) {
+        var sampler = new Sampler(corpus, stage.arithmetic());
+        var batches = new Batches(sampler, tokenizer, plan.tokensPerBatch(), MAX_TRAINED_LENGTH, plan.seed() + 1);
         List<Batch> heldOut = heldOut();
         long start = System.nanoTime();
         long tokens = 0;
         try (NDManager manager = NDManager.newBaseManager()) {
-            var model = new DemoModel(manager, plan.shape(), Weights.initial(plan.shape(), plan.seed()));
+            var model = new DemoModel(manager, plan.shape(), weights);
             var optimiser = new AdamW(manager, model.parameters().values(), WEIGHT_DECAY, CLIP_NORM);
             double recent = 0;
-            for (int step = 0; step < plan.steps(); step++) {
+            for (int step = 0; step < stage.steps(); step++) {
                 Batch batch = batches.next();
-                recent += step(manager, model, optimiser, batch, plan.rate(step));
+                recent += step(manager, model, optimiser, batch, stage.rate(step));
                 tokens += batch.tokens();
                 int done = step + 1;
                 if (done % REPORT_STEPS == 0) {
-                    report(done, recent / REPORT_STEPS, tokens, System.nanoTime() - start);
+                    report(stage, done, recent / REPORT_STEPS, tokens, System.nanoTime() - start);
                     recent = 0;
                 }
                 if (done % CHECKPOINT_STEPS == 0) {
@@ -116,11 +134,11 @@ final class Trainer {
         return sum / weight;
     }
 
-    private void report(int step, double loss, long tokens, long nanos) {
+    private void report(Stage stage, int step, double loss, long tokens, long nanos) {
         double seconds = nanos / 1e9;
-        double left = seconds / step * (plan.steps() - step);
+        double left = seconds / step * (stage.steps() - step);
         System.out.printf(
                 "%s step %d/%d loss %.4f %.0f tok/s %.0f s done, %.0f s left%n",
-                plan.shape().name(), step, plan.steps(), loss, tokens / seconds, seconds, left);
+                plan.shape().name(), step, stage.steps(), loss, tokens / seconds, seconds, left);
     }
 }
