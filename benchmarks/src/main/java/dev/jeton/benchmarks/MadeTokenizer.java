@@ -19,7 +19,8 @@ final class MadeTokenizer {
     /** Id of the token that ends a turn. */
     static final int END = 1;
 
-    private static final List<String> SPECIAL = List.of("<|begin|>", "<|end|>", "<|system|>", "<|user|>", "<|assistant|>");
+    private static final List<String> SPECIAL =
+            List.of("<|begin|>", "<|end|>", "<|system|>", "<|user|>", "<|assistant|>");
     private static final String TEMPLATE = "<|begin|>{% for message in messages %}<|{{ message['role'] }}|>"
             + "{{ message['content'] }}<|end|>{% endfor %}{% if add_generation_prompt %}<|assistant|>{% endif %}";
 
@@ -74,15 +75,18 @@ final class MadeTokenizer {
     private static String tokenizer(List<String> tokens, List<String> merges) {
         StringBuilder added = new StringBuilder();
         for (int id = 0; id < SPECIAL.size(); id++) {
-            added.append(id == 0 ? "" : ",\n    ")
-                    .append("""
+            added.append(id == 0 ? "" : ",\n    ").append("""
                             {"id": %d, "content": "%s", "single_word": false, "lstrip": false, "rstrip": false, \
                             "normalized": false, "special": true}\
                             """.formatted(id, SPECIAL.get(id)));
         }
         StringBuilder vocabulary = new StringBuilder();
         for (int id = 0; id < tokens.size(); id++) {
-            vocabulary.append(id == 0 ? "" : ", ").append(quoted(tokens.get(id))).append(": ").append(id);
+            vocabulary
+                    .append(id == 0 ? "" : ", ")
+                    .append(quoted(tokens.get(id)))
+                    .append(": ")
+                    .append(id);
         }
         StringBuilder joined = new StringBuilder();
         for (String merge : merges) {
