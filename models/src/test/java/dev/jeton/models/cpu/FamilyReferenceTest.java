@@ -149,7 +149,7 @@ class FamilyReferenceTest {
                 }
                 float scale = SafetensorsWriter.rounded(TensorType.BF16, most / 127);
                 for (int i = from; i < end; i++) {
-                    result[i] = Math.round((float) values[i] * (1 / scale)) * (double) scale;
+                    result[i] = Math.rint((float) values[i] * (1 / scale)) * (double) scale;
                     error = Math.max(error, Math.abs(result[i] - values[i]) / scale);
                 }
             }
