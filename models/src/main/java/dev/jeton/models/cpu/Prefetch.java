@@ -74,31 +74,8 @@ final class Prefetch {
     }
 
     private static MethodHandle linkLoop() {
-<<<<<<< HEAD
-        ValueLayout.OfLong word = ValueLayout.JAVA_LONG;
-        ValueLayout.OfInt number = ValueLayout.JAVA_INT;
-        Linker linker = Linker.nativeLinker();
-        SymbolLookup libc = linker.defaultLookup();
-        try {
-            MethodHandle map = linker.downcallHandle(
-                    libc.findOrThrow("mmap"), FunctionDescriptor.of(word, word, word, number, number, number, word));
-            MethodHandle protect = linker.downcallHandle(
-                    libc.findOrThrow("mprotect"), FunctionDescriptor.of(number, word, word, number));
-            long page = (long) map.invokeExact(0L, PAGE, READ_WRITE, PRIVATE_ANONYMOUS, -1, 0L);
-            if (page == -1) {
-                return NOTHING;
-            }
-            MemorySegment code = MemorySegment.ofAddress(page);
-            MemorySegment.copy(LOOP, 0, code.reinterpret(PAGE), ValueLayout.JAVA_BYTE, 0, LOOP.length);
-            if ((int) protect.invokeExact(page, PAGE, READ_EXECUTE) != 0) {
-                return NOTHING;
-            }
-            return linker.downcallHandle(code, FunctionDescriptor.ofVoid(word, word), Linker.Option.critical(false));
-        } catch (Throwable e) {
-=======
         long page = LibC.map(PAGE);
         if (page == 0) {
->>>>>>> cpu
             return NOTHING;
         }
         MemorySegment code = MemorySegment.ofAddress(page);
