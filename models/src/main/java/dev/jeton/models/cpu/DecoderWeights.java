@@ -38,6 +38,9 @@ final class DecoderWeights implements AutoCloseable {
             float[] queryNorm,
             float[] keyNorm) {}
 
+    /** More weights than this do not stay in a core's share of the last cache from step to step. */
+    private static final long CACHED_WEIGHTS = 8L << 20;
+
     private final List<Layer> layers;
     private final PackedMatrix head;
     private final float[] finalNorm;
@@ -126,7 +129,7 @@ final class DecoderWeights implements AutoCloseable {
         private final List<Job> jobs;
         private final int[] end;
         private final float[][] block;
-        private final int[][] words;
+        private final float[][] turned;
         private boolean begun;
 
         Packing(List<Job> jobs, int threads) {
@@ -138,7 +141,7 @@ final class DecoderWeights implements AutoCloseable {
                 end[i] = panels;
             }
             block = new float[threads][Q8_BLOCK * PANEL];
-            words = new int[threads][Q8_BLOCK * PANEL];
+            turned = new float[threads][Q8_BLOCK * PANEL];
         }
 
         @Override
@@ -154,7 +157,7 @@ final class DecoderWeights implements AutoCloseable {
             int job = found >= 0 ? found : -found - 1;
             int first = job == 0 ? 0 : end[job - 1];
             Job it = jobs.get(job);
-            it.matrix.pack(tile - first, it.source, block[member], words[member]);
+            it.matrix.pack(tile - first, it.source, block[member], turned[member]);
         }
     }
 
@@ -165,6 +168,7 @@ final class DecoderWeights implements AutoCloseable {
         private final boolean quantize;
         private final SegmentAllocator memory;
         private final int stride;
+        private final boolean large;
         final List<Job> jobs = new ArrayList<>();
 
         Loader(DecoderSpec spec, Safetensors files, boolean quantize, SegmentAllocator memory) {
@@ -172,6 +176,8 @@ final class DecoderWeights implements AutoCloseable {
             this.files = files;
             this.quantize = quantize;
             this.memory = memory;
+            long width = spec.queryWidth() + spec.keyValueWidth() + (3L * spec.intermediate() + 1) / 2;
+            this.large = 2 * spec.hidden() * (spec.layers() * width + spec.vocabulary()) > CACHED_WEIGHTS;
             this.stride = PackedMatrix.panelsFor(spec.hidden()) * PANEL;
         }
 
@@ -246,7 +252,8 @@ final class DecoderWeights implements AutoCloseable {
             for (Tensor part : parts) {
                 outputs += part.shape().getFirst().intValue();
             }
-            PackedMatrix matrix = new PackedMatrix(format(parts), columns, PackedMatrix.panelsFor(outputs), memory);
+            PackedMatrix matrix =
+                    new PackedMatrix(format(parts), columns, PackedMatrix.panelsFor(outputs), large, memory);
             jobs.add(new Job(matrix, (output, first, count, target, offset) -> {
                 int row = output;
                 for (Tensor part : parts) {
@@ -268,7 +275,7 @@ final class DecoderWeights implements AutoCloseable {
             int columns = spec.hidden();
             int rows = spec.intermediate();
             PackedMatrix matrix =
-                    new PackedMatrix(format(List.of(gate, up)), columns, (rows + half - 1) / half, memory);
+                    new PackedMatrix(format(List.of(gate, up)), columns, (rows + half - 1) / half, large, memory);
             jobs.add(new Job(matrix, (output, first, count, target, offset) -> {
                 int row = output / PANEL * half + output % half;
                 if (row < rows) {

@@ -24,12 +24,6 @@ final class MatMul {
     /** Inputs of a slice: 64 outputs of 128 inputs are 32 KB in F32. A multiple of 32. */
     static final int SLICE = 128;
 
-    /**
-     * Inputs of a slice that is read as it is kept: prefetching goes hand in hand with computing; touching is better done
-     * in long runs.
-     */
-    private static final int DIRECT_SLICE = Prefetch.AVAILABLE ? 64 : 512;
-
     /** How far ahead lines are prefetched. */
     private static final long AHEAD_BYTES = 8192;
 
@@ -55,9 +49,9 @@ final class MatMul {
             return;
         }
         boolean direct = rows <= DIRECT_ROWS;
-        int slice = direct ? DIRECT_SLICE : SLICE;
+        int slice = direct ? directSlice(w) : SLICE;
         long sliceBytes = w.sliceBytes(slice);
-        long ahead = Prefetch.AVAILABLE ? AHEAD_BYTES : sliceBytes;
+        long ahead = aheadBytes(w, sliceBytes);
         for (int k = 0; k < w.columns(); k += slice) {
             int count = Math.min(slice, w.columns() - k);
             long at = w.offset(panel, k);
@@ -77,12 +71,26 @@ final class MatMul {
     static void begin(PackedMatrix w, int panel, long end, Workspace work) {
         if (w.format() != PackedMatrix.Format.F32) {
             long at = w.offset(panel, 0);
-            long ahead = Prefetch.AVAILABLE ? AHEAD_BYTES : w.sliceBytes(SLICE);
-            read(w, at, Math.min(end, at + ahead), work);
+            read(w, at, Math.min(end, at + aheadBytes(w, w.sliceBytes(SLICE))), work);
         }
     }
 
+    /**
+     * Inputs of a slice that is read as it is kept: prefetching goes hand in hand with computing; touching is better done
+     * in long runs.
+     */
+    private static int directSlice(PackedMatrix w) {
+        return w.beyondCaches() && Prefetch.AVAILABLE ? 64 : 512;
+    }
+
+    private static long aheadBytes(PackedMatrix w, long sliceBytes) {
+        return w.beyondCaches() && Prefetch.AVAILABLE ? AHEAD_BYTES : sliceBytes;
+    }
+
     private static void read(PackedMatrix w, long from, long to, Workspace work) {
+        if (!w.beyondCaches()) {
+            return;
+        }
         if (Prefetch.AVAILABLE) {
             Prefetch.lines(w.data(), from, to);
         } else {

@@ -41,13 +41,19 @@ final class PackedMatrix {
     private final int panels;
     private final long panelBytes;
     private final MemorySegment data;
+    private final boolean beyondCaches;
 
-    /** Room for {@code panels} panels of {@code columns} inputs each. */
-    PackedMatrix(Format format, int columns, int panels, SegmentAllocator memory) {
+    /**
+     * Room for {@code panels} panels of {@code columns} inputs each.
+     *
+     * @param beyondCaches whether the model is too large for the caches, so that reading ahead pays
+     */
+    PackedMatrix(Format format, int columns, int panels, boolean beyondCaches, SegmentAllocator memory) {
         this.format = format;
         this.columns = columns;
         this.panels = panels;
         this.panelBytes = panelBytes(format, columns);
+        this.beyondCaches = beyondCaches;
         this.data = memory.allocate(panelBytes * panels, 64);
     }
 
@@ -82,6 +88,11 @@ final class PackedMatrix {
         return panelBytes;
     }
 
+    /** Whether the matrix comes from memory each time. */
+    boolean beyondCaches() {
+        return beyondCaches;
+    }
+
     MemorySegment data() {
         return data;
     }
@@ -110,73 +121,30 @@ final class PackedMatrix {
         }
     }
 
-    /** Fills one panel. {@code block} and {@code words} are scratch of {@code 32 * PANEL} elements. */
-    void pack(int panel, RowSource source, float[] block, int[] words) {
+    /** Fills one panel. {@code block} and {@code turned} are scratch of {@code 32 * PANEL} elements. */
+    void pack(int panel, RowSource source, float[] block, float[] turned) {
         for (int k = 0; k < columns; k += Q8_BLOCK) {
             int count = Math.min(Q8_BLOCK, columns - k);
             for (int lane = 0; lane < PANEL; lane++) {
                 source.read(panel * PANEL + lane, k, count, block, lane * Q8_BLOCK);
             }
+            turn(block, count, turned);
             long at = offset(panel, k);
             switch (format) {
-                case F32 -> packFloats(block, count, at, words);
-                case BF16 -> packHalves(block, count, at, words);
-                case Q8_0 -> packBytes(block, count, at, words);
+                case F32 -> MemorySegment.copy(turned, 0, data, FLOAT, at, count * PANEL);
+                case BF16 -> PackKernels.halves(turned, count, data, at);
+                case Q8_0 -> PackKernels.bytes(turned, count, data, at);
             }
         }
     }
 
-    private void packFloats(float[] block, int count, long at, int[] words) {
+    /** {@code [PANEL][32]} to {@code [count][PANEL]}. */
+    private static void turn(float[] block, int count, float[] turned) {
         for (int lane = 0; lane < PANEL; lane++) {
             for (int i = 0; i < count; i++) {
-                words[i * PANEL + lane] = Float.floatToRawIntBits(block[lane * Q8_BLOCK + i]);
+                turned[i * PANEL + lane] = block[lane * Q8_BLOCK + i];
             }
         }
-        MemorySegment.copy(words, 0, data, INT, at, count * PANEL);
-    }
-
-    private void packHalves(float[] block, int count, long at, int[] words) {
-        for (int pair = 0; pair < PANEL / 2; pair++) {
-            int lowLane = pair < LANES ? pair : pair + LANES;
-            for (int i = 0; i < count; i++) {
-                int low = bf16(block[lowLane * Q8_BLOCK + i]);
-                int high = bf16(block[(lowLane + LANES) * Q8_BLOCK + i]);
-                words[i * (PANEL / 2) + pair] = low | high << 16;
-            }
-        }
-        MemorySegment.copy(words, 0, data, INT, at, count * (PANEL / 2));
-    }
-
-    private void packBytes(float[] block, int count, long at, int[] words) {
-        int scaleWords = PANEL / 2;
-        for (int i = 0; i < scaleWords + Q8_BLOCK * LANES; i++) {
-            words[i] = 0;
-        }
-        for (int lane = 0; lane < PANEL; lane++) {
-            int from = lane * Q8_BLOCK;
-            float most = 0;
-            for (int i = 0; i < count; i++) {
-                most = Math.max(most, Math.abs(block[from + i]));
-            }
-            int scale = bf16(most / 127);
-            float inverse = scale == 0 ? 0 : 1 / widen(scale);
-            int quarter = lane / LANES;
-            words[lane % LANES + (quarter >= 2 ? LANES : 0)] |= scale << (16 * (quarter & 1));
-            for (int i = 0; i < count; i++) {
-                int q = Math.clamp(Math.round(block[from + i] * inverse), -127, 127);
-                words[scaleWords + i * LANES + lane % LANES] |= q + 128 << (8 * quarter);
-            }
-        }
-        MemorySegment.copy(words, 0, data, INT, at, scaleWords + Q8_BLOCK * LANES);
-    }
-
-    /** The nearest BF16, ties to even, as the low 16 bits. */
-    private static int bf16(float value) {
-        int bits = Float.floatToRawIntBits(value);
-        if (Float.isNaN(value)) {
-            return bits >>> 16 | 0x40;
-        }
-        return bits + 0x7FFF + (bits >>> 16 & 1) >>> 16;
     }
 
     private static float widen(int bf16) {

@@ -3,7 +3,6 @@ package dev.jeton.models.cpu;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.SymbolLookup;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
 import java.lang.invoke.MethodHandles;
@@ -26,9 +25,6 @@ final class Prefetch {
 
     private static final int LINE = 64;
     private static final long PAGE = 4096;
-    private static final int READ_WRITE = 3;
-    private static final int READ_EXECUTE = 5;
-    private static final int PRIVATE_ANONYMOUS = 0x22;
     private static final byte[] LOOP = {
         0x0F,
         0x18,
@@ -78,27 +74,20 @@ final class Prefetch {
     }
 
     private static MethodHandle linkLoop() {
-        ValueLayout.OfLong word = ValueLayout.JAVA_LONG;
-        ValueLayout.OfInt number = ValueLayout.JAVA_INT;
-        Linker linker = Linker.nativeLinker();
-        SymbolLookup libc = linker.defaultLookup();
-        try {
-            MethodHandle map = linker.downcallHandle(
-                    libc.findOrThrow("mmap"), FunctionDescriptor.of(word, word, word, number, number, number, word));
-            MethodHandle protect = linker.downcallHandle(
-                    libc.findOrThrow("mprotect"), FunctionDescriptor.of(number, word, word, number));
-            long page = (long) map.invokeExact(0L, PAGE, READ_WRITE, PRIVATE_ANONYMOUS, -1, 0L);
-            if (page == -1) {
-                return NOTHING;
-            }
-            MemorySegment code = MemorySegment.ofAddress(page);
-            MemorySegment.copy(LOOP, 0, code.reinterpret(PAGE), ValueLayout.JAVA_BYTE, 0, LOOP.length);
-            if ((int) protect.invokeExact(page, PAGE, READ_EXECUTE) != 0) {
-                return NOTHING;
-            }
-            return linker.downcallHandle(code, FunctionDescriptor.ofVoid(word, word), Linker.Option.critical(false));
-        } catch (Throwable e) {
+        long page = LibC.map(PAGE);
+        if (page == 0) {
             return NOTHING;
         }
+        MemorySegment code = MemorySegment.ofAddress(page);
+        MemorySegment.copy(LOOP, 0, code.reinterpret(PAGE), ValueLayout.JAVA_BYTE, 0, LOOP.length);
+        if (!LibC.protect(page, PAGE, LibC.READ_EXECUTE)) {
+            LibC.unmap(page, PAGE);
+            return NOTHING;
+        }
+        return Linker.nativeLinker()
+                .downcallHandle(
+                        code,
+                        FunctionDescriptor.ofVoid(ValueLayout.JAVA_LONG, ValueLayout.JAVA_LONG),
+                        Linker.Option.critical(false));
     }
 }

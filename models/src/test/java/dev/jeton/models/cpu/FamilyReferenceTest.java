@@ -7,6 +7,7 @@ import dev.jeton.models.DecoderSpec;
 import dev.jeton.models.EngineOptions;
 import dev.jeton.models.SafetensorsWriter;
 import dev.jeton.models.TensorType;
+import dev.jeton.models.engine.Driver;
 import dev.jeton.models.engine.LogitBias;
 import dev.jeton.models.engine.SamplingParameters;
 import dev.jeton.models.engine.StepBatch;
@@ -149,7 +150,7 @@ class FamilyReferenceTest {
                 }
                 float scale = SafetensorsWriter.rounded(TensorType.BF16, most / 127);
                 for (int i = from; i < end; i++) {
-                    result[i] = Math.round((float) values[i] * (1 / scale)) * (double) scale;
+                    result[i] = Math.rint((float) values[i] * (1 / scale)) * (double) scale;
                     error = Math.max(error, Math.abs(result[i] - values[i]) / scale);
                 }
             }

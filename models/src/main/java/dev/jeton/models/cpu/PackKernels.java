@@ -1,0 +1,104 @@
+package dev.jeton.models.cpu;
+
+import static dev.jeton.models.cpu.Kernels.PANEL;
+import static dev.jeton.models.cpu.Kernels.Q8_BLOCK;
+import static dev.jeton.models.vector.VectorMath.FLOATS;
+import static dev.jeton.models.vector.VectorMath.INTS;
+import static dev.jeton.models.vector.VectorMath.LANES;
+
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteOrder;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.VectorMask;
+import jdk.incubator.vector.VectorOperators;
+
+/** Writes weights in the layouts that {@link Kernels} read, from {@code [inputs][PANEL]} floats. */
+final class PackKernels {
+
+    private static final ByteOrder LITTLE = ByteOrder.LITTLE_ENDIAN;
+    /** 1.5 * 2^23: adding it leaves the nearest integer in the low bits of the mantissa. */
+    private static final float ROUND = 12_582_912f;
+
+    private PackKernels() {}
+
+    /** The nearest BF16, ties to even, in the low 16 bits. */
+    private static IntVector bf16(FloatVector values) {
+        IntVector bits = values.reinterpretAsInts();
+        IntVector odd = bits.lanewise(VectorOperators.LSHR, 16).and(1);
+        IntVector nearest = bits.add(0x7FFF).add(odd).lanewise(VectorOperators.LSHR, 16);
+        VectorMask<Integer> broken = values.compare(VectorOperators.NE, values).cast(INTS);
+        return nearest.blend(0x7FC0, broken);
+    }
+
+    private static void storePairs(FloatVector low, FloatVector high, MemorySegment data, long at) {
+        bf16(low).or(bf16(high).lanewise(VectorOperators.LSHL, 16)).intoMemorySegment(data, at, LITTLE);
+    }
+
+    /** {@code count} inputs as BF16. */
+    static void halves(float[] turned, int count, MemorySegment data, long at) {
+        for (int i = 0; i < count; i++) {
+            int from = i * PANEL;
+            long to = at + (long) i * (2 * PANEL);
+            storePairs(
+                    FloatVector.fromArray(FLOATS, turned, from),
+                    FloatVector.fromArray(FLOATS, turned, from + LANES),
+                    data,
+                    to);
+            storePairs(
+                    FloatVector.fromArray(FLOATS, turned, from + 2 * LANES),
+                    FloatVector.fromArray(FLOATS, turned, from + 3 * LANES),
+                    data,
+                    to + 4 * LANES);
+        }
+    }
+
+    /** A block of up to 32 inputs as Q8_0: scale = max / 127 as BF16, q = the nearest integer to weight / scale. */
+    static void bytes(float[] turned, int count, MemorySegment data, long at) {
+        FloatVector s0 = scale(turned, 0, count);
+        FloatVector s1 = scale(turned, LANES, count);
+        FloatVector s2 = scale(turned, 2 * LANES, count);
+        FloatVector s3 = scale(turned, 3 * LANES, count);
+        storePairs(s0, s1, data, at);
+        storePairs(s2, s3, data, at + 4 * LANES);
+        FloatVector i0 = inverse(s0);
+        FloatVector i1 = inverse(s1);
+        FloatVector i2 = inverse(s2);
+        FloatVector i3 = inverse(s3);
+        long to = at + 8 * LANES;
+        for (int i = 0; i < count; i++) {
+            int from = i * PANEL;
+            IntVector q0 = quantum(turned, from, i0);
+            IntVector q1 = quantum(turned, from + LANES, i1).lanewise(VectorOperators.LSHL, 8);
+            IntVector q2 = quantum(turned, from + 2 * LANES, i2).lanewise(VectorOperators.LSHL, 16);
+            IntVector q3 = quantum(turned, from + 3 * LANES, i3).lanewise(VectorOperators.LSHL, 24);
+            q0.or(q1).or(q2).or(q3).intoMemorySegment(data, to, LITTLE);
+            to += 4 * LANES;
+        }
+        for (int i = count; i < Q8_BLOCK; i++) {
+            IntVector.zero(INTS).intoMemorySegment(data, to, LITTLE);
+            to += 4 * LANES;
+        }
+    }
+
+    private static FloatVector scale(float[] turned, int lane, int count) {
+        FloatVector most = FloatVector.zero(FLOATS);
+        for (int i = 0; i < count; i++) {
+            most = most.max(
+                    FloatVector.fromArray(FLOATS, turned, i * PANEL + lane).abs());
+        }
+        return bf16(most.div(127f)).lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats();
+    }
+
+    private static FloatVector inverse(FloatVector scale) {
+        FloatVector zero = FloatVector.zero(FLOATS);
+        return zero.blend(FloatVector.broadcast(FLOATS, 1).div(scale), scale.compare(VectorOperators.GT, 0f));
+    }
+
+    /** q + 128, between 1 and 255. */
+    private static IntVector quantum(float[] turned, int at, FloatVector inverse) {
+        FloatVector q =
+                FloatVector.fromArray(FLOATS, turned, at).mul(inverse).min(127f).max(-127f);
+        return q.add(ROUND).reinterpretAsInts().add(128).and(0xFF);
+    }
+}
