@@ -105,7 +105,7 @@ public final class CpuEngine implements Engine {
         ComputeTeam team = new ComputeTeam(threads);
         try {
             CpuEngine engine = new CpuEngine(spec, info, memory, team, folder, q8);
-            new WarmUp(engine, engine.weights.layer(0).down().format(), memory).run();
+            new WarmUp(engine, engine.weights.layer(0).down().format()).run();
             return engine;
         } catch (RuntimeException | Error e) {
             team.close();
