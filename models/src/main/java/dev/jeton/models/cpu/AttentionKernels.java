@@ -21,6 +21,9 @@ final class AttentionKernels {
     /** Tokens of a segment: scores are taken, exponentiated and applied by absolute segments of this many tokens. */
     static final int SEGMENT = 256;
 
+    /** Bytes of a vector. */
+    private static final long VECTOR = 4L * LANES;
+
     private static final ByteOrder LITTLE = ByteOrder.LITTLE_ENDIAN;
 
     private AttentionKernels() {}
@@ -158,7 +161,7 @@ final class AttentionKernels {
         long row = at;
         for (int t = 0; t < count; t++) {
             FloatVector v0 = FloatVector.fromMemorySegment(FLOATS, kv, row, LITTLE);
-            FloatVector v1 = FloatVector.fromMemorySegment(FLOATS, kv, row + 4 * LANES, LITTLE);
+            FloatVector v1 = FloatVector.fromMemorySegment(FLOATS, kv, row + VECTOR, LITTLE);
             row += step;
             FloatVector p0 = FloatVector.broadcast(FLOATS, p[from + t]);
             a00 = v0.fma(p0, a00);
@@ -177,8 +180,8 @@ final class AttentionKernels {
         long row = at;
         for (int t = 0; t < count; t++) {
             FloatVector v0 = FloatVector.fromMemorySegment(FLOATS, kv, row, LITTLE);
-            FloatVector v1 = FloatVector.fromMemorySegment(FLOATS, kv, row + 4 * LANES, LITTLE);
-            FloatVector v2 = FloatVector.fromMemorySegment(FLOATS, kv, row + 8 * LANES, LITTLE);
+            FloatVector v1 = FloatVector.fromMemorySegment(FLOATS, kv, row + VECTOR, LITTLE);
+            FloatVector v2 = FloatVector.fromMemorySegment(FLOATS, kv, row + 2 * VECTOR, LITTLE);
             row += step;
             FloatVector p0 = FloatVector.broadcast(FLOATS, p[from + t]);
             a00 = v0.fma(p0, a00);
@@ -200,9 +203,9 @@ final class AttentionKernels {
         long row = at;
         for (int t = 0; t < count; t++) {
             FloatVector v0 = FloatVector.fromMemorySegment(FLOATS, kv, row, LITTLE);
-            FloatVector v1 = FloatVector.fromMemorySegment(FLOATS, kv, row + 4 * LANES, LITTLE);
-            FloatVector v2 = FloatVector.fromMemorySegment(FLOATS, kv, row + 8 * LANES, LITTLE);
-            FloatVector v3 = FloatVector.fromMemorySegment(FLOATS, kv, row + 12 * LANES, LITTLE);
+            FloatVector v1 = FloatVector.fromMemorySegment(FLOATS, kv, row + VECTOR, LITTLE);
+            FloatVector v2 = FloatVector.fromMemorySegment(FLOATS, kv, row + 2 * VECTOR, LITTLE);
+            FloatVector v3 = FloatVector.fromMemorySegment(FLOATS, kv, row + 3 * VECTOR, LITTLE);
             row += step;
             FloatVector p0 = FloatVector.broadcast(FLOATS, p[from + t]);
             a00 = v0.fma(p0, a00);
@@ -256,7 +259,7 @@ final class AttentionKernels {
         long row = at;
         for (int t = 0; t < count; t++) {
             FloatVector v0 = FloatVector.fromMemorySegment(FLOATS, kv, row, LITTLE);
-            FloatVector v1 = FloatVector.fromMemorySegment(FLOATS, kv, row + 4 * LANES, LITTLE);
+            FloatVector v1 = FloatVector.fromMemorySegment(FLOATS, kv, row + VECTOR, LITTLE);
             row += step;
             FloatVector p0 = FloatVector.broadcast(FLOATS, p[from + t]);
             a00 = v0.fma(p0, a00);
@@ -299,8 +302,8 @@ final class AttentionKernels {
         long row = at;
         for (int t = 0; t < count; t++) {
             FloatVector v0 = FloatVector.fromMemorySegment(FLOATS, kv, row, LITTLE);
-            FloatVector v1 = FloatVector.fromMemorySegment(FLOATS, kv, row + 4 * LANES, LITTLE);
-            FloatVector v2 = FloatVector.fromMemorySegment(FLOATS, kv, row + 8 * LANES, LITTLE);
+            FloatVector v1 = FloatVector.fromMemorySegment(FLOATS, kv, row + VECTOR, LITTLE);
+            FloatVector v2 = FloatVector.fromMemorySegment(FLOATS, kv, row + 2 * VECTOR, LITTLE);
             row += step;
             FloatVector p0 = FloatVector.broadcast(FLOATS, p[from + t]);
             a00 = v0.fma(p0, a00);
@@ -355,9 +358,9 @@ final class AttentionKernels {
         long row = at;
         for (int t = 0; t < count; t++) {
             FloatVector v0 = FloatVector.fromMemorySegment(FLOATS, kv, row, LITTLE);
-            FloatVector v1 = FloatVector.fromMemorySegment(FLOATS, kv, row + 4 * LANES, LITTLE);
-            FloatVector v2 = FloatVector.fromMemorySegment(FLOATS, kv, row + 8 * LANES, LITTLE);
-            FloatVector v3 = FloatVector.fromMemorySegment(FLOATS, kv, row + 12 * LANES, LITTLE);
+            FloatVector v1 = FloatVector.fromMemorySegment(FLOATS, kv, row + VECTOR, LITTLE);
+            FloatVector v2 = FloatVector.fromMemorySegment(FLOATS, kv, row + 2 * VECTOR, LITTLE);
+            FloatVector v3 = FloatVector.fromMemorySegment(FLOATS, kv, row + 3 * VECTOR, LITTLE);
             row += step;
             FloatVector p0 = FloatVector.broadcast(FLOATS, p[from + t]);
             a00 = v0.fma(p0, a00);

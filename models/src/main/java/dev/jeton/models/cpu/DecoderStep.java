@@ -354,7 +354,7 @@ final class DecoderStep implements ComputeTeam.Program {
 
     /** Normalises rows [from, to) of the multiplication to come: tokens, or those that get logits. */
     private void normalise(int from, int to, float[] target, Workspace workspace) {
-        boolean last = norm == weights.finalNorm();
+        boolean last = phase == Phase.FINAL_NORM || phase == Phase.HEAD;
         for (int r = from; r < to; r++) {
             int token = last ? batch.logitToken[logitFrom + r] : r;
             RowKernels.rmsNorm(

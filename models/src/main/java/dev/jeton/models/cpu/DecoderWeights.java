@@ -26,6 +26,7 @@ final class DecoderWeights implements AutoCloseable {
     /**
      * One layer; biases and head norms are empty where the model has none, norms are padded to the activations' stride.
      */
+    @SuppressWarnings("ArrayRecordComponent") // never compared
     record Layer(
             PackedMatrix queryKeyValue,
             float[] queryKeyValueBias,
@@ -177,7 +178,7 @@ final class DecoderWeights implements AutoCloseable {
             this.quantize = quantize;
             this.memory = memory;
             long width = spec.queryWidth() + spec.keyValueWidth() + (3L * spec.intermediate() + 1) / 2;
-            this.large = 2 * spec.hidden() * (spec.layers() * width + spec.vocabulary()) > CACHED_WEIGHTS;
+            this.large = 2L * spec.hidden() * (spec.layers() * width + spec.vocabulary()) > CACHED_WEIGHTS;
             this.stride = PackedMatrix.panelsFor(spec.hidden()) * PANEL;
         }
 

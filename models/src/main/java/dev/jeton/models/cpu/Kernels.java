@@ -43,6 +43,9 @@ final class Kernels {
 
     private static final int LINE = 64;
     private static final ValueLayout.OfInt WORD = ValueLayout.JAVA_INT_UNALIGNED;
+    /** Bytes of a vector. */
+    private static final long VECTOR = 4L * LANES;
+
     private static final ByteOrder LITTLE = ByteOrder.LITTLE_ENDIAN;
     private static final float Q8_BIAS = 384f;
     private static final int Q8_EXPONENT = 0x43800000;
@@ -106,14 +109,14 @@ final class Kernels {
     /** Widens {@code count} inputs of a BF16 panel to F32. */
     static void widenBf16(MemorySegment w, long from, int count, MemorySegment slab) {
         for (int i = 0; i < count; i++) {
-            long at = from + (long) i * (2 * PANEL);
-            long to = (long) i * (4 * PANEL);
+            long at = from + i * (2L * PANEL);
+            long to = i * (4L * PANEL);
             IntVector p = IntVector.fromMemorySegment(INTS, w, at, LITTLE);
-            IntVector q = IntVector.fromMemorySegment(INTS, w, at + 4 * LANES, LITTLE);
+            IntVector q = IntVector.fromMemorySegment(INTS, w, at + VECTOR, LITTLE);
             low(p).intoMemorySegment(slab, to, LITTLE);
-            high(p).intoMemorySegment(slab, to + 4 * LANES, LITTLE);
-            low(q).intoMemorySegment(slab, to + 8 * LANES, LITTLE);
-            high(q).intoMemorySegment(slab, to + 12 * LANES, LITTLE);
+            high(p).intoMemorySegment(slab, to + VECTOR, LITTLE);
+            low(q).intoMemorySegment(slab, to + 2 * VECTOR, LITTLE);
+            high(q).intoMemorySegment(slab, to + 3 * VECTOR, LITTLE);
         }
     }
 
@@ -122,7 +125,7 @@ final class Kernels {
         long at = from;
         for (int k = 0; k < count; k += Q8_BLOCK) {
             IntVector p = IntVector.fromMemorySegment(INTS, w, at, LITTLE);
-            IntVector q = IntVector.fromMemorySegment(INTS, w, at + 4 * LANES, LITTLE);
+            IntVector q = IntVector.fromMemorySegment(INTS, w, at + VECTOR, LITTLE);
             FloatVector s0 = low(p);
             FloatVector s1 = high(p);
             FloatVector s2 = low(q);
@@ -131,16 +134,16 @@ final class Kernels {
             FloatVector c1 = s1.mul(-Q8_BIAS);
             FloatVector c2 = s2.mul(-Q8_BIAS);
             FloatVector c3 = s3.mul(-Q8_BIAS);
-            at += 8 * LANES;
+            at += 2 * VECTOR;
             int end = Math.min(k + Q8_BLOCK, count);
             for (int i = k; i < end; i++) {
-                long to = (long) i * (4 * PANEL);
+                long to = i * (4L * PANEL);
                 IntVector v = IntVector.fromMemorySegment(INTS, w, at, LITTLE);
-                at += 4 * LANES;
+                at += VECTOR;
                 byte0(v).fma(s0, c0).intoMemorySegment(slab, to, LITTLE);
-                byte1(v).fma(s1, c1).intoMemorySegment(slab, to + 4 * LANES, LITTLE);
-                byte2(v).fma(s2, c2).intoMemorySegment(slab, to + 8 * LANES, LITTLE);
-                byte3(v).fma(s3, c3).intoMemorySegment(slab, to + 12 * LANES, LITTLE);
+                byte1(v).fma(s1, c1).intoMemorySegment(slab, to + VECTOR, LITTLE);
+                byte2(v).fma(s2, c2).intoMemorySegment(slab, to + 2 * VECTOR, LITTLE);
+                byte3(v).fma(s3, c3).intoMemorySegment(slab, to + 3 * VECTOR, LITTLE);
             }
         }
     }
@@ -152,11 +155,11 @@ final class Kernels {
         FloatVector a02 = FloatVector.fromArray(FLOATS, y, yFrom + 2 * LANES);
         FloatVector a03 = FloatVector.fromArray(FLOATS, y, yFrom + 3 * LANES);
         for (int i = 0; i < count; i++) {
-            long at = from + (long) i * (4 * PANEL);
+            long at = from + i * (4L * PANEL);
             FloatVector w0 = FloatVector.fromMemorySegment(FLOATS, w, at, LITTLE);
-            FloatVector w1 = FloatVector.fromMemorySegment(FLOATS, w, at + 4 * LANES, LITTLE);
-            FloatVector w2 = FloatVector.fromMemorySegment(FLOATS, w, at + 8 * LANES, LITTLE);
-            FloatVector w3 = FloatVector.fromMemorySegment(FLOATS, w, at + 12 * LANES, LITTLE);
+            FloatVector w1 = FloatVector.fromMemorySegment(FLOATS, w, at + VECTOR, LITTLE);
+            FloatVector w2 = FloatVector.fromMemorySegment(FLOATS, w, at + 2 * VECTOR, LITTLE);
+            FloatVector w3 = FloatVector.fromMemorySegment(FLOATS, w, at + 3 * VECTOR, LITTLE);
             FloatVector b0 = FloatVector.broadcast(FLOATS, x[xFrom + i]);
             a00 = w0.fma(b0, a00);
             a01 = w1.fma(b0, a01);
@@ -181,11 +184,11 @@ final class Kernels {
         FloatVector a12 = FloatVector.fromArray(FLOATS, y, yFrom + PANEL + 2 * LANES);
         FloatVector a13 = FloatVector.fromArray(FLOATS, y, yFrom + PANEL + 3 * LANES);
         for (int i = 0; i < count; i++) {
-            long at = from + (long) i * (4 * PANEL);
+            long at = from + i * (4L * PANEL);
             FloatVector w0 = FloatVector.fromMemorySegment(FLOATS, w, at, LITTLE);
-            FloatVector w1 = FloatVector.fromMemorySegment(FLOATS, w, at + 4 * LANES, LITTLE);
-            FloatVector w2 = FloatVector.fromMemorySegment(FLOATS, w, at + 8 * LANES, LITTLE);
-            FloatVector w3 = FloatVector.fromMemorySegment(FLOATS, w, at + 12 * LANES, LITTLE);
+            FloatVector w1 = FloatVector.fromMemorySegment(FLOATS, w, at + VECTOR, LITTLE);
+            FloatVector w2 = FloatVector.fromMemorySegment(FLOATS, w, at + 2 * VECTOR, LITTLE);
+            FloatVector w3 = FloatVector.fromMemorySegment(FLOATS, w, at + 3 * VECTOR, LITTLE);
             FloatVector b0 = FloatVector.broadcast(FLOATS, x[xFrom + i]);
             a00 = w0.fma(b0, a00);
             a01 = w1.fma(b0, a01);
@@ -229,11 +232,11 @@ final class Kernels {
         FloatVector a32 = FloatVector.fromArray(FLOATS, y, yFrom + 3 * PANEL + 2 * LANES);
         FloatVector a33 = FloatVector.fromArray(FLOATS, y, yFrom + 3 * PANEL + 3 * LANES);
         for (int i = 0; i < count; i++) {
-            long at = from + (long) i * (4 * PANEL);
+            long at = from + i * (4L * PANEL);
             FloatVector w0 = FloatVector.fromMemorySegment(FLOATS, w, at, LITTLE);
-            FloatVector w1 = FloatVector.fromMemorySegment(FLOATS, w, at + 4 * LANES, LITTLE);
-            FloatVector w2 = FloatVector.fromMemorySegment(FLOATS, w, at + 8 * LANES, LITTLE);
-            FloatVector w3 = FloatVector.fromMemorySegment(FLOATS, w, at + 12 * LANES, LITTLE);
+            FloatVector w1 = FloatVector.fromMemorySegment(FLOATS, w, at + VECTOR, LITTLE);
+            FloatVector w2 = FloatVector.fromMemorySegment(FLOATS, w, at + 2 * VECTOR, LITTLE);
+            FloatVector w3 = FloatVector.fromMemorySegment(FLOATS, w, at + 3 * VECTOR, LITTLE);
             FloatVector b0 = FloatVector.broadcast(FLOATS, x[xFrom + i]);
             a00 = w0.fma(b0, a00);
             a01 = w1.fma(b0, a01);
@@ -305,11 +308,11 @@ final class Kernels {
         FloatVector a52 = FloatVector.fromArray(FLOATS, y, yFrom + 5 * PANEL + 2 * LANES);
         FloatVector a53 = FloatVector.fromArray(FLOATS, y, yFrom + 5 * PANEL + 3 * LANES);
         for (int i = 0; i < count; i++) {
-            long at = from + (long) i * (4 * PANEL);
+            long at = from + i * (4L * PANEL);
             FloatVector w0 = FloatVector.fromMemorySegment(FLOATS, w, at, LITTLE);
-            FloatVector w1 = FloatVector.fromMemorySegment(FLOATS, w, at + 4 * LANES, LITTLE);
-            FloatVector w2 = FloatVector.fromMemorySegment(FLOATS, w, at + 8 * LANES, LITTLE);
-            FloatVector w3 = FloatVector.fromMemorySegment(FLOATS, w, at + 12 * LANES, LITTLE);
+            FloatVector w1 = FloatVector.fromMemorySegment(FLOATS, w, at + VECTOR, LITTLE);
+            FloatVector w2 = FloatVector.fromMemorySegment(FLOATS, w, at + 2 * VECTOR, LITTLE);
+            FloatVector w3 = FloatVector.fromMemorySegment(FLOATS, w, at + 3 * VECTOR, LITTLE);
             FloatVector b0 = FloatVector.broadcast(FLOATS, x[xFrom + i]);
             a00 = w0.fma(b0, a00);
             a01 = w1.fma(b0, a01);
@@ -374,9 +377,9 @@ final class Kernels {
         FloatVector a02 = FloatVector.fromArray(FLOATS, y, yFrom + 2 * LANES);
         FloatVector a03 = FloatVector.fromArray(FLOATS, y, yFrom + 3 * LANES);
         for (int i = 0; i < count; i++) {
-            long at = from + (long) i * (2 * PANEL);
+            long at = from + i * (2L * PANEL);
             IntVector p = IntVector.fromMemorySegment(INTS, w, at, LITTLE);
-            IntVector q = IntVector.fromMemorySegment(INTS, w, at + 4 * LANES, LITTLE);
+            IntVector q = IntVector.fromMemorySegment(INTS, w, at + VECTOR, LITTLE);
             FloatVector w0 = low(p);
             FloatVector w1 = high(p);
             FloatVector w2 = low(q);
@@ -405,9 +408,9 @@ final class Kernels {
         FloatVector a12 = FloatVector.fromArray(FLOATS, y, yFrom + PANEL + 2 * LANES);
         FloatVector a13 = FloatVector.fromArray(FLOATS, y, yFrom + PANEL + 3 * LANES);
         for (int i = 0; i < count; i++) {
-            long at = from + (long) i * (2 * PANEL);
+            long at = from + i * (2L * PANEL);
             IntVector p = IntVector.fromMemorySegment(INTS, w, at, LITTLE);
-            IntVector q = IntVector.fromMemorySegment(INTS, w, at + 4 * LANES, LITTLE);
+            IntVector q = IntVector.fromMemorySegment(INTS, w, at + VECTOR, LITTLE);
             FloatVector w0 = low(p);
             FloatVector w1 = high(p);
             FloatVector w2 = low(q);
@@ -455,9 +458,9 @@ final class Kernels {
         FloatVector a32 = FloatVector.fromArray(FLOATS, y, yFrom + 3 * PANEL + 2 * LANES);
         FloatVector a33 = FloatVector.fromArray(FLOATS, y, yFrom + 3 * PANEL + 3 * LANES);
         for (int i = 0; i < count; i++) {
-            long at = from + (long) i * (2 * PANEL);
+            long at = from + i * (2L * PANEL);
             IntVector p = IntVector.fromMemorySegment(INTS, w, at, LITTLE);
-            IntVector q = IntVector.fromMemorySegment(INTS, w, at + 4 * LANES, LITTLE);
+            IntVector q = IntVector.fromMemorySegment(INTS, w, at + VECTOR, LITTLE);
             FloatVector w0 = low(p);
             FloatVector w1 = high(p);
             FloatVector w2 = low(q);
@@ -510,7 +513,7 @@ final class Kernels {
         long at = from;
         for (int k = 0; k < count; k += Q8_BLOCK) {
             IntVector p = IntVector.fromMemorySegment(INTS, w, at, LITTLE);
-            IntVector q = IntVector.fromMemorySegment(INTS, w, at + 4 * LANES, LITTLE);
+            IntVector q = IntVector.fromMemorySegment(INTS, w, at + VECTOR, LITTLE);
             FloatVector s0 = low(p);
             FloatVector s1 = high(p);
             FloatVector s2 = low(q);
@@ -519,11 +522,11 @@ final class Kernels {
             FloatVector c1 = s1.mul(-Q8_BIAS);
             FloatVector c2 = s2.mul(-Q8_BIAS);
             FloatVector c3 = s3.mul(-Q8_BIAS);
-            at += 8 * LANES;
+            at += 2 * VECTOR;
             int end = Math.min(k + Q8_BLOCK, count);
             for (int i = k; i < end; i++) {
                 IntVector v = IntVector.fromMemorySegment(INTS, w, at, LITTLE);
-                at += 4 * LANES;
+                at += VECTOR;
                 FloatVector w0 = byte0(v).fma(s0, c0);
                 FloatVector w1 = byte1(v).fma(s1, c1);
                 FloatVector w2 = byte2(v).fma(s2, c2);
@@ -555,7 +558,7 @@ final class Kernels {
         long at = from;
         for (int k = 0; k < count; k += Q8_BLOCK) {
             IntVector p = IntVector.fromMemorySegment(INTS, w, at, LITTLE);
-            IntVector q = IntVector.fromMemorySegment(INTS, w, at + 4 * LANES, LITTLE);
+            IntVector q = IntVector.fromMemorySegment(INTS, w, at + VECTOR, LITTLE);
             FloatVector s0 = low(p);
             FloatVector s1 = high(p);
             FloatVector s2 = low(q);
@@ -564,11 +567,11 @@ final class Kernels {
             FloatVector c1 = s1.mul(-Q8_BIAS);
             FloatVector c2 = s2.mul(-Q8_BIAS);
             FloatVector c3 = s3.mul(-Q8_BIAS);
-            at += 8 * LANES;
+            at += 2 * VECTOR;
             int end = Math.min(k + Q8_BLOCK, count);
             for (int i = k; i < end; i++) {
                 IntVector v = IntVector.fromMemorySegment(INTS, w, at, LITTLE);
-                at += 4 * LANES;
+                at += VECTOR;
                 FloatVector w0 = byte0(v).fma(s0, c0);
                 FloatVector w1 = byte1(v).fma(s1, c1);
                 FloatVector w2 = byte2(v).fma(s2, c2);
@@ -619,7 +622,7 @@ final class Kernels {
         long at = from;
         for (int k = 0; k < count; k += Q8_BLOCK) {
             IntVector p = IntVector.fromMemorySegment(INTS, w, at, LITTLE);
-            IntVector q = IntVector.fromMemorySegment(INTS, w, at + 4 * LANES, LITTLE);
+            IntVector q = IntVector.fromMemorySegment(INTS, w, at + VECTOR, LITTLE);
             FloatVector s0 = low(p);
             FloatVector s1 = high(p);
             FloatVector s2 = low(q);
@@ -628,11 +631,11 @@ final class Kernels {
             FloatVector c1 = s1.mul(-Q8_BIAS);
             FloatVector c2 = s2.mul(-Q8_BIAS);
             FloatVector c3 = s3.mul(-Q8_BIAS);
-            at += 8 * LANES;
+            at += 2 * VECTOR;
             int end = Math.min(k + Q8_BLOCK, count);
             for (int i = k; i < end; i++) {
                 IntVector v = IntVector.fromMemorySegment(INTS, w, at, LITTLE);
-                at += 4 * LANES;
+                at += VECTOR;
                 FloatVector w0 = byte0(v).fma(s0, c0);
                 FloatVector w1 = byte1(v).fma(s1, c1);
                 FloatVector w2 = byte2(v).fma(s2, c2);

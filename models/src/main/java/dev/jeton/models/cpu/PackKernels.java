@@ -16,6 +16,9 @@ import jdk.incubator.vector.VectorOperators;
 /** Writes weights in the layouts that {@link Kernels} read, from {@code [inputs][PANEL]} floats. */
 final class PackKernels {
 
+    /** Bytes of a vector. */
+    private static final long VECTOR = 4L * LANES;
+
     private static final ByteOrder LITTLE = ByteOrder.LITTLE_ENDIAN;
     /** 1.5 * 2^23: adding it leaves the nearest integer in the low bits of the mantissa. */
     private static final float ROUND = 12_582_912f;
@@ -39,7 +42,7 @@ final class PackKernels {
     static void halves(float[] turned, int count, MemorySegment data, long at) {
         for (int i = 0; i < count; i++) {
             int from = i * PANEL;
-            long to = at + (long) i * (2 * PANEL);
+            long to = at + i * (2L * PANEL);
             storePairs(
                     FloatVector.fromArray(FLOATS, turned, from),
                     FloatVector.fromArray(FLOATS, turned, from + LANES),
@@ -49,7 +52,7 @@ final class PackKernels {
                     FloatVector.fromArray(FLOATS, turned, from + 2 * LANES),
                     FloatVector.fromArray(FLOATS, turned, from + 3 * LANES),
                     data,
-                    to + 4 * LANES);
+                    to + VECTOR);
         }
     }
 
@@ -60,12 +63,12 @@ final class PackKernels {
         FloatVector s2 = scale(turned, 2 * LANES, count);
         FloatVector s3 = scale(turned, 3 * LANES, count);
         storePairs(s0, s1, data, at);
-        storePairs(s2, s3, data, at + 4 * LANES);
+        storePairs(s2, s3, data, at + VECTOR);
         FloatVector i0 = inverse(s0);
         FloatVector i1 = inverse(s1);
         FloatVector i2 = inverse(s2);
         FloatVector i3 = inverse(s3);
-        long to = at + 8 * LANES;
+        long to = at + 2 * VECTOR;
         for (int i = 0; i < count; i++) {
             int from = i * PANEL;
             IntVector q0 = quantum(turned, from, i0);
@@ -73,11 +76,11 @@ final class PackKernels {
             IntVector q2 = quantum(turned, from + 2 * LANES, i2).lanewise(VectorOperators.LSHL, 16);
             IntVector q3 = quantum(turned, from + 3 * LANES, i3).lanewise(VectorOperators.LSHL, 24);
             q0.or(q1).or(q2).or(q3).intoMemorySegment(data, to, LITTLE);
-            to += 4 * LANES;
+            to += VECTOR;
         }
         for (int i = count; i < Q8_BLOCK; i++) {
             IntVector.zero(INTS).intoMemorySegment(data, to, LITTLE);
-            to += 4 * LANES;
+            to += VECTOR;
         }
     }
 

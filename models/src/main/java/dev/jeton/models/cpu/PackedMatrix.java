@@ -36,6 +36,9 @@ final class PackedMatrix {
     private static final ValueLayout.OfFloat FLOAT =
             ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
+    /** Bytes of a block of inputs of one panel: scales, then a byte a weight. */
+    private static final long Q8_BYTES = (2L + Q8_BLOCK) * PANEL;
+
     private final Format format;
     private final int columns;
     private final int panels;
@@ -61,7 +64,7 @@ final class PackedMatrix {
         return switch (format) {
             case F32 -> 4L * PANEL * columns;
             case BF16 -> 2L * PANEL * columns;
-            case Q8_0 -> (long) (columns + Q8_BLOCK - 1) / Q8_BLOCK * (2 * PANEL + Q8_BLOCK * PANEL);
+            case Q8_0 -> (columns + Q8_BLOCK - 1) / Q8_BLOCK * Q8_BYTES;
         };
     }
 
@@ -108,7 +111,7 @@ final class PackedMatrix {
         return switch (format) {
             case F32 -> start + 4L * PANEL * k;
             case BF16 -> start + 2L * PANEL * k;
-            case Q8_0 -> start + (long) (k / Q8_BLOCK) * (2 * PANEL + Q8_BLOCK * PANEL);
+            case Q8_0 -> start + k / Q8_BLOCK * Q8_BYTES;
         };
     }
 

@@ -11,24 +11,24 @@ final class StepRows {
 
     int rows;
     int tokenCount;
-    int[] slot = new int[0];
-    long[] epoch = new long[0];
-    int[] flags = new int[0];
-    int[] position = new int[0];
-    int[] inputStart = new int[1];
-    int[] drafts = new int[0];
-    int[] following = new int[0];
-    int[] tokens = new int[0];
+    final int[] slot;
+    final long[] epoch;
+    final int[] flags;
+    final int[] position;
+    final int[] inputStart;
+    final int[] drafts;
+    final int[] following;
+    final int[] tokens;
     /** Row and position of each token. */
-    int[] tokenRow = new int[0];
+    final int[] tokenRow;
 
-    int[] tokenPosition = new int[0];
+    final int[] tokenPosition;
     /** Tokens that get logits, in order; and how many. */
-    int[] logitToken = new int[0];
+    final int[] logitToken;
 
     int logitCount;
     /** Per row: index into {@link #logitToken} of its first; entry {@code rows} is the end of the last. */
-    int[] logitStart = new int[1];
+    final int[] logitStart;
     /** Whether any row has more than one input. */
     boolean chunked;
 

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.jeton.models.EngineOptions;
 import dev.jeton.models.TensorType;
+import dev.jeton.models.engine.Driver;
 import dev.jeton.models.engine.LogitBias;
 import dev.jeton.models.engine.SamplingParameters;
 import dev.jeton.models.engine.StepBatch;

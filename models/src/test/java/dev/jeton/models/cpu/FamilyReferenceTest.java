@@ -7,6 +7,7 @@ import dev.jeton.models.DecoderSpec;
 import dev.jeton.models.EngineOptions;
 import dev.jeton.models.SafetensorsWriter;
 import dev.jeton.models.TensorType;
+import dev.jeton.models.engine.Driver;
 import dev.jeton.models.engine.LogitBias;
 import dev.jeton.models.engine.SamplingParameters;
 import dev.jeton.models.engine.StepBatch;

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.within;
 
 import dev.jeton.models.EngineOptions;
 import dev.jeton.models.SharedData;
+import dev.jeton.models.engine.Driver;
 import dev.jeton.models.engine.SamplingParameters;
 import java.io.IOException;
 import java.nio.file.Path;

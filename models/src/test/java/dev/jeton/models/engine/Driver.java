@@ -1,32 +1,26 @@
-package dev.jeton.models.cpu;
+package dev.jeton.models.engine;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.jeton.models.engine.Engine;
-import dev.jeton.models.engine.LayerGroup;
-import dev.jeton.models.engine.SamplingParameters;
-import dev.jeton.models.engine.SequenceSpec;
-import dev.jeton.models.engine.StepBatch;
-import dev.jeton.models.engine.StepResult;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 
 /** The plainest user of an engine: sequences with block tables, steps made by hand. */
-final class Driver {
+public final class Driver {
 
     /** One sequence and what came of it. */
-    static final class Sequence {
-        final int slot;
-        final int promptLength;
-        int[] tokens;
-        int length;
+    public static final class Sequence {
+        public final int slot;
+        public final int promptLength;
+        public int[] tokens;
+        public int length;
         /** Tokens whose K and V are in blocks. */
-        int computed;
+        public int computed;
 
-        final int[][] table;
-        final List<Float> logProbabilities = new ArrayList<>();
-        String failure = "";
+        public final int[][] table;
+        public final List<Float> logProbabilities = new ArrayList<>();
+        public String failure = "";
 
         Sequence(int slot, int[] prompt, int groups) {
             this.slot = slot;
@@ -36,7 +30,7 @@ final class Driver {
             this.table = new int[groups][0];
         }
 
-        int[] generated() {
+        public int[] generated() {
             return Arrays.copyOfRange(tokens, promptLength, length);
         }
 
@@ -52,12 +46,12 @@ final class Driver {
     private final StepBatch batch;
     private final List<List<Integer>> free = new ArrayList<>();
 
-    Driver(Engine engine) {
+    public Driver(Engine engine) {
         this(engine, 0);
     }
 
     /** With a seed, blocks are handed out in a shuffled order. */
-    Driver(Engine engine, long seed) {
+    public Driver(Engine engine, long seed) {
         this.engine = engine;
         this.batch = new StepBatch(engine.info().groups().size());
         for (LayerGroup group : engine.info().groups()) {
@@ -72,14 +66,14 @@ final class Driver {
         }
     }
 
-    Sequence open(int slot, int[] prompt, SamplingParameters sampling) {
+    public Sequence open(int slot, int[] prompt, SamplingParameters sampling) {
         Sequence sequence = new Sequence(slot, prompt, batch.groups());
         engine.open(slot, new SequenceSpec(sampling, prompt, prompt.length, prompt.length));
         return sequence;
     }
 
     /** Gives the slot and all blocks back. */
-    void close(Sequence sequence) {
+    public void close(Sequence sequence) {
         engine.close(sequence.slot);
         for (int g = 0; g < batch.groups(); g++) {
             for (int block : sequence.table[g]) {
@@ -92,17 +86,17 @@ final class Driver {
         sequence.computed = 0;
     }
 
-    Driver begin() {
+    public Driver begin() {
         batch.clear();
         return this;
     }
 
-    StepBatch batch() {
+    public StepBatch batch() {
         return batch;
     }
 
     /** Adds a row with the next {@code count} tokens that are not computed yet, sampling if they end the sequence. */
-    void add(Sequence sequence, int count, int flags) {
+    public void add(Sequence sequence, int count, int flags) {
         int end = sequence.computed + count;
         reserve(sequence, end);
         boolean last = end == sequence.length;
@@ -115,7 +109,7 @@ final class Driver {
     }
 
     /** Adds a decode of the slot's own last token. */
-    void addLast(Sequence sequence) {
+    public void addLast(Sequence sequence) {
         reserve(sequence, sequence.computed + 1);
         batch.addLastTokenRow(sequence.slot, StepBatch.SAMPLE, sequence.computed);
         tables(sequence);
@@ -128,7 +122,7 @@ final class Driver {
     }
 
     /** Blocks up to a length; those wholly before the window of the next position are given back. */
-    void reserve(Sequence sequence, int tokens) {
+    public void reserve(Sequence sequence, int tokens) {
         for (int g = 0; g < batch.groups(); g++) {
             LayerGroup group = engine.info().groups().get(g);
             int needed = (tokens + group.blockSize() - 1) / group.blockSize();
@@ -152,12 +146,12 @@ final class Driver {
         }
     }
 
-    StepResult run() {
+    public StepResult run() {
         return engine.await(engine.launch(batch));
     }
 
     /** Books row {@code row}'s outcome. */
-    void apply(StepResult result, int row, Sequence sequence) {
+    public void apply(StepResult result, int row, Sequence sequence) {
         sequence.computed += batch.inputs(row);
         if (result.accepted[row] < 0) {
             sequence.failure = result.failure(row).orElseThrow();
@@ -169,7 +163,7 @@ final class Driver {
     }
 
     /** Prefills in chunks and decodes until {@code count} tokens were generated. */
-    Sequence generate(int slot, int[] prompt, SamplingParameters sampling, int count, int chunk) {
+    public Sequence generate(int slot, int[] prompt, SamplingParameters sampling, int count, int chunk) {
         Sequence sequence = open(slot, prompt, sampling);
         while (sequence.length - sequence.promptLength < count && sequence.failure.isEmpty()) {
             begin();

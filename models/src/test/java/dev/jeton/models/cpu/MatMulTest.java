@@ -1,0 +1,122 @@
+package dev.jeton.models.cpu;
+
+import static dev.jeton.models.cpu.Kernels.PANEL;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.jeton.models.SafetensorsWriter;
+import dev.jeton.models.TensorType;
+import java.util.Random;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** Every way through the kernels gives the bits of the chain {@code y = fma(w, x, y)} over k = 0, 1, 2, ... */
+class MatMulTest {
+
+    private static final long SEED = 31;
+
+    @ParameterizedTest
+    @CsvSource({
+        "F32, 1",
+        "F32, 37",
+        "F32, 288",
+        "BF16, 37",
+        "BF16, 128",
+        "BF16, 700",
+        "Q8_0, 32",
+        "Q8_0, 172",
+        "Q8_0, 1100"
+    })
+    void shouldAddInOneOrderForAnyNumberOfRows(PackedMatrix.Format format, int columns) {
+        Random random = new Random(SEED);
+        int outputs = PANEL + PANEL / 3;
+        float[] w = gaussian(random, outputs * columns);
+        for (boolean beyondCaches : new boolean[] {false, true}) {
+            try (NativeMemory memory = new NativeMemory()) {
+                PackedMatrix matrix = new PackedMatrix(format, columns, 2, beyondCaches, memory);
+                pack(matrix, w, outputs, columns);
+                float[] exact = exact(matrix, outputs, columns);
+                Workspace work = new Workspace(140, 1, 64, 10, memory);
+                for (int rows : new int[] {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 31, 132}) {
+                    check(matrix, exact, outputs, rows, gaussian(random, (rows + 2) * columns), random, work);
+                }
+            }
+        }
+    }
+
+    private static void pack(PackedMatrix matrix, float[] w, int outputs, int columns) {
+        float[] block = new float[32 * PANEL];
+        float[] turned = new float[32 * PANEL];
+        for (int panel = 0; panel < 2; panel++) {
+            matrix.pack(
+                    panel,
+                    (output, first, count, target, offset) -> {
+                        for (int i = 0; i < count; i++) {
+                            target[offset + i] = output < outputs ? w[output * columns + first + i] : 0;
+                        }
+                    },
+                    block,
+                    turned);
+        }
+    }
+
+    /** The weights as they are kept, row by row. */
+    private static float[] exact(PackedMatrix matrix, int outputs, int columns) {
+        float[] all = new float[outputs * columns];
+        for (int n = 0; n < outputs; n++) {
+            matrix.row(n, all, n * columns);
+        }
+        return all;
+    }
+
+    private static void check(
+            PackedMatrix matrix, float[] w, int outputs, int rows, float[] x, Random random, Workspace work) {
+        int columns = matrix.columns();
+        for (int panel = 0; panel < 2; panel++) {
+            float[] start = gaussian(random, rows * PANEL);
+            System.arraycopy(start, 0, work.tile, 0, start.length);
+            long end = matrix.offset(panel, 0) + matrix.panelBytes();
+            MatMul.begin(matrix, panel, end, work);
+            MatMul.panel(matrix, panel, x, 0, columns, rows, end, work);
+            for (int r = 0; r < rows; r++) {
+                for (int lane = 0; lane < PANEL && panel * PANEL + lane < outputs; lane++) {
+                    float expected = start[r * PANEL + lane];
+                    for (int k = 0; k < columns; k++) {
+                        expected = Math.fma(w[(panel * PANEL + lane) * columns + k], x[r * columns + k], expected);
+                    }
+                    if (Float.floatToRawIntBits(work.tile[r * PANEL + lane]) != Float.floatToRawIntBits(expected)) {
+                        assertThat(work.tile[r * PANEL + lane])
+                                .as("seed %d, %d rows, row %d, output %d", SEED, rows, r, panel * PANEL + lane)
+                                .isEqualTo(expected);
+                    }
+                }
+            }
+        }
+    }
+
+    private static float[] gaussian(Random random, int count) {
+        float[] values = new float[count];
+        for (int i = 0; i < count; i++) {
+            values[i] = (float) random.nextGaussian();
+        }
+        return values;
+    }
+
+    @ParameterizedTest
+    @CsvSource({"F32, 0", "BF16, 0.004", "Q8_0, 0.005"})
+    void shouldKeepWeightsAsExactlyAsTheirFormatAllows(PackedMatrix.Format format, double tolerance) {
+        Random random = new Random(SEED);
+        int columns = 77;
+        float[] w = gaussian(random, PANEL * columns);
+        try (NativeMemory memory = new NativeMemory()) {
+            PackedMatrix matrix = new PackedMatrix(format, columns, 2, false, memory);
+            pack(matrix, w, PANEL, columns);
+            float[] kept = exact(matrix, PANEL, columns);
+            for (int i = 0; i < w.length; i++) {
+                assertThat((double) Math.abs(kept[i] - w[i])).isLessThanOrEqualTo(tolerance * 4);
+                if (format == PackedMatrix.Format.BF16) {
+                    assertThat(kept[i]).isEqualTo(SafetensorsWriter.rounded(TensorType.BF16, w[i]));
+                }
+            }
+        }
+    }
+}
