@@ -30,13 +30,13 @@ public record Options(Path corpus, Path out, int largeSteps, int smallSteps, int
               --corpus           the corpus (models/demo/corpus)
               --out              where the model folders go (models/demo)
               --large-steps      steps of jeton-demo, 0 to leave it out (4500)
-              --small-steps      steps of jeton-demo-small, 0 to leave it out (1500)
+              --small-steps      steps of jeton-demo-small, 0 to leave it out (1000)
               --finishing-steps  steps of jeton-demo-small's finishing stage, 0 for none (400)
               --seed             of the weights and the samples (1)
               --evaluate         print the figures of the models that are there, train nothing""";
 
     private static final Options DEFAULTS =
-            new Options(Path.of("models/demo/corpus"), Path.of("models/demo"), 4_500, 1_500, 400, 1, Mode.TRAIN);
+            new Options(Path.of("models/demo/corpus"), Path.of("models/demo"), 4_500, 1_000, 400, 1, Mode.TRAIN);
 
     /** Reads the arguments; an unknown one is an IllegalArgumentException that names it. */
     public static Options parse(String... arguments) {
