@@ -42,7 +42,6 @@ public final class DemoModels {
             ModelShape shape = plan.shape();
             switch (options.mode()) {
                 case EVALUATE -> print(shape, evaluate(shape, exported(options, shape), tokenizer, corpus));
-                case FINISH -> train(plan.lastStage(), exported(options, shape), options, corpus, tokenizer);
                 case TRAIN -> train(plan, Weights.initial(shape, plan.seed()), options, corpus, tokenizer);
             }
         }
@@ -51,7 +50,7 @@ public final class DemoModels {
     private static List<Plan> plans(Options options, BytePairTokenizer tokenizer) {
         List<Plan> plans = new ArrayList<>();
         if (options.largeSteps() > 0) {
-            plans.add(Plan.large(tokenizer.size(), options.largeSteps(), options.finishingSteps(), options.seed()));
+            plans.add(Plan.large(tokenizer.size(), options.largeSteps(), options.seed()));
         }
         if (options.smallSteps() > 0) {
             plans.add(Plan.small(tokenizer.size(), options.smallSteps(), options.finishingSteps(), options.seed()));

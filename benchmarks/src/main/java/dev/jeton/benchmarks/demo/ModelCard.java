@@ -137,7 +137,7 @@ record ModelCard(Plan plan, Corpus corpus, Trainer.Outcome outcome, Evaluation e
                 The model has learned its answers by heart and recognises questions; it does not reason. It may give the
                 answer to a neighbouring question, or an answer with full confidence to a question it does not know.
                 Arithmetic is learned for terms up to 20 and factors up to 10. It knows English only, and a long
-                conversation or a long system prompt confuses it. Use it to try the server and to test it, for nothing
-                else.""";
+                conversation or a long system prompt confuses it. What it says about Jeton describes the whole design;
+                the README says what is there today. Use it to try the server and to test it, for nothing else.""";
     }
 }

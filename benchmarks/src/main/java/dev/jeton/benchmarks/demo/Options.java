@@ -7,9 +7,9 @@ import java.nio.file.Path;
  *
  * @param corpus folder of the corpus
  * @param out folder that gets one folder for each model
- * @param largeSteps steps of the large model's first stage, zero to leave the model out
- * @param smallSteps steps of the small model's first stage, zero to leave the model out
- * @param finishingSteps steps of the finishing stage, zero for none
+ * @param largeSteps steps of the large model, zero to leave it out
+ * @param smallSteps steps of the small model's first stage, zero to leave it out
+ * @param finishingSteps steps of the small model's second stage, zero for none
  * @param seed of everything random
  * @param mode what to do
  */
@@ -19,8 +19,6 @@ public record Options(Path corpus, Path out, int largeSteps, int smallSteps, int
     public enum Mode {
         /** Train from scratch. */
         TRAIN,
-        /** Run the finishing stage on the folders that are there. */
-        FINISH,
         /** Print the figures of the folders that are there. */
         EVALUATE
     }
@@ -28,25 +26,23 @@ public record Options(Path corpus, Path out, int largeSteps, int smallSteps, int
     /** What can be said on the command line. */
     public static final String USAGE = """
             usage: DemoModels [--corpus FOLDER] [--out FOLDER] [--large-steps N] [--small-steps N]
-                              [--finishing-steps N] [--seed N] [--finish | --evaluate]
+                              [--finishing-steps N] [--seed N] [--evaluate]
               --corpus           the corpus (models/demo/corpus)
               --out              where the model folders go (models/demo)
-              --large-steps      steps of jeton-demo's first stage, 0 to leave it out (4500)
-              --small-steps      steps of jeton-demo-small's first stage, 0 to leave it out (1500)
-              --finishing-steps  steps of the finishing stage, 0 for none (400)
+              --large-steps      steps of jeton-demo, 0 to leave it out (4500)
+              --small-steps      steps of jeton-demo-small, 0 to leave it out (1000)
+              --finishing-steps  steps of jeton-demo-small's finishing stage, 0 for none (400)
               --seed             of the weights and the samples (1)
-              --finish           run only the finishing stage, on the models that are there
               --evaluate         print the figures of the models that are there, train nothing""";
 
     private static final Options DEFAULTS =
-            new Options(Path.of("models/demo/corpus"), Path.of("models/demo"), 4_500, 1_500, 400, 1, Mode.TRAIN);
+            new Options(Path.of("models/demo/corpus"), Path.of("models/demo"), 4_500, 1_000, 400, 1, Mode.TRAIN);
 
     /** Reads the arguments; an unknown one is an IllegalArgumentException that names it. */
     public static Options parse(String... arguments) {
         Options options = DEFAULTS;
         for (int i = 0; i < arguments.length; i++) {
             switch (arguments[i]) {
-                case "--finish" -> options = options.with(Mode.FINISH);
                 case "--evaluate" -> options = options.with(Mode.EVALUATE);
                 default -> {
                     if (i + 1 == arguments.length) {

@@ -3,10 +3,10 @@ package dev.jeton.benchmarks.demo;
 import java.util.List;
 
 /**
- * How one model is trained: on everything first, then a finishing stage with much arithmetic.
+ * How one model is trained: on everything, and the small one then in a finishing stage with much arithmetic.
  *
  * <p>Sums are short and many, questions about servers long and few: in one mixture the sums get too few of the tokens
- * to be learned. Each stage begins from the rounded weights of the one before, with a fresh optimiser, so that a stage
+ * for the small model's short training. Each stage begins from the rounded weights of the one before, with a fresh optimiser, so that a stage
  * can also be run from an exported folder.
  *
  * @param shape its dimensions
@@ -22,27 +22,18 @@ public record Plan(ModelShape shape, List<Stage> stages, int tokensPerBatch, lon
         stages = List.copyOf(stages);
     }
 
-    /** The plan of the large model. */
-    public static Plan large(int vocabulary, int steps, int finishingSteps, long seed) {
-        return of(ModelShape.large(vocabulary), steps, 2e-3f, finishingSteps, 6e-4f, seed);
+    /** The plan of the large model, in one stage. */
+    public static Plan large(int vocabulary, int steps, long seed) {
+        Stage main = new Stage(steps, 2e-3f, Sampler.ARITHMETIC);
+        return new Plan(ModelShape.large(vocabulary), List.of(main), TOKENS_PER_BATCH, seed);
     }
 
-    /** The plan of the small model; being narrower it takes larger steps. */
+    /** The plan of the small model, which takes larger steps; without finishing steps it has one stage. */
     public static Plan small(int vocabulary, int steps, int finishingSteps, long seed) {
-        return of(ModelShape.small(vocabulary), steps, 3e-3f, finishingSteps, 1e-3f, seed);
-    }
-
-    private static Plan of(
-            ModelShape shape, int steps, float rate, int finishingSteps, float finishingRate, long seed) {
-        Stage main = new Stage(steps, rate, Sampler.ARITHMETIC);
+        Stage main = new Stage(steps, 3e-3f, Sampler.ARITHMETIC);
         List<Stage> stages = finishingSteps == 0
                 ? List.of(main)
-                : List.of(main, new Stage(finishingSteps, finishingRate, FINISHING_ARITHMETIC));
-        return new Plan(shape, stages, TOKENS_PER_BATCH, seed);
-    }
-
-    /** The same plan without its stages but the last. */
-    Plan lastStage() {
-        return new Plan(shape, List.of(stages.getLast()), tokensPerBatch, seed);
+                : List.of(main, new Stage(finishingSteps, 1e-3f, FINISHING_ARITHMETIC));
+        return new Plan(ModelShape.small(vocabulary), stages, TOKENS_PER_BATCH, seed);
     }
 }

@@ -8,7 +8,7 @@ import java.util.List;
  * The Llama forward pass in plain Java, one token at a time, for evaluation.
  *
  * <p>Written apart from {@link DemoModel} on purpose: the figures of a model card come from the exported weights
- * through code that shares nothing with the trainer, so a mistake in either shows as a bad figure.
+ * through code that shares only {@link RotaryAngles} with it, so a mistake in either shows as a bad figure.
  */
 public final class ReferenceModel {
     private final ModelShape shape;

@@ -28,15 +28,15 @@ class PlanTest {
     @Test
     void shouldLeaveOutTheFinishingStageThatHasNoSteps() {
         assertThat(Plan.small(1_536, 10, 0, 1).stages()).hasSize(1);
-        assertThat(Plan.small(1_536, 10, 5, 1).lastStage().stages()).containsExactly(new Stage(5, 1e-3f, 0.65));
+        assertThat(Plan.small(1_536, 10, 5, 1).stages().getLast()).isEqualTo(new Stage(5, 1e-3f, 0.65));
     }
 
     @Test
     void shouldReadTheCommandLine() {
-        Options options = Options.parse("--large-steps", "0", "--finish", "--out", "x");
+        Options options = Options.parse("--large-steps", "0", "--evaluate", "--out", "x");
 
         assertThat(options.largeSteps()).isZero();
-        assertThat(options.mode()).isEqualTo(Options.Mode.FINISH);
+        assertThat(options.mode()).isEqualTo(Options.Mode.EVALUATE);
         assertThat(options.out()).isEqualTo(Path.of("x"));
     }
 
