@@ -3,6 +3,7 @@ package dev.jeton.scheduler;
 import static dev.jeton.scheduler.Simulation.take;
 import static dev.jeton.scheduler.Simulation.tokens;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.jeton.models.engine.SamplingParameters;
 import dev.jeton.scheduler.Simulation.Output;
@@ -28,6 +29,23 @@ class SchedulerEndsTest {
         @Override
         public boolean exhausted() {
             return exhausted;
+        }
+    }
+
+    /** An allowance that is filled from outside. */
+    private static final class Granting implements Allowance {
+        int left;
+
+        @Override
+        public int grant(int tokens) {
+            int given = Math.min(left, tokens);
+            left -= given;
+            return given;
+        }
+
+        @Override
+        public boolean exhausted() {
+            return false;
         }
     }
 
@@ -166,11 +184,15 @@ class SchedulerEndsTest {
 
     @Test
     void decodesFitATokenBudgetThatIsSmallerThanTheirNumber() {
-        Simulation simulation = new Simulation(new Shape().sequences(8).batch(3).tokens(4));
+        Simulation simulation = new Simulation(new Shape().sequences(8).tokens(3));
+        Granting allowance = new Granting();
         List<GenerationState> all = new ArrayList<>();
         for (int i = 0; i < 8; i++) {
-            all.add(simulation.submit(tokens(100 * i, 5), 10));
+            allowance.left = 1;
+            all.add(simulation.submit(request(tokens(100 * i, 5), 1, 10, 0, allowance)));
+            simulation.run();
         }
+        allowance.left = 1_000;
         simulation.run();
 
         assertThat(all).allSatisfy(g -> assertThat(take(g).only()).hasSize(10));
@@ -185,8 +207,7 @@ class SchedulerEndsTest {
         simulation.scheduler.turn();
         GenerationState breaking = simulation.submit(tokens(50, 10), 50);
         engine[0].breaksOnOpen = true;
-        org.assertj.core.api.Assertions.assertThatThrownBy(simulation.scheduler::turn)
-                .hasMessage("broken");
+        assertThatThrownBy(simulation.scheduler::turn).hasMessage("broken");
         simulation.scheduler.loseEverything("lost");
 
         assertThat(take(running).reason()).isEqualTo(FinishReason.ERROR);

@@ -43,14 +43,7 @@ final class Simulation {
         engine = new SimEngine(
                 VOCABULARY, shape.context, groups, shape.sequences, shape.tokens, shape.tickets, TIME, clock);
         SchedulerConfig config = new SchedulerConfig(
-                shape.sequences,
-                shape.batch == 0 ? shape.tokens : shape.batch,
-                64,
-                shape.ring,
-                1_000_000_000L,
-                0,
-                shape.prefixCaching,
-                7);
+                shape.sequences, shape.tokens, 64, shape.ring, 1_000_000_000L, 0, shape.prefixCaching, 7);
         scheduler = new Scheduler(
                 around.apply(engine),
                 config,
@@ -76,7 +69,6 @@ final class Simulation {
         int tokens = 64;
         int tickets = 1;
         int ring = 1024;
-        int batch;
         boolean prefixCaching = true;
 
         Shape blocks(int value) {
@@ -101,12 +93,6 @@ final class Simulation {
 
         Shape tickets(int value) {
             tickets = value;
-            return this;
-        }
-
-        /** The scheduler's token budget where it is less than the engine's. */
-        Shape batch(int value) {
-            batch = value;
             return this;
         }
 
