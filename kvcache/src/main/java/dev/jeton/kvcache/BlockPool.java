@@ -101,6 +101,12 @@ final class BlockPool {
         return state[block] == COMPUTING && owner[block] == sequence;
     }
 
+    /** Who computes the block, or null where it is ready. */
+    @Nullable
+    KvSequence owner(int block) {
+        return owner[block];
+    }
+
     int refs(int block) {
         return refs[block];
     }

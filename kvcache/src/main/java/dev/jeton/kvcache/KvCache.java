@@ -9,8 +9,9 @@ import java.util.List;
  *
  * <p><b>Admission</b> gives a sequence, in one go or not at all, every block that its known tokens need. The hash chain
  * of its full blocks is looked up first: blocks that are ready are held, and so are blocks that another sequence is just
- * computing; what is missing is allocated, and the full blocks among it are announced in the index at once. So a prefix
- * that many requests bring at the same moment is computed by the first of them, and since nobody waits for a block while
+ * computing; what is missing is allocated, and the full blocks before the last known token are announced in the index at
+ * once: the last token is computed when its sequence may sample, for which nobody else should wait. So a prefix that
+ * many requests bring at the same moment is computed by the first of them, and since nobody waits for a block while
  * lacking others, waiting cannot deadlock.
  *
  * <p><b>Waiting</b> is not a list: a sequence may compute where its next block is its own ({@link #computable}), moves
@@ -153,7 +154,7 @@ public final class KvCache {
         int fullBlocks = (length - 1) / blockSize;
         int found = 0;
         if (share) {
-            sequence.hashTo(hash, tokens, blockSize, length / blockSize);
+            sequence.hashTo(hash, tokens, blockSize, fullBlocks);
             found = lookUp(sequence, fullBlocks);
         } else {
             restart = 0;
@@ -172,7 +173,7 @@ public final class KvCache {
         boolean waits = false;
         for (int g = 0; g < pools.length; g++) {
             waits |= hold(sequence, g, found, now);
-            allocate(sequence, g, total, share ? length / blockSize : 0, now);
+            allocate(sequence, g, total, share ? fullBlocks : 0, now);
         }
         sharedWaits += waits ? 1 : 0;
         begin(sequence, found * blockSize);
@@ -214,6 +215,9 @@ public final class KvCache {
                     pending = Math.min(pending, entry);
                 }
             }
+            if (pending <= entry && !inherited(sequence, entry)) {
+                return best;
+            }
             int from = Math.min(pending, entry + 1);
             if (usableFrom(from)) {
                 best = entry + 1;
@@ -221,6 +225,24 @@ public final class KvCache {
             }
         }
         return best;
+    }
+
+    /**
+     * Whether whoever waits for an entry would take it over in all groups at once: it is ready in all of them, or one
+     * sequence computes it in all of them. Groups evict differently, so that it may be ready in one and, by another
+     * owner, under way in the next; an heir to only one of the two could compute neither.
+     */
+    private boolean inherited(KvSequence sequence, int entry) {
+        int first = pools[0].find(sequence.hashHigh(entry), sequence.hashLow(entry));
+        for (int g = 1; g < pools.length; g++) {
+            int block = pools[g].find(sequence.hashHigh(entry), sequence.hashLow(entry));
+            if (first == PrefixIndex.ABSENT
+                    || block == PrefixIndex.ABSENT
+                    || pools[g].owner(block) != pools[0].owner(first)) {
+                return false;
+            }
+        }
+        return true;
     }
 
     private boolean usableFrom(int entry) {

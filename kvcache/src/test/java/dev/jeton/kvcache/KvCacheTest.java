@@ -89,6 +89,28 @@ class KvCacheTest {
     }
 
     @Test
+    void aWaiterCanTakeOverWhereOnlyOneOfTwoGroupsStillHasThePrefix() {
+        KvCache two = new KvCache(BLOCK, List.of(new KvCache.Group(16, 0), new KvCache.Group(4, BLOCK)), 1, true);
+        KvSequence first = new KvSequence(2, 0, 0);
+        two.admit(first, tokens(0, 5), 5, true, List.of(), 0, 0);
+        two.commit(first, tokens(0, 5), 5, true, 0);
+        two.release(first, 0);
+        KvSequence evicting = new KvSequence(2, 0, 0);
+        two.admit(evicting, tokens(100, 16), 16, true, List.of(), 0, 0);
+        two.release(evicting, 0);
+        KvSequence owner = new KvSequence(2, 0, 0);
+        KvSequence waiter = new KvSequence(2, 0, 0);
+        two.admit(owner, tokens(0, 5), 5, true, List.of(), 0, 0);
+        two.admit(waiter, tokens(0, 5), 5, true, List.of(), 0, 0);
+
+        two.release(owner, 0);
+        two.advance(waiter);
+
+        assertThat(two.computable(waiter, waiter.computed(), 5)).isPositive();
+        two.verifyIntegrity();
+    }
+
+    @Test
     void changesNothingWhereTooFewBlocksAreAvailable() {
         admit(tokens(0, 20));
 

@@ -42,6 +42,9 @@ final class GenerationState implements Generation {
     private long written;
     private int endsWritten;
     private int endsTaken;
+    private int samplesInFlight;
+    private long fullSince = Long.MAX_VALUE;
+    private long headWhenFull;
 
     /** Written by the loop only; read by others after an event that follows. */
     final Totals totals = new Totals();
@@ -102,9 +105,38 @@ final class GenerationState implements Generation {
 
     // ---- the loop's side ----
 
-    /** Whether {@code count} more tokens would find room. */
-    boolean room(int count) {
-        return written - head + count <= tokenPlaces;
+    /** A step is about to be launched that samples a token for one of the sequences. */
+    void expectSample() {
+        samplesInFlight++;
+    }
+
+    /** Such a step has landed. */
+    void sampleLanded() {
+        samplesInFlight--;
+    }
+
+    /** Whether a token would find room after those that steps in flight will bring to any of the sequences. */
+    boolean roomForOneMore(long now) {
+        long taken = head;
+        if (written - taken + samplesInFlight < tokenPlaces) {
+            fullSince = Long.MAX_VALUE;
+            return true;
+        }
+        if (fullSince == Long.MAX_VALUE || taken != headWhenFull) {
+            fullSince = now;
+            headWhenFull = taken;
+        }
+        return false;
+    }
+
+    /** Whether the ring was full {@code nanos} ago and nothing has been taken since. */
+    boolean stalled(long now, long nanos) {
+        return fullSince != Long.MAX_VALUE && now - fullSince > nanos && head == headWhenFull;
+    }
+
+    /** Whether the end of every sequence was written. */
+    boolean ended() {
+        return endsWritten == request.sequences();
     }
 
     /** Writes a token with its alternatives; visible after {@link #publish}. */

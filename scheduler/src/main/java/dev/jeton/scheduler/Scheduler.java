@@ -14,7 +14,9 @@ import dev.jeton.models.engine.SequenceSpec;
 import dev.jeton.models.engine.StepResult;
 import dev.jeton.models.engine.StepTimeModel;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.LongSupplier;
 
@@ -55,12 +57,16 @@ public final class Scheduler {
     private final SequenceQueue waiting = new SequenceQueue();
     private final SequenceQueue running = new SequenceQueue();
     private final List<Sequence> retiring = new ArrayList<>();
+    /** Requests whose last end is not published yet: what to tell where a turn breaks off anywhere. */
+    private final Set<GenerationState> live = new HashSet<>();
+
     private final int[] freeSlots;
     private final Counters counters = new Counters();
     private final AtomicInteger queued;
     private int freeSlotCount;
     private int pendingForks;
     private long arrivals;
+    private long departures;
     private boolean nothingToDo = true;
     private DeviceState restState = DeviceState.IDLE;
     private long nearestDeadline = Long.MAX_VALUE;
@@ -175,6 +181,7 @@ public final class Scheduler {
 
     /** Queues a request that was {@linkplain #check checked}. */
     void submit(GenerationState generation) {
+        live.add(generation);
         GenerationRequest request = generation.request();
         long arrival = arrivals++;
         List<Sequence> forks = new ArrayList<>();
@@ -211,6 +218,7 @@ public final class Scheduler {
 
     private boolean advance(long now) {
         boolean launched = false;
+        long before = departures;
         if (applier.inFlight() < info.maxTickets()) {
             launched = launch(now);
             if (launched && applier.inFlight() < info.maxTickets()) {
@@ -221,7 +229,8 @@ public final class Scheduler {
             awaitOldest();
             return true;
         }
-        return launched;
+        // what has left may have made room for others
+        return launched || departures != before;
     }
 
     private boolean launch(long now) {
@@ -286,8 +295,13 @@ public final class Scheduler {
         return applier.inFlight();
     }
 
-    /** Admits sequences in their order while slots and blocks allow, until there is prefill for the next four steps. */
-    void admit(int tokenBudget, long now) {
+    /**
+     * Admits sequences in their order while slots and blocks allow, until there is prefill for the next four steps.
+     *
+     * @return false where a running sequence must be preempted for one of better priority once no step is in flight:
+     *     nothing should be launched until then
+     */
+    boolean admit(int tokenBudget, long now) {
         long backlog = 0;
         for (int i = 0; i < running.size(); i++) {
             Sequence s = running.get(i);
@@ -300,17 +314,18 @@ public final class Scheduler {
             if (running.size() + pendingForks + unit > maxSequences
                     || freeSlotCount - pendingForks < unit
                     || !admitBlocks(head, now)) {
-                if (!preemptFor(head, now)) {
-                    return;
+                if (!outranksLast(head)) {
+                    return true;
                 }
-                continue;
+                if (applier.inFlight() > 0) {
+                    return false;
+                }
+                preempt(running.last(), now);
+            } else if (start(head, now)) {
+                backlog += Math.clamp(head.length - head.kv.found(), 1, tokenBudget);
             }
-            waiting.removeFirst();
-            if (!start(head, now)) {
-                continue;
-            }
-            backlog += Math.clamp(head.length - head.kv.found(), 1, tokenBudget);
         }
+        return true;
     }
 
     private boolean admitBlocks(Sequence head, long now) {
@@ -319,31 +334,24 @@ public final class Scheduler {
         return kv.admit(head.kv, head.tokens, head.length, head.usesPrefix(), head.forkKvs(), spare, now);
     }
 
-    /** A head of better priority takes the place of the running sequence served last. */
-    private boolean preemptFor(Sequence head, long now) {
-        if (running.isEmpty() || applier.inFlight() > 0) {
-            return false;
-        }
-        Sequence last = running.get(running.size() - 1);
-        if (last.priority() <= head.priority()) {
-            return false;
-        }
-        preempt(last, now);
-        return true;
+    /** Whether a head of better priority takes the place of the running sequence served last. */
+    private boolean outranksLast(Sequence head) {
+        return !running.isEmpty() && head.priority() < running.last().priority();
     }
 
     private boolean start(Sequence head, long now) {
-        if (!head.admittedBefore) {
-            queued.decrementAndGet();
-            head.generation.totals.cachedTokens += head.kv.found();
-        }
+        boolean first = !head.admittedBefore;
         try {
             open(head);
         } catch (EngineException e) {
-            head.forks.forEach(f -> kv.release(f.kv, now));
-            kv.release(head.kv, now);
-            fail(head, e);
+            end(head, FinishReason.ERROR, -1, String.valueOf(e.getMessage()));
+            publish(head.generation, now);
             return false;
+        }
+        waiting.removeFirst();
+        if (first) {
+            queued.decrementAndGet();
+            head.generation.totals.cachedTokens += head.kv.found();
         }
         head.planned = head.kv.computed();
         running.add(head);
@@ -366,14 +374,6 @@ public final class Scheduler {
         sequence.slot = slot;
         sequence.phase = Sequence.Phase.RUNNING;
         sequence.admittedBefore = true;
-    }
-
-    private void fail(Sequence head, EngineException e) {
-        end(head, FinishReason.ERROR, -1, String.valueOf(e.getMessage()));
-        for (Sequence fork : head.forks) {
-            end(fork, FinishReason.ERROR, -1, String.valueOf(e.getMessage()));
-        }
-        head.generation.publish(clock.getAsLong());
     }
 
     /** Once the prompt but its last token is computed, the forks continue from there. */
@@ -414,6 +414,7 @@ public final class Scheduler {
         victim.planned = 0;
         victim.generation.totals.preemptions++;
         counters.preemptions++;
+        departures++;
         waiting.add(victim);
     }
 
@@ -428,11 +429,19 @@ public final class Scheduler {
         }
     }
 
-    /** Ends a sequence: tells its reader, and lets go of its blocks once no step in flight names them. */
+    /**
+     * Ends a sequence, and the forks that still wait for it: tells their reader, and lets go of their blocks once no step
+     * in flight names them.
+     */
     void end(Sequence sequence, FinishReason reason, int stopToken, String message) {
         if (sequence.phase == Sequence.Phase.ENDING || sequence.phase == Sequence.Phase.ENDED) {
             return;
         }
+        for (Sequence fork : sequence.forks) {
+            end(fork, reason, -1, message);
+        }
+        dropForks(sequence);
+        departures++;
         long now = clock.getAsLong();
         switch (sequence.phase) {
             case WAITING -> {
@@ -459,46 +468,61 @@ public final class Scheduler {
     void endAll(GenerationState generation, FinishReason reason, String message) {
         endAllIn(waiting, generation, reason, message);
         endAllIn(running, generation, reason, message);
-        generation.publish(clock.getAsLong());
+        publish(generation, clock.getAsLong());
+    }
+
+    /** Shows a request's reader what was written for it. */
+    void publish(GenerationState generation, long now) {
+        generation.publish(now);
+        if (generation.ended()) {
+            live.remove(generation);
+        }
     }
 
     private void endAllIn(SequenceQueue queue, GenerationState generation, FinishReason reason, String message) {
         for (int i = queue.size() - 1; i >= 0; i--) {
             Sequence sequence = queue.get(i);
             if (sequence.generation == generation) {
-                for (Sequence fork : sequence.forks) {
-                    end(fork, reason, -1, message);
-                }
-                dropForks(sequence);
                 end(sequence, reason, -1, message);
             }
         }
     }
 
-    /** The reader found a stop string. */
+    /** The reader found a stop string, so the sequence has forked: before, there is no text. */
     void stop(GenerationState generation, int index) {
         for (SequenceQueue queue : List.of(running, waiting)) {
             for (int i = queue.size() - 1; i >= 0; i--) {
                 Sequence sequence = queue.get(i);
-                if (sequence.generation == generation && sequence.index == index) {
+                if (sequence.generation == generation && sequence.index == index && sequence.forks.isEmpty()) {
                     end(sequence, FinishReason.STOP, -1, "");
-                    generation.publish(clock.getAsLong());
+                    publish(generation, clock.getAsLong());
                     return;
                 }
             }
         }
     }
 
-    /** The engine is gone: nothing in flight will land, and every request fails. */
+    /**
+     * The engine is gone or a turn broke off, so that no state but that of the requests can be trusted: every request
+     * fails, and from now on there are none.
+     */
     void loseEverything(String message) {
+        long now = clock.getAsLong();
+        live.forEach(generation -> generation.endUnstarted(FinishReason.ERROR, message, now));
+        live.clear();
+        waiting.forEach(sequence -> {
+            if (!sequence.admittedBefore && sequence.index == 0) {
+                queued.decrementAndGet();
+            }
+        });
+        waiting.clear();
+        running.clear();
+        retiring.clear();
+        pendingForks = 0;
         applier.lose();
+        applier.book(DeviceState.STALLED, now);
+        nothingToDo = true;
         restState = DeviceState.DOWN;
-        running.forEach(sequence -> sequence.rowsInFlight = 0);
-        for (SequenceQueue queue : List.of(running, waiting)) {
-            List<GenerationState> lost = new ArrayList<>();
-            queue.forEach(sequence -> lost.add(sequence.generation));
-            lost.forEach(generation -> generation.endUnstarted(FinishReason.ERROR, message, clock.getAsLong()));
-        }
     }
 
     /** Ends everything, for a shutdown. */
@@ -537,22 +561,15 @@ public final class Scheduler {
 
     /** A sequence whose reader does not read is not scheduled, and after a while cancelled. */
     boolean readerHasRoom(Sequence sequence, long now) {
-        if (sequence.generation.room(1 + sequence.samplesInFlight)) {
-            sequence.fullSince = Long.MAX_VALUE;
-            return true;
-        }
-        if (sequence.fullSince == Long.MAX_VALUE) {
-            sequence.fullSince = now;
-        }
-        return false;
+        return sequence.generation.roomForOneMore(now);
     }
 
-    /** Cancels requests whose readers have left their buffer full for too long. */
+    /** Cancels requests whose readers have taken nothing from a full buffer for too long. */
     void endStalled(long now) {
         for (int i = running.size() - 1; i >= 0; i--) {
-            Sequence sequence = running.get(Math.min(i, running.size() - 1));
-            if (sequence.fullSince != Long.MAX_VALUE && now - sequence.fullSince > config.stallNanos()) {
-                endAll(sequence.generation, FinishReason.STALLED, "the client did not read its stream");
+            GenerationState generation = running.get(i).generation;
+            if (generation.stalled(now, config.stallNanos())) {
+                endAll(generation, FinishReason.STALLED, "the client did not read its stream");
                 i = running.size();
             }
         }

@@ -41,7 +41,6 @@ final class Sequence {
     int samplesInFlight;
     int slot = NO_SLOT;
     int everComputed;
-    long fullSince = Long.MAX_VALUE;
     boolean admittedBefore;
     Phase phase = Phase.WAITING;
 

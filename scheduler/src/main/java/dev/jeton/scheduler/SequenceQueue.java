@@ -30,6 +30,14 @@ final class SequenceQueue implements Iterable<Sequence> {
         return sequences.getFirst();
     }
 
+    Sequence last() {
+        return sequences.getLast();
+    }
+
+    void clear() {
+        sequences.clear();
+    }
+
     void add(Sequence sequence) {
         int at = sequences.size();
         while (at > 0 && sequence.before(sequences.get(at - 1))) {

@@ -127,7 +127,7 @@ final class StepApplier {
             applyRow(flight, row, result);
         }
         for (int row = 0; row < flight.batch.rows(); row++) {
-            flight.sequence(row).generation.publish(bookedTo);
+            scheduler.publish(flight.sequence(row).generation, bookedTo);
         }
     }
 
@@ -185,7 +185,10 @@ final class StepApplier {
         Sequence sequence = flight.sequence(row);
         boolean sampled = batch.has(row, StepBatch.SAMPLE);
         sequence.rowsInFlight--;
-        sequence.samplesInFlight -= sampled ? 1 : 0;
+        if (sampled) {
+            sequence.samplesInFlight--;
+            sequence.generation.sampleLanded();
+        }
         if (sequence.phase == Sequence.Phase.ENDING) {
             sequence.generation.totals.overrunTokens += sampled ? 1 : 0;
             return;

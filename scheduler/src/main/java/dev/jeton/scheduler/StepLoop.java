@@ -50,6 +50,7 @@ public final class StepLoop implements Dispatcher {
     private volatile DispatcherStats stats;
     private volatile boolean draining;
     private volatile boolean closing;
+    private volatile boolean ended;
     private volatile @Nullable String down;
     private long snapshotAt;
 
@@ -89,7 +90,7 @@ public final class StepLoop implements Dispatcher {
         if (lost != null) {
             throw new RejectedException(RejectedException.Reason.ENGINE_DOWN, lost);
         }
-        if (draining) {
+        if (draining || closing) {
             throw new RejectedException(
                     RejectedException.Reason.DRAINING, "the server is draining and takes no new requests");
         }
@@ -109,14 +110,17 @@ public final class StepLoop implements Dispatcher {
                 (stopped, sequence) -> tell(new Command.Stop(stopped, sequence)));
         active.incrementAndGet();
         tell(new Command.Submit(generation));
+        if (ended) {
+            refuseRest();
+        }
         return generation;
     }
 
     /** Hands a command to the loop; where the queue is full the caller, never the loop, waits. */
     private void tell(Command command) {
         while (!commands.offer(command)) {
-            if (!thread.isAlive()) {
-                return;
+            if (ended) {
+                refuseRest();
             }
             LockSupport.parkNanos(100_000);
         }
@@ -143,7 +147,23 @@ public final class StepLoop implements Dispatcher {
         } catch (Throwable e) {
             fail(e);
         } finally {
+            ended = true;
+            refuseRest();
             engine.close();
+        }
+    }
+
+    /**
+     * Ends what was submitted while the loop was ending. Called by the loop's thread after its last turn, and by whoever
+     * hands in a command and then sees that the loop has ended: one of the two finds it.
+     */
+    private synchronized void refuseRest() {
+        for (Command command = commands.poll(); command != null; command = commands.poll()) {
+            if (command instanceof Command.Submit submit) {
+                queued.decrementAndGet();
+                submit.generation()
+                        .endUnstarted(FinishReason.SHUTDOWN, "the server is shutting down", clock.getAsLong());
+            }
         }
     }
 
@@ -154,8 +174,11 @@ public final class StepLoop implements Dispatcher {
         while (!closing) {
             Command command = commands.poll();
             if (command instanceof Command.Submit submit) {
+                queued.decrementAndGet();
                 submit.generation().endUnstarted(FinishReason.ERROR, "the engine has failed", clock.getAsLong());
             } else if (command == null) {
+                scheduler.restState(DeviceState.DOWN);
+                snapshot(false);
                 LockSupport.parkNanos(10 * BLOCKED_NANOS);
             }
         }

@@ -56,7 +56,9 @@ final class StepPlanner {
      */
     boolean plan(StepApplier.Flight flight, long now) {
         flight.clear();
-        scheduler.admit(maxTokens, now);
+        if (!scheduler.admit(maxTokens, now)) {
+            return false;
+        }
         planDecodes(flight, now);
         int budget = Math.min(maxTokens - flight.batch.tokenCount(), prefillBudget(flight));
         planPrefills(flight, budget, now);
@@ -68,7 +70,9 @@ final class StepPlanner {
 
     private void planDecodes(StepApplier.Flight flight, long now) {
         SequenceQueue running = scheduler.running();
-        for (int i = 0; i < running.size() && flight.batch.rows() < maxRows; i++) {
+        // each row is one token; there may be more of them than the budget where readers that were slow read again
+        int most = Math.min(maxRows, maxTokens);
+        for (int i = 0; i < running.size() && flight.batch.rows() < most; i++) {
             Sequence sequence = running.get(i);
             if (sequence.prefilling() || !mayDecode(sequence, now) || !findBlock(sequence, now)) {
                 continue;
@@ -96,7 +100,7 @@ final class StepPlanner {
                 return false;
             }
             SequenceQueue running = scheduler.running();
-            Sequence victim = running.get(running.size() - 1);
+            Sequence victim = running.last();
             scheduler.preempt(victim, now);
             if (victim == sequence) {
                 return false;
@@ -112,7 +116,7 @@ final class StepPlanner {
             return false;
         }
         scheduler.end(sequence, FinishReason.LENGTH, -1, "");
-        sequence.generation.publish(now);
+        scheduler.publish(sequence.generation, now);
         return true;
     }
 
@@ -218,7 +222,10 @@ final class StepPlanner {
         }
         sequence.planned += count;
         sequence.rowsInFlight++;
-        sequence.samplesInFlight += sample ? 1 : 0;
+        if (sample) {
+            sequence.samplesInFlight++;
+            sequence.generation.expectSample();
+        }
         flight.add(sequence, sequence.planned);
     }
 }

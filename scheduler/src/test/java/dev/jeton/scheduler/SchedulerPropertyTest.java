@@ -81,6 +81,162 @@ class SchedulerPropertyTest {
         }
     }
 
+    /**
+     * The same with everything that may befall a request: readers slower than their small rings, stops, cancels,
+     * deadlines, allowances that pause and end. What was delivered is the beginning of what it gets alone, each end is
+     * told once, and everything ends.
+     */
+    @ParameterizedTest(name = "seed {0}")
+    @ValueSource(ints = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24})
+    void everySequenceEndsOnceWhateverBefallsIt(int seed) {
+        Random random = new Random(seed);
+        int window = seed % 3 == 0 ? 10 : 0;
+        int tokens = 4 + random.nextInt(40);
+        Shape shape = new Shape()
+                .blocks(24 + random.nextInt(40))
+                .window(window)
+                .sequences(2 + random.nextInt(7))
+                .tokens(tokens)
+                .ring(1 + random.nextInt(12))
+                .tickets(1 + seed % 2)
+                .prefixCaching(seed % 5 != 0);
+        Simulation simulation = new Simulation(shape);
+        List<Reader> readers = new ArrayList<>();
+        for (int turn = 0; turn < 1_500; turn++) {
+            if (random.nextInt(10) == 0) {
+                try {
+                    GenerationRequest plain = randomRequest(random, turn, simulation);
+                    readers.add(new Reader(simulation, plain, random));
+                } catch (RejectedException e) {
+                    assertThat(e.reason()).isEqualTo(RejectedException.Reason.TOO_LARGE);
+                }
+            }
+            if (!simulation.scheduler.turn()) {
+                simulation.clock.advance(random.nextInt(5_000_000));
+            }
+            for (Reader reader : readers) {
+                reader.act(random);
+            }
+            if (turn % 20 == 0) {
+                simulation.scheduler.verifyIntegrity();
+            }
+        }
+        for (Reader reader : readers) {
+            reader.purse.left = 1_000_000;
+        }
+        for (int i = 0; i < 5_000 && !simulation.scheduler.idle(); i++) {
+            simulation.run();
+            readers.forEach(Reader::read);
+        }
+        readers.forEach(Reader::read);
+        readers.forEach(reader -> reader.check(window));
+        checkBooks(simulation, readers.stream().map(reader -> reader.generation).toList());
+    }
+
+    /** A random client of one request. */
+    private static final class Reader {
+        final GenerationRequest plain;
+        final GenerationState generation;
+        final Purse purse = new Purse();
+        final Output output;
+        final boolean[] stopped;
+        final int slowness;
+        boolean cancelled;
+
+        Reader(Simulation simulation, GenerationRequest request, Random random) {
+            plain = request;
+            slowness = 1 + (random.nextBoolean() ? 0 : random.nextInt(40));
+            purse.left = random.nextInt(4) == 0 ? random.nextInt(20) : 1_000_000;
+            purse.closed = random.nextInt(3) == 0;
+            long deadline =
+                    random.nextInt(8) == 0 ? simulation.clock.getAsLong() + random.nextInt(60_000_000) : Long.MAX_VALUE;
+            generation = simulation.submit(new GenerationRequest(
+                    request.id(),
+                    request.prompt(),
+                    request.sequences(),
+                    request.maxTokens(),
+                    request.sampling(),
+                    request.stopTokens(),
+                    random.nextInt(8) == 0,
+                    request.priority(),
+                    deadline,
+                    request.salt(),
+                    purse));
+            output = new Output(request.sequences());
+            stopped = new boolean[request.sequences()];
+        }
+
+        void act(Random random) {
+            if (random.nextInt(slowness) == 0) {
+                read();
+            }
+            if (random.nextInt(2_000) == 0) {
+                cancelled = true;
+                generation.cancel();
+            }
+            int index = random.nextInt(stopped.length);
+            if (random.nextInt(800) == 0 && !output.tokens.get(index).isEmpty()) {
+                stopped[index] = true;
+                generation.stop(index);
+            }
+            purse.left += random.nextInt(30) == 0 ? 1 : 0;
+        }
+
+        void read() {
+            GenerationEvent event = new GenerationEvent();
+            while (generation.poll(event)) {
+                assertThat(output.reasons.get(event.sequence))
+                        .as("nothing follows an end")
+                        .isNull();
+                if (event.finished) {
+                    output.reasons.set(event.sequence, event.reason);
+                } else {
+                    output.tokens.get(event.sequence).add(event.token);
+                }
+            }
+        }
+
+        void check(int window) {
+            assertThat(generation.done()).as(plain.id() + " ends").isTrue();
+            Output alone = Simulation.alone(plain, window);
+            int delivered = 0;
+            for (int s = 0; s < stopped.length; s++) {
+                List<Integer> expected = alone.tokens.get(s);
+                List<Integer> actual = output.tokens.get(s);
+                FinishReason reason = output.reasons.get(s);
+                assertThat(actual.size()).isLessThanOrEqualTo(expected.size());
+                assertThat(expected.subList(0, actual.size())).isEqualTo(actual);
+                if (reason == FinishReason.STOP && !stopped[s]) {
+                    assertThat(actual).isEqualTo(expected);
+                }
+                if (reason == FinishReason.CANCELLED) {
+                    assertThat(cancelled).isTrue();
+                }
+                assertThat(reason).isNotIn(FinishReason.ERROR, FinishReason.SHUTDOWN);
+                delivered += actual.size();
+            }
+            assertThat(generation.usage().completionTokens()).isBetween(delivered, delivered + stopped.length);
+        }
+    }
+
+    /** An allowance that is filled now and then, and may be closed. */
+    private static final class Purse implements Allowance {
+        int left;
+        boolean closed;
+
+        @Override
+        public int grant(int tokens) {
+            int given = Math.min(left, tokens);
+            left -= given;
+            return given;
+        }
+
+        @Override
+        public boolean exhausted() {
+            return closed && left == 0;
+        }
+    }
+
     private static void checkBooks(Simulation simulation, List<GenerationState> live) {
         Scheduler scheduler = simulation.scheduler;
         scheduler.verifyIntegrity();

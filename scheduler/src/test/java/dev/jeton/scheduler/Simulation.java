@@ -1,5 +1,6 @@
 package dev.jeton.scheduler;
 
+import dev.jeton.models.engine.Engine;
 import dev.jeton.models.engine.LayerGroup;
 import dev.jeton.models.engine.SamplingParameters;
 import dev.jeton.models.engine.StepTimeModel;
@@ -8,6 +9,7 @@ import dev.jeton.models.sim.SimEngine;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.UnaryOperator;
 
 /** The production scheduler on the sim engine and a simulated clock, turned by hand. */
 final class Simulation {
@@ -28,6 +30,11 @@ final class Simulation {
     }
 
     Simulation(Shape shape, StepListener listener) {
+        this(shape, listener, engine -> engine);
+    }
+
+    /** With something around the engine, such as one that fails. */
+    Simulation(Shape shape, StepListener listener, UnaryOperator<Engine> around) {
         List<LayerGroup> groups = new ArrayList<>();
         groups.add(new LayerGroup(BLOCK, shape.blocks, 1024, 0));
         if (shape.window > 0) {
@@ -38,7 +45,7 @@ final class Simulation {
         SchedulerConfig config = new SchedulerConfig(
                 shape.sequences, shape.tokens, 64, shape.ring, 1_000_000_000L, 0, shape.prefixCaching, 7);
         scheduler = new Scheduler(
-                engine,
+                around.apply(engine),
                 config,
                 clock,
                 clock.getAsLong(),

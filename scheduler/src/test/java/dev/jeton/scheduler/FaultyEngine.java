@@ -1,0 +1,76 @@
+package dev.jeton.scheduler;
+
+import dev.jeton.models.engine.Engine;
+import dev.jeton.models.engine.EngineException;
+import dev.jeton.models.engine.EngineInfo;
+import dev.jeton.models.engine.SequenceSpec;
+import dev.jeton.models.engine.StepBatch;
+import dev.jeton.models.engine.StepResult;
+import dev.jeton.models.engine.StepTicket;
+import dev.jeton.models.engine.TokenMasks;
+
+/** An engine around another that fails when told to. */
+final class FaultyEngine implements Engine {
+
+    private final Engine engine;
+    /** Refuses to open slots, as for parameters that the engine does not support. */
+    boolean refusesToOpen;
+    /** Breaks on opening a slot, as a bug in an engine would. */
+    boolean breaksOnOpen;
+    /** Fails the first row of every step. */
+    boolean failsRows;
+
+    FaultyEngine(Engine engine) {
+        this.engine = engine;
+    }
+
+    @Override
+    public EngineInfo info() {
+        return engine.info();
+    }
+
+    @Override
+    public void open(int slot, SequenceSpec spec) {
+        if (refusesToOpen) {
+            throw new EngineException("refused");
+        }
+        if (breaksOnOpen) {
+            throw new IllegalStateException("broken");
+        }
+        engine.open(slot, spec);
+    }
+
+    @Override
+    public void close(int slot) {
+        engine.close(slot);
+    }
+
+    @Override
+    public StepTicket launch(StepBatch batch) {
+        return engine.launch(batch);
+    }
+
+    @Override
+    public void masks(StepTicket ticket, TokenMasks masks) {
+        engine.masks(ticket, masks);
+    }
+
+    @Override
+    public StepResult await(StepTicket ticket) {
+        StepResult result = engine.await(ticket);
+        if (failsRows) {
+            result.fail(0, "made to fail");
+        }
+        return result;
+    }
+
+    @Override
+    public void transfer(int group, int[] from, int[] to, int count) {
+        engine.transfer(group, from, to, count);
+    }
+
+    @Override
+    public void close() {
+        engine.close();
+    }
+}

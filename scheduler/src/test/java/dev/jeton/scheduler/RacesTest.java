@@ -1,0 +1,168 @@
+package dev.jeton.scheduler;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.jeton.models.engine.LayerGroup;
+import dev.jeton.models.engine.SamplingParameters;
+import dev.jeton.models.engine.StepResult;
+import dev.jeton.models.sim.SimClock;
+import dev.jeton.models.sim.SimEngine;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Real threads against the ring and the loop, in many rounds; the time-outs only keep a hang from lasting for ever. */
+@Timeout(value = 120, unit = TimeUnit.SECONDS, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+class RacesTest {
+
+    @ParameterizedTest(name = "ring of {0}")
+    @ValueSource(ints = {1, 2, 7, 64})
+    void theRingHandsOverEveryTokenInOrder(int ring) throws Exception {
+        int tokens = 20_000;
+        GenerationRequest request = request(0, 3, tokens);
+        GenerationState generation = new GenerationState(request, ring, 0, () -> {}, g -> {}, (g, s) -> {});
+        try (ExecutorService threads = Executors.newCachedThreadPool()) {
+            Future<int[]> reader = threads.submit(() -> readInOrder(generation));
+            Random random = new Random(ring);
+            StepResult result = new StepResult();
+            result.reset(1);
+            result.addToken(0, 0);
+            for (int i = 0; i < tokens; i++) {
+                while (!generation.roomForOneMore(i)) {
+                    generation.publish(i);
+                    Thread.onSpinWait();
+                }
+                result.tokens[0] = i;
+                generation.writeToken(i % 3, result, 0);
+                if (random.nextInt(3) == 0) {
+                    generation.publish(i);
+                }
+            }
+            for (int s = 0; s < 3; s++) {
+                generation.writeEnd(s, FinishReason.LENGTH, -1, "");
+            }
+            generation.publish(tokens);
+
+            assertThat(reader.get()).containsExactly(6_667, 6_667, 6_666);
+            assertThat(generation.usage().completionTokens()).isEqualTo(tokens);
+        }
+    }
+
+    private static int[] readInOrder(Generation generation) throws InterruptedException {
+        int[] taken = new int[3];
+        int expected = 0;
+        GenerationEvent event = new GenerationEvent();
+        while (generation.next(event)) {
+            if (event.finished) {
+                assertThat(event.reason).isEqualTo(FinishReason.LENGTH);
+            } else {
+                assertThat(event.token).isEqualTo(expected);
+                assertThat(event.sequence).isEqualTo(expected % 3);
+                taken[event.sequence]++;
+                expected++;
+            }
+        }
+        return taken;
+    }
+
+    @ParameterizedTest(name = "seed {0}")
+    @ValueSource(ints = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20})
+    void everyAcceptedRequestEndsThoughTheLoopIsClosedMeanwhile(int seed) throws Exception {
+        races(seed, false);
+    }
+
+    @ParameterizedTest(name = "seed {0}")
+    @ValueSource(ints = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10})
+    void everyAcceptedRequestEndsThoughTheEngineBreaksMeanwhile(int seed) throws Exception {
+        races(seed, true);
+    }
+
+    private static void races(int seed, boolean breaking) throws Exception {
+        SimClock clock = new SimClock(0);
+        FaultyEngine engine = new FaultyEngine(new SimEngine(
+                Simulation.VOCABULARY, 512, List.of(new LayerGroup(4, 64, 64, 0)), 8, 64, 2, Simulation.TIME, clock));
+        SchedulerConfig config = new SchedulerConfig(8, 64, 100_000, 16, 1_000_000_000_000L, 0, true, 7);
+        StepLoop loop = new StepLoop("test", engine, config, clock, 0, StepListener.NONE);
+        try (ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
+            List<Future<Integer>> clients = new ArrayList<>();
+            for (int i = 0; i < 6; i++) {
+                Random random = new Random(100L * seed + i);
+                clients.add(threads.submit((Callable<Integer>) () -> submitUntilRefused(loop, threads, random)));
+            }
+            Random random = new Random(seed);
+            spin(random.nextInt(2_000_000));
+            if (breaking) {
+                engine.breaksOnOpen = true;
+                spin(random.nextInt(2_000_000));
+            }
+            loop.close();
+            int accepted = 0;
+            for (Future<Integer> client : clients) {
+                accepted += client.get();
+            }
+            assertThat(accepted).isNotNegative();
+        }
+        assertThat(loop.idle()).isTrue();
+    }
+
+    /** Submits until the loop refuses, some requests cancelled at once, others while they are read; all are read. */
+    private static int submitUntilRefused(StepLoop loop, ExecutorService threads, Random random) throws Exception {
+        List<Future<Boolean>> readers = new ArrayList<>();
+        try {
+            for (int i = 0; i < 3_000; i++) {
+                Generation generation = loop.submit(request(i, 1 + random.nextInt(3), 1 + random.nextInt(30)));
+                if (random.nextInt(3) == 0) {
+                    generation.cancel();
+                }
+                readers.add(threads.submit((Callable<Boolean>) () -> readToTheEnd(generation)));
+            }
+        } catch (RejectedException e) {
+            assertThat(e.reason()).isIn(RejectedException.Reason.DRAINING, RejectedException.Reason.ENGINE_DOWN);
+        }
+        for (Future<Boolean> reader : readers) {
+            assertThat(reader.get()).isTrue();
+        }
+        return readers.size();
+    }
+
+    private static boolean readToTheEnd(Generation generation) throws InterruptedException {
+        GenerationEvent event = new GenerationEvent();
+        int taken = 0;
+        while (generation.next(event)) {
+            if (++taken % 7 == 0 && ThreadLocalRandom.current().nextInt(4) == 0) {
+                generation.cancel();
+            }
+        }
+        return generation.done();
+    }
+
+    private static void spin(int turns) {
+        for (int i = 0; i < turns; i++) {
+            Thread.onSpinWait();
+        }
+    }
+
+    private static GenerationRequest request(int i, int sequences, int maxTokens) {
+        return new GenerationRequest(
+                "r" + i,
+                Simulation.tokens(i, 10 + i % 30),
+                sequences,
+                maxTokens,
+                SamplingParameters.GREEDY,
+                new int[0],
+                false,
+                i % 3,
+                Long.MAX_VALUE,
+                0,
+                Allowance.UNLIMITED);
+    }
+}
