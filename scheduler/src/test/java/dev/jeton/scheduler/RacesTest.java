@@ -75,13 +75,13 @@ class RacesTest {
     }
 
     @ParameterizedTest(name = "seed {0}")
-    @ValueSource(ints = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20})
+    @ValueSource(ints = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12})
     void everyAcceptedRequestEndsThoughTheLoopIsClosedMeanwhile(int seed) throws Exception {
         races(seed, false);
     }
 
     @ParameterizedTest(name = "seed {0}")
-    @ValueSource(ints = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10})
+    @ValueSource(ints = {1, 2, 3, 4, 5, 6})
     void everyAcceptedRequestEndsThoughTheEngineBreaksMeanwhile(int seed) throws Exception {
         races(seed, true);
     }
@@ -118,7 +118,7 @@ class RacesTest {
     private static int submitUntilRefused(StepLoop loop, ExecutorService threads, Random random) throws Exception {
         List<Future<Boolean>> readers = new ArrayList<>();
         try {
-            for (int i = 0; i < 3_000; i++) {
+            for (int i = 0; i < 300; i++) {
                 Generation generation = loop.submit(request(i, 1 + random.nextInt(3), 1 + random.nextInt(30)));
                 if (random.nextInt(3) == 0) {
                     generation.cancel();

@@ -14,7 +14,8 @@ import java.util.Optional;
 
 /**
  * One keep-alive HTTP/1.1 connection: a request at a time, its body read line by line as it arrives. Bodies with a
- * length, chunked ones and ones that end with the connection are understood. Not thread-safe.
+ * length, chunked ones and ones that end with the connection are understood. A request on a connection that the server
+ * has closed since the last answer is sent once more on a new one. Not thread-safe.
  */
 final class HttpConnection implements AutoCloseable {
 
@@ -28,6 +29,7 @@ final class HttpConnection implements AutoCloseable {
     private long left;
     private boolean chunked;
     private boolean keepAlive;
+    private boolean answering;
 
     HttpConnection(Target target) {
         this.target = target;
@@ -35,9 +37,6 @@ final class HttpConnection implements AutoCloseable {
 
     /** Sends a request; answers the status. The body is then read with {@link #readLine}. */
     int send(String method, String path, byte[] body) throws IOException {
-        if (socket.isEmpty()) {
-            connect();
-        }
         String head = "%s %s HTTP/1.1\r\nhost: %s:%d\r\ncontent-type: application/json\r\ncontent-length: %d\r\n%s\r\n"
                 .formatted(
                         method,
@@ -50,7 +49,25 @@ final class HttpConnection implements AutoCloseable {
         byte[] all = new byte[headBytes.length + body.length];
         System.arraycopy(headBytes, 0, all, 0, headBytes.length);
         System.arraycopy(body, 0, all, headBytes.length, body.length);
-        out.write(all);
+        boolean reused = socket.isPresent();
+        if (!reused) {
+            connect();
+        }
+        answering = false;
+        try {
+            return exchange(all);
+        } catch (IOException e) {
+            close();
+            if (!reused || answering) {
+                throw e;
+            }
+            connect();
+            return exchange(all);
+        }
+    }
+
+    private int exchange(byte[] request) throws IOException {
+        out.write(request);
         out.flush();
         return readHead();
     }
@@ -67,12 +84,13 @@ final class HttpConnection implements AutoCloseable {
 
     private int readHead() throws IOException {
         String[] status = rawLine().split(" ", 3);
+        answering = true;
         if (status.length < 2) {
             throw new IOException("not an HTTP answer: " + String.join(" ", status));
         }
         chunked = false;
         left = -1;
-        keepAlive = true;
+        keepAlive = !status[0].equals("HTTP/1.0");
         for (String header = rawLine(); !header.isEmpty(); header = rawLine()) {
             int colon = header.indexOf(':');
             String name = header.substring(0, Math.max(0, colon)).toLowerCase(Locale.ROOT);

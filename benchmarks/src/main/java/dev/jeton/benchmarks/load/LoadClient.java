@@ -26,8 +26,8 @@ final class LoadClient implements AutoCloseable {
         connection = new HttpConnection(target);
     }
 
-    Sample run(int[] prompt, int output) {
-        long start = System.nanoTime();
+    /** Sends one request; its times count from {@code start}, when it was due. */
+    Sample run(int[] prompt, int output, long start) {
         try {
             int status = connection.send("POST", "/completions", body(prompt, output));
             if (status != 200) {
@@ -61,10 +61,12 @@ final class LoadClient implements AutoCloseable {
         long first = 0;
         long last = start;
         int pieces = 0;
+        boolean done = false;
         String usage = "";
         for (Optional<String> line = connection.readLine(); line.isPresent(); line = connection.readLine()) {
             String text = line.get();
-            if (!text.startsWith("data: ") || text.equals("data: [DONE]")) {
+            done |= text.equals("data: [DONE]") || text.equals("data:[DONE]");
+            if (done || !text.startsWith("data:")) {
                 continue;
             }
             if (text.contains("\"error\"") && !text.contains("\"choices\"")) {
@@ -74,7 +76,7 @@ final class LoadClient implements AutoCloseable {
             if (text.contains("\"completion_tokens\"")) {
                 usage = text;
             }
-            if (!text.contains("\"choices\":[]")) {
+            if (!text.contains("\"choices\":[]") && !text.contains("\"choices\": []")) {
                 long now = System.nanoTime();
                 if (first == 0) {
                     first = now - start;
@@ -87,6 +89,9 @@ final class LoadClient implements AutoCloseable {
         }
         if (pieces == 0) {
             return failed("an empty stream", start);
+        }
+        if (!done) {
+            return failed("a stream without [DONE] at its end", start);
         }
         int output = number(OUTPUT_TOKENS, usage, pieces);
         return new Sample(

@@ -95,6 +95,7 @@ public final class LoadGenerator {
         private final AtomicInteger next = new AtomicInteger();
         private final AtomicInteger ended = new AtomicInteger();
         private final ConcurrentLinkedQueue<Sample> samples = new ConcurrentLinkedQueue<>();
+        private final ConcurrentLinkedQueue<LoadClient> idle = new ConcurrentLinkedQueue<>();
 
         Run(int first, int count, IntConsumer progress) {
             this.first = first;
@@ -112,24 +113,33 @@ public final class LoadGenerator {
                     }
                 }
             }
+            for (LoadClient client : idle) {
+                close(client);
+            }
             return new ArrayList<>(samples);
         }
 
-        private void closedLoop() {
-            try (LoadClient client = new LoadClient(target, plan.stream(), plan.ignoreEos())) {
-                for (int k = next.getAndIncrement(); k < count; k = next.getAndIncrement()) {
-                    measure(client, k);
-                }
+        private static void close(LoadClient client) {
+            try {
+                client.close();
             } catch (IOException e) {
                 // closing a connection after its last answer
                 return;
             }
         }
 
+        private void closedLoop() {
+            LoadClient client = new LoadClient(target, plan.stream(), plan.ignoreEos());
+            for (int k = next.getAndIncrement(); k < count; k = next.getAndIncrement()) {
+                measure(client, k, System.nanoTime());
+            }
+            idle.add(client);
+        }
+
+        /** Times count from when a request was due, also where it had to wait for a place: that is the point. */
         private void open(ExecutorService clients) throws InterruptedException {
             Random random = new Random(workload.seed() + 1);
             Semaphore places = new Semaphore(plan.concurrency());
-            ConcurrentLinkedQueue<LoadClient> idle = new ConcurrentLinkedQueue<>();
             long at = System.nanoTime();
             for (int k = 0; k < count; k++) {
                 at += (long) (-Math.log(1 - random.nextDouble()) / plan.rate() * 1e9);
@@ -138,19 +148,20 @@ public final class LoadGenerator {
                 }
                 places.acquire();
                 int number = k;
+                long due = at;
                 clients.execute(() -> {
                     LoadClient free = idle.poll();
                     LoadClient client = free != null ? free : new LoadClient(target, plan.stream(), plan.ignoreEos());
-                    measure(client, number);
+                    measure(client, number, due);
                     idle.add(client);
                     places.release();
                 });
             }
         }
 
-        private void measure(LoadClient client, int k) {
+        private void measure(LoadClient client, int k, long due) {
             samples.add(client.run(
-                    workload.prompt(first + k), workload.length(first + k).output()));
+                    workload.prompt(first + k), workload.length(first + k).output(), due));
             progress.accept(ended.incrementAndGet());
         }
     }

@@ -82,6 +82,15 @@ public record Report(List<Sample> samples, long wallNanos, double cpuShare) {
         return new double[] {percentile(nanos, 50), percentile(nanos, 95), percentile(nanos, 99)};
     }
 
+    /** Only over those requests that have a time between tokens. */
+    private double[] perTokenRow() {
+        double[] times = good().stream()
+                .mapToDouble(Sample::nanosPerToken)
+                .filter(nanos -> nanos > 0)
+                .toArray();
+        return new double[] {percentile(times, 50), percentile(times, 95), percentile(times, 99)};
+    }
+
     /** The report as a table. */
     public String text(Limits limits) {
         StringBuilder out = new StringBuilder();
@@ -104,7 +113,7 @@ public record Report(List<Sample> samples, long wallNanos, double cpuShare) {
                 perSecond(samples.stream().filter(limits::keeps).count())));
         out.append("%-22s %10s %10s %10s%n".formatted("milliseconds", "p50", "p95", "p99"));
         out.append(row("first token", row(Sample::firstNanos)));
-        out.append(row("per output token", row(Sample::nanosPerToken)));
+        out.append(row("per output token", perTokenRow()));
         out.append(row("between pieces", new double[] {gapPercentile(50), gapPercentile(95), gapPercentile(99)}));
         out.append(row("end to end", row(Sample::totalNanos)));
         out.append(line("load generator", "%.2f of a core", cpuShare));
@@ -132,7 +141,7 @@ public record Report(List<Sample> samples, long wallNanos, double cpuShare) {
                 "goodput_requests_per_second",
                 perSecond(samples.stream().filter(limits::keeps).count()));
         percentiles(out, "first_token_ms", row(Sample::firstNanos));
-        percentiles(out, "per_output_token_ms", row(Sample::nanosPerToken));
+        percentiles(out, "per_output_token_ms", perTokenRow());
         percentiles(out, "between_pieces_ms", new double[] {gapPercentile(50), gapPercentile(95), gapPercentile(99)});
         percentiles(out, "end_to_end_ms", row(Sample::totalNanos));
         out.append("  \"load_generator_cores\": ").append(finite(cpuShare)).append("\n}\n");

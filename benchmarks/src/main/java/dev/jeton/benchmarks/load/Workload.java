@@ -5,7 +5,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Random;
+import java.util.SplittableRandom;
 
 /**
  * What is asked: for each request its prompt as token ids and how many tokens to generate. The k-th request depends on
@@ -29,12 +29,25 @@ public record Workload(
      * @param input tokens of its prompt beside the shared prefix
      * @param output tokens to generate
      */
-    public record Length(int input, int output) {}
+    public record Length(int input, int output) {
+
+        /** Checks that they are no less than 0. */
+        public Length {
+            if (input < 0 || output < 0) {
+                throw new IllegalArgumentException("a request of %d tokens in and %d out".formatted(input, output));
+            }
+        }
+    }
 
     /** Checks the bounds named above. */
     public Workload {
         lengths = List.copyOf(lengths);
-        if (lengths.isEmpty() || highToken <= lowToken || lowToken < 0 || sharedShare < 0 || sharedShare > 1) {
+        if (lengths.isEmpty()
+                || highToken <= lowToken
+                || lowToken < 0
+                || sharedPrefix < 0
+                || sharedShare < 0
+                || sharedShare > 1) {
             throw new IllegalArgumentException("a workload needs lengths, a range of token ids and a share in [0, 1]");
         }
     }
@@ -80,13 +93,14 @@ public record Workload(
 
     /** The k-th request's prompt. */
     public int[] prompt(int k) {
-        Random random = new Random(seed * 0x9e3779b97f4a7c15L + k);
+        // not java.util.Random: its first draws from seeds that follow one another are nearly the same
+        SplittableRandom random = new SplittableRandom(new SplittableRandom(seed).nextLong() + k);
         Length length = length(k);
         boolean shares = sharedPrefix > 0 && random.nextDouble() < sharedShare;
         int[] prompt = new int[(shares ? sharedPrefix : 0) + length.input()];
         int at = 0;
         if (shares) {
-            Random common = new Random(seed);
+            SplittableRandom common = new SplittableRandom(seed);
             for (; at < sharedPrefix; at++) {
                 prompt[at] = common.nextInt(lowToken, highToken);
             }
