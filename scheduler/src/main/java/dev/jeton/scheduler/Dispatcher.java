@@ -21,6 +21,9 @@ public interface Dispatcher extends AutoCloseable {
     /** Refuses new requests from now on; those running go on. */
     void drain();
 
+    /** Whether the engine can still compute; once false it stays so. */
+    boolean up();
+
     /** Whether nothing is running or waiting. */
     boolean idle();
 

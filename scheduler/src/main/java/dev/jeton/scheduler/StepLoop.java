@@ -233,6 +233,11 @@ public final class StepLoop implements Dispatcher {
     }
 
     @Override
+    public boolean up() {
+        return down == null;
+    }
+
+    @Override
     public boolean idle() {
         return active.get() == 0;
     }

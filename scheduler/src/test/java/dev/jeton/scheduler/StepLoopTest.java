@@ -93,6 +93,7 @@ class StepLoopTest {
             }
             assertThat(event.reason).isEqualTo(FinishReason.ERROR);
             assertThat(event.message).contains("made to fail");
+            assertThat(loop.up()).isFalse();
             assertThatThrownBy(() -> loop.submit(request(2, 1)))
                     .isInstanceOfSatisfying(
                             RejectedException.class,

@@ -29,6 +29,7 @@ public final class Api implements RequestHandler {
     private static final Logger ACCESS = LoggerFactory.getLogger("dev.jeton.access");
 
     private final Map<String, Endpoint> endpoints = new LinkedHashMap<>();
+    private final ServedModels models;
     private final ApiKeys keys;
     private final ServerMetrics metrics;
     private final Admission admission;
@@ -37,6 +38,7 @@ public final class Api implements RequestHandler {
      * @param version as {@code /version} tells it
      */
     public Api(Configuration configuration, ServedModels models, ServerMetrics metrics, String version) {
+        this.models = models;
         this.keys = new ApiKeys(configuration.server().apiKeys());
         this.metrics = metrics;
         this.admission = new Admission(configuration.server().maxRequests());
@@ -76,9 +78,11 @@ public final class Api implements RequestHandler {
     }
 
     private Answer readiness() {
-        return admission.draining()
-                ? new Answer(503, field("status", "draining"))
-                : new Answer(200, field("status", "ready"));
+        if (admission.draining()) {
+            return new Answer(503, field("status", "draining"));
+        }
+        boolean up = models.all().stream().allMatch(model -> model.dispatcher().up());
+        return up ? new Answer(200, field("status", "ready")) : new Answer(503, field("status", "engine_down"));
     }
 
     /** Refuses work from now on. */
