@@ -16,6 +16,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -94,15 +95,17 @@ class RacesTest {
         StepLoop loop = new StepLoop("test", engine, config, clock, 0, StepListener.NONE);
         try (ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
             List<Future<Integer>> clients = new ArrayList<>();
+            AtomicInteger submitted = new AtomicInteger();
             for (int i = 0; i < 6; i++) {
                 Random random = new Random(100L * seed + i);
-                clients.add(threads.submit((Callable<Integer>) () -> submitUntilRefused(loop, threads, random)));
+                clients.add(
+                        threads.submit((Callable<Integer>) () -> submitUntilRefused(loop, threads, random, submitted)));
             }
             Random random = new Random(seed);
-            spin(random.nextInt(2_000_000));
+            awaitCount(submitted, random.nextInt(500));
             if (breaking) {
                 engine.breaksOnOpen = true;
-                spin(random.nextInt(2_000_000));
+                awaitCount(submitted, random.nextInt(500));
             }
             loop.close();
             int accepted = 0;
@@ -115,15 +118,21 @@ class RacesTest {
     }
 
     /** Submits until the loop refuses, some requests cancelled at once, others while they are read; all are read. */
-    private static int submitUntilRefused(StepLoop loop, ExecutorService threads, Random random) throws Exception {
+    private static int submitUntilRefused(
+            StepLoop loop, ExecutorService threads, Random random, AtomicInteger submitted) throws Exception {
         List<Future<Boolean>> readers = new ArrayList<>();
         try {
-            for (int i = 0; i < 300; i++) {
+            for (int i = 0; i < 5_000; i++) {
                 Generation generation = loop.submit(request(i, 1 + random.nextInt(3), 1 + random.nextInt(30)));
+                submitted.incrementAndGet();
                 if (random.nextInt(3) == 0) {
                     generation.cancel();
                 }
                 readers.add(threads.submit((Callable<Boolean>) () -> readToTheEnd(generation)));
+                if (random.nextBoolean()) {
+                    // so that the loop also finds itself without commands
+                    readers.getLast().get();
+                }
             }
         } catch (RejectedException e) {
             assertThat(e.reason()).isIn(RejectedException.Reason.DRAINING, RejectedException.Reason.ENGINE_DOWN);
@@ -145,8 +154,9 @@ class RacesTest {
         return generation.done();
     }
 
-    private static void spin(int turns) {
-        for (int i = 0; i < turns; i++) {
+    /** Waits until so many were submitted, or for a while where the loop refuses already. */
+    private static void awaitCount(AtomicInteger submitted, int count) {
+        for (int i = 0; i < 2_000_000 && submitted.get() < count; i++) {
             Thread.onSpinWait();
         }
     }
