@@ -27,8 +27,11 @@ final class MatMul {
     /** How far ahead lines are prefetched. */
     private static final long AHEAD_BYTES = 8192;
 
-    /** Up to this many rows BF16 and Q8_0 panels are read as they are. */
-    private static final int DIRECT_ROWS = 4;
+    /** Up to this many rows BF16 panels are read as they are. */
+    private static final int DIRECT_ROWS_BF16 = 4;
+
+    /** The same for Q8_0, whose kernel for four rows was three times slower than widening first. */
+    private static final int DIRECT_ROWS_Q8 = 2;
 
     private MatMul() {}
 
@@ -48,7 +51,7 @@ final class MatMul {
             }
             return;
         }
-        boolean direct = rows <= DIRECT_ROWS;
+        boolean direct = rows <= (w.format() == PackedMatrix.Format.BF16 ? DIRECT_ROWS_BF16 : DIRECT_ROWS_Q8);
         int slice = direct ? directSlice(w) : SLICE;
         long sliceBytes = w.sliceBytes(slice);
         long ahead = aheadBytes(w, sliceBytes);
@@ -125,10 +128,10 @@ final class MatMul {
 
     private static void q8(
             MemorySegment w, long at, float[] x, int from, int stride, int count, int rows, float[] tile) {
-        switch (rows) {
-            case 1 -> Kernels.q8x1(w, at, x, from, stride, count, tile, 0);
-            case 2 -> Kernels.q8x2(w, at, x, from, stride, count, tile, 0);
-            default -> Kernels.q8x4(w, at, x, from, stride, count, tile, 0);
+        if (rows == 1) {
+            Kernels.q8x1(w, at, x, from, stride, count, tile, 0);
+        } else {
+            Kernels.q8x2(w, at, x, from, stride, count, tile, 0);
         }
     }
 }

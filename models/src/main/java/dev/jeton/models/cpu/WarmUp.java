@@ -70,7 +70,7 @@ final class WarmUp {
         return switch (format) {
             case F32 -> List.of(Kernels::f32x4, Kernels::f32x2);
             case BF16 -> List.of(Kernels::bf16x4, Kernels::bf16x2, Kernels::f32x4, Kernels::f32x2, Kernels::f32x1);
-            case Q8_0 -> List.of(Kernels::q8x4, Kernels::q8x2, Kernels::f32x4, Kernels::f32x2, Kernels::f32x1);
+            case Q8_0 -> List.of(Kernels::q8x2, Kernels::f32x4, Kernels::f32x2, Kernels::f32x1);
         };
     }
 
