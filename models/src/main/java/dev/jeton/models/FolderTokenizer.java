@@ -15,12 +15,12 @@ import java.util.function.IntPredicate;
  */
 public final class FolderTokenizer implements Tokenizer {
 
-    private final HuggingFaceTokenizer library;
+    private final HuggingFaceTokenizer backing;
     private final TokenizerFile file;
     private final Optional<PieceDecoder> pieces;
 
-    private FolderTokenizer(HuggingFaceTokenizer library, TokenizerFile file) {
-        this.library = library;
+    private FolderTokenizer(HuggingFaceTokenizer backing, TokenizerFile file) {
+        this.backing = backing;
         this.file = file;
         pieces = PieceDecoder.of(file);
     }
@@ -50,7 +50,7 @@ public final class FolderTokenizer implements Tokenizer {
 
     @Override
     public int[] encode(String text, boolean addSpecialTokens) {
-        long[] ids = library.encode(text, addSpecialTokens, false).getIds();
+        long[] ids = backing.encode(text, addSpecialTokens, false).getIds();
         int[] out = new int[ids.length];
         Arrays.setAll(out, i -> (int) ids[i]);
         return out;
@@ -60,7 +60,7 @@ public final class FolderTokenizer implements Tokenizer {
     public String decode(int[] ids, boolean skipSpecialTokens) {
         long[] longs = new long[ids.length];
         Arrays.setAll(longs, i -> ids[i]);
-        return library.decode(longs, skipSpecialTokens);
+        return backing.decode(longs, skipSpecialTokens);
     }
 
     @Override
@@ -92,6 +92,6 @@ public final class FolderTokenizer implements Tokenizer {
 
     @Override
     public void close() {
-        library.close();
+        backing.close();
     }
 }
