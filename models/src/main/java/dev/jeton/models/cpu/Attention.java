@@ -4,7 +4,6 @@ import static dev.jeton.models.cpu.AttentionKernels.SEGMENT;
 import static dev.jeton.models.vector.VectorMath.LANES;
 
 import dev.jeton.models.vector.VectorMath;
-import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 
 /**
@@ -119,16 +118,15 @@ final class Attention {
     private void takeScores(
             KvArena kv, int layer, int head, int[] table, int tableAt, int size, int base, int from, int to) {
         int blockSize = kv.group().blockSize();
-        MemorySegment data = kv.data();
         long step = 4L * blockSize;
         for (int t = from; t < to; t += LANES) {
             long at = kv.keys(table[tableAt + t / blockSize], layer, head) + 4L * (t % blockSize);
             if (size == 1) {
-                AttentionKernels.scores1(data, at, step, query, headDim, scores, t - base);
+                AttentionKernels.scores1(at, step, query, headDim, scores, t - base);
             } else if (size <= 4) {
-                AttentionKernels.scores4(data, at, step, query, headDim, scores, t - base);
+                AttentionKernels.scores4(at, step, query, headDim, scores, t - base);
             } else {
-                AttentionKernels.scores8(data, at, step, query, headDim, scores, t - base);
+                AttentionKernels.scores8(at, step, query, headDim, scores, t - base);
             }
         }
     }
@@ -164,28 +162,28 @@ final class Attention {
             for (int d = 0; d < width; d += 4 * LANES) {
                 int vectors = Math.min(4, (width - d) / LANES);
                 for (int j = 0; j < size; j += 4) {
-                    values(kv.data(), at + 4L * d, size == 1, vectors, j * SEGMENT + t - base, count, j * width + d);
+                    values(at + 4L * d, size == 1, vectors, j * SEGMENT + t - base, count, j * width + d);
                 }
             }
             t += count;
         }
     }
 
-    private void values(MemorySegment kv, long at, boolean single, int vectors, int from, int count, int to) {
+    private void values(long at, boolean single, int vectors, int from, int count, int to) {
         long step = 4L * width;
         if (single) {
             switch (vectors) {
-                case 1 -> AttentionKernels.values1x1(kv, at, step, scores, from, count, out, to, width);
-                case 2 -> AttentionKernels.values1x2(kv, at, step, scores, from, count, out, to, width);
-                case 3 -> AttentionKernels.values1x3(kv, at, step, scores, from, count, out, to, width);
-                default -> AttentionKernels.values1x4(kv, at, step, scores, from, count, out, to, width);
+                case 1 -> AttentionKernels.values1x1(at, step, scores, from, count, out, to, width);
+                case 2 -> AttentionKernels.values1x2(at, step, scores, from, count, out, to, width);
+                case 3 -> AttentionKernels.values1x3(at, step, scores, from, count, out, to, width);
+                default -> AttentionKernels.values1x4(at, step, scores, from, count, out, to, width);
             }
         } else {
             switch (vectors) {
-                case 1 -> AttentionKernels.values4x1(kv, at, step, scores, from, count, out, to, width);
-                case 2 -> AttentionKernels.values4x2(kv, at, step, scores, from, count, out, to, width);
-                case 3 -> AttentionKernels.values4x3(kv, at, step, scores, from, count, out, to, width);
-                default -> AttentionKernels.values4x4(kv, at, step, scores, from, count, out, to, width);
+                case 1 -> AttentionKernels.values4x1(at, step, scores, from, count, out, to, width);
+                case 2 -> AttentionKernels.values4x2(at, step, scores, from, count, out, to, width);
+                case 3 -> AttentionKernels.values4x3(at, step, scores, from, count, out, to, width);
+                default -> AttentionKernels.values4x4(at, step, scores, from, count, out, to, width);
             }
         }
     }

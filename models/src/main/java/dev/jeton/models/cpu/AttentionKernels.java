@@ -1,10 +1,10 @@
 package dev.jeton.models.cpu;
 
+import static dev.jeton.models.cpu.NativeMemory.ALL;
 import static dev.jeton.models.vector.VectorMath.FLOATS;
 import static dev.jeton.models.vector.VectorMath.LANES;
 
 import dev.jeton.models.vector.VectorMath;
-import java.lang.foreign.MemorySegment;
 import java.nio.ByteOrder;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorMask;
@@ -74,11 +74,11 @@ final class AttentionKernels {
     }
 
     /** Scores of 1 query against one vector of tokens. */
-    static void scores1(MemorySegment kv, long at, long step, float[] q, int headDim, float[] scores, int to) {
+    static void scores1(long at, long step, float[] q, int headDim, float[] scores, int to) {
         FloatVector a0 = FloatVector.zero(FLOATS);
         long from = at;
         for (int d = 0; d < headDim; d++) {
-            FloatVector k = FloatVector.fromMemorySegment(FLOATS, kv, from, LITTLE);
+            FloatVector k = FloatVector.fromMemorySegment(FLOATS, ALL, from, LITTLE);
             from += step;
             a0 = k.fma(FloatVector.broadcast(FLOATS, q[d]), a0);
         }
@@ -86,14 +86,14 @@ final class AttentionKernels {
     }
 
     /** Scores of 4 queries against one vector of tokens. */
-    static void scores4(MemorySegment kv, long at, long step, float[] q, int headDim, float[] scores, int to) {
+    static void scores4(long at, long step, float[] q, int headDim, float[] scores, int to) {
         FloatVector a0 = FloatVector.zero(FLOATS);
         FloatVector a1 = FloatVector.zero(FLOATS);
         FloatVector a2 = FloatVector.zero(FLOATS);
         FloatVector a3 = FloatVector.zero(FLOATS);
         long from = at;
         for (int d = 0; d < headDim; d++) {
-            FloatVector k = FloatVector.fromMemorySegment(FLOATS, kv, from, LITTLE);
+            FloatVector k = FloatVector.fromMemorySegment(FLOATS, ALL, from, LITTLE);
             from += step;
             a0 = k.fma(FloatVector.broadcast(FLOATS, q[d]), a0);
             a1 = k.fma(FloatVector.broadcast(FLOATS, q[headDim + d]), a1);
@@ -107,7 +107,7 @@ final class AttentionKernels {
     }
 
     /** Scores of 8 queries against one vector of tokens. */
-    static void scores8(MemorySegment kv, long at, long step, float[] q, int headDim, float[] scores, int to) {
+    static void scores8(long at, long step, float[] q, int headDim, float[] scores, int to) {
         FloatVector a0 = FloatVector.zero(FLOATS);
         FloatVector a1 = FloatVector.zero(FLOATS);
         FloatVector a2 = FloatVector.zero(FLOATS);
@@ -118,7 +118,7 @@ final class AttentionKernels {
         FloatVector a7 = FloatVector.zero(FLOATS);
         long from = at;
         for (int d = 0; d < headDim; d++) {
-            FloatVector k = FloatVector.fromMemorySegment(FLOATS, kv, from, LITTLE);
+            FloatVector k = FloatVector.fromMemorySegment(FLOATS, ALL, from, LITTLE);
             from += step;
             a0 = k.fma(FloatVector.broadcast(FLOATS, q[d]), a0);
             a1 = k.fma(FloatVector.broadcast(FLOATS, q[headDim + d]), a1);
@@ -140,12 +140,11 @@ final class AttentionKernels {
     }
 
     /** Adds 1 vector of values, weighted, to the outputs of 1 query. */
-    static void values1x1(
-            MemorySegment kv, long at, long step, float[] p, int from, int count, float[] out, int to, int width) {
+    static void values1x1(long at, long step, float[] p, int from, int count, float[] out, int to, int width) {
         FloatVector a00 = FloatVector.fromArray(FLOATS, out, to);
         long row = at;
         for (int t = 0; t < count; t++) {
-            FloatVector v0 = FloatVector.fromMemorySegment(FLOATS, kv, row, LITTLE);
+            FloatVector v0 = FloatVector.fromMemorySegment(FLOATS, ALL, row, LITTLE);
             row += step;
             FloatVector p0 = FloatVector.broadcast(FLOATS, p[from + t]);
             a00 = v0.fma(p0, a00);
@@ -154,14 +153,13 @@ final class AttentionKernels {
     }
 
     /** Adds 2 vectors of values, weighted, to the outputs of 1 query. */
-    static void values1x2(
-            MemorySegment kv, long at, long step, float[] p, int from, int count, float[] out, int to, int width) {
+    static void values1x2(long at, long step, float[] p, int from, int count, float[] out, int to, int width) {
         FloatVector a00 = FloatVector.fromArray(FLOATS, out, to);
         FloatVector a01 = FloatVector.fromArray(FLOATS, out, to + LANES);
         long row = at;
         for (int t = 0; t < count; t++) {
-            FloatVector v0 = FloatVector.fromMemorySegment(FLOATS, kv, row, LITTLE);
-            FloatVector v1 = FloatVector.fromMemorySegment(FLOATS, kv, row + VECTOR, LITTLE);
+            FloatVector v0 = FloatVector.fromMemorySegment(FLOATS, ALL, row, LITTLE);
+            FloatVector v1 = FloatVector.fromMemorySegment(FLOATS, ALL, row + VECTOR, LITTLE);
             row += step;
             FloatVector p0 = FloatVector.broadcast(FLOATS, p[from + t]);
             a00 = v0.fma(p0, a00);
@@ -172,16 +170,15 @@ final class AttentionKernels {
     }
 
     /** Adds 3 vectors of values, weighted, to the outputs of 1 query. */
-    static void values1x3(
-            MemorySegment kv, long at, long step, float[] p, int from, int count, float[] out, int to, int width) {
+    static void values1x3(long at, long step, float[] p, int from, int count, float[] out, int to, int width) {
         FloatVector a00 = FloatVector.fromArray(FLOATS, out, to);
         FloatVector a01 = FloatVector.fromArray(FLOATS, out, to + LANES);
         FloatVector a02 = FloatVector.fromArray(FLOATS, out, to + 2 * LANES);
         long row = at;
         for (int t = 0; t < count; t++) {
-            FloatVector v0 = FloatVector.fromMemorySegment(FLOATS, kv, row, LITTLE);
-            FloatVector v1 = FloatVector.fromMemorySegment(FLOATS, kv, row + VECTOR, LITTLE);
-            FloatVector v2 = FloatVector.fromMemorySegment(FLOATS, kv, row + 2 * VECTOR, LITTLE);
+            FloatVector v0 = FloatVector.fromMemorySegment(FLOATS, ALL, row, LITTLE);
+            FloatVector v1 = FloatVector.fromMemorySegment(FLOATS, ALL, row + VECTOR, LITTLE);
+            FloatVector v2 = FloatVector.fromMemorySegment(FLOATS, ALL, row + 2 * VECTOR, LITTLE);
             row += step;
             FloatVector p0 = FloatVector.broadcast(FLOATS, p[from + t]);
             a00 = v0.fma(p0, a00);
@@ -194,18 +191,17 @@ final class AttentionKernels {
     }
 
     /** Adds 4 vectors of values, weighted, to the outputs of 1 query. */
-    static void values1x4(
-            MemorySegment kv, long at, long step, float[] p, int from, int count, float[] out, int to, int width) {
+    static void values1x4(long at, long step, float[] p, int from, int count, float[] out, int to, int width) {
         FloatVector a00 = FloatVector.fromArray(FLOATS, out, to);
         FloatVector a01 = FloatVector.fromArray(FLOATS, out, to + LANES);
         FloatVector a02 = FloatVector.fromArray(FLOATS, out, to + 2 * LANES);
         FloatVector a03 = FloatVector.fromArray(FLOATS, out, to + 3 * LANES);
         long row = at;
         for (int t = 0; t < count; t++) {
-            FloatVector v0 = FloatVector.fromMemorySegment(FLOATS, kv, row, LITTLE);
-            FloatVector v1 = FloatVector.fromMemorySegment(FLOATS, kv, row + VECTOR, LITTLE);
-            FloatVector v2 = FloatVector.fromMemorySegment(FLOATS, kv, row + 2 * VECTOR, LITTLE);
-            FloatVector v3 = FloatVector.fromMemorySegment(FLOATS, kv, row + 3 * VECTOR, LITTLE);
+            FloatVector v0 = FloatVector.fromMemorySegment(FLOATS, ALL, row, LITTLE);
+            FloatVector v1 = FloatVector.fromMemorySegment(FLOATS, ALL, row + VECTOR, LITTLE);
+            FloatVector v2 = FloatVector.fromMemorySegment(FLOATS, ALL, row + 2 * VECTOR, LITTLE);
+            FloatVector v3 = FloatVector.fromMemorySegment(FLOATS, ALL, row + 3 * VECTOR, LITTLE);
             row += step;
             FloatVector p0 = FloatVector.broadcast(FLOATS, p[from + t]);
             a00 = v0.fma(p0, a00);
@@ -220,15 +216,14 @@ final class AttentionKernels {
     }
 
     /** Adds 1 vector of values, weighted, to the outputs of 4 queries. */
-    static void values4x1(
-            MemorySegment kv, long at, long step, float[] p, int from, int count, float[] out, int to, int width) {
+    static void values4x1(long at, long step, float[] p, int from, int count, float[] out, int to, int width) {
         FloatVector a00 = FloatVector.fromArray(FLOATS, out, to);
         FloatVector a10 = FloatVector.fromArray(FLOATS, out, to + width);
         FloatVector a20 = FloatVector.fromArray(FLOATS, out, to + 2 * width);
         FloatVector a30 = FloatVector.fromArray(FLOATS, out, to + 3 * width);
         long row = at;
         for (int t = 0; t < count; t++) {
-            FloatVector v0 = FloatVector.fromMemorySegment(FLOATS, kv, row, LITTLE);
+            FloatVector v0 = FloatVector.fromMemorySegment(FLOATS, ALL, row, LITTLE);
             row += step;
             FloatVector p0 = FloatVector.broadcast(FLOATS, p[from + t]);
             a00 = v0.fma(p0, a00);
@@ -246,8 +241,7 @@ final class AttentionKernels {
     }
 
     /** Adds 2 vectors of values, weighted, to the outputs of 4 queries. */
-    static void values4x2(
-            MemorySegment kv, long at, long step, float[] p, int from, int count, float[] out, int to, int width) {
+    static void values4x2(long at, long step, float[] p, int from, int count, float[] out, int to, int width) {
         FloatVector a00 = FloatVector.fromArray(FLOATS, out, to);
         FloatVector a01 = FloatVector.fromArray(FLOATS, out, to + LANES);
         FloatVector a10 = FloatVector.fromArray(FLOATS, out, to + width);
@@ -258,8 +252,8 @@ final class AttentionKernels {
         FloatVector a31 = FloatVector.fromArray(FLOATS, out, to + 3 * width + LANES);
         long row = at;
         for (int t = 0; t < count; t++) {
-            FloatVector v0 = FloatVector.fromMemorySegment(FLOATS, kv, row, LITTLE);
-            FloatVector v1 = FloatVector.fromMemorySegment(FLOATS, kv, row + VECTOR, LITTLE);
+            FloatVector v0 = FloatVector.fromMemorySegment(FLOATS, ALL, row, LITTLE);
+            FloatVector v1 = FloatVector.fromMemorySegment(FLOATS, ALL, row + VECTOR, LITTLE);
             row += step;
             FloatVector p0 = FloatVector.broadcast(FLOATS, p[from + t]);
             a00 = v0.fma(p0, a00);
@@ -285,8 +279,7 @@ final class AttentionKernels {
     }
 
     /** Adds 3 vectors of values, weighted, to the outputs of 4 queries. */
-    static void values4x3(
-            MemorySegment kv, long at, long step, float[] p, int from, int count, float[] out, int to, int width) {
+    static void values4x3(long at, long step, float[] p, int from, int count, float[] out, int to, int width) {
         FloatVector a00 = FloatVector.fromArray(FLOATS, out, to);
         FloatVector a01 = FloatVector.fromArray(FLOATS, out, to + LANES);
         FloatVector a02 = FloatVector.fromArray(FLOATS, out, to + 2 * LANES);
@@ -301,9 +294,9 @@ final class AttentionKernels {
         FloatVector a32 = FloatVector.fromArray(FLOATS, out, to + 3 * width + 2 * LANES);
         long row = at;
         for (int t = 0; t < count; t++) {
-            FloatVector v0 = FloatVector.fromMemorySegment(FLOATS, kv, row, LITTLE);
-            FloatVector v1 = FloatVector.fromMemorySegment(FLOATS, kv, row + VECTOR, LITTLE);
-            FloatVector v2 = FloatVector.fromMemorySegment(FLOATS, kv, row + 2 * VECTOR, LITTLE);
+            FloatVector v0 = FloatVector.fromMemorySegment(FLOATS, ALL, row, LITTLE);
+            FloatVector v1 = FloatVector.fromMemorySegment(FLOATS, ALL, row + VECTOR, LITTLE);
+            FloatVector v2 = FloatVector.fromMemorySegment(FLOATS, ALL, row + 2 * VECTOR, LITTLE);
             row += step;
             FloatVector p0 = FloatVector.broadcast(FLOATS, p[from + t]);
             a00 = v0.fma(p0, a00);
@@ -337,8 +330,7 @@ final class AttentionKernels {
     }
 
     /** Adds 4 vectors of values, weighted, to the outputs of 4 queries. */
-    static void values4x4(
-            MemorySegment kv, long at, long step, float[] p, int from, int count, float[] out, int to, int width) {
+    static void values4x4(long at, long step, float[] p, int from, int count, float[] out, int to, int width) {
         FloatVector a00 = FloatVector.fromArray(FLOATS, out, to);
         FloatVector a01 = FloatVector.fromArray(FLOATS, out, to + LANES);
         FloatVector a02 = FloatVector.fromArray(FLOATS, out, to + 2 * LANES);
@@ -357,10 +349,10 @@ final class AttentionKernels {
         FloatVector a33 = FloatVector.fromArray(FLOATS, out, to + 3 * width + 3 * LANES);
         long row = at;
         for (int t = 0; t < count; t++) {
-            FloatVector v0 = FloatVector.fromMemorySegment(FLOATS, kv, row, LITTLE);
-            FloatVector v1 = FloatVector.fromMemorySegment(FLOATS, kv, row + VECTOR, LITTLE);
-            FloatVector v2 = FloatVector.fromMemorySegment(FLOATS, kv, row + 2 * VECTOR, LITTLE);
-            FloatVector v3 = FloatVector.fromMemorySegment(FLOATS, kv, row + 3 * VECTOR, LITTLE);
+            FloatVector v0 = FloatVector.fromMemorySegment(FLOATS, ALL, row, LITTLE);
+            FloatVector v1 = FloatVector.fromMemorySegment(FLOATS, ALL, row + VECTOR, LITTLE);
+            FloatVector v2 = FloatVector.fromMemorySegment(FLOATS, ALL, row + 2 * VECTOR, LITTLE);
+            FloatVector v3 = FloatVector.fromMemorySegment(FLOATS, ALL, row + 3 * VECTOR, LITTLE);
             row += step;
             FloatVector p0 = FloatVector.broadcast(FLOATS, p[from + t]);
             a00 = v0.fma(p0, a00);

@@ -383,11 +383,11 @@ final class DecoderStep implements ComputeTeam.Program {
         int rows = Math.min(rowsPerTile, linearRows - row);
         int first = tile / rowBlocks * panelsPerTile;
         int end = Math.min(matrix.panels(), first + panelsPerTile);
-        long endByte = matrix.offset(end - 1, 0) + matrix.panelBytes();
-        MatMul.begin(matrix, first, endByte, workspace);
+        long endAddress = matrix.address(end - 1, 0) + matrix.panelBytes();
+        MatMul.begin(matrix, first, endAddress, workspace);
         for (int panel = first; panel < end; panel++) {
             fill(panel, row, rows, workspace.tile);
-            MatMul.panel(matrix, panel, from, row * inputStride, inputStride, rows, endByte, workspace);
+            MatMul.panel(matrix, panel, from, row * inputStride, inputStride, rows, endAddress, workspace);
             drain(panel, row, rows, workspace.tile);
         }
     }

@@ -1,10 +1,10 @@
 package dev.jeton.models.cpu;
 
+import static dev.jeton.models.cpu.NativeMemory.ALL;
 import static dev.jeton.models.vector.VectorMath.FLOATS;
 import static dev.jeton.models.vector.VectorMath.INTS;
 import static dev.jeton.models.vector.VectorMath.LANES;
 
-import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import jdk.incubator.vector.FloatVector;
@@ -97,35 +97,35 @@ final class Kernels {
      * instructions on a line, so the window holds twenty lines and memory delivers a quarter of what it could; this loop
      * spends two. Java has no prefetch instruction; reading a slice ahead of computing on it is the next best.
      */
-    static int touch(MemorySegment w, long from, long to) {
+    static int touch(long from, long to) {
         int lines = (int) ((to - from) / LINE);
         int sink = 0;
         for (int i = 0; i < lines; i++) {
-            sink ^= w.get(WORD, from + (long) i * LINE);
+            sink ^= ALL.get(WORD, from + (long) i * LINE);
         }
         return sink;
     }
 
     /** Widens {@code count} inputs of a BF16 panel to F32. */
-    static void widenBf16(MemorySegment w, long from, int count, MemorySegment slab) {
+    static void widenBf16(long w, int count, long slab) {
         for (int i = 0; i < count; i++) {
-            long at = from + i * (2L * PANEL);
-            long to = i * (4L * PANEL);
-            IntVector p = IntVector.fromMemorySegment(INTS, w, at, LITTLE);
-            IntVector q = IntVector.fromMemorySegment(INTS, w, at + VECTOR, LITTLE);
-            low(p).intoMemorySegment(slab, to, LITTLE);
-            high(p).intoMemorySegment(slab, to + VECTOR, LITTLE);
-            low(q).intoMemorySegment(slab, to + 2 * VECTOR, LITTLE);
-            high(q).intoMemorySegment(slab, to + 3 * VECTOR, LITTLE);
+            long at = w + i * (2L * PANEL);
+            long to = slab + i * (4L * PANEL);
+            IntVector p = IntVector.fromMemorySegment(INTS, ALL, at, LITTLE);
+            IntVector q = IntVector.fromMemorySegment(INTS, ALL, at + VECTOR, LITTLE);
+            low(p).intoMemorySegment(ALL, to, LITTLE);
+            high(p).intoMemorySegment(ALL, to + VECTOR, LITTLE);
+            low(q).intoMemorySegment(ALL, to + 2 * VECTOR, LITTLE);
+            high(q).intoMemorySegment(ALL, to + 3 * VECTOR, LITTLE);
         }
     }
 
-    /** Widens {@code count} inputs of a Q8_0 panel to F32; {@code from} is the start of a block. */
-    static void widenQ8(MemorySegment w, long from, int count, MemorySegment slab) {
-        long at = from;
+    /** Widens {@code count} inputs of a Q8_0 panel to F32; {@code w} is the start of a block. */
+    static void widenQ8(long w, int count, long slab) {
+        long at = w;
         for (int k = 0; k < count; k += Q8_BLOCK) {
-            IntVector p = IntVector.fromMemorySegment(INTS, w, at, LITTLE);
-            IntVector q = IntVector.fromMemorySegment(INTS, w, at + VECTOR, LITTLE);
+            IntVector p = IntVector.fromMemorySegment(INTS, ALL, at, LITTLE);
+            IntVector q = IntVector.fromMemorySegment(INTS, ALL, at + VECTOR, LITTLE);
             FloatVector s0 = low(p);
             FloatVector s1 = high(p);
             FloatVector s2 = low(q);
@@ -137,29 +137,29 @@ final class Kernels {
             at += 2 * VECTOR;
             int end = Math.min(k + Q8_BLOCK, count);
             for (int i = k; i < end; i++) {
-                long to = i * (4L * PANEL);
-                IntVector v = IntVector.fromMemorySegment(INTS, w, at, LITTLE);
+                long to = slab + i * (4L * PANEL);
+                IntVector v = IntVector.fromMemorySegment(INTS, ALL, at, LITTLE);
                 at += VECTOR;
-                byte0(v).fma(s0, c0).intoMemorySegment(slab, to, LITTLE);
-                byte1(v).fma(s1, c1).intoMemorySegment(slab, to + VECTOR, LITTLE);
-                byte2(v).fma(s2, c2).intoMemorySegment(slab, to + 2 * VECTOR, LITTLE);
-                byte3(v).fma(s3, c3).intoMemorySegment(slab, to + 3 * VECTOR, LITTLE);
+                byte0(v).fma(s0, c0).intoMemorySegment(ALL, to, LITTLE);
+                byte1(v).fma(s1, c1).intoMemorySegment(ALL, to + VECTOR, LITTLE);
+                byte2(v).fma(s2, c2).intoMemorySegment(ALL, to + 2 * VECTOR, LITTLE);
+                byte3(v).fma(s3, c3).intoMemorySegment(ALL, to + 3 * VECTOR, LITTLE);
             }
         }
     }
 
     /** One row by a panel of F32. */
-    static void f32x1(MemorySegment w, long from, float[] x, int xFrom, int stride, int count, float[] y, int yFrom) {
+    static void f32x1(long w, float[] x, int xFrom, int stride, int count, float[] y, int yFrom) {
         FloatVector a00 = FloatVector.fromArray(FLOATS, y, yFrom);
         FloatVector a01 = FloatVector.fromArray(FLOATS, y, yFrom + LANES);
         FloatVector a02 = FloatVector.fromArray(FLOATS, y, yFrom + 2 * LANES);
         FloatVector a03 = FloatVector.fromArray(FLOATS, y, yFrom + 3 * LANES);
         for (int i = 0; i < count; i++) {
-            long at = from + i * (4L * PANEL);
-            FloatVector w0 = FloatVector.fromMemorySegment(FLOATS, w, at, LITTLE);
-            FloatVector w1 = FloatVector.fromMemorySegment(FLOATS, w, at + VECTOR, LITTLE);
-            FloatVector w2 = FloatVector.fromMemorySegment(FLOATS, w, at + 2 * VECTOR, LITTLE);
-            FloatVector w3 = FloatVector.fromMemorySegment(FLOATS, w, at + 3 * VECTOR, LITTLE);
+            long at = w + i * (4L * PANEL);
+            FloatVector w0 = FloatVector.fromMemorySegment(FLOATS, ALL, at, LITTLE);
+            FloatVector w1 = FloatVector.fromMemorySegment(FLOATS, ALL, at + VECTOR, LITTLE);
+            FloatVector w2 = FloatVector.fromMemorySegment(FLOATS, ALL, at + 2 * VECTOR, LITTLE);
+            FloatVector w3 = FloatVector.fromMemorySegment(FLOATS, ALL, at + 3 * VECTOR, LITTLE);
             FloatVector b0 = FloatVector.broadcast(FLOATS, x[xFrom + i]);
             a00 = w0.fma(b0, a00);
             a01 = w1.fma(b0, a01);
@@ -173,7 +173,7 @@ final class Kernels {
     }
 
     /** Two rows by a panel of F32. */
-    static void f32x2(MemorySegment w, long from, float[] x, int xFrom, int stride, int count, float[] y, int yFrom) {
+    static void f32x2(long w, float[] x, int xFrom, int stride, int count, float[] y, int yFrom) {
         int x1 = xFrom + stride;
         FloatVector a00 = FloatVector.fromArray(FLOATS, y, yFrom);
         FloatVector a01 = FloatVector.fromArray(FLOATS, y, yFrom + LANES);
@@ -184,11 +184,11 @@ final class Kernels {
         FloatVector a12 = FloatVector.fromArray(FLOATS, y, yFrom + PANEL + 2 * LANES);
         FloatVector a13 = FloatVector.fromArray(FLOATS, y, yFrom + PANEL + 3 * LANES);
         for (int i = 0; i < count; i++) {
-            long at = from + i * (4L * PANEL);
-            FloatVector w0 = FloatVector.fromMemorySegment(FLOATS, w, at, LITTLE);
-            FloatVector w1 = FloatVector.fromMemorySegment(FLOATS, w, at + VECTOR, LITTLE);
-            FloatVector w2 = FloatVector.fromMemorySegment(FLOATS, w, at + 2 * VECTOR, LITTLE);
-            FloatVector w3 = FloatVector.fromMemorySegment(FLOATS, w, at + 3 * VECTOR, LITTLE);
+            long at = w + i * (4L * PANEL);
+            FloatVector w0 = FloatVector.fromMemorySegment(FLOATS, ALL, at, LITTLE);
+            FloatVector w1 = FloatVector.fromMemorySegment(FLOATS, ALL, at + VECTOR, LITTLE);
+            FloatVector w2 = FloatVector.fromMemorySegment(FLOATS, ALL, at + 2 * VECTOR, LITTLE);
+            FloatVector w3 = FloatVector.fromMemorySegment(FLOATS, ALL, at + 3 * VECTOR, LITTLE);
             FloatVector b0 = FloatVector.broadcast(FLOATS, x[xFrom + i]);
             a00 = w0.fma(b0, a00);
             a01 = w1.fma(b0, a01);
@@ -211,7 +211,7 @@ final class Kernels {
     }
 
     /** Four rows by a panel of F32. */
-    static void f32x4(MemorySegment w, long from, float[] x, int xFrom, int stride, int count, float[] y, int yFrom) {
+    static void f32x4(long w, float[] x, int xFrom, int stride, int count, float[] y, int yFrom) {
         int x1 = xFrom + stride;
         int x2 = x1 + stride;
         int x3 = x2 + stride;
@@ -232,11 +232,11 @@ final class Kernels {
         FloatVector a32 = FloatVector.fromArray(FLOATS, y, yFrom + 3 * PANEL + 2 * LANES);
         FloatVector a33 = FloatVector.fromArray(FLOATS, y, yFrom + 3 * PANEL + 3 * LANES);
         for (int i = 0; i < count; i++) {
-            long at = from + i * (4L * PANEL);
-            FloatVector w0 = FloatVector.fromMemorySegment(FLOATS, w, at, LITTLE);
-            FloatVector w1 = FloatVector.fromMemorySegment(FLOATS, w, at + VECTOR, LITTLE);
-            FloatVector w2 = FloatVector.fromMemorySegment(FLOATS, w, at + 2 * VECTOR, LITTLE);
-            FloatVector w3 = FloatVector.fromMemorySegment(FLOATS, w, at + 3 * VECTOR, LITTLE);
+            long at = w + i * (4L * PANEL);
+            FloatVector w0 = FloatVector.fromMemorySegment(FLOATS, ALL, at, LITTLE);
+            FloatVector w1 = FloatVector.fromMemorySegment(FLOATS, ALL, at + VECTOR, LITTLE);
+            FloatVector w2 = FloatVector.fromMemorySegment(FLOATS, ALL, at + 2 * VECTOR, LITTLE);
+            FloatVector w3 = FloatVector.fromMemorySegment(FLOATS, ALL, at + 3 * VECTOR, LITTLE);
             FloatVector b0 = FloatVector.broadcast(FLOATS, x[xFrom + i]);
             a00 = w0.fma(b0, a00);
             a01 = w1.fma(b0, a01);
@@ -277,7 +277,7 @@ final class Kernels {
     }
 
     /** Six rows by a panel of F32. */
-    static void f32x6(MemorySegment w, long from, float[] x, int xFrom, int stride, int count, float[] y, int yFrom) {
+    static void f32x6(long w, float[] x, int xFrom, int stride, int count, float[] y, int yFrom) {
         int x1 = xFrom + stride;
         int x2 = x1 + stride;
         int x3 = x2 + stride;
@@ -308,11 +308,11 @@ final class Kernels {
         FloatVector a52 = FloatVector.fromArray(FLOATS, y, yFrom + 5 * PANEL + 2 * LANES);
         FloatVector a53 = FloatVector.fromArray(FLOATS, y, yFrom + 5 * PANEL + 3 * LANES);
         for (int i = 0; i < count; i++) {
-            long at = from + i * (4L * PANEL);
-            FloatVector w0 = FloatVector.fromMemorySegment(FLOATS, w, at, LITTLE);
-            FloatVector w1 = FloatVector.fromMemorySegment(FLOATS, w, at + VECTOR, LITTLE);
-            FloatVector w2 = FloatVector.fromMemorySegment(FLOATS, w, at + 2 * VECTOR, LITTLE);
-            FloatVector w3 = FloatVector.fromMemorySegment(FLOATS, w, at + 3 * VECTOR, LITTLE);
+            long at = w + i * (4L * PANEL);
+            FloatVector w0 = FloatVector.fromMemorySegment(FLOATS, ALL, at, LITTLE);
+            FloatVector w1 = FloatVector.fromMemorySegment(FLOATS, ALL, at + VECTOR, LITTLE);
+            FloatVector w2 = FloatVector.fromMemorySegment(FLOATS, ALL, at + 2 * VECTOR, LITTLE);
+            FloatVector w3 = FloatVector.fromMemorySegment(FLOATS, ALL, at + 3 * VECTOR, LITTLE);
             FloatVector b0 = FloatVector.broadcast(FLOATS, x[xFrom + i]);
             a00 = w0.fma(b0, a00);
             a01 = w1.fma(b0, a01);
@@ -371,15 +371,15 @@ final class Kernels {
     }
 
     /** One row by a panel of BF16. */
-    static void bf16x1(MemorySegment w, long from, float[] x, int xFrom, int stride, int count, float[] y, int yFrom) {
+    static void bf16x1(long w, float[] x, int xFrom, int stride, int count, float[] y, int yFrom) {
         FloatVector a00 = FloatVector.fromArray(FLOATS, y, yFrom);
         FloatVector a01 = FloatVector.fromArray(FLOATS, y, yFrom + LANES);
         FloatVector a02 = FloatVector.fromArray(FLOATS, y, yFrom + 2 * LANES);
         FloatVector a03 = FloatVector.fromArray(FLOATS, y, yFrom + 3 * LANES);
         for (int i = 0; i < count; i++) {
-            long at = from + i * (2L * PANEL);
-            IntVector p = IntVector.fromMemorySegment(INTS, w, at, LITTLE);
-            IntVector q = IntVector.fromMemorySegment(INTS, w, at + VECTOR, LITTLE);
+            long at = w + i * (2L * PANEL);
+            IntVector p = IntVector.fromMemorySegment(INTS, ALL, at, LITTLE);
+            IntVector q = IntVector.fromMemorySegment(INTS, ALL, at + VECTOR, LITTLE);
             FloatVector w0 = low(p);
             FloatVector w1 = high(p);
             FloatVector w2 = low(q);
@@ -397,7 +397,7 @@ final class Kernels {
     }
 
     /** Two rows by a panel of BF16. */
-    static void bf16x2(MemorySegment w, long from, float[] x, int xFrom, int stride, int count, float[] y, int yFrom) {
+    static void bf16x2(long w, float[] x, int xFrom, int stride, int count, float[] y, int yFrom) {
         int x1 = xFrom + stride;
         FloatVector a00 = FloatVector.fromArray(FLOATS, y, yFrom);
         FloatVector a01 = FloatVector.fromArray(FLOATS, y, yFrom + LANES);
@@ -408,9 +408,9 @@ final class Kernels {
         FloatVector a12 = FloatVector.fromArray(FLOATS, y, yFrom + PANEL + 2 * LANES);
         FloatVector a13 = FloatVector.fromArray(FLOATS, y, yFrom + PANEL + 3 * LANES);
         for (int i = 0; i < count; i++) {
-            long at = from + i * (2L * PANEL);
-            IntVector p = IntVector.fromMemorySegment(INTS, w, at, LITTLE);
-            IntVector q = IntVector.fromMemorySegment(INTS, w, at + VECTOR, LITTLE);
+            long at = w + i * (2L * PANEL);
+            IntVector p = IntVector.fromMemorySegment(INTS, ALL, at, LITTLE);
+            IntVector q = IntVector.fromMemorySegment(INTS, ALL, at + VECTOR, LITTLE);
             FloatVector w0 = low(p);
             FloatVector w1 = high(p);
             FloatVector w2 = low(q);
@@ -437,7 +437,7 @@ final class Kernels {
     }
 
     /** Four rows by a panel of BF16. */
-    static void bf16x4(MemorySegment w, long from, float[] x, int xFrom, int stride, int count, float[] y, int yFrom) {
+    static void bf16x4(long w, float[] x, int xFrom, int stride, int count, float[] y, int yFrom) {
         int x1 = xFrom + stride;
         int x2 = x1 + stride;
         int x3 = x2 + stride;
@@ -458,9 +458,9 @@ final class Kernels {
         FloatVector a32 = FloatVector.fromArray(FLOATS, y, yFrom + 3 * PANEL + 2 * LANES);
         FloatVector a33 = FloatVector.fromArray(FLOATS, y, yFrom + 3 * PANEL + 3 * LANES);
         for (int i = 0; i < count; i++) {
-            long at = from + i * (2L * PANEL);
-            IntVector p = IntVector.fromMemorySegment(INTS, w, at, LITTLE);
-            IntVector q = IntVector.fromMemorySegment(INTS, w, at + VECTOR, LITTLE);
+            long at = w + i * (2L * PANEL);
+            IntVector p = IntVector.fromMemorySegment(INTS, ALL, at, LITTLE);
+            IntVector q = IntVector.fromMemorySegment(INTS, ALL, at + VECTOR, LITTLE);
             FloatVector w0 = low(p);
             FloatVector w1 = high(p);
             FloatVector w2 = low(q);
@@ -505,15 +505,15 @@ final class Kernels {
     }
 
     /** One row by a panel of Q8_0. */
-    static void q8x1(MemorySegment w, long from, float[] x, int xFrom, int stride, int count, float[] y, int yFrom) {
+    static void q8x1(long w, float[] x, int xFrom, int stride, int count, float[] y, int yFrom) {
         FloatVector a00 = FloatVector.fromArray(FLOATS, y, yFrom);
         FloatVector a01 = FloatVector.fromArray(FLOATS, y, yFrom + LANES);
         FloatVector a02 = FloatVector.fromArray(FLOATS, y, yFrom + 2 * LANES);
         FloatVector a03 = FloatVector.fromArray(FLOATS, y, yFrom + 3 * LANES);
-        long at = from;
+        long at = w;
         for (int k = 0; k < count; k += Q8_BLOCK) {
-            IntVector p = IntVector.fromMemorySegment(INTS, w, at, LITTLE);
-            IntVector q = IntVector.fromMemorySegment(INTS, w, at + VECTOR, LITTLE);
+            IntVector p = IntVector.fromMemorySegment(INTS, ALL, at, LITTLE);
+            IntVector q = IntVector.fromMemorySegment(INTS, ALL, at + VECTOR, LITTLE);
             FloatVector s0 = low(p);
             FloatVector s1 = high(p);
             FloatVector s2 = low(q);
@@ -525,7 +525,7 @@ final class Kernels {
             at += 2 * VECTOR;
             int end = Math.min(k + Q8_BLOCK, count);
             for (int i = k; i < end; i++) {
-                IntVector v = IntVector.fromMemorySegment(INTS, w, at, LITTLE);
+                IntVector v = IntVector.fromMemorySegment(INTS, ALL, at, LITTLE);
                 at += VECTOR;
                 FloatVector w0 = byte0(v).fma(s0, c0);
                 FloatVector w1 = byte1(v).fma(s1, c1);
@@ -545,7 +545,7 @@ final class Kernels {
     }
 
     /** Two rows by a panel of Q8_0. */
-    static void q8x2(MemorySegment w, long from, float[] x, int xFrom, int stride, int count, float[] y, int yFrom) {
+    static void q8x2(long w, float[] x, int xFrom, int stride, int count, float[] y, int yFrom) {
         int x1 = xFrom + stride;
         FloatVector a00 = FloatVector.fromArray(FLOATS, y, yFrom);
         FloatVector a01 = FloatVector.fromArray(FLOATS, y, yFrom + LANES);
@@ -555,10 +555,10 @@ final class Kernels {
         FloatVector a11 = FloatVector.fromArray(FLOATS, y, yFrom + PANEL + LANES);
         FloatVector a12 = FloatVector.fromArray(FLOATS, y, yFrom + PANEL + 2 * LANES);
         FloatVector a13 = FloatVector.fromArray(FLOATS, y, yFrom + PANEL + 3 * LANES);
-        long at = from;
+        long at = w;
         for (int k = 0; k < count; k += Q8_BLOCK) {
-            IntVector p = IntVector.fromMemorySegment(INTS, w, at, LITTLE);
-            IntVector q = IntVector.fromMemorySegment(INTS, w, at + VECTOR, LITTLE);
+            IntVector p = IntVector.fromMemorySegment(INTS, ALL, at, LITTLE);
+            IntVector q = IntVector.fromMemorySegment(INTS, ALL, at + VECTOR, LITTLE);
             FloatVector s0 = low(p);
             FloatVector s1 = high(p);
             FloatVector s2 = low(q);
@@ -570,7 +570,7 @@ final class Kernels {
             at += 2 * VECTOR;
             int end = Math.min(k + Q8_BLOCK, count);
             for (int i = k; i < end; i++) {
-                IntVector v = IntVector.fromMemorySegment(INTS, w, at, LITTLE);
+                IntVector v = IntVector.fromMemorySegment(INTS, ALL, at, LITTLE);
                 at += VECTOR;
                 FloatVector w0 = byte0(v).fma(s0, c0);
                 FloatVector w1 = byte1(v).fma(s1, c1);

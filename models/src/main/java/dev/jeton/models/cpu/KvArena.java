@@ -1,5 +1,6 @@
 package dev.jeton.models.cpu;
 
+import static dev.jeton.models.cpu.NativeMemory.ALL;
 import static dev.jeton.models.vector.VectorMath.LANES;
 
 import dev.jeton.models.engine.LayerGroup;
@@ -30,7 +31,7 @@ final class KvArena {
     private final long headValueBytes;
     private final long layerBytes;
     private final int heads;
-    private final MemorySegment data;
+    private final long start;
 
     KvArena(LayerGroup group, int heads, int headDim, SegmentAllocator memory) {
         this.group = group;
@@ -40,7 +41,8 @@ final class KvArena {
         this.headKeyBytes = 4L * headDim * group.blockSize();
         this.headValueBytes = 4L * width * group.blockSize();
         this.layerBytes = heads * (headKeyBytes + headValueBytes);
-        this.data = memory.allocate(group.bytesPerBlock() * group.blockCount(), 64);
+        this.start =
+                memory.allocate(group.bytesPerBlock() * group.blockCount(), 64).address();
     }
 
     /** Elements of a head in the values, padded to whole vectors. */
@@ -57,19 +59,16 @@ final class KvArena {
         return group;
     }
 
-    MemorySegment data() {
-        return data;
-    }
-
-    /** Where the keys of a block, layer of the group, and head begin. */
+    /** The address at which the keys of a block, layer of the group, and head begin. */
     long keys(int block, int layer, int head) {
         assert block >= 0 && block < group.blockCount() : "block " + block;
-        return group.bytesPerBlock() * block + layerBytes * layer + headKeyBytes * head;
+        assert head >= 0 && head < heads && (layer + 1) * layerBytes <= group.bytesPerBlock() : layer + " " + head;
+        return start + group.bytesPerBlock() * block + layerBytes * layer + headKeyBytes * head;
     }
 
-    /** Where the values of a block, layer of the group, and head begin. */
+    /** The address at which the values of a block, layer of the group, and head begin. */
     long values(int block, int layer, int head) {
-        return group.bytesPerBlock() * block + layerBytes * layer + headKeyBytes * heads + headValueBytes * head;
+        return keys(block, layer, head) + headKeyBytes * (heads - head) + headValueBytes * head;
     }
 
     /** Stores key and value of one token and head. */
@@ -77,16 +76,16 @@ final class KvArena {
         long at = keys(block, layer, head) + 4L * token;
         long step = 4L * group.blockSize();
         for (int d = 0; d < headDim; d++) {
-            data.set(FLOAT, at, kv[keyAt + d]);
+            ALL.set(FLOAT, at, kv[keyAt + d]);
             at += step;
         }
         long values = this.values(block, layer, head) + 4L * width * token;
-        MemorySegment.copy(kv, valueAt, data, FLOAT, values, headDim);
+        MemorySegment.copy(kv, valueAt, ALL, FLOAT, values, headDim);
     }
 
     /** Copies a block. */
     void copy(int from, int to) {
         long bytes = group.bytesPerBlock();
-        MemorySegment.copy(data, bytes * from, data, bytes * to, bytes);
+        MemorySegment.copy(ALL, keys(from, 0, 0), ALL, keys(to, 0, 0), bytes);
     }
 }

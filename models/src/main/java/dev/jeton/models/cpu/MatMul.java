@@ -2,8 +2,6 @@ package dev.jeton.models.cpu;
 
 import static dev.jeton.models.cpu.Kernels.PANEL;
 
-import java.lang.foreign.MemorySegment;
-
 /**
  * Multiplies rows of activations with one panel of a matrix, into a tile that already holds what is added to (zeros, a
  * bias or the residual).
@@ -39,7 +37,7 @@ final class MatMul {
      * {@code tile[r][n] += sum over k of x[r][k] * w[n][k]} for the outputs n of a panel.
      *
      * @param x rows of inputs, the first at {@code from}, {@code stride} apart
-     * @param end byte up to which the caller goes on reading the matrix after this panel
+     * @param end address up to which the caller goes on reading the matrix after this panel
      * @param work whose tile is {@code [rows + SPARE_ROWS][PANEL]}
      */
     static void panel(PackedMatrix w, int panel, float[] x, int from, int stride, int rows, long end, Workspace work) {
@@ -47,7 +45,7 @@ final class MatMul {
             int slice = rows <= 6 ? w.columns() : SLICE;
             for (int k = 0; k < w.columns(); k += slice) {
                 int count = Math.min(slice, w.columns() - k);
-                f32(w.data(), w.offset(panel, k), x, from + k, stride, count, rows, work.tile);
+                f32(w.address(panel, k), x, from + k, stride, count, rows, work.tile);
             }
             return;
         }
@@ -57,15 +55,15 @@ final class MatMul {
         long ahead = aheadBytes(w, sliceBytes);
         for (int k = 0; k < w.columns(); k += slice) {
             int count = Math.min(slice, w.columns() - k);
-            long at = w.offset(panel, k);
+            long at = w.address(panel, k);
             read(w, Math.min(end, at + ahead), Math.min(end, at + ahead + sliceBytes), work);
             if (!direct) {
                 w.widen(panel, k, count, work.slab);
-                f32(work.slab, 0, x, from + k, stride, count, rows, work.tile);
+                f32(work.slab, x, from + k, stride, count, rows, work.tile);
             } else if (w.format() == PackedMatrix.Format.BF16) {
-                bf16(w.data(), at, x, from + k, stride, count, rows, work.tile);
+                bf16(at, x, from + k, stride, count, rows, work.tile);
             } else {
-                q8(w.data(), at, x, from + k, stride, count, rows, work.tile);
+                q8(at, x, from + k, stride, count, rows, work.tile);
             }
         }
     }
@@ -73,7 +71,7 @@ final class MatMul {
     /** Begins to read a panel that does not follow the one before. */
     static void begin(PackedMatrix w, int panel, long end, Workspace work) {
         if (w.format() != PackedMatrix.Format.F32) {
-            long at = w.offset(panel, 0);
+            long at = w.address(panel, 0);
             read(w, at, Math.min(end, at + aheadBytes(w, w.sliceBytes(SLICE))), work);
         }
     }
@@ -95,43 +93,40 @@ final class MatMul {
             return;
         }
         if (Prefetch.AVAILABLE) {
-            Prefetch.lines(w.data(), from, to);
+            Prefetch.lines(from, to);
         } else {
-            work.sink ^= Kernels.touch(w.data(), from, to);
+            work.sink ^= Kernels.touch(from, to);
         }
     }
 
-    private static void f32(
-            MemorySegment w, long at, float[] x, int from, int stride, int count, int rows, float[] tile) {
+    private static void f32(long w, float[] x, int from, int stride, int count, int rows, float[] tile) {
         int r = 0;
         for (; rows - r >= 5 && rows - r != 8; r += 6) {
-            Kernels.f32x6(w, at, x, from + r * stride, stride, count, tile, r * PANEL);
+            Kernels.f32x6(w, x, from + r * stride, stride, count, tile, r * PANEL);
         }
         for (; rows - r >= 3; r += 4) {
-            Kernels.f32x4(w, at, x, from + r * stride, stride, count, tile, r * PANEL);
+            Kernels.f32x4(w, x, from + r * stride, stride, count, tile, r * PANEL);
         }
         if (rows - r == 2) {
-            Kernels.f32x2(w, at, x, from + r * stride, stride, count, tile, r * PANEL);
+            Kernels.f32x2(w, x, from + r * stride, stride, count, tile, r * PANEL);
         } else if (rows - r == 1) {
-            Kernels.f32x1(w, at, x, from + r * stride, stride, count, tile, r * PANEL);
+            Kernels.f32x1(w, x, from + r * stride, stride, count, tile, r * PANEL);
         }
     }
 
-    private static void bf16(
-            MemorySegment w, long at, float[] x, int from, int stride, int count, int rows, float[] tile) {
+    private static void bf16(long w, float[] x, int from, int stride, int count, int rows, float[] tile) {
         switch (rows) {
-            case 1 -> Kernels.bf16x1(w, at, x, from, stride, count, tile, 0);
-            case 2 -> Kernels.bf16x2(w, at, x, from, stride, count, tile, 0);
-            default -> Kernels.bf16x4(w, at, x, from, stride, count, tile, 0);
+            case 1 -> Kernels.bf16x1(w, x, from, stride, count, tile, 0);
+            case 2 -> Kernels.bf16x2(w, x, from, stride, count, tile, 0);
+            default -> Kernels.bf16x4(w, x, from, stride, count, tile, 0);
         }
     }
 
-    private static void q8(
-            MemorySegment w, long at, float[] x, int from, int stride, int count, int rows, float[] tile) {
+    private static void q8(long w, float[] x, int from, int stride, int count, int rows, float[] tile) {
         if (rows == 1) {
-            Kernels.q8x1(w, at, x, from, stride, count, tile, 0);
+            Kernels.q8x1(w, x, from, stride, count, tile, 0);
         } else {
-            Kernels.q8x2(w, at, x, from, stride, count, tile, 0);
+            Kernels.q8x2(w, x, from, stride, count, tile, 0);
         }
     }
 }

@@ -2,11 +2,11 @@ package dev.jeton.models.cpu;
 
 import static dev.jeton.models.cpu.Kernels.PANEL;
 import static dev.jeton.models.cpu.Kernels.Q8_BLOCK;
+import static dev.jeton.models.cpu.NativeMemory.ALL;
 import static dev.jeton.models.vector.VectorMath.FLOATS;
 import static dev.jeton.models.vector.VectorMath.INTS;
 import static dev.jeton.models.vector.VectorMath.LANES;
 
-import java.lang.foreign.MemorySegment;
 import java.nio.ByteOrder;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
@@ -34,36 +34,34 @@ final class PackKernels {
         return nearest.blend(0x7FC0, broken);
     }
 
-    private static void storePairs(FloatVector low, FloatVector high, MemorySegment data, long at) {
-        bf16(low).or(bf16(high).lanewise(VectorOperators.LSHL, 16)).intoMemorySegment(data, at, LITTLE);
+    private static void storePairs(FloatVector low, FloatVector high, long at) {
+        bf16(low).or(bf16(high).lanewise(VectorOperators.LSHL, 16)).intoMemorySegment(ALL, at, LITTLE);
     }
 
     /** {@code count} inputs as BF16. */
-    static void halves(float[] turned, int count, MemorySegment data, long at) {
+    static void halves(float[] turned, int count, long at) {
         for (int i = 0; i < count; i++) {
             int from = i * PANEL;
             long to = at + i * (2L * PANEL);
             storePairs(
                     FloatVector.fromArray(FLOATS, turned, from),
                     FloatVector.fromArray(FLOATS, turned, from + LANES),
-                    data,
                     to);
             storePairs(
                     FloatVector.fromArray(FLOATS, turned, from + 2 * LANES),
                     FloatVector.fromArray(FLOATS, turned, from + 3 * LANES),
-                    data,
                     to + VECTOR);
         }
     }
 
     /** A block of up to 32 inputs as Q8_0: scale = max / 127 as BF16, q = the nearest integer to weight / scale. */
-    static void bytes(float[] turned, int count, MemorySegment data, long at) {
+    static void bytes(float[] turned, int count, long at) {
         FloatVector s0 = scale(turned, 0, count);
         FloatVector s1 = scale(turned, LANES, count);
         FloatVector s2 = scale(turned, 2 * LANES, count);
         FloatVector s3 = scale(turned, 3 * LANES, count);
-        storePairs(s0, s1, data, at);
-        storePairs(s2, s3, data, at + VECTOR);
+        storePairs(s0, s1, at);
+        storePairs(s2, s3, at + VECTOR);
         FloatVector i0 = inverse(s0);
         FloatVector i1 = inverse(s1);
         FloatVector i2 = inverse(s2);
@@ -75,11 +73,11 @@ final class PackKernels {
             IntVector q1 = quantum(turned, from + LANES, i1).lanewise(VectorOperators.LSHL, 8);
             IntVector q2 = quantum(turned, from + 2 * LANES, i2).lanewise(VectorOperators.LSHL, 16);
             IntVector q3 = quantum(turned, from + 3 * LANES, i3).lanewise(VectorOperators.LSHL, 24);
-            q0.or(q1).or(q2).or(q3).intoMemorySegment(data, to, LITTLE);
+            q0.or(q1).or(q2).or(q3).intoMemorySegment(ALL, to, LITTLE);
             to += VECTOR;
         }
         for (int i = count; i < Q8_BLOCK; i++) {
-            IntVector.zero(INTS).intoMemorySegment(data, to, LITTLE);
+            IntVector.zero(INTS).intoMemorySegment(ALL, to, LITTLE);
             to += VECTOR;
         }
     }

@@ -2,6 +2,7 @@ package dev.jeton.models.cpu;
 
 import static dev.jeton.models.cpu.Kernels.PANEL;
 import static dev.jeton.models.cpu.Kernels.Q8_BLOCK;
+import static dev.jeton.models.cpu.NativeMemory.ALL;
 import static dev.jeton.models.vector.VectorMath.LANES;
 
 import java.lang.foreign.MemorySegment;
@@ -43,7 +44,7 @@ final class PackedMatrix {
     private final int columns;
     private final int panels;
     private final long panelBytes;
-    private final MemorySegment data;
+    private final long start;
     private final boolean beyondCaches;
 
     /**
@@ -57,7 +58,7 @@ final class PackedMatrix {
         this.panels = panels;
         this.panelBytes = panelBytes(format, columns);
         this.beyondCaches = beyondCaches;
-        this.data = memory.allocate(panelBytes * panels, 64);
+        this.start = memory.allocate(panelBytes * panels, 64).address();
     }
 
     private static long panelBytes(Format format, int columns) {
@@ -96,18 +97,15 @@ final class PackedMatrix {
         return beyondCaches;
     }
 
-    MemorySegment data() {
-        return data;
-    }
-
     /** Bytes of {@code count} inputs of a panel. */
     long sliceBytes(int count) {
         return panelBytes(format, count);
     }
 
-    /** Byte at which input {@code k} of a panel begins; in Q8_0 {@code k} is a multiple of 32. */
-    long offset(int panel, int k) {
-        long start = panelBytes * panel;
+    /** The address at which input {@code k} of a panel begins; in Q8_0 {@code k} is a multiple of 32. */
+    long address(int panel, int k) {
+        assert panel >= 0 && panel < panels && k >= 0 && k <= columns : panel + " " + k;
+        long start = this.start + panelBytes * panel;
         return switch (format) {
             case F32 -> start + 4L * PANEL * k;
             case BF16 -> start + 2L * PANEL * k;
@@ -115,11 +113,11 @@ final class PackedMatrix {
         };
     }
 
-    /** Widens inputs {@code k} to {@code k + count} of a panel to F32, as {@code [count][PANEL]}. */
-    void widen(int panel, int k, int count, MemorySegment slab) {
+    /** Widens inputs {@code k} to {@code k + count} of a panel to F32, as {@code [count][PANEL]} at the address {@code slab}. */
+    void widen(int panel, int k, int count, long slab) {
         switch (format) {
-            case BF16 -> Kernels.widenBf16(data, offset(panel, k), count, slab);
-            case Q8_0 -> Kernels.widenQ8(data, offset(panel, k), count, slab);
+            case BF16 -> Kernels.widenBf16(address(panel, k), count, slab);
+            case Q8_0 -> Kernels.widenQ8(address(panel, k), count, slab);
             case F32 -> throw new IllegalStateException("F32 panels are read as they are");
         }
     }
@@ -132,11 +130,11 @@ final class PackedMatrix {
                 source.read(panel * PANEL + lane, k, count, block, lane * Q8_BLOCK);
             }
             turn(block, count, turned);
-            long at = offset(panel, k);
+            long at = address(panel, k);
             switch (format) {
-                case F32 -> MemorySegment.copy(turned, 0, data, FLOAT, at, count * PANEL);
-                case BF16 -> PackKernels.halves(turned, count, data, at);
-                case Q8_0 -> PackKernels.bytes(turned, count, data, at);
+                case F32 -> MemorySegment.copy(turned, 0, ALL, FLOAT, at, count * PANEL);
+                case BF16 -> PackKernels.halves(turned, count, at);
+                case Q8_0 -> PackKernels.bytes(turned, count, at);
             }
         }
     }
@@ -162,13 +160,13 @@ final class PackedMatrix {
         int word = lane % LANES + (quarter >= 2 ? LANES : 0);
         for (int k = 0; k < columns; k++) {
             target[offset + k] = switch (format) {
-                case F32 -> data.get(FLOAT, offset(panel, k) + 4L * lane);
-                case BF16 -> widen(data.get(INT, offset(panel, k) + 4L * word) >>> (16 * (quarter & 1)) & 0xFFFF);
+                case F32 -> ALL.get(FLOAT, address(panel, k) + 4L * lane);
+                case BF16 -> widen(ALL.get(INT, address(panel, k) + 4L * word) >>> (16 * (quarter & 1)) & 0xFFFF);
                 case Q8_0 -> {
-                    long block = offset(panel, k);
-                    float scale = widen(data.get(INT, block + 4L * word) >>> (16 * (quarter & 1)) & 0xFFFF);
+                    long block = address(panel, k);
+                    float scale = widen(ALL.get(INT, block + 4L * word) >>> (16 * (quarter & 1)) & 0xFFFF);
                     long at = block + 2L * PANEL + 4L * (k % Q8_BLOCK * LANES + lane % LANES);
-                    yield ((data.get(INT, at) >>> (8 * quarter) & 0xFF) - 128) * scale;
+                    yield ((ALL.get(INT, at) >>> (8 * quarter) & 0xFF) - 128) * scale;
                 }
             };
         }

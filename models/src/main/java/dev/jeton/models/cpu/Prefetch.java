@@ -50,11 +50,11 @@ final class Prefetch {
 
     private Prefetch() {}
 
-    /** Prefetches {@code [from, to)} of a segment. */
-    static void lines(MemorySegment memory, long from, long to) {
+    /** Prefetches the addresses {@code [from, to)}. */
+    static void lines(long from, long to) {
         long count = (to - from) / LINE;
         if (count > 0) {
-            call(memory.address() + from, count);
+            call(from, count);
         }
     }
 

@@ -6,7 +6,6 @@ import dev.jeton.models.engine.LayerGroup;
 import dev.jeton.models.engine.SamplingParameters;
 import dev.jeton.models.engine.SequenceSpec;
 import dev.jeton.models.engine.StepBatch;
-import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.concurrent.locks.LockSupport;
 
@@ -55,7 +54,7 @@ final class WarmUp {
 
     /** What all kernels have in common. */
     private interface Kernel {
-        void run(MemorySegment w, long from, float[] x, int xFrom, int stride, int count, float[] y, int yFrom);
+        void run(long w, float[] x, int xFrom, int stride, int count, float[] y, int yFrom);
     }
 
     private Kernel single() {
@@ -78,10 +77,10 @@ final class WarmUp {
         float[] x = new float[8 * INPUTS];
         float[] y = new float[8 * PANEL];
         try (NativeMemory memory = new NativeMemory()) {
-            MemorySegment w = memory.allocate(4L * 32 * PANEL, 64);
+            long w = memory.allocate(4L * 32 * PANEL, 64).address();
             for (Kernel kernel : kernels) {
                 for (int i = 0; i < CALLS && System.nanoTime() < end && !fast(kernel, w, x, y); i++) {
-                    kernel.run(w, 0, x, 0, INPUTS, INPUTS, y, 0);
+                    kernel.run(w, x, 0, INPUTS, INPUTS, y, 0);
                 }
             }
             for (Kernel kernel : kernels) {
@@ -92,9 +91,9 @@ final class WarmUp {
         }
     }
 
-    private static boolean fast(Kernel kernel, MemorySegment w, float[] x, float[] y) {
+    private static boolean fast(Kernel kernel, long w, float[] x, float[] y) {
         long start = System.nanoTime();
-        kernel.run(w, 0, x, 0, INPUTS, INPUTS, y, 0);
+        kernel.run(w, x, 0, INPUTS, INPUTS, y, 0);
         return System.nanoTime() - start < FAST_NANOS;
     }
 

@@ -4,7 +4,6 @@ import static dev.jeton.models.cpu.Kernels.PANEL;
 import static dev.jeton.models.vector.VectorMath.LANES;
 
 import dev.jeton.models.sampler.Sampler;
-import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SegmentAllocator;
 
 /** Scratch of one compute thread, allocated once. */
@@ -12,8 +11,8 @@ final class Workspace {
 
     /** Sums of one panel, with spare rows. */
     final float[] tile;
-    /** A widened slice of a panel. */
-    final MemorySegment slab;
+    /** The address of a widened slice of a panel. */
+    final long slab;
     /** Normalised rows of a small batch, and the phase they were made for. */
     final float[] normed;
 
@@ -27,7 +26,7 @@ final class Workspace {
 
     Workspace(int tileRows, int normedFloats, int headDim, int vocabulary, SegmentAllocator memory) {
         tile = new float[(tileRows + MatMul.SPARE_ROWS) * PANEL];
-        slab = memory.allocate(4L * MatMul.SLICE * PANEL, 64);
+        slab = memory.allocate(4L * MatMul.SLICE * PANEL, 64).address();
         normed = new float[normedFloats];
         attention = new Attention(headDim);
         sampler = new Sampler(vocabulary);

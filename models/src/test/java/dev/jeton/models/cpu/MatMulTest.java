@@ -74,7 +74,7 @@ class MatMulTest {
         for (int panel = 0; panel < 2; panel++) {
             float[] start = gaussian(random, rows * PANEL);
             System.arraycopy(start, 0, work.tile, 0, start.length);
-            long end = matrix.offset(panel, 0) + matrix.panelBytes();
+            long end = matrix.address(panel, 0) + matrix.panelBytes();
             MatMul.begin(matrix, panel, end, work);
             MatMul.panel(matrix, panel, x, 0, columns, rows, end, work);
             for (int r = 0; r < rows; r++) {
