@@ -1,0 +1,170 @@
+package dev.jeton.accounting;
+
+import java.util.List;
+import java.util.Map;
+
+/**
+ * What the journal holds: things that happened, in the order in which they became durable. Everything else in the books
+ * (postings, rollups, reports) is computed from facts and can be computed again.
+ *
+ * <p>Times are microseconds since 1970-01-01T00:00:00Z. They come from one monotonic clock anchored once at start, so
+ * they never step back within a run. Money is in nano-units of the price book's currency. Durations are nanoseconds.
+ */
+public sealed interface Fact {
+
+    /** Most characters of a name, an id or a version. */
+    int MAX_NAME = 256;
+    /** Most labels of a request. */
+    int MAX_LABELS = 16;
+    /** Most characters of a label's value. */
+    int MAX_LABEL = 256;
+    /** Most lines of a window; a meter closes its window early rather than pass it. */
+    int MAX_LINES = 65_536;
+
+    /** When it happened. */
+    long at();
+
+    /** What a document of a certain version says; names are given to it by its content. */
+    enum DocumentKind {
+        /** Prices. */
+        PRICE_BOOK,
+        /** Who pays what, and what is billed after a crash. */
+        POLICY,
+        /** A model's step-time coefficients, by which attribution was done. */
+        COEFFICIENTS
+    }
+
+    /** How a request ended. */
+    enum Outcome {
+        /** Delivered whole. */
+        COMPLETED,
+        /** The client hung up, or did not read. */
+        CANCELLED,
+        /** The server ended it: drain, deadline. */
+        STOPPED,
+        /** The engine or the server failed. */
+        FAILED,
+        /** The process died while it ran; found at the next start. */
+        ABORTED
+    }
+
+    /**
+     * The process began to keep books.
+     *
+     * @param devices device groups whose windows follow
+     */
+    record Started(long at, String version, List<String> devices) implements Fact {
+        /** With a list of its own. */
+        public Started {
+            devices = List.copyOf(devices);
+        }
+    }
+
+    /** The process ended in good order: nothing was in flight. */
+    record Stopped(long at) implements Fact {}
+
+    /**
+     * A document came into force.
+     *
+     * @param version the first 16 hexadecimal digits of the SHA-256 of the content
+     */
+    record Adopted(long at, DocumentKind kind, String version, String content) implements Fact {}
+
+    /**
+     * A request was admitted to the books, before any work for it.
+     *
+     * @param request its id, unique in the ledger
+     * @param payer who pays
+     * @param model the served model's name
+     * @param labels the caller's tags, sorted by name
+     * @param priceBook version of the price book in force
+     * @param policy version of the policy in force
+     * @param sequences continuations asked for
+     */
+    record Opened(
+            long at,
+            String request,
+            Payer payer,
+            String model,
+            Map<String, String> labels,
+            String priceBook,
+            String policy,
+            int sequences)
+            implements Fact {
+        /** With labels of its own, sorted. */
+        public Opened {
+            labels = java.util.Collections.unmodifiableMap(new java.util.TreeMap<>(labels));
+        }
+    }
+
+    /**
+     * Tokens that a sequence may compute and deliver.
+     *
+     * @param sequence which of the request's sequences
+     * @param total all tokens granted to the sequence until now
+     */
+    record Granted(long at, String request, int sequence, long total) implements Fact {}
+
+    /**
+     * A request ended and what it used is known.
+     *
+     * @param tokens what is priced by the list
+     * @param egressBytes bytes of the answer's body
+     * @param list list money in nano-units, by the price book named when it was opened
+     * @param queueNanos from submit to the first step
+     * @param firstTokenNanos from submit to the first token; 0 where there was none
+     * @param totalNanos from submit to the end
+     * @param retries the attempt's number as SDKs count, 0 for the first
+     */
+    record Closed(
+            long at,
+            String request,
+            Outcome outcome,
+            Tokens tokens,
+            long egressBytes,
+            long list,
+            long queueNanos,
+            long firstTokenNanos,
+            long totalNanos,
+            int retries)
+            implements Fact {}
+
+    /**
+     * Where one device group's time went, and to whom. Windows of a device follow one another without gap or overlap; the
+     * lines' nanoseconds sum to the time in {@code STEP}.
+     *
+     * @param device the device group
+     * @param from when it began; where the window before ended
+     * @param at when it ended
+     * @param fromNanos when it began on the process's monotonic clock
+     * @param toNanos when it ended on that clock
+     * @param states nanoseconds by {@code DeviceState.ordinal()}
+     * @param joules energy of the device in the window, in microjoules
+     * @param measured whether energy was measured rather than modelled
+     * @param lines by request
+     */
+    record Window(
+            String device,
+            long from,
+            long at,
+            long fromNanos,
+            long toNanos,
+            List<Long> states,
+            long joules,
+            boolean measured,
+            List<Line> lines)
+            implements Fact {
+        /** With lists of its own. */
+        public Window {
+            states = List.copyOf(states);
+            lines = List.copyOf(lines);
+        }
+    }
+
+    /**
+     * A period was frozen: facts about it that come later become corrections in the period in which they come.
+     *
+     * @param period a month as {@code 2026-11}, a day as {@code 2026-11-20}
+     */
+    record PeriodClosed(long at, String period) implements Fact {}
+}

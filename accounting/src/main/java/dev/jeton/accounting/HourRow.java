@@ -1,0 +1,69 @@
+package dev.jeton.accounting;
+
+import java.util.Map;
+
+/**
+ * What one combination of every price dimension used in one hour: what reports and exports are made of. Pricing a row is
+ * pricing the sum of the requests in it, so it differs from the sum of their prices by rounding only.
+ *
+ * @param hour first microsecond of the hour, since 1970
+ * @param tenant who pays
+ * @param project the tenant's project, or empty
+ * @param key id of the key, or empty
+ * @param model served model
+ * @param labels the caller's tags
+ * @param priceBook version of the price book
+ * @param requests requests that ended in the hour
+ * @param completed of those, delivered whole
+ * @param cancelled of those, given up by the client
+ * @param failed of those, ended by the server or failed or aborted
+ * @param tokens tokens of those
+ * @param egressBytes bytes of answers
+ * @param payable nanoseconds of device time in the hour that the tenant pays for
+ * @param house nanoseconds of device time that its requests cost the house
+ * @param cancelledNanos of the payable, thrown away
+ * @param recomputeNanos of the house's, computed again
+ * @param overrunNanos of the house's, past the end
+ * @param savedNanos what prefix hits saved, a memo
+ * @param kvByteSeconds KV memory held
+ * @param microjoules energy apportioned
+ * @param list list money of the requests, nano-units
+ * @param metered metered money posted to the tenant, nano-units
+ * @param houseMoney metered money posted to the house for its requests
+ */
+public record HourRow(
+        long hour,
+        String tenant,
+        String project,
+        String key,
+        String model,
+        Map<String, String> labels,
+        String priceBook,
+        long requests,
+        long completed,
+        long cancelled,
+        long failed,
+        Tokens tokens,
+        long egressBytes,
+        long payable,
+        long house,
+        long cancelledNanos,
+        long recomputeNanos,
+        long overrunNanos,
+        long savedNanos,
+        long kvByteSeconds,
+        long microjoules,
+        long list,
+        long metered,
+        long houseMoney) {
+
+    /** With labels of its own, sorted. */
+    public HourRow {
+        labels = java.util.Collections.unmodifiableMap(new java.util.TreeMap<>(labels));
+    }
+
+    /** List money less metered money. */
+    public long margin() {
+        return list - metered;
+    }
+}
