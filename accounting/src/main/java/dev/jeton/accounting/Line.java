@@ -7,7 +7,7 @@ package dev.jeton.accounting;
  * @param prefill nanoseconds of useful prefill
  * @param decode nanoseconds of useful decode
  * @param recompute nanoseconds spent again because the server preempted it; the house pays
- * @param overrun nanoseconds past a stop or a limit; the house pays
+ * @param overrun nanoseconds past a stop or a limit, or of a failed row: nothing delivered; the house pays
  * @param cancelled nanoseconds of work that was thrown away because the client hung up; the tenant pays
  * @param saved nanoseconds that prefix hits saved, by the step-time model: a memo outside the balance
  * @param kvByteSeconds bytes of KV cache held, each divided by its holders, times seconds

@@ -69,6 +69,7 @@ final class GenerationState implements Generation {
         int preemptions;
         long deviceNanos;
         long kvBlockNanos;
+        long savedNanos;
     }
 
     GenerationState(
@@ -295,6 +296,7 @@ final class GenerationState implements Generation {
                 end - firstToken,
                 end - t.submittedAt,
                 t.deviceNanos,
-                t.kvBlockNanos);
+                t.kvBlockNanos,
+                t.savedNanos);
     }
 }

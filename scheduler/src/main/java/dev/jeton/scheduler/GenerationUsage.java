@@ -15,6 +15,7 @@ package dev.jeton.scheduler;
  * @param totalNanos from submit to the last sequence's end
  * @param deviceNanos device time attributed to its rows
  * @param kvBlockNanos blocks held, each divided by its holders, times nanoseconds
+ * @param savedNanos device time that the cached tokens would have cost by the step-time model
  */
 public record GenerationUsage(
         int promptTokens,
@@ -28,4 +29,5 @@ public record GenerationUsage(
         long decodeNanos,
         long totalNanos,
         long deviceNanos,
-        long kvBlockNanos) {}
+        long kvBlockNanos,
+        long savedNanos) {}

@@ -69,6 +69,8 @@ public final class Scheduler {
     private long departures;
     private boolean nothingToDo = true;
     private DeviceState restState = DeviceState.IDLE;
+    private DeviceState state = DeviceState.LOADING;
+    private final StepListener listener;
     private long nearestDeadline = Long.MAX_VALUE;
 
     /** Counts that only grow; read through {@link Scheduler#stats()}. */
@@ -104,6 +106,7 @@ public final class Scheduler {
         this.engine = engine;
         this.config = config;
         this.clock = clock;
+        this.listener = listener;
         info = engine.info();
         int blockSize = info.groups().getFirst().blockSize();
         int capacity = Integer.MAX_VALUE;
@@ -129,7 +132,17 @@ public final class Scheduler {
         int maxTokens = Math.min(config.maxBatchedTokens(), info.maxTokens());
         planner = new StepPlanner(this, config, info, kv, timeModel, maxTokens, maxSequences);
         applier = new StepApplier(this, kv, timeModel, timeline, listener, counters);
-        applier.book(DeviceState.LOADING, clock.getAsLong());
+        listener.onState(DeviceState.LOADING, loadingSince);
+        long now = clock.getAsLong();
+        applier.book(DeviceState.LOADING, now);
+        enter(restState, now);
+    }
+
+    private void enter(DeviceState next, long now) {
+        if (next != state) {
+            state = next;
+            listener.onState(next, now);
+        }
     }
 
     /** Most tokens of a sequence: the engine's context, or what the whole cache can hold if that is less. */
@@ -210,9 +223,17 @@ public final class Scheduler {
     public boolean turn() {
         long now = clock.getAsLong();
         bookTo(now, nothingToDo ? restState : DeviceState.STALLED);
+        if (nothingToDo && !idle()) {
+            enter(DeviceState.STALLED, now);
+        }
         expire(now);
         boolean did = advance(now);
         nothingToDo = idle();
+        if (nothingToDo && state != restState) {
+            long ended = clock.getAsLong();
+            bookTo(ended, DeviceState.STALLED);
+            enter(restState, ended);
+        }
         return did;
     }
 
@@ -239,6 +260,7 @@ public final class Scheduler {
             return false;
         }
         transfer();
+        enter(DeviceState.STEP, clock.getAsLong());
         flight.ticket = engine.launch(flight.batch);
         applier.launched();
         return true;
@@ -247,7 +269,11 @@ public final class Scheduler {
     private void transfer() {
         for (int g = 0; g < kv.groups(); g++) {
             if (copies.count(g) > 0) {
-                bookTo(clock.getAsLong(), DeviceState.STALLED);
+                long begin = clock.getAsLong();
+                bookTo(begin, DeviceState.STALLED);
+                if (applier.inFlight() == 0) {
+                    enter(DeviceState.COPY, begin);
+                }
                 engine.transfer(g, copies.from(g), copies.to(g), copies.count(g));
                 bookTo(clock.getAsLong(), DeviceState.COPY);
             }
@@ -272,6 +298,9 @@ public final class Scheduler {
             throw e;
         }
         applier.apply(flight, result);
+        if (applier.inFlight() == 0) {
+            enter(DeviceState.STALLED, result.endNanos);
+        }
         for (int i = retiring.size() - 1; i >= 0; i--) {
             Sequence sequence = retiring.get(i);
             if (sequence.rowsInFlight == 0) {
@@ -352,6 +381,7 @@ public final class Scheduler {
         if (first) {
             queued.decrementAndGet();
             head.generation.totals.cachedTokens += head.kv.found();
+            head.generation.totals.savedNanos += Math.round(head.kv.found() * timeModel.perToken());
         }
         head.planned = head.kv.computed();
         running.add(head);
@@ -442,6 +472,7 @@ public final class Scheduler {
         }
         dropForks(sequence);
         departures++;
+        sequence.reason = reason;
         long now = clock.getAsLong();
         switch (sequence.phase) {
             case WAITING -> {
@@ -523,6 +554,7 @@ public final class Scheduler {
         applier.book(DeviceState.STALLED, now);
         nothingToDo = true;
         restState = DeviceState.DOWN;
+        enter(DeviceState.DOWN, now);
     }
 
     /** Ends everything, for a shutdown. */
@@ -576,9 +608,13 @@ public final class Scheduler {
     }
 
     /** What time without work is booked as from now on. */
-    void restState(DeviceState state) {
-        bookTo(clock.getAsLong(), nothingToDo ? restState : DeviceState.STALLED);
-        restState = state;
+    void restState(DeviceState next) {
+        long now = clock.getAsLong();
+        bookTo(now, nothingToDo ? restState : DeviceState.STALLED);
+        restState = next;
+        if (nothingToDo) {
+            enter(next, now);
+        }
     }
 
     /** The device's books. */

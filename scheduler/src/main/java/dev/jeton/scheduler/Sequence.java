@@ -43,6 +43,8 @@ final class Sequence {
     int everComputed;
     boolean admittedBefore;
     Phase phase = Phase.WAITING;
+    /** Why it ended, once it has. */
+    FinishReason reason = FinishReason.LENGTH;
 
     Sequence(GenerationState generation, int index, long arrival, KvSequence kv, List<Sequence> forks) {
         this.generation = generation;
@@ -54,6 +56,11 @@ final class Sequence {
         length = prompt.length;
         tokens =
                 Arrays.copyOf(prompt, length + Math.min(64, generation.request().maxTokens()));
+    }
+
+    /** Whether it ended because nobody reads it any more. */
+    boolean abandoned() {
+        return reason == FinishReason.CANCELLED || reason == FinishReason.STALLED;
     }
 
     int promptLength() {

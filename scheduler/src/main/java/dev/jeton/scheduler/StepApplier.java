@@ -122,7 +122,7 @@ final class StepApplier {
         record.startNanos = bookedTo;
         book(DeviceState.STEP, result.endNanos);
         record.endNanos = bookedTo;
-        attribute(flight);
+        attribute(flight, result);
         for (int row = 0; row < flight.batch.rows(); row++) {
             applyRow(flight, row, result);
         }
@@ -136,7 +136,7 @@ final class StepApplier {
         inFlight = 0;
     }
 
-    private void attribute(Flight flight) {
+    private void attribute(Flight flight, StepResult result) {
         StepBatch batch = flight.batch;
         record.clear();
         record.step = counters.steps++;
@@ -145,11 +145,11 @@ final class StepApplier {
             Sequence sequence = flight.sequence(row);
             int tokens = batch.inputs(row);
             int end = batch.position[row] + tokens;
-            byte kind = kind(sequence, batch.position[row]);
+            byte kind = kind(sequence, batch.position[row], result.accepted[row] < 0);
             record.add(sequence.generation.request(), sequence.index, kind, tokens, end);
             switch (kind) {
                 case StepRecord.DECODE -> counters.decodeTokens += tokens;
-                case StepRecord.OVERRUN -> counters.overrunTokens += tokens;
+                case StepRecord.OVERRUN, StepRecord.CANCELLED -> counters.overrunTokens += tokens;
                 default -> {
                     int again = Math.max(0, Math.min(end, sequence.everComputed) - batch.position[row]);
                     counters.prefillTokens += tokens;
@@ -170,9 +170,12 @@ final class StepApplier {
         listener.onStep(record);
     }
 
-    private static byte kind(Sequence sequence, int position) {
+    private static byte kind(Sequence sequence, int position, boolean failed) {
         if (sequence.phase == Sequence.Phase.ENDING) {
-            return StepRecord.OVERRUN;
+            return sequence.abandoned() ? StepRecord.CANCELLED : StepRecord.OVERRUN;
+        }
+        if (failed) {
+            return StepRecord.FAILED;
         }
         if (position < sequence.everComputed) {
             return StepRecord.RECOMPUTE;

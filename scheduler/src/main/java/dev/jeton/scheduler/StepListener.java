@@ -6,6 +6,14 @@ public interface StepListener {
     /** Nobody listens. */
     StepListener NONE = record -> {};
 
+    /**
+     * The device begins to do something else for this engine. States that last have one call at their beginning, and
+     * {@link DeviceState#STEP} begins when the first of several steps in flight is launched.
+     *
+     * @param now not before any earlier call's
+     */
+    default void onState(DeviceState state, long now) {}
+
     /** A step was attributed. The record is reused: copy what is kept. */
     void onStep(StepRecord record);
 }

@@ -14,8 +14,12 @@ public final class StepRecord {
     public static final byte DECODE = 1;
     /** The row computed tokens again that were lost to preemption. */
     public static final byte RECOMPUTE = 2;
-    /** The row's sequence had ended before the step did: nothing of it is delivered. */
+    /** The row's sequence had ended before the step did, by itself or by the server: nothing of it is delivered. */
     public static final byte OVERRUN = 3;
+    /** The row's sequence had ended before the step did because its client hung up or did not read. */
+    public static final byte CANCELLED = 4;
+    /** The engine failed the row: nothing of it is delivered. */
+    public static final byte FAILED = 5;
 
     /** Counts steps from 0. */
     public long step;
@@ -33,7 +37,7 @@ public final class StepRecord {
     public int[] tokens = new int[16];
     /** Per row: tokens of which K and V were read, summed over its inputs' reads of whole tiles: its context. */
     public int[] kvTokens = new int[16];
-    /** Per row: nanoseconds attributed; they sum to the step's time. */
+    /** Per row: nanoseconds attributed; they sum to the step's time, {@code endNanos - startNanos}. */
     public long[] nanos = new long[16];
 
     private int rows;

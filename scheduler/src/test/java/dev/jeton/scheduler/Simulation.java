@@ -49,13 +49,21 @@ final class Simulation {
                 config,
                 clock,
                 clock.getAsLong(),
-                record -> {
-                    long sum = 0;
-                    for (int i = 0; i < record.rows(); i++) {
-                        sum += record.nanos[i];
+                new StepListener() {
+                    @Override
+                    public void onState(DeviceState state, long now) {
+                        listener.onState(state, now);
                     }
-                    stepSums.add(record.endNanos - record.startNanos - sum);
-                    listener.onStep(record);
+
+                    @Override
+                    public void onStep(StepRecord record) {
+                        long sum = 0;
+                        for (int i = 0; i < record.rows(); i++) {
+                            sum += record.nanos[i];
+                        }
+                        stepSums.add(record.endNanos - record.startNanos - sum);
+                        listener.onStep(record);
+                    }
                 },
                 queued);
     }

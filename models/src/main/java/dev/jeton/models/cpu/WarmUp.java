@@ -19,8 +19,8 @@ import java.util.concurrent.locks.LockSupport;
  */
 final class WarmUp {
 
-    private static final long KERNEL_NANOS = 300_000_000;
-    private static final long ALL_NANOS = 400_000_000;
+    private static final long KERNEL_NANOS = 240_000_000;
+    private static final long ALL_NANOS = 300_000_000;
     private static final long BACKGROUND_AFTER_NANOS = 1_000_000_000;
     private static final long BACKGROUND_NANOS = 3_000_000_000L;
     private static final int CALLS = 700;
