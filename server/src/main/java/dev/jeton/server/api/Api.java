@@ -39,7 +39,7 @@ public final class Api implements RequestHandler {
      */
     public Api(Configuration configuration, ServedModels models, ServerMetrics metrics, String version) {
         this.models = models;
-        this.keys = new ApiKeys(configuration.server().apiKeys());
+        this.keys = new ApiKeys(configuration.server().apiKeys(), configuration.tenants());
         this.metrics = metrics;
         this.admission = new Admission(configuration.server().maxRequests());
         TokenizerGate gate = new TokenizerGate(Runtime.getRuntime().availableProcessors() / 2);
@@ -153,7 +153,7 @@ public final class Api implements RequestHandler {
 
     private Outcome guarded(Endpoint endpoint, Call call) throws InterruptedException {
         if (endpoint.guard() != Guard.OPEN) {
-            keys.check(call.exchange().header("authorization"));
+            call.calledBy(keys.caller(call.exchange().header("authorization")));
         }
         boolean work = endpoint.guard() == Guard.WORK;
         if (work) {

@@ -1,40 +1,62 @@
 package dev.jeton.server.api;
 
+import dev.jeton.accounting.Payer;
+import dev.jeton.server.config.Tenant;
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.util.HashMap;
+import java.util.HexFormat;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 
-/** Accepted keys, kept and compared as digests: the time a comparison takes says nothing about a key. */
+/**
+ * Accepted keys and whose they are. Kept as digests, and found by digest: the time it takes says nothing about a key,
+ * since nobody can choose a key whose digest is near another's.
+ */
 final class ApiKeys {
 
     private static final String SCHEME = "Bearer ";
+    private static final int SHOWN_DIGITS = 8;
 
-    private final List<byte[]> digests;
+    private final Map<String, Caller> callers = new HashMap<>();
 
-    ApiKeys(List<String> keys) {
-        digests = keys.stream().map(ApiKeys::digest).toList();
+    /**
+     * @param keys keys of {@code server.api-keys}: they work for the tenant {@code default}
+     * @param tenants tenants with keys of their own
+     */
+    ApiKeys(List<String> keys, List<Tenant> tenants) {
+        for (Tenant tenant : tenants) {
+            long salt = salt(tenant.id());
+            for (Tenant.Key key : tenant.keys()) {
+                Payer payer = new Payer(tenant.id(), key.project(), key.id());
+                callers.put(key.sha256(), new Caller(payer, key.scope() == Tenant.Scope.OPERATOR, salt));
+            }
+        }
+        for (String key : keys) {
+            String digest = digest(key);
+            Payer payer = new Payer(Payer.NOBODY, "", digest.substring(0, SHOWN_DIGITS));
+            callers.putIfAbsent(digest, new Caller(payer, false, 0));
+        }
     }
 
     /**
-     * Checks an {@code Authorization} header.
+     * Who sends an {@code Authorization} header.
      *
      * @throws ApiException 401, if keys are asked for and this is none of them
      */
-    void check(Optional<String> authorization) {
-        if (digests.isEmpty()) {
-            return;
+    Caller caller(Optional<String> authorization) {
+        if (callers.isEmpty()) {
+            return Caller.ANYONE;
         }
-        byte[] given = digest(authorization
+        String given = digest(authorization
                 .filter(value -> value.regionMatches(true, 0, SCHEME, 0, SCHEME.length()))
                 .map(value -> value.substring(SCHEME.length()).strip())
                 .orElse(""));
-        boolean known = false;
-        for (byte[] digest : digests) {
-            known |= MessageDigest.isEqual(digest, given);
-        }
-        if (!known) {
+        Caller caller = callers.get(given);
+        if (caller == null) {
             throw new ApiException(
                     401,
                     ApiException.INVALID_REQUEST,
@@ -44,11 +66,21 @@ final class ApiKeys {
                             ? "No API key was given: send it as 'Authorization: Bearer KEY'"
                             : "The API key is not one of this server's");
         }
+        return caller;
     }
 
-    private static byte[] digest(String key) {
+    private static String digest(String text) {
+        return HexFormat.of().formatHex(sha256(text));
+    }
+
+    /** Cached prefixes are found under the same salt only, so that no tenant can time what others have asked. */
+    private static long salt(String tenant) {
+        return ByteBuffer.wrap(sha256("prefix cache of " + tenant)).getLong() | 1;
+    }
+
+    private static byte[] sha256(String text) {
         try {
-            return MessageDigest.getInstance("SHA-256").digest(key.getBytes(StandardCharsets.UTF_8));
+            return MessageDigest.getInstance("SHA-256").digest(text.getBytes(StandardCharsets.UTF_8));
         } catch (NoSuchAlgorithmException e) {
             throw new IllegalStateException("every Java runtime has SHA-256", e);
         }

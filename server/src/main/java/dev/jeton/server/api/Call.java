@@ -19,6 +19,7 @@ final class Call {
     private final JsonWriter writer = new JsonWriter();
     private String model = "unknown";
     private int status;
+    private Caller caller = Caller.ANYONE;
     private Optional<UsageTotals> usage = Optional.empty();
 
     Call(Exchange exchange, String id, long startNanos) {
@@ -62,6 +63,15 @@ final class Call {
     /** The answer's status; 0 before it has one. */
     int status() {
         return status;
+    }
+
+    void calledBy(Caller given) {
+        caller = given;
+    }
+
+    /** Who calls; anyone until the key is known. */
+    Caller caller() {
+        return caller;
     }
 
     Optional<UsageTotals> usage() {

@@ -52,7 +52,7 @@ final class Generator {
                     promptScores,
                     0,
                     Long.MAX_VALUE,
-                    0,
+                    call.caller().salt(),
                     Allowance.UNLIMITED));
         }
         List<Generation> generations = new ArrayList<>();

@@ -11,7 +11,13 @@ import picocli.CommandLine;
 @CommandLine.Command(
         name = "jeton",
         description = "A self-hosted LLM inference server that speaks the OpenAI API and keeps books.",
-        subcommands = {ServeCommand.class, ConfigCommand.class, EnginesCommand.class, VersionCommand.class},
+        subcommands = {
+            ServeCommand.class,
+            ConfigCommand.class,
+            EnginesCommand.class,
+            KeyCommand.class,
+            VersionCommand.class
+        },
         mixinStandardHelpOptions = true,
         versionProvider = VersionCommand.class,
         footer = {"", "Example: jeton serve --model path/to/model --port 8000"})

@@ -14,6 +14,7 @@ import java.util.Map;
  * @param metrics what is exported
  * @param log what is logged
  * @param models what is served; empty takes the demo models
+ * @param tenants who pays; empty books everything on one tenant, {@code default}
  */
 public record Configuration(
         ServerSettings server,
@@ -22,11 +23,13 @@ public record Configuration(
         LimitSettings limits,
         MetricsSettings metrics,
         LogSettings log,
-        List<ModelSettings> models) {
+        List<ModelSettings> models,
+        List<Tenant> tenants) {
 
     /** With a list of its own. */
     public Configuration {
         models = List.copyOf(models);
+        tenants = List.copyOf(tenants);
     }
 
     /** The defaults, with some settings by key, for tests and embedding. */

@@ -18,6 +18,7 @@ public final class ConfigurationLoader {
     private final Map<String, String> environment;
     private final Map<String, Resolved> values = new LinkedHashMap<>();
     private final List<Map<String, Resolved>> models = new ArrayList<>();
+    private final List<Tenant> tenants = new ArrayList<>();
     private final Map<String, Resolved> flags = new LinkedHashMap<>();
 
     /**
@@ -33,6 +34,7 @@ public final class ConfigurationLoader {
         YamlFile yaml = YamlFile.read(file);
         yaml.values().forEach(this::set);
         models.addAll(yaml.models());
+        tenants.addAll(yaml.tenants());
         return this;
     }
 
@@ -80,7 +82,7 @@ public final class ConfigurationLoader {
         for (int i = 0; i < models.size(); i++) {
             checked.add(checkModel("models[" + i + "]", models.get(i)));
         }
-        return new Settings(new LinkedHashMap<>(values), List.copyOf(checked));
+        return new Settings(new LinkedHashMap<>(values), List.copyOf(checked), List.copyOf(tenants));
     }
 
     private void readEnvironment() {

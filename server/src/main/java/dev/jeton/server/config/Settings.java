@@ -18,8 +18,9 @@ import java.util.stream.Stream;
  *
  * @param values by key, every known key in the schema's order
  * @param models one map per served model, by the names of {@link Schema#MODEL_SETTINGS}
+ * @param tenants who pays
  */
-public record Settings(Map<String, Resolved> values, List<Map<String, Resolved>> models) {
+public record Settings(Map<String, Resolved> values, List<Map<String, Resolved>> models, List<Tenant> tenants) {
 
     /** What the rest of the server is given. */
     public Configuration configuration() {
@@ -55,7 +56,8 @@ public record Settings(Map<String, Resolved> values, List<Map<String, Resolved>>
                         whole("limits.max-messages")),
                 new MetricsSettings(text("metrics.vllm-names").equals("true")),
                 new LogSettings(text("log.level"), text("log.format")),
-                models.stream().map(this::model).toList());
+                models.stream().map(this::model).toList(),
+                tenants);
     }
 
     /** A model at {@code path} under the settings of the {@code engine} section. */

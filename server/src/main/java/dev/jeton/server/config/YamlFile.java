@@ -15,13 +15,14 @@ import tools.jackson.core.StreamReadFeature;
 import tools.jackson.dataformat.yaml.YAMLFactory;
 
 /**
- * A jeton.yaml as it stands: sections of keys with values, and the list {@code models}. Every value keeps the line it
- * came from.
+ * A jeton.yaml as it stands: sections of keys with values, and the lists {@code models} and {@code tenants}. Every value
+ * keeps the line it came from.
  *
  * @param values by dotted key
  * @param models entries of {@code models}, by name
+ * @param tenants entries of {@code tenants}, checked
  */
-record YamlFile(Map<String, Resolved> values, List<Map<String, Resolved>> models) {
+record YamlFile(Map<String, Resolved> values, List<Map<String, Resolved>> models, List<Tenant> tenants) {
 
     static YamlFile read(Path file) {
         String text;
@@ -30,7 +31,7 @@ record YamlFile(Map<String, Resolved> values, List<Map<String, Resolved>> models
         } catch (IOException e) {
             throw new ConfigException("cannot read %s: %s".formatted(file, e.getMessage()));
         }
-        YamlFile result = new YamlFile(new LinkedHashMap<>(), new ArrayList<>());
+        YamlFile result = new YamlFile(new LinkedHashMap<>(), new ArrayList<>(), new ArrayList<>());
         YAMLFactory factory = YAMLFactory.builder()
                 .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
                 .build();
@@ -61,6 +62,8 @@ record YamlFile(Map<String, Resolved> values, List<Map<String, Resolved>> models
                     keys(parser, name, "models", entry);
                     models.add(entry);
                 }
+            } else if (section.equals("tenants") && token == JsonToken.START_ARRAY) {
+                tenants.addAll(new TenantsReader(parser, name).read());
             } else {
                 Map<String, Resolved> entry = new LinkedHashMap<>();
                 keys(parser, name, section, entry);

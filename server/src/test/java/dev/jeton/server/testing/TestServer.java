@@ -7,14 +7,17 @@ import dev.jeton.server.Server;
 import dev.jeton.server.api.SamplingDefaults;
 import dev.jeton.server.api.ServedModel;
 import dev.jeton.server.config.Configuration;
+import dev.jeton.server.config.ConfigurationLoader;
 import dev.jeton.server.json.Json;
 import dev.jeton.server.metrics.ServerMetrics;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.LinkedHashMap;
@@ -41,7 +44,7 @@ public final class TestServer implements AutoCloseable {
     private TestServer(Builder builder) {
         engine = new ReplyEngine(
                 builder.contextLength, builder.blocks, builder.sequences, builder.batchedTokens, builder.replies);
-        Configuration configuration = Configuration.of(builder.settings);
+        Configuration configuration = builder.configuration();
         SchedulerConfig scheduler = new SchedulerConfig(
                 builder.sequences,
                 builder.batchedTokens,
@@ -86,6 +89,7 @@ public final class TestServer implements AutoCloseable {
         private int sequences = 64;
         private int batchedTokens = 512;
         private int waiting = 1_024;
+        private String yaml = "";
         private Optional<ChatTemplate> template = Optional.of(new PlainTemplate());
         private Function<int[], int[]> replies = TestServer::reply;
 
@@ -127,6 +131,29 @@ public final class TestServer implements AutoCloseable {
         public Builder replies(Function<int[], int[]> function) {
             replies = function;
             return this;
+        }
+
+        /** Lines of a jeton.yaml, under the settings. */
+        public Builder yaml(String text) {
+            yaml = text;
+            return this;
+        }
+
+        private Configuration configuration() {
+            try {
+                Path file = Files.createTempFile("jeton", ".yaml");
+                try {
+                    return new ConfigurationLoader(Map.of())
+                            .file(Files.writeString(file, yaml))
+                            .flags(settings)
+                            .load()
+                            .configuration();
+                } finally {
+                    Files.delete(file);
+                }
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
+            }
         }
 
         public TestServer start() {

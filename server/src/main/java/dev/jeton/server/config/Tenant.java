@@ -1,0 +1,38 @@
+package dev.jeton.server.config;
+
+import java.util.List;
+
+/**
+ * Who pays: an entry of {@code tenants}.
+ *
+ * @param id in reports and on invoices; letters, digits, dots, dashes and underscores
+ * @param name in words; the id where none is given
+ * @param projects what the tenant divides its bill by
+ * @param keys its API keys
+ */
+public record Tenant(String id, String name, List<String> projects, List<Key> keys) {
+
+    /** With lists of its own. */
+    public Tenant {
+        projects = List.copyOf(projects);
+        keys = List.copyOf(keys);
+    }
+
+    /** What a key may see. */
+    public enum Scope {
+        /** What its own requests cost by the list. */
+        TENANT,
+        /** Also what they cost to compute, margins and everybody's rows. */
+        OPERATOR
+    }
+
+    /**
+     * An API key, kept as its digest only.
+     *
+     * @param id in reports; unique in the tenant
+     * @param sha256 SHA-256 of the key in lower-case hexadecimal, as {@code jeton key} prints it
+     * @param project the project it works for; empty for none
+     * @param scope what it may see
+     */
+    public record Key(String id, String sha256, String project, Scope scope) {}
+}

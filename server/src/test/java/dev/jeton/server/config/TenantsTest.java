@@ -1,0 +1,99 @@
+package dev.jeton.server.config;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class TenantsTest {
+
+    private static final String DIGEST = "0123456789abcdef".repeat(4);
+
+    @TempDir
+    private Path folder;
+
+    private List<Tenant> tenants(String text) throws IOException {
+        Path file = Files.writeString(folder.resolve("jeton.yaml"), text);
+        return new ConfigurationLoader(Map.of())
+                .file(file)
+                .load()
+                .configuration()
+                .tenants();
+    }
+
+    @Test
+    void readsTenantsWithProjectsAndKeys() throws IOException {
+        List<Tenant> tenants = tenants("""
+                tenants:
+                  - id: search
+                    name: The search team
+                    projects: [web, batch]
+                    keys:
+                      - {id: ci, sha256: "%s", project: batch}
+                  - id: finance
+                    keys:
+                      - id: reports
+                        sha256: "%s"
+                        scope: operator
+                server: {port: 1}
+                """.formatted(DIGEST, DIGEST.replace('0', '1')));
+        assertThat(tenants)
+                .containsExactly(
+                        new Tenant(
+                                "search",
+                                "The search team",
+                                List.of("web", "batch"),
+                                List.of(new Tenant.Key("ci", DIGEST, "batch", Tenant.Scope.TENANT))),
+                        new Tenant(
+                                "finance",
+                                "finance",
+                                List.of(),
+                                List.of(new Tenant.Key(
+                                        "reports", DIGEST.replace('0', '1'), "", Tenant.Scope.OPERATOR))));
+    }
+
+    @Test
+    void namesTheLineOfWhatDoesNotFit() {
+        assertThatThrownBy(() -> tenants("tenants:\n  - id: a\n    color: red\n"))
+                .isInstanceOf(ConfigException.class)
+                .hasMessageStartingWith("jeton.yaml:3: 'color' is nothing that a tenant has");
+    }
+
+    @Test
+    void refusesAKeyInPlace() {
+        assertThatThrownBy(() -> tenants("tenants: [{id: a, keys: [{id: k, sha256: my-secret-key}]}]"))
+                .hasMessageContaining("'jeton key'")
+                .hasMessageNotContaining("my-secret-key");
+    }
+
+    @Test
+    void refusesTwoTenantsOfOneName() {
+        assertThatThrownBy(() -> tenants("tenants: [{id: a}, {id: a}]")).hasMessageContaining("two tenants 'a'");
+    }
+
+    @Test
+    void refusesOneKeyForTwoTenants() {
+        String keys = "keys: [{id: k, sha256: \"%s\"}]".formatted(DIGEST);
+        assertThatThrownBy(() -> tenants("tenants: [{id: a, %s}, {id: b, %s}]".formatted(keys, keys)))
+                .hasMessageContaining("digest of another key");
+    }
+
+    @Test
+    void refusesAProjectThatTheTenantDoesNotHave() {
+        assertThatThrownBy(() ->
+                        tenants("tenants: [{id: a, keys: [{id: k, project: p, sha256: \"%s\"}]}]".formatted(DIGEST)))
+                .hasMessageContaining("none of its projects");
+    }
+
+    @Test
+    void refusesIdsThatReportsCouldNotShow() {
+        assertThatThrownBy(() -> tenants("tenants: [{id: 'a b'}]")).hasMessageContaining("a tenant's 'id' is 'a b'");
+        assertThatThrownBy(() -> tenants("tenants: [{name: b}]")).hasMessageContaining("a tenant's 'id' is ''");
+    }
+}
