@@ -5,8 +5,10 @@ import dev.jeton.server.api.Api;
 import dev.jeton.server.api.ServedModel;
 import dev.jeton.server.api.ServedModels;
 import dev.jeton.server.config.Configuration;
+import dev.jeton.server.config.Configuration.TracingSettings;
 import dev.jeton.server.http.HttpListener;
 import dev.jeton.server.metrics.ServerMetrics;
+import dev.jeton.server.tracing.Tracing;
 import java.util.List;
 
 /**
@@ -18,6 +20,7 @@ public final class Server implements AutoCloseable {
     private final Configuration configuration;
     private final List<ServedModel> models;
     private final ServerMetrics metrics;
+    private final Tracing tracing;
     private final Api api;
     private final HttpListener listener;
 
@@ -31,9 +34,10 @@ public final class Server implements AutoCloseable {
         this.configuration = configuration;
         this.models = List.copyOf(models);
         this.metrics = metrics;
+        this.tracing = tracing(configuration.tracing());
         ServedModels served = new ServedModels(models);
         models.forEach(model -> metrics.addModel(model.name(), model.dispatcher()));
-        this.api = new Api(configuration, served, metrics, Version.text());
+        this.api = new Api(configuration, served, metrics, tracing, Version.text());
         this.listener = new HttpListener(
                 configuration.server().host(),
                 configuration.server().port(),
@@ -41,6 +45,12 @@ public final class Server implements AutoCloseable {
                 configuration.stream().stallTimeout(),
                 api);
         metrics.connections(listener::stats);
+    }
+
+    private static Tracing tracing(TracingSettings settings) {
+        return settings.endpoint().isEmpty()
+                ? Tracing.off()
+                : Tracing.to(settings.endpoint(), settings.service(), settings.percent());
     }
 
     /** The port listened on. */
@@ -68,6 +78,7 @@ public final class Server implements AutoCloseable {
         listener.close();
         models.stream().map(ServedModel::dispatcher).distinct().forEach(Dispatcher::close);
         models.forEach(model -> model.tokenizer().close());
+        tracing.close();
         metrics.close();
     }
 }

@@ -10,6 +10,7 @@ import dev.jeton.server.http.RequestHandler;
 import dev.jeton.server.json.JsonException;
 import dev.jeton.server.json.JsonWriter;
 import dev.jeton.server.metrics.ServerMetrics;
+import dev.jeton.server.tracing.Tracing;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.LinkedHashMap;
@@ -28,16 +29,22 @@ public final class Api implements RequestHandler {
     private static final Logger LOG = LoggerFactory.getLogger(Api.class);
     private static final Logger ACCESS = LoggerFactory.getLogger("dev.jeton.access");
 
+    private static final Tracing UNTRACED = Tracing.off();
+    private static final Endpoint NONE = json("none", () -> new Answer(404, new byte[0]));
+
     private final Map<String, Endpoint> endpoints = new LinkedHashMap<>();
     private final ServedModels models;
     private final ApiKeys keys;
     private final ServerMetrics metrics;
     private final Admission admission;
+    private final Tracing tracing;
 
     /**
      * @param version as {@code /version} tells it
      */
-    public Api(Configuration configuration, ServedModels models, ServerMetrics metrics, String version) {
+    public Api(
+            Configuration configuration, ServedModels models, ServerMetrics metrics, Tracing tracing, String version) {
+        this.tracing = tracing;
         this.models = models;
         this.keys = new ApiKeys(configuration.server().apiKeys(), configuration.tenants());
         this.metrics = metrics;
@@ -109,21 +116,32 @@ public final class Api implements RequestHandler {
 
     @Override
     public void handle(Exchange exchange) throws InterruptedException {
-        Call call = new Call(exchange, RequestIds.of(exchange.header("x-request-id")), System.nanoTime());
-        String endpoint = "none";
+        Call call = begin(exchange);
+        Endpoint endpoint = NONE;
         Outcome outcome = Outcome.SERVER_ERROR;
         MDC.put("request", call.id());
         try {
-            Endpoint found = route(exchange);
-            endpoint = found.name();
-            outcome = guarded(found, call);
+            endpoint = route(exchange);
+            outcome = guarded(endpoint, call);
         } catch (ApiException e) {
             outcome = fail(call, e);
         } finally {
-            metrics.request(endpoint, call.model(), outcome.label());
+            metrics.request(endpoint.name(), call.model(), outcome.label());
+            CallTrace.end(call, endpoint, outcome);
             logAccess(call, outcome);
             MDC.remove("request");
         }
+    }
+
+    /** Probes and scrapes are not traced. */
+    private Call begin(Exchange exchange) {
+        long now = System.nanoTime();
+        boolean traced = exchange.path().startsWith("/v1/");
+        return new Call(
+                exchange,
+                RequestIds.of(exchange.header("x-request-id")),
+                now,
+                (traced ? tracing : UNTRACED).begin(exchange::header, now));
     }
 
     private Endpoint route(Exchange exchange) {

@@ -4,7 +4,9 @@ import dev.jeton.server.http.Exchange;
 import dev.jeton.server.json.Json;
 import dev.jeton.server.json.JsonObject;
 import dev.jeton.server.json.JsonWriter;
+import dev.jeton.server.tracing.Trace;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
@@ -22,7 +24,13 @@ final class Call {
     private Caller caller = Caller.ANYONE;
     private Optional<UsageTotals> usage = Optional.empty();
 
-    Call(Exchange exchange, String id, long startNanos) {
+    private Optional<GenerationOptions> asked = Optional.empty();
+    private long submittedNanos;
+    private List<String> finishReasons = List.of();
+    private final Trace trace;
+
+    Call(Exchange exchange, String id, long startNanos, Trace trace) {
+        this.trace = trace;
         this.exchange = exchange;
         this.id = id;
         this.startNanos = startNanos;
@@ -74,6 +82,34 @@ final class Call {
         return caller;
     }
 
+    /** The call's span. */
+    Trace trace() {
+        return trace;
+    }
+
+    /** What is generated is submitted now. */
+    void asks(GenerationOptions options) {
+        asked = Optional.of(options);
+        submittedNanos = System.nanoTime();
+    }
+
+    Optional<GenerationOptions> asked() {
+        return asked;
+    }
+
+    long submittedNanos() {
+        return submittedNanos;
+    }
+
+    void finished(List<String> reasons) {
+        finishReasons = List.copyOf(reasons);
+    }
+
+    /** Why each choice ended, as the API says it. */
+    List<String> finishReasons() {
+        return finishReasons;
+    }
+
     Optional<UsageTotals> usage() {
         return usage;
     }
@@ -116,6 +152,7 @@ final class Call {
     private Map<String, String> withId(Map<String, String> headers) {
         Map<String, String> all = new LinkedHashMap<>(headers);
         all.put("x-jeton-request-id", id);
+        trace.context().ifPresent(context -> all.put("traceresponse", context));
         return all;
     }
 }

@@ -55,6 +55,7 @@ final class Generator {
                     call.caller().salt(),
                     Allowance.UNLIMITED));
         }
+        call.asks(options);
         List<Generation> generations = new ArrayList<>();
         try {
             requests.forEach(request -> generations.add(model.dispatcher().submit(request)));
@@ -91,6 +92,7 @@ final class Generator {
         } finally {
             UsageTotals usage = choices.usage();
             call.used(usage);
+            call.finished(choices.all().stream().map(Choice::finishReason).toList());
             record(metrics.model(model.name()), usage);
         }
     }

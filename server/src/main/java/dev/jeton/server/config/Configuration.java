@@ -13,6 +13,7 @@ import java.util.Map;
  * @param limits what one request may ask for
  * @param metrics what is exported
  * @param log what is logged
+ * @param tracing where spans go
  * @param models what is served; empty takes the demo models
  * @param tenants who pays; empty books everything on one tenant, {@code default}
  */
@@ -23,6 +24,7 @@ public record Configuration(
         LimitSettings limits,
         MetricsSettings metrics,
         LogSettings log,
+        TracingSettings tracing,
         List<ModelSettings> models,
         List<Tenant> tenants) {
 
@@ -131,6 +133,15 @@ public record Configuration(
      * @param format {@code json}, {@code console}, or {@code auto}: console on a terminal
      */
     public record LogSettings(String level, String format) {}
+
+    /**
+     * Where spans go.
+     *
+     * @param endpoint a collector's OTLP/HTTP URL for traces; empty sends none
+     * @param service this service's name in traces
+     * @param percent how many of a hundred requests without a trace context are recorded
+     */
+    public record TracingSettings(String endpoint, String service, int percent) {}
 
     /**
      * A model to serve.

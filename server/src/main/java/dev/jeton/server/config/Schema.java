@@ -56,6 +56,10 @@ final class Schema {
             new Setting("metrics.vllm-names", new Flag(), "false", "also export metrics under vLLM's names"),
             new Setting("log.level", new Choice(List.of("error", "warn", "info", "debug")), "info", "what is logged"),
             new Setting("log.format", new Choice(List.of("auto", "json", "console")), "auto", "auto: by terminal"),
+            new Setting(
+                    "tracing.endpoint", new Setting.Url(), "", "a collector's OTLP/HTTP URL for traces; empty: none"),
+            new Setting("tracing.service", TEXT, "jeton", "this service's name in traces"),
+            new Setting("tracing.percent", new Whole(0, 100), "100", "requests traced without a context of their own"),
             new Setting("engine.engine", TEXT, "cpu", "engine's name, see jeton engines"),
             new Setting("engine.max-model-len", new Whole(0, 1 << 24), "0", "tokens of a sequence; 0: the model's own"),
             new Setting("engine.kv-memory", new Size(0, 1L << 50), "0", "bytes of KV memory; 0: the engine chooses"),

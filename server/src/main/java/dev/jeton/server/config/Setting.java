@@ -34,6 +34,16 @@ record Setting(String key, Kind kind, String initial, String meaning) {
         void check(String value);
     }
 
+    /** An http or https URL, or nothing. */
+    record Url() implements Kind {
+        @Override
+        public void check(String value) {
+            if (!value.isEmpty() && !value.matches("https?://[^\\s/]+(/\\S*)?")) {
+                throw new ConfigException("an http or https URL is expected, as in http://localhost:4318/v1/traces");
+            }
+        }
+    }
+
     /** Any text. */
     record Text() implements Kind {
         @Override

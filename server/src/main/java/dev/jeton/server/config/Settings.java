@@ -7,6 +7,7 @@ import dev.jeton.server.config.Configuration.MetricsSettings;
 import dev.jeton.server.config.Configuration.ModelSettings;
 import dev.jeton.server.config.Configuration.ServerSettings;
 import dev.jeton.server.config.Configuration.StreamSettings;
+import dev.jeton.server.config.Configuration.TracingSettings;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
@@ -56,6 +57,7 @@ public record Settings(Map<String, Resolved> values, List<Map<String, Resolved>>
                         whole("limits.max-messages")),
                 new MetricsSettings(text("metrics.vllm-names").equals("true")),
                 new LogSettings(text("log.level"), text("log.format")),
+                new TracingSettings(text("tracing.endpoint"), text("tracing.service"), whole("tracing.percent")),
                 models.stream().map(this::model).toList(),
                 tenants);
     }

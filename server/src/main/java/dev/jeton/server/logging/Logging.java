@@ -9,6 +9,7 @@ import ch.qos.logback.core.encoder.Encoder;
 import dev.jeton.server.config.Configuration.LogSettings;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import org.slf4j.bridge.SLF4JBridgeHandler;
 
 /** Sets up the one appender: to standard error, through a bounded queue that blocks and never drops. */
 public final class Logging {
@@ -22,6 +23,8 @@ public final class Logging {
         if (!(LoggerFactory.getILoggerFactory() instanceof LoggerContext context)) {
             throw new IllegalStateException("another logging library than Logback is on the class path");
         }
+        SLF4JBridgeHandler.removeHandlersForRootLogger();
+        SLF4JBridgeHandler.install();
         boolean terminal = System.console() != null && System.console().isTerminal();
         boolean json = settings.format().equals("json") || settings.format().equals("auto") && !terminal;
         context.reset();

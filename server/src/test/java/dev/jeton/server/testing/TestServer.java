@@ -244,6 +244,11 @@ public final class TestServer implements AutoCloseable {
             return response.statusCode();
         }
 
+        /** A header's value; empty where it is absent. */
+        public String header(String name) {
+            return response.headers().firstValue(name).orElse("");
+        }
+
         public String body() {
             return response.body();
         }

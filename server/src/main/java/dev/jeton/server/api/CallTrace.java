@@ -1,0 +1,58 @@
+package dev.jeton.server.api;
+
+import dev.jeton.server.tracing.Trace;
+import java.util.Locale;
+
+/** What a call's span says, by OpenTelemetry's conventions for generative AI; costs under {@code jeton.cost}. */
+final class CallTrace {
+
+    private CallTrace() {}
+
+    /** Completes the span of a call that has ended. */
+    static void end(Call call, Endpoint endpoint, Outcome outcome) {
+        Trace trace = call.trace();
+        if (!trace.recorded()) {
+            return;
+        }
+        String operation = operation(endpoint.name());
+        trace.name(call.model().equals("unknown") ? operation : operation + " " + call.model())
+                .set("gen_ai.operation.name", operation)
+                .set("gen_ai.provider.name", "jeton")
+                .set("gen_ai.response.id", call.id())
+                .set("gen_ai.request.model", call.model())
+                .set("gen_ai.response.model", call.model())
+                .set("http.response.status_code", call.status())
+                .set("jeton.tenant", call.caller().payer().tenant())
+                .set("jeton.outcome", outcome.label());
+        call.asked().ifPresent(options -> {
+            trace.set("gen_ai.request.temperature", options.sampling().temperature())
+                    .set("gen_ai.request.top_p", options.sampling().topP())
+                    .set("gen_ai.request.choice.count", options.n());
+            options.maxTokens().ifPresent(most -> trace.set("gen_ai.request.max_tokens", most));
+        });
+        call.usage().ifPresent(usage -> usage(trace, call, usage));
+        if (outcome != Outcome.OK) {
+            trace.failed(outcome.label());
+        }
+        trace.end();
+    }
+
+    private static void usage(Trace trace, Call call, UsageTotals usage) {
+        long submitted = call.submittedNanos() - call.startNanos();
+        trace.set("gen_ai.usage.input_tokens", usage.promptTokens())
+                .set("gen_ai.usage.output_tokens", usage.completionTokens())
+                .set("gen_ai.usage.cache_read.input_tokens", usage.cachedTokens())
+                .set("gen_ai.response.finish_reasons", call.finishReasons())
+                .part("queue", submitted, usage.queueNanos())
+                .part("prefill", submitted + usage.queueNanos(), usage.prefillNanos())
+                .part("decode", submitted + usage.queueNanos() + usage.prefillNanos(), usage.decodeNanos());
+    }
+
+    private static String operation(String endpoint) {
+        return switch (endpoint) {
+            case "chat_completions" -> "chat";
+            case "completions" -> "text_completion";
+            default -> endpoint.toLowerCase(Locale.ROOT);
+        };
+    }
+}
