@@ -6,10 +6,11 @@ import java.util.Arrays;
 /**
  * Splits a step's measured time over its rows.
  *
- * <p>A step costs {@code v(S) = max(F, A(S)) + K(S)}: F the floor (reading the weights), A the sum of the rows' own
- * arithmetic a_i, K the sum of their KV reads k_i. Each of n rows is charged {@code F/n + a_i max(0, 1 - F/A) + k_i},
- * which sums to v(S) when A >= F, scaled to the measured time. This is the closed-form Shapley value of v away from the
- * knee: with A far above F a row pays its own arithmetic, with A below F all share the floor alike.
+ * <p>A step costs {@code v(S) = B + max(F, A(S)) + K(S)}: B what every step costs, F the floor (reading the weights), A
+ * the sum of the rows' own arithmetic a_i, K the sum of their KV reads k_i. Each of n rows is charged {@code (B + F)/n +
+ * a_i max(0, 1 - F/A) + k_i}, which sums to v(S) when A >= F, scaled to the measured time. This is the closed-form
+ * Shapley value of v away from the knee: with A far above F a row pays its own arithmetic and its part of the base, with A
+ * below F all share base and floor alike.
  *
  * <p>Nanoseconds are integers: rows get the floor of their share, and what is left goes one by one to the largest
  * remainders (lower row first), so the rows sum to the step's time exactly. Scratch arrays are reused; owned by one
@@ -33,6 +34,7 @@ public final class Attribution {
             sorted = new double[2 * n];
         }
         double floor = model.floor();
+        double common = model.base() + floor;
         double arithmetic = 0;
         for (int i = 0; i < n; i++) {
             arithmetic += model.perToken() * record.tokens[i];
@@ -40,7 +42,7 @@ public final class Attribution {
         double own = arithmetic > floor ? 1 - floor / arithmetic : 0;
         double sum = 0;
         for (int i = 0; i < n; i++) {
-            share[i] = floor / n + model.perToken() * record.tokens[i] * own + model.perKvToken() * record.kvTokens[i];
+            share[i] = common / n + model.perToken() * record.tokens[i] * own + model.perKvToken() * record.kvTokens[i];
             sum += share[i];
         }
         split(record, n, sum);

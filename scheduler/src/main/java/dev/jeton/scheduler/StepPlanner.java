@@ -141,7 +141,7 @@ final class StepPlanner {
         if (config.stepTargetNanos() == 0 || flight.batch.rows() == 0 || timeModel.perToken() <= 0) {
             return Integer.MAX_VALUE;
         }
-        double left = config.stepTargetNanos() - timeModel.perKvToken() * flight.kvTokens;
+        double left = config.stepTargetNanos() - timeModel.base() - timeModel.perKvToken() * flight.kvTokens;
         double tokens = left / timeModel.perToken() - flight.batch.tokenCount();
         return (int) Math.max(LEAST_CHUNK, Math.min(tokens, maxTokens));
     }

@@ -54,6 +54,15 @@ class AttributionTest {
     }
 
     @Test
+    void theBaseIsSharedAlikeHoweverLargeTheRows() {
+        StepRecord record = record(5_000_000, new int[] {100, 300}, new int[] {0, 0});
+        new Attribution().attribute(record, new StepTimeModel(new StepTimeModel.Coefficients(1_000_000, 0, 10_000, 0)));
+
+        assertThat(record.nanos[0]).isEqualTo(1_500_000);
+        assertThat(record.nanos[1]).isEqualTo(3_500_000);
+    }
+
+    @Test
     void kvReadsAreChargedToWhoReads() {
         StepRecord record = record(1_010_000, new int[] {1, 1}, new int[] {0, 100});
         new Attribution().attribute(record, model(1_000_000, 100, 100));
