@@ -1,0 +1,76 @@
+package dev.jeton.accounting;
+
+import java.math.BigInteger;
+
+/**
+ * Prices tokens by the list. Each kind is priced once, from its whole quantity, so the price of a sum differs from the sum
+ * of prices by rounding only: half a nano-unit for each kind of each.
+ *
+ * @param book whose list
+ */
+public record ListPricing(PriceBook book) {
+
+    private static final BigInteger HUNDRED = BigInteger.valueOf(100);
+
+    /**
+     * List money by kind, in nano-units.
+     *
+     * @param input prompt tokens that were not cached, or embedded ones
+     * @param cached prompt tokens that were
+     * @param output generated tokens
+     */
+    public record ListPrice(long input, long cached, long output) {
+
+        /** No price. */
+        public static final ListPrice NONE = new ListPrice(0, 0, 0);
+
+        /** The sum of the kinds. */
+        public long total() {
+            return Money.add(Money.add(input, cached), output);
+        }
+    }
+
+    /**
+     * The price of a request.
+     *
+     * @param at when the request was opened, microseconds since 1970
+     * @param batch whether the discount for batch work holds
+     * @return nothing where the list has no entry
+     */
+    public ListPrice price(String model, String tenant, Tokens tokens, long at, boolean batch) {
+        return book.tariff(model, tenant, at)
+                .map(tariff -> new ListPrice(
+                        price(tokens.input(), tariff, Tariff.Meter.INPUT, batch),
+                        price(tokens.cached(), tariff, Tariff.Meter.CACHED, batch),
+                        price(tokens.output(), tariff, Tariff.Meter.OUTPUT, batch)))
+                .orElse(ListPrice.NONE);
+    }
+
+    /** The price of a request for embeddings: all its input, cached or not, at the price of embeddings. */
+    public ListPrice priceEmbeddings(String model, String tenant, Tokens tokens, long at, boolean batch) {
+        return book.tariff(model, tenant, at)
+                .map(tariff -> new ListPrice(
+                        price(Money.add(tokens.input(), tokens.cached()), tariff, Tariff.Meter.EMBEDDINGS, batch),
+                        0,
+                        0))
+                .orElse(ListPrice.NONE);
+    }
+
+    private static long price(long tokens, Tariff tariff, Tariff.Meter meter, boolean batch) {
+        Rate rate = tariff.rate(meter);
+        if (!batch || tariff.batchDiscount().isZero()) {
+            return Money.priced(tokens, rate, Tariff.TOKENS);
+        }
+        Rate off = tariff.batchDiscount();
+        BigInteger kept = HUNDRED.multiply(off.denominator()).subtract(BigInteger.valueOf(off.unscaled()));
+        return Money.round(
+                BigInteger.valueOf(tokens)
+                        .multiply(BigInteger.valueOf(rate.unscaled()))
+                        .multiply(BigInteger.valueOf(Money.NANOS_PER_UNIT))
+                        .multiply(kept),
+                rate.denominator()
+                        .multiply(BigInteger.valueOf(Tariff.TOKENS))
+                        .multiply(HUNDRED)
+                        .multiply(off.denominator()));
+    }
+}

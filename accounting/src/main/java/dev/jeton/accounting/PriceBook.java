@@ -1,0 +1,172 @@
+package dev.jeton.accounting;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.Comparator;
+import java.util.Currency;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * All prices, as one document. It is never changed: another content is another version, and whatever was priced names the
+ * version it was priced by.
+ *
+ * @param version the first 16 hexadecimal digits of the SHA-256 of the content
+ * @param content the document, YAML
+ * @param currency of every amount in it
+ * @param electricity units of currency of one kilowatt hour
+ * @param devices what device groups cost
+ * @param tariffs the price list
+ * @param egress prices of bytes by zones, the one for any zones included
+ * @param reservations shares of devices that tenants have booked
+ */
+public record PriceBook(
+        String version,
+        String content,
+        Currency currency,
+        Rate electricity,
+        List<DevicePrice> devices,
+        List<Tariff> tariffs,
+        List<EgressPrice> egress,
+        List<Reservation> reservations) {
+
+    /** Most bytes of a document. */
+    public static final int MAX_BYTES = 1 << 20;
+    /** Most entries of a list in it. */
+    public static final int MAX_ENTRIES = 10_000;
+
+    private static final String FREE = "free-prices.yaml";
+
+    /** With lists of its own. */
+    public PriceBook {
+        devices = List.copyOf(devices);
+        tariffs = List.copyOf(tariffs);
+        egress = List.copyOf(egress);
+        reservations = List.copyOf(reservations);
+    }
+
+    /** Reads a file. */
+    public static PriceBook load(Path file) {
+        String name = String.valueOf(file.getFileName());
+        try (InputStream in = Files.newInputStream(file)) {
+            byte[] bytes = in.readNBytes(MAX_BYTES + 1);
+            if (bytes.length > MAX_BYTES) {
+                throw tooLarge(name);
+            }
+            return parse(name, new String(bytes, StandardCharsets.UTF_8));
+        } catch (IOException e) {
+            throw new AccountingException(
+                    "cannot read the price book %s: %s. Check the path and the rights.".formatted(file, e), e);
+        }
+    }
+
+    /**
+     * Reads a document.
+     *
+     * @param name what messages call it
+     */
+    public static PriceBook parse(String name, String content) {
+        if (content.getBytes(StandardCharsets.UTF_8).length > MAX_BYTES) {
+            throw tooLarge(name);
+        }
+        return new PriceBookReader(name).read(content);
+    }
+
+    private static AccountingException tooLarge(String name) {
+        return new AccountingException(
+                "%s is larger than %,d bytes, the most that a price book may have: use patterns instead of single names"
+                        .formatted(name, MAX_BYTES));
+    }
+
+    /** The book for servers that were given none: everything costs nothing. */
+    public static PriceBook free() {
+        try (InputStream in = PriceBook.class.getResourceAsStream(FREE)) {
+            if (in == null) {
+                throw new IllegalStateException(FREE + " is missing from the jar");
+            }
+            return parse(FREE, new String(in.readAllBytes(), StandardCharsets.UTF_8));
+        } catch (IOException e) {
+            throw new IllegalStateException(FREE + " cannot be read from the jar", e);
+        }
+    }
+
+    /** What someone who adopts the book should know; empty where there is nothing to say. */
+    public Optional<String> warning() {
+        boolean priced = tariffs.stream().anyMatch(PriceBook::priced)
+                || devices.stream().anyMatch(device -> !device.capital().isZero());
+        if (priced) {
+            return Optional.empty();
+        }
+        return Optional.of(
+                "price book %s has no price above 0: time, energy and tokens are counted, but every amount of money"
+                                .formatted(version)
+                        + " will be 0. Name a book with prices (docs/price-book.yaml is an example).");
+    }
+
+    private static boolean priced(Tariff tariff) {
+        for (Tariff.Meter meter : Tariff.Meter.values()) {
+            if (!tariff.rate(meter).isZero()) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    /** Whether an entry is for the device; one without is free. */
+    public boolean prices(String device) {
+        return devices.stream().anyMatch(price -> price.pattern().matches(device));
+    }
+
+    /** What a device group costs: the entry with its name, or else the longest pattern for it, or else nothing. */
+    public DevicePrice device(String device) {
+        return devices.stream()
+                .filter(price -> price.pattern().matches(device))
+                .max(Comparator.comparingInt(price -> price.pattern().closeness()))
+                .orElse(DevicePrice.FREE);
+    }
+
+    /**
+     * The entry of the list that holds. One for the tenant goes before one for all; then one with the model's name before
+     * patterns, and a long pattern before a short one.
+     *
+     * @param at microseconds since 1970
+     */
+    public Optional<Tariff> tariff(String model, String tenant, long at) {
+        return tariffs.stream()
+                .filter(tariff -> tariff.period().contains(at)
+                        && (tariff.tenant().isEmpty() || tariff.tenant().equals(tenant))
+                        && tariff.pattern().matches(model))
+                .max(Comparator.comparing((Tariff tariff) -> !tariff.tenant().isEmpty())
+                        .thenComparingInt(tariff -> tariff.pattern().closeness()));
+    }
+
+    /** What bytes from one zone to another cost, in nano-units; zones that no entry names have the price for any. */
+    public long egress(String from, String to, long bytes) {
+        return egress.stream()
+                .filter(price -> matches(price.from(), from) && matches(price.to(), to))
+                .max(Comparator.comparing((EgressPrice price) -> !price.from().equals(EgressPrice.ANY))
+                        .thenComparing(price -> !price.to().equals(EgressPrice.ANY)))
+                .map(price -> Money.priced(bytes, price.perGigabyte(), EgressPrice.BYTES))
+                .orElse(0L);
+    }
+
+    private static boolean matches(String pattern, String zone) {
+        return pattern.equals(EgressPrice.ANY) || pattern.equals(zone);
+    }
+
+    /** The name of a content. */
+    public static String version(String content) {
+        try {
+            byte[] hash = MessageDigest.getInstance("SHA-256").digest(content.getBytes(StandardCharsets.UTF_8));
+            return HexFormat.of().formatHex(hash, 0, 8);
+        } catch (NoSuchAlgorithmException e) {
+            throw new IllegalStateException("every Java has SHA-256", e);
+        }
+    }
+}
