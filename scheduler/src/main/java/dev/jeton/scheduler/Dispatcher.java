@@ -12,6 +12,12 @@ public interface Dispatcher extends AutoCloseable {
      */
     Generation submit(GenerationRequest request);
 
+    /**
+     * Something came that a sequence may wait for: its allowance has grown, or is exhausted now. Any thread; never blocks,
+     * takes no lock.
+     */
+    void wake();
+
     /** The engine behind this dispatcher. */
     EngineInfo engine();
 

@@ -45,11 +45,15 @@ public final class StepLoop implements Dispatcher {
     private final AtomicInteger queued = new AtomicInteger();
     private final AtomicInteger active = new AtomicInteger();
     private final AtomicBoolean parked = new AtomicBoolean();
+    private final long blockedNanos;
     private final MpscAtomicArrayQueue<Command> commands = new MpscAtomicArrayQueue<>(COMMANDS);
     private final Thread thread;
     private volatile DispatcherStats stats;
     private volatile boolean draining;
     private volatile boolean closing;
+    /** Set by those who wake the loop, cleared by the loop before it looks at what they may have changed. */
+    private volatile boolean woken;
+
     private volatile boolean ended;
     private volatile @Nullable String down;
     private long snapshotAt;
@@ -69,6 +73,19 @@ public final class StepLoop implements Dispatcher {
             LongSupplier clock,
             long loadingSince,
             StepListener listener) {
+        this(name, engine, config, clock, loadingSince, listener, BLOCKED_NANOS);
+    }
+
+    /** The same, looking after so many nanoseconds whether a sequence that waits may go on. */
+    StepLoop(
+            String name,
+            Engine engine,
+            SchedulerConfig config,
+            LongSupplier clock,
+            long loadingSince,
+            StepListener listener,
+            long blockedNanos) {
+        this.blockedNanos = blockedNanos;
         this.engine = engine;
         this.config = config;
         this.clock = clock;
@@ -132,6 +149,7 @@ public final class StepLoop implements Dispatcher {
     private void run() {
         try {
             while (!closing || !commands.isEmpty()) {
+                woken = false;
                 obey();
                 boolean did = scheduler.turn();
                 snapshot(!did);
@@ -203,17 +221,28 @@ public final class StepLoop implements Dispatcher {
         }
     }
 
-    /** Parks until a command comes; with sequences whose readers are slow, looks again every millisecond. */
+    /**
+     * Parks until a command comes or somebody wakes it; with sequences whose readers are slow, looks again every
+     * millisecond.
+     */
     private void rest() {
         parked.set(true);
-        if (commands.isEmpty() && !closing) {
+        if (commands.isEmpty() && !closing && !woken) {
             if (scheduler.idle()) {
                 LockSupport.park(this);
             } else {
-                LockSupport.parkNanos(this, BLOCKED_NANOS);
+                LockSupport.parkNanos(this, blockedNanos);
             }
         }
         parked.set(false);
+    }
+
+    @Override
+    public void wake() {
+        woken = true;
+        if (parked.get()) {
+            LockSupport.unpark(thread);
+        }
     }
 
     @Override

@@ -13,7 +13,9 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 
 /** The loop with real threads around it; the engine's time stays simulated. */
 class StepLoopTest {
@@ -99,6 +101,61 @@ class StepLoopTest {
                             RejectedException.class,
                             e -> assertThat(e.reason()).isEqualTo(RejectedException.Reason.ENGINE_DOWN));
         }
+    }
+
+    @Test
+    @Timeout(value = 120, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+    void aGrantThatComesWhileTheLoopRestsWakesIt() throws Exception {
+        SimClock clock = new SimClock(0);
+        SimEngine engine = new SimEngine(
+                Simulation.VOCABULARY, 512, List.of(new LayerGroup(4, 64, 64, 0)), 8, 64, 2, Simulation.TIME, clock);
+        long never = Long.MAX_VALUE;
+        int tokens = 2_000;
+        AtomicInteger purse = new AtomicInteger();
+        Allowance allowance = new Allowance() {
+            @Override
+            public int grant(int wanted) {
+                int taken = Math.min(wanted, purse.get());
+                purse.addAndGet(-taken);
+                return taken;
+            }
+
+            @Override
+            public boolean exhausted() {
+                return false;
+            }
+        };
+        GenerationRequest plain = request(3, 200);
+        try (StepLoop loop = new StepLoop("test", engine, config(64), clock, 0, StepListener.NONE, never)) {
+            for (int done = 0; done < tokens; done += 200) {
+                Generation generation = loop.submit(withAllowance(plain, allowance));
+                GenerationEvent event = new GenerationEvent();
+                for (int i = 0; i < 200; i++) {
+                    // each token is granted while the loop goes to rest, or rests already
+                    purse.incrementAndGet();
+                    loop.wake();
+                    assertThat(generation.next(event)).isTrue();
+                    assertThat(event.finished).isFalse();
+                }
+                assertThat(generation.next(event)).isTrue();
+                assertThat(event.reason).isEqualTo(FinishReason.LENGTH);
+            }
+        }
+    }
+
+    private static GenerationRequest withAllowance(GenerationRequest r, Allowance allowance) {
+        return new GenerationRequest(
+                r.id(),
+                r.prompt(),
+                r.sequences(),
+                r.maxTokens(),
+                r.sampling(),
+                r.stopTokens(),
+                r.promptLogProbabilities(),
+                r.priority(),
+                r.deadlineNanos(),
+                r.salt(),
+                allowance);
     }
 
     private static List<Integer> read(Generation generation) throws InterruptedException {

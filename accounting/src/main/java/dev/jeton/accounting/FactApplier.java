@@ -1,0 +1,242 @@
+package dev.jeton.accounting;
+
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+
+/**
+ * Turns facts of one node into rows, a batch in one transaction together with how far the node then is. A fact that is
+ * not newer than that is skipped, so a batch may be applied any number of times. Confined to one thread.
+ */
+final class FactApplier {
+
+    /** Requests that are remembered, so that a window's lines need not be looked up. */
+    private static final int REMEMBERED = 1 << 16;
+
+    private static final String BALANCE = "the postings of fact %d of node %s do not balance: %s %s are left over; the "
+            + "books are not written. This is a defect of the costing: report it with that fact, and update";
+
+    private final String node;
+    private final Costings costings;
+    private final Map<String, Books.Known> requests = new LinkedHashMap<>(16, 0.75f, true) {
+        @Override
+        protected boolean removeEldestEntry(Map.Entry<String, Books.Known> eldest) {
+            return size() > REMEMBERED;
+        }
+    };
+    private final Map<List<String>, WindowCosting> costing = new HashMap<>();
+    private long erasures;
+
+    /** Applies facts of one node. */
+    FactApplier(String node, Costings costings) {
+        this.node = node;
+        this.costings = costings;
+    }
+
+    /** Forgets what it remembers of a transaction that was rolled back. */
+    void forget() {
+        requests.clear();
+    }
+
+    /** Applies facts that follow one another; how far the node then is. */
+    Books.Progress apply(Connection connection, Database database, List<FactSource.Entry> facts) throws SQLException {
+        boolean closing = facts.stream().anyMatch(entry -> entry.fact() instanceof Fact.PeriodClosed);
+        if (closing) {
+            database.lockBooks(connection);
+        }
+        Periods periods = Books.periods(connection);
+        long erasuresNow = Books.erasures(connection);
+        if (erasuresNow != erasures) {
+            requests.clear();
+            erasures = erasuresNow;
+        }
+        try (BookWriter writer = new BookWriter(connection, node)) {
+            // Also locks the row, so that two projections of one node take turns.
+            Books.Progress found = Books.progress(connection, node).orElse(Books.Progress.none(node));
+            writer.progress(found);
+            Turn turn = new Turn(
+                    connection,
+                    writer,
+                    periods,
+                    Books.progress(connection, node).orElse(found));
+            for (FactSource.Entry entry : facts) {
+                turn.take(entry);
+            }
+            writer.flush();
+            writer.progress(turn.progress);
+            return turn.progress;
+        }
+    }
+
+    /** One transaction. */
+    private final class Turn {
+
+        private final Connection connection;
+        private final BookWriter writer;
+        private Periods periods;
+        private Books.Progress progress;
+
+        Turn(Connection connection, BookWriter writer, Periods periods, Books.Progress progress) {
+            this.connection = connection;
+            this.writer = writer;
+            this.periods = periods;
+            this.progress = progress;
+        }
+
+        void take(FactSource.Entry entry) throws SQLException {
+            long sequence = entry.sequence();
+            if (sequence <= progress.last()) {
+                return;
+            }
+            if (progress.last() >= 0 && sequence != progress.last() + 1) {
+                throw new AccountingException(
+                        "the journal of node %s goes on at fact %d, but the ledger is at %d: facts between are lost; bring "
+                                        .formatted(node, sequence, progress.last())
+                                + "back the journal's older files, or keep a new ledger from here");
+            }
+            progress = progress.at(sequence, entry.fact().at());
+            switch (entry.fact()) {
+                case Fact.Started started -> progress = progress.started(sequence);
+                case Fact.Stopped stopped -> {}
+                case Fact.Adopted adopted -> adopt(adopted);
+                case Fact.Opened opened -> open(sequence, opened);
+                case Fact.Granted granted ->
+                    writer.grant(
+                            knownOrNew(sequence, granted.request(), granted.at())
+                                    .sequence(),
+                            granted.sequence(),
+                            granted.total());
+                case Fact.Closed closed -> close(sequence, closed);
+                case Fact.Window window -> book(sequence, window);
+                case Fact.PeriodClosed closed -> {
+                    writer.flush();
+                    periods = Closing.close(connection, periods, closed.period(), closed.at());
+                }
+            }
+        }
+
+        private void adopt(Fact.Adopted adopted) throws SQLException {
+            writer.document(adopted);
+            progress = switch (adopted.kind()) {
+                case PRICE_BOOK -> progress.adopted(adopted.version(), progress.policy());
+                case POLICY -> progress.adopted(progress.priceBook(), adopted.version());
+                case COEFFICIENTS -> progress;
+            };
+        }
+
+        private void open(long sequence, Fact.Opened opened) throws SQLException {
+            Books.Known known = new Books.Known(
+                    sequence,
+                    new Payer(
+                            SqlText.clean(opened.payer().tenant()),
+                            SqlText.clean(opened.payer().project()),
+                            SqlText.clean(opened.payer().key())),
+                    SqlText.clean(opened.model()),
+                    Labels.text(opened.labels()),
+                    SqlText.clean(opened.priceBook()),
+                    SqlText.clean(opened.policy()));
+            // An id that was opened before stays what it was then; verification reports it.
+            if (writer.open(sequence, opened, known.labels(), 1) == sequence) {
+                requests.put(opened.request(), known);
+            }
+        }
+
+        private Books.Known known(String id) throws SQLException {
+            Books.Known known = requests.get(id);
+            if (known == null) {
+                known = Books.request(connection, node, id);
+                if (known.sequence() != Books.NO_REQUEST) {
+                    requests.put(id, known);
+                }
+            }
+            return known;
+        }
+
+        /** The request, or a row of nobody's for one that was never opened: verification reports it. */
+        private Books.Known knownOrNew(long sequence, String id, long at) throws SQLException {
+            Books.Known known = known(id);
+            if (known.sequence() != Books.NO_REQUEST) {
+                return known;
+            }
+            Fact.Opened missing = new Fact.Opened(at, id, Payer.UNKNOWN, "", Map.of(), "", "", 0);
+            writer.open(sequence, missing, Labels.NONE, 0);
+            return known(id);
+        }
+
+        private void close(long sequence, Fact.Closed closed) throws SQLException {
+            Books.Known request = knownOrNew(sequence, closed.request(), closed.at());
+            Periods.Booking booking = periods.book(closed.at());
+            if (writer.close(request.sequence(), closed, booking)) {
+                writer.usage(request.usage(booking, request.priceBook())).add(closed);
+            }
+        }
+
+        private void book(long sequence, Fact.Window window) throws SQLException {
+            if (window.states().size() > DeviceSum.STATES) {
+                throw new AccountingException(
+                        "fact %d of node %s has %d device states, this version knows %d; update the program that projects"
+                                .formatted(sequence, node, window.states().size(), DeviceSum.STATES));
+            }
+            Periods.Booking booking = periods.book(window.from());
+            Map<String, Books.Known> users = new HashMap<>();
+            writer.window(sequence, progress.run(), window, booking);
+            int number = 0;
+            for (Line line : window.lines()) {
+                Books.Known user = known(line.request());
+                users.put(line.request(), user);
+                writer.line(sequence, number++, user, line, booking);
+            }
+            List<Posting> postings = costing()
+                    .postings(
+                            window,
+                            id -> Objects.requireNonNullElse(users.get(id), Books.Known.NONE)
+                                    .payer());
+            requireBalance(sequence, postings);
+            number = 0;
+            for (Posting posting : postings) {
+                Books.Known user = posting.request().isEmpty() ? Books.Known.NONE : known(posting.request());
+                boolean known = user.sequence() != Books.NO_REQUEST;
+                writer.post(
+                        sequence,
+                        number++,
+                        -1,
+                        posting,
+                        user,
+                        known ? user.priceBook() : progress.priceBook(),
+                        known ? user.policy() : progress.policy(),
+                        booking,
+                        window.device());
+            }
+        }
+
+        private WindowCosting costing() throws SQLException {
+            List<String> versions = List.of(progress.priceBook(), progress.policy());
+            WindowCosting found = costing.get(versions);
+            if (found == null) {
+                String priceBook = Books.document(connection, Fact.DocumentKind.PRICE_BOOK, progress.priceBook());
+                String policy = Books.document(connection, Fact.DocumentKind.POLICY, progress.policy());
+                found = costings.inForce(priceBook, policy);
+                // Only what is in force now is kept: documents come and go over the years.
+                costing.clear();
+                costing.put(versions, found);
+            }
+            return found;
+        }
+
+        private void requireBalance(long sequence, List<Posting> postings) {
+            for (Posting.Unit unit : Posting.Unit.values()) {
+                long sum = 0;
+                for (Posting posting : postings) {
+                    sum = posting.unit() == unit ? Math.addExact(sum, posting.amount()) : sum;
+                }
+                if (sum != 0) {
+                    throw new AccountingException(BALANCE.formatted(sequence, node, sum, unit));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,39 @@
+package dev.jeton.accounting;
+
+import java.util.Optional;
+
+/** Where a projection reads facts from: one node's journal. Numbers follow one another by one, without gap. */
+public interface FactSource {
+
+    /**
+     * A fact and its number.
+     *
+     * @param sequence its number in the node's journal, not negative
+     */
+    record Entry(long sequence, Fact fact) {}
+
+    /** Reads on, fact by fact; used by one thread. */
+    interface Cursor extends AutoCloseable {
+
+        /**
+         * The next fact; waits for one to become durable.
+         *
+         * @param waitNanos how long to wait; 0 to take only what is there
+         * @return empty where none came in that time
+         */
+        Optional<Entry> next(long waitNanos) throws InterruptedException;
+
+        @Override
+        void close();
+    }
+
+    /** The number of the newest durable fact; -1 where there is none. Any thread may ask. */
+    long last();
+
+    /**
+     * Reads from a fact on.
+     *
+     * @param sequence number of the first fact wanted; facts before the oldest that is kept are left out
+     */
+    Cursor from(long sequence);
+}

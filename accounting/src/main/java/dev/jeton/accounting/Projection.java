@@ -1,0 +1,179 @@
+package dev.jeton.accounting;
+
+import java.sql.SQLException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.TimeUnit;
+import java.util.function.LongSupplier;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Keeps a ledger in step with one node's journal: one thread takes the facts in order and applies them in batches. Where
+ * the database is away it tries again, at first after 100 ms and then less and less often up to every 30 s, and catches
+ * up; the journal keeps what it has not seen. A fact that cannot be booked (its postings do not balance, facts before it
+ * are missing) stops it: books that may be wrong are not written on.
+ */
+public final class Projection implements AutoCloseable {
+
+    /**
+     * How far a projection is.
+     *
+     * @param node whose journal
+     * @param applied number of the newest fact that is in the ledger; -1 for none, or none seen yet
+     * @param behind facts in the journal that are not in the ledger
+     * @param behindMicros how old the oldest of those may be, in microseconds; 0 where it is in step
+     * @param failure why it does not get on just now; empty where it does
+     * @param stopped whether it has given up, for the reason in {@code failure}, or was closed
+     */
+    public record Status(
+            String node, long applied, long behind, long behindMicros, Optional<String> failure, boolean stopped) {}
+
+    /** Most facts of one transaction. */
+    static final int BATCH = 1_000;
+
+    /** Most lines of one transaction, beyond the last window. */
+    private static final int BATCH_LINES = 20_000;
+
+    private static final Logger LOG = LoggerFactory.getLogger(Projection.class);
+    private static final long FIRST_PAUSE_MILLIS = 100;
+    private static final long LAST_PAUSE_MILLIS = 30_000;
+    private static final long JOIN_MILLIS = 50;
+    private static final long WAIT_NANOS = TimeUnit.SECONDS.toNanos(1);
+
+    private final Database database;
+    private final String node;
+    private final FactSource source;
+    private final FactApplier applier;
+    private final LongSupplier clock;
+    private final Thread thread;
+    private volatile long applied = -1;
+    private volatile long appliedAt;
+    private volatile Optional<String> failure = Optional.empty();
+    private volatile boolean closing;
+    private volatile boolean stopped;
+
+    Projection(Database database, String node, FactSource source, Costings costings, LongSupplier clock) {
+        this.database = database;
+        this.node = node;
+        this.source = source;
+        this.clock = clock;
+        applier = new FactApplier(node, costings);
+        thread = Thread.ofPlatform().name("ledger-" + node).daemon(true).unstarted(this::run);
+    }
+
+    Projection start() {
+        thread.start();
+        return this;
+    }
+
+    /** How far it is; any thread may ask. */
+    public Status status() {
+        long seen = applied;
+        long behind = Math.max(0, source.last() - seen);
+        long micros = behind == 0 ? 0 : Math.max(0, clock.getAsLong() - appliedAt);
+        // Before the first fact there is nothing to measure from.
+        return new Status(node, seen, behind, appliedAt == 0 ? 0 : micros, failure, stopped);
+    }
+
+    private void run() {
+        long pause = FIRST_PAUSE_MILLIS;
+        while (!closing) {
+            long before = applied;
+            try {
+                follow();
+            } catch (InterruptedException e) {
+                // Only close() interrupts.
+                break;
+            } catch (AccountingException e) {
+                applier.forget();
+                failure = Optional.of(String.valueOf(e.getMessage()));
+                if (!(e.getCause() instanceof SQLException)) {
+                    LOG.error("projection of node {} stopped at fact {}", node, applied, e);
+                    break;
+                }
+                pause = applied > before ? FIRST_PAUSE_MILLIS : pause;
+                LOG.warn("projection of node {} tries again in {} ms: {}", node, pause, e.getMessage());
+            } catch (RuntimeException e) {
+                failure = Optional.of("the projection failed: %s; see the log and report it".formatted(e));
+                LOG.error("projection of node {} stopped at fact {}", node, applied, e);
+                break;
+            }
+            if (!sleep(pause)) {
+                break;
+            }
+            pause = Math.min(LAST_PAUSE_MILLIS, pause * 2);
+        }
+        stopped = true;
+    }
+
+    private boolean sleep(long millis) {
+        if (closing) {
+            return false;
+        }
+        try {
+            Thread.sleep(millis);
+            return true;
+        } catch (InterruptedException e) {
+            return false;
+        }
+    }
+
+    /** Reads on from where the ledger is, until something fails or this is closed. */
+    private void follow() throws InterruptedException {
+        Books.Progress progress =
+                database.read(connection -> Books.progress(connection, node).orElse(Books.Progress.none(node)));
+        note(progress);
+        try (FactSource.Cursor cursor = source.from(progress.last() + 1)) {
+            while (!closing) {
+                List<FactSource.Entry> batch = batch(cursor);
+                if (!batch.isEmpty()) {
+                    note(database.write(connection -> applier.apply(connection, database, batch)));
+                }
+            }
+        }
+    }
+
+    private void note(Books.Progress progress) {
+        appliedAt = progress.lastAt();
+        applied = progress.last();
+        failure = Optional.empty();
+    }
+
+    private List<FactSource.Entry> batch(FactSource.Cursor cursor) throws InterruptedException {
+        List<FactSource.Entry> batch = new ArrayList<>();
+        int lines = 0;
+        Optional<FactSource.Entry> next = cursor.next(WAIT_NANOS);
+        while (next.isPresent()) {
+            FactSource.Entry entry = next.get();
+            batch.add(entry);
+            if (entry.fact() instanceof Fact.Window window) {
+                lines += window.lines().size();
+            }
+            next = batch.size() < BATCH && lines < BATCH_LINES ? cursor.next(0) : Optional.empty();
+        }
+        return batch;
+    }
+
+    /** Ends after the batch at hand; what is left is applied by the next projection. */
+    @Override
+    public void close() {
+        closing = true;
+        // An interrupt in the middle of a transaction could break the connection; the next wait ends soon anyway.
+        boolean interrupted = false;
+        while (thread.isAlive()) {
+            try {
+                thread.join(JOIN_MILLIS);
+                if (thread.getState() == Thread.State.TIMED_WAITING) {
+                    thread.interrupt();
+                }
+            } catch (InterruptedException e) {
+                interrupted = true;
+            }
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
+    }
+}

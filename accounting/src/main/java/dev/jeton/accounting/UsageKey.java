@@ -1,0 +1,41 @@
+package dev.jeton.accounting;
+
+import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.HexFormat;
+
+/** The dimensions of a row of hourly usage. */
+record UsageKey(
+        long hour,
+        String tenant,
+        String project,
+        String key,
+        String model,
+        String labels,
+        String priceBook,
+        String corrects) {
+
+    private static final int DIGITS = 32;
+
+    /** What stands for all dimensions but the hour in the table's key: 128 bits of SHA-256. */
+    String digest() {
+        try {
+            MessageDigest sha = MessageDigest.getInstance("SHA-256");
+            for (String part : new String[] {tenant, project, key, model, labels, priceBook, corrects}) {
+                byte[] bytes = part.getBytes(StandardCharsets.UTF_8);
+                // The length keeps ("a", "bc") and ("ab", "c") apart.
+                sha.update(new byte[] {
+                    (byte) (bytes.length >> 24),
+                    (byte) (bytes.length >> 16),
+                    (byte) (bytes.length >> 8),
+                    (byte) bytes.length
+                });
+                sha.update(bytes);
+            }
+            return HexFormat.of().formatHex(sha.digest()).substring(0, DIGITS);
+        } catch (NoSuchAlgorithmException e) {
+            throw new AssertionError("every Java has SHA-256", e);
+        }
+    }
+}

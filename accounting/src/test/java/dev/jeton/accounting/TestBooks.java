@@ -1,0 +1,160 @@
+package dev.jeton.accounting;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.sql.Connection;
+import java.sql.DriverManager;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.function.BooleanSupplier;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Assumptions;
+
+/** An empty database of either kind for one test, and means to look at it and to spoil it. */
+final class TestBooks implements AutoCloseable {
+
+    static final String USER = "jeton";
+    private static final List<String> TABLES = List.of(
+            "node",
+            "request",
+            "allowance",
+            "device_window",
+            "line",
+            "posting",
+            "document",
+            "period",
+            "usage_hour",
+            "device_hour");
+
+    private final Database.Kind kind;
+    private final Path folder;
+    private final String url;
+    private final Ledger ledger;
+
+    /** Makes one; the test is skipped where there is no PostgreSQL. */
+    TestBooks(Database.Kind kind) {
+        this.kind = kind;
+        try {
+            folder = Files.createTempDirectory("jeton-books");
+            if (kind == Database.Kind.SQLITE) {
+                url = "jdbc:sqlite:" + folder.resolve("ledger.db");
+            } else {
+                var server = PostgresServer.shared();
+                Assumptions.assumeTrue(server.isPresent(), PostgresServer::missing);
+                url = server.get().create();
+            }
+        } catch (IOException | SQLException e) {
+            throw new AssertionError(e);
+        }
+        ledger = Ledger.open(url, USER, "");
+    }
+
+    Database.Kind kind() {
+        return kind;
+    }
+
+    String url() {
+        return url;
+    }
+
+    Path folder() {
+        return folder;
+    }
+
+    Ledger ledger() {
+        return ledger;
+    }
+
+    Connection raw() throws SQLException {
+        return DriverManager.getConnection(url, USER, "");
+    }
+
+    /** Applies facts as a projection would, from number 0 on, in batches. */
+    TestBooks apply(String node, List<Fact> facts) {
+        try (Database database = Database.open(url, USER, "")) {
+            FactApplier applier = new FactApplier(node, TestFacts.COSTINGS);
+            for (int from = 0; from < facts.size(); from += Projection.BATCH) {
+                List<FactSource.Entry> batch =
+                        TestFacts.entries(facts, from, Math.min(facts.size(), from + Projection.BATCH));
+                database.write(connection -> applier.apply(connection, database, batch));
+            }
+        }
+        return this;
+    }
+
+    /** Every row of the books as text. */
+    List<String> dump() {
+        List<String> rows = new ArrayList<>();
+        for (String table : TABLES) {
+            rows.addAll(query("SELECT * FROM " + table).stream()
+                    .map(row -> table + " " + row)
+                    .sorted()
+                    .toList());
+        }
+        return rows;
+    }
+
+    /** Rows as text, columns joined by commas. */
+    List<String> query(String sql) {
+        try (Connection connection = raw();
+                var statement = connection.createStatement();
+                ResultSet rows = statement.executeQuery(sql)) {
+            List<String> result = new ArrayList<>();
+            while (rows.next()) {
+                List<String> columns = new ArrayList<>();
+                for (int i = 1; i <= rows.getMetaData().getColumnCount(); i++) {
+                    columns.add(rows.getString(i));
+                }
+                result.add(String.join(",", columns));
+            }
+            return result;
+        } catch (SQLException e) {
+            throw new AssertionError(sql, e);
+        }
+    }
+
+    /** Changes the database by hand. */
+    void execute(String... statements) throws SQLException {
+        try (Connection connection = raw();
+                var statement = connection.createStatement()) {
+            for (String sql : statements) {
+                statement.execute(sql);
+            }
+        }
+    }
+
+    /** Takes the guard of the postings away, as somebody would who tampers with them. */
+    void unguard() throws SQLException {
+        if (kind == Database.Kind.SQLITE) {
+            execute("DROP TRIGGER posting_keeps", "DROP TRIGGER posting_stays");
+        } else {
+            execute("DROP TRIGGER posting_keeps ON posting");
+        }
+    }
+
+    /** Waits until something is so. */
+    static void await(BooleanSupplier condition) {
+        long deadline = System.nanoTime() + 60_000_000_000L;
+        while (!condition.getAsBoolean()) {
+            if (System.nanoTime() > deadline) {
+                throw new AssertionError("waited for a minute");
+            }
+            Thread.yield();
+        }
+    }
+
+    @Override
+    public void close() {
+        ledger.close();
+        try (Stream<Path> files = Files.walk(folder)) {
+            files.sorted(Comparator.reverseOrder())
+                    .forEach(file -> file.toFile().delete());
+        } catch (IOException e) {
+            throw new AssertionError(e);
+        }
+    }
+}

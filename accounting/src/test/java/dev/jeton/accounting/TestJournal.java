@@ -1,0 +1,48 @@
+package dev.jeton.accounting;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+
+/** A journal in memory. */
+final class TestJournal implements FactSource {
+
+    private final List<Fact> facts = new ArrayList<>();
+
+    TestJournal(List<Fact> facts) {
+        this.facts.addAll(facts);
+    }
+
+    synchronized void append(List<Fact> more) {
+        facts.addAll(more);
+        notifyAll();
+    }
+
+    @Override
+    public synchronized long last() {
+        return facts.size() - 1;
+    }
+
+    @Override
+    public Cursor from(long sequence) {
+        return new Cursor() {
+            private long at = sequence;
+
+            @Override
+            public Optional<Entry> next(long waitNanos) throws InterruptedException {
+                synchronized (TestJournal.this) {
+                    if (at >= facts.size() && waitNanos > 0) {
+                        TestJournal.this.wait(Math.max(1, waitNanos / 1_000_000));
+                    }
+                    if (at >= facts.size()) {
+                        return Optional.empty();
+                    }
+                    return Optional.of(new Entry(at, facts.get((int) at++)));
+                }
+            }
+
+            @Override
+            public void close() {}
+        };
+    }
+}
