@@ -12,8 +12,8 @@ import java.util.Set;
 import java.util.function.Function;
 
 /**
- * One section of a price book while it is read: takes key after key, and complains of what is missing, wrong or left over,
- * with the line and the path of the key.
+ * One section of a price book while it is read: takes key after key, and complains of what is missing, wrong or left
+ * over, with the line and the path of the key.
  */
 final class BookKeys {
 

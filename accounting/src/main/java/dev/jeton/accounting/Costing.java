@@ -5,19 +5,20 @@ import java.util.List;
 import java.util.function.Function;
 
 /**
- * Turns a window of device time into postings. What the window cost is fixed first, by the clock and the price of the device
- * and its energy; then exactly that is divided: what tenants are metered, idle, overhead, the house and rounding sum to the
- * device's cost, to the nano-unit. The same holds of nanoseconds and microjoules. Each result is checked.
+ * Turns a window of device time into postings. What the window cost is fixed first, by the clock and the price of the
+ * device and its energy; then exactly that is divided: what tenants are metered, idle, overhead, the house and
+ * rounding sum to the device's cost, to the nano-unit. The same holds of nanoseconds and microjoules. Each result is
+ * checked.
  *
  * <ul>
  *   <li>Time in steps is the lines'. Prefill, decode and cancelled work are the tenant's; recomputation and overrun the
  *       house's, and so is all of a line without a request.
  *   <li>Idle time is idle, except what tenants reserved and did not use: that is theirs, as far as the device was idle.
  *   <li>Copying, stalls, loading, draining and time out of order are overhead.
- *   <li>Energy follows what the meter gave to the lines; where it gave nothing, time and power. The rest of it follows the
- *       time outside of steps.
- *   <li>Money follows time, and energy's money follows energy. The residency share of both is carved out before and follows
- *       the KV memory held; where none was held, nothing is carved out.
+ *   <li>Energy follows what the meter gave to the lines; where it gave nothing, time and power. The rest of it follows
+ *       the time outside of steps.
+ *   <li>Money follows time, and energy's money follows energy. The residency share of both is carved out before and
+ *       follows the KV memory held; where none was held, nothing is carved out.
  *   <li>What cannot be given to anyone is rounding: the cost of a window without time, and any difference between the
  *       window's clock and its states, which is a fault that {@link #imbalance} shows.
  * </ul>
@@ -27,8 +28,8 @@ import java.util.function.Function;
 public record Costing(PriceBook book) {
 
     /**
-     * By how much a window's clock and its states differ; 0 in sound books. Positive where time was dropped, negative where
-     * it was booked twice.
+     * By how much a window's clock and its states differ; 0 in sound books. Positive where time was dropped, negative
+     * where it was booked twice.
      *
      * @return nanoseconds
      */
@@ -54,8 +55,8 @@ public record Costing(PriceBook book) {
      * The postings of a window: for each unit they sum to zero.
      *
      * @param tenantOf the tenant that a request was opened for; asked for each line's request
-     * @throws AccountingException if the window contradicts itself: something is negative, or its lines do not sum to its
-     *     time in steps, or have more energy than it
+     * @throws AccountingException if the window contradicts itself: something is negative, or its lines do not sum to
+     *     its time in steps, or have more energy than it
      */
     public List<Posting> postings(Fact.Window window, Function<String, String> tenantOf) {
         WindowDivision division = new WindowDivision(book, window, tenantOf);
@@ -80,7 +81,7 @@ public record Costing(PriceBook book) {
             long sum = balance(postings, unit);
             if (sum != 0) {
                 throw new AccountingException(
-                        "the postings of %s for the window that began at %s sum to %d %s instead of 0; this is a fault of Jeton"
+                        "the postings of %s for the window from %s sum to %d %s instead of 0: a fault of Jeton, report it"
                                 .formatted(window.device(), Period.text(window.from()), sum, unit));
             }
         }

@@ -53,8 +53,8 @@ public record DevicePrice(
      *
      * @param price units of currency
      * @param lifetimeMicros microseconds, more than 0
-     * @param purchased microsecond since 1970 at which its life began, after which it has cost exactly its price when its
-     *     life ends; {@link Long#MIN_VALUE} where that is not known, and it then costs the same for ever
+     * @param purchased microsecond since 1970 at which its life began, after which it has cost exactly its price when
+     *     its life ends; {@link Long#MIN_VALUE} where that is not known, and it then costs the same for ever
      */
     public record Owned(Rate price, long lifetimeMicros, long purchased) implements Capital {
         @Override

@@ -3,8 +3,8 @@ package dev.jeton.accounting;
 import java.math.BigInteger;
 
 /**
- * Prices tokens by the list. Each kind is priced once, from its whole quantity, so the price of a sum differs from the sum
- * of prices by rounding only: half a nano-unit for each kind of each.
+ * Prices tokens by the list. Each kind is priced once, from its whole quantity, so the price of a sum differs from the
+ * sum of prices by rounding only: half a nano-unit for each kind of each.
  *
  * @param book whose list
  */

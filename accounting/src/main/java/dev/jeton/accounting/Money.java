@@ -6,10 +6,10 @@ import java.math.RoundingMode;
 import java.util.Arrays;
 
 /**
- * Exact arithmetic on money. An amount is a {@code long} of nano-units, 1e-9 of the price book's currency: more than nine
- * thousand million units either way. Nothing wraps around: an amount that does not fit is an
- * {@link AccountingException}. Products are exact (128 bits, or more); the one rounding that a price needs is half-even,
- * so that many small prices do not drift.
+ * Exact arithmetic on money. An amount is a {@code long} of nano-units, 1e-9 of the price book's currency: more than
+ * nine thousand million units either way. Nothing wraps around: an amount that does not fit is an {@link
+ * AccountingException}. Products are exact (128 bits, or more); the one rounding that a price needs is half-even, so
+ * that many small prices do not drift.
  */
 public final class Money {
 
@@ -79,8 +79,8 @@ public final class Money {
     }
 
     /**
-     * Divides a total into whole parts in proportion to weights, by largest remainder: each part is its exact share rounded
-     * down or up, and together they are the total. Of equal remainders the first is rounded up.
+     * Divides a total into whole parts in proportion to weights, by largest remainder: each part is its exact share
+     * rounded down or up, and together they are the total. Of equal remainders the first is rounded up.
      *
      * @param total 0 or more
      * @param weights each 0 or more, and not all 0 unless the total is; a weight of 0 gets 0

@@ -14,8 +14,8 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * All prices, as one document. It is never changed: another content is another version, and whatever was priced names the
- * version it was priced by.
+ * All prices, as one document. It is never changed: another content is another version, and whatever was priced names
+ * the version it was priced by.
  *
  * @param version the first 16 hexadecimal digits of the SHA-256 of the content
  * @param content the document, YAML
@@ -132,8 +132,8 @@ public record PriceBook(
     }
 
     /**
-     * The entry of the list that holds. One for the tenant goes before one for all; then one with the model's name before
-     * patterns, and a long pattern before a short one.
+     * The entry of the list that holds. One for the tenant goes before one for all; then one with the model's name
+     * before patterns, and a long pattern before a short one.
      *
      * @param at microseconds since 1970
      */

@@ -181,8 +181,8 @@ final class PriceBookReader {
     }
 
     /**
-     * No device may be booked more than once over. Patterns only match beginnings, so of two that meet one holds the other,
-     * and sums can only be greatest for a name that an entry has, at the beginning of a period.
+     * No device may be booked more than once over. Patterns only match beginnings, so of two that meet one holds the
+     * other, and sums can only be greatest for a name that an entry has, at the beginning of a period.
      */
     private static void checkShares(BookKeys root, List<Reservation> reservations) {
         if (reservations.size() > MAX_RESERVATIONS) {

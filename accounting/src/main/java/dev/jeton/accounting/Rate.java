@@ -4,8 +4,8 @@ import java.math.BigDecimal;
 import java.math.BigInteger;
 
 /**
- * A price, a share or a factor as it was written: an exact decimal, never negative. The value is {@code unscaled} divided
- * by ten to the power {@code scale}; trailing zeros are dropped, so equal rates are equal records.
+ * A price, a share or a factor as it was written: an exact decimal, never negative. The value is {@code unscaled}
+ * divided by ten to the power {@code scale}; trailing zeros are dropped, so equal rates are equal records.
  *
  * @param unscaled the digits, 0 to 10^18 - 1
  * @param scale decimals, 0 to 18

@@ -131,7 +131,7 @@ class PriceBookTest {
             tariffs: [{model: a, input: 1, output: 1, from: 12026-01-01}]    | is not a date
             tariffs: [{model: a, input: 1, output: 1, from: 0026-01-01}]     | the year 26
             tariffs: [{model: a, input: 1, output: 1, from: 2027-01-01, until: 2026-01-01}] | not after 'from'
-            tariffs: [{model: a, input: 1, output: 1}, {model: a, input: 2, output: 2, from: 2026-01-01}] | overlaps the tariff on line 2
+            tariffs: [{model: a, embeddings: 1}, {model: a, embeddings: 2, from: 2026-01-01}] | overlaps the tariff on line 2
             devices: [{name: a, per-hour: 1}, {name: a, per-hour: 2}]        | has an entry already
             devices: [{name: a}]                                             | either rented
             devices: [{name: a, per-hour: 1, purchase: 1}]                   | either rented

@@ -1,0 +1,57 @@
+package dev.jeton.accounting;
+
+/**
+ * Columns of an export, in their order: those of FOCUS 1.2 by their names, then Jeton's own, whose names in the file
+ * begin with {@code x_}.
+ */
+enum FocusColumn {
+    BilledCost,
+    BillingAccountId,
+    BillingAccountName,
+    BillingCurrency,
+    BillingPeriodEnd,
+    BillingPeriodStart,
+    CapacityReservationId,
+    CapacityReservationStatus,
+    ChargeCategory,
+    ChargeClass,
+    ChargeDescription,
+    ChargeFrequency,
+    ChargePeriodEnd,
+    ChargePeriodStart,
+    ConsumedQuantity,
+    ConsumedUnit,
+    ContractedCost,
+    EffectiveCost,
+    InvoiceId,
+    InvoiceIssuerName,
+    ListCost,
+    ListUnitPrice,
+    PricingCategory,
+    PricingQuantity,
+    PricingUnit,
+    ProviderName,
+    PublisherName,
+    ServiceCategory,
+    ServiceName,
+    ServiceSubcategory,
+    SkuId,
+    SkuMeter,
+    SkuPriceDetails,
+    SkuPriceId,
+    SubAccountId,
+    SubAccountName,
+    Tags,
+    /** Tenant, Idle, Overhead, House or Rounding. */
+    x_Account,
+    x_Device,
+    x_DeviceSeconds,
+    x_Joules,
+    x_KeyId,
+    x_ListCost,
+    x_MeteredCost,
+    x_Model,
+    x_PriceBook,
+    x_Project,
+    x_Requests
+}

@@ -1,0 +1,345 @@
+package dev.jeton.accounting;
+
+import dev.jeton.accounting.Posting.Account;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.math.BigDecimal;
+import java.math.RoundingMode;
+import java.util.Currency;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import java.util.function.Function;
+
+/**
+ * Writes hours of the ledger as cost and usage data of FOCUS 1.2, the FinOps specification: CSV, UTF-8 if the caller
+ * encodes so.
+ *
+ * <p>An export has one basis, because token rows and device rows together would count every cost twice; the other
+ * basis is in the columns {@code x_ListCost} and {@code x_MeteredCost}, each hour's in its first row. The list basis
+ * has a row for each kind of token. The metered basis has a row for device time, at the hour's average price of a
+ * second, and rows for idle time, overhead and the house.
+ *
+ * <p>In each row quantity times unit price is the cost, exactly. What that leaves of the ledger's amounts is in rows
+ * of its own, one an hour and tenant, so that {@link #billed} is the ledger's sum, exactly. Rows are expected by hour;
+ * in another order there are only more rows of remainders.
+ *
+ * <p>Not for more than one thread.
+ */
+public final class FocusExport {
+
+    /** What the cost columns hold. */
+    public enum Basis {
+        /** Money by the price list. */
+        LIST,
+        /** Money by the devices' cost. */
+        METERED
+    }
+
+    /**
+     * Who bills, in every row.
+     *
+     * @param accountId id of the billing account, not empty
+     * @param accountName its name, not empty
+     * @param provider who provides the service, publishes it and bills it, not empty
+     * @param service name of the service, not empty
+     */
+    public record Issuer(String accountId, String accountName, String provider, String service) {
+
+        /** Checks that nothing is missing. */
+        public Issuer {
+            if (accountId.isBlank() || accountName.isBlank() || provider.isBlank() || service.isBlank()) {
+                throw new AccountingException(
+                        "an export needs id and name of a billing account, a provider and a service: one is empty");
+            }
+        }
+    }
+
+    private static final int PRICE_DECIMALS = 12;
+
+    private final Basis basis;
+    private final Issuer issuer;
+    private final Function<String, PriceBook> books;
+    private final Appendable out;
+    private final Map<String, BigDecimal> remainders = new TreeMap<>();
+
+    private Optional<Currency> currency = Optional.empty();
+    private long remaindersOf;
+    private BigDecimal billed = BigDecimal.ZERO;
+
+    /**
+     * Begins with the names of the columns.
+     *
+     * @param books price books by version
+     * @param out where to; not closed
+     */
+    public FocusExport(Basis basis, Issuer issuer, Function<String, PriceBook> books, Appendable out) {
+        this.basis = basis;
+        this.issuer = issuer;
+        this.books = books;
+        this.out = out;
+        try {
+            FocusRow.header(out);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    /** The sum of BilledCost until now. */
+    public BigDecimal billed() {
+        return billed;
+    }
+
+    /** Writes an hour of requests. */
+    public void usage(HourRow row) {
+        hour(row.hour());
+        if (basis == Basis.LIST) {
+            list(row);
+            return;
+        }
+        FocusRow charge = requests(row, row.hour(), Account.TENANT).tenant(row.tenant());
+        memo(charge, row);
+        device(charge, row.tenant(), "requests", row.payable(), row.metered());
+        if (row.house() != 0 || row.houseMoney() != 0) {
+            FocusRow house = requests(row, row.hour(), Account.HOUSE)
+                    .set(FocusColumn.x_MeteredCost, Money.decimal(row.houseMoney()))
+                    .set(FocusColumn.x_DeviceSeconds, seconds(row.house()));
+            device(house, "", "house", row.house(), row.houseMoney());
+        }
+    }
+
+    /** Writes an hour of a device outside of requests; an export by list has no place for it, and skips it. */
+    public void device(DeviceHour row) {
+        if (basis == Basis.LIST) {
+            return;
+        }
+        hour(row.hour());
+        FocusRow charge = row(row, row.hour());
+        if (row.account() == Account.ROUNDING) {
+            adjust(charge, "What dividing the cost of " + row.device() + " left over", Money.decimal(row.money()));
+        } else {
+            device(charge, row.tenant(), meter(row.account()), row.nanos(), row.money());
+        }
+    }
+
+    /**
+     * Writes an hour's change that became known after its period was closed: a row of class Correction.
+     *
+     * @param row the difference; amounts of money may be negative
+     * @param booked when it was booked, microseconds since 1970: the month in which it is billed
+     */
+    public void correction(HourRow row, long booked) {
+        FocusRow charge = requests(row, booked, Account.TENANT).tenant(row.tenant());
+        memo(charge, row);
+        if (basis == Basis.LIST) {
+            Tokens used = row.tokens();
+            long sum = Money.add(Money.add(used.input(), used.cached()), used.output());
+            correct(charge, "tokens/" + row.model() + "/all", "Tokens", BigDecimal.valueOf(sum), row.list());
+            return;
+        }
+        correct(charge, "device-time/requests", "Seconds", seconds(row.payable()), row.metered());
+        if (row.house() != 0 || row.houseMoney() != 0) {
+            FocusRow house = requests(row, booked, Account.HOUSE)
+                    .set(FocusColumn.x_MeteredCost, Money.decimal(row.houseMoney()));
+            correct(house, "device-time/house", "Seconds", seconds(row.house()), row.houseMoney());
+        }
+    }
+
+    /** As {@link #correction(HourRow, long)}, of a device. */
+    public void correction(DeviceHour row, long booked) {
+        if (basis == Basis.METERED) {
+            FocusRow charge = row(row, booked);
+            correct(charge, "device-time/" + meter(row.account()), "Seconds", seconds(row.nanos()), row.money());
+        }
+    }
+
+    /** Writes what is left; the export is complete then. */
+    public void finish() {
+        for (Map.Entry<String, BigDecimal> entry : remainders.entrySet()) {
+            if (entry.getValue().signum() != 0) {
+                FocusRow charge =
+                        start(remaindersOf, remaindersOf, Account.ROUNDING).tenant(entry.getKey());
+                adjust(charge, "Rounding of the hour", entry.getValue());
+            }
+        }
+        remainders.clear();
+    }
+
+    private void hour(long hour) {
+        if (hour != remaindersOf) {
+            finish();
+            remaindersOf = hour;
+        }
+    }
+
+    private void list(HourRow row) {
+        PriceBook book = book(row.priceBook());
+        BigDecimal left = Money.decimal(row.list());
+        boolean first = true;
+        TokenCharges charges = TokenCharges.of(book, row);
+        for (TokenCharges.Charge charge : charges.charges()) {
+            FocusRow next = requests(row, row.hour(), Account.TENANT).tenant(row.tenant());
+            if (first) {
+                memo(next, row);
+                first = false;
+            }
+            String sku =
+                    "tokens/%s/%s".formatted(row.model(), charge.meter().name().toLowerCase(Locale.ROOT));
+            sku(next, sku, charge.meter().title(), BigDecimal.valueOf(charge.tokens()), "Tokens");
+            next.set(
+                            FocusColumn.ChargeDescription,
+                            "%s of %s".formatted(charge.meter().title(), row.model()))
+                    .set(FocusColumn.PricingCategory, "Standard")
+                    .set(FocusColumn.SkuPriceDetails, FocusRow.json(Map.of("x_PriceBook", row.priceBook())));
+            BigDecimal quantity = BigDecimal.valueOf(charge.tokens(), 6);
+            BigDecimal cost = next.priced(quantity, "1000000 Tokens", charge.price(), sku);
+            left = left.subtract(cost);
+            write(next, cost);
+        }
+        if (charges.rounding()) {
+            remainders.merge(row.tenant(), left, BigDecimal::add);
+        } else {
+            FocusRow next = requests(row, row.hour(), Account.TENANT).tenant(row.tenant());
+            adjust(next, "Discounts and price changes within the hour for " + row.model(), left);
+        }
+    }
+
+    /** Device time at its average price; what held memory, but no time, is priced by the hour. */
+    private void device(FocusRow charge, String tenant, String meter, long nanos, long money) {
+        if (nanos < 0 || money < 0) {
+            throw new AccountingException(
+                    "an hour of %d ns and %d nano-units is negative: what takes something back is a correction"
+                            .formatted(nanos, money));
+        }
+        BigDecimal exact = Money.decimal(money);
+        boolean timed = nanos > 0 || money == 0;
+        BigDecimal quantity = timed ? seconds(nanos) : BigDecimal.ONE;
+        String unit = timed ? "Seconds" : "Hours";
+        String sku = (timed ? "device-time/" : "memory/") + meter;
+        sku(charge, sku, timed ? "Device Time" : "KV Cache Residency", quantity, unit);
+        charge.set(FocusColumn.ChargeDescription, "%s, %s".formatted(timed ? "Device time" : "KV memory held", meter))
+                .set(FocusColumn.PricingCategory, "Dynamic");
+        BigDecimal price =
+                quantity.signum() == 0 ? BigDecimal.ZERO : exact.divide(quantity, PRICE_DECIMALS, RoundingMode.DOWN);
+        BigDecimal cost = charge.priced(quantity, unit, price, sku);
+        write(charge, cost);
+        remainders.merge(tenant, exact.subtract(cost), BigDecimal::add);
+    }
+
+    private static String meter(Account account) {
+        return switch (account) {
+            case TENANT -> "reserved";
+            case IDLE -> "idle";
+            case OVERHEAD -> "overhead";
+            case HOUSE -> "house";
+            case ROUNDING -> "rounding";
+            case DEVICE -> "device";
+        };
+    }
+
+    private void correct(FocusRow charge, String sku, String unit, BigDecimal quantity, long money) {
+        BigDecimal cost = Money.decimal(money);
+        sku(charge, sku, unit.equals("Tokens") ? "Tokens" : "Device Time", quantity, unit);
+        charge.set(FocusColumn.ChargeClass, "Correction")
+                .set(FocusColumn.ChargeDescription, "Correction of an hour of a closed period")
+                .cost(cost);
+        write(charge, cost);
+    }
+
+    private static void sku(FocusRow charge, String sku, String meter, BigDecimal consumed, String unit) {
+        charge.set(FocusColumn.ChargeCategory, "Usage")
+                .set(FocusColumn.ChargeFrequency, "Usage-Based")
+                .set(FocusColumn.SkuId, sku)
+                .set(FocusColumn.SkuMeter, meter)
+                .set(FocusColumn.ConsumedQuantity, consumed)
+                .set(FocusColumn.ConsumedUnit, unit);
+    }
+
+    /** A cost without a quantity. */
+    private void adjust(FocusRow charge, String description, BigDecimal cost) {
+        charge.set(FocusColumn.ChargeCategory, "Adjustment")
+                .set(FocusColumn.ChargeFrequency, "One-Time")
+                .set(FocusColumn.ChargeDescription, description)
+                .cost(cost);
+        write(charge, cost);
+    }
+
+    private FocusRow requests(HourRow row, long billedAt, Account account) {
+        book(row.priceBook());
+        return start(row.hour(), billedAt, account)
+                .tags(row.labels())
+                .set(FocusColumn.x_Model, row.model())
+                .set(FocusColumn.x_Project, row.project())
+                .set(FocusColumn.x_KeyId, row.key())
+                .set(FocusColumn.x_PriceBook, row.priceBook());
+    }
+
+    /** What is told once an hour of requests, however many rows it becomes. */
+    private static void memo(FocusRow charge, HourRow row) {
+        charge.set(FocusColumn.x_DeviceSeconds, seconds(row.payable()))
+                .set(FocusColumn.x_Joules, BigDecimal.valueOf(row.microjoules(), 6))
+                .set(FocusColumn.x_ListCost, Money.decimal(row.list()))
+                .set(FocusColumn.x_MeteredCost, Money.decimal(row.metered()))
+                .set(FocusColumn.x_Requests, BigDecimal.valueOf(row.requests()));
+    }
+
+    private FocusRow row(DeviceHour row, long billedAt) {
+        book(row.priceBook());
+        FocusRow result = start(row.hour(), billedAt, row.account());
+        if (row.account() == Account.TENANT) {
+            result.set(FocusColumn.CapacityReservationId, row.tenant() + "/" + row.device())
+                    .set(FocusColumn.CapacityReservationStatus, "Unused");
+        }
+        return result.tenant(row.tenant())
+                .set(FocusColumn.x_Device, row.device())
+                .set(FocusColumn.x_DeviceSeconds, seconds(row.nanos()))
+                .set(FocusColumn.x_Joules, BigDecimal.valueOf(row.microjoules(), 6))
+                .set(FocusColumn.x_MeteredCost, Money.decimal(row.money()))
+                .set(FocusColumn.x_PriceBook, row.priceBook());
+    }
+
+    private FocusRow start(long hour, long billedAt, Account account) {
+        return new FocusRow()
+                .periods(hour, billedAt)
+                .set(FocusColumn.BillingAccountId, issuer.accountId())
+                .set(FocusColumn.BillingAccountName, issuer.accountName())
+                .set(
+                        FocusColumn.BillingCurrency,
+                        currency.map(Currency::getCurrencyCode).orElse(""))
+                .set(FocusColumn.InvoiceIssuerName, issuer.provider())
+                .set(FocusColumn.ProviderName, issuer.provider())
+                .set(FocusColumn.PublisherName, issuer.provider())
+                .set(FocusColumn.ServiceCategory, "AI and Machine Learning")
+                .set(FocusColumn.ServiceSubcategory, "Generative AI")
+                .set(FocusColumn.ServiceName, issuer.service())
+                .set(
+                        FocusColumn.x_Account,
+                        account.name().charAt(0) + account.name().substring(1).toLowerCase(Locale.ROOT));
+    }
+
+    private PriceBook book(String version) {
+        PriceBook book = books.apply(version);
+        Currency its = book.currency();
+        if (!currency.map(its::equals).orElse(true)) {
+            throw new AccountingException(
+                    "price book %s is in %s, books before it in %s: nothing can be summed. Export each period alone."
+                            .formatted(version, its, currency.orElse(its)));
+        }
+        currency = Optional.of(its);
+        return book;
+    }
+
+    private static BigDecimal seconds(long nanos) {
+        return BigDecimal.valueOf(nanos, 9);
+    }
+
+    private void write(FocusRow row, BigDecimal cost) {
+        try {
+            row.write(out);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+        billed = billed.add(cost);
+    }
+}

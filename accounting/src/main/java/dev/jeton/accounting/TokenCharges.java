@@ -1,0 +1,83 @@
+package dev.jeton.accounting;
+
+import java.math.BigDecimal;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * Finds how the requests of an hour were priced by the list. The hour knows its tokens and its list money, not which
+ * of its requests were batch work or embeddings: whichever price accounts for the money, up to rounding, is the one.
+ * Where none does, because several were in force or the tariff changed, the plain price is, and the difference is no
+ * rounding.
+ *
+ * @param charges one or more
+ * @param rounding whether they differ from the hour's money by rounding only
+ */
+record TokenCharges(List<Charge> charges, boolean rounding) {
+
+    private static final BigDecimal HUNDRED = BigDecimal.valueOf(100);
+
+    /** Half a nano-unit for each of three kinds. */
+    private static final BigDecimal ROUNDING = new BigDecimal("0.0000000015");
+
+    /**
+     * Tokens of a kind.
+     *
+     * @param price units of currency of 1,000,000
+     */
+    record Charge(Tariff.Meter meter, long tokens, BigDecimal price) {
+
+        BigDecimal cost() {
+            return price.multiply(BigDecimal.valueOf(tokens, 6));
+        }
+    }
+
+    static TokenCharges of(PriceBook book, HourRow row) {
+        // The list counts when a request was opened, which may lie before the hour in which it ended.
+        Tariff tariff = book.tariff(row.model(), row.tenant(), row.hour())
+                .orElse(new Tariff("*", "", Rate.ZERO, Rate.ZERO, Rate.ZERO, Rate.ZERO, Rate.ZERO, Period.ALWAYS));
+        BigDecimal most = ROUNDING.multiply(BigDecimal.valueOf(Math.max(1, row.requests())));
+        for (boolean embeddings : new boolean[] {false, true}) {
+            for (boolean batch : new boolean[] {false, true}) {
+                List<Charge> charges = charges(tariff, row.tokens(), embeddings, batch);
+                BigDecimal sum = charges.stream().map(Charge::cost).reduce(BigDecimal.ZERO, BigDecimal::add);
+                if (sum.subtract(Money.decimal(row.list())).abs().compareTo(most) <= 0) {
+                    return new TokenCharges(charges, true);
+                }
+            }
+        }
+        return new TokenCharges(charges(tariff, row.tokens(), false, false), false);
+    }
+
+    private static List<Charge> charges(Tariff tariff, Tokens tokens, boolean embeddings, boolean batch) {
+        List<Charge> result = new ArrayList<>();
+        if (embeddings) {
+            long all = Money.add(tokens.input(), tokens.cached());
+            result.add(charge(tariff, Tariff.Meter.EMBEDDINGS, all, batch));
+            return result;
+        }
+        for (Tariff.Meter meter : List.of(Tariff.Meter.INPUT, Tariff.Meter.CACHED, Tariff.Meter.OUTPUT)) {
+            long count = switch (meter) {
+                case INPUT, EMBEDDINGS -> tokens.input();
+                case CACHED -> tokens.cached();
+                case OUTPUT -> tokens.output();
+            };
+            if (count > 0) {
+                result.add(charge(tariff, meter, count, batch));
+            }
+        }
+        if (result.isEmpty()) {
+            result.add(charge(tariff, Tariff.Meter.INPUT, 0, batch));
+        }
+        return result;
+    }
+
+    private static Charge charge(Tariff tariff, Tariff.Meter meter, long tokens, boolean batch) {
+        BigDecimal price = tariff.rate(meter).decimal();
+        if (batch) {
+            price = price.multiply(HUNDRED.subtract(tariff.batchDiscount().decimal()))
+                    .divide(HUNDRED);
+        }
+        return new Charge(meter, tokens, price);
+    }
+}

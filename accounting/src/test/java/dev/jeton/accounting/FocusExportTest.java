@@ -1,0 +1,227 @@
+package dev.jeton.accounting;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.tuple;
+
+import dev.jeton.accounting.FocusExport.Basis;
+import dev.jeton.accounting.Posting.Account;
+import java.math.BigDecimal;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+class FocusExportTest {
+
+    private final StringBuilder out = new StringBuilder();
+
+    private FocusExport export(Basis basis) {
+        return new FocusExport(basis, Hours.ISSUER, version -> Hours.BOOK, out);
+    }
+
+    private List<Map<String, String>> rows() {
+        return Csv.parse(out.toString()).rows();
+    }
+
+    private static BigDecimal sum(List<Map<String, String>> rows, String column) {
+        return rows.stream()
+                .map(row -> new BigDecimal(row.getOrDefault(column, "0")))
+                .reduce(BigDecimal.ZERO, BigDecimal::add);
+    }
+
+    @Test
+    void shouldWriteARowForEachKindOfTokenPricedOnceFromTheSum() {
+        FocusExport export = export(Basis.LIST);
+        export.usage(Hours.row(Hours.HOUR, "blue", Map.of(), 1, new Tokens(1_000_001, 20, 3), 510_006_037L));
+        export.finish();
+        assertThat(rows()).hasSize(4);
+        assertThat(rows().getFirst())
+                .containsEntry("BilledCost", "0.51000051")
+                .containsEntry("ListCost", "0.51000051")
+                .containsEntry("ListUnitPrice", "0.51")
+                .containsEntry("PricingQuantity", "1.000001")
+                .containsEntry("PricingUnit", "1000000 Tokens")
+                .containsEntry("ConsumedQuantity", "1000001")
+                .containsEntry("ConsumedUnit", "Tokens")
+                .containsEntry("SkuMeter", "Input Tokens")
+                .containsEntry("SubAccountId", "blue")
+                .containsEntry("BillingCurrency", "EUR")
+                .containsEntry("BillingAccountName", "Compute, \"central\"")
+                .doesNotContainKeys("Tags", "ChargeClass", "InvoiceId");
+        assertThat(rows())
+                .extracting(row -> row.get("SkuMeter"))
+                .containsExactly("Input Tokens", "Cache Read Input Tokens", "Output Tokens", null);
+        assertThat(rows().getLast())
+                .containsEntry("ChargeCategory", "Adjustment")
+                .containsEntry("BilledCost", "0.000000001")
+                .containsEntry("x_Account", "Rounding");
+    }
+
+    @Test
+    void shouldNameTheHourAndItsMonth() {
+        FocusExport export = export(Basis.LIST);
+        export.usage(Hours.row(Hours.HOUR, "blue", Map.of(), 1, new Tokens(0, 0, 0), 0));
+        assertThat(rows().getFirst())
+                .containsEntry("ChargePeriodStart", "2025-11-20T08:00:00Z")
+                .containsEntry("ChargePeriodEnd", "2025-11-20T09:00:00Z")
+                .containsEntry("BillingPeriodStart", "2025-11-01T00:00:00Z")
+                .containsEntry("BillingPeriodEnd", "2025-12-01T00:00:00Z");
+    }
+
+    @Test
+    void shouldSumToTheLedgerExactlyInBothBases() {
+        for (int seed = 0; seed < 60; seed++) {
+            Random random = new Random(seed);
+            for (Basis basis : Basis.values()) {
+                out.setLength(0);
+                FocusExport export = export(basis);
+                long list = 0;
+                long metered = 0;
+                long money = 0;
+                for (int i = 0; i < 12; i++) {
+                    long hour = Hours.HOUR + i / 3 * 3_600_000_000L;
+                    HourRow row =
+                            Hours.priced(random, hour, random.nextBoolean() ? "acme" : "blue", random.nextInt(3) == 0);
+                    export.usage(row);
+                    list += row.list();
+                    metered += row.metered();
+                    money += row.metered() + row.houseMoney();
+                }
+                for (Account account : List.of(Account.IDLE, Account.OVERHEAD, Account.TENANT, Account.ROUNDING)) {
+                    long part = random.nextLong(9_000_000_000L);
+                    String tenant = account == Account.TENANT ? "acme" : "";
+                    export.device(new DeviceHour(
+                            Hours.HOUR,
+                            "gpu-0",
+                            account,
+                            tenant,
+                            Hours.BOOK.version(),
+                            random.nextLong(1L << 41),
+                            5,
+                            part));
+                    money += part;
+                }
+                export.finish();
+                BigDecimal expected = Money.decimal(basis == Basis.LIST ? list : money);
+                assertThat(sum(rows(), "BilledCost")).as("seed " + seed).isEqualByComparingTo(expected);
+                assertThat(export.billed()).isEqualByComparingTo(expected);
+                assertThat(sum(rows(), "x_ListCost")).isEqualByComparingTo(Money.decimal(list));
+                assertThat(sum(rows(), "x_MeteredCost"))
+                        .isEqualByComparingTo(Money.decimal(basis == Basis.LIST ? metered : money));
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource(Basis.class)
+    void shouldMultiplyToTheCostExactlyInEachRow(Basis basis) {
+        FocusExport export = export(basis);
+        export.usage(Hours.priced(new Random(3), Hours.HOUR, "acme", false));
+        export.finish();
+        List<Map<String, String>> priced =
+                rows().stream().filter(row -> row.containsKey("ListUnitPrice")).toList();
+        assertThat(priced).isNotEmpty();
+        for (Map<String, String> row : priced) {
+            assertThat(new BigDecimal(row.get("ListUnitPrice")).multiply(new BigDecimal(row.get("PricingQuantity"))))
+                    .isEqualByComparingTo(new BigDecimal(row.get("BilledCost")));
+        }
+    }
+
+    @Test
+    void shouldRecogniseBatchWorkAndEmbeddingsByTheirPrice() {
+        FocusExport export = export(Basis.LIST);
+        Tokens tokens = new Tokens(3_000_000, 0, 1_000_000);
+        ListPricing pricing = new ListPricing(Hours.BOOK);
+        long batch = pricing.price("llama", "blue", tokens, 0, true).total();
+        long embedded =
+                pricing.priceEmbeddings("llama", "blue", tokens, 0, false).total();
+        export.usage(Hours.row(Hours.HOUR, "blue", Map.of(), 1, tokens, batch));
+        export.usage(Hours.row(Hours.HOUR, "blue", Map.of(), 1, tokens, embedded));
+        assertThat(rows())
+                .extracting(row -> row.get("SkuMeter"), row -> row.get("ListUnitPrice"))
+                .containsExactly(
+                        tuple("Input Tokens", "0.34017"),
+                        tuple("Output Tokens", "1.0005"),
+                        tuple("Embedded Tokens", "0.02"));
+    }
+
+    @Test
+    void shouldNotCallAPriceChangeRounding() {
+        FocusExport export = export(Basis.LIST);
+        export.usage(Hours.row(Hours.HOUR, "blue", Map.of(), 1, new Tokens(1_000_000, 0, 0), 400_000_000L));
+        export.finish();
+        assertThat(rows().getLast())
+                .containsEntry("ChargeDescription", "Discounts and price changes within the hour for llama")
+                .containsEntry("BilledCost", "-0.11")
+                .containsEntry("SubAccountId", "blue");
+    }
+
+    @Test
+    void shouldWriteIdleOverheadHouseAndReservedRowsInTheMeteredBasis() {
+        FocusExport export = export(Basis.METERED);
+        export.usage(Hours.row(Hours.HOUR, "acme", Map.of(), 1, new Tokens(1, 2, 3), 9));
+        String version = Hours.BOOK.version();
+        export.device(new DeviceHour(Hours.HOUR, "gpu-0", Account.IDLE, "", version, 2_000_000_000L, 4, 6));
+        export.device(new DeviceHour(Hours.HOUR, "gpu-0", Account.TENANT, "acme", version, 1_000_000_000L, 4, 3));
+        assertThat(rows()).extracting(row -> row.get("x_Account")).containsExactly("Tenant", "House", "Idle", "Tenant");
+        assertThat(rows().get(1)).doesNotContainKeys("SubAccountId", "SubAccountName");
+        assertThat(rows().get(2))
+                .containsEntry("SkuMeter", "Device Time")
+                .containsEntry("ConsumedQuantity", "2")
+                .containsEntry("ConsumedUnit", "Seconds")
+                .containsEntry("ListUnitPrice", "0.000000003");
+        assertThat(rows().getLast())
+                .containsEntry("CapacityReservationStatus", "Unused")
+                .containsEntry("CapacityReservationId", "acme/gpu-0");
+    }
+
+    @Test
+    void shouldMarkCorrectionsAndBillThemInTheMonthInWhichTheyWereBooked() {
+        FocusExport export = export(Basis.METERED);
+        long booked = Hours.HOUR + 40L * 24 * 3_600_000_000L;
+        export.correction(
+                Hours.row(Hours.HOUR, "acme", Map.of(), 0, Tokens.NONE, 0, -2_000_000_000L, -5, 0, 0), booked);
+        assertThat(rows())
+                .singleElement()
+                .satisfies(row -> assertThat(row)
+                        .containsEntry("ChargeClass", "Correction")
+                        .containsEntry("BilledCost", "-0.000000005")
+                        .containsEntry("ConsumedQuantity", "-2")
+                        .containsEntry("ChargePeriodStart", "2025-11-20T08:00:00Z")
+                        .containsEntry("BillingPeriodStart", "2025-12-01T00:00:00Z")
+                        .doesNotContainKeys("ListUnitPrice", "SkuPriceId"));
+        assertThatThrownBy(() -> export.usage(
+                        Hours.row(Hours.HOUR, "acme", Map.of(), 0, Tokens.NONE, 0, -2_000_000_000L, -5, 0, 0)))
+                .hasMessageContaining("is a correction");
+    }
+
+    @Test
+    void shouldQuoteWhatCommasQuotesAndLinesWouldBreak() {
+        FocusExport export = export(Basis.LIST);
+        export.usage(Hours.row(
+                Hours.HOUR,
+                "a,\"b\"\r\nc",
+                Map.of("k\u0001\\", "\"v\", w\n\uD83D\uDE00"),
+                1,
+                new Tokens(1, 0, 0),
+                510));
+        assertThat(rows())
+                .singleElement()
+                .satisfies(row -> assertThat(row)
+                        .containsEntry("SubAccountId", "a,\"b\"\r\nc")
+                        .containsEntry("Tags", "{\"k\\u0001\\\\\":\"\\\"v\\\", w\\u000a\\ud83d\\ude00\"}"));
+    }
+
+    @Test
+    void shouldRefuseToSumTwoCurrencies() {
+        PriceBook dollars = PriceBook.parse("p", "currency: USD");
+        DeviceHour idle = new DeviceHour(Hours.HOUR, "d", Account.IDLE, "", "usd", 1, 1, 1);
+        FocusExport metered = new FocusExport(
+                Basis.METERED, Hours.ISSUER, version -> version.equals("usd") ? dollars : Hours.BOOK, out);
+        metered.usage(Hours.row(Hours.HOUR, "a", Map.of(), 1, Tokens.NONE, 0));
+        assertThatThrownBy(() -> metered.device(idle)).hasMessageContaining("is in USD, books before it in EUR");
+    }
+}
