@@ -100,8 +100,8 @@ public sealed interface Fact {
     /**
      * Tokens that a sequence may compute and deliver.
      *
-     * @param sequence which of the request's sequences
-     * @param total all tokens granted to the sequence until now
+     * @param sequence which of the request's sequences; -1 for all of them together
+     * @param total all tokens granted to it until now
      */
     record Granted(long at, String request, int sequence, long total) implements Fact {}
 

@@ -1,0 +1,121 @@
+package dev.jeton.accounting;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.nio.ByteBuffer;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.Set;
+import org.junit.jupiter.api.Test;
+
+class FactCodecTest {
+
+    @Test
+    void everyFactComesBackAsItWas() {
+        Set<Class<?>> kinds = new HashSet<>();
+        for (int seed = 0; seed < 5_000; seed++) {
+            Fact fact = Facts.any(Facts.random(seed));
+            kinds.add(fact.getClass());
+            assertThat(FactCodec.decode(ByteBuffer.wrap(FactCodec.encode(fact))))
+                    .as("seed %d", seed)
+                    .isEqualTo(fact);
+        }
+        assertThat(kinds).hasSize(Fact.class.getPermittedSubclasses().length);
+    }
+
+    @Test
+    void whatIsCutShortIsAnErrorAndNeverAnotherFact() {
+        for (int seed = 0; seed < 200; seed++) {
+            byte[] bytes = FactCodec.encode(Facts.any(Facts.random(seed)));
+            for (int length = 0; length < bytes.length; length += 1 + length / 20) {
+                ByteBuffer cut = ByteBuffer.wrap(Arrays.copyOf(bytes, length));
+                assertThatThrownBy(() -> FactCodec.decode(cut))
+                        .as("seed %d, %d of %d bytes", seed, length, bytes.length)
+                        .isInstanceOf(AccountingException.class);
+            }
+        }
+    }
+
+    @Test
+    void randomBytesAreAnAccountingErrorOrAFact() {
+        for (int seed = 0; seed < 20_000; seed++) {
+            Random random = Facts.random(seed);
+            byte[] bytes = new byte[random.nextInt(200)];
+            random.nextBytes(bytes);
+            if (bytes.length > 1) {
+                bytes[0] = FactCodec.VERSION;
+                bytes[1] = (byte) random.nextInt(10);
+            }
+            try {
+                assertThat(FactCodec.decode(ByteBuffer.wrap(bytes))).isNotNull();
+            } catch (AccountingException e) {
+                assertThat(e).as("seed %d", seed).hasMessageContaining("cannot be read");
+            }
+        }
+    }
+
+    @Test
+    void anUnknownVersionIsNamed() {
+        byte[] bytes = FactCodec.encode(new Fact.Stopped(1));
+        bytes[0] = 9;
+        assertThatThrownBy(() -> FactCodec.decode(ByteBuffer.wrap(bytes)))
+                .isInstanceOf(AccountingException.class)
+                .hasMessageContaining("version 9");
+    }
+
+    @Test
+    void anUnknownKindIsNamed() {
+        byte[] bytes = FactCodec.encode(new Fact.Stopped(1));
+        bytes[1] = 77;
+        assertThatThrownBy(() -> FactCodec.decode(ByteBuffer.wrap(bytes)))
+                .isInstanceOf(AccountingException.class)
+                .hasMessageContaining("kind 77");
+    }
+
+    @Test
+    void bytesThatFollowAFactAreAnError() {
+        byte[] bytes = FactCodec.encode(new Fact.Stopped(1));
+        assertThatThrownBy(() -> FactCodec.decode(ByteBuffer.wrap(Arrays.copyOf(bytes, bytes.length + 1))))
+                .isInstanceOf(AccountingException.class);
+    }
+
+    @Test
+    void aNameThatIsTooLongIsRefused() {
+        assertThatThrownBy(() -> FactCodec.encode(new Fact.PeriodClosed(1, "x".repeat(Fact.MAX_NAME + 1))))
+                .isInstanceOf(AccountingException.class)
+                .hasMessageContaining("257 characters");
+    }
+
+    @Test
+    void tooManyLabelsAreRefused() {
+        Map<String, String> labels = new java.util.TreeMap<>();
+        for (int i = 0; i <= Fact.MAX_LABELS; i++) {
+            labels.put("label" + i, "");
+        }
+        Fact fact = new Fact.Opened(1, "r", Payer.UNKNOWN, "m", labels, "", "", 1);
+        assertThatThrownBy(() -> FactCodec.encode(fact))
+                .isInstanceOf(AccountingException.class)
+                .hasMessageContaining("17 labels");
+    }
+
+    @Test
+    void tooManyLinesAreRefused() {
+        List<Line> lines = Collections.nCopies(Fact.MAX_LINES + 1, new Line("r", 0, 0, 0, 0, 0, 0, 0, 0));
+        Fact fact = new Fact.Window("d", 0, 1, 0, 1, List.of(), 0, false, lines);
+        assertThatThrownBy(() -> FactCodec.encode(fact))
+                .isInstanceOf(AccountingException.class)
+                .hasMessageContaining("65537 lines");
+    }
+
+    @Test
+    void theLargestUsualWindowFits() {
+        Line line = new Line("chatcmpl-0123456789abcdef0123456789abcdef", 1L << 40, 1L << 40, 0, 0, 0, 0, 1L << 50, 1);
+        Fact fact = new Fact.Window("d", 0, 1, 0, 1, List.of(), 0, false, Collections.nCopies(Fact.MAX_LINES, line));
+        assertThat(FactCodec.decode(ByteBuffer.wrap(FactCodec.encode(fact)))).isEqualTo(fact);
+    }
+}
