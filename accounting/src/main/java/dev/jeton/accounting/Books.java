@@ -12,13 +12,13 @@ import java.util.Optional;
 final class Books {
 
     /** The sequence that stands for no request. */
-    static final long NO_REQUEST = -1;
+    static final long NO_REQUEST = 0;
 
     /**
      * How far a node is projected, and what is in force there.
      *
-     * @param first number of the first fact; -1 for none yet
-     * @param last number of the newest fact; -1 for none yet
+     * @param first number of the first fact; 0 for none yet
+     * @param last number of the newest fact; 0 for none yet
      * @param lastAt time of that fact
      * @param run number of the fact with which the process's run began
      * @param priceBook version in force, empty for none
@@ -27,12 +27,12 @@ final class Books {
     record Progress(String node, long first, long last, long lastAt, long run, String priceBook, String policy) {
 
         static Progress none(String node) {
-            return new Progress(node, -1, -1, 0, -1, "", "");
+            return new Progress(node, 0, 0, 0, 0, "", "");
         }
 
         Progress at(long sequence, long at) {
             return new Progress(
-                    node, first < 0 ? sequence : first, sequence, Math.max(lastAt, at), run, priceBook, policy);
+                    node, first == 0 ? sequence : first, sequence, Math.max(lastAt, at), run, priceBook, policy);
         }
 
         Progress started(long sequence) {
@@ -151,6 +151,18 @@ final class Books {
                         rows.getString(6),
                         rows.getString(7),
                         rows.getString(8));
+            }
+        }
+    }
+
+    /** The id of the request that a fact opened. */
+    static Optional<String> id(Connection connection, String node, long sequence) throws SQLException {
+        try (PreparedStatement statement =
+                connection.prepareStatement("SELECT id FROM request WHERE node = ? AND sequence = ?")) {
+            statement.setString(1, node);
+            statement.setLong(2, sequence);
+            try (ResultSet rows = statement.executeQuery()) {
+                return rows.next() ? Optional.of(rows.getString(1)) : Optional.empty();
             }
         }
     }

@@ -92,7 +92,7 @@ final class FactApplier {
             if (sequence <= progress.last()) {
                 return;
             }
-            if (progress.last() >= 0 && sequence != progress.last() + 1) {
+            if (progress.last() > 0 && sequence != progress.last() + 1) {
                 throw new AccountingException(
                         "the journal of node %s goes on at fact %d, but the ledger is at %d: facts between are lost; bring "
                                         .formatted(node, sequence, progress.last())

@@ -2,13 +2,14 @@ package dev.jeton.accounting;
 
 import java.util.Optional;
 
-/** Where a projection reads facts from: one node's journal. Numbers follow one another by one, without gap. */
+/** Where a projection reads facts from: one node's journal. Numbers begin at 1 and
+ * follow one another by one, without gap. */
 public interface FactSource {
 
     /**
      * A fact and its number.
      *
-     * @param sequence its number in the node's journal, not negative
+     * @param sequence its number in the node's journal
      */
     record Entry(long sequence, Fact fact) {}
 
@@ -27,13 +28,14 @@ public interface FactSource {
         void close();
     }
 
-    /** The number of the newest durable fact; -1 where there is none. Any thread may ask. */
+    /** The number of the newest durable fact; 0 where there is none. Any thread may ask. */
     long last();
 
     /**
      * Reads from a fact on.
      *
-     * @param sequence number of the first fact wanted; facts before the oldest that is kept are left out
+     * @param sequence number of the first fact wanted
+     * @throws AccountingException where the journal no longer has it
      */
     Cursor from(long sequence);
 }

@@ -1,5 +1,6 @@
 package dev.jeton.accounting;
 
+import java.nio.file.Path;
 import java.util.List;
 import java.util.function.LongSupplier;
 
@@ -50,6 +51,99 @@ public final class Ledger implements AutoCloseable {
      */
     public Projection project(String node, FactSource source, Costings costings, LongSupplier clock) {
         return new Projection(database, node, source, costings, clock).start();
+    }
+
+    /** Questions to these books. */
+    public Reports reports() {
+        return new Reports(database);
+    }
+
+    /**
+     * Recomputes what the books must be: postings balance, hours are the sums of their rows, windows' states are their
+     * clocks' time and follow one another, requests are opened and closed once, closed periods are as they were closed,
+     * progress is past what is booked.
+     *
+     * @return what is wrong, a sentence each; empty in sound books
+     */
+    public List<String> verify() {
+        return database.read(Verification::run);
+    }
+
+    /**
+     * Freezes a period: what is about it and comes later is booked as a correction in the first hour that is open then.
+     * Where a server runs, a {@link Fact.PeriodClosed} in its journal does the same and survives the loss of this
+     * database. A period that is closed stays as it is.
+     *
+     * @param period a month as {@code 2026-11}, a day as {@code 2026-11-20}, of UTC
+     * @param now microseconds since 1970; a period that has not ended is refused
+     */
+    public void close(String period, long now) {
+        if (Periods.span(period).to() > now) {
+            throw new AccountingException(
+                    "the period %s has not ended, so it cannot be closed; wait until it has".formatted(period));
+        }
+        database.write(connection -> {
+            database.lockBooks(connection);
+            return Closing.close(connection, Books.periods(connection), period, now);
+        });
+    }
+
+    /**
+     * Costs the windows of a time again, with other prices: their money postings are reversed and new ones posted,
+     * marked as corrections where the window's period is closed. Windows whose cost stays the same are left alone, so
+     * asking twice changes nothing.
+     *
+     * @param from windows that began at this microsecond or later
+     * @param to and before this one
+     * @param priceBook version of the price book, which new postings name
+     * @return how many windows were posted anew
+     */
+    public int recost(long from, long to, WindowCosting costing, String priceBook) {
+        int changed = 0;
+        // An hour is one transaction: a month in one would keep every projection waiting.
+        for (long hour : database.read(connection -> Recosting.hours(connection, from, to))) {
+            long begin = Math.max(from, hour);
+            long end = Math.min(to, hour + Periods.HOUR);
+            changed += database.write(connection -> {
+                database.lockBooks(connection);
+                return Recosting.recost(connection, begin, end, costing, priceBook);
+            });
+        }
+        return changed;
+    }
+
+    /**
+     * Replaces what is personal in a tenant's rows: labels and ids of keys of all its requests, and the ids of requests
+     * that ended in time. Amounts and totals stay. The journal and backups are not touched.
+     *
+     * @param before microseconds since 1970; ids of requests that ended later stay, because facts about them may still
+     *     come: a time that all journals have been projected past
+     * @return how many requests lost their id
+     */
+    public int erase(String tenant, long before) {
+        return database.write(connection -> {
+            database.lockBooks(connection);
+            return Erasure.erase(connection, tenant, before);
+        });
+    }
+
+    /**
+     * Writes a copy of a SQLite ledger while it is in use.
+     *
+     * @param target a file that does not exist
+     * @throws AccountingException for PostgreSQL, naming its tool
+     */
+    public void backup(Path target) {
+        Backups.backup(database, target);
+    }
+
+    /**
+     * Puts a backup in the place of a SQLite ledger that is not there any more; the journal then brings what came after.
+     *
+     * @throws AccountingException where there is a ledger, or the backup is not sound; for PostgreSQL, naming its tool
+     */
+    public static void restore(String url, Path backup) {
+        Backups.restore(url, backup);
     }
 
     /** Closes the connections. */

@@ -1,5 +1,6 @@
 package dev.jeton.accounting;
 
+import java.io.IOException;
 import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.List;
@@ -11,7 +12,7 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Keeps a ledger in step with one node's journal: one thread takes the facts in order and applies them in batches. Where
- * the database is away it tries again, at first after 100 ms and then less and less often up to every 30 s, and catches
+ * the database or the journal cannot be read it tries again, at first after 100 ms and then less and less often up to every 30 s, and catches
  * up; the journal keeps what it has not seen. A fact that cannot be booked (its postings do not balance, facts before it
  * are missing) stops it: books that may be wrong are not written on.
  */
@@ -21,7 +22,7 @@ public final class Projection implements AutoCloseable {
      * How far a projection is.
      *
      * @param node whose journal
-     * @param applied number of the newest fact that is in the ledger; -1 for none, or none seen yet
+     * @param applied number of the newest fact that is in the ledger; 0 for none, or none seen yet
      * @param behind facts in the journal that are not in the ledger
      * @param behindMicros how old the oldest of those may be, in microseconds; 0 where it is in step
      * @param failure why it does not get on just now; empty where it does
@@ -48,7 +49,7 @@ public final class Projection implements AutoCloseable {
     private final FactApplier applier;
     private final LongSupplier clock;
     private final Thread thread;
-    private volatile long applied = -1;
+    private volatile long applied;
     private volatile long appliedAt;
     private volatile Optional<String> failure = Optional.empty();
     private volatile boolean closing;
@@ -89,7 +90,7 @@ public final class Projection implements AutoCloseable {
             } catch (AccountingException e) {
                 applier.forget();
                 failure = Optional.of(String.valueOf(e.getMessage()));
-                if (!(e.getCause() instanceof SQLException)) {
+                if (!(e.getCause() instanceof SQLException || e.getCause() instanceof IOException)) {
                     LOG.error("projection of node {} stopped at fact {}", node, applied, e);
                     break;
                 }

@@ -67,7 +67,7 @@ class ProjectionTest {
 
         follow("a", journal);
 
-        assertThat(books.query("SELECT last_sequence FROM node")).containsExactly("6");
+        assertThat(books.query("SELECT last_sequence FROM node")).containsExactly("7");
         assertThat(books.query("SELECT COUNT(*) FROM device_window")).containsExactly("2");
     }
 
@@ -182,7 +182,7 @@ class ProjectionTest {
 
                 assertThat(projection.status().behind()).isEqualTo(1);
                 assertThat(projection.status().behindMicros()).isEqualTo(7 * TestFacts.SECOND);
-                assertThat(projection.status().applied()).isEqualTo(2);
+                assertThat(projection.status().applied()).isEqualTo(3);
             });
             TestBooks.await(() -> projection.status().behind() == 0);
         }
@@ -198,7 +198,7 @@ class ProjectionTest {
             TestBooks.await(() -> projection.status().stopped());
 
             assertThat(projection.status().failure().orElseThrow())
-                    .contains("fact 3 of node a do not balance: 1 NANOS are left over");
+                    .contains("fact 4 of node a do not balance: 1 NANOS are left over");
         }
         assertThat(books.query("SELECT * FROM posting")).isEmpty();
         assertThat(books.query("SELECT * FROM device_window")).isEmpty();
@@ -213,7 +213,7 @@ class ProjectionTest {
 
             assertThatThrownBy(() -> database.write(c -> applier.apply(c, database, TestFacts.entries(facts, 3, 4))))
                     .isInstanceOf(AccountingException.class)
-                    .hasMessageContaining("goes on at fact 3, but the ledger is at 1");
+                    .hasMessageContaining("goes on at fact 4, but the ledger is at 2");
         }
     }
 
@@ -234,7 +234,7 @@ class ProjectionTest {
 
         assertThat(seen).containsExactly("prices: 1 policy: 1", "prices: 2 policy: 1");
         assertThat(books.query("SELECT DISTINCT sequence, price_book FROM posting ORDER BY sequence"))
-                .containsExactly("3,book1", "5,book2");
+                .containsExactly("4,book1", "6,book2");
     }
 
     @Test

@@ -73,7 +73,7 @@ final class TestBooks implements AutoCloseable {
         return DriverManager.getConnection(url, USER, "");
     }
 
-    /** Applies facts as a projection would, from number 0 on, in batches. */
+    /** Applies facts as a projection would, from number 1 on, in batches. */
     TestBooks apply(String node, List<Fact> facts) {
         try (Database database = Database.open(url, USER, "")) {
             FactApplier applier = new FactApplier(node, TestFacts.COSTINGS);

@@ -43,7 +43,7 @@ final class TestFacts {
     static List<FactSource.Entry> entries(List<Fact> facts, int from, int to) {
         List<FactSource.Entry> entries = new ArrayList<>();
         for (int i = from; i < to; i++) {
-            entries.add(new FactSource.Entry(i, facts.get(i)));
+            entries.add(new FactSource.Entry(i + 1, facts.get(i)));
         }
         return entries;
     }

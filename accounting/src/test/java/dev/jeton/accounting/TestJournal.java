@@ -20,13 +20,13 @@ final class TestJournal implements FactSource {
 
     @Override
     public synchronized long last() {
-        return facts.size() - 1;
+        return facts.size();
     }
 
     @Override
     public Cursor from(long sequence) {
         return new Cursor() {
-            private long at = sequence;
+            private int at = (int) sequence - 1;
 
             @Override
             public Optional<Entry> next(long waitNanos) throws InterruptedException {
@@ -37,7 +37,8 @@ final class TestJournal implements FactSource {
                     if (at >= facts.size()) {
                         return Optional.empty();
                     }
-                    return Optional.of(new Entry(at, facts.get((int) at++)));
+                    Fact fact = facts.get(at++);
+                    return Optional.of(new Entry(at, fact));
                 }
             }
 

@@ -1,0 +1,78 @@
+package dev.jeton.accounting;
+
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.util.HashMap;
+import java.util.Map;
+
+/** Replaces what is personal in a tenant's rows; amounts stay. The caller holds the books' lock. */
+final class Erasure {
+
+    private Erasure() {}
+
+    /** Labels and key ids of all requests go, and the ids of those that ended in time; how many those were. */
+    static int erase(Connection connection, String tenant, long before) throws SQLException {
+        int ids;
+        try (PreparedStatement plain = connection.prepareStatement("""
+                        UPDATE request SET labels = '{}', key_id = '' WHERE tenant = ?
+                        """);
+                PreparedStatement ended = connection.prepareStatement("""
+                        UPDATE request SET id = 'erased-' || node || '-' || sequence
+                        WHERE tenant = ? AND closings > 0 AND closed_at < ?
+                          AND id <> 'erased-' || node || '-' || sequence
+                        """);
+                PreparedStatement note = connection.prepareStatement("""
+                        INSERT INTO erasure (tenant, number, before_at) SELECT ?, COUNT(*), ? FROM erasure
+                        """)) {
+            plain.setString(1, tenant);
+            plain.executeUpdate();
+            ended.setString(1, tenant);
+            ended.setLong(2, before);
+            ids = ended.executeUpdate();
+            note.setString(1, tenant);
+            note.setLong(2, before);
+            note.executeUpdate();
+        }
+        mergeUsage(connection, tenant);
+        return ids;
+    }
+
+    /** Rows that differed in labels or keys only become one. */
+    private static void mergeUsage(Connection connection, String tenant) throws SQLException {
+        Map<UsageKey, UsageSum> merged = new HashMap<>();
+        try (PreparedStatement query = connection.prepareStatement("""
+                SELECT hour, project, model, price_book, corrects, requests, completed, cancelled, failed, input_tokens,
+                       cached_tokens, output_tokens, egress_bytes, payable, house, cancelled_nanos, recompute_nanos,
+                       overrun_nanos, saved_nanos, kv_byte_seconds, microjoules, list_money, metered, house_money
+                FROM usage_hour WHERE tenant = ?
+                """)) {
+            query.setString(1, tenant);
+            try (ResultSet rows = query.executeQuery()) {
+                while (rows.next()) {
+                    UsageKey key = new UsageKey(
+                            rows.getLong(1),
+                            tenant,
+                            rows.getString(2),
+                            "",
+                            rows.getString(3),
+                            Labels.NONE,
+                            rows.getString(4),
+                            rows.getString(5));
+                    UsageSum sum = merged.computeIfAbsent(key, added -> new UsageSum());
+                    for (UsageSum.Measure measure : UsageSum.Measure.values()) {
+                        sum.add(measure, rows.getLong(6 + measure.ordinal()));
+                    }
+                }
+            }
+        }
+        try (PreparedStatement delete = connection.prepareStatement("DELETE FROM usage_hour WHERE tenant = ?");
+                BookWriter writer = new BookWriter(connection, "")) {
+            delete.setString(1, tenant);
+            delete.executeUpdate();
+            merged.forEach((key, sum) -> writer.usage(key).add(sum));
+            writer.flush();
+        }
+    }
+}

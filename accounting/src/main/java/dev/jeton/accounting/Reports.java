@@ -1,0 +1,303 @@
+package dev.jeton.accounting;
+
+import dev.jeton.scheduler.DeviceState;
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
+import java.util.ArrayList;
+import java.util.EnumMap;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.Consumer;
+
+/**
+ * Questions to a ledger. Times are microseconds since 1970; a time begins with the hour that its first moment is in and
+ * goes to its last, exclusive. A {@link Scope.Tenant} sees rows of its own requests only. Any thread may ask.
+ */
+public final class Reports {
+
+    /** Most requests of one answer. */
+    public static final int MAX_REQUESTS = 10_000;
+
+    private static final int FETCH = 1_000;
+
+    /**
+     * An hour's usage as booked.
+     *
+     * @param corrects the closed period that it corrects; empty for none
+     */
+    public record BookedHour(HourRow row, String corrects) {}
+
+    private final Database database;
+
+    Reports(Database database) {
+        this.database = database;
+    }
+
+    /** Hands on every row of hourly usage, by hour, tenant, project and model. */
+    public void hours(Scope scope, long from, long to, Filter filter, Consumer<BookedHour> sink) {
+        Where where = new Where(database.kind(), scope, filter).booked(from, to);
+        database.read(connection -> {
+            try (PreparedStatement query = where.prepare(connection, """
+                    SELECT hour, tenant, project, key_id, model, labels, price_book, requests, completed, cancelled,
+                           failed, input_tokens, cached_tokens, output_tokens, egress_bytes, payable, house,
+                           cancelled_nanos, recompute_nanos, overrun_nanos, saved_nanos, kv_byte_seconds,
+                           microjoules, list_money, metered, house_money, corrects
+                    FROM usage_hour WHERE %s
+                    ORDER BY hour, tenant, project, model, digest
+                    """, List.of())) {
+                query.setFetchSize(FETCH);
+                try (ResultSet rows = query.executeQuery()) {
+                    while (rows.next()) {
+                        sink.accept(new BookedHour(hour(rows), rows.getString("corrects")));
+                    }
+                }
+            }
+            return true;
+        });
+    }
+
+    private static HourRow hour(ResultSet rows) throws SQLException {
+        int i = 1;
+        return new HourRow(
+                rows.getLong(i++),
+                rows.getString(i++),
+                rows.getString(i++),
+                rows.getString(i++),
+                rows.getString(i++),
+                Labels.map(rows.getString(i++)),
+                rows.getString(i++),
+                rows.getLong(i++),
+                rows.getLong(i++),
+                rows.getLong(i++),
+                rows.getLong(i++),
+                new Tokens(rows.getLong(i++), rows.getLong(i++), rows.getLong(i++)),
+                rows.getLong(i++),
+                rows.getLong(i++),
+                rows.getLong(i++),
+                rows.getLong(i++),
+                rows.getLong(i++),
+                rows.getLong(i++),
+                rows.getLong(i++),
+                rows.getLong(i++),
+                rows.getLong(i++),
+                rows.getLong(i++),
+                rows.getLong(i++),
+                rows.getLong(i));
+    }
+
+    /** Totals by group, in the order of the groups. */
+    public List<Total> totals(Scope scope, long from, long to, Filter filter, Grouping grouping) {
+        Where where = new Where(database.kind(), scope, filter).booked(from, to);
+        List<Object> before = new ArrayList<>();
+        String group = where.group(grouping, before);
+        return database.read(connection -> {
+            Map<String, Long> slow = p95(connection, where, group, before);
+            // The conditions come with the statement's own %s.
+            String sql = """
+                    SELECT grp, SUM(requests), SUM(completed), SUM(cancelled), SUM(failed), SUM(input_tokens),
+                           SUM(cached_tokens), SUM(output_tokens), SUM(list_money), SUM(metered), SUM(house_money),
+                           SUM(payable), SUM(house), SUM(microjoules)
+                    FROM (SELECT @group AS grp, u.* FROM usage_hour u WHERE %s) g
+                    GROUP BY grp ORDER BY grp
+                    """.replace("@group", group);
+            try (PreparedStatement query = where.prepare(connection, sql, before);
+                    ResultSet rows = query.executeQuery()) {
+                List<Total> totals = new ArrayList<>();
+                while (rows.next()) {
+                    totals.add(total(rows, grouping, slow));
+                }
+                return totals;
+            }
+        });
+    }
+
+    private static Total total(ResultSet rows, Grouping grouping, Map<String, Long> slow) throws SQLException {
+        String group = rows.getString(1);
+        boolean hours = grouping.equals(new Grouping.By(Grouping.Dimension.HOUR));
+        return new Total(
+                hours
+                        ? Instant.EPOCH
+                                .plus(Long.parseLong(group), ChronoUnit.MICROS)
+                                .toString()
+                        : group,
+                rows.getLong(2),
+                rows.getLong(3),
+                rows.getLong(4),
+                rows.getLong(5),
+                new Tokens(rows.getLong(6), rows.getLong(7), rows.getLong(8)),
+                rows.getLong(9),
+                rows.getLong(10),
+                rows.getLong(11),
+                rows.getLong(12),
+                rows.getLong(13),
+                rows.getLong(14),
+                slow.getOrDefault(group, 0L));
+    }
+
+    /** The nearest rank, from every request: sums by hour could not say it. */
+    private static Map<String, Long> p95(Connection connection, Where where, String group, List<Object> before)
+            throws SQLException {
+        String sql = """
+                SELECT grp, MIN(total_nanos)
+                FROM (SELECT grp, total_nanos,
+                             ROW_NUMBER() OVER (PARTITION BY grp ORDER BY total_nanos) AS place,
+                             COUNT(*) OVER (PARTITION BY grp) AS places
+                      FROM (SELECT @group AS grp, total_nanos FROM request WHERE %s AND closings > 0) g) ranked
+                WHERE place * 100 >= places * 95
+                GROUP BY grp
+                """.replace("@group", group);
+        try (PreparedStatement query = where.prepare(connection, sql, before);
+                ResultSet rows = query.executeQuery()) {
+            Map<String, Long> slow = new HashMap<>();
+            while (rows.next()) {
+                slow.put(rows.getString(1), rows.getLong(2));
+            }
+            return slow;
+        }
+    }
+
+    /** What device time served nobody. A tenant's report has what its own requests wasted. */
+    public Waste waste(Scope scope, long from, long to, Filter filter) {
+        Where where = new Where(database.kind(), scope, filter).booked(from, to);
+        return database.read(connection -> {
+            try (PreparedStatement query = where.prepare(connection, """
+                    SELECT account, kind, unit, outcome, SUM(amount)
+                    FROM (SELECT p.account, p.kind, p.unit, p.amount, p.hour, r.tenant, r.project, r.key_id, r.model,
+                                 r.labels, COALESCE(r.outcome, '') AS outcome
+                          FROM posting p LEFT JOIN request r ON r.node = p.node AND r.sequence = p.request
+                          WHERE p.account <> 'DEVICE' AND p.unit <> 'MICROJOULES') booked
+                    WHERE %s
+                    GROUP BY account, kind, unit, outcome
+                    """, List.of());
+                    ResultSet rows = query.executeQuery()) {
+                WasteSum sum = new WasteSum();
+                while (rows.next()) {
+                    sum.add(
+                            Posting.Account.valueOf(rows.getString(1)),
+                            Posting.Kind.valueOf(rows.getString(2)),
+                            Posting.Unit.valueOf(rows.getString(3)),
+                            rows.getString(4),
+                            rows.getLong(5));
+                }
+                return sum.waste();
+            }
+        });
+    }
+
+    /** Where the devices' time and cost went, by node and device. Empty for a tenant. */
+    public List<DeviceTotal> devices(Scope scope, long from, long to) {
+        if (!(scope instanceof Scope.Operator)) {
+            return List.of();
+        }
+        Where where = new Where(database.kind(), scope, Filter.ALL).booked(from, to);
+        return database.read(connection -> {
+            try (PreparedStatement query = where.prepare(connection, """
+                    SELECT node, device, SUM(windows), SUM(imbalance), SUM(microjoules), SUM(step_nanos),
+                           SUM(copy_nanos), SUM(stalled_nanos), SUM(idle_nanos), SUM(loading_nanos),
+                           SUM(draining_nanos), SUM(down_nanos), SUM(device_money), SUM(tenant_money),
+                           SUM(idle_money), SUM(overhead_money), SUM(house_money), SUM(rounding_money)
+                    FROM device_hour WHERE %s
+                    GROUP BY node, device ORDER BY node, device
+                    """, List.of());
+                    ResultSet rows = query.executeQuery()) {
+                List<DeviceTotal> totals = new ArrayList<>();
+                while (rows.next()) {
+                    totals.add(device(rows));
+                }
+                return totals;
+            }
+        });
+    }
+
+    private static DeviceTotal device(ResultSet rows) throws SQLException {
+        int i = 6;
+        Map<DeviceState, Long> states = new EnumMap<>(DeviceState.class);
+        for (DeviceState state : DeviceState.values()) {
+            states.put(state, rows.getLong(i++));
+        }
+        Map<Posting.Account, Long> money = new EnumMap<>(Posting.Account.class);
+        for (Posting.Account account : Posting.Account.values()) {
+            money.put(account, rows.getLong(i++));
+        }
+        return new DeviceTotal(
+                rows.getString(1), rows.getString(2), rows.getLong(3), states, rows.getLong(4), rows.getLong(5), money);
+    }
+
+    /** Requests that ended, the last to end first. */
+    public List<RequestRow> requests(Scope scope, long from, long to, Filter filter, int limit) {
+        if (limit < 1 || limit > MAX_REQUESTS) {
+            throw new AccountingException(
+                    "a list of %d requests was asked for; ask for 1 to %d".formatted(limit, MAX_REQUESTS));
+        }
+        return requests(
+                new Where(database.kind(), scope, filter).booked(from, to).and("closings > 0"), limit);
+    }
+
+    /** One request; empty where there is none of that id, or it is another tenant's. */
+    public Optional<RequestRow> request(Scope scope, String id) {
+        return requests(new Where(database.kind(), scope, Filter.ALL).and("id = ?", id), 1).stream()
+                .findFirst();
+    }
+
+    private List<RequestRow> requests(Where where, int limit) {
+        return database.read(connection -> {
+            try (PreparedStatement query = where.prepare(connection, """
+                    SELECT r.*,
+                           (SELECT COALESCE(SUM(p.amount), 0) FROM posting p
+                            WHERE p.node = r.node AND p.request = r.sequence AND p.unit = 'MONEY'
+                              AND p.account = 'TENANT') AS metered,
+                           (SELECT COALESCE(SUM(p.amount), 0) FROM posting p
+                            WHERE p.node = r.node AND p.request = r.sequence AND p.unit = 'MONEY'
+                              AND p.account = 'HOUSE') AS house_money,
+                           (SELECT COALESCE(SUM(l.prefill + l.decode + l.cancelled), 0) FROM line l
+                            WHERE l.node = r.node AND l.request = r.sequence) AS payable,
+                           (SELECT COALESCE(SUM(l.recompute + l.overrun), 0) FROM line l
+                            WHERE l.node = r.node AND l.request = r.sequence) AS house,
+                           (SELECT COALESCE(SUM(l.microjoules), 0) FROM line l
+                            WHERE l.node = r.node AND l.request = r.sequence) AS microjoules
+                    FROM (SELECT * FROM request WHERE %s ORDER BY closed_at DESC, node, sequence LIMIT ?) r
+                    ORDER BY closed_at DESC, node, sequence
+                    """, List.of(), limit);
+                    ResultSet rows = query.executeQuery()) {
+                List<RequestRow> requests = new ArrayList<>();
+                while (rows.next()) {
+                    requests.add(request(rows));
+                }
+                return requests;
+            }
+        });
+    }
+
+    private static RequestRow request(ResultSet rows) throws SQLException {
+        String outcome = rows.getString("outcome");
+        return new RequestRow(
+                rows.getString("node"),
+                rows.getString("id"),
+                new Payer(rows.getString("tenant"), rows.getString("project"), rows.getString("key_id")),
+                rows.getString("model"),
+                Labels.map(rows.getString("labels")),
+                rows.getString("price_book"),
+                rows.getString("policy"),
+                rows.getLong("opened_at"),
+                rows.getLong("closed_at"),
+                outcome.isEmpty() ? Optional.empty() : Optional.of(Fact.Outcome.valueOf(outcome)),
+                new Tokens(rows.getLong("input_tokens"), rows.getLong("cached_tokens"), rows.getLong("output_tokens")),
+                rows.getLong("granted"),
+                rows.getLong("confirmed"),
+                rows.getLong("list_money"),
+                rows.getLong("metered"),
+                rows.getLong("house_money"),
+                rows.getLong("payable"),
+                rows.getLong("house"),
+                rows.getLong("microjoules"),
+                rows.getLong("queue_nanos"),
+                rows.getLong("first_token_nanos"),
+                rows.getLong("total_nanos"));
+    }
+}

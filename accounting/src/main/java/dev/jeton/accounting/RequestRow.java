@@ -1,0 +1,60 @@
+package dev.jeton.accounting;
+
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * One request as the books have it.
+ *
+ * @param node where it ran
+ * @param id its id
+ * @param payer who pays
+ * @param model served model
+ * @param labels the caller's tags
+ * @param priceBook version of the price book
+ * @param policy version of the policy
+ * @param openedAt microseconds since 1970
+ * @param closedAt microseconds since 1970; 0 while it is open
+ * @param outcome how it ended; empty while it is open
+ * @param tokens priced by the list
+ * @param granted tokens that its sequences were granted
+ * @param confirmed generated tokens that its end confirmed
+ * @param list list money, nano-units
+ * @param metered metered money posted to the tenant, nano-units
+ * @param houseMoney metered money posted to the house for it
+ * @param payable nanoseconds of device time that the tenant pays for
+ * @param house nanoseconds of device time that it cost the house
+ * @param microjoules energy
+ * @param queueNanos from submit to the first step
+ * @param firstTokenNanos from submit to the first token; 0 where there was none
+ * @param totalNanos from submit to the end
+ */
+public record RequestRow(
+        String node,
+        String id,
+        Payer payer,
+        String model,
+        Map<String, String> labels,
+        String priceBook,
+        String policy,
+        long openedAt,
+        long closedAt,
+        Optional<Fact.Outcome> outcome,
+        Tokens tokens,
+        long granted,
+        long confirmed,
+        long list,
+        long metered,
+        long houseMoney,
+        long payable,
+        long house,
+        long microjoules,
+        long queueNanos,
+        long firstTokenNanos,
+        long totalNanos) {
+
+    /** With labels of its own, sorted. */
+    public RequestRow {
+        labels = java.util.Collections.unmodifiableMap(new java.util.TreeMap<>(labels));
+    }
+}

@@ -1,0 +1,39 @@
+package dev.jeton.accounting;
+
+/**
+ * What the requests of one group were and cost.
+ *
+ * @param group the group's value: a tenant, a model, an hour
+ * @param requests requests that ended
+ * @param completed of those, delivered whole
+ * @param cancelled of those, given up by the client
+ * @param failed of those, ended by the server or failed or aborted
+ * @param tokens tokens of those
+ * @param list list money, nano-units
+ * @param metered metered money posted to the tenant, nano-units
+ * @param houseMoney metered money that they cost the house, nano-units
+ * @param payable nanoseconds of device time that the tenant pays for
+ * @param house nanoseconds of device time that they cost the house
+ * @param microjoules energy
+ * @param p95Nanos the 95th percentile of their total latency, exact by nearest rank; 0 where none ended
+ */
+public record Total(
+        String group,
+        long requests,
+        long completed,
+        long cancelled,
+        long failed,
+        Tokens tokens,
+        long list,
+        long metered,
+        long houseMoney,
+        long payable,
+        long house,
+        long microjoules,
+        long p95Nanos) {
+
+    /** List money less metered money. */
+    public long margin() {
+        return list - metered;
+    }
+}

@@ -1,0 +1,90 @@
+package dev.jeton.accounting;
+
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.SQLException;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * Conditions of a question and their parameters. What a caller gave is never part of the text. The tenant of a
+ * {@link Scope} is the first condition of every question about requests.
+ */
+final class Where {
+
+    private final Database.Kind kind;
+    private final StringBuilder text = new StringBuilder("1 = 1");
+    private final List<Object> parameters = new ArrayList<>();
+
+    /** What a scope and a filter ask of a row with the columns of a request. */
+    Where(Database.Kind kind, Scope scope, Filter filter) {
+        this.kind = kind;
+        if (scope instanceof Scope.Tenant tenant) {
+            and("tenant = ?", tenant.id());
+        }
+        equal("tenant = ?", filter.tenant());
+        equal("project = ?", filter.project());
+        equal("key_id = ?", filter.key());
+        equal("model = ?", filter.model());
+        filter.labels().forEach((name, value) -> and(label() + " = ?", name, value));
+    }
+
+    /** And booked in the hours of a time, which begins and ends on hours. */
+    Where booked(long from, long to) {
+        return and("hour >= ? AND hour < ?", Periods.hour(from), to);
+    }
+
+    Where and(String condition, Object... values) {
+        text.append(" AND ").append(condition);
+        parameters.addAll(List.of(values));
+        return this;
+    }
+
+    private void equal(String condition, String value) {
+        if (!value.isEmpty()) {
+            and(condition, value);
+        }
+    }
+
+    /** The value of the label whose name is a parameter. */
+    private String label() {
+        return switch (kind) {
+            case SQLITE -> "(SELECT value FROM json_each(labels) WHERE key = ?)";
+            case POSTGRESQL -> "(CAST(labels AS jsonb) ->> ?)";
+        };
+    }
+
+    /** The expression of a group, and where it has parameters, those. */
+    String group(Grouping grouping, List<Object> before) {
+        return switch (grouping) {
+            case Grouping.By by -> by.dimension().column();
+            case Grouping.ByLabel byLabel -> {
+                before.add(byLabel.name());
+                yield "COALESCE(" + label() + ", '')";
+            }
+        };
+    }
+
+    /**
+     * Prepares a statement.
+     *
+     * @param sql with one {@code %s} for the conditions
+     * @param before parameters that come before those of the conditions
+     */
+    PreparedStatement prepare(Connection connection, String sql, List<Object> before, Object... after)
+            throws SQLException {
+        PreparedStatement statement = connection.prepareStatement(sql.formatted(text));
+        try {
+            int i = 1;
+            for (List<Object> values : List.of(before, parameters, List.of(after))) {
+                for (Object value : values) {
+                    statement.setObject(i++, value instanceof String string ? SqlText.clean(string) : value);
+                }
+            }
+            return statement;
+        } catch (SQLException e) {
+            statement.close();
+            throw e;
+        }
+    }
+}
