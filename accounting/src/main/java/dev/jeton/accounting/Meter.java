@@ -8,6 +8,7 @@ import java.math.BigInteger;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Consumer;
+import java.util.function.ToLongFunction;
 
 /**
  * Cuts one device group's time into windows and says whose it was. Shared by all engines on the group: each has a
@@ -54,7 +55,7 @@ public final class Meter {
 
     private final String device;
     private final BookClock clock;
-    private final EnergyModel energy;
+    private final ToLongFunction<List<Long>> energy;
     private final Consumer<Fact.Window> sink;
     private final List<Lane> lanes = new ArrayList<>();
     private final RequestMeter unowned = new RequestMeter(UNOWNED);
@@ -69,23 +70,14 @@ public final class Meter {
         static final Closing NONE = new Closing(-1, new DeviceTimeline(0), 0, 0);
     }
 
-    /** Models a window's energy from its states where no counter measures it. */
-    @FunctionalInterface
-    public interface EnergyModel {
-        /** No energy is booked. */
-        EnergyModel NONE = states -> 0;
-
-        /** Microjoules of a window with these nanoseconds by {@code DeviceState.ordinal()}. */
-        long microjoules(long[] states);
-    }
-
     /**
      * Begins the first window.
      *
      * @param device name of the group
+     * @param energy models a window's microjoules from its nanoseconds by {@code DeviceState.ordinal()}
      * @param sink takes windows in order; called by {@link #tick} only
      */
-    public Meter(String device, BookClock clock, EnergyModel energy, Consumer<Fact.Window> sink) {
+    public Meter(String device, BookClock clock, ToLongFunction<List<Long>> energy, Consumer<Fact.Window> sink) {
         this.device = device;
         this.clock = clock;
         this.energy = energy;
@@ -271,7 +263,11 @@ public final class Meter {
         long[] states = new long[DeviceState.values().length];
         ended.timeline().copyTo(states);
         long length = ended.to() - ended.from();
-        long microjoules = energy.microjoules(states);
+        List<Long> boxed = new ArrayList<>(states.length);
+        for (long nanos : states) {
+            boxed.add(nanos);
+        }
+        long microjoules = energy.applyAsLong(boxed);
         List<RequestMeter> meters = listed.get(ended.bank());
         List<Line> lines = new ArrayList<>(meters.size());
         for (RequestMeter meter : meters) {
@@ -279,10 +275,6 @@ public final class Meter {
             lines.add(meter.take(ended.bank(), part));
         }
         meters.clear();
-        List<Long> boxed = new ArrayList<>(states.length);
-        for (long nanos : states) {
-            boxed.add(nanos);
-        }
         return new Fact.Window(
                 device,
                 clock.micros(ended.from()),

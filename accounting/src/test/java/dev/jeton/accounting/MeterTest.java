@@ -26,7 +26,10 @@ class MeterTest {
     private final SimClock clock = new SimClock(1_000);
     private final List<Fact.Window> windows = new ArrayList<>();
     private final Meter meter = new Meter(
-            "sim", new BookClock(clock, () -> 1_000_000), states -> states[DeviceState.STEP.ordinal()], windows::add);
+            "sim",
+            new BookClock(clock, () -> 1_000_000),
+            states -> states.get(DeviceState.STEP.ordinal()),
+            windows::add);
 
     private record Owned(RequestMeter meter) implements Metered {
         @Override

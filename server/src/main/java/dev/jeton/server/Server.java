@@ -1,5 +1,6 @@
 package dev.jeton.server;
 
+import dev.jeton.accounting.Bookkeeper;
 import dev.jeton.scheduler.Dispatcher;
 import dev.jeton.server.api.Api;
 import dev.jeton.server.api.ServedModel;
@@ -10,6 +11,7 @@ import dev.jeton.server.http.HttpListener;
 import dev.jeton.server.metrics.ServerMetrics;
 import dev.jeton.server.tracing.Tracing;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * The whole server: listens from construction until {@link #close}. Owns the models it was given: their dispatchers and
@@ -20,6 +22,7 @@ public final class Server implements AutoCloseable {
     private final Configuration configuration;
     private final List<ServedModel> models;
     private final ServerMetrics metrics;
+    private final Optional<Bookkeeper> books;
     private final Tracing tracing;
     private final Api api;
     private final HttpListener listener;
@@ -29,15 +32,18 @@ public final class Server implements AutoCloseable {
      *
      * @param models at least one, each name once
      * @param metrics where it records; closed with it
+     * @param books where requests are booked, closed with it; empty keeps none
      */
-    public Server(Configuration configuration, List<ServedModel> models, ServerMetrics metrics) {
+    public Server(
+            Configuration configuration, List<ServedModel> models, ServerMetrics metrics, Optional<Bookkeeper> books) {
+        this.books = books;
         this.configuration = configuration;
         this.models = List.copyOf(models);
         this.metrics = metrics;
         this.tracing = tracing(configuration.tracing());
         ServedModels served = new ServedModels(models);
         models.forEach(model -> metrics.addModel(model.name(), model.dispatcher()));
-        this.api = new Api(configuration, served, metrics, tracing, Version.text());
+        this.api = new Api(configuration, served, metrics, tracing, books, Version.text());
         this.listener = new HttpListener(
                 configuration.server().host(),
                 configuration.server().port(),
@@ -45,6 +51,7 @@ public final class Server implements AutoCloseable {
                 configuration.stream().stallTimeout(),
                 api);
         metrics.connections(listener::stats);
+        books.ifPresent(metrics::books);
     }
 
     private static Tracing tracing(TracingSettings settings) {
@@ -78,6 +85,7 @@ public final class Server implements AutoCloseable {
         listener.close();
         models.stream().map(ServedModel::dispatcher).distinct().forEach(Dispatcher::close);
         models.forEach(model -> model.tokenizer().close());
+        books.ifPresent(Bookkeeper::close);
         tracing.close();
         metrics.close();
     }

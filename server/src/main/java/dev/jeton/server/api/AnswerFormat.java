@@ -10,8 +10,8 @@ interface AnswerFormat {
     void chunk(JsonWriter out, Choice choice);
 
     /** Appends the event with the usage. */
-    void usage(JsonWriter out, UsageTotals usage);
+    void usage(JsonWriter out, Usage usage);
 
     /** Writes the whole answer. */
-    void whole(JsonWriter out, List<Choice> choices, UsageTotals usage);
+    void whole(JsonWriter out, List<Choice> choices, Usage usage);
 }

@@ -1,5 +1,6 @@
 package dev.jeton.server.api;
 
+import dev.jeton.accounting.Bookkeeper;
 import dev.jeton.models.TemplateException;
 import dev.jeton.scheduler.RejectedException;
 import dev.jeton.server.api.Endpoint.Guard;
@@ -15,6 +16,7 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Optional;
 import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -40,10 +42,16 @@ public final class Api implements RequestHandler {
     private final Tracing tracing;
 
     /**
+     * @param books where requests are booked; empty keeps none
      * @param version as {@code /version} tells it
      */
     public Api(
-            Configuration configuration, ServedModels models, ServerMetrics metrics, Tracing tracing, String version) {
+            Configuration configuration,
+            ServedModels models,
+            ServerMetrics metrics,
+            Tracing tracing,
+            Optional<Bookkeeper> books,
+            String version) {
         this.tracing = tracing;
         this.models = models;
         this.keys = new ApiKeys(configuration.server().apiKeys(), configuration.tenants());
@@ -51,7 +59,8 @@ public final class Api implements RequestHandler {
         this.admission = new Admission(configuration.server().maxRequests());
         TokenizerGate gate = new TokenizerGate(Runtime.getRuntime().availableProcessors() / 2);
         PromptTokens promptTokens = new PromptTokens(gate);
-        Generator generator = new Generator(metrics, configuration.stream().stallTimeout());
+        Generator generator =
+                new Generator(metrics, books, configuration.stream().stallTimeout());
         var limits = configuration.limits();
         endpoints.put("/v1/completions", new CompletionEndpoint(models, promptTokens, generator, limits));
         endpoints.put("/v1/chat/completions", new ChatEndpoint(models, promptTokens, generator, limits));
@@ -174,6 +183,9 @@ public final class Api implements RequestHandler {
             call.calledBy(keys.caller(call.exchange().header("authorization")));
         }
         boolean work = endpoint.guard() == Guard.WORK;
+        if (work) {
+            call.labelled(Labels.of(call.exchange().header(Labels.HEADER)));
+        }
         if (work) {
             admission.enter();
         }

@@ -10,7 +10,7 @@ public final class ApiException extends RuntimeException {
 
     static final String INVALID_REQUEST = "invalid_request_error";
     private static final int MAX_SHOWN = 200;
-    private static final String SERVER_ERROR = "server_error";
+    static final String SERVER_ERROR = "server_error";
 
     private final int status;
     private final String type;

@@ -1,5 +1,7 @@
 package dev.jeton.server.api;
 
+import dev.jeton.accounting.Bill;
+import dev.jeton.accounting.Money;
 import dev.jeton.server.http.Exchange;
 import dev.jeton.server.json.Json;
 import dev.jeton.server.json.JsonObject;
@@ -24,6 +26,9 @@ final class Call {
     private Caller caller = Caller.ANYONE;
     private Optional<UsageTotals> usage = Optional.empty();
 
+    private Map<String, String> labels = Map.of();
+    private CallBooks books = CallBooks.NONE;
+    private Optional<Bill> bill = Optional.empty();
     private Optional<GenerationOptions> asked = Optional.empty();
     private long submittedNanos;
     private List<String> finishReasons = List.of();
@@ -80,6 +85,37 @@ final class Call {
     /** Who calls; anyone until the key is known. */
     Caller caller() {
         return caller;
+    }
+
+    /** Its name in the books. */
+    String bookId() {
+        return RequestIds.forBooks(id, exchange.header("x-request-id"));
+    }
+
+    /** The caller's tags, once they are read. */
+    Map<String, String> labels() {
+        return labels;
+    }
+
+    void labelled(Map<String, String> given) {
+        labels = Map.copyOf(given);
+    }
+
+    /** The call in the books. */
+    CallBooks books() {
+        return books;
+    }
+
+    void keep(CallBooks opened) {
+        books = opened;
+    }
+
+    Optional<Bill> bill() {
+        return bill;
+    }
+
+    void costs(Optional<Bill> cost) {
+        bill = cost;
     }
 
     /** The call's span. */
@@ -152,6 +188,7 @@ final class Call {
     private Map<String, String> withId(Map<String, String> headers) {
         Map<String, String> all = new LinkedHashMap<>(headers);
         all.put("x-jeton-request-id", id);
+        bill.ifPresent(cost -> all.put("x-jeton-cost", Money.text(cost.list()) + " " + cost.currency()));
         trace.context().ifPresent(context -> all.put("traceresponse", context));
         return all;
     }

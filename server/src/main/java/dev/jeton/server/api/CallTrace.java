@@ -1,5 +1,6 @@
 package dev.jeton.server.api;
 
+import dev.jeton.accounting.Money;
 import dev.jeton.server.tracing.Trace;
 import java.util.Locale;
 
@@ -31,6 +32,13 @@ final class CallTrace {
             options.maxTokens().ifPresent(most -> trace.set("gen_ai.request.max_tokens", most));
         });
         call.usage().ifPresent(usage -> usage(trace, call, usage));
+        call.bill()
+                .ifPresent(bill -> trace.set("jeton.cost.currency", bill.currency())
+                        .set("jeton.cost.list", Money.decimal(bill.list()).doubleValue())
+                        .set(
+                                "jeton.cost.metered_estimate",
+                                Money.decimal(bill.metered()).doubleValue())
+                        .set("jeton.cost.price_book", bill.priceBook()));
         if (outcome != Outcome.OK) {
             trace.failed(outcome.label());
         }

@@ -50,12 +50,12 @@ final class CompletionFormat implements AnswerFormat {
     }
 
     @Override
-    public void usage(JsonWriter out, UsageTotals usage) {
+    public void usage(JsonWriter out, Usage usage) {
         envelope.usage(out, usage);
     }
 
     @Override
-    public void whole(JsonWriter out, List<Choice> choices, UsageTotals usage) {
+    public void whole(JsonWriter out, List<Choice> choices, Usage usage) {
         envelope.begin(out);
         for (Choice choice : choices) {
             out.beginObject().name("index").value(choice.index());

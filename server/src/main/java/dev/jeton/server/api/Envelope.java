@@ -53,7 +53,7 @@ final class Envelope {
     }
 
     /** The event with the usage. */
-    void usage(JsonWriter out, UsageTotals usage) {
+    void usage(JsonWriter out, Usage usage) {
         out.restart().raw("data: ");
         head(out, chunkObject);
         out.name("choices").beginArray().endArray();
@@ -68,7 +68,7 @@ final class Envelope {
     }
 
     /** Closes it. */
-    void end(JsonWriter out, UsageTotals usage) {
+    void end(JsonWriter out, Usage usage) {
         out.endArray();
         usage.write(out.name("usage"));
         out.endObject();

@@ -1,8 +1,10 @@
 package dev.jeton.server.api;
 
+import dev.jeton.accounting.Bill;
+import dev.jeton.accounting.Bookkeeper;
+import dev.jeton.accounting.Fact;
 import dev.jeton.models.engine.Capability;
 import dev.jeton.models.engine.EngineInfo;
-import dev.jeton.scheduler.Allowance;
 import dev.jeton.scheduler.Generation;
 import dev.jeton.scheduler.GenerationRequest;
 import dev.jeton.server.json.JsonWriter;
@@ -11,18 +13,23 @@ import dev.jeton.server.metrics.ServerMetrics;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
+import java.util.stream.IntStream;
 
 /** From token ids to the answer: submits to the dispatcher, then streams or gathers. What both APIs share. */
 final class Generator {
 
     private final ServerMetrics metrics;
+    private final Optional<Bookkeeper> keeper;
     private final Duration stallTimeout;
 
     /**
+     * @param keeper where requests are booked; empty keeps no books
      * @param stallTimeout how long a client may leave its stream unread
      */
-    Generator(ServerMetrics metrics, Duration stallTimeout) {
+    Generator(ServerMetrics metrics, Optional<Bookkeeper> keeper, Duration stallTimeout) {
         this.metrics = metrics;
+        this.keeper = keeper;
         this.stallTimeout = stallTimeout;
     }
 
@@ -40,32 +47,44 @@ final class Generator {
             String promptField,
             boolean promptScores) {
         checkCapabilities(model, options, promptScores);
-        List<GenerationRequest> requests = new ArrayList<>();
-        for (int[] prompt : prompts) {
-            requests.add(new GenerationRequest(
-                    prompts.size() == 1 ? call.id() : call.id() + "-" + requests.size(),
-                    prompt,
-                    options.n(),
-                    options.maxTokensAfter(prompt.length, model, promptField),
-                    options.sampling(),
-                    options.stopTokens(),
-                    promptScores,
-                    0,
-                    Long.MAX_VALUE,
-                    call.caller().salt(),
-                    Allowance.UNLIMITED));
-        }
+        int[] maxTokens = prompts.stream()
+                .mapToInt(prompt -> options.maxTokensAfter(prompt.length, model, promptField))
+                .toArray();
+        int sequences = options.n() * prompts.size();
+        long most = options.n() * IntStream.of(maxTokens).asLongStream().sum();
+        keeper.ifPresent(open -> call.keep(CallBooks.open(open, call, model, sequences, most)));
         call.asks(options);
         List<Generation> generations = new ArrayList<>();
         try {
-            requests.forEach(request -> generations.add(model.dispatcher().submit(request)));
+            for (int i = 0; i < prompts.size(); i++) {
+                String id = prompts.size() == 1 ? call.id() : call.id() + "-" + i;
+                generations.add(model.dispatcher()
+                        .submit(request(call, id, prompts.get(i), maxTokens[i], options, promptScores)));
+            }
         } catch (RuntimeException e) {
             generations.forEach(Generation::cancel);
+            call.books().refuse();
             throw e;
         }
         Choices choices = new Choices(generations, model, options, metrics.model(model.name()), call.startNanos());
         call.exchange().onHangUp(choices::cancel);
         return choices;
+    }
+
+    private static GenerationRequest request(
+            Call call, String id, int[] prompt, int maxTokens, GenerationOptions options, boolean promptScores) {
+        return new GenerationRequest(
+                id,
+                prompt,
+                options.n(),
+                maxTokens,
+                options.sampling(),
+                options.stopTokens(),
+                promptScores,
+                0,
+                Long.MAX_VALUE,
+                call.caller().salt(),
+                call.books().allowance());
     }
 
     private static void checkCapabilities(ServedModel model, GenerationOptions options, boolean promptScores) {
@@ -83,16 +102,25 @@ final class Generator {
     /** Answers as the request asked: streamed or whole. */
     void answer(Call call, ServedModel model, GenerationOptions options, Choices choices, AnswerFormat format)
             throws InterruptedException {
+        Fact.Outcome outcome = Fact.Outcome.FAILED;
         try {
             if (options.stream()) {
                 stream(call, options, choices, format);
             } else {
                 gather(call, choices, format);
             }
+            outcome = Fact.Outcome.COMPLETED;
+        } catch (ApiException e) {
+            outcome = e.status() == 503 || e.status() == 408 ? Fact.Outcome.STOPPED : Fact.Outcome.FAILED;
+            throw e;
+        } catch (ClientGoneException e) {
+            outcome = Fact.Outcome.CANCELLED;
+            throw e;
         } finally {
             UsageTotals usage = choices.usage();
             call.used(usage);
             call.finished(choices.all().stream().map(Choice::finishReason).toList());
+            call.books().close(call, usage, outcome, call.exchange().bytesWritten());
             record(metrics.model(model.name()), usage);
         }
     }
@@ -108,7 +136,8 @@ final class Generator {
         }
         UsageTotals usage = choices.usage();
         JsonWriter out = call.writer();
-        format.whole(out, choices.all(), usage);
+        format.whole(out, choices.all(), priced(call, usage));
+        call.books().closeDurably(call, usage, out.size());
         call.answer(out);
     }
 
@@ -134,11 +163,21 @@ final class Generator {
             call.exchange().end(out.raw("\n\n").toBytes());
             throw e;
         }
+        UsageTotals usage = choices.usage();
+        Usage priced = priced(call, usage);
         if (options.includeUsage()) {
-            format.usage(out, choices.usage());
+            format.usage(out, priced);
         }
+        out.raw(Envelope.DONE);
+        call.books().closeDurably(call, usage, call.exchange().bytesWritten() + out.size());
         begin(call);
-        call.exchange().end(out.raw(Envelope.DONE).toBytes());
+        call.exchange().end(out.toBytes());
+    }
+
+    private static Usage priced(Call call, UsageTotals usage) {
+        Optional<Bill> bill = call.books().bill(usage);
+        call.costs(bill);
+        return new Usage(usage, bill, call.caller().operator());
     }
 
     /** Sends what was written in one go, once the client has read enough of what went before. */

@@ -15,6 +15,13 @@ final class RequestIds {
         return given.filter(id -> SANE.matcher(id).matches()).orElseGet(RequestIds::random);
     }
 
+    /**
+     * A name for the books, which must be unique: the id, with something random behind it where the client chose it.
+     */
+    static String forBooks(String id, Optional<String> given) {
+        return given.filter(id::equals).isPresent() ? id + "~" + random().substring(0, 16) : id;
+    }
+
     private static String random() {
         ThreadLocalRandom random = ThreadLocalRandom.current();
         return "%016x%016x".formatted(random.nextLong(), random.nextLong());

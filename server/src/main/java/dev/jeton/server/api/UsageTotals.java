@@ -17,6 +17,7 @@ import java.util.List;
  * @param totalNanos from submit to the end
  * @param deviceNanos device time attributed
  * @param kvBlockNanos blocks held times nanoseconds
+ * @param savedNanos device time that the cached tokens would have cost
  */
 record UsageTotals(
         int promptTokens,
@@ -28,7 +29,8 @@ record UsageTotals(
         long decodeNanos,
         long totalNanos,
         long deviceNanos,
-        long kvBlockNanos) {
+        long kvBlockNanos,
+        long savedNanos) {
 
     private static final double NANOS_PER_SECOND = 1e9;
     private static final double NANOS_PER_MILLI = 1e6;
@@ -45,7 +47,8 @@ record UsageTotals(
                         usage.decodeNanos(),
                         usage.totalNanos(),
                         usage.deviceNanos(),
-                        usage.kvBlockNanos()))
+                        usage.kvBlockNanos(),
+                        usage.savedNanos()))
                 .reduce(UsageTotals::plus)
                 .orElseThrow(() -> new IllegalArgumentException("a call has at least one prompt"));
     }
@@ -61,26 +64,25 @@ record UsageTotals(
                 Math.max(decodeNanos, other.decodeNanos),
                 Math.max(totalNanos, other.totalNanos),
                 deviceNanos + other.deviceNanos,
-                kvBlockNanos + other.kvBlockNanos);
+                kvBlockNanos + other.kvBlockNanos,
+                savedNanos + other.savedNanos);
     }
 
-    /** OpenAI's usage object with a {@code jeton} object in it. */
-    void write(JsonWriter out) {
-        out.beginObject();
-        out.name("prompt_tokens").value(promptTokens);
-        out.name("completion_tokens").value(completionTokens);
-        out.name("total_tokens").value(promptTokens + completionTokens);
-        out.name("prompt_tokens_details").beginObject();
-        out.name("cached_tokens").value(cachedTokens).endObject();
-        out.name("jeton").beginObject();
+    /**
+     * The {@code jeton} object's times.
+     *
+     * @param operator whether with those that depend on other requests
+     */
+    void writeTimes(JsonWriter out, boolean operator) {
         out.name("queue_ms").value(millis(queueNanos));
         out.name("prefill_ms").value(millis(prefillNanos));
         out.name("decode_ms").value(millis(decodeNanos));
         out.name("total_ms").value(millis(totalNanos));
-        out.name("device_ms").value(millis(deviceNanos));
         out.name("tokens_per_second").value(tokensPerSecond());
-        out.name("kv_block_seconds").value(rounded(kvBlockNanos / NANOS_PER_SECOND));
-        out.endObject().endObject();
+        if (operator) {
+            out.name("device_ms").value(millis(deviceNanos));
+            out.name("kv_block_seconds").value(rounded(kvBlockNanos / NANOS_PER_SECOND));
+        }
     }
 
     /** Tokens after the first over the time since the first; 0 where there was but one. */

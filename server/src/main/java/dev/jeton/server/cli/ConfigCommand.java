@@ -2,6 +2,7 @@ package dev.jeton.server.cli;
 
 import dev.jeton.server.config.Resolved;
 import dev.jeton.server.config.Settings;
+import java.util.List;
 import java.util.Map;
 import picocli.CommandLine;
 
@@ -15,6 +16,8 @@ final class ConfigCommand implements Runnable {
 
     @CommandLine.Spec
     private CommandLine.Model.CommandSpec spec = CommandLine.Model.CommandSpec.create();
+
+    private static final List<String> SECRETS = List.of("server.api-keys", "books.password");
 
     @Override
     public void run() {
@@ -42,7 +45,7 @@ final class ConfigCommand implements Runnable {
         var out = spec.commandLine().getOut();
         settings.values().forEach((key, value) -> {
             // Keys are secrets: that there are some is all that is shown.
-            boolean secret = key.equals("server.api-keys") && !value.value().isEmpty();
+            boolean secret = SECRETS.contains(key) && !value.value().isEmpty();
             out.printf("%-28s %-24s # %s%n", key, secret ? "***" : value.value(), value.origin());
         });
         for (int i = 0; i < settings.models().size(); i++) {

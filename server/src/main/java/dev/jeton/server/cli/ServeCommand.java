@@ -1,9 +1,12 @@
 package dev.jeton.server.cli;
 
+import dev.jeton.accounting.Bookkeeper;
 import dev.jeton.models.EngineProvider;
 import dev.jeton.models.ModelException;
 import dev.jeton.models.ModelFolders;
+import dev.jeton.scheduler.StepListener;
 import dev.jeton.server.ModelLoader;
+import dev.jeton.server.OpenBooks;
 import dev.jeton.server.Server;
 import dev.jeton.server.api.ServedModel;
 import dev.jeton.server.config.ConfigException;
@@ -20,6 +23,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.ServiceLoader;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
@@ -129,8 +133,9 @@ final class ServeCommand implements Callable<Integer> {
                         .map(ServiceLoader.Provider::get)
                         .toList(),
                 configuration.stream().stallTimeout());
-        List<ServedModel> served = load(settings, configuration, loader, metrics);
-        Server server = new Server(configuration, served, metrics);
+        Optional<Bookkeeper> books = OpenBooks.of(configuration.books());
+        List<ServedModel> served = load(settings, configuration, loader, metrics, books);
+        Server server = new Server(configuration, served, metrics, books);
         if (trial) {
             Trial.run(server.port(), served.getLast().name());
             server.close();
@@ -174,22 +179,35 @@ final class ServeCommand implements Callable<Integer> {
     }
 
     private static List<ServedModel> load(
-            Settings settings, Configuration configuration, ModelLoader loader, ServerMetrics metrics) {
+            Settings settings,
+            Configuration configuration,
+            ModelLoader loader,
+            ServerMetrics metrics,
+            Optional<Bookkeeper> books) {
         ModelFolders folders = ModelFolders.of(System.getenv(), Path.of(System.getProperty("user.home", ".")));
         List<ServedModel> served = new ArrayList<>();
         if (configuration.models().isEmpty()) {
             for (String name : DEMO_MODELS) {
                 Path folder = demoFolder(name);
                 ModelSettings model = settings.model(folder.toString(), name);
-                served.add(loader.load(name, folder, model, metrics.steps(name)));
+                served.add(loader.load(name, folder, model, listener(name, model, metrics, books)));
             }
         }
         for (ModelSettings model : configuration.models()) {
             Path folder = folders.resolve(model.path());
             String name = model.name().isEmpty() ? servedName(model.path()) : model.name();
-            served.add(loader.load(name, folder, model, metrics.steps(name)));
+            served.add(loader.load(name, folder, model, listener(name, model, metrics, books)));
         }
         return served;
+    }
+
+    /** Metrics and the meter of the device group that the model's engine runs on. */
+    private static StepListener listener(
+            String name, ModelSettings model, ServerMetrics metrics, Optional<Bookkeeper> books) {
+        StepListener steps = metrics.steps(name);
+        return books.map(open ->
+                        StepListener.both(steps, open.meter(model.engine()).engine()))
+                .orElse(steps);
     }
 
     private static Path demoFolder(String name) {

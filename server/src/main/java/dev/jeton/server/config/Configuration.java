@@ -14,6 +14,7 @@ import java.util.Map;
  * @param metrics what is exported
  * @param log what is logged
  * @param tracing where spans go
+ * @param books what books are kept, and where
  * @param models what is served; empty takes the demo models
  * @param tenants who pays; empty books everything on one tenant, {@code default}
  */
@@ -25,6 +26,7 @@ public record Configuration(
         MetricsSettings metrics,
         LogSettings log,
         TracingSettings tracing,
+        BooksSettings books,
         List<ModelSettings> models,
         List<Tenant> tenants) {
 
@@ -142,6 +144,36 @@ public record Configuration(
      * @param percent how many of a hundred requests without a trace context are recorded
      */
     public record TracingSettings(String endpoint, String service, int percent) {}
+
+    /**
+     * What books are kept, and where.
+     *
+     * @param enabled whether requests are booked
+     * @param folder of the journal and the embedded ledger; empty takes a temporary one, lost at the end
+     * @param node this process's name in the ledger; empty takes the host's
+     * @param ledger JDBC URL; empty takes SQLite in the folder
+     * @param user of the ledger's database
+     * @param password of the ledger's database
+     * @param prices file with the price book; empty takes one in which everything is free
+     * @param aborted what is billed of requests that a crash cut off: {@code nothing} or {@code granted}
+     * @param journalBytes most bytes of facts that the ledger has not taken
+     */
+    public record BooksSettings(
+            boolean enabled,
+            String folder,
+            String node,
+            String ledger,
+            String user,
+            String password,
+            String prices,
+            String aborted,
+            long journalBytes) {
+
+        @Override
+        public String toString() {
+            return "BooksSettings[folder=%s, node=%s, ledger=%s]".formatted(folder, node, ledger);
+        }
+    }
 
     /**
      * A model to serve.

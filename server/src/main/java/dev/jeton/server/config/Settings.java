@@ -1,5 +1,6 @@
 package dev.jeton.server.config;
 
+import dev.jeton.server.config.Configuration.BooksSettings;
 import dev.jeton.server.config.Configuration.HttpSettings;
 import dev.jeton.server.config.Configuration.LimitSettings;
 import dev.jeton.server.config.Configuration.LogSettings;
@@ -58,6 +59,16 @@ public record Settings(Map<String, Resolved> values, List<Map<String, Resolved>>
                 new MetricsSettings(text("metrics.vllm-names").equals("true")),
                 new LogSettings(text("log.level"), text("log.format")),
                 new TracingSettings(text("tracing.endpoint"), text("tracing.service"), whole("tracing.percent")),
+                new BooksSettings(
+                        text("books.enabled").equals("true"),
+                        text("books.folder"),
+                        text("books.node"),
+                        text("books.ledger"),
+                        text("books.user"),
+                        text("books.password"),
+                        text("books.prices"),
+                        text("books.aborted"),
+                        size("books.journal-size")),
                 models.stream().map(this::model).toList(),
                 tenants);
     }

@@ -39,6 +39,7 @@ public final class Exchange {
     private final ReentrantLock lock = new ReentrantLock();
     private final Condition writable = lock.newCondition();
     private volatile boolean hungUp;
+    private long bytesWritten;
     private volatile boolean begun;
     private volatile boolean ended;
     private @Nullable Runnable onHangUp;
@@ -125,6 +126,7 @@ public final class Exchange {
                 headOnly ? Unpooled.EMPTY_BUFFER : Unpooled.wrappedBuffer(content));
         setHeaders(response.headers(), headers);
         response.headers().set(HttpHeaderNames.CONTENT_LENGTH, content.length);
+        bytesWritten += content.length;
         last(response);
     }
 
@@ -140,15 +142,22 @@ public final class Exchange {
         channel.write(response);
     }
 
+    /** Bytes of the answer's body that were handed over for sending so far; the writing thread only. */
+    public long bytesWritten() {
+        return bytesWritten;
+    }
+
     /** Sends a part of a streamed answer without waiting; see {@link #awaitWritable}. The array is kept. */
     public void write(byte[] part) {
         if (!hungUp && part.length > 0) {
+            bytesWritten += part.length;
             channel.writeAndFlush(new DefaultHttpContent(Unpooled.wrappedBuffer(part)));
         }
     }
 
     /** Ends a streamed answer with its last part. */
     public void end(byte[] part) {
+        bytesWritten += part.length;
         last(new DefaultLastHttpContent(Unpooled.wrappedBuffer(part)));
     }
 

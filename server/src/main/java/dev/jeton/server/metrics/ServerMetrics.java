@@ -1,5 +1,6 @@
 package dev.jeton.server.metrics;
 
+import dev.jeton.accounting.Bookkeeper;
 import dev.jeton.scheduler.Dispatcher;
 import dev.jeton.scheduler.StepListener;
 import dev.jeton.server.http.ConnectionStats;
@@ -77,6 +78,12 @@ public final class ServerMetrics implements AutoCloseable {
             throw new IllegalArgumentException("no model is served as " + model);
         }
         return metrics;
+    }
+
+    /** Adds the books. */
+    public void books(Bookkeeper books) {
+        observed.add(books);
+        observed.add(new BooksMetrics(registry, books));
     }
 
     /** Adds the listener's connections. */

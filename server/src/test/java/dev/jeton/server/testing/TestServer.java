@@ -1,8 +1,11 @@
 package dev.jeton.server.testing;
 
+import dev.jeton.accounting.Bookkeeper;
 import dev.jeton.models.ChatTemplate;
 import dev.jeton.scheduler.SchedulerConfig;
+import dev.jeton.scheduler.StepListener;
 import dev.jeton.scheduler.StepLoop;
+import dev.jeton.server.OpenBooks;
 import dev.jeton.server.Server;
 import dev.jeton.server.api.SamplingDefaults;
 import dev.jeton.server.api.ServedModel;
@@ -55,8 +58,13 @@ public final class TestServer implements AutoCloseable {
                 true,
                 1);
         ServerMetrics metrics = new ServerMetrics(configuration.metrics().vllmNames());
-        StepLoop loop =
-                new StepLoop(MODEL, engine, scheduler, System::nanoTime, System.nanoTime(), metrics.steps(MODEL));
+        Optional<Bookkeeper> books =
+                configuration.books().folder().isEmpty() ? Optional.empty() : OpenBooks.of(configuration.books());
+        StepListener steps = metrics.steps(MODEL);
+        StepListener listener = books.map(open -> StepListener.both(
+                        steps, open.meter(engine.info().name()).engine()))
+                .orElse(steps);
+        StepLoop loop = new StepLoop(MODEL, engine, scheduler, System::nanoTime, System.nanoTime(), listener);
         ByteTokenizer tokenizer = new ByteTokenizer();
         ServedModel model = new ServedModel(
                 MODEL,
@@ -69,7 +77,7 @@ public final class TestServer implements AutoCloseable {
                 SamplingDefaults.OPENAI,
                 loop,
                 ServedModel.longestToken(tokenizer));
-        server = new Server(configuration, List.of(model), metrics);
+        server = new Server(configuration, List.of(model), metrics, books);
     }
 
     /** A server with everything as usual. */

@@ -1,0 +1,314 @@
+package dev.jeton.accounting;
+
+import java.math.BigInteger;
+import java.nio.file.Path;
+import java.time.Instant;
+import java.time.ZoneOffset;
+import java.time.temporal.ChronoUnit;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.locks.LockSupport;
+import java.util.function.LongSupplier;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Keeps the books of one process: meters its devices, journals what happens, and projects the journal into the ledger.
+ * Everything in the accounting package that has a thread or a file is owned here.
+ *
+ * <p>At start it closes what a crash left open, as {@link Fact.Outcome#ABORTED}. Once a second it ends the windows in which
+ * something was used, so that reports are seconds behind; quiet windows end each minute, and at the hour.
+ */
+public final class Bookkeeper implements AutoCloseable {
+
+    private static final Logger LOG = LoggerFactory.getLogger(Bookkeeper.class);
+    private static final long TICK_NANOS = 1_000_000_000L;
+    private static final long QUIET_TICKS = 60;
+    private static final BigInteger MICROS_PER_HOUR = BigInteger.valueOf(3_600_000_000L);
+    private static final long DRAIN_NANOS = 10_000_000_000L;
+
+    /** What is billed of a request that a crash cut off. */
+    public enum AbortedPolicy {
+        /** Nothing. */
+        NOTHING,
+        /** All that it was granted, and so may have received. */
+        GRANTED
+    }
+
+    /**
+     * What books are kept, and where.
+     *
+     * @param folder of the journal, and of the ledger where it is SQLite
+     * @param node this process's name in the ledger, the same after a restart
+     * @param ledgerUrl JDBC URL; empty for SQLite in the folder
+     * @param user for PostgreSQL
+     * @param password for PostgreSQL
+     * @param prices in force until the process ends
+     * @param aborted what is billed of requests that a crash cut off
+     * @param journalBytes most bytes of facts that the ledger has not taken
+     * @param version of this program
+     */
+    public record Settings(
+            Path folder,
+            String node,
+            String ledgerUrl,
+            String user,
+            String password,
+            PriceBook prices,
+            AbortedPolicy aborted,
+            long journalBytes,
+            String version) {
+
+        String url() {
+            return ledgerUrl.isEmpty() ? "jdbc:sqlite:" + folder.resolve("ledger.db") : ledgerUrl;
+        }
+
+        String policy() {
+            return "aborted: " + aborted.name().toLowerCase(java.util.Locale.ROOT) + "\n";
+        }
+    }
+
+    private final Settings settings;
+    private final BookClock clock;
+    private final Journal journal;
+    private final Ledger ledger;
+    private final Grants grants;
+    private final Projection projection;
+    private final String policy;
+    private final Map<String, Meter> meters = new ConcurrentHashMap<>();
+    private final Thread ticker;
+    private volatile boolean closing;
+
+    /**
+     * Opens the books, and closes what the last run left open.
+     *
+     * @param monotonic the clock of steps, nanoseconds
+     * @param wallMicros microseconds since 1970, asked once
+     * @throws AccountingException where journal or ledger cannot be opened
+     */
+    public static Bookkeeper open(Settings settings, LongSupplier monotonic, LongSupplier wallMicros) {
+        return new Bookkeeper(settings, new BookClock(monotonic, wallMicros));
+    }
+
+    private Bookkeeper(Settings settings, BookClock clock) {
+        this.settings = settings;
+        this.clock = clock;
+        this.policy = PriceBook.version(settings.policy());
+        journal = Journal.open(settings.folder().resolve("journal"), config(settings));
+        try {
+            ledger = Ledger.open(settings.url(), settings.user(), settings.password());
+        } catch (RuntimeException e) {
+            journal.close();
+            throw e;
+        }
+        begin();
+        grants = new Grants(journal, clock::micros);
+        projection = ledger.project(settings.node(), new JournalSource(journal), Bookkeeper::costing, clock::micros);
+        ticker = Thread.ofPlatform().name("meter").daemon(true).unstarted(this::tick);
+        ticker.start();
+    }
+
+    private static JournalConfig config(Settings settings) {
+        JournalConfig usual = JournalConfig.of(settings.node());
+        long bytes = settings.journalBytes();
+        return new JournalConfig(
+                settings.node(),
+                Math.min(usual.segmentBytes(), bytes / 8),
+                bytes,
+                Math.min(usual.houseBytes(), bytes / 8),
+                usual.maxPendingBytes(),
+                usual.firstRetryNanos(),
+                usual.maxRetryNanos());
+    }
+
+    private static WindowCosting costing(String priceBook, String policy) {
+        PriceBook book = priceBook.isEmpty() ? PriceBook.free() : PriceBook.parse("the price book in force", priceBook);
+        Costing costing = new Costing(book);
+        return (window, payers) ->
+                costing.postings(window, request -> payers.apply(request).tenant());
+    }
+
+    private void begin() {
+        long now = clock.micros();
+        for (Recovery.Abandoned left : Recovery.abandoned(journal)) {
+            journal.append(aborted(left, now));
+            LOG.warn(
+                    "request {} was cut off by the end of the last run; it was granted {} tokens",
+                    left.opened().request(),
+                    left.granted());
+        }
+        journal.append(new Fact.Started(now, settings.version(), List.of()));
+        PriceBook prices = settings.prices();
+        journal.append(new Fact.Adopted(now, Fact.DocumentKind.PRICE_BOOK, prices.version(), prices.content()));
+        journal.append(new Fact.Adopted(now, Fact.DocumentKind.POLICY, policy, settings.policy()));
+    }
+
+    private Fact.Closed aborted(Recovery.Abandoned left, long now) {
+        long billed = settings.aborted() == AbortedPolicy.GRANTED ? left.granted() : 0;
+        Tokens tokens = new Tokens(0, 0, billed);
+        Fact.Opened opened = left.opened();
+        long list = new ListPricing(settings.prices())
+                .price(opened.model(), opened.payer().tenant(), tokens, opened.at(), false)
+                .total();
+        return new Fact.Closed(now, opened.request(), Fact.Outcome.ABORTED, tokens, 0, list, 0, 0, 0, 0);
+    }
+
+    /** The meter of a device group; the same for all its engines. */
+    public Meter meter(String device) {
+        return meters.computeIfAbsent(
+                device,
+                name -> new Meter(
+                        name, clock, new EnergyModel(settings.prices().device(name))::microjoules, this::append));
+    }
+
+    /**
+     * Admits a request to the books.
+     *
+     * @param request its id; made unique here where the ledger could know it already
+     * @param device the group on which it will run
+     * @param sequences continuations, of all its prompts together
+     * @param most tokens that they may generate together
+     * @param wake wakes the step loop when a grant has become durable
+     * @throws AccountingException where the journal is full or failing: the request must be refused
+     */
+    public RequestBooks open(
+            String request,
+            Payer payer,
+            String model,
+            Map<String, String> labels,
+            String device,
+            int sequences,
+            long most,
+            Runnable wake) {
+        Fact.Opened opened = new Fact.Opened(
+                clock.micros(), request, payer, model, labels, settings.prices().version(), policy, sequences);
+        return new RequestBooks(this, opened, meter(device), device, grants.open(opened, Math.max(1, most), wake));
+    }
+
+    /** The prices in force. */
+    public PriceBook prices() {
+        return settings.prices();
+    }
+
+    /** The books' time. */
+    public BookClock clock() {
+        return clock;
+    }
+
+    /** The books in SQL. */
+    public Ledger ledger() {
+        return ledger;
+    }
+
+    /** Gauges of the journal. */
+    public JournalStats journal() {
+        return journal.stats();
+    }
+
+    /** How far the ledger is behind the journal. */
+    public Projection.Status projection() {
+        return projection.status();
+    }
+
+    /** Nanoseconds missing (positive) or booked twice in any device's open window: always 0. */
+    public long imbalance() {
+        return meters.values().stream().mapToLong(Meter::imbalance).sum();
+    }
+
+    long append(Fact fact) {
+        try {
+            return journal.append(fact);
+        } catch (AccountingException e) {
+            LOG.error("a fact could not be journaled: {}", fact, e);
+            throw e;
+        }
+    }
+
+    void awaitDurable(long sequence) throws InterruptedException {
+        journal.awaitDurable(sequence);
+    }
+
+    /** What device time comes to at the device's own rate, and the list price beside it. */
+    Bill bill(String device, long deviceNanos, long list) {
+        DevicePrice price = prices().device(device);
+        long now = clock.micros();
+        long hour = price.cost(now - MICROS_PER_HOUR.longValueExact(), now);
+        long capital = Money.round(
+                BigInteger.valueOf(hour).multiply(BigInteger.valueOf(deviceNanos)),
+                MICROS_PER_HOUR.multiply(BigInteger.valueOf(1_000)));
+        long microjoules = Money.round(
+                BigInteger.valueOf(deviceNanos)
+                        .multiply(BigInteger.valueOf(price.busyWatts().unscaled())),
+                price.busyWatts().denominator().multiply(BigInteger.valueOf(1_000)));
+        long metered = Money.add(capital, price.energyCost(microjoules, prices().electricity()));
+        return new Bill(
+                prices().currency().getCurrencyCode(), prices().version(), list, metered, deviceNanos, microjoules);
+    }
+
+    private void tick() {
+        long quiet = 0;
+        Instant hour = hour();
+        while (!closing) {
+            LockSupport.parkNanos(this, TICK_NANOS);
+            Instant now = hour();
+            boolean due = ++quiet >= QUIET_TICKS || !now.equals(hour);
+            hour = now;
+            quiet = due ? 0 : quiet;
+            tick(due);
+        }
+    }
+
+    private void tick(boolean due) {
+        for (Meter meter : meters.values()) {
+            try {
+                meter.tick(due);
+            } catch (RuntimeException e) {
+                LOG.error("a window of device time could not be journaled; its time is missing in the books", e);
+            }
+        }
+        try {
+            journal.projectedUpTo(projection.status().applied());
+        } catch (AccountingException e) {
+            LOG.error("the journal cannot be cleared away", e);
+        }
+    }
+
+    private Instant hour() {
+        return Instant.EPOCH
+                .plus(clock.micros(), ChronoUnit.MICROS)
+                .atOffset(ZoneOffset.UTC)
+                .truncatedTo(ChronoUnit.HOURS)
+                .toInstant();
+    }
+
+    /**
+     * Ends the last windows, records that the process ended in good order, and waits a few seconds for the ledger to take
+     * it; what it has not taken it takes at the next start.
+     */
+    @Override
+    public void close() {
+        closing = true;
+        LockSupport.unpark(ticker);
+        join(ticker);
+        tick(true);
+        tick(true);
+        grants.close();
+        long last = journal.append(new Fact.Stopped(clock.micros()));
+        long end = System.nanoTime() + DRAIN_NANOS;
+        while (projection.status().applied() < last && !projection.status().stopped() && System.nanoTime() < end) {
+            LockSupport.parkNanos(5_000_000);
+        }
+        projection.close();
+        journal.close();
+        ledger.close();
+    }
+
+    private static void join(Thread thread) {
+        try {
+            thread.join();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+}

@@ -1,0 +1,120 @@
+package dev.jeton.accounting;
+
+import java.util.concurrent.atomic.AtomicBoolean;
+
+/**
+ * The books of one request under way: what it may compute, where its device time adds up, and how it is closed. Used by
+ * the request's thread; the allowance by the step loop.
+ */
+public final class RequestBooks implements AutoCloseable {
+
+    /** The request's allowance, which leads the meter to it. */
+    private record Spending(Grant grant, RequestMeter meter) implements Metered {
+        @Override
+        public int grant(int tokens) {
+            return grant.grant(tokens);
+        }
+
+        @Override
+        public boolean exhausted() {
+            return grant.exhausted();
+        }
+    }
+
+    /**
+     * How a request went.
+     *
+     * @param outcome how it ended
+     * @param tokens what the list prices
+     * @param egressBytes bytes of the answer's body
+     * @param queueNanos from submit to the first step
+     * @param firstTokenNanos from submit to the first token
+     * @param totalNanos from submit to the end
+     * @param deviceNanos device time attributed to it
+     * @param savedNanos device time that cached tokens would have cost
+     * @param kvByteSeconds KV memory held, divided by its holders
+     * @param retries the attempt's number as SDKs count
+     */
+    public record Used(
+            Fact.Outcome outcome,
+            Tokens tokens,
+            long egressBytes,
+            long queueNanos,
+            long firstTokenNanos,
+            long totalNanos,
+            long deviceNanos,
+            long savedNanos,
+            long kvByteSeconds,
+            int retries) {}
+
+    private final Bookkeeper keeper;
+    private final Fact.Opened opened;
+    private final Meter meter;
+    private final String device;
+    private final Spending spending;
+    private final AtomicBoolean closed = new AtomicBoolean();
+
+    RequestBooks(Bookkeeper keeper, Fact.Opened opened, Meter meter, String device, Grant grant) {
+        this.keeper = keeper;
+        this.opened = opened;
+        this.meter = meter;
+        this.device = device;
+        spending = new Spending(grant, new RequestMeter(opened.request()));
+    }
+
+    /** What the scheduler takes tokens from: one for all prompts and sequences of the request. */
+    public Metered allowance() {
+        return spending;
+    }
+
+    /** What it cost, from what it used: nothing is recorded. */
+    public Bill bill(Used used) {
+        PriceBook book = keeper.prices();
+        long list = new ListPricing(book)
+                .price(opened.model(), opened.payer().tenant(), used.tokens(), opened.at(), false)
+                .total();
+        return keeper.bill(device, used.deviceNanos(), list);
+    }
+
+    /**
+     * Records the end; only the first call does. What was used becomes durable soon; {@link #closeDurably} waits for it.
+     *
+     * @return the number of the fact, 0 where the end was recorded before
+     */
+    public long close(Used used) {
+        if (!closed.compareAndSet(false, true)) {
+            return 0;
+        }
+        spending.grant().end();
+        meter.memo(spending.meter(), used.savedNanos(), used.kvByteSeconds());
+        return keeper.append(new Fact.Closed(
+                keeper.clock().micros(),
+                opened.request(),
+                used.outcome(),
+                used.tokens(),
+                used.egressBytes(),
+                bill(used).list(),
+                used.queueNanos(),
+                used.firstTokenNanos(),
+                used.totalNanos(),
+                used.retries()));
+    }
+
+    /**
+     * Records the end and waits until it is durable: before that the client must not see the answer's last byte.
+     *
+     * @throws AccountingException if the journal is closed before
+     */
+    public void closeDurably(Used used) throws InterruptedException {
+        long sequence = close(used);
+        if (sequence > 0) {
+            keeper.awaitDurable(sequence);
+        }
+    }
+
+    /** Records a failure, where nothing else was recorded. */
+    @Override
+    public void close() {
+        close(new Used(Fact.Outcome.FAILED, Tokens.NONE, 0, 0, 0, 0, 0, 0, 0, 0));
+    }
+}

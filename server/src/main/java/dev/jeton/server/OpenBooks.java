@@ -1,0 +1,86 @@
+package dev.jeton.server;
+
+import dev.jeton.accounting.AccountingException;
+import dev.jeton.accounting.Bookkeeper;
+import dev.jeton.accounting.PriceBook;
+import dev.jeton.server.config.Configuration.BooksSettings;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.net.InetAddress;
+import java.net.UnknownHostException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Comparator;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Opens the books that the configuration asks for, and warns where they will not last or say nothing. */
+public final class OpenBooks {
+
+    private static final Logger LOG = LoggerFactory.getLogger(OpenBooks.class);
+
+    private OpenBooks() {}
+
+    /**
+     * Opens them; empty where none are wanted.
+     *
+     * @throws AccountingException naming what cannot be opened and what to do
+     */
+    public static Optional<Bookkeeper> of(BooksSettings settings) {
+        if (!settings.enabled()) {
+            LOG.warn("no books are kept (books.enabled is false): nothing will say what requests cost");
+            return Optional.empty();
+        }
+        PriceBook prices = settings.prices().isEmpty() ? PriceBook.free() : PriceBook.load(Path.of(settings.prices()));
+        prices.warning().ifPresent(LOG::warn);
+        Path folder = settings.folder().isEmpty() ? temporary() : Path.of(settings.folder());
+        return Optional.of(Bookkeeper.open(
+                new Bookkeeper.Settings(
+                        folder,
+                        settings.node().isEmpty() ? host() : settings.node(),
+                        settings.ledger(),
+                        settings.user(),
+                        settings.password(),
+                        prices,
+                        Bookkeeper.AbortedPolicy.valueOf(settings.aborted().toUpperCase(Locale.ROOT)),
+                        settings.journalBytes(),
+                        Version.text()),
+                System::nanoTime,
+                () -> TimeUnit.MILLISECONDS.toMicros(System.currentTimeMillis())));
+    }
+
+    private static String host() {
+        try {
+            return InetAddress.getLocalHost().getHostName();
+        } catch (UnknownHostException e) {
+            return "jeton";
+        }
+    }
+
+    /** A folder that goes with the process. */
+    private static Path temporary() {
+        try {
+            Path folder = Files.createTempDirectory("jeton-books");
+            Runtime.getRuntime().addShutdownHook(Thread.ofPlatform().unstarted(() -> delete(folder)));
+            LOG.warn(
+                    "books are kept in a temporary folder and lost when the server ends; set books.folder to keep them");
+            return folder;
+        } catch (IOException e) {
+            throw new AccountingException(
+                    "no temporary folder can be made for the books (%s); set books.folder".formatted(e), e);
+        }
+    }
+
+    private static void delete(Path folder) {
+        try (Stream<Path> files = Files.walk(folder)) {
+            files.sorted(Comparator.reverseOrder())
+                    .forEach(file -> file.toFile().delete());
+        } catch (IOException | UncheckedIOException e) {
+            LOG.debug("the temporary books were not deleted", e);
+        }
+    }
+}

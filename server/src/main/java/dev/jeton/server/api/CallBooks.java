@@ -1,0 +1,117 @@
+package dev.jeton.server.api;
+
+import dev.jeton.accounting.AccountingException;
+import dev.jeton.accounting.Bill;
+import dev.jeton.accounting.Bookkeeper;
+import dev.jeton.accounting.Fact;
+import dev.jeton.accounting.RequestBooks;
+import dev.jeton.accounting.Tokens;
+import dev.jeton.models.engine.LayerGroup;
+import dev.jeton.scheduler.Allowance;
+import java.util.List;
+import java.util.Optional;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** A call in the books: opened when its prompts are submitted, closed before its answer's last byte. */
+final class CallBooks {
+
+    /** A call that nobody keeps books of. */
+    static final CallBooks NONE = new CallBooks(Optional.empty(), 0);
+
+    private static final Logger LOG = LoggerFactory.getLogger(CallBooks.class);
+    private static final int MAX_RETRIES = 1_000;
+
+    private final Optional<RequestBooks> books;
+    private final double bytesPerBlock;
+
+    private CallBooks(Optional<RequestBooks> books, double bytesPerBlock) {
+        this.books = books;
+        this.bytesPerBlock = bytesPerBlock;
+    }
+
+    /**
+     * Admits a call.
+     *
+     * @param most tokens that all its sequences may generate together
+     * @throws ApiException 503, where the journal is full or failing
+     */
+    static CallBooks open(Bookkeeper keeper, Call call, ServedModel model, int sequences, long most) {
+        List<LayerGroup> groups = model.dispatcher().engine().groups();
+        double bytes =
+                groups.stream().mapToLong(LayerGroup::bytesPerBlock).average().orElse(0);
+        try {
+            return new CallBooks(
+                    Optional.of(keeper.open(
+                            call.bookId(),
+                            call.caller().payer(),
+                            model.name(),
+                            call.labels(),
+                            model.dispatcher().engine().name(),
+                            sequences,
+                            most,
+                            model.dispatcher()::wake)),
+                    bytes);
+        } catch (AccountingException e) {
+            LOG.warn("a request is refused, because it could not be booked: {}", e.getMessage());
+            throw new ApiException(
+                    503,
+                    ApiException.SERVER_ERROR,
+                    "",
+                    "books_unavailable",
+                    "The server cannot keep its books just now and takes no requests; try again later");
+        }
+    }
+
+    Allowance allowance() {
+        return books.<Allowance>map(RequestBooks::allowance).orElse(Allowance.UNLIMITED);
+    }
+
+    Optional<Bill> bill(UsageTotals usage) {
+        return books.map(open -> open.bill(used(usage, Fact.Outcome.COMPLETED, 0, 0)));
+    }
+
+    /**
+     * Closes a call that is answered, and waits until that is durable.
+     *
+     * @param egress bytes of the answer's body, those not sent yet included
+     */
+    void closeDurably(Call call, UsageTotals usage, long egress) throws InterruptedException {
+        if (books.isPresent()) {
+            books.get().closeDurably(used(usage, Fact.Outcome.COMPLETED, egress, retries(call)));
+        }
+    }
+
+    /** Closes a call that ended otherwise; does nothing where it is closed. */
+    void close(Call call, UsageTotals usage, Fact.Outcome outcome, long egress) {
+        books.ifPresent(open -> open.close(used(usage, outcome, egress, retries(call))));
+    }
+
+    /** Closes a call that was not even submitted. */
+    void refuse() {
+        books.ifPresent(RequestBooks::close);
+    }
+
+    private RequestBooks.Used used(UsageTotals usage, Fact.Outcome outcome, long egress, int retries) {
+        return new RequestBooks.Used(
+                outcome,
+                new Tokens(usage.promptTokens() - usage.cachedTokens(), usage.cachedTokens(), usage.completionTokens()),
+                egress,
+                usage.queueNanos(),
+                usage.queueNanos() + usage.prefillNanos(),
+                usage.totalNanos(),
+                usage.deviceNanos(),
+                usage.savedNanos(),
+                Math.round(usage.kvBlockNanos() / 1e9 * bytesPerBlock),
+                retries);
+    }
+
+    /** What OpenAI's client libraries say of retries. */
+    private static int retries(Call call) {
+        return call.exchange()
+                .header("x-stainless-retry-count")
+                .filter(text -> text.matches("[0-9]{1,4}"))
+                .map(text -> Math.min(MAX_RETRIES, Integer.parseInt(text)))
+                .orElse(0);
+    }
+}

@@ -1,0 +1,45 @@
+package dev.jeton.server.api;
+
+import dev.jeton.accounting.Bill;
+import dev.jeton.accounting.Money;
+import dev.jeton.server.json.JsonWriter;
+import java.util.Optional;
+
+/**
+ * What an answer says of its use and cost.
+ *
+ * @param totals what the call used
+ * @param bill what that cost; empty where no books are kept
+ * @param operator whether the caller may see what depends on other callers: device time, metered cost, margin, energy
+ */
+record Usage(UsageTotals totals, Optional<Bill> bill, boolean operator) {
+
+    private static final double MICROS = 1e6;
+
+    /** OpenAI's usage object with a {@code jeton} object in it. */
+    void write(JsonWriter out) {
+        out.beginObject();
+        out.name("prompt_tokens").value(totals.promptTokens());
+        out.name("completion_tokens").value(totals.completionTokens());
+        out.name("total_tokens").value(totals.promptTokens() + totals.completionTokens());
+        out.name("prompt_tokens_details").beginObject();
+        out.name("cached_tokens").value(totals.cachedTokens()).endObject();
+        out.name("jeton").beginObject();
+        totals.writeTimes(out, operator);
+        bill.ifPresent(cost -> write(out, cost));
+        out.endObject().endObject();
+    }
+
+    private void write(JsonWriter out, Bill cost) {
+        out.name("cost").beginObject();
+        out.name("currency").value(cost.currency());
+        out.name("list").value(Money.text(cost.list()));
+        out.name("price_book").value(cost.priceBook());
+        if (operator) {
+            out.name("metered_estimate").value(Money.text(cost.metered()));
+            out.name("margin_estimate").value(Money.text(cost.margin()));
+            out.name("joules_modelled").value(cost.microjoules() / MICROS);
+        }
+        out.endObject();
+    }
+}

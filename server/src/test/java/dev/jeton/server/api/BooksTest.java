@@ -1,0 +1,123 @@
+package dev.jeton.server.api;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.jeton.server.json.Json;
+import dev.jeton.server.testing.TestServer;
+import dev.jeton.server.testing.TestServer.Answer;
+import java.io.IOException;
+import java.net.http.HttpRequest.BodyPublishers;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.HexFormat;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** What callers see of the books. */
+class BooksTest {
+
+    private static final String PRICES = """
+            currency: USD
+            devices:
+              - {name: "*", per-hour: 3.6}
+            tariffs:
+              - {model: "*", input: 1000, cached-input: 100, output: 2000}
+            """;
+
+    @TempDir
+    private Path folder;
+
+    private TestServer.Builder books() throws IOException {
+        Path prices = Files.writeString(folder.resolve("prices.yaml"), PRICES);
+        return TestServer.builder().set("books.folder", folder.toString()).set("books.prices", prices.toString());
+    }
+
+    private static Answer ask(TestServer server, String key, String more) {
+        return server.send(server.request("/v1/completions")
+                .header("authorization", "Bearer " + key)
+                .POST(BodyPublishers.ofString("""
+                        {"model": "test-model", "prompt": "say:hello", "max_tokens": 3%s}""".formatted(more))));
+    }
+
+    private static String digest(String key) throws NoSuchAlgorithmException {
+        return HexFormat.of()
+                .formatHex(MessageDigest.getInstance("SHA-256").digest(key.getBytes(StandardCharsets.UTF_8)));
+    }
+
+    @Test
+    void anAnswerSaysItsListPriceInBodyAndHeader() throws IOException {
+        try (TestServer server = books().start()) {
+            Answer answer = ask(server, "", "");
+            long input = (Long) answer.at("usage.prompt_tokens");
+            long output = (Long) answer.at("usage.completion_tokens");
+            String list = (String) answer.at("usage.jeton.cost.list");
+            assertThat(Double.parseDouble(list)).isEqualTo((input * 1_000 + output * 2_000) / 1e6);
+            assertThat(answer.header("x-jeton-cost")).isEqualTo(list + " USD");
+            assertThat(answer.header("x-jeton-request-id")).isNotEmpty();
+            assertThat(answer.at("usage.jeton.cost.currency")).isEqualTo("USD");
+        }
+    }
+
+    @Test
+    void aStreamCarriesItsCostInTheUsageChunk() throws IOException {
+        try (TestServer server = books().start()) {
+            Answer answer = ask(server, "", ", \"stream\": true, \"stream_options\": {\"include_usage\": true}");
+            List<String> events = answer.body()
+                    .lines()
+                    .filter(line -> line.startsWith("data: {"))
+                    .map(line -> line.substring(6))
+                    .toList();
+            Object last = Json.parse(events.getLast());
+            long input = (Long) TestServer.Answer.at(last, "usage.prompt_tokens");
+            long output = (Long) TestServer.Answer.at(last, "usage.completion_tokens");
+            assertThat(Double.parseDouble((String) TestServer.Answer.at(last, "usage.jeton.cost.list")))
+                    .isEqualTo((input * 1_000 + output * 2_000) / 1e6);
+        }
+    }
+
+    @Test
+    void onlyOperatorsSeeWhatDependsOnOtherCallers() throws IOException, NoSuchAlgorithmException {
+        String yaml = """
+                tenants:
+                  - id: a
+                    keys:
+                      - {id: app, sha256: "%s"}
+                      - {id: boss, sha256: "%s", scope: operator}
+                """.formatted(digest("app-key"), digest("boss-key"));
+        try (TestServer server = books().yaml(yaml).start()) {
+            assertThat(ask(server, "app-key", "").body())
+                    .contains("\"list\"")
+                    .doesNotContain("metered")
+                    .doesNotContain("margin")
+                    .doesNotContain("joules")
+                    .doesNotContain("device_ms");
+            assertThat(ask(server, "boss-key", "").body())
+                    .contains("\"metered_estimate\"", "\"margin_estimate\"", "\"joules_modelled\"", "\"device_ms\"");
+        }
+    }
+
+    @Test
+    void wrongLabelsAreRefusedBeforeAnythingIsBooked() throws IOException {
+        try (TestServer server = books().start()) {
+            Answer answer = server.send(server.request("/v1/completions")
+                    .header("x-jeton-labels", "team")
+                    .POST(BodyPublishers.ofString("{\"model\": \"test-model\", \"prompt\": \"x\"}")));
+            assertThat(answer.status()).isEqualTo(400);
+            assertThat(answer.body()).contains("X-Jeton-Labels");
+        }
+    }
+
+    @Test
+    void aServerStartsAgainOnTheBooksOfTheLastRun() throws IOException {
+        try (TestServer server = books().start()) {
+            assertThat(ask(server, "", "").status()).isEqualTo(200);
+        }
+        try (TestServer server = books().start()) {
+            assertThat(ask(server, "", "").status()).isEqualTo(200);
+        }
+    }
+}
