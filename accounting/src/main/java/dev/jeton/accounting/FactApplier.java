@@ -92,12 +92,6 @@ final class FactApplier {
             if (sequence <= progress.last()) {
                 return;
             }
-            if (progress.last() > 0 && sequence != progress.last() + 1) {
-                throw new AccountingException(
-                        "the journal of node %s goes on at fact %d, but the ledger is at %d: facts between are lost; bring "
-                                        .formatted(node, sequence, progress.last())
-                                + "back the journal's older files, or keep a new ledger from here");
-            }
             progress = progress.at(sequence, entry.fact().at());
             switch (entry.fact()) {
                 case Fact.Started started -> progress = progress.started(sequence);

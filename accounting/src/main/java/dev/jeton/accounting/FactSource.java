@@ -2,8 +2,10 @@ package dev.jeton.accounting;
 
 import java.util.Optional;
 
-/** Where a projection reads facts from: one node's journal. Numbers begin at 1 and
- * follow one another by one, without gap. */
+/**
+ * Where a projection reads facts from: one node's journal. Numbers begin at 1 or later and grow; after a crash that cut
+ * off what was not durable some are left out, which only the source can tell from facts that are lost.
+ */
 public interface FactSource {
 
     /**
@@ -35,7 +37,7 @@ public interface FactSource {
      * Reads from a fact on.
      *
      * @param sequence number of the first fact wanted
-     * @throws AccountingException where the journal no longer has it
+     * @throws AccountingException where facts from there on are lost
      */
     Cursor from(long sequence);
 }
