@@ -381,4 +381,25 @@ class CostingTest {
         assertThat(postings).noneMatch(posting -> posting.unit() == Unit.MONEY);
         assertThat(sum(postings, Unit.NANOS, Account.IDLE)).isEqualTo(SECOND);
     }
+
+    @Test
+    void shouldLetTheMoneyForEnergyFollowEnergy() {
+        Costing costing = costing(", energy: extra", "electricity: 3600\n");
+        Line line = new Line("a", 500, 0, 0, 0, 0, 0, 0, 9_000);
+        Fact.Window window =
+                new Fact.Window("gpu-0", 0, 0, 0, 1_000, Windows.states(500, 0, 0, 500), 10_000, true, List.of(line));
+        List<Posting> postings = costing.postings(window, request -> request);
+        assertThat(sum(postings, Unit.MONEY, Account.TENANT)).isEqualTo(9_000);
+        assertThat(sum(postings, Unit.MONEY, Account.IDLE)).isEqualTo(1_000);
+    }
+
+    @Test
+    void shouldChargeNobodyForTimeThatWasBookedTwiceOnlyForTheClocks() {
+        List<Long> states = Windows.states(0, 600, 0, 900);
+        Fact.Window doubled = new Fact.Window("gpu-0", 0, 1_500, 0, 1_000, states, 0, true, List.of());
+        List<Posting> postings = costing("", "").postings(doubled, request -> request);
+        assertThat(sum(postings, Unit.MONEY, Account.OVERHEAD)).isEqualTo(600);
+        assertThat(sum(postings, Unit.MONEY, Account.IDLE)).isEqualTo(900);
+        assertThat(sum(postings, Unit.MONEY, Account.ROUNDING)).isZero();
+    }
 }

@@ -149,6 +149,20 @@ class FocusExportTest {
     }
 
     @Test
+    void shouldCallNothingRoundingThatRoundingCannotExplain() {
+        FocusExport export = export(Basis.LIST);
+        export.usage(Hours.row(Hours.HOUR, "blue", Map.of(), 2, new Tokens(1_000_000, 0, 0), 510_000_003L));
+        export.usage(Hours.row(Hours.HOUR, "blue", Map.of(), 2, new Tokens(1_000_000, 0, 0), 510_000_004L));
+        export.finish();
+        assertThat(rows())
+                .filteredOn(row -> row.get("ChargeCategory").equals("Adjustment"))
+                .extracting(row -> row.get("ChargeDescription"), row -> row.get("BilledCost"))
+                .containsExactly(
+                        tuple("Discounts and price changes within the hour for llama", "0.000000004"),
+                        tuple("Rounding of the hour", "0.000000003"));
+    }
+
+    @Test
     void shouldNotCallAPriceChangeRounding() {
         FocusExport export = export(Basis.LIST);
         export.usage(Hours.row(Hours.HOUR, "blue", Map.of(), 1, new Tokens(1_000_000, 0, 0), 400_000_000L));

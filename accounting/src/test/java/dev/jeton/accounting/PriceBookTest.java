@@ -7,6 +7,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
+import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -198,5 +199,29 @@ class PriceBookTest {
         PriceBook book = PriceBook.load(Path.of("../docs/price-book.yaml"));
         assertThat(book.warning()).isEmpty();
         assertThat(book.device("gpu-0").idleWatts()).isNotEqualTo(Rate.ZERO);
+    }
+
+    @Test
+    void shouldRefuseWhateverIsBrokenWithAMessageOfItsOwn() throws IOException {
+        String example = Files.readString(Path.of("../docs/price-book.yaml"));
+        String scraps = " \n\t:-[]{}\"'*&!|>%@`#,?0.1e~\u0000\u00e9";
+        for (int seed = 0; seed < 4_000; seed++) {
+            Random random = new Random(seed);
+            StringBuilder text = new StringBuilder(example);
+            for (int i = random.nextInt(6); i >= 0; i--) {
+                int at = random.nextInt(text.length());
+                switch (random.nextInt(3)) {
+                    case 0 -> text.deleteCharAt(at);
+                    case 1 -> text.insert(at, random.nextBoolean() ? "!!binary " : "!!set ");
+                    default -> text.setCharAt(at, scraps.charAt(random.nextInt(scraps.length())));
+                }
+            }
+            try {
+                assertThat(PriceBook.parse("fuzz.yaml", text.toString()).version())
+                        .hasSize(16);
+            } catch (AccountingException e) {
+                assertThat(e).as("seed " + seed).hasMessageStartingWith("fuzz.yaml:");
+            }
+        }
     }
 }
