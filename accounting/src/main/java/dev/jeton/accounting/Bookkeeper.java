@@ -5,6 +5,8 @@ import java.nio.file.Path;
 import java.time.Instant;
 import java.time.ZoneOffset;
 import java.time.temporal.ChronoUnit;
+import java.util.ArrayDeque;
+import java.util.Deque;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
@@ -26,6 +28,7 @@ public final class Bookkeeper implements AutoCloseable {
     private static final long TICK_NANOS = 1_000_000_000L;
     private static final long QUIET_TICKS = 60;
     private static final BigInteger MICROS_PER_HOUR = BigInteger.valueOf(3_600_000_000L);
+    private static final int MAX_WINDOWS = 3_600;
     private static final long DRAIN_NANOS = 10_000_000_000L;
 
     /** What is billed of a request that a crash cut off. */
@@ -78,6 +81,9 @@ public final class Bookkeeper implements AutoCloseable {
     private final String policy;
     private final Map<String, Meter> meters = new ConcurrentHashMap<>();
     private final Thread ticker;
+    /** Windows that have ended and are not journaled yet; the ticker's alone. */
+    private final Deque<Fact.Window> windows = new ArrayDeque<>();
+
     private volatile boolean closing;
 
     /**
@@ -159,7 +165,7 @@ public final class Bookkeeper implements AutoCloseable {
         return meters.computeIfAbsent(
                 device,
                 name -> new Meter(
-                        name, clock, new EnergyModel(settings.prices().device(name))::microjoules, this::append));
+                        name, clock, new EnergyModel(settings.prices().device(name))::microjoules, windows::add));
     }
 
     /**
@@ -260,12 +266,17 @@ public final class Bookkeeper implements AutoCloseable {
     }
 
     private void tick(boolean due) {
-        for (Meter meter : meters.values()) {
-            try {
-                meter.tick(due);
-            } catch (RuntimeException e) {
-                LOG.error("a window of device time could not be journaled; its time is missing in the books", e);
+        if (windows.size() < MAX_WINDOWS) {
+            // otherwise the windows under way grow until the journal takes the old ones
+            meters.values().forEach(meter -> meter.tick(due));
+        }
+        try {
+            while (!windows.isEmpty()) {
+                journal.append(windows.getFirst());
+                windows.removeFirst();
             }
+        } catch (AccountingException e) {
+            LOG.warn("{} windows of device time wait for the journal: {}", windows.size(), e.getMessage());
         }
         try {
             journal.projectedUpTo(projection.status().applied());

@@ -33,6 +33,13 @@ public final class Reports {
      */
     public record BookedHour(HourRow row, String corrects) {}
 
+    /**
+     * An hour of a device outside of requests, as booked.
+     *
+     * @param corrects the closed period that it corrects; empty for none
+     */
+    public record BookedDevice(DeviceHour row, String corrects) {}
+
     private final Database database;
 
     Reports(Database database) {
@@ -188,6 +195,25 @@ public final class Reports {
                 return sum.waste();
             }
         });
+    }
+
+    /** Hands on what devices gave outside of requests, by hour and device; nothing to a tenant. */
+    public void deviceHours(Scope scope, long from, long to, Consumer<BookedDevice> sink) {
+        if (scope instanceof Scope.Operator) {
+            database.read(connection -> {
+                DeviceHours.read(connection, from, to, sink);
+                return true;
+            });
+        }
+    }
+
+    /**
+     * The content of a price book that was in force.
+     *
+     * @throws AccountingException where the ledger has none of that version
+     */
+    public String priceBook(String version) {
+        return database.read(connection -> Books.document(connection, Fact.DocumentKind.PRICE_BOOK, version));
     }
 
     /** Where the devices' time and cost went, by node and device. Empty for a tenant. */

@@ -1,5 +1,6 @@
 package dev.jeton.server.cli;
 
+import dev.jeton.accounting.AccountingException;
 import dev.jeton.models.ModelException;
 import dev.jeton.server.Command;
 import dev.jeton.server.config.ConfigException;
@@ -15,6 +16,10 @@ import picocli.CommandLine;
             ServeCommand.class,
             ConfigCommand.class,
             EnginesCommand.class,
+            ReportCommand.class,
+            ExportCommand.class,
+            CloseCommand.class,
+            LedgerCommand.class,
             KeyCommand.class,
             VersionCommand.class
         },
@@ -28,17 +33,19 @@ public final class Jeton implements Runnable {
 
     /** Runs a command and exits with its code: 0 well, 1 failed, 2 wrong usage. */
     public static void main(String[] arguments) {
+        Logging.configure(new LogSettings("warn", "console"));
         int code = commandLine().execute(arguments);
         System.exit(code);
     }
 
     /** The command line with all commands of this distribution. */
     static CommandLine commandLine() {
-        CommandLine line = new CommandLine(new Jeton());
+        CommandLine line = new CommandLine(new Jeton()).setCaseInsensitiveEnumValuesAllowed(true);
         ServiceLoader.load(Command.class).forEach(line::addSubcommand);
         line.setExecutionExceptionHandler((failure, command, parsed) -> {
             if (failure instanceof ConfigException
                     || failure instanceof ModelException
+                    || failure instanceof AccountingException
                     || failure instanceof ListenException
                     || failure instanceof IllegalArgumentException) {
                 command.getErr().println("jeton: " + failure.getMessage());

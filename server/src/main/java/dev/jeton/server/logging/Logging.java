@@ -28,6 +28,8 @@ public final class Logging {
         boolean terminal = System.console() != null && System.console().isTerminal();
         boolean json = settings.format().equals("json") || settings.format().equals("auto") && !terminal;
         context.reset();
+        List.of("org.flywaydb", "com.zaxxer.hikari")
+                .forEach(name -> context.getLogger(name).setLevel(Level.WARN));
         Encoder<ILoggingEvent> encoder = json ? new JsonEncoder() : new ConsoleEncoder();
         encoder.setContext(context);
         encoder.start();

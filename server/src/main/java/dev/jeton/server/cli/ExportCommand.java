@@ -1,0 +1,168 @@
+package dev.jeton.server.cli;
+
+import dev.jeton.accounting.AccountingException;
+import dev.jeton.accounting.Filter;
+import dev.jeton.accounting.FocusExport;
+import dev.jeton.accounting.Ledger;
+import dev.jeton.accounting.PriceBook;
+import dev.jeton.accounting.Reports;
+import dev.jeton.accounting.Scope;
+import java.io.BufferedWriter;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.Writer;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import java.util.concurrent.TimeUnit;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/** {@code jeton export}. */
+@Command(
+        name = "export",
+        description = "Exports the books in formats that finance reads.",
+        mixinStandardHelpOptions = true,
+        footer = {"", "Example: jeton export focus --books jeton-books --period 2026-11 --out focus.csv"})
+final class ExportCommand implements Runnable {
+
+    @Spec
+    private CommandSpec spec = CommandSpec.create();
+
+    @Override
+    public void run() {
+        spec.commandLine().usage(spec.commandLine().getOut());
+    }
+
+    @Command(
+            description =
+                    "FOCUS 1.2, the FinOps cost and usage specification, as CSV: hourly rows whose BilledCost sums"
+                            + " to the ledger's.",
+            mixinStandardHelpOptions = true,
+            sortOptions = false,
+            footer = {
+                "",
+                "Example: jeton export focus --books jeton-books --basis list --period 2026-11 --out focus.csv"
+            })
+    int focus(
+            @Mixin LedgerOptions options,
+            @Mixin TimeOptions time,
+            @Option(
+                            names = "--basis",
+                            paramLabel = "BASIS",
+                            defaultValue = "LIST",
+                            description =
+                                    "What the cost columns hold: list (what tenants owe by the price list) or metered"
+                                            + " (what the devices cost). Default: list.")
+                    FocusExport.Basis basis,
+            @Option(names = "--tenant", paramLabel = "ID", defaultValue = "", description = "Only this tenant's rows.")
+                    String tenant,
+            @Option(
+                            names = "--account",
+                            paramLabel = "ID",
+                            defaultValue = "jeton",
+                            description = "Billing account (default: jeton).")
+                    String account,
+            @Option(
+                            names = "--provider",
+                            paramLabel = "NAME",
+                            defaultValue = "Jeton",
+                            description = "Who provides and bills (default: Jeton).")
+                    String provider,
+            @Option(names = "--out", paramLabel = "FILE", description = "Where to (default: standard output).")
+                    Optional<Path> file)
+            throws IOException {
+        FocusExport.Issuer issuer = new FocusExport.Issuer(account, account, provider, "LLM inference");
+        Scope scope = tenant.isEmpty() ? Scope.OPERATOR : new Scope.Tenant(tenant);
+        try (Ledger ledger = options.open()) {
+            if (file.isEmpty()) {
+                PrintWriter out = spec.commandLine().getOut();
+                write(ledger.reports(), scope, time, basis, issuer, out);
+                out.flush();
+                return 0;
+            }
+            try (BufferedWriter out = Files.newBufferedWriter(file.get())) {
+                FocusExport export = write(ledger.reports(), scope, time, basis, issuer, out);
+                spec.commandLine()
+                        .getErr()
+                        .println("%s: BilledCost sums to %s"
+                                .formatted(
+                                        file.get(),
+                                        export.billed().stripTrailingZeros().toPlainString()));
+                spec.commandLine().getErr().flush();
+            }
+        }
+        return 0;
+    }
+
+    private static FocusExport write(
+            Reports reports,
+            Scope scope,
+            TimeOptions time,
+            FocusExport.Basis basis,
+            FocusExport.Issuer issuer,
+            Writer out) {
+        Map<String, PriceBook> books = new TreeMap<>();
+        FocusExport export = new FocusExport(
+                basis,
+                issuer,
+                version -> books.computeIfAbsent(
+                        version, missing -> PriceBook.parse("price book " + missing, reports.priceBook(missing))),
+                out);
+        long now = TimeUnit.MILLISECONDS.toMicros(System.currentTimeMillis());
+        if (time.from() >= time.to()) {
+            throw new AccountingException("the time ends before it begins: see to --from and --to");
+        }
+        new HourMerge(reports, scope, time.from(), time.to()).run(export, now);
+        export.finish();
+        return export;
+    }
+
+    /** Hands requests and devices to the export hour by hour, as it wants them. */
+    private record HourMerge(Reports reports, Scope scope, long from, long to) {
+
+        private static final long HOUR = TimeUnit.HOURS.toMicros(1);
+
+        void run(FocusExport export, long now) {
+            for (long hour = first(); hour < to; hour += HOUR) {
+                long end = hour + HOUR;
+                reports.hours(scope, hour, end, Filter.ALL, booked -> {
+                    if (booked.corrects().isEmpty()) {
+                        export.usage(booked.row());
+                    } else {
+                        export.correction(booked.row(), now);
+                    }
+                });
+                reports.deviceHours(scope, hour, end, booked -> {
+                    if (booked.corrects().isEmpty()) {
+                        export.device(booked.row());
+                    } else {
+                        export.correction(booked.row(), now);
+                    }
+                });
+            }
+        }
+
+        /** The first hour in which anything was booked: without a beginning there are too many before. */
+        private long first() {
+            long[] first = {to};
+            reports.hours(
+                    scope,
+                    from,
+                    to,
+                    Filter.ALL,
+                    booked -> first[0] = Math.min(first[0], booked.row().hour()));
+            reports.deviceHours(
+                    scope,
+                    from,
+                    to,
+                    booked -> first[0] = Math.min(first[0], booked.row().hour()));
+            return first[0];
+        }
+    }
+}
