@@ -55,14 +55,9 @@ final class FactApplier {
             erasures = erasuresNow;
         }
         try (BookWriter writer = new BookWriter(connection, node)) {
-            // Also locks the row, so that two projections of one node take turns.
+            writer.lock();
             Books.Progress found = Books.progress(connection, node).orElse(Books.Progress.none(node));
-            writer.progress(found);
-            Turn turn = new Turn(
-                    connection,
-                    writer,
-                    periods,
-                    Books.progress(connection, node).orElse(found));
+            Turn turn = new Turn(connection, writer, periods, found);
             for (FactSource.Entry entry : facts) {
                 turn.take(entry);
             }
@@ -94,9 +89,9 @@ final class FactApplier {
             }
             if (progress.last() > 0 && sequence != progress.last() + 1) {
                 throw new AccountingException(
-                        "the journal of node %s goes on at fact %d, but the ledger is at %d: facts between are lost; bring "
-                                        .formatted(node, sequence, progress.last())
-                                + "back the journal's older files, or keep a new ledger from here");
+                        ("the journal of node %s goes on at fact %d, but the ledger is at %d: facts between are lost; "
+                                        + "bring back the journal's older files, or keep a new ledger from here")
+                                .formatted(node, sequence, progress.last()));
             }
             progress = progress.at(sequence, entry.fact().at());
             switch (entry.fact()) {
@@ -177,9 +172,9 @@ final class FactApplier {
 
         private void book(long sequence, Fact.Window window) throws SQLException {
             if (window.states().size() > DeviceSum.STATES) {
-                throw new AccountingException(
-                        "fact %d of node %s has %d device states, this version knows %d; update the program that projects"
-                                .formatted(sequence, node, window.states().size(), DeviceSum.STATES));
+                throw new AccountingException(("fact %d of node %s has %d device states, this version knows %d; "
+                                + "update the program that projects")
+                        .formatted(sequence, node, window.states().size(), DeviceSum.STATES));
             }
             Periods.Booking booking = periods.book(window.from());
             Map<String, Books.Known> users = new HashMap<>();

@@ -138,7 +138,8 @@ public final class Ledger implements AutoCloseable {
     }
 
     /**
-     * Puts a backup in the place of a SQLite ledger that is not there any more; the journal then brings what came after.
+     * Puts a backup in the place of a SQLite ledger that is not there any more; the journal then brings what came
+     * after.
      *
      * @throws AccountingException where there is a ledger, or the backup is not sound; for PostgreSQL, naming its tool
      */

@@ -251,6 +251,19 @@ class ProjectionTest {
         }
     }
 
+    @Test
+    void twoProjectionsOfOneNodeTakeTurns() {
+        List<Fact> facts = TestFacts.random(new SplittableRandom(13), "a", 3_000);
+        try (TestBooks straight = new TestBooks(books.kind());
+                Projection one = project("a", new TestJournal(facts), TestFacts.COSTINGS);
+                Projection two = project("a", new TestJournal(facts), TestFacts.COSTINGS)) {
+            straight.apply("a", facts);
+            TestBooks.await(() -> one.status().behind() == 0 && two.status().behind() == 0);
+
+            assertThat(books.dump()).isEqualTo(straight.dump());
+        }
+    }
+
     /** Which node adopted a document first is chance. */
     private static List<String> withoutDocuments(TestBooks books) {
         return books.dump().stream().filter(row -> !row.startsWith("document")).toList();
