@@ -12,10 +12,9 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Keeps a ledger in step with one node's journal: one thread takes the facts in order and applies them in batches.
- * Where
- * the database or the journal cannot be read it tries again, at first after 100 ms and then less and less often up to
- * every 30 s, and catches up; the journal keeps what the ledger has not seen. A fact that cannot be booked (its postings
- * do not balance, facts before it are missing) stops it: books that may be wrong are not written on.
+ * Where the database or the journal cannot be read it tries again, at first after 100 ms and then less and less often
+ * up to every 30 s, and catches up; the journal keeps what the ledger has not seen. A fact that cannot be booked (its
+ * postings do not balance, facts before it are missing) stops it: books that may be wrong are not written on.
  */
 public final class Projection implements AutoCloseable {
 
