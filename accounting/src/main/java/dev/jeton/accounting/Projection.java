@@ -49,6 +49,7 @@ public final class Projection implements AutoCloseable {
     private final FactApplier applier;
     private final LongSupplier clock;
     private final Thread thread;
+    private final long startedAt;
     private volatile long applied;
     private volatile long appliedAt;
     private volatile Optional<String> failure = Optional.empty();
@@ -60,6 +61,7 @@ public final class Projection implements AutoCloseable {
         this.node = node;
         this.source = source;
         this.clock = clock;
+        startedAt = clock.getAsLong();
         applier = new FactApplier(node, costings);
         thread = Thread.ofPlatform().name("ledger-" + node).daemon(true).unstarted(this::run);
     }
@@ -73,9 +75,10 @@ public final class Projection implements AutoCloseable {
     public Status status() {
         long seen = applied;
         long behind = Math.max(0, source.last() - seen);
-        long micros = behind == 0 ? 0 : Math.max(0, clock.getAsLong() - appliedAt);
-        // Before the first fact there is nothing to measure from.
-        return new Status(node, seen, behind, appliedAt == 0 ? 0 : micros, failure, stopped);
+        // Before the first fact is in the ledger there is only this projection's own age.
+        long since = appliedAt == 0 ? startedAt : appliedAt;
+        return new Status(
+                node, seen, behind, behind == 0 ? 0 : Math.max(0, clock.getAsLong() - since), failure, stopped);
     }
 
     private void run() {

@@ -85,7 +85,8 @@ class ProjectionTest {
     @Test
     void comesToTheSameBooksThroughCrashesAndReplays() {
         for (long seed = 1; seed <= 5; seed++) {
-            List<Fact> facts = TestFacts.random(new SplittableRandom(seed), "a", 300);
+            List<Fact> facts = new ArrayList<>(TestFacts.random(new SplittableRandom(seed), "a", 300));
+            facts.add(150, new Fact.PeriodClosed(TestFacts.micros("2026-11-21T01:00:00Z"), "2026-11-20"));
             try (TestBooks straight = new TestBooks(books.kind());
                     TestBooks stormy = new TestBooks(books.kind())) {
                 straight.apply("a", facts);
