@@ -1,9 +1,11 @@
 package dev.jeton.accounting;
 
 import java.io.IOException;
+import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
 import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.ResultSet;
@@ -34,6 +36,9 @@ final class Backups {
                     return statement.execute();
                 }
             });
+            try (FileChannel written = FileChannel.open(unfinished, StandardOpenOption.WRITE)) {
+                written.force(true);
+            }
             Files.move(unfinished, target, StandardCopyOption.ATOMIC_MOVE);
         } catch (IOException e) {
             throw new AccountingException(
@@ -46,9 +51,9 @@ final class Backups {
         Path file = Database.file(url, RESTORE);
         check(backup);
         if (Files.exists(file)) {
-            throw new AccountingException(
-                    "%s exists, and restoring overwrites nothing; stop the server, move it and its -wal and -shm files away"
-                            .formatted(file));
+            throw new AccountingException(("%s exists, and restoring overwrites nothing; "
+                            + "stop the server, move it and its -wal and -shm files away")
+                    .formatted(file));
         }
         Path unfinished = sibling(file, ".unfinished");
         try {

@@ -111,14 +111,17 @@ enum BookSql {
                 house_money = device_hour.house_money + excluded.house_money,
                 rounding_money = device_hour.rounding_money + excluded.rounding_money
             """),
+    /** Makes a node's row where it is missing, and locks it: projections of one node take turns. */
+    LOCK("""
+            INSERT INTO node (node, first_sequence, last_sequence, last_at, run, price_book, policy)
+            VALUES (?, 0, 0, 0, 0, '', '')
+            ON CONFLICT (node) DO UPDATE SET node = excluded.node
+            """),
     /** How far a node is. */
     PROGRESS("""
-            INSERT INTO node (node, first_sequence, last_sequence, last_at, run, price_book, policy)
-            VALUES (?, ?, ?, ?, ?, ?, ?)
-            ON CONFLICT (node) DO UPDATE
-            SET first_sequence = excluded.first_sequence, last_sequence = excluded.last_sequence,
-                last_at = excluded.last_at, run = excluded.run, price_book = excluded.price_book,
-                policy = excluded.policy
+            UPDATE node
+            SET first_sequence = ?, last_sequence = ?, last_at = ?, run = ?, price_book = ?, policy = ?
+            WHERE node = ?
             """);
 
     private final String text;

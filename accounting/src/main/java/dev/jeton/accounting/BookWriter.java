@@ -221,15 +221,23 @@ final class BookWriter implements AutoCloseable {
                 added -> new DeviceSum());
     }
 
+    /** Makes the node's row and locks it until the transaction ends. */
+    void lock() throws SQLException {
+        PreparedStatement row = statement(BookSql.LOCK);
+        text(row, 1, node);
+        row.executeUpdate();
+    }
+
     void progress(Books.Progress progress) throws SQLException {
         PreparedStatement row = statement(BookSql.PROGRESS);
-        int i = text(row, 1, node);
+        int i = 1;
         row.setLong(i++, progress.first());
         row.setLong(i++, progress.last());
         row.setLong(i++, progress.lastAt());
         row.setLong(i++, progress.run());
         i = text(row, i, progress.priceBook());
-        text(row, i, progress.policy());
+        i = text(row, i, progress.policy());
+        text(row, i, node);
         row.executeUpdate();
     }
 

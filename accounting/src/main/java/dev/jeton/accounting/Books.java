@@ -122,10 +122,9 @@ final class Books {
             statement.setString(2, version);
             try (ResultSet rows = statement.executeQuery()) {
                 if (!rows.next()) {
-                    throw new AccountingException(
-                            "the ledger lacks the %s %s that was in force; restore it from a backup, or empty it and let the "
-                                            .formatted(kind, version)
-                                    + "journal be projected again");
+                    throw new AccountingException(("the ledger lacks the %s %s that was in force; "
+                                    + "restore it from a backup, or empty it and let the journal be projected again")
+                            .formatted(kind, version));
                 }
                 return rows.getString(1);
             }

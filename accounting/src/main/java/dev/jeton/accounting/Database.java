@@ -18,8 +18,8 @@ import org.sqlite.SQLiteConfig;
 import org.sqlite.SQLiteDataSource;
 
 /**
- * Connections to SQLite or PostgreSQL, and what differs between the two. Writers and readers have pools of their own, so
- * reports never keep the projection from its connection.
+ * Connections to SQLite or PostgreSQL, and what differs between the two. Writers and readers have pools of their own,
+ * so reports never keep the projection from its connection.
  */
 final class Database implements AutoCloseable {
 
@@ -97,7 +97,12 @@ final class Database implements AutoCloseable {
             return source;
         }
         PGSimpleDataSource source = new PGSimpleDataSource();
-        source.setUrl(url);
+        try {
+            source.setUrl(url);
+        } catch (IllegalArgumentException e) {
+            throw new AccountingException(
+                    "the ledger's address is no address of PostgreSQL; write jdbc:postgresql://host:port/database", e);
+        }
         if (!user.isEmpty()) {
             source.setUser(user);
         }

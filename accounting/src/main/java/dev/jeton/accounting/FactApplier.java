@@ -55,14 +55,9 @@ final class FactApplier {
             erasures = erasuresNow;
         }
         try (BookWriter writer = new BookWriter(connection, node)) {
-            // Also locks the row, so that two projections of one node take turns.
+            writer.lock();
             Books.Progress found = Books.progress(connection, node).orElse(Books.Progress.none(node));
-            writer.progress(found);
-            Turn turn = new Turn(
-                    connection,
-                    writer,
-                    periods,
-                    Books.progress(connection, node).orElse(found));
+            Turn turn = new Turn(connection, writer, periods, found);
             for (FactSource.Entry entry : facts) {
                 turn.take(entry);
             }
@@ -171,9 +166,9 @@ final class FactApplier {
 
         private void book(long sequence, Fact.Window window) throws SQLException {
             if (window.states().size() > DeviceSum.STATES) {
-                throw new AccountingException(
-                        "fact %d of node %s has %d device states, this version knows %d; update the program that projects"
-                                .formatted(sequence, node, window.states().size(), DeviceSum.STATES));
+                throw new AccountingException(("fact %d of node %s has %d device states, this version knows %d; "
+                                + "update the program that projects")
+                        .formatted(sequence, node, window.states().size(), DeviceSum.STATES));
             }
             Periods.Booking booking = periods.book(window.from());
             Map<String, Books.Known> users = new HashMap<>();

@@ -17,12 +17,13 @@ public final class Ledger implements AutoCloseable {
     }
 
     /**
-     * Opens a ledger and brings its schema up to date.
+     * Opens a ledger and brings its schema up to date. Changes of the schema are additive, so one that a newer version
+     * has brought is as good.
      *
      * @param url {@code jdbc:sqlite:/path/to/ledger.db} or {@code jdbc:postgresql://host/database}
      * @param user for PostgreSQL; empty where the URL says it
      * @param password for PostgreSQL; empty for none
-     * @throws AccountingException where the database cannot be reached or its schema is newer than this program's
+     * @throws AccountingException where the database cannot be reached
      */
     public static Ledger open(String url, String user, String password) {
         Database.migrate(url, user, password);
@@ -138,7 +139,8 @@ public final class Ledger implements AutoCloseable {
     }
 
     /**
-     * Puts a backup in the place of a SQLite ledger that is not there any more; the journal then brings what came after.
+     * Puts a backup in the place of a SQLite ledger that is not there any more; the journal then brings what came
+     * after.
      *
      * @throws AccountingException where there is a ledger, or the backup is not sound; for PostgreSQL, naming its tool
      */

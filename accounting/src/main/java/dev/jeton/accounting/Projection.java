@@ -11,10 +11,10 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Keeps a ledger in step with one node's journal: one thread takes the facts in order and applies them in batches. Where
- * the database or the journal cannot be read it tries again, at first after 100 ms and then less and less often up to every 30 s, and catches
- * up; the journal keeps what it has not seen. A fact that cannot be booked (its postings do not balance, facts before it
- * are missing) stops it: books that may be wrong are not written on.
+ * Keeps a ledger in step with one node's journal: one thread takes the facts in order and applies them in batches.
+ * Where the database or the journal cannot be read it tries again, at first after 100 ms and then less and less often
+ * up to every 30 s, and catches up; the journal keeps what the ledger has not seen. A fact that cannot be booked (its
+ * postings do not balance, facts before it are missing) stops it: books that may be wrong are not written on.
  */
 public final class Projection implements AutoCloseable {
 
@@ -49,6 +49,7 @@ public final class Projection implements AutoCloseable {
     private final FactApplier applier;
     private final LongSupplier clock;
     private final Thread thread;
+    private final long startedAt;
     private volatile long applied;
     private volatile long appliedAt;
     private volatile Optional<String> failure = Optional.empty();
@@ -60,6 +61,7 @@ public final class Projection implements AutoCloseable {
         this.node = node;
         this.source = source;
         this.clock = clock;
+        startedAt = clock.getAsLong();
         applier = new FactApplier(node, costings);
         thread = Thread.ofPlatform().name("ledger-" + node).daemon(true).unstarted(this::run);
     }
@@ -73,9 +75,10 @@ public final class Projection implements AutoCloseable {
     public Status status() {
         long seen = applied;
         long behind = Math.max(0, source.last() - seen);
-        long micros = behind == 0 ? 0 : Math.max(0, clock.getAsLong() - appliedAt);
-        // Before the first fact there is nothing to measure from.
-        return new Status(node, seen, behind, appliedAt == 0 ? 0 : micros, failure, stopped);
+        // Before the first fact is in the ledger there is only this projection's own age.
+        long since = appliedAt == 0 ? startedAt : appliedAt;
+        return new Status(
+                node, seen, behind, behind == 0 ? 0 : Math.max(0, clock.getAsLong() - since), failure, stopped);
     }
 
     private void run() {

@@ -145,7 +145,8 @@ final class Recosting {
         }
         if (sum != 0) {
             throw new AccountingException(
-                    "fact %d of node %s, costed again, does not balance: %d nano-units are left over; nothing was changed"
+                    ("fact %d of node %s, costed again, does not balance: %d nano-units are left over; "
+                                    + "nothing was changed in its hour. This is a defect of the costing: report it")
                             .formatted(sequence, node, sum));
         }
     }

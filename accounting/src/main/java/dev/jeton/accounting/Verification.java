@@ -51,16 +51,16 @@ final class Verification {
                 Closing.Totals then = new Closing.Totals(rows.getLong(2), rows.getLong(3), rows.getLong(4));
                 Closing.Totals now = Closing.totals(connection, Periods.span(period));
                 if (!now.equals(then)) {
-                    findings.add(
-                            "period %s was closed with %d requests, %d list, %d metered; now it has %d requests, %d list, %d metered"
-                                    .formatted(
-                                            period,
-                                            then.requests(),
-                                            then.list(),
-                                            then.metered(),
-                                            now.requests(),
-                                            now.list(),
-                                            now.metered()));
+                    findings.add(("period %s was closed with %d requests, %d list, %d metered; "
+                                    + "now it has %d requests, %d list, %d metered")
+                            .formatted(
+                                    period,
+                                    then.requests(),
+                                    then.list(),
+                                    then.metered(),
+                                    now.requests(),
+                                    now.list(),
+                                    now.metered()));
                 }
             }
         }

@@ -7,8 +7,8 @@ package dev.jeton.accounting;
 enum VerificationSql {
     /** Double entry. */
     BALANCE("""
-            SELECT 'the postings of fact ' || sequence || ' of node ' || node || ' sum to ' || SUM(amount) || ' ' || unit
-                   || ' instead of 0'
+            SELECT 'the postings of fact ' || sequence || ' of node ' || node || ' sum to ' || SUM(amount) || ' '
+                   || unit || ' instead of 0'
             FROM posting GROUP BY node, sequence, unit HAVING SUM(amount) <> 0
             ORDER BY node, sequence, unit
             """),
@@ -43,8 +43,8 @@ enum VerificationSql {
             """),
     /** Lines divide the time in steps. */
     LINES("""
-            SELECT 'the lines of window ' || w.sequence || ' of device ' || w.device || ' of node ' || w.node || ' sum to '
-                   || COALESCE(l.nanos, 0) || ' ns, its steps took ' || w.step_nanos || ' ns'
+            SELECT 'the lines of window ' || w.sequence || ' of device ' || w.device || ' of node ' || w.node
+                   || ' sum to ' || COALESCE(l.nanos, 0) || ' ns, its steps took ' || w.step_nanos || ' ns'
             FROM device_window w
             LEFT JOIN (SELECT node, sequence, SUM(prefill + decode + recompute + overrun + cancelled) AS nanos
                        FROM line GROUP BY node, sequence) l ON l.node = w.node AND l.sequence = w.sequence
@@ -88,8 +88,8 @@ enum VerificationSql {
             """),
     /** Grants are what their sequences had. */
     GRANTS("""
-            SELECT 'request ' || r.id || ' of node ' || r.node || ' was granted ' || r.granted || ' tokens, its sequences '
-                   || COALESCE(a.total, 0)
+            SELECT 'request ' || r.id || ' of node ' || r.node || ' was granted ' || r.granted
+                   || ' tokens, its sequences ' || COALESCE(a.total, 0)
             FROM request r
             LEFT JOIN (SELECT node, request, SUM(total) AS total FROM allowance GROUP BY node, request) a
               ON a.node = r.node AND a.request = r.sequence

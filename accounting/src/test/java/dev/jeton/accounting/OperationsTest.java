@@ -3,13 +3,9 @@ package dev.jeton.accounting;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.Map;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -90,72 +86,6 @@ class OperationsTest {
 
         assertThat(books.ledger().erase("alice", TestFacts.START)).isZero();
         assertThat(books.ledger().erase("alice", TestFacts.START + 1)).isEqualTo(1);
-    }
-
-    @Test
-    void restoresABackup() {
-        Assumptions.assumeTrue(books.kind() == Database.Kind.SQLITE, "PostgreSQL has tools of its own");
-        books.apply("a", TestFacts.random(new SplittableRandom(6), "a", 300));
-        Path backup = books.folder().resolve("backup.db");
-        Path file = books.folder().resolve("restored.db");
-
-        books.ledger().backup(backup);
-        books.ledger().backup(books.folder().resolve("second.db"));
-        Ledger.restore("jdbc:sqlite:" + file, backup);
-
-        try (Ledger restored = Ledger.open("jdbc:sqlite:" + file, "", "")) {
-            Grouping byTenant = new Grouping.By(Grouping.Dimension.TENANT);
-            assertThat(restored.verify()).isEmpty();
-            assertThat(restored.reports().totals(Scope.OPERATOR, 0, LATER, Filter.ALL, byTenant))
-                    .isNotEmpty()
-                    .isEqualTo(books.ledger().reports().totals(Scope.OPERATOR, 0, LATER, Filter.ALL, byTenant));
-        }
-    }
-
-    @Test
-    void overwritesNothing() throws IOException {
-        Assumptions.assumeTrue(books.kind() == Database.Kind.SQLITE, "PostgreSQL has tools of its own");
-        Path backup = Files.writeString(books.folder().resolve("backup.db"), "precious");
-        Path sound = books.folder().resolve("sound.db");
-        books.ledger().backup(sound);
-
-        assertThatThrownBy(() -> books.ledger().backup(backup))
-                .isInstanceOf(AccountingException.class)
-                .hasMessageContaining("overwrites nothing");
-        assertThatThrownBy(() -> Ledger.restore(books.url(), sound))
-                .isInstanceOf(AccountingException.class)
-                .hasMessageContaining("overwrites nothing");
-        assertThat(backup).hasContent("precious");
-    }
-
-    @Test
-    void refusesABackupThatIsNone() throws IOException {
-        Assumptions.assumeTrue(books.kind() == Database.Kind.SQLITE, "PostgreSQL has tools of its own");
-        Path text =
-                Files.writeString(books.folder().resolve("backup.db"), "not a database, but long enough to be read");
-
-        assertThatThrownBy(() -> Ledger.restore("jdbc:sqlite:" + books.folder().resolve("new.db"), text))
-                .isInstanceOf(AccountingException.class)
-                .hasMessageContaining("is no sound backup of a ledger");
-    }
-
-    @Test
-    void namesTheToolsOfPostgres() {
-        Assumptions.assumeTrue(books.kind() == Database.Kind.POSTGRESQL, "SQLite is copied by Jeton itself");
-        Path file = books.folder().resolve("backup");
-
-        assertThatThrownBy(() -> books.ledger().backup(file)).hasMessageContaining("pg_dump");
-        assertThatThrownBy(() -> Ledger.restore(books.url(), file)).hasMessageContaining("pg_restore");
-    }
-
-    @Test
-    void saysWhatIsPendingBeforeItMigrates() {
-        Assumptions.assumeTrue(books.kind() == Database.Kind.SQLITE, "one kind suffices: Flyway does it");
-        String url = "jdbc:sqlite:" + books.folder().resolve("fresh.db");
-
-        assertThat(Ledger.pending(url, "", "")).containsExactly("1 books", "2 append only");
-        assertThat(Ledger.migrate(url, "", "")).containsExactly("1 books", "2 append only");
-        assertThat(Ledger.pending(url, "", "")).isEmpty();
     }
 
     @Test

@@ -85,7 +85,8 @@ class ProjectionTest {
     @Test
     void comesToTheSameBooksThroughCrashesAndReplays() {
         for (long seed = 1; seed <= 5; seed++) {
-            List<Fact> facts = TestFacts.random(new SplittableRandom(seed), "a", 300);
+            List<Fact> facts = new ArrayList<>(TestFacts.random(new SplittableRandom(seed), "a", 300));
+            facts.add(150, new Fact.PeriodClosed(TestFacts.micros("2026-11-21T01:00:00Z"), "2026-11-20"));
             try (TestBooks straight = new TestBooks(books.kind());
                     TestBooks stormy = new TestBooks(books.kind())) {
                 straight.apply("a", facts);
@@ -248,6 +249,19 @@ class ProjectionTest {
             TestBooks.await(() -> a.status().behind() == 0 && b.status().behind() == 0);
 
             assertThat(withoutDocuments(books)).isEqualTo(withoutDocuments(inTurn));
+        }
+    }
+
+    @Test
+    void twoProjectionsOfOneNodeTakeTurns() {
+        List<Fact> facts = TestFacts.random(new SplittableRandom(13), "a", 3_000);
+        try (TestBooks straight = new TestBooks(books.kind());
+                Projection one = project("a", new TestJournal(facts), TestFacts.COSTINGS);
+                Projection two = project("a", new TestJournal(facts), TestFacts.COSTINGS)) {
+            straight.apply("a", facts);
+            TestBooks.await(() -> one.status().behind() == 0 && two.status().behind() == 0);
+
+            assertThat(books.dump()).isEqualTo(straight.dump());
         }
     }
 

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.tuple;
 
 import dev.jeton.scheduler.DeviceState;
+import java.lang.reflect.Modifier;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -243,6 +244,14 @@ class ReportsTest {
         reports.request(eve, "a1").ifPresent(seen::add);
 
         assertThat(seen).isEmpty();
+    }
+
+    @Test
+    void everyQuestionTakesAScope() {
+        assertThat(Reports.class.getDeclaredMethods())
+                .filteredOn(method -> Modifier.isPublic(method.getModifiers()))
+                .isNotEmpty()
+                .allSatisfy(method -> assertThat(method.getParameterTypes()[0]).isEqualTo(Scope.class));
     }
 
     @Test

@@ -10,6 +10,7 @@ import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.BooleanSupplier;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Assumptions;
@@ -38,14 +39,14 @@ final class TestBooks implements AutoCloseable {
     /** Makes one; the test is skipped where there is no PostgreSQL. */
     TestBooks(Database.Kind kind) {
         this.kind = kind;
+        var server = kind == Database.Kind.POSTGRESQL ? PostgresServer.shared() : Optional.<PostgresServer>empty();
+        Assumptions.assumeTrue(kind == Database.Kind.SQLITE || server.isPresent(), PostgresServer::missing);
         try {
             folder = Files.createTempDirectory("jeton-books");
             if (kind == Database.Kind.SQLITE) {
                 url = "jdbc:sqlite:" + folder.resolve("ledger.db");
             } else {
-                var server = PostgresServer.shared();
-                Assumptions.assumeTrue(server.isPresent(), PostgresServer::missing);
-                url = server.get().create();
+                url = server.orElseThrow().create();
             }
         } catch (IOException | SQLException e) {
             throw new AssertionError(e);

@@ -4,6 +4,8 @@ import dev.jeton.accounting.AccountingException;
 import dev.jeton.models.ModelException;
 import dev.jeton.server.Command;
 import dev.jeton.server.config.ConfigException;
+import dev.jeton.server.config.Configuration.LogSettings;
+import dev.jeton.server.logging.Logging;
 import dev.jeton.server.http.ListenException;
 import java.util.ServiceLoader;
 import picocli.CommandLine;

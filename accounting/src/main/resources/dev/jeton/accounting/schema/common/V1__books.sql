@@ -2,6 +2,9 @@
 --
 -- Times are microseconds since 1970 (UTC), durations nanoseconds, money nano-units, energy microjoules. A fact is named
 -- by (node, sequence); a request by the fact that opened it, so that its id can be erased and its postings stay.
+-- No index but a primary key begins with the node: PostgreSQL, asked for (node, sequence) before it has statistics, may
+-- take it and read all of the node's rows.
+--
 -- `hour` is the hour in which a row is booked; `corrects` the frozen period that it is about, empty for most rows.
 
 CREATE TABLE node (
@@ -45,10 +48,9 @@ CREATE TABLE request (
     hour              BIGINT  NOT NULL DEFAULT 0,
     corrects          TEXT    NOT NULL DEFAULT '',
     PRIMARY KEY (node, sequence),
-    UNIQUE (node, id)
+    UNIQUE (id, node)
 );
 CREATE INDEX request_hour ON request (hour);
-CREATE INDEX request_id ON request (id);
 
 CREATE TABLE allowance (
     node     TEXT    NOT NULL,
@@ -98,7 +100,7 @@ CREATE TABLE line (
     microjoules     BIGINT  NOT NULL,
     PRIMARY KEY (node, sequence, number)
 );
-CREATE INDEX line_request ON line (node, request);
+CREATE INDEX line_request ON line (request, node);
 
 CREATE TABLE posting (
     node        TEXT    NOT NULL,
@@ -117,7 +119,7 @@ CREATE TABLE posting (
     reversal_of INTEGER NOT NULL DEFAULT -1,
     PRIMARY KEY (node, sequence, number)
 );
-CREATE INDEX posting_request ON posting (node, request);
+CREATE INDEX posting_request ON posting (request, node);
 CREATE INDEX posting_hour ON posting (hour);
 
 CREATE TABLE document (
