@@ -6,7 +6,6 @@ import java.nio.file.Path;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.PriorityQueue;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.ReentrantLock;
@@ -44,13 +43,6 @@ public final class Journal implements AutoCloseable {
         CLOSED
     }
 
-    /**
-     * Who waits for a number.
-     *
-     * @param always whether to be told too when the journal closes without reaching it
-     */
-    private record Waiter(long sequence, Runnable then, boolean always) {}
-
     private final JournalDisk disk;
     private final JournalConfig config;
     private final LongSupplier nanos;
@@ -60,8 +52,7 @@ public final class Journal implements AutoCloseable {
     private final ReentrantLock lock = new ReentrantLock();
     private final Condition work = lock.newCondition();
     private final ArrayDeque<JournalWriter.Pending> pending = new ArrayDeque<>();
-    private final PriorityQueue<Waiter> waiters =
-            new PriorityQueue<>((a, b) -> Long.compare(a.sequence(), b.sequence()));
+    private final DurableWaiters waiters = new DurableWaiters();
     private final JournalSpace space;
     private long next;
     private long pendingRecords;
@@ -268,7 +259,7 @@ public final class Journal implements AutoCloseable {
             return true;
         }
         Thread thread = Thread.currentThread();
-        Waiter waiter = new Waiter(sequence, () -> LockSupport.unpark(thread), true);
+        DurableWaiters.Waiter waiter = new DurableWaiters.Waiter(sequence, () -> LockSupport.unpark(thread), true);
         add(waiter);
         while (durable < sequence && state != State.CLOSED) {
             LockSupport.park(this);
@@ -293,11 +284,11 @@ public final class Journal implements AutoCloseable {
         if (durable >= sequence) {
             then.run();
         } else {
-            add(new Waiter(sequence, then, false));
+            add(new DurableWaiters.Waiter(sequence, then, false));
         }
     }
 
-    private void add(Waiter waiter) {
+    private void add(DurableWaiters.Waiter waiter) {
         boolean now;
         lock.lock();
         try {
@@ -423,7 +414,7 @@ public final class Journal implements AutoCloseable {
     }
 
     private void committed(List<JournalWriter.Pending> batch, long took) {
-        List<Runnable> due = new ArrayList<>();
+        List<Runnable> due;
         lock.lock();
         try {
             if (state == State.FAILING) {
@@ -439,24 +430,11 @@ public final class Journal implements AutoCloseable {
             commits++;
             commitNanos += took;
             maxCommitNanos = Math.max(maxCommitNanos, took);
-            for (Waiter w = waiters.peek(); w != null && w.sequence() <= durable; w = waiters.peek()) {
-                due.add(w.then());
-                waiters.remove();
-            }
+            due = waiters.reached(durable);
         } finally {
             lock.unlock();
         }
-        tell(due);
-    }
-
-    private static void tell(List<Runnable> due) {
-        for (Runnable then : due) {
-            try {
-                then.run();
-            } catch (RuntimeException e) {
-                LOG.error("a listener of the journal failed; whatever it serves may wait for ever", e);
-            }
-        }
+        DurableWaiters.tell(due);
     }
 
     private void failed(IOException e) {
@@ -515,7 +493,7 @@ public final class Journal implements AutoCloseable {
     }
 
     private void end(List<JournalWriter.Pending> batch) {
-        List<Runnable> left = new ArrayList<>();
+        List<Runnable> left;
         lock.lock();
         try {
             int lost = batch.size() + pending.size();
@@ -523,16 +501,11 @@ public final class Journal implements AutoCloseable {
                 LOG.error("the journal closes while its disk fails: {} facts that nobody was promised are lost", lost);
             }
             state = State.CLOSED;
-            for (Waiter waiter : waiters) {
-                if (waiter.always()) {
-                    left.add(waiter.then());
-                }
-            }
-            waiters.clear();
+            left = waiters.never();
         } finally {
             lock.unlock();
         }
-        tell(left);
+        DurableWaiters.tell(left);
         writer.close();
         release(folderLock);
     }

@@ -106,11 +106,12 @@ final class JournalSpace {
     }
 
     private AccountingException full(String what) {
+        String oldest = open.isEmpty() ? "none" : open.keySet().iterator().next();
         return new AccountingException(
                 ("the journal is full, so %s: %d of %d bytes are stored, %d wait, %d are reserved by %d open requests; it"
-                                + " empties as the ledger takes facts: see whether the ledger's database is up, or raise"
-                                + " the journal's bound")
-                        .formatted(what, stored, config.maxBytes(), pending, reserved, open.size()));
+                                + " empties as the ledger takes facts, but keeps all since the oldest open request began"
+                                + " (%s): see whether the ledger's database is up, or raise the journal's bound")
+                        .formatted(what, stored, config.maxBytes(), pending, reserved, open.size(), oldest));
     }
 
     private AccountingException slow(String what) {

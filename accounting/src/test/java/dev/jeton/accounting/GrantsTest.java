@@ -163,6 +163,47 @@ class GrantsTest {
     }
 
     @Test
+    void aGrantThatFindsNoRoomComesOnceTheLedgerHasCaughtUp() throws Exception {
+        JournalConfig config = new JournalConfig("node", 16 << 10, 1 << 20, 0, 1 << 18, 1, 1);
+        try (Journal journal = Journal.open(new FaultyDisk(1), config, System::nanoTime);
+                Grants grants = new Grants(journal, () -> 7)) {
+            for (int i = 0; i < 60; i++) {
+                journal.awaitDurable(journal.append(document()));
+            }
+            long before = journal.durable();
+            Semaphore woken = new Semaphore(0);
+            Grant grant = grants.open(Facts.opened("r"), Long.MAX_VALUE, woken::release);
+            assertThatThrownBy(() -> {
+                        while (true) {
+                            journal.awaitDurable(journal.append(document()));
+                        }
+                    })
+                    .hasMessageContaining("full");
+            // until its reservation is spent, and what the last document left: then no grant's record finds room
+            int record = JournalFormat.RECORD + FactCodec.encode(grant.fact(7)).length;
+            while (free(journal) >= JournalFormat.HEADER + record) {
+                grant.grant(64);
+            }
+            while (grant.grant(64) > 0 || grant.granted() < 16) {
+                woken.tryAcquire();
+            }
+            assertThat(grant.exhausted()).isFalse();
+            journal.projectedUpTo(before);
+            takeOne(grant, woken);
+            assertThat(grant.spent()).isLessThanOrEqualTo(grant.granted());
+        }
+    }
+
+    private static long free(Journal journal) {
+        JournalStats stats = journal.stats();
+        return stats.capacity() - stats.bytes() - stats.pendingBytes() - stats.reservedBytes();
+    }
+
+    private static Fact document() {
+        return new Fact.Adopted(1, Fact.DocumentKind.POLICY, "v", "x".repeat(8000));
+    }
+
+    @Test
     void anEndedRequestIsExhaustedAndAsksForNoMore() throws Exception {
         try (Journal journal = open(new FaultyDisk(1));
                 Grants grants = new Grants(journal, () -> 7)) {
