@@ -5,8 +5,8 @@ import dev.jeton.models.ModelException;
 import dev.jeton.server.Command;
 import dev.jeton.server.config.ConfigException;
 import dev.jeton.server.config.Configuration.LogSettings;
-import dev.jeton.server.logging.Logging;
 import dev.jeton.server.http.ListenException;
+import dev.jeton.server.logging.Logging;
 import java.util.ServiceLoader;
 import picocli.CommandLine;
 
