@@ -9,6 +9,7 @@ import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.LongSupplier;
@@ -30,6 +31,12 @@ public final class Bookkeeper implements AutoCloseable {
     private static final BigInteger MICROS_PER_HOUR = BigInteger.valueOf(3_600_000_000L);
     private static final int MAX_WINDOWS = 3_600;
     private static final long DRAIN_NANOS = 10_000_000_000L;
+    private static final long DRAIN_PAUSE_NANOS = 5_000_000;
+    private static final long FIRST_PAUSE_NANOS = 1_000_000_000L;
+    private static final long LAST_PAUSE_NANOS = 30_000_000_000L;
+
+    /** The ledger, once it is open. */
+    private record OpenLedger(Ledger ledger, Projection projection) {}
 
     /** What is billed of a request that a crash cut off. */
     public enum AbortedPolicy {
@@ -75,9 +82,9 @@ public final class Bookkeeper implements AutoCloseable {
     private final Settings settings;
     private final BookClock clock;
     private final Journal journal;
-    private final Ledger ledger;
     private final Grants grants;
-    private final Projection projection;
+    private final Thread opener;
+    private volatile Optional<OpenLedger> ledger = Optional.empty();
     private final String policy;
     private final Map<String, Meter> meters = new ConcurrentHashMap<>();
     private final Thread ticker;
@@ -85,13 +92,14 @@ public final class Bookkeeper implements AutoCloseable {
     private final Deque<Fact.Window> windows = new ArrayDeque<>();
 
     private volatile boolean closing;
+    private volatile boolean closed;
 
     /**
      * Opens the books, and closes what the last run left open.
      *
      * @param monotonic the clock of steps, nanoseconds
      * @param wallMicros microseconds since 1970, asked once
-     * @throws AccountingException where journal or ledger cannot be opened
+     * @throws AccountingException where the journal cannot be opened
      */
     public static Bookkeeper open(Settings settings, LongSupplier monotonic, LongSupplier wallMicros) {
         return new Bookkeeper(settings, new BookClock(monotonic, wallMicros));
@@ -102,17 +110,34 @@ public final class Bookkeeper implements AutoCloseable {
         this.clock = clock;
         this.policy = PriceBook.version(settings.policy());
         journal = Journal.open(settings.folder().resolve("journal"), config(settings));
-        try {
-            ledger = Ledger.open(settings.url(), settings.user(), settings.password());
-        } catch (RuntimeException e) {
-            journal.close();
-            throw e;
-        }
         begin();
         grants = new Grants(journal, clock::micros);
-        projection = ledger.project(settings.node(), new JournalSource(journal), Bookkeeper::costing, clock::micros);
+        opener = Thread.ofPlatform().name("ledger-opener").daemon(true).unstarted(this::openLedger);
+        opener.start();
         ticker = Thread.ofPlatform().name("meter").daemon(true).unstarted(this::tick);
         ticker.start();
+    }
+
+    /** Opens the ledger beside everything else: requests need the journal only, and a database may be away for a while. */
+    private void openLedger() {
+        long pause = FIRST_PAUSE_NANOS;
+        while (!closed) {
+            try {
+                Ledger opened = Ledger.open(settings.url(), settings.user(), settings.password());
+                Projection projection =
+                        opened.project(settings.node(), new JournalSource(journal), Bookkeeper::costing, clock::micros);
+                ledger = Optional.of(new OpenLedger(opened, projection));
+                return;
+            } catch (AccountingException e) {
+                LOG.error(
+                        "the ledger cannot be opened; it is tried again in {} s, and the journal keeps what happens until it"
+                                + " is full: {}",
+                        pause / 1_000_000_000,
+                        e.getMessage());
+                LockSupport.parkNanos(this, pause);
+                pause = Math.min(LAST_PAUSE_NANOS, 2 * pause);
+            }
+        }
     }
 
     private static JournalConfig config(Settings settings) {
@@ -202,11 +227,6 @@ public final class Bookkeeper implements AutoCloseable {
         return clock;
     }
 
-    /** The books in SQL. */
-    public Ledger ledger() {
-        return ledger;
-    }
-
     /** Gauges of the journal. */
     public JournalStats journal() {
         return journal.stats();
@@ -214,7 +234,9 @@ public final class Bookkeeper implements AutoCloseable {
 
     /** How far the ledger is behind the journal. */
     public Projection.Status projection() {
-        return projection.status();
+        return ledger.map(open -> open.projection().status())
+                .orElseGet(() -> new Projection.Status(
+                        settings.node(), 0, journal.durable(), 0, Optional.of("the ledger is not open yet"), false));
     }
 
     /** Nanoseconds missing (positive) or booked twice in any device's open window: always 0. */
@@ -279,7 +301,7 @@ public final class Bookkeeper implements AutoCloseable {
             LOG.warn("{} windows of device time wait for the journal: {}", windows.size(), e.getMessage());
         }
         try {
-            journal.projectedUpTo(projection.status().applied());
+            journal.projectedUpTo(projection().applied());
         } catch (AccountingException e) {
             LOG.error("the journal cannot be cleared away", e);
         }
@@ -307,12 +329,15 @@ public final class Bookkeeper implements AutoCloseable {
         grants.close();
         long last = journal.append(new Fact.Stopped(clock.micros()));
         long end = System.nanoTime() + DRAIN_NANOS;
-        while (projection.status().applied() < last && !projection.status().stopped() && System.nanoTime() < end) {
-            LockSupport.parkNanos(5_000_000);
+        while (projection().applied() < last && !projection().stopped() && System.nanoTime() < end) {
+            LockSupport.parkNanos(DRAIN_PAUSE_NANOS);
         }
-        projection.close();
+        closed = true;
+        LockSupport.unpark(opener);
+        join(opener);
+        ledger.ifPresent(open -> open.projection().close());
         journal.close();
-        ledger.close();
+        ledger.ifPresent(open -> open.ledger().close());
     }
 
     private static void join(Thread thread) {

@@ -1,0 +1,145 @@
+package dev.jeton.accounting;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.jeton.models.engine.SamplingParameters;
+import dev.jeton.models.sim.SimClock;
+import dev.jeton.scheduler.DeviceState;
+import dev.jeton.scheduler.GenerationRequest;
+import dev.jeton.scheduler.StepListener;
+import dev.jeton.scheduler.StepRecord;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** One run of a process after another on the same books. */
+class BookkeeperTest {
+
+    private static final long START = 1_795_000_000_000_000L;
+    private static final String PRICES = """
+            currency: EUR
+            devices:
+              - {name: "*", per-hour: 3.6}
+            tariffs:
+              - {model: "*", input: 1000, cached-input: 100, output: 2000}
+            """;
+
+    @TempDir
+    private Path folder;
+
+    private final SimClock clock = new SimClock(1_000);
+
+    private Bookkeeper open(Bookkeeper.AbortedPolicy aborted) {
+        return Bookkeeper.open(
+                new Bookkeeper.Settings(
+                        folder, "node", "", "", "", PriceBook.parse("prices", PRICES), aborted, 64L << 20, "test"),
+                clock,
+                () -> START + clock.getAsLong() / 1_000);
+    }
+
+    private static RequestBooks request(Bookkeeper books, String id) {
+        return books.open(id, new Payer("a", "", ""), "m", Map.of("team", "x"), "cpu", 1, 100, () -> {});
+    }
+
+    private static RequestBooks.Used used(Fact.Outcome outcome, Tokens tokens) {
+        return new RequestBooks.Used(outcome, tokens, 10, 1, 2, 3, 0, 0, 0, 0);
+    }
+
+    /** Runs a step of one row for a request, of a millisecond. */
+    private void step(Bookkeeper books, RequestBooks request) {
+        StepListener engine = books.meter("cpu").engine();
+        long start = clock.getAsLong();
+        engine.onState(DeviceState.STEP, start);
+        clock.advance(1_000_000);
+        StepRecord record = new StepRecord();
+        record.startNanos = start;
+        record.endNanos = clock.getAsLong();
+        record.add(
+                new GenerationRequest(
+                        "g",
+                        new int[] {1},
+                        1,
+                        1,
+                        SamplingParameters.GREEDY,
+                        new int[0],
+                        false,
+                        0,
+                        Long.MAX_VALUE,
+                        0,
+                        request.allowance()),
+                0,
+                StepRecord.DECODE,
+                1,
+                1);
+        record.nanos[0] = 1_000_000;
+        engine.onStep(record);
+        engine.onState(DeviceState.IDLE, clock.getAsLong());
+    }
+
+    private RequestRow row(String id) {
+        try (Ledger ledger = Ledger.open("jdbc:sqlite:" + folder.resolve("ledger.db"), "", "")) {
+            assertThat(ledger.verify()).isEmpty();
+            return ledger.reports().request(Scope.OPERATOR, id).orElseThrow();
+        }
+    }
+
+    @Test
+    void aRequestIsInTheLedgerWithItsListPriceAndItsShareOfTheDevice() throws InterruptedException {
+        try (Bookkeeper books = open(Bookkeeper.AbortedPolicy.NOTHING)) {
+            RequestBooks request = request(books, "r");
+            step(books, request);
+            request.closeDurably(used(Fact.Outcome.COMPLETED, new Tokens(10, 0, 5)));
+        }
+        RequestRow row = row("r");
+        assertThat(row.outcome()).contains(Fact.Outcome.COMPLETED);
+        assertThat(row.list()).isEqualTo(20_000_000);
+        assertThat(row.payable()).isEqualTo(1_000_000);
+        assertThat(row.metered()).isEqualTo(1_000);
+        assertThat(row.labels()).isEqualTo(Map.of("team", "x"));
+    }
+
+    @Test
+    void theBillOfARequestSaysWhatTheLedgerWillSay() throws InterruptedException {
+        Bill bill;
+        try (Bookkeeper books = open(Bookkeeper.AbortedPolicy.NOTHING)) {
+            RequestBooks request = request(books, "r");
+            step(books, request);
+            RequestBooks.Used used =
+                    new RequestBooks.Used(Fact.Outcome.COMPLETED, new Tokens(3, 7, 5), 10, 1, 2, 3, 1_000_000, 0, 0, 0);
+            bill = request.bill(used);
+            request.closeDurably(used);
+        }
+        assertThat(bill.list()).isEqualTo(row("r").list());
+        assertThat(bill.metered()).isEqualTo(row("r").metered());
+        assertThat(bill.currency()).isEqualTo("EUR");
+    }
+
+    @Test
+    void closingTwiceBooksOnce() throws InterruptedException {
+        try (Bookkeeper books = open(Bookkeeper.AbortedPolicy.NOTHING)) {
+            RequestBooks request = request(books, "r");
+            request.closeDurably(used(Fact.Outcome.COMPLETED, new Tokens(1, 0, 1)));
+            request.close(used(Fact.Outcome.FAILED, Tokens.NONE));
+            request.close();
+        }
+        assertThat(row("r").outcome()).contains(Fact.Outcome.COMPLETED);
+    }
+
+    @Test
+    void runsFollowOneAnotherOnTheSameBooks() throws InterruptedException {
+        for (String id : List.of("one", "two", "three")) {
+            try (Bookkeeper books = open(Bookkeeper.AbortedPolicy.NOTHING)) {
+                RequestBooks request = request(books, id);
+                step(books, request);
+                request.closeDurably(used(Fact.Outcome.COMPLETED, new Tokens(1, 0, 1)));
+            }
+            clock.advance(5_000_000_000L);
+        }
+        for (String id : List.of("one", "two", "three")) {
+            assertThat(row(id).outcome()).isEqualTo(Optional.of(Fact.Outcome.COMPLETED));
+        }
+    }
+}
