@@ -89,8 +89,8 @@ final class Database implements AutoCloseable {
         if (kind(url) == Kind.SQLITE) {
             SQLiteConfig config = new SQLiteConfig();
             config.setJournalMode(SQLiteConfig.JournalMode.WAL);
-            // A power cut may lose the newest transactions but not the file; the journal brings them again.
-            config.setSynchronous(SQLiteConfig.SynchronousMode.NORMAL);
+            // What is committed must survive a power cut: the journal may let go of what the ledger has taken.
+            config.setSynchronous(SQLiteConfig.SynchronousMode.FULL);
             config.setBusyTimeout(BUSY_MILLIS);
             SQLiteDataSource source = new SQLiteDataSource(config);
             source.setUrl(url);

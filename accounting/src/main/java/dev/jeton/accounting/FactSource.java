@@ -34,6 +34,14 @@ public interface FactSource {
     long last();
 
     /**
+     * Says that a ledger has taken every fact up to this one, on disk: the source may let go of them. Called by the
+     * projection's thread after each batch, and when it finds where the ledger is; may say the same again.
+     *
+     * @param sequence number of the newest fact in the ledger
+     */
+    void taken(long sequence);
+
+    /**
      * Reads from a fact on.
      *
      * @param sequence number of the first fact wanted

@@ -143,6 +143,7 @@ public final class Projection implements AutoCloseable {
         appliedAt = progress.lastAt();
         applied = progress.last();
         failure = Optional.empty();
+        source.taken(progress.last());
     }
 
     private List<FactSource.Entry> batch(FactSource.Cursor cursor) throws InterruptedException {

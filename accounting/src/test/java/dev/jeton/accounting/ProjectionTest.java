@@ -72,6 +72,23 @@ class ProjectionTest {
     }
 
     @Test
+    void tellsTheJournalWhatIsTakenOnceItIsCommitted() throws SQLException {
+        TestFacts facts = TestFacts.begin();
+        TestJournal journal = new TestJournal(facts.facts());
+        try (Projection projection = project("a", journal, TestFacts.COSTINGS)) {
+            TestBooks.await(() -> journal.taken() == 3);
+
+            away(() -> {
+                journal.append(List.of(new Fact.Stopped(facts.at())));
+                TestBooks.await(() -> projection.status().failure().isPresent());
+
+                assertThat(journal.taken()).isEqualTo(3);
+            });
+            TestBooks.await(() -> journal.taken() == 4);
+        }
+    }
+
+    @Test
     void changesNothingWhenASuffixIsReplayed() {
         List<Fact> facts = TestFacts.random(new SplittableRandom(1), "a", 200);
         books.apply("a", facts);

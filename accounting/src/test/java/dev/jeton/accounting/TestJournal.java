@@ -8,6 +8,7 @@ import java.util.Optional;
 final class TestJournal implements FactSource {
 
     private final List<Fact> facts = new ArrayList<>();
+    private long taken;
 
     TestJournal(List<Fact> facts) {
         this.facts.addAll(facts);
@@ -21,6 +22,15 @@ final class TestJournal implements FactSource {
     @Override
     public synchronized long last() {
         return facts.size();
+    }
+
+    @Override
+    public synchronized void taken(long sequence) {
+        taken = sequence;
+    }
+
+    synchronized long taken() {
+        return taken;
     }
 
     @Override
