@@ -300,11 +300,6 @@ public final class Bookkeeper implements AutoCloseable {
         } catch (AccountingException e) {
             LOG.warn("{} windows of device time wait for the journal: {}", windows.size(), e.getMessage());
         }
-        try {
-            journal.projectedUpTo(projection().applied());
-        } catch (AccountingException e) {
-            LOG.error("the journal cannot be cleared away", e);
-        }
     }
 
     private Instant hour() {

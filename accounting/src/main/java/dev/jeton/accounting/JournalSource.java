@@ -18,6 +18,11 @@ final class JournalSource implements FactSource {
     }
 
     @Override
+    public void taken(long sequence) {
+        journal.projectedUpTo(sequence);
+    }
+
+    @Override
     public Cursor from(long sequence) {
         return new Following(journal, journal.reader(sequence));
     }
