@@ -222,6 +222,11 @@ public final class Bookkeeper implements AutoCloseable {
         return settings.prices();
     }
 
+    /** Where the books are kept. */
+    public Path folder() {
+        return settings.folder();
+    }
+
     /** The books' time. */
     public BookClock clock() {
         return clock;

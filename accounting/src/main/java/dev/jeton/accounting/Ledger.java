@@ -129,6 +129,17 @@ public final class Ledger implements AutoCloseable {
     }
 
     /**
+     * The content of a price book that was in force.
+     *
+     * <p>For operators: it holds what every tenant pays.
+     *
+     * @throws AccountingException where the ledger has none of that version
+     */
+    public String priceBook(String version) {
+        return database.read(connection -> Books.document(connection, Fact.DocumentKind.PRICE_BOOK, version));
+    }
+
+    /**
      * Writes a copy of a SQLite ledger while it is in use.
      *
      * @param target a file that does not exist

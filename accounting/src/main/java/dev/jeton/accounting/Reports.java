@@ -207,15 +207,6 @@ public final class Reports {
         }
     }
 
-    /**
-     * The content of a price book that was in force.
-     *
-     * @throws AccountingException where the ledger has none of that version
-     */
-    public String priceBook(String version) {
-        return database.read(connection -> Books.document(connection, Fact.DocumentKind.PRICE_BOOK, version));
-    }
-
     /** Where the devices' time and cost went, by node and device. Empty for a tenant. */
     public List<DeviceTotal> devices(Scope scope, long from, long to) {
         if (!(scope instanceof Scope.Operator)) {

@@ -23,6 +23,9 @@ public final class OpenBooks {
 
     private static final Logger LOG = LoggerFactory.getLogger(OpenBooks.class);
 
+    /** Marks a folder that goes with the process. */
+    private static final String TEMPORARY = ".temporary";
+
     private OpenBooks() {}
 
     /**
@@ -65,13 +68,20 @@ public final class OpenBooks {
     private static Path temporary() {
         try {
             Path folder = Files.createTempDirectory("jeton-books");
-            Runtime.getRuntime().addShutdownHook(Thread.ofPlatform().unstarted(() -> delete(folder)));
+            Files.createFile(folder.resolve(TEMPORARY));
             LOG.warn(
                     "books are kept in a temporary folder and lost when the server ends; set books.folder to keep them");
             return folder;
         } catch (IOException e) {
             throw new AccountingException(
                     "no temporary folder can be made for the books (%s); set books.folder".formatted(e), e);
+        }
+    }
+
+    /** Deletes the folder of books that were closed, if it was a temporary one. */
+    static void forget(Path folder) {
+        if (Files.exists(folder.resolve(TEMPORARY))) {
+            delete(folder);
         }
     }
 

@@ -51,6 +51,7 @@ public final class Server implements AutoCloseable {
                 configuration.stream().stallTimeout(),
                 api);
         metrics.connections(listener::stats);
+        metrics.tenants(configuration.metrics().tenants());
         books.ifPresent(metrics::books);
     }
 
@@ -85,7 +86,10 @@ public final class Server implements AutoCloseable {
         listener.close();
         models.stream().map(ServedModel::dispatcher).distinct().forEach(Dispatcher::close);
         models.forEach(model -> model.tokenizer().close());
-        books.ifPresent(Bookkeeper::close);
+        books.ifPresent(open -> {
+            open.close();
+            OpenBooks.forget(open.folder());
+        });
         tracing.close();
         metrics.close();
     }

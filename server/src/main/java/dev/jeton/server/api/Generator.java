@@ -122,6 +122,7 @@ final class Generator {
             call.finished(choices.all().stream().map(Choice::finishReason).toList());
             call.books().close(call, usage, outcome, call.exchange().bytesWritten());
             record(metrics.model(model.name()), usage);
+            call.bill().ifPresent(bill -> metrics.cost(call.caller().payer().tenant(), model.name(), bill));
         }
     }
 

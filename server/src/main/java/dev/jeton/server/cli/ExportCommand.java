@@ -82,12 +82,12 @@ final class ExportCommand implements Runnable {
         try (Ledger ledger = options.open()) {
             if (file.isEmpty()) {
                 PrintWriter out = spec.commandLine().getOut();
-                write(ledger.reports(), scope, time, basis, issuer, out);
+                write(ledger, scope, time, basis, issuer, out);
                 out.flush();
                 return 0;
             }
             try (BufferedWriter out = Files.newBufferedWriter(file.get())) {
-                FocusExport export = write(ledger.reports(), scope, time, basis, issuer, out);
+                FocusExport export = write(ledger, scope, time, basis, issuer, out);
                 spec.commandLine()
                         .getErr()
                         .println("%s: BilledCost sums to %s"
@@ -101,7 +101,7 @@ final class ExportCommand implements Runnable {
     }
 
     private static FocusExport write(
-            Reports reports,
+            Ledger ledger,
             Scope scope,
             TimeOptions time,
             FocusExport.Basis basis,
@@ -112,13 +112,13 @@ final class ExportCommand implements Runnable {
                 basis,
                 issuer,
                 version -> books.computeIfAbsent(
-                        version, missing -> PriceBook.parse("price book " + missing, reports.priceBook(missing))),
+                        version, missing -> PriceBook.parse("price book " + missing, ledger.priceBook(missing))),
                 out);
         long now = TimeUnit.MILLISECONDS.toMicros(System.currentTimeMillis());
         if (time.from() >= time.to()) {
             throw new AccountingException("the time ends before it begins: see to --from and --to");
         }
-        new HourMerge(reports, scope, time.from(), time.to()).run(export, now);
+        new HourMerge(ledger.reports(), scope, time.from(), time.to()).run(export, now);
         export.finish();
         return export;
     }

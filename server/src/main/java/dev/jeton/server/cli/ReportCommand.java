@@ -224,6 +224,8 @@ final class ReportCommand implements Callable<Integer> {
                 json.name(COLUMNS.get(i));
                 if (COLUMNS.get(i).matches("list|metered|margin|house")) {
                     json.value(cells.get(i));
+                } else if (cells.get(i).indexOf('.') < 0) {
+                    json.value(Long.parseLong(cells.get(i)));
                 } else {
                     json.value(Double.parseDouble(cells.get(i)));
                 }

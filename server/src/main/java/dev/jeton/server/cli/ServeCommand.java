@@ -119,6 +119,19 @@ final class ServeCommand implements Callable<Integer> {
         flags.put("engine.threads --threads", value);
     }
 
+    @Option(
+            names = "--books",
+            paramLabel = "FOLDER",
+            description = "Where books are kept (default: a temporary folder).")
+    void books(String value) {
+        flags.put("books.folder --books", value);
+    }
+
+    @Option(names = "--prices", paramLabel = "FILE", description = "Price book, YAML (default: everything is free).")
+    void prices(String value) {
+        flags.put("books.prices --prices", value);
+    }
+
     @Option(names = "--trial", hidden = true, description = "Answer a few requests of one's own, then end.")
     private boolean trial = false;
 

@@ -125,8 +125,14 @@ public record Configuration(
      * What is exported.
      *
      * @param vllmNames whether the compatibility set under vLLM's names is exported too
+     * @param tenants tenants that are labels of their own in metrics of cost; others are one
      */
-    public record MetricsSettings(boolean vllmNames) {}
+    public record MetricsSettings(boolean vllmNames, List<String> tenants) {
+        /** With a list of its own. */
+        public MetricsSettings {
+            tenants = List.copyOf(tenants);
+        }
+    }
 
     /**
      * What is logged.

@@ -54,6 +54,7 @@ final class Schema {
             new Setting("limits.max-logit-bias", new Whole(1, 65_536), "1024", "tokens with a bias in a request"),
             new Setting("limits.max-messages", new Whole(1, 65_536), "4096", "messages of a conversation"),
             new Setting("metrics.vllm-names", new Flag(), "false", "also export metrics under vLLM's names"),
+            new Setting("metrics.tenants", new Texts(), "", "tenants named in metrics of cost; others are one"),
             new Setting("log.level", new Choice(List.of("error", "warn", "info", "debug")), "info", "what is logged"),
             new Setting("log.format", new Choice(List.of("auto", "json", "console")), "auto", "auto: by terminal"),
             new Setting(

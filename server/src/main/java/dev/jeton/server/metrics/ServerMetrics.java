@@ -1,5 +1,6 @@
 package dev.jeton.server.metrics;
 
+import dev.jeton.accounting.Bill;
 import dev.jeton.accounting.Bookkeeper;
 import dev.jeton.scheduler.Dispatcher;
 import dev.jeton.scheduler.StepListener;
@@ -21,6 +22,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.IntSupplier;
 import java.util.function.Supplier;
@@ -38,6 +40,8 @@ public final class ServerMetrics implements AutoCloseable {
     private final Map<String, Counter> requests = new ConcurrentHashMap<>();
     private final Optional<VllmNames> vllm;
     /** Micrometer keeps what it observes by weak reference only. */
+    private volatile CostMetrics costs;
+
     private final List<Object> observed = new ArrayList<>();
 
     private final JvmGcMetrics gc = new JvmGcMetrics();
@@ -46,6 +50,7 @@ public final class ServerMetrics implements AutoCloseable {
      * @param vllmNames whether the compatibility set is exported too
      */
     public ServerMetrics(boolean vllmNames) {
+        costs = new CostMetrics(registry, Set.of());
         vllm = vllmNames ? Optional.of(new VllmNames(registry)) : Optional.empty();
         new JvmMemoryMetrics().bindTo(registry);
         gc.bindTo(registry);
@@ -78,6 +83,20 @@ public final class ServerMetrics implements AutoCloseable {
             throw new IllegalArgumentException("no model is served as " + model);
         }
         return metrics;
+    }
+
+    /**
+     * Which tenants are labels of their own; at start only.
+     *
+     * @param ids others are counted as one
+     */
+    public void tenants(List<String> ids) {
+        costs = new CostMetrics(registry, Set.copyOf(ids));
+    }
+
+    /** Counts what a request cost that has ended. */
+    public void cost(String tenant, String model, Bill bill) {
+        costs.ended(tenant, model, bill);
     }
 
     /** Adds the books. */

@@ -101,6 +101,25 @@ class BooksTest {
     }
 
     @Test
+    void metricsNameOnlyTheTenantsThatTheConfigurationNames() throws IOException, NoSuchAlgorithmException {
+        String yaml = """
+                metrics: {tenants: [a]}
+                tenants:
+                  - {id: a, keys: [{id: k, sha256: "%s"}]}
+                  - {id: secret, keys: [{id: k, sha256: "%s"}]}
+                """.formatted(digest("a-key"), digest("b-key"));
+        try (TestServer server = books().yaml(yaml).start()) {
+            ask(server, "a-key", "");
+            ask(server, "b-key", "");
+            String metrics = server.get("/metrics").body();
+            assertThat(metrics)
+                    .contains("jeton_cost_list_total{currency=\"USD\",model=\"test-model\",tenant=\"a\"}")
+                    .contains("jeton_cost_list_total{currency=\"USD\",model=\"test-model\",tenant=\"other\"}")
+                    .doesNotContain("secret");
+        }
+    }
+
+    @Test
     void wrongLabelsAreRefusedBeforeAnythingIsBooked() throws IOException {
         try (TestServer server = books().start()) {
             Answer answer = server.send(server.request("/v1/completions")

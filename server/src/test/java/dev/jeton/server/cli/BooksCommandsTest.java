@@ -1,0 +1,152 @@
+package dev.jeton.server.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.jeton.server.json.Json;
+import dev.jeton.server.testing.TestServer;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.math.BigDecimal;
+import java.net.http.HttpRequest.BodyPublishers;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import picocli.CommandLine;
+
+/** Reports and exports of a server that has run and ended. */
+class BooksCommandsTest {
+
+    private static final String PRICES = """
+            currency: EUR
+            devices:
+              - {name: "*", per-hour: 7.2}
+            tariffs:
+              - {model: "*", input: 1000, output: 2000}
+            """;
+
+    @TempDir
+    private Path folder;
+
+    private Path books = Path.of("");
+    private final StringWriter out = new StringWriter();
+    private final StringWriter err = new StringWriter();
+    private long prompt;
+    private long generated;
+
+    @BeforeEach
+    void runAServer() throws IOException {
+        books = folder.resolve("books");
+        Path prices = Files.writeString(folder.resolve("prices.yaml"), PRICES);
+        try (TestServer server = TestServer.builder()
+                .set("books.folder", books.toString())
+                .set("books.prices", prices.toString())
+                .start()) {
+            for (String team : List.of("red", "red", "blue")) {
+                var answer = server.send(server.request("/v1/completions")
+                        .header("x-jeton-labels", "team=" + team)
+                        .POST(BodyPublishers.ofString("""
+                                {"model": "test-model", "prompt": "say:hello", "max_tokens": 3}""")));
+                prompt += (Long) answer.at("usage.prompt_tokens"); // cached ones cost the same by this list
+                generated += (Long) answer.at("usage.completion_tokens");
+            }
+        }
+    }
+
+    private int run(String... arguments) {
+        CommandLine line = Jeton.commandLine();
+        line.setOut(new PrintWriter(out));
+        line.setErr(new PrintWriter(err));
+        return line.execute(arguments);
+    }
+
+    private BigDecimal owed() {
+        return new BigDecimal(prompt).movePointLeft(3).add(new BigDecimal(2 * generated).movePointLeft(3));
+    }
+
+    @Test
+    void theReportSumsToWhatTheAnswersSaid() {
+        assertThat(run("report", "--books", books.toString(), "--format", "json"))
+                .isZero();
+        Object json = Json.parse(out.toString());
+        assertThat(TestServer.Answer.at(json, "rows.0.group")).isEqualTo("default");
+        assertThat(TestServer.Answer.at(json, "rows.0.requests")).isEqualTo(3L);
+        assertThat(new BigDecimal((String) TestServer.Answer.at(json, "rows.0.list")))
+                .isEqualByComparingTo(owed());
+    }
+
+    @Test
+    void theReportDividesByLabel() {
+        assertThat(run("report", "--books", books.toString(), "--by", "label:team", "--format", "csv"))
+                .isZero();
+        assertThat(out.toString().lines().skip(1))
+                .satisfiesExactly(
+                        blue -> assertThat(blue).startsWith("blue,1,"),
+                        red -> assertThat(red).startsWith("red,2,"));
+    }
+
+    @Test
+    void theTableShowsWasteAndWhoPaysForIt() {
+        assertThat(run("report", "--books", books.toString())).isZero();
+        assertThat(out.toString()).contains("recomputed", "overrun", "cancelled", "failed", "idle", "overhead");
+    }
+
+    @Test
+    void aTenantsReportHasNothingOfOthers() {
+        assertThat(run("report", "--books", books.toString(), "--tenant", "other"))
+                .isZero();
+        assertThat(out.toString()).contains("Nothing was booked").doesNotContain("idle");
+    }
+
+    @Test
+    void theExportSumsToTheLedger() throws IOException {
+        Path file = folder.resolve("focus.csv");
+        assertThat(run("export", "focus", "--books", books.toString(), "--out", file.toString()))
+                .isZero();
+        List<String> lines = Files.readAllLines(file);
+        int column = List.of(lines.getFirst().split(",")).indexOf("BilledCost");
+        BigDecimal sum = lines.stream()
+                .skip(1)
+                .map(line -> new BigDecimal(line.split(",(?=(?:[^\"]*\"[^\"]*\")*[^\"]*$)", -1)[column]))
+                .reduce(BigDecimal.ZERO, BigDecimal::add);
+        assertThat(sum).isEqualByComparingTo(owed());
+        assertThat(err.toString()).contains(owed().stripTrailingZeros().toPlainString());
+    }
+
+    @Test
+    void theBooksOfAServerThatEndedBalance() {
+        assertThat(run("ledger", "verify", "--books", books.toString())).isZero();
+        assertThat(out.toString()).contains("The books balance.");
+    }
+
+    @Test
+    void copiesAndErases() {
+        Path copy = folder.resolve("copy.db");
+        assertThat(run("ledger", "backup", "--books", books.toString(), copy.toString()))
+                .isZero();
+        assertThat(copy).exists();
+        assertThat(run("ledger", "erase", "--books", books.toString(), "--tenant", "default"))
+                .isZero();
+        assertThat(run("ledger", "verify", "--books", books.toString())).isZero();
+        assertThat(run("report", "--books", books.toString(), "--by", "label:team"))
+                .isZero();
+        assertThat(out.toString()).doesNotContain("blue").contains("(none)");
+    }
+
+    @Test
+    void saysWhatIsWrongWithWhatItIsGiven() {
+        assertThat(run("report", "--books", folder.resolve("nowhere").toString()))
+                .isOne();
+        assertThat(err.toString()).contains("there is no ledger at");
+        assertThat(run("report", "--books", books.toString(), "--by", "colour")).isOne();
+        assertThat(err.toString()).contains("there is no report by 'colour'");
+        assertThat(run("report", "--books", books.toString(), "--period", "2026-13"))
+                .isOne();
+        assertThat(err.toString()).contains("'2026-13' is no time");
+        assertThat(run("close", "2999-01", "--books", books.toString())).isOne();
+        assertThat(err.toString()).contains("has not ended");
+    }
+}
