@@ -1,5 +1,6 @@
 package dev.jeton.accounting;
 
+import dev.jeton.accounting.testing.PostgresServer;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -18,7 +19,7 @@ import org.junit.jupiter.api.Assumptions;
 /** An empty database of either kind for one test, and means to look at it and to spoil it. */
 final class TestBooks implements AutoCloseable {
 
-    static final String USER = "jeton";
+    static final String USER = PostgresServer.USER;
     private static final List<String> TABLES = List.of(
             "node",
             "request",

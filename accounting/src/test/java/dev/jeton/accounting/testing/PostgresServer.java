@@ -1,4 +1,4 @@
-package dev.jeton.accounting;
+package dev.jeton.accounting.testing;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -22,7 +22,10 @@ import java.util.stream.Stream;
  * A real PostgreSQL server with its data in a temporary folder, started once for all tests of a run and stopped at its
  * end. PostgreSQL refuses to run as root; there it runs as the user postgres.
  */
-final class PostgresServer {
+public final class PostgresServer {
+
+    /** Who may do everything, without a password. */
+    public static final String USER = "jeton";
 
     private static final Object LOCK = new Object();
     private static PostgresServer shared;
@@ -47,7 +50,7 @@ final class PostgresServer {
                 "-D",
                 data(),
                 "-U",
-                "jeton",
+                USER,
                 "--auth=trust",
                 "--no-sync",
                 "-E",
@@ -58,7 +61,7 @@ final class PostgresServer {
     }
 
     /** The server of this run; empty where PostgreSQL is not installed, see {@link #missing}. */
-    static Optional<PostgresServer> shared() {
+    public static Optional<PostgresServer> shared() {
         synchronized (LOCK) {
             if (shared == null && missing.isEmpty()) {
                 Optional<Path> programs = programs();
@@ -77,23 +80,24 @@ final class PostgresServer {
     }
 
     /** Why there is no server. */
-    static String missing() {
+    public static String missing() {
         synchronized (LOCK) {
             return missing;
         }
     }
 
-    /** The URL of a new, empty database. */
-    String create() throws SQLException {
+    /** The URL of a new, empty database of {@link #USER}. */
+    public String create() throws SQLException {
         String name = "books" + databases.incrementAndGet();
-        try (Connection connection = DriverManager.getConnection(url("postgres"), "jeton", "");
+        try (Connection connection = DriverManager.getConnection(url("postgres"), USER, "");
                 var statement = connection.createStatement()) {
             statement.execute("CREATE DATABASE " + name);
         }
         return url(name);
     }
 
-    void start() {
+    /** Starts it, the first time or after {@link #stop}. */
+    public void start() {
         require(as(
                 programs.resolve("pg_ctl").toString(),
                 "-D",
@@ -107,7 +111,7 @@ final class PostgresServer {
     }
 
     /** Stops it as a crash would: connections break. */
-    void stop() {
+    public void stop() {
         require(as(programs.resolve("pg_ctl").toString(), "-D", data(), "-w", "-m", "immediate", "stop"));
     }
 

@@ -1,0 +1,74 @@
+package dev.jeton.server.crash;
+
+/** What came of the requests of some crashes; confined to one thread. */
+final class CrashTally {
+
+    private int kills;
+    private int answered;
+    private int aborted;
+    private int hungUp;
+    private int unseen;
+    private int unbooked;
+    private long received;
+    private long grantedInVain;
+    private long widest;
+
+    void killed() {
+        kills++;
+    }
+
+    /** Its client has its end. */
+    void answered(Attempt attempt) {
+        answered++;
+        received += attempt.received();
+    }
+
+    /** Cut off, with so much granted. */
+    void aborted(Attempt attempt, long granted) {
+        aborted++;
+        received += attempt.received();
+        grantedInVain += granted - attempt.received();
+        widest = Math.max(widest, granted - attempt.received());
+    }
+
+    /** Its client went away. */
+    void hungUp(Attempt attempt) {
+        hungUp++;
+        received += attempt.received();
+    }
+
+    /** Ended in the books, and killed before the last bytes were out. */
+    void unseen(Attempt attempt) {
+        unseen++;
+        received += attempt.received();
+    }
+
+    /** Sent, and killed before it was in the books. */
+    void unbooked() {
+        unbooked++;
+    }
+
+    /** Requests that the books must have. */
+    int booked() {
+        return answered + aborted + hungUp + unseen;
+    }
+
+    int kills() {
+        return kills;
+    }
+
+    int aborted() {
+        return aborted;
+    }
+
+    int answered() {
+        return answered;
+    }
+
+    @Override
+    public String toString() {
+        return ("%d kills: %d requests answered, %d aborted, %d hung up, %d ended unseen, %d not booked; %d tokens"
+                        + " received; granted and not received by the aborted: %d, at most %d of one request")
+                .formatted(kills, answered, aborted, hungUp, unseen, unbooked, received, grantedInVain, widest);
+    }
+}
