@@ -164,6 +164,10 @@ final class Generator {
             call.exchange().end(out.raw("\n\n").toBytes());
             throw e;
         }
+        // Or the books would say of a stream that is cut off now that it was delivered whole.
+        if (!call.exchange().awaitSent(stallTimeout.toNanos())) {
+            throw gone(call);
+        }
         UsageTotals usage = choices.usage();
         Usage priced = priced(call, usage);
         if (options.includeUsage()) {
@@ -188,14 +192,17 @@ final class Generator {
         }
         if (!call.exchange().awaitWritable(stallTimeout.toNanos())) {
             choices.cancel();
-            throw call.exchange().hungUp()
-                    ? new ClientGoneException(Outcome.CANCELLED, "the client hung up")
-                    : new ClientGoneException(
-                            Outcome.STALLED, "the client did not read its stream for " + stallTimeout);
+            throw gone(call);
         }
         begin(call);
         call.exchange().write(out.toBytes());
         out.clear();
+    }
+
+    private ClientGoneException gone(Call call) {
+        return call.exchange().hungUp()
+                ? new ClientGoneException(Outcome.CANCELLED, "the client hung up")
+                : new ClientGoneException(Outcome.STALLED, "the client did not read its stream for " + stallTimeout);
     }
 
     private static void begin(Call call) {

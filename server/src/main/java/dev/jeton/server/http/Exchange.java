@@ -2,6 +2,7 @@ package dev.jeton.server.http;
 
 import io.netty.buffer.Unpooled;
 import io.netty.channel.Channel;
+import io.netty.channel.ChannelFuture;
 import io.netty.handler.codec.http.DefaultFullHttpResponse;
 import io.netty.handler.codec.http.DefaultHttpContent;
 import io.netty.handler.codec.http.DefaultHttpResponse;
@@ -17,6 +18,7 @@ import io.netty.handler.codec.http.QueryStringDecoder;
 import io.netty.util.ReferenceCountUtil;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
@@ -40,6 +42,7 @@ public final class Exchange {
     private final Condition writable = lock.newCondition();
     private volatile boolean hungUp;
     private long bytesWritten;
+    private Optional<ChannelFuture> lastWrite = Optional.empty();
     private volatile boolean begun;
     private volatile boolean ended;
     private @Nullable Runnable onHangUp;
@@ -151,7 +154,7 @@ public final class Exchange {
     public void write(byte[] part) {
         if (!hungUp && part.length > 0) {
             bytesWritten += part.length;
-            channel.writeAndFlush(new DefaultHttpContent(Unpooled.wrappedBuffer(part)));
+            lastWrite = Optional.of(channel.writeAndFlush(new DefaultHttpContent(Unpooled.wrappedBuffer(part))));
         }
     }
 
@@ -183,6 +186,17 @@ public final class Exchange {
         } finally {
             lock.unlock();
         }
+    }
+
+    /**
+     * Waits until the operating system has all that was written: from there on it goes out even if this process dies.
+     *
+     * @return false if that took longer than {@code nanos}, or the client has hung up
+     */
+    public boolean awaitSent(long nanos) throws InterruptedException {
+        return lastWrite.isEmpty()
+                || lastWrite.get().await(nanos, TimeUnit.NANOSECONDS)
+                        && lastWrite.get().isSuccess();
     }
 
     /** Closes the connection (resets the stream) with the answer unfinished. */

@@ -148,9 +148,15 @@ final class CrashBooks {
             assertThat(row.outcome().orElseThrow()).as(both).isIn(Fact.Outcome.CANCELLED, Fact.Outcome.COMPLETED);
             tally.hungUp(attempt);
         } else {
-            // The end is durable before the last byte is sent, so a kill can come between the two.
+            // The end is durable before the last byte is sent, so a kill can come between the two. Of a stream that is
+            // its usage and nothing else.
             assertThat(row.outcome()).as(both).contains(Fact.Outcome.COMPLETED);
-            tally.unseen(attempt);
+            if (attempt.ask().stream()) {
+                assertThat(row.confirmed() - attempt.received())
+                        .as("confirmed is received: %s", both)
+                        .isLessThanOrEqualTo(attempt.ask().sequences());
+            }
+            tally.unseen(attempt, row.confirmed());
         }
     }
 }

@@ -8,6 +8,8 @@ final class CrashTally {
     private int aborted;
     private int hungUp;
     private int unseen;
+    private int unseenStreams;
+    private long confirmedInVain;
     private int unbooked;
     private long received;
     private long grantedInVain;
@@ -37,9 +39,13 @@ final class CrashTally {
         received += attempt.received();
     }
 
-    /** Ended in the books, and killed before the last bytes were out. */
-    void unseen(Attempt attempt) {
+    /** Ended in the books with so much confirmed, and killed before the last bytes were out. */
+    void unseen(Attempt attempt, long confirmed) {
         unseen++;
+        if (attempt.ask().stream()) {
+            unseenStreams++;
+            confirmedInVain += Math.max(0, confirmed - attempt.ask().sequences() - attempt.received());
+        }
         received += attempt.received();
     }
 
@@ -67,8 +73,19 @@ final class CrashTally {
 
     @Override
     public String toString() {
-        return ("%d kills: %d requests answered, %d aborted, %d hung up, %d ended unseen, %d not booked; %d tokens"
-                        + " received; granted and not received by the aborted: %d, at most %d of one request")
-                .formatted(kills, answered, aborted, hungUp, unseen, unbooked, received, grantedInVain, widest);
+        return ("%d kills: %d requests answered, %d aborted, %d hung up, %d ended unseen (%d of them streams, which"
+                        + " confirmed %d tokens too many), %d not booked; %d tokens received; granted and not received by the aborted: %d, at most %d of one request")
+                .formatted(
+                        kills,
+                        answered,
+                        aborted,
+                        hungUp,
+                        unseen,
+                        unseenStreams,
+                        confirmedInVain,
+                        unbooked,
+                        received,
+                        grantedInVain,
+                        widest);
     }
 }
