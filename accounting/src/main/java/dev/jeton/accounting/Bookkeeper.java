@@ -20,14 +20,16 @@ import org.slf4j.LoggerFactory;
  * Keeps the books of one process: meters its devices, journals what happens, and projects the journal into the ledger.
  * Everything in the accounting package that has a thread or a file is owned here.
  *
- * <p>At start it closes what a crash left open, as {@link Fact.Outcome#ABORTED}. Once a second it ends the windows in which
+ * <p>At start it closes what a crash left open, as {@link Fact.Outcome#ABORTED}. Every five seconds it ends the windows in which
  * something was used, so that reports are seconds behind; quiet windows end each minute, and at the hour.
  */
 public final class Bookkeeper implements AutoCloseable {
 
     private static final Logger LOG = LoggerFactory.getLogger(Bookkeeper.class);
     private static final long TICK_NANOS = 1_000_000_000L;
+    private static final long WINDOW_TICKS = 5;
     private static final long QUIET_TICKS = 60;
+    private static final long GATHER_NANOS = 1_000_000_000;
     private static final BigInteger MICROS_PER_HOUR = BigInteger.valueOf(3_600_000_000L);
     private static final int MAX_WINDOWS = 3_600;
     private static final long DRAIN_NANOS = 10_000_000_000L;
@@ -124,8 +126,8 @@ public final class Bookkeeper implements AutoCloseable {
         while (!closed) {
             try {
                 Ledger opened = Ledger.open(settings.url(), settings.user(), settings.password());
-                Projection projection =
-                        opened.project(settings.node(), new JournalSource(journal), Bookkeeper::costing, clock::micros);
+                Projection projection = opened.project(
+                        settings.node(), new JournalSource(journal), Bookkeeper::costing, clock::micros, GATHER_NANOS);
                 ledger = Optional.of(new OpenLedger(opened, projection));
                 return;
             } catch (AccountingException e) {
@@ -280,15 +282,15 @@ public final class Bookkeeper implements AutoCloseable {
     }
 
     private void tick() {
-        long quiet = 0;
         Instant hour = hour();
-        while (!closing) {
+        for (long ticks = 1; !closing; ticks++) {
             LockSupport.parkNanos(this, TICK_NANOS);
             Instant now = hour();
-            boolean due = ++quiet >= QUIET_TICKS || !now.equals(hour);
+            boolean newHour = !now.equals(hour);
             hour = now;
-            quiet = due ? 0 : quiet;
-            tick(due);
+            if (newHour || ticks % WINDOW_TICKS == 0) {
+                tick(newHour || ticks % QUIET_TICKS == 0);
+            }
         }
     }
 

@@ -51,7 +51,16 @@ public final class Ledger implements AutoCloseable {
      * @param clock microseconds since 1970, for the lag
      */
     public Projection project(String node, FactSource source, Costings costings, LongSupplier clock) {
-        return new Projection(database, node, source, costings, clock).start();
+        return project(node, source, costings, clock, 0);
+    }
+
+    /**
+     * The same, in fewer and larger transactions.
+     *
+     * @param gatherNanos how long to wait for more facts once there is one; what the ledger may be behind by
+     */
+    public Projection project(String node, FactSource source, Costings costings, LongSupplier clock, long gatherNanos) {
+        return new Projection(database, node, source, costings, clock, gatherNanos).start();
     }
 
     /** Questions to these books. */

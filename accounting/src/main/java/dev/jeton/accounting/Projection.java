@@ -48,6 +48,7 @@ public final class Projection implements AutoCloseable {
     private final FactSource source;
     private final FactApplier applier;
     private final LongSupplier clock;
+    private final long gatherNanos;
     private final Thread thread;
     private final long startedAt;
     private volatile long applied;
@@ -56,7 +57,14 @@ public final class Projection implements AutoCloseable {
     private volatile boolean closing;
     private volatile boolean stopped;
 
-    Projection(Database database, String node, FactSource source, Costings costings, LongSupplier clock) {
+    Projection(
+            Database database,
+            String node,
+            FactSource source,
+            Costings costings,
+            LongSupplier clock,
+            long gatherNanos) {
+        this.gatherNanos = gatherNanos;
         this.database = database;
         this.node = node;
         this.source = source;
@@ -150,6 +158,9 @@ public final class Projection implements AutoCloseable {
         List<FactSource.Entry> batch = new ArrayList<>();
         int lines = 0;
         Optional<FactSource.Entry> next = cursor.next(WAIT_NANOS);
+        if (next.isPresent() && gatherNanos > 0 && source.last() - next.get().sequence() < BATCH) {
+            TimeUnit.NANOSECONDS.sleep(gatherNanos);
+        }
         while (next.isPresent()) {
             FactSource.Entry entry = next.get();
             batch.add(entry);
