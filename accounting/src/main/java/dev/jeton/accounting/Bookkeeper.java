@@ -34,6 +34,9 @@ public final class Bookkeeper implements AutoCloseable {
     private static final int MAX_WINDOWS = 3_600;
     private static final long DRAIN_NANOS = 10_000_000_000L;
     private static final long DRAIN_PAUSE_NANOS = 5_000_000;
+    /** The ledger is not needed at once, and opening it would hold up the first requests. */
+    private static final long SETTLE_NANOS = 2_000_000_000L;
+
     private static final long FIRST_PAUSE_NANOS = 1_000_000_000L;
     private static final long LAST_PAUSE_NANOS = 30_000_000_000L;
 
@@ -122,6 +125,9 @@ public final class Bookkeeper implements AutoCloseable {
 
     /** Opens the ledger beside everything else: requests need the journal only, and a database may be away for a while. */
     private void openLedger() {
+        if (!closing) {
+            LockSupport.parkNanos(this, SETTLE_NANOS);
+        }
         long pause = FIRST_PAUSE_NANOS;
         while (!closed) {
             try {
@@ -324,6 +330,7 @@ public final class Bookkeeper implements AutoCloseable {
     @Override
     public void close() {
         closing = true;
+        LockSupport.unpark(opener);
         LockSupport.unpark(ticker);
         join(ticker);
         tick(true);
