@@ -204,7 +204,7 @@ public final class Bookkeeper implements AutoCloseable {
     /**
      * Admits a request to the books.
      *
-     * @param request its id; made unique here where the ledger could know it already
+     * @param request its id, unique in the ledger
      * @param device the group on which it will run
      * @param sequences continuations, of all its prompts together
      * @param most tokens that they may generate together

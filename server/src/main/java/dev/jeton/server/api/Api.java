@@ -135,6 +135,8 @@ public final class Api implements RequestHandler {
         } catch (ApiException e) {
             outcome = fail(call, e);
         } finally {
+            // Whatever broke off between submitting and answering: an open request would hold the journal for ever.
+            call.books().refuse();
             metrics.request(endpoint.name(), call.model(), outcome.label());
             CallTrace.end(call, endpoint, outcome);
             logAccess(call, outcome);
