@@ -153,7 +153,7 @@ public final class Journal implements AutoCloseable {
         lock.lock();
         try {
             refuseIfClosed();
-            space.take(fact, JournalFormat.RECORD + payload.length);
+            space.take(fact, next, JournalFormat.RECORD + payload.length);
             return enqueue(payload);
         } finally {
             lock.unlock();
@@ -427,6 +427,7 @@ public final class Journal implements AutoCloseable {
                 space.written(record.bytes());
             }
             space.stored(writer.bytes());
+            space.durable(durable);
             commits++;
             commitNanos += took;
             maxCommitNanos = Math.max(maxCommitNanos, took);

@@ -1,5 +1,7 @@
 package dev.jeton.accounting;
 
+import java.util.ArrayDeque;
+import java.util.Deque;
 import java.util.LinkedHashMap;
 import java.util.Map;
 
@@ -25,9 +27,20 @@ final class JournalSpace {
         }
     }
 
+    /**
+     * A request that has ended.
+     *
+     * @param opened sequence number of its beginning
+     * @param closed sequence number of its end
+     */
+    private record Ended(long opened, long closed) {}
+
     private final JournalConfig config;
     /** In the order of opening: the first is the oldest. */
     private final Map<String, Holding> open = new LinkedHashMap<>();
+
+    /** Requests whose end is appended and not durable yet: after a crash they would still be open. */
+    private final Deque<Ended> ended = new ArrayDeque<>();
 
     private long stored;
     private long pending;
@@ -63,14 +76,16 @@ final class JournalSpace {
     /**
      * Takes room for any other fact.
      *
+     * @param sequence the number that it gets
      * @throws AccountingException if there is none; nothing was taken then
      */
-    void take(Fact fact, long bytes) {
+    void take(Fact fact, long sequence, long bytes) {
         switch (fact) {
             case Fact.Closed f -> {
                 Holding holding = open.remove(f.request());
                 if (holding != null) {
                     reserved -= holding.left;
+                    ended.add(new Ended(holding.sequence, sequence));
                 } else {
                     demand(fact, bytes);
                 }
@@ -130,9 +145,22 @@ final class JournalSpace {
         stored = bytes;
     }
 
-    /** The sequence number at which the oldest open request was opened; {@link Long#MAX_VALUE} for none. */
+    /** Facts up to this one are durable. */
+    void durable(long sequence) {
+        while (!ended.isEmpty() && ended.getFirst().closed() <= sequence) {
+            ended.removeFirst();
+        }
+    }
+
+    /**
+     * The sequence number at which the oldest request was opened whose end is not durable; {@link Long#MAX_VALUE} for none.
+     */
     long oldestOpen() {
-        return open.isEmpty() ? Long.MAX_VALUE : open.values().iterator().next().sequence;
+        long oldest = open.isEmpty() ? Long.MAX_VALUE : open.values().iterator().next().sequence;
+        for (Ended request : ended) {
+            oldest = Math.min(oldest, request.opened());
+        }
+        return oldest;
     }
 
     int openRequests() {
