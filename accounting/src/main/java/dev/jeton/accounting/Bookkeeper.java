@@ -158,7 +158,8 @@ public final class Bookkeeper implements AutoCloseable {
                 Math.min(usual.houseBytes(), bytes / 8),
                 usual.maxPendingBytes(),
                 usual.firstRetryNanos(),
-                usual.maxRetryNanos());
+                usual.maxRetryNanos(),
+                usual.gatherNanos());
     }
 
     private static WindowCosting costing(String priceBook, String policy) {

@@ -18,6 +18,9 @@ import org.slf4j.LoggerFactory;
  * waits, forces it to the disk in one go, and then tells who waits for it. Nothing that was told to be durable is lost,
  * whatever happens to the process or the power; what was appended and not yet durable may be.
  *
+ * <p>A commit begins when the first of the facts that wait has waited as long as {@link JournalConfig#patience} lets it, so
+ * that facts of one moment share it.
+ *
  * <p>Facts have sequence numbers, growing and never given twice, with gaps only after a crash that cut off a commit. Order
  * is by number alone: times are data, and a clock that steps back breaks nothing.
  *
@@ -32,6 +35,8 @@ public final class Journal implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Journal.class);
     /** A commit takes more than this only for one large fact. */
     private static final long COMMIT_BYTES = 4L << 20;
+    /** So many facts are company enough. */
+    private static final int GATHERED = 1_024;
 
     /** What a journal can do. */
     public enum State {
@@ -56,6 +61,9 @@ public final class Journal implements AutoCloseable {
     private final JournalSpace space;
     private long next;
     private long pendingRecords;
+    /** When what waits must be written, by {@code nanos}; without meaning where nothing does. */
+    private long due;
+
     private boolean closing;
     private boolean deletionFailed;
     private long projected;
@@ -154,7 +162,7 @@ public final class Journal implements AutoCloseable {
         try {
             refuseIfClosed();
             space.take(fact, next, JournalFormat.RECORD + payload.length);
-            return enqueue(payload);
+            return enqueue(payload, config.patience(fact));
         } finally {
             lock.unlock();
         }
@@ -192,7 +200,7 @@ public final class Journal implements AutoCloseable {
             space.open(opened, next, bytes, reserve);
             long last = 0;
             for (byte[] payload : payloads) {
-                last = enqueue(payload);
+                last = enqueue(payload, config.patience(opened));
             }
             return last;
         } finally {
@@ -200,12 +208,16 @@ public final class Journal implements AutoCloseable {
         }
     }
 
-    private long enqueue(byte[] payload) {
+    private long enqueue(byte[] payload, long patience) {
         long sequence = next++;
         pendingRecords++;
-        boolean first = pending.isEmpty();
+        long latest = nanos.getAsLong() + patience;
+        boolean sooner = pending.isEmpty() || latest - due < 0;
         pending.add(new JournalWriter.Pending(sequence, payload));
-        if (first) {
+        if (sooner) {
+            due = latest;
+        }
+        if (sooner || pending.size() == GATHERED) {
             work.signal();
         }
         return sequence;
@@ -389,6 +401,7 @@ public final class Journal implements AutoCloseable {
             while (pending.isEmpty() && !closing && (deletionFailed || !writer.deletable(deleteBound()))) {
                 work.awaitUninterruptibly();
             }
+            gather();
             for (long bytes = 0; !pending.isEmpty() && bytes < COMMIT_BYTES; ) {
                 JournalWriter.Pending record = pending.remove();
                 bytes += record.bytes();
@@ -397,6 +410,22 @@ public final class Journal implements AutoCloseable {
             return !batch.isEmpty() || !closing;
         } finally {
             lock.unlock();
+        }
+    }
+
+    /** Waits until what there is must be written; called with the lock, which is free meanwhile. */
+    private void gather() {
+        try {
+            while (!pending.isEmpty() && pending.size() < GATHERED && !closing) {
+                long left = due - nanos.getAsLong();
+                if (left <= 0) {
+                    return;
+                }
+                work.awaitNanos(left);
+            }
+        } catch (InterruptedException e) {
+            // nobody interrupts this thread; if somebody did, the commit is sooner
+            return;
         }
     }
 

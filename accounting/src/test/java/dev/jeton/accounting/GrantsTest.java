@@ -16,7 +16,7 @@ import org.junit.jupiter.api.Timeout;
 @Timeout(value = 240, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 class GrantsTest {
 
-    private static final JournalConfig CONFIG = new JournalConfig("node", 4096, 1 << 20, 0, 1 << 18, 1, 1);
+    private static final JournalConfig CONFIG = new JournalConfig("node", 4096, 1 << 20, 0, 1 << 18, 1, 1, 0);
 
     private static Journal open(JournalDisk disk) {
         return Journal.open(disk, CONFIG, System::nanoTime);
@@ -139,7 +139,7 @@ class GrantsTest {
 
     @Test
     void anAdmittedRequestGetsAllItsGrantsThoughTheJournalIsFull() {
-        JournalConfig config = new JournalConfig("node", 4096, 64 << 10, 0, 32 << 10, 1, 1);
+        JournalConfig config = new JournalConfig("node", 4096, 64 << 10, 0, 32 << 10, 1, 1, 0);
         try (Journal journal = Journal.open(new FaultyDisk(1), config, System::nanoTime);
                 Grants grants = new Grants(journal, () -> 7)) {
             Semaphore woken = new Semaphore(0);
@@ -164,7 +164,7 @@ class GrantsTest {
 
     @Test
     void aGrantThatFindsNoRoomComesOnceTheLedgerHasCaughtUp() throws Exception {
-        JournalConfig config = new JournalConfig("node", 16 << 10, 1 << 20, 0, 1 << 18, 1, 1);
+        JournalConfig config = new JournalConfig("node", 16 << 10, 1 << 20, 0, 1 << 18, 1, 1, 0);
         try (Journal journal = Journal.open(new FaultyDisk(1), config, System::nanoTime);
                 Grants grants = new Grants(journal, () -> 7)) {
             for (int i = 0; i < 60; i++) {

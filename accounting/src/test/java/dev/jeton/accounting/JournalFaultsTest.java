@@ -18,7 +18,7 @@ import org.junit.jupiter.api.Timeout;
 class JournalFaultsTest {
 
     /** Segments small, the whole large enough for all that a life writes. */
-    private static final JournalConfig ROOMY = new JournalConfig("node", 4096, 1 << 20, 0, 1 << 18, 1, 1);
+    private static final JournalConfig ROOMY = new JournalConfig("node", 4096, 1 << 20, 0, 1 << 18, 1, 1, 0);
 
     private static Fact fact(long at) {
         return new Fact.PeriodClosed(at, "2026-11");

@@ -19,7 +19,7 @@ import org.junit.jupiter.api.io.TempDir;
 @Timeout(value = 120, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 class JournalTest {
 
-    static final JournalConfig SMALL = new JournalConfig("node", 4096, 64 << 10, 8 << 10, 32 << 10, 1, 1);
+    static final JournalConfig SMALL = new JournalConfig("node", 4096, 64 << 10, 8 << 10, 32 << 10, 1, 1, 0);
 
     static Journal open(JournalDisk disk) {
         return Journal.open(disk, SMALL, System::nanoTime);
@@ -95,7 +95,7 @@ class JournalTest {
     @Test
     void appendsFromManyThreadsGetEachNumberOnce() throws Exception {
         FaultyDisk disk = new FaultyDisk(1);
-        JournalConfig config = new JournalConfig("node", 1 << 16, 1 << 22, 0, 1 << 20, 1, 1);
+        JournalConfig config = new JournalConfig("node", 1 << 16, 1 << 22, 0, 1 << 20, 1, 1, 0);
         try (Journal journal = Journal.open(disk, config, System::nanoTime);
                 ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
             List<Future<List<Long>>> futures = new ArrayList<>();
@@ -333,7 +333,7 @@ class JournalTest {
     @Test
     void memoryIsBoundedWhileTheDiskIsSlow() throws Exception {
         FaultyDisk disk = new FaultyDisk(1);
-        JournalConfig config = new JournalConfig("node", 1 << 16, 1 << 22, 0, 32 << 10, 1, 1);
+        JournalConfig config = new JournalConfig("node", 1 << 16, 1 << 22, 0, 32 << 10, 1, 1, 0);
         try (Journal journal = Journal.open(disk, config, System::nanoTime)) {
             long opened = journal.append(Facts.opened("r"));
             journal.awaitDurable(opened);
