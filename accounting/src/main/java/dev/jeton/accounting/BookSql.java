@@ -14,7 +14,7 @@ enum BookSql {
     CLOSE("""
             UPDATE request
             SET closings = 1, closed_at = ?, outcome = ?, input_tokens = ?, cached_tokens = ?, output_tokens = ?,
-                confirmed = ?, egress_bytes = ?, list_money = ?, queue_nanos = ?, first_token_nanos = ?,
+                confirmed = CASE WHEN confirmed > ? THEN confirmed ELSE ? END, egress_bytes = ?, list_money = ?, queue_nanos = ?, first_token_nanos = ?,
                 total_nanos = ?, retries = ?, hour = ?, corrects = ?
             WHERE node = ? AND sequence = ? AND closings = 0
             """),
@@ -50,11 +50,12 @@ enum BookSql {
             ON CONFLICT (node, request, sequence) DO UPDATE
             SET total = CASE WHEN excluded.total > allowance.total THEN excluded.total ELSE allowance.total END
             """),
-    /** What all sequences of a request were granted. */
+    /** What all sequences of a request were granted, and got. */
     GRANTED("""
             UPDATE request
             SET granted = (SELECT SUM(a.total) FROM allowance a
-                           WHERE a.node = request.node AND a.request = request.sequence)
+                           WHERE a.node = request.node AND a.request = request.sequence),
+                confirmed = CASE WHEN confirmed > ? THEN confirmed ELSE ? END
             WHERE node = ? AND sequence = ?
             """),
     /** Adds to usage of an hour. */

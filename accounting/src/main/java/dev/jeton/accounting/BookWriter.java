@@ -37,6 +37,7 @@ final class BookWriter implements AutoCloseable {
     private final Map<UsageKey, UsageSum> usage = new HashMap<>();
     private final TreeMap<DeviceSum.Key, DeviceSum> devices = new TreeMap<>(DEVICE_ORDER);
     private final TreeMap<Allowed, Long> allowed = new TreeMap<>(ALLOWED_ORDER);
+    private final TreeMap<Long, Long> confirmed = new TreeMap<>();
 
     /** Writes rows of one node. */
     BookWriter(Connection connection, String node) {
@@ -75,7 +76,11 @@ final class BookWriter implements AutoCloseable {
         row.setLong(i++, closed.tokens().input());
         row.setLong(i++, closed.tokens().cached());
         row.setLong(i++, closed.tokens().output());
-        row.setLong(i++, closed.tokens().output());
+        // The end of what was cut off knows what is billed, not what was received: the grants do.
+        long confirmed =
+                closed.outcome() == Fact.Outcome.ABORTED ? 0 : closed.tokens().output();
+        row.setLong(i++, confirmed);
+        row.setLong(i++, confirmed);
         row.setLong(i++, closed.egressBytes());
         row.setLong(i++, closed.list());
         row.setLong(i++, closed.queueNanos());
@@ -96,8 +101,9 @@ final class BookWriter implements AutoCloseable {
         return false;
     }
 
-    void grant(long request, int sequence, long total) {
-        allowed.merge(new Allowed(request, sequence), total, Math::max);
+    void grant(long request, Fact.Granted granted) {
+        allowed.merge(new Allowed(request, granted.sequence()), granted.total(), Math::max);
+        confirmed.merge(request, granted.confirmed(), Math::max);
     }
 
     void document(Fact.Adopted adopted) throws SQLException {
@@ -267,15 +273,17 @@ final class BookWriter implements AutoCloseable {
             row.setLong(4, entry.getValue());
             row.addBatch();
         }
-        for (long request :
-                allowed.keySet().stream().mapToLong(Allowed::request).distinct().toArray()) {
-            sum.setString(1, node);
-            sum.setLong(2, request);
+        for (Map.Entry<Long, Long> entry : confirmed.entrySet()) {
+            sum.setLong(1, entry.getValue());
+            sum.setLong(2, entry.getValue());
+            sum.setString(3, node);
+            sum.setLong(4, entry.getKey());
             sum.addBatch();
         }
         row.executeBatch();
         sum.executeBatch();
         allowed.clear();
+        confirmed.clear();
     }
 
     private void flushUsage() throws SQLException {

@@ -47,6 +47,8 @@ public final class Bookkeeper implements AutoCloseable {
     public enum AbortedPolicy {
         /** Nothing. */
         NOTHING,
+        /** What its client got for certain. */
+        CONFIRMED,
         /** All that it was granted, and so may have received. */
         GRANTED
     }
@@ -174,9 +176,10 @@ public final class Bookkeeper implements AutoCloseable {
         for (Recovery.Abandoned left : Recovery.abandoned(journal)) {
             journal.append(aborted(left, now));
             LOG.warn(
-                    "request {} was cut off by the end of the last run; it was granted {} tokens",
+                    "request {} was cut off by the end of the last run; it was granted {} tokens and got at least {}",
                     left.opened().request(),
-                    left.granted());
+                    left.granted(),
+                    left.confirmed());
         }
         journal.append(new Fact.Started(now, settings.version(), List.of()));
         PriceBook prices = settings.prices();
@@ -185,7 +188,11 @@ public final class Bookkeeper implements AutoCloseable {
     }
 
     private Fact.Closed aborted(Recovery.Abandoned left, long now) {
-        long billed = settings.aborted() == AbortedPolicy.GRANTED ? left.granted() : 0;
+        long billed = switch (settings.aborted()) {
+            case NOTHING -> 0;
+            case CONFIRMED -> left.confirmed();
+            case GRANTED -> left.granted();
+        };
         Tokens tokens = new Tokens(0, 0, billed);
         Fact.Opened opened = left.opened();
         long list = new ListPricing(settings.prices())

@@ -102,8 +102,10 @@ public sealed interface Fact {
      *
      * @param sequence which of the request's sequences; -1 for all of them together
      * @param total all tokens granted to it until now
+     * @param confirmed tokens of the whole request that were on their way to the client for certain: the system had them to
+     *     send, so that not even the process's death could keep them back
      */
-    record Granted(long at, String request, int sequence, long total) implements Fact {}
+    record Granted(long at, String request, int sequence, long total, long confirmed) implements Fact {}
 
     /**
      * A request ended and what it used is known.

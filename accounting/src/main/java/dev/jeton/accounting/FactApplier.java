@@ -97,8 +97,7 @@ final class FactApplier {
                     writer.grant(
                             knownOrNew(sequence, granted.request(), granted.at())
                                     .sequence(),
-                            granted.sequence(),
-                            granted.total());
+                            granted);
                 case Fact.Closed closed -> close(sequence, closed);
                 case Fact.Window window -> book(sequence, window);
                 case Fact.PeriodClosed closed -> {

@@ -16,7 +16,9 @@ import java.util.TreeMap;
 final class FactCodec {
 
     /** What is written; older ones are read. */
-    static final int VERSION = 1;
+    static final int VERSION = 2;
+    /** The first that says in a grant what was confirmed. */
+    private static final int CONFIRMING = 2;
     /** Most bytes of an encoded fact. */
     static final int MAX_BYTES = 16 << 20;
     /** Most characters of a document. */
@@ -72,8 +74,8 @@ final class FactCodec {
     static Fact decode(ByteBuffer bytes) {
         WireReader in = new WireReader(bytes);
         int version = in.octet();
-        if (version != VERSION) {
-            throw WireReader.damaged("it has version %d, this program knows %d".formatted(version, VERSION));
+        if (version < 1 || version > VERSION) {
+            throw WireReader.damaged("it has version %d, this program knows 1 to %d".formatted(version, VERSION));
         }
         int kind = in.octet();
         long at = in.number();
@@ -82,7 +84,8 @@ final class FactCodec {
             case STOPPED -> new Fact.Stopped(at);
             case ADOPTED -> new Fact.Adopted(at, in.constant(DOCUMENT_KINDS), name(in), in.text(MAX_DOCUMENT));
             case OPENED -> opened(in, at);
-            case GRANTED -> new Fact.Granted(at, name(in), in.small(), in.number());
+            case GRANTED ->
+                new Fact.Granted(at, name(in), in.small(), in.number(), version < CONFIRMING ? 0 : in.number());
             case CLOSED -> closed(in, at);
             case WINDOW -> window(in, at);
             case PERIOD_CLOSED -> new Fact.PeriodClosed(at, name(in));
@@ -165,6 +168,7 @@ final class FactCodec {
         name(out, "a request's id", f.request());
         out.number(f.sequence());
         out.number(f.total());
+        out.number(f.confirmed());
     }
 
     private static void closed(WireWriter out, Fact.Closed f) {

@@ -23,6 +23,7 @@ public final class Grant implements Allowance {
     private final Runnable wake;
     private volatile long granted;
     private volatile boolean ended;
+    private volatile long confirmed;
     private long asked;
     private long size;
     private volatile long spent;
@@ -65,13 +66,21 @@ public final class Grant implements Allowance {
 
     /** The fact that makes what was asked for durable. */
     Fact.Granted fact(long at) {
-        return new Fact.Granted(at, request, ALL, asked);
+        return new Fact.Granted(at, request, ALL, asked, confirmed);
     }
 
     /** What was asked for is durable. */
     void landed() {
         granted = asked;
         wake.run();
+    }
+
+    /**
+     * The next grant says of so many of the request's tokens that they are on their way to its client for certain. The
+     * request's thread.
+     */
+    void confirm(long tokens) {
+        confirmed = tokens;
     }
 
     /** No further grant is wanted: the request has ended. Any thread; what is granted stays so. */

@@ -6,8 +6,8 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * Finds the requests that were open when the process died. For each of them holds: what its client confirmed, is at most
- * what it received, which is at most what the journal says was granted, since tokens are granted durably before they are
+ * Finds the requests that were open when the process died. For each of them holds: what is confirmed, is at most
+ * what its client received, which is at most what the journal says was granted, since tokens are granted durably before they are
  * computed. So a restart can end each request ({@link Fact.Outcome#ABORTED}) and bill it by a rule whose error has a bound.
  *
  * <p>To be asked at start, after the journal was opened and before the ledger tells it what it has taken: until then the
@@ -20,13 +20,16 @@ public final class Recovery {
      *
      * @param opened its beginning
      * @param granted tokens granted to all its sequences together; 0 if it crashed before its first grant
+     * @param confirmed tokens that its client got for certain, of all its sequences together
      */
-    public record Abandoned(Fact.Opened opened, long granted) {}
+    public record Abandoned(Fact.Opened opened, long granted, long confirmed) {}
 
     private static final class Open {
         final Fact.Opened opened;
         /** By sequence, since totals of one sequence replace each other and those of several add up. */
         final Map<Integer, Long> totals = new LinkedHashMap<>();
+
+        long confirmed;
 
         Open(Fact.Opened opened) {
             this.opened = opened;
@@ -34,7 +37,7 @@ public final class Recovery {
 
         Abandoned abandoned() {
             long sum = totals.values().stream().reduce(0L, Math::addExact);
-            return new Abandoned(opened, sum);
+            return new Abandoned(opened, sum, confirmed);
         }
     }
 
@@ -69,6 +72,7 @@ public final class Recovery {
                 Open request = open.get(f.request());
                 if (request != null) { // or it has ended meanwhile
                     request.totals.merge(f.sequence(), f.total(), Math::max);
+                    request.confirmed = Math.max(request.confirmed, f.confirmed());
                 }
             }
             case Fact.Closed f -> open.remove(f.request());

@@ -67,6 +67,16 @@ public final class RequestBooks implements AutoCloseable {
         return spending;
     }
 
+    /**
+     * Says that the system has so many of the request's tokens to send, so that its client gets them even if this process
+     * dies. Becomes durable with the request's next grant.
+     *
+     * @param tokens of all its sequences together, never less than before
+     */
+    public void confirm(long tokens) {
+        spending.grant().confirm(tokens);
+    }
+
     /** What it cost, from what it used: nothing is recorded. */
     public Bill bill(Used used) {
         PriceBook book = keeper.prices();

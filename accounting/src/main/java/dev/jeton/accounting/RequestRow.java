@@ -18,7 +18,8 @@ import java.util.Optional;
  * @param outcome how it ended; empty while it is open
  * @param tokens priced by the list
  * @param granted tokens that its sequences were granted
- * @param confirmed generated tokens that its end confirmed
+ * @param confirmed generated tokens that its client got for certain: all of them where it ended, at least so many where
+ *     it is open or a crash cut it off
  * @param list list money, nano-units
  * @param metered metered money posted to the tenant, nano-units
  * @param houseMoney metered money posted to the house for it

@@ -14,6 +14,8 @@ import java.util.Map;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** One run of a process after another on the same books. */
 class BookkeeperTest {
@@ -126,6 +128,24 @@ class BookkeeperTest {
             request.close();
         }
         assertThat(row("r").outcome()).contains(Fact.Outcome.COMPLETED);
+    }
+
+    @ParameterizedTest
+    @CsvSource({"NOTHING, 0", "CONFIRMED, 9", "GRANTED, 48"})
+    void whatACrashCutOffIsBilledAsThePolicySays(Bookkeeper.AbortedPolicy policy, long billed) throws Exception {
+        try (Journal journal = Journal.open(folder.resolve("journal"), JournalConfig.of("node"))) {
+            Fact.Opened opened =
+                    new Fact.Opened(START, "r", new Payer("a", "", ""), "m", Map.of("team", "x"), "", "", 1);
+            journal.admit(opened, new Fact.Granted(START, "r", Grant.ALL, 16, 0), 1_000);
+            journal.awaitDurable(journal.append(new Fact.Granted(START, "r", Grant.ALL, 48, 9)));
+        }
+        open(policy).close();
+        RequestRow row = row("r");
+        assertThat(row.outcome()).contains(Fact.Outcome.ABORTED);
+        assertThat(row.tokens().output()).isEqualTo(billed);
+        assertThat(row.list()).isEqualTo(billed * 2_000_000);
+        assertThat(row.confirmed()).isEqualTo(9);
+        assertThat(row.granted()).isEqualTo(48);
     }
 
     @Test

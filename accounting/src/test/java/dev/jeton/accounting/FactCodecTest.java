@@ -60,6 +60,14 @@ class FactCodecTest {
     }
 
     @Test
+    void aGrantOfTheFirstVersionConfirmsNothing() {
+        byte[] bytes = FactCodec.encode(new Fact.Granted(7, "a", Grant.ALL, 48, 0));
+        byte[] first = Arrays.copyOf(bytes, bytes.length - 1);
+        first[0] = 1;
+        assertThat(FactCodec.decode(ByteBuffer.wrap(first))).isEqualTo(new Fact.Granted(7, "a", Grant.ALL, 48, 0));
+    }
+
+    @Test
     void anUnknownVersionIsNamed() {
         byte[] bytes = FactCodec.encode(new Fact.Stopped(1));
         bytes[0] = 9;

@@ -28,7 +28,9 @@ final class Facts {
                         text(random, 256),
                         text(random, 5000));
             case 3 -> opened(random, text(random, 256));
-            case 4 -> new Fact.Granted(number(random), text(random, 256), (int) number(random), number(random));
+            case 4 ->
+                new Fact.Granted(
+                        number(random), text(random, 256), (int) number(random), number(random), number(random));
             case 5 -> closed(random, text(random, 256));
             case 6 -> window(random);
             default -> new Fact.PeriodClosed(number(random), text(random, 256));

@@ -280,7 +280,9 @@ class GrantsTest {
                     received.put(id, 0L);
                 }
                 for (Map.Entry<String, Grant> entry : List.copyOf(running.entrySet())) {
-                    received.merge(entry.getKey(), (long) entry.getValue().grant(1), Long::sum);
+                    long now = received.merge(
+                            entry.getKey(), (long) entry.getValue().grant(1), Long::sum);
+                    entry.getValue().confirm(now - random.nextInt((int) Math.min(3, now + 1)));
                     if (entry.getValue().exhausted() || random.nextInt(400) == 0) {
                         entry.getValue().end();
                         journal.append(Facts.closed(entry.getKey(), received.get(entry.getKey())));
@@ -298,6 +300,7 @@ class GrantsTest {
             for (Recovery.Abandoned abandoned : Recovery.abandoned(after)) {
                 String id = abandoned.opened().request();
                 assertThat(abandoned.granted()).isEqualTo(granted.getOrDefault(id, 0L));
+                assertThat(abandoned.confirmed()).isLessThanOrEqualTo(received.getOrDefault(id, 0L));
             }
             for (JournalReader.Entry entry : JournalTest.readAll(after, 1)) {
                 if (entry.fact() instanceof Fact.Closed closed) {

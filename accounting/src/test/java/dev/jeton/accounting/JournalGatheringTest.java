@@ -16,7 +16,7 @@ class JournalGatheringTest {
     private final AtomicLong clock = new AtomicLong(-3);
 
     private static Fact.Granted renewal(int total) {
-        return new Fact.Granted(0, "a", Grant.ALL, total);
+        return new Fact.Granted(0, "a", Grant.ALL, total, 0);
     }
 
     @Test

@@ -280,7 +280,7 @@ class JournalTest {
             fillUp(journal);
             for (int r = 0; r < admitted; r++) {
                 for (int total = 1; total <= 10; total++) {
-                    journal.awaitDurable(journal.append(new Fact.Granted(1, "r" + r, 0, total)));
+                    journal.awaitDurable(journal.append(new Fact.Granted(1, "r" + r, 0, total, 0)));
                 }
                 journal.awaitDurable(journal.append(Facts.closed("r" + r, 5)));
             }
@@ -315,7 +315,7 @@ class JournalTest {
     private static int admitUntilFull(Journal journal) throws InterruptedException {
         for (int r = 0; ; r++) {
             try {
-                Fact.Granted first = new Fact.Granted(1, "r" + r, 0, 16);
+                Fact.Granted first = new Fact.Granted(1, "r" + r, 0, 16, 0);
                 journal.awaitDurable(journal.admit(Facts.opened("r" + r), first, 600));
             } catch (AccountingException e) {
                 assertThat(e).hasMessageContaining("not admitted");

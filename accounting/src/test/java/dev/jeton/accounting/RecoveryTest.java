@@ -11,25 +11,26 @@ class RecoveryTest {
     void requestsThatWereOpenedAndNotClosedAreListedWithWhatTheyWereGranted() {
         List<Fact> facts = List.of(
                 Facts.opened("a"),
-                new Fact.Granted(1, "a", Grant.ALL, 16),
+                new Fact.Granted(1, "a", Grant.ALL, 16, 0),
                 Facts.opened("b"),
-                new Fact.Granted(1, "a", Grant.ALL, 48),
+                new Fact.Granted(1, "a", Grant.ALL, 48, 9),
                 Facts.opened("c"),
-                new Fact.Granted(1, "b", Grant.ALL, 16),
+                new Fact.Granted(1, "b", Grant.ALL, 16, 0),
                 Facts.closed("b", 3));
         assertThat(Recovery.abandoned(facts))
                 .containsExactly(
-                        new Recovery.Abandoned(Facts.opened("a"), 48), new Recovery.Abandoned(Facts.opened("c"), 0));
+                        new Recovery.Abandoned(Facts.opened("a"), 48, 9),
+                        new Recovery.Abandoned(Facts.opened("c"), 0, 0));
     }
 
     @Test
     void totalsOfSeveralSequencesAddUp() {
         List<Fact> facts = List.of(
                 Facts.opened("a"),
-                new Fact.Granted(1, "a", 0, 16),
-                new Fact.Granted(1, "a", 1, 16),
-                new Fact.Granted(1, "a", 0, 48));
-        assertThat(Recovery.abandoned(facts)).containsExactly(new Recovery.Abandoned(Facts.opened("a"), 64));
+                new Fact.Granted(1, "a", 0, 16, 0),
+                new Fact.Granted(1, "a", 1, 16, 0),
+                new Fact.Granted(1, "a", 0, 48, 0));
+        assertThat(Recovery.abandoned(facts)).containsExactly(new Recovery.Abandoned(Facts.opened("a"), 64, 0));
     }
 
     @Test
@@ -40,7 +41,7 @@ class RecoveryTest {
 
     @Test
     void aGrantThatComesAfterTheEndOpensNothing() {
-        List<Fact> facts = List.of(Facts.opened("a"), Facts.closed("a", 1), new Fact.Granted(1, "a", Grant.ALL, 48));
+        List<Fact> facts = List.of(Facts.opened("a"), Facts.closed("a", 1), new Fact.Granted(1, "a", Grant.ALL, 48, 0));
         assertThat(Recovery.abandoned(facts)).isEmpty();
     }
 
@@ -58,7 +59,7 @@ class RecoveryTest {
         journal.close();
         disk.powerOn();
         try (Journal after = JournalTest.open(disk)) {
-            assertThat(Recovery.abandoned(after)).containsExactly(new Recovery.Abandoned(Facts.opened("old"), 0));
+            assertThat(Recovery.abandoned(after)).containsExactly(new Recovery.Abandoned(Facts.opened("old"), 0, 0));
         }
     }
 }

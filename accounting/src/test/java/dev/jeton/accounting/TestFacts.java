@@ -86,7 +86,7 @@ final class TestFacts {
     }
 
     TestFacts granted(String id, long total) {
-        return add(new Fact.Granted(at, id, 0, total));
+        return add(new Fact.Granted(at, id, 0, total, 0));
     }
 
     TestFacts closed(String id, Fact.Outcome outcome, long list, long totalNanos) {

@@ -127,7 +127,7 @@ public final class JournalBench {
             String id = request + "-" + i;
             long at = System.nanoTime() / 1000;
             Fact.Opened opened = new Fact.Opened(at, id, Payer.UNKNOWN, "model", Map.of(), "book", "policy", 1);
-            journal.awaitDurable(journal.admit(opened, new Fact.Granted(at, id, -1, 16), 0));
+            journal.awaitDurable(journal.admit(opened, new Fact.Granted(at, id, -1, 16, 0), 0));
             Fact.Closed closed =
                     new Fact.Closed(at, id, Fact.Outcome.COMPLETED, new Tokens(128, 0, 16), 0, 0, 0, 0, 0, 0);
             long start = System.nanoTime();

@@ -71,6 +71,13 @@ final class CallBooks {
         return books.map(open -> open.bill(used(usage, Fact.Outcome.COMPLETED, 0, 0)));
     }
 
+    /** Says of so many tokens of a stream that its client gets them for certain. */
+    void confirm(long tokens) {
+        if (books.isPresent()) {
+            books.get().confirm(tokens);
+        }
+    }
+
     /**
      * Closes a call that is answered, and waits until that is durable.
      *

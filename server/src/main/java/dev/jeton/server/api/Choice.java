@@ -22,6 +22,8 @@ final class Choice {
     private final StringBuilder text = new StringBuilder();
     private final List<TokenScore> scores = new ArrayList<>();
     private int tokens;
+    private int released;
+    private int written;
     private int offset;
     private String finishReason = "";
     private Runnable echo = NOTHING;
@@ -48,6 +50,11 @@ final class Choice {
     /** Tokens taken so far. */
     int tokens() {
         return tokens;
+    }
+
+    /** Tokens of which all text was written, at least. */
+    int written() {
+        return written;
     }
 
     /**
@@ -86,6 +93,8 @@ final class Choice {
         }
         if (!piece.isEmpty()) {
             release(piece);
+            // A character that is not complete may have begun in the last token, not before: then this had no text.
+            released = stops.holding() ? released : tokens - 1;
         }
         if (stops.found()) {
             finishReason = "stop";
@@ -149,8 +158,9 @@ final class Choice {
         return opened;
     }
 
-    /** What was released is written. */
-    void written() {
+    /** What was released is now written. */
+    void markWritten() {
+        written = released;
         opened = true;
         closed = ended();
         text.setLength(0);

@@ -116,6 +116,15 @@ final class Choices implements AutoCloseable {
         throw cause;
     }
 
+    /** Tokens of all choices of which all text was written, at least. */
+    long written() {
+        long sum = 0;
+        for (Choice choice : choices) {
+            sum += choice.written();
+        }
+        return sum;
+    }
+
     /** Ends all sequences within a step; any thread. */
     void cancel() {
         generations.forEach(Generation::cancel);

@@ -147,10 +147,13 @@ final class Generator {
         JsonWriter out = call.writer();
         try {
             while (choices.take()) {
+                if (call.exchange().sent()) {
+                    call.books().confirm(choices.written());
+                }
                 for (Choice choice : choices.all()) {
                     if (choice.hasNews()) {
                         format.chunk(out, choice);
-                        choice.written();
+                        choice.markWritten();
                     }
                 }
                 send(call, out, choices);

@@ -24,6 +24,11 @@ final class StopStrings {
         return found;
     }
 
+    /** Whether text is held back that may begin a stop string. */
+    boolean holding() {
+        return !held.isEmpty();
+    }
+
     /** Takes the next piece and appends to {@code released} what is certain now. */
     void add(String piece, StringBuilder released) {
         if (found) {

@@ -161,7 +161,7 @@ public record Configuration(
      * @param user of the ledger's database
      * @param password of the ledger's database
      * @param prices file with the price book; empty takes one in which everything is free
-     * @param aborted what is billed of requests that a crash cut off: {@code nothing} or {@code granted}
+     * @param aborted what is billed of requests that a crash cut off: {@code nothing}, {@code confirmed} or {@code granted}
      * @param journalBytes most bytes of facts that the ledger has not taken
      */
     public record BooksSettings(

@@ -70,7 +70,7 @@ final class Schema {
             new Setting("books.prices", TEXT, "", "price book, a YAML file; empty: everything is free"),
             new Setting(
                     "books.aborted",
-                    new Choice(List.of("nothing", "granted")),
+                    new Choice(List.of("nothing", "confirmed", "granted")),
                     "nothing",
                     "what is billed of requests that a crash cut off"),
             new Setting(

@@ -188,6 +188,11 @@ public final class Exchange {
         }
     }
 
+    /** Whether the operating system has all that was written, and nobody hung up: from there on it goes out even if this process dies. */
+    public boolean sent() {
+        return !hungUp && (lastWrite.isEmpty() || lastWrite.get().isSuccess());
+    }
+
     /**
      * Waits until the operating system has all that was written: from there on it goes out even if this process dies.
      *

@@ -142,8 +142,9 @@ final class CrashBooks {
         } else if (abandoned.isPresent()) {
             assertThat(row.outcome()).as(both).contains(Fact.Outcome.ABORTED);
             assertThat(row.granted()).as(both).isEqualTo(abandoned.get().granted());
+            assertThat(row.confirmed()).as(both).isEqualTo(abandoned.get().confirmed());
             assertThat(row.confirmed()).as("confirmed is received: %s", both).isLessThanOrEqualTo(attempt.received());
-            tally.aborted(attempt, row.granted());
+            tally.aborted(attempt, row);
         } else if (attempt.hungUp()) {
             assertThat(row.outcome().orElseThrow()).as(both).isIn(Fact.Outcome.CANCELLED, Fact.Outcome.COMPLETED);
             tally.hungUp(attempt);

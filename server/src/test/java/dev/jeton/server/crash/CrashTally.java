@@ -1,5 +1,7 @@
 package dev.jeton.server.crash;
 
+import dev.jeton.accounting.RequestRow;
+
 /** What came of the requests of some crashes; confined to one thread. */
 final class CrashTally {
 
@@ -12,6 +14,8 @@ final class CrashTally {
     private long confirmedInVain;
     private int unbooked;
     private long received;
+    private long receivedOfAborted;
+    private long confirmedOfAborted;
     private long grantedInVain;
     private long widest;
 
@@ -25,12 +29,14 @@ final class CrashTally {
         received += attempt.received();
     }
 
-    /** Cut off, with so much granted. */
-    void aborted(Attempt attempt, long granted) {
+    /** Cut off. */
+    void aborted(Attempt attempt, RequestRow row) {
         aborted++;
         received += attempt.received();
-        grantedInVain += granted - attempt.received();
-        widest = Math.max(widest, granted - attempt.received());
+        receivedOfAborted += attempt.received();
+        confirmedOfAborted += row.confirmed();
+        grantedInVain += row.granted() - attempt.received();
+        widest = Math.max(widest, row.granted() - attempt.received());
     }
 
     /** Its client went away. */
@@ -71,10 +77,16 @@ final class CrashTally {
         return answered;
     }
 
+    /** Tokens that the books know to have arrived of what was cut off. */
+    long confirmedOfAborted() {
+        return confirmedOfAborted;
+    }
+
     @Override
     public String toString() {
         return ("%d kills: %d requests answered, %d aborted, %d hung up, %d ended unseen (%d of them streams, which"
-                        + " confirmed %d tokens too many), %d not booked; %d tokens received; granted and not received by the aborted: %d, at most %d of one request")
+                        + " confirmed %d tokens too many), %d not booked; %d tokens received; of the aborted confirmed %d,"
+                        + " received %d, granted and not received %d, at most %d of one request")
                 .formatted(
                         kills,
                         answered,
@@ -85,6 +97,8 @@ final class CrashTally {
                         confirmedInVain,
                         unbooked,
                         received,
+                        confirmedOfAborted,
+                        receivedOfAborted,
                         grantedInVain,
                         widest);
     }

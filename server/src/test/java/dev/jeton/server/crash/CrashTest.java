@@ -43,5 +43,6 @@ class CrashTest {
         // Or nothing was proved.
         assertThat(tally.answered()).isPositive();
         assertThat(tally.aborted()).isPositive();
+        assertThat(tally.confirmedOfAborted()).isPositive();
     }
 }
