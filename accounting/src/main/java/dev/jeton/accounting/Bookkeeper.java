@@ -12,6 +12,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.Function;
 import java.util.function.LongSupplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -87,6 +88,7 @@ public final class Bookkeeper implements AutoCloseable {
     }
 
     private final Settings settings;
+    private final Function<String, EnergyCounter> counters;
     private final BookClock clock;
     private final Journal journal;
     private final Grants grants;
@@ -104,16 +106,22 @@ public final class Bookkeeper implements AutoCloseable {
     /**
      * Opens the books, and closes what the last run left open.
      *
+     * @param counters of the energy of a device group
      * @param monotonic the clock of steps, nanoseconds
      * @param wallMicros microseconds since 1970, asked once
      * @throws AccountingException where the journal cannot be opened
      */
-    public static Bookkeeper open(Settings settings, LongSupplier monotonic, LongSupplier wallMicros) {
-        return new Bookkeeper(settings, new BookClock(monotonic, wallMicros));
+    public static Bookkeeper open(
+            Settings settings,
+            Function<String, EnergyCounter> counters,
+            LongSupplier monotonic,
+            LongSupplier wallMicros) {
+        return new Bookkeeper(settings, counters, new BookClock(monotonic, wallMicros));
     }
 
-    private Bookkeeper(Settings settings, BookClock clock) {
+    private Bookkeeper(Settings settings, Function<String, EnergyCounter> counters, BookClock clock) {
         this.settings = settings;
+        this.counters = counters;
         this.clock = clock;
         this.policy = PriceBook.version(settings.policy());
         journal = Journal.open(settings.folder().resolve("journal"), config(settings));
@@ -206,7 +214,11 @@ public final class Bookkeeper implements AutoCloseable {
         return meters.computeIfAbsent(
                 device,
                 name -> new Meter(
-                        name, clock, new EnergyModel(settings.prices().device(name))::microjoules, windows::add));
+                        name,
+                        clock,
+                        new EnergyModel(settings.prices().device(name)),
+                        counters.apply(name),
+                        windows::add));
     }
 
     /**

@@ -4,11 +4,10 @@ import dev.jeton.scheduler.DeviceState;
 import dev.jeton.scheduler.DeviceTimeline;
 import dev.jeton.scheduler.StepListener;
 import dev.jeton.scheduler.StepRecord;
-import java.math.BigInteger;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.OptionalLong;
 import java.util.function.Consumer;
-import java.util.function.ToLongFunction;
 
 /**
  * Cuts one device group's time into windows and says whose it was. Shared by all engines on the group: each has a
@@ -55,7 +54,8 @@ public final class Meter {
 
     private final String device;
     private final BookClock clock;
-    private final ToLongFunction<List<Long>> energy;
+    private final EnergyModel energy;
+    private final EnergyCounter counter;
     private final Consumer<Fact.Window> sink;
     private final List<Lane> lanes = new ArrayList<>();
     private final RequestMeter unowned = new RequestMeter(UNOWNED);
@@ -64,23 +64,29 @@ public final class Meter {
     private int bank;
     private long last;
     private Closing closing = Closing.NONE;
+    /** The counter at the beginning of the window under way; the ticking thread's. */
+    private OptionalLong counted;
 
-    /** A window that has ended and waits for the steps that were in flight. */
-    private record Closing(int bank, DeviceTimeline timeline, long from, long to) {
-        static final Closing NONE = new Closing(-1, new DeviceTimeline(0), 0, 0);
+    /** A window that has ended and waits for the steps that were in flight; its energy where that was measured. */
+    private record Closing(int bank, DeviceTimeline timeline, long from, long to, OptionalLong microjoules) {
+        static final Closing NONE = new Closing(-1, new DeviceTimeline(0), 0, 0, OptionalLong.empty());
     }
 
     /**
      * Begins the first window.
      *
      * @param device name of the group
-     * @param energy models a window's microjoules from its nanoseconds by {@code DeviceState.ordinal()}
+     * @param energy models a window's energy where the counter does not measure it, and divides it
+     * @param counter of the group's energy
      * @param sink takes windows in order; called by {@link #tick} only
      */
-    public Meter(String device, BookClock clock, ToLongFunction<List<Long>> energy, Consumer<Fact.Window> sink) {
+    public Meter(
+            String device, BookClock clock, EnergyModel energy, EnergyCounter counter, Consumer<Fact.Window> sink) {
         this.device = device;
         this.clock = clock;
         this.energy = energy;
+        this.counter = counter;
+        counted = counter.microjoules();
         this.sink = sink;
         last = clock.nanos();
         timeline = new DeviceTimeline(last);
@@ -226,18 +232,23 @@ public final class Meter {
             if (closing != Closing.NONE || (!due && listed.get(bank).isEmpty())) {
                 return;
             }
-            cut(clock.nanos());
+        }
+        // Read outside of the monitor: it is a file, or a call into a driver.
+        OptionalLong now = counter.microjoules();
+        synchronized (this) {
+            cut(clock.nanos(), now);
         }
         emit();
     }
 
-    private void cut(long now) {
+    private void cut(long now, OptionalLong count) {
         advance(now);
         long at = last;
         if (at == timeline.start()) {
             return;
         }
-        closing = new Closing(bank, timeline, timeline.start(), at);
+        closing = new Closing(bank, timeline, timeline.start(), at, drawn(count));
+        counted = count;
         for (Lane lane : lanes) {
             assert lane.before == 0 : "a step of the window before has not landed";
             lane.before = lane.share;
@@ -245,6 +256,13 @@ public final class Meter {
         }
         bank = 1 - bank;
         timeline = new DeviceTimeline(at);
+    }
+
+    /** Energy since the window began, where both ends of it could be read. */
+    private OptionalLong drawn(OptionalLong now) {
+        return now.isPresent() && counted.isPresent()
+                ? OptionalLong.of(Math.max(0, now.getAsLong() - counted.getAsLong()))
+                : OptionalLong.empty();
     }
 
     private void emit() {
@@ -262,19 +280,13 @@ public final class Meter {
     private Fact.Window window(Closing ended) {
         long[] states = new long[DeviceState.values().length];
         ended.timeline().copyTo(states);
-        long length = ended.to() - ended.from();
         List<Long> boxed = new ArrayList<>(states.length);
         for (long nanos : states) {
             boxed.add(nanos);
         }
-        long microjoules = energy.applyAsLong(boxed);
-        List<RequestMeter> meters = listed.get(ended.bank());
-        List<Line> lines = new ArrayList<>(meters.size());
-        for (RequestMeter meter : meters) {
-            long part = scaled(microjoules, meter.nanos(ended.bank()), length);
-            lines.add(meter.take(ended.bank(), part));
-        }
-        meters.clear();
+        OptionalLong measured = ended.microjoules();
+        long microjoules = measured.isPresent() ? measured.getAsLong() : energy.microjoules(boxed);
+        List<Line> lines = lines(ended, microjoules);
         return new Fact.Window(
                 device,
                 clock.micros(ended.from()),
@@ -283,15 +295,29 @@ public final class Meter {
                 ended.to(),
                 boxed,
                 microjoules,
-                false,
+                measured.isPresent(),
                 lines);
     }
 
-    private static long scaled(long amount, long part, long whole) {
-        return BigInteger.valueOf(amount)
-                .multiply(BigInteger.valueOf(part))
-                .divide(BigInteger.valueOf(whole))
-                .longValueExact();
+    /** What each request used; energy by time and power, with the time outside of steps, which is nobody's. */
+    private List<Line> lines(Closing ended, long microjoules) {
+        List<RequestMeter> meters = listed.get(ended.bank());
+        int count = meters.size();
+        long[] spans = new long[count + 1];
+        boolean[] busy = new boolean[count + 1];
+        spans[count] = ended.to() - ended.from();
+        for (int i = 0; i < count; i++) {
+            spans[i] = meters.get(i).nanos(ended.bank());
+            busy[i] = true;
+            spans[count] -= spans[i];
+        }
+        long[] parts = energy.divide(microjoules, spans, busy);
+        List<Line> lines = new ArrayList<>(count);
+        for (int i = 0; i < count; i++) {
+            lines.add(meters.get(i).take(ended.bank(), parts[i]));
+        }
+        meters.clear();
+        return lines;
     }
 
     /** Nanoseconds missing (positive) or booked twice in the window under way, as of the last change: always 0. */

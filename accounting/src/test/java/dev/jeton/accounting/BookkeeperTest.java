@@ -38,6 +38,7 @@ class BookkeeperTest {
         return Bookkeeper.open(
                 new Bookkeeper.Settings(
                         folder, "node", "", "", "", PriceBook.parse("prices", PRICES), aborted, 64L << 20, "test"),
+                device -> EnergyCounter.NONE,
                 clock,
                 () -> START + clock.getAsLong() / 1_000);
     }

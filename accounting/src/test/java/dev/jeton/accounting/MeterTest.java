@@ -16,6 +16,7 @@ import dev.jeton.scheduler.StepListener;
 import dev.jeton.scheduler.StepRecord;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.OptionalLong;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -23,13 +24,15 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 class MeterTest {
 
+    /** 3 microjoules a nanosecond in steps, 1 otherwise. */
+    private static final EnergyModel ENERGY = new EnergyModel(new DevicePrice(
+            "*", new DevicePrice.Rented(Rate.ZERO), Rate.of("1000"), Rate.of("3000"), Rate.ONE, false, Rate.ZERO));
+
     private final SimClock clock = new SimClock(1_000);
     private final List<Fact.Window> windows = new ArrayList<>();
-    private final Meter meter = new Meter(
-            "sim",
-            new BookClock(clock, () -> 1_000_000),
-            states -> states.get(DeviceState.STEP.ordinal()),
-            windows::add);
+    private OptionalLong count = OptionalLong.empty();
+    private final Meter meter =
+            new Meter("sim", new BookClock(clock, () -> 1_000_000), ENERGY, () -> count, windows::add);
 
     private record Owned(RequestMeter meter) implements Metered {
         @Override
@@ -215,8 +218,8 @@ class MeterTest {
                 .satisfies(window -> assertThat(state(window, DeviceState.IDLE)).isEqualTo(10));
     }
 
-    @Test
-    void energyIsApportionedByTime() {
+    /** 25 ns of a request's step, 75 ns of another's, 100 ns idle. */
+    private Fact.Window windowOfTwoRequests() {
         StepListener engine = meter.engine();
         engine.onState(DeviceState.STEP, 1_000);
         clock.advance(100);
@@ -230,8 +233,58 @@ class MeterTest {
                 StepRecord.DECODE,
                 75L));
         engine.onState(DeviceState.IDLE, 1_100);
+        clock.advance(100);
         meter.tick(true);
-        assertThat(windows.getFirst().lines()).extracting(Line::joules).containsExactly(25L, 75L);
+        return windows.getLast();
+    }
+
+    @Test
+    void modelledEnergyIsApportionedByTimeAndPower() {
+        Fact.Window window = windowOfTwoRequests();
+        assertThat(window.measured()).isFalse();
+        assertThat(window.joules()).isEqualTo(400);
+        assertThat(window.lines()).extracting(Line::joules).containsExactly(75L, 225L);
+    }
+
+    @Test
+    void measuredEnergyIsApportionedAlike() {
+        count = OptionalLong.of(5_000);
+        meter.engine().onState(DeviceState.IDLE, 1_000);
+        clock.advance(100);
+        meter.tick(true);
+        assertThat(windows.getLast().measured())
+                .as("nobody read the counter when it began")
+                .isFalse();
+
+        count = OptionalLong.of(5_800);
+        StepListener engine = meter.engine();
+        engine.onState(DeviceState.STEP, 1_100);
+        clock.advance(100);
+        engine.onStep(step(1_100, 1_200, request("a", new int[] {1}, 1), StepRecord.DECODE, 100L));
+        engine.onState(DeviceState.IDLE, 1_200);
+        clock.advance(100);
+        meter.tick(true);
+        Fact.Window window = windows.getLast();
+        assertThat(window.measured()).isTrue();
+        assertThat(window.joules()).isEqualTo(800);
+        assertThat(window.lines()).extracting(Line::joules).containsExactly(600L);
+    }
+
+    @Test
+    void energyIsModelledWhereTheCounterCannotBeRead() {
+        count = OptionalLong.of(5_000);
+        meter.tick(true);
+        clock.advance(100);
+        meter.tick(true);
+        count = OptionalLong.empty();
+        clock.advance(100);
+        meter.tick(true);
+        count = OptionalLong.of(9_000);
+        clock.advance(100);
+        meter.tick(true);
+        clock.advance(100);
+        meter.tick(true);
+        assertThat(windows).extracting(Fact.Window::measured).containsExactly(false, false, false, true);
     }
 
     @Test

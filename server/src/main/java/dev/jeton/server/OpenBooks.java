@@ -2,6 +2,8 @@ package dev.jeton.server;
 
 import dev.jeton.accounting.AccountingException;
 import dev.jeton.accounting.Bookkeeper;
+import dev.jeton.accounting.EnergyCounter;
+import dev.jeton.accounting.PowercapCounter;
 import dev.jeton.accounting.PriceBook;
 import dev.jeton.server.config.Configuration.BooksSettings;
 import java.io.IOException;
@@ -26,6 +28,9 @@ public final class OpenBooks {
     /** Marks a folder that goes with the process. */
     private static final String TEMPORARY = ".temporary";
 
+    /** The device group of the cpu engine. */
+    private static final String PROCESSORS = "cpu";
+
     private OpenBooks() {}
 
     /**
@@ -41,6 +46,11 @@ public final class OpenBooks {
         PriceBook prices = settings.prices().isEmpty() ? PriceBook.free() : PriceBook.load(Path.of(settings.prices()));
         prices.warning().ifPresent(LOG::warn);
         Path folder = settings.folder().isEmpty() ? temporary() : Path.of(settings.folder());
+        EnergyCounter energy = settings.energy().equals("measured")
+                ? PowercapCounter.find(PowercapCounter.SYSTEM)
+                        .<EnergyCounter>map(counter -> counter)
+                        .orElse(EnergyCounter.NONE)
+                : EnergyCounter.NONE;
         return Optional.of(Bookkeeper.open(
                 new Bookkeeper.Settings(
                         folder,
@@ -52,6 +62,7 @@ public final class OpenBooks {
                         Bookkeeper.AbortedPolicy.valueOf(settings.aborted().toUpperCase(Locale.ROOT)),
                         settings.journalBytes(),
                         Version.text()),
+                device -> device.equals(PROCESSORS) ? energy : EnergyCounter.NONE,
                 System::nanoTime,
                 () -> TimeUnit.MILLISECONDS.toMicros(System.currentTimeMillis())));
     }

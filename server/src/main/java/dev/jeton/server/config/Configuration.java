@@ -162,6 +162,7 @@ public record Configuration(
      * @param password of the ledger's database
      * @param prices file with the price book; empty takes one in which everything is free
      * @param aborted what is billed of requests that a crash cut off: {@code nothing}, {@code confirmed} or {@code granted}
+     * @param energy {@code measured} where a counter can be read, or always {@code modelled}
      * @param journalBytes most bytes of facts that the ledger has not taken
      */
     public record BooksSettings(
@@ -173,6 +174,7 @@ public record Configuration(
             String password,
             String prices,
             String aborted,
+            String energy,
             long journalBytes) {
 
         @Override

@@ -74,6 +74,11 @@ final class Schema {
                     "nothing",
                     "what is billed of requests that a crash cut off"),
             new Setting(
+                    "books.energy",
+                    new Choice(List.of("measured", "modelled")),
+                    "measured",
+                    "joules: measured where a counter can be read, or by the price book's watts"),
+            new Setting(
                     "books.journal-size", new Size(1 << 20, 1L << 40), "2GiB", "facts that the ledger has not taken"),
             new Setting("engine.engine", TEXT, "cpu", "engine's name, see jeton engines"),
             new Setting("engine.max-model-len", new Whole(0, 1 << 24), "0", "tokens of a sequence; 0: the model's own"),

@@ -68,6 +68,7 @@ public record Settings(Map<String, Resolved> values, List<Map<String, Resolved>>
                         text("books.password"),
                         text("books.prices"),
                         text("books.aborted"),
+                        text("books.energy"),
                         size("books.journal-size")),
                 models.stream().map(this::model).toList(),
                 tenants);
