@@ -45,8 +45,14 @@ public final class Recovery {
 
     private Recovery() {}
 
-    /** Requests in the journal that were opened and not closed, in the order of their opening. Reads all of it. */
+    /**
+     * Requests in the journal that were opened and not closed, in the order of their opening. Reads all of it, unless the
+     * last run ended in good order.
+     */
     public static List<Abandoned> abandoned(Journal journal) {
+        if (stopped(journal)) {
+            return List.of();
+        }
         List<Segment> segments = journal.segments();
         long from = segments.isEmpty() ? 1 : segments.getFirst().first();
         Recovery recovery = new Recovery();
@@ -56,6 +62,15 @@ public final class Recovery {
             }
         }
         return recovery.left();
+    }
+
+    /** Whether the journal ends with {@link Fact.Stopped}: finding that out decodes one fact. */
+    private static boolean stopped(Journal journal) {
+        try (JournalReader reader = journal.reader(journal.durable())) {
+            return reader.poll()
+                    .filter(entry -> entry.fact() instanceof Fact.Stopped)
+                    .isPresent();
+        }
     }
 
     /** The same of any facts, in the order of their numbers. */

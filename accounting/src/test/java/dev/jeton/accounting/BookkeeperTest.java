@@ -35,9 +35,13 @@ class BookkeeperTest {
     private final SimClock clock = new SimClock(1_000);
 
     private Bookkeeper open(Bookkeeper.AbortedPolicy aborted) {
+        return open(aborted, PRICES);
+    }
+
+    private Bookkeeper open(Bookkeeper.AbortedPolicy aborted, String prices) {
         return Bookkeeper.open(
                 new Bookkeeper.Settings(
-                        folder, "node", "", "", "", PriceBook.parse("prices", PRICES), aborted, 64L << 20, "test"),
+                        folder, "node", "", "", "", PriceBook.parse("prices", prices), aborted, 64L << 20, "test"),
                 device -> EnergyCounter.NONE,
                 clock,
                 () -> START + clock.getAsLong() / 1_000);
@@ -118,6 +122,30 @@ class BookkeeperTest {
         assertThat(bill.list()).isEqualTo(row("r").list());
         assertThat(bill.metered()).isEqualTo(row("r").metered());
         assertThat(bill.currency()).isEqualTo("EUR");
+    }
+
+    @Test
+    void aTenantPaysForWhatItReservedAndLeftUnused() throws InterruptedException {
+        String prices = PRICES + "reservations: [{tenant: a, device: cpu, share: 0.5}]\n";
+        try (Bookkeeper books = open(Bookkeeper.AbortedPolicy.NOTHING, prices)) {
+            RequestBooks request = request(books, "r");
+            step(books, request);
+            request.closeDurably(used(Fact.Outcome.COMPLETED, new Tokens(10, 0, 5)));
+            clock.advance(999_000_000);
+        }
+        assertThat(row("r").metered()).as("what the request itself used").isEqualTo(1_000);
+        try (Ledger ledger = Ledger.open("jdbc:sqlite:" + folder.resolve("ledger.db"), "", "")) {
+            Reports reports = ledger.reports();
+            Total total = reports.totals(
+                            Scope.OPERATOR, 0, Long.MAX_VALUE, Filter.ALL, new Grouping.By(Grouping.Dimension.TENANT))
+                    .getFirst();
+            assertThat(total.group()).isEqualTo("a");
+            assertThat(total.metered()).as("half a second of its device").isEqualTo(500_000);
+            assertThat(reports.waste(Scope.OPERATOR, 0, Long.MAX_VALUE, Filter.ALL)
+                            .idle()
+                            .money())
+                    .isEqualTo(500_000);
+        }
     }
 
     @Test

@@ -40,6 +40,23 @@ class RecoveryTest {
     }
 
     @Test
+    void aJournalSaysTheSameWhetherItsLastFactIsTheEndOfTheRunOrNot() throws Exception {
+        FaultyDisk disk = new FaultyDisk(1);
+        try (Journal journal = JournalTest.open(disk)) {
+            assertThat(Recovery.abandoned(journal)).as("an empty journal").isEmpty();
+            journal.append(Facts.opened("a"));
+            journal.awaitDurable(journal.append(new Fact.Stopped(9)));
+            assertThat(Recovery.abandoned(journal)).as("the end of a run").isEmpty();
+            journal.awaitDurable(journal.append(new Fact.PeriodClosed(9, "2026-11")));
+            assertThat(Recovery.abandoned(journal)).as("and something after it").isEmpty();
+            journal.awaitDurable(journal.append(Facts.opened("b")));
+            assertThat(Recovery.abandoned(journal))
+                    .as("a run under way")
+                    .containsExactly(new Recovery.Abandoned(Facts.opened("b"), 0, 0));
+        }
+    }
+
+    @Test
     void aGrantThatComesAfterTheEndOpensNothing() {
         List<Fact> facts = List.of(Facts.opened("a"), Facts.closed("a", 1), new Fact.Granted(1, "a", Grant.ALL, 48, 0));
         assertThat(Recovery.abandoned(facts)).isEmpty();
