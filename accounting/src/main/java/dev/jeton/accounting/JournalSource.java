@@ -41,7 +41,7 @@ final class JournalSource implements FactSource {
 
         @Override
         public Optional<Entry> next(long waitNanos) throws InterruptedException {
-            Optional<JournalReader.Entry> entry = reader.poll();
+            Optional<Entry> entry = reader.poll();
             if (entry.isEmpty() && waitNanos > 0) {
                 if (!noted) {
                     noted = true;
@@ -53,7 +53,7 @@ final class JournalSource implements FactSource {
                 }
                 entry = reader.poll();
             }
-            return entry.map(found -> new Entry(found.sequence(), found.fact()));
+            return entry;
         }
 
         private void wake() {

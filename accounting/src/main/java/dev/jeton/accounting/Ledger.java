@@ -88,7 +88,7 @@ public final class Ledger implements AutoCloseable {
      * @param now microseconds since 1970; a period that has not ended is refused
      */
     public void close(String period, long now) {
-        if (Periods.span(period).to() > now) {
+        if (Period.named(period).until() > now) {
             throw new AccountingException(
                     "the period %s has not ended, so it cannot be closed; wait until it has".formatted(period));
         }

@@ -24,7 +24,7 @@ class GrantsTest {
 
     private static List<Fact.Granted> granted(Journal journal) {
         List<Fact.Granted> facts = new ArrayList<>();
-        for (JournalReader.Entry entry : JournalTest.readAll(journal, 1)) {
+        for (FactSource.Entry entry : JournalTest.readAll(journal, 1)) {
             if (entry.fact() instanceof Fact.Granted fact) {
                 facts.add(fact);
             }
@@ -299,7 +299,7 @@ class GrantsTest {
                 String id = abandoned.opened().request();
                 assertThat(abandoned.granted()).isEqualTo(granted.getOrDefault(id, 0L));
             }
-            for (JournalReader.Entry entry : JournalTest.readAll(after, 1)) {
+            for (FactSource.Entry entry : JournalTest.readAll(after, 1)) {
                 if (entry.fact() instanceof Fact.Closed closed) {
                     assertThat(closed.tokens().output()).isLessThanOrEqualTo(received.get(closed.request()));
                 }

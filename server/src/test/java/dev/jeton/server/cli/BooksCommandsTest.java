@@ -145,7 +145,7 @@ class BooksCommandsTest {
         assertThat(err.toString()).contains("there is no report by 'colour'");
         assertThat(run("report", "--books", books.toString(), "--period", "2026-13"))
                 .isOne();
-        assertThat(err.toString()).contains("'2026-13' is no time");
+        assertThat(err.toString()).contains("'2026-13' is no period");
         assertThat(run("close", "2999-01", "--books", books.toString())).isOne();
         assertThat(err.toString()).contains("has not ended");
     }
