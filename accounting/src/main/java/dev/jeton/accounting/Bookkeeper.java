@@ -93,6 +93,7 @@ public final class Bookkeeper implements AutoCloseable {
     private final String policy;
     private final Map<String, Meter> meters = new ConcurrentHashMap<>();
     private final Thread ticker;
+    private final CloseRequests closeRequests;
     /** Windows that have ended and are not journaled yet; the ticker's alone. */
     private final Deque<Fact.Window> windows = new ArrayDeque<>();
 
@@ -114,9 +115,10 @@ public final class Bookkeeper implements AutoCloseable {
         this.settings = settings;
         this.clock = clock;
         this.policy = PriceBook.version(settings.policy());
-        journal = Journal.open(settings.folder().resolve("journal"), config(settings));
+        journal = Journal.open(PeriodCloser.journal(settings.folder()), config(settings));
         begin();
         grants = new Grants(journal, clock::micros);
+        closeRequests = new CloseRequests(settings.folder());
         opener = Thread.ofPlatform().name("ledger-opener").daemon(true).unstarted(this::openLedger);
         opener.start();
         ticker = Thread.ofPlatform().name("meter").daemon(true).unstarted(this::tick);
@@ -133,7 +135,7 @@ public final class Bookkeeper implements AutoCloseable {
             try {
                 Ledger opened = Ledger.open(settings.url(), settings.user(), settings.password());
                 Projection projection = opened.project(
-                        settings.node(), new JournalSource(journal), Bookkeeper::costing, clock::micros, GATHER_NANOS);
+                        settings.node(), new JournalSource(journal), Costing::inForce, clock::micros, GATHER_NANOS);
                 ledger = Optional.of(new OpenLedger(opened, projection));
                 return;
             } catch (AccountingException e) {
@@ -159,13 +161,6 @@ public final class Bookkeeper implements AutoCloseable {
                 usual.maxPendingBytes(),
                 usual.firstRetryNanos(),
                 usual.maxRetryNanos());
-    }
-
-    private static WindowCosting costing(String priceBook, String policy) {
-        PriceBook book = priceBook.isEmpty() ? PriceBook.free() : PriceBook.parse("the price book in force", priceBook);
-        Costing costing = new Costing(book);
-        return (window, payers) ->
-                costing.postings(window, request -> payers.apply(request).tenant());
     }
 
     private void begin() {
@@ -294,6 +289,7 @@ public final class Bookkeeper implements AutoCloseable {
             Instant now = hour();
             boolean newHour = !now.equals(hour);
             hour = now;
+            closePeriods();
             if (newHour || ticks % WINDOW_TICKS == 0) {
                 tick(newHour || ticks % QUIET_TICKS == 0);
             }
@@ -312,6 +308,15 @@ public final class Bookkeeper implements AutoCloseable {
             }
         } catch (AccountingException e) {
             LOG.warn("{} windows of device time wait for the journal: {}", windows.size(), e.getMessage());
+        }
+    }
+
+    /** Closes what {@link PeriodCloser} asks for: this process has the journal. */
+    private void closePeriods() {
+        try {
+            closeRequests.answer(journal, clock.micros());
+        } catch (AccountingException e) {
+            LOG.warn("a period waits to be closed: {}", e.getMessage());
         }
     }
 

@@ -123,6 +123,16 @@ class BooksCommandsTest {
     }
 
     @Test
+    void closesAPeriodInTheJournal() {
+        assertThat(run("close", "2020-01", "--books", books.toString())).isZero();
+        assertThat(out.toString()).contains("2020-01 is closed.");
+        assertThat(run("close", "2020-01", "--ledger", "jdbc:sqlite:" + books.resolve("ledger.db")))
+                .isZero();
+        assertThat(out.toString()).contains("in the ledger only");
+        assertThat(run("ledger", "verify", "--books", books.toString())).isZero();
+    }
+
+    @Test
     void copiesAndErases() {
         Path copy = folder.resolve("copy.db");
         assertThat(run("ledger", "backup", "--books", books.toString(), copy.toString()))
