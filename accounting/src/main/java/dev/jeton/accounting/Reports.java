@@ -246,6 +246,17 @@ public final class Reports {
                 rows.getString(1), rows.getString(2), rows.getLong(3), states, rows.getLong(4), rows.getLong(5), money);
     }
 
+    /**
+     * Prices a time again by another book; writes nothing. What is booked in the time is priced, be the period closed or
+     * not.
+     *
+     * @param other its currency must be that of what was booked
+     * @throws AccountingException where it is not, or the ledger lacks a price book that was in force
+     */
+    public Repriced reprice(Scope scope, long from, long to, PriceBook other) {
+        return database.read(connection -> Repricing.run(connection, database.kind(), scope, from, to, other));
+    }
+
     /** Requests that ended, the last to end first. */
     public List<RequestRow> requests(Scope scope, long from, long to, Filter filter, int limit) {
         if (limit < 1 || limit > MAX_REQUESTS) {

@@ -19,6 +19,7 @@ import picocli.CommandLine;
             ConfigCommand.class,
             EnginesCommand.class,
             ReportCommand.class,
+            RepriceCommand.class,
             ExportCommand.class,
             CloseCommand.class,
             LedgerCommand.class,

@@ -123,6 +123,39 @@ class BooksCommandsTest {
     }
 
     @Test
+    void repricesByAnotherBook() throws IOException {
+        Path twice = Files.writeString(
+                folder.resolve("twice.yaml"),
+                PRICES.replace("7.2", "14.4").replace("1000", "2000").replace("output: 2000}", "output: 4000}"));
+        assertThat(run("reprice", "--books", books.toString(), "--prices", twice.toString(), "--format", "json"))
+                .isZero();
+        Object json = Json.parse(out.toString());
+        assertThat(new BigDecimal((String) TestServer.Answer.at(json, "usage.0.list.difference")))
+                .isEqualByComparingTo(owed());
+        BigDecimal cost = new BigDecimal((String) TestServer.Answer.at(json, "devices.0.cost.booked"));
+        assertThat(cost).isPositive();
+        assertThat(new BigDecimal((String) TestServer.Answer.at(json, "devices.0.cost.other"))
+                        .subtract(cost.multiply(BigDecimal.TWO))
+                        .abs())
+                .isLessThan(new BigDecimal("0.0000001"));
+        assertThat(run("reprice", "--books", books.toString(), "--prices", twice.toString()))
+                .isZero();
+        assertThat(out.toString()).contains("Nothing is stored", "idle", "rounding", "other capital");
+        assertThat(run(
+                        "reprice",
+                        "--books",
+                        books.toString(),
+                        "--prices",
+                        twice.toString(),
+                        "--tenant",
+                        "other",
+                        "--format",
+                        "csv"))
+                .isZero();
+        assertThat(out.toString()).endsWith("metered_other,metered_diff" + System.lineSeparator());
+    }
+
+    @Test
     void closesAPeriodInTheJournal() {
         assertThat(run("close", "2020-01", "--books", books.toString())).isZero();
         assertThat(out.toString()).contains("2020-01 is closed.");
