@@ -257,6 +257,25 @@ public final class Reports {
         return database.read(connection -> Repricing.run(connection, database.kind(), scope, from, to, other));
     }
 
+    /**
+     * Compares an invoice with what the books hold for the same time, corrections included.
+     *
+     * @param scope the operator: a tenant has no devices
+     * @throws AccountingException where the two cannot be compared: another currency, a line that the time asked for cuts,
+     *     or a name of several devices
+     */
+    public Reconciliation reconcile(Scope scope, Invoice invoice, Reconciliation.Question question) {
+        if (!(scope instanceof Scope.Operator)) {
+            throw new AccountingException("only the operator reconciles invoices: a tenant has no devices");
+        }
+        return database.read(connection -> {
+            Reconciler reconciler = new Reconciler(invoice, question, DeviceCosts.devices(connection));
+            Period time = reconciler.time();
+            DeviceCosts.requireCurrency(connection, time, invoice.currency());
+            return reconciler.compare(DeviceCosts.read(connection, time));
+        });
+    }
+
     /** Requests that ended, the last to end first. */
     public List<RequestRow> requests(Scope scope, long from, long to, Filter filter, int limit) {
         if (limit < 1 || limit > MAX_REQUESTS) {

@@ -20,6 +20,7 @@ import picocli.CommandLine;
             EnginesCommand.class,
             ReportCommand.class,
             RepriceCommand.class,
+            ReconcileCommand.class,
             ExportCommand.class,
             CloseCommand.class,
             LedgerCommand.class,

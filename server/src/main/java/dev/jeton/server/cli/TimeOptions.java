@@ -21,6 +21,11 @@ final class TimeOptions {
     @Option(names = "--period", paramLabel = "PERIOD", description = "One month or day: 2026-11, 2026-11-20.")
     private Optional<String> period = Optional.empty();
 
+    /** The span that is named; empty where nothing is. */
+    Optional<Period> named() {
+        return period.or(() -> from).or(() -> to).map(any -> new Period(from(), to()));
+    }
+
     /** First microsecond. */
     long from() {
         return period.map(name -> Period.named(name).from())

@@ -11,6 +11,7 @@ import java.math.BigDecimal;
 import java.net.http.HttpRequest.BodyPublishers;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -153,6 +154,50 @@ class BooksCommandsTest {
                         "csv"))
                 .isZero();
         assertThat(out.toString()).endsWith("metered_other,metered_diff" + System.lineSeparator());
+    }
+
+    private Object json(String... arguments) {
+        out.getBuffer().setLength(0);
+        run(arguments);
+        return Json.parse(out.toString());
+    }
+
+    @Test
+    void reconcilesAnInvoiceWithTheBooks() throws IOException {
+        Path nothing = Files.writeString(
+                folder.resolve("nothing.csv"),
+                "device,from,to,amount,currency\r\ni-0abc,2026-01-01,2100-01-01,1000,EUR\r\n");
+        String[] command = {
+            "reconcile", "--books", books.toString(), "--invoice", nothing.toString(), "--device", "i-0abc=reply"
+        };
+        assertThat(run(command)).isOne();
+        assertThat(out.toString()).contains("multiply the device's price by", "Not all agrees within 1%.");
+        List<String> json = new ArrayList<>(List.of(command));
+        json.addAll(List.of("--format", "json", "--by", "all"));
+        String device = (String) TestServer.Answer.at(json(json.toArray(String[]::new)), "devices.0.device");
+        String booked = (String) TestServer.Answer.at(json(json.toArray(String[]::new)), "devices.0.booked");
+
+        Path same = Files.writeString(
+                folder.resolve("same.csv"),
+                "device,from,to,amount,currency\n%s,2026-01-01,2100-01-01,%s,EUR\nrouter,2026-01-01,2100-01-01,5,EUR\n"
+                        .formatted(device, booked));
+        String[] agree = {"reconcile", "--books", books.toString(), "--invoice", same.toString(), "--tolerance", "0"};
+        assertThat(run(agree)).isOne();
+        assertThat(out.toString()).contains("'router' is no device of the books");
+        List<String> others = new ArrayList<>(List.of(agree));
+        others.addAll(List.of("--ignore-others", "--format", "csv"));
+        assertThat(run(others.toArray(String[]::new))).isZero();
+        assertThat(out.toString()).contains("billed_twice,agrees", "unknown,router,,,1,5,");
+    }
+
+    @Test
+    void anInvoiceThatCannotBeReadIsBadInput() throws IOException {
+        Path bad =
+                Files.writeString(folder.resolve("bad.csv"), "device,from,to,amount,currency\ncpu,soon,later,1,EUR\n");
+        assertThat(run("reconcile", "--books", books.toString(), "--invoice", bad.toString()))
+                .isEqualTo(2);
+        assertThat(err.toString()).contains("bad.csv, line 2: 'soon' is no time");
+        assertThat(run("reconcile", "--books", books.toString())).isEqualTo(2);
     }
 
     @Test
