@@ -6,7 +6,6 @@ import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.Comparator;
-import java.util.Currency;
 import java.util.List;
 import java.util.TreeMap;
 
@@ -94,21 +93,6 @@ final class DeviceCosts {
                                 a.hour(),
                                 Money.add(a.nanos(), b.nanos()),
                                 Money.add(a.money(), b.money())));
-            }
-        }
-    }
-
-    /** Amounts of two currencies cannot be compared. */
-    static void requireCurrency(Connection connection, Period time, Currency expected) throws SQLException {
-        for (String version : Books.priceBooks(connection, Periods.hour(time.from()), time.until())) {
-            String content = Books.document(connection, Fact.DocumentKind.PRICE_BOOK, version);
-            Currency its = content.isEmpty()
-                    ? expected
-                    : PriceBook.parse("price book " + version, content).currency();
-            if (!its.equals(expected)) {
-                throw new AccountingException(
-                        "the invoice is in %s, the books of that time are in %s (price book %s): nothing can be compared"
-                                .formatted(expected, its, version));
             }
         }
     }

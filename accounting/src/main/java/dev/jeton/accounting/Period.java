@@ -65,7 +65,8 @@ public record Period(long from, long until) {
                     : micros(OffsetDateTime.parse(text).toInstant());
         } catch (DateTimeException | ArithmeticException | AccountingException e) {
             throw new AccountingException(
-                    "'%s' is no time: a month (2026-11), a day (2026-11-20) or a moment (2026-11-20T15:00:00Z) is expected"
+                    ("'%s' is no time: a month (2026-11), a day (2026-11-20) or a moment (2026-11-20T15:00:00Z) is"
+                                    + " expected")
                             .formatted(text),
                     e);
         }

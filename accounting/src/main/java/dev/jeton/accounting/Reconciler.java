@@ -25,8 +25,8 @@ final class Reconciler {
      * Finds out which device each line bills.
      *
      * @param devices all that the books have
-     * @throws AccountingException where a line lies in the time asked for in part, or a name is that of several devices or, though it
-     *     was given by the question, of none
+     * @throws AccountingException where a line lies in the time asked for in part, or a name is that of several devices
+     *     or, though it was given by the question, of none
      */
     Reconciler(Invoice invoice, Reconciliation.Question question, List<DeviceCosts.Device> devices) {
         this.invoice = invoice;

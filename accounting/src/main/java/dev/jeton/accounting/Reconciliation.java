@@ -105,7 +105,7 @@ public record Reconciliation(Currency currency, List<Compared> compared, List<Un
             return quotient(difference().multiply(HUNDRED), invoiced, PERCENT_DECIMALS);
         }
 
-        /** By what the device's price must be multiplied for books and invoice to agree; empty where the books hold nothing. */
+        /** By what to multiply the device's price for both to agree; empty where the books hold nothing. */
         public Optional<BigDecimal> ratio() {
             return quotient(invoiced, booked, RATIO_DECIMALS);
         }

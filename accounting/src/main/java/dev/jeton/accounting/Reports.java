@@ -271,7 +271,13 @@ public final class Reports {
         return database.read(connection -> {
             Reconciler reconciler = new Reconciler(invoice, question, DeviceCosts.devices(connection));
             Period time = reconciler.time();
-            DeviceCosts.requireCurrency(connection, time, invoice.currency());
+            BookCurrencies.other(connection, Periods.hour(time.from()), time.until(), invoice.currency())
+                    .ifPresent(book -> {
+                        throw new AccountingException(
+                                ("the invoice is in %s, the books of that time are in %s (price book %s): nothing can be"
+                                                + " compared")
+                                        .formatted(invoice.currency(), book.currency(), book.version()));
+                    });
             return reconciler.compare(DeviceCosts.read(connection, time));
         });
     }

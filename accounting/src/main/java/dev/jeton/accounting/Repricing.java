@@ -4,7 +4,6 @@ import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
-import java.util.Currency;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.TreeSet;
@@ -41,11 +40,11 @@ final class Repricing {
     }
 
     private Repriced run() throws SQLException {
+        requireCurrency();
         ListRepricing lists =
                 new ListRepricing(connection, filter -> new Where(kind, scope, filter), other, this::book, sums);
         Costing costing = new Costing(other);
         for (long hour : hours()) {
-            requireCurrency(hour);
             lists.hour(hour);
             devices(hour);
             WindowRows.booked(connection, hour, window -> window(costing, window));
@@ -86,15 +85,18 @@ final class Repricing {
     }
 
     /** Amounts of two currencies have no difference. */
-    private void requireCurrency(long hour) throws SQLException {
-        for (String version : Books.priceBooks(connection, hour, hour + Periods.HOUR)) {
-            Currency its = book(version).currency();
-            if (!its.equals(other.currency())) {
-                throw new AccountingException(
-                        "price book %s is in %s, but what was booked at %s is in %s (price book %s): write the other book in %s"
-                                .formatted(other.version(), other.currency(), Period.text(hour), its, version, its));
-            }
-        }
+    private void requireCurrency() throws SQLException {
+        BookCurrencies.other(connection, from, to, other.currency()).ifPresent(book -> {
+            throw new AccountingException(
+                    ("price book %s is in %s, but in that time money was booked in %s (price book %s): write the other"
+                                    + " book in %s")
+                            .formatted(
+                                    other.version(),
+                                    other.currency(),
+                                    book.currency(),
+                                    book.version(),
+                                    book.currency()));
+        });
     }
 
     /** What the rollup says of devices in an hour. */

@@ -286,7 +286,7 @@ class RepricingTest {
 
         assertThatThrownBy(() -> reprice(PriceBook.parse("us", "currency: USD")))
                 .isInstanceOf(AccountingException.class)
-                .hasMessageContaining("is in USD, but what was booked at 2026-11-20T10:00:00Z is in EUR");
+                .hasMessageContaining("is in USD, but in that time money was booked in EUR");
     }
 
     private static Map<String, Long> booked(Repriced repriced) {

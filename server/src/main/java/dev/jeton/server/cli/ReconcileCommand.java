@@ -4,6 +4,7 @@ import dev.jeton.accounting.AccountingException;
 import dev.jeton.accounting.Invoice;
 import dev.jeton.accounting.Ledger;
 import dev.jeton.accounting.Period;
+import dev.jeton.accounting.Rate;
 import dev.jeton.accounting.Reconciliation;
 import dev.jeton.accounting.Scope;
 import dev.jeton.server.json.JsonWriter;
@@ -81,7 +82,7 @@ final class ReconcileCommand implements Callable<Integer> {
     private Reconciliation.Span span = Reconciliation.Span.MONTH;
 
     @Option(names = "--tolerance", paramLabel = "PERCENT", description = "How far they may be apart (default: 1).")
-    private BigDecimal tolerance = BigDecimal.ONE;
+    private String tolerance = "1";
 
     @Option(
             names = "--ignore-others",
@@ -94,10 +95,14 @@ final class ReconcileCommand implements Callable<Integer> {
     @Spec
     private CommandSpec spec = CommandSpec.create();
 
+    /** The tolerance as a number. */
+    private BigDecimal within = BigDecimal.ONE;
+
     @Override
     public Integer call() {
         Reconciliation result;
         try (Ledger open = ledger.open()) {
+            within = Rate.of(tolerance).decimal();
             result = open.reports()
                     .reconcile(
                             Scope.OPERATOR,
@@ -116,7 +121,7 @@ final class ReconcileCommand implements Callable<Integer> {
             case JSON -> out.println(new String(json(result).toBytes(), StandardCharsets.UTF_8));
         }
         out.flush();
-        return result.agrees(tolerance, others) ? ExitCode.OK : ExitCode.SOFTWARE;
+        return result.agrees(within, others) ? ExitCode.OK : ExitCode.SOFTWARE;
     }
 
     private void table(PrintWriter out, Reconciliation result) {
@@ -134,7 +139,7 @@ final class ReconcileCommand implements Callable<Integer> {
                                 plain(item.difference()),
                                 item.percent().map(BigDecimal::toPlainString).orElse("-"),
                                 item.perHour().map(ReconcileCommand::plain).orElse("-"),
-                                item.agrees(tolerance) ? "yes" : "NO"))
+                                item.agrees(within) ? "yes" : "NO"))
                         .toList())
                 .align(out);
         out.println();
@@ -153,9 +158,9 @@ final class ReconcileCommand implements Callable<Integer> {
             out.println("%d lines of the invoice are about another time and are left out.".formatted(result.outside()));
         }
         out.println(
-                result.agrees(tolerance, others)
-                        ? "All agrees within %s%%.".formatted(tolerance.toPlainString())
-                        : "Not all agrees within %s%%.".formatted(tolerance.toPlainString()));
+                result.agrees(within, others)
+                        ? "All agrees within %s%%.".formatted(within.toPlainString())
+                        : "Not all agrees within %s%%.".formatted(within.toPlainString()));
     }
 
     /** What the columns do not say. */
@@ -178,9 +183,10 @@ final class ReconcileCommand implements Callable<Integer> {
         if (item.lines() > 0 && item.booked().signum() == 0) {
             notes.add(what + "in the invoice, nothing in the books");
         }
-        if (!item.agrees(tolerance) && item.ratio().isPresent() && item.lines() > 0) {
+        if (!item.agrees(within) && item.ratio().isPresent() && item.lines() > 0) {
             notes.add(what
-                    + "%s hours are billed, %s were metered; to agree, multiply the device's price by %s (for rent: %s an hour)"
+                    + ("%s hours are billed, %s were metered; to agree, multiply the device's price by %s (for rent:"
+                                    + " %s an hour)")
                             .formatted(
                                     hours(BigDecimal.valueOf(item.billedMicros()), MICROS_PER_HOUR),
                                     hours(BigDecimal.valueOf(item.meteredNanos()), NANOS_PER_HOUR),
@@ -270,13 +276,13 @@ final class ReconcileCommand implements Callable<Integer> {
                 String.valueOf(item.missingHours()),
                 plain(item.missing()),
                 String.valueOf(item.twice()),
-                String.valueOf(item.agrees(tolerance)));
+                String.valueOf(item.agrees(within)));
     }
 
     private JsonWriter json(Reconciliation result) {
         JsonWriter json = new JsonWriter();
         json.beginObject().name("currency").value(result.currency().getCurrencyCode());
-        json.name("agrees").value(result.agrees(tolerance, others));
+        json.name("agrees").value(result.agrees(within, others));
         json.name("lines_outside").value(result.outside()).name("devices").beginArray();
         for (Reconciliation.Compared item : result.compared()) {
             json.beginObject().name("node").value(item.node()).name("device").value(item.device());
@@ -297,7 +303,7 @@ final class ReconcileCommand implements Callable<Integer> {
             for (Reconciliation.Overlap overlap : item.overlaps()) {
                 json.beginArray().value(overlap.first()).value(overlap.second()).endArray();
             }
-            json.endArray().name("agrees").value(item.agrees(tolerance)).endObject();
+            json.endArray().name("agrees").value(item.agrees(within)).endObject();
         }
         json.endArray().name("unknown").beginArray();
         for (Reconciliation.Unknown item : result.unknown()) {

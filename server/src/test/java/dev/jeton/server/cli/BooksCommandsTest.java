@@ -198,6 +198,8 @@ class BooksCommandsTest {
                 .isEqualTo(2);
         assertThat(err.toString()).contains("bad.csv, line 2: 'soon' is no time");
         assertThat(run("reconcile", "--books", books.toString())).isEqualTo(2);
+        assertThat(run("reconcile", "--books", books.toString(), "--invoice", bad.toString(), "--tolerance", "-1"))
+                .isEqualTo(2);
     }
 
     @Test
