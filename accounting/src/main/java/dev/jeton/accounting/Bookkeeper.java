@@ -93,7 +93,10 @@ public final class Bookkeeper implements AutoCloseable {
     private final String policy;
     private final Map<String, Meter> meters = new ConcurrentHashMap<>();
     private final Thread ticker;
+    /** The ticker's alone, as is what it last complained of. */
     private final CloseRequests closeRequests;
+
+    private String closingTrouble = "";
     /** Windows that have ended and are not journaled yet; the ticker's alone. */
     private final Deque<Fact.Window> windows = new ArrayDeque<>();
 
@@ -313,11 +316,16 @@ public final class Bookkeeper implements AutoCloseable {
 
     /** Closes what {@link PeriodCloser} asks for: this process has the journal. */
     private void closePeriods() {
+        String trouble = "";
         try {
             closeRequests.answer(journal, clock.micros());
         } catch (AccountingException e) {
-            LOG.warn("a period waits to be closed: {}", e.getMessage());
+            trouble = String.valueOf(e.getMessage());
         }
+        if (!trouble.isEmpty() && !trouble.equals(closingTrouble)) {
+            LOG.warn("a period waits to be closed; it is tried again every second: {}", trouble);
+        }
+        closingTrouble = trouble;
     }
 
     private Instant hour() {

@@ -1,6 +1,7 @@
 package dev.jeton.accounting;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -79,7 +80,7 @@ final class CloseRequests {
                     .filter(name -> hasEnded(name, now))
                     .limit(MOST)
                     .toList();
-        } catch (IOException e) {
+        } catch (IOException | UncheckedIOException e) { // the latter from reading on
             throw failed("read", e);
         }
     }
@@ -97,7 +98,7 @@ final class CloseRequests {
         return folder.resolve(period);
     }
 
-    private AccountingException failed(String verb, IOException e) {
+    private AccountingException failed(String verb, Exception e) {
         return new AccountingException(
                 "the requests to close periods in %s cannot be %s (%s); see to the folder's rights and space"
                         .formatted(folder, verb, e),
