@@ -97,6 +97,10 @@ public final class Bookkeeper implements AutoCloseable {
     private final String policy;
     private final Map<String, Meter> meters = new ConcurrentHashMap<>();
     private final Thread ticker;
+    /** The ticker's alone, as is what it last complained of. */
+    private final CloseRequests closeRequests;
+
+    private String closingTrouble = "";
     /** Windows that have ended and are not journaled yet; the ticker's alone. */
     private final Deque<Fact.Window> windows = new ArrayDeque<>();
 
@@ -124,9 +128,10 @@ public final class Bookkeeper implements AutoCloseable {
         this.counters = counters;
         this.clock = clock;
         this.policy = PriceBook.version(settings.policy());
-        journal = Journal.open(settings.folder().resolve("journal"), config(settings));
+        journal = Journal.open(PeriodCloser.journal(settings.folder()), config(settings));
         begin();
         grants = new Grants(journal, clock::micros);
+        closeRequests = new CloseRequests(settings.folder());
         opener = Thread.ofPlatform().name("ledger-opener").daemon(true).unstarted(this::openLedger);
         opener.start();
         ticker = Thread.ofPlatform().name("meter").daemon(true).unstarted(this::tick);
@@ -143,7 +148,7 @@ public final class Bookkeeper implements AutoCloseable {
             try {
                 Ledger opened = Ledger.open(settings.url(), settings.user(), settings.password());
                 Projection projection = opened.project(
-                        settings.node(), new JournalSource(journal), Bookkeeper::costing, clock::micros, GATHER_NANOS);
+                        settings.node(), new JournalSource(journal), Costing::inForce, clock::micros, GATHER_NANOS);
                 ledger = Optional.of(new OpenLedger(opened, projection));
                 return;
             } catch (AccountingException e) {
@@ -170,13 +175,6 @@ public final class Bookkeeper implements AutoCloseable {
                 usual.firstRetryNanos(),
                 usual.maxRetryNanos(),
                 usual.gatherNanos());
-    }
-
-    private static WindowCosting costing(String priceBook, String policy) {
-        PriceBook book = priceBook.isEmpty() ? PriceBook.free() : PriceBook.parse("the price book in force", priceBook);
-        Costing costing = new Costing(book);
-        return (window, payers) ->
-                costing.postings(window, request -> payers.apply(request).tenant());
     }
 
     private void begin() {
@@ -314,6 +312,7 @@ public final class Bookkeeper implements AutoCloseable {
             Instant now = hour();
             boolean newHour = !now.equals(hour);
             hour = now;
+            closePeriods();
             if (newHour || ticks % WINDOW_TICKS == 0) {
                 tick(newHour || ticks % QUIET_TICKS == 0);
             }
@@ -333,6 +332,20 @@ public final class Bookkeeper implements AutoCloseable {
         } catch (AccountingException e) {
             LOG.warn("{} windows of device time wait for the journal: {}", windows.size(), e.getMessage());
         }
+    }
+
+    /** Closes what {@link PeriodCloser} asks for: this process has the journal. */
+    private void closePeriods() {
+        String trouble = "";
+        try {
+            closeRequests.answer(journal, clock.micros());
+        } catch (AccountingException e) {
+            trouble = String.valueOf(e.getMessage());
+        }
+        if (!trouble.isEmpty() && !trouble.equals(closingTrouble)) {
+            LOG.warn("a period waits to be closed; it is tried again every second: {}", trouble);
+        }
+        closingTrouble = trouble;
     }
 
     private Instant hour() {

@@ -4,7 +4,9 @@ import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
+import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
@@ -127,6 +129,27 @@ final class Books {
                             .formatted(kind, version));
                 }
                 return rows.getString(1);
+            }
+        }
+    }
+
+    /** Versions of the price books by which money was booked in the hours of a time. */
+    static List<String> priceBooks(Connection connection, long from, long to) throws SQLException {
+        try (PreparedStatement statement = connection.prepareStatement("""
+                SELECT DISTINCT price_book FROM posting
+                WHERE hour >= ? AND hour < ? AND account = 'DEVICE' AND unit = 'MONEY'
+                UNION SELECT DISTINCT price_book FROM usage_hour WHERE hour >= ? AND hour < ? AND list_money <> 0
+                """)) {
+            statement.setLong(1, from);
+            statement.setLong(2, to);
+            statement.setLong(3, from);
+            statement.setLong(4, to);
+            try (ResultSet rows = statement.executeQuery()) {
+                List<String> versions = new ArrayList<>();
+                while (rows.next()) {
+                    versions.add(rows.getString(1));
+                }
+                return versions;
             }
         }
     }

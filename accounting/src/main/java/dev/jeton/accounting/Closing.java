@@ -19,7 +19,7 @@ final class Closing {
      * @return the closed periods then
      */
     static Periods close(Connection connection, Periods periods, String period, long at) throws SQLException {
-        Periods.Span span = Periods.span(period);
+        Period span = Period.named(period);
         if (periods.isClosed(period)) {
             return periods;
         }
@@ -37,13 +37,13 @@ final class Closing {
         return Books.periods(connection);
     }
 
-    static Totals totals(Connection connection, Periods.Span span) throws SQLException {
+    static Totals totals(Connection connection, Period span) throws SQLException {
         try (PreparedStatement query = connection.prepareStatement("""
                 SELECT COALESCE(SUM(requests), 0), COALESCE(SUM(list_money), 0), COALESCE(SUM(metered), 0)
                 FROM usage_hour WHERE hour >= ? AND hour < ?
                 """)) {
             query.setLong(1, span.from());
-            query.setLong(2, span.to());
+            query.setLong(2, span.until());
             try (ResultSet rows = query.executeQuery()) {
                 rows.next();
                 return new Totals(rows.getLong(1), rows.getLong(2), rows.getLong(3));

@@ -28,6 +28,18 @@ import java.util.function.Function;
 public record Costing(PriceBook book) {
 
     /**
+     * The costing of the price book that is in force; policies do not change it.
+     *
+     * @param priceBook its content, empty where none was adopted yet: then everything is free
+     */
+    public static WindowCosting inForce(String priceBook, String policy) {
+        PriceBook book = priceBook.isEmpty() ? PriceBook.free() : PriceBook.parse("the price book in force", priceBook);
+        Costing costing = new Costing(book);
+        return (window, payers) ->
+                costing.postings(window, request -> payers.apply(request).tenant());
+    }
+
+    /**
      * By how much a window's clock and its states differ; 0 in sound books. Positive where time was dropped, negative
      * where it was booked twice.
      *

@@ -10,6 +10,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.List;
+import java.util.Optional;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
@@ -70,17 +71,15 @@ final class FolderDisk implements JournalDisk {
     }
 
     @Override
-    public Closeable lock() throws IOException {
+    public Optional<Closeable> lock() throws IOException {
         FileChannel channel =
                 FileChannel.open(folder.resolve(LOCK), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
         FileLock lock = tryLock(channel);
         if (lock == null) {
             channel.close();
-            throw new AccountingException(
-                    "the journal folder %s is in use by another process; stop it, or give this one a folder of its own"
-                            .formatted(folder));
+            return Optional.empty();
         }
-        return channel;
+        return Optional.of(channel);
     }
 
     private static @Nullable FileLock tryLock(FileChannel channel) throws IOException {

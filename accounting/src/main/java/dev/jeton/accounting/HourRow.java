@@ -6,6 +6,9 @@ import java.util.Map;
  * What one combination of every price dimension used in one hour: what reports and exports are made of. Pricing a row is
  * pricing the sum of the requests in it, so it differs from the sum of their prices by rounding only.
  *
+ * <p>Two dimensions are in the requests alone: when each was opened, which counts where the list changes, and whether it
+ * was priced as batch work or as embeddings. {@link Reports#reprice} reads the requests of the rows where that matters.
+ *
  * @param hour first microsecond of the hour, since 1970
  * @param tenant who pays
  * @param project the tenant's project, or empty

@@ -6,6 +6,7 @@ import java.nio.file.Path;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.ReentrantLock;
@@ -113,12 +114,39 @@ public final class Journal implements AutoCloseable {
      * @param nanos a monotonic clock, for metrics
      */
     public static Journal open(JournalDisk disk, JournalConfig config, LongSupplier nanos) {
-        Closeable folderLock;
         try {
-            folderLock = disk.lock();
+            return open(disk, config, nanos, disk.lock().orElseThrow(() -> inUse(disk)));
         } catch (IOException e) {
             throw cannotOpen(disk, e);
         }
+    }
+
+    /**
+     * Opens a journal that is there, under the name of the node that wrote it.
+     *
+     * @return empty where a process uses it
+     * @throws AccountingException if there is none in the folder, or as {@link #open(Path, JournalConfig)}
+     */
+    public static Optional<Journal> openUnlessUsed(Path folder) {
+        try {
+            FolderDisk disk = new FolderDisk(folder);
+            Optional<Closeable> lock = disk.lock();
+            if (lock.isEmpty()) {
+                return Optional.empty();
+            }
+            Optional<String> node = SegmentRecovery.node(disk);
+            if (node.isEmpty()) {
+                release(lock.get());
+                throw new AccountingException(
+                        "there is no journal in %s; name the folder that 'serve' keeps its books in".formatted(folder));
+            }
+            return Optional.of(open(disk, JournalConfig.of(node.get()), System::nanoTime, lock.get()));
+        } catch (IOException e) {
+            throw cannotOpen(folder, e);
+        }
+    }
+
+    private static Journal open(JournalDisk disk, JournalConfig config, LongSupplier nanos, Closeable folderLock) {
         JournalWriter writer = new JournalWriter(disk, config);
         try {
             SegmentRecovery.Found found = SegmentRecovery.recover(disk, config.node());
@@ -137,6 +165,12 @@ public final class Journal implements AutoCloseable {
             release(folderLock);
             throw e instanceof AccountingException known ? known : cannotOpen(disk, e);
         }
+    }
+
+    private static AccountingException inUse(JournalDisk disk) {
+        return new AccountingException(
+                "the journal folder %s is in use by another process; stop it, or give this one a folder of its own"
+                        .formatted(disk));
     }
 
     private static AccountingException cannotOpen(Object where, Exception e) {
@@ -338,12 +372,7 @@ public final class Journal implements AutoCloseable {
      * @throws AccountingException if the journal never had such a number: it is not this ledger's
      */
     public void projectedUpTo(long sequence) {
-        if (sequence > durable) {
-            throw new AccountingException(
-                    ("the ledger has facts of node \"%s\" up to %d, its journal only up to %d: the journal's folder was"
-                                    + " lost or replaced; restore it, or go on under another node id")
-                            .formatted(config.node(), sequence, durable));
-        }
+        requireWritten(sequence);
         lock.lock();
         try {
             projected = Math.max(projected, sequence);
@@ -353,6 +382,16 @@ public final class Journal implements AutoCloseable {
             }
         } finally {
             lock.unlock();
+        }
+    }
+
+    /** Refuses what a ledger took of another journal. */
+    void requireWritten(long sequence) {
+        if (sequence > durable) {
+            throw new AccountingException(
+                    ("the ledger has facts of node \"%s\" up to %d, its journal only up to %d: the journal's folder was"
+                                    + " lost or replaced; restore it, or go on under another node id")
+                            .formatted(config.node(), sequence, durable));
         }
     }
 

@@ -4,6 +4,7 @@ import java.io.Closeable;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * One folder on a disk, as the journal uses it: the only way by which it touches one. The real one is {@link FolderDisk};
@@ -40,9 +41,9 @@ public interface JournalDisk {
     /**
      * Keeps other processes out of the folder until it is closed.
      *
-     * @throws AccountingException if another one is in it
+     * @return empty where another one is in it
      */
-    Closeable lock() throws IOException;
+    Optional<Closeable> lock() throws IOException;
 
     /** Names of the files in the folder. */
     List<String> list() throws IOException;

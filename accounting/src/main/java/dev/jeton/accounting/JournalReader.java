@@ -11,13 +11,6 @@ import org.jspecify.annotations.Nullable;
  */
 public final class JournalReader implements AutoCloseable {
 
-    /**
-     * A fact and its number.
-     *
-     * @param sequence with the node, its name in the ledger
-     */
-    public record Entry(long sequence, Fact fact) {}
-
     private final Journal journal;
     private final JournalDisk disk;
     /** The last number that was returned, or that is not wanted. */
@@ -45,7 +38,7 @@ public final class JournalReader implements AutoCloseable {
      * @return empty where there is none yet
      * @throws AccountingException if the disk fails, or a fact is damaged
      */
-    public Optional<Entry> poll() {
+    public Optional<FactSource.Entry> poll() {
         if (read >= journal.durable()) {
             return Optional.empty();
         }
@@ -59,7 +52,7 @@ public final class JournalReader implements AutoCloseable {
                 }
                 if (current.sequence() > read) {
                     read = current.sequence();
-                    return Optional.of(new Entry(read, FactCodec.decode(current.payload())));
+                    return Optional.of(new FactSource.Entry(read, FactCodec.decode(current.payload())));
                 }
             }
         } catch (IOException e) {
@@ -72,8 +65,8 @@ public final class JournalReader implements AutoCloseable {
     }
 
     /** Waits for the next fact; empty once the journal is closed and everything was read. */
-    public Optional<Entry> next() throws InterruptedException {
-        Optional<Entry> entry = poll();
+    public Optional<FactSource.Entry> next() throws InterruptedException {
+        Optional<FactSource.Entry> entry = poll();
         if (entry.isEmpty()) {
             journal.await(read + 1);
             entry = poll();

@@ -7,9 +7,21 @@ import java.util.concurrent.locks.LockSupport;
 final class JournalSource implements FactSource {
 
     private final Journal journal;
+    private final boolean keeping;
 
+    /** Lets the journal go of what a ledger has. */
     JournalSource(Journal journal) {
+        this(journal, false);
+    }
+
+    private JournalSource(Journal journal, boolean keeping) {
         this.journal = journal;
+        this.keeping = keeping;
+    }
+
+    /** Leaves the journal whole: for a process that does not know which requests the last one left open. */
+    static JournalSource keeping(Journal journal) {
+        return new JournalSource(journal, true);
     }
 
     @Override
@@ -19,7 +31,11 @@ final class JournalSource implements FactSource {
 
     @Override
     public void taken(long sequence) {
-        journal.projectedUpTo(sequence);
+        if (keeping) {
+            journal.requireWritten(sequence);
+        } else {
+            journal.projectedUpTo(sequence);
+        }
     }
 
     @Override
@@ -41,7 +57,7 @@ final class JournalSource implements FactSource {
 
         @Override
         public Optional<Entry> next(long waitNanos) throws InterruptedException {
-            Optional<JournalReader.Entry> entry = reader.poll();
+            Optional<Entry> entry = reader.poll();
             if (entry.isEmpty() && waitNanos > 0) {
                 if (!noted) {
                     noted = true;
@@ -53,7 +69,7 @@ final class JournalSource implements FactSource {
                 }
                 entry = reader.poll();
             }
-            return entry.map(found -> new Entry(found.sequence(), found.fact()));
+            return entry;
         }
 
         private void wake() {

@@ -81,21 +81,23 @@ public final class Ledger implements AutoCloseable {
 
     /**
      * Freezes a period: what is about it and comes later is booked as a correction in the first hour that is open then.
-     * Where a server runs, a {@link Fact.PeriodClosed} in its journal does the same and survives the loss of this
-     * database. A period that is closed stays as it is.
+     * It is noted in this database only; {@link PeriodCloser} also brings it into a journal, which survives the loss of
+     * the database. A period that is closed stays as it is.
      *
      * @param period a month as {@code 2026-11}, a day as {@code 2026-11-20}, of UTC
      * @param now microseconds since 1970; a period that has not ended is refused
      */
     public void close(String period, long now) {
-        if (Periods.span(period).to() > now) {
-            throw new AccountingException(
-                    "the period %s has not ended, so it cannot be closed; wait until it has".formatted(period));
-        }
+        PeriodCloser.requireEnded(period, now);
         database.write(connection -> {
             database.lockBooks(connection);
             return Closing.close(connection, Books.periods(connection), period, now);
         });
+    }
+
+    /** Whether a period is closed by itself; one in a closed month may not be. */
+    public boolean isClosed(String period) {
+        return database.read(Books::periods).isClosed(period);
     }
 
     /**

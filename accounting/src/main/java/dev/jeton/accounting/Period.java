@@ -1,10 +1,15 @@
 package dev.jeton.accounting;
 
+import java.time.DateTimeException;
 import java.time.Instant;
+import java.time.LocalDate;
+import java.time.OffsetDateTime;
+import java.time.YearMonth;
+import java.time.ZoneOffset;
 import java.time.temporal.ChronoUnit;
 
 /**
- * A span of time in which an entry of the price book holds, in microseconds since 1970.
+ * A span of time, in microseconds since 1970: a month or a day of the books, or when an entry of the price book holds.
  *
  * @param from its first microsecond; {@link Long#MIN_VALUE} where it has no beginning
  * @param until the microsecond after its last; {@link Long#MAX_VALUE} where it has no end
@@ -14,6 +19,9 @@ public record Period(long from, long until) {
     /** Without beginning or end. */
     public static final Period ALWAYS = new Period(Long.MIN_VALUE, Long.MAX_VALUE);
 
+    private static final int MONTH_LENGTH = 7;
+    private static final int DAY_LENGTH = 10;
+
     /** Checks that it is not empty. */
     public Period {
         if (from >= until) {
@@ -21,6 +29,65 @@ public record Period(long from, long until) {
                     "a period that begins at %s and ends at %s is empty: 'until' must be after 'from'"
                             .formatted(text(from), text(until)));
         }
+    }
+
+    /**
+     * The month or day of UTC of that name.
+     *
+     * @param name a month as {@code 2026-11}, a day as {@code 2026-11-20}
+     * @throws AccountingException where it names neither
+     */
+    public static Period named(String name) {
+        try {
+            if (name.length() == MONTH_LENGTH) {
+                YearMonth month = YearMonth.parse(name);
+                return new Period(
+                        start(month.atDay(1)), start(month.plusMonths(1).atDay(1)));
+            }
+            LocalDate day = LocalDate.parse(name);
+            return new Period(start(day), start(day.plusDays(1)));
+        } catch (DateTimeException | ArithmeticException e) {
+            throw new AccountingException(
+                    "'%s' is no period; write a month as 2026-11 or a day as 2026-11-20".formatted(name), e);
+        }
+    }
+
+    /**
+     * The first microsecond of a month or day of UTC, or a moment.
+     *
+     * @param text {@code 2026-11}, {@code 2026-11-20}, {@code 2026-11-20T15:00:00Z} or with another offset than Z
+     * @throws AccountingException where it is none of these
+     */
+    public static long begin(String text) {
+        try {
+            return text.length() == MONTH_LENGTH || text.length() == DAY_LENGTH
+                    ? named(text).from()
+                    : micros(OffsetDateTime.parse(text).toInstant());
+        } catch (DateTimeException | ArithmeticException | AccountingException e) {
+            throw new AccountingException(
+                    ("'%s' is no time: a month (2026-11), a day (2026-11-20) or a moment (2026-11-20T15:00:00Z) is"
+                                    + " expected")
+                            .formatted(text),
+                    e);
+        }
+    }
+
+    /** The name of the month of UTC that a microsecond lies in. */
+    public static String month(long at) {
+        return YearMonth.from(date(at)).toString();
+    }
+
+    /** The name of the day of UTC that a microsecond lies in. */
+    public static String day(long at) {
+        return date(at).toString();
+    }
+
+    private static LocalDate date(long at) {
+        return LocalDate.ofInstant(Instant.EPOCH.plus(at, ChronoUnit.MICROS), ZoneOffset.UTC);
+    }
+
+    private static long start(LocalDate day) {
+        return micros(day.atStartOfDay(ZoneOffset.UTC).toInstant());
     }
 
     /** Whether the microsecond lies in it. */
@@ -34,12 +101,12 @@ public record Period(long from, long until) {
     }
 
     /** Microseconds since 1970 as an ISO 8601 time in UTC. */
-    static String text(long micros) {
+    public static String text(long micros) {
         return Instant.EPOCH.plus(micros, ChronoUnit.MICROS).toString();
     }
 
     /** Microseconds since 1970. */
-    static long micros(Instant instant) {
+    public static long micros(Instant instant) {
         return ChronoUnit.MICROS.between(Instant.EPOCH, instant);
     }
 }

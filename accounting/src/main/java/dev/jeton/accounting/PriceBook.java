@@ -146,6 +146,28 @@ public record PriceBook(
                         .thenComparingInt(tariff -> tariff.pattern().closeness()));
     }
 
+    /** Whether any entry of the list begins or ends to hold. */
+    public boolean changes() {
+        return tariffs.stream().anyMatch(tariff -> !tariff.period().equals(Period.ALWAYS));
+    }
+
+    /**
+     * Whether the same entry of the list, or none, holds from one moment to another.
+     *
+     * @param first microseconds since 1970
+     * @param last microseconds since 1970, not before {@code first}
+     */
+    public boolean holds(String model, String tenant, long first, long last) {
+        return tariffs.stream()
+                .filter(tariff -> (tariff.tenant().isEmpty() || tariff.tenant().equals(tenant))
+                        && tariff.pattern().matches(model))
+                .allMatch(tariff ->
+                        tariff.period().contains(first) == tariff.period().contains(last)
+                                && (tariff.period().contains(first)
+                                        || tariff.period().until() <= first
+                                        || tariff.period().from() > last));
+    }
+
     /** What bytes from one zone to another cost, in nano-units; zones that no entry names have the price for any. */
     public long egress(String from, String to, long bytes) {
         return egress.stream()

@@ -153,53 +153,26 @@ final class Recosting {
 
     private Fact.Window window(long sequence) throws SQLException {
         List<Line> lines = lines(sequence);
-        try (PreparedStatement query = connection.prepareStatement("""
-                SELECT device, from_at, to_at, from_nanos, to_nanos, microjoules, measured, step_nanos, copy_nanos,
-                       stalled_nanos, idle_nanos, loading_nanos, draining_nanos, down_nanos
-                FROM device_window WHERE node = ? AND sequence = ?
-                """)) {
+        try (PreparedStatement query = connection.prepareStatement(
+                "SELECT " + WindowRows.WINDOW + " FROM device_window WHERE node = ? AND sequence = ?")) {
             query.setString(1, node);
             query.setLong(2, sequence);
             try (ResultSet row = query.executeQuery()) {
                 row.next();
-                List<Long> states = new ArrayList<>();
-                for (int i = 0; i < DeviceSum.STATES; i++) {
-                    states.add(row.getLong(8 + i));
-                }
-                return new Fact.Window(
-                        row.getString(1),
-                        row.getLong(2),
-                        row.getLong(3),
-                        row.getLong(4),
-                        row.getLong(5),
-                        states,
-                        row.getLong(6),
-                        row.getInt(7) != 0,
-                        lines);
+                return WindowRows.window(row, lines);
             }
         }
     }
 
     private List<Line> lines(long sequence) throws SQLException {
-        try (PreparedStatement query = connection.prepareStatement("""
-                SELECT request, prefill, decode, recompute, overrun, cancelled, saved, kv_byte_seconds, microjoules
-                FROM line WHERE node = ? AND sequence = ? ORDER BY number
-                """)) {
+        try (PreparedStatement query = connection.prepareStatement("SELECT " + WindowRows.LINE
+                + ", l.request FROM line l WHERE l.node = ? AND l.sequence = ? ORDER BY l.number")) {
             query.setString(1, node);
             query.setLong(2, sequence);
             List<Line> lines = new ArrayList<>();
             try (ResultSet rows = query.executeQuery()) {
                 while (rows.next()) {
-                    lines.add(new Line(
-                            id(rows.getLong(1)),
-                            rows.getLong(2),
-                            rows.getLong(3),
-                            rows.getLong(4),
-                            rows.getLong(5),
-                            rows.getLong(6),
-                            rows.getLong(7),
-                            rows.getLong(8),
-                            rows.getLong(9)));
+                    lines.add(WindowRows.line(rows, id(rows.getLong("request"))));
                 }
             }
             return lines;

@@ -57,7 +57,7 @@ public final class Recovery {
         long from = segments.isEmpty() ? 1 : segments.getFirst().first();
         Recovery recovery = new Recovery();
         try (JournalReader reader = journal.reader(from)) {
-            for (Optional<JournalReader.Entry> e = reader.poll(); e.isPresent(); e = reader.poll()) {
+            for (Optional<FactSource.Entry> e = reader.poll(); e.isPresent(); e = reader.poll()) {
                 recovery.see(e.get().fact());
             }
         }

@@ -246,6 +246,42 @@ public final class Reports {
                 rows.getString(1), rows.getString(2), rows.getLong(3), states, rows.getLong(4), rows.getLong(5), money);
     }
 
+    /**
+     * Prices a time again by another book; writes nothing. What is booked in the time is priced, be the period closed or
+     * not.
+     *
+     * @param other its currency must be that of what was booked
+     * @throws AccountingException where it is not, or the ledger lacks a price book that was in force
+     */
+    public Repriced reprice(Scope scope, long from, long to, PriceBook other) {
+        return database.read(connection -> Repricing.run(connection, database.kind(), scope, from, to, other));
+    }
+
+    /**
+     * Compares an invoice with what the books hold for the same time, corrections included.
+     *
+     * @param scope the operator: a tenant has no devices
+     * @throws AccountingException where the two cannot be compared: another currency, a line that the time asked for cuts,
+     *     or a name of several devices
+     */
+    public Reconciliation reconcile(Scope scope, Invoice invoice, Reconciliation.Question question) {
+        if (!(scope instanceof Scope.Operator)) {
+            throw new AccountingException("only the operator reconciles invoices: a tenant has no devices");
+        }
+        return database.read(connection -> {
+            Reconciler reconciler = new Reconciler(invoice, question, DeviceCosts.devices(connection));
+            Period time = reconciler.time();
+            BookCurrencies.other(connection, Periods.hour(time.from()), time.until(), invoice.currency())
+                    .ifPresent(book -> {
+                        throw new AccountingException(
+                                ("the invoice is in %s, the books of that time are in %s (price book %s): nothing can be"
+                                                + " compared")
+                                        .formatted(invoice.currency(), book.currency(), book.version()));
+                    });
+            return reconciler.compare(DeviceCosts.read(connection, time));
+        });
+    }
+
     /** Requests that ended, the last to end first. */
     public List<RequestRow> requests(Scope scope, long from, long to, Filter filter, int limit) {
         if (limit < 1 || limit > MAX_REQUESTS) {

@@ -88,6 +88,24 @@ final class SegmentRecovery {
         return new Found(List.copyOf(recovery.segments), recovery.superfluous, recovery.tornBytes);
     }
 
+    /** The node that wrote the newest segment; empty where there is none with a whole header. */
+    static Optional<String> node(JournalDisk disk) throws IOException {
+        List<JournalFormat.Name> names = disk.list().stream()
+                .map(JournalFormat.Name::parse)
+                .flatMap(Optional::stream)
+                .sorted()
+                .toList();
+        for (JournalFormat.Name name : names.reversed()) {
+            try (JournalDisk.File file = disk.open(name.text())) {
+                Optional<JournalFormat.Header> header = JournalFormat.Header.read(file, name.text());
+                if (header.isPresent()) {
+                    return header.map(JournalFormat.Header::node);
+                }
+            }
+        }
+        return Optional.empty();
+    }
+
     private void look(JournalFormat.Name name) throws IOException {
         if (name.first() > bound) {
             superfluous.add(name);

@@ -49,7 +49,7 @@ final class Verification {
             while (rows.next()) {
                 String period = rows.getString(1);
                 Closing.Totals then = new Closing.Totals(rows.getLong(2), rows.getLong(3), rows.getLong(4));
-                Closing.Totals now = Closing.totals(connection, Periods.span(period));
+                Closing.Totals now = Closing.totals(connection, Period.named(period));
                 if (!now.equals(then)) {
                     findings.add(("period %s was closed with %d requests, %d list, %d metered; "
                                     + "now it has %d requests, %d list, %d metered")

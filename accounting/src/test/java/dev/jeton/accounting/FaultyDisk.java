@@ -7,6 +7,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Random;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
@@ -190,14 +191,14 @@ final class FaultyDisk implements JournalDisk {
     }
 
     @Override
-    public synchronized Closeable lock() throws IOException {
+    public synchronized Optional<Closeable> lock() throws IOException {
         operate();
         if (locked) {
-            throw new AccountingException("in use");
+            return Optional.empty();
         }
         locked = true;
         int mine = generation;
-        return () -> unlock(mine);
+        return Optional.of(() -> unlock(mine));
     }
 
     private synchronized void unlock(int of) {

@@ -24,7 +24,7 @@ class GrantsTest {
 
     private static List<Fact.Granted> granted(Journal journal) {
         List<Fact.Granted> facts = new ArrayList<>();
-        for (JournalReader.Entry entry : JournalTest.readAll(journal, 1)) {
+        for (FactSource.Entry entry : JournalTest.readAll(journal, 1)) {
             if (entry.fact() instanceof Fact.Granted fact) {
                 facts.add(fact);
             }
@@ -302,7 +302,7 @@ class GrantsTest {
                 assertThat(abandoned.granted()).isEqualTo(granted.getOrDefault(id, 0L));
                 assertThat(abandoned.confirmed()).isLessThanOrEqualTo(received.getOrDefault(id, 0L));
             }
-            for (JournalReader.Entry entry : JournalTest.readAll(after, 1)) {
+            for (FactSource.Entry entry : JournalTest.readAll(after, 1)) {
                 if (entry.fact() instanceof Fact.Closed closed) {
                     assertThat(closed.tokens().output()).isLessThanOrEqualTo(received.get(closed.request()));
                 }

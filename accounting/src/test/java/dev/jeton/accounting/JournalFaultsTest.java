@@ -72,9 +72,9 @@ class JournalFaultsTest {
         }
 
         private void check(Journal journal) {
-            List<JournalReader.Entry> entries = readAll(journal, projected + 1);
+            List<FactSource.Entry> entries = readAll(journal, projected + 1);
             long before = projected;
-            for (JournalReader.Entry entry : entries) {
+            for (FactSource.Entry entry : entries) {
                 assertThat(entry.fact()).isEqualTo(appended.get(entry.sequence()));
                 for (long lost = before + 1; lost < entry.sequence(); lost++) {
                     assertThat(lost > acknowledged || !appended.containsKey(lost))
@@ -150,7 +150,7 @@ class JournalFaultsTest {
             try (Journal after = open(disk)) {
                 assertThat(readAll(after, 1))
                         .as("seed %d", seed)
-                        .extracting(JournalReader.Entry::sequence)
+                        .extracting(FactSource.Entry::sequence)
                         .containsExactly(1L, 2L, 3L, 4L, 5L, 6L);
             }
         }
@@ -222,7 +222,7 @@ class JournalFaultsTest {
             long next = journal.append(fact(7));
             assertThat(next).isGreaterThan(6);
             journal.awaitDurable(next);
-            assertThat(readAll(journal, 6)).containsExactly(new JournalReader.Entry(next, fact(7)));
+            assertThat(readAll(journal, 6)).containsExactly(new FactSource.Entry(next, fact(7)));
         }
     }
 

@@ -25,10 +25,10 @@ class JournalTest {
         return Journal.open(disk, SMALL, System::nanoTime);
     }
 
-    static List<JournalReader.Entry> readAll(Journal journal, long from) {
-        List<JournalReader.Entry> entries = new ArrayList<>();
+    static List<FactSource.Entry> readAll(Journal journal, long from) {
+        List<FactSource.Entry> entries = new ArrayList<>();
         try (JournalReader reader = journal.reader(from)) {
-            for (Optional<JournalReader.Entry> e = reader.poll(); e.isPresent(); e = reader.poll()) {
+            for (Optional<FactSource.Entry> e = reader.poll(); e.isPresent(); e = reader.poll()) {
                 entries.add(e.get());
             }
         }
@@ -112,7 +112,7 @@ class JournalTest {
                     return numbers;
                 }));
             }
-            List<JournalReader.Entry> entries = new ArrayList<>();
+            List<FactSource.Entry> entries = new ArrayList<>();
             try (JournalReader reader = journal.reader(1)) {
                 while (entries.size() < 800) {
                     entries.add(reader.next().orElseThrow());
@@ -122,7 +122,7 @@ class JournalTest {
                 List<Long> numbers = futures.get(t).get();
                 for (int i = 0; i < 50; i++) {
                     int place = (int) (numbers.get(i) - 1);
-                    assertThat(entries.get(place)).isEqualTo(new JournalReader.Entry(place + 1, fact(1000L * t + i)));
+                    assertThat(entries.get(place)).isEqualTo(new FactSource.Entry(place + 1, fact(1000L * t + i)));
                 }
             }
         }
@@ -185,10 +185,10 @@ class JournalTest {
             appendDurable(journal, 300);
             assertThat(journal.stats().segments()).isGreaterThan(2);
             for (long from = 1; from <= 301; from += 20) {
-                List<JournalReader.Entry> entries = readAll(journal, from);
+                List<FactSource.Entry> entries = readAll(journal, from);
                 assertThat(entries).hasSize((int) (301 - from));
                 assertThat(entries)
-                        .extracting(JournalReader.Entry::sequence)
+                        .extracting(FactSource.Entry::sequence)
                         .startsWith(from == 301 ? new Long[0] : new Long[] {from});
             }
         }
@@ -198,7 +198,7 @@ class JournalTest {
     void aReaderThatWaitsIsToldOfTheEnd() throws Exception {
         Journal journal = open(new FaultyDisk(1));
         try (ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
-            Future<Optional<JournalReader.Entry>> waiting = threads.submit((Callable<Optional<JournalReader.Entry>>)
+            Future<Optional<FactSource.Entry>> waiting = threads.submit((Callable<Optional<FactSource.Entry>>)
                     () -> journal.reader(1).next());
             journal.close();
             assertThat(waiting.get()).isEmpty();

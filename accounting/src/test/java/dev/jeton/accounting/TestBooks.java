@@ -77,8 +77,13 @@ final class TestBooks implements AutoCloseable {
 
     /** Applies facts as a projection would, from number 1 on, in batches. */
     TestBooks apply(String node, List<Fact> facts) {
+        return apply(node, facts, TestFacts.COSTINGS);
+    }
+
+    /** The same, by other prices. */
+    TestBooks apply(String node, List<Fact> facts, Costings costings) {
         try (Database database = Database.open(url, USER, "")) {
-            FactApplier applier = new FactApplier(node, TestFacts.COSTINGS);
+            FactApplier applier = new FactApplier(node, costings);
             for (int from = 0; from < facts.size(); from += Projection.BATCH) {
                 List<FactSource.Entry> batch =
                         TestFacts.entries(facts, from, Math.min(facts.size(), from + Projection.BATCH));

@@ -19,6 +19,8 @@ import picocli.CommandLine;
             ConfigCommand.class,
             EnginesCommand.class,
             ReportCommand.class,
+            RepriceCommand.class,
+            ReconcileCommand.class,
             ExportCommand.class,
             CloseCommand.class,
             LedgerCommand.class,

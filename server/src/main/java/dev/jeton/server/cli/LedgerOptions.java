@@ -34,14 +34,15 @@ final class LedgerOptions {
         if (folder.isEmpty() && !books.ledger().isEmpty()) {
             return books.ledger();
         }
-        Path place = folder.orElseGet(() -> {
-            if (books.folder().isEmpty()) {
-                throw new AccountingException(
-                        "no books are named: give --books FOLDER, --ledger URL, or --config FILE");
-            }
-            return Path.of(books.folder());
-        });
+        Path place = folder().orElseThrow(() ->
+                new AccountingException("no books are named: give --books FOLDER, --ledger URL, or --config FILE"));
         return "jdbc:sqlite:" + place.resolve("ledger.db");
+    }
+
+    /** The books' folder; empty where none is named. */
+    Optional<Path> folder() {
+        return folder.or(() ->
+                Optional.of(settings().folder()).filter(name -> !name.isEmpty()).map(Path::of));
     }
 
     String user() {

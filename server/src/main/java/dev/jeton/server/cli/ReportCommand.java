@@ -38,13 +38,6 @@ import picocli.CommandLine.Spec;
         })
 final class ReportCommand implements Callable<Integer> {
 
-    /** How the report is written. */
-    enum Format {
-        TABLE,
-        CSV,
-        JSON
-    }
-
     private static final double MILLIS = 1e6;
     private static final double SECONDS = 1e9;
     private static final List<String> COLUMNS = List.of(
@@ -83,7 +76,7 @@ final class ReportCommand implements Callable<Integer> {
     private Map<String, String> labels = new LinkedHashMap<>();
 
     @Option(names = "--format", paramLabel = "FORMAT", description = "table, csv or json (default: table).")
-    private Format format = Format.TABLE;
+    private Table.Format format = Table.Format.TABLE;
 
     @Spec
     private CommandSpec spec = CommandSpec.create();
@@ -99,7 +92,7 @@ final class ReportCommand implements Callable<Integer> {
             Waste waste = reports.waste(scope, time.from(), time.to(), filter);
             switch (format) {
                 case TABLE -> table(out, totals, waste);
-                case CSV -> csv(out, totals);
+                case CSV -> rows(by.replace(':', '_'), "", totals).csv(out);
                 case JSON -> out.println(new String(json(totals, waste).toBytes(), StandardCharsets.UTF_8));
             }
         }
@@ -144,23 +137,26 @@ final class ReportCommand implements Callable<Integer> {
         if (totals.isEmpty()) {
             out.println("Nothing was booked in that time.");
         }
-        List<List<String>> rows = new ArrayList<>();
-        List<String> head = new ArrayList<>(List.of(by));
-        head.addAll(COLUMNS);
-        rows.add(head);
-        for (Total total : totals) {
-            List<String> row = new ArrayList<>(List.of(total.group().isEmpty() ? "(none)" : total.group()));
-            row.addAll(cells(total));
-            rows.add(row);
-        }
-        aligned(out, rows);
+        rows(by, "(none)", totals).align(out);
         out.println();
         List<List<String>> lost = new ArrayList<>();
-        lost.add(List.of("waste", "device_s", "money", "who pays"));
         parts(waste)
                 .forEach((name, part) ->
                         lost.add(List.of(name, fixed(part.nanos() / SECONDS), Money.text(part.money()), payer(name))));
-        aligned(out, lost);
+        Table.of("waste", "device_s", "money", "who pays").plus(lost).align(out);
+    }
+
+    private static Table rows(String group, String none, List<Total> totals) {
+        List<List<String>> rows = new ArrayList<>();
+        List<String> head = new ArrayList<>(List.of(group));
+        head.addAll(COLUMNS);
+        rows.add(head);
+        for (Total total : totals) {
+            List<String> row = new ArrayList<>(List.of(total.group().isEmpty() ? none : total.group()));
+            row.addAll(cells(total));
+            rows.add(row);
+        }
+        return new Table(rows);
     }
 
     private Map<String, Waste.Part> parts(Waste waste) {
@@ -183,35 +179,6 @@ final class ReportCommand implements Callable<Integer> {
             case "idle", "overhead" -> "operator";
             default -> "house";
         };
-    }
-
-    private static void aligned(PrintWriter out, List<List<String>> rows) {
-        int columns = rows.getFirst().size();
-        int[] width = new int[columns];
-        for (List<String> row : rows) {
-            for (int i = 0; i < columns; i++) {
-                width[i] = Math.max(width[i], row.get(i).length());
-            }
-        }
-        for (List<String> row : rows) {
-            StringBuilder line = new StringBuilder();
-            for (int i = 0; i < columns; i++) {
-                String pad = " ".repeat(width[i] - row.get(i).length());
-                line.append(i == 0 ? row.get(i) + pad : "  " + pad + row.get(i));
-            }
-            out.println(line.toString().stripTrailing());
-        }
-    }
-
-    private void csv(PrintWriter out, List<Total> totals) {
-        out.println(by.replace(':', '_') + "," + String.join(",", COLUMNS));
-        for (Total total : totals) {
-            out.println(quoted(total.group()) + "," + String.join(",", cells(total)));
-        }
-    }
-
-    private static String quoted(String text) {
-        return text.matches("[^\",\r\n]*") ? text : '"' + text.replace("\"", "\"\"") + '"';
     }
 
     private JsonWriter json(List<Total> totals, Waste waste) {

@@ -11,6 +11,7 @@ import java.math.BigDecimal;
 import java.net.http.HttpRequest.BodyPublishers;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -123,6 +124,95 @@ class BooksCommandsTest {
     }
 
     @Test
+    void repricesByAnotherBook() throws IOException {
+        Path twice = Files.writeString(
+                folder.resolve("twice.yaml"),
+                PRICES.replace("7.2", "14.4").replace("1000", "2000").replace("output: 2000}", "output: 4000}"));
+        assertThat(run("reprice", "--books", books.toString(), "--prices", twice.toString(), "--format", "json"))
+                .isZero();
+        Object json = Json.parse(out.toString());
+        assertThat(new BigDecimal((String) TestServer.Answer.at(json, "usage.0.list.difference")))
+                .isEqualByComparingTo(owed());
+        BigDecimal cost = new BigDecimal((String) TestServer.Answer.at(json, "devices.0.cost.booked"));
+        assertThat(cost).isPositive();
+        assertThat(new BigDecimal((String) TestServer.Answer.at(json, "devices.0.cost.other"))
+                        .subtract(cost.multiply(BigDecimal.TWO))
+                        .abs())
+                .isLessThan(new BigDecimal("0.0000001"));
+        assertThat(run("reprice", "--books", books.toString(), "--prices", twice.toString()))
+                .isZero();
+        assertThat(out.toString()).contains("Nothing is stored", "idle", "rounding", "other capital");
+        assertThat(run(
+                        "reprice",
+                        "--books",
+                        books.toString(),
+                        "--prices",
+                        twice.toString(),
+                        "--tenant",
+                        "other",
+                        "--format",
+                        "csv"))
+                .isZero();
+        assertThat(out.toString()).endsWith("metered_other,metered_diff" + System.lineSeparator());
+    }
+
+    private Object json(String... arguments) {
+        out.getBuffer().setLength(0);
+        run(arguments);
+        return Json.parse(out.toString());
+    }
+
+    @Test
+    void reconcilesAnInvoiceWithTheBooks() throws IOException {
+        Path nothing = Files.writeString(
+                folder.resolve("nothing.csv"),
+                "device,from,to,amount,currency\r\ni-0abc,2026-01-01,2100-01-01,1000,EUR\r\n");
+        String[] command = {
+            "reconcile", "--books", books.toString(), "--invoice", nothing.toString(), "--device", "i-0abc=reply"
+        };
+        assertThat(run(command)).isOne();
+        assertThat(out.toString()).contains("multiply the device's price by", "Not all agrees within 1%.");
+        List<String> json = new ArrayList<>(List.of(command));
+        json.addAll(List.of("--format", "json", "--by", "all"));
+        String device = (String) TestServer.Answer.at(json(json.toArray(String[]::new)), "devices.0.device");
+        String booked = (String) TestServer.Answer.at(json(json.toArray(String[]::new)), "devices.0.booked");
+
+        Path same = Files.writeString(
+                folder.resolve("same.csv"),
+                "device,from,to,amount,currency\n%s,2026-01-01,2100-01-01,%s,EUR\nrouter,2026-01-01,2100-01-01,5,EUR\n"
+                        .formatted(device, booked));
+        String[] agree = {"reconcile", "--books", books.toString(), "--invoice", same.toString(), "--tolerance", "0"};
+        assertThat(run(agree)).isOne();
+        assertThat(out.toString()).contains("'router' is no device of the books");
+        List<String> others = new ArrayList<>(List.of(agree));
+        others.addAll(List.of("--ignore-others", "--format", "csv"));
+        assertThat(run(others.toArray(String[]::new))).isZero();
+        assertThat(out.toString()).contains("billed_twice,agrees", "unknown,router,,,1,5,");
+    }
+
+    @Test
+    void anInvoiceThatCannotBeReadIsBadInput() throws IOException {
+        Path bad =
+                Files.writeString(folder.resolve("bad.csv"), "device,from,to,amount,currency\ncpu,soon,later,1,EUR\n");
+        assertThat(run("reconcile", "--books", books.toString(), "--invoice", bad.toString()))
+                .isEqualTo(2);
+        assertThat(err.toString()).contains("bad.csv, line 2: 'soon' is no time");
+        assertThat(run("reconcile", "--books", books.toString())).isEqualTo(2);
+        assertThat(run("reconcile", "--books", books.toString(), "--invoice", bad.toString(), "--tolerance", "-1"))
+                .isEqualTo(2);
+    }
+
+    @Test
+    void closesAPeriodInTheJournal() {
+        assertThat(run("close", "2020-01", "--books", books.toString())).isZero();
+        assertThat(out.toString()).contains("2020-01 is closed.");
+        assertThat(run("close", "2020-01", "--ledger", "jdbc:sqlite:" + books.resolve("ledger.db")))
+                .isZero();
+        assertThat(out.toString()).contains("in the ledger only");
+        assertThat(run("ledger", "verify", "--books", books.toString())).isZero();
+    }
+
+    @Test
     void copiesAndErases() {
         Path copy = folder.resolve("copy.db");
         assertThat(run("ledger", "backup", "--books", books.toString(), copy.toString()))
@@ -145,7 +235,7 @@ class BooksCommandsTest {
         assertThat(err.toString()).contains("there is no report by 'colour'");
         assertThat(run("report", "--books", books.toString(), "--period", "2026-13"))
                 .isOne();
-        assertThat(err.toString()).contains("'2026-13' is no time");
+        assertThat(err.toString()).contains("'2026-13' is no period");
         assertThat(run("close", "2999-01", "--books", books.toString())).isOne();
         assertThat(err.toString()).contains("has not ended");
     }
