@@ -163,6 +163,8 @@ public record Configuration(
      * @param prices file with the price book; empty takes one in which everything is free
      * @param aborted what is billed of requests that a crash cut off: {@code nothing} or {@code granted}
      * @param journalBytes most bytes of facts that the ledger has not taken
+     * @param maxQuestions most callers who ask the ledger over HTTP at once, waiting included
+     * @param questionTimeout how long the ledger's database may work on a question over HTTP
      */
     public record BooksSettings(
             boolean enabled,
@@ -173,7 +175,9 @@ public record Configuration(
             String password,
             String prices,
             String aborted,
-            long journalBytes) {
+            long journalBytes,
+            int maxQuestions,
+            Duration questionTimeout) {
 
         @Override
         public String toString() {
