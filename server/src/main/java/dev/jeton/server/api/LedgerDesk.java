@@ -23,11 +23,12 @@ import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.concurrent.locks.ReentrantLock;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Where callers ask the ledger. A database may keep the thread that asks it, and SQLite also the core's carrier of
+ * Where callers ask the ledger. A database keeps the thread that asks it, and SQLite with it a carrier of
  * virtual threads; so a few platform threads ask, and streams of tokens never wait for a report.
  *
  * <p>At most {@code books.max-questions} callers are at the desk at once, waiting included, and a quarter of the places
@@ -253,7 +254,7 @@ final class LedgerDesk implements AutoCloseable {
     }
 
     /** What a database says of its trouble names hosts and files, and is for the log alone. */
-    private RuntimeException failure(@org.jspecify.annotations.Nullable Throwable cause) {
+    private RuntimeException failure(@Nullable Throwable cause) {
         if (cause instanceof AccountingException e) {
             if (e.getCause() instanceof SQLTimeoutException) {
                 return ApiException.unavailable(

@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.jeton.accounting.testing.PostgresServer;
 import dev.jeton.server.testing.Eventually;
+import dev.jeton.server.testing.ManyRows;
 import dev.jeton.server.testing.PrometheusText;
 import dev.jeton.server.testing.RawClient;
 import dev.jeton.server.testing.TestServer;
@@ -185,6 +186,29 @@ class BooksQuestionsTest {
                 postgres().start();
             }
             Eventually.until("the ledger answers", () -> ask(server, RED).join().status() == 200);
+        }
+    }
+
+    @Test
+    void anExportIsCutOffWhereTheDatabaseGoesAway() throws IOException {
+        try (TestServer server = books().set("http.send-buffer", "4096")
+                        .set("http.write-buffer", "1024")
+                        .start();
+                RawClient client = new RawClient(server.port(), 4_096)) {
+            awaitOpen(server);
+            TwoTenants.complete(server, RED, "hello", "id", "");
+            TwoTenants.awaitBooked(server, 1);
+            ManyRows.add(url, PostgresServer.USER, 20_000, 500);
+            client.send("GET /v1/books/export/focus HTTP/1.1\r\nhost: x\r\nauthorization: Bearer " + RED + "\r\n\r\n");
+            assertThat(client.headOfResponse()).contains("200 OK");
+            postgres().stop();
+            try {
+                assertThat(client.rest()).contains("BilledCost").doesNotEndWith("\r\n0\r\n\r\n");
+                assertThat(TwoTenants.complete(server, RED, "hello", "id", "").status())
+                        .isEqualTo(200);
+            } finally {
+                postgres().start();
+            }
         }
     }
 }
