@@ -126,7 +126,8 @@ public final class Reports {
             try (PreparedStatement query =
                             where.prepare(connection, """
                             SELECT hour, SUM(size), SUM(chars)
-                            FROM (SELECT hour, 1 AS size, LENGTH(labels) AS chars FROM usage_hour WHERE %s@devices) booked
+                            FROM (SELECT hour, 1 AS size, LENGTH(labels) AS chars FROM usage_hour
+                                  WHERE %s@devices) booked
                             GROUP BY hour ORDER BY hour
                             """.replace("@devices", devices), List.of(), time);
                     ResultSet rows = query.executeQuery()) {

@@ -170,8 +170,8 @@ final class BooksQuery {
             if (colon < 0 || !Labels.isName(name)) {
                 throw ApiException.invalid(
                         LABEL,
-                        "'label' is NAME:VALUE, the name of up to 64 letters, digits, '_', '.' and '-'; this is not: '%s'"
-                                .formatted(ApiException.shown(pair)));
+                        "'label' is NAME:VALUE, the name of up to 64 letters, digits, '_', '.' and '-'; this is not:"
+                                + " '%s'".formatted(ApiException.shown(pair)));
             }
             if (labels.put(name, pair.substring(colon + 1)) != null) {
                 throw ApiException.invalid(LABEL, "The label '%s' is given more than once".formatted(name));

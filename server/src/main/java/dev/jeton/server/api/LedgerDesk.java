@@ -109,13 +109,13 @@ final class LedgerDesk implements AutoCloseable {
     }
 
     private Bookkeeper keeper() {
-        return books.orElseThrow(
-                () -> new ApiException(
-                        404,
-                        ApiException.INVALID_REQUEST,
-                        "",
-                        "books_disabled",
-                        "This server keeps no books; set books.enabled to true, and books.folder to where they are to be kept"));
+        return books.orElseThrow(() -> new ApiException(
+                404,
+                ApiException.INVALID_REQUEST,
+                "",
+                "books_disabled",
+                "This server keeps no books; set books.enabled to true, and books.folder to where they are to be"
+                        + " kept"));
     }
 
     /**
@@ -153,7 +153,7 @@ final class LedgerDesk implements AutoCloseable {
             if (!tenant.isEmpty() && tenants.getOrDefault(tenant, 0) >= share) {
                 refused.increment();
                 throw ApiException.overloaded(
-                        "As many questions about the books as one tenant may ask at once, %d, are under way; try again later"
+                        "A tenant may ask %d questions about the books at once, and as many are open; try again later"
                                 .formatted(share));
             }
             visits++;

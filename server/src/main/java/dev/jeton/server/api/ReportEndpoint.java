@@ -12,7 +12,7 @@ import java.time.temporal.ChronoUnit;
 import java.util.List;
 import java.util.Set;
 
-/** {@code GET /v1/books/report}: what {@code jeton report} says, of the caller's own tenant or, to an operator, of all. */
+/** {@code GET /v1/books/report}: what {@code jeton report} says, of the caller's tenant or, to an operator, of all. */
 final class ReportEndpoint implements Endpoint {
 
     /** Most rows of an answer. */

@@ -97,8 +97,8 @@ class TenantIsolationTest {
     }
 
     private static String chat(String prompt) {
-        return "{\"model\": \"test-model\", \"messages\": [{\"role\": \"user\", \"content\": \"%s\"}], \"max_tokens\": 3}"
-                .formatted(prompt);
+        return """
+                {"model": "test-model", "messages": [{"role": "user", "content": "%s"}], "max_tokens": 3}""".formatted(prompt);
     }
 
     private static Answer as(String key, String id, String method, String path, String body) {
