@@ -98,7 +98,8 @@ class TenantIsolationTest {
 
     private static String chat(String prompt) {
         return """
-                {"model": "test-model", "messages": [{"role": "user", "content": "%s"}], "max_tokens": 3}""".formatted(prompt);
+                {"model": "test-model", "max_tokens": 3,
+                 "messages": [{"role": "user", "content": "%s"}]}""".formatted(prompt);
     }
 
     private static Answer as(String key, String id, String method, String path, String body) {
