@@ -263,6 +263,20 @@ public final class Bookkeeper implements AutoCloseable {
         return journal.stats();
     }
 
+    /** The ledger, to be asked and not to be closed; empty until it has been opened, some seconds after the start. */
+    public Optional<Ledger> ledger() {
+        return ledger.map(OpenLedger::ledger);
+    }
+
+    /**
+     * A moment, in microseconds since 1970, up to which the ledger has all of this process's requests whose answers were
+     * complete. Ask before asking the ledger.
+     */
+    public long projectedUntil() {
+        long now = clock.micros();
+        return now - projection().behindMicros();
+    }
+
     /** How far the ledger is behind the journal. */
     public Projection.Status projection() {
         return ledger.map(open -> open.projection().status())

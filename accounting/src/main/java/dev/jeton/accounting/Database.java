@@ -5,8 +5,11 @@ import com.zaxxer.hikari.HikariDataSource;
 import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.sql.SQLTimeoutException;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import javax.sql.DataSource;
 import org.flywaydb.core.Flyway;
@@ -14,7 +17,9 @@ import org.flywaydb.core.api.FlywayException;
 import org.flywaydb.core.api.MigrationInfo;
 import org.flywaydb.core.api.output.MigrateOutput;
 import org.postgresql.ds.PGSimpleDataSource;
+import org.sqlite.ProgressHandler;
 import org.sqlite.SQLiteConfig;
+import org.sqlite.SQLiteConnection;
 import org.sqlite.SQLiteDataSource;
 
 /**
@@ -45,17 +50,27 @@ final class Database implements AutoCloseable {
     private static final int BUSY_MILLIS = 2_000;
     private static final int SOCKET_SECONDS = 60;
     private static final long CONNECTION_MILLIS = TimeUnit.SECONDS.toMillis(5);
+    /** How long after its limit a server that was told to stop is believed to be there. */
+    private static final long GRACE_MILLIS = TimeUnit.SECONDS.toMillis(5);
+    /** Steps of SQLite's machine between two looks at the clock. */
+    private static final int SQLITE_STEPS = 10_000;
+
+    private static final int SQLITE_INTERRUPT = 9;
+    private static final String POSTGRESQL_CANCELED = "57014";
 
     private final Kind kind;
     private final String url;
     private final HikariDataSource writers;
     private final HikariDataSource readers;
+    private final Optional<Duration> patience;
 
-    private Database(Kind kind, String url, HikariDataSource writers, HikariDataSource readers) {
+    private Database(
+            Kind kind, String url, HikariDataSource writers, HikariDataSource readers, Optional<Duration> patience) {
         this.kind = kind;
         this.url = url;
         this.writers = writers;
         this.readers = readers;
+        this.patience = patience;
     }
 
     /** Opens the pools; connections are made when they are wanted. */
@@ -74,7 +89,12 @@ final class Database implements AutoCloseable {
             reading.setTransactionIsolation("TRANSACTION_REPEATABLE_READ");
             reading.setReadOnly(true);
         }
-        return new Database(kind, url, pool(writing), pool(reading));
+        return new Database(kind, url, pool(writing), pool(reading), Optional.empty());
+    }
+
+    /** The same connections, where nothing that is read may take longer; closing either closes both. */
+    Database patient(Duration most) {
+        return new Database(kind, url, writers, readers, Optional.of(most));
     }
 
     private static HikariDataSource pool(HikariConfig config) {
@@ -223,7 +243,9 @@ final class Database implements AutoCloseable {
         try (Connection connection = pool.getConnection()) {
             begin(connection, pool == writers);
             try {
-                T result = work.run(connection);
+                T result = pool == readers && patience.isPresent()
+                        ? limited(connection, patience.get(), work)
+                        : work.run(connection);
                 end(connection, true);
                 return result;
             } catch (SQLException | RuntimeException | Error e) {
@@ -265,7 +287,39 @@ final class Database implements AutoCloseable {
         }
     }
 
-    private static AccountingException failed(String verb, SQLException e) {
+    /** Stops what takes too long: by the server where there is one, by a look at the clock in this process. */
+    private <T> T limited(Connection connection, Duration most, Work<T> work) throws SQLException {
+        if (kind == Kind.POSTGRESQL) {
+            try (var statement = connection.createStatement()) {
+                statement.execute("SET LOCAL statement_timeout = " + most.toMillis());
+            }
+            // A server that has gone without a word cannot stop anything; the pool takes this back.
+            connection.setNetworkTimeout(Runnable::run, Math.toIntExact(most.toMillis() + GRACE_MILLIS));
+            return work.run(connection);
+        }
+        SQLiteConnection own = connection.unwrap(SQLiteConnection.class);
+        long start = System.nanoTime();
+        ProgressHandler.setHandler(own, SQLITE_STEPS, new ProgressHandler() {
+            @Override
+            protected int progress() {
+                return System.nanoTime() - start > most.toNanos() ? 1 : 0;
+            }
+        });
+        try {
+            return work.run(connection);
+        } finally {
+            ProgressHandler.clearHandler(own);
+        }
+    }
+
+    private AccountingException failed(String verb, SQLException e) {
+        boolean stopped = e.getErrorCode() == SQLITE_INTERRUPT || POSTGRESQL_CANCELED.equals(e.getSQLState());
+        if (patience.isPresent() && stopped) {
+            return new AccountingException(
+                    "the question to the ledger took longer than %d s and was stopped; ask about a shorter time"
+                            .formatted(patience.get().toSeconds()),
+                    new SQLTimeoutException(e));
+        }
         return new AccountingException(
                 "the ledger's database could not be %s: %s; check that it is up and has space"
                         .formatted(verb, e.getMessage()),

@@ -37,6 +37,14 @@ public final class FocusExport {
         METERED
     }
 
+    /** For whom an export is. */
+    public enum Reader {
+        /** Sees every column. */
+        OPERATOR,
+        /** Does not see device time, energy and metered cost: they depend on what other tenants did. */
+        TENANT
+    }
+
     /**
      * Who bills, in every row.
      *
@@ -59,6 +67,7 @@ public final class FocusExport {
     private static final int PRICE_DECIMALS = 12;
 
     private final Basis basis;
+    private final Reader reader;
     private final Issuer issuer;
     private final Function<String, PriceBook> books;
     private final Appendable out;
@@ -71,11 +80,16 @@ public final class FocusExport {
     /**
      * Begins with the names of the columns.
      *
+     * @param reader a tenant gets the list basis only
      * @param books price books by version
      * @param out where to; not closed
      */
-    public FocusExport(Basis basis, Issuer issuer, Function<String, PriceBook> books, Appendable out) {
+    public FocusExport(Basis basis, Reader reader, Issuer issuer, Function<String, PriceBook> books, Appendable out) {
+        if (basis == Basis.METERED && reader == Reader.TENANT) {
+            throw new AccountingException("what devices cost is for operators; export a tenant's bill by list");
+        }
         this.basis = basis;
+        this.reader = reader;
         this.issuer = issuer;
         this.books = books;
         this.out = out;
@@ -276,12 +290,14 @@ public final class FocusExport {
     }
 
     /** What is told once an hour of requests, however many rows it becomes. */
-    private static void memo(FocusRow charge, HourRow row) {
-        charge.set(FocusColumn.x_DeviceSeconds, seconds(row.payable()))
-                .set(FocusColumn.x_Joules, BigDecimal.valueOf(row.microjoules(), 6))
-                .set(FocusColumn.x_ListCost, Money.decimal(row.list()))
-                .set(FocusColumn.x_MeteredCost, Money.decimal(row.metered()))
+    private void memo(FocusRow charge, HourRow row) {
+        charge.set(FocusColumn.x_ListCost, Money.decimal(row.list()))
                 .set(FocusColumn.x_Requests, BigDecimal.valueOf(row.requests()));
+        if (reader == Reader.OPERATOR) {
+            charge.set(FocusColumn.x_DeviceSeconds, seconds(row.payable()))
+                    .set(FocusColumn.x_Joules, BigDecimal.valueOf(row.microjoules(), 6))
+                    .set(FocusColumn.x_MeteredCost, Money.decimal(row.metered()));
+        }
     }
 
     private FocusRow row(DeviceHour row, long billedAt) {

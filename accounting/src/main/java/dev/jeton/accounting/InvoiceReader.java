@@ -1,9 +1,6 @@
 package dev.jeton.accounting;
 
 import java.math.BigDecimal;
-import java.time.Instant;
-import java.time.ZoneOffset;
-import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.Currency;
 import java.util.EnumMap;
@@ -14,8 +11,6 @@ import java.util.Optional;
 /** Reads lines of an invoice and refuses what cannot be meant; messages name the file and the line. */
 final class InvoiceReader {
 
-    private static final int FIRST_YEAR = 2000;
-    private static final int LAST_YEAR = 2199;
     /** Most characters of an amount, digits before its point, and decimals. */
     private static final int MAX_TEXT = 64;
 
@@ -130,18 +125,11 @@ final class InvoiceReader {
 
     private long time(CsvReader.Row row, Invoice.Field field) {
         String text = text(row, field);
-        long at;
         try {
-            at = Period.begin(text);
+            return Period.begin(text);
         } catch (AccountingException e) {
             throw wrong(row, String.valueOf(e.getMessage()));
         }
-        int year =
-                Instant.EPOCH.plus(at, ChronoUnit.MICROS).atZone(ZoneOffset.UTC).getYear();
-        if (year < FIRST_YEAR || year > LAST_YEAR) {
-            throw wrong(row, "the year %d is not within %d to %d".formatted(year, FIRST_YEAR, LAST_YEAR));
-        }
-        return at;
     }
 
     private BigDecimal amount(CsvReader.Row row) {

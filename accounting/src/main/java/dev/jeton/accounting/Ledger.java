@@ -1,6 +1,7 @@
 package dev.jeton.accounting;
 
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
 import java.util.function.LongSupplier;
 
@@ -66,6 +67,16 @@ public final class Ledger implements AutoCloseable {
     /** Questions to these books. */
     public Reports reports() {
         return new Reports(database);
+    }
+
+    /**
+     * Questions that may not keep the database for long: one that does fails with an {@link AccountingException} caused
+     * by a {@link java.sql.SQLTimeoutException}.
+     *
+     * @param most how long the database may work on one
+     */
+    public Reports reports(Duration most) {
+        return new Reports(database.patient(most));
     }
 
     /**

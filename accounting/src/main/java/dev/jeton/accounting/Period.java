@@ -19,6 +19,8 @@ public record Period(long from, long until) {
     /** Without beginning or end. */
     public static final Period ALWAYS = new Period(Long.MIN_VALUE, Long.MAX_VALUE);
 
+    private static final int FIRST_YEAR = 1970;
+    private static final int LAST_YEAR = 9999;
     private static final int MONTH_LENGTH = 7;
     private static final int DAY_LENGTH = 10;
 
@@ -35,16 +37,15 @@ public record Period(long from, long until) {
      * The month or day of UTC of that name.
      *
      * @param name a month as {@code 2026-11}, a day as {@code 2026-11-20}
-     * @throws AccountingException where it names neither
+     * @throws AccountingException where it names neither, or one before 1970 or after 9999
      */
     public static Period named(String name) {
         try {
             if (name.length() == MONTH_LENGTH) {
-                YearMonth month = YearMonth.parse(name);
-                return new Period(
-                        start(month.atDay(1)), start(month.plusMonths(1).atDay(1)));
+                LocalDate first = booked(YearMonth.parse(name).atDay(1));
+                return new Period(start(first), start(first.plusMonths(1)));
             }
-            LocalDate day = LocalDate.parse(name);
+            LocalDate day = booked(LocalDate.parse(name));
             return new Period(start(day), start(day.plusDays(1)));
         } catch (DateTimeException | ArithmeticException e) {
             throw new AccountingException(
@@ -56,17 +57,17 @@ public record Period(long from, long until) {
      * The first microsecond of a month or day of UTC, or a moment.
      *
      * @param text {@code 2026-11}, {@code 2026-11-20}, {@code 2026-11-20T15:00:00Z} or with another offset than Z
-     * @throws AccountingException where it is none of these
+     * @throws AccountingException where it is none of these, or before 1970 or after 9999
      */
     public static long begin(String text) {
         try {
             return text.length() == MONTH_LENGTH || text.length() == DAY_LENGTH
                     ? named(text).from()
-                    : micros(OffsetDateTime.parse(text).toInstant());
+                    : booked(OffsetDateTime.parse(text));
         } catch (DateTimeException | ArithmeticException | AccountingException e) {
             throw new AccountingException(
                     ("'%s' is no time: a month (2026-11), a day (2026-11-20) or a moment (2026-11-20T15:00:00Z) is"
-                                    + " expected")
+                                    + " expected, from 1970 to 9999")
                             .formatted(text),
                     e);
         }
@@ -84,6 +85,18 @@ public record Period(long from, long until) {
 
     private static LocalDate date(long at) {
         return LocalDate.ofInstant(Instant.EPOCH.plus(at, ChronoUnit.MICROS), ZoneOffset.UTC);
+    }
+
+    private static long booked(OffsetDateTime moment) {
+        booked(moment.toLocalDate());
+        return micros(moment.toInstant());
+    }
+
+    private static LocalDate booked(LocalDate day) {
+        if (day.getYear() < FIRST_YEAR || day.getYear() > LAST_YEAR) {
+            throw new DateTimeException("no books are kept before 1970 and after 9999");
+        }
+        return day;
     }
 
     private static long start(LocalDate day) {

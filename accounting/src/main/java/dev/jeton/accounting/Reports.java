@@ -40,6 +40,23 @@ public final class Reports {
      */
     public record BookedDevice(DeviceHour row, String corrects) {}
 
+    /**
+     * What is booked in one hour, to know before it is read.
+     *
+     * @param hour first microsecond of the hour, since 1970
+     * @param rows of usage
+     * @param labelCharacters of the labels in them
+     */
+    public record HourSize(long hour, long rows, long labelCharacters) {}
+
+    /**
+     * A place in a list of requests: where the next part goes on.
+     *
+     * @param closedAt when the last request of this part ended, microseconds since 1970
+     * @param id its id
+     */
+    public record Cursor(long closedAt, String id) {}
+
     private final Database database;
 
     Reports(Database database) {
@@ -98,22 +115,56 @@ public final class Reports {
                 rows.getLong(i));
     }
 
+    /** Hours in which something is booked, the first one first; of a tenant's, only its own. */
+    public List<HourSize> sizes(Scope scope, long from, long to) {
+        Where where = new Where(database.kind(), scope, Filter.ALL).booked(from, to);
+        String devices = scope instanceof Scope.Operator
+                ? " UNION ALL SELECT hour, 0, 0 FROM device_hour WHERE hour >= ? AND hour < ?"
+                : "";
+        Object[] time = devices.isEmpty() ? new Object[0] : new Object[] {Periods.hour(from), to};
+        return database.read(connection -> {
+            try (PreparedStatement query =
+                            where.prepare(connection, """
+                            SELECT hour, SUM(size), SUM(chars)
+                            FROM (SELECT hour, 1 AS size, LENGTH(labels) AS chars FROM usage_hour
+                                  WHERE %s@devices) booked
+                            GROUP BY hour ORDER BY hour
+                            """.replace("@devices", devices), List.of(), time);
+                    ResultSet rows = query.executeQuery()) {
+                List<HourSize> sizes = new ArrayList<>();
+                while (rows.next()) {
+                    sizes.add(new HourSize(rows.getLong(1), rows.getLong(2), rows.getLong(3)));
+                }
+                return sizes;
+            }
+        });
+    }
+
     /** Totals by group, in the order of the groups. */
     public List<Total> totals(Scope scope, long from, long to, Filter filter, Grouping grouping) {
+        return totals(scope, from, to, filter, grouping, Integer.MAX_VALUE);
+    }
+
+    /**
+     * The first totals by group.
+     *
+     * @param most how many at most
+     */
+    public List<Total> totals(Scope scope, long from, long to, Filter filter, Grouping grouping, int most) {
         Where where = new Where(database.kind(), scope, filter).booked(from, to);
         List<Object> before = new ArrayList<>();
         String group = where.group(grouping, before);
         return database.read(connection -> {
-            Map<String, Long> slow = p95(connection, where, group, before);
+            Map<String, Long> slow = p95(connection, where, group, before, most);
             // The conditions come with the statement's own %s.
             String sql = """
                     SELECT grp, SUM(requests), SUM(completed), SUM(cancelled), SUM(failed), SUM(input_tokens),
                            SUM(cached_tokens), SUM(output_tokens), SUM(list_money), SUM(metered), SUM(house_money),
                            SUM(payable), SUM(house), SUM(microjoules)
                     FROM (SELECT @group AS grp, u.* FROM usage_hour u WHERE %s) g
-                    GROUP BY grp ORDER BY grp
+                    GROUP BY grp ORDER BY grp LIMIT ?
                     """.replace("@group", group);
-            try (PreparedStatement query = where.prepare(connection, sql, before);
+            try (PreparedStatement query = where.prepare(connection, sql, before, most);
                     ResultSet rows = query.executeQuery()) {
                 List<Total> totals = new ArrayList<>();
                 while (rows.next()) {
@@ -148,8 +199,8 @@ public final class Reports {
     }
 
     /** The nearest rank, from every request: sums by hour could not say it. */
-    private static Map<String, Long> p95(Connection connection, Where where, String group, List<Object> before)
-            throws SQLException {
+    private static Map<String, Long> p95(
+            Connection connection, Where where, String group, List<Object> before, int most) throws SQLException {
         String sql = """
                 SELECT grp, MIN(total_nanos)
                 FROM (SELECT grp, total_nanos,
@@ -157,9 +208,10 @@ public final class Reports {
                              COUNT(*) OVER (PARTITION BY grp) AS places
                       FROM (SELECT @group AS grp, total_nanos FROM request WHERE %s AND closings > 0) g) ranked
                 WHERE place * 100 >= places * 95
-                GROUP BY grp
+                GROUP BY grp ORDER BY grp LIMIT ?
                 """.replace("@group", group);
-        try (PreparedStatement query = where.prepare(connection, sql, before);
+        // Every group of requests is one of hours too, so the first of them are enough.
+        try (PreparedStatement query = where.prepare(connection, sql, before, most);
                 ResultSet rows = query.executeQuery()) {
             Map<String, Long> slow = new HashMap<>();
             while (rows.next()) {
@@ -284,17 +336,37 @@ public final class Reports {
 
     /** Requests that ended, the last to end first. */
     public List<RequestRow> requests(Scope scope, long from, long to, Filter filter, int limit) {
+        return requests(scope, from, to, filter, Optional.empty(), limit);
+    }
+
+    /**
+     * A part of the requests that ended, the last to end first. What ends meanwhile is not missed by who goes on, and
+     * nothing comes twice.
+     *
+     * @param after where the part before ended; empty for the first
+     * @param limit most of them, 1 to {@link #MAX_REQUESTS}
+     */
+    public List<RequestRow> requests(
+            Scope scope, long from, long to, Filter filter, Optional<Cursor> after, int limit) {
         if (limit < 1 || limit > MAX_REQUESTS) {
             throw new AccountingException(
                     "a list of %d requests was asked for; ask for 1 to %d".formatted(limit, MAX_REQUESTS));
         }
-        return requests(
-                new Where(database.kind(), scope, filter).booked(from, to).and("closings > 0"), limit);
+        Where where = new Where(database.kind(), scope, filter).booked(from, to).and("closings > 0");
+        after.ifPresent(last -> where.and(
+                "(closed_at < ? OR (closed_at = ? AND id > ?))", last.closedAt(), last.closedAt(), last.id()));
+        return requests(where, limit);
     }
 
     /** One request; empty where there is none of that id, or it is another tenant's. */
     public Optional<RequestRow> request(Scope scope, String id) {
         return requests(new Where(database.kind(), scope, Filter.ALL).and("id = ?", id), 1).stream()
+                .findFirst();
+    }
+
+    /** The request that ended last of those whose ids begin so; empty as in {@link #request}. */
+    public Optional<RequestRow> newest(Scope scope, String beginning) {
+        return requests(new Where(database.kind(), scope, Filter.ALL).begins(beginning), 1).stream()
                 .findFirst();
     }
 
@@ -314,8 +386,8 @@ public final class Reports {
                             WHERE l.node = r.node AND l.request = r.sequence) AS house,
                            (SELECT COALESCE(SUM(l.microjoules), 0) FROM line l
                             WHERE l.node = r.node AND l.request = r.sequence) AS microjoules
-                    FROM (SELECT * FROM request WHERE %s ORDER BY closed_at DESC, node, sequence LIMIT ?) r
-                    ORDER BY closed_at DESC, node, sequence
+                    FROM (SELECT * FROM request WHERE %s ORDER BY closed_at DESC, id, node LIMIT ?) r
+                    ORDER BY closed_at DESC, id, node
                     """, List.of(), limit);
                     ResultSet rows = query.executeQuery()) {
                 List<RequestRow> requests = new ArrayList<>();

@@ -34,6 +34,15 @@ final class Where {
         return and("hour >= ? AND hour < ?", Periods.hour(from), to);
     }
 
+    /** And of an id that begins so. */
+    Where begins(String beginning) {
+        return switch (kind) {
+            // By the bytes, so that the index on ids is of use.
+            case SQLITE -> and("id >= ? AND id < ?", beginning, beginning + Character.MAX_VALUE);
+            case POSTGRESQL -> and("starts_with(id, ?)", beginning);
+        };
+    }
+
     Where and(String condition, Object... values) {
         text.append(" AND ").append(condition);
         parameters.addAll(List.of(values));

@@ -19,7 +19,7 @@ class FocusExportTest {
     private final StringBuilder out = new StringBuilder();
 
     private FocusExport export(Basis basis) {
-        return new FocusExport(basis, Hours.ISSUER, version -> Hours.BOOK, out);
+        return new FocusExport(basis, FocusExport.Reader.OPERATOR, Hours.ISSUER, version -> Hours.BOOK, out);
     }
 
     private List<Map<String, String>> rows() {
@@ -234,8 +234,30 @@ class FocusExportTest {
         PriceBook dollars = PriceBook.parse("p", "currency: USD");
         DeviceHour idle = new DeviceHour(Hours.HOUR, "d", Account.IDLE, "", "usd", 1, 1, 1);
         FocusExport metered = new FocusExport(
-                Basis.METERED, Hours.ISSUER, version -> version.equals("usd") ? dollars : Hours.BOOK, out);
+                Basis.METERED,
+                FocusExport.Reader.OPERATOR,
+                Hours.ISSUER,
+                version -> version.equals("usd") ? dollars : Hours.BOOK,
+                out);
         metered.usage(Hours.row(Hours.HOUR, "a", Map.of(), 1, Tokens.NONE, 0));
         assertThatThrownBy(() -> metered.device(idle)).hasMessageContaining("is in USD, books before it in EUR");
+    }
+
+    @Test
+    void shouldNotTellATenantWhatDependsOnOthers() {
+        FocusExport export =
+                new FocusExport(Basis.LIST, FocusExport.Reader.TENANT, Hours.ISSUER, version -> Hours.BOOK, out);
+        HourRow row = Hours.row(Hours.HOUR, "blue", Map.of(), 1, new Tokens(1_000_001, 20, 3), 510_006_037L);
+        export.usage(row);
+        export.correction(row, Hours.HOUR);
+        export.finish();
+        assertThat(rows())
+                .hasSizeGreaterThan(2)
+                .allSatisfy(
+                        cells -> assertThat(cells).doesNotContainKeys("x_DeviceSeconds", "x_Joules", "x_MeteredCost"));
+        assertThat(rows().getFirst()).containsEntry("x_ListCost", "0.510006037").containsEntry("x_Requests", "1");
+        assertThatThrownBy(() -> new FocusExport(
+                        Basis.METERED, FocusExport.Reader.TENANT, Hours.ISSUER, version -> Hours.BOOK, out))
+                .hasMessageContaining("for operators");
     }
 }

@@ -56,7 +56,8 @@ class FocusRulesTest {
 
     private static Csv export(Basis basis) {
         StringBuilder out = new StringBuilder();
-        FocusExport export = new FocusExport(basis, Hours.ISSUER, version -> Hours.BOOK, out);
+        FocusExport export =
+                new FocusExport(basis, FocusExport.Reader.OPERATOR, Hours.ISSUER, version -> Hours.BOOK, out);
         Random random = new Random(5);
         for (int i = 0; i < 24; i++) {
             long hour = Hours.HOUR + i / 4 * 3_600_000_000L;

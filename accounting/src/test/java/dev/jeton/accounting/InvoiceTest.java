@@ -76,7 +76,8 @@ class InvoiceTest {
     @Test
     void readsTheExportOfThisServer() {
         StringBuilder out = new StringBuilder();
-        FocusExport export = new FocusExport(FocusExport.Basis.METERED, Hours.ISSUER, version -> Hours.BOOK, out);
+        FocusExport export = new FocusExport(
+                FocusExport.Basis.METERED, FocusExport.Reader.OPERATOR, Hours.ISSUER, version -> Hours.BOOK, out);
         export.device(new DeviceHour(
                 Hours.HOUR, "gpu0", Posting.Account.IDLE, "", Hours.BOOK.version(), 3_000_000_000L, 7, 5_000_000_007L));
         export.finish();
@@ -95,7 +96,7 @@ class InvoiceTest {
             gpu0,2026-11-31,2026-12-02,1,EUR            | line 2: '2026-11-31' is no time
             gpu0,11/01/2026,2026-12-02,1,EUR            | line 2: '11/01/2026' is no time
             gpu0,2026-11-01T00:00,2026-12-02,1,EUR      | line 2: '2026-11-01T00:00' is no time
-            gpu0,1026-11-01,2026-12-02,1,EUR            | line 2: the year 1026 is not within
+            gpu0,1026-11-01,2026-12-02,1,EUR            | line 2: '1026-11-01' is no time
             gpu0,2026-11-02,2026-11-02,1,EUR            | line 2: ends at 2026-11-02T00:00:00Z, not after
             gpu0,2026-11-01,2026-11-02,1.234.56,EUR     | line 2: '1.234.56' is no amount
             gpu0,2026-11-01,2026-11-02,,EUR             | line 2: '' is no amount

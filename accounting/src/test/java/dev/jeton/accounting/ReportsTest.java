@@ -9,7 +9,9 @@ import java.lang.reflect.Modifier;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.SplittableRandom;
+import java.util.TreeMap;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedClass;
@@ -215,6 +217,81 @@ class ReportsTest {
     }
 
     @Test
+    void pagesAreTogetherTheWholeList() {
+        books.apply("a", TestFacts.random(new SplittableRandom(7), "a", 500));
+        Reports reports = books.ledger().reports();
+        Scope tenant = new Scope.Tenant("tenant1");
+        SplittableRandom random = new SplittableRandom(8);
+        List<RequestRow> paged = new ArrayList<>();
+        Optional<Reports.Cursor> after = Optional.empty();
+        List<RequestRow> page;
+        do {
+            page = reports.requests(tenant, FROM, TO, Filter.ALL, after, random.nextInt(1, 20));
+            paged.addAll(page);
+            after = page.isEmpty()
+                    ? Optional.empty()
+                    : Optional.of(new Reports.Cursor(
+                            page.getLast().closedAt(), page.getLast().id()));
+        } while (!page.isEmpty());
+
+        assertThat(paged)
+                .hasSizeGreaterThan(20)
+                .isEqualTo(reports.requests(tenant, FROM, TO, Filter.ALL, Reports.MAX_REQUESTS));
+    }
+
+    @Test
+    void aCursorShowsNobodyAnothersRows() {
+        Reports.Cursor beforeAll = new Reports.Cursor(Long.MAX_VALUE, "");
+
+        assertThat(reports().requests(new Scope.Tenant("eve"), FROM, TO, Filter.ALL, Optional.of(beforeAll), 10))
+                .isEmpty();
+    }
+
+    @Test
+    void findsTheNewestRequestOfABeginning() {
+        Reports reports = reports();
+
+        assertThat(reports.newest(ALICE, "a").map(RequestRow::id)).contains("a2");
+        assertThat(reports.newest(ALICE, "a1").map(RequestRow::id)).contains("a1");
+        assertThat(reports.newest(ALICE, "%")).isEmpty();
+        assertThat(reports.newest(ALICE, "b")).isEmpty();
+        assertThat(reports.newest(Scope.OPERATOR, "b").map(RequestRow::id)).contains("b1");
+    }
+
+    @Test
+    void givesTheFirstGroupsWhereOnlySomeAreWanted() {
+        Grouping byTenant = new Grouping.By(Grouping.Dimension.TENANT);
+        Reports reports = reports();
+
+        assertThat(reports.totals(Scope.OPERATOR, FROM, TO, Filter.ALL, byTenant, 1))
+                .isEqualTo(reports.totals(Scope.OPERATOR, FROM, TO, Filter.ALL, byTenant)
+                        .subList(0, 1));
+    }
+
+    @Test
+    void sizesCountWhatHoursWouldHandOn() {
+        books.apply("a", TestFacts.random(new SplittableRandom(9), "a", 500));
+        Reports reports = books.ledger().reports();
+        for (Scope scope : List.of(Scope.OPERATOR, new Scope.Tenant("tenant1"), new Scope.Tenant("eve"))) {
+            Map<Long, Long> rows = new TreeMap<>();
+            reports.hours(
+                    scope,
+                    FROM,
+                    TO,
+                    Filter.ALL,
+                    booked -> rows.merge(booked.row().hour(), 1L, Long::sum));
+            reports.deviceHours(
+                    scope, FROM, TO, booked -> rows.merge(booked.row().hour(), 0L, Long::sum));
+
+            assertThat(reports.sizes(scope, FROM, TO))
+                    .extracting(Reports.HourSize::hour, Reports.HourSize::rows)
+                    .containsExactlyElementsOf(rows.entrySet().stream()
+                            .map(entry -> tuple(entry.getKey(), entry.getValue()))
+                            .toList());
+        }
+    }
+
+    @Test
     void explainsARequest() {
         RequestRow row = reports().request(ALICE, "a1").orElseThrow();
 
@@ -238,10 +315,13 @@ class ReportsTest {
             }
             seen.addAll(reports.totals(eve, 0, TO, filter, new Grouping.ByLabel("task")));
             seen.addAll(reports.requests(eve, 0, TO, filter, 100));
+            seen.addAll(reports.sizes(eve, 0, TO));
             assertThat(reports.waste(eve, 0, TO, filter)).isEqualTo(new WasteSum().waste());
         }
         seen.addAll(reports.devices(eve, 0, TO));
+        reports.deviceHours(eve, 0, TO, seen::add);
         reports.request(eve, "a1").ifPresent(seen::add);
+        reports.newest(eve, "a").ifPresent(seen::add);
 
         assertThat(seen).isEmpty();
     }

@@ -3,6 +3,7 @@ package dev.jeton.server;
 import dev.jeton.accounting.Bookkeeper;
 import dev.jeton.scheduler.Dispatcher;
 import dev.jeton.server.api.Api;
+import dev.jeton.server.api.Route;
 import dev.jeton.server.api.ServedModel;
 import dev.jeton.server.api.ServedModels;
 import dev.jeton.server.config.Configuration;
@@ -61,6 +62,11 @@ public final class Server implements AutoCloseable {
                 : Tracing.to(settings.endpoint(), settings.service(), settings.percent());
     }
 
+    /** What it answers. */
+    public List<Route> routes() {
+        return api.routes();
+    }
+
     /** The port listened on. */
     public int port() {
         return listener.port();
@@ -86,6 +92,7 @@ public final class Server implements AutoCloseable {
         listener.close();
         models.stream().map(ServedModel::dispatcher).distinct().forEach(Dispatcher::close);
         models.forEach(model -> model.tokenizer().close());
+        api.close();
         books.ifPresent(open -> {
             open.close();
             OpenBooks.forget(open.folder());

@@ -14,8 +14,7 @@ import dev.jeton.server.metrics.ServerMetrics;
 import dev.jeton.server.tracing.Tracing;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
-import java.util.LinkedHashMap;
-import java.util.Map;
+import java.util.List;
 import java.util.Optional;
 import java.util.function.Supplier;
 import org.slf4j.Logger;
@@ -26,7 +25,7 @@ import org.slf4j.MDC;
  * The HTTP API: finds a request's endpoint, keeps the guards (keys, draining, room), turns every failure into an
  * answer, and writes one access line and one metric per request.
  */
-public final class Api implements RequestHandler {
+public final class Api implements RequestHandler, AutoCloseable {
 
     private static final Logger LOG = LoggerFactory.getLogger(Api.class);
     private static final Logger ACCESS = LoggerFactory.getLogger("dev.jeton.access");
@@ -34,12 +33,13 @@ public final class Api implements RequestHandler {
     private static final Tracing UNTRACED = Tracing.off();
     private static final Endpoint NONE = json("none", () -> new Answer(404, new byte[0]));
 
-    private final Map<String, Endpoint> endpoints = new LinkedHashMap<>();
+    private final Routes routes = new Routes();
     private final ServedModels models;
     private final ApiKeys keys;
     private final ServerMetrics metrics;
     private final Admission admission;
     private final Tracing tracing;
+    private final LedgerDesk desk;
 
     /**
      * @param books where requests are booked; empty keeps none
@@ -62,22 +62,32 @@ public final class Api implements RequestHandler {
         Generator generator =
                 new Generator(metrics, books, configuration.stream().stallTimeout());
         var limits = configuration.limits();
-        endpoints.put("/v1/completions", new CompletionEndpoint(models, promptTokens, generator, limits));
-        endpoints.put("/v1/chat/completions", new ChatEndpoint(models, promptTokens, generator, limits));
-        endpoints.put(ModelsEndpoint.PATH, new ModelsEndpoint(models));
-        endpoints.put("/tokenize", new TokenizeEndpoint(models, promptTokens, limits));
-        endpoints.put("/detokenize", new DetokenizeEndpoint(models, gate));
-        endpoints.put("/version", json("version", () -> new Answer(200, field("version", version))));
-        endpoints.put("/health", json("health", () -> new Answer(200, field("status", "live"))));
-        endpoints.put("/health/live", json("health", () -> new Answer(200, field("status", "live"))));
-        endpoints.put("/health/ready", json("health", this::readiness));
-        endpoints.put(
+        ModelsEndpoint listing = new ModelsEndpoint(models);
+        desk = new LedgerDesk(books, configuration.books());
+        routes.add("/v1/completions", new CompletionEndpoint(models, promptTokens, generator, limits));
+        routes.add("/v1/chat/completions", new ChatEndpoint(models, promptTokens, generator, limits));
+        routes.add(ModelsEndpoint.PATH, listing);
+        routes.add(ModelsEndpoint.PATH + "/{model}", listing);
+        routes.add("/v1/books/report", new ReportEndpoint(desk));
+        routes.add("/v1/books/requests", new RequestsEndpoint(desk));
+        routes.add(RequestEndpoint.BELOW + "{id}", new RequestEndpoint(desk));
+        routes.add(
+                "/v1/books/export/focus",
+                new FocusEndpoint(desk, configuration.stream().stallTimeout()));
+        routes.add("/tokenize", new TokenizeEndpoint(models, promptTokens, limits));
+        routes.add("/detokenize", new DetokenizeEndpoint(models, gate));
+        routes.add("/version", json("version", () -> new Answer(200, field("version", version))));
+        routes.add("/health", json("health", () -> new Answer(200, field("status", "live"))));
+        routes.add("/health/live", json("health", () -> new Answer(200, field("status", "live"))));
+        routes.add("/health/ready", json("health", this::readiness));
+        routes.add(
                 "/metrics",
                 new PlainEndpoint(
                         "metrics",
                         "text/plain; version=0.0.4; charset=utf-8",
                         () -> new Answer(200, metrics.scrape().getBytes(StandardCharsets.UTF_8))));
         metrics.requests(admission::running, configuration.server().maxRequests());
+        metrics.questions(desk::stats);
     }
 
     private static PlainEndpoint json(String name, Supplier<Answer> answer) {
@@ -101,6 +111,11 @@ public final class Api implements RequestHandler {
         return up ? new Answer(200, field("status", "ready")) : new Answer(503, field("status", "engine_down"));
     }
 
+    /** What it answers. */
+    public List<Route> routes() {
+        return routes.all();
+    }
+
     /** Refuses work from now on. */
     public void drain() {
         admission.drain();
@@ -113,6 +128,12 @@ public final class Api implements RequestHandler {
      */
     public boolean awaitIdle(Duration timeout) throws InterruptedException {
         return admission.awaitIdle(timeout.toNanos());
+    }
+
+    /** Ends the questions to the ledger, which may then be closed. */
+    @Override
+    public void close() {
+        desk.close();
     }
 
     @Override
@@ -157,15 +178,13 @@ public final class Api implements RequestHandler {
 
     private Endpoint route(Exchange exchange) {
         String path = exchange.path();
-        Endpoint endpoint = endpoints.get(path.startsWith(ModelsEndpoint.PATH + "/") ? ModelsEndpoint.PATH : path);
-        if (endpoint == null) {
-            throw new ApiException(
-                    404,
-                    ApiException.INVALID_REQUEST,
-                    "",
-                    "unknown_url",
-                    "Unknown request URL: %s %s".formatted(exchange.method(), ApiException.shown(path)));
-        }
+        Endpoint endpoint = routes.of(path)
+                .orElseThrow(() -> new ApiException(
+                        404,
+                        ApiException.INVALID_REQUEST,
+                        "",
+                        "unknown_url",
+                        "Unknown request URL: %s %s".formatted(exchange.method(), ApiException.shown(path))));
         boolean headOfGet =
                 exchange.method().equals("HEAD") && endpoint.method().equals("GET");
         if (!exchange.method().equals(endpoint.method()) && !headOfGet) {

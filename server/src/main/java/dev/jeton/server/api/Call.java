@@ -180,9 +180,13 @@ final class Call {
 
     /** Begins a stream of server-sent events. */
     void beginEvents() {
+        begin(Map.of("content-type", "text/event-stream; charset=utf-8", "cache-control", "no-cache"));
+    }
+
+    /** Begins an answer that goes out in parts. */
+    void begin(Map<String, String> headers) {
         status = 200;
-        exchange.begin(
-                200, withId(Map.of("content-type", "text/event-stream; charset=utf-8", "cache-control", "no-cache")));
+        exchange.begin(200, withId(headers));
     }
 
     private Map<String, String> withId(Map<String, String> headers) {

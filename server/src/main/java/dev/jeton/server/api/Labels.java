@@ -55,6 +55,11 @@ final class Labels {
         return labels;
     }
 
+    /** Whether a label may be called so. */
+    static boolean isName(String name) {
+        return NAME.matcher(name).matches();
+    }
+
     private static ApiException wrong(String what) {
         return ApiException.invalid("X-Jeton-Labels", "The header X-Jeton-Labels " + what);
     }

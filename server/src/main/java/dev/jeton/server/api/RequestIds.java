@@ -19,7 +19,12 @@ final class RequestIds {
      * A name for the books, which must be unique: the id, with something random behind it where the client chose it.
      */
     static String forBooks(String id, Optional<String> given) {
-        return given.filter(id::equals).isPresent() ? id + "~" + random().substring(0, 16) : id;
+        return given.filter(id::equals).isPresent() ? beginningInBooks(id) + random().substring(0, 16) : id;
+    }
+
+    /** How the names in the books begin of requests whose id a client chose. */
+    static String beginningInBooks(String id) {
+        return id + "~";
     }
 
     private static String random() {

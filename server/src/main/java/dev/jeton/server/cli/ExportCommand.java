@@ -1,11 +1,9 @@
 package dev.jeton.server.cli;
 
-import dev.jeton.accounting.AccountingException;
-import dev.jeton.accounting.Filter;
 import dev.jeton.accounting.FocusExport;
+import dev.jeton.accounting.FocusHours;
 import dev.jeton.accounting.Ledger;
 import dev.jeton.accounting.PriceBook;
-import dev.jeton.accounting.Reports;
 import dev.jeton.accounting.Scope;
 import java.io.BufferedWriter;
 import java.io.IOException;
@@ -110,59 +108,17 @@ final class ExportCommand implements Runnable {
         Map<String, PriceBook> books = new TreeMap<>();
         FocusExport export = new FocusExport(
                 basis,
+                FocusExport.Reader.OPERATOR,
                 issuer,
                 version -> books.computeIfAbsent(
                         version, missing -> PriceBook.parse("price book " + missing, ledger.priceBook(missing))),
                 out);
         long now = TimeUnit.MILLISECONDS.toMicros(System.currentTimeMillis());
-        if (time.from() >= time.to()) {
-            throw new AccountingException("the time ends before it begins: see to --from and --to");
+        FocusHours hours = new FocusHours(ledger.reports(), scope, time.from(), time.to(), now);
+        while (hours.next(export)) {
+            // An hour at a time.
         }
-        new HourMerge(ledger.reports(), scope, time.from(), time.to()).run(export, now);
         export.finish();
         return export;
-    }
-
-    /** Hands requests and devices to the export hour by hour, as it wants them. */
-    private record HourMerge(Reports reports, Scope scope, long from, long to) {
-
-        private static final long HOUR = TimeUnit.HOURS.toMicros(1);
-
-        void run(FocusExport export, long now) {
-            for (long hour = first(); hour < to; hour += HOUR) {
-                long end = hour + HOUR;
-                reports.hours(scope, hour, end, Filter.ALL, booked -> {
-                    if (booked.corrects().isEmpty()) {
-                        export.usage(booked.row());
-                    } else {
-                        export.correction(booked.row(), now);
-                    }
-                });
-                reports.deviceHours(scope, hour, end, booked -> {
-                    if (booked.corrects().isEmpty()) {
-                        export.device(booked.row());
-                    } else {
-                        export.correction(booked.row(), now);
-                    }
-                });
-            }
-        }
-
-        /** The first hour in which anything was booked: without a beginning there are too many before. */
-        private long first() {
-            long[] first = {to};
-            reports.hours(
-                    scope,
-                    from,
-                    to,
-                    Filter.ALL,
-                    booked -> first[0] = Math.min(first[0], booked.row().hour()));
-            reports.deviceHours(
-                    scope,
-                    from,
-                    to,
-                    booked -> first[0] = Math.min(first[0], booked.row().hour()));
-            return first[0];
-        }
     }
 }

@@ -23,7 +23,12 @@ final class TimeOptions {
 
     /** The span that is named; empty where nothing is. */
     Optional<Period> named() {
-        return period.or(() -> from).or(() -> to).map(any -> new Period(from(), to()));
+        return period.or(() -> from).or(() -> to).map(any -> span());
+    }
+
+    /** The span, named or not. */
+    Period span() {
+        return new Period(from(), to());
     }
 
     /** First microsecond. */

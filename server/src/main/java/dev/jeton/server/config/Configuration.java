@@ -164,6 +164,8 @@ public record Configuration(
      * @param aborted what is billed of requests that a crash cut off: {@code nothing}, {@code confirmed} or {@code granted}
      * @param energy {@code measured} where a counter can be read, or always {@code modelled}
      * @param journalBytes most bytes of facts that the ledger has not taken
+     * @param maxQuestions most callers who ask the ledger over HTTP at once, waiting included
+     * @param questionTimeout how long the ledger's database may work on a question over HTTP
      */
     public record BooksSettings(
             boolean enabled,
@@ -175,7 +177,9 @@ public record Configuration(
             String prices,
             String aborted,
             String energy,
-            long journalBytes) {
+            long journalBytes,
+            int maxQuestions,
+            Duration questionTimeout) {
 
         @Override
         public String toString() {

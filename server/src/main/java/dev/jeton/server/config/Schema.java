@@ -80,6 +80,12 @@ final class Schema {
                     "joules: measured where a counter can be read, or by the price book's watts"),
             new Setting(
                     "books.journal-size", new Size(1 << 20, 1L << 40), "2GiB", "facts that the ledger has not taken"),
+            new Setting("books.max-questions", new Whole(1, 1_024), "16", "who asks /v1/books at once; more get 503"),
+            new Setting(
+                    "books.question-timeout",
+                    new Time(Duration.ofSeconds(1), Duration.ofHours(1)),
+                    "30s",
+                    "how long the ledger's database may work on a question"),
             new Setting("engine.engine", TEXT, "cpu", "engine's name, see jeton engines"),
             new Setting("engine.max-model-len", new Whole(0, 1 << 24), "0", "tokens of a sequence; 0: the model's own"),
             new Setting("engine.kv-memory", new Size(0, 1L << 50), "0", "bytes of KV memory; 0: the engine chooses"),

@@ -69,7 +69,9 @@ public record Settings(Map<String, Resolved> values, List<Map<String, Resolved>>
                         text("books.prices"),
                         text("books.aborted"),
                         text("books.energy"),
-                        size("books.journal-size")),
+                        size("books.journal-size"),
+                        whole("books.max-questions"),
+                        time("books.question-timeout")),
                 models.stream().map(this::model).toList(),
                 tenants);
     }

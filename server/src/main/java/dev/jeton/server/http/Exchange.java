@@ -16,6 +16,7 @@ import io.netty.handler.codec.http.HttpResponseStatus;
 import io.netty.handler.codec.http.HttpVersion;
 import io.netty.handler.codec.http.QueryStringDecoder;
 import io.netty.util.ReferenceCountUtil;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
@@ -78,6 +79,18 @@ public final class Exchange {
     /** The request's path, decoded, without the query. */
     public String path() {
         return path;
+    }
+
+    /**
+     * The query's parameters, decoded, in their order.
+     *
+     * @throws IllegalArgumentException where percent escapes are broken
+     */
+    public Map<String, List<String>> query() {
+        return QueryStringDecoder.builder()
+                .semicolonIsNormalChar(true)
+                .build(head.uri())
+                .parameters();
     }
 
     /** A header field's first value. */

@@ -34,6 +34,8 @@ import java.util.function.ToDoubleFunction;
  */
 public final class ServerMetrics implements AutoCloseable {
 
+    private static final double NANOS = 1e9;
+
     private final PrometheusMeterRegistry registry = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
     private final Map<String, ModelMetrics> models = new LinkedHashMap<>();
     private final Map<String, DispatcherMetrics> dispatchers = new LinkedHashMap<>();
@@ -122,6 +124,31 @@ public final class ServerMetrics implements AutoCloseable {
 
     private void connectionGauge(
             Supplier<ConnectionStats> stats, String name, String meaning, ToDoubleFunction<ConnectionStats> value) {
+        Gauge.builder(name, () -> value.applyAsDouble(stats.get()))
+                .description(meaning)
+                .register(registry);
+    }
+
+    /** Adds the questions to the ledger. */
+    public void questions(Supplier<QuestionStats> stats) {
+        observed.add(stats);
+        questionGauge(stats, "jeton.ledger.questions", "Callers who ask the ledger over HTTP", QuestionStats::open);
+        questionGauge(
+                stats, "jeton.ledger.questions.bound", "Most of them at once; more get 503", QuestionStats::bound);
+        questionGauge(
+                stats, "jeton.ledger.questions.waiting", "Questions that wait for a thread", QuestionStats::waiting);
+        FunctionCounter.builder(
+                        "jeton.ledger.questions.refused", stats, s -> s.get().refused())
+                .description("Callers turned away at the bound, or at their tenant's share of it")
+                .register(registry);
+        FunctionCounter.builder(
+                        "jeton.ledger.questions.seconds", stats, s -> s.get().nanos() / NANOS)
+                .description("Time that answering them took")
+                .register(registry);
+    }
+
+    private void questionGauge(
+            Supplier<QuestionStats> stats, String name, String meaning, ToDoubleFunction<QuestionStats> value) {
         Gauge.builder(name, () -> value.applyAsDouble(stats.get()))
                 .description(meaning)
                 .register(registry);

@@ -1,0 +1,82 @@
+package dev.jeton.server.api;
+
+import dev.jeton.accounting.Filter;
+import dev.jeton.accounting.Period;
+import dev.jeton.accounting.Scope;
+import dev.jeton.server.json.JsonWriter;
+import dev.jeton.server.reports.Audience;
+import dev.jeton.server.reports.Report;
+import java.nio.charset.StandardCharsets;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
+import java.util.List;
+import java.util.Set;
+
+/** {@code GET /v1/books/report}: what {@code jeton report} says, of the caller's tenant or, to an operator, of all. */
+final class ReportEndpoint implements Endpoint {
+
+    /** Most rows of an answer. */
+    static final int MAX_ROWS = 10_000;
+
+    private static final Set<String> KNOWN =
+            Set.of("by", "period", "from", "to", "tenant", "project", "key", "model", "label", "format");
+
+    private final LedgerDesk desk;
+
+    ReportEndpoint(LedgerDesk desk) {
+        this.desk = desk;
+    }
+
+    @Override
+    public String name() {
+        return "books_report";
+    }
+
+    @Override
+    public String method() {
+        return "GET";
+    }
+
+    @Override
+    public Guard guard() {
+        return Guard.KEYED;
+    }
+
+    @Override
+    public void handle(Call call) throws InterruptedException {
+        BooksQuery query = new BooksQuery(call, desk.now(), KNOWN);
+        Scope scope = query.scope();
+        Audience audience = query.audience();
+        Period time = query.span();
+        Filter filter = query.filter();
+        String by = query.by();
+        boolean csv = query.choice("format", List.of("json", "csv")).equals("csv");
+        LedgerDesk.Answered<Report> answered = desk.ask(
+                call, (ledger, reports) -> Report.of(reports, scope, audience, time, filter, by, MAX_ROWS + 1));
+        Report report = answered.value();
+        if (report.totals().size() > MAX_ROWS) {
+            throw ApiException.invalid(
+                    "by",
+                    "The report has more than %d rows; ask about a shorter time, or divide by something else"
+                            .formatted(MAX_ROWS));
+        }
+        byte[] content = csv
+                ? report.csv().getBytes(StandardCharsets.UTF_8)
+                : json(call.writer(), report, time, answered.asOf());
+        call.answer(200, BooksAnswer.headers(csv ? BooksAnswer.CSV : BooksAnswer.JSON, answered.asOf()), content);
+    }
+
+    private static byte[] json(JsonWriter out, Report report, Period time, String asOf) {
+        out.beginObject();
+        out.name("object").value("books.report");
+        out.name("as_of").value(asOf);
+        out.name("from").value(text(time.from()));
+        out.name("to").value(text(time.until()));
+        report.write(out);
+        return out.endObject().toBytes();
+    }
+
+    private static String text(long micros) {
+        return Instant.EPOCH.plus(micros, ChronoUnit.MICROS).toString();
+    }
+}

@@ -1,0 +1,71 @@
+package dev.jeton.server.reports;
+
+import dev.jeton.accounting.Money;
+import dev.jeton.accounting.Total;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Locale;
+import java.util.function.Function;
+
+/** What a report says of each group, in its order. */
+enum ReportColumn {
+    REQUESTS(Kind.COUNT, false, total -> String.valueOf(total.requests())),
+    FAILED(Kind.COUNT, false, total -> String.valueOf(total.failed() + total.cancelled())),
+    INPUT(Kind.COUNT, false, total -> String.valueOf(total.tokens().input())),
+    CACHED(Kind.COUNT, false, total -> String.valueOf(total.tokens().cached())),
+    OUTPUT(Kind.COUNT, false, total -> String.valueOf(total.tokens().output())),
+    DEVICE_S(Kind.DECIMAL, true, total -> seconds(total.payable())),
+    LIST(Kind.MONEY, false, total -> Money.text(total.list())),
+    METERED(Kind.MONEY, true, total -> Money.text(total.metered())),
+    MARGIN(Kind.MONEY, true, total -> Money.text(total.margin())),
+    HOUSE(Kind.MONEY, true, total -> Money.text(total.houseMoney())),
+    JOULES(Kind.DECIMAL, true, total -> fixed(total.microjoules() / 1e6)),
+    P95_MS(Kind.DECIMAL, false, total -> fixed(total.p95Nanos() / 1e6));
+
+    /** How a cell is written where there are types. */
+    enum Kind {
+        COUNT,
+        DECIMAL,
+        /** Exact, so it stays text. */
+        MONEY
+    }
+
+    private final Kind kind;
+    private final boolean metered;
+    private final Function<Total, String> cell;
+
+    ReportColumn(Kind kind, boolean metered, Function<Total, String> cell) {
+        this.kind = kind;
+        this.metered = metered;
+        this.cell = cell;
+    }
+
+    /** Those that an audience may see. */
+    static List<ReportColumn> of(Audience audience) {
+        return Arrays.stream(values())
+                .filter(column -> audience.metered() || !column.metered)
+                .toList();
+    }
+
+    /** As it is headed. */
+    String title() {
+        return name().toLowerCase(Locale.ROOT);
+    }
+
+    Kind kind() {
+        return kind;
+    }
+
+    String cell(Total total) {
+        return cell.apply(total);
+    }
+
+    /** Nanoseconds as seconds, to the millisecond. */
+    static String seconds(long nanos) {
+        return fixed(nanos / 1e9);
+    }
+
+    private static String fixed(double value) {
+        return String.format(Locale.ROOT, "%.3f", value);
+    }
+}

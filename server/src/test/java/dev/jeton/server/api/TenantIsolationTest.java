@@ -1,0 +1,312 @@
+package dev.jeton.server.api;
+
+import static dev.jeton.server.testing.TwoTenants.BLUE;
+import static dev.jeton.server.testing.TwoTenants.OPERATOR;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.jeton.server.testing.Eventually;
+import dev.jeton.server.testing.TestServer;
+import dev.jeton.server.testing.TestServer.Answer;
+import dev.jeton.server.testing.TwoTenants;
+import java.net.http.HttpRequest;
+import java.net.http.HttpRequest.BodyPublishers;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/**
+ * Tries everything that the server answers with another tenant's key, and without one. The routes are the server's own
+ * list: one that is added later and has no case here fails.
+ */
+class TenantIsolationTest {
+
+    /** Red's prompt; nobody else's has as many tokens, and so nobody else's cost is this. */
+    private static final String PROMPT = "red-secret-prompt " + "r".repeat(694);
+
+    private static final long TOKENS = 713;
+    private static final String COST = "0.719";
+    private static final String ID = "red-secret-id";
+    private static final String LABEL = "red-secret-label";
+    private static final String VALUE = "red-secret-value";
+
+    /** Blue's begins as red's does, so that red's could be found in a cache. */
+    private static final String COMPLETION = completion(PROMPT.substring(0, 600), "");
+
+    private static final String STREAM =
+            completion(PROMPT.substring(0, 500), ", \"stream\": true, \"stream_options\": {\"include_usage\": true}");
+    private static final String CHAT = chat(PROMPT.substring(0, 400));
+
+    /** In JSON and in CSV; times may have the same digits, but are decimals. */
+    private static final Pattern RED_TOKENS = Pattern.compile("[:,\\[]" + TOKENS + "[,}\\]]");
+
+    private static final Pattern RED_COST = Pattern.compile("\"0\\.719\"|,0\\.719,|0\\.719 EUR");
+    /** Names of what depends on others. */
+    private static final Pattern METERED = Pattern.compile("[\",](metered|margin|house|joules|device_|waste)");
+
+    private static final Pattern RED = Pattern.compile("\"red\"|(^|[\n,])red,");
+
+    private static final String RED_KEY = TwoTenants.RED;
+
+    @TempDir
+    private static Path folder;
+
+    private static TestServer server;
+
+    /** What red alone may be told, unless blue says it first. Blue chooses the same id and the same name of a label. */
+    private static final List<String> SECRETS =
+            new ArrayList<>(List.of("red-secret-prompt", VALUE, "red-app", "red-project", "red-chat"));
+
+    private static String booked = "";
+    private static String cursor = "";
+
+    @BeforeAll
+    static void redAndBlueAskTheSame() {
+        server = TwoTenants.in(folder).start();
+        Answer answer = TwoTenants.complete(server, RED_KEY, PROMPT, ID, LABEL + "=" + VALUE);
+        assertThat(answer.at("usage.prompt_tokens")).isEqualTo(TOKENS);
+        assertThat(answer.header("x-jeton-cost")).isEqualTo(COST + " EUR");
+        assertThat(as(RED_KEY, "red-chat", "POST", "/v1/chat/completions", chat(PROMPT))
+                        .status())
+                .isEqualTo(200);
+        TwoTenants.complete(server, BLUE, "hello", ID, LABEL + "=mine");
+        TwoTenants.awaitBooked(server, 3);
+        cursor = (String)
+                as(RED_KEY, "", "GET", "/v1/books/requests?limit=1", "").at("next");
+        booked = (String) as(RED_KEY, "", "GET", "/v1/books/requests/" + ID, "").at("id");
+        SECRETS.add(booked);
+    }
+
+    @AfterAll
+    static void stop() {
+        server.close();
+    }
+
+    private static String completion(String prompt, String more) {
+        return "{\"model\": \"test-model\", \"prompt\": \"%s\", \"max_tokens\": 3%s}".formatted(prompt, more);
+    }
+
+    private static String chat(String prompt) {
+        return """
+                {"model": "test-model", "max_tokens": 3,
+                 "messages": [{"role": "user", "content": "%s"}]}""".formatted(prompt);
+    }
+
+    private static Answer as(String key, String id, String method, String path, String body) {
+        return send(server, Optional.of("Bearer " + key), id, method, path, body);
+    }
+
+    private static Answer send(
+            TestServer to, Optional<String> authorization, String id, String method, String path, String body) {
+        HttpRequest.Builder request = to.request(path)
+                .header("x-request-id", id)
+                .method(method, body.isEmpty() ? BodyPublishers.noBody() : BodyPublishers.ofString(body));
+        authorization.ifPresent(value -> request.header("authorization", value));
+        return to.send(request);
+    }
+
+    /** What blue tries: paths with queries and, where it is a POST, bodies. */
+    private record Attempt(String path, String body) {}
+
+    private static List<Attempt> gets(String... paths) {
+        return List.of(paths).stream().map(path -> new Attempt(path, "")).toList();
+    }
+
+    private static List<Attempt> posts(String path, String... bodies) {
+        return List.of(bodies).stream().map(body -> new Attempt(path, body)).toList();
+    }
+
+    private static Map<String, List<Attempt>> attempts() {
+        Map<String, List<Attempt>> attempts = new LinkedHashMap<>();
+        attempts.put("/v1/completions", posts("/v1/completions", COMPLETION, STREAM, "{\"model\": \"red\"}", "{"));
+        attempts.put("/v1/chat/completions", posts("/v1/chat/completions", CHAT, "{}"));
+        attempts.put("/v1/models", gets("/v1/models"));
+        attempts.put("/v1/models/{model}", gets("/v1/models/test-model", "/v1/models/red"));
+        attempts.put("/v1/books/report", gets(reports()));
+        attempts.put(
+                "/v1/books/requests",
+                gets(
+                        "/v1/books/requests",
+                        "/v1/books/requests?limit=1000",
+                        "/v1/books/requests?after=" + cursor,
+                        "/v1/books/requests?tenant=red",
+                        "/v1/books/requests?project=red-project",
+                        "/v1/books/requests?key=red-app",
+                        "/v1/books/requests?label=" + LABEL + ":" + VALUE));
+        attempts.put(
+                "/v1/books/requests/{id}",
+                gets(
+                        "/v1/books/requests/" + booked,
+                        "/v1/books/requests/" + ID,
+                        "/v1/books/requests/red-chat",
+                        "/v1/books/requests/" + booked + "?tenant=red"));
+        attempts.put(
+                "/v1/books/export/focus",
+                gets(
+                        "/v1/books/export/focus",
+                        "/v1/books/export/focus?basis=list",
+                        "/v1/books/export/focus?basis=metered",
+                        "/v1/books/export/focus?tenant=red"));
+        attempts.put("/tokenize", posts("/tokenize", "{\"prompt\": \"hi\"}", "{"));
+        attempts.put("/detokenize", posts("/detokenize", "{\"tokens\": [104]}", "{}"));
+        for (String open : List.of("/version", "/health", "/health/live", "/health/ready", "/metrics")) {
+            attempts.put(open, gets(open));
+        }
+        return attempts;
+    }
+
+    private static String[] reports() {
+        List<String> paths = new ArrayList<>();
+        for (String by : List.of("tenant", "project", "key", "model", "hour", "price_book", "label:" + LABEL)) {
+            for (String format : List.of("json", "csv")) {
+                paths.add("/v1/books/report?by=" + by + "&format=" + format);
+            }
+        }
+        paths.add("/v1/books/report?tenant=red");
+        paths.add("/v1/books/report?by=key&project=red-project");
+        paths.add("/v1/books/report?by=key&key=red-app");
+        paths.add("/v1/books/report?by=tenant&label=" + LABEL + ":" + VALUE);
+        return paths.toArray(String[]::new);
+    }
+
+    @Test
+    void everyRouteIsTried() {
+        assertThat(attempts().keySet())
+                .as("a route that is added needs a case in this test")
+                .containsExactlyInAnyOrderElementsOf(
+                        server.server().routes().stream().map(Route::path).toList());
+    }
+
+    @Test
+    void nothingOfATenantReachesAnother() {
+        for (Route route : server.server().routes()) {
+            for (Attempt attempt : attempts().getOrDefault(route.path(), List.of())) {
+                for (String id : List.of("blue-id", ID, booked)) {
+                    assertNothingOfRed(attempt, id, as(BLUE, id, route.method(), attempt.path(), attempt.body()));
+                }
+                String wrong = route.method().equals("GET") ? "POST" : "GET";
+                assertNothingOfRed(attempt, "", as(BLUE, "", wrong, attempt.path(), ""));
+                assertNothingOfRed(attempt, "", as(BLUE, "", "HEAD", attempt.path(), ""));
+            }
+        }
+    }
+
+    private static void assertNothingOfRed(Attempt attempt, String id, Answer answer) {
+        String told = answer.response().headers().map() + "\n" + answer.body();
+        String said = id + attempt.path();
+        for (String secret : SECRETS) {
+            if (!said.contains(secret)) {
+                assertThat(told).as(attempt.path()).doesNotContain(secret);
+            }
+        }
+        assertThat(told).as(attempt.path()).doesNotContain("boss").doesNotContainPattern(RED);
+        if (!attempt.path().equals("/metrics")) {
+            // Metrics are sums over all tenants.
+            assertThat(told)
+                    .as(attempt.path())
+                    .doesNotContainPattern(RED_TOKENS)
+                    .doesNotContainPattern(RED_COST)
+                    .doesNotContainPattern(METERED);
+        }
+    }
+
+    @Test
+    void theOperatorIsToldWhatTheOthersAreNot() {
+        Answer answer = as(OPERATOR, "", "GET", "/v1/books/requests/" + booked, "");
+
+        assertThat(answer.body())
+                .contains(booked, LABEL, VALUE, "red-app", "red-project")
+                .containsPattern(RED_TOKENS)
+                .containsPattern(RED_COST);
+        assertThat(as(OPERATOR, "", "GET", "/v1/books/report?format=csv", "").body())
+                .containsPattern(RED);
+    }
+
+    @Test
+    void aPromptOfOneTenantIsNotFoundInTheCacheOfAnother() {
+        String cached = "usage.prompt_tokens_details.cached_tokens";
+        Map<String, String> asked = Map.of(
+                "/v1/completions", completion("c".repeat(300), ""), "/v1/chat/completions", chat("d".repeat(300)));
+        asked.forEach((path, body) -> {
+            assertThat(as(RED_KEY, "", "POST", path, body).at(cached)).isEqualTo(0L);
+            assertThat(as(BLUE, "", "POST", path, body).at(cached)).isEqualTo(0L);
+            assertThat((Long) as(RED_KEY, "", "POST", path, body).at(cached)).isPositive();
+        });
+    }
+
+    @Test
+    void onlyTenantsThatTheConfigurationNamesAreLabelsOfMetrics() {
+        Matcher tenant = Pattern.compile("tenant=\"([^\"]*)\"")
+                .matcher(server.get("/metrics").body());
+        Set<String> named = new TreeSet<>();
+        while (tenant.find()) {
+            named.add(tenant.group(1));
+        }
+        assertThat(named).containsExactly("blue", "other");
+    }
+
+    @Test
+    void whoHasNoKeyIsToldThatAndNothingElse() {
+        Answer refused = send(server, Optional.of("Bearer wrong"), "", "GET", "/v1/models", "");
+        for (Optional<String> authorization :
+                List.of(Optional.<String>empty(), Optional.of("Bearer wrong"), Optional.of("Basic " + RED_KEY))) {
+            assertRefused(server, authorization, authorization.isEmpty() ? "No API key" : refused.body());
+        }
+    }
+
+    @Test
+    void aKeyThatWasRevokedIsAnyWrongKey(@TempDir Path other) {
+        try (TestServer before = TwoTenants.in(other).start()) {
+            assertThat(TwoTenants.complete(before, RED_KEY, "hello", ID, LABEL + "=" + VALUE)
+                            .status())
+                    .isEqualTo(200);
+        }
+        try (TestServer after = TwoTenants.in(other, "another-key").start()) {
+            assertRefused(after, Optional.of("Bearer " + RED_KEY), "not one of this server's");
+            Eventually.until(
+                    "red's rows are red's",
+                    () -> TwoTenants.get(after, "another-key", "/v1/books/requests")
+                            .body()
+                            .contains(VALUE));
+        }
+    }
+
+    /** 401 from whatever asks for a key, whatever else is wrong; who has none learns nothing, not even of its errors. */
+    private static void assertRefused(TestServer to, Optional<String> authorization, String message) {
+        String body = "";
+        for (Route route : to.server().routes()) {
+            if (!route.keyed()) {
+                continue;
+            }
+            for (Attempt attempt : attempts().getOrDefault(route.path(), List.of())) {
+                Answer answer = send(to, authorization, "", route.method(), attempt.path(), attempt.body());
+
+                assertThat(answer.status()).as(attempt.path()).isEqualTo(401);
+                assertThat(answer.at("error.code")).isEqualTo("invalid_api_key");
+                assertThat(answer.body()).contains(message);
+                assertThat(answer.body()).isEqualTo(body.isEmpty() ? answer.body() : body);
+                assertThat(answer.response().headers().map().keySet())
+                        .containsOnly("content-length", "content-type", "www-authenticate", "x-jeton-request-id");
+                body = answer.body();
+            }
+        }
+    }
+
+    @Test
+    void onlyProbesMetricsAndTheVersionAskForNoKey() {
+        assertThat(server.server().routes().stream()
+                        .filter(route -> !route.keyed())
+                        .map(Route::path))
+                .containsExactlyInAnyOrder("/version", "/health", "/health/live", "/health/ready", "/metrics");
+    }
+}
