@@ -2,12 +2,7 @@ package dev.jeton.server.api;
 
 import dev.jeton.accounting.Payer;
 import dev.jeton.server.config.Tenant;
-import java.nio.ByteBuffer;
-import java.nio.charset.StandardCharsets;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.HashMap;
-import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -20,6 +15,8 @@ final class ApiKeys {
 
     private static final String SCHEME = "Bearer ";
     private static final int SHOWN_DIGITS = 8;
+    /** Of a digest, as many as a long has. */
+    private static final int SALT_DIGITS = 16;
 
     private final Map<String, Caller> callers = new HashMap<>();
 
@@ -36,7 +33,7 @@ final class ApiKeys {
             }
         }
         for (String key : keys) {
-            String digest = digest(key);
+            String digest = Tenant.Key.digest(key);
             Payer payer = new Payer(Payer.NOBODY, "", digest.substring(0, SHOWN_DIGITS));
             callers.putIfAbsent(digest, new Caller(payer, false, 0));
         }
@@ -51,7 +48,7 @@ final class ApiKeys {
         if (callers.isEmpty()) {
             return Caller.ANYONE;
         }
-        String given = digest(authorization
+        String given = Tenant.Key.digest(authorization
                 .filter(value -> value.regionMatches(true, 0, SCHEME, 0, SCHEME.length()))
                 .map(value -> value.substring(SCHEME.length()).strip())
                 .orElse(""));
@@ -69,20 +66,8 @@ final class ApiKeys {
         return caller;
     }
 
-    private static String digest(String text) {
-        return HexFormat.of().formatHex(sha256(text));
-    }
-
     /** Cached prefixes are found under the same salt only, so that no tenant can time what others have asked. */
     private static long salt(String tenant) {
-        return ByteBuffer.wrap(sha256("prefix cache of " + tenant)).getLong() | 1;
-    }
-
-    private static byte[] sha256(String text) {
-        try {
-            return MessageDigest.getInstance("SHA-256").digest(text.getBytes(StandardCharsets.UTF_8));
-        } catch (NoSuchAlgorithmException e) {
-            throw new IllegalStateException("every Java runtime has SHA-256", e);
-        }
+        return Long.parseUnsignedLong(Tenant.Key.digest("prefix cache of " + tenant), 0, SALT_DIGITS, 16) | 1;
     }
 }

@@ -1,9 +1,8 @@
 package dev.jeton.server.cli;
 
+import dev.jeton.server.config.Tenant;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.security.SecureRandom;
 import java.util.HexFormat;
 import java.util.concurrent.Callable;
@@ -52,17 +51,8 @@ final class KeyCommand implements Callable<Integer> {
             key = "jt-" + HexFormat.of().formatHex(random);
             out.println("key:    " + key + "   (shown this once)");
         }
-        out.println("sha256: " + digest(key));
+        out.println("sha256: " + Tenant.Key.digest(key));
         out.flush();
         return 0;
-    }
-
-    private static String digest(String key) {
-        try {
-            return HexFormat.of()
-                    .formatHex(MessageDigest.getInstance("SHA-256").digest(key.getBytes(StandardCharsets.UTF_8)));
-        } catch (NoSuchAlgorithmException e) {
-            throw new IllegalStateException("every Java runtime has SHA-256", e);
-        }
     }
 }

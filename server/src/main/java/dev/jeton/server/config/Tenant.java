@@ -1,5 +1,9 @@
 package dev.jeton.server.config;
 
+import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.HexFormat;
 import java.util.List;
 
 /**
@@ -34,5 +38,16 @@ public record Tenant(String id, String name, List<String> projects, List<Key> ke
      * @param project the project it works for; empty for none
      * @param scope what it may see
      */
-    public record Key(String id, String sha256, String project, Scope scope) {}
+    public record Key(String id, String sha256, String project, Scope scope) {
+
+        /** What stands for a key: its SHA-256 in lower-case hexadecimal. */
+        public static String digest(String key) {
+            try {
+                return HexFormat.of()
+                        .formatHex(MessageDigest.getInstance("SHA-256").digest(key.getBytes(StandardCharsets.UTF_8)));
+            } catch (NoSuchAlgorithmException e) {
+                throw new IllegalStateException("every Java runtime has SHA-256", e);
+            }
+        }
+    }
 }

@@ -3,13 +3,10 @@ package dev.jeton.server.api;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.jeton.server.config.Tenant;
 import dev.jeton.server.testing.TestServer;
 import dev.jeton.server.testing.TestServer.Answer;
 import java.net.http.HttpRequest.BodyPublishers;
-import java.nio.charset.StandardCharsets;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
-import java.util.HexFormat;
 import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Collectors;
@@ -17,11 +14,6 @@ import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
 class TenantsAndLabelsTest {
-
-    private static String digest(String key) throws NoSuchAlgorithmException {
-        return HexFormat.of()
-                .formatHex(MessageDigest.getInstance("SHA-256").digest(key.getBytes(StandardCharsets.UTF_8)));
-    }
 
     private static Answer ask(TestServer server, String key) {
         return server.send(server.request("/v1/completions")
@@ -32,12 +24,12 @@ class TenantsAndLabelsTest {
     }
 
     @Test
-    void aTenantsPromptIsNotFoundInAnothersCache() throws NoSuchAlgorithmException {
+    void aTenantsPromptIsNotFoundInAnothersCache() {
         String yaml = """
                 tenants:
                   - {id: a, keys: [{id: one, sha256: "%s"}, {id: two, sha256: "%s"}]}
                   - {id: b, keys: [{id: one, sha256: "%s"}]}
-                """.formatted(digest("a1"), digest("a2"), digest("b1"));
+                """.formatted(Tenant.Key.digest("a1"), Tenant.Key.digest("a2"), Tenant.Key.digest("b1"));
         try (TestServer server = TestServer.builder().yaml(yaml).start()) {
             String cached = "usage.prompt_tokens_details.cached_tokens";
             assertThat(ask(server, "a1").at(cached)).isEqualTo(0L);

@@ -14,6 +14,9 @@ import org.junit.jupiter.api.Test;
 
 class ShutdownTest {
 
+    /** What the child prints before its port; logging may print before that. */
+    private static final String PORT = "port ";
+
     private static final String HELD = "{'model':'test-model','prompt':'say:to the end'}";
 
     /** The child process: a server whose engine is held until a line comes on standard input. */
@@ -24,7 +27,7 @@ class ShutdownTest {
             TestServer server = TestServer.start();
             server.engine().hold();
             Shutdown.drainOnSignal(server.server());
-            System.out.println(server.port());
+            System.out.println(PORT + server.port());
             while (System.in.read() != '\n') {
                 Thread.onSpinWait();
             }
@@ -42,7 +45,11 @@ class ShutdownTest {
                 .redirectError(ProcessBuilder.Redirect.DISCARD)
                 .start();
         try (BufferedReader output = child.inputReader()) {
-            int port = Integer.parseInt(output.readLine());
+            int port = output.lines()
+                    .filter(line -> line.startsWith(PORT))
+                    .mapToInt(line -> Integer.parseInt(line.substring(PORT.length())))
+                    .findFirst()
+                    .orElseThrow();
             try (RawClient running = new RawClient(port);
                     RawClient other = new RawClient(port)) {
                 running.post("/v1/completions", HELD);

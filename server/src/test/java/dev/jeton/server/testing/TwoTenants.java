@@ -1,15 +1,12 @@
 package dev.jeton.server.testing;
 
+import dev.jeton.server.config.Tenant;
 import dev.jeton.server.testing.TestServer.Answer;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.http.HttpRequest.BodyPublishers;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
-import java.util.HexFormat;
 
 /** A server with books, tenants {@code red} and {@code blue}, and an operator: {@code KEY} is the key of each. */
 public final class TwoTenants {
@@ -49,18 +46,10 @@ public final class TwoTenants {
             return TestServer.builder()
                     .set("books.folder", folder.resolve("books").toString())
                     .set("books.prices", prices.toString())
-                    .yaml(TENANTS.formatted(digest(red), digest(BLUE), digest(OPERATOR)));
+                    .yaml(TENANTS.formatted(
+                            Tenant.Key.digest(red), Tenant.Key.digest(BLUE), Tenant.Key.digest(OPERATOR)));
         } catch (IOException e) {
             throw new UncheckedIOException(e);
-        }
-    }
-
-    private static String digest(String key) {
-        try {
-            return HexFormat.of()
-                    .formatHex(MessageDigest.getInstance("SHA-256").digest(key.getBytes(StandardCharsets.UTF_8)));
-        } catch (NoSuchAlgorithmException e) {
-            throw new AssertionError(e);
         }
     }
 
