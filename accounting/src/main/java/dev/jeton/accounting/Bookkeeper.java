@@ -179,8 +179,10 @@ public final class Bookkeeper implements AutoCloseable {
 
     private void begin() {
         long now = clock.micros();
+        PriceBookShelf shelf = new PriceBookShelf(settings.folder());
+        shelf.keep(settings.prices());
         for (Recovery.Abandoned left : Recovery.abandoned(journal)) {
-            journal.append(aborted(left, now));
+            journal.append(aborted(left, shelf, now));
             LOG.warn(
                     "request {} was cut off by the end of the last run; it was granted {} tokens and got at least {}",
                     left.opened().request(),
@@ -193,7 +195,7 @@ public final class Bookkeeper implements AutoCloseable {
         journal.append(new Fact.Adopted(now, Fact.DocumentKind.POLICY, policy, settings.policy()));
     }
 
-    private Fact.Closed aborted(Recovery.Abandoned left, long now) {
+    private Fact.Closed aborted(Recovery.Abandoned left, PriceBookShelf shelf, long now) {
         long billed = switch (settings.aborted()) {
             case NOTHING -> 0;
             case CONFIRMED -> left.confirmed();
@@ -201,7 +203,8 @@ public final class Bookkeeper implements AutoCloseable {
         };
         Tokens tokens = new Tokens(0, 0, billed);
         Fact.Opened opened = left.opened();
-        long list = new ListPricing(settings.prices())
+        PriceBook prices = shelf.find(opened.priceBook()).orElse(settings.prices());
+        long list = new ListPricing(prices)
                 .price(opened.model(), opened.payer().tenant(), tokens, opened.at(), false)
                 .total();
         return new Fact.Closed(now, opened.request(), Fact.Outcome.ABORTED, tokens, 0, list, 0, 0, 0, 0);

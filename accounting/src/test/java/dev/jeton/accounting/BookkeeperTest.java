@@ -8,6 +8,7 @@ import dev.jeton.scheduler.DeviceState;
 import dev.jeton.scheduler.GenerationRequest;
 import dev.jeton.scheduler.StepListener;
 import dev.jeton.scheduler.StepRecord;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
@@ -175,6 +176,29 @@ class BookkeeperTest {
         assertThat(row.list()).isEqualTo(billed * 2_000_000);
         assertThat(row.confirmed()).isEqualTo(9);
         assertThat(row.granted()).isEqualTo(48);
+    }
+
+    @Test
+    void whatACrashCutOffIsPricedByTheBookThatWasInForce() throws Exception {
+        open(Bookkeeper.AbortedPolicy.GRANTED).close();
+        try (Journal journal = Journal.open(folder.resolve("journal"), JournalConfig.of("node"))) {
+            String version = PriceBook.parse("prices", PRICES).version();
+            Fact.Opened opened =
+                    new Fact.Opened(START, "r", new Payer("a", "", ""), "m", Map.of("team", "x"), version, "", 1);
+            journal.awaitDurable(journal.admit(opened, new Fact.Granted(START, "r", Grant.ALL, 16, 0), 1_000));
+        }
+        open(Bookkeeper.AbortedPolicy.GRANTED, PRICES.replace("2000", "7000")).close();
+        assertThat(row("r").list()).isEqualTo(16 * 2_000_000);
+    }
+
+    @Test
+    void aPriceBookOnTheShelfThatWasChangedIsNoneAnyMore() throws Exception {
+        PriceBookShelf shelf = new PriceBookShelf(folder);
+        PriceBook book = PriceBook.parse("prices", PRICES);
+        shelf.keep(book);
+        assertThat(shelf.find(book.version())).map(PriceBook::version).contains(book.version());
+        Files.writeString(folder.resolve("prices").resolve(book.version() + ".yaml"), PRICES.replace("2000", "7000"));
+        assertThat(shelf.find(book.version())).isEmpty();
     }
 
     @Test

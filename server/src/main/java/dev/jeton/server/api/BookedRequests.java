@@ -69,6 +69,7 @@ record BookedRequests(List<RequestRow> rows, Map<String, String> currencies) {
         if (operator) {
             out.name("node").value(row.node());
             out.name("granted_tokens").value(row.granted());
+            out.name("confirmed_tokens").value(row.confirmed());
             out.name("device_ms").value(millis(row.payable()));
             out.name("house_device_ms").value(millis(row.house()));
             out.name("joules").value(row.microjoules() / 1e6);
