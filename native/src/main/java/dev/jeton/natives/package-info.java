@@ -1,4 +1,8 @@
-/** Bindings to native libraries through java.lang.foreign; empty until the CUDA engine comes. */
+/**
+ * Bindings to native libraries through java.lang.foreign: thin, complete for what Jeton needs, every return code checked.
+ * Engines and the server call it; it knows neither. What lives here: finding libraries ({@link
+ * dev.jeton.natives.NativeLibrary}) and NVML, the NVIDIA driver's telemetry ({@link dev.jeton.natives.Nvml}).
+ */
 @NullMarked
 package dev.jeton.natives;
 
