@@ -3,6 +3,7 @@ package dev.jeton.natives;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.jeton.natives.testing.NvmlStandIn;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -23,16 +24,17 @@ class NvmlTest {
 
     @BeforeAll
     static void needsACompiler() {
-        Assumptions.assumeTrue(StandIn.possible(), "there is no C compiler (cc), so NVML's bindings are not tested");
+        Assumptions.assumeTrue(
+                NvmlStandIn.possible(), "there is no C compiler (cc), so NVML's bindings are not tested");
     }
 
-    private static Nvml open(StandIn library) {
+    private static Nvml open(NvmlStandIn library) {
         return Nvml.open(Optional.of(library.file()));
     }
 
     @Test
     void everyFigureIsReadFromWhereTheDriverWritesIt() throws IOException {
-        try (Nvml nvml = open(StandIn.compile(folder))) {
+        try (Nvml nvml = open(NvmlStandIn.compile(folder))) {
             assertThat(nvml.driver()).isEqualTo("570.86.15");
             assertThat(nvml.devices()).hasSize(2);
             NvmlDevice device = nvml.devices().get(1);
@@ -57,7 +59,7 @@ class NvmlTest {
 
     @Test
     void countersAreWholeNumbersOfSixtyFourBits() throws IOException {
-        StandIn library = StandIn.compile(folder);
+        NvmlStandIn library = NvmlStandIn.compile(folder);
         try (Nvml nvml = open(library)) {
             library.energy(1L << 40);
             assertThat(nvml.devices().getFirst().millijoules()).hasValue(1L << 40);
@@ -66,7 +68,7 @@ class NvmlTest {
 
     @Test
     void allProcessesAreListedHoweverMany() throws IOException {
-        StandIn library = StandIn.compile(folder);
+        NvmlStandIn library = NvmlStandIn.compile(folder);
         try (Nvml nvml = open(library)) {
             for (int count : new int[] {0, 16, 17, 100}) {
                 library.processes(count);
@@ -82,7 +84,7 @@ class NvmlTest {
 
     @Test
     void whatADeviceDoesNotHaveIsEmpty() throws IOException {
-        StandIn library = StandIn.compile(folder);
+        NvmlStandIn library = NvmlStandIn.compile(folder);
         try (Nvml nvml = open(library)) {
             for (int code : new int[] {Nvml.NOT_SUPPORTED, Nvml.NO_PERMISSION}) {
                 library.result(code);
@@ -102,7 +104,7 @@ class NvmlTest {
 
     @Test
     void aLostDeviceIsNamed() throws IOException {
-        StandIn library = StandIn.compile(folder);
+        NvmlStandIn library = NvmlStandIn.compile(folder);
         try (Nvml nvml = open(library)) {
             library.result(15);
             assertThatThrownBy(() -> nvml.devices().get(1).millijoules())
@@ -115,7 +117,7 @@ class NvmlTest {
 
     @Test
     void aDriverThatIsNotLoadedIsAnError() throws IOException {
-        StandIn library = StandIn.compile(folder, "INIT=9");
+        NvmlStandIn library = NvmlStandIn.compile(folder, "INIT=9");
         assertThatThrownBy(() -> open(library))
                 .isInstanceOf(NvmlException.class)
                 .hasMessage("nvmlInit_v2 failed with 9: Driver Not Loaded");
@@ -123,14 +125,14 @@ class NvmlTest {
 
     @Test
     void aMachineWithoutDevicesHasNone() throws IOException {
-        try (Nvml nvml = open(StandIn.compile(folder, "DEVICES=0"))) {
+        try (Nvml nvml = open(NvmlStandIn.compile(folder, "DEVICES=0"))) {
             assertThat(nvml.devices()).isEmpty();
         }
     }
 
     @Test
     void aLibraryThatIsTooOldIsNamedWithTheFunctionThatItLacksAndLetGo() throws IOException {
-        StandIn library = StandIn.compile(folder, "OLD");
+        NvmlStandIn library = NvmlStandIn.compile(folder, "OLD");
         assertThatThrownBy(() -> open(library))
                 .isInstanceOf(NativeException.class)
                 .hasMessage("%s has no function nvmlDeviceGetMigMode: it is too old; update the driver or toolkit"
@@ -140,7 +142,7 @@ class NvmlTest {
 
     @Test
     void closingLetsGo() throws IOException {
-        StandIn library = StandIn.compile(folder);
+        NvmlStandIn library = NvmlStandIn.compile(folder);
         open(library).close();
         assertThat(library.shutdowns()).isEqualTo(1);
     }
@@ -171,7 +173,7 @@ class NvmlTest {
 
     @Test
     void aLibraryInOneOfTheFoldersIsFound() throws IOException {
-        StandIn library = StandIn.compile(folder);
+        NvmlStandIn library = NvmlStandIn.compile(folder);
         NativeLibrary found = NativeLibrary.find(
                 "It", Optional.empty(), List.of("libnvidia-ml.so.1.standin", "libnvidia-ml.so.1"), List.of(folder));
         // Where the machine has a driver, the system's loader is first.

@@ -6,10 +6,9 @@ import dev.jeton.accounting.EnergyCounter;
 import dev.jeton.accounting.PowercapCounter;
 import dev.jeton.accounting.PriceBook;
 import dev.jeton.server.config.Configuration.BooksSettings;
+import dev.jeton.server.metrics.HostName;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.net.InetAddress;
-import java.net.UnknownHostException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Comparator;
@@ -54,7 +53,7 @@ public final class OpenBooks {
         return Optional.of(Bookkeeper.open(
                 new Bookkeeper.Settings(
                         folder,
-                        settings.node().isEmpty() ? host() : settings.node(),
+                        settings.node().isEmpty() ? HostName.text() : settings.node(),
                         settings.ledger(),
                         settings.user(),
                         settings.password(),
@@ -65,14 +64,6 @@ public final class OpenBooks {
                 device -> device.equals(PROCESSORS) ? energy : EnergyCounter.NONE,
                 System::nanoTime,
                 () -> TimeUnit.MILLISECONDS.toMicros(System.currentTimeMillis())));
-    }
-
-    private static String host() {
-        try {
-            return InetAddress.getLocalHost().getHostName();
-        } catch (UnknownHostException e) {
-            return "jeton";
-        }
     }
 
     /** A folder that goes with the process. */

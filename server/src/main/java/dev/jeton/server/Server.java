@@ -27,6 +27,7 @@ public final class Server implements AutoCloseable {
     private final Tracing tracing;
     private final Api api;
     private final HttpListener listener;
+    private final Optional<GpuTelemetry> gpus;
 
     /**
      * Starts a server.
@@ -54,6 +55,7 @@ public final class Server implements AutoCloseable {
         metrics.connections(listener::stats);
         metrics.tenants(configuration.metrics().tenants());
         books.ifPresent(metrics::books);
+        this.gpus = GpuTelemetry.start(configuration.metrics(), metrics);
     }
 
     private static Tracing tracing(TracingSettings settings) {
@@ -98,6 +100,7 @@ public final class Server implements AutoCloseable {
             OpenBooks.forget(open.folder());
         });
         tracing.close();
+        gpus.ifPresent(GpuTelemetry::close);
         metrics.close();
     }
 }

@@ -126,8 +126,12 @@ public record Configuration(
      *
      * @param vllmNames whether the compatibility set under vLLM's names is exported too
      * @param tenants tenants that are labels of their own in metrics of cost; others are one
+     * @param gpu whether GPUs are watched, where NVML is there
+     * @param nvml NVML's file; empty to look in the usual places
+     * @param dcgmNames whether GPUs are exported under dcgm-exporter's names, too
      */
-    public record MetricsSettings(boolean vllmNames, List<String> tenants) {
+    public record MetricsSettings(
+            boolean vllmNames, List<String> tenants, boolean gpu, String nvml, boolean dcgmNames) {
         /** With a list of its own. */
         public MetricsSettings {
             tenants = List.copyOf(tenants);

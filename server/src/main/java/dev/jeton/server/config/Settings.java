@@ -56,7 +56,12 @@ public record Settings(Map<String, Resolved> values, List<Map<String, Resolved>>
                         whole("limits.max-stop-tokens"),
                         whole("limits.max-logit-bias"),
                         whole("limits.max-messages")),
-                new MetricsSettings(text("metrics.vllm-names").equals("true"), texts("metrics.tenants")),
+                new MetricsSettings(
+                        text("metrics.vllm-names").equals("true"),
+                        texts("metrics.tenants"),
+                        text("metrics.gpu").equals("true"),
+                        text("metrics.nvml"),
+                        text("metrics.dcgm-names").equals("true")),
                 new LogSettings(text("log.level"), text("log.format")),
                 new TracingSettings(text("tracing.endpoint"), text("tracing.service"), whole("tracing.percent")),
                 new BooksSettings(

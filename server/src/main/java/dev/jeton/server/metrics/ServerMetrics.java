@@ -17,13 +17,13 @@ import io.micrometer.core.instrument.binder.system.ProcessorMetrics;
 import io.micrometer.core.instrument.binder.system.UptimeMetrics;
 import io.micrometer.prometheusmetrics.PrometheusConfig;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
-import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.function.IntSupplier;
 import java.util.function.Supplier;
 import java.util.function.ToDoubleFunction;
@@ -44,7 +44,7 @@ public final class ServerMetrics implements AutoCloseable {
     /** Micrometer keeps what it observes by weak reference only. */
     private volatile CostMetrics costs;
 
-    private final List<Object> observed = new ArrayList<>();
+    private final List<Object> observed = new CopyOnWriteArrayList<>();
 
     private final JvmGcMetrics gc = new JvmGcMetrics();
 
@@ -105,6 +105,21 @@ public final class ServerMetrics implements AutoCloseable {
     public void books(Bookkeeper books) {
         observed.add(books);
         observed.add(new BooksMetrics(registry, books));
+    }
+
+    /**
+     * Adds a GPU.
+     *
+     * @param latest what was last seen of it
+     * @param dcgmNames whether also under dcgm-exporter's names
+     */
+    public void gpu(Supplier<GpuSample> latest, boolean dcgmNames) {
+        observed.add(latest);
+        GpuMetrics gpu = new GpuMetrics(registry, latest);
+        gpu.jetonNames();
+        if (dcgmNames) {
+            gpu.dcgmNames(HostName.text());
+        }
     }
 
     /** Adds the listener's connections. */

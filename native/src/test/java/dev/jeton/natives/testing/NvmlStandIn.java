@@ -1,4 +1,4 @@
-package dev.jeton.natives;
+package dev.jeton.natives.testing;
 
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
@@ -16,20 +16,20 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 
 /** A library that the test compiles, with the names and layouts of NVML, and the knobs of nvml.c. */
-final class StandIn {
+public final class NvmlStandIn {
 
     private static final String COMPILER = "cc";
 
     private final Path file;
     private final SymbolLookup symbols;
 
-    private StandIn(Path file) {
+    private NvmlStandIn(Path file) {
         this.file = file;
         symbols = SymbolLookup.libraryLookup(file, Arena.global());
     }
 
     /** Whether there is a C compiler. */
-    static boolean possible() {
+    public static boolean possible() {
         try {
             return run(List.of(COMPILER, "--version"), Path.of(".")) == 0;
         } catch (IOException e) {
@@ -38,9 +38,9 @@ final class StandIn {
     }
 
     /** Compiles it into a folder, whose name makes it another library than those in other folders. */
-    static StandIn compile(Path folder, String... definitions) throws IOException {
+    public static NvmlStandIn compile(Path folder, String... definitions) throws IOException {
         Path source = folder.resolve("nvml.c");
-        try (InputStream in = StandIn.class.getResourceAsStream("nvml.c")) {
+        try (InputStream in = NvmlStandIn.class.getResourceAsStream("nvml.c")) {
             if (in == null) {
                 throw new IOException("nvml.c is not among the test's resources");
             }
@@ -55,7 +55,7 @@ final class StandIn {
         if (run(command, folder) != 0) {
             throw new IOException("the stand-in was not compiled: " + command);
         }
-        return new StandIn(library);
+        return new NvmlStandIn(library);
     }
 
     private static int run(List<String> command, Path folder) throws IOException {
@@ -72,20 +72,23 @@ final class StandIn {
         }
     }
 
-    Path file() {
+    /** The library. */
+    public Path file() {
         return file;
     }
 
     /** What every question about a device returns from now on. */
-    void result(int code) {
+    public void result(int code) {
         turn("standin_result", code);
     }
 
-    void processes(int count) {
+    /** How many processes each device has. */
+    public void processes(int count) {
         turn("standin_processes", count);
     }
 
-    int shutdowns() {
+    /** How often it was let go of. */
+    public int shutdowns() {
         try {
             return (int) Linker.nativeLinker()
                     .downcallHandle(symbols.find("standin_shutdowns").orElseThrow(), FunctionDescriptor.of(JAVA_INT))
@@ -95,7 +98,8 @@ final class StandIn {
         }
     }
 
-    void energy(long millijoules) {
+    /** Energy of the first device; the second has twice as much. */
+    public void energy(long millijoules) {
         try {
             Linker.nativeLinker()
                     .downcallHandle(symbols.find("standin_energy").orElseThrow(), FunctionDescriptor.ofVoid(JAVA_LONG))
