@@ -74,12 +74,7 @@ final class SegmentRecovery {
      */
     static Found recover(JournalDisk disk, String node) throws IOException {
         SegmentRecovery recovery = new SegmentRecovery(disk, node);
-        List<JournalFormat.Name> names = disk.list().stream()
-                .map(JournalFormat.Name::parse)
-                .flatMap(Optional::stream)
-                .sorted()
-                .toList();
-        for (JournalFormat.Name name : names.reversed()) {
+        for (JournalFormat.Name name : newestFirst(disk)) {
             recovery.look(name);
         }
         if (recovery.suspect.isPresent()) {
@@ -88,14 +83,18 @@ final class SegmentRecovery {
         return new Found(List.copyOf(recovery.segments), recovery.superfluous, recovery.tornBytes);
     }
 
-    /** The node that wrote the newest segment; empty where there is none with a whole header. */
-    static Optional<String> node(JournalDisk disk) throws IOException {
-        List<JournalFormat.Name> names = disk.list().stream()
+    private static List<JournalFormat.Name> newestFirst(JournalDisk disk) throws IOException {
+        return disk.list().stream()
                 .map(JournalFormat.Name::parse)
                 .flatMap(Optional::stream)
                 .sorted()
-                .toList();
-        for (JournalFormat.Name name : names.reversed()) {
+                .toList()
+                .reversed();
+    }
+
+    /** The node that wrote the newest segment; empty where there is none with a whole header. */
+    static Optional<String> node(JournalDisk disk) throws IOException {
+        for (JournalFormat.Name name : newestFirst(disk)) {
             try (JournalDisk.File file = disk.open(name.text())) {
                 Optional<JournalFormat.Header> header = JournalFormat.Header.read(file, name.text());
                 if (header.isPresent()) {

@@ -20,7 +20,7 @@ import java.util.Set;
  * not while the client reads them, so a slow client keeps no connection and no thread of the desk. How much there is, is
  * known before the answer begins: one that has begun fails only with the database, and is then cut off.
  */
-final class FocusEndpoint implements Endpoint {
+final class FocusEndpoint extends LedgerEndpoint {
 
     /** Most rows of usage, each of which becomes a few lines. */
     static final long MAX_ROWS = 200_000;
@@ -33,35 +33,19 @@ final class FocusEndpoint implements Endpoint {
     private static final Set<String> KNOWN = Set.of("basis", "period", "from", "to", "tenant");
     private static final FocusExport.Issuer ISSUER = new FocusExport.Issuer("jeton", "jeton", "Jeton", "LLM inference");
 
-    private final LedgerDesk desk;
     private final Duration stallTimeout;
 
     /**
      * @param stallTimeout how long a client may leave its stream unread
      */
     FocusEndpoint(LedgerDesk desk, Duration stallTimeout) {
-        this.desk = desk;
+        super("books_export_focus", desk);
         this.stallTimeout = stallTimeout;
     }
 
     @Override
-    public String name() {
-        return "books_export_focus";
-    }
-
-    @Override
-    public String method() {
-        return "GET";
-    }
-
-    @Override
-    public Guard guard() {
-        return Guard.KEYED;
-    }
-
-    @Override
     public void handle(Call call) throws InterruptedException {
-        long now = desk.now();
+        long now = desk().now();
         BooksQuery query = new BooksQuery(call, now, KNOWN);
         Scope scope = query.scope();
         Period time = query.span();
@@ -72,7 +56,7 @@ final class FocusEndpoint implements Endpoint {
         if (basis == Basis.METERED && reader == FocusExport.Reader.TENANT) {
             throw BooksQuery.forbidden("basis", "What devices cost is for operators; ask for basis=list");
         }
-        try (LedgerDesk.Visit visit = desk.visit(call)) {
+        try (LedgerDesk.Visit visit = desk().visit(call)) {
             Parts parts = visit.ask((ledger, reports) ->
                     new Parts(ledger, new FocusHours(reports, scope, time.from(), time.until(), now), basis, reader));
             parts.check();

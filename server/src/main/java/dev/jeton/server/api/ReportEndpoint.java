@@ -13,7 +13,7 @@ import java.util.List;
 import java.util.Set;
 
 /** {@code GET /v1/books/report}: what {@code jeton report} says, of the caller's tenant or, to an operator, of all. */
-final class ReportEndpoint implements Endpoint {
+final class ReportEndpoint extends LedgerEndpoint {
 
     /** Most rows of an answer. */
     static final int MAX_ROWS = 10_000;
@@ -21,38 +21,21 @@ final class ReportEndpoint implements Endpoint {
     private static final Set<String> KNOWN =
             Set.of("by", "period", "from", "to", "tenant", "project", "key", "model", "label", "format");
 
-    private final LedgerDesk desk;
-
     ReportEndpoint(LedgerDesk desk) {
-        this.desk = desk;
-    }
-
-    @Override
-    public String name() {
-        return "books_report";
-    }
-
-    @Override
-    public String method() {
-        return "GET";
-    }
-
-    @Override
-    public Guard guard() {
-        return Guard.KEYED;
+        super("books_report", desk);
     }
 
     @Override
     public void handle(Call call) throws InterruptedException {
-        BooksQuery query = new BooksQuery(call, desk.now(), KNOWN);
+        BooksQuery query = new BooksQuery(call, desk().now(), KNOWN);
         Scope scope = query.scope();
         Audience audience = query.audience();
         Period time = query.span();
         Filter filter = query.filter();
         String by = query.by();
         boolean csv = query.choice("format", List.of("json", "csv")).equals("csv");
-        LedgerDesk.Answered<Report> answered = desk.ask(
-                call, (ledger, reports) -> Report.of(reports, scope, audience, time, filter, by, MAX_ROWS + 1));
+        LedgerDesk.Answered<Report> answered = desk().ask(
+                        call, (ledger, reports) -> Report.of(reports, scope, audience, time, filter, by, MAX_ROWS + 1));
         Report report = answered.value();
         if (report.totals().size() > MAX_ROWS) {
             throw ApiException.invalid(

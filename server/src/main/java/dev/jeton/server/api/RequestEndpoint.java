@@ -11,37 +11,20 @@ import java.util.Set;
  * {@code GET /v1/books/requests/ID}: one request, by its id in the books or by the one that its answer told. Another
  * tenant's is answered as one that never was.
  */
-final class RequestEndpoint implements Endpoint {
+final class RequestEndpoint extends LedgerEndpoint {
 
     /** Where ids follow. */
     static final String BELOW = "/v1/books/requests/";
 
-    private final LedgerDesk desk;
-
     RequestEndpoint(LedgerDesk desk) {
-        this.desk = desk;
-    }
-
-    @Override
-    public String name() {
-        return "books_request";
-    }
-
-    @Override
-    public String method() {
-        return "GET";
-    }
-
-    @Override
-    public Guard guard() {
-        return Guard.KEYED;
+        super("books_request", desk);
     }
 
     @Override
     public void handle(Call call) throws InterruptedException {
-        Scope scope = new BooksQuery(call, desk.now(), Set.of("tenant")).scope();
+        Scope scope = new BooksQuery(call, desk().now(), Set.of("tenant")).scope();
         String id = call.exchange().path().substring(BELOW.length());
-        LedgerDesk.Answered<BookedRequests> answered = desk.ask(call, (ledger, reports) -> {
+        LedgerDesk.Answered<BookedRequests> answered = desk().ask(call, (ledger, reports) -> {
             Optional<RequestRow> row =
                     reports.request(scope, id).or(() -> reports.newest(scope, RequestIds.beginningInBooks(id)));
             return BookedRequests.of(ledger, row.stream().toList());

@@ -11,7 +11,7 @@ import java.util.Optional;
 import java.util.Set;
 
 /** {@code GET /v1/books/requests}: requests that ended, the last one first, a part at a time. */
-final class RequestsEndpoint implements Endpoint {
+final class RequestsEndpoint extends LedgerEndpoint {
 
     /** Most requests of an answer. */
     static final int MAX_LIMIT = 1_000;
@@ -20,40 +20,23 @@ final class RequestsEndpoint implements Endpoint {
     private static final Set<String> KNOWN =
             Set.of("period", "from", "to", "tenant", "project", "key", "model", "label", "limit", "after");
 
-    private final LedgerDesk desk;
-
     RequestsEndpoint(LedgerDesk desk) {
-        this.desk = desk;
-    }
-
-    @Override
-    public String name() {
-        return "books_requests";
-    }
-
-    @Override
-    public String method() {
-        return "GET";
-    }
-
-    @Override
-    public Guard guard() {
-        return Guard.KEYED;
+        super("books_requests", desk);
     }
 
     @Override
     public void handle(Call call) throws InterruptedException {
-        BooksQuery query = new BooksQuery(call, desk.now(), KNOWN);
+        BooksQuery query = new BooksQuery(call, desk().now(), KNOWN);
         Scope scope = query.scope();
         Period time = query.span();
         Filter filter = query.filter();
         int limit = query.limit(USUAL_LIMIT, MAX_LIMIT);
         Optional<Reports.Cursor> after = query.after();
         // One more than is wanted tells whether there are more.
-        LedgerDesk.Answered<BookedRequests> answered = desk.ask(
-                call,
-                (ledger, reports) -> BookedRequests.of(
-                        ledger, reports.requests(scope, time.from(), time.until(), filter, after, limit + 1)));
+        LedgerDesk.Answered<BookedRequests> answered = desk().ask(
+                        call,
+                        (ledger, reports) -> BookedRequests.of(
+                                ledger, reports.requests(scope, time.from(), time.until(), filter, after, limit + 1)));
         byte[] json = json(call.writer(), answered.value(), limit, call.caller().operator(), answered.asOf());
         call.answer(200, BooksAnswer.headers(BooksAnswer.JSON, answered.asOf()), json);
     }
