@@ -8,7 +8,7 @@ import dev.jeton.models.engine.SamplingParameters;
  * @param id the request's id as in logs and responses
  * @param prompt token ids, at least one; not changed by anyone after submit
  * @param sequences continuations to sample ({@code n}), each its own sequence after one common prefill
- * @param maxTokens most tokens to generate per sequence, at least 1 (0 only with prompt log-probabilities)
+ * @param maxTokens most tokens to generate per sequence, 0 where the prompt is only computed
  * @param sampling how tokens are chosen; sequence k uses a seed derived from the given one and k
  * @param stopTokens ids that end a sequence; empty with {@code ignore_eos}
  * @param promptLogProbabilities whether log-probabilities of the prompt's tokens are wanted ({@code echo} with
@@ -36,7 +36,7 @@ public record GenerationRequest(
         if (prompt.length == 0) {
             throw new IllegalArgumentException("a prompt has at least one token");
         }
-        if (sequences < 1 || maxTokens < (promptLogProbabilities ? 0 : 1)) {
+        if (sequences < 1 || maxTokens < 0) {
             throw new IllegalArgumentException("sequences %d, max tokens %d".formatted(sequences, maxTokens));
         }
     }

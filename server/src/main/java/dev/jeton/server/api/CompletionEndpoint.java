@@ -50,8 +50,8 @@ final class CompletionEndpoint implements Endpoint {
         boolean echo = body.flag("echo", false);
         int logProbabilities = body.whole("logprobs", -1, 0, SamplingParameters.MAX_LOG_PROBABILITIES);
         boolean promptScores = echo && logProbabilities >= 0;
-        // Nothing is generated only where the prompt's log-probabilities are what is asked for.
-        OptionalLong maxTokens = MaxTokens.read(body, "max_tokens", promptScores ? 0 : 1, model);
+        // Nothing is generated only where the prompt is what is asked for.
+        OptionalLong maxTokens = MaxTokens.read(body, "max_tokens", echo ? 0 : 1, model);
         GenerationOptions options = GenerationOptions.read(body, model, limits, maxTokens, logProbabilities);
         checkSupported(body, options);
         List<Prompt> prompts = Prompts.read(body, model, limits);

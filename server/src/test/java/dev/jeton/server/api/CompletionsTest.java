@@ -10,6 +10,8 @@ import java.util.List;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class CompletionsTest {
 
@@ -91,6 +93,22 @@ class CompletionsTest {
         assertThat(whole.at("choices.0.text")).isEqualTo("hi" + TestServer.REPLY);
         assertThat(server.complete("'echo':true,'stream':true").streamed("choices.0.text", 0))
                 .isEqualTo("hi" + TestServer.REPLY);
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {1, 15, 31, 47, 48})
+    void shouldGiveThePromptBackWithoutGeneratingWhereNothingIsAskedFor(int letters) {
+        String prompt = "a".repeat(letters);
+        String body = "{'model':'test-model','prompt':'%s','echo':true,'max_tokens':0,'n':2}".formatted(prompt);
+        // The second time it is in the prefix cache.
+        for (int i = 0; i < 2; i++) {
+            Answer answer = server.post("/v1/completions", body);
+            assertThat(answer.status()).as(answer.body()).isEqualTo(200);
+            assertThat(answer.at("choices.0.text")).isEqualTo(prompt);
+            assertThat(answer.at("choices.1.text")).isEqualTo(prompt);
+            assertThat(answer.at("choices.0.finish_reason")).isEqualTo("length");
+            assertThat(answer.at("usage.completion_tokens")).isEqualTo(0L);
+        }
     }
 
     @Test
