@@ -3,6 +3,7 @@ package dev.jeton.scheduler;
 import dev.jeton.kvcache.BlockCopies;
 import dev.jeton.kvcache.KvCache;
 import dev.jeton.kvcache.KvSequence;
+import dev.jeton.models.engine.DeviceLostException;
 import dev.jeton.models.engine.Engine;
 import dev.jeton.models.engine.EngineException;
 import dev.jeton.models.engine.SamplingParameters;
@@ -129,11 +130,7 @@ final class Sequences {
      */
     boolean start(Sequence head, long now) {
         boolean first = !head.admittedBefore;
-        try {
-            open(head);
-        } catch (EngineException e) {
-            end(head, FinishReason.ERROR, -1, String.valueOf(e.getMessage()));
-            publish(head.generation, now);
+        if (!open(head, now)) {
             return false;
         }
         waiting.removeFirst();
@@ -152,20 +149,30 @@ final class Sequences {
         return true;
     }
 
-    private void open(Sequence sequence) {
+    /** Gives a sequence a slot, or ends it where the engine refuses it: others go on, unless the device is lost. */
+    private boolean open(Sequence sequence, long now) {
         SamplingParameters sampling = sequence.generation.request().sampling();
         if (sequence.index > 0) {
             sampling = sampling.withSeed(sampling.seed() + sequence.index * 0x9e3779b97f4a7c15L);
         }
         int slot = freeSlots[freeSlotCount - 1];
-        engine.open(slot, new SequenceSpec(sampling, sequence.tokens, sequence.promptLength(), sequence.length));
+        try {
+            engine.open(slot, new SequenceSpec(sampling, sequence.tokens, sequence.promptLength(), sequence.length));
+        } catch (DeviceLostException e) {
+            throw e;
+        } catch (EngineException e) {
+            end(sequence, FinishReason.ERROR, -1, String.valueOf(e.getMessage()));
+            publish(sequence.generation, now);
+            return false;
+        }
         freeSlotCount--;
         sequence.slot = slot;
         sequence.phase = Sequence.Phase.RUNNING;
         sequence.admittedBefore = true;
+        return true;
     }
 
-    /** Once the prompt but its last token is computed, the forks continue from there. */
+    /** Once the prompt but its last token is computed, the forks continue from there, those that the engine takes. */
     void forkIfReady(Sequence parent, long now) {
         if (parent.forks.isEmpty()
                 || parent.kv.computed() < parent.length - 1
@@ -173,11 +180,12 @@ final class Sequences {
             return;
         }
         for (Sequence fork : parent.forks) {
-            kv.fork(parent.kv, fork.kv, copies, now);
-            open(fork);
-            fork.planned = fork.kv.computed();
-            fork.everComputed = fork.planned;
-            running.add(fork);
+            if (open(fork, now)) {
+                kv.fork(parent.kv, fork.kv, copies, now);
+                fork.planned = fork.kv.computed();
+                fork.everComputed = fork.planned;
+                running.add(fork);
+            }
         }
         dropForks(parent);
     }
