@@ -42,8 +42,7 @@ public final class KvCache {
     private final PrefixHash hash;
     private final boolean prefixCaching;
     private final List<KvSequence> active = new ArrayList<>();
-    private final int[] runStart;
-    private int restart;
+    private final PrefixLookup prefixes;
     private long queriedTokens;
     private long hitTokens;
     private long sharedWaits;
@@ -65,7 +64,7 @@ public final class KvCache {
         hash = new PrefixHash(hashKey);
         windows = groups.stream().mapToInt(Group::window).toArray();
         pools = groups.stream().map(g -> new BlockPool(g.blockCount())).toArray(BlockPool[]::new);
-        runStart = new int[pools.length];
+        prefixes = new PrefixLookup(blockSize, windows, pools);
     }
 
     /** Tokens of a block. */
@@ -150,30 +149,21 @@ public final class KvCache {
             int spare,
             long now) {
         assert !sequence.admitted() && length > 0;
-        boolean share = prefixCaching && usePrefix;
-        int fullBlocks = (length - 1) / blockSize;
-        int found = 0;
-        if (share) {
-            sequence.hashTo(hash, tokens, blockSize, fullBlocks);
-            found = lookUp(sequence, fullBlocks);
-        } else {
-            restart = 0;
-        }
+        int shareable = shareable(sequence, tokens, length, usePrefix);
+        int found = prefixes.find(sequence, shareable);
         int total = blocksFor(length);
         for (int g = 0; g < pools.length; g++) {
-            int needed = total - found + forks.size() + cachedAmong(sequence, g, found);
+            int needed = total - found + forks.size() + prefixes.cachedAmong(sequence, g, found);
             if (needed + spare > pools[g].available()) {
                 return false;
             }
         }
-        if (share) {
-            queriedTokens += (long) fullBlocks * blockSize;
-            hitTokens += (long) found * blockSize;
-        }
+        queriedTokens += (long) shareable * blockSize;
+        hitTokens += (long) found * blockSize;
         boolean waits = false;
         for (int g = 0; g < pools.length; g++) {
             waits |= hold(sequence, g, found, now);
-            allocate(sequence, g, total, share ? fullBlocks : 0, now);
+            allocate(sequence, g, total, shareable, now);
         }
         sharedWaits += waits ? 1 : 0;
         begin(sequence, found * blockSize);
@@ -187,6 +177,13 @@ public final class KvCache {
         return true;
     }
 
+    /** How many blocks of a sequence others may have or want: the full ones before its last token, hashed here. */
+    private int shareable(KvSequence sequence, int[] tokens, int length, boolean usePrefix) {
+        int count = prefixCaching && usePrefix ? (length - 1) / blockSize : 0;
+        sequence.hashTo(hash, tokens, blockSize, count);
+        return count;
+    }
+
     private void begin(KvSequence sequence, int found) {
         sequence.admitted(true);
         sequence.computed(0);
@@ -194,86 +191,11 @@ public final class KvCache {
         active.add(sequence);
     }
 
-    /**
-     * Entries of the longest usable prefix: in each group a run of present blocks that covers what is still read, also
-     * where this sequence must take over the first block that is not ready yet ({@link #restart}).
-     */
-    private int lookUp(KvSequence sequence, int fullBlocks) {
-        int best = 0;
-        int pending = fullBlocks;
-        restart = 0;
-        Arrays.fill(runStart, 0);
-        for (int entry = 0; entry < fullBlocks; entry++) {
-            for (int g = 0; g < pools.length; g++) {
-                int block = pools[g].find(sequence.hashHigh(entry), sequence.hashLow(entry));
-                if (block == PrefixIndex.ABSENT) {
-                    if (windows[g] == 0) {
-                        return best;
-                    }
-                    runStart[g] = entry + 1;
-                } else if (!pools[g].ready(block)) {
-                    pending = Math.min(pending, entry);
-                }
-            }
-            if (pending <= entry && !inherited(sequence, entry)) {
-                return best;
-            }
-            int from = Math.min(pending, entry + 1);
-            if (usableFrom(from)) {
-                best = entry + 1;
-                restart = from;
-            }
-        }
-        return best;
-    }
-
-    /**
-     * Whether whoever waits for an entry would take it over in all groups at once: it is ready in all of them, or one
-     * sequence computes it in all of them. Groups evict differently, so that it may be ready in one and, by another
-     * owner, under way in the next; an heir to only one of the two could compute neither.
-     */
-    private boolean inherited(KvSequence sequence, int entry) {
-        int first = pools[0].find(sequence.hashHigh(entry), sequence.hashLow(entry));
-        for (int g = 1; g < pools.length; g++) {
-            int block = pools[g].find(sequence.hashHigh(entry), sequence.hashLow(entry));
-            if (first == PrefixIndex.ABSENT
-                    || block == PrefixIndex.ABSENT
-                    || pools[g].owner(block) != pools[0].owner(first)) {
-                return false;
-            }
-        }
-        return true;
-    }
-
-    private boolean usableFrom(int entry) {
-        for (int g = 0; g < pools.length; g++) {
-            if (runStart[g] > firstRead(g, entry * blockSize)) {
-                return false;
-            }
-        }
-        return true;
-    }
-
-    /** The first table entry that position {@code position} of a group still reads. */
-    private int firstRead(int group, int position) {
-        return windows[group] == 0 ? 0 : Math.max(0, position - windows[group] + 1) / blockSize;
-    }
-
-    private int cachedAmong(KvSequence sequence, int group, int found) {
-        BlockPool pool = pools[group];
-        int cached = 0;
-        for (int entry = firstRead(group, restart * blockSize); entry < found; entry++) {
-            int block = pool.find(sequence.hashHigh(entry), sequence.hashLow(entry));
-            cached += pool.state(block) == BlockState.CACHED ? 1 : 0;
-        }
-        return cached;
-    }
-
     private boolean hold(KvSequence sequence, int group, int found, long now) {
         BlockPool pool = pools[group];
         BlockTable table = sequence.table(group);
         boolean waits = false;
-        int first = firstRead(group, restart * blockSize);
+        int first = prefixes.firstNeeded(group);
         for (int entry = 0; entry < found; entry++) {
             if (entry < first) {
                 table.skipFirst();
@@ -378,7 +300,7 @@ public final class KvCache {
         sequence.computed(computed);
         for (int g = 0; g < pools.length; g++) {
             if (windows[g] > 0) {
-                dropBefore(sequence, g, firstRead(g, computed), now);
+                dropBefore(sequence, g, prefixes.firstRead(g, computed), now);
             }
         }
     }
