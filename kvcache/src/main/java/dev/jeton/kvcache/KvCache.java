@@ -1,7 +1,6 @@
 package dev.jeton.kvcache;
 
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 
 /**
@@ -43,6 +42,7 @@ public final class KvCache {
     private final boolean prefixCaching;
     private final List<KvSequence> active = new ArrayList<>();
     private final PrefixLookup prefixes;
+    private final Leaving leaving;
     private long queriedTokens;
     private long hitTokens;
     private long sharedWaits;
@@ -65,6 +65,7 @@ public final class KvCache {
         windows = groups.stream().mapToInt(Group::window).toArray();
         pools = groups.stream().map(g -> new BlockPool(g.blockCount())).toArray(BlockPool[]::new);
         prefixes = new PrefixLookup(blockSize, windows, pools);
+        leaving = new Leaving(pools);
     }
 
     /** Tokens of a block. */
@@ -175,6 +176,37 @@ public final class KvCache {
         }
         advance(sequence);
         return true;
+    }
+
+    /**
+     * Whether {@link #admit} would succeed once other sequences have let go of all they have; changes nothing. Exact for
+     * one layer group without a window. With several groups, or windows, it never says no where admission would succeed,
+     * but may say yes where it would not: how much of the prefix the groups would then have in common is not worked out.
+     *
+     * <p>Costs two passes over the blocks of those who leave.
+     *
+     * @param forks how many sequences will fork from this one
+     * @param leavers admitted sequences, each once
+     */
+    public boolean admissibleWithout(
+            List<KvSequence> leavers,
+            KvSequence sequence,
+            int[] tokens,
+            int length,
+            boolean usePrefix,
+            int forks,
+            int spare) {
+        int shareable = shareable(sequence, tokens, length, usePrefix);
+        int total = blocksFor(length);
+        leavers.forEach(leaving::add);
+        int left = prefixes.mostLeft(sequence, shareable, leaving);
+        boolean fits = true;
+        for (int g = 0; g < pools.length; g++) {
+            int needed = total - prefixes.mostHeld(sequence, g, left, leaving) + forks;
+            fits &= needed + spare <= pools[g].available() + leaving.freed(g);
+        }
+        leavers.forEach(leaving::remove);
+        return fits;
     }
 
     /** How many blocks of a sequence others may have or want: the full ones before its last token, hashed here. */

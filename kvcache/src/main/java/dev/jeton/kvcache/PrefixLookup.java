@@ -102,4 +102,33 @@ final class PrefixLookup {
         }
         return cached;
     }
+
+    /** At most so many entries would be found once some sequences have left: groups with a window are not asked. */
+    int mostLeft(KvSequence sequence, int fullBlocks, Leaving leaving) {
+        for (int entry = 0; entry < fullBlocks; entry++) {
+            for (int g = 0; g < pools.length; g++) {
+                int block = pools[g].find(sequence.hashHigh(entry), sequence.hashLow(entry));
+                if (windows[g] == 0 && (block == PrefixIndex.ABSENT || !leaving.found(g, block))) {
+                    return entry;
+                }
+            }
+        }
+        return fullBlocks;
+    }
+
+    /**
+     * At most so many of the first {@code left} entries would need no block of a group that is available then, since
+     * somebody who stays holds it or, in a group with a window, since nobody reads it any more.
+     */
+    int mostHeld(KvSequence sequence, int group, int left, Leaving leaving) {
+        if (windows[group] > 0) {
+            return left;
+        }
+        int held = 0;
+        for (int entry = 0; entry < left; entry++) {
+            int block = pools[group].find(sequence.hashHigh(entry), sequence.hashLow(entry));
+            held += leaving.held(group, block) ? 1 : 0;
+        }
+        return held;
+    }
 }

@@ -1,13 +1,16 @@
 package dev.jeton.scheduler;
 
 import dev.jeton.kvcache.KvCache;
+import dev.jeton.kvcache.KvSequence;
+import java.util.ArrayList;
+import java.util.List;
 
 /**
  * Who comes in next, and who has to make room for it.
  *
  * <p>Waiting sequences come in by their order, each whole: with a slot and all blocks that its known tokens need, and
  * with its forks. Where there is no room for the first of them, sequences of worse priority that run are preempted, the
- * one served last first.
+ * one served last first; but nobody is while even all of them together would not make room.
  *
  * <p>Owned by the loop's thread.
  */
@@ -16,6 +19,7 @@ final class Admission {
     private final Sequences sequences;
     private final KvCache kv;
     private final Bounds bounds;
+    private final List<KvSequence> leavers = new ArrayList<>();
 
     Admission(Sequences sequences, KvCache kv, Bounds bounds) {
         this.sequences = sequences;
@@ -42,15 +46,20 @@ final class Admission {
         }
         while (!waiting.isEmpty() && backlog < 4L * maxTokens) {
             Sequence head = waiting.first();
-            if (!take(head, now)) {
-                if (!outranksLast(head)) {
-                    return true;
-                }
+            boolean taken = take(head, now);
+            if (!taken && outranksLast(head) && fitsWithoutWorse(head)) {
                 if (!mayPreempt) {
                     return false;
                 }
-                sequences.preempt(running.last(), now);
-            } else if (sequences.start(head, now)) {
+                while (!taken && outranksLast(head)) {
+                    sequences.preempt(running.last(), now);
+                    taken = take(head, now);
+                }
+            }
+            if (!taken) {
+                return true;
+            }
+            if (sequences.start(head, now)) {
                 backlog += Math.clamp(head.length - head.kv.found(), 1, maxTokens);
             }
         }
@@ -71,5 +80,34 @@ final class Admission {
     private boolean outranksLast(Sequence head) {
         SequenceQueue running = sequences.running();
         return !running.isEmpty() && head.priority() < running.last().priority();
+    }
+
+    /**
+     * Whether a head would come in if every running sequence of worse priority made room, and all who have ended had let go
+     * of theirs: nobody is preempted for one who does not come in then either. What {@link KvCache#admissibleWithout}
+     * says of layer groups with windows may be too hopeful; of one group without a window it is exact.
+     */
+    private boolean fitsWithoutWorse(Sequence head) {
+        SequenceQueue running = sequences.running();
+        leavers.clear();
+        int staying = sequences.withBlocks();
+        int slots = sequences.unclaimedSlots() + sequences.retiring().size();
+        for (int i = running.size() - 1;
+                i >= 0 && head.priority() < running.get(i).priority();
+                i--) {
+            Sequence worse = running.get(i);
+            leavers.add(worse.kv);
+            worse.forks.forEach(fork -> leavers.add(fork.kv));
+            staying -= 1 + worse.forks.size();
+            slots += 1 + worse.forks.size();
+        }
+        sequences.retiring().forEach(ended -> leavers.add(ended.kv));
+        int unit = 1 + head.forks.size();
+        boolean fits = staying + unit <= bounds.maxSequences()
+                && slots >= unit
+                && kv.admissibleWithout(
+                        leavers, head.kv, head.tokens, head.length, head.usesPrefix(), head.forks.size(), staying);
+        leavers.clear();
+        return fits;
     }
 }

@@ -319,6 +319,11 @@ public final class Scheduler {
         return timeModel;
     }
 
+    /** The sequences that it has. */
+    Sequences sequences() {
+        return sequences;
+    }
+
     /** Gauges and counters now; the owning thread only. */
     public DispatcherStats stats() {
         long[] states = new long[DeviceState.values().length];

@@ -82,6 +82,11 @@ final class Sequences {
         return waiting;
     }
 
+    /** Sequences that have ended and still have blocks and slots, since a step in flight names them. */
+    List<Sequence> retiring() {
+        return retiring;
+    }
+
     /** Whether nothing runs, waits or retires. */
     boolean isEmpty() {
         return waiting.isEmpty() && running.isEmpty() && retiring.isEmpty();
