@@ -158,13 +158,8 @@ public final class Scheduler {
     public Generation submit(GenerationRequest request) {
         check(request);
         queued.incrementAndGet();
-        GenerationState generation = new GenerationState(
-                request,
-                config.ringCapacity(),
-                clock.getAsLong(),
-                () -> {},
-                cancelled -> endAll(cancelled, FinishReason.CANCELLED, ""),
-                this::stop);
+        GenerationState generation =
+                new GenerationState(request, config.ringCapacity(), clock.getAsLong(), () -> {}, this::obey);
         submit(generation);
         return generation;
     }
@@ -175,14 +170,17 @@ public final class Scheduler {
         timeouts.watch(generation.request().deadlineNanos());
     }
 
-    /** Ends all sequences of a request. */
-    void endAll(GenerationState generation, FinishReason reason, String message) {
-        sequences.endAll(generation, reason, message);
-    }
-
-    /** The reader of a request found a stop string in one of its sequences. */
-    void stop(GenerationState generation, int index) {
-        sequences.stop(generation, index);
+    /** Does what a request's reader has asked for since. */
+    void obey(GenerationState generation) {
+        generation.heard();
+        for (int i = 0; i < generation.request().sequences(); i++) {
+            if (generation.takeStop(i)) {
+                sequences.stop(generation, i);
+            }
+        }
+        if (generation.cancelled()) {
+            sequences.endAll(generation, FinishReason.CANCELLED, "");
+        }
     }
 
     /** Ends everything, for a shutdown. */
