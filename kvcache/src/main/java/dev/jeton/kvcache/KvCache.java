@@ -1,6 +1,7 @@
 package dev.jeton.kvcache;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 
 /**
@@ -23,6 +24,9 @@ import java.util.List;
  * <p><b>Layer groups</b> advance together. In a group with a window, a prefix is usable where the blocks that the
  * window still reads are there; blocks that fell out of it are let go of as the sequence advances.
  *
+ * <p>Here is what all groups do together. What a sequence takes and lets go of in one of them is in {@link GroupBlocks},
+ * how much of it others have already in {@link PrefixLookup}.
+ *
  * <p>Owned by one thread. Time is handed in, in nanoseconds of one monotonic clock.
  */
 public final class KvCache {
@@ -41,6 +45,7 @@ public final class KvCache {
     private final PrefixHash hash;
     private final boolean prefixCaching;
     private final List<KvSequence> active = new ArrayList<>();
+    private final GroupBlocks[] held;
     private final PrefixLookup prefixes;
     private final Leaving leaving;
     private long queriedTokens;
@@ -64,6 +69,8 @@ public final class KvCache {
         hash = new PrefixHash(hashKey);
         windows = groups.stream().mapToInt(Group::window).toArray();
         pools = groups.stream().map(g -> new BlockPool(g.blockCount())).toArray(BlockPool[]::new);
+        held = new GroupBlocks[pools.length];
+        Arrays.setAll(held, g -> new GroupBlocks(g, pools[g], active));
         prefixes = new PrefixLookup(blockSize, windows, pools);
         leaving = new Leaving(pools);
     }
@@ -163,14 +170,14 @@ public final class KvCache {
         hitTokens += (long) found * blockSize;
         boolean waits = false;
         for (int g = 0; g < pools.length; g++) {
-            waits |= hold(sequence, g, found, now);
-            allocate(sequence, g, total, shareable, now);
+            waits |= held[g].hold(sequence, prefixes.firstNeeded(g), found, now);
+            held[g].allocate(sequence, total, shareable, now);
         }
         sharedWaits += waits ? 1 : 0;
         begin(sequence, found * blockSize);
         for (KvSequence child : forks) {
             for (int g = 0; g < pools.length; g++) {
-                child.table(g).add(pools[g].allocate(child, now), 0);
+                held[g].allocate(child, 1, 0, now);
             }
             begin(child, 0);
         }
@@ -223,36 +230,6 @@ public final class KvCache {
         active.add(sequence);
     }
 
-    private boolean hold(KvSequence sequence, int group, int found, long now) {
-        BlockPool pool = pools[group];
-        BlockTable table = sequence.table(group);
-        boolean waits = false;
-        int first = prefixes.firstNeeded(group);
-        for (int entry = 0; entry < found; entry++) {
-            if (entry < first) {
-                table.skipFirst();
-                continue;
-            }
-            int block = pool.find(sequence.hashHigh(entry), sequence.hashLow(entry));
-            pool.hold(block, now);
-            table.add(block, pool.share(block, now));
-            waits |= !pool.ready(block);
-        }
-        return waits;
-    }
-
-    private void allocate(KvSequence sequence, int group, int total, int announced, long now) {
-        BlockPool pool = pools[group];
-        BlockTable table = sequence.table(group);
-        for (int entry = table.length(); entry < total; entry++) {
-            int block = pool.allocate(sequence, now);
-            table.add(block, 0);
-            if (entry < announced) {
-                pool.announce(block, sequence.hashHigh(entry), sequence.hashLow(entry));
-            }
-        }
-    }
-
     /**
      * Makes sure that {@code length} tokens have blocks.
      *
@@ -266,7 +243,7 @@ public final class KvCache {
             }
         }
         for (int g = 0; g < pools.length; g++) {
-            allocate(sequence, g, total, 0, now);
+            held[g].allocate(sequence, total, 0, now);
         }
         return true;
     }
@@ -326,35 +303,14 @@ public final class KvCache {
                 sequence.hashTo(hash, tokens, blockSize, to);
             }
             for (int g = 0; g < pools.length; g++) {
-                complete(sequence, g, from, to, share);
+                held[g].complete(sequence, from, to, share);
             }
         }
         sequence.computed(computed);
         for (int g = 0; g < pools.length; g++) {
             if (windows[g] > 0) {
-                dropBefore(sequence, g, prefixes.firstRead(g, computed), now);
+                held[g].dropBefore(sequence, prefixes.firstRead(g, computed), now);
             }
-        }
-    }
-
-    private void complete(KvSequence sequence, int group, int from, int to, boolean share) {
-        BlockPool pool = pools[group];
-        for (int entry = from; entry < to; entry++) {
-            int block = sequence.table(group).block(entry);
-            assert pool.ownedBy(block, sequence) : "a sequence completes a block that it does not own";
-            pool.complete(block);
-            if (share && !pool.announced(block)) {
-                pool.announce(block, sequence.hashHigh(entry), sequence.hashLow(entry));
-            }
-        }
-    }
-
-    private void dropBefore(KvSequence sequence, int group, int entry, long now) {
-        BlockTable table = sequence.table(group);
-        int end = Math.min(entry, sequence.computed() / blockSize);
-        while (table.first() < end) {
-            letGo(sequence, group, table.first(), now);
-            table.dropFirst();
         }
     }
 
@@ -368,23 +324,9 @@ public final class KvCache {
         int at = parent.computed();
         int full = at / blockSize;
         for (int g = 0; g < pools.length; g++) {
-            BlockTable from = parent.table(g);
-            BlockTable to = child.table(g);
-            int tail = to.block(0);
-            long tailShare = to.shareAtHold(0);
-            to.clear();
-            for (int entry = 0; entry < full; entry++) {
-                int block = from.block(entry);
-                if (block == BlockId.NONE) {
-                    to.skipFirst();
-                } else {
-                    pools[g].hold(block, now);
-                    to.add(block, pools[g].share(block, now));
-                }
-            }
-            to.add(tail, tailShare);
+            int tail = held[g].fork(parent, child, full, now);
             if (at % blockSize != 0) {
-                copies.add(g, from.block(full), tail);
+                copies.add(g, parent.table(g).block(full), tail);
             }
         }
         child.copyHashes(parent, full);
@@ -396,46 +338,18 @@ public final class KvCache {
         assert sequence.admitted();
         active.remove(sequence);
         for (int g = 0; g < pools.length; g++) {
-            BlockTable table = sequence.table(g);
-            for (int entry = table.length() - 1; entry >= table.first(); entry--) {
-                letGo(sequence, g, entry, now);
-            }
-            table.clear();
+            held[g].release(sequence, now);
         }
         sequence.admitted(false);
         sequence.computed(0);
         sequence.found(0);
     }
 
-    private void letGo(KvSequence sequence, int group, int entry, long now) {
-        BlockPool pool = pools[group];
-        BlockTable table = sequence.table(group);
-        int block = table.block(entry);
-        sequence.addBlockNanos(pool.share(block, now) - table.shareAtHold(entry));
-        if (pool.refs(block) > 1 && pool.ownedBy(block, sequence)) {
-            pool.handOver(block, heir(group, entry, block));
-        }
-        pool.letGo(block, now);
-    }
-
-    private KvSequence heir(int group, int entry, int block) {
-        for (KvSequence candidate : active) {
-            BlockTable table = candidate.table(group);
-            if (entry < table.length() && table.block(entry) == block) {
-                return candidate;
-            }
-        }
-        throw new KvCacheException("block " + block + " has waiters that are not active");
-    }
-
     /** Residency up to now, blocks still held included, in block-nanoseconds divided by holders. */
     public long blockNanos(KvSequence sequence, long now) {
         long sum = sequence.blockNanos();
         for (int g = 0; g < pools.length; g++) {
-            BlockTable table = sequence.table(g);
-            for (int entry = table.first(); entry < table.length(); entry++) {
-                sum += pools[g].share(table.block(entry), now) - table.shareAtHold(entry);
-            }
+            sum += held[g].blockNanos(sequence, now);
         }
         return sum;
     }
@@ -454,15 +368,8 @@ public final class KvCache {
      * @throws KvCacheException naming the first thing that does not
      */
     public void verifyIntegrity() {
-        for (int g = 0; g < pools.length; g++) {
-            int[] holders = new int[pools[g].size()];
-            for (KvSequence sequence : active) {
-                BlockTable table = sequence.table(g);
-                for (int entry = table.first(); entry < table.length(); entry++) {
-                    holders[table.block(entry)]++;
-                }
-            }
-            pools[g].verifyIntegrity(holders);
+        for (GroupBlocks each : held) {
+            each.verifyIntegrity();
         }
     }
 
