@@ -141,9 +141,12 @@ final class GenerationState implements Generation {
 
     /** Whether the reader has wanted a sequence to stop since this was last asked. */
     boolean takeStop(int sequenceIndex) {
-        boolean stop = stops[sequenceIndex];
+        if (!stops[sequenceIndex]) {
+            // left alone: the reader may be setting it, and tells the loop afterwards
+            return false;
+        }
         stops[sequenceIndex] = false;
-        return stop;
+        return true;
     }
 
     /** A step is about to be launched that samples a token for one of the sequences. */

@@ -90,8 +90,8 @@ class RacesTest {
     @ParameterizedTest(name = "{0} threads")
     @ValueSource(ints = {1, 2, 4})
     void noStopIsLostOrHeardTwice(int threads) throws Exception {
-        int requests = 3_000;
-        int sequences = 8;
+        int requests = 1_000;
+        int sequences = 200;
         Inbox inbox = new Inbox();
         int[] heard = new int[threads * requests * sequences];
         AtomicInteger readers = new AtomicInteger(threads);
