@@ -46,7 +46,7 @@ final class GroupBlocks {
         return waits;
     }
 
-    /** Fills a table up to {@code total} entries with blocks of its own, the first {@code announced} of them in the index. */
+    /** Fills a table up to {@code total} entries with its own blocks; those before {@code announced} are announced. */
     void allocate(KvSequence sequence, int total, int announced, long now) {
         BlockTable table = sequence.table(group);
         for (int entry = table.length(); entry < total; entry++) {

@@ -24,8 +24,8 @@ import java.util.List;
  * <p><b>Layer groups</b> advance together. In a group with a window, a prefix is usable where the blocks that the
  * window still reads are there; blocks that fell out of it are let go of as the sequence advances.
  *
- * <p>Here is what all groups do together. What a sequence takes and lets go of in one of them is in {@link GroupBlocks},
- * how much of it others have already in {@link PrefixLookup}.
+ * <p>Here is what all groups do together. What a sequence takes and lets go of in one of them is in {@link
+ * GroupBlocks}, how much of it others have already in {@link PrefixLookup}.
  *
  * <p>Owned by one thread. Time is handed in, in nanoseconds of one monotonic clock.
  */
@@ -186,9 +186,10 @@ public final class KvCache {
     }
 
     /**
-     * Whether {@link #admit} would succeed once other sequences have let go of all they have; changes nothing. Exact for
-     * one layer group without a window. With several groups, or windows, it never says no where admission would succeed,
-     * but may say yes where it would not: how much of the prefix the groups would then have in common is not worked out.
+     * Whether {@link #admit} would succeed once other sequences have let go of all they have; changes nothing. Exact
+     * for one layer group without a window. With several groups, or windows, it never says no where admission would
+     * succeed, but may say yes where it would not: how much of the prefix the groups would then have in common is not
+     * worked out.
      *
      * <p>Costs two passes over the blocks of those who leave.
      *

@@ -83,9 +83,9 @@ final class Admission {
     }
 
     /**
-     * Whether a head would come in if every running sequence of worse priority made room, and all who have ended had let go
-     * of theirs: nobody is preempted for one who does not come in then either. What {@link KvCache#admissibleWithout}
-     * says of layer groups with windows may be too hopeful; of one group without a window it is exact.
+     * Whether a head would come in if every running sequence of worse priority made room, and all who have ended had
+     * let go of theirs: nobody is preempted for one who does not come in then either. {@link KvCache#admissibleWithout}
+     * may be too hopeful where there are several layer groups or windows; otherwise it is exact.
      */
     private boolean fitsWithoutWorse(Sequence head) {
         SequenceQueue running = sequences.running();

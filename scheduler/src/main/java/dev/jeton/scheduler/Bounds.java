@@ -6,7 +6,7 @@ import dev.jeton.models.engine.LayerGroup;
 /**
  * What one scheduler keeps to: what its configuration allows and its engine can do.
  *
- * @param contextLength most tokens of a sequence: the engine's context, or what the whole cache can hold if that is less
+ * @param contextLength most tokens of a sequence: the engine's context, or what the whole cache holds if that is less
  * @param maxSequences most sequences that have blocks at once, and rows of a step
  * @param maxTokens most tokens of a step
  */

@@ -15,8 +15,8 @@ import org.jspecify.annotations.Nullable;
  * loop publishes once per step: it writes events, then moves {@code tail} (release), then wakes the reader if it is
  * parked. Usage is written by the loop before the event that makes it visible.
  *
- * <p>The other way there are flags: the reader sets what it wants and then {@linkplain #tell tells} the loop, which clears
- * {@code told} before it looks at them. So a request has at most one message under way, and none is lost.
+ * <p>The other way there are flags: the reader sets what it wants and then {@linkplain #tell tells} the loop, which
+ * clears {@code told} before it looks at them. So a request has at most one message under way, and none is lost.
  */
 final class GenerationState implements Generation {
 

@@ -6,9 +6,9 @@ import org.jspecify.annotations.Nullable;
 /**
  * Requests that the step loop should look at: they are new, cancelled, or have a sequence to stop.
  *
- * <p>A stack through the requests themselves: to tell the loop of one needs no place, no lock and no allocation, so nobody
- * ever waits for the loop, least of all an event loop whose client has hung up. A request is in it at most once, however
- * much it has to tell, so there are never more in it than requests.
+ * <p>A stack through the requests themselves: to tell the loop of one needs no place, no lock and no allocation, so
+ * nobody ever waits for the loop, least of all an event loop whose client has hung up. A request is in it at most once,
+ * however much it has to tell, so there are never more in it than requests.
  *
  * <p>Any thread adds; one thread at a time takes, and has them in the order in which they were added.
  */

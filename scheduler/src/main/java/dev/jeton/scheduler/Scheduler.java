@@ -18,9 +18,9 @@ import java.util.function.LongSupplier;
  * Continuous batching over one engine: every {@link #turn} plans a step, launches it, and applies the oldest one in
  * flight.
  *
- * <p>This class is the turn and the time it takes; each of its helpers is readable alone: {@link StepPlanner} decides what
- * runs next, {@link StepApplier} what a finished step means, {@link Admission} who comes in, {@link Timeouts} whose time
- * is up, and {@link Sequences} is what becomes of sequences in between: submitted, started, preempted, ended.
+ * <p>This class is the turn and the time it takes; each of its helpers is readable alone: {@link StepPlanner} decides
+ * what runs next, {@link StepApplier} what a finished step means, {@link Admission} who comes in, {@link Timeouts} whose
+ * time is up, and {@link Sequences} is what becomes of sequences in between: submitted, started, preempted, ended.
  *
  * <ul>
  *   <li>There are no prefill and decode phases: a step carries the next token of every running sequence and then as much

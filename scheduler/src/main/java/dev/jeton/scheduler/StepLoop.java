@@ -12,8 +12,8 @@ import org.slf4j.LoggerFactory;
 
 /**
  * The dispatcher of a paged engine: one platform thread owns the {@link Scheduler} and its engine and turns as long as
- * there is work. Other threads reach it through its {@link Inbox} and a few flags only, never waiting for it, and read a
- * snapshot of its statistics that it renews every few milliseconds.
+ * there is work. Other threads reach it through its {@link Inbox} and a few flags only, never waiting for it, and read
+ * a snapshot of its statistics that it renews every few milliseconds.
  *
  * <p>An exception in a turn ends every request with an error and the loop with it: a scheduler whose books may be wrong
  * does not go on.
@@ -205,8 +205,8 @@ public final class StepLoop implements Dispatcher {
     }
 
     /**
-     * Parks until there is a request to look at or somebody wakes it; with sequences whose readers are slow, looks again every
-     * millisecond.
+     * Parks until there is a request to look at or somebody wakes it; with sequences whose readers are slow, looks again
+     * every millisecond.
      */
     private void rest() {
         parked.set(true);
