@@ -24,6 +24,9 @@ import java.util.List;
  * <p><b>Layer groups</b> advance together. In a group with a window, a prefix is usable where the blocks that the
  * window still reads are there; blocks that fell out of it are let go of as the sequence advances.
  *
+ * <p>Here is what all groups do together. What a sequence takes and lets go of in one of them is in {@link
+ * GroupBlocks}, how much of it others have already in {@link PrefixLookup}.
+ *
  * <p>Owned by one thread. Time is handed in, in nanoseconds of one monotonic clock.
  */
 public final class KvCache {
@@ -42,8 +45,9 @@ public final class KvCache {
     private final PrefixHash hash;
     private final boolean prefixCaching;
     private final List<KvSequence> active = new ArrayList<>();
-    private final int[] runStart;
-    private int restart;
+    private final GroupBlocks[] held;
+    private final PrefixLookup prefixes;
+    private final Leaving leaving;
     private long queriedTokens;
     private long hitTokens;
     private long sharedWaits;
@@ -65,7 +69,10 @@ public final class KvCache {
         hash = new PrefixHash(hashKey);
         windows = groups.stream().mapToInt(Group::window).toArray();
         pools = groups.stream().map(g -> new BlockPool(g.blockCount())).toArray(BlockPool[]::new);
-        runStart = new int[pools.length];
+        held = new GroupBlocks[pools.length];
+        Arrays.setAll(held, g -> new GroupBlocks(g, pools[g], active));
+        prefixes = new PrefixLookup(blockSize, windows, pools);
+        leaving = new Leaving(pools);
     }
 
     /** Tokens of a block. */
@@ -150,36 +157,27 @@ public final class KvCache {
             int spare,
             long now) {
         assert !sequence.admitted() && length > 0;
-        boolean share = prefixCaching && usePrefix;
-        int fullBlocks = (length - 1) / blockSize;
-        int found = 0;
-        if (share) {
-            sequence.hashTo(hash, tokens, blockSize, fullBlocks);
-            found = lookUp(sequence, fullBlocks);
-        } else {
-            restart = 0;
-        }
+        int shareable = shareable(sequence, tokens, length, usePrefix);
+        int found = prefixes.find(sequence, shareable);
         int total = blocksFor(length);
         for (int g = 0; g < pools.length; g++) {
-            int needed = total - found + forks.size() + cachedAmong(sequence, g, found);
+            int needed = total - found + forks.size() + prefixes.cachedAmong(sequence, g, found);
             if (needed + spare > pools[g].available()) {
                 return false;
             }
         }
-        if (share) {
-            queriedTokens += (long) fullBlocks * blockSize;
-            hitTokens += (long) found * blockSize;
-        }
+        queriedTokens += (long) shareable * blockSize;
+        hitTokens += (long) found * blockSize;
         boolean waits = false;
         for (int g = 0; g < pools.length; g++) {
-            waits |= hold(sequence, g, found, now);
-            allocate(sequence, g, total, share ? fullBlocks : 0, now);
+            waits |= held[g].hold(sequence, prefixes.firstNeeded(g), found, now);
+            held[g].allocate(sequence, total, shareable, now);
         }
         sharedWaits += waits ? 1 : 0;
         begin(sequence, found * blockSize);
         for (KvSequence child : forks) {
             for (int g = 0; g < pools.length; g++) {
-                child.table(g).add(pools[g].allocate(child, now), 0);
+                held[g].allocate(child, 1, 0, now);
             }
             begin(child, 0);
         }
@@ -187,116 +185,50 @@ public final class KvCache {
         return true;
     }
 
+    /**
+     * Whether {@link #admit} would succeed once other sequences have let go of all they have; changes nothing. Exact
+     * for one layer group without a window. With several groups, or windows, it never says no where admission would
+     * succeed, but may say yes where it would not: how much of the prefix the groups would then have in common is not
+     * worked out.
+     *
+     * <p>Costs two passes over the blocks of those who leave.
+     *
+     * @param forks how many sequences will fork from this one
+     * @param leavers admitted sequences, each once
+     */
+    public boolean admissibleWithout(
+            List<KvSequence> leavers,
+            KvSequence sequence,
+            int[] tokens,
+            int length,
+            boolean usePrefix,
+            int forks,
+            int spare) {
+        int shareable = shareable(sequence, tokens, length, usePrefix);
+        int total = blocksFor(length);
+        leavers.forEach(leaving::add);
+        int left = prefixes.mostLeft(sequence, shareable, leaving);
+        boolean fits = true;
+        for (int g = 0; g < pools.length; g++) {
+            int needed = total - prefixes.mostHeld(sequence, g, left, leaving) + forks;
+            fits &= needed + spare <= pools[g].available() + leaving.freed(g);
+        }
+        leavers.forEach(leaving::remove);
+        return fits;
+    }
+
+    /** How many blocks of a sequence others may have or want: the full ones before its last token, hashed here. */
+    private int shareable(KvSequence sequence, int[] tokens, int length, boolean usePrefix) {
+        int count = prefixCaching && usePrefix ? (length - 1) / blockSize : 0;
+        sequence.hashTo(hash, tokens, blockSize, count);
+        return count;
+    }
+
     private void begin(KvSequence sequence, int found) {
         sequence.admitted(true);
         sequence.computed(0);
         sequence.found(found);
         active.add(sequence);
-    }
-
-    /**
-     * Entries of the longest usable prefix: in each group a run of present blocks that covers what is still read, also
-     * where this sequence must take over the first block that is not ready yet ({@link #restart}).
-     */
-    private int lookUp(KvSequence sequence, int fullBlocks) {
-        int best = 0;
-        int pending = fullBlocks;
-        restart = 0;
-        Arrays.fill(runStart, 0);
-        for (int entry = 0; entry < fullBlocks; entry++) {
-            for (int g = 0; g < pools.length; g++) {
-                int block = pools[g].find(sequence.hashHigh(entry), sequence.hashLow(entry));
-                if (block == PrefixIndex.ABSENT) {
-                    if (windows[g] == 0) {
-                        return best;
-                    }
-                    runStart[g] = entry + 1;
-                } else if (!pools[g].ready(block)) {
-                    pending = Math.min(pending, entry);
-                }
-            }
-            if (pending <= entry && !inherited(sequence, entry)) {
-                return best;
-            }
-            int from = Math.min(pending, entry + 1);
-            if (usableFrom(from)) {
-                best = entry + 1;
-                restart = from;
-            }
-        }
-        return best;
-    }
-
-    /**
-     * Whether whoever waits for an entry would take it over in all groups at once: it is ready in all of them, or one
-     * sequence computes it in all of them. Groups evict differently, so that it may be ready in one and, by another
-     * owner, under way in the next; an heir to only one of the two could compute neither.
-     */
-    private boolean inherited(KvSequence sequence, int entry) {
-        int first = pools[0].find(sequence.hashHigh(entry), sequence.hashLow(entry));
-        for (int g = 1; g < pools.length; g++) {
-            int block = pools[g].find(sequence.hashHigh(entry), sequence.hashLow(entry));
-            if (first == PrefixIndex.ABSENT
-                    || block == PrefixIndex.ABSENT
-                    || pools[g].owner(block) != pools[0].owner(first)) {
-                return false;
-            }
-        }
-        return true;
-    }
-
-    private boolean usableFrom(int entry) {
-        for (int g = 0; g < pools.length; g++) {
-            if (runStart[g] > firstRead(g, entry * blockSize)) {
-                return false;
-            }
-        }
-        return true;
-    }
-
-    /** The first table entry that position {@code position} of a group still reads. */
-    private int firstRead(int group, int position) {
-        return windows[group] == 0 ? 0 : Math.max(0, position - windows[group] + 1) / blockSize;
-    }
-
-    private int cachedAmong(KvSequence sequence, int group, int found) {
-        BlockPool pool = pools[group];
-        int cached = 0;
-        for (int entry = firstRead(group, restart * blockSize); entry < found; entry++) {
-            int block = pool.find(sequence.hashHigh(entry), sequence.hashLow(entry));
-            cached += pool.state(block) == BlockState.CACHED ? 1 : 0;
-        }
-        return cached;
-    }
-
-    private boolean hold(KvSequence sequence, int group, int found, long now) {
-        BlockPool pool = pools[group];
-        BlockTable table = sequence.table(group);
-        boolean waits = false;
-        int first = firstRead(group, restart * blockSize);
-        for (int entry = 0; entry < found; entry++) {
-            if (entry < first) {
-                table.skipFirst();
-                continue;
-            }
-            int block = pool.find(sequence.hashHigh(entry), sequence.hashLow(entry));
-            pool.hold(block, now);
-            table.add(block, pool.share(block, now));
-            waits |= !pool.ready(block);
-        }
-        return waits;
-    }
-
-    private void allocate(KvSequence sequence, int group, int total, int announced, long now) {
-        BlockPool pool = pools[group];
-        BlockTable table = sequence.table(group);
-        for (int entry = table.length(); entry < total; entry++) {
-            int block = pool.allocate(sequence, now);
-            table.add(block, 0);
-            if (entry < announced) {
-                pool.announce(block, sequence.hashHigh(entry), sequence.hashLow(entry));
-            }
-        }
     }
 
     /**
@@ -312,7 +244,7 @@ public final class KvCache {
             }
         }
         for (int g = 0; g < pools.length; g++) {
-            allocate(sequence, g, total, 0, now);
+            held[g].allocate(sequence, total, 0, now);
         }
         return true;
     }
@@ -372,35 +304,14 @@ public final class KvCache {
                 sequence.hashTo(hash, tokens, blockSize, to);
             }
             for (int g = 0; g < pools.length; g++) {
-                complete(sequence, g, from, to, share);
+                held[g].complete(sequence, from, to, share);
             }
         }
         sequence.computed(computed);
         for (int g = 0; g < pools.length; g++) {
             if (windows[g] > 0) {
-                dropBefore(sequence, g, firstRead(g, computed), now);
+                held[g].dropBefore(sequence, prefixes.firstRead(g, computed), now);
             }
-        }
-    }
-
-    private void complete(KvSequence sequence, int group, int from, int to, boolean share) {
-        BlockPool pool = pools[group];
-        for (int entry = from; entry < to; entry++) {
-            int block = sequence.table(group).block(entry);
-            assert pool.ownedBy(block, sequence) : "a sequence completes a block that it does not own";
-            pool.complete(block);
-            if (share && !pool.announced(block)) {
-                pool.announce(block, sequence.hashHigh(entry), sequence.hashLow(entry));
-            }
-        }
-    }
-
-    private void dropBefore(KvSequence sequence, int group, int entry, long now) {
-        BlockTable table = sequence.table(group);
-        int end = Math.min(entry, sequence.computed() / blockSize);
-        while (table.first() < end) {
-            letGo(sequence, group, table.first(), now);
-            table.dropFirst();
         }
     }
 
@@ -414,23 +325,9 @@ public final class KvCache {
         int at = parent.computed();
         int full = at / blockSize;
         for (int g = 0; g < pools.length; g++) {
-            BlockTable from = parent.table(g);
-            BlockTable to = child.table(g);
-            int tail = to.block(0);
-            long tailShare = to.shareAtHold(0);
-            to.clear();
-            for (int entry = 0; entry < full; entry++) {
-                int block = from.block(entry);
-                if (block == BlockId.NONE) {
-                    to.skipFirst();
-                } else {
-                    pools[g].hold(block, now);
-                    to.add(block, pools[g].share(block, now));
-                }
-            }
-            to.add(tail, tailShare);
+            int tail = held[g].fork(parent, child, full, now);
             if (at % blockSize != 0) {
-                copies.add(g, from.block(full), tail);
+                copies.add(g, parent.table(g).block(full), tail);
             }
         }
         child.copyHashes(parent, full);
@@ -442,46 +339,18 @@ public final class KvCache {
         assert sequence.admitted();
         active.remove(sequence);
         for (int g = 0; g < pools.length; g++) {
-            BlockTable table = sequence.table(g);
-            for (int entry = table.length() - 1; entry >= table.first(); entry--) {
-                letGo(sequence, g, entry, now);
-            }
-            table.clear();
+            held[g].release(sequence, now);
         }
         sequence.admitted(false);
         sequence.computed(0);
         sequence.found(0);
     }
 
-    private void letGo(KvSequence sequence, int group, int entry, long now) {
-        BlockPool pool = pools[group];
-        BlockTable table = sequence.table(group);
-        int block = table.block(entry);
-        sequence.addBlockNanos(pool.share(block, now) - table.shareAtHold(entry));
-        if (pool.refs(block) > 1 && pool.ownedBy(block, sequence)) {
-            pool.handOver(block, heir(group, entry, block));
-        }
-        pool.letGo(block, now);
-    }
-
-    private KvSequence heir(int group, int entry, int block) {
-        for (KvSequence candidate : active) {
-            BlockTable table = candidate.table(group);
-            if (entry < table.length() && table.block(entry) == block) {
-                return candidate;
-            }
-        }
-        throw new KvCacheException("block " + block + " has waiters that are not active");
-    }
-
     /** Residency up to now, blocks still held included, in block-nanoseconds divided by holders. */
     public long blockNanos(KvSequence sequence, long now) {
         long sum = sequence.blockNanos();
         for (int g = 0; g < pools.length; g++) {
-            BlockTable table = sequence.table(g);
-            for (int entry = table.first(); entry < table.length(); entry++) {
-                sum += pools[g].share(table.block(entry), now) - table.shareAtHold(entry);
-            }
+            sum += held[g].blockNanos(sequence, now);
         }
         return sum;
     }
@@ -500,15 +369,8 @@ public final class KvCache {
      * @throws KvCacheException naming the first thing that does not
      */
     public void verifyIntegrity() {
-        for (int g = 0; g < pools.length; g++) {
-            int[] holders = new int[pools[g].size()];
-            for (KvSequence sequence : active) {
-                BlockTable table = sequence.table(g);
-                for (int entry = table.first(); entry < table.length(); entry++) {
-                    holders[table.block(entry)]++;
-                }
-            }
-            pools[g].verifyIntegrity(holders);
+        for (GroupBlocks each : held) {
+            each.verifyIntegrity();
         }
     }
 

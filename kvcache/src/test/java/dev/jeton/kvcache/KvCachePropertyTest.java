@@ -63,6 +63,7 @@ class KvCachePropertyTest {
                     case 0, 1 -> admit();
                     case 2 -> release();
                     case 3 -> fork();
+                    case 4 -> admitInsteadOfOthers();
                     default -> step();
                 }
                 if (turn % 50 == 0) {
@@ -93,6 +94,44 @@ class KvCachePropertyTest {
             if (cache.admit(next.kv, next.tokens, length, true, List.of(), 0, now)) {
                 live.add(next);
                 check(next);
+            }
+        }
+
+        /** What is said of an admission before others leave is what comes of it afterwards, or too hopeful. */
+        void admitInsteadOfOthers() {
+            List<Live> leavers = new ArrayList<>();
+            for (Live each : live) {
+                if (random.nextInt(3) == 0) {
+                    leavers.add(each);
+                }
+            }
+            int length = 1 + random.nextInt(100);
+            int spare = random.nextInt(4);
+            Live next = new Live(new KvSequence(groups, random.nextInt(2), 0), prompt(length), length);
+            List<KvSequence> forks = new ArrayList<>();
+            for (int i = random.nextInt(3); i > 0; i--) {
+                forks.add(new KvSequence(groups, 0, 0));
+            }
+            boolean expected = cache.admissibleWithout(
+                    leavers.stream().map(each -> each.kv).toList(),
+                    next.kv,
+                    next.tokens,
+                    length,
+                    true,
+                    forks.size(),
+                    spare);
+            live.removeAll(leavers);
+            leavers.forEach(each -> cache.release(each.kv, now));
+            boolean admitted = cache.admit(next.kv, next.tokens, length, true, forks, spare, now);
+            if (groups == 1) {
+                assertThat(expected).isEqualTo(admitted);
+            } else {
+                assertThat(expected || !admitted).isTrue();
+            }
+            if (admitted) {
+                live.add(next);
+                check(next);
+                forks.forEach(fork -> cache.release(fork, now));
             }
         }
 

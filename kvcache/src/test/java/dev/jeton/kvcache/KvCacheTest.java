@@ -120,6 +120,44 @@ class KvCacheTest {
     }
 
     @Test
+    void wouldAdmitWhereThoseWhoLeaveHoldEnough() {
+        KvSequence first = admit(tokens(0, 12));
+        KvSequence second = admit(tokens(100, 12));
+
+        assertThat(admissible(tokens(200, 20), List.of(first))).isTrue();
+        assertThat(admissible(tokens(200, 24), List.of(first))).isFalse();
+        assertThat(admissible(tokens(200, 24), List.of(second))).isFalse();
+        assertThat(admissible(tokens(200, 32), List.of(first, second))).isTrue();
+        assertThat(admissible(tokens(200, 33), List.of(first, second))).isFalse();
+    }
+
+    @Test
+    void countsABlockThatOneWhoStaysHoldsAsNotLetGoOf() {
+        KvSequence leaver = computed(tokens(0, 12));
+        KvSequence stayer = computed(tokens(0, 12));
+
+        // eight blocks: two are shared, each has a tail, four are free
+        assertThat(admissible(tokens(100, 20), List.of(leaver))).isTrue();
+        assertThat(admissible(tokens(100, 24), List.of(leaver))).isFalse();
+        assertThat(admissible(tokens(100, 32), List.of(leaver, stayer))).isTrue();
+    }
+
+    @Test
+    void aPrefixThatOnlyThoseWhoLeaveAreComputingWouldNotBeFound() {
+        KvSequence leaver = admit(tokens(0, 9));
+        KvSequence waiter = admit(tokens(0, 9));
+
+        // eight blocks: two are shared, each has a tail; the waiter would go on computing the two
+        assertThat(admissible(tokens(0, 32), List.of(leaver))).isFalse();
+        assertThat(admissible(tokens(0, 28), List.of(leaver))).isTrue();
+        assertThat(admissible(tokens(0, 32), List.of(leaver, waiter))).isTrue();
+    }
+
+    private boolean admissible(int[] tokens, List<KvSequence> leavers) {
+        return cache.admissibleWithout(leavers, sequence(), tokens, tokens.length, true, 0, 0);
+    }
+
+    @Test
     void countsCachedBlocksItIsAboutToHoldAsUnavailable() {
         KvSequence first = computed(tokens(0, 17));
         cache.release(first, 1);

@@ -6,7 +6,7 @@ import dev.jeton.models.engine.EngineInfo;
 public interface Dispatcher extends AutoCloseable {
 
     /**
-     * Queues a request; any thread.
+     * Queues a request; any thread, which never waits for a step.
      *
      * @throws RejectedException if the waiting queue is full, the server drains, or the request can never fit
      */

@@ -25,11 +25,15 @@ public interface Generation {
 
     /**
      * The reader needs no more tokens of a sequence: it found a stop string. The sequence ends with {@link
-     * FinishReason#STOP}; tokens computed after the last one taken are overrun. An end event still follows.
+     * FinishReason#STOP}; tokens computed after the last one taken are overrun. An end event still follows. Never
+     * waits.
      */
     void stop(int sequence);
 
-    /** The client has hung up: all sequences end within one step. Ends still follow; the reader need not take them. */
+    /**
+     * The client has hung up: all sequences end within one step. Ends still follow; the reader need not take them. Any
+     * thread; never waits, takes no lock.
+     */
     void cancel();
 
     /**

@@ -2,6 +2,7 @@ package dev.jeton.scheduler;
 
 import dev.jeton.models.engine.SamplingParameters;
 import dev.jeton.models.engine.StepResult;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
@@ -13,6 +14,9 @@ import org.jspecify.annotations.Nullable;
  * <p>The ring keeps one place per sequence for its end, so that an end can always be told; tokens use the others. The
  * loop publishes once per step: it writes events, then moves {@code tail} (release), then wakes the reader if it is
  * parked. Usage is written by the loop before the event that makes it visible.
+ *
+ * <p>The other way there are flags: the reader sets what it wants and then {@linkplain #tell tells} the loop, which
+ * clears {@code told} before it looks at them. So a request has at most one message under way, and none is lost.
  */
 final class GenerationState implements Generation {
 
@@ -20,8 +24,12 @@ final class GenerationState implements Generation {
 
     private final GenerationRequest request;
     private final Runnable onEnd;
-    private final Consumer<GenerationState> onCancel;
-    private final StopSink onStop;
+    private final Consumer<GenerationState> onTell;
+    /** Whether it is on its way to the loop, which has not looked at it yet. */
+    private final AtomicBoolean told = new AtomicBoolean();
+    /** Sequences to stop: written before {@code told} is exchanged by the reader, read after it is by the loop. */
+    private final boolean[] stops;
+
     private final int mask;
     private final int tokenPlaces;
     private final int[] sequence;
@@ -39,6 +47,11 @@ final class GenerationState implements Generation {
     private volatile long head;
     private volatile @Nullable Thread waiting;
     private volatile boolean cancelled;
+    /** The request below it in the {@link Inbox}; whoever has that in hand owns this. */
+    @Nullable
+    GenerationState below;
+
+    private boolean begun;
     private long written;
     private int endsWritten;
     private int endsTaken;
@@ -50,11 +63,6 @@ final class GenerationState implements Generation {
     final Totals totals = new Totals();
 
     private PromptLogProbabilities promptLogProbabilities = PromptLogProbabilities.NONE;
-
-    /** Hands a reader's stop to the loop. */
-    interface StopSink {
-        void stop(GenerationState generation, int sequence);
-    }
 
     /** What the loop adds up while the request runs; nanoseconds on the scheduler's clock. */
     static final class Totals {
@@ -72,17 +80,23 @@ final class GenerationState implements Generation {
         long savedNanos;
     }
 
+    /**
+     * A request that the loop has not heard of; {@link #tell} changes that.
+     *
+     * @param ringCapacity most events buffered for its reader
+     * @param onEnd called by the loop once the end of every sequence is written
+     * @param onTell has the loop look at it, which is to call {@link #heard} first; any thread, never more than once
+     *     until then
+     */
     GenerationState(
             GenerationRequest request,
             int ringCapacity,
             long submittedAt,
             Runnable onEnd,
-            Consumer<GenerationState> onCancel,
-            StopSink onStop) {
+            Consumer<GenerationState> onTell) {
         this.request = request;
         this.onEnd = onEnd;
-        this.onCancel = onCancel;
-        this.onStop = onStop;
+        this.onTell = onTell;
         long wanted = Math.min(ringCapacity, (long) request.sequences() * request.maxTokens() + 1);
         int capacity = Integer.highestOneBit((int) Math.max(2, wanted + request.sequences()) * 2 - 1);
         mask = capacity - 1;
@@ -97,6 +111,7 @@ final class GenerationState implements Generation {
         topLogProbabilities = new float[topPlaces * capacity];
         messages = new String[request.sequences()];
         ended = new boolean[request.sequences()];
+        stops = new boolean[request.sequences()];
         totals.submittedAt = submittedAt;
     }
 
@@ -105,6 +120,34 @@ final class GenerationState implements Generation {
     }
 
     // ---- the loop's side ----
+
+    /** The loop looks at it now: whatever is told from now on is told anew. */
+    void heard() {
+        // an exchange and not a write, so that the loop sees what those wrote who found it set
+        told.getAndSet(false);
+    }
+
+    /** Whether the loop takes it for the first time. */
+    boolean begin() {
+        boolean first = !begun;
+        begun = true;
+        return first;
+    }
+
+    /** Whether nobody wants any more of it. */
+    boolean cancelled() {
+        return cancelled;
+    }
+
+    /** Whether the reader has wanted a sequence to stop since this was last asked. */
+    boolean takeStop(int sequenceIndex) {
+        if (!stops[sequenceIndex]) {
+            // left alone: the reader may be setting it, and tells the loop afterwards
+            return false;
+        }
+        stops[sequenceIndex] = false;
+        return true;
+    }
 
     /** A step is about to be launched that samples a token for one of the sequences. */
     void expectSample() {
@@ -260,14 +303,22 @@ final class GenerationState implements Generation {
 
     @Override
     public void stop(int sequenceIndex) {
-        onStop.stop(this, sequenceIndex);
+        stops[sequenceIndex] = true;
+        tell();
     }
 
     @Override
     public void cancel() {
         if (!cancelled) {
             cancelled = true;
-            onCancel.accept(this);
+            tell();
+        }
+    }
+
+    /** Has the loop look at it, unless it is about to; any thread, which never waits. */
+    void tell() {
+        if (!told.getAndSet(true)) {
+            onTell.accept(this);
         }
     }
 

@@ -58,12 +58,13 @@ final class StepApplier {
         }
     }
 
-    private final Scheduler scheduler;
+    private final Sequences sequences;
     private final KvCache kv;
     private final StepTimeModel timeModel;
     private final DeviceTimeline timeline;
     private final StepListener listener;
     private final Scheduler.Counters counters;
+    private final Bounds bounds;
     private final Attribution attribution = new Attribution();
     private final StepRecord record = new StepRecord();
     private final Flight[] flights;
@@ -72,18 +73,20 @@ final class StepApplier {
     private long bookedTo;
 
     StepApplier(
-            Scheduler scheduler,
+            Sequences sequences,
             KvCache kv,
             StepTimeModel timeModel,
             DeviceTimeline timeline,
             StepListener listener,
-            Scheduler.Counters counters) {
-        this.scheduler = scheduler;
+            Scheduler.Counters counters,
+            Bounds bounds) {
+        this.sequences = sequences;
         this.kv = kv;
         this.timeModel = timeModel;
         this.timeline = timeline;
         this.listener = listener;
         this.counters = counters;
+        this.bounds = bounds;
         flights = new Flight[] {new Flight(kv.groups()), new Flight(kv.groups())};
         bookedTo = timeline.start();
     }
@@ -127,7 +130,7 @@ final class StepApplier {
             applyRow(flight, row, result);
         }
         for (int row = 0; row < flight.batch.rows(); row++) {
-            scheduler.publish(flight.sequence(row).generation, bookedTo);
+            sequences.publish(flight.sequence(row).generation, bookedTo);
         }
     }
 
@@ -197,7 +200,7 @@ final class StepApplier {
             return;
         }
         if (result.accepted[row] < 0) {
-            scheduler.end(sequence, FinishReason.ERROR, -1, result.failure(row).orElse("the engine failed the row"));
+            sequences.end(sequence, FinishReason.ERROR, -1, result.failure(row).orElse("the engine failed the row"));
             return;
         }
         int computed = batch.position[row] + batch.inputs(row);
@@ -206,7 +209,7 @@ final class StepApplier {
         if (batch.has(row, StepBatch.PROMPT_LOG_PROBABILITIES)) {
             keepPromptLogProbabilities(sequence, batch, row, result);
         }
-        scheduler.forkIfReady(sequence, bookedTo);
+        sequences.forkIfReady(sequence, bookedTo);
         if (sampled) {
             for (int i = 0; i < result.accepted[row]; i++) {
                 if (sequence.phase == Sequence.Phase.RUNNING) {
@@ -215,7 +218,7 @@ final class StepApplier {
             }
         } else if (computed == sequence.promptLength()
                 && sequence.generation.request().maxTokens() == 0) {
-            scheduler.end(sequence, FinishReason.LENGTH, -1, "");
+            sequences.end(sequence, FinishReason.LENGTH, -1, "");
         }
     }
 
@@ -228,13 +231,13 @@ final class StepApplier {
         }
         for (int stop : generation.request().stopTokens()) {
             if (stop == token) {
-                scheduler.end(sequence, FinishReason.STOP, token, "");
+                sequences.end(sequence, FinishReason.STOP, token, "");
                 return;
             }
         }
         generation.writeToken(sequence.index, result, index);
-        if (sequence.generated() >= generation.request().maxTokens() || sequence.length >= scheduler.contextLength()) {
-            scheduler.end(sequence, FinishReason.LENGTH, -1, "");
+        if (sequence.generated() >= generation.request().maxTokens() || sequence.length >= bounds.contextLength()) {
+            sequences.end(sequence, FinishReason.LENGTH, -1, "");
         }
     }
 

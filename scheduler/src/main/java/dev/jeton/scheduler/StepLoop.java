@@ -6,15 +6,14 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.LongSupplier;
-import org.jctools.queues.atomic.MpscAtomicArrayQueue;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
  * The dispatcher of a paged engine: one platform thread owns the {@link Scheduler} and its engine and turns as long as
- * there is work. Other threads reach it through one bounded queue of commands only, and read a snapshot of its
- * statistics that it renews every few milliseconds.
+ * there is work. Other threads reach it through its {@link Inbox} and a few flags only, never waiting for it, and read
+ * a snapshot of its statistics that it renews every few milliseconds.
  *
  * <p>An exception in a turn ends every request with an error and the loop with it: a scheduler whose books may be wrong
  * does not go on.
@@ -22,20 +21,8 @@ import org.slf4j.LoggerFactory;
 public final class StepLoop implements Dispatcher {
 
     private static final Logger LOG = LoggerFactory.getLogger(StepLoop.class);
-    private static final int COMMANDS = 1 << 14;
     private static final long SNAPSHOT_NANOS = 5_000_000;
     private static final long BLOCKED_NANOS = 1_000_000;
-
-    /** What other threads ask of the loop. */
-    private sealed interface Command {
-        record Submit(GenerationState generation) implements Command {}
-
-        record Cancel(GenerationState generation) implements Command {}
-
-        record Stop(GenerationState generation, int sequence) implements Command {}
-
-        record Drain() implements Command {}
-    }
 
     private final Engine engine;
     private final EngineInfo info;
@@ -46,7 +33,7 @@ public final class StepLoop implements Dispatcher {
     private final AtomicInteger active = new AtomicInteger();
     private final AtomicBoolean parked = new AtomicBoolean();
     private final long blockedNanos;
-    private final MpscAtomicArrayQueue<Command> commands = new MpscAtomicArrayQueue<>(COMMANDS);
+    private final Inbox inbox = new Inbox();
     private final Thread thread;
     private volatile DispatcherStats stats;
     private volatile boolean draining;
@@ -57,6 +44,7 @@ public final class StepLoop implements Dispatcher {
     private volatile boolean ended;
     private volatile @Nullable String down;
     private long snapshotAt;
+    private boolean restsDraining;
 
     /**
      * Starts the loop.
@@ -119,28 +107,18 @@ public final class StepLoop implements Dispatcher {
                     "%d requests are waiting already; try again later".formatted(config.maxWaiting()));
         }
         GenerationState generation = new GenerationState(
-                request,
-                config.ringCapacity(),
-                clock.getAsLong(),
-                active::decrementAndGet,
-                cancelled -> tell(new Command.Cancel(cancelled)),
-                (stopped, sequence) -> tell(new Command.Stop(stopped, sequence)));
+                request, config.ringCapacity(), clock.getAsLong(), active::decrementAndGet, this::hearOf);
         active.incrementAndGet();
-        tell(new Command.Submit(generation));
+        generation.tell();
         if (ended) {
             refuseRest();
         }
         return generation;
     }
 
-    /** Hands a command to the loop; where the queue is full the caller, never the loop, waits. */
-    private void tell(Command command) {
-        while (!commands.offer(command)) {
-            if (ended) {
-                refuseRest();
-            }
-            LockSupport.parkNanos(100_000);
-        }
+    /** The loop looks at a request in its next turn; any thread, which never waits. */
+    private void hearOf(GenerationState generation) {
+        inbox.add(generation);
         if (parked.get()) {
             LockSupport.unpark(thread);
         }
@@ -148,7 +126,7 @@ public final class StepLoop implements Dispatcher {
 
     private void run() {
         try {
-            while (!closing || !commands.isEmpty()) {
+            while (!closing || !inbox.isEmpty()) {
                 woken = false;
                 obey();
                 boolean did = scheduler.turn();
@@ -173,15 +151,19 @@ public final class StepLoop implements Dispatcher {
 
     /**
      * Ends what was submitted while the loop was ending. Called by the loop's thread after its last turn, and by whoever
-     * hands in a command and then sees that the loop has ended: one of the two finds it.
+     * submits and then sees that the loop has ended: one of the two finds it.
      */
     private synchronized void refuseRest() {
-        for (Command command = commands.poll(); command != null; command = commands.poll()) {
-            if (command instanceof Command.Submit submit) {
-                queued.decrementAndGet();
-                submit.generation()
-                        .endUnstarted(FinishReason.SHUTDOWN, "the server is shutting down", clock.getAsLong());
-            }
+        for (GenerationState generation = inbox.poll(); generation != null; generation = inbox.poll()) {
+            refuse(generation, FinishReason.SHUTDOWN, "the server is shutting down");
+        }
+    }
+
+    /** Ends a request that the loop has not taken yet; those that it had have ended already. */
+    private void refuse(GenerationState generation, FinishReason reason, String message) {
+        if (generation.begin()) {
+            queued.decrementAndGet();
+            generation.endUnstarted(reason, message, clock.getAsLong());
         }
     }
 
@@ -190,11 +172,10 @@ public final class StepLoop implements Dispatcher {
         down = "the engine has failed (" + e.getMessage() + "); restart the server";
         scheduler.loseEverything("the engine has failed: " + e.getMessage());
         while (!closing) {
-            Command command = commands.poll();
-            if (command instanceof Command.Submit submit) {
-                queued.decrementAndGet();
-                submit.generation().endUnstarted(FinishReason.ERROR, "the engine has failed", clock.getAsLong());
-            } else if (command == null) {
+            GenerationState generation = inbox.poll();
+            if (generation != null) {
+                refuse(generation, FinishReason.ERROR, "the engine has failed");
+            } else {
                 scheduler.restState(DeviceState.DOWN);
                 snapshot(false);
                 LockSupport.parkNanos(10 * BLOCKED_NANOS);
@@ -203,13 +184,15 @@ public final class StepLoop implements Dispatcher {
     }
 
     private void obey() {
-        for (Command command = commands.poll(); command != null; command = commands.poll()) {
-            switch (command) {
-                case Command.Submit submit -> scheduler.submit(submit.generation());
-                case Command.Cancel cancel -> scheduler.endAll(cancel.generation(), FinishReason.CANCELLED, "");
-                case Command.Stop stop -> scheduler.stop(stop.generation(), stop.sequence());
-                case Command.Drain drain -> scheduler.restState(DeviceState.DRAINING);
+        if (draining && !restsDraining) {
+            restsDraining = true;
+            scheduler.restState(DeviceState.DRAINING);
+        }
+        for (GenerationState generation = inbox.poll(); generation != null; generation = inbox.poll()) {
+            if (generation.begin()) {
+                scheduler.submit(generation);
             }
+            scheduler.obey(generation);
         }
     }
 
@@ -222,12 +205,12 @@ public final class StepLoop implements Dispatcher {
     }
 
     /**
-     * Parks until a command comes or somebody wakes it; with sequences whose readers are slow, looks again every
-     * millisecond.
+     * Parks until there is a request to look at or somebody wakes it; with sequences whose readers are slow, looks again
+     * every millisecond.
      */
     private void rest() {
         parked.set(true);
-        if (commands.isEmpty() && !closing && !woken) {
+        if (inbox.isEmpty() && !closing && !woken) {
             if (scheduler.idle()) {
                 LockSupport.park(this);
             } else {
@@ -258,7 +241,7 @@ public final class StepLoop implements Dispatcher {
     @Override
     public void drain() {
         draining = true;
-        tell(new Command.Drain());
+        wake();
     }
 
     @Override

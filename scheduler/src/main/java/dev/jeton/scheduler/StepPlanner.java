@@ -2,7 +2,6 @@ package dev.jeton.scheduler;
 
 import dev.jeton.kvcache.BlockTable;
 import dev.jeton.kvcache.KvCache;
-import dev.jeton.models.engine.EngineInfo;
 import dev.jeton.models.engine.StepBatch;
 import dev.jeton.models.engine.StepTimeModel;
 
@@ -16,7 +15,7 @@ import dev.jeton.models.engine.StepTimeModel;
  * block is being computed by another.
  *
  * <p>Where a running sequence needs a block and none is left, the sequence served last is preempted, which may be
- * itself; while steps are in flight it is left out instead, and planned after they have landed.
+ * itself; while a step is in flight it is left out instead, and planned after that has landed.
  *
  * <p>Owned by the loop's thread. Cost: one pass over the running sequences, no allocation once the batch has grown.
  */
@@ -24,54 +23,62 @@ final class StepPlanner {
 
     private static final int LEAST_CHUNK = 16;
 
-    private final Scheduler scheduler;
-    private final SchedulerConfig config;
-    private final EngineInfo info;
+    private final Sequences sequences;
+    private final Admission admission;
+    private final Timeouts timeouts;
     private final KvCache kv;
     private final StepTimeModel timeModel;
-    private final int maxTokens;
-    private final int maxRows;
+    private final Bounds bounds;
+    private final long stepTargetNanos;
+    private boolean inFlight;
 
+    /**
+     * Plans for one engine.
+     *
+     * @param stepTargetNanos while sequences decode, prefill is cut so that a predicted step stays below this; 0 is off
+     */
     StepPlanner(
-            Scheduler scheduler,
-            SchedulerConfig config,
-            EngineInfo info,
+            Sequences sequences,
+            Admission admission,
+            Timeouts timeouts,
             KvCache kv,
             StepTimeModel timeModel,
-            int maxTokens,
-            int maxRows) {
-        this.scheduler = scheduler;
-        this.config = config;
-        this.info = info;
+            Bounds bounds,
+            long stepTargetNanos) {
+        this.sequences = sequences;
+        this.admission = admission;
+        this.timeouts = timeouts;
         this.kv = kv;
         this.timeModel = timeModel;
-        this.maxTokens = maxTokens;
-        this.maxRows = maxRows;
+        this.bounds = bounds;
+        this.stepTargetNanos = stepTargetNanos;
     }
 
     /**
      * Fills a flight with rows.
      *
+     * @param inFlight whether an earlier step is in flight still, so that nobody can be preempted
      * @return false if no sequence can do anything now
      */
-    boolean plan(StepApplier.Flight flight, long now) {
+    boolean plan(StepApplier.Flight flight, boolean inFlight, long now) {
+        this.inFlight = inFlight;
         flight.clear();
-        if (!scheduler.admit(maxTokens, now)) {
+        if (!admission.admit(!inFlight, now)) {
             return false;
         }
         planDecodes(flight, now);
-        int budget = Math.min(maxTokens - flight.batch.tokenCount(), prefillBudget(flight));
+        int budget = Math.min(bounds.maxTokens() - flight.batch.tokenCount(), prefillBudget(flight));
         planPrefills(flight, budget, now);
-        scheduler.endStalled(now);
+        timeouts.endStalled(now);
         return flight.batch.rows() > 0;
     }
 
     // ---- decodes ----
 
     private void planDecodes(StepApplier.Flight flight, long now) {
-        SequenceQueue running = scheduler.running();
+        SequenceQueue running = sequences.running();
         // each row is one token; there may be more of them than the budget where readers that were slow read again
-        int most = Math.min(maxRows, maxTokens);
+        int most = Math.min(bounds.maxSequences(), bounds.maxTokens());
         for (int i = 0; i < running.size() && flight.batch.rows() < most; i++) {
             Sequence sequence = running.get(i);
             if (sequence.prefilling() || !mayDecode(sequence, now) || !findBlock(sequence, now)) {
@@ -90,18 +97,18 @@ final class StepPlanner {
         return sequence.planned == promised - 1
                 && promised - sequence.promptLength()
                         < sequence.generation.request().maxTokens()
-                && promised < scheduler.contextLength()
-                && scheduler.readerHasRoom(sequence, now);
+                && promised < bounds.contextLength()
+                && sequence.generation.roomForOneMore(now);
     }
 
     private boolean findBlock(Sequence sequence, long now) {
         while (!kv.extend(sequence.kv, sequence.planned + 1, now)) {
-            if (scheduler.ticketsInFlight() > 0) {
+            if (inFlight) {
                 return false;
             }
-            SequenceQueue running = scheduler.running();
+            SequenceQueue running = sequences.running();
             Sequence victim = running.last();
-            scheduler.preempt(victim, now);
+            sequences.preempt(victim, now);
             if (victim == sequence) {
                 return false;
             }
@@ -115,8 +122,8 @@ final class StepPlanner {
                 || !sequence.generation.request().allowance().exhausted()) {
             return false;
         }
-        scheduler.end(sequence, FinishReason.LENGTH, -1, "");
-        scheduler.publish(sequence.generation, now);
+        sequences.end(sequence, FinishReason.LENGTH, -1, "");
+        sequences.publish(sequence.generation, now);
         return true;
     }
 
@@ -138,16 +145,16 @@ final class StepPlanner {
 
     /** Tokens that prefill may take of this step without making those who decode wait past the target. */
     private int prefillBudget(StepApplier.Flight flight) {
-        if (config.stepTargetNanos() == 0 || flight.batch.rows() == 0 || timeModel.perToken() <= 0) {
+        if (stepTargetNanos == 0 || flight.batch.rows() == 0 || timeModel.perToken() <= 0) {
             return Integer.MAX_VALUE;
         }
-        double left = config.stepTargetNanos() - timeModel.base() - timeModel.perKvToken() * flight.kvTokens;
+        double left = stepTargetNanos - timeModel.base() - timeModel.perKvToken() * flight.kvTokens;
         double tokens = left / timeModel.perToken() - flight.batch.tokenCount();
-        return (int) Math.max(LEAST_CHUNK, Math.min(tokens, maxTokens));
+        return (int) Math.max(LEAST_CHUNK, Math.min(tokens, bounds.maxTokens()));
     }
 
     private void planPrefills(StepApplier.Flight flight, int budget, long now) {
-        SequenceQueue running = scheduler.running();
+        SequenceQueue running = sequences.running();
         int shortDemand = 0;
         for (int i = 0; i < running.size(); i++) {
             Sequence sequence = running.get(i);
@@ -159,7 +166,7 @@ final class StepPlanner {
         }
         int left = budget;
         int reserved = Math.min(shortDemand, budget / 2);
-        for (int i = 0; i < running.size() && left > 0 && flight.batch.rows() < maxRows; i++) {
+        for (int i = 0; i < running.size() && left > 0 && flight.batch.rows() < bounds.maxSequences(); i++) {
             Sequence sequence = running.get(i);
             if (!sequence.prefilling()) {
                 continue;
@@ -180,7 +187,7 @@ final class StepPlanner {
         if (sequence.rowsInFlight == 0) {
             kv.advance(sequence.kv);
             sequence.planned = Math.max(sequence.planned, sequence.kv.computed());
-            scheduler.forkIfReady(sequence, now);
+            sequences.forkIfReady(sequence, now);
         }
     }
 
@@ -193,7 +200,7 @@ final class StepPlanner {
         int count = most;
         GenerationRequest request = sequence.generation.request();
         boolean sample = sequence.planned + count == sequence.length && request.maxTokens() > 0;
-        if (sample && !(scheduler.readerHasRoom(sequence, now) && spend(sequence))) {
+        if (sample && !(sequence.generation.roomForOneMore(now) && spend(sequence))) {
             sample = false;
             count--;
         }
@@ -215,7 +222,7 @@ final class StepPlanner {
     }
 
     private void finishRow(StepApplier.Flight flight, Sequence sequence, int count, boolean sample) {
-        for (int g = 0; g < info.groups().size(); g++) {
+        for (int g = 0; g < kv.groups(); g++) {
             BlockTable table = sequence.kv.table(g);
             int entries = (sequence.planned + count + kv.blockSize() - 1) / kv.blockSize();
             flight.batch.addBlocks(g, table.blocks(), 0, entries);

@@ -1,5 +1,6 @@
 package dev.jeton.scheduler;
 
+import dev.jeton.models.engine.DeviceLostException;
 import dev.jeton.models.engine.Engine;
 import dev.jeton.models.engine.EngineException;
 import dev.jeton.models.engine.EngineInfo;
@@ -15,10 +16,16 @@ final class FaultyEngine implements Engine {
     private final Engine engine;
     /** Refuses to open slots, as for parameters that the engine does not support. */
     boolean refusesToOpen;
+    /** Which call of open is refused, from 1; 0 for none. */
+    int refusedOpen;
+    /** Which call of open finds that the device is lost, from 1; 0 for none. */
+    int lostAtOpen;
     /** Breaks on opening a slot, as a bug in an engine would. */
     boolean breaksOnOpen;
     /** Fails the first row of every step. */
     boolean failsRows;
+    /** Calls of open so far. */
+    int opens;
 
     FaultyEngine(Engine engine) {
         this.engine = engine;
@@ -31,7 +38,11 @@ final class FaultyEngine implements Engine {
 
     @Override
     public void open(int slot, SequenceSpec spec) {
-        if (refusesToOpen) {
+        opens++;
+        if (opens == lostAtOpen) {
+            throw new DeviceLostException("lost", new IllegalStateException("gone"));
+        }
+        if (refusesToOpen || opens == refusedOpen) {
             throw new EngineException("refused");
         }
         if (breaksOnOpen) {

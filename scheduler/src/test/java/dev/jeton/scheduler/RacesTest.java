@@ -30,7 +30,7 @@ class RacesTest {
     void theRingHandsOverEveryTokenInOrder(int ring) throws Exception {
         int tokens = 20_000;
         GenerationRequest request = request(0, 3, tokens);
-        GenerationState generation = new GenerationState(request, ring, 0, () -> {}, g -> {}, (g, s) -> {});
+        GenerationState generation = new GenerationState(request, ring, 0, () -> {}, g -> {});
         try (ExecutorService threads = Executors.newCachedThreadPool()) {
             Future<int[]> reader = threads.submit(() -> readInOrder(generation));
             Random random = new Random(ring);
@@ -85,6 +85,46 @@ class RacesTest {
     @ValueSource(ints = {1, 2, 3, 4, 5, 6})
     void everyAcceptedRequestEndsThoughTheEngineBreaksMeanwhile(int seed) throws Exception {
         races(seed, true);
+    }
+
+    @ParameterizedTest(name = "{0} threads")
+    @ValueSource(ints = {1, 2, 4})
+    void noStopIsLostOrHeardTwice(int threads) throws Exception {
+        int requests = 1_000;
+        int sequences = 200;
+        Inbox inbox = new Inbox();
+        int[] heard = new int[threads * requests * sequences];
+        AtomicInteger readers = new AtomicInteger(threads);
+        try (ExecutorService pool = Executors.newCachedThreadPool()) {
+            List<Future<?>> done = new ArrayList<>();
+            for (int t = 0; t < threads; t++) {
+                int first = t * requests;
+                done.add(pool.submit(() -> {
+                    for (int i = first; i < first + requests; i++) {
+                        GenerationState generation =
+                                new GenerationState(request(i, sequences, 1), 1, 0, () -> {}, inbox::add);
+                        for (int s = 0; s < sequences; s++) {
+                            generation.stop(s);
+                        }
+                    }
+                    readers.decrementAndGet();
+                }));
+            }
+            while (readers.get() > 0 || !inbox.isEmpty()) {
+                GenerationState generation = inbox.poll();
+                if (generation != null) {
+                    generation.heard();
+                    int i = Integer.parseInt(generation.id().substring(1));
+                    for (int s = 0; s < sequences; s++) {
+                        heard[i * sequences + s] += generation.takeStop(s) ? 1 : 0;
+                    }
+                }
+            }
+            for (Future<?> each : done) {
+                each.get();
+            }
+        }
+        assertThat(heard).containsOnly(1);
     }
 
     private static void races(int seed, boolean breaking) throws Exception {

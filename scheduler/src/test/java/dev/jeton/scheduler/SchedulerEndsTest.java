@@ -5,6 +5,7 @@ import static dev.jeton.scheduler.Simulation.tokens;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.jeton.models.engine.DeviceLostException;
 import dev.jeton.models.engine.SamplingParameters;
 import dev.jeton.scheduler.Simulation.Output;
 import dev.jeton.scheduler.Simulation.Shape;
@@ -64,6 +65,41 @@ class SchedulerEndsTest {
         assertThat(simulation.queued()).isZero();
         simulation.scheduler.verifyIntegrity();
         assertThat(simulation.scheduler.idle()).isTrue();
+    }
+
+    @ParameterizedTest(name = "{0} tickets in flight")
+    @ValueSource(ints = {1, 2})
+    void aForkThatTheEngineRefusesEndsAlone(int tickets) {
+        FaultyEngine[] engine = new FaultyEngine[1];
+        Simulation simulation = new Simulation(
+                new Shape().tickets(tickets), StepListener.NONE, inner -> engine[0] = new FaultyEngine(inner));
+        engine[0].refusedOpen = 4;
+        GenerationRequest request = request(tokens(0, 30), 3, 5, 0, Allowance.UNLIMITED);
+        GenerationState generation = simulation.submit(request);
+        GenerationState other = simulation.submit(tokens(100, 10), 20);
+        simulation.run();
+
+        Output output = take(generation);
+        Output alone = Simulation.alone(request, 0);
+        assertThat(output.reasons).containsExactly(FinishReason.LENGTH, FinishReason.LENGTH, FinishReason.ERROR);
+        assertThat(output.messages.get(2)).isEqualTo("refused");
+        assertThat(output.tokens.subList(0, 2)).isEqualTo(alone.tokens.subList(0, 2));
+        assertThat(output.tokens.get(2)).isEmpty();
+        assertThat(take(other).only()).hasSize(20);
+        simulation.scheduler.verifyIntegrity();
+    }
+
+    @ParameterizedTest(name = "open {0}")
+    @ValueSource(ints = {1, 2})
+    void aDeviceLostWhileASlotIsOpenedBreaksTheTurn(int open) {
+        FaultyEngine[] engine = new FaultyEngine[1];
+        Simulation simulation =
+                new Simulation(new Shape(), StepListener.NONE, inner -> engine[0] = new FaultyEngine(inner));
+        engine[0].lostAtOpen = open;
+        GenerationState generation = simulation.submit(request(tokens(0, 30), 2, 5, 0, Allowance.UNLIMITED));
+
+        assertThatThrownBy(simulation::run).isInstanceOf(DeviceLostException.class);
+        assertThat(generation.ended()).isFalse();
     }
 
     @Test

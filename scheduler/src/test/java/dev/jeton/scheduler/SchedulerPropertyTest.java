@@ -2,7 +2,6 @@ package dev.jeton.scheduler;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.jeton.models.engine.SamplingParameters;
 import dev.jeton.scheduler.Simulation.Output;
 import dev.jeton.scheduler.Simulation.Shape;
 import java.util.ArrayList;
@@ -36,7 +35,7 @@ class SchedulerPropertyTest {
         for (int turn = 0; turn < 1_500; turn++) {
             if (random.nextInt(12) == 0) {
                 try {
-                    live.add(simulation.submit(randomRequest(random, turn, simulation)));
+                    live.add(simulation.submit(Traffic.request(random, turn)));
                     outputs.add(new Output(live.getLast().request().sequences()));
                     cancelled.add(false);
                 } catch (RejectedException e) {
@@ -105,7 +104,7 @@ class SchedulerPropertyTest {
         for (int turn = 0; turn < 1_500; turn++) {
             if (random.nextInt(10) == 0) {
                 try {
-                    GenerationRequest plain = randomRequest(random, turn, simulation);
+                    GenerationRequest plain = Traffic.request(random, turn);
                     readers.add(new Reader(simulation, plain, random));
                 } catch (RejectedException e) {
                     assertThat(e.reason()).isEqualTo(RejectedException.Reason.TOO_LARGE);
@@ -248,35 +247,5 @@ class SchedulerPropertyTest {
         long attributed = live.stream().mapToLong(g -> g.totals.deviceNanos).sum();
         assertThat(attributed).isEqualTo(scheduler.timeline().nanos(DeviceState.STEP));
         assertThat(scheduler.timeline().imbalance(simulation.clock.getAsLong())).isZero();
-    }
-
-    private static GenerationRequest randomRequest(Random random, int id, Simulation simulation) {
-        int length = 1 + random.nextInt(60);
-        int[] prompt = new int[length];
-        int shared = random.nextInt(length + 1);
-        int family = random.nextInt(3);
-        for (int i = 0; i < length; i++) {
-            prompt[i] = i < shared ? 100 * family + i : random.nextInt(Simulation.VOCABULARY);
-        }
-        int n = random.nextInt(6) == 0 ? 1 + random.nextInt(4) : 1;
-        int[] stops = random.nextBoolean()
-                ? new int[0]
-                : random.ints(60, 0, Simulation.VOCABULARY).toArray();
-        SamplingParameters sampling = random.nextBoolean()
-                ? SamplingParameters.GREEDY
-                : new SamplingParameters(
-                        1, 0, 1, 0, 1, 0, 0, SamplingParameters.GREEDY.bias(), random.nextInt(50), 0, new int[0], -1);
-        return new GenerationRequest(
-                "r" + id,
-                prompt,
-                n,
-                1 + random.nextInt(40),
-                sampling,
-                stops,
-                false,
-                random.nextInt(3),
-                Long.MAX_VALUE,
-                random.nextInt(2),
-                Allowance.UNLIMITED);
     }
 }

@@ -220,8 +220,8 @@ class SchedulerTest {
         simulation.scheduler.turn();
         GenerationRequest request = request(tokens(0, 8), 400, NO_STOPS, 0);
         simulation.scheduler.check(request);
-        GenerationState generation = new GenerationState(
-                request, 16, simulation.clock.getAsLong(), () -> {}, g -> {}, simulation.scheduler::stop);
+        GenerationState generation =
+                new GenerationState(request, 16, simulation.clock.getAsLong(), () -> {}, simulation.scheduler::obey);
         simulation.scheduler.submit(generation);
         simulation.run();
         long produced = generation.usage().completionTokens();

@@ -143,6 +143,93 @@ class StepLoopTest {
         }
     }
 
+    @Test
+    @Timeout(value = 120, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+    void nobodyWaitsToCancelOrStopWhileTheLoopIsHeldUp() throws Exception {
+        int requests = 20_000;
+        int threads = 8;
+        HeldEngine engine = new HeldEngine(engine());
+        try (StepLoop loop = new StepLoop("test", engine, config(requests), new SimClock(0), 0, StepListener.NONE)) {
+            List<Generation> all = new ArrayList<>();
+            all.add(loop.submit(request(0, 400)));
+            engine.awaitHeld();
+            for (int i = 1; i < requests; i++) {
+                all.add(loop.submit(request(i, 400)));
+            }
+            try (ExecutorService pool = Executors.newFixedThreadPool(threads)) {
+                List<Future<?>> tellers = new ArrayList<>();
+                for (int t = 0; t < threads; t++) {
+                    int own = t;
+                    tellers.add(pool.submit(() -> tellAll(all, own, threads)));
+                }
+                for (Future<?> teller : tellers) {
+                    teller.get();
+                }
+            }
+            assertThat(engine.held()).isTrue();
+
+            engine.release();
+            for (Generation generation : all) {
+                assertThat(ends(generation)).isEqualTo(1);
+            }
+            assertThat(loop.idle()).isTrue();
+        }
+    }
+
+    /** Cancels every request, and before stops those whose reader this thread is. */
+    private static void tellAll(List<Generation> all, int own, int threads) {
+        for (int i = 0; i < all.size(); i++) {
+            if (i % threads == own) {
+                all.get(i).stop(0);
+            }
+            all.get(i).cancel();
+        }
+    }
+
+    private static int ends(Generation generation) throws InterruptedException {
+        GenerationEvent event = new GenerationEvent();
+        int ends = 0;
+        while (generation.next(event)) {
+            ends += event.finished ? 1 : 0;
+        }
+        return ends;
+    }
+
+    @Test
+    @Timeout(value = 120, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+    void refusesPastTheWaitingBoundAtOnceWhileTheLoopIsHeldUp() throws Exception {
+        HeldEngine engine = new HeldEngine(engine());
+        try (StepLoop loop = new StepLoop("test", engine, config(3), new SimClock(0), 0, StepListener.NONE)) {
+            List<Generation> accepted = new ArrayList<>();
+            accepted.add(loop.submit(request(0, 5)));
+            engine.awaitHeld();
+            for (int i = 1; i <= 3; i++) {
+                accepted.add(loop.submit(request(i, 5)));
+            }
+            assertThatThrownBy(() -> loop.submit(request(4, 5)))
+                    .isInstanceOfSatisfying(
+                            RejectedException.class,
+                            e -> assertThat(e.reason()).isEqualTo(RejectedException.Reason.QUEUE_FULL));
+
+            engine.release();
+            for (Generation generation : accepted) {
+                assertThat(read(generation)).hasSize(5);
+            }
+        }
+    }
+
+    private static SimEngine engine() {
+        return new SimEngine(
+                Simulation.VOCABULARY,
+                512,
+                List.of(new LayerGroup(4, 512, 64, 0)),
+                8,
+                64,
+                2,
+                Simulation.TIME,
+                new SimClock(0));
+    }
+
     private static GenerationRequest withAllowance(GenerationRequest r, Allowance allowance) {
         return new GenerationRequest(
                 r.id(),

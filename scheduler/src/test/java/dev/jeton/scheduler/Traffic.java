@@ -1,0 +1,40 @@
+package dev.jeton.scheduler;
+
+import dev.jeton.models.engine.SamplingParameters;
+import java.util.Random;
+
+/** Random requests: few families of prompts that share prefixes, some with forks, of three priorities. */
+final class Traffic {
+
+    private Traffic() {}
+
+    static GenerationRequest request(Random random, int id) {
+        int length = 1 + random.nextInt(60);
+        int[] prompt = new int[length];
+        int shared = random.nextInt(length + 1);
+        int family = random.nextInt(3);
+        for (int i = 0; i < length; i++) {
+            prompt[i] = i < shared ? 100 * family + i : random.nextInt(Simulation.VOCABULARY);
+        }
+        int n = random.nextInt(6) == 0 ? 1 + random.nextInt(4) : 1;
+        int[] stops = random.nextBoolean()
+                ? new int[0]
+                : random.ints(60, 0, Simulation.VOCABULARY).toArray();
+        SamplingParameters sampling = random.nextBoolean()
+                ? SamplingParameters.GREEDY
+                : new SamplingParameters(
+                        1, 0, 1, 0, 1, 0, 0, SamplingParameters.GREEDY.bias(), random.nextInt(50), 0, new int[0], -1);
+        return new GenerationRequest(
+                "r" + id,
+                prompt,
+                n,
+                1 + random.nextInt(40),
+                sampling,
+                stops,
+                false,
+                random.nextInt(3),
+                Long.MAX_VALUE,
+                random.nextInt(2),
+                Allowance.UNLIMITED);
+    }
+}
