@@ -40,7 +40,8 @@ final class PriceBookShelf {
             }
         } catch (IOException e) {
             throw new AccountingException(
-                    "the price book cannot be kept as %s (%s); see to the disk and its permissions".formatted(file, e), e);
+                    "the price book cannot be kept as %s (%s); see to the disk and its permissions".formatted(file, e),
+                    e);
         }
     }
 
