@@ -60,7 +60,9 @@ final class BookWriter implements AutoCloseable {
         i = text(row, i, opened.policy());
         row.setInt(i++, opened.sequences());
         row.setLong(i++, opened.at());
-        row.setInt(i, openings);
+        row.setInt(i++, openings);
+        i = text(row, i, opened.zones().from());
+        text(row, i, opened.zones().to());
         try (ResultSet first = row.executeQuery()) {
             first.next();
             return first.getLong(1);
@@ -83,6 +85,7 @@ final class BookWriter implements AutoCloseable {
         row.setLong(i++, confirmed);
         row.setLong(i++, closed.egressBytes());
         row.setLong(i++, closed.list());
+        row.setLong(i++, closed.egress());
         row.setLong(i++, closed.queueNanos());
         row.setLong(i++, closed.firstTokenNanos());
         row.setLong(i++, closed.totalNanos());
@@ -210,7 +213,8 @@ final class BookWriter implements AutoCloseable {
                             "",
                             Labels.NONE,
                             priceBook,
-                            booking.corrects());
+                            booking.corrects(),
+                            Zones.UNKNOWN);
             usage(key).add(UsageSum.Measure.METERED, posting.amount());
         } else if (posting.account() == Posting.Account.HOUSE && known) {
             usage(request.usage(booking, priceBook)).add(UsageSum.Measure.HOUSE_MONEY, posting.amount());
@@ -305,6 +309,8 @@ final class BookWriter implements AutoCloseable {
             i = text(row, i, key.labels());
             i = text(row, i, key.priceBook());
             i = text(row, i, key.corrects());
+            i = text(row, i, key.zones().from());
+            i = text(row, i, key.zones().to());
             for (UsageSum.Measure measure : UsageSum.Measure.values()) {
                 row.setLong(i++, added.sum().sum(measure));
             }

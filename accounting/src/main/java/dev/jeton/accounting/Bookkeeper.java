@@ -1,6 +1,5 @@
 package dev.jeton.accounting;
 
-import java.math.BigInteger;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.time.ZoneOffset;
@@ -31,7 +30,6 @@ public final class Bookkeeper implements AutoCloseable {
     private static final long WINDOW_TICKS = 5;
     private static final long QUIET_TICKS = 60;
     private static final long GATHER_NANOS = 1_000_000_000;
-    private static final BigInteger MICROS_PER_HOUR = BigInteger.valueOf(3_600_000_000L);
     private static final int MAX_WINDOWS = 3_600;
     private static final long DRAIN_NANOS = 10_000_000_000L;
     private static final long DRAIN_PAUSE_NANOS = 5_000_000;
@@ -63,6 +61,7 @@ public final class Bookkeeper implements AutoCloseable {
      * @param user for PostgreSQL
      * @param password for PostgreSQL
      * @param prices in force until the process ends
+     * @param zone that the process is in; empty where it is not known
      * @param aborted what is billed of requests that a crash cut off
      * @param journalBytes most bytes of facts that the ledger has not taken
      * @param version of this program
@@ -74,6 +73,7 @@ public final class Bookkeeper implements AutoCloseable {
             String user,
             String password,
             PriceBook prices,
+            String zone,
             AbortedPolicy aborted,
             long journalBytes,
             String version) {
@@ -207,7 +207,7 @@ public final class Bookkeeper implements AutoCloseable {
         long list = new ListPricing(prices)
                 .price(opened.model(), opened.payer().tenant(), tokens, opened.at(), false)
                 .total();
-        return new Fact.Closed(now, opened.request(), Fact.Outcome.ABORTED, tokens, 0, list, 0, 0, 0, 0);
+        return new Fact.Closed(now, opened.request(), Fact.Outcome.ABORTED, tokens, 0, list, 0, 0, 0, 0, 0);
     }
 
     /** The meter of a device group; the same for all its engines. */
@@ -226,6 +226,7 @@ public final class Bookkeeper implements AutoCloseable {
      * Admits a request to the books.
      *
      * @param request its id, unique in the ledger
+     * @param zone of who calls; empty where it is not known
      * @param device the group on which it will run
      * @param sequences continuations, of all its prompts together
      * @param most tokens that they may generate together
@@ -235,6 +236,7 @@ public final class Bookkeeper implements AutoCloseable {
     public RequestBooks open(
             String request,
             Payer payer,
+            String zone,
             String model,
             Map<String, String> labels,
             String device,
@@ -242,7 +244,15 @@ public final class Bookkeeper implements AutoCloseable {
             long most,
             Runnable wake) {
         Fact.Opened opened = new Fact.Opened(
-                clock.micros(), request, payer, model, labels, settings.prices().version(), policy, sequences);
+                clock.micros(),
+                request,
+                payer,
+                model,
+                labels,
+                settings.prices().version(),
+                policy,
+                sequences,
+                new Zones(settings.zone(), zone));
         return new RequestBooks(this, opened, meter(device), device, grants.open(opened, Math.max(1, most), wake));
     }
 
@@ -303,23 +313,6 @@ public final class Bookkeeper implements AutoCloseable {
 
     void awaitDurable(long sequence) throws InterruptedException {
         journal.awaitDurable(sequence);
-    }
-
-    /** What device time comes to at the device's own rate, and the list price beside it. */
-    Bill bill(String device, long deviceNanos, long list) {
-        DevicePrice price = prices().device(device);
-        long now = clock.micros();
-        long hour = price.cost(now - MICROS_PER_HOUR.longValueExact(), now);
-        long capital = Money.round(
-                BigInteger.valueOf(hour).multiply(BigInteger.valueOf(deviceNanos)),
-                MICROS_PER_HOUR.multiply(BigInteger.valueOf(1_000)));
-        long microjoules = Money.round(
-                BigInteger.valueOf(deviceNanos)
-                        .multiply(BigInteger.valueOf(price.busyWatts().unscaled())),
-                price.busyWatts().denominator().multiply(BigInteger.valueOf(1_000)));
-        long metered = Money.add(capital, price.energyCost(microjoules, prices().electricity()));
-        return new Bill(
-                prices().currency().getCurrencyCode(), prices().version(), list, metered, deviceNanos, microjoules);
     }
 
     private void tick() {

@@ -51,10 +51,11 @@ final class Books {
      *
      * @param sequence number of the fact that opened it; {@link #NO_REQUEST} for none
      */
-    record Known(long sequence, Payer payer, String model, String labels, String priceBook, String policy) {
+    record Known(
+            long sequence, Payer payer, String model, String labels, String priceBook, String policy, Zones zones) {
 
         /** Stands for a request that was never opened. */
-        static final Known NONE = new Known(NO_REQUEST, Payer.UNKNOWN, "", Labels.NONE, "", "");
+        static final Known NONE = new Known(NO_REQUEST, Payer.UNKNOWN, "", Labels.NONE, "", "", Zones.UNKNOWN);
 
         UsageKey usage(Periods.Booking booking, String bookedPriceBook) {
             return new UsageKey(
@@ -65,7 +66,8 @@ final class Books {
                     model,
                     labels,
                     bookedPriceBook,
-                    booking.corrects());
+                    booking.corrects(),
+                    zones);
         }
     }
 
@@ -138,7 +140,8 @@ final class Books {
         try (PreparedStatement statement = connection.prepareStatement("""
                 SELECT DISTINCT price_book FROM posting
                 WHERE hour >= ? AND hour < ? AND account = 'DEVICE' AND unit = 'MONEY'
-                UNION SELECT DISTINCT price_book FROM usage_hour WHERE hour >= ? AND hour < ? AND list_money <> 0
+                UNION SELECT DISTINCT price_book FROM usage_hour
+                WHERE hour >= ? AND hour < ? AND (list_money <> 0 OR egress_money <> 0)
                 """)) {
             statement.setLong(1, from);
             statement.setLong(2, to);
@@ -157,7 +160,7 @@ final class Books {
     /** The request of an id as a node opened it; {@link Known#NONE} for one that was not. */
     static Known request(Connection connection, String node, String id) throws SQLException {
         try (PreparedStatement statement = connection.prepareStatement("""
-                SELECT sequence, tenant, project, key_id, model, labels, price_book, policy
+                SELECT sequence, tenant, project, key_id, model, labels, price_book, policy, zone_from, zone_to
                 FROM request WHERE node = ? AND id = ?
                 """)) {
             statement.setString(1, node);
@@ -172,7 +175,8 @@ final class Books {
                         rows.getString(5),
                         rows.getString(6),
                         rows.getString(7),
-                        rows.getString(8));
+                        rows.getString(8),
+                        new Zones(rows.getString(9), rows.getString(10)));
             }
         }
     }

@@ -9,7 +9,7 @@ import java.sql.SQLException;
 final class Closing {
 
     /** What a period says. */
-    record Totals(long requests, long list, long metered) {}
+    record Totals(long requests, long list, long egress, long metered) {}
 
     private Closing() {}
 
@@ -25,13 +25,15 @@ final class Closing {
         }
         Totals totals = totals(connection, span);
         try (PreparedStatement row = connection.prepareStatement("""
-                INSERT INTO period (period, closed_at, requests, list_money, metered) VALUES (?, ?, ?, ?, ?)
+                INSERT INTO period (period, closed_at, requests, list_money, egress_money, metered)
+                VALUES (?, ?, ?, ?, ?, ?)
                 """)) {
             row.setString(1, period);
             row.setLong(2, at);
             row.setLong(3, totals.requests());
             row.setLong(4, totals.list());
-            row.setLong(5, totals.metered());
+            row.setLong(5, totals.egress());
+            row.setLong(6, totals.metered());
             row.executeUpdate();
         }
         return Books.periods(connection);
@@ -39,14 +41,15 @@ final class Closing {
 
     static Totals totals(Connection connection, Period span) throws SQLException {
         try (PreparedStatement query = connection.prepareStatement("""
-                SELECT COALESCE(SUM(requests), 0), COALESCE(SUM(list_money), 0), COALESCE(SUM(metered), 0)
+                SELECT COALESCE(SUM(requests), 0), COALESCE(SUM(list_money), 0), COALESCE(SUM(egress_money), 0),
+                       COALESCE(SUM(metered), 0)
                 FROM usage_hour WHERE hour >= ? AND hour < ?
                 """)) {
             query.setLong(1, span.from());
             query.setLong(2, span.until());
             try (ResultSet rows = query.executeQuery()) {
                 rows.next();
-                return new Totals(rows.getLong(1), rows.getLong(2), rows.getLong(3));
+                return new Totals(rows.getLong(1), rows.getLong(2), rows.getLong(3), rows.getLong(4));
             }
         }
     }

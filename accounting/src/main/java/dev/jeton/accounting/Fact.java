@@ -80,6 +80,7 @@ public sealed interface Fact {
      * @param priceBook version of the price book in force
      * @param policy version of the policy in force
      * @param sequences continuations asked for
+     * @param zones which way its answer goes, by which its bytes are priced
      */
     record Opened(
             long at,
@@ -89,7 +90,8 @@ public sealed interface Fact {
             Map<String, String> labels,
             String priceBook,
             String policy,
-            int sequences)
+            int sequences,
+            Zones zones)
             implements Fact {
         /** With labels of its own, sorted. */
         public Opened {
@@ -112,7 +114,9 @@ public sealed interface Fact {
      *
      * @param tokens what is priced by the list
      * @param egressBytes bytes of the answer's body
-     * @param list list money in nano-units, by the price book named when it was opened
+     * @param list list money of the tokens in nano-units, by the price book named when it was opened
+     * @param egress list money of the bytes in nano-units, by the same book and the zones named then: owed beside
+     *     {@code list}
      * @param queueNanos from submit to the first step
      * @param firstTokenNanos from submit to the first token; 0 where there was none
      * @param totalNanos from submit to the end
@@ -125,6 +129,7 @@ public sealed interface Fact {
             Tokens tokens,
             long egressBytes,
             long list,
+            long egress,
             long queueNanos,
             long firstTokenNanos,
             long totalNanos,

@@ -126,7 +126,10 @@ final class FactApplier {
                     SqlText.clean(opened.model()),
                     Labels.text(opened.labels()),
                     SqlText.clean(opened.priceBook()),
-                    SqlText.clean(opened.policy()));
+                    SqlText.clean(opened.policy()),
+                    new Zones(
+                            SqlText.clean(opened.zones().from()),
+                            SqlText.clean(opened.zones().to())));
             // An id that was opened before stays what it was then; verification reports it.
             if (writer.open(sequence, opened, known.labels(), 1) == sequence) {
                 requests.put(opened.request(), known);
@@ -150,7 +153,7 @@ final class FactApplier {
             if (known.sequence() != Books.NO_REQUEST) {
                 return known;
             }
-            Fact.Opened missing = new Fact.Opened(at, id, Payer.UNKNOWN, "", Map.of(), "", "", 0);
+            Fact.Opened missing = new Fact.Opened(at, id, Payer.UNKNOWN, "", Map.of(), "", "", 0, Zones.UNKNOWN);
             writer.open(sequence, missing, Labels.NONE, 0);
             return known(id);
         }

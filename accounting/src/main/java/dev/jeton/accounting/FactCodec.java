@@ -16,9 +16,11 @@ import java.util.TreeMap;
 final class FactCodec {
 
     /** What is written; older ones are read. */
-    static final int VERSION = 2;
+    static final int VERSION = 3;
     /** The first that says in a grant what was confirmed. */
     private static final int CONFIRMING = 2;
+    /** The first that says which way an answer goes and what its bytes cost. */
+    private static final int ZONED = 3;
     /** Most bytes of an encoded fact. */
     static final int MAX_BYTES = 16 << 20;
     /** Most characters of a document. */
@@ -83,10 +85,10 @@ final class FactCodec {
             case STARTED -> started(in, at);
             case STOPPED -> new Fact.Stopped(at);
             case ADOPTED -> new Fact.Adopted(at, in.constant(DOCUMENT_KINDS), name(in), in.text(MAX_DOCUMENT));
-            case OPENED -> opened(in, at);
+            case OPENED -> opened(in, at, version);
             case GRANTED ->
                 new Fact.Granted(at, name(in), in.small(), in.number(), version < CONFIRMING ? 0 : in.number());
-            case CLOSED -> closed(in, at);
+            case CLOSED -> closed(in, at, version);
             case WINDOW -> window(in, at);
             case PERIOD_CLOSED -> new Fact.PeriodClosed(at, name(in));
             default -> throw WireReader.damaged("it is of kind " + kind + ", which this program does not know");
@@ -149,9 +151,11 @@ final class FactCodec {
         name(out, "a price book's version", f.priceBook());
         name(out, "a policy's version", f.policy());
         out.number(f.sequences());
+        name(out, "a zone's name", f.zones().from());
+        name(out, "a zone's name", f.zones().to());
     }
 
-    private static Fact opened(WireReader in, long at) {
+    private static Fact opened(WireReader in, long at, int version) {
         String request = name(in);
         Payer payer = new Payer(name(in), name(in), name(in));
         String model = name(in);
@@ -160,7 +164,11 @@ final class FactCodec {
         for (int i = 0; i < count; i++) {
             labels.put(name(in), in.text(Fact.MAX_LABEL));
         }
-        return new Fact.Opened(at, request, payer, model, labels, name(in), name(in), in.small());
+        String priceBook = name(in);
+        String policy = name(in);
+        int sequences = in.small();
+        Zones zones = version < ZONED ? Zones.UNKNOWN : new Zones(name(in), name(in));
+        return new Fact.Opened(at, request, payer, model, labels, priceBook, policy, sequences, zones);
     }
 
     private static void granted(WireWriter out, Fact.Granted f) {
@@ -180,13 +188,14 @@ final class FactCodec {
         out.number(f.tokens().output());
         out.number(f.egressBytes());
         out.number(f.list());
+        out.number(f.egress());
         out.number(f.queueNanos());
         out.number(f.firstTokenNanos());
         out.number(f.totalNanos());
         out.number(f.retries());
     }
 
-    private static Fact closed(WireReader in, long at) {
+    private static Fact closed(WireReader in, long at, int version) {
         String request = name(in);
         Outcome outcome = in.constant(OUTCOMES);
         long input = in.number();
@@ -203,6 +212,7 @@ final class FactCodec {
                 tokens,
                 in.number(),
                 in.number(),
+                version < ZONED ? 0 : in.number(),
                 in.number(),
                 in.number(),
                 in.number(),

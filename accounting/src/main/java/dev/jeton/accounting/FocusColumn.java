@@ -46,6 +46,7 @@ enum FocusColumn {
     x_Account,
     x_Device,
     x_DeviceSeconds,
+    x_EgressCost,
     x_Joules,
     x_KeyId,
     x_ListCost,
@@ -53,5 +54,7 @@ enum FocusColumn {
     x_Model,
     x_PriceBook,
     x_Project,
-    x_Requests
+    x_Requests,
+    x_ZoneFrom,
+    x_ZoneTo
 }

@@ -17,9 +17,10 @@ import java.util.function.Function;
  * encodes so.
  *
  * <p>An export has one basis, because token rows and device rows together would count every cost twice; the other
- * basis is in the columns {@code x_ListCost} and {@code x_MeteredCost}, each hour's in its first row. The list basis
- * has a row for each kind of token. The metered basis has a row for device time, at the hour's average price of a
- * second, and rows for idle time, overhead and the house.
+ * basis is in the columns {@code x_ListCost} (tokens), {@code x_EgressCost} (bytes, by the list too) and
+ * {@code x_MeteredCost}, each hour's in its first row. The list basis has a row for each kind of token, and one for the
+ * bytes of answers where the price book has a price for them. The metered basis has a row for device time, at the
+ * hour's average price of a second, and rows for idle time, overhead and the house.
  *
  * <p>In each row quantity times unit price is the cost, exactly. What that leaves of the ledger's amounts is in rows
  * of its own, one an hour and tenant, so that {@link #billed} is the ledger's sum, exactly. Rows are expected by hour;
@@ -65,6 +66,10 @@ public final class FocusExport {
     }
 
     private static final int PRICE_DECIMALS = 12;
+    /** As FOCUS writes 10^9 bytes. */
+    private static final String GIGABYTES = "GB";
+
+    private static final String DATA_TRANSFER = "Data Transfer";
 
     private final Basis basis;
     private final Reader reader;
@@ -150,6 +155,10 @@ public final class FocusExport {
             Tokens used = row.tokens();
             long sum = Money.add(Money.add(used.input(), used.cached()), used.output());
             correct(charge, "tokens/" + row.model() + "/all", "Tokens", BigDecimal.valueOf(sum), row.list());
+            if (row.egress() != 0) {
+                FocusRow bytes = requests(row, booked, Account.TENANT).tenant(row.tenant());
+                correct(bytes, row.zones().sku(), GIGABYTES, EgressCharge.gigabytes(row), row.egress());
+            }
             return;
         }
         correct(charge, "device-time/requests", "Seconds", seconds(row.payable()), row.metered());
@@ -217,6 +226,20 @@ public final class FocusExport {
             FocusRow next = requests(row, row.hour(), Account.TENANT).tenant(row.tenant());
             adjust(next, "Discounts and price changes within the hour for " + row.model(), left);
         }
+        EgressCharge.of(book, row).ifPresent(charge -> egress(row, charge));
+    }
+
+    /** Bytes of answers: a usage of the same service, whatever the model. */
+    private void egress(HourRow row, EgressCharge charge) {
+        FocusRow next = requests(row, row.hour(), Account.TENANT).tenant(row.tenant());
+        String sku = row.zones().sku();
+        sku(next, sku, DATA_TRANSFER, charge.gigabytes(), GIGABYTES);
+        next.set(FocusColumn.ChargeDescription, "Bytes of answers of " + row.model())
+                .set(FocusColumn.PricingCategory, charge.listed() ? "Standard" : "Dynamic")
+                .set(FocusColumn.SkuPriceDetails, FocusRow.json(Map.of("x_PriceBook", row.priceBook())));
+        BigDecimal cost = next.priced(charge.gigabytes(), GIGABYTES, charge.price(), sku);
+        write(next, cost);
+        remainders.merge(row.tenant(), Money.decimal(row.egress()).subtract(cost), BigDecimal::add);
     }
 
     /** Device time at its average price; what held memory, but no time, is priced by the hour. */
@@ -254,7 +277,12 @@ public final class FocusExport {
 
     private void correct(FocusRow charge, String sku, String unit, BigDecimal quantity, long money) {
         BigDecimal cost = Money.decimal(money);
-        sku(charge, sku, unit.equals("Tokens") ? "Tokens" : "Device Time", quantity, unit);
+        String meter = switch (unit) {
+            case "Tokens" -> "Tokens";
+            case GIGABYTES -> DATA_TRANSFER;
+            default -> "Device Time";
+        };
+        sku(charge, sku, meter, quantity, unit);
         charge.set(FocusColumn.ChargeClass, "Correction")
                 .set(FocusColumn.ChargeDescription, "Correction of an hour of a closed period")
                 .cost(cost);
@@ -286,12 +314,15 @@ public final class FocusExport {
                 .set(FocusColumn.x_Model, row.model())
                 .set(FocusColumn.x_Project, row.project())
                 .set(FocusColumn.x_KeyId, row.key())
-                .set(FocusColumn.x_PriceBook, row.priceBook());
+                .set(FocusColumn.x_PriceBook, row.priceBook())
+                .set(FocusColumn.x_ZoneFrom, row.zones().from())
+                .set(FocusColumn.x_ZoneTo, row.zones().to());
     }
 
     /** What is told once an hour of requests, however many rows it becomes. */
     private void memo(FocusRow charge, HourRow row) {
         charge.set(FocusColumn.x_ListCost, Money.decimal(row.list()))
+                .set(FocusColumn.x_EgressCost, Money.decimal(row.egress()))
                 .set(FocusColumn.x_Requests, BigDecimal.valueOf(row.requests()));
         if (reader == Reader.OPERATOR) {
             charge.set(FocusColumn.x_DeviceSeconds, seconds(row.payable()))

@@ -8,8 +8,8 @@ import java.util.List;
  */
 public final class FocusHours {
 
-    /** An hour of usage becomes a row for each kind of token and sometimes one more. */
-    private static final int LINES = 4;
+    /** An hour of usage becomes a row for each kind of token, one for bytes and sometimes one more. */
+    private static final int LINES = 5;
 
     private static final int LINE_CHARACTERS = 800;
 

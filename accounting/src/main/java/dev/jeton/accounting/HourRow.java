@@ -16,6 +16,7 @@ import java.util.Map;
  * @param model served model
  * @param labels the caller's tags
  * @param priceBook version of the price book
+ * @param zones which way answers went
  * @param requests requests that ended in the hour
  * @param completed of those, delivered whole
  * @param cancelled of those, given up by the client
@@ -30,7 +31,8 @@ import java.util.Map;
  * @param savedNanos what prefix hits saved, a memo
  * @param kvByteSeconds KV memory held
  * @param microjoules energy apportioned
- * @param list list money of the requests, nano-units
+ * @param list list money of the requests' tokens, nano-units
+ * @param egress list money of the bytes, nano-units: owed beside {@code list}
  * @param metered metered money posted to the tenant, nano-units
  * @param houseMoney metered money posted to the house for its requests
  */
@@ -42,6 +44,7 @@ public record HourRow(
         String model,
         Map<String, String> labels,
         String priceBook,
+        Zones zones,
         long requests,
         long completed,
         long cancelled,
@@ -57,6 +60,7 @@ public record HourRow(
         long kvByteSeconds,
         long microjoules,
         long list,
+        long egress,
         long metered,
         long houseMoney) {
 
@@ -65,7 +69,7 @@ public record HourRow(
         labels = java.util.Collections.unmodifiableMap(new java.util.TreeMap<>(labels));
     }
 
-    /** List money less metered money. */
+    /** List money of tokens less metered money: what the network costs is not metered. */
     public long margin() {
         return list - metered;
     }

@@ -10,10 +10,14 @@ import java.util.Map;
 import java.util.function.Function;
 
 /**
- * Prices the tokens of the hourly rollup by another list. Requests of one hour, tenant, model and price book are priced as
- * one where that is the same, to the rounding, as pricing each: where all were opened while one entry of the other list
- * held, and their own book accounts for their list money as plain requests. The rollup knows neither when its requests
- * were opened, nor whether they were batch work or embeddings; where it matters, their own rows are read and priced.
+ * Prices the tokens and bytes of the hourly rollup by another list. Requests of one hour, tenant, model and price book
+ * are priced as one where that is the same, to the rounding, as pricing each: where all were opened while one entry of
+ * the other list held, and their own book accounts for their list money as plain requests. The rollup knows neither
+ * when its requests were opened, nor whether they were batch work or embeddings; where it matters, their own rows are
+ * read and priced.
+ *
+ * <p>The price of bytes depends only on what the rollup knows: bytes of one hour, tenant, model and pair of zones are
+ * priced as one.
  */
 final class ListRepricing {
 
@@ -87,6 +91,25 @@ final class ListRepricing {
                         rows.getLong(9));
                 Key key = new Key(group.tenant(), group.model(), group.priceBook());
                 add(group, opened.getOrDefault(key, new Opened(hour, hour)));
+            }
+        }
+        egress(hour);
+    }
+
+    /** Prices the bytes of an hour. */
+    private void egress(long hour) throws SQLException {
+        try (PreparedStatement query = booked(hour).prepare(connection, """
+                        SELECT tenant, model, zone_from, zone_to, SUM(egress_bytes), SUM(egress_money)
+                        FROM usage_hour WHERE %s
+                        GROUP BY tenant, model, zone_from, zone_to
+                        HAVING SUM(egress_bytes) <> 0 OR SUM(egress_money) <> 0
+                        ORDER BY tenant, model, zone_from, zone_to
+                        """, List.of());
+                ResultSet rows = query.executeQuery()) {
+            while (rows.next()) {
+                Zones zones = new Zones(rows.getString(3), rows.getString(4));
+                long priced = other.egress(zones, rows.getLong(5));
+                sums.egress(rows.getString(1), rows.getString(2), new Repriced.Amounts(rows.getLong(6), priced));
             }
         }
     }

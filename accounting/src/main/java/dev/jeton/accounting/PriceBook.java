@@ -99,14 +99,15 @@ public record PriceBook(
     /** What someone who adopts the book should know; empty where there is nothing to say. */
     public Optional<String> warning() {
         boolean priced = tariffs.stream().anyMatch(PriceBook::priced)
-                || devices.stream().anyMatch(device -> !device.capital().isZero());
+                || devices.stream().anyMatch(device -> !device.capital().isZero())
+                || egress.stream().anyMatch(price -> !price.perGigabyte().isZero());
         if (priced) {
             return Optional.empty();
         }
         return Optional.of(
-                "price book %s has no price above 0: time, energy and tokens are counted, but every amount of money"
+                "price book %s has no price above 0: time, energy, tokens and bytes are counted, but every amount"
                                 .formatted(version)
-                        + " will be 0. Name a book with prices (docs/price-book.yaml is an example).");
+                        + " of money will be 0. Name a book with prices (docs/price-book.yaml is an example).");
     }
 
     private static boolean priced(Tariff tariff) {
@@ -168,14 +169,28 @@ public record PriceBook(
                                         || tariff.period().from() > last));
     }
 
-    /** What bytes from one zone to another cost, in nano-units; zones that no entry names have the price for any. */
-    public long egress(String from, String to, long bytes) {
+    /**
+     * What bytes that go from one zone to another cost, in nano-units, rounded once; nothing where no entry is for
+     * them.
+     *
+     * @param bytes 0 or more
+     */
+    public long egress(Zones zones, long bytes) {
+        return egressRate(zones)
+                .map(rate -> Money.priced(bytes, rate, EgressPrice.BYTES))
+                .orElse(0L);
+    }
+
+    /**
+     * The price of {@link EgressPrice#BYTES} bytes that go from one zone to another. Zones that no entry names, and
+     * those that are not known, have the price for any; empty where there is none.
+     */
+    public Optional<Rate> egressRate(Zones zones) {
         return egress.stream()
-                .filter(price -> matches(price.from(), from) && matches(price.to(), to))
+                .filter(price -> matches(price.from(), zones.from()) && matches(price.to(), zones.to()))
                 .max(Comparator.comparing((EgressPrice price) -> !price.from().equals(EgressPrice.ANY))
                         .thenComparing(price -> !price.to().equals(EgressPrice.ANY)))
-                .map(price -> Money.priced(bytes, price.perGigabyte(), EgressPrice.BYTES))
-                .orElse(0L);
+                .map(EgressPrice::perGigabyte);
     }
 
     private static boolean matches(String pattern, String zone) {

@@ -68,10 +68,10 @@ public final class Reports {
         Where where = new Where(database.kind(), scope, filter).booked(from, to);
         database.read(connection -> {
             try (PreparedStatement query = where.prepare(connection, """
-                    SELECT hour, tenant, project, key_id, model, labels, price_book, requests, completed, cancelled,
-                           failed, input_tokens, cached_tokens, output_tokens, egress_bytes, payable, house,
-                           cancelled_nanos, recompute_nanos, overrun_nanos, saved_nanos, kv_byte_seconds,
-                           microjoules, list_money, metered, house_money, corrects
+                    SELECT hour, tenant, project, key_id, model, labels, price_book, zone_from, zone_to, requests,
+                           completed, cancelled, failed, input_tokens, cached_tokens, output_tokens, egress_bytes,
+                           payable, house, cancelled_nanos, recompute_nanos, overrun_nanos, saved_nanos,
+                           kv_byte_seconds, microjoules, list_money, egress_money, metered, house_money, corrects
                     FROM usage_hour WHERE %s
                     ORDER BY hour, tenant, project, model, digest
                     """, List.of())) {
@@ -96,11 +96,13 @@ public final class Reports {
                 rows.getString(i++),
                 Labels.map(rows.getString(i++)),
                 rows.getString(i++),
+                new Zones(rows.getString(i++), rows.getString(i++)),
                 rows.getLong(i++),
                 rows.getLong(i++),
                 rows.getLong(i++),
                 rows.getLong(i++),
                 new Tokens(rows.getLong(i++), rows.getLong(i++), rows.getLong(i++)),
+                rows.getLong(i++),
                 rows.getLong(i++),
                 rows.getLong(i++),
                 rows.getLong(i++),
@@ -159,8 +161,9 @@ public final class Reports {
             // The conditions come with the statement's own %s.
             String sql = """
                     SELECT grp, SUM(requests), SUM(completed), SUM(cancelled), SUM(failed), SUM(input_tokens),
-                           SUM(cached_tokens), SUM(output_tokens), SUM(list_money), SUM(metered), SUM(house_money),
-                           SUM(payable), SUM(house), SUM(microjoules)
+                           SUM(cached_tokens), SUM(output_tokens), SUM(egress_bytes), SUM(list_money),
+                           SUM(egress_money), SUM(metered), SUM(house_money), SUM(payable), SUM(house),
+                           SUM(microjoules)
                     FROM (SELECT @group AS grp, u.* FROM usage_hour u WHERE %s) g
                     GROUP BY grp ORDER BY grp LIMIT ?
                     """.replace("@group", group);
@@ -195,6 +198,8 @@ public final class Reports {
                 rows.getLong(12),
                 rows.getLong(13),
                 rows.getLong(14),
+                rows.getLong(15),
+                rows.getLong(16),
                 slow.getOrDefault(group, 0L));
     }
 
@@ -371,58 +376,6 @@ public final class Reports {
     }
 
     private List<RequestRow> requests(Where where, int limit) {
-        return database.read(connection -> {
-            try (PreparedStatement query = where.prepare(connection, """
-                    SELECT r.*,
-                           (SELECT COALESCE(SUM(p.amount), 0) FROM posting p
-                            WHERE p.node = r.node AND p.request = r.sequence AND p.unit = 'MONEY'
-                              AND p.account = 'TENANT') AS metered,
-                           (SELECT COALESCE(SUM(p.amount), 0) FROM posting p
-                            WHERE p.node = r.node AND p.request = r.sequence AND p.unit = 'MONEY'
-                              AND p.account = 'HOUSE') AS house_money,
-                           (SELECT COALESCE(SUM(l.prefill + l.decode + l.cancelled), 0) FROM line l
-                            WHERE l.node = r.node AND l.request = r.sequence) AS payable,
-                           (SELECT COALESCE(SUM(l.recompute + l.overrun), 0) FROM line l
-                            WHERE l.node = r.node AND l.request = r.sequence) AS house,
-                           (SELECT COALESCE(SUM(l.microjoules), 0) FROM line l
-                            WHERE l.node = r.node AND l.request = r.sequence) AS microjoules
-                    FROM (SELECT * FROM request WHERE %s ORDER BY closed_at DESC, id, node LIMIT ?) r
-                    ORDER BY closed_at DESC, id, node
-                    """, List.of(), limit);
-                    ResultSet rows = query.executeQuery()) {
-                List<RequestRow> requests = new ArrayList<>();
-                while (rows.next()) {
-                    requests.add(request(rows));
-                }
-                return requests;
-            }
-        });
-    }
-
-    private static RequestRow request(ResultSet rows) throws SQLException {
-        String outcome = rows.getString("outcome");
-        return new RequestRow(
-                rows.getString("node"),
-                rows.getString("id"),
-                new Payer(rows.getString("tenant"), rows.getString("project"), rows.getString("key_id")),
-                rows.getString("model"),
-                Labels.map(rows.getString("labels")),
-                rows.getString("price_book"),
-                rows.getString("policy"),
-                rows.getLong("opened_at"),
-                rows.getLong("closed_at"),
-                outcome.isEmpty() ? Optional.empty() : Optional.of(Fact.Outcome.valueOf(outcome)),
-                new Tokens(rows.getLong("input_tokens"), rows.getLong("cached_tokens"), rows.getLong("output_tokens")),
-                rows.getLong("granted"),
-                rows.getLong("confirmed"),
-                rows.getLong("list_money"),
-                rows.getLong("metered"),
-                rows.getLong("house_money"),
-                rows.getLong("payable"),
-                rows.getLong("house"),
-                rows.getLong("microjoules"),
-                rows.getLong("queue_nanos"),
-                rows.getLong("first_token_nanos"),
-                rows.getLong("total_nanos"));
+        return database.read(connection -> RequestRows.read(connection, where, limit));
     }
 }

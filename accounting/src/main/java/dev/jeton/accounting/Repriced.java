@@ -54,10 +54,11 @@ public record Repriced(
      * @param tenant who pays
      * @param model the served model; empty for what the tenant reserved and did not use
      * @param requests that ended
-     * @param list money by the price list
+     * @param list money of tokens by the price list
+     * @param egress money of bytes by the price list: owed beside {@code list}
      * @param metered money by the devices' cost
      */
-    public record Usage(String tenant, String model, long requests, Amounts list, Amounts metered) {}
+    public record Usage(String tenant, String model, long requests, Amounts list, Amounts egress, Amounts metered) {}
 
     /**
      * What a device cost.
@@ -88,7 +89,8 @@ public record Repriced(
                         "",
                         a.requests() + b.requests(),
                         a.list().plus(b.list()),
+                        a.egress().plus(b.egress()),
                         a.metered().plus(b.metered())))
-                .orElse(new Usage("", "", 0, Amounts.NONE, Amounts.NONE));
+                .orElse(new Usage("", "", 0, Amounts.NONE, Amounts.NONE, Amounts.NONE));
     }
 }

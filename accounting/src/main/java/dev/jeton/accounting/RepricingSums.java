@@ -18,6 +18,7 @@ final class RepricingSums {
     private static final class UsageCell {
         private long requests;
         private Repriced.Amounts list = Repriced.Amounts.NONE;
+        private Repriced.Amounts egress = Repriced.Amounts.NONE;
         private Repriced.Amounts metered = Repriced.Amounts.NONE;
     }
 
@@ -47,6 +48,13 @@ final class RepricingSums {
             UsageCell cell = cell(tenant, model);
             cell.requests = Money.add(cell.requests, requests);
             cell.list = cell.list.plus(amounts);
+        }
+    }
+
+    void egress(String tenant, String model, Repriced.Amounts amounts) {
+        if (sees(tenant)) {
+            UsageCell cell = cell(tenant, model);
+            cell.egress = cell.egress.plus(amounts);
         }
     }
 
@@ -98,8 +106,8 @@ final class RepricingSums {
 
     Repriced result(String priceBook, Currency currency) {
         List<Repriced.Usage> rows = new ArrayList<>();
-        usage.forEach((key, cell) ->
-                rows.add(new Repriced.Usage(key.tenant(), key.model(), cell.requests, cell.list, cell.metered)));
+        usage.forEach((key, cell) -> rows.add(
+                new Repriced.Usage(key.tenant(), key.model(), cell.requests, cell.list, cell.egress, cell.metered)));
         if (!(scope instanceof Scope.Operator)) {
             return new Repriced(priceBook, currency, rows, Map.of(), List.of(), unexplained);
         }

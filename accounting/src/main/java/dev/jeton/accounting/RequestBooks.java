@@ -77,13 +77,13 @@ public final class RequestBooks implements AutoCloseable {
         spending.grant().confirm(tokens);
     }
 
-    /** What it cost, from what it used: nothing is recorded. */
+    /** What it cost, from what it used but for its answer's bytes: nothing is recorded. */
     public Bill bill(Used used) {
         PriceBook book = keeper.prices();
         long list = new ListPricing(book)
                 .price(opened.model(), opened.payer().tenant(), used.tokens(), opened.at(), false)
                 .total();
-        return keeper.bill(device, used.deviceNanos(), list);
+        return Bill.estimate(book, device, keeper.clock().micros(), used.deviceNanos(), list);
     }
 
     /**
@@ -104,6 +104,7 @@ public final class RequestBooks implements AutoCloseable {
                 used.tokens(),
                 used.egressBytes(),
                 bill(used).list(),
+                keeper.prices().egress(opened.zones(), used.egressBytes()),
                 used.queueNanos(),
                 used.firstTokenNanos(),
                 used.totalNanos(),

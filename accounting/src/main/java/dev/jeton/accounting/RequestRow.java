@@ -13,6 +13,7 @@ import java.util.Optional;
  * @param labels the caller's tags
  * @param priceBook version of the price book
  * @param policy version of the policy
+ * @param zones which way its answer went
  * @param openedAt microseconds since 1970
  * @param closedAt microseconds since 1970; 0 while it is open
  * @param outcome how it ended; empty while it is open
@@ -20,7 +21,9 @@ import java.util.Optional;
  * @param granted tokens that its sequences were granted
  * @param confirmed generated tokens that its client got for certain: all of them where it ended, at least so many where
  *     it is open or a crash cut it off
- * @param list list money, nano-units
+ * @param egressBytes bytes of the answer's body; 0 while it is open
+ * @param list list money of the tokens, nano-units
+ * @param egress list money of the bytes, nano-units: owed beside {@code list}
  * @param metered metered money posted to the tenant, nano-units
  * @param houseMoney metered money posted to the house for it
  * @param payable nanoseconds of device time that the tenant pays for
@@ -38,13 +41,16 @@ public record RequestRow(
         Map<String, String> labels,
         String priceBook,
         String policy,
+        Zones zones,
         long openedAt,
         long closedAt,
         Optional<Fact.Outcome> outcome,
         Tokens tokens,
         long granted,
         long confirmed,
+        long egressBytes,
         long list,
+        long egress,
         long metered,
         long houseMoney,
         long payable,
@@ -57,5 +63,10 @@ public record RequestRow(
     /** With labels of its own, sorted. */
     public RequestRow {
         labels = java.util.Collections.unmodifiableMap(new java.util.TreeMap<>(labels));
+    }
+
+    /** List money of tokens less metered money: what the network costs is not metered. */
+    public long margin() {
+        return list - metered;
     }
 }

@@ -9,7 +9,9 @@ package dev.jeton.accounting;
  * @param cancelled of those, given up by the client
  * @param failed of those, ended by the server or failed or aborted
  * @param tokens tokens of those
- * @param list list money, nano-units
+ * @param egressBytes bytes of their answers
+ * @param list list money of the tokens, nano-units
+ * @param egress list money of the bytes, nano-units: owed beside {@code list}
  * @param metered metered money posted to the tenant, nano-units
  * @param houseMoney metered money that they cost the house, nano-units
  * @param payable nanoseconds of device time that the tenant pays for
@@ -24,7 +26,9 @@ public record Total(
         long cancelled,
         long failed,
         Tokens tokens,
+        long egressBytes,
         long list,
+        long egress,
         long metered,
         long houseMoney,
         long payable,
@@ -32,7 +36,7 @@ public record Total(
         long microjoules,
         long p95Nanos) {
 
-    /** List money less metered money. */
+    /** List money of tokens less metered money: what the network costs is not metered. */
     public long margin() {
         return list - metered;
     }

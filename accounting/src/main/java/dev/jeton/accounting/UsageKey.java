@@ -3,7 +3,9 @@ package dev.jeton.accounting;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.util.ArrayList;
 import java.util.HexFormat;
+import java.util.List;
 
 /** The dimensions of a row of hourly usage. */
 record UsageKey(
@@ -14,15 +16,26 @@ record UsageKey(
         String model,
         String labels,
         String priceBook,
-        String corrects) {
+        String corrects,
+        Zones zones) {
 
     private static final int DIGITS = 32;
+
+    /** Zones that are not known add nothing, so that such rows are those of ledgers that had no zones. */
+    private List<String> parts() {
+        List<String> parts = new ArrayList<>(List.of(tenant, project, key, model, labels, priceBook, corrects));
+        if (!zones.equals(Zones.UNKNOWN)) {
+            parts.add(zones.from());
+            parts.add(zones.to());
+        }
+        return parts;
+    }
 
     /** What stands for all dimensions but the hour in the table's key: 128 bits of SHA-256. */
     String digest() {
         try {
             MessageDigest sha = MessageDigest.getInstance("SHA-256");
-            for (String part : new String[] {tenant, project, key, model, labels, priceBook, corrects}) {
+            for (String part : parts()) {
                 byte[] bytes = part.getBytes(StandardCharsets.UTF_8);
                 // The length keeps ("a", "bc") and ("ab", "c") apart.
                 sha.update(new byte[] {

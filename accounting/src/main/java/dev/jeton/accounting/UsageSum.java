@@ -23,7 +23,8 @@ final class UsageSum {
         MICROJOULES,
         LIST_MONEY,
         METERED,
-        HOUSE_MONEY
+        HOUSE_MONEY,
+        EGRESS_MONEY
     }
 
     private static final Measure[] MEASURES = Measure.values();
@@ -58,6 +59,7 @@ final class UsageSum {
         add(Measure.OUTPUT, closed.tokens().output());
         add(Measure.EGRESS_BYTES, closed.egressBytes());
         add(Measure.LIST_MONEY, closed.list());
+        add(Measure.EGRESS_MONEY, closed.egress());
     }
 
     /** Adds what a request used of a device. */

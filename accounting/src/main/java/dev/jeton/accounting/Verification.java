@@ -43,26 +43,24 @@ final class Verification {
 
     /** A frozen period says what it said when it was frozen. */
     private static void periods(Connection connection, List<String> findings) throws SQLException {
-        try (PreparedStatement query =
-                        connection.prepareStatement("SELECT period, requests, list_money, metered FROM period");
+        try (PreparedStatement query = connection.prepareStatement(
+                        "SELECT period, requests, list_money, egress_money, metered FROM period");
                 ResultSet rows = query.executeQuery()) {
             while (rows.next()) {
                 String period = rows.getString(1);
-                Closing.Totals then = new Closing.Totals(rows.getLong(2), rows.getLong(3), rows.getLong(4));
+                Closing.Totals then =
+                        new Closing.Totals(rows.getLong(2), rows.getLong(3), rows.getLong(4), rows.getLong(5));
                 Closing.Totals now = Closing.totals(connection, Period.named(period));
                 if (!now.equals(then)) {
-                    findings.add(("period %s was closed with %d requests, %d list, %d metered; "
-                                    + "now it has %d requests, %d list, %d metered")
-                            .formatted(
-                                    period,
-                                    then.requests(),
-                                    then.list(),
-                                    then.metered(),
-                                    now.requests(),
-                                    now.list(),
-                                    now.metered()));
+                    findings.add(
+                            "period %s was closed with %s; now it has %s".formatted(period, text(then), text(now)));
                 }
             }
         }
+    }
+
+    private static String text(Closing.Totals totals) {
+        return "%d requests, %d list, %d egress, %d metered"
+                .formatted(totals.requests(), totals.list(), totals.egress(), totals.metered());
     }
 }

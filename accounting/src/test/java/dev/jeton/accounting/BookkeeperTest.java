@@ -28,6 +28,9 @@ class BookkeeperTest {
               - {name: "*", per-hour: 3.6}
             tariffs:
               - {model: "*", input: 1000, cached-input: 100, output: 2000}
+            egress:
+              - {per-gb: 9}
+              - {from: here, to: far, per-gb: 0.25}
             """;
 
     @TempDir
@@ -42,14 +45,23 @@ class BookkeeperTest {
     private Bookkeeper open(Bookkeeper.AbortedPolicy aborted, String prices) {
         return Bookkeeper.open(
                 new Bookkeeper.Settings(
-                        folder, "node", "", "", "", PriceBook.parse("prices", prices), aborted, 64L << 20, "test"),
+                        folder,
+                        "node",
+                        "",
+                        "",
+                        "",
+                        PriceBook.parse("prices", prices),
+                        "here",
+                        aborted,
+                        64L << 20,
+                        "test"),
                 device -> EnergyCounter.NONE,
                 clock,
                 () -> START + clock.getAsLong() / 1_000);
     }
 
     private static RequestBooks request(Bookkeeper books, String id) {
-        return books.open(id, new Payer("a", "", ""), "m", Map.of("team", "x"), "cpu", 1, 100, () -> {});
+        return books.open(id, new Payer("a", "", ""), "far", "m", Map.of("team", "x"), "cpu", 1, 100, () -> {});
     }
 
     private static RequestBooks.Used used(Fact.Outcome outcome, Tokens tokens) {
@@ -110,6 +122,23 @@ class BookkeeperTest {
     }
 
     @Test
+    void bytesArePricedByTheZonesBesideTheListPriceOfTokens() throws InterruptedException {
+        RequestBooks.Used used =
+                new RequestBooks.Used(Fact.Outcome.COMPLETED, new Tokens(10, 0, 5), 1_234_567, 1, 2, 3, 0, 0, 0, 0);
+        try (Bookkeeper books = open(Bookkeeper.AbortedPolicy.NOTHING)) {
+            RequestBooks request = request(books, "r");
+            assertThat(request.bill(used).list()).isEqualTo(20_000_000);
+            request.closeDurably(used);
+        }
+        RequestRow row = row("r");
+        assertThat(row.zones()).isEqualTo(new Zones("here", "far"));
+        assertThat(row.egressBytes()).isEqualTo(1_234_567);
+        // A quarter nano-unit each, rounded once.
+        assertThat(row.egress()).isEqualTo(308_642);
+        assertThat(row.list()).isEqualTo(20_000_000);
+    }
+
+    @Test
     void theBillOfARequestSaysWhatTheLedgerWillSay() throws InterruptedException {
         Bill bill;
         try (Bookkeeper books = open(Bookkeeper.AbortedPolicy.NOTHING)) {
@@ -164,8 +193,8 @@ class BookkeeperTest {
     @CsvSource({"NOTHING, 0", "CONFIRMED, 9", "GRANTED, 48"})
     void whatACrashCutOffIsBilledAsThePolicySays(Bookkeeper.AbortedPolicy policy, long billed) throws Exception {
         try (Journal journal = Journal.open(folder.resolve("journal"), JournalConfig.of("node"))) {
-            Fact.Opened opened =
-                    new Fact.Opened(START, "r", new Payer("a", "", ""), "m", Map.of("team", "x"), "", "", 1);
+            Fact.Opened opened = new Fact.Opened(
+                    START, "r", new Payer("a", "", ""), "m", Map.of(), "", "", 1, new Zones("here", "far"));
             journal.admit(opened, new Fact.Granted(START, "r", Grant.ALL, 16, 0), 1_000);
             journal.awaitDurable(journal.append(new Fact.Granted(START, "r", Grant.ALL, 48, 9)));
         }
@@ -176,6 +205,8 @@ class BookkeeperTest {
         assertThat(row.list()).isEqualTo(billed * 2_000_000);
         assertThat(row.confirmed()).isEqualTo(9);
         assertThat(row.granted()).isEqualTo(48);
+        assertThat(row.zones()).isEqualTo(new Zones("here", "far"));
+        assertThat(row.egress()).isZero();
     }
 
     @Test
@@ -184,7 +215,7 @@ class BookkeeperTest {
         try (Journal journal = Journal.open(folder.resolve("journal"), JournalConfig.of("node"))) {
             String version = PriceBook.parse("prices", PRICES).version();
             Fact.Opened opened =
-                    new Fact.Opened(START, "r", new Payer("a", "", ""), "m", Map.of("team", "x"), version, "", 1);
+                    new Fact.Opened(START, "r", new Payer("a", "", ""), "m", Map.of(), version, "", 1, Zones.UNKNOWN);
             journal.awaitDurable(journal.admit(opened, new Fact.Granted(START, "r", Grant.ALL, 16, 0), 1_000));
         }
         open(Bookkeeper.AbortedPolicy.GRANTED, PRICES.replace("2000", "7000")).close();

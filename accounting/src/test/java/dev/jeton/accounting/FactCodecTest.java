@@ -7,11 +7,14 @@ import java.nio.ByteBuffer;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.HashSet;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class FactCodecTest {
 
@@ -67,6 +70,39 @@ class FactCodecTest {
         assertThat(FactCodec.decode(ByteBuffer.wrap(first))).isEqualTo(new Fact.Granted(7, "a", Grant.ALL, 48, 0));
     }
 
+    /** The bytes are those that programs of these versions wrote. */
+    @ParameterizedTest
+    @ValueSource(strings = {"01", "02"})
+    void requestsOfVersionsWithoutZonesHaveNoneAndOweNothingForBytes(String version) {
+        String opened = version
+                + "040e02720a616c69636506776562026b0a6c6c616d6102087461736b0673756d0a626f6f6b310e706f6c6963793106";
+        String closed = version + "061202720114283ca006904e02040602";
+
+        assertThat(FactCodec.decode(ByteBuffer.wrap(HexFormat.of().parseHex(opened))))
+                .isEqualTo(new Fact.Opened(
+                        7,
+                        "r",
+                        new Payer("alice", "web", "k"),
+                        "llama",
+                        Map.of("task", "sum"),
+                        "book1",
+                        "policy1",
+                        3,
+                        Zones.UNKNOWN));
+        assertThat(FactCodec.decode(ByteBuffer.wrap(HexFormat.of().parseHex(closed))))
+                .isEqualTo(new Fact.Closed(
+                        9, "r", Fact.Outcome.CANCELLED, new Tokens(10, 20, 30), 400, 5_000, 0, 1, 2, 3, 1));
+    }
+
+    @Test
+    void aZoneThatIsTooLongIsRefused() {
+        Zones zones = new Zones("", "x".repeat(Fact.MAX_NAME + 1));
+        Fact fact = new Fact.Opened(1, "r", Payer.UNKNOWN, "m", Map.of(), "", "", 1, zones);
+        assertThatThrownBy(() -> FactCodec.encode(fact))
+                .isInstanceOf(AccountingException.class)
+                .hasMessageContaining("a zone's name has 257 characters");
+    }
+
     @Test
     void anUnknownVersionIsNamed() {
         byte[] bytes = FactCodec.encode(new Fact.Stopped(1));
@@ -105,7 +141,7 @@ class FactCodecTest {
         for (int i = 0; i <= Fact.MAX_LABELS; i++) {
             labels.put("label" + i, "");
         }
-        Fact fact = new Fact.Opened(1, "r", Payer.UNKNOWN, "m", labels, "", "", 1);
+        Fact fact = new Fact.Opened(1, "r", Payer.UNKNOWN, "m", labels, "", "", 1, Zones.UNKNOWN);
         assertThatThrownBy(() -> FactCodec.encode(fact))
                 .isInstanceOf(AccountingException.class)
                 .hasMessageContaining("17 labels");

@@ -51,12 +51,13 @@ final class Facts {
                 labels,
                 text(random, 256),
                 text(random, 256),
-                1 + random.nextInt(128));
+                1 + random.nextInt(128),
+                new Zones(text(random, 256), text(random, 256)));
     }
 
     /** A plain one of one sequence. */
     static Fact.Opened opened(String request) {
-        return new Fact.Opened(1, request, Payer.UNKNOWN, "model", Map.of(), "book", "policy", 1);
+        return new Fact.Opened(1, request, Payer.UNKNOWN, "model", Map.of(), "book", "policy", 1, Zones.UNKNOWN);
     }
 
     static Fact.Closed closed(Random random, String request) {
@@ -71,12 +72,13 @@ final class Facts {
                 number(random),
                 number(random),
                 number(random),
+                number(random),
                 (int) number(random));
     }
 
     /** A plain one. */
     static Fact.Closed closed(String request, long output) {
-        return new Fact.Closed(2, request, Fact.Outcome.COMPLETED, new Tokens(1, 0, output), 0, 0, 0, 0, 0, 0);
+        return new Fact.Closed(2, request, Fact.Outcome.COMPLETED, new Tokens(1, 0, output), 0, 0, 0, 0, 0, 0, 0);
     }
 
     private static Fact.Window window(Random random) {

@@ -61,6 +61,57 @@ class FocusExportTest {
     }
 
     @Test
+    void shouldWriteARowForBytesWhereTheBookHasAPriceForThem() {
+        FocusExport export = export(Basis.LIST);
+        export.usage(Hours.bytes("blue", new Zones("here", "far"), 1_234_567_891, 26_296_296));
+        export.usage(Hours.bytes("blue", new Zones("here", "near"), 5_000, 0));
+        export.usage(Hours.bytes("blue", new Zones("away", ""), 7_000, 0));
+        export.finish();
+        assertThat(rows())
+                .filteredOn(row -> "Data Transfer".equals(row.get("SkuMeter")))
+                .extracting(row -> row.get("SkuId"), row -> row.get("BilledCost"))
+                .containsExactly(tuple("egress/here/far", "0.0262962960783"), tuple("egress/here/near", "0"));
+        assertThat(rows().get(1))
+                .containsEntry("ChargeCategory", "Usage")
+                .containsEntry("ConsumedQuantity", "1.234567891")
+                .containsEntry("ConsumedUnit", "GB")
+                .containsEntry("PricingQuantity", "1.234567891")
+                .containsEntry("PricingUnit", "GB")
+                .containsEntry("ListUnitPrice", "0.0213")
+                .containsEntry("PricingCategory", "Standard")
+                .containsEntry("ServiceCategory", "AI and Machine Learning")
+                .containsEntry("SkuPriceId", "egress/here/far/0.0213")
+                .containsEntry("SubAccountId", "blue")
+                .containsEntry("x_ZoneFrom", "here")
+                .containsEntry("x_ZoneTo", "far");
+        assertThat(rows().getFirst()).containsEntry("x_ListCost", "0").containsEntry("x_EgressCost", "0.026296296");
+        assertThat(sum(rows(), "BilledCost")).isEqualByComparingTo("0.026296296");
+    }
+
+    @Test
+    void shouldPriceBytesByTheHoursAverageWhereAPartOfThemWasNotPriced() {
+        FocusExport export = export(Basis.LIST);
+        export.usage(Hours.bytes("blue", new Zones("here", "far"), 2_000_000_000, 21_300_000));
+        export.usage(Hours.bytes("blue", new Zones("here", "far"), 1_000_000_000, 0));
+        export.finish();
+        assertThat(rows())
+                .filteredOn(row -> "Data Transfer".equals(row.get("SkuMeter")))
+                .extracting(row -> row.get("ListUnitPrice"), row -> row.get("PricingCategory"))
+                .containsExactly(tuple("0.01065", "Dynamic"), tuple("0", "Dynamic"));
+        assertThat(export.billed()).isEqualByComparingTo("0.0213");
+    }
+
+    @Test
+    void shouldCorrectBytesInARowOfTheirOwn() {
+        FocusExport export = export(Basis.LIST);
+        export.correction(Hours.bytes("blue", new Zones("here", ""), 1_000_000, 12), Hours.HOUR);
+        assertThat(rows())
+                .extracting(row -> row.get("SkuId"), row -> row.get("ConsumedUnit"), row -> row.get("BilledCost"))
+                .containsExactly(tuple("tokens/llama/all", "Tokens", "0"), tuple("egress/here/*", "GB", "0.000000012"));
+        assertThat(rows().getLast()).containsEntry("ChargeClass", "Correction");
+    }
+
+    @Test
     void shouldNameTheHourAndItsMonth() {
         FocusExport export = export(Basis.LIST);
         export.usage(Hours.row(Hours.HOUR, "blue", Map.of(), 1, new Tokens(0, 0, 0), 0));
@@ -79,6 +130,7 @@ class FocusExportTest {
                 out.setLength(0);
                 FocusExport export = export(basis);
                 long list = 0;
+                long egress = 0;
                 long metered = 0;
                 long money = 0;
                 for (int i = 0; i < 12; i++) {
@@ -87,6 +139,7 @@ class FocusExportTest {
                             Hours.priced(random, hour, random.nextBoolean() ? "acme" : "blue", random.nextInt(3) == 0);
                     export.usage(row);
                     list += row.list();
+                    egress += row.egress();
                     metered += row.metered();
                     money += row.metered() + row.houseMoney();
                 }
@@ -105,10 +158,11 @@ class FocusExportTest {
                     money += part;
                 }
                 export.finish();
-                BigDecimal expected = Money.decimal(basis == Basis.LIST ? list : money);
+                BigDecimal expected = Money.decimal(basis == Basis.LIST ? list + egress : money);
                 assertThat(sum(rows(), "BilledCost")).as("seed " + seed).isEqualByComparingTo(expected);
                 assertThat(export.billed()).isEqualByComparingTo(expected);
                 assertThat(sum(rows(), "x_ListCost")).isEqualByComparingTo(Money.decimal(list));
+                assertThat(sum(rows(), "x_EgressCost")).isEqualByComparingTo(Money.decimal(egress));
                 assertThat(sum(rows(), "x_MeteredCost"))
                         .isEqualByComparingTo(Money.decimal(basis == Basis.LIST ? metered : money));
             }

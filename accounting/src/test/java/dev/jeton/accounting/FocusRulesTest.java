@@ -72,6 +72,8 @@ class FocusRulesTest {
         long booked = Hours.HOUR + 40L * 24 * 3_600_000_000L;
         export.correction(
                 Hours.row(Hours.HOUR, "acme", Map.of(), 1, new Tokens(4, 5, 6), -9, -2_000_000_000L, -5, 3, 1), booked);
+        export.correction(Hours.bytes("acme", new Zones("here", "far"), 4, 5), booked);
+        export.usage(Hours.bytes("acme", new Zones("here", "far"), 2_000_000_000, 21_300_000));
         export.correction(new DeviceHour(Hours.HOUR, "gpu-0", Account.IDLE, "", version, 5, 0, -1), booked);
         export.finish();
         return Csv.parse(out.toString());

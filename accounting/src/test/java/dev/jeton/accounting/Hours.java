@@ -1,5 +1,6 @@
 package dev.jeton.accounting;
 
+import java.util.List;
 import java.util.Map;
 import java.util.Random;
 
@@ -13,10 +14,16 @@ final class Hours {
             tariffs:
               - {model: llama, input: 0.51, cached-input: 0.0513, output: 1.5, embeddings: 0.02, batch-discount: 33.3}
               - {model: llama, tenant: acme, input: 0.3333, output: 0.777777}
+            egress:
+              - {from: here, to: far, per-gb: 0.0213}
+              - {from: here, to: near, per-gb: 0}
             """);
 
     static final FocusExport.Issuer ISSUER =
             new FocusExport.Issuer("house-1", "Compute, \"central\"", "Example GmbH", "LLM inference");
+
+    private static final List<Zones> ZONES =
+            List.of(Zones.UNKNOWN, new Zones("here", "near"), new Zones("here", "far"));
 
     private Hours() {}
 
@@ -35,6 +42,29 @@ final class Hours {
             long metered,
             long house,
             long houseMoney) {
+        Zones nowhere = Zones.UNKNOWN;
+        return row(hour, tenant, labels, requests, tokens, list, payable, metered, house, houseMoney, nowhere, 999, 0);
+    }
+
+    /** An hour of one request, of bytes alone. */
+    static HourRow bytes(String tenant, Zones zones, long bytes, long money) {
+        return row(HOUR, tenant, Map.of(), 1, Tokens.NONE, 0, 0, 0, 0, 0, zones, bytes, money);
+    }
+
+    private static HourRow row(
+            long hour,
+            String tenant,
+            Map<String, String> labels,
+            long requests,
+            Tokens tokens,
+            long list,
+            long payable,
+            long metered,
+            long house,
+            long houseMoney,
+            Zones zones,
+            long egressBytes,
+            long egress) {
         return new HourRow(
                 hour,
                 tenant,
@@ -43,12 +73,13 @@ final class Hours {
                 "llama",
                 labels,
                 BOOK.version(),
+                zones,
                 requests,
                 requests,
                 0,
                 0,
                 tokens,
-                999,
+                egressBytes,
                 payable,
                 house,
                 0,
@@ -58,6 +89,7 @@ final class Hours {
                 6,
                 7_000_001,
                 list,
+                egress,
                 metered,
                 houseMoney);
     }
@@ -65,12 +97,18 @@ final class Hours {
     /** An hour whose list money is the sum of what its requests were priced at. */
     static HourRow priced(Random random, long hour, String tenant, boolean batch) {
         ListPricing pricing = new ListPricing(BOOK);
+        Zones zones = ZONES.get(random.nextInt(ZONES.size()));
         Tokens all = Tokens.NONE;
+        long bytes = 0;
+        long egress = 0;
         long list = 0;
         int requests = 1 + random.nextInt(50);
         for (int i = 0; i < requests; i++) {
             Tokens tokens = new Tokens(random.nextInt(5_000), random.nextInt(2_000), random.nextInt(900));
             all = all.plus(tokens);
+            long answer = random.nextInt(1 << 20);
+            bytes += answer;
+            egress += BOOK.egress(zones, answer);
             list += pricing.price("llama", tenant, tokens, hour, batch).total();
         }
         long payable = random.nextInt(5) == 0 ? 0 : 1 + random.nextLong(3_600_000_000_000L);
@@ -86,6 +124,9 @@ final class Hours {
                 payable,
                 metered,
                 house,
-                house / 7);
+                house / 7,
+                zones,
+                bytes,
+                egress);
     }
 }

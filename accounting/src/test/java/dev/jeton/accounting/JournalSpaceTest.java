@@ -10,11 +10,16 @@ class JournalSpaceTest {
     private final JournalSpace space = new JournalSpace(JournalConfig.of("node"), 0);
 
     private void open(String request, long sequence) {
-        space.open(new Fact.Opened(1, request, Payer.UNKNOWN, "m", Map.of(), "", "", 1), sequence, 100, 1_000);
+        space.open(
+                new Fact.Opened(1, request, Payer.UNKNOWN, "m", Map.of(), "", "", 1, Zones.UNKNOWN),
+                sequence,
+                100,
+                1_000);
     }
 
     private void close(String request, long sequence) {
-        space.take(new Fact.Closed(2, request, Fact.Outcome.COMPLETED, Tokens.NONE, 0, 0, 0, 0, 0, 0), sequence, 100);
+        space.take(
+                new Fact.Closed(2, request, Fact.Outcome.COMPLETED, Tokens.NONE, 0, 0, 0, 0, 0, 0, 0), sequence, 100);
     }
 
     @Test

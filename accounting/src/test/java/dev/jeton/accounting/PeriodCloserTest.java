@@ -42,7 +42,7 @@ class PeriodCloserTest {
     private Bookkeeper keeper() {
         return Bookkeeper.open(
                 new Bookkeeper.Settings(
-                        folder, "node", "", "", "", PRICES, Bookkeeper.AbortedPolicy.NOTHING, 64L << 20, "test"),
+                        folder, "node", "", "", "", PRICES, "", Bookkeeper.AbortedPolicy.NOTHING, 64L << 20, "test"),
                 device -> EnergyCounter.NONE,
                 clock,
                 () -> START + clock.getAsLong() / 1_000);
@@ -52,7 +52,7 @@ class PeriodCloserTest {
         try (Bookkeeper books = keeper()) {
             books.meter("cpu");
             clock.advance(1_000_000_000L);
-            RequestBooks open = books.open(request, new Payer("a", "", ""), "m", Map.of(), "cpu", 1, 100, () -> {});
+            RequestBooks open = books.open(request, new Payer("a", "", ""), "", "m", Map.of(), "cpu", 1, 100, () -> {});
             open.closeDurably(
                     new RequestBooks.Used(Fact.Outcome.COMPLETED, new Tokens(10, 0, 5), 10, 1, 2, 3, 0, 0, 0, 0));
         }

@@ -61,8 +61,10 @@ class PriceBookTest {
         assertThat(book.prices("cpu")).isFalse();
         assertThat(book.tariff("embed-small", "", NOW).orElseThrow().rate(Tariff.Meter.EMBEDDINGS))
                 .isEqualTo(Rate.of("0.02"));
-        assertThat(book.egress("a", "b", 3_000_000_000L)).isEqualTo(6_000_000);
-        assertThat(book.egress("b", "a", 3_000_000_000L)).isEqualTo(30_000_000);
+        assertThat(book.egress(new Zones("a", "b"), 3_000_000_000L)).isEqualTo(6_000_000);
+        assertThat(book.egress(new Zones("b", "a"), 3_000_000_000L)).isEqualTo(30_000_000);
+        assertThat(book.egress(new Zones("a", ""), 3_000_000_000L)).isEqualTo(30_000_000);
+        assertThat(book.egress(Zones.UNKNOWN, 3_000_000_000L)).isEqualTo(30_000_000);
         assertThat(book.reservations().getFirst().holds("gpu-0", NOW)).isTrue();
         assertThat(book.warning()).isEmpty();
     }

@@ -41,6 +41,7 @@ class ReportsTest {
         books.apply(
                 "a",
                 TestFacts.begin()
+                        .zones("here", "far")
                         .opened("a1", "alice", Map.of("task", "sum", "o'dd \"name", "1"))
                         .opened("b1", "bob", Map.of("task", "sum"))
                         .window("a1", "b1")
@@ -74,6 +75,7 @@ class ReportsTest {
                         "model",
                         Map.of("task", "sum", "o'dd \"name", "1"),
                         "book1",
+                        new Zones("here", "far"),
                         1,
                         1,
                         0,
@@ -89,6 +91,7 @@ class ReportsTest {
                         80,
                         90,
                         100_000,
+                        14_285,
                         9_015,
                         1_020));
     }
@@ -105,6 +108,13 @@ class ReportsTest {
         assertThat(totals(Scope.OPERATOR, Filter.ALL, new Grouping.By(Grouping.Dimension.MODEL)))
                 .extracting(Total::list, Total::metered, Total::margin)
                 .containsExactly(tuple(123_000L, 9_015L + 9_018 + 9_015, 123_000L - 27_048));
+    }
+
+    @Test
+    void totalsSayBytesAndTheirPriceBesideTheListPrice() {
+        assertThat(totals(ALICE, Filter.ALL, new Grouping.By(Grouping.Dimension.TENANT)))
+                .extracting(Total::list, Total::egressBytes, Total::egress)
+                .containsExactly(tuple(103_000L, 800L, 14_285L + 428));
     }
 
     @Test
@@ -299,6 +309,10 @@ class ReportsTest {
         assertThat(row.outcome()).contains(Fact.Outcome.COMPLETED);
         assertThat(row.payable()).isEqualTo(3_005);
         assertThat(row.houseMoney()).isEqualTo(1_020);
+        assertThat(row.zones()).isEqualTo(new Zones("here", "far"));
+        assertThat(row.egressBytes()).isEqualTo(400);
+        assertThat(row.egress()).isEqualTo(14_285);
+        assertThat(row.margin()).isEqualTo(100_000 - 9_015);
     }
 
     @Test

@@ -30,6 +30,9 @@ class RepricingTest {
             tariffs:
               - {model: "*", input: 0.51, cached-input: 0.0513, output: 1.5, embeddings: 0.02, batch-discount: 33.3}
               - {model: "*", tenant: tenant1, input: 0.37, output: 0.7777777, batch-discount: 11}
+            egress:
+              - {per-gb: 0.0317}
+              - {from: here, to: far, per-gb: 1.21}
             """);
     private static final PriceBook DEARER = PriceBook.parse("dearer", """
             currency: EUR
@@ -41,6 +44,9 @@ class RepricingTest {
               - {model: mod*, tenant: tenant2, input: 7, output: 9, embeddings: 1}
             reservations:
               - {tenant: tenant2, device: gpu0, share: 0.25}
+            egress:
+              - {to: far, per-gb: 7.777777}
+              - {from: here, to: near, per-gb: 0.033}
             """);
     /** Prices that change in mid-hour, and often. */
     private static final PriceBook CHANGING = PriceBook.parse("changing", """
@@ -55,7 +61,8 @@ class RepricingTest {
             """);
 
     /** A request as it was: what the rollup has to agree with. */
-    private record Request(String tenant, Tokens tokens, long openedAt, boolean embeddings, boolean batch) {
+    private record Request(
+            String tenant, Tokens tokens, long openedAt, boolean embeddings, boolean batch, Zones zones, long bytes) {
 
         long list(PriceBook book) {
             ListPricing pricing = new ListPricing(book);
@@ -98,15 +105,18 @@ class RepricingTest {
                                     new Tokens(random.nextInt(5_000), random.nextInt(900), random.nextInt(2_000)),
                                     request.at(),
                                     !plain && random.nextInt(5) == 0,
-                                    !plain && random.nextInt(5) == 0);
+                                    !plain && random.nextInt(5) == 0,
+                                    request.zones(),
+                                    random.nextLong(40_000_000_000L));
                             requests.add(priced);
                             yield new Fact.Closed(
                                     closed.at(),
                                     closed.request(),
                                     closed.outcome(),
                                     priced.tokens(),
-                                    closed.egressBytes(),
+                                    priced.bytes(),
                                     priced.list(BOOKED),
+                                    BOOKED.egress(priced.zones(), priced.bytes()),
                                     closed.queueNanos(),
                                     closed.firstTokenNanos(),
                                     closed.totalNanos(),
@@ -163,6 +173,46 @@ class RepricingTest {
     }
 
     @Test
+    void moneyOfBytesOfTheRollupIsThatOfItsRequestsToTheRounding() {
+        for (long seed = 21; seed <= 26; seed++) {
+            requests.clear();
+            try (TestBooks one = new TestBooks(books.kind())) {
+                one.apply("a", facts(new SplittableRandom(seed), 900, seed % 2 == 0), Costing::inForce);
+                for (PriceBook other : List.of(BOOKED, DEARER, CHANGING)) {
+                    assertEgressIsThatOfItsRequests(one, other, "seed " + seed);
+                }
+            }
+        }
+    }
+
+    private void assertEgressIsThatOfItsRequests(TestBooks one, PriceBook other, String seed) {
+        Map<String, Long> expected = new TreeMap<>();
+        Map<String, Long> booked = new TreeMap<>();
+        Map<String, Long> prices = new TreeMap<>();
+        for (String row : one.query("SELECT tenant, COUNT(*) FROM"
+                + " (SELECT DISTINCT tenant, hour, zone_from, zone_to FROM usage_hour) priced GROUP BY tenant")) {
+            prices.put(row.substring(0, row.indexOf(',')), Long.parseLong(row.substring(row.indexOf(',') + 1)));
+        }
+        for (Request request : requests) {
+            expected.merge(request.tenant(), other.egress(request.zones(), request.bytes()), Long::sum);
+            booked.merge(request.tenant(), BOOKED.egress(request.zones(), request.bytes()), Long::sum);
+            prices.merge(request.tenant(), 1L, Long::sum);
+        }
+        Repriced repriced = one.ledger().reports().reprice(Scope.OPERATOR, 0, ALL, other);
+        assertThat(repriced.total().egress().booked()).as(seed).isPositive();
+        for (Repriced.Usage usage : repriced.usage()) {
+            if (!usage.model().isEmpty()) {
+                String tenant = usage.tenant();
+                assertThat(usage.egress().booked()).as(seed).isEqualTo(booked.getOrDefault(tenant, 0L));
+                // Half a nano-unit for each request, and for each hour and pair of zones that is one price.
+                assertThat(2 * Math.abs(usage.egress().other() - expected.getOrDefault(tenant, 0L)))
+                        .as("%s, %s, %s", seed, tenant, other.content())
+                        .isLessThanOrEqualTo(prices.get(tenant));
+            }
+        }
+    }
+
+    @Test
     void itsOwnBookChangesNothing() {
         books.apply("a", facts(new SplittableRandom(11), 600, true), Costing::inForce);
 
@@ -171,6 +221,7 @@ class RepricingTest {
         assertThat(repriced.usage()).isNotEmpty().allSatisfy(usage -> {
             assertThat(usage.metered().difference()).isZero();
             assertThat(Math.abs(usage.list().difference())).isLessThanOrEqualTo(3 * requests.size());
+            assertThat(Math.abs(usage.egress().difference())).isLessThanOrEqualTo(requests.size());
         });
         assertThat(repriced.own().values())
                 .allSatisfy(own -> assertThat(own.difference()).isZero());

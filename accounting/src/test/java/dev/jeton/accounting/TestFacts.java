@@ -18,12 +18,15 @@ final class TestFacts {
     /** Three nano-units of money and half a microjoule a nanosecond; a money unit is always left over. */
     static final WindowCosting COSTING = TestFacts::postings;
 
+    private static final List<String> ZONES = List.of("", "near", "far");
+
     static final Costings COSTINGS = (priceBook, policy) -> COSTING;
 
     private final List<Fact> facts = new ArrayList<>();
     private long at;
     private long nanos;
     private int requests;
+    private Zones zones = Zones.UNKNOWN;
 
     TestFacts(long at) {
         this.at = at;
@@ -73,6 +76,12 @@ final class TestFacts {
         return add(new Fact.Started(at, "test", List.of(DEVICE)));
     }
 
+    /** Which way answers of requests go that are opened from now on. */
+    TestFacts zones(String from, String to) {
+        zones = new Zones(from, to);
+        return this;
+    }
+
     TestFacts opened(String id, String tenant, Map<String, String> labels) {
         return add(new Fact.Opened(
                 at,
@@ -82,7 +91,8 @@ final class TestFacts {
                 labels,
                 "book1",
                 "policy1",
-                1));
+                1,
+                zones));
     }
 
     TestFacts granted(String id, long total) {
@@ -90,7 +100,7 @@ final class TestFacts {
     }
 
     TestFacts closed(String id, Fact.Outcome outcome, long list, long totalNanos) {
-        return add(new Fact.Closed(at, id, outcome, new Tokens(10, 20, 30), 400, list, 5, 6, totalNanos, 0));
+        return add(new Fact.Closed(at, id, outcome, new Tokens(10, 20, 30), 400, list, list / 7, 5, 6, totalNanos, 0));
     }
 
     /** A window of one second in which each request got some prefill, decode and waste. */
@@ -122,6 +132,7 @@ final class TestFacts {
             int what = random.nextInt(100);
             if (what < 20) {
                 String id = node + "-" + facts.requests++;
+                facts.zones(random.nextInt(3) == 0 ? "" : "here", ZONES.get(random.nextInt(ZONES.size())));
                 facts.opened(id, "tenant" + random.nextInt(3), Map.of("task", "t" + random.nextInt(4)));
                 open.add(id);
             } else if (what < 40 && !open.isEmpty()) {

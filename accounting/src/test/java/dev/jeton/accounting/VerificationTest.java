@@ -60,6 +60,22 @@ class VerificationTest {
     }
 
     @Test
+    void findsMoneyOfBytesThatWasChanged() throws SQLException {
+        spoil("UPDATE request SET egress_money = egress_money + 3");
+
+        assertThat(verify()).anyMatch(finding -> finding.contains("usage of alice") && finding.contains("-3 egress"));
+    }
+
+    @Test
+    void findsBytesThatWereMovedToAnotherZone() throws SQLException {
+        spoil("UPDATE usage_hour SET zone_to = 'near'");
+
+        assertThat(verify())
+                .anyMatch(finding -> finding.contains("usage of alice") && finding.contains(" 111 egress"))
+                .anyMatch(finding -> finding.contains("usage of alice") && finding.contains(" -111 egress"));
+    }
+
+    @Test
     void findsAnHourOfADeviceThatWasChanged() throws SQLException {
         spoil("UPDATE device_hour SET idle_nanos = idle_nanos - 1, draining_nanos = draining_nanos + 1");
 
@@ -178,8 +194,8 @@ class VerificationTest {
         spoil("INSERT INTO period (period, closed_at, requests, list_money, metered) VALUES ('2026-11', 0, 9, 9, 9)");
 
         assertThat(verify())
-                .containsExactly("period 2026-11 was closed with 9 requests, 9 list, 9 metered; now it has 1 requests,"
-                        + " 777 list, 9015 metered");
+                .containsExactly("period 2026-11 was closed with 9 requests, 9 list, 0 egress, 9 metered; now it has"
+                        + " 1 requests, 777 list, 111 egress, 9015 metered");
     }
 
     /** Sound books of one request with a window of its own and one idle, and something done to them. */

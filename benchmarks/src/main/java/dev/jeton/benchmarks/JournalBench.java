@@ -5,6 +5,7 @@ import dev.jeton.accounting.Journal;
 import dev.jeton.accounting.JournalConfig;
 import dev.jeton.accounting.Payer;
 import dev.jeton.accounting.Tokens;
+import dev.jeton.accounting.Zones;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
@@ -126,10 +127,11 @@ public final class JournalBench {
         for (int i = 0; i < count; i++) {
             String id = request + "-" + i;
             long at = System.nanoTime() / 1000;
-            Fact.Opened opened = new Fact.Opened(at, id, Payer.UNKNOWN, "model", Map.of(), "book", "policy", 1);
+            Fact.Opened opened =
+                    new Fact.Opened(at, id, Payer.UNKNOWN, "model", Map.of(), "book", "policy", 1, Zones.UNKNOWN);
             journal.awaitDurable(journal.admit(opened, new Fact.Granted(at, id, -1, 16, 0), 0));
             Fact.Closed closed =
-                    new Fact.Closed(at, id, Fact.Outcome.COMPLETED, new Tokens(128, 0, 16), 0, 0, 0, 0, 0, 0);
+                    new Fact.Closed(at, id, Fact.Outcome.COMPLETED, new Tokens(128, 0, 16), 0, 0, 0, 0, 0, 0, 0);
             long start = System.nanoTime();
             journal.awaitDurable(journal.append(closed));
             nanos[i] = System.nanoTime() - start;

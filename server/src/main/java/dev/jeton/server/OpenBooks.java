@@ -58,6 +58,7 @@ public final class OpenBooks {
                         settings.user(),
                         settings.password(),
                         prices,
+                        settings.zone(),
                         Bookkeeper.AbortedPolicy.valueOf(settings.aborted().toUpperCase(Locale.ROOT)),
                         settings.journalBytes(),
                         Version.text()),

@@ -29,13 +29,14 @@ final class ApiKeys {
             long salt = salt(tenant.id());
             for (Tenant.Key key : tenant.keys()) {
                 Payer payer = new Payer(tenant.id(), key.project(), key.id());
-                callers.put(key.sha256(), new Caller(payer, key.scope() == Tenant.Scope.OPERATOR, salt));
+                callers.put(
+                        key.sha256(), new Caller(payer, key.scope() == Tenant.Scope.OPERATOR, tenant.zone(key), salt));
             }
         }
         for (String key : keys) {
             String digest = Tenant.Key.digest(key);
             Payer payer = new Payer(Payer.NOBODY, "", digest.substring(0, SHOWN_DIGITS));
-            callers.putIfAbsent(digest, new Caller(payer, false, 0));
+            callers.putIfAbsent(digest, new Caller(payer, false, "", 0));
         }
     }
 

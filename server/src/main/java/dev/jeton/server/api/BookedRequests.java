@@ -63,6 +63,9 @@ record BookedRequests(List<RequestRow> rows, Map<String, String> currencies) {
         out.name("cached").value(row.tokens().cached());
         out.name("output").value(row.tokens().output());
         out.endObject();
+        out.name("egress_bytes").value(row.egressBytes());
+        out.name("zone_from").value(row.zones().from());
+        out.name("zone_to").value(row.zones().to());
         out.name("queue_ms").value(millis(row.queueNanos()));
         out.name("first_token_ms").value(millis(row.firstTokenNanos()));
         out.name("total_ms").value(millis(row.totalNanos()));
@@ -82,9 +85,10 @@ record BookedRequests(List<RequestRow> rows, Map<String, String> currencies) {
         out.name("currency").value(currencies.getOrDefault(row.priceBook(), ""));
         out.name("price_book").value(row.priceBook());
         out.name("list").value(Money.text(row.list()));
+        out.name("egress").value(Money.text(row.egress()));
         if (operator) {
             out.name("metered").value(Money.text(row.metered()));
-            out.name("margin").value(Money.text(row.list() - row.metered()));
+            out.name("margin").value(Money.text(row.margin()));
             out.name("house").value(Money.text(row.houseMoney()));
         }
         out.endObject();

@@ -45,6 +45,7 @@ final class CallBooks {
                     Optional.of(keeper.open(
                             call.bookId(),
                             call.caller().payer(),
+                            call.caller().zone(),
                             model.name(),
                             call.labels(),
                             model.dispatcher().engine().name(),

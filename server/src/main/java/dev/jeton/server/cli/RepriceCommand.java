@@ -97,7 +97,19 @@ final class RepriceCommand implements Callable<Integer> {
             rows.add(usage(usage.tenant(), model(usage), usage));
         }
         rows.add(usage("all", "", repriced.total()));
-        Table.of("tenant", "model", "requests", "list", "other", "diff", "metered", "other", "diff")
+        Table.of(
+                        "tenant",
+                        "model",
+                        "requests",
+                        "list",
+                        "other",
+                        "diff",
+                        "egress",
+                        "other",
+                        "diff",
+                        "metered",
+                        "other",
+                        "diff")
                 .plus(rows)
                 .align(out);
         if (repriced.devices().isEmpty()) {
@@ -124,6 +136,7 @@ final class RepriceCommand implements Callable<Integer> {
     private static List<String> usage(String name, String model, Repriced.Usage usage) {
         List<String> row = new ArrayList<>(List.of(name, model, String.valueOf(usage.requests())));
         row.addAll(cells(usage.list()));
+        row.addAll(cells(usage.egress()));
         row.addAll(cells(usage.metered()));
         return row;
     }
@@ -170,6 +183,9 @@ final class RepriceCommand implements Callable<Integer> {
                         "list",
                         "list_other",
                         "list_diff",
+                        "egress",
+                        "egress_other",
+                        "egress_diff",
                         "metered",
                         "metered_other",
                         "metered_diff")
@@ -178,7 +194,7 @@ final class RepriceCommand implements Callable<Integer> {
     }
 
     private static List<String> metered(String what, String name, Repriced.Amounts amounts) {
-        List<String> row = new ArrayList<>(List.of(what, name, "", "", "", "", ""));
+        List<String> row = new ArrayList<>(List.of(what, name, "", "", "", "", "", "", "", ""));
         row.addAll(cells(amounts));
         return row;
     }
@@ -203,6 +219,7 @@ final class RepriceCommand implements Callable<Integer> {
                     .name("requests")
                     .value(usage.requests());
             amounts(json.name("list"), usage.list());
+            amounts(json.name("egress"), usage.egress());
             amounts(json.name("metered"), usage.metered()).endObject();
         }
         json.endArray().name("own").beginObject();

@@ -165,6 +165,7 @@ public record Configuration(
      * @param user of the ledger's database
      * @param password of the ledger's database
      * @param prices file with the price book; empty takes one in which everything is free
+     * @param zone that this process is in; empty where it is not known
      * @param aborted what is billed of requests that a crash cut off: {@code nothing}, {@code confirmed} or {@code granted}
      * @param energy {@code measured} where a counter can be read, or always {@code modelled}
      * @param journalBytes most bytes of facts that the ledger has not taken
@@ -179,6 +180,7 @@ public record Configuration(
             String user,
             String password,
             String prices,
+            String zone,
             String aborted,
             String energy,
             long journalBytes,

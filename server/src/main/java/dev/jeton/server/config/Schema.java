@@ -3,6 +3,7 @@ package dev.jeton.server.config;
 import dev.jeton.server.config.Setting.Choice;
 import dev.jeton.server.config.Setting.Flag;
 import dev.jeton.server.config.Setting.Kind;
+import dev.jeton.server.config.Setting.Name;
 import dev.jeton.server.config.Setting.Size;
 import dev.jeton.server.config.Setting.Text;
 import dev.jeton.server.config.Setting.Texts;
@@ -71,6 +72,7 @@ final class Schema {
             new Setting("books.user", TEXT, "", "user of the ledger's database"),
             new Setting("books.password", TEXT, "", "password of the ledger's database"),
             new Setting("books.prices", TEXT, "", "price book, a YAML file; empty: everything is free"),
+            new Setting("books.zone", new Name(), "", "zone this process is in, to price bytes; empty: unknown"),
             new Setting(
                     "books.aborted",
                     new Choice(List.of("nothing", "confirmed", "granted")),

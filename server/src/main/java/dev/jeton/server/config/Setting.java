@@ -3,6 +3,7 @@ package dev.jeton.server.config;
 import java.time.Duration;
 import java.util.List;
 import java.util.Locale;
+import java.util.regex.Pattern;
 
 /**
  * One known setting.
@@ -48,6 +49,27 @@ record Setting(String key, Kind kind, String initial, String meaning) {
     record Text() implements Kind {
         @Override
         public void check(String value) {}
+    }
+
+    /** A name that reports and price books can show, or nothing. */
+    record Name() implements Kind {
+        /** What a name is, for messages. */
+        static final String EXPECTED =
+                "1 to 64 letters, digits, dots, dashes and underscores are expected, first a letter or digit";
+
+        private static final Pattern NAME = Pattern.compile("[A-Za-z0-9][A-Za-z0-9._-]{0,63}");
+
+        /** Whether a text is a name. */
+        static boolean fits(String text) {
+            return NAME.matcher(text).matches();
+        }
+
+        @Override
+        public void check(String value) {
+            if (!value.isEmpty() && !fits(value)) {
+                throw new ConfigException(EXPECTED);
+            }
+        }
     }
 
     /** Several texts, separated by commas. */

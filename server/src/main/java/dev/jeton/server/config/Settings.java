@@ -72,6 +72,7 @@ public record Settings(Map<String, Resolved> values, List<Map<String, Resolved>>
                         text("books.user"),
                         text("books.password"),
                         text("books.prices"),
+                        text("books.zone"),
                         text("books.aborted"),
                         text("books.energy"),
                         size("books.journal-size"),

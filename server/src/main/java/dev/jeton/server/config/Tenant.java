@@ -11,15 +11,21 @@ import java.util.List;
  *
  * @param id in reports and on invoices; letters, digits, dots, dashes and underscores
  * @param name in words; the id where none is given
+ * @param zone where its callers are, to price bytes; empty where it is not known
  * @param projects what the tenant divides its bill by
  * @param keys its API keys
  */
-public record Tenant(String id, String name, List<String> projects, List<Key> keys) {
+public record Tenant(String id, String name, String zone, List<String> projects, List<Key> keys) {
 
     /** With lists of its own. */
     public Tenant {
         projects = List.copyOf(projects);
         keys = List.copyOf(keys);
+    }
+
+    /** Where the callers with a key are: the key's zone, or else the tenant's; empty where it is not known. */
+    public String zone(Key key) {
+        return key.zone().isEmpty() ? zone : key.zone();
     }
 
     /** What a key may see. */
@@ -37,8 +43,9 @@ public record Tenant(String id, String name, List<String> projects, List<Key> ke
      * @param sha256 SHA-256 of the key in lower-case hexadecimal, as {@code jeton key} prints it
      * @param project the project it works for; empty for none
      * @param scope what it may see
+     * @param zone where its callers are; empty: where the tenant's are
      */
-    public record Key(String id, String sha256, String project, Scope scope) {
+    public record Key(String id, String sha256, String project, Scope scope, String zone) {
 
         /** What stands for a key: its SHA-256 in lower-case hexadecimal. */
         public static String digest(String key) {

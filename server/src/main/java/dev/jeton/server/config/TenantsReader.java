@@ -18,10 +18,9 @@ final class TenantsReader {
     private static final int MAX_TENANTS = 10_000;
     private static final int MAX_KEYS = 1_000;
     private static final int MAX_PROJECTS = 1_000;
-    private static final Pattern ID = Pattern.compile("[A-Za-z0-9][A-Za-z0-9._-]{0,63}");
     private static final Pattern DIGEST = Pattern.compile("[0-9a-f]{64}");
-    private static final List<String> TENANT_KEYS = List.of("id", "name", "projects", "keys");
-    private static final List<String> KEY_KEYS = List.of("id", "sha256", "project", "scope");
+    private static final List<String> TENANT_KEYS = List.of("id", "name", "zone", "projects", "keys");
+    private static final List<String> KEY_KEYS = List.of("id", "sha256", "project", "scope", "zone");
 
     private final JsonParser parser;
     private final String file;
@@ -76,7 +75,7 @@ final class TenantsReader {
         }
         String id = id(texts.getOrDefault("id", ""), "a tenant's 'id'");
         check(id, projects, keys);
-        return new Tenant(id, texts.getOrDefault("name", id), projects, keys);
+        return new Tenant(id, texts.getOrDefault("name", id), zone(texts, "tenant", id), projects, keys);
     }
 
     private void check(String tenant, List<String> projects, List<Key> keys) {
@@ -113,7 +112,7 @@ final class TenantsReader {
             case "operator" -> Scope.OPERATOR;
             default -> throw wrong("the 'scope' of key '%s' is neither tenant nor operator".formatted(id));
         };
-        return new Key(id, digest, texts.getOrDefault("project", ""), scope);
+        return new Key(id, digest, texts.getOrDefault("project", ""), scope, zone(texts, "key", id));
     }
 
     private String known(String name, List<String> names, String of) {
@@ -130,11 +129,16 @@ final class TenantsReader {
         };
     }
 
+    /** Where callers are; empty where nothing is said. */
+    private String zone(Map<String, String> texts, String of, String id) {
+        String zone = texts.getOrDefault("zone", "");
+        return zone.isEmpty() ? "" : id(zone, "the 'zone' of %s '%s'".formatted(of, id));
+    }
+
     private String id(String text, String what) {
-        if (!ID.matcher(text).matches()) {
-            throw wrong(
-                    "%s is '%s': 1 to 64 letters, digits, dots, dashes and underscores are expected, first a letter or digit"
-                            .formatted(what, text.length() > 80 ? text.substring(0, 80) + "..." : text));
+        if (!Setting.Name.fits(text)) {
+            throw wrong("%s is '%s': %s"
+                    .formatted(what, text.length() > 80 ? text.substring(0, 80) + "..." : text, Setting.Name.EXPECTED));
         }
         return text;
     }

@@ -73,8 +73,8 @@ class BooksBoundsTest {
         try (TestServer server = server(20_000, 500, builder -> builder)) {
             Answer answer = get(server, RED, "/v1/books/export/focus");
 
-            // Input and output tokens; the line of heads; and the one request that was asked.
-            assertThat(answer.body().lines()).hasSize(2 * 20_001 + 1);
+            // Input and output tokens, and bytes; the line of heads; and the one request that was asked.
+            assertThat(answer.body().lines()).hasSize(3 * 20_001 + 1);
         }
     }
 

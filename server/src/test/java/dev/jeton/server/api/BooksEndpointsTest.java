@@ -13,6 +13,7 @@ import dev.jeton.server.testing.TestServer.Answer;
 import dev.jeton.server.testing.TwoTenants;
 import java.math.BigDecimal;
 import java.net.http.HttpRequest.BodyPublishers;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -31,6 +32,8 @@ class BooksEndpointsTest {
 
     private static TestServer server;
     private static BigDecimal redOwes = BigDecimal.ZERO;
+    private static long redBytes;
+    private static long blueBytes;
 
     @BeforeAll
     static void start() {
@@ -38,14 +41,46 @@ class BooksEndpointsTest {
         for (String label : List.of("team=web", "team=web,tier=1", "team=ops")) {
             Answer answer = TwoTenants.complete(server, RED, "say:hello", "mine", label);
             redOwes = redOwes.add(new BigDecimal((String) answer.at("usage.jeton.cost.list")));
+            redBytes += bytes(answer);
         }
-        TwoTenants.complete(server, BLUE, "say:hello", "mine", "team=web");
+        blueBytes = bytes(TwoTenants.complete(server, BLUE, "say:hello", "mine", "team=web"));
         TwoTenants.awaitBooked(server, 4);
     }
 
     @AfterAll
     static void stop() {
         server.close();
+    }
+
+    private static long bytes(Answer answer) {
+        return answer.body().getBytes(StandardCharsets.UTF_8).length;
+    }
+
+    /** Bytes at so many ten-thousandths of a EUR. */
+    private static BigDecimal priced(long bytes, long price) {
+        return BigDecimal.valueOf(bytes * price, 4);
+    }
+
+    @Test
+    void bytesOfAnswersArePricedByTheZonesOfTheNodeAndTheKey() {
+        Answer report = get(server, OPERATOR, "/v1/books/report?label=team:web");
+        Answer red = get(server, RED, "/v1/books/report");
+
+        assertThat(report.at("rows.0.egress_bytes")).isEqualTo(blueBytes);
+        assertThat(new BigDecimal((String) report.at("rows.0.egress"))).isEqualByComparingTo(priced(blueBytes, 2));
+        assertThat(red.at("rows.0.egress_bytes")).isEqualTo(redBytes);
+        assertThat(new BigDecimal((String) red.at("rows.0.egress"))).isEqualByComparingTo(priced(redBytes, 1));
+    }
+
+    @Test
+    void aTenantSeesWhichWayItsBytesWent() {
+        Answer request = get(server, BLUE, "/v1/books/requests?label=team:web");
+
+        assertThat(request.at("data.0.egress_bytes")).isEqualTo(blueBytes);
+        assertThat(request.at("data.0.zone_from")).isEqualTo("here");
+        assertThat(request.at("data.0.zone_to")).isEqualTo("near");
+        assertThat(new BigDecimal((String) request.at("data.0.cost.egress")))
+                .isEqualByComparingTo(priced(blueBytes, 2));
     }
 
     @Test
@@ -87,7 +122,8 @@ class BooksEndpointsTest {
                         .lines())
                 .satisfiesExactly(
                         head -> assertThat(head)
-                                .isEqualTo("label_team,requests,failed,input,cached,output,list,p95_ms"),
+                                .isEqualTo(
+                                        "label_team,requests,failed,input,cached,output,egress_bytes,list,egress,p95_ms"),
                         ops -> assertThat(ops).startsWith("ops,1,0,"),
                         web -> assertThat(web).startsWith("web,2,0,"));
         String web = "/v1/books/report?label=team:web&label=tier:1&model=test-model&project=red-project&key=red-app";
@@ -185,13 +221,15 @@ class BooksEndpointsTest {
 
     @Test
     void anExportSumsToTheBill() {
-        assertThat(sum(get(server, RED, "/v1/books/export/focus").body(), "BilledCost"))
-                .isEqualByComparingTo(redOwes);
+        BigDecimal owed = redOwes.add(priced(redBytes, 1));
+        String own = get(server, RED, "/v1/books/export/focus").body();
+        assertThat(sum(own, "BilledCost")).isEqualByComparingTo(owed);
+        assertThat(cells(own, "SkuId")).contains("egress/here/far");
         assertThat(sum(
                         get(server, OPERATOR, "/v1/books/export/focus?tenant=red&basis=list")
                                 .body(),
                         "BilledCost"))
-                .isEqualByComparingTo(redOwes);
+                .isEqualByComparingTo(owed);
     }
 
     @Test

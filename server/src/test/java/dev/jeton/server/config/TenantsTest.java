@@ -33,29 +33,48 @@ class TenantsTest {
                 tenants:
                   - id: search
                     name: The search team
+                    zone: zone-a
                     projects: [web, batch]
                     keys:
-                      - {id: ci, sha256: "%s", project: batch}
+                      - {id: ci, sha256: "%s", project: batch, zone: zone-b}
+                      - {id: web, sha256: "%s"}
                   - id: finance
                     keys:
                       - id: reports
                         sha256: "%s"
                         scope: operator
                 server: {port: 1}
-                """.formatted(DIGEST, DIGEST.replace('0', '1')));
+                """.formatted(DIGEST, DIGEST.replace('0', '2'), DIGEST.replace('0', '1')));
         assertThat(tenants)
                 .containsExactly(
                         new Tenant(
                                 "search",
                                 "The search team",
+                                "zone-a",
                                 List.of("web", "batch"),
-                                List.of(new Tenant.Key("ci", DIGEST, "batch", Tenant.Scope.TENANT))),
+                                List.of(
+                                        new Tenant.Key("ci", DIGEST, "batch", Tenant.Scope.TENANT, "zone-b"),
+                                        new Tenant.Key("web", DIGEST.replace('0', '2'), "", Tenant.Scope.TENANT, ""))),
                         new Tenant(
                                 "finance",
                                 "finance",
+                                "",
                                 List.of(),
                                 List.of(new Tenant.Key(
-                                        "reports", DIGEST.replace('0', '1'), "", Tenant.Scope.OPERATOR))));
+                                        "reports", DIGEST.replace('0', '1'), "", Tenant.Scope.OPERATOR, ""))));
+        Tenant search = tenants.getFirst();
+        assertThat(search.keys()).extracting(search::zone).containsExactly("zone-b", "zone-a");
+    }
+
+    @Test
+    void refusesAZoneThatNoPriceBookCouldName() {
+        assertThatThrownBy(() -> tenants("tenants: [{id: a, zone: 'zone a'}]"))
+                .isInstanceOf(ConfigException.class)
+                .hasMessageContaining("the 'zone' of tenant 'a' is 'zone a': 1 to 64 letters");
+        assertThatThrownBy(() ->
+                        tenants("tenants: [{id: a, keys: [{id: k, zone: '*', sha256: \"%s\"}]}]".formatted(DIGEST)))
+                .hasMessageContaining("the 'zone' of key 'k' is '*'");
+        assertThatThrownBy(() -> tenants("books: {zone: 'zone a'}")).hasMessageContaining("1 to 64 letters");
     }
 
     @Test

@@ -15,20 +15,29 @@ public final class TwoTenants {
     public static final String BLUE = "blue-key";
     public static final String OPERATOR = "operator-key";
 
-    /** A million input tokens cost 1000 EUR, output tokens 2000: a token is 0.001 or 0.002. */
+    /**
+     * A million input tokens cost 1000 EUR, output tokens 2000: a token is 0.001 or 0.002. A byte of an answer to red is
+     * 0.0001, one to blue 0.0002.
+     */
     private static final String PRICES = """
             currency: EUR
             devices:
               - {name: "*", per-hour: 7.2}
             tariffs:
               - {model: "*", input: 1000, cached-input: 100, output: 2000}
+            egress:
+              - {from: here, to: far, per-gb: 100000}
+              - {from: here, to: near, per-gb: 200000}
             """;
 
     private static final String TENANTS = """
             metrics: {tenants: [blue]}
             tenants:
-              - {id: red, projects: [red-project], keys: [{id: red-app, sha256: "%s", project: red-project}]}
-              - {id: blue, projects: [blue-project], keys: [{id: blue-app, sha256: "%s", project: blue-project}]}
+              - {id: red, zone: far, projects: [red-project], keys: [{id: red-app, sha256: "%s", project: red-project}]}
+              - id: blue
+                zone: far
+                projects: [blue-project]
+                keys: [{id: blue-app, sha256: "%s", project: blue-project, zone: near}]
               - {id: house, keys: [{id: boss, sha256: "%s", scope: operator}]}
             """;
 
@@ -46,6 +55,7 @@ public final class TwoTenants {
             return TestServer.builder()
                     .set("books.folder", folder.resolve("books").toString())
                     .set("books.prices", prices.toString())
+                    .set("books.zone", "here")
                     .yaml(TENANTS.formatted(
                             Tenant.Key.digest(red), Tenant.Key.digest(BLUE), Tenant.Key.digest(OPERATOR)));
         } catch (IOException e) {
