@@ -64,9 +64,8 @@ class MigrationTest {
                         .window("r3")
                         .closed("r3", Fact.Outcome.COMPLETED, 700, 1)
                         .facts());
-        assertThat(
-                        books.query(
-                                "SELECT zone_from, zone_to, requests, list_money, egress_money FROM usage_hour ORDER BY requests"))
+        assertThat(books.query("SELECT zone_from, zone_to, requests, list_money, egress_money FROM usage_hour"
+                        + " ORDER BY requests"))
                 .containsExactly("here,far,1,700,100", ",,2,76,10");
         assertThat(books.ledger().verify()).isEmpty();
     }

@@ -73,6 +73,21 @@ class BooksEndpointsTest {
     }
 
     @Test
+    void bytesOfAStreamAreThoseThatItsClientGets() {
+        Answer stream = server.send(server.request("/v1/completions")
+                .header("authorization", "Bearer " + BLUE)
+                .header("x-jeton-labels", "team=stream")
+                .POST(BodyPublishers.ofString(
+                        "{\"model\": \"test-model\", \"prompt\": \"say:hello\", \"max_tokens\": 3,"
+                                + " \"stream\": true, \"stream_options\": {\"include_usage\": true}}")));
+        assertThat(stream.body()).endsWith("data: [DONE]\n\n");
+        String path = "/v1/books/requests?label=team:stream";
+        Eventually.until("it is booked", () -> !ids(get(server, BLUE, path)).isEmpty());
+
+        assertThat(get(server, BLUE, path).at("data.0.egress_bytes")).isEqualTo(bytes(stream));
+    }
+
+    @Test
     void aTenantSeesWhichWayItsBytesWent() {
         Answer request = get(server, BLUE, "/v1/books/requests?label=team:web");
 
@@ -122,8 +137,8 @@ class BooksEndpointsTest {
                         .lines())
                 .satisfiesExactly(
                         head -> assertThat(head)
-                                .isEqualTo(
-                                        "label_team,requests,failed,input,cached,output,egress_bytes,list,egress,p95_ms"),
+                                .isEqualTo("label_team,requests,failed,input,cached,output,egress_bytes,list,egress,"
+                                        + "p95_ms"),
                         ops -> assertThat(ops).startsWith("ops,1,0,"),
                         web -> assertThat(web).startsWith("web,2,0,"));
         String web = "/v1/books/report?label=team:web&label=tier:1&model=test-model&project=red-project&key=red-app";

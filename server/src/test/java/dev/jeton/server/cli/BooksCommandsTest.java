@@ -133,6 +133,7 @@ class BooksCommandsTest {
         Object json = Json.parse(out.toString());
         assertThat(new BigDecimal((String) TestServer.Answer.at(json, "usage.0.list.difference")))
                 .isEqualByComparingTo(owed());
+        assertThat(TestServer.Answer.at(json, "usage.0.egress.booked")).isEqualTo("0");
         BigDecimal cost = new BigDecimal((String) TestServer.Answer.at(json, "devices.0.cost.booked"));
         assertThat(cost).isPositive();
         assertThat(new BigDecimal((String) TestServer.Answer.at(json, "devices.0.cost.other"))

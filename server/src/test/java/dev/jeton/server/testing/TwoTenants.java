@@ -16,8 +16,8 @@ public final class TwoTenants {
     public static final String OPERATOR = "operator-key";
 
     /**
-     * A million input tokens cost 1000 EUR, output tokens 2000: a token is 0.001 or 0.002. A byte of an answer to red is
-     * 0.0001, one to blue 0.0002.
+     * A million input tokens cost 1000 EUR, output tokens 2000: a token is 0.001 or 0.002. A byte of an answer to red
+     * is 0.0001, one to blue 0.0002.
      */
     private static final String PRICES = """
             currency: EUR
