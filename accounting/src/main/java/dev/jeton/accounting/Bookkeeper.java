@@ -1,9 +1,6 @@
 package dev.jeton.accounting;
 
 import java.nio.file.Path;
-import java.time.Instant;
-import java.time.ZoneOffset;
-import java.time.temporal.ChronoUnit;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.List;
@@ -316,11 +313,11 @@ public final class Bookkeeper implements AutoCloseable {
     }
 
     private void tick() {
-        Instant hour = hour();
+        long hour = Periods.hour(clock.micros());
         for (long ticks = 1; !closing; ticks++) {
             LockSupport.parkNanos(this, TICK_NANOS);
-            Instant now = hour();
-            boolean newHour = !now.equals(hour);
+            long now = Periods.hour(clock.micros());
+            boolean newHour = now != hour;
             hour = now;
             closePeriods();
             if (newHour || ticks % WINDOW_TICKS == 0) {
@@ -356,14 +353,6 @@ public final class Bookkeeper implements AutoCloseable {
             LOG.warn("a period waits to be closed; it is tried again every second: {}", trouble);
         }
         closingTrouble = trouble;
-    }
-
-    private Instant hour() {
-        return Instant.EPOCH
-                .plus(clock.micros(), ChronoUnit.MICROS)
-                .atOffset(ZoneOffset.UTC)
-                .truncatedTo(ChronoUnit.HOURS)
-                .toInstant();
     }
 
     /**

@@ -1,5 +1,7 @@
 package dev.jeton.natives;
 
+import static java.lang.foreign.SymbolLookup.libraryLookup;
+
 import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
@@ -53,7 +55,7 @@ public final class NativeLibrary {
         }
         for (String name : names) {
             try {
-                return new NativeLibrary(name, SymbolLookup.libraryLookup(name, Arena.global()));
+                return new NativeLibrary(name, libraryLookup(name, Arena.global()));
             } catch (IllegalArgumentException e) {
                 tried.add(name + " (the system's loader does not find it)");
             }
@@ -75,7 +77,7 @@ public final class NativeLibrary {
             return Optional.empty();
         }
         try {
-            return Optional.of(new NativeLibrary(file.toString(), SymbolLookup.libraryLookup(file, Arena.global())));
+            return Optional.of(new NativeLibrary(file.toString(), libraryLookup(file, Arena.global())));
         } catch (IllegalArgumentException e) {
             tried.add(file + " (it cannot be loaded: for another machine, or a library that it needs is missing)");
             return Optional.empty();

@@ -45,8 +45,8 @@ public final class Nvml implements AutoCloseable {
     private final String driver;
     private final List<NvmlDevice> devices;
 
-    private Nvml(NativeLibrary library) {
-        this.library = library;
+    private Nvml(NativeLibrary found) {
+        library = found;
         errorString = library.function("nvmlErrorString", FunctionDescriptor.of(ADDRESS, JAVA_INT));
         shutdown = library.function("nvmlShutdown", PLAIN);
         check(plain(library.function("nvmlInit_v2", PLAIN)), "nvmlInit_v2", "");

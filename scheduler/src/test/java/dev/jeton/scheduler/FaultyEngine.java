@@ -3,17 +3,13 @@ package dev.jeton.scheduler;
 import dev.jeton.models.engine.DeviceLostException;
 import dev.jeton.models.engine.Engine;
 import dev.jeton.models.engine.EngineException;
-import dev.jeton.models.engine.EngineInfo;
 import dev.jeton.models.engine.SequenceSpec;
-import dev.jeton.models.engine.StepBatch;
 import dev.jeton.models.engine.StepResult;
 import dev.jeton.models.engine.StepTicket;
-import dev.jeton.models.engine.TokenMasks;
 
 /** An engine around another that fails when told to. */
-final class FaultyEngine implements Engine {
+final class FaultyEngine extends EngineAround {
 
-    private final Engine engine;
     /** Refuses to open slots, as for parameters that the engine does not support. */
     boolean refusesToOpen;
     /** Which call of open is refused, from 1; 0 for none. */
@@ -28,12 +24,7 @@ final class FaultyEngine implements Engine {
     int opens;
 
     FaultyEngine(Engine engine) {
-        this.engine = engine;
-    }
-
-    @Override
-    public EngineInfo info() {
-        return engine.info();
+        super(engine);
     }
 
     @Override
@@ -48,40 +39,15 @@ final class FaultyEngine implements Engine {
         if (breaksOnOpen) {
             throw new IllegalStateException("broken");
         }
-        engine.open(slot, spec);
-    }
-
-    @Override
-    public void close(int slot) {
-        engine.close(slot);
-    }
-
-    @Override
-    public StepTicket launch(StepBatch batch) {
-        return engine.launch(batch);
-    }
-
-    @Override
-    public void masks(StepTicket ticket, TokenMasks masks) {
-        engine.masks(ticket, masks);
+        super.open(slot, spec);
     }
 
     @Override
     public StepResult await(StepTicket ticket) {
-        StepResult result = engine.await(ticket);
+        StepResult result = super.await(ticket);
         if (failsRows) {
             result.fail(0, "made to fail");
         }
         return result;
-    }
-
-    @Override
-    public void transfer(int group, int[] from, int[] to, int count) {
-        engine.transfer(group, from, to, count);
-    }
-
-    @Override
-    public void close() {
-        engine.close();
     }
 }

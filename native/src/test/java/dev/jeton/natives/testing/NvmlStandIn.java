@@ -1,5 +1,6 @@
 package dev.jeton.natives.testing;
 
+import static java.lang.foreign.SymbolLookup.libraryLookup;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
@@ -25,7 +26,7 @@ public final class NvmlStandIn {
 
     private NvmlStandIn(Path file) {
         this.file = file;
-        symbols = SymbolLookup.libraryLookup(file, Arena.global());
+        symbols = libraryLookup(file, Arena.global());
     }
 
     /** Whether there is a C compiler. */
