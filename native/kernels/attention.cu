@@ -256,16 +256,27 @@ plan_attention(const int* header, const int* position, const int* inputStart, in
 #if JETON_KV == 0
 #define mma_kv mma_bf16
 DEVICE unsigned pack_kv(float low, float high) { return pack_bf16(low, high); }
+DEVICE unsigned pack_query(float low, float high) { return pack_bf16(low, high); }
 #else
 #define mma_kv mma_fp16
+DEVICE unsigned pack_kv(float low, float high) { return pack_fp16(low, high); }
 // Saturating: a q of bf16 may be greater than the greatest fp16.
-DEVICE unsigned pack_kv(float low, float high) {
+DEVICE unsigned pack_query(float low, float high) {
     return pack_fp16(fminf(fmaxf(low, -65504.0f), 65504.0f), fminf(fmaxf(high, -65504.0f), 65504.0f));
 }
 #endif
 
 // Stored fp8 become fp16 of 2^-8 times their value.
 #define FP8_FACTOR 256.0f
+// Weights times int8 scales are small: this factor keeps them clear of fp16's subnormals.
+#define INT8_LIFT 64.0f
+#if JETON_KV == 2
+#define VALUE_FACTOR (vScale * FP8_FACTOR)
+#elif JETON_KV == 3
+#define VALUE_FACTOR (1.0f / INT8_LIFT)
+#else
+#define VALUE_FACTOR 1.0f
+#endif
 
 DEVICE unsigned bytes_to_fp16x2(unsigned bytes, unsigned e4m3Selector, unsigned int8Selector) {
 #if JETON_KV == 2
@@ -330,7 +341,7 @@ DEVICE void stage_queries(unsigned char* to, const act* q, int qStride, int toke
                                           (kvHead * GROUP + row % GROUP) * HEAD_DIM + e),
                        v);
         }
-        *(unsigned*)(to + r * Q_STRIDE + q_column(e) * 2) = pack_kv(v[0], v[1]);
+        *(unsigned*)(to + r * Q_STRIDE + q_column(e) * 2) = pack_query(v[0], v[1]);
     }
 }
 
@@ -467,7 +478,7 @@ DEVICE void scale_weights(float (&s)[tiles][4], const float* valueScales) {
     for (int n = 0; n < tiles; n++) {
 #pragma unroll
         for (int i = 0; i < 4; i++) {
-            s[n][i] = s[n][i] > 0 ? s[n][i] * valueScales[n * 8 + 2 * q + i % 2] : 0.0f;
+            s[n][i] = s[n][i] > 0 ? s[n][i] * (valueScales[n * 8 + 2 * q + i % 2] * INT8_LIFT) : 0.0f;
         }
     }
 }
@@ -732,11 +743,7 @@ attention_decode(const int* plan, const int* tiles, const act* q, int qStride, c
     }
     __syncthreads();
     Results to = {partialOut, partialSum, out, outStride, kvHead, kvHeads, start, inputs * GROUP};
-#if JETON_KV == 2
-    float valueFactor = vScale * FP8_FACTOR;
-#else
-    float valueFactor = 1;
-#endif
+    float valueFactor = VALUE_FACTOR;
     for (int i = threadIdx.x; i < count * HEAD_PAD; i += DECODE_WARPS * 32) {
         int r = i / HEAD_PAD;
         int e = i % HEAD_PAD;
@@ -931,11 +938,7 @@ attention_prefill(const int* plan, const int* tiles, const act* q, int qStride, 
     }
 
     Results to = {partialOut, partialSum, out, outStride, kvHead, kvHeads, start, inputs * GROUP};
-#if JETON_KV == 2
-    float valueFactor = vScale * FP8_FACTOR;
-#else
-    float valueFactor = 1;
-#endif
+    float valueFactor = VALUE_FACTOR;
 #pragma unroll
     for (int m = 0; m < MATRIX_ROWS; m++) {
 #pragma unroll
