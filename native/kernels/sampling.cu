@@ -354,7 +354,7 @@ DEVICE void each(const Logits& l, F f) {
 }
 
 // Brings the keys that pass (at most CANDIDATES) to shared memory, sorted, with their masses summed.
-DEVICE void collect(Selection& at, const Logits& l, const Filter& filter) {
+OUTLINED void collect(Selection& at, const Logits& l, const Filter& filter) {
     __syncthreads();
     if (threadIdx.x == 0) {
         at.count = 0;
@@ -440,7 +440,7 @@ struct Place {
 
 // Where the count (or the mass) of tokens from the greatest on reaches `target`, among tokens that pass `filter`, of
 // which there are `inside`. Narrows the filter until the tokens left can be sorted.
-DEVICE Place locate(Selection& at, const Logits& l, Filter filter, u64 inside, bool byMass, u64 target) {
+OUTLINED Place locate(Selection& at, const Logits& l, Filter filter, u64 inside, bool byMass, u64 target) {
     u64 beforeCount = 0;
     u64 beforeMass = 0;
     bool byDistance = true;
@@ -549,7 +549,7 @@ struct Census {
     u64 mass[3];
 };
 
-DEVICE Census take_census(Selection& at, const Logits& l, const float* bounds, bool any) {
+OUTLINED Census take_census(Selection& at, const Logits& l, const float* bounds, bool any) {
     Census c = {{0, 0, 0}, {0, 0, 0}};
     each(l, [&](float logit, int id) {
         float weight = weight_of(logit, l.greatest, l.inverseTemperature);
@@ -569,7 +569,7 @@ DEVICE Census take_census(Selection& at, const Logits& l, const float* bounds, b
 }
 
 // The draw with top-k or top-p.
-DEVICE int draw_sorted(Selection& at, const Logits& l, const SlotSampling& p, double u) {
+OUTLINED int draw_sorted(Selection& at, const Logits& l, const SlotSampling& p, double u) {
     float bounds[3] = {fmaxf(1e-3f, p.minP), fmaxf(1e-6f, p.minP), p.minP};
     Census census = take_census(at, l, bounds, false);
     u64 topK = p.topK;
@@ -602,7 +602,7 @@ DEVICE int draw_sorted(Selection& at, const Logits& l, const SlotSampling& p, do
 }
 
 // The draw over all ids in order, of weights of at least `floor`.
-DEVICE int draw_in_order(Selection& at, const Logits& l, float floor, double u) {
+OUTLINED int draw_in_order(Selection& at, const Logits& l, float floor, double u) {
     int warp = threadIdx.x / 32;
     int lane = threadIdx.x % 32;
     int from = 0;
@@ -658,7 +658,7 @@ DEVICE int draw_in_order(Selection& at, const Logits& l, float floor, double u) 
 }
 
 // The `wanted` most likely tokens with their log-probabilities; -1 and NaN past the last.
-DEVICE void take_top(Selection& at, Logits l, int wanted, double logTotal, int* tokens, float* values) {
+OUTLINED void take_top(Selection& at, Logits l, int wanted, double logTotal, int* tokens, float* values) {
     l.inverseTemperature = 1.0f;
     int found = 0;
     if (wanted > 0) {
