@@ -1,6 +1,7 @@
 // What the kernels' checks share. A check includes the .cu it is about and is one program: built with g++ and a machine
 // header (-DMACHINE='"..."') it runs the kernels on the host, built with nvcc on the GPU at hand.
 #pragma once
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
@@ -14,9 +15,9 @@
 #include <cuda_runtime.h>
 #define RUN(blocks, threads, shared, kernel, ...)                                                        \
     do {                                                                                                 \
-        dim3 b = blocks;                                                                                 \
+        dim3 blockCount_ = blocks;                                                                                 \
         call(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, (int)(shared)));  \
-        kernel<<<b, threads, shared>>>(__VA_ARGS__);                                                     \
+        kernel<<<blockCount_, threads, shared>>>(__VA_ARGS__);                                                     \
         call(cudaGetLastError());                                                                        \
         call(cudaDeviceSynchronize());                                                                   \
     } while (0)
@@ -34,18 +35,14 @@ static void* take(size_t bytes) {
 static void give(void* p) { call(cudaFree(p)); }
 #else
 #include MACHINE
-#define RUN(blocks, threads, shared, kernel, ...) LAUNCH(blocks, threads, shared, kernel(__VA_ARGS__))
+#define RUN(blocks, threads, shared, kernel, ...) LAUNCH(blocks, threads, shared, kernel, kernel(__VA_ARGS__))
 static void* take(size_t bytes) { return aligned_alloc(256, (bytes + 255) / 256 * 256); }
 static void give(void* p) { free(p); }
 #endif
 
 #include "../jeton.cuh"
 
-#ifdef __CUDACC__
 #define GRID(...) dim3(__VA_ARGS__)
-#else
-#define GRID(...) grid(__VA_ARGS__)
-#endif
 
 static int failures = 0;
 static std::string context;
@@ -87,18 +84,28 @@ static std::mt19937_64 random_bits(1);
 static double normal() { return std::normal_distribution<double>()(random_bits); }
 static int between(int low, int high) { return std::uniform_int_distribution<int>(low, high)(random_bits); }
 
-static act to_act(double x) {
-#if JETON_TYPE == 0
+// Conversions of the checks' own. A float64 becomes the nearest multiple of its last place, ties to even.
+static unsigned short to_bf16(double x) {
     float f = (float)x;
     unsigned u;
     memcpy(&u, &f, 4);
-    return (act)((u + 0x7fffu + (u >> 16 & 1)) >> 16);
-#else
-    _Float16 h = (_Float16)x;
-    act a;
-    memcpy(&a, &h, 2);
-    return a;
-#endif
+    return (unsigned short)((u + 0x7fffu + (u >> 16 & 1)) >> 16);
+}
+static unsigned short to_fp16(double x) {
+    if (std::isnan(x)) {
+        return 0x7fff;
+    }
+    unsigned short sign = std::signbit(x) ? 0x8000 : 0;
+    int e;
+    std::frexp(x, &e);
+    double units = std::nearbyint(std::ldexp(std::fabs(x), 11 - std::max(e, -13)));
+    double v = std::ldexp(units, std::max(e, -13) - 11);
+    if (v >= 65536) {
+        return sign | 0x7c00;
+    }
+    std::frexp(v, &e);
+    return v < std::ldexp(1.0, -14) ? sign | (unsigned short)std::ldexp(v, 24)
+                                    : sign | (unsigned short)((e + 14) << 10 | ((int)std::ldexp(v, 11 - e) & 1023));
 }
 static double from_bf16(unsigned short a) {
     unsigned u = (unsigned)a << 16;
@@ -107,10 +114,12 @@ static double from_bf16(unsigned short a) {
     return f;
 }
 static double from_fp16(unsigned short a) {
-    _Float16 h;
-    memcpy(&h, &a, 2);
-    return (double)h;
+    int e = a >> 10 & 31;
+    double m = a & 1023;
+    double v = e == 0 ? std::ldexp(m, -24) : e < 31 ? std::ldexp(1024 + m, e - 25) : m ? NAN : INFINITY;
+    return a & 0x8000 ? -v : v;
 }
+static act to_act(double x) { return JETON_TYPE == 0 ? to_bf16(x) : to_fp16(x); }
 static double from_act(act a) { return JETON_TYPE == 0 ? from_bf16(a) : from_fp16(a); }
 static double from_e4m3(unsigned char b) {
     int e = b >> 3 & 15;

@@ -26,16 +26,7 @@ static void put_kv(char* p, int i, double v) {
     } else if (JETON_KV == 3) {
         p[i] = (char)between(-127, 127);
     } else {
-        unsigned short u;
-        if (JETON_KV == 0) {
-            float f = (float)v;
-            unsigned b;
-            memcpy(&b, &f, 4);
-            u = b >> 16;
-        } else {
-            _Float16 h = (_Float16)v;
-            memcpy(&u, &h, 2);
-        }
+        unsigned short u = JETON_KV == 0 ? to_bf16(v) : to_fp16(v);
         memcpy(p + 2 * i, &u, 2);
     }
 }

@@ -34,7 +34,7 @@ static void run(int kind, int rows, int n, int k, int mode, bool biased, int spl
         static const int order[8] = {0, 2, 4, 6, 1, 3, 5, 7};
         std::vector<int> qweight((size_t)wRows * k / 8, 0), qzeros((size_t)wRows / 8 * (k / 128), 0), v((size_t)wRows * k), z((size_t)wRows * (k / 128));
         std::vector<half_bits> scales((size_t)wRows * (k / 128));
-        for (auto& s : scales) s = float_to_fp16((float)std::exp(normal() * 0.5 - 4));
+        for (auto& s : scales) s = to_fp16(std::exp(normal() * 0.5 - 4));
         for (auto& q : v) q = between(0, 15);
         for (auto& q : z) q = between(0, 15);
         for (int r = 0; r < wRows; r++) {

@@ -21,6 +21,28 @@ static double host_uniform(uint64_t seed, uint64_t counter) {
     return (m(m(counter * golden + 1) ^ m(seed + golden)) >> 11) * std::ldexp(1.0, -53);
 }
 
+// VectorMath.exp and Logits.weight of the host sampler.
+static float host_weight(float logit, float greatest, float inverse) {
+    volatile float difference = logit - greatest;
+    volatile float x = difference * inverse;
+    if (x < -87.3f) {
+        return 0;
+    }
+    volatile float shifted = std::fma((float)x, 1.44269504f, 12582912.0f);
+    volatile float n = shifted - 12582912.0f;
+    float r = std::fma((float)n, -0.693359375f, (float)x);
+    r = std::fma((float)n, 2.12194440e-4f, r);
+    float p = std::fma(r, 1.9875691500e-4f, 1.3981999507e-3f);
+    p = std::fma(p, r, 8.3334519073e-3f);
+    p = std::fma(p, r, 4.1665795894e-2f);
+    p = std::fma(p, r, 1.6666665459e-1f);
+    p = std::fma(p, r, 5.0000001201e-1f);
+    volatile float square = r * r;
+    volatile float e = std::fma(p, (float)square, r);
+    e = e + 1.0f;
+    return std::ldexp((float)e, (int)n);
+}
+
 static Expected sample(std::vector<float> l, const SlotSampling& p, int generated, const std::vector<unsigned>& counts, const std::vector<int>& drafts,
                        const std::vector<std::pair<int, float>>& bias, const std::vector<int>& stops, const std::vector<bool>* mask) {
     int n = (int)l.size();
@@ -55,7 +77,7 @@ static Expected sample(std::vector<float> l, const SlotSampling& p, int generate
         double u = host_uniform(p.seed, generated + drafts.size());
         std::vector<double> w(n);
         double total = 0;
-        for (int t = 0; t < n; t++) w[t] = weight_of(l[t], greatest, p.inverseTemperature), total += w[t];
+        for (int t = 0; t < n; t++) w[t] = host_weight(l[t], greatest, p.inverseTemperature), total += w[t];
         std::vector<int> kept;
         bool inOrder = p.topK == 0 && p.topP == 1;
         double mass = 0;
