@@ -31,8 +31,9 @@
 #define Q_STRIDE ((HEAD_PAD * 2 / 16 | 1) * 16)
 #define WARP_TOKENS (16 * (3 - KV_BYTES))  // tokens of a decode warp's step: 16 of two bytes, 32 of one
 #define DECODE_STAGE (2 * WARP_TOKENS * KV_STRIDE + (JETON_KV == 3 ? 2 * WARP_TOKENS * 4 : 0))
-// As many stages as 100 KB hold, so that two blocks fit an H100's multiprocessor; at least 2, at most 6.
-#define STAGES_THAT_FIT (100 * 1024 / (DECODE_WARPS * DECODE_STAGE))
+// As many stages as let two blocks share the 228 KB of an H100's multiprocessor (1 KB of each block is reserved); at
+// least 2, at most 6.
+#define STAGES_THAT_FIT ((113 * 1024 - DECODE_ROWS * Q_STRIDE) / (DECODE_WARPS * DECODE_STAGE))
 #define DECODE_STAGES (STAGES_THAT_FIT < 2 ? 2 : STAGES_THAT_FIT > 6 ? 6 : STAGES_THAT_FIT)
 #define DECODE_PIPELINE_BYTES (DECODE_ROWS * Q_STRIDE + DECODE_WARPS * DECODE_STAGES * DECODE_STAGE)
 #define DECODE_MERGE_BYTES (DECODE_WARPS * DECODE_ROWS * (HEAD_PAD + 2) * 4)
@@ -40,7 +41,8 @@
     (DECODE_PIPELINE_BYTES > DECODE_MERGE_BYTES ? DECODE_PIPELINE_BYTES : DECODE_MERGE_BYTES)
 #define PREFILL_SHARED_BYTES (PREFILL_ROWS * Q_STRIDE + 2 * KEY_TILE * KV_STRIDE + (JETON_KV == 3 ? 2 * KEY_TILE * 4 : 0))
 
-static_assert(PREFILL_SHARED_BYTES <= 163 * 1024, "shared memory of an A100 exceeded");
+static_assert(PREFILL_SHARED_BYTES <= 163 * 1024 && DECODE_SHARED_BYTES <= 163 * 1024,
+              "a block has more shared memory than an A100 gives");
 
 #define LOG2_E 1.4426950408889634f
 
@@ -590,9 +592,14 @@ DEVICE void fetch_tokens(unsigned char* stage, const char* pages, long long bloc
         for (int kv = 0; kv < 2; kv++) {
             const char* from = layer + kv_offset(kv, kvHead, kvHeads, start % BLOCK_SIZE);
             unsigned char* target = stage + (kv * WARP_TOKENS + 16 * part) * KV_STRIDE;
-            for (int i = lane; i < 16 * TOKEN_CHUNKS; i += 32) {
+#pragma unroll
+            for (int base = 0; base < 16 * TOKEN_CHUNKS; base += 32) {
+                int i = base + lane;
                 int t = i / TOKEN_CHUNKS;
-                copy16_async(target + t * KV_STRIDE + i % TOKEN_CHUNKS * 16, from + i * 16, exists && start + t < to);
+                if (16 * TOKEN_CHUNKS % 32 == 0 || t < 16) {
+                    copy16_async(target + t * KV_STRIDE + i % TOKEN_CHUNKS * 16, from + i * 16,
+                                 exists && start + t < to);
+                }
             }
 #if JETON_KV == 3
             if (lane < 4) {
