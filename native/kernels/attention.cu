@@ -46,15 +46,19 @@ static_assert(PREFILL_SHARED_BYTES <= 163 * 1024 && DECODE_SHARED_BYTES <= 163 *
 
 #define LOG2_E 1.4426950408889634f
 
-extern "C" {
-CONSTANTS attention_constants[8] = {HEAD_PAD,
-                                    DECODE_ROWS,
-                                    PREFILL_ROWS,
-                                    DECODE_WARPS * 32,
-                                    PREFILL_WARPS * 32,
-                                    DECODE_SHARED_BYTES,
-                                    PREFILL_SHARED_BYTES,
-                                    PLAN_THREADS};
+// What a launch must know; one thread.
+extern "C" __global__ void attention_constants(int* out) {
+    const int values[8] = {HEAD_PAD,
+                           DECODE_ROWS,
+                           PREFILL_ROWS,
+                           DECODE_WARPS * 32,
+                           PREFILL_WARPS * 32,
+                           DECODE_SHARED_BYTES,
+                           PREFILL_SHARED_BYTES,
+                           PLAN_THREADS};
+    for (int i = 0; i < 8; i++) {
+        out[i] = values[i];
+    }
 }
 
 // A tile as it lies in memory.

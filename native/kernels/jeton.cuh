@@ -41,13 +41,11 @@ static_assert(BLOCK_SIZE >= 16 && BLOCK_SIZE <= 256 && (BLOCK_SIZE & (BLOCK_SIZE
 #define OUTLINED static
 #define INDEX static inline
 #define DYNAMIC_SHARED(name) unsigned char* name = (unsigned char*)jeton_host_shared()
-#define CONSTANTS const int
 #else
 #define DEVICE static __device__ __forceinline__
 #define OUTLINED static __device__ __noinline__  // large and called from several places: compiled once
 #define INDEX static __host__ __device__ __forceinline__
 #define DYNAMIC_SHARED(name) extern __shared__ __align__(128) unsigned char name[]
-#define CONSTANTS __device__ const int
 #endif
 
 typedef unsigned short act;  // bits of a bf16 or fp16, by JETON_TYPE

@@ -42,8 +42,12 @@ struct SlotSampling {
 
 static_assert(sizeof(SlotSampling) == 72, "the host writes 72 bytes");
 
-extern "C" {
-CONSTANTS sampling_constants[4] = {SEGMENT, ADJUST_THREADS, SAMPLE_THREADS, (int)sizeof(SlotSampling)};
+// What a launch must know; one thread.
+extern "C" __global__ void sampling_constants(int* out) {
+    out[0] = SEGMENT;
+    out[1] = ADJUST_THREADS;
+    out[2] = SAMPLE_THREADS;
+    out[3] = (int)sizeof(SlotSampling);
 }
 
 #define STATUS_FINE 0

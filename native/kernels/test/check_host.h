@@ -5,12 +5,13 @@
 
 #include <functional>
 
-static void check_thread(void** parameters) { (*(std::function<void()>*)parameters[0])(); }
+static void check_thread(void** parameters) { (**(std::function<void()>**)parameters[0])(); }
 
 static void check_launch(dim3 blocks, unsigned threads, size_t shared, const char* name, std::function<void()> body) {
     static unsigned long long launches = 0;
     static const unsigned size = sizeof(void*);
-    void* parameters[] = {&body};
+    std::function<void()>* called = &body;
+    void* parameters[] = {&called};
     jeton::Kernel kernel = {name, &check_thread, 1, &size, &jeton::run_kernel};
     jeton::Launch launch = {};
     launch.grid[0] = blocks.x, launch.grid[1] = blocks.y, launch.grid[2] = blocks.z;
