@@ -1,0 +1,510 @@
+// What all kernels share: 16-bit and 8-bit types, vector loads, reductions, cp.async, ldmatrix, mma.
+//
+// Nothing is included, so NVRTC needs no include path. With JETON_HOST the same sources compile under g++ on a machine
+// that runs every thread of a block as a fiber: each wrapper of a PTX instruction has there a plain version with the
+// documented fragment layout, so whole kernels run without a GPU.
+#ifndef JETON_CUH
+#define JETON_CUH
+
+#ifdef JETON_HOST
+#include <cstring>
+#include <deque>
+#include <vector>
+#endif
+
+#ifndef JETON_TYPE
+#define JETON_TYPE 0  // activations and weights: 0 bf16, 1 fp16
+#endif
+#ifndef JETON_RESIDUAL
+#define JETON_RESIDUAL 1  // the residual stream: 0 as activations, 1 fp32
+#endif
+#ifndef JETON_KV
+#define JETON_KV JETON_TYPE  // K and V in pages: 0 bf16, 1 fp16, 2 fp8 e4m3, 3 int8
+#endif
+#ifndef HEAD_DIM
+#define HEAD_DIM 128
+#endif
+#ifndef GROUP
+#define GROUP 4  // query heads per key head
+#endif
+#ifndef BLOCK_SIZE
+#define BLOCK_SIZE 16  // tokens of a KV block
+#endif
+
+static_assert(HEAD_DIM >= 2 && HEAD_DIM <= 256 && HEAD_DIM % 2 == 0, "HEAD_DIM must be even, 2 to 256");
+static_assert(GROUP >= 1 && GROUP <= 64, "GROUP must be 1 to 64");
+static_assert(BLOCK_SIZE >= 16 && BLOCK_SIZE <= 256 && (BLOCK_SIZE & (BLOCK_SIZE - 1)) == 0,
+              "BLOCK_SIZE must be a power of two, 16 to 256");
+
+#ifdef JETON_HOST
+#define DEVICE static inline
+#define OUTLINED static
+#define INDEX static inline
+#define DYNAMIC_SHARED(name) unsigned char* name = (unsigned char*)jeton_host_shared()
+#else
+#define DEVICE static __device__ __forceinline__
+#define OUTLINED static __device__ __noinline__  // large and called from several places: compiled once
+#define INDEX static __host__ __device__ __forceinline__
+#define DYNAMIC_SHARED(name) extern __shared__ __align__(128) unsigned char name[]
+#endif
+
+typedef unsigned short act;  // bits of a bf16 or fp16, by JETON_TYPE
+typedef unsigned short half_bits;
+#if JETON_RESIDUAL == 1
+typedef float residual;
+#else
+typedef act residual;
+#endif
+
+#define HEAD_PAD ((HEAD_DIM + 15) / 16 * 16)  // elements of a head in pages
+#if JETON_KV >= 2
+#define KV_BYTES 1
+#else
+#define KV_BYTES 2
+#endif
+
+// ---- the step's counts --------------------------------------------------------------------------------------------
+
+#define HEADER_ROWS 0
+#define HEADER_TOKENS 1
+#define HEADER_LOGIT_ROWS 2
+
+#define FLAG_LAST_TOKEN 1
+#define FLAG_SAMPLE 2
+
+// The count a kernel works on: entry `count` of the step's header, or `count` itself without a header.
+DEVICE int count_of(const int* header, int count) { return header ? header[count] : count; }
+
+// The row of input `token`: the last row whose start is at most `token` (rows are never empty).
+INDEX int row_of(const int* inputStart, int rows, int token) {
+    int low = 0;
+    int high = rows;
+    while (high - low > 1) {
+        int middle = (low + high) / 2;
+        if (inputStart[middle] <= token) {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+// ---- places in a KV block -----------------------------------------------------------------------------------------
+
+// Byte offset in a layer's part of a block of element 0 of a token; kv is 0 for K, 1 for V.
+INDEX long long kv_offset(int kv, int head, int kvHeads, int tokenInBlock) {
+    return ((long long)(kv * kvHeads + head) * BLOCK_SIZE + tokenInBlock) * (HEAD_PAD * KV_BYTES);
+}
+
+// Byte offset in a layer's part of a block of the int8 scale of a token.
+INDEX long long kv_scale_offset(int kv, int head, int kvHeads, int tokenInBlock) {
+    return kv_offset(2, 0, kvHeads, 0) + ((kv * kvHeads + head) * BLOCK_SIZE + tokenInBlock) * 4LL;
+}
+
+// ---- bits ---------------------------------------------------------------------------------------------------------
+
+#ifndef JETON_HOST
+DEVICE unsigned bits_of(float x) { return __float_as_uint(x); }
+DEVICE float float_of(unsigned x) { return __uint_as_float(x); }
+#else
+DEVICE unsigned bits_of(float x) { return __builtin_bit_cast(unsigned, x); }
+DEVICE float float_of(unsigned x) { return __builtin_bit_cast(float, x); }
+#endif
+
+#define NEGATIVE_INFINITY float_of(0xff800000u)
+#define NOT_A_NUMBER float_of(0x7fc00000u)
+
+DEVICE float bf16_to_float(half_bits x) { return float_of((unsigned)x << 16); }
+
+#ifndef JETON_HOST
+
+DEVICE half_bits float_to_bf16(float x) {
+    half_bits y;
+    asm("cvt.rn.bf16.f32 %0, %1;" : "=h"(y) : "f"(x));
+    return y;
+}
+DEVICE unsigned pack_bf16(float low, float high) {
+    unsigned y;
+    asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(y) : "f"(high), "f"(low));
+    return y;
+}
+DEVICE float fp16_to_float(half_bits x) {
+    float y;
+    asm("cvt.f32.f16 %0, %1;" : "=f"(y) : "h"(x));
+    return y;
+}
+DEVICE half_bits float_to_fp16(float x) {
+    half_bits y;
+    asm("cvt.rn.f16.f32 %0, %1;" : "=h"(y) : "f"(x));
+    return y;
+}
+DEVICE unsigned pack_fp16(float low, float high) {
+    unsigned y;
+    asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(y) : "f"(high), "f"(low));
+    return y;
+}
+// 2^x; relative error about 2^-22, results below 2^-126 are zero.
+DEVICE float exp2_fast(float x) {
+    float y;
+    asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+    return y;
+}
+// a * b + c on two halves of the type named; sm_80 has it for both.
+DEVICE unsigned fma2_bf16(unsigned a, unsigned b, unsigned c) {
+    unsigned y;
+    asm("fma.rn.bf16x2 %0, %1, %2, %3;" : "=r"(y) : "r"(a), "r"(b), "r"(c));
+    return y;
+}
+DEVICE unsigned fma2_fp16(unsigned a, unsigned b, unsigned c) {
+    unsigned y;
+    asm("fma.rn.f16x2 %0, %1, %2, %3;" : "=r"(y) : "r"(a), "r"(b), "r"(c));
+    return y;
+}
+DEVICE unsigned permute(unsigned a, unsigned b, unsigned selector) { return __byte_perm(a, b, selector); }
+
+#else
+
+DEVICE half_bits float_to_bf16(float x) {
+    unsigned u = bits_of(x);
+    if ((u & 0x7fffffffu) > 0x7f800000u) {
+        return 0x7fff;
+    }
+    return (half_bits)((u + 0x7fffu + (u >> 16 & 1)) >> 16);
+}
+DEVICE float fp16_to_float(half_bits x) { return (float)__builtin_bit_cast(_Float16, x); }
+DEVICE half_bits float_to_fp16(float x) { return __builtin_bit_cast(half_bits, (_Float16)x); }
+DEVICE unsigned pack_bf16(float low, float high) { return float_to_bf16(low) | (unsigned)float_to_bf16(high) << 16; }
+DEVICE unsigned pack_fp16(float low, float high) { return float_to_fp16(low) | (unsigned)float_to_fp16(high) << 16; }
+DEVICE float exp2_fast(float x) { return x < -126.0f ? 0.0f : __builtin_exp2f(x); }
+DEVICE unsigned fma2_bf16(unsigned a, unsigned b, unsigned c) {
+    unsigned y = 0;
+    for (int i = 0; i < 32; i += 16) {
+        double p = (double)bf16_to_float(a >> i) * bf16_to_float(b >> i) + bf16_to_float(c >> i);
+        y |= (unsigned)float_to_bf16((float)p) << i;
+    }
+    return y;
+}
+DEVICE unsigned fma2_fp16(unsigned a, unsigned b, unsigned c) {
+    unsigned y = 0;
+    for (int i = 0; i < 32; i += 16) {
+        double p = (double)fp16_to_float(a >> i) * fp16_to_float(b >> i) + fp16_to_float(c >> i);
+        y |= (unsigned)float_to_fp16((float)p) << i;
+    }
+    return y;
+}
+DEVICE unsigned permute(unsigned a, unsigned b, unsigned selector) {
+    unsigned long long all = a | (unsigned long long)b << 32;
+    unsigned y = 0;
+    for (int i = 0; i < 4; i++) {
+        y |= (unsigned)(all >> 8 * (selector >> 4 * i & 7) & 0xff) << 8 * i;
+    }
+    return y;
+}
+
+#endif
+
+#if JETON_TYPE == 0
+DEVICE float act_to_float(act x) { return bf16_to_float(x); }
+DEVICE act float_to_act(float x) { return float_to_bf16(x); }
+DEVICE unsigned pack_act(float low, float high) { return pack_bf16(low, high); }
+#else
+DEVICE float act_to_float(act x) { return fp16_to_float(x); }
+DEVICE act float_to_act(float x) { return float_to_fp16(x); }
+DEVICE unsigned pack_act(float low, float high) { return pack_fp16(low, high); }
+#endif
+
+// Nearest e4m3 (1 sign, 4 exponent bits of bias 7, 3 mantissa bits), ties to even, saturating at 448; NaN stays NaN.
+INDEX unsigned char float_bits_to_e4m3(unsigned u) {
+    unsigned sign = u >> 24 & 0x80u;
+    unsigned magnitude = u & 0x7fffffffu;
+    if (magnitude > 0x7f800000u) {
+        return (unsigned char)(sign | 0x7fu);
+    }
+    if (magnitude >= 0x43e00000u) {
+        return (unsigned char)(sign | 0x7eu);
+    }
+    int exponent = (int)(magnitude >> 23) - 127;
+    if (exponent >= -6) {
+        unsigned rounded = magnitude + 0x7ffffu + (magnitude >> 20 & 1);
+        unsigned code = (rounded >> 20) - ((127 - 7) << 3);
+        return (unsigned char)(sign | (code > 0x7eu ? 0x7eu : code));
+    }
+    if (exponent < -10) {
+        return (unsigned char)sign;
+    }
+    // Below 2^-6: multiples of 2^-9.
+    unsigned mantissa = (magnitude & 0x7fffffu) | 0x800000u;
+    int shift = 23 - 9 - exponent;
+    unsigned half = 1u << (shift - 1);
+    unsigned down = mantissa >> shift;
+    unsigned rest = mantissa & ((1u << shift) - 1);
+    return (unsigned char)(sign | (down + (rest > half || (rest == half && (down & 1)) ? 1 : 0)));
+}
+
+// Two values as e4m3, the first in the low byte.
+DEVICE unsigned pack_e4m3(float low, float high) {
+#if !defined(JETON_HOST) && __CUDA_ARCH__ >= 890
+    half_bits y;
+    asm("cvt.rn.satfinite.e4m3x2.f32 %0, %1, %2;" : "=h"(y) : "f"(high), "f"(low));
+    return y;
+#else
+    return float_bits_to_e4m3(bits_of(low)) | (unsigned)float_bits_to_e4m3(bits_of(high)) << 8;
+#endif
+}
+
+// ---- vectors of eight ---------------------------------------------------------------------------------------------
+
+DEVICE void unpack_act(unsigned x, float* to) {
+#if JETON_TYPE == 0
+    to[0] = float_of(x << 16);
+    to[1] = float_of(x & 0xffff0000u);
+#else
+    to[0] = fp16_to_float((half_bits)x);
+    to[1] = fp16_to_float((half_bits)(x >> 16));
+#endif
+}
+
+DEVICE void load8(const act* from, float* to) {
+    uint4 v = *(const uint4*)from;
+    unpack_act(v.x, to);
+    unpack_act(v.y, to + 2);
+    unpack_act(v.z, to + 4);
+    unpack_act(v.w, to + 6);
+}
+DEVICE void store8(act* to, const float* from) {
+    *(uint4*)to = make_uint4(pack_act(from[0], from[1]), pack_act(from[2], from[3]), pack_act(from[4], from[5]),
+                             pack_act(from[6], from[7]));
+}
+DEVICE void load8(const float* from, float* to) {
+    float4 a = ((const float4*)from)[0];
+    float4 b = ((const float4*)from)[1];
+    to[0] = a.x, to[1] = a.y, to[2] = a.z, to[3] = a.w;
+    to[4] = b.x, to[5] = b.y, to[6] = b.z, to[7] = b.w;
+}
+DEVICE void store8(float* to, const float* from) {
+    ((float4*)to)[0] = make_float4(from[0], from[1], from[2], from[3]);
+    ((float4*)to)[1] = make_float4(from[4], from[5], from[6], from[7]);
+}
+DEVICE void store8_e4m3(unsigned char* to, const float* from) {
+    unsigned low = pack_e4m3(from[0], from[1]) | pack_e4m3(from[2], from[3]) << 16;
+    unsigned high = pack_e4m3(from[4], from[5]) | pack_e4m3(from[6], from[7]) << 16;
+    *(uint2*)to = make_uint2(low, high);
+}
+
+// ---- reductions: the same tree whatever runs beside it ------------------------------------------------------------
+
+#define ALL_LANES 0xffffffffu
+
+DEVICE float warp_sum(float x) {
+    for (int d = 16; d > 0; d >>= 1) {
+        x += __shfl_xor_sync(ALL_LANES, x, d);
+    }
+    return x;
+}
+DEVICE float warp_max(float x) {
+    for (int d = 16; d > 0; d >>= 1) {
+        x = fmaxf(x, __shfl_xor_sync(ALL_LANES, x, d));
+    }
+    return x;
+}
+
+// Sum (or maximum) over a block of whole warps, in every thread; scratch of 32 floats, free again after the next
+// __syncthreads.
+DEVICE float block_sum(float x, float* scratch) {
+    x = warp_sum(x);
+    if ((threadIdx.x & 31) == 0) {
+        scratch[threadIdx.x >> 5] = x;
+    }
+    __syncthreads();
+    int lane = threadIdx.x & 31;
+    return warp_sum(lane < (int)blockDim.x / 32 ? scratch[lane] : 0.0f);
+}
+DEVICE float block_max(float x, float* scratch) {
+    x = warp_max(x);
+    if ((threadIdx.x & 31) == 0) {
+        scratch[threadIdx.x >> 5] = x;
+    }
+    __syncthreads();
+    int lane = threadIdx.x & 31;
+    return warp_max(lane < (int)blockDim.x / 32 ? scratch[lane] : NEGATIVE_INFINITY);
+}
+
+// ---- copies to shared memory and tensor cores ---------------------------------------------------------------------
+
+#ifndef JETON_HOST
+
+DEVICE unsigned shared_address(const void* p) { return (unsigned)__cvta_generic_to_shared(p); }
+
+// Copies 16 bytes without passing through registers; writes zeros instead where `take` is false.
+DEVICE void copy16_async(void* to, const void* from, bool take) {
+    asm volatile("cp.async.cg.shared.global.L2::128B [%0], [%1], 16, %2;"
+                 :
+                 : "r"(shared_address(to)), "l"(from), "r"(take ? 16 : 0)
+                 : "memory");
+}
+DEVICE void copies_commit() { asm volatile("cp.async.commit_group;" ::: "memory"); }
+// Waits until at most `left` of this thread's committed groups are under way.
+template <int left>
+DEVICE void copies_wait() {
+    asm volatile("cp.async.wait_group %0;" : : "n"(left) : "memory");
+}
+
+// Four 8x8 matrices of 16-bit elements: lane i gives the address of row i % 8 of matrix i / 8; lane i gets of each
+// matrix the elements (row i / 4, columns 2 (i % 4) and + 1), or with _transposed (rows 2 (i % 4) and + 1, column i / 4).
+DEVICE void load_matrices(unsigned* r, const void* row) {
+    asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0,%1,%2,%3}, [%4];"
+                 : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
+                 : "r"(shared_address(row))
+                 : "memory");
+}
+DEVICE void load_matrices_transposed(unsigned* r, const void* row) {
+    asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0,%1,%2,%3}, [%4];"
+                 : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
+                 : "r"(shared_address(row))
+                 : "memory");
+}
+
+// c += a b, a 16x16, b 16x8, c 16x8. With g = lane / 4, q = lane % 4: a[0] holds (g, 2q..), a[1] (g + 8, 2q..), a[2]
+// (g, 2q + 8..), a[3] (g + 8, 2q + 8..); b[0] (2q.., g), b[1] (2q + 8.., g); c[0..1] (g, 2q..), c[2..3] (g + 8, 2q..).
+DEVICE void mma_bf16(float* c, const unsigned* a, const unsigned* b) {
+    asm volatile(
+        "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
+        : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
+        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+}
+DEVICE void mma_fp16(float* c, const unsigned* a, const unsigned* b) {
+    asm volatile(
+        "mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
+        : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
+        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+}
+
+// 16 bytes that are read once: kept out of the first cache.
+DEVICE uint4 load_once(const void* from) {
+    uint4 v;
+    asm volatile("ld.global.L1::no_allocate.L2::128B.v4.u32 {%0,%1,%2,%3}, [%4];"
+                 : "=r"(v.x), "=r"(v.y), "=r"(v.z), "=r"(v.w)
+                 : "l"(from));
+    return v;
+}
+// Reads past the first cache, for what another block of this launch wrote.
+DEVICE float load_fresh(const float* from) { return __ldcg(from); }
+
+#else
+
+// An asynchronous copy is made when it is waited for, no earlier, and its target is poisoned until then: a kernel that
+// reads before it waited reads NaN.
+struct jeton_copy {
+    void* to;
+    const void* from;
+    bool take;
+};
+
+struct jeton_copies {
+    std::vector<jeton_copy> open;
+    std::deque<std::vector<jeton_copy>> groups;
+};
+
+static jeton_copies jeton_pending[1024];
+static unsigned jeton_exchange[32][32][8];
+static const void* jeton_rows[32][32];
+
+static inline void copy16_async(void* to, const void* from, bool take) {
+    memset(to, 0xff, 16);
+    jeton_pending[threadIdx.x].open.push_back({to, from, take});
+}
+static inline void copies_commit() {
+    jeton_copies& mine = jeton_pending[threadIdx.x];
+    mine.groups.push_back(mine.open);
+    mine.open.clear();
+}
+template <int left>
+static inline void copies_wait() {
+    jeton_copies& mine = jeton_pending[threadIdx.x];
+    while ((int)mine.groups.size() > left) {
+        for (const jeton_copy& copy : mine.groups.front()) {
+            if (copy.take) {
+                memcpy(copy.to, copy.from, 16);
+            } else {
+                memset(copy.to, 0, 16);
+            }
+        }
+        mine.groups.pop_front();
+    }
+}
+
+static inline void jeton_load_matrices(unsigned* r, const void* row, bool transposed) {
+    int warp = threadIdx.x / 32;
+    int lane = threadIdx.x % 32;
+    jeton_rows[warp][lane] = row;
+    __syncwarp();
+    for (int m = 0; m < 4; m++) {
+        const void** rows = jeton_rows[warp] + 8 * m;
+        if (transposed) {
+            unsigned low = ((const unsigned short*)rows[lane % 4 * 2])[lane / 4];
+            unsigned high = ((const unsigned short*)rows[lane % 4 * 2 + 1])[lane / 4];
+            r[m] = low | high << 16;
+        } else {
+            r[m] = ((const unsigned*)rows[lane / 4])[lane % 4];
+        }
+    }
+    __syncwarp();
+}
+static inline void load_matrices(unsigned* r, const void* row) { jeton_load_matrices(r, row, false); }
+static inline void load_matrices_transposed(unsigned* r, const void* row) { jeton_load_matrices(r, row, true); }
+
+template <float (*to_float)(unsigned short)>
+static inline void jeton_mma(float* c, const unsigned* a, const unsigned* b) {
+    int warp = threadIdx.x / 32;
+    int lane = threadIdx.x % 32;
+    unsigned(*all)[8] = jeton_exchange[warp];
+    memcpy(all[lane], a, 16);
+    memcpy(all[lane] + 4, b, 8);
+    __syncwarp();
+    for (int i = 0; i < 4; i++) {
+        int row = lane / 4;
+        int column = lane % 4 * 2 + i % 2;
+        float sum = 0;
+        for (int k = 0; k < 16; k++) {
+            int owner = k % 8 / 2;
+            unsigned left = all[row * 4 + owner][(k / 8) * 2 + i / 2];
+            unsigned right = all[column * 4 + owner][4 + k / 8];
+            sum += to_float((unsigned short)(left >> k % 2 * 16)) * to_float((unsigned short)(right >> k % 2 * 16));
+        }
+        c[i] += sum;
+    }
+    __syncwarp();
+}
+static inline void mma_bf16(float* c, const unsigned* a, const unsigned* b) { jeton_mma<bf16_to_float>(c, a, b); }
+static inline void mma_fp16(float* c, const unsigned* a, const unsigned* b) { jeton_mma<fp16_to_float>(c, a, b); }
+
+static inline uint4 load_once(const void* from) { return *(const uint4*)from; }
+static inline float load_fresh(const float* from) { return *from; }
+
+#endif
+
+#if JETON_TYPE == 0
+#define mma_act mma_bf16
+#else
+#define mma_act mma_fp16
+#endif
+
+// Whether this block is the last of `parts` to get here; the counter is left at zero. What the others wrote before can be
+// read with load_fresh afterwards. All threads must call it.
+DEVICE bool last_to_arrive(int* counter, int parts) {
+    __shared__ int last;
+    __threadfence();
+    __syncthreads();
+    if (threadIdx.x == 0) {
+        last = atomicAdd(counter, 1) == parts - 1;
+        if (last) {
+            *counter = 0;
+        }
+    }
+    __syncthreads();
+    __threadfence();
+    return last;
+}
+
+#endif
