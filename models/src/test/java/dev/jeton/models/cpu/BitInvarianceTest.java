@@ -9,6 +9,8 @@ import dev.jeton.models.engine.LogitBias;
 import dev.jeton.models.engine.SamplingParameters;
 import dev.jeton.models.engine.StepBatch;
 import dev.jeton.models.engine.StepResult;
+import dev.jeton.models.reference.Configs;
+import dev.jeton.models.reference.TinyModel;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;

@@ -16,6 +16,8 @@ import dev.jeton.models.engine.SequenceSpec;
 import dev.jeton.models.engine.StepBatch;
 import dev.jeton.models.engine.StepContract;
 import dev.jeton.models.engine.StepResult;
+import dev.jeton.models.reference.Configs;
+import dev.jeton.models.reference.TinyModel;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Path;

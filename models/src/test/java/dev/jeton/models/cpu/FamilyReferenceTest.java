@@ -1,129 +1,28 @@
 package dev.jeton.models.cpu;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.within;
 
 import dev.jeton.models.DecoderSpec;
 import dev.jeton.models.EngineOptions;
 import dev.jeton.models.SafetensorsWriter;
 import dev.jeton.models.TensorType;
-import dev.jeton.models.engine.Driver;
-import dev.jeton.models.engine.LogitBias;
-import dev.jeton.models.engine.SamplingParameters;
-import dev.jeton.models.engine.StepBatch;
-import dev.jeton.models.engine.StepResult;
+import dev.jeton.models.engine.Engine;
+import dev.jeton.models.reference.Configs;
+import dev.jeton.models.reference.FamilyContract;
+import dev.jeton.models.reference.TinyModel;
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.Random;
-import java.util.stream.DoubleStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Each family and each rotary scaling against the float64 reference, on random weights. */
-class FamilyReferenceTest {
-
-    private static final long SEED = 20_260_101;
-    private static final SamplingParameters SCORED =
-            new SamplingParameters(0, 0, 1, 0, 1, 0, 0, LogitBias.NONE, 0, 0, new int[0], 5);
+class FamilyReferenceTest extends FamilyContract {
 
     @TempDir
     Path folder;
 
-    @Test
-    void shouldMatchTheReferenceForLlama() throws IOException {
-        check(new TinyModel(folder, Configs.llama(""), TensorType.F32, SEED), plain(24), 1, 2e-4);
-    }
-
-    @Test
-    void shouldMatchTheReferenceForLlamaWithBiases() throws IOException {
-        check(
-                new TinyModel(folder, Configs.llama("\"attention_bias\": true"), TensorType.F32, SEED),
-                plain(24),
-                1,
-                2e-4);
-    }
-
-    @Test
-    void shouldMatchTheReferenceForBf16AndF16Weights() throws IOException {
-        check(new TinyModel(folder.resolve("b"), Configs.llama(""), TensorType.BF16, SEED), plain(24), 1, 2e-4);
-        check(new TinyModel(folder.resolve("h"), Configs.llama(""), TensorType.F16, SEED), plain(24), 1, 2e-4);
-    }
-
-    @Test
-    void shouldMatchTheReferenceForMistralWithAWindow() throws IOException {
-        check(new TinyModel(folder, Configs.mistral(21), TensorType.F32, SEED), plain(16), 1, 2e-4);
-    }
-
-    @Test
-    void shouldMatchTheReferenceForQwen2() throws IOException {
-        check(new TinyModel(folder, Configs.qwen2(""), TensorType.F32, SEED), plain(16), 1, 2e-4);
-    }
-
-    @Test
-    void shouldMatchTheReferenceForQwen2WithWindowsInUpperLayers() throws IOException {
-        String windows = "\"use_sliding_window\": true, \"sliding_window\": 19, \"max_window_layers\": 1";
-        TinyModel model = new TinyModel(folder, Configs.qwen2(windows), TensorType.F32, SEED);
-        assertThat(model.spec.windows()).containsExactly(0, 19, 19);
-        check(model, plain(16), 1, 2e-4);
-    }
-
-    @Test
-    void shouldMatchTheReferenceForQwen3() throws IOException {
-        check(new TinyModel(folder, Configs.qwen3(""), TensorType.F32, SEED), plain(32), 1, 2e-4);
-    }
-
-    @Test
-    void shouldMatchTheReferenceForQwen3WithLayerTypes() throws IOException {
-        String types = "\"use_sliding_window\": true, \"sliding_window\": 33, "
-                + "\"layer_types\": [\"sliding_attention\", \"full_attention\", \"sliding_attention\"]";
-        TinyModel model = new TinyModel(folder, Configs.qwen3(types), TensorType.BF16, SEED);
-        assertThat(model.spec.windows()).containsExactly(33, 0, 33);
-        check(model, plain(32), 1, 2e-4);
-    }
-
-    @Test
-    void shouldMatchTheReferenceForLinearScaling() throws IOException {
-        String linear = "\"rope_scaling\": {\"type\": \"linear\", \"factor\": 4.0}";
-        check(
-                new TinyModel(folder, Configs.llama(linear), TensorType.F32, SEED),
-                DoubleStream.of(plain(24)).map(f -> f / 4).toArray(),
-                1,
-                2e-4);
-    }
-
-    @Test
-    void shouldMatchTheReferenceForLlama3Scaling() throws IOException {
-        String llama3 = "\"rope_parameters\": {\"rope_type\": \"llama3\", \"factor\": 8.0, \"low_freq_factor\": 1.0,"
-                + " \"high_freq_factor\": 4.0, \"original_max_position_embeddings\": 128, \"rope_theta\": 10000.0}";
-        double[] frequencies = plain(24);
-        for (int i = 0; i < frequencies.length; i++) {
-            double turns = 128 * frequencies[i] / (2 * Math.PI);
-            if (turns < 1) {
-                frequencies[i] /= 8;
-            } else if (turns < 4) {
-                double smooth = (turns - 1) / 3;
-                frequencies[i] = (1 - smooth) * frequencies[i] / 8 + smooth * frequencies[i];
-            }
-        }
-        check(new TinyModel(folder, Configs.llama(llama3), TensorType.F32, SEED), frequencies, 1, 2e-4);
-    }
-
-    @Test
-    void shouldMatchTheReferenceForYarnScaling() throws IOException {
-        String yarn = "\"rope_scaling\": {\"rope_type\": \"yarn\", \"factor\": 4.0,"
-                + " \"original_max_position_embeddings\": 256}";
-        double[] frequencies = plain(24);
-        double low = Math.floor(24 * Math.log(256 / (32 * 2 * Math.PI)) / (2 * Math.log(10_000)));
-        double high = Math.ceil(24 * Math.log(256 / (2 * Math.PI)) / (2 * Math.log(10_000)));
-        for (int i = 0; i < frequencies.length; i++) {
-            double kept = 1 - Math.min(1, Math.max(0, (i - low) / (high - low)));
-            frequencies[i] = frequencies[i] / 4 * (1 - kept) + frequencies[i] * kept;
-        }
-        check(
-                new TinyModel(folder, Configs.llama(yarn), TensorType.F32, SEED),
-                frequencies,
-                0.1 * Math.log(4) + 1,
-                2e-4);
+    @Override
+    protected Engine load(Path model, EngineOptions options) {
+        return CpuEngine.load(model, options);
     }
 
     @Test
@@ -157,62 +56,5 @@ class FamilyReferenceTest {
         }
         assertThat(error).as("in units of the scale").isLessThan(0.76);
         return result;
-    }
-
-    private static double[] plain(int headDim) {
-        double[] frequencies = new double[headDim / 2];
-        for (int i = 0; i < frequencies.length; i++) {
-            frequencies[i] = 1 / Math.pow(10_000, 2.0 * i / headDim);
-        }
-        return frequencies;
-    }
-
-    private static void check(TinyModel model, double[] frequencies, double factor, double tolerance) {
-        check(model, frequencies, factor, tolerance, "none");
-    }
-
-    /** Log-probabilities of a prompt in chunks, and of tokens generated after it. */
-    private static void check(TinyModel model, double[] frequencies, double factor, double tolerance, String quantize) {
-        DecoderSpec spec = model.spec;
-        ReferenceDecoder reference = new ReferenceDecoder(spec, model.weights, frequencies, factor);
-        int[] prompt = new Random(SEED).ints(70, 0, spec.vocabulary()).toArray();
-        EngineOptions options = new EngineOptions(0, 1 << 22, 4, 64, 16, 2, quantize);
-        try (CpuEngine engine = CpuEngine.load(model.folder, options)) {
-            Driver driver = new Driver(engine);
-            Driver.Sequence sequence = driver.open(0, prompt, SCORED);
-            double[][] expected = reference.logits(prompt);
-            while (sequence.computed < prompt.length) {
-                int from = sequence.computed;
-                int count = Math.min(23, prompt.length - from);
-                driver.begin().add(sequence, count, StepBatch.PROMPT_LOG_PROBABILITIES);
-                StepResult result = driver.run();
-                for (int i = 0; i < count && from + i + 1 < prompt.length; i++) {
-                    assertThat((double) result.promptLogProbabilities[i])
-                            .as("seed %d, position %d", SEED, from + i)
-                            .isCloseTo(logProbability(expected[from + i], prompt[from + i + 1]), within(tolerance));
-                }
-                driver.apply(result, 0, sequence);
-            }
-            for (int i = 0; i < 30; i++) {
-                driver.begin().addLast(sequence);
-                driver.apply(driver.run(), 0, sequence);
-            }
-            double[][] all = reference.logits(java.util.Arrays.copyOf(sequence.tokens, sequence.length));
-            for (int i = 0; i < sequence.logProbabilities.size(); i++) {
-                int position = prompt.length - 1 + i;
-                double own = logProbability(all[position], sequence.tokens[position + 1]);
-                assertThat((double) sequence.logProbabilities.get(i)).isCloseTo(own, within(tolerance));
-                assertThat(DoubleStream.of(all[position]).max().orElseThrow()
-                                - all[position][sequence.tokens[position + 1]])
-                        .as("the sampled token is the most likely one")
-                        .isLessThan(2 * tolerance);
-            }
-        }
-    }
-
-    private static double logProbability(double[] logits, int token) {
-        double max = DoubleStream.of(logits).max().orElseThrow();
-        double sum = DoubleStream.of(logits).map(l -> Math.exp(l - max)).sum();
-        return logits[token] - max - Math.log(sum);
     }
 }

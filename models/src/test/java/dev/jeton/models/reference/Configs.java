@@ -1,23 +1,23 @@
-package dev.jeton.models.cpu;
+package dev.jeton.models.reference;
 
 /** config.json of tiny models of every family. */
-final class Configs {
+public final class Configs {
 
     private Configs() {}
 
-    static String llama(String more) {
+    public static String llama(String more) {
         return config("LlamaForCausalLM", 96, 4, 2, 24, 160, "\"tie_word_embeddings\": true" + comma(more));
     }
 
-    static String mistral(int window) {
+    public static String mistral(int window) {
         return config("MistralForCausalLM", 64, 4, 1, 16, 100, "\"sliding_window\": " + window);
     }
 
-    static String qwen2(String more) {
+    public static String qwen2(String more) {
         return config("Qwen2ForCausalLM", 80, 5, 5, 16, 96, "\"rms_norm_eps\": 1e-6" + comma(more));
     }
 
-    static String qwen3(String more) {
+    public static String qwen3(String more) {
         return config("Qwen3ForCausalLM", 64, 4, 2, 32, 128, "\"tie_word_embeddings\": true" + comma(more));
     }
 
@@ -25,7 +25,7 @@ final class Configs {
         return more.isEmpty() ? "" : ", " + more;
     }
 
-    static String config(
+    public static String config(
             String architecture, int hidden, int heads, int keyValueHeads, int headDim, int intermediate, String more) {
         return """
                 {"architectures": ["%s"], "vocab_size": 301, "hidden_size": %d, "num_hidden_layers": 3,

@@ -1,4 +1,4 @@
-package dev.jeton.models.cpu;
+package dev.jeton.models.reference;
 
 import dev.jeton.models.DecoderSpec;
 import dev.jeton.models.SafetensorsWriter;
@@ -11,18 +11,18 @@ import java.util.Map;
 import java.util.Random;
 
 /** A model folder of tiny random weights, and the same weights as the reference reads them. */
-final class TinyModel {
+public final class TinyModel {
 
-    final Path folder;
-    final DecoderSpec spec;
-    final Map<String, double[]> weights = new LinkedHashMap<>();
+    public final Path folder;
+    public final DecoderSpec spec;
+    public final Map<String, double[]> weights = new LinkedHashMap<>();
 
     private final Random random;
     private final TensorType type;
     private final SafetensorsWriter writer = new SafetensorsWriter();
 
     /** Writes a folder with the given config.json. */
-    TinyModel(Path folder, String config, TensorType type, long seed) throws IOException {
+    public TinyModel(Path folder, String config, TensorType type, long seed) throws IOException {
         this.folder = folder;
         this.type = type;
         this.random = new Random(seed);

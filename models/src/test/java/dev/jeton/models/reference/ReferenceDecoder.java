@@ -1,4 +1,4 @@
-package dev.jeton.models.cpu;
+package dev.jeton.models.reference;
 
 import dev.jeton.models.DecoderSpec;
 import java.util.Map;
@@ -7,14 +7,15 @@ import java.util.Map;
  * A decoder's forward pass written as plainly as its definition, in float64, independent of the engine: one position at
  * a time, whole contexts in arrays, no blocks, no batches. Rotary scaling is written anew here too.
  */
-final class ReferenceDecoder {
+public final class ReferenceDecoder {
 
     private final DecoderSpec spec;
     private final Map<String, double[]> weights;
     private final double[] frequencies;
     private final double rotaryFactor;
 
-    ReferenceDecoder(DecoderSpec spec, Map<String, double[]> weights, double[] frequencies, double rotaryFactor) {
+    public ReferenceDecoder(
+            DecoderSpec spec, Map<String, double[]> weights, double[] frequencies, double rotaryFactor) {
         this.spec = spec;
         this.weights = weights;
         this.frequencies = frequencies;
@@ -22,7 +23,7 @@ final class ReferenceDecoder {
     }
 
     /** Logits at every position. */
-    double[][] logits(int[] tokens) {
+    public double[][] logits(int[] tokens) {
         int n = tokens.length;
         double[][] x = new double[n][];
         double[] embedding = weights.get("model.embed_tokens.weight");

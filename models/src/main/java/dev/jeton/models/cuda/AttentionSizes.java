@@ -1,0 +1,87 @@
+package dev.jeton.models.cuda;
+
+/**
+ * How many tiles attention is cut into, and the memory in which splits of a context meet. Decode tiles aim at a few for
+ * every multiprocessor, so that short batches over long contexts still use the whole device; prefill tiles are large and
+ * need fewer.
+ */
+final class AttentionSizes {
+
+    private static final int DECODE_PER_MULTIPROCESSOR = 4;
+    private static final int PREFILL_PER_MULTIPROCESSOR = 2;
+    /** Rows of at most so many queries of a key head, inputs times group, become decode tiles. */
+    private static final int FEW_QUERIES = 32;
+
+    /** One of the two kernels: its launch, and its workspace. */
+    record Way(int threads, int shared, long partialOut, long partialSum, long counters) {}
+
+    private final int group;
+    private final int decodeRows;
+    private final int prefillRows;
+    private final int planThreads;
+    private final int decodeTarget;
+    private final int prefillTarget;
+    private final Way decode;
+    private final Way prefill;
+
+    /**
+     * @param constants of the attention's source file
+     */
+    AttentionSizes(Device device, DeviceShape shape, int[] constants, int maxRows, int maxTokens) {
+        group = shape.group();
+        int headPad = constants[0];
+        decodeRows = constants[1];
+        prefillRows = constants[2];
+        planThreads = constants[7];
+        int heads = shape.spec().keyValueHeads();
+        decodeTarget = Math.max(1, DECODE_PER_MULTIPROCESSOR * device.multiprocessors() / heads);
+        prefillTarget = Math.max(1, PREFILL_PER_MULTIPROCESSOR * device.multiprocessors() / heads);
+        decode = way(device, constants[3], constants[5], (long) decodeTarget * heads, decodeRows, headPad);
+        prefill = way(device, constants[4], constants[6], (long) prefillTarget * heads, prefillRows, headPad);
+        assert decodeTiles(maxRows) > 0 && prefillTiles(maxRows, maxTokens) > 0;
+    }
+
+    private static Way way(Device device, int threads, int shared, long tiles, int rows, int headPad) {
+        return new Way(
+                threads,
+                shared,
+                device.memory(4 * tiles * rows * headPad).address(),
+                device.memory(8 * tiles * rows).address(),
+                device.zeroed(4 * tiles).address());
+    }
+
+    /** Whether a row of so many inputs becomes decode tiles. */
+    boolean few(int inputs) {
+        return inputs == 1 || inputs * group <= FEW_QUERIES;
+    }
+
+    /** Most decode tiles of so many rows. */
+    int decodeTiles(int rows) {
+        return Math.max(decodeTarget, rows * Kernel.blocks(Math.max(group, FEW_QUERIES), decodeRows));
+    }
+
+    /** Most prefill tiles of so many rows and tokens. */
+    int prefillTiles(int rows, int tokens) {
+        return Math.max(prefillTarget, rows + Kernel.blocks((long) tokens * group, prefillRows));
+    }
+
+    int decodeTarget() {
+        return decodeTarget;
+    }
+
+    int prefillTarget() {
+        return prefillTarget;
+    }
+
+    int planThreads() {
+        return planThreads;
+    }
+
+    Way decode() {
+        return decode;
+    }
+
+    Way prefill() {
+        return prefill;
+    }
+}

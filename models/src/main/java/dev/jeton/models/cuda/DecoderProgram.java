@@ -1,0 +1,469 @@
+package dev.jeton.models.cuda;
+
+import dev.jeton.models.DecoderSpec;
+import dev.jeton.models.WindowGroups;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * One step as a sequence of launches on the stream: {@link #forward} up to the last residual, {@link #sample} from there to
+ * accepted tokens. The same launches serve a step at once and a captured graph; kernels read how many rows there really
+ * are from the step's header, so a graph made for a bucket serves every step that fits.
+ *
+ * <p>Per layer: norm; q, k and v; rotation and storing K and V; attention; output projection; norm; gate and up; down.
+ * Where few rows make products that add to the residual stream themselves, the next norm has nothing to add.
+ *
+ * <p>Bytes of a decode step of n rows: all weights once, K and V of every context once, and about {@code 40 * hidden} bytes
+ * of activations a row and layer, which stay in the second cache.
+ */
+final class DecoderProgram {
+
+    private static final int ROWS = 0;
+    private static final int TOKENS = 1;
+    private static final int LOGIT_ROWS = 2;
+    private static final int NORM_THREADS = 256;
+    private static final int TILE = 8 * 4;
+
+    /** What a step needs of the device beside weights and slots. */
+    private record Buffers(
+            long residual,
+            long normed,
+            long qkv,
+            long attended,
+            long delta,
+            long gateUp,
+            long inner,
+            long tokenId,
+            long tokenRow,
+            long tokenPosition,
+            long rotary,
+            long logits,
+            long segments) {}
+
+    /** The attention of one layer group: its tiles, and where its pages lie. */
+    private record Group(int window, long plan, long decodeTiles, long prefillTiles) {}
+
+    private final DeviceShape shape;
+    private final DecoderSpec spec;
+    private final DeviceWeights weights;
+    private final WindowGroups windows;
+    private final Slots slots;
+    private final Kernels kernels;
+    private final Products products;
+    private final Buffers buffers;
+    private final List<Group> groups = new ArrayList<>();
+    private final AttentionSizes sizes;
+    private final long frequencies;
+    private final long outputs;
+    private final float scale;
+    private final long[] pool;
+    private final long[] blockBytes;
+    /** What the last layer left to be added to the residual stream; 0 where it is there already. */
+    private long left;
+
+    /**
+     * Takes all memory that steps need beside pages, which follow by {@link #pages}.
+     *
+     * @param outputs where results go, as {@link StepOutputs.Layout} says
+     */
+    DecoderProgram(
+            Device device,
+            DeviceShape shape,
+            DeviceWeights weights,
+            Kernels kernels,
+            Slots slots,
+            int maxRows,
+            int maxTokens,
+            long outputs) {
+        this.shape = shape;
+        this.spec = shape.spec();
+        this.weights = weights;
+        this.windows = WindowGroups.of(spec);
+        this.slots = slots;
+        this.kernels = kernels;
+        this.outputs = outputs;
+        scale = (float) (1 / Math.sqrt(spec.headDim()));
+        int widest = Math.max(Math.max(shape.qkvWidth(), 2 * spec.intermediate()), spec.vocabulary());
+        products = new Products(device, kernels.get("skinny_matmul"), kernels.matmulConstants(), widest);
+        sizes = new AttentionSizes(device, shape, kernels.attentionConstants(), maxRows, maxTokens);
+        pool = new long[windows.count()];
+        blockBytes = new long[windows.count()];
+        for (int window : windows.windows()) {
+            groups.add(new Group(
+                    window,
+                    device.zeroed(TILE).address(),
+                    device.memory((long) TILE * sizes.decodeTiles(maxRows)).address(),
+                    device.memory((long) TILE * sizes.prefillTiles(maxRows, maxTokens))
+                            .address()));
+        }
+        frequencies = device.constants(spec.rotaryScaling().frequencies(spec.rotaryTheta(), spec.headDim()))
+                .address();
+        int logitRows = Math.min(StepLayout.CHUNK, maxTokens);
+        buffers = new Buffers(
+                device.memory(4L * maxTokens * spec.hidden()).address(),
+                device.memory(2L * maxTokens * spec.hidden()).address(),
+                device.memory(2L * maxTokens * shape.qkvWidth()).address(),
+                device.memory(2L * maxTokens * spec.queryWidth()).address(),
+                device.memory(2L * maxTokens * spec.hidden()).address(),
+                device.memory(4L * maxTokens * spec.intermediate()).address(),
+                device.memory(2L * maxTokens * spec.intermediate()).address(),
+                device.memory(4L * maxTokens).address(),
+                device.memory(4L * maxTokens).address(),
+                device.memory(4L * maxTokens).address(),
+                device.memory(4L * maxTokens * spec.headDim()).address(),
+                device.memory(4L * logitRows * shape.logitStride()).address(),
+                device.memory(16L * logitRows * kernels.segments(spec.vocabulary()))
+                        .address());
+    }
+
+    /** Says where the pages of a layer group lie. */
+    void pages(int group, long address, long bytesPerBlock) {
+        pool[group] = address;
+        blockBytes[group] = bytesPerBlock;
+    }
+
+    /**
+     * Everything up to the residual stream after the last layer.
+     *
+     * @param input the step's arrays on the device
+     * @param tokens input tokens that there may be at most
+     * @param decodes whether a row may have few inputs
+     * @param prefills whether a row may have many
+     */
+    void forward(long input, StepLayout layout, int tokens, boolean decodes, boolean prefills) {
+        long header = input;
+        prepare(input, layout, tokens);
+        for (int g = 0; g < groups.size(); g++) {
+            plan(input, layout, groups.get(g));
+        }
+        long delta = 0;
+        for (int layer = 0; layer < spec.layers(); layer++) {
+            DeviceWeights.Layer w = weights.layers().get(layer);
+            norm(header, TOKENS, tokens, delta, 0, w.attentionNorm());
+            products.activations(
+                    header,
+                    TOKENS,
+                    tokens,
+                    buffers.normed,
+                    w.queryKeyValue(),
+                    shape.qkvWidth(),
+                    spec.hidden(),
+                    buffers.qkv);
+            rotate(input, layout, layer, tokens, w);
+            attend(input, layout, layer, tokens, decodes, prefills);
+            delta = output(header, tokens, w);
+            norm(header, TOKENS, tokens, delta, 0, w.feedForwardNorm());
+            delta = feedForward(header, tokens, w);
+        }
+        left = delta;
+    }
+
+    /** Whether a row of so many inputs is attended by decode tiles. */
+    boolean few(int inputs) {
+        return sizes.few(inputs);
+    }
+
+    private void prepare(long input, StepLayout layout, int tokens) {
+        kernels.get("prepare_step")
+                .begin()
+                .pointer(input)
+                .pointer(at(input, layout.slot()))
+                .pointer(at(input, layout.flags()))
+                .pointer(at(input, layout.position()))
+                .pointer(at(input, layout.inputStart()))
+                .pointer(at(input, layout.token()))
+                .pointer(slots.lastToken())
+                .pointer(frequencies)
+                .number(spec.rotaryScaling().attentionFactor())
+                .pointer(buffers.tokenId)
+                .pointer(buffers.tokenRow)
+                .pointer(buffers.tokenPosition)
+                .pointer(buffers.rotary)
+                .launch(tokens, 1, 128, 0);
+        kernels.get("embed")
+                .begin()
+                .pointer(input)
+                .pointer(buffers.tokenId)
+                .pointer(weights.embedding())
+                .integer(spec.hidden())
+                .pointer(buffers.residual)
+                .launch(tokens, 1, 128, 0);
+    }
+
+    private void plan(long input, StepLayout layout, Group group) {
+        kernels.get("plan_attention")
+                .begin()
+                .pointer(input)
+                .pointer(at(input, layout.position()))
+                .pointer(at(input, layout.inputStart()))
+                .integer(group.window())
+                .integer(sizes.decodeTarget())
+                .integer(sizes.prefillTarget())
+                .integer(sizes.decodeTiles(layout.rows()))
+                .integer(sizes.prefillTiles(layout.rows(), layout.tokens()))
+                .pointer(group.plan)
+                .pointer(group.decodeTiles)
+                .pointer(group.prefillTiles)
+                .launch(1, 1, sizes.planThreads(), 0);
+    }
+
+    private void norm(long header, int entry, int rows, long delta, long rowIndex, long weight) {
+        kernels.get("rms_norm")
+                .begin()
+                .pointer(header)
+                .integer(entry)
+                .pointer(delta)
+                .pointer(buffers.residual)
+                .pointer(rowIndex)
+                .pointer(weight)
+                .single((float) spec.normEpsilon())
+                .integer(spec.hidden())
+                .pointer(buffers.normed)
+                .launch(rows, 1, NORM_THREADS, 4 * spec.hidden());
+    }
+
+    private void rotate(long input, StepLayout layout, int layer, int tokens, DeviceWeights.Layer w) {
+        int g = windows.groupOf().get(layer);
+        Group group = groups.get(g);
+        int heads = spec.heads() + 2 * spec.keyValueHeads();
+        kernels.get("rotary_append")
+                .begin()
+                .pointer(input)
+                .pointer(buffers.qkv)
+                .integer(shape.qkvWidth())
+                .integer(spec.keyValueHeads())
+                .pointer(w.queryKeyValueBias())
+                .pointer(w.queryNorm())
+                .pointer(w.keyNorm())
+                .single((float) spec.normEpsilon())
+                .pointer(buffers.rotary)
+                .pointer(buffers.tokenRow)
+                .pointer(buffers.tokenPosition)
+                .pointer(at(input, layout.blocks()))
+                .pointer(at(input, layout.tableStart(g)))
+                .pointer(layerPages(g, layer))
+                .longInteger(blockBytes[g])
+                .single(1)
+                .single(1)
+                .launch(tokens, Kernel.blocks(heads, 4), 128, 0);
+    }
+
+    private long layerPages(int group, int layer) {
+        return pool[group] + windows.placeIn().get(layer) * shape.layerBytes();
+    }
+
+    private void attend(long input, StepLayout layout, int layer, int tokens, boolean decodes, boolean prefills) {
+        int g = windows.groupOf().get(layer);
+        Group group = groups.get(g);
+        if (decodes) {
+            int tiles = sizes.decodeTiles(Math.min(layout.rows(), tokens));
+            attention("attention_decode", group.decodeTiles, tiles, sizes.decode(), input, layout, layer, g);
+        }
+        if (prefills) {
+            int tiles = sizes.prefillTiles(Math.min(layout.rows(), tokens), tokens);
+            attention("attention_prefill", group.prefillTiles, tiles, sizes.prefill(), input, layout, layer, g);
+        }
+    }
+
+    private void attention(
+            String name,
+            long tileList,
+            int tiles,
+            AttentionSizes.Way way,
+            long input,
+            StepLayout layout,
+            int layer,
+            int g) {
+        Group group = groups.get(g);
+        kernels.get(name)
+                .begin()
+                .pointer(group.plan)
+                .pointer(tileList)
+                .pointer(buffers.qkv)
+                .integer(shape.qkvWidth())
+                .pointer(layerPages(g, layer))
+                .longInteger(blockBytes[g])
+                .pointer(at(input, layout.blocks()))
+                .pointer(at(input, layout.tableStart(g)))
+                .pointer(at(input, layout.position()))
+                .pointer(at(input, layout.inputStart()))
+                .single(scale)
+                .single(0)
+                .integer(group.window())
+                .single(1)
+                .single(1)
+                .pointer(way.partialOut())
+                .pointer(way.partialSum())
+                .pointer(way.counters())
+                .pointer(buffers.attended)
+                .integer(spec.queryWidth())
+                .launch(tiles, spec.keyValueHeads(), way.threads(), way.shared());
+    }
+
+    /** The output projection; returns what is left to be added to the residual stream. */
+    private long output(long header, int tokens, DeviceWeights.Layer w) {
+        int hidden = spec.hidden();
+        boolean added = products.residual(
+                header,
+                TOKENS,
+                tokens,
+                buffers.attended,
+                w.output(),
+                hidden,
+                spec.queryWidth(),
+                w.outputBias(),
+                buffers.residual,
+                buffers.delta);
+        if (!added && w.outputBias() != 0) {
+            kernels.get("add_bias")
+                    .begin()
+                    .pointer(header)
+                    .integer(TOKENS)
+                    .pointer(buffers.delta)
+                    .pointer(w.outputBias())
+                    .integer(hidden)
+                    .launch(tokens, 1, 256, 0);
+        }
+        return added ? 0 : buffers.delta;
+    }
+
+    private long feedForward(long header, int tokens, DeviceWeights.Layer w) {
+        int hidden = spec.hidden();
+        int width = spec.intermediate();
+        if (!products.gated(
+                header, TOKENS, tokens, buffers.normed, w.gateUp(), width, hidden, buffers.inner, buffers.gateUp)) {
+            kernels.get("swiglu")
+                    .begin()
+                    .pointer(header)
+                    .integer(TOKENS)
+                    .pointer(buffers.gateUp)
+                    .integer(width)
+                    .pointer(buffers.inner)
+                    .launch(tokens, Kernel.blocks(width, 2048), 256, 0);
+        }
+        boolean added = products.residual(
+                header, TOKENS, tokens, buffers.inner, w.down(), hidden, width, 0, buffers.residual, buffers.delta);
+        return added ? 0 : buffers.delta;
+    }
+
+    /**
+     * Logits of the rows that want them, sampled and accepted; after {@link #forward} of the same step.
+     *
+     * @param logitRows rows of logits that there may be at most
+     * @param scored whether log-probabilities of prompts are wanted
+     * @param masks where grammar masks lie, 0 where there are none
+     */
+    void sample(long input, StepLayout layout, int logitRows, boolean scored, long masks) {
+        StepOutputs.Layout out = new StepOutputs.Layout(layout.rows(), layout.logitRows());
+        for (int from = 0; from < logitRows; from += StepLayout.CHUNK) {
+            int rows = Math.min(StepLayout.CHUNK, logitRows - from);
+            long header = at(input, layout.header(from / StepLayout.CHUNK));
+            norm(header, LOGIT_ROWS, rows, left, at(input, layout.logitToken() + from), weights.finalNorm());
+            products.logits(
+                    header,
+                    LOGIT_ROWS,
+                    rows,
+                    buffers.normed,
+                    weights.head(),
+                    shape.logitStride(),
+                    spec.hidden(),
+                    buffers.logits);
+            if (scored) {
+                score(input, layout, out, header, from, rows);
+            }
+            adjust(input, layout, header, from, rows, masks);
+            draw(input, layout, out, header, from, rows);
+        }
+        accept(input, layout, out);
+    }
+
+    private void score(long input, StepLayout layout, StepOutputs.Layout out, long header, int from, int rows) {
+        kernels.get("score_logits")
+                .begin()
+                .pointer(header)
+                .pointer(buffers.logits)
+                .integer(shape.logitStride())
+                .integer(spec.vocabulary())
+                .pointer(at(input, layout.logitRow() + from))
+                .pointer(at(input, layout.logitScore() + from))
+                .pointer(at(input, layout.slot()))
+                .pointer(slots.records())
+                .pointer(at(outputs, out.score() + from))
+                .pointer(at(outputs, out.scoreTopTokens() + from * StepOutputs.TOP))
+                .pointer(at(outputs, out.scoreTopValues() + from * StepOutputs.TOP))
+                .launch(rows, 1, kernels.sampleThreads(), 0);
+    }
+
+    private void adjust(long input, StepLayout layout, long header, int from, int rows, long masks) {
+        kernels.get("adjust_logits")
+                .begin()
+                .pointer(header)
+                .pointer(buffers.logits)
+                .integer(shape.logitStride())
+                .integer(spec.vocabulary())
+                .pointer(at(input, layout.logitRow() + from))
+                .pointer(at(input, layout.logitToken() + from))
+                .pointer(at(input, layout.logitSample() + from))
+                .pointer(at(input, layout.logitMask() + from))
+                .pointer(at(input, layout.token()))
+                .pointer(at(input, layout.slot()))
+                .pointer(slots.records())
+                .pointer(slots.generated())
+                .pointer(slots.seen())
+                .pointer(slots.biasTokens())
+                .pointer(slots.biasValues())
+                .integer(Slots.MAX_BIAS)
+                .pointer(slots.stopTokens())
+                .integer(Slots.MAX_STOP)
+                .pointer(masks)
+                .integer((spec.vocabulary() + 63) / 64)
+                .pointer(buffers.segments)
+                .launch(rows, kernels.segments(spec.vocabulary()), kernels.adjustThreads(), 0);
+    }
+
+    private void draw(long input, StepLayout layout, StepOutputs.Layout out, long header, int from, int rows) {
+        kernels.get("sample_logits")
+                .begin()
+                .pointer(header)
+                .pointer(buffers.logits)
+                .integer(shape.logitStride())
+                .integer(spec.vocabulary())
+                .pointer(buffers.segments)
+                .pointer(at(input, layout.logitRow() + from))
+                .pointer(at(input, layout.logitSample() + from))
+                .pointer(at(input, layout.slot()))
+                .pointer(slots.records())
+                .pointer(slots.generated())
+                .pointer(at(outputs, out.sampled() + from))
+                .pointer(at(outputs, out.logProbability() + from))
+                .pointer(at(outputs, out.topTokens() + from * StepOutputs.TOP))
+                .pointer(at(outputs, out.topValues() + from * StepOutputs.TOP))
+                .pointer(at(outputs, out.status() + from))
+                .launch(rows, 1, kernels.sampleThreads(), 0);
+    }
+
+    private void accept(long input, StepLayout layout, StepOutputs.Layout out) {
+        kernels.get("accept_tokens")
+                .begin()
+                .pointer(input)
+                .pointer(at(input, layout.slot()))
+                .pointer(at(input, layout.flags()))
+                .pointer(at(input, layout.inputStart()))
+                .pointer(at(input, layout.drafts()))
+                .pointer(at(input, layout.token()))
+                .pointer(at(input, layout.logitStart()))
+                .pointer(at(outputs, out.sampled()))
+                .pointer(at(outputs, out.status()))
+                .pointer(slots.records())
+                .pointer(slots.generated())
+                .pointer(slots.lastToken())
+                .pointer(slots.seen())
+                .integer(spec.vocabulary())
+                .pointer(at(outputs, out.accepted()))
+                .launch(Kernel.blocks(layout.rows(), 128), 1, 128, 0);
+    }
+
+    private static long at(long address, int ints) {
+        return address + 4L * ints;
+    }
+}

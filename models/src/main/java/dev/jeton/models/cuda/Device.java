@@ -1,0 +1,308 @@
+package dev.jeton.models.cuda;
+
+import static java.lang.foreign.ValueLayout.JAVA_DOUBLE;
+import static java.lang.foreign.ValueLayout.JAVA_INT;
+
+import dev.jeton.models.ModelException;
+import dev.jeton.natives.AlgorithmCache;
+import dev.jeton.natives.CublasLt;
+import dev.jeton.natives.CudaContext;
+import dev.jeton.natives.CudaDevice;
+import dev.jeton.natives.CudaDriver;
+import dev.jeton.natives.CudaEvent;
+import dev.jeton.natives.CudaException;
+import dev.jeton.natives.CudaGraph;
+import dev.jeton.natives.CudaGraphExec;
+import dev.jeton.natives.CudaModule;
+import dev.jeton.natives.CudaStream;
+import dev.jeton.natives.DeviceMemory;
+import dev.jeton.natives.KernelCache;
+import dev.jeton.natives.KernelFiles;
+import dev.jeton.natives.MatmulPlan;
+import dev.jeton.natives.MatmulShape;
+import dev.jeton.natives.MatrixType;
+import dev.jeton.natives.Nvrtc;
+import dev.jeton.natives.PinnedMemory;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * One GPU as the engine uses it: a context with one stream, on which everything happens in order, and what was opened in
+ * it, all of which closes with it.
+ *
+ * <p>Owned by one thread at a time; {@link #enter} makes it the calling thread's.
+ */
+final class Device implements AutoCloseable {
+
+    private static final long MOST_KERNEL_BYTES = 256L << 20;
+    private static final long PRODUCT_WORKSPACE = 32L << 20;
+
+    private final CudaContext context;
+    private final CudaStream stream;
+    private final Nvrtc nvrtc;
+    private final KernelCache cubins;
+    private final CublasLt products;
+    private final MatrixType type;
+    private final Map<MatmulShape, MatmulPlan> plans = new HashMap<>();
+    private Thread owner = Thread.currentThread();
+    private boolean closed;
+
+    private Device(CudaContext context, Nvrtc nvrtc, DeviceLibraries libraries, MatrixType type) {
+        this.context = context;
+        this.nvrtc = nvrtc;
+        this.type = type;
+        stream = context.stream();
+        cubins = new KernelCache(libraries.cache().resolve("kernels"), MOST_KERNEL_BYTES);
+        products = CublasLt.open(
+                libraries.cublasLt(),
+                context,
+                new CublasLt.Options(
+                        PRODUCT_WORKSPACE,
+                        libraries.deterministic(),
+                        Optional.of(new AlgorithmCache(libraries.cache().resolve("algorithms")))));
+    }
+
+    /**
+     * Opens the first GPU that this process may see.
+     *
+     * @throws dev.jeton.natives.LibraryMissingException naming what is missing and where it was looked for
+     */
+    static Device open(DeviceLibraries libraries, DeviceShape.Type type) {
+        CudaDriver driver = CudaDriver.open(libraries.driver());
+        List<CudaDevice> devices = driver.devices();
+        if (devices.isEmpty()) {
+            throw new ModelException("the CUDA driver shows this process no GPU; see CUDA_VISIBLE_DEVICES");
+        }
+        Nvrtc nvrtc = Nvrtc.open(libraries.nvrtc());
+        CudaContext context = devices.getFirst().open();
+        try {
+            return new Device(
+                    context, nvrtc, libraries, type == DeviceShape.Type.BF16 ? MatrixType.BF16 : MatrixType.F16);
+        } catch (RuntimeException | Error e) {
+            context.close();
+            throw e;
+        }
+    }
+
+    /** Makes the device the calling thread's, where it is another's. */
+    void enter() {
+        if (Thread.currentThread() != owner) {
+            context.makeCurrent();
+            owner = Thread.currentThread();
+        }
+    }
+
+    /** The product, as {@code NVIDIA H200}. */
+    String name() {
+        return context.device().name();
+    }
+
+    int multiprocessors() {
+        return context.device().attributes().multiprocessors();
+    }
+
+    /** Bytes of memory that are free now. */
+    long freeBytes() {
+        return context.memory().free();
+    }
+
+    // ---- memory ------------------------------------------------------------------------------------------------
+
+    /**
+     * Memory of undefined content.
+     *
+     * @throws ModelException where there is too little
+     */
+    DeviceMemory memory(long bytes) {
+        try {
+            return context.allocate(Math.max(bytes, 16));
+        } catch (CudaException e) {
+            if (e.outOfMemory()) {
+                throw new ModelException(
+                        "%s has too little memory: %d bytes are asked for, %d are free; use a smaller model, --max-model-len, --max-num-seqs or --max-batched-tokens"
+                                .formatted(name(), bytes, freeBytes()),
+                        e);
+            }
+            throw e;
+        }
+    }
+
+    /** Memory full of zeros. */
+    DeviceMemory zeroed(long bytes) {
+        DeviceMemory memory = memory(bytes);
+        memory.fill(0, memory.bytes(), (byte) 0, stream);
+        return memory;
+    }
+
+    /** Memory with these numbers. */
+    DeviceMemory constants(double[] values) {
+        DeviceMemory memory = memory(8L * values.length);
+        try (PinnedMemory staging = pinned(8L * values.length)) {
+            java.lang.foreign.MemorySegment.copy(values, 0, staging.segment(), JAVA_DOUBLE, 0, values.length);
+            upload(memory, 0, staging, 0, 8L * values.length);
+            await();
+        }
+        return memory;
+    }
+
+    /** Reads integers that lie on the device, and waits for them. */
+    int[] integers(DeviceMemory from, int count) {
+        try (PinnedMemory staging = pinned(4L * count)) {
+            from.download(0, staging.segment(), 0, 4L * count, stream);
+            await();
+            return staging.segment().asSlice(0, 4L * count).toArray(JAVA_INT);
+        }
+    }
+
+    /** Host memory that the device copies from and to by itself. */
+    PinnedMemory pinned(long bytes) {
+        return context.pin(bytes);
+    }
+
+    /** Queues a copy to the device. */
+    void upload(DeviceMemory to, long toOffset, PinnedMemory from, long fromOffset, long bytes) {
+        to.upload(toOffset, from.segment(), fromOffset, bytes, stream);
+    }
+
+    /** Queues a copy from the device. */
+    void download(PinnedMemory to, DeviceMemory from, long bytes) {
+        from.download(0, to.segment(), 0, bytes, stream);
+    }
+
+    /** Waits until all that was queued is done. */
+    void await() {
+        stream.synchronize();
+    }
+
+    // ---- marks and graphs --------------------------------------------------------------------------------------
+
+    /** A mark in the stream; one that was never set counts as reached. */
+    static final class Mark {
+        private final CudaEvent event;
+        private final CudaStream stream;
+
+        private Mark(CudaEvent event, CudaStream stream) {
+            this.event = event;
+            this.stream = stream;
+        }
+
+        /** Sets it after what was queued so far. */
+        void record() {
+            event.record(stream);
+        }
+
+        /** Whether the device has come to it. */
+        boolean done() {
+            return event.isDone();
+        }
+
+        /** Waits until the device has come to it. */
+        void await() {
+            event.synchronize();
+        }
+
+        /** Nanoseconds on the device from another mark to this; both timed and reached. */
+        long nanosSince(Mark other) {
+            return (long) (event.millisSince(other.event) * 1e6);
+        }
+    }
+
+    /** A mark without a time. */
+    Mark mark() {
+        return new Mark(context.event(false), stream);
+    }
+
+    /** A mark whose time can be asked for. */
+    Mark timedMark() {
+        return new Mark(context.event(), stream);
+    }
+
+    /** Recorded work. */
+    static final class Graph implements AutoCloseable {
+        private final CudaGraphExec work;
+        private final CudaStream stream;
+
+        private Graph(CudaGraphExec work, CudaStream stream) {
+            this.work = work;
+            this.stream = stream;
+        }
+
+        /** Queues the work. */
+        void launch() {
+            work.launch(stream);
+        }
+
+        @Override
+        public void close() {
+            work.close();
+        }
+    }
+
+    /** Records what {@code work} queues instead of doing it. */
+    Graph capture(Runnable work) {
+        stream.beginCapture();
+        boolean whole = false;
+        try {
+            work.run();
+            whole = true;
+        } finally {
+            if (!whole) {
+                abandonCapture();
+            }
+        }
+        try (CudaGraph graph = stream.endCapture()) {
+            CudaGraphExec ready = graph.instantiate();
+            ready.upload(stream);
+            return new Graph(ready, stream);
+        }
+    }
+
+    private void abandonCapture() {
+        try {
+            stream.endCapture().close();
+        } catch (CudaException e) {
+            // the failure that ended the recording is on its way
+            return;
+        }
+    }
+
+    // ---- kernels and products ----------------------------------------------------------------------------------
+
+    /** Loads a source of {@code native/kernels}, compiled for this device. */
+    CudaModule module(String source, List<String> macros) {
+        return context.module(cubins.cubin(
+                nvrtc, KernelFiles.source(source, macros), context.device().architecture()));
+    }
+
+    /** A kernel of a module. */
+    Kernel kernel(CudaModule module, String name) {
+        return new Kernel(module.function(name), stream);
+    }
+
+    /**
+     * {@code y[rows][n] = x[rows][k] · w[n][k]^T} through cuBLASLt.
+     *
+     * @param wide whether y is float32 instead of the engine's type
+     */
+    void multiply(int rows, int n, int k, long x, long w, long y, boolean wide) {
+        MatmulShape shape = new MatmulShape(rows, n, k, type, wide ? MatrixType.F32 : type, false, false, false);
+        MatmulPlan plan = plans.get(shape);
+        if (plan == null) {
+            plan = products.plan(shape);
+            plans.put(shape, plan);
+        }
+        plan.run(x, w, y, 0, 0, 0, stream);
+    }
+
+    @Override
+    public void close() {
+        if (!closed) {
+            closed = true;
+            enter();
+            products.close();
+            context.close();
+        }
+    }
+}

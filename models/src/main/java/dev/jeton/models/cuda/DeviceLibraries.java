@@ -1,0 +1,38 @@
+package dev.jeton.models.cuda;
+
+import java.nio.file.Path;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * Where the engine's libraries are, and what it keeps on disk.
+ *
+ * @param driver {@code libcuda}; empty where it is looked for in the usual places, as are the others
+ * @param nvrtc {@code libnvrtc}
+ * @param cublasLt {@code libcublasLt}
+ * @param cache folder of compiled kernels and chosen algorithms
+ * @param deterministic whether only algorithms are taken whose sums have one order
+ */
+record DeviceLibraries(
+        Optional<Path> driver, Optional<Path> nvrtc, Optional<Path> cublasLt, Path cache, boolean deterministic) {
+
+    /**
+     * As environment variables say: {@code JETON_CUDA_DRIVER}, {@code JETON_NVRTC} and {@code JETON_CUBLASLT} name files,
+     * {@code JETON_CUDA_CACHE} a folder, {@code JETON_CUDA_DETERMINISTIC=true} asks for one order of sums.
+     */
+    static DeviceLibraries of(Map<String, String> environment) {
+        String home = environment.getOrDefault("XDG_CACHE_HOME", System.getProperty("user.home", "/tmp") + "/.cache");
+        return new DeviceLibraries(
+                file(environment, "JETON_CUDA_DRIVER"),
+                file(environment, "JETON_NVRTC"),
+                file(environment, "JETON_CUBLASLT"),
+                Path.of(environment.getOrDefault("JETON_CUDA_CACHE", home + "/jeton/cuda")),
+                "true".equals(environment.get("JETON_CUDA_DETERMINISTIC")));
+    }
+
+    private static Optional<Path> file(Map<String, String> environment, String name) {
+        return Optional.ofNullable(environment.get(name))
+                .filter(value -> !value.isEmpty())
+                .map(Path::of);
+    }
+}

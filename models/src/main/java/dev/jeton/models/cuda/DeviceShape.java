@@ -1,0 +1,119 @@
+package dev.jeton.models.cuda;
+
+import dev.jeton.models.DecoderSpec;
+import dev.jeton.models.ModelException;
+import java.util.List;
+
+/**
+ * A decoder as the kernels are compiled for it: one model needs one compilation of each source file.
+ *
+ * @param spec the model
+ * @param type of weights and activations
+ * @param kv type of K and V in pages
+ * @param blockSize tokens of a block
+ */
+record DeviceShape(DecoderSpec spec, Type type, KvType kv, int blockSize) {
+
+    /** Sixteen-bit types of weights and activations. The numbers are those of {@code JETON_TYPE}. */
+    enum Type {
+        /** The upper half of a binary32. */
+        BF16,
+        /** IEEE 754 binary16. */
+        FP16
+    }
+
+    /** Types of K and V in pages. The numbers are those of {@code JETON_KV}. */
+    enum KvType {
+        /** As activations in bf16. */
+        BF16(2),
+        /** As activations in fp16. */
+        FP16(2),
+        /** e4m3. */
+        FP8(1),
+        /** A byte, with a scale for every token and head. */
+        INT8(1);
+
+        private final int bytes;
+
+        KvType(int bytes) {
+            this.bytes = bytes;
+        }
+
+        /** Bytes of an element. */
+        int bytes() {
+            return bytes;
+        }
+    }
+
+    /** Heads lie in pages in multiples of so many elements. */
+    private static final int HEAD_STEP = 16;
+
+    /** Rows are read in vectors of so many elements. */
+    private static final int VECTOR = 8;
+
+    private static final int MAX_HEAD = 256;
+    private static final int MAX_GROUP = 64;
+    private static final int MAX_HIDDEN = 24_576;
+
+    DeviceShape {
+        if (spec.hidden() % VECTOR != 0 || spec.intermediate() % VECTOR != 0 || spec.queryWidth() % VECTOR != 0) {
+            throw new ModelException(
+                    "the cuda engine takes widths that are multiples of %d; hidden is %d, intermediate %d, heads together %d; use --engine cpu"
+                            .formatted(VECTOR, spec.hidden(), spec.intermediate(), spec.queryWidth()));
+        }
+        if (spec.hidden() > MAX_HIDDEN
+                || spec.headDim() > MAX_HEAD
+                || spec.heads() / spec.keyValueHeads() > MAX_GROUP) {
+            throw new ModelException(
+                    "the cuda engine takes a hidden width of at most %d, heads of %d and %d query heads per key head; this model has %d, %d and %d"
+                            .formatted(
+                                    MAX_HIDDEN,
+                                    MAX_HEAD,
+                                    MAX_GROUP,
+                                    spec.hidden(),
+                                    spec.headDim(),
+                                    spec.heads() / spec.keyValueHeads()));
+        }
+        if (blockSize < 16 || blockSize > 256 || Integer.bitCount(blockSize) != 1) {
+            throw new ModelException(
+                    "block size %d: the cuda engine takes 16, 32, 64, 128 or 256".formatted(blockSize));
+        }
+    }
+
+    /** Query heads that share a key head. */
+    int group() {
+        return spec.heads() / spec.keyValueHeads();
+    }
+
+    /** Elements of a head in pages. */
+    int headPad() {
+        return (spec.headDim() + HEAD_STEP - 1) / HEAD_STEP * HEAD_STEP;
+    }
+
+    /** Width of q, k and v of one token together. */
+    int qkvWidth() {
+        return spec.queryWidth() + 2 * spec.keyValueWidth();
+    }
+
+    /** Bytes of K and V, and of scales where there are any, of one layer in one block. */
+    long layerBytes() {
+        int scale = kv == KvType.INT8 ? Float.BYTES : 0;
+        return 2L * spec.keyValueHeads() * blockSize * ((long) headPad() * kv.bytes() + scale);
+    }
+
+    /** Floats of a row of logits: the vocabulary, and padding that nobody reads. */
+    int logitStride() {
+        return (spec.vocabulary() + VECTOR - 1) / VECTOR * VECTOR;
+    }
+
+    /** Macros for the compiler. */
+    List<String> macros() {
+        return List.of(
+                "-DJETON_TYPE=" + type.ordinal(),
+                "-DJETON_RESIDUAL=1",
+                "-DJETON_KV=" + kv.ordinal(),
+                "-DHEAD_DIM=" + spec.headDim(),
+                "-DGROUP=" + group(),
+                "-DBLOCK_SIZE=" + blockSize);
+    }
+}

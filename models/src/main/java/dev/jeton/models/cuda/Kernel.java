@@ -1,0 +1,81 @@
+package dev.jeton.models.cuda;
+
+import dev.jeton.natives.CudaFunction;
+import dev.jeton.natives.CudaStream;
+import dev.jeton.natives.KernelArguments;
+
+/** A kernel with its block of arguments, set one after the other and launched on the engine's stream. */
+final class Kernel {
+
+    /** Dynamic shared memory that every launch may have without asking. */
+    private static final int USUAL_SHARED = 48 << 10;
+
+    private final CudaFunction function;
+    private final KernelArguments arguments;
+    private final CudaStream stream;
+    private int allowed = USUAL_SHARED;
+    private int next;
+
+    Kernel(CudaFunction function, CudaStream stream) {
+        this.function = function;
+        this.stream = stream;
+        arguments = function.arguments();
+    }
+
+    /** How many pieces of {@code size} so much takes. */
+    static int blocks(long amount, long size) {
+        return Math.toIntExact((amount + size - 1) / size);
+    }
+
+    /** The first argument follows. */
+    Kernel begin() {
+        next = 0;
+        return this;
+    }
+
+    /** An address on the device. */
+    Kernel pointer(long value) {
+        arguments.set(next++, value);
+        return this;
+    }
+
+    /** A 64-bit integer. */
+    Kernel longInteger(long value) {
+        arguments.set(next++, value);
+        return this;
+    }
+
+    /** A 32-bit integer. */
+    Kernel integer(int value) {
+        arguments.set(next++, value);
+        return this;
+    }
+
+    /** A float. */
+    Kernel single(float value) {
+        arguments.set(next++, value);
+        return this;
+    }
+
+    /** A double. */
+    Kernel number(double value) {
+        arguments.set(next++, value);
+        return this;
+    }
+
+    /** Queues it; a grid with nothing in it is nothing. */
+    void launch(int gridX, int gridY, int threads, int sharedBytes) {
+        if (next != arguments.count()) {
+            throw new IllegalStateException(
+                    "kernel %s takes %d arguments, not %d".formatted(function.name(), arguments.count(), next));
+        }
+        if (gridX == 0 || gridY == 0) {
+            return;
+        }
+        if (sharedBytes > allowed) {
+            function.allowSharedBytes(sharedBytes);
+            allowed = sharedBytes;
+        }
+        function.launch(gridX, gridY, 1, threads, 1, 1, sharedBytes, stream, arguments);
+    }
+}

@@ -1,0 +1,117 @@
+package dev.jeton.models.cuda;
+
+import dev.jeton.natives.CudaModule;
+import dev.jeton.natives.DeviceMemory;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+
+/** The kernels of {@code native/kernels}, compiled for one model and device. */
+final class Kernels {
+
+    private static final Map<String, List<String>> SOURCES = Map.of(
+            "rows.cu",
+                    List.of(
+                            "prepare_step",
+                            "embed",
+                            "rms_norm",
+                            "rotary_append",
+                            "swiglu",
+                            "add_bias",
+                            "convert_f32_bf16",
+                            "convert_f32_fp16",
+                            "convert_bf16_fp16",
+                            "convert_fp16_bf16"),
+            "attention.cu", List.of("plan_attention", "attention_decode", "attention_prefill"),
+            "sampling.cu",
+                    List.of(
+                            "clear_slot",
+                            "count_tokens",
+                            "score_logits",
+                            "adjust_logits",
+                            "sample_logits",
+                            "accept_tokens"),
+            "matmul.cu", List.of("skinny_matmul"),
+            "blocks.cu", List.of("copy_blocks"));
+
+    private final Map<String, Kernel> kernels = new HashMap<>();
+    private final int[] attention;
+    private final int[] sampling;
+    private final int[] matmul;
+
+    private Kernels(Map<String, Kernel> kernels, int[] attention, int[] sampling, int[] matmul) {
+        this.kernels.putAll(kernels);
+        this.attention = attention;
+        this.sampling = sampling;
+        this.matmul = matmul;
+        if (sampling[3] != Slots.RECORD) {
+            throw new IllegalStateException(
+                    "the kernels' slots have %d bytes, the engine's %d".formatted(sampling[3], Slots.RECORD));
+        }
+    }
+
+    /** Compiles what is not compiled yet, a second or so for each source, and loads all. */
+    static Kernels load(Device device, DeviceShape shape) {
+        Map<String, Kernel> kernels = new HashMap<>();
+        Map<String, CudaModule> modules = new HashMap<>();
+        SOURCES.forEach((source, names) -> {
+            CudaModule module = device.module(source, shape.macros());
+            modules.put(source, module);
+            names.forEach(name -> kernels.put(name, device.kernel(module, name)));
+        });
+        return new Kernels(
+                kernels,
+                constants(device, modules, "attention", 8),
+                constants(device, modules, "sampling", 4),
+                constants(device, modules, "matmul", 6));
+    }
+
+    /** What a launch must know, which a kernel of one thread writes. */
+    private static int[] constants(Device device, Map<String, CudaModule> modules, String name, int count) {
+        CudaModule module = modules.get(name + ".cu");
+        if (module == null) {
+            throw new IllegalStateException("no source " + name);
+        }
+        try (DeviceMemory out = device.memory(4L * count)) {
+            device.kernel(module, name + "_constants")
+                    .begin()
+                    .pointer(out.address())
+                    .launch(1, 1, 1, 0);
+            return device.integers(out, count);
+        }
+    }
+
+    /** A kernel by its name. */
+    Kernel get(String name) {
+        Kernel kernel = kernels.get(name);
+        if (kernel == null) {
+            throw new IllegalArgumentException("there is no kernel " + name);
+        }
+        return kernel;
+    }
+
+    /** Of {@code attention.cu}, as its README lists them. */
+    int[] attentionConstants() {
+        return attention;
+    }
+
+    /** Of {@code matmul.cu}. */
+    int[] matmulConstants() {
+        return matmul;
+    }
+
+    /** Segments into which a row of logits is cut while it is adjusted. */
+    int segments(int vocabulary) {
+        return Kernel.blocks(vocabulary, sampling[0]);
+    }
+
+    /** Threads of a block that adjusts a segment. */
+    int adjustThreads() {
+        return sampling[1];
+    }
+
+    /** Threads of a block that samples or scores a row. */
+    int sampleThreads() {
+        return sampling[2];
+    }
+}
