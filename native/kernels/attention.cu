@@ -284,6 +284,7 @@ DEVICE unsigned pack_query(float low, float high) {
 #define VALUE_FACTOR 1.0f
 #endif
 
+#if KV_BYTES == 1
 DEVICE unsigned bytes_to_fp16x2(unsigned bytes, unsigned e4m3Selector, unsigned int8Selector) {
 #if JETON_KV == 2
     unsigned spread = permute(bytes, 0, e4m3Selector);
@@ -293,6 +294,7 @@ DEVICE unsigned bytes_to_fp16x2(unsigned bytes, unsigned e4m3Selector, unsigned 
     return fma2_fp16(spread, 0x3c003c00u, 0xe480e480u);  // 0x6400 | u is 1024 + u; times 1, minus 1152
 #endif
 }
+#endif
 
 // b fragments of the scores of WARP_TOKENS tokens from shared `keys` on, elements 16 step onward: b[n] for tokens 8 n.
 DEVICE void load_keys(unsigned (&b)[WARP_TOKENS / 8][2], const unsigned char* keys, int step) {

@@ -53,7 +53,8 @@ public final class CudaStandIn {
 
     private static final String COMPILER = "g++";
     private static final List<String> HEADERS = List.of("cuda_host.h", "cuda_host_fibers.h", "standin.h");
-    private static final List<String> SOURCES = List.of("standin_cuda.cpp", "standin_nvrtc.cpp", "standin_cublaslt.cpp");
+    private static final List<String> SOURCES =
+            List.of("standin_cuda.cpp", "standin_nvrtc.cpp", "standin_cublaslt.cpp");
 
     private final Path driver;
     private final Path nvrtc;
@@ -106,8 +107,8 @@ public final class CudaStandIn {
         for (String name : HEADERS) {
             Files.write(folder.resolve(name), resource(name));
         }
-        List<String> command = new ArrayList<>(
-                List.of(COMPILER, "-shared", "-fPIC", "-O2", "-std=c++17", "-Wall", "-Wextra", "-Werror", "-o", "s.so"));
+        List<String> command = new ArrayList<>(List.of(
+                COMPILER, "-shared", "-fPIC", "-O2", "-std=c++17", "-Wall", "-Wextra", "-Werror", "-o", "s.so"));
         for (String name : SOURCES) {
             Files.write(folder.resolve(name), resource(name));
             command.add(name);
@@ -254,7 +255,8 @@ public final class CudaStandIn {
     /** How often a function was called. */
     public long calls(String function) {
         try (Arena arena = Arena.ofConfined()) {
-            return (long) call("standin_calls", FunctionDescriptor.of(JAVA_LONG, ADDRESS), arena.allocateFrom(function));
+            return (long)
+                    call("standin_calls", FunctionDescriptor.of(JAVA_LONG, ADDRESS), arena.allocateFrom(function));
         }
     }
 
@@ -262,8 +264,8 @@ public final class CudaStandIn {
     public String message() {
         MemorySegment text = (MemorySegment) call(
                 "standin_message",
-                FunctionDescriptor.of(ADDRESS.withTargetLayout(MemoryLayout.sequenceLayout(
-                        Integer.MAX_VALUE, java.lang.foreign.ValueLayout.JAVA_BYTE))));
+                FunctionDescriptor.of(ADDRESS.withTargetLayout(
+                        MemoryLayout.sequenceLayout(Integer.MAX_VALUE, java.lang.foreign.ValueLayout.JAVA_BYTE))));
         return text.getString(0);
     }
 
