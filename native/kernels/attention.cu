@@ -212,6 +212,7 @@ extern "C" __global__ void __launch_bounds__(PLAN_THREADS)
 plan_attention(const int* header, const int* position, const int* inputStart, int window, int decodeTarget,
                int prefillTarget, int maxDecodeTiles, int maxPrefillTiles, int* plan, int* decodeTiles,
                int* prefillTiles) {
+    take_turn();
     __shared__ int decodeStart[PLAN_ROWS + 1];
     __shared__ int prefillStart[PLAN_ROWS + 1];
     __shared__ int scratch[32];
@@ -638,6 +639,7 @@ attention_decode(const int* plan, const int* tiles, const act* q, int qStride, c
                  long long blockBytes, const int* blocks, const int* tableStart, const int* position,
                  const int* inputStart, float scale, float softCap, int window, float kScale, float vScale,
                  float* partialOut, float* partialSum, int* counters, act* out, int outStride) {
+    take_turn();
     DYNAMIC_SHARED(shared);
     if ((int)blockIdx.x >= plan[0]) {
         return;
@@ -835,6 +837,7 @@ attention_prefill(const int* plan, const int* tiles, const act* q, int qStride, 
                   long long blockBytes, const int* blocks, const int* tableStart, const int* position,
                   const int* inputStart, float scale, float softCap, int window, float kScale, float vScale,
                   float* partialOut, float* partialSum, int* counters, act* out, int outStride) {
+    take_turn();
     DYNAMIC_SHARED(shared);
     if ((int)blockIdx.x >= plan[1]) {
         return;
