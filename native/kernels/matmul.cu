@@ -334,7 +334,6 @@ DEVICE void skinny_product(const Product& p) {
             }
         }
     }
-    __syncthreads();
 #pragma unroll
     for (int m = 0; m < tiles; m++) {
         int i = m * THREADS + threadIdx.x;
@@ -345,6 +344,7 @@ DEVICE void skinny_product(const Product& p) {
             value[m] *= p.scales[n];
         }
         if (p.mode == MODE_SWIGLU) {
+            // A place that nobody but this thread has read.
             sums[r * 17 + row] = value[m];
         } else if (n >= 0 && row < rows) {
             store_result(p, row, n, value[m]);

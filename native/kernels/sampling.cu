@@ -592,16 +592,16 @@ OUTLINED int draw_sorted(Selection& at, const Logits& l, const SlotSampling& p, 
     }
     Filter filter = everything(bounds[cut], false);
     u64 inside = census.count[cut];
-    bool limited = topK > 0 && topK < inside;
+    bool limited = topK > 0 && topK <= inside;
     if (inside <= CANDIDATES) {
         collect(at, l, filter);
-        u64 kept = limited ? at.upTo[topK - 1] : topK > 0 || p.minP > 0 ? at.upTo[at.count - 1] : all;
+        u64 kept = limited ? at.upTo[topK - 1] : all;
         if (p.topP < 1) {
             kept = at.upTo[reach(at, reaching(p.topP, kept))];
         }
         return id_of(at.keys[reach(at, exceeding(u, kept))]);
     }
-    u64 kept = limited ? locate(at, l, filter, inside, false, topK).mass : topK > 0 ? census.mass[cut] : all;
+    u64 kept = limited ? locate(at, l, filter, inside, false, topK).mass : all;
     if (p.topP < 1) {
         kept = locate(at, l, filter, inside, true, reaching(p.topP, kept)).mass;
     }
