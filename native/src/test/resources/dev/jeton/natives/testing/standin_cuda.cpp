@@ -787,8 +787,8 @@ int cuEventSynchronize(void *event) {
     if (e->captured) return CAPTURED_EVENT;
     return settle([e] { return e->done == e->recorded; });
 }
-int cuEventElapsedTime_v2(float *millis, void *start, void *end) {
-    ENTER_CONTEXT("cuEventElapsedTime_v2");
+int cuEventElapsedTime(float *millis, void *start, void *end) {
+    ENTER_CONTEXT("cuEventElapsedTime");
     auto *a = (Event *) start, *b = (Event *) end;
     if (!state->events.count(a) || !state->events.count(b) || !a->recorded || !b->recorded
             || (a->flags & 2) || (b->flags & 2)) return INVALID_HANDLE;
@@ -796,7 +796,6 @@ int cuEventElapsedTime_v2(float *millis, void *start, void *end) {
     *millis = (float) ((double) (b->nanos - a->nanos) / 1e6);
     return 0;
 }
-int cuEventElapsedTime(float *millis, void *start, void *end) { return cuEventElapsedTime_v2(millis, start, end); }
 
 /* ---- modules and launches ---- */
 
@@ -903,6 +902,14 @@ int cuFuncSetAttribute(void *function, int attribute, int value) {
     if (attribute == 9) return 0;
     if (attribute != 8 || value < 0 || value > (int) jeton::DYNAMIC_SHARED) return INVALID_VALUE;
     ((Function *) function)->most_shared = (unsigned) value;
+    return 0;
+}
+int cuFuncGetParamInfo(void *function, size_t index, size_t *offset, size_t *bytes) {
+    ENTER_CONTEXT("cuFuncGetParamInfo");
+    auto *f = (Function *) function;
+    if (index >= f->kernel->count) return INVALID_VALUE;
+    *offset = 0;
+    *bytes = f->kernel->sizes[index];
     return 0;
 }
 int cuOccupancyMaxActiveBlocksPerMultiprocessor(int *blocks, void *, int threads, size_t shared) {

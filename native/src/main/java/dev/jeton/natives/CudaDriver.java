@@ -1,0 +1,67 @@
+package dev.jeton.natives;
+
+import static java.lang.foreign.ValueLayout.JAVA_INT;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+import java.util.stream.IntStream;
+
+/** The CUDA driver, {@code libcuda}. Any thread may ask; it stays loaded until the process ends. */
+public final class CudaDriver {
+
+    private static final List<String> NAMES = List.of("libcuda.so.1", "libcuda.so");
+
+    private final CudaCalls calls;
+    private final int version;
+    private final List<CudaDevice> devices;
+
+    private CudaDriver(CudaCalls calls) {
+        this.calls = calls;
+        check(calls.init, calls.init.call(0), "flags 0");
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment out = arena.allocate(JAVA_INT);
+            check(calls.driverGetVersion, calls.driverGetVersion.call(out.address()), "no device");
+            version = out.get(JAVA_INT, 0);
+            check(calls.deviceGetCount, calls.deviceGetCount.call(out.address()), "no device");
+            devices = IntStream.range(0, out.get(JAVA_INT, 0))
+                    .mapToObj(ordinal -> new CudaDevice(calls, ordinal))
+                    .toList();
+        }
+    }
+
+    /**
+     * Loads and initialises the driver.
+     *
+     * @param configured its file; empty to search the usual places
+     * @throws LibraryMissingException where there is no driver, listing what was looked for
+     * @throws CudaException where there is a driver and no GPU, or one that it cannot use
+     */
+    public static CudaDriver open(Optional<Path> configured) {
+        return new CudaDriver(new CudaCalls(
+                NativeLibrary.find("the CUDA driver (libcuda)", configured, NAMES, LibraryPlaces.driver())));
+    }
+
+    private void check(NativeCall call, int code, String where) {
+        if (code != 0) {
+            throw calls.failure(call, code, where);
+        }
+    }
+
+    /** CUDA's version that the driver supports, as 13000 for 13.0. */
+    public int version() {
+        return version;
+    }
+
+    /** Where it was found. */
+    public String place() {
+        return calls.library.place();
+    }
+
+    /** The GPUs that this process may see, by ordinal. */
+    public List<CudaDevice> devices() {
+        return devices;
+    }
+}
