@@ -5,11 +5,15 @@ import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
+import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.SymbolLookup;
 import java.lang.invoke.MethodHandle;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -67,11 +71,31 @@ public final class Nvrtc {
      * @throws LibraryMissingException where there is none, listing what was looked for
      */
     public static Nvrtc open(Optional<Path> configured) {
-        return new Nvrtc(NativeLibrary.find(
+        NativeLibrary found = NativeLibrary.find(
                 "NVRTC, CUDA's compiler (from the CUDA toolkit, or the Python package nvidia-cuda-nvrtc)",
                 configured,
                 NAMES,
-                LibraryPlaces.toolkit()));
+                LibraryPlaces.toolkit());
+        loadBuiltins(Path.of(found.place()));
+        return new Nvrtc(found);
+    }
+
+    /**
+     * NVRTC loads its builtins by name when it compiles, and does not look beside itself; once they are loaded it finds
+     * them. Where it was found by name, the system's loader finds these too.
+     */
+    private static void loadBuiltins(Path nvrtc) {
+        Path folder = nvrtc.getParent();
+        if (folder == null) {
+            return;
+        }
+        try (DirectoryStream<Path> files = Files.newDirectoryStream(folder, "libnvrtc-builtins.so*")) {
+            for (Path file : files) {
+                SymbolLookup.libraryLookup(file, Arena.global());
+            }
+        } catch (IOException | IllegalArgumentException e) {
+            throw new NativeException("the builtins beside %s cannot be loaded: reinstall NVRTC".formatted(nvrtc), e);
+        }
     }
 
     /** Its version, as {@code 13.0}. */
