@@ -212,6 +212,7 @@ extern "C" __global__ void __launch_bounds__(PLAN_THREADS)
 plan_attention(const int* header, const int* position, const int* inputStart, int window, int decodeTarget,
                int prefillTarget, int maxDecodeTiles, int maxPrefillTiles, int* plan, int* decodeTiles,
                int* prefillTiles) {
+    take_turn();
     __shared__ int decodeStart[PLAN_ROWS + 1];
     __shared__ int prefillStart[PLAN_ROWS + 1];
     __shared__ int scratch[32];
@@ -284,6 +285,7 @@ DEVICE unsigned pack_query(float low, float high) {
 #define VALUE_FACTOR 1.0f
 #endif
 
+#if KV_BYTES == 1
 DEVICE unsigned bytes_to_fp16x2(unsigned bytes, unsigned e4m3Selector, unsigned int8Selector) {
 #if JETON_KV == 2
     unsigned spread = permute(bytes, 0, e4m3Selector);
@@ -293,6 +295,7 @@ DEVICE unsigned bytes_to_fp16x2(unsigned bytes, unsigned e4m3Selector, unsigned 
     return fma2_fp16(spread, 0x3c003c00u, 0xe480e480u);  // 0x6400 | u is 1024 + u; times 1, minus 1152
 #endif
 }
+#endif
 
 // b fragments of the scores of WARP_TOKENS tokens from shared `keys` on, elements 16 step onward: b[n] for tokens 8 n.
 DEVICE void load_keys(unsigned (&b)[WARP_TOKENS / 8][2], const unsigned char* keys, int step) {
@@ -636,6 +639,7 @@ attention_decode(const int* plan, const int* tiles, const act* q, int qStride, c
                  long long blockBytes, const int* blocks, const int* tableStart, const int* position,
                  const int* inputStart, float scale, float softCap, int window, float kScale, float vScale,
                  float* partialOut, float* partialSum, int* counters, act* out, int outStride) {
+    take_turn();
     DYNAMIC_SHARED(shared);
     if ((int)blockIdx.x >= plan[0]) {
         return;
@@ -833,6 +837,7 @@ attention_prefill(const int* plan, const int* tiles, const act* q, int qStride, 
                   long long blockBytes, const int* blocks, const int* tableStart, const int* position,
                   const int* inputStart, float scale, float softCap, int window, float kScale, float vScale,
                   float* partialOut, float* partialSum, int* counters, act* out, int outStride) {
+    take_turn();
     DYNAMIC_SHARED(shared);
     if ((int)blockIdx.x >= plan[1]) {
         return;

@@ -5,6 +5,7 @@
 // the bus (PCIe 5 x16: 64 GB/s each way); four loads of 16 bytes per thread are under way at once.
 extern "C" __global__ void __launch_bounds__(256)
 copy_blocks(const char* from, char* to, const int* fromBlock, const int* toBlock, int count, long long blockBytes) {
+    take_turn();
     if ((int)blockIdx.x >= count) {
         return;
     }

@@ -490,6 +490,24 @@ static inline float load_fresh(const float* from) { return *from; }
 #define mma_act mma_fp16
 #endif
 
+// Programmatic dependent launch (sm_90 on; nothing happens where a launch does not ask for it). The next kernel's blocks
+// may come onto the device as this one's blocks end, and wait there: its launch costs nothing then. Every kernel waits
+// for the one before, also one that finds nothing to do, since its end stands for the end of all before it.
+DEVICE void let_next_start() {
+#if !defined(JETON_HOST) && __CUDA_ARCH__ >= 900
+    asm volatile("griddepcontrol.launch_dependents;");
+#endif
+}
+DEVICE void wait_for_previous() {
+#if !defined(JETON_HOST) && __CUDA_ARCH__ >= 900
+    asm volatile("griddepcontrol.wait;" ::: "memory");
+#endif
+}
+DEVICE void take_turn() {
+    let_next_start();
+    wait_for_previous();
+}
+
 // Whether this block is the last of `parts` to get here; the counter is left at zero. What the others wrote before can be
 // read with load_fresh afterwards. All threads must call it.
 DEVICE bool last_to_arrive(int* counter, int parts) {

@@ -89,9 +89,10 @@ DEVICE unsigned minus_zero(unsigned zero) {
 // ---- the product --------------------------------------------------------------------------------------------------
 
 struct Product {
+    const int* header;
+    int count;
     const act* x;
     int xStride;
-    int rows;
     const unsigned char* w;
     const float* scales;      // int8: of each row
     const unsigned* groups;   // int4: of each row and 128 values: fp16 scale, and zero << 16
@@ -130,6 +131,7 @@ DEVICE unsigned weight_pair(const uint4& w, int i, unsigned zero) {
 template <int kind>
 struct Sources {
     const unsigned char* w[2 * tiles_of(kind)];
+    const unsigned* groups[2 * tiles_of(kind)];
     const act* x[2];
 };
 
@@ -142,7 +144,7 @@ DEVICE void begin_turn(uint4* stage, const Sources<kind>& s, int k, bool exists)
 }
 
 template <int kind, bool two>
-DEVICE void multiply_turn(const uint4* stage, const Sources<kind>& s, const unsigned* const* groups, int k,
+DEVICE void multiply_turn(const uint4* stage, const Sources<kind>& s, int k,
                           float (&sum)[tiles_of(kind)][2][4]) {
     const int vectors = values_of(kind) / 8;
     uint4 x[2][vectors];
@@ -158,8 +160,8 @@ DEVICE void multiply_turn(const uint4* stage, const Sources<kind>& s, const unsi
         uint4 w[2] = {stage[2 * m * THREADS + threadIdx.x], stage[(2 * m + 1) * THREADS + threadIdx.x]};
         unsigned group[2] = {0, 0};
         if (kind == KIND_INT4) {
-            group[0] = groups[2 * m][k / INT4_GROUP];
-            group[1] = groups[2 * m + 1][k / INT4_GROUP];
+            group[0] = s.groups[2 * m][k / INT4_GROUP];
+            group[1] = s.groups[2 * m + 1][k / INT4_GROUP];
         }
         unsigned zero[2] = {minus_zero(group[0] >> 16), minus_zero(group[1] >> 16)};
         float part[2][4] = {{0, 0, 0, 0}, {0, 0, 0, 0}};
@@ -187,45 +189,59 @@ DEVICE void multiply_turn(const uint4* stage, const Sources<kind>& s, const unsi
     }
 }
 
+template <int kind>
+DEVICE Sources<kind> weight_sources(const Product& p) {
+    Sources<kind> s;
+#pragma unroll
+    for (int i = 0; i < 2 * tiles_of(kind); i++) {
+        long long row = max(weight_row(blockIdx.x, threadIdx.x % 32 / 4 + 8 * i, p.n, p.mode, tiles_of(kind)), 0);
+        s.w[i] = p.w + weight_bytes<kind>(row * p.k);
+        s.groups[i] = p.groups + row * (p.k / INT4_GROUP);
+    }
+    return s;
+}
+
+// This lane's first value along k, and how far apart its turns are.
+template <int kind>
+DEVICE int first_value() {
+    return (blockIdx.y * WARPS + threadIdx.x / 32) * turn_of(kind) + threadIdx.x % 4 * values_of(kind);
+}
+template <int kind>
+DEVICE int turn_step(const Product& p) {
+    return WARPS * p.splits * turn_of(kind);
+}
+
+// Fills the ring but for one stage. Weights depend on no kernel before, so this comes ahead of the wait for it.
+template <int kind>
+DEVICE void fill_ring(const Product& p, uint4* ring, const Sources<kind>& s) {
+    int k = first_value<kind>();
+#pragma unroll
+    for (int i = 0; i < stages_of(kind) - 1; i++) {
+        begin_turn<kind>(ring + i * 2 * tiles_of(kind) * THREADS, s, k, k < p.k);
+        copies_commit();
+        k += turn_step<kind>(p);
+    }
+}
+
 // This warp's part of the sums: turns blockIdx.y * WARPS + warp, and every WARPS * splits further.
 template <int kind, bool two>
-DEVICE void sum_turns(const Product& p, uint4* ring, float (&sum)[tiles_of(kind)][2][4]) {
-    const int tiles = tiles_of(kind);
+DEVICE void sum_turns(const Product& p, uint4* ring, const Sources<kind>& s, float (&sum)[tiles_of(kind)][2][4]) {
     const int stages = stages_of(kind);
-    int g = threadIdx.x % 32 / 4;
-    int q = threadIdx.x % 4;
-    Sources<kind> s;
-    const unsigned* groups[2 * tiles];
-#pragma unroll
-    for (int i = 0; i < 2 * tiles; i++) {
-        long long row = max(weight_row(blockIdx.x, g + 8 * i, p.n, p.mode, tiles), 0);
-        s.w[i] = p.w + weight_bytes<kind>(row * p.k);
-        groups[i] = p.groups + row * (p.k / INT4_GROUP);
-    }
-    s.x[0] = p.x + (long long)min(g, p.rows - 1) * p.xStride;
-    s.x[1] = p.x + (long long)min(g + 8, p.rows - 1) * p.xStride;
-    const int turn = turn_of(kind);
-    int step = WARPS * p.splits * turn;
-    int k = (blockIdx.y * WARPS + threadIdx.x / 32) * turn + q * values_of(kind);
-    int fetched = k;
-#pragma unroll
-    for (int i = 0; i < stages - 1; i++) {
-        begin_turn<kind>(ring + i * 2 * tiles * THREADS, s, fetched, fetched < p.k);
-        copies_commit();
-        fetched += step;
-    }
+    const int stage = 2 * tiles_of(kind) * THREADS;
+    int step = turn_step<kind>(p);
+    int k = first_value<kind>();
+    int fetched = k + (stages - 1) * step;
     int used = 0;
     int filled = stages - 1;
     for (; k < p.k; k += step) {
         copies_wait<stages - 2>();
-        begin_turn<kind>(ring + filled * 2 * tiles * THREADS, s, fetched, fetched < p.k);
+        begin_turn<kind>(ring + filled * stage, s, fetched, fetched < p.k);
         copies_commit();
         fetched += step;
-        multiply_turn<kind, two>(ring + used * 2 * tiles * THREADS, s, groups, k, sum);
+        multiply_turn<kind, two>(ring + used * stage, s, k, sum);
         used = used + 1 == stages ? 0 : used + 1;
         filled = filled + 1 == stages ? 0 : filled + 1;
     }
-    copies_wait<0>();
 }
 
 DEVICE void store_result(const Product& p, int row, int n, float value) {
@@ -250,9 +266,11 @@ template <int kind>
 DEVICE void skinny_product(const Product& p) {
     const int tiles = tiles_of(kind);
     DYNAMIC_SHARED(shared);
-    if (p.rows <= 0) {
-        return;
-    }
+    let_next_start();
+    Sources<kind> s = weight_sources<kind>(p);
+    fill_ring<kind>(p, (uint4*)shared, s);
+    wait_for_previous();
+    int rows = min(count_of(p.header, p.count), 16);
     int warp = threadIdx.x / 32;
     int g = threadIdx.x % 32 / 4;
     int q = threadIdx.x % 4;
@@ -264,10 +282,16 @@ DEVICE void skinny_product(const Product& p) {
             sum[m][h][0] = sum[m][h][1] = sum[m][h][2] = sum[m][h][3] = 0;
         }
     }
-    if (p.rows > 8) {
-        sum_turns<kind, true>(p, (uint4*)shared, sum);
-    } else {
-        sum_turns<kind, false>(p, (uint4*)shared, sum);
+    s.x[0] = p.x + (long long)min(g, rows - 1) * p.xStride;
+    s.x[1] = p.x + (long long)min(g + 8, rows - 1) * p.xStride;
+    if (rows > 8) {
+        sum_turns<kind, true>(p, (uint4*)shared, s, sum);
+    } else if (rows > 0) {
+        sum_turns<kind, false>(p, (uint4*)shared, s, sum);
+    }
+    copies_wait<0>();
+    if (rows <= 0) {
+        return;
     }
     __syncthreads();
     // [warp][weight row][row of x], 17 apart against bank conflicts.
@@ -303,14 +327,13 @@ DEVICE void skinny_product(const Product& p) {
         if (!last_to_arrive(p.counters + blockIdx.x, p.splits)) {
             return;
         }
-        for (int s = 0; s < p.splits; s++) {
+        for (int split = 0; split < p.splits; split++) {
 #pragma unroll
             for (int m = 0; m < tiles; m++) {
-                value[m] += load_fresh(parts + (s * tiles + m) * THREADS + threadIdx.x);
+                value[m] += load_fresh(parts + (split * tiles + m) * THREADS + threadIdx.x);
             }
         }
     }
-    __syncthreads();
 #pragma unroll
     for (int m = 0; m < tiles; m++) {
         int i = m * THREADS + threadIdx.x;
@@ -321,8 +344,9 @@ DEVICE void skinny_product(const Product& p) {
             value[m] *= p.scales[n];
         }
         if (p.mode == MODE_SWIGLU) {
+            // A place that nobody but this thread has read.
             sums[r * 17 + row] = value[m];
-        } else if (n >= 0 && row < p.rows) {
+        } else if (n >= 0 && row < rows) {
             store_result(p, row, n, value[m]);
         }
     }
@@ -333,7 +357,7 @@ DEVICE void skinny_product(const Product& p) {
             int row = i / (8 * tiles);
             int n = blockIdx.x * 8 * tiles + out;
             int r = out / 8 * 16 + out % 8;
-            if (n < p.n && row < p.rows) {
+            if (n < p.n && row < rows) {
                 float gate = sums[r * 17 + row];
                 float up = sums[(r + 8) * 17 + row];
                 ((act*)p.y)[(long long)row * p.yStride + n] =
@@ -359,7 +383,7 @@ extern "C" __global__ void matmul_constants(int* out) {
 extern "C" __global__ void __launch_bounds__(THREADS)
 skinny_matmul(const int* header, int count, const act* x, int xStride, const act* w, int n, int k, int mode,
               const act* bias, void* y, int yStride, int splits, float* partials, int* counters) {
-    Product p = {x, xStride, min(count_of(header, count), 16), (const unsigned char*)w, 0, 0, n, k, mode, bias, y,
+    Product p = {header, count, x, xStride, (const unsigned char*)w, 0, 0, n, k, mode, bias, y,
                  yStride, splits, partials, counters};
     skinny_product<KIND_ACT>(p);
 }
@@ -369,7 +393,7 @@ extern "C" __global__ void __launch_bounds__(THREADS)
 skinny_matmul_int8(const int* header, int count, const act* x, int xStride, const signed char* w, const float* scales,
                    int n, int k, int mode, const act* bias, void* y, int yStride, int splits, float* partials,
                    int* counters) {
-    Product p = {x, xStride, min(count_of(header, count), 16), (const unsigned char*)w, scales, 0, n, k, mode, bias, y,
+    Product p = {header, count, x, xStride, (const unsigned char*)w, scales, 0, n, k, mode, bias, y,
                  yStride, splits, partials, counters};
     skinny_product<KIND_INT8>(p);
 }
@@ -380,7 +404,7 @@ extern "C" __global__ void __launch_bounds__(THREADS)
 skinny_matmul_int4(const int* header, int count, const act* x, int xStride, const unsigned char* w,
                    const unsigned* groups, int n, int k, int mode, const act* bias, void* y, int yStride, int splits,
                    float* partials, int* counters) {
-    Product p = {x, xStride, min(count_of(header, count), 16), w, 0, groups, n, k, mode, bias, y, yStride, splits,
+    Product p = {header, count, x, xStride, w, 0, groups, n, k, mode, bias, y, yStride, splits,
                  partials, counters};
     skinny_product<KIND_INT4>(p);
 }
@@ -395,6 +419,7 @@ INDEX int awq_nibble(int n) { return n % 2 * 4 + n % 8 / 2; }
 extern "C" __global__ void __launch_bounds__(256)
 repack_awq(const int* qweight, const int* qzeros, const half_bits* scales, int n, int k, unsigned* w,
            unsigned* groups) {
+    take_turn();
     long long words = (long long)n * (k / 8);
     for (long long i = blockIdx.x * 256LL + threadIdx.x; i < words; i += gridDim.x * 256LL) {
         // Neighbouring threads take neighbouring columns, which lie side by side in qweight.
@@ -419,6 +444,7 @@ repack_awq(const int* qweight, const int* qzeros, const half_bits* scales, int n
 extern "C" __global__ void __launch_bounds__(256)
 repack_gptq(const int* qweight, const int* qzeros, const half_bits* scales, int n, int k, unsigned* w,
             unsigned* groups, int zeroOffset) {
+    take_turn();
     long long words = (long long)n * (k / 8);
     for (long long i = blockIdx.x * 256LL + threadIdx.x; i < words; i += gridDim.x * 256LL) {
         int row = (int)(i % n);
@@ -440,6 +466,7 @@ repack_gptq(const int* qweight, const int* qzeros, const half_bits* scales, int 
 // Bytes: 2.5 * n * k; for products of more rows with cuBLASLt.
 extern "C" __global__ void __launch_bounds__(256)
 dequantize_int4(const unsigned* w, const unsigned* groups, int n, int k, act* out) {
+    take_turn();
     long long words = (long long)n * (k / 8);
     for (long long i = blockIdx.x * 256LL + threadIdx.x; i < words; i += gridDim.x * 256LL) {
         unsigned word = w[i];
@@ -456,6 +483,7 @@ dequantize_int4(const unsigned* w, const unsigned* groups, int n, int k, act* ou
 // Bytes: 3 * n * k.
 extern "C" __global__ void __launch_bounds__(256)
 dequantize_int8(const signed char* w, const float* scales, int n, int k, act* out) {
+    take_turn();
     long long parts = (long long)n * (k / 8);
     for (long long i = blockIdx.x * 256LL + threadIdx.x; i < parts; i += gridDim.x * 256LL) {
         float scale = scales[i * 8 / k];

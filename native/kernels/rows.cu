@@ -12,6 +12,7 @@ extern "C" __global__ void __launch_bounds__(128)
 prepare_step(const int* header, const int* slot, const int* flags, const int* position, const int* inputStart,
              const int* tokens, const int* lastToken, const double* frequencies, double attentionFactor,
              int* tokenId, int* tokenRow, int* tokenPosition, float* rotary) {
+    take_turn();
     int token = blockIdx.x;
     if (token >= header[HEADER_TOKENS]) {
         return;
@@ -36,6 +37,7 @@ prepare_step(const int* header, const int* slot, const int* flags, const int* po
 // Bytes per token: hidden * (2 read + sizeof(residual) written).
 extern "C" __global__ void __launch_bounds__(128)
 embed(const int* header, const int* tokenId, const act* table, int hidden, residual* x) {
+    take_turn();
     int token = blockIdx.x;
     if (token >= header[HEADER_TOKENS]) {
         return;
@@ -83,6 +85,7 @@ DEVICE float norm_row(const act* delta, residual* x, int from, bool store, float
 extern "C" __global__ void __launch_bounds__(256)
 rms_norm(const int* header, int count, const act* delta, residual* x, const int* rowIndex, const act* weight,
          float epsilon, int hidden, act* out) {
+    take_turn();
     DYNAMIC_SHARED(shared);
     __shared__ float scratch[32];
     if ((int)blockIdx.x >= count_of(header, count)) {
@@ -110,6 +113,7 @@ DEVICE float fp8_scale(float greatest) { return greatest > 0 ? greatest * (1.0f 
 extern "C" __global__ void __launch_bounds__(256)
 rms_norm_fp8(const int* header, int count, const act* delta, residual* x, const int* rowIndex, const act* weight,
              float epsilon, int hidden, unsigned char* out, float* scale) {
+    take_turn();
     DYNAMIC_SHARED(shared);
     __shared__ float scratch[32];
     __shared__ float scratchMax[32];
@@ -208,6 +212,7 @@ rotary_append(const int* header, act* qkv, int qkvStride, int kvHeads, const act
               const act* keyNorm, float epsilon, const float* rotary, const int* tokenRow, const int* tokenPosition,
               const int* blocks, const int* tableStart, char* pages, long long blockBytes, float kScale,
               float vScale) {
+    take_turn();
     int token = blockIdx.x;
     int head = blockIdx.y * 4 + threadIdx.x / 32;
     if (token >= header[HEADER_TOKENS] || head >= (GROUP + 2) * kvHeads) {
@@ -336,6 +341,7 @@ DEVICE void gate8(const act* gateUp, int width, int i, float* to) {
 // Bytes per row: 6 * width. Llama-3.1-8B, 8,192 rows: 0.7 GB, 210 us on H100, 147 us on H200.
 extern "C" __global__ void __launch_bounds__(256)
 swiglu(const int* header, int count, const act* gateUp, int width, act* out) {
+    take_turn();
     int i = (blockIdx.y * 256 + threadIdx.x) * 8;
     if ((int)blockIdx.x >= count_of(header, count) || i >= width) {
         return;
@@ -348,6 +354,7 @@ swiglu(const int* header, int count, const act* gateUp, int width, act* out) {
 // Bytes per row: 5 * width. The products wait in shared memory, as act, until their greatest is known.
 extern "C" __global__ void __launch_bounds__(256)
 swiglu_fp8(const int* header, int count, const act* gateUp, int width, unsigned char* out, float* scale) {
+    take_turn();
     DYNAMIC_SHARED(shared);
     __shared__ float scratch[32];
     if ((int)blockIdx.x >= count_of(header, count)) {
@@ -381,6 +388,7 @@ swiglu_fp8(const int* header, int count, const act* gateUp, int width, unsigned 
 // Bytes per row: 4 * width.
 extern "C" __global__ void __launch_bounds__(256)
 add_bias(const int* header, int count, act* x, const act* bias, int width) {
+    take_turn();
     if ((int)blockIdx.x >= count_of(header, count)) {
         return;
     }
@@ -399,6 +407,7 @@ add_bias(const int* header, int count, act* x, const act* bias, int width) {
 // Bytes per row: 3 * width (the second reading of the row comes from the caches).
 extern "C" __global__ void __launch_bounds__(256)
 quantize_fp8_rows(const int* header, int count, const act* x, int width, unsigned char* out, float* scale) {
+    take_turn();
     __shared__ float scratch[32];
     if ((int)blockIdx.x >= count_of(header, count)) {
         return;
@@ -430,6 +439,7 @@ quantize_fp8_rows(const int* header, int count, const act* x, int width, unsigne
 
 #define CONVERT(name, From, To, expression)                                                              \
     extern "C" __global__ void __launch_bounds__(256) name(const From* from, To* to, long long count) {  \
+        take_turn();                                                                                     \
         long long step = (long long)gridDim.x * 256;                                                     \
         for (long long i = (long long)blockIdx.x * 256 + threadIdx.x; i < count; i += step) {            \
             From x = from[i];                                                                            \

@@ -172,6 +172,7 @@ DEVICE u64 block_scan64(u64 x, u64* scratch) {
 
 // Bytes: 4 * vocabulary.
 extern "C" __global__ void __launch_bounds__(256) clear_slot(unsigned* counts, int vocabulary) {
+    take_turn();
     for (int i = blockIdx.x * 256 + threadIdx.x; i < vocabulary; i += gridDim.x * 256) {
         counts[i] = 0;
     }
@@ -179,6 +180,7 @@ extern "C" __global__ void __launch_bounds__(256) clear_slot(unsigned* counts, i
 
 extern "C" __global__ void __launch_bounds__(256)
 count_tokens(unsigned* counts, const int* tokens, int promptLength, int length) {
+    take_turn();
     for (int i = blockIdx.x * 256 + threadIdx.x; i < length; i += gridDim.x * 256) {
         atomicOr(counts + tokens[i], 0x80000000u);
         if (i >= promptLength) {
@@ -197,6 +199,7 @@ adjust_logits(const int* header, float* logits, int stride, int vocabulary, cons
               const SlotSampling* params, const int* generated, const unsigned* counts, const int* biasTokens,
               const float* biasValues, int maxBias, const int* stopTokens, int maxStop, const u64* masks,
               int maskWords, float* segments) {
+    take_turn();
     __shared__ __align__(16) float part[SEGMENT];
     __shared__ u64 scratch64[32];
     __shared__ float scratch[32];
@@ -589,16 +592,16 @@ OUTLINED int draw_sorted(Selection& at, const Logits& l, const SlotSampling& p, 
     }
     Filter filter = everything(bounds[cut], false);
     u64 inside = census.count[cut];
-    bool limited = topK > 0 && topK < inside;
+    bool limited = topK > 0 && topK <= inside;
     if (inside <= CANDIDATES) {
         collect(at, l, filter);
-        u64 kept = limited ? at.upTo[topK - 1] : topK > 0 || p.minP > 0 ? at.upTo[at.count - 1] : all;
+        u64 kept = limited ? at.upTo[topK - 1] : all;
         if (p.topP < 1) {
             kept = at.upTo[reach(at, reaching(p.topP, kept))];
         }
         return id_of(at.keys[reach(at, exceeding(u, kept))]);
     }
-    u64 kept = limited ? locate(at, l, filter, inside, false, topK).mass : topK > 0 ? census.mass[cut] : all;
+    u64 kept = limited ? locate(at, l, filter, inside, false, topK).mass : all;
     if (p.topP < 1) {
         kept = locate(at, l, filter, inside, true, reaching(p.topP, kept)).mass;
     }
@@ -696,6 +699,7 @@ sample_logits(const int* header, const float* logits, int stride, int vocabulary
               const int* logitRow, const int* logitSample, const int* slot, const SlotSampling* params,
               const int* generated, int* sampledToken, float* logProbability, int* topTokens, float* topValues,
               int* status) {
+    take_turn();
     __shared__ Selection at;
     int row = blockIdx.x;
     if (row >= header[HEADER_LOGIT_ROWS] || logitSample[row] < 0) {
@@ -749,6 +753,7 @@ extern "C" __global__ void __launch_bounds__(SAMPLE_THREADS)
 score_logits(const int* header, const float* logits, int stride, int vocabulary, const int* logitRow,
              const int* logitScore, const int* slot, const SlotSampling* params, float* scoreLogProbability,
              int* scoreTopTokens, float* scoreTopValues) {
+    take_turn();
     __shared__ Selection at;
     int row = blockIdx.x;
     if (row >= header[HEADER_LOGIT_ROWS]) {
@@ -793,6 +798,7 @@ accept_tokens(const int* header, const int* slot, const int* flags, const int* i
               const int* tokens, const int* logitStart, const int* sampledToken, const int* status,
               const SlotSampling* params, int* generated, int* lastToken, unsigned* counts, int vocabulary,
               int* accepted) {
+    take_turn();
     int row = blockIdx.x * 128 + threadIdx.x;
     if (row >= header[HEADER_ROWS]) {
         return;

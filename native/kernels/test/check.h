@@ -65,6 +65,10 @@ struct Array {
     explicit Array(size_t n) : count(n) {
         base = (char*)take(n * sizeof(T) + 2 * GUARD);
         memset(base, 0xff, n * sizeof(T) + 2 * GUARD);
+#ifdef CHECK_ACCESS
+        uintptr_t from = (uintptr_t)data();
+        checked_ranges[(uintptr_t)base] = {from, from + n * sizeof(T), from + n * sizeof(T) + GUARD};
+#endif
     }
     Array(const std::vector<T>& v) : Array(v.size()) { memcpy(data(), v.data(), v.size() * sizeof(T)); }
     Array(const Array&) = delete;
@@ -73,6 +77,9 @@ struct Array {
         for (int i = 0; i < GUARD; i++) {
             EXPECT(base[i] == (char)0xff && base[GUARD + bytes + i] == (char)0xff, "guard overwritten at %d", i);
         }
+#ifdef CHECK_ACCESS
+        checked_ranges.erase((uintptr_t)base);
+#endif
         give(base);
     }
     T* data() { return (T*)(base + GUARD); }

@@ -27,3 +27,54 @@ static void check_launch(dim3 blocks, unsigned threads, size_t shared, const cha
 }
 
 #define LAUNCH(blocks, threads, shared, kernel, call) check_launch(blocks, threads, shared, #kernel, [&] { call; })
+
+// With CHECK_ACCESS and -fsanitize=kernel-address --param asan-instrumentation-with-call-threshold=0 --param asan-stack=0
+// --param asan-globals=0 every access of a kernel comes here first: one outside an array's elements, but within its
+// guards, is an error.
+#ifdef CHECK_ACCESS
+#include <map>
+
+struct CheckedRange {
+    uintptr_t from;
+    uintptr_t to;
+    uintptr_t end;
+};
+
+static std::map<uintptr_t, CheckedRange> checked_ranges;
+static bool checked_busy;
+
+#define UNCHECKED __attribute__((no_sanitize("kernel-address")))
+
+UNCHECKED static void check_access(uintptr_t at, size_t bytes) {
+    if (checked_busy || !jeton::machine.live) {
+        return;
+    }
+    checked_busy = true;
+    auto next = checked_ranges.upper_bound(at);
+    if (next != checked_ranges.begin()) {
+        const CheckedRange& r = std::prev(next)->second;
+        if (at < r.end && (at < r.from || at + bytes > r.to)) {
+            printf("FAIL kernel %s touches %zu bytes at %ld of an array of %ld bytes\n", jeton::machine.kernel->name,
+                   bytes, (long)(at - r.from), (long)(r.to - r.from));
+            exit(1);
+        }
+    }
+    checked_busy = false;
+}
+
+#define CHECK_SIZE(n)                                                                                  \
+    extern "C" UNCHECKED void __asan_load##n##_noabort(unsigned long at) { check_access(at, n); }      \
+    extern "C" UNCHECKED void __asan_store##n##_noabort(unsigned long at) { check_access(at, n); }
+CHECK_SIZE(1)
+CHECK_SIZE(2)
+CHECK_SIZE(4)
+CHECK_SIZE(8)
+CHECK_SIZE(16)
+extern "C" UNCHECKED void __asan_loadN_noabort(unsigned long at, unsigned long n) { check_access(at, n); }
+extern "C" UNCHECKED void __asan_storeN_noabort(unsigned long at, unsigned long n) { check_access(at, n); }
+extern "C" void __asan_handle_no_return() {}
+extern "C" void __asan_before_dynamic_init(const void*) {}
+extern "C" void __asan_after_dynamic_init() {}
+extern "C" void __asan_register_globals(void*, unsigned long) {}
+extern "C" void __asan_unregister_globals(void*, unsigned long) {}
+#endif

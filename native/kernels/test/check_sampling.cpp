@@ -123,16 +123,20 @@ static std::vector<float> draw_logits(int kind, int n) {
     std::vector<float> l(n);
     for (auto& v : l) {
         double x = normal();
-        v = (float)(kind == 0 ? 3 * x : kind == 1 ? 0.3 * x : kind == 2 ? std::round(2 * x) : kind == 3 ? 0.25 : kind == 4 ? 1e-6 * x : 12 * x);
+        v = (float)(kind == 0 ? 3 * x : kind == 1 ? 0.3 * x : kind == 2 ? std::round(2 * x) : kind == 3 ? 0.25 : kind == 4 ? 1e-6 * x : kind == 5 ? 12 * x : 0.3 * x);
     }
     if (kind == 4) l[n / 3] = 5;
     if (kind == 5) l[n / 2] += 200;
+    // Half of the mass in one token, half in thousands below e^-7 and e^-14 of it.
+    if (kind == 6) l[n / 4] = (float)std::log(n + 1.0);
+    if (kind == 7) l[n / 4] = 14.5f;
     return l;
 }
 
 static int near = 0, drawn = 0;
 
-static void run(int vocabulary, int rows, bool drafting) {
+// `tails`: rows with much mass in unlikely tokens, sampled at temperature 1 by bounds that reach them.
+static void run(int vocabulary, int rows, bool drafting, bool tails = false) {
     context = "sampling " + std::to_string(vocabulary);
     const int maxBias = 7, maxStop = 5;
     int slots = rows + 2, stride = (vocabulary + 3) / 4 * 4 + 8, words = (vocabulary + 63) / 64;
@@ -149,13 +153,19 @@ static void run(int vocabulary, int rows, bool drafting) {
         p.topK = between(0, 1) ? 0 : between(0, 3) ? between(1, 60) : between(1, vocabulary + 5);
         p.minP = between(0, 3) ? 0 : (float)between(1, 100) / 400;
         p.inverseTemperature = between(0, 4) ? (float)(1 / (0.1 + between(1, 30) / 10.0)) : 0;
-        p.penalised = between(0, 1);
+        p.penalised = !tails && between(0, 1);
+        if (tails) {
+            static const int topKs[] = {0, 0, 3000, 8000};
+            static const double topPs[] = {0.6, 0.9, 0.999, 1};
+            static const float minPs[] = {0, 0, 1e-5f, 1e-8f};
+            p.topK = topKs[between(0, 3)], p.topP = topPs[between(0, 3)], p.minP = minPs[between(0, 3)], p.inverseTemperature = 1;
+        }
         p.repetitionPenalty = p.penalised ? 1 + between(0, 10) / 10.0f : 1;
         p.presencePenalty = p.penalised ? between(-20, 20) / 10.0 : 0;
         p.frequencyPenalty = p.penalised ? between(-20, 20) / 10.0 : 0;
         p.minTokens = between(0, 20);
         p.logProbabilities = between(-1, 20);
-        p.biasCount = between(0, 2) ? 0 : std::min(vocabulary, between(1, maxBias));
+        p.biasCount = tails || between(0, 2) ? 0 : std::min(vocabulary, between(1, maxBias));
         p.stopCount = std::min(vocabulary - 1, between(0, maxStop));
         generated[s] = between(0, 25);
         for (int i = 0; i < 40; i++) counts[(size_t)s * vocabulary + between(0, vocabulary - 1)] |= 0x80000000u | between(0, 3);
@@ -174,7 +184,7 @@ static void run(int vocabulary, int rows, bool drafting) {
         if (!sampled) d = 0;
         flags.push_back(sampled ? 2 : 0);
         drafts.push_back(d);
-        bool masked = between(0, 2) == 0;
+        bool masked = !tails && between(0, 2) == 0;
         for (int i = 0; i < extra + 1 + d; i++) {
             tokens.push_back(between(0, vocabulary - 1));
             int k = sampled && i >= extra ? i - extra : -1;
@@ -194,7 +204,7 @@ static void run(int vocabulary, int rows, bool drafting) {
     std::vector<std::vector<float>> raw;
     std::vector<float> flat((size_t)bucket * stride, NAN);
     for (int i = 0; i < logitRows; i++) {
-        raw.push_back(draw_logits(between(0, 5), vocabulary));
+        raw.push_back(draw_logits(tails ? between(6, 7) : between(0, 7), vocabulary));
         if (between(0, 19) == 0) raw[i][between(0, vocabulary - 1)] = NAN;
         if (between(0, 19) == 0) raw[i][between(0, vocabulary - 1)] = INFINITY;
         if (between(0, 19) == 0) std::fill(raw[i].begin(), raw[i].end(), -INFINITY);
@@ -328,6 +338,7 @@ int main(int argc, char** argv) {
         run(4096, 12, false);
         run(20011, 14, true);
         run(130000, 2, false);
+        run(9001, 120, false, true);
     }
     printf("  %d rows sampled, %d too near a boundary to tell\n", drawn, near);
     return report("sampling");

@@ -1,0 +1,65 @@
+package dev.jeton.natives;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.Assumptions;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** Where nvcc is installed, every source compiles for every architecture that Jeton names. */
+class KernelCompilationTest {
+
+    @TempDir
+    private Path folder;
+
+    @ParameterizedTest
+    @CsvSource({
+        "rows.cu,",
+        "rows.cu, -DJETON_TYPE=1 -DJETON_KV=3 -DJETON_RESIDUAL=0 -DHEAD_DIM=10",
+        "blocks.cu,",
+        "attention.cu,",
+        "attention.cu, -DJETON_KV=2 -DHEAD_DIM=256 -DGROUP=8",
+        "sampling.cu,",
+        "matmul.cu,",
+        "matmul.cu, -DJETON_TYPE=1"
+    })
+    void compilesForEveryArchitecture(String source, String macros) throws IOException, InterruptedException {
+        Assumptions.assumeTrue(KernelSources.exists(folder, "nvcc", "--version"), "there is no nvcc");
+        List<String> command = new ArrayList<>(List.of("nvcc", "-std=c++17", "-fatbin", "-Werror", "all-warnings"));
+        command.add("-t");
+        command.add("2");
+        for (String architecture : List.of("80", "90a", "100")) {
+            command.add("-gencode");
+            command.add("arch=compute_%1$s,code=sm_%1$s".formatted(architecture));
+        }
+        if (macros != null) {
+            command.addAll(List.of(macros.split(" ")));
+        }
+        command.addAll(List.of(
+                "-o",
+                folder.resolve("kernels.fatbin").toString(),
+                KernelSources.folder().resolve(source).toString()));
+        KernelSources.Outcome outcome = KernelSources.run(folder, command);
+        assertThat(outcome.code()).as(outcome.output()).isZero();
+    }
+
+    @ParameterizedTest
+    @MethodSource("sources")
+    void includesNothingButItsOwnHeader(String source) throws IOException {
+        List<String> includes = Files.readAllLines(KernelSources.folder().resolve(source)).stream()
+                .filter(line -> line.startsWith("#include"))
+                .toList();
+        assertThat(includes).containsExactly("#include \"jeton.cuh\"");
+    }
+
+    static List<String> sources() {
+        return KernelSources.ALL;
+    }
+}

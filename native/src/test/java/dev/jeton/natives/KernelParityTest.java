@@ -1,0 +1,110 @@
+package dev.jeton.natives;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.Assumptions;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/**
+ * Every kernel against float64: the programs kernels/test/check_*.cpp, built with g++ for the host's CUDA machine and, on
+ * a machine with a GPU, with nvcc for it. A case is a check and the macros that its kernels are specialised by.
+ */
+class KernelParityTest {
+
+    @TempDir
+    private Path folder;
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "rows",
+                "rows HEAD_DIM=80 GROUP=1 JETON_TYPE=1",
+                "rows HEAD_DIM=6 GROUP=3 JETON_KV=2",
+                "rows HEAD_DIM=256 GROUP=7 JETON_KV=3 BLOCK_SIZE=32 JETON_RESIDUAL=0",
+                "attention",
+                "attention HEAD_DIM=80 GROUP=1 JETON_TYPE=1",
+                "attention HEAD_DIM=64 GROUP=7 JETON_KV=2 BLOCK_SIZE=32",
+                "attention HEAD_DIM=10 GROUP=5 JETON_KV=3",
+                "attention HEAD_DIM=256 GROUP=2 JETON_KV=2 BLOCK_SIZE=64",
+                "sampling",
+                "matmul",
+                "matmul JETON_TYPE=1 JETON_RESIDUAL=0"
+            })
+    void agreesWithFloat64OnTheHost(String check) throws IOException, InterruptedException {
+        Assumptions.assumeTrue(
+                KernelSources.exists(folder, "g++", "--version"), "there is no g++, so no kernel is run on the host");
+        KernelSources.copyHostMachine(folder);
+        List<String> compile = new ArrayList<>(List.of(
+                "g++",
+                "-std=c++20",
+                "-O2",
+                "-g1",
+                "-w",
+                "-fno-strict-aliasing",
+                "-march=native",
+                "-DMACHINE=\"check_host.h\"",
+                "-I",
+                folder.toString()));
+        build(check, compile, List.of("-ldl"));
+        run(check);
+    }
+
+    @Tag("gpu")
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "rows",
+                "rows HEAD_DIM=80 GROUP=1 JETON_TYPE=1",
+                "rows HEAD_DIM=6 GROUP=3 JETON_KV=2",
+                "rows HEAD_DIM=256 GROUP=7 JETON_KV=3 BLOCK_SIZE=32 JETON_RESIDUAL=0",
+                "attention",
+                "attention HEAD_DIM=64 GROUP=8",
+                "attention HEAD_DIM=80 GROUP=1 JETON_TYPE=1",
+                "attention HEAD_DIM=96 GROUP=20 JETON_KV=1",
+                "attention HEAD_DIM=64 GROUP=7 JETON_KV=2 BLOCK_SIZE=32",
+                "attention HEAD_DIM=10 GROUP=5 JETON_KV=3",
+                "attention HEAD_DIM=128 GROUP=4 JETON_KV=2",
+                "attention HEAD_DIM=128 GROUP=4 JETON_KV=3",
+                "attention HEAD_DIM=256 GROUP=1",
+                "attention HEAD_DIM=256 GROUP=2 JETON_KV=2 BLOCK_SIZE=64",
+                "sampling",
+                "matmul",
+                "matmul JETON_TYPE=1 JETON_RESIDUAL=0"
+            })
+    void agreesWithFloat64OnTheGpu(String check) throws IOException, InterruptedException {
+        Assumptions.assumeTrue(Files.exists(Path.of("/dev/nvidia0")), "there is no GPU");
+        Assumptions.assumeTrue(KernelSources.exists(folder, "nvcc", "--version"), "there is no nvcc");
+        build(check, new ArrayList<>(List.of("nvcc", "-std=c++17", "-x", "cu", "-arch=native", "-w")), List.of());
+        run(check);
+    }
+
+    private void build(String check, List<String> command, List<String> end) throws IOException, InterruptedException {
+        String[] words = check.split(" ");
+        for (int i = 1; i < words.length; i++) {
+            command.add("-D" + words[i]);
+        }
+        command.add("-o");
+        command.add(folder.resolve("check").toString());
+        command.add(KernelSources.folder()
+                .resolve("test/check_" + words[0] + ".cpp")
+                .toString());
+        command.addAll(end);
+        KernelSources.Outcome outcome = KernelSources.run(folder, command);
+        assertThat(outcome.code()).as(outcome.output()).isZero();
+    }
+
+    private void run(String check) throws IOException, InterruptedException {
+        KernelSources.Outcome outcome =
+                KernelSources.run(folder, List.of(folder.resolve("check").toString()));
+        assertThat(outcome.code()).as(outcome.output()).isZero();
+        assertThat(outcome.output()).contains(check.split(" ")[0] + ": ok");
+    }
+}
