@@ -73,7 +73,7 @@ final class Books {
 
     private Books() {}
 
-    /** The closed periods. Also the lock that {@link Database#lockBooks} waits for, so writers read it first. */
+    /** The closed periods, and those costed again. Also the lock that {@link Database#lockBooks} waits for, so writers read it first. */
     static Periods periods(Connection connection) throws SQLException {
         try (PreparedStatement statement = connection.prepareStatement("SELECT period, closed_at FROM period");
                 ResultSet rows = statement.executeQuery()) {
@@ -81,7 +81,7 @@ final class Books {
             while (rows.next()) {
                 closed.put(rows.getString(1), rows.getLong(2));
             }
-            return new Periods(closed);
+            return new Periods(closed, Recosting.decided(connection));
         }
     }
 
@@ -120,17 +120,21 @@ final class Books {
         if (version.isEmpty()) {
             return "";
         }
+        return findDocument(connection, kind, version)
+                .orElseThrow(() -> new AccountingException(("the ledger lacks the %s %s that was in force; "
+                                + "restore it from a backup, or empty it and let the journal be projected again")
+                        .formatted(kind, version)));
+    }
+
+    /** The content of a document; empty where there is none of that version. */
+    static Optional<String> findDocument(Connection connection, Fact.DocumentKind kind, String version)
+            throws SQLException {
         try (PreparedStatement statement =
                 connection.prepareStatement("SELECT content FROM document WHERE kind = ? AND version = ?")) {
             statement.setString(1, kind.name());
             statement.setString(2, version);
             try (ResultSet rows = statement.executeQuery()) {
-                if (!rows.next()) {
-                    throw new AccountingException(("the ledger lacks the %s %s that was in force; "
-                                    + "restore it from a backup, or empty it and let the journal be projected again")
-                            .formatted(kind, version));
-                }
-                return rows.getString(1);
+                return rows.next() ? Optional.of(rows.getString(1)) : Optional.empty();
             }
         }
     }

@@ -174,4 +174,15 @@ public sealed interface Fact {
      * @param period a month as {@code 2026-11}, a day as {@code 2026-11-20}
      */
     record PeriodClosed(long at, String period) implements Fact {}
+
+    /**
+     * A period is costed by another price book: the money of its windows, whichever node's and whenever they come, is
+     * divided by that. What was posted before is reversed. Of several such facts about a moment the last holds, by
+     * {@code at}.
+     *
+     * @param period a month as {@code 2026-11}, a day as {@code 2026-11-20}
+     * @param priceBook the version, as in {@link Adopted}
+     * @param content the book, so that the journal alone is enough to cost by it
+     */
+    record Recosted(long at, String period, String priceBook, String content) implements Fact {}
 }

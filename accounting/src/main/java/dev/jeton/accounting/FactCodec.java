@@ -38,6 +38,7 @@ final class FactCodec {
     private static final int CLOSED = 6;
     private static final int WINDOW = 7;
     private static final int PERIOD_CLOSED = 8;
+    private static final int RECOSTED = 9;
 
     private static final DocumentKind[] DOCUMENT_KINDS = DocumentKind.values();
     private static final Outcome[] OUTCOMES = Outcome.values();
@@ -63,6 +64,12 @@ final class FactCodec {
             case Fact.PeriodClosed f -> {
                 head(out, PERIOD_CLOSED, f.at());
                 name(out, "a period", f.period());
+            }
+            case Fact.Recosted f -> {
+                head(out, RECOSTED, f.at());
+                name(out, "a period", f.period());
+                name(out, "a price book's version", f.priceBook());
+                out.text("a price book", f.content(), MAX_DOCUMENT);
             }
         }
         return out.toBytes();
@@ -91,6 +98,7 @@ final class FactCodec {
             case CLOSED -> closed(in, at, version);
             case WINDOW -> window(in, at);
             case PERIOD_CLOSED -> new Fact.PeriodClosed(at, name(in));
+            case RECOSTED -> new Fact.Recosted(at, name(in), name(in), in.text(MAX_DOCUMENT));
             default -> throw WireReader.damaged("it is of kind " + kind + ", which this program does not know");
         };
         in.end();

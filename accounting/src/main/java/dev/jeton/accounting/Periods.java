@@ -1,9 +1,12 @@
 package dev.jeton.accounting;
 
+import java.util.Comparator;
+import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 
-/** Which hours are frozen, and where what is about them is booked instead. Hours, days and months are of UTC. */
+/** Which hours are frozen or have other prices, and where what is about them is booked instead. Hours, days and months are of UTC. */
 final class Periods {
 
     /** Microseconds of an hour. */
@@ -17,11 +20,33 @@ final class Periods {
      */
     record Booking(long hour, String corrects) {}
 
-    private final Map<String, Long> closed;
+    /**
+     * Other prices for a time.
+     *
+     * @param node whose journal says so
+     * @param sequence the fact there
+     * @param at when it was decided, in microseconds since 1970
+     * @param priceBook version of the book
+     */
+    record Recost(String node, long sequence, long at, Period span, String priceBook) {
 
-    /** With the closed periods and when each was closed, in microseconds. */
-    Periods(Map<String, Long> closed) {
+        /** The later decision is the greater; nodes that decide in the same moment are told apart by name. */
+        static final Comparator<Recost> LAST =
+                Comparator.comparingLong(Recost::at).thenComparing(Recost::node).thenComparingLong(Recost::sequence);
+    }
+
+    private final Map<String, Long> closed;
+    private final List<Recost> recosts;
+
+    /** With the closed periods and when each was closed, in microseconds, and what was decided on prices. */
+    Periods(Map<String, Long> closed, List<Recost> recosts) {
         this.closed = Map.copyOf(closed);
+        this.recosts = List.copyOf(recosts);
+    }
+
+    /** The prices that were decided for a window that began at a moment; empty where it has those in force then. */
+    Optional<Recost> recost(long at) {
+        return recosts.stream().filter(recost -> recost.span().contains(at)).max(Recost.LAST);
     }
 
     /** First microsecond of the hour of a moment. */

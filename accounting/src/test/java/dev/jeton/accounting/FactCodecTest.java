@@ -52,7 +52,7 @@ class FactCodecTest {
             random.nextBytes(bytes);
             if (bytes.length > 1) {
                 bytes[0] = FactCodec.VERSION;
-                bytes[1] = (byte) random.nextInt(10);
+                bytes[1] = (byte) random.nextInt(11);
             }
             try {
                 assertThat(FactCodec.decode(ByteBuffer.wrap(bytes))).isNotNull();

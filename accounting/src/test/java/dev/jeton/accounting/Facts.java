@@ -18,7 +18,7 @@ final class Facts {
 
     /** Any fact. */
     static Fact any(Random random) {
-        return switch (random.nextInt(8)) {
+        return switch (random.nextInt(9)) {
             case 0 -> new Fact.Started(number(random), text(random, 256), texts(random));
             case 1 -> new Fact.Stopped(number(random));
             case 2 ->
@@ -33,7 +33,8 @@ final class Facts {
                         number(random), text(random, 256), (int) number(random), number(random), number(random));
             case 5 -> closed(random, text(random, 256));
             case 6 -> window(random);
-            default -> new Fact.PeriodClosed(number(random), text(random, 256));
+            case 7 -> new Fact.PeriodClosed(number(random), text(random, 256));
+            default -> new Fact.Recosted(number(random), text(random, 256), text(random, 256), text(random, 5000));
         };
     }
 

@@ -41,6 +41,14 @@ class MigrationTest {
                 "DELETE FROM flyway_schema_history WHERE version = '3'");
     }
 
+    /** Makes the schema what it was before periods could be costed again. */
+    private void withoutRecosts() throws SQLException {
+        books.execute(
+                "DROP INDEX device_window_from",
+                "DROP TABLE recost",
+                "DELETE FROM flyway_schema_history WHERE version = '4'");
+    }
+
     @Test
     void rowsOfALedgerWithoutZonesStayAndMeetThoseThatCome() throws SQLException {
         TestFacts facts = TestFacts.begin()
@@ -49,10 +57,11 @@ class MigrationTest {
                 .window("r1", "r2")
                 .closed("r1", Fact.Outcome.COMPLETED, 6, 1);
         books.apply("a", facts.facts());
+        withoutRecosts();
         withoutEgress();
-        assertThat(Ledger.pending(books.url(), TestBooks.USER, "")).containsExactly("3 egress");
+        assertThat(Ledger.pending(books.url(), TestBooks.USER, "")).containsExactly("3 egress", "4 recosts");
 
-        assertThat(Ledger.migrate(books.url(), TestBooks.USER, "")).containsExactly("3 egress");
+        assertThat(Ledger.migrate(books.url(), TestBooks.USER, "")).containsExactly("3 egress", "4 recosts");
 
         assertThat(books.ledger().verify()).isEmpty();
         books.apply(
@@ -79,6 +88,7 @@ class MigrationTest {
                 .opened("r2", "alice", Map.of());
         books.apply("a", facts.facts());
         books.ledger().close("2026-11-20", DAY_AFTER);
+        withoutRecosts();
         withoutEgress();
         List<String> before = books.query("SELECT * FROM period");
 

@@ -235,7 +235,7 @@ class RepricingTest {
         books.apply("a", facts(new SplittableRandom(12), 600, true), Costing::inForce);
         Repriced repriced = reprice(DEARER);
 
-        books.ledger().recost(0, ALL, Costing.inForce(DEARER.content(), ""), "book1");
+        books.recost("2026-11", DEARER.version(), DEARER.content(), Costing::inForce);
 
         assertThat(other(repriced)).isEqualTo(booked(reprice(DEARER)));
         assertThat(books.query("SELECT tenant, SUM(metered) FROM usage_hour GROUP BY tenant ORDER BY tenant"))
@@ -252,7 +252,7 @@ class RepricingTest {
         Repriced before = books.ledger().reports().reprice(Scope.OPERATOR, day.from(), day.until(), DEARER);
         Repriced later = books.ledger().reports().reprice(Scope.OPERATOR, day.until(), ALL, DEARER);
 
-        books.ledger().recost(0, ALL, Costing.inForce(DEARER.content(), ""), "book1");
+        books.recost("2026-11", DEARER.version(), DEARER.content(), Costing::inForce);
 
         assertThat(booked(books.ledger().reports().reprice(Scope.OPERATOR, day.from(), day.until(), DEARER)))
                 .isEqualTo(other(before))

@@ -29,13 +29,17 @@ final class TestBooks implements AutoCloseable {
             "posting",
             "document",
             "period",
+            "recost",
             "usage_hour",
             "device_hour");
+
+    private static final long RECOSTED = TestFacts.micros("2026-12-01T09:00:00Z");
 
     private final Database.Kind kind;
     private final Path folder;
     private final String url;
     private final Ledger ledger;
+    private final List<Fact> recosts = new ArrayList<>();
 
     /** Makes one; the test is skipped where there is no PostgreSQL. */
     TestBooks(Database.Kind kind) {
@@ -87,10 +91,16 @@ final class TestBooks implements AutoCloseable {
             for (int from = 0; from < facts.size(); from += Projection.BATCH) {
                 List<FactSource.Entry> batch =
                         TestFacts.entries(facts, from, Math.min(facts.size(), from + Projection.BATCH));
-                database.write(connection -> applier.apply(connection, database, batch));
+                applier.apply(database, batch);
             }
         }
         return this;
+    }
+
+    /** Costs a period again, as the journal of another node says. */
+    TestBooks recost(String period, String priceBook, String content, Costings costings) {
+        recosts.add(new Fact.Recosted(RECOSTED + recosts.size(), period, priceBook, content));
+        return apply("operator", recosts, costings);
     }
 
     /** Every row of the books as text. */
