@@ -230,7 +230,7 @@ public final class Bookkeeper implements AutoCloseable {
         Fact.Opened opened = left.opened();
         PriceBook prices = shelf.find(opened.priceBook()).orElse(settings.prices());
         long list = new ListPricing(prices)
-                .price(opened.model(), opened.payer().tenant(), tokens, opened.at(), false)
+                .price(opened.model(), opened.payer().tenant(), tokens, opened.at(), opened.work())
                 .total();
         return new Fact.Closed(now, opened.request(), Fact.Outcome.ABORTED, tokens, 0, list, 0, 0, 0, 0, 0);
     }
@@ -252,6 +252,7 @@ public final class Bookkeeper implements AutoCloseable {
      *
      * @param request its id, unique in the ledger
      * @param zone of who calls; empty where it is not known
+     * @param work what kind of work it is
      * @param device the group on which it will run
      * @param sequences continuations, of all its prompts together
      * @param most tokens that they may generate together
@@ -263,6 +264,7 @@ public final class Bookkeeper implements AutoCloseable {
             Payer payer,
             String zone,
             String model,
+            Work work,
             Map<String, String> labels,
             String device,
             int sequences,
@@ -277,7 +279,8 @@ public final class Bookkeeper implements AutoCloseable {
                 settings.prices().version(),
                 policy,
                 sequences,
-                new Zones(settings.zone(), zone));
+                new Zones(settings.zone(), zone),
+                work);
         return new RequestBooks(this, opened, meter(device), device, grants.open(opened, Math.max(1, most), wake));
     }
 

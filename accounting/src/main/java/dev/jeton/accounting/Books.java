@@ -52,10 +52,18 @@ final class Books {
      * @param sequence number of the fact that opened it; {@link #NO_REQUEST} for none
      */
     record Known(
-            long sequence, Payer payer, String model, String labels, String priceBook, String policy, Zones zones) {
+            long sequence,
+            Payer payer,
+            String model,
+            String labels,
+            String priceBook,
+            String policy,
+            Zones zones,
+            Work work) {
 
         /** Stands for a request that was never opened. */
-        static final Known NONE = new Known(NO_REQUEST, Payer.UNKNOWN, "", Labels.NONE, "", "", Zones.UNKNOWN);
+        static final Known NONE =
+                new Known(NO_REQUEST, Payer.UNKNOWN, "", Labels.NONE, "", "", Zones.UNKNOWN, Work.UNKNOWN);
 
         UsageKey usage(Periods.Booking booking, String bookedPriceBook) {
             return new UsageKey(
@@ -67,7 +75,8 @@ final class Books {
                     labels,
                     bookedPriceBook,
                     booking.corrects(),
-                    zones);
+                    zones,
+                    work);
         }
     }
 
@@ -164,7 +173,7 @@ final class Books {
     /** The request of an id as a node opened it; {@link Known#NONE} for one that was not. */
     static Known request(Connection connection, String node, String id) throws SQLException {
         try (PreparedStatement statement = connection.prepareStatement("""
-                SELECT sequence, tenant, project, key_id, model, labels, price_book, policy, zone_from, zone_to
+                SELECT sequence, tenant, project, key_id, model, labels, price_book, policy, zone_from, zone_to, work
                 FROM request WHERE node = ? AND id = ?
                 """)) {
             statement.setString(1, node);
@@ -180,7 +189,8 @@ final class Books {
                         rows.getString(6),
                         rows.getString(7),
                         rows.getString(8),
-                        new Zones(rows.getString(9), rows.getString(10)));
+                        new Zones(rows.getString(9), rows.getString(10)),
+                        Work.named(rows.getString(11)));
             }
         }
     }

@@ -81,6 +81,7 @@ public sealed interface Fact {
      * @param policy version of the policy in force
      * @param sequences continuations asked for
      * @param zones which way its answer goes, by which its bytes are priced
+     * @param work what kind of work it is, by which its tokens are priced
      */
     record Opened(
             long at,
@@ -91,7 +92,8 @@ public sealed interface Fact {
             String priceBook,
             String policy,
             int sequences,
-            Zones zones)
+            Zones zones,
+            Work work)
             implements Fact {
         /** With labels of its own, sorted. */
         public Opened {

@@ -190,7 +190,8 @@ final class FactApplier {
                     SqlText.clean(opened.policy()),
                     new Zones(
                             SqlText.clean(opened.zones().from()),
-                            SqlText.clean(opened.zones().to())));
+                            SqlText.clean(opened.zones().to())),
+                    opened.work());
             // An id that was opened before stays what it was then; verification reports it.
             if (writer.open(sequence, opened, known.labels(), 1) == sequence) {
                 requests.put(opened.request(), known);
@@ -214,7 +215,8 @@ final class FactApplier {
             if (known.sequence() != Books.NO_REQUEST) {
                 return known;
             }
-            Fact.Opened missing = new Fact.Opened(at, id, Payer.UNKNOWN, "", Map.of(), "", "", 0, Zones.UNKNOWN);
+            Fact.Opened missing =
+                    new Fact.Opened(at, id, Payer.UNKNOWN, "", Map.of(), "", "", 0, Zones.UNKNOWN, Work.UNKNOWN);
             writer.open(sequence, missing, Labels.NONE, 0);
             return known(id);
         }

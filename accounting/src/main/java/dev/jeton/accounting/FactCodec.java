@@ -16,11 +16,13 @@ import java.util.TreeMap;
 final class FactCodec {
 
     /** What is written; older ones are read. */
-    static final int VERSION = 3;
+    static final int VERSION = 4;
     /** The first that says in a grant what was confirmed. */
     private static final int CONFIRMING = 2;
     /** The first that says which way an answer goes and what its bytes cost. */
     private static final int ZONED = 3;
+    /** The first that says what kind of work a request is. */
+    private static final int WORKED = 4;
     /** Most bytes of an encoded fact. */
     static final int MAX_BYTES = 16 << 20;
     /** Most characters of a document. */
@@ -42,6 +44,7 @@ final class FactCodec {
 
     private static final DocumentKind[] DOCUMENT_KINDS = DocumentKind.values();
     private static final Outcome[] OUTCOMES = Outcome.values();
+    private static final Work[] WORKS = Work.values();
 
     private FactCodec() {}
 
@@ -161,6 +164,7 @@ final class FactCodec {
         out.number(f.sequences());
         name(out, "a zone's name", f.zones().from());
         name(out, "a zone's name", f.zones().to());
+        out.octet(f.work().ordinal());
     }
 
     private static Fact opened(WireReader in, long at, int version) {
@@ -176,7 +180,8 @@ final class FactCodec {
         String policy = name(in);
         int sequences = in.small();
         Zones zones = version < ZONED ? Zones.UNKNOWN : new Zones(name(in), name(in));
-        return new Fact.Opened(at, request, payer, model, labels, priceBook, policy, sequences, zones);
+        Work work = version < WORKED ? Work.UNKNOWN : in.constant(WORKS);
+        return new Fact.Opened(at, request, payer, model, labels, priceBook, policy, sequences, zones, work);
     }
 
     private static void granted(WireWriter out, Fact.Granted f) {

@@ -53,12 +53,14 @@ final class Facts {
                 text(random, 256),
                 text(random, 256),
                 1 + random.nextInt(128),
-                new Zones(text(random, 256), text(random, 256)));
+                new Zones(text(random, 256), text(random, 256)),
+                pick(random, Work.values()));
     }
 
     /** A plain one of one sequence. */
     static Fact.Opened opened(String request) {
-        return new Fact.Opened(1, request, Payer.UNKNOWN, "model", Map.of(), "book", "policy", 1, Zones.UNKNOWN);
+        return new Fact.Opened(
+                1, request, Payer.UNKNOWN, "model", Map.of(), "book", "policy", 1, Zones.UNKNOWN, Work.GENERATION);
     }
 
     static Fact.Closed closed(Random random, String request) {

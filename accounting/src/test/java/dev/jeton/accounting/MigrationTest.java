@@ -41,12 +41,14 @@ class MigrationTest {
                 "DELETE FROM flyway_schema_history WHERE version = '3'");
     }
 
-    /** Makes the schema what it was before periods could be costed again. */
+    /** Makes the schema what it was before periods could be costed again, and work had a kind. */
     private void withoutRecosts() throws SQLException {
         books.execute(
+                "ALTER TABLE request DROP COLUMN work",
+                "ALTER TABLE usage_hour DROP COLUMN work",
                 "DROP INDEX device_window_from",
                 "DROP TABLE recost",
-                "DELETE FROM flyway_schema_history WHERE version = '4'");
+                "DELETE FROM flyway_schema_history WHERE version IN ('4', '5')");
     }
 
     @Test
@@ -59,9 +61,9 @@ class MigrationTest {
         books.apply("a", facts.facts());
         withoutRecosts();
         withoutEgress();
-        assertThat(Ledger.pending(books.url(), TestBooks.USER, "")).containsExactly("3 egress", "4 recosts");
+        assertThat(Ledger.pending(books.url(), TestBooks.USER, "")).containsExactly("3 egress", "4 recosts", "5 work");
 
-        assertThat(Ledger.migrate(books.url(), TestBooks.USER, "")).containsExactly("3 egress", "4 recosts");
+        assertThat(Ledger.migrate(books.url(), TestBooks.USER, "")).containsExactly("3 egress", "4 recosts", "5 work");
 
         assertThat(books.ledger().verify()).isEmpty();
         books.apply(

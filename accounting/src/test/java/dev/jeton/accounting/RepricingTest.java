@@ -60,15 +60,16 @@ class RepricingTest {
               - {model: "*", tenant: tenant2, input: 70, output: 80, from: 2026-11-20T11:30:00Z}
             """);
 
+    /** Most are plain. */
+    private static final List<Work> WORKS = List.of(
+            Work.GENERATION, Work.GENERATION, Work.GENERATION, Work.BATCH, Work.EMBEDDINGS, Work.BATCH_EMBEDDINGS);
+
     /** A request as it was: what the rollup has to agree with. */
-    private record Request(
-            String tenant, Tokens tokens, long openedAt, boolean embeddings, boolean batch, Zones zones, long bytes) {
+    private record Request(String tenant, Tokens tokens, long openedAt, Work work, Zones zones, long bytes) {
 
         long list(PriceBook book) {
-            ListPricing pricing = new ListPricing(book);
-            return (embeddings
-                            ? pricing.priceEmbeddings("model", tenant, tokens, openedAt, batch)
-                            : pricing.price("model", tenant, tokens, openedAt, batch))
+            return new ListPricing(book)
+                    .price("model", tenant, tokens, openedAt, work)
                     .total();
         }
     }
@@ -85,16 +86,30 @@ class RepricingTest {
         books.close();
     }
 
-    /** Facts at random, with the prices of a book; some requests are batch work or embeddings where that is asked for. */
+    /** Facts at random, with the prices of a book; requests say what kind of work they are. */
     private List<Fact> facts(SplittableRandom random, int count, boolean plain) {
+        return facts(random, count, plain, true);
+    }
+
+    /**
+     * The same.
+     *
+     * @param plain whether no request is batch work or embeddings
+     * @param told whether requests say what they are
+     */
+    private List<Fact> facts(SplittableRandom random, int count, boolean plain, boolean told) {
+        Map<String, Work> works = new HashMap<>();
         Map<String, Fact.Opened> opened = new HashMap<>();
         List<Fact> facts = new ArrayList<>();
         for (Fact fact : TestFacts.random(random, "a", count)) {
-            if (fact instanceof Fact.Opened request) {
-                opened.put(request.request(), request);
-            }
             facts.add(
                     switch (fact) {
+                        case Fact.Opened request -> {
+                            Work work = plain ? Work.GENERATION : WORKS.get(random.nextInt(WORKS.size()));
+                            works.put(request.request(), work);
+                            opened.put(request.request(), request);
+                            yield working(request, told ? work : Work.UNKNOWN);
+                        }
                         case Fact.Adopted adopted
                         when adopted.kind() == Fact.DocumentKind.PRICE_BOOK ->
                             new Fact.Adopted(adopted.at(), adopted.kind(), adopted.version(), BOOKED.content());
@@ -104,8 +119,7 @@ class RepricingTest {
                                     request.payer().tenant(),
                                     new Tokens(random.nextInt(5_000), random.nextInt(900), random.nextInt(2_000)),
                                     request.at(),
-                                    !plain && random.nextInt(5) == 0,
-                                    !plain && random.nextInt(5) == 0,
+                                    works.getOrDefault(closed.request(), Work.UNKNOWN),
                                     request.zones(),
                                     random.nextLong(40_000_000_000L));
                             requests.add(priced);
@@ -128,6 +142,20 @@ class RepricingTest {
         return facts;
     }
 
+    private static Fact.Opened working(Fact.Opened f, Work work) {
+        return new Fact.Opened(
+                f.at(),
+                f.request(),
+                f.payer(),
+                f.model(),
+                f.labels(),
+                f.priceBook(),
+                f.policy(),
+                f.sequences(),
+                f.zones(),
+                work);
+    }
+
     private Repriced reprice(PriceBook other) {
         return books.ledger().reports().reprice(Scope.OPERATOR, 0, ALL, other);
     }
@@ -137,7 +165,8 @@ class RepricingTest {
         for (long seed = 1; seed <= 6; seed++) {
             requests.clear();
             try (TestBooks one = new TestBooks(books.kind())) {
-                one.apply("a", facts(new SplittableRandom(seed), 900, seed % 2 == 0), Costing::inForce);
+                List<Fact> facts = facts(new SplittableRandom(seed), 900, seed % 2 == 0, seed % 4 < 2);
+                one.apply("a", facts, Costing::inForce);
                 for (PriceBook other : List.of(BOOKED, DEARER, CHANGING)) {
                     assertListIsThatOfItsRequests(one, other, "seed " + seed);
                 }
@@ -146,8 +175,9 @@ class RepricingTest {
     }
 
     private void assertListIsThatOfItsRequests(TestBooks one, PriceBook other, String seed) {
-        long hours = Long.parseLong(
-                one.query("SELECT COUNT(DISTINCT hour) FROM usage_hour").getFirst());
+        long prices =
+                Long.parseLong(one.query("SELECT COUNT(*) FROM (SELECT DISTINCT hour, work FROM usage_hour) priced")
+                        .getFirst());
         Map<String, Long> expected = new TreeMap<>();
         Map<String, Long> booked = new TreeMap<>();
         Map<String, Long> count = new TreeMap<>();
@@ -164,10 +194,10 @@ class RepricingTest {
             if (!usage.model().isEmpty()) {
                 assertThat(usage.requests()).as(seed).isEqualTo(count.get(tenant));
                 assertThat(usage.list().booked()).as(seed).isEqualTo(booked.get(tenant));
-                // Half a nano-unit for each kind of each request, and of each hour in which they are one price.
+                // Half a nano-unit for each kind of each request, and of each hour of a kind of work that is one price.
                 assertThat(2 * Math.abs(usage.list().other() - expected.getOrDefault(tenant, 0L)))
                         .as("%s, %s, %s", seed, tenant, other.content())
-                        .isLessThanOrEqualTo(3 * (count.getOrDefault(tenant, 0L) + hours));
+                        .isLessThanOrEqualTo(3 * (count.getOrDefault(tenant, 0L) + prices));
             }
         }
     }
@@ -327,8 +357,29 @@ class RepricingTest {
         assertThat(repriced.unexplained()).isEqualTo(1);
         assertThat(repriced.total().list().other())
                 .isEqualTo(new ListPricing(DEARER)
-                        .price("model", "tenant0", new Tokens(10, 20, 30), TestFacts.START, false)
+                        .price("model", "tenant0", new Tokens(10, 20, 30), TestFacts.START, Work.GENERATION)
                         .total());
+    }
+
+    @Test
+    void workThatIsToldIsPricedAsItWasWhateverItsOwnBookSays() {
+        List<Fact> facts = new ArrayList<>(TestFacts.begin()
+                .work(Work.BATCH)
+                .opened("r", "tenant0", Map.of())
+                .closed("r", Fact.Outcome.COMPLETED, 123_456_789_000L, 5)
+                .facts());
+        facts.set(1, new Fact.Adopted(1, Fact.DocumentKind.PRICE_BOOK, "book1", BOOKED.content()));
+        books.apply("a", facts, Costing::inForce);
+
+        for (PriceBook other : List.of(DEARER, CHANGING)) {
+            Repriced repriced = reprice(other);
+
+            assertThat(repriced.unexplained()).isZero();
+            assertThat(repriced.total().list().other())
+                    .isEqualTo(new ListPricing(other)
+                            .price("model", "tenant0", new Tokens(10, 20, 30), TestFacts.START, Work.BATCH)
+                            .total());
+        }
     }
 
     @Test

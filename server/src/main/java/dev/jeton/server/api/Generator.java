@@ -52,7 +52,8 @@ final class Generator {
                 .toArray();
         int sequences = options.n() * prompts.size();
         long most = options.n() * IntStream.of(maxTokens).asLongStream().sum();
-        keeper.ifPresent(open -> call.keep(CallBooks.open(open, call, model, sequences, most)));
+        keeper.ifPresent(open ->
+                call.keep(CallBooks.open(open, call, model, options.servedAs().work(), sequences, most)));
         call.asks(options);
         List<Generation> generations = new ArrayList<>();
         try {
@@ -81,7 +82,7 @@ final class Generator {
                 options.sampling(),
                 options.stopTokens(),
                 promptScores,
-                0,
+                options.servedAs().priority(),
                 Long.MAX_VALUE,
                 call.caller().salt(),
                 call.books().allowance());

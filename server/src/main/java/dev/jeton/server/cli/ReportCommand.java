@@ -42,7 +42,7 @@ final class ReportCommand implements Callable<Integer> {
     @Option(
             names = "--by",
             paramLabel = "WHAT",
-            description = "tenant, project, key, model, hour, price_book or label:NAME (default: tenant).")
+            description = "tenant, project, key, model, hour, work, price_book or label:NAME (default: tenant).")
     private String by = "tenant";
 
     @Option(names = "--tenant", paramLabel = "ID", description = "Only this tenant, as it may see its own bill.")

@@ -53,7 +53,7 @@ public record Report(String by, Audience audience, List<Total> totals, Optional<
     /**
      * What a report is divided by.
      *
-     * @param by tenant, project, key, model, hour, price_book or label:NAME
+     * @param by tenant, project, key, model, hour, work, price_book or label:NAME
      * @throws AccountingException where it is none of these
      */
     public static Grouping grouping(String by) {
@@ -64,7 +64,7 @@ public record Report(String by, Audience audience, List<Total> totals, Optional<
             return new Grouping.By(Dimension.valueOf(by.toUpperCase(Locale.ROOT)));
         } catch (IllegalArgumentException e) {
             throw new AccountingException(
-                    "there is no report by '%s': tenant, project, key, model, hour, price_book or label:NAME is expected"
+                    "there is no report by '%s': tenant, project, key, model, hour, work, price_book or label:NAME is expected"
                             .formatted(by));
         }
     }
