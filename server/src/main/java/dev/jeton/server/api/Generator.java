@@ -123,7 +123,11 @@ final class Generator {
             call.finished(choices.all().stream().map(Choice::finishReason).toList());
             call.books().close(call, usage, outcome, call.exchange().bytesWritten());
             record(metrics.model(model.name()), usage);
-            call.bill().ifPresent(bill -> metrics.cost(call.caller().payer().tenant(), model.name(), bill));
+            // What was given up costs, too, and was never told what.
+            call.bill().or(() -> call.books().bill(usage)).ifPresent(bill -> {
+                call.costs(Optional.of(bill));
+                metrics.cost(call.caller().payer().tenant(), model.name(), bill);
+            });
         }
     }
 
