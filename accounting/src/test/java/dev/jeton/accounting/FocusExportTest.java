@@ -203,6 +203,23 @@ class FocusExportTest {
     }
 
     @Test
+    void shouldNotLetATextBecomeAFormulaNorMarkANumber() {
+        Zones formula = new Zones("=1+1", "@far");
+        FocusExport export = export(Basis.LIST);
+        export.usage(Hours.bytes("+acme", formula, 10, 0));
+        export.correction(
+                Hours.row(Hours.HOUR, "-2+3", Map.of("=a", "=b"), 1, Tokens.NONE, -5_000_000_000L), Hours.HOUR);
+        assertThat(rows().getFirst())
+                .containsEntry("SubAccountId", "'+acme")
+                .containsEntry("x_ZoneFrom", "'=1+1")
+                .containsEntry("x_ZoneTo", "'@far");
+        assertThat(rows().getLast())
+                .containsEntry("SubAccountId", "'-2+3")
+                .containsEntry("BilledCost", "-5")
+                .containsEntry("Tags", "{\"=a\":\"=b\"}");
+    }
+
+    @Test
     void shouldPriceWorkAsWhatItIsThoughAnotherKindCostsTheSame() {
         FocusExport export = export(Basis.LIST);
         export.usage(Hours.work("acme", Work.BATCH, new Tokens(1_000_000, 0, 0), 333_300_000L));
