@@ -107,10 +107,9 @@ public final class Bookkeeper implements AutoCloseable {
     private final String policy;
     private final Map<String, Meter> meters = new ConcurrentHashMap<>();
     private final Thread ticker;
-    /** The ticker's alone, as is what it last complained of. */
+    /** The ticker's alone. */
     private final PeriodRequests periodRequests;
 
-    private String periodTrouble = "";
     /** Windows that have ended and are not journaled yet; the ticker's alone. */
     private final Deque<Fact.Window> windows = new ArrayDeque<>();
 
@@ -350,7 +349,7 @@ public final class Bookkeeper implements AutoCloseable {
             long now = Periods.hour(clock.micros());
             boolean newHour = now != hour;
             hour = now;
-            answerRequests();
+            periodRequests.answer(journal, clock.micros(), ledger());
             if (newHour || ticks % WINDOW_TICKS == 0) {
                 tick(newHour || ticks % QUIET_TICKS == 0);
             }
@@ -370,20 +369,6 @@ public final class Bookkeeper implements AutoCloseable {
         } catch (AccountingException e) {
             LOG.warn("{} windows of device time wait for the journal: {}", windows.size(), e.getMessage());
         }
-    }
-
-    /** Journals what {@link PeriodCommands} asks for: this process has the journal. */
-    private void answerRequests() {
-        String trouble = "";
-        try {
-            periodRequests.answer(journal, clock.micros());
-        } catch (AccountingException e) {
-            trouble = String.valueOf(e.getMessage());
-        }
-        if (!trouble.isEmpty() && !trouble.equals(periodTrouble)) {
-            LOG.warn("what was asked about a period waits; it is tried again every second: {}", trouble);
-        }
-        periodTrouble = trouble;
     }
 
     /**

@@ -90,7 +90,19 @@ final class Books {
             while (rows.next()) {
                 closed.put(rows.getString(1), rows.getLong(2));
             }
-            return new Periods(closed, Recosting.decided(connection));
+            return new Periods(closed, Closing.taken(connection), Recosting.decided(connection));
+        }
+    }
+
+    /** Number of the newest fact, by node. */
+    static Map<String, Long> taken(Connection connection) throws SQLException {
+        try (PreparedStatement statement = connection.prepareStatement("SELECT node, last_sequence FROM node");
+                ResultSet rows = statement.executeQuery()) {
+            Map<String, Long> taken = new HashMap<>();
+            while (rows.next()) {
+                taken.put(rows.getString(1), rows.getLong(2));
+            }
+            return taken;
         }
     }
 

@@ -18,6 +18,8 @@ public sealed interface Fact {
     int MAX_LABELS = 16;
     /** Most characters of a label's value. */
     int MAX_LABEL = 256;
+    /** Most nodes that share a ledger. */
+    int MAX_NODES = 4_096;
     /** Most lines of a window; a meter closes its window early rather than pass it. */
     int MAX_LINES = 65_536;
 
@@ -171,11 +173,24 @@ public sealed interface Fact {
     }
 
     /**
-     * A period was frozen: facts about it that come later become corrections in the period in which they come.
+     * A period was frozen: facts about it that come later become corrections in the period in which they come, whichever
+     * node of the ledger has them.
      *
      * @param period a month as {@code 2026-11}, a day as {@code 2026-11-20}
+     * @param taken how far the ledger was with each node's facts then, by node: should it be projected again, those count
+     *     as come before
      */
-    record PeriodClosed(long at, String period) implements Fact {}
+    record PeriodClosed(long at, String period, Map<String, Long> taken) implements Fact {
+        /** With a map of its own, sorted. */
+        public PeriodClosed {
+            taken = java.util.Collections.unmodifiableMap(new java.util.TreeMap<>(taken));
+        }
+
+        /** Of a ledger that could not be asked. */
+        public PeriodClosed(long at, String period) {
+            this(at, period, Map.of());
+        }
+    }
 
     /**
      * A period is costed by another price book: the money of its windows, whichever node's and whenever they come, is

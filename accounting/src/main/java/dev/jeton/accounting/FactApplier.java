@@ -154,7 +154,7 @@ final class FactApplier {
                 case Fact.Window window -> book(sequence, window);
                 case Fact.PeriodClosed closed -> {
                     writer.flush();
-                    periods = Closing.close(connection, periods, closed.period(), closed.at());
+                    periods = Closing.close(connection, periods, closed, node);
                 }
                 case Fact.Recosted recosted -> recost(sequence, recosted);
             }
@@ -223,9 +223,10 @@ final class FactApplier {
 
         private void close(long sequence, Fact.Closed closed) throws SQLException {
             Books.Known request = knownOrNew(sequence, closed.request(), closed.at());
-            Periods.Booking booking = periods.book(closed.at());
+            Periods.Booking booking = periods.book(closed.at(), node, sequence);
             if (writer.close(request.sequence(), closed, booking)) {
                 writer.usage(request.usage(booking, request.priceBook())).add(closed);
+                complete(booking, new Closing.Totals(1, closed.list(), closed.egress(), 0));
             }
         }
 
@@ -235,7 +236,7 @@ final class FactApplier {
                                 + "update the program that projects")
                         .formatted(sequence, node, window.states().size(), DeviceSum.STATES));
             }
-            Periods.Booking booking = periods.book(window.from());
+            Periods.Booking booking = periods.book(window.from(), node, sequence);
             Map<String, Books.Known> users = new HashMap<>();
             writer.window(sequence, progress.run(), window, booking);
             int number = 0;
@@ -253,6 +254,7 @@ final class FactApplier {
                     id -> Objects.requireNonNullElse(users.get(id), Books.Known.NONE)
                             .payer());
             requireBalance(sequence, postings);
+            complete(booking, new Closing.Totals(0, 0, 0, metered(postings)));
             number = 0;
             for (Posting posting : postings) {
                 Books.Known user = posting.request().isEmpty() ? Books.Known.NONE : known(posting.request());
@@ -267,6 +269,23 @@ final class FactApplier {
                         known ? user.policy() : progress.policy(),
                         booking,
                         window.device());
+            }
+        }
+
+        private static long metered(List<Posting> postings) {
+            long sum = 0;
+            for (Posting posting : postings) {
+                if (posting.account() == Posting.Account.TENANT && posting.unit() == Posting.Unit.MONEY) {
+                    sum = Math.addExact(sum, posting.amount());
+                }
+            }
+            return sum;
+        }
+
+        /** What is booked in a closed period, since that had it when it was closed, is in its totals. */
+        private void complete(Periods.Booking booking, Closing.Totals totals) throws SQLException {
+            for (String period : periods.closedAt(booking.hour())) {
+                Closing.complete(connection, period, totals);
             }
         }
 

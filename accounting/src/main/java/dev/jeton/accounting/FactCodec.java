@@ -16,13 +16,15 @@ import java.util.TreeMap;
 final class FactCodec {
 
     /** What is written; older ones are read. */
-    static final int VERSION = 4;
+    static final int VERSION = 5;
     /** The first that says in a grant what was confirmed. */
     private static final int CONFIRMING = 2;
     /** The first that says which way an answer goes and what its bytes cost. */
     private static final int ZONED = 3;
     /** The first that says what kind of work a request is. */
     private static final int WORKED = 4;
+    /** The first that says of a close how far other nodes were. */
+    private static final int SHARED = 5;
     /** Most bytes of an encoded fact. */
     static final int MAX_BYTES = 16 << 20;
     /** Most characters of a document. */
@@ -67,6 +69,11 @@ final class FactCodec {
             case Fact.PeriodClosed f -> {
                 head(out, PERIOD_CLOSED, f.at());
                 name(out, "a period", f.period());
+                out.count("nodes", f.taken().size(), Fact.MAX_NODES);
+                f.taken().forEach((node, sequence) -> {
+                    name(out, "a node's id", node);
+                    out.number(sequence);
+                });
             }
             case Fact.Recosted f -> {
                 head(out, RECOSTED, f.at());
@@ -100,12 +107,25 @@ final class FactCodec {
                 new Fact.Granted(at, name(in), in.small(), in.number(), version < CONFIRMING ? 0 : in.number());
             case CLOSED -> closed(in, at, version);
             case WINDOW -> window(in, at);
-            case PERIOD_CLOSED -> new Fact.PeriodClosed(at, name(in));
+            case PERIOD_CLOSED -> closedPeriod(in, at, version);
             case RECOSTED -> new Fact.Recosted(at, name(in), name(in), in.text(MAX_DOCUMENT));
             default -> throw WireReader.damaged("it is of kind " + kind + ", which this program does not know");
         };
         in.end();
         return fact;
+    }
+
+    private static Fact closedPeriod(WireReader in, long at, int version) {
+        String period = name(in);
+        if (version < SHARED) {
+            return new Fact.PeriodClosed(at, period);
+        }
+        int count = in.count(Fact.MAX_NODES);
+        Map<String, Long> taken = new TreeMap<>();
+        for (int i = 0; i < count; i++) {
+            taken.put(name(in), in.number());
+        }
+        return new Fact.PeriodClosed(at, period, taken);
     }
 
     private static void head(WireWriter out, int kind, long at) {

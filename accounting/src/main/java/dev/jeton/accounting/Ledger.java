@@ -3,6 +3,7 @@ package dev.jeton.accounting;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.function.LongSupplier;
 
@@ -103,8 +104,14 @@ public final class Ledger implements AutoCloseable {
         PeriodCommands.requireEnded(period, now);
         database.write(connection -> {
             database.lockBooks(connection);
-            return Closing.close(connection, Books.periods(connection), period, now);
+            Fact.PeriodClosed closed = new Fact.PeriodClosed(now, period, Books.taken(connection));
+            return Closing.close(connection, Books.periods(connection), closed, "");
         });
+    }
+
+    /** Number of the newest fact that the ledger has, by node. */
+    Map<String, Long> taken() {
+        return database.read(Books::taken);
     }
 
     /** Whether a period is closed by itself; one in a closed month may not be. */

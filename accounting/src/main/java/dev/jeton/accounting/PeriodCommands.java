@@ -141,7 +141,7 @@ public final class PeriodCommands {
 
     /** Appends the fact, and projects until the ledger has it. */
     private Result append(Journal journal, PeriodRequest request, long end) {
-        long sequence = journal.append(request.fact(clock.getAsLong(), shelf));
+        long sequence = journal.append(request.fact(clock.getAsLong(), shelf, ledger.taken()));
         try {
             journal.awaitDurable(sequence);
         } catch (InterruptedException e) {

@@ -1,5 +1,6 @@
 package dev.jeton.accounting;
 
+import java.util.Map;
 import java.util.Optional;
 
 /**
@@ -22,9 +23,10 @@ sealed interface PeriodRequest {
      *
      * @param now microseconds since 1970
      * @param shelf has the price books that requests name
+     * @param taken how far the ledger is, by node
      * @throws AccountingException where the shelf lacks one
      */
-    Fact fact(long now, PriceBookShelf shelf);
+    Fact fact(long now, PriceBookShelf shelf, Map<String, Long> taken);
 
     /** To freeze it. */
     record Close(String period) implements PeriodRequest {
@@ -42,8 +44,8 @@ sealed interface PeriodRequest {
         }
 
         @Override
-        public Fact fact(long now, PriceBookShelf shelf) {
-            return new Fact.PeriodClosed(now, period);
+        public Fact fact(long now, PriceBookShelf shelf, Map<String, Long> taken) {
+            return new Fact.PeriodClosed(now, period, taken);
         }
     }
 
@@ -76,7 +78,7 @@ sealed interface PeriodRequest {
         }
 
         @Override
-        public Fact fact(long now, PriceBookShelf shelf) {
+        public Fact fact(long now, PriceBookShelf shelf, Map<String, Long> taken) {
             PriceBook book = shelf.find(priceBook)
                     .orElseThrow(() -> new AccountingException(
                             "%s waits to be costed by price book %s, which is not among the books kept; ask again with its file"

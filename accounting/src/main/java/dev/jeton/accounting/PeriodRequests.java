@@ -12,6 +12,8 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.function.Function;
 import java.util.stream.Stream;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * What the process with the journal is asked to do with periods: files in the books' folder, that it deletes once the fact
@@ -19,6 +21,7 @@ import java.util.stream.Stream;
  */
 final class PeriodRequests {
 
+    private static final Logger LOG = LoggerFactory.getLogger(PeriodRequests.class);
     /** Most requests of one look at a folder; the others wait for the next. */
     private static final int MOST = 1_000;
 
@@ -26,6 +29,8 @@ final class PeriodRequests {
     private final PriceBookShelf shelf;
     /** What is in the journal and not on the disk yet; of the one thread that answers. */
     private final Map<PeriodRequest, Long> appended = new HashMap<>();
+    /** What it last complained of. */
+    private String complaint = "";
 
     /** Requests in a folder of books. */
     PeriodRequests(Path books) {
@@ -59,35 +64,47 @@ final class PeriodRequests {
     }
 
     /**
-     * Journals what is asked for, and deletes the requests whose fact is durable. A period that has not ended waits.
+     * Journals what is asked for, and deletes the requests whose fact is durable. A period that has not ended waits, and all
+     * wait while there is no ledger: a close says how far that is. What cannot be answered is logged, once, and tried again
+     * the next time.
      *
      * @param now microseconds since 1970
-     * @throws AccountingException where a request cannot be answered; the others are
      */
-    void answer(Journal journal, long now) {
-        List<PeriodRequest> asked = new ArrayList<>(
-                asked(PeriodRequest.Close.FOLDER, name -> Optional.of(new PeriodRequest.Close(name)), now));
-        asked.addAll(asked(PeriodRequest.Recost.FOLDER, PeriodRequest.Recost::named, now));
-        Optional<AccountingException> trouble = Optional.empty();
-        for (PeriodRequest request : asked) {
-            try {
-                answer(journal, request, now);
-            } catch (AccountingException e) {
-                trouble = Optional.of(e);
+    void answer(Journal journal, long now, Optional<Ledger> open) {
+        if (open.isEmpty()) {
+            return;
+        }
+        Ledger ledger = open.get();
+        String trouble = "";
+        try {
+            List<PeriodRequest> asked = new ArrayList<>(
+                    asked(PeriodRequest.Close.FOLDER, name -> Optional.of(new PeriodRequest.Close(name)), now));
+            asked.addAll(asked(PeriodRequest.Recost.FOLDER, PeriodRequest.Recost::named, now));
+            for (PeriodRequest request : asked) {
+                trouble = answer(journal, request, now, ledger).orElse(trouble);
             }
+        } catch (AccountingException e) {
+            trouble = String.valueOf(e.getMessage());
         }
-        if (trouble.isPresent()) {
-            throw trouble.get();
+        if (!trouble.isEmpty() && !trouble.equals(complaint)) {
+            LOG.warn("what was asked about a period waits; it is tried again every second: {}", trouble);
         }
+        complaint = trouble;
     }
 
-    private void answer(Journal journal, PeriodRequest request, long now) {
-        Long sequence = appended.get(request);
-        if (sequence == null) {
-            appended.put(request, journal.append(request.fact(now, shelf)));
-        } else if (journal.durable() >= sequence) {
-            withdraw(request);
-            appended.remove(request);
+    /** Answers one; why it could not. */
+    private Optional<String> answer(Journal journal, PeriodRequest request, long now, Ledger ledger) {
+        try {
+            Long sequence = appended.get(request);
+            if (sequence == null) {
+                appended.put(request, journal.append(request.fact(now, shelf, ledger.taken())));
+            } else if (journal.durable() >= sequence) {
+                withdraw(request);
+                appended.remove(request);
+            }
+            return Optional.empty();
+        } catch (AccountingException e) {
+            return Optional.of(String.valueOf(e.getMessage()));
         }
     }
 

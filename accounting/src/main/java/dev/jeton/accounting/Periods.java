@@ -5,6 +5,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Predicate;
+import java.util.stream.Stream;
 
 /** Which hours are frozen or have other prices, and where what is about them is booked instead. Hours, days and months are of UTC. */
 final class Periods {
@@ -35,13 +37,48 @@ final class Periods {
                 Comparator.comparingLong(Recost::at).thenComparing(Recost::node).thenComparingLong(Recost::sequence);
     }
 
+    /**
+     * A close and a node.
+     *
+     * @param period the closed one
+     */
+    record Seen(String period, String node) {}
+
     private final Map<String, Long> closed;
+    private final Map<Seen, Long> taken;
     private final List<Recost> recosts;
 
-    /** With the closed periods and when each was closed, in microseconds, and what was decided on prices. */
-    Periods(Map<String, Long> closed, List<Recost> recosts) {
+    /**
+     * With what was decided.
+     *
+     * @param closed when each period was closed, in microseconds
+     * @param taken number of the newest fact of a node that the ledger had when a period was closed
+     * @param recosts other prices
+     */
+    Periods(Map<String, Long> closed, Map<Seen, Long> taken, List<Recost> recosts) {
         this.closed = Map.copyOf(closed);
+        this.taken = Map.copyOf(taken);
         this.recosts = List.copyOf(recosts);
+    }
+
+    /** Whether the ledger had a node's fact when a period was closed: it counts there, though it comes again only now. */
+    boolean had(String period, String node, long sequence) {
+        return taken.getOrDefault(new Seen(period, node), 0L) >= sequence;
+    }
+
+    /** The closed periods that a moment is in: month, day, both or none. */
+    List<String> closedAt(long at) {
+        if (closed.isEmpty()) {
+            return List.of();
+        }
+        return Stream.of(Period.month(hour(at)), Period.day(hour(at)))
+                .filter(closed::containsKey)
+                .toList();
+    }
+
+    /** Where to book a node's fact about a moment: as {@link #book(long)}, but that closed periods keep what they had. */
+    Booking book(long at, String node, long sequence) {
+        return book(at, period -> closed.containsKey(period) && !had(period, node, sequence));
     }
 
     /** The prices that were decided for a window that began at a moment; empty where it has those in force then. */
@@ -60,29 +97,33 @@ final class Periods {
 
     /** Where to book what happened at a moment: its own hour, or the first open one since its period was closed. */
     Booking book(long at) {
+        return book(at, closed::containsKey);
+    }
+
+    private Booking book(long at, Predicate<String> isFrozen) {
         long hour = hour(at);
         if (closed.isEmpty()) {
             return new Booking(hour, "");
         }
-        String about = frozenBy(hour);
+        String about = frozenBy(hour, isFrozen);
         long open = hour;
         String frozen = about;
         while (!frozen.isEmpty()) {
             // At least the end of the period: one may be closed by a clock that is behind.
             open = Math.max(
                     hour(closed.getOrDefault(frozen, 0L)), Period.named(frozen).until());
-            frozen = frozenBy(open);
+            frozen = frozenBy(open, isFrozen);
         }
         return new Booking(open, about);
     }
 
-    /** The closed month or day that an hour is in; empty for none. A month goes before its days. */
-    private String frozenBy(long hour) {
+    /** The frozen month or day that an hour is in; empty for none. A month goes before its days. */
+    private static String frozenBy(long hour, Predicate<String> isFrozen) {
         String month = Period.month(hour);
-        if (closed.containsKey(month)) {
+        if (isFrozen.test(month)) {
             return month;
         }
         String day = Period.day(hour);
-        return closed.containsKey(day) ? day : "";
+        return isFrozen.test(day) ? day : "";
     }
 }

@@ -99,6 +99,7 @@ class ClosingTest {
                         "2026-11-20", TestFacts.micros("2026-11-21T05:30:00Z"),
                         "2026-11-21", TestFacts.micros("2026-11-22T01:10:00Z"),
                         "2026-10", TestFacts.micros("2026-11-20T08:00:00Z")),
+                Map.of(),
                 List.of());
 
         assertThat(periods.book(TestFacts.micros("2026-10-31T23:59:59Z")))

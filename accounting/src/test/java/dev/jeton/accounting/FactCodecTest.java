@@ -106,6 +106,14 @@ class FactCodecTest {
     }
 
     @Test
+    void aCloseOfAVersionWithoutOtherNodesKnowsNone() {
+        byte[] bytes = FactCodec.encode(new Fact.PeriodClosed(7, "2026-11"));
+        byte[] fourth = Arrays.copyOf(bytes, bytes.length - 1);
+        fourth[0] = 4;
+        assertThat(FactCodec.decode(ByteBuffer.wrap(fourth))).isEqualTo(new Fact.PeriodClosed(7, "2026-11", Map.of()));
+    }
+
+    @Test
     void aZoneThatIsTooLongIsRefused() {
         Zones zones = new Zones("", "x".repeat(Fact.MAX_NAME + 1));
         Fact fact = new Fact.Opened(1, "r", Payer.UNKNOWN, "m", Map.of(), "", "", 1, zones, Work.GENERATION);

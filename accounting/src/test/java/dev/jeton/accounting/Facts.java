@@ -33,7 +33,7 @@ final class Facts {
                         number(random), text(random, 256), (int) number(random), number(random), number(random));
             case 5 -> closed(random, text(random, 256));
             case 6 -> window(random);
-            case 7 -> new Fact.PeriodClosed(number(random), text(random, 256));
+            case 7 -> new Fact.PeriodClosed(number(random), text(random, 256), taken(random));
             default -> new Fact.Recosted(number(random), text(random, 256), text(random, 256), text(random, 5000));
         };
     }
@@ -82,6 +82,14 @@ final class Facts {
     /** A plain one. */
     static Fact.Closed closed(String request, long output) {
         return new Fact.Closed(2, request, Fact.Outcome.COMPLETED, new Tokens(1, 0, output), 0, 0, 0, 0, 0, 0, 0);
+    }
+
+    private static Map<String, Long> taken(Random random) {
+        Map<String, Long> taken = new TreeMap<>();
+        for (int i = random.nextInt(5); i > 0; i--) {
+            taken.put(text(random, 64), number(random));
+        }
+        return taken;
     }
 
     private static Fact.Window window(Random random) {

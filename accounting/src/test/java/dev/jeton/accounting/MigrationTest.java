@@ -48,7 +48,8 @@ class MigrationTest {
                 "ALTER TABLE usage_hour DROP COLUMN work",
                 "DROP INDEX device_window_from",
                 "DROP TABLE recost",
-                "DELETE FROM flyway_schema_history WHERE version IN ('4', '5')");
+                "DROP TABLE period_taken",
+                "DELETE FROM flyway_schema_history WHERE version IN ('4', '5', '6')");
     }
 
     @Test
@@ -61,9 +62,11 @@ class MigrationTest {
         books.apply("a", facts.facts());
         withoutRecosts();
         withoutEgress();
-        assertThat(Ledger.pending(books.url(), TestBooks.USER, "")).containsExactly("3 egress", "4 recosts", "5 work");
+        assertThat(Ledger.pending(books.url(), TestBooks.USER, ""))
+                .containsExactly("3 egress", "4 recosts", "5 work", "6 shared closes");
 
-        assertThat(Ledger.migrate(books.url(), TestBooks.USER, "")).containsExactly("3 egress", "4 recosts", "5 work");
+        assertThat(Ledger.migrate(books.url(), TestBooks.USER, ""))
+                .containsExactly("3 egress", "4 recosts", "5 work", "6 shared closes");
 
         assertThat(books.ledger().verify()).isEmpty();
         books.apply(

@@ -29,6 +29,7 @@ final class TestBooks implements AutoCloseable {
             "posting",
             "document",
             "period",
+            "period_taken",
             "recost",
             "usage_hour",
             "device_hour");
