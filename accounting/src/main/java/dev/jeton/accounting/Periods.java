@@ -8,7 +8,10 @@ import java.util.concurrent.TimeUnit;
 import java.util.function.Predicate;
 import java.util.stream.Stream;
 
-/** Which hours are frozen or have other prices, and where what is about them is booked instead. Hours, days and months are of UTC. */
+/**
+ * Which hours are frozen or have other prices, and where what is about frozen ones is booked instead. Hours, days and months
+ * are of UTC.
+ */
 final class Periods {
 
     /** Microseconds of an hour. */

@@ -55,6 +55,7 @@ class BookkeeperTest {
                         aborted,
                         64L << 20,
                         "test"),
+                Bookkeeper.Pace.PROMPT,
                 device -> EnergyCounter.NONE,
                 clock,
                 () -> START + clock.getAsLong() / 1_000);

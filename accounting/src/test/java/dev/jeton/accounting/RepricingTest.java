@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.SplittableRandom;
@@ -21,19 +20,7 @@ class RepricingTest {
 
     private static final long ALL = Long.MAX_VALUE;
     private static final long DAY_AFTER = TestFacts.micros("2026-11-21T05:30:00Z");
-    private static final PriceBook BOOKED = PriceBook.parse("booked", """
-            currency: EUR
-            electricity: 0.31
-            residency-share: 0.07
-            devices:
-              - {name: "*", per-hour: 2.71, energy: extra, idle-watts: 70, busy-watts: 500, pue: 1.2}
-            tariffs:
-              - {model: "*", input: 0.51, cached-input: 0.0513, output: 1.5, embeddings: 0.02, batch-discount: 33.3}
-              - {model: "*", tenant: tenant1, input: 0.37, output: 0.7777777, batch-discount: 11}
-            egress:
-              - {per-gb: 0.0317}
-              - {from: here, to: far, per-gb: 1.21}
-            """);
+    private static final PriceBook BOOKED = PricedFacts.BOOKED;
     private static final PriceBook DEARER = PriceBook.parse("dearer", """
             currency: EUR
             electricity: 0.52
@@ -60,22 +47,9 @@ class RepricingTest {
               - {model: "*", tenant: tenant2, input: 70, output: 80, from: 2026-11-20T11:30:00Z}
             """);
 
-    /** Most are plain. */
-    private static final List<Work> WORKS = List.of(
-            Work.GENERATION, Work.GENERATION, Work.GENERATION, Work.BATCH, Work.EMBEDDINGS, Work.BATCH_EMBEDDINGS);
-
-    /** A request as it was: what the rollup has to agree with. */
-    private record Request(String tenant, Tokens tokens, long openedAt, Work work, Zones zones, long bytes) {
-
-        long list(PriceBook book) {
-            return new ListPricing(book)
-                    .price("model", tenant, tokens, openedAt, work)
-                    .total();
-        }
-    }
-
     private final TestBooks books;
-    private final List<Request> requests = new ArrayList<>();
+    private final PricedFacts priced = new PricedFacts();
+    private final List<PricedFacts.Request> requests = priced.requests();
 
     RepricingTest(Database.Kind kind) {
         books = new TestBooks(kind);
@@ -88,72 +62,7 @@ class RepricingTest {
 
     /** Facts at random, with the prices of a book; requests say what kind of work they are. */
     private List<Fact> facts(SplittableRandom random, int count, boolean plain) {
-        return facts(random, count, plain, true);
-    }
-
-    /**
-     * The same.
-     *
-     * @param plain whether no request is batch work or embeddings
-     * @param told whether requests say what they are
-     */
-    private List<Fact> facts(SplittableRandom random, int count, boolean plain, boolean told) {
-        Map<String, Work> works = new HashMap<>();
-        Map<String, Fact.Opened> opened = new HashMap<>();
-        List<Fact> facts = new ArrayList<>();
-        for (Fact fact : TestFacts.random(random, "a", count)) {
-            facts.add(
-                    switch (fact) {
-                        case Fact.Opened request -> {
-                            Work work = plain ? Work.GENERATION : WORKS.get(random.nextInt(WORKS.size()));
-                            works.put(request.request(), work);
-                            opened.put(request.request(), request);
-                            yield working(request, told ? work : Work.UNKNOWN);
-                        }
-                        case Fact.Adopted adopted
-                        when adopted.kind() == Fact.DocumentKind.PRICE_BOOK ->
-                            new Fact.Adopted(adopted.at(), adopted.kind(), adopted.version(), BOOKED.content());
-                        case Fact.Closed closed -> {
-                            Fact.Opened request = opened.get(closed.request());
-                            Request priced = new Request(
-                                    request.payer().tenant(),
-                                    new Tokens(random.nextInt(5_000), random.nextInt(900), random.nextInt(2_000)),
-                                    request.at(),
-                                    works.getOrDefault(closed.request(), Work.UNKNOWN),
-                                    request.zones(),
-                                    random.nextLong(40_000_000_000L));
-                            requests.add(priced);
-                            yield new Fact.Closed(
-                                    closed.at(),
-                                    closed.request(),
-                                    closed.outcome(),
-                                    priced.tokens(),
-                                    priced.bytes(),
-                                    priced.list(BOOKED),
-                                    BOOKED.egress(priced.zones(), priced.bytes()),
-                                    closed.queueNanos(),
-                                    closed.firstTokenNanos(),
-                                    closed.totalNanos(),
-                                    closed.retries());
-                        }
-                        default -> fact;
-                    });
-        }
-        return facts;
-    }
-
-    private static Fact.Opened working(Fact.Opened f, Work work) {
-        return new Fact.Opened(
-                f.at(),
-                f.request(),
-                f.payer(),
-                f.model(),
-                f.labels(),
-                f.priceBook(),
-                f.policy(),
-                f.sequences(),
-                f.zones(),
-                work);
+        return priced.facts(random, count, plain);
     }
 
     private Repriced reprice(PriceBook other) {
@@ -165,7 +74,7 @@ class RepricingTest {
         for (long seed = 1; seed <= 6; seed++) {
             requests.clear();
             try (TestBooks one = new TestBooks(books.kind())) {
-                List<Fact> facts = facts(new SplittableRandom(seed), 900, seed % 2 == 0, seed % 4 < 2);
+                List<Fact> facts = priced.facts(new SplittableRandom(seed), 900, seed % 2 == 0, seed % 4 < 2);
                 one.apply("a", facts, Costing::inForce);
                 for (PriceBook other : List.of(BOOKED, DEARER, CHANGING)) {
                     assertListIsThatOfItsRequests(one, other, "seed " + seed);
@@ -181,7 +90,7 @@ class RepricingTest {
         Map<String, Long> expected = new TreeMap<>();
         Map<String, Long> booked = new TreeMap<>();
         Map<String, Long> count = new TreeMap<>();
-        for (Request request : requests) {
+        for (PricedFacts.Request request : requests) {
             expected.merge(request.tenant(), request.list(other), Long::sum);
             booked.merge(request.tenant(), request.list(BOOKED), Long::sum);
             count.merge(request.tenant(), 1L, Long::sum);
@@ -223,7 +132,7 @@ class RepricingTest {
                 + " (SELECT DISTINCT tenant, hour, zone_from, zone_to FROM usage_hour) priced GROUP BY tenant")) {
             prices.put(row.substring(0, row.indexOf(',')), Long.parseLong(row.substring(row.indexOf(',') + 1)));
         }
-        for (Request request : requests) {
+        for (PricedFacts.Request request : requests) {
             expected.merge(request.tenant(), other.egress(request.zones(), request.bytes()), Long::sum);
             booked.merge(request.tenant(), BOOKED.egress(request.zones(), request.bytes()), Long::sum);
             prices.merge(request.tenant(), 1L, Long::sum);

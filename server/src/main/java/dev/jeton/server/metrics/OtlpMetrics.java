@@ -78,6 +78,7 @@ public final class OtlpMetrics implements AutoCloseable {
         OtlpHttpMetricExporter exporter = OtlpHttpMetricExporter.builder()
                 .setEndpoint(endpoint)
                 .setTimeout(TIMEOUT)
+                .setRetryPolicy(null) // the next report has it all
                 .build();
         return new OtlpMetrics(SdkMeterProvider.builder()
                 .setResource(Resource.getDefault()
