@@ -9,7 +9,7 @@ import picocli.CommandLine;
 class CommandHelpTest {
 
     @ParameterizedTest
-    @CsvSource({"serve", "make-model"})
+    @CsvSource({"serve", "books", "make-model"})
     void helpEndsWithAnExample(String name) {
         CommandLine command =
                 new CommandLine(new BenchCommand()).getSubcommands().get(name);

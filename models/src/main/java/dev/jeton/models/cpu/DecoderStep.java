@@ -4,6 +4,7 @@ import static dev.jeton.models.cpu.Kernels.PANEL;
 import static dev.jeton.models.vector.VectorMath.LANES;
 
 import dev.jeton.models.DecoderSpec;
+import dev.jeton.models.WindowGroups;
 import java.util.Arrays;
 import java.util.List;
 
@@ -114,8 +115,7 @@ final class DecoderStep implements ComputeTeam.Program {
             DecoderSpec spec,
             DecoderWeights weights,
             List<KvArena> arenas,
-            int[] groupOfLayer,
-            int[] layerInGroup,
+            WindowGroups groups,
             StepRows batch,
             Sampling sampling,
             int maxTokens,
@@ -124,8 +124,10 @@ final class DecoderStep implements ComputeTeam.Program {
         this.spec = spec;
         this.weights = weights;
         this.arenas = arenas.toArray(KvArena[]::new);
-        this.groupOfLayer = groupOfLayer;
-        this.layerInGroup = layerInGroup;
+        this.groupOfLayer =
+                groups.groupOf().stream().mapToInt(Integer::intValue).toArray();
+        this.layerInGroup =
+                groups.placeIn().stream().mapToInt(Integer::intValue).toArray();
         this.batch = batch;
         this.sampling = sampling;
         this.frequencies = spec.rotaryScaling().frequencies(spec.rotaryTheta(), spec.headDim());

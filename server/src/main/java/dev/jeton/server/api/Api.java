@@ -59,8 +59,11 @@ public final class Api implements RequestHandler, AutoCloseable {
         this.admission = new Admission(configuration.server().maxRequests());
         TokenizerGate gate = new TokenizerGate(Runtime.getRuntime().availableProcessors() / 2);
         PromptTokens promptTokens = new PromptTokens(gate);
-        Generator generator =
-                new Generator(metrics, books, configuration.stream().stallTimeout());
+        Generator generator = new Generator(
+                metrics,
+                books,
+                configuration.stream().stallTimeout(),
+                configuration.limits().requestTimeout());
         var limits = configuration.limits();
         ModelsEndpoint listing = new ModelsEndpoint(models);
         desk = new LedgerDesk(books, configuration.books());

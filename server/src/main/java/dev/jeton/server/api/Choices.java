@@ -105,7 +105,13 @@ final class Choices implements AutoCloseable {
             case CANCELLED -> fail(new ClientGoneException(Outcome.CANCELLED, "the request was cancelled"));
             case STALLED -> fail(new ClientGoneException(Outcome.STALLED, "the stream was not read"));
             case DEADLINE ->
-                fail(new ApiException(504, "server_error", "", "deadline_exceeded", "The request took too long"));
+                fail(new ApiException(
+                        504,
+                        "server_error",
+                        "",
+                        "deadline_exceeded",
+                        "The request took longer than this server lets one (limits.request-timeout); ask for fewer"
+                                + " tokens, or try again when there is less to do"));
             case SHUTDOWN -> fail(ApiException.unavailable("shutdown", "The server is shutting down"));
             case ERROR -> fail(ApiException.internal("The engine failed: " + event.message));
         }

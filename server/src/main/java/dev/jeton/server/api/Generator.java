@@ -22,15 +22,18 @@ final class Generator {
     private final ServerMetrics metrics;
     private final Optional<Bookkeeper> keeper;
     private final Duration stallTimeout;
+    private final Duration requestTimeout;
 
     /**
      * @param keeper where requests are booked; empty keeps no books
      * @param stallTimeout how long a client may leave its stream unread
+     * @param requestTimeout how long a request may take from its arrival to its end; zero for no bound
      */
-    Generator(ServerMetrics metrics, Optional<Bookkeeper> keeper, Duration stallTimeout) {
+    Generator(ServerMetrics metrics, Optional<Bookkeeper> keeper, Duration stallTimeout, Duration requestTimeout) {
         this.metrics = metrics;
         this.keeper = keeper;
         this.stallTimeout = stallTimeout;
+        this.requestTimeout = requestTimeout;
     }
 
     /**
@@ -72,7 +75,7 @@ final class Generator {
         return choices;
     }
 
-    private static GenerationRequest request(
+    private GenerationRequest request(
             Call call, String id, int[] prompt, int maxTokens, GenerationOptions options, boolean promptScores) {
         return new GenerationRequest(
                 id,
@@ -83,7 +86,7 @@ final class Generator {
                 options.stopTokens(),
                 promptScores,
                 options.servedAs().priority(),
-                Long.MAX_VALUE,
+                requestTimeout.isZero() ? Long.MAX_VALUE : call.startNanos() + requestTimeout.toNanos(),
                 call.caller().salt(),
                 call.books().allowance());
     }
@@ -112,7 +115,9 @@ final class Generator {
             }
             outcome = Fact.Outcome.COMPLETED;
         } catch (ApiException e) {
-            outcome = e.status() == 503 || e.status() == 408 ? Fact.Outcome.STOPPED : Fact.Outcome.FAILED;
+            outcome = e.status() == 503 || e.status() == 504 || e.status() == 408
+                    ? Fact.Outcome.STOPPED
+                    : Fact.Outcome.FAILED;
             throw e;
         } catch (ClientGoneException e) {
             outcome = Fact.Outcome.CANCELLED;

@@ -111,6 +111,7 @@ public record Configuration(
      * @param maxStopTokens most stop token ids
      * @param maxLogitBias most tokens with a bias
      * @param maxMessages most messages of a conversation
+     * @param requestTimeout how long it may take from its arrival to its end; zero for no bound
      */
     public record LimitSettings(
             int maxN,
@@ -119,7 +120,8 @@ public record Configuration(
             int maxStopLength,
             int maxStopTokens,
             int maxLogitBias,
-            int maxMessages) {}
+            int maxMessages,
+            Duration requestTimeout) {}
 
     /**
      * What is exported.

@@ -53,6 +53,11 @@ final class Schema {
             new Setting("limits.max-stop-length", new Whole(1, 65_536), "1024", "characters of a stop string"),
             new Setting("limits.max-stop-tokens", new Whole(1, 65_536), "1024", "stop token ids of a request"),
             new Setting("limits.max-logit-bias", new Whole(1, 65_536), "1024", "tokens with a bias in a request"),
+            new Setting(
+                    "limits.request-timeout",
+                    new Time(Duration.ZERO, Duration.ofHours(24)),
+                    "0s",
+                    "how long a request may take, waiting included; then 504. 0s: no bound"),
             new Setting("limits.max-messages", new Whole(1, 65_536), "4096", "messages of a conversation"),
             new Setting("metrics.vllm-names", new Flag(), "false", "also export metrics under vLLM's names"),
             new Setting("metrics.gpu", new Flag(), "true", "watch GPUs, where NVML is there"),

@@ -55,7 +55,8 @@ public record Settings(Map<String, Resolved> values, List<Map<String, Resolved>>
                         whole("limits.max-stop-length"),
                         whole("limits.max-stop-tokens"),
                         whole("limits.max-logit-bias"),
-                        whole("limits.max-messages")),
+                        whole("limits.max-messages"),
+                        time("limits.request-timeout")),
                 new MetricsSettings(
                         text("metrics.vllm-names").equals("true"),
                         texts("metrics.tenants"),

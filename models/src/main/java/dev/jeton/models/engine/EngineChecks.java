@@ -1,0 +1,166 @@
+package dev.jeton.models.engine;
+
+import java.util.Arrays;
+
+/**
+ * What every paged engine refuses: slots, tokens, positions and blocks outside its bounds. Keeps which slots are open.
+ *
+ * <p>Owned by the engine's thread. A check that throws has changed nothing.
+ */
+public final class EngineChecks {
+
+    private final EngineInfo info;
+    private final boolean[] open;
+    private final boolean[] seen;
+
+    /** Checks for an engine of these bounds, with all slots closed. */
+    public EngineChecks(EngineInfo info) {
+        this.info = info;
+        open = new boolean[info.maxSlots()];
+        seen = new boolean[info.maxSlots()];
+    }
+
+    /**
+     * A slot is opened.
+     *
+     * @throws EngineException if it is open or the sequence names a token outside the vocabulary; it stays as it was
+     */
+    public void open(int slot, SequenceSpec spec) {
+        slot(slot);
+        if (open[slot]) {
+            throw new EngineException("slot " + slot + " is open");
+        }
+        for (int token : spec.sampling().bias().tokens()) {
+            token(token);
+        }
+        for (int token : spec.sampling().stopTokens()) {
+            token(token);
+        }
+        for (int i = 0; i < spec.length(); i++) {
+            token(spec.tokens()[i]);
+        }
+        open[slot] = true;
+    }
+
+    /** A slot is closed; returns whether it was open. */
+    public boolean close(int slot) {
+        slot(slot);
+        boolean was = open[slot];
+        open[slot] = false;
+        return was;
+    }
+
+    /**
+     * A batch is launched.
+     *
+     * @throws EngineException naming the row that is outside the engine's bounds
+     */
+    public void check(StepBatch batch) {
+        int groups = info.groups().size();
+        if (batch.groups() != groups || batch.rows() > info.maxRows() || batch.tokenCount() > info.maxTokens()) {
+            throw new EngineException(
+                    "batch of %d rows, %d tokens, %d groups; at most %d rows, %d tokens, and %d groups"
+                            .formatted(
+                                    batch.rows(),
+                                    batch.tokenCount(),
+                                    batch.groups(),
+                                    info.maxRows(),
+                                    info.maxTokens(),
+                                    groups));
+        }
+        try {
+            for (int row = 0; row < batch.rows(); row++) {
+                row(batch, row);
+                if (seen[batch.slot[row]]) {
+                    throw new EngineException("slot %d has two rows".formatted(batch.slot[row]));
+                }
+                seen[batch.slot[row]] = true;
+            }
+        } finally {
+            Arrays.fill(seen, false);
+        }
+    }
+
+    /** Blocks are to be copied within the device's tier. */
+    public void transfer(int group, int[] from, int[] to, int count) {
+        if (group < 0 || group >= info.groups().size()) {
+            throw new EngineException(
+                    "layer group " + group + " of " + info.groups().size());
+        }
+        int blocks = info.groups().get(group).blockCount();
+        for (int i = 0; i < count; i++) {
+            if (from[i] < 0 || from[i] >= blocks || to[i] < 0 || to[i] >= blocks) {
+                throw new EngineException("transfer of block %d to %d: the %s engine has blocks 0 to %d and one tier"
+                        .formatted(from[i], to[i], info.name(), blocks - 1));
+            }
+        }
+    }
+
+    private void slot(int slot) {
+        if (slot < 0 || slot >= info.maxSlots()) {
+            throw new EngineException("slot %d of %d".formatted(slot, info.maxSlots()));
+        }
+    }
+
+    private void token(int token) {
+        if (token < 0 || token >= info.vocabulary()) {
+            throw new EngineException("token %d is outside the vocabulary of %d".formatted(token, info.vocabulary()));
+        }
+    }
+
+    private void row(StepBatch batch, int row) {
+        slot(batch.slot[row]);
+        if (!open[batch.slot[row]]) {
+            throw new EngineException("row %d: slot %d is not open".formatted(row, batch.slot[row]));
+        }
+        int inputs = batch.inputs(row);
+        int drafts = batch.drafts[row];
+        int end = batch.position[row] + inputs;
+        if (inputs < 1 || batch.position[row] < 0 || end > info.contextLength()) {
+            throw new EngineException("row %d: positions %d to %d of a context of %d"
+                    .formatted(row, batch.position[row], end, info.contextLength()));
+        }
+        if (batch.adapter[row] != 0 && !info.supports(Capability.ADAPTERS)) {
+            throw new EngineException("row %d: the %s engine has no adapters".formatted(row, info.name()));
+        }
+        if (batch.has(row, StepBatch.POOLED) && !info.supports(Capability.POOLING)) {
+            throw new EngineException("row %d: the %s engine has no pooling".formatted(row, info.name()));
+        }
+        if (drafts < 0 || drafts >= inputs || (drafts > 0 && !batch.has(row, StepBatch.SAMPLE))) {
+            throw new EngineException("row %d: %d drafts of %d inputs".formatted(row, drafts, inputs));
+        }
+        if (batch.has(row, StepBatch.LAST_TOKEN)) {
+            if (inputs != 1) {
+                throw new EngineException("row %d: a last-token row has one input".formatted(row));
+            }
+        } else {
+            for (int t = batch.inputStart[row]; t < batch.inputStart[row + 1]; t++) {
+                token(batch.tokens[t]);
+            }
+        }
+        if (batch.following[row] >= 0) {
+            token(batch.following[row]);
+        }
+        for (int g = 0; g < info.groups().size(); g++) {
+            table(batch, row, g, end);
+        }
+    }
+
+    private void table(StepBatch batch, int row, int g, int end) {
+        LayerGroup group = info.groups().get(g);
+        int table = batch.tableStart[g][row];
+        int size = group.blockSize();
+        if ((long) batch.tableLength(g, row) * size < end) {
+            throw new EngineException("row %d: %d blocks of %d in group %d for %d tokens"
+                    .formatted(row, batch.tableLength(g, row), size, g, end));
+        }
+        int first = group.window() == 0 ? 0 : Math.max(0, batch.position[row] - group.window() + 1) / size;
+        for (int i = first; i <= (end - 1) / size; i++) {
+            int block = batch.blocks[g][table + i];
+            if (block < 0 || block >= group.blockCount()) {
+                throw new EngineException("row %d: block %d at place %d of group %d, which has %d"
+                        .formatted(row, block, i, g, group.blockCount()));
+            }
+        }
+    }
+}
