@@ -2,6 +2,7 @@ package dev.jeton.accounting;
 
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -102,6 +103,9 @@ final class FactApplier {
                 turn.take(entry);
             }
             writer.flush();
+            if (!turn.corrected.isEmpty()) {
+                Recosting.correct(connection, node, turn.corrected, version -> costing(connection, version, ""));
+            }
             writer.progress(turn.progress);
             return turn.progress;
         }
@@ -124,6 +128,7 @@ final class FactApplier {
 
         private final Connection connection;
         private final BookWriter writer;
+        private final List<Long> corrected = new ArrayList<>();
         private Periods periods;
         private Books.Progress progress;
 
@@ -245,7 +250,12 @@ final class FactApplier {
                 users.put(line.request(), user);
                 writer.line(sequence, number++, user, line, booking);
             }
-            Optional<String> decided = periods.recost(window.from()).map(Periods.Recost::priceBook);
+            // A closed period keeps the prices that it had when it was closed.
+            Optional<Periods.Recost> then = periods.recost(window.from(), periods.frozenAt(booking.hour()));
+            if (!then.equals(periods.recost(window.from()))) {
+                corrected.add(sequence);
+            }
+            Optional<String> decided = then.map(Periods.Recost::priceBook);
             WindowCosting costing = decided.isPresent()
                     ? costing(connection, decided.get(), "")
                     : costing(connection, progress.priceBook(), progress.policy());

@@ -86,7 +86,22 @@ final class Periods {
 
     /** The prices that were decided for a window that began at a moment; empty where it has those in force then. */
     Optional<Recost> recost(long at) {
-        return recosts.stream().filter(recost -> recost.span().contains(at)).max(Recost.LAST);
+        return recost(at, Long.MAX_VALUE);
+    }
+
+    /** The same, of what was decided up to a time. */
+    Optional<Recost> recost(long at, long until) {
+        return recosts.stream()
+                .filter(recost -> recost.span().contains(at) && recost.at() <= until)
+                .max(Recost.LAST);
+    }
+
+    /** When the hour was frozen; {@link Long#MAX_VALUE} for one that is open. */
+    long frozenAt(long hour) {
+        return closedAt(hour).stream()
+                .mapToLong(period -> closed.getOrDefault(period, Long.MAX_VALUE))
+                .min()
+                .orElse(Long.MAX_VALUE);
     }
 
     /** First microsecond of the hour of a moment. */

@@ -130,6 +130,21 @@ final class Recosting {
         return true;
     }
 
+    /**
+     * Costs windows of a node again that were booked in a closed period as that had them: other prices that were decided
+     * since are a correction of it.
+     */
+    static void correct(Connection connection, String node, List<Long> sequences, Prices prices) throws SQLException {
+        Periods periods = Books.periods(connection);
+        Recosting recosting = new Recosting(connection, node, prices);
+        try (BookWriter writer = new BookWriter(connection, node)) {
+            for (long sequence : sequences) {
+                recosting.recost(writer, sequence, periods);
+            }
+            writer.flush();
+        }
+    }
+
     private static Optional<Long> firstWindow(Connection connection, long from, long until) throws SQLException {
         try (PreparedStatement query = connection.prepareStatement(
                 "SELECT MIN(from_at) FROM device_window WHERE from_at >= ? AND from_at < ?")) {

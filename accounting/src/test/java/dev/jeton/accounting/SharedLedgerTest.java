@@ -100,6 +100,28 @@ class SharedLedgerTest {
     }
 
     @Test
+    void otherPricesOfAClosedPeriodStayACorrectionThoughTheOtherNodeComesLater() {
+        List<Fact> a = new ArrayList<>(facts("a"));
+        List<Fact> b = facts("b");
+        Costings costings = RecostingTest.COSTINGS;
+        books.apply("a", a, costings).apply("b", b.subList(0, 200), costings);
+        a.add(new Fact.Recosted(DAY_AFTER - 2, DAY, "book of factor 3", "factor: 3"));
+        books.apply("a", a, costings);
+        a.add(closed(books));
+        a.add(new Fact.Recosted(DAY_AFTER + 1, DAY, "book of factor 2", RecostingTest.DEARER));
+        books.apply("a", a, costings).apply("b", b, costings);
+
+        TestBooks again = another().apply("a", a, costings).apply("b", b, costings);
+
+        assertThat(again.query("SELECT period, metered FROM period"))
+                .isEqualTo(books.query("SELECT period, metered FROM period"));
+        String sums = "SELECT tenant, corrects, SUM(metered) FROM usage_hour GROUP BY tenant, corrects"
+                + " ORDER BY tenant, corrects";
+        assertThat(again.query(sums)).isEqualTo(books.query(sums));
+        assertThat(again.ledger().verify()).isEmpty();
+    }
+
+    @Test
     void whatALedgerHadOfADayIsNoCorrectionThoughItsMonthIsClosedLater() {
         List<Fact> a = new ArrayList<>(facts("a"));
         List<Fact> b = facts("b");

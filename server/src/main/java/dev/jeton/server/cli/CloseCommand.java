@@ -33,8 +33,8 @@ final class CloseCommand implements Callable<Integer> {
 
     /** Of a process that does not answer. */
     static final String ASKED =
-            ": the process that uses the journal was asked and has not answered. It does as soon as it"
-                    + " can write to the journal; see its log.";
+            ": the process that uses the journal was asked and has not answered. It does as soon as its"
+                    + " ledger is open and it can write to the journal; see its log.";
 
     @Mixin
     private LedgerOptions options = new LedgerOptions();
