@@ -5,8 +5,8 @@ enum BookSql {
     /** A request; opened again, it only counts the openings. */
     OPEN("""
             INSERT INTO request (node, sequence, id, tenant, project, key_id, model, labels, price_book, policy,
-                                 sequences, opened_at, openings, zone_from, zone_to)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                                 sequences, opened_at, openings, zone_from, zone_to, work)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             ON CONFLICT (node, id) DO UPDATE SET openings = request.openings + excluded.openings
             RETURNING sequence
             """),
@@ -62,12 +62,12 @@ enum BookSql {
     /** Adds to usage of an hour. */
     USAGE("""
             INSERT INTO usage_hour (hour, digest, tenant, project, key_id, model, labels, price_book, corrects,
-                                    zone_from, zone_to, requests, completed, cancelled, failed, input_tokens,
-                                    cached_tokens, output_tokens, egress_bytes, payable, house,
+                                    zone_from, zone_to, work, requests, completed, cancelled, failed,
+                                    input_tokens, cached_tokens, output_tokens, egress_bytes, payable, house,
                                     cancelled_nanos, recompute_nanos, overrun_nanos, saved_nanos,
                                     kv_byte_seconds, microjoules, list_money, metered, house_money,
                                     egress_money)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             ON CONFLICT (hour, digest) DO UPDATE
             SET requests = usage_hour.requests + excluded.requests,
                 completed = usage_hour.completed + excluded.completed,

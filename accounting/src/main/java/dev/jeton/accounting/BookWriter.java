@@ -62,7 +62,8 @@ final class BookWriter implements AutoCloseable {
         row.setLong(i++, opened.at());
         row.setInt(i++, openings);
         i = text(row, i, opened.zones().from());
-        text(row, i, opened.zones().to());
+        i = text(row, i, opened.zones().to());
+        text(row, i, opened.work().text());
         try (ResultSet first = row.executeQuery()) {
             first.next();
             return first.getLong(1);
@@ -214,7 +215,8 @@ final class BookWriter implements AutoCloseable {
                             Labels.NONE,
                             priceBook,
                             booking.corrects(),
-                            Zones.UNKNOWN);
+                            Zones.UNKNOWN,
+                            Work.UNKNOWN);
             usage(key).add(UsageSum.Measure.METERED, posting.amount());
         } else if (posting.account() == Posting.Account.HOUSE && known) {
             usage(request.usage(booking, priceBook)).add(UsageSum.Measure.HOUSE_MONEY, posting.amount());
@@ -311,6 +313,7 @@ final class BookWriter implements AutoCloseable {
             i = text(row, i, key.corrects());
             i = text(row, i, key.zones().from());
             i = text(row, i, key.zones().to());
+            i = text(row, i, key.work().text());
             for (UsageSum.Measure measure : UsageSum.Measure.values()) {
                 row.setLong(i++, added.sum().sum(measure));
             }

@@ -23,18 +23,30 @@ import org.slf4j.LoggerFactory;
 public final class Bookkeeper implements AutoCloseable {
 
     private static final Logger LOG = LoggerFactory.getLogger(Bookkeeper.class);
-    private static final long TICK_NANOS = 1_000_000_000L;
     private static final long WINDOW_TICKS = 5;
     private static final long QUIET_TICKS = 60;
-    private static final long GATHER_NANOS = 1_000_000_000;
     private static final int MAX_WINDOWS = 3_600;
     private static final long DRAIN_NANOS = 10_000_000_000L;
     private static final long DRAIN_PAUSE_NANOS = 5_000_000;
-    /** The ledger is not needed at once, and opening it would hold up the first requests. */
-    private static final long SETTLE_NANOS = 2_000_000_000L;
-
     private static final long FIRST_PAUSE_NANOS = 1_000_000_000L;
     private static final long LAST_PAUSE_NANOS = 30_000_000_000L;
+
+    /**
+     * How soon what need not be at once is done.
+     *
+     * @param settleNanos after the start, until the ledger is opened: it is not needed at once, and opening it would hold
+     *     up the first requests
+     * @param tickNanos between two looks at what is due; the fifth ends windows in which something was used
+     * @param gatherNanos that the ledger waits for more facts once there is one
+     */
+    public record Pace(long settleNanos, long tickNanos, long gatherNanos) {
+
+        /** A server's. */
+        public static final Pace USUAL = new Pace(2_000_000_000L, 1_000_000_000L, 1_000_000_000L);
+
+        /** Everything soon, where nobody is held up by it. */
+        public static final Pace PROMPT = new Pace(0, 10_000_000L, 0);
+    }
 
     /** The ledger, once it is open. */
     private record OpenLedger(Ledger ledger, Projection projection) {}
@@ -85,6 +97,7 @@ public final class Bookkeeper implements AutoCloseable {
     }
 
     private final Settings settings;
+    private final Pace pace;
     private final Function<String, EnergyCounter> counters;
     private final BookClock clock;
     private final Journal journal;
@@ -94,10 +107,9 @@ public final class Bookkeeper implements AutoCloseable {
     private final String policy;
     private final Map<String, Meter> meters = new ConcurrentHashMap<>();
     private final Thread ticker;
-    /** The ticker's alone, as is what it last complained of. */
-    private final CloseRequests closeRequests;
+    /** The ticker's alone. */
+    private final PeriodRequests periodRequests;
 
-    private String closingTrouble = "";
     /** Windows that have ended and are not journaled yet; the ticker's alone. */
     private final Deque<Fact.Window> windows = new ArrayDeque<>();
 
@@ -117,18 +129,29 @@ public final class Bookkeeper implements AutoCloseable {
             Function<String, EnergyCounter> counters,
             LongSupplier monotonic,
             LongSupplier wallMicros) {
-        return new Bookkeeper(settings, counters, new BookClock(monotonic, wallMicros));
+        return open(settings, Pace.USUAL, counters, monotonic, wallMicros);
     }
 
-    private Bookkeeper(Settings settings, Function<String, EnergyCounter> counters, BookClock clock) {
+    /** The same, at another pace. */
+    public static Bookkeeper open(
+            Settings settings,
+            Pace pace,
+            Function<String, EnergyCounter> counters,
+            LongSupplier monotonic,
+            LongSupplier wallMicros) {
+        return new Bookkeeper(settings, pace, counters, new BookClock(monotonic, wallMicros));
+    }
+
+    private Bookkeeper(Settings settings, Pace pace, Function<String, EnergyCounter> counters, BookClock clock) {
         this.settings = settings;
+        this.pace = pace;
         this.counters = counters;
         this.clock = clock;
         this.policy = PriceBook.version(settings.policy());
-        journal = Journal.open(PeriodCloser.journal(settings.folder()), config(settings));
+        journal = Journal.open(PeriodCommands.journal(settings.folder()), config(settings));
         begin();
         grants = new Grants(journal, clock::micros);
-        closeRequests = new CloseRequests(settings.folder());
+        periodRequests = new PeriodRequests(settings.folder());
         opener = Thread.ofPlatform().name("ledger-opener").daemon(true).unstarted(this::openLedger);
         opener.start();
         ticker = Thread.ofPlatform().name("meter").daemon(true).unstarted(this::tick);
@@ -137,15 +160,19 @@ public final class Bookkeeper implements AutoCloseable {
 
     /** Opens the ledger beside everything else: requests need the journal only, and a database may be away for a while. */
     private void openLedger() {
-        if (!closing) {
-            LockSupport.parkNanos(this, SETTLE_NANOS);
+        if (!closing && pace.settleNanos() > 0) {
+            LockSupport.parkNanos(this, pace.settleNanos());
         }
         long pause = FIRST_PAUSE_NANOS;
         while (!closed) {
             try {
                 Ledger opened = Ledger.open(settings.url(), settings.user(), settings.password());
                 Projection projection = opened.project(
-                        settings.node(), new JournalSource(journal), Costing::inForce, clock::micros, GATHER_NANOS);
+                        settings.node(),
+                        new JournalSource(journal),
+                        Costing::inForce,
+                        clock::micros,
+                        pace.gatherNanos());
                 ledger = Optional.of(new OpenLedger(opened, projection));
                 return;
             } catch (AccountingException e) {
@@ -202,7 +229,7 @@ public final class Bookkeeper implements AutoCloseable {
         Fact.Opened opened = left.opened();
         PriceBook prices = shelf.find(opened.priceBook()).orElse(settings.prices());
         long list = new ListPricing(prices)
-                .price(opened.model(), opened.payer().tenant(), tokens, opened.at(), false)
+                .price(opened.model(), opened.payer().tenant(), tokens, opened.at(), opened.work())
                 .total();
         return new Fact.Closed(now, opened.request(), Fact.Outcome.ABORTED, tokens, 0, list, 0, 0, 0, 0, 0);
     }
@@ -224,6 +251,7 @@ public final class Bookkeeper implements AutoCloseable {
      *
      * @param request its id, unique in the ledger
      * @param zone of who calls; empty where it is not known
+     * @param work what kind of work it is
      * @param device the group on which it will run
      * @param sequences continuations, of all its prompts together
      * @param most tokens that they may generate together
@@ -235,6 +263,7 @@ public final class Bookkeeper implements AutoCloseable {
             Payer payer,
             String zone,
             String model,
+            Work work,
             Map<String, String> labels,
             String device,
             int sequences,
@@ -249,7 +278,8 @@ public final class Bookkeeper implements AutoCloseable {
                 settings.prices().version(),
                 policy,
                 sequences,
-                new Zones(settings.zone(), zone));
+                new Zones(settings.zone(), zone),
+                work);
         return new RequestBooks(this, opened, meter(device), device, grants.open(opened, Math.max(1, most), wake));
     }
 
@@ -315,11 +345,11 @@ public final class Bookkeeper implements AutoCloseable {
     private void tick() {
         long hour = Periods.hour(clock.micros());
         for (long ticks = 1; !closing; ticks++) {
-            LockSupport.parkNanos(this, TICK_NANOS);
+            LockSupport.parkNanos(this, pace.tickNanos());
             long now = Periods.hour(clock.micros());
             boolean newHour = now != hour;
             hour = now;
-            closePeriods();
+            periodRequests.answer(journal, clock.micros(), ledger());
             if (newHour || ticks % WINDOW_TICKS == 0) {
                 tick(newHour || ticks % QUIET_TICKS == 0);
             }
@@ -339,20 +369,6 @@ public final class Bookkeeper implements AutoCloseable {
         } catch (AccountingException e) {
             LOG.warn("{} windows of device time wait for the journal: {}", windows.size(), e.getMessage());
         }
-    }
-
-    /** Closes what {@link PeriodCloser} asks for: this process has the journal. */
-    private void closePeriods() {
-        String trouble = "";
-        try {
-            closeRequests.answer(journal, clock.micros());
-        } catch (AccountingException e) {
-            trouble = String.valueOf(e.getMessage());
-        }
-        if (!trouble.isEmpty() && !trouble.equals(closingTrouble)) {
-            LOG.warn("a period waits to be closed; it is tried again every second: {}", trouble);
-        }
-        closingTrouble = trouble;
     }
 
     /**

@@ -52,10 +52,18 @@ final class Books {
      * @param sequence number of the fact that opened it; {@link #NO_REQUEST} for none
      */
     record Known(
-            long sequence, Payer payer, String model, String labels, String priceBook, String policy, Zones zones) {
+            long sequence,
+            Payer payer,
+            String model,
+            String labels,
+            String priceBook,
+            String policy,
+            Zones zones,
+            Work work) {
 
         /** Stands for a request that was never opened. */
-        static final Known NONE = new Known(NO_REQUEST, Payer.UNKNOWN, "", Labels.NONE, "", "", Zones.UNKNOWN);
+        static final Known NONE =
+                new Known(NO_REQUEST, Payer.UNKNOWN, "", Labels.NONE, "", "", Zones.UNKNOWN, Work.UNKNOWN);
 
         UsageKey usage(Periods.Booking booking, String bookedPriceBook) {
             return new UsageKey(
@@ -67,13 +75,17 @@ final class Books {
                     labels,
                     bookedPriceBook,
                     booking.corrects(),
-                    zones);
+                    zones,
+                    work);
         }
     }
 
     private Books() {}
 
-    /** The closed periods. Also the lock that {@link Database#lockBooks} waits for, so writers read it first. */
+    /**
+     * The closed periods, and those costed again. Also the lock that {@link Database#lockBooks} waits for, so writers read
+     * it first.
+     */
     static Periods periods(Connection connection) throws SQLException {
         try (PreparedStatement statement = connection.prepareStatement("SELECT period, closed_at FROM period");
                 ResultSet rows = statement.executeQuery()) {
@@ -81,7 +93,19 @@ final class Books {
             while (rows.next()) {
                 closed.put(rows.getString(1), rows.getLong(2));
             }
-            return new Periods(closed);
+            return new Periods(closed, Closing.taken(connection), Recosting.decided(connection));
+        }
+    }
+
+    /** Number of the newest fact, by node. */
+    static Map<String, Long> taken(Connection connection) throws SQLException {
+        try (PreparedStatement statement = connection.prepareStatement("SELECT node, last_sequence FROM node");
+                ResultSet rows = statement.executeQuery()) {
+            Map<String, Long> taken = new HashMap<>();
+            while (rows.next()) {
+                taken.put(rows.getString(1), rows.getLong(2));
+            }
+            return taken;
         }
     }
 
@@ -120,17 +144,21 @@ final class Books {
         if (version.isEmpty()) {
             return "";
         }
+        return findDocument(connection, kind, version)
+                .orElseThrow(() -> new AccountingException(("the ledger lacks the %s %s that was in force; "
+                                + "restore it from a backup, or empty it and let the journal be projected again")
+                        .formatted(kind, version)));
+    }
+
+    /** The content of a document; empty where there is none of that version. */
+    static Optional<String> findDocument(Connection connection, Fact.DocumentKind kind, String version)
+            throws SQLException {
         try (PreparedStatement statement =
                 connection.prepareStatement("SELECT content FROM document WHERE kind = ? AND version = ?")) {
             statement.setString(1, kind.name());
             statement.setString(2, version);
             try (ResultSet rows = statement.executeQuery()) {
-                if (!rows.next()) {
-                    throw new AccountingException(("the ledger lacks the %s %s that was in force; "
-                                    + "restore it from a backup, or empty it and let the journal be projected again")
-                            .formatted(kind, version));
-                }
-                return rows.getString(1);
+                return rows.next() ? Optional.of(rows.getString(1)) : Optional.empty();
             }
         }
     }
@@ -160,7 +188,7 @@ final class Books {
     /** The request of an id as a node opened it; {@link Known#NONE} for one that was not. */
     static Known request(Connection connection, String node, String id) throws SQLException {
         try (PreparedStatement statement = connection.prepareStatement("""
-                SELECT sequence, tenant, project, key_id, model, labels, price_book, policy, zone_from, zone_to
+                SELECT sequence, tenant, project, key_id, model, labels, price_book, policy, zone_from, zone_to, work
                 FROM request WHERE node = ? AND id = ?
                 """)) {
             statement.setString(1, node);
@@ -176,7 +204,8 @@ final class Books {
                         rows.getString(6),
                         rows.getString(7),
                         rows.getString(8),
-                        new Zones(rows.getString(9), rows.getString(10)));
+                        new Zones(rows.getString(9), rows.getString(10)),
+                        Work.named(rows.getString(11)));
             }
         }
     }

@@ -43,8 +43,8 @@ final class Erasure {
     private static void mergeUsage(Connection connection, String tenant) throws SQLException {
         Map<UsageKey, UsageSum> merged = new HashMap<>();
         try (PreparedStatement query = connection.prepareStatement("""
-                SELECT hour, project, model, price_book, corrects, zone_from, zone_to, requests, completed, cancelled,
-                       failed, input_tokens, cached_tokens, output_tokens, egress_bytes, payable, house,
+                SELECT hour, project, model, price_book, corrects, zone_from, zone_to, work, requests, completed,
+                       cancelled, failed, input_tokens, cached_tokens, output_tokens, egress_bytes, payable, house,
                        cancelled_nanos, recompute_nanos, overrun_nanos, saved_nanos, kv_byte_seconds, microjoules,
                        list_money, metered, house_money, egress_money
                 FROM usage_hour WHERE tenant = ?
@@ -61,10 +61,11 @@ final class Erasure {
                             Labels.NONE,
                             rows.getString(4),
                             rows.getString(5),
-                            new Zones(rows.getString(6), rows.getString(7)));
+                            new Zones(rows.getString(6), rows.getString(7)),
+                            Work.named(rows.getString(8)));
                     UsageSum sum = merged.computeIfAbsent(key, added -> new UsageSum());
                     for (UsageSum.Measure measure : UsageSum.Measure.values()) {
-                        sum.add(measure, rows.getLong(8 + measure.ordinal()));
+                        sum.add(measure, rows.getLong(9 + measure.ordinal()));
                     }
                 }
             }

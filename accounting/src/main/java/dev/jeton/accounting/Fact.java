@@ -18,6 +18,8 @@ public sealed interface Fact {
     int MAX_LABELS = 16;
     /** Most characters of a label's value. */
     int MAX_LABEL = 256;
+    /** Most nodes that share a ledger. */
+    int MAX_NODES = 4_096;
     /** Most lines of a window; a meter closes its window early rather than pass it. */
     int MAX_LINES = 65_536;
 
@@ -81,6 +83,7 @@ public sealed interface Fact {
      * @param policy version of the policy in force
      * @param sequences continuations asked for
      * @param zones which way its answer goes, by which its bytes are priced
+     * @param work what kind of work it is, by which its tokens are priced
      */
     record Opened(
             long at,
@@ -91,7 +94,8 @@ public sealed interface Fact {
             String priceBook,
             String policy,
             int sequences,
-            Zones zones)
+            Zones zones,
+            Work work)
             implements Fact {
         /** With labels of its own, sorted. */
         public Opened {
@@ -169,9 +173,33 @@ public sealed interface Fact {
     }
 
     /**
-     * A period was frozen: facts about it that come later become corrections in the period in which they come.
+     * A period was frozen: facts about it that come later become corrections in the period in which they come, whichever
+     * node of the ledger has them.
      *
      * @param period a month as {@code 2026-11}, a day as {@code 2026-11-20}
+     * @param taken how far the ledger was with each node's facts then, by node: should it be projected again, those count
+     *     as come before
      */
-    record PeriodClosed(long at, String period) implements Fact {}
+    record PeriodClosed(long at, String period, Map<String, Long> taken) implements Fact {
+        /** With a map of its own, sorted. */
+        public PeriodClosed {
+            taken = java.util.Collections.unmodifiableMap(new java.util.TreeMap<>(taken));
+        }
+
+        /** Of a ledger that could not be asked. */
+        public PeriodClosed(long at, String period) {
+            this(at, period, Map.of());
+        }
+    }
+
+    /**
+     * A period is costed by another price book: the money of its windows, whichever node's and whenever they come, is
+     * divided by that. What was posted before is reversed. Of several such facts about a moment the last holds, by
+     * {@code at}.
+     *
+     * @param period a month as {@code 2026-11}, a day as {@code 2026-11-20}
+     * @param priceBook the version, as in {@link Adopted}
+     * @param content the book, so that the journal alone is enough to cost by it
+     */
+    record Recosted(long at, String period, String priceBook, String content) implements Fact {}
 }

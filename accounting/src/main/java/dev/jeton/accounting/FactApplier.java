@@ -2,11 +2,13 @@ package dev.jeton.accounting;
 
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 
 /**
  * Turns facts of one node into rows, a batch in one transaction together with how far the node then is. A fact that is
@@ -16,6 +18,8 @@ final class FactApplier {
 
     /** Requests that are remembered, so that a window's lines need not be looked up. */
     private static final int REMEMBERED = 1 << 16;
+    /** Costings that are remembered: documents come and go over the years. */
+    private static final int COSTINGS = 8;
 
     private static final String BALANCE = "the postings of fact %d of node %s do not balance: %s %s are left over; the "
             + "books are not written. This is a defect of the costing: report it with that fact, and update";
@@ -28,8 +32,15 @@ final class FactApplier {
             return size() > REMEMBERED;
         }
     };
-    private final Map<List<String>, WindowCosting> costing = new HashMap<>();
+    private final Map<List<String>, WindowCosting> costing = new LinkedHashMap<>(16, 0.75f, true) {
+        @Override
+        protected boolean removeEldestEntry(Map.Entry<List<String>, WindowCosting> eldest) {
+            return size() > COSTINGS;
+        }
+    };
     private long erasures;
+    /** Whether hours may wait to be costed again; true at first, since the last run may have left some. */
+    private boolean recosting = true;
 
     /** Applies facts of one node. */
     FactApplier(String node, Costings costings) {
@@ -40,12 +51,42 @@ final class FactApplier {
     /** Forgets what it remembers of a transaction that was rolled back. */
     void forget() {
         requests.clear();
+        recosting = true;
     }
 
-    /** Applies facts that follow one another; how far the node then is. */
+    /**
+     * Applies facts that follow one another, at least one; how far the node then is. What follows a {@link Fact.Recosted}
+     * waits until its hours are costed again, so that facts are booked at the same place whenever they are projected.
+     */
+    Books.Progress apply(Database database, List<FactSource.Entry> facts) {
+        recost(database);
+        for (int i = 0; i < facts.size() - 1; i++) {
+            if (facts.get(i).fact() instanceof Fact.Recosted) {
+                List<FactSource.Entry> before = facts.subList(0, i + 1);
+                database.write(connection -> apply(connection, database, before));
+                return apply(database, facts.subList(i + 1, facts.size()));
+            }
+        }
+        Books.Progress progress = database.write(connection -> apply(connection, database, facts));
+        recost(database);
+        return progress;
+    }
+
+    /** Does what this node's facts decided on prices and a transaction of its own has not done yet. */
+    private void recost(Database database) {
+        while (recosting) {
+            recosting = database.write(connection -> {
+                database.lockBooks(connection);
+                return Recosting.next(connection, node, version -> costing(connection, version, ""));
+            });
+        }
+    }
+
+    /** Applies facts in one transaction; of those that are {@link Fact.Recosted} only the decision. */
     Books.Progress apply(Connection connection, Database database, List<FactSource.Entry> facts) throws SQLException {
-        boolean closing = facts.stream().anyMatch(entry -> entry.fact() instanceof Fact.PeriodClosed);
-        if (closing) {
+        boolean deciding = facts.stream()
+                .anyMatch(entry -> entry.fact() instanceof Fact.PeriodClosed || entry.fact() instanceof Fact.Recosted);
+        if (deciding) {
             database.lockBooks(connection);
         }
         Periods periods = Books.periods(connection);
@@ -62,9 +103,24 @@ final class FactApplier {
                 turn.take(entry);
             }
             writer.flush();
+            if (!turn.corrected.isEmpty()) {
+                Recosting.correct(connection, node, turn.corrected, version -> costing(connection, version, ""));
+            }
             writer.progress(turn.progress);
             return turn.progress;
         }
+    }
+
+    private WindowCosting costing(Connection connection, String priceBook, String policy) throws SQLException {
+        List<String> versions = List.of(priceBook, policy);
+        WindowCosting found = costing.get(versions);
+        if (found == null) {
+            found = costings.inForce(
+                    Books.document(connection, Fact.DocumentKind.PRICE_BOOK, priceBook),
+                    Books.document(connection, Fact.DocumentKind.POLICY, policy));
+            costing.put(versions, found);
+        }
+        return found;
     }
 
     /** One transaction. */
@@ -72,6 +128,7 @@ final class FactApplier {
 
         private final Connection connection;
         private final BookWriter writer;
+        private final List<Long> corrected = new ArrayList<>();
         private Periods periods;
         private Books.Progress progress;
 
@@ -102,8 +159,9 @@ final class FactApplier {
                 case Fact.Window window -> book(sequence, window);
                 case Fact.PeriodClosed closed -> {
                     writer.flush();
-                    periods = Closing.close(connection, periods, closed.period(), closed.at());
+                    periods = Closing.close(connection, periods, closed, node);
                 }
+                case Fact.Recosted recosted -> recost(sequence, recosted);
             }
         }
 
@@ -114,6 +172,14 @@ final class FactApplier {
                 case POLICY -> progress.adopted(progress.priceBook(), adopted.version());
                 case COEFFICIENTS -> progress;
             };
+        }
+
+        private void recost(long sequence, Fact.Recosted recosted) throws SQLException {
+            writer.document(new Fact.Adopted(
+                    recosted.at(), Fact.DocumentKind.PRICE_BOOK, recosted.priceBook(), recosted.content()));
+            Recosting.decide(connection, node, sequence, progress.lastAt(), recosted);
+            periods = Books.periods(connection);
+            recosting = true;
         }
 
         private void open(long sequence, Fact.Opened opened) throws SQLException {
@@ -129,7 +195,8 @@ final class FactApplier {
                     SqlText.clean(opened.policy()),
                     new Zones(
                             SqlText.clean(opened.zones().from()),
-                            SqlText.clean(opened.zones().to())));
+                            SqlText.clean(opened.zones().to())),
+                    opened.work());
             // An id that was opened before stays what it was then; verification reports it.
             if (writer.open(sequence, opened, known.labels(), 1) == sequence) {
                 requests.put(opened.request(), known);
@@ -153,16 +220,18 @@ final class FactApplier {
             if (known.sequence() != Books.NO_REQUEST) {
                 return known;
             }
-            Fact.Opened missing = new Fact.Opened(at, id, Payer.UNKNOWN, "", Map.of(), "", "", 0, Zones.UNKNOWN);
+            Fact.Opened missing =
+                    new Fact.Opened(at, id, Payer.UNKNOWN, "", Map.of(), "", "", 0, Zones.UNKNOWN, Work.UNKNOWN);
             writer.open(sequence, missing, Labels.NONE, 0);
             return known(id);
         }
 
         private void close(long sequence, Fact.Closed closed) throws SQLException {
             Books.Known request = knownOrNew(sequence, closed.request(), closed.at());
-            Periods.Booking booking = periods.book(closed.at());
+            Periods.Booking booking = periods.book(closed.at(), node, sequence);
             if (writer.close(request.sequence(), closed, booking)) {
                 writer.usage(request.usage(booking, request.priceBook())).add(closed);
+                complete(booking, new Closing.Totals(1, closed.list(), closed.egress(), 0));
             }
         }
 
@@ -172,7 +241,7 @@ final class FactApplier {
                                 + "update the program that projects")
                         .formatted(sequence, node, window.states().size(), DeviceSum.STATES));
             }
-            Periods.Booking booking = periods.book(window.from());
+            Periods.Booking booking = periods.book(window.from(), node, sequence);
             Map<String, Books.Known> users = new HashMap<>();
             writer.window(sequence, progress.run(), window, booking);
             int number = 0;
@@ -181,12 +250,21 @@ final class FactApplier {
                 users.put(line.request(), user);
                 writer.line(sequence, number++, user, line, booking);
             }
-            List<Posting> postings = costing()
-                    .postings(
-                            window,
-                            id -> Objects.requireNonNullElse(users.get(id), Books.Known.NONE)
-                                    .payer());
+            // A closed period keeps the prices that it had when it was closed.
+            Optional<Periods.Recost> then = periods.recost(window.from(), periods.frozenAt(booking.hour()));
+            if (!then.equals(periods.recost(window.from()))) {
+                corrected.add(sequence);
+            }
+            Optional<String> decided = then.map(Periods.Recost::priceBook);
+            WindowCosting costing = decided.isPresent()
+                    ? costing(connection, decided.get(), "")
+                    : costing(connection, progress.priceBook(), progress.policy());
+            List<Posting> postings = costing.postings(
+                    window,
+                    id -> Objects.requireNonNullElse(users.get(id), Books.Known.NONE)
+                            .payer());
             requireBalance(sequence, postings);
+            complete(booking, new Closing.Totals(0, 0, 0, metered(postings)));
             number = 0;
             for (Posting posting : postings) {
                 Books.Known user = posting.request().isEmpty() ? Books.Known.NONE : known(posting.request());
@@ -197,25 +275,28 @@ final class FactApplier {
                         -1,
                         posting,
                         user,
-                        known ? user.priceBook() : progress.priceBook(),
+                        decided.orElse(known ? user.priceBook() : progress.priceBook()),
                         known ? user.policy() : progress.policy(),
                         booking,
                         window.device());
             }
         }
 
-        private WindowCosting costing() throws SQLException {
-            List<String> versions = List.of(progress.priceBook(), progress.policy());
-            WindowCosting found = costing.get(versions);
-            if (found == null) {
-                String priceBook = Books.document(connection, Fact.DocumentKind.PRICE_BOOK, progress.priceBook());
-                String policy = Books.document(connection, Fact.DocumentKind.POLICY, progress.policy());
-                found = costings.inForce(priceBook, policy);
-                // Only what is in force now is kept: documents come and go over the years.
-                costing.clear();
-                costing.put(versions, found);
+        private static long metered(List<Posting> postings) {
+            long sum = 0;
+            for (Posting posting : postings) {
+                if (posting.account() == Posting.Account.TENANT && posting.unit() == Posting.Unit.MONEY) {
+                    sum = Math.addExact(sum, posting.amount());
+                }
             }
-            return found;
+            return sum;
+        }
+
+        /** What is booked in a closed period, since that had it when it was closed, is in its totals. */
+        private void complete(Periods.Booking booking, Closing.Totals totals) throws SQLException {
+            for (String period : periods.closedAt(booking.hour())) {
+                Closing.complete(connection, period, totals);
+            }
         }
 
         private void requireBalance(long sequence, List<Posting> postings) {

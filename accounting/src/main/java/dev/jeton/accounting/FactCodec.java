@@ -16,11 +16,15 @@ import java.util.TreeMap;
 final class FactCodec {
 
     /** What is written; older ones are read. */
-    static final int VERSION = 3;
+    static final int VERSION = 5;
     /** The first that says in a grant what was confirmed. */
     private static final int CONFIRMING = 2;
     /** The first that says which way an answer goes and what its bytes cost. */
     private static final int ZONED = 3;
+    /** The first that says what kind of work a request is. */
+    private static final int WORKED = 4;
+    /** The first that says of a close how far other nodes were. */
+    private static final int SHARED = 5;
     /** Most bytes of an encoded fact. */
     static final int MAX_BYTES = 16 << 20;
     /** Most characters of a document. */
@@ -38,9 +42,11 @@ final class FactCodec {
     private static final int CLOSED = 6;
     private static final int WINDOW = 7;
     private static final int PERIOD_CLOSED = 8;
+    private static final int RECOSTED = 9;
 
     private static final DocumentKind[] DOCUMENT_KINDS = DocumentKind.values();
     private static final Outcome[] OUTCOMES = Outcome.values();
+    private static final Work[] WORKS = Work.values();
 
     private FactCodec() {}
 
@@ -63,6 +69,17 @@ final class FactCodec {
             case Fact.PeriodClosed f -> {
                 head(out, PERIOD_CLOSED, f.at());
                 name(out, "a period", f.period());
+                out.count("nodes", f.taken().size(), Fact.MAX_NODES);
+                f.taken().forEach((node, sequence) -> {
+                    name(out, "a node's id", node);
+                    out.number(sequence);
+                });
+            }
+            case Fact.Recosted f -> {
+                head(out, RECOSTED, f.at());
+                name(out, "a period", f.period());
+                name(out, "a price book's version", f.priceBook());
+                out.text("a price book", f.content(), MAX_DOCUMENT);
             }
         }
         return out.toBytes();
@@ -90,11 +107,25 @@ final class FactCodec {
                 new Fact.Granted(at, name(in), in.small(), in.number(), version < CONFIRMING ? 0 : in.number());
             case CLOSED -> closed(in, at, version);
             case WINDOW -> window(in, at);
-            case PERIOD_CLOSED -> new Fact.PeriodClosed(at, name(in));
+            case PERIOD_CLOSED -> closedPeriod(in, at, version);
+            case RECOSTED -> new Fact.Recosted(at, name(in), name(in), in.text(MAX_DOCUMENT));
             default -> throw WireReader.damaged("it is of kind " + kind + ", which this program does not know");
         };
         in.end();
         return fact;
+    }
+
+    private static Fact closedPeriod(WireReader in, long at, int version) {
+        String period = name(in);
+        if (version < SHARED) {
+            return new Fact.PeriodClosed(at, period);
+        }
+        int count = in.count(Fact.MAX_NODES);
+        Map<String, Long> taken = new TreeMap<>();
+        for (int i = 0; i < count; i++) {
+            taken.put(name(in), in.number());
+        }
+        return new Fact.PeriodClosed(at, period, taken);
     }
 
     private static void head(WireWriter out, int kind, long at) {
@@ -153,6 +184,7 @@ final class FactCodec {
         out.number(f.sequences());
         name(out, "a zone's name", f.zones().from());
         name(out, "a zone's name", f.zones().to());
+        out.octet(f.work().ordinal());
     }
 
     private static Fact opened(WireReader in, long at, int version) {
@@ -168,7 +200,8 @@ final class FactCodec {
         String policy = name(in);
         int sequences = in.small();
         Zones zones = version < ZONED ? Zones.UNKNOWN : new Zones(name(in), name(in));
-        return new Fact.Opened(at, request, payer, model, labels, priceBook, policy, sequences, zones);
+        Work work = version < WORKED ? Work.UNKNOWN : in.constant(WORKS);
+        return new Fact.Opened(at, request, payer, model, labels, priceBook, policy, sequences, zones, work);
     }
 
     private static void granted(WireWriter out, Fact.Granted f) {

@@ -55,6 +55,8 @@ enum FocusColumn {
     x_PriceBook,
     x_Project,
     x_Requests,
+    /** generation, batch, embeddings or batch-embeddings. */
+    x_Work,
     x_ZoneFrom,
     x_ZoneTo
 }

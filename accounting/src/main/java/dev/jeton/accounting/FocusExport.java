@@ -207,8 +207,11 @@ public final class FocusExport {
                 memo(next, row);
                 first = false;
             }
-            String sku =
-                    "tokens/%s/%s".formatted(row.model(), charge.meter().name().toLowerCase(Locale.ROOT));
+            String sku = "tokens/%s/%s%s"
+                    .formatted(
+                            row.model(),
+                            charge.meter().name().toLowerCase(Locale.ROOT),
+                            row.work().batch() ? "/batch" : "");
             sku(next, sku, charge.meter().title(), BigDecimal.valueOf(charge.tokens()), "Tokens");
             next.set(
                             FocusColumn.ChargeDescription,
@@ -315,6 +318,7 @@ public final class FocusExport {
                 .set(FocusColumn.x_Project, row.project())
                 .set(FocusColumn.x_KeyId, row.key())
                 .set(FocusColumn.x_PriceBook, row.priceBook())
+                .set(FocusColumn.x_Work, row.work().text())
                 .set(FocusColumn.x_ZoneFrom, row.zones().from())
                 .set(FocusColumn.x_ZoneTo, row.zones().to());
     }

@@ -90,24 +90,14 @@ final class FocusRow {
         out.append("\r\n");
     }
 
-    /** Writes it as RFC 4180 says. */
+    /** Writes it as RFC 4180 says; text that a spreadsheet would take for a formula is marked as text. */
     void write(Appendable out) throws IOException {
         String separator = "";
         for (FocusColumn column : FocusColumn.values()) {
-            out.append(separator).append(field(values.getOrDefault(column, "")));
+            out.append(separator).append(CsvText.cell(values.getOrDefault(column, "")));
             separator = ",";
         }
         out.append("\r\n");
-    }
-
-    private static String field(String value) {
-        for (int i = 0; i < value.length(); i++) {
-            char c = value.charAt(i);
-            if (c == ',' || c == '"' || c == '\r' || c == '\n') {
-                return '"' + value.replace("\"", "\"\"") + '"';
-            }
-        }
-        return value;
     }
 
     /** A flat JSON object. */

@@ -15,6 +15,8 @@ public sealed interface Grouping {
         MODEL("model"),
         /** The version of the price book. */
         PRICE_BOOK("price_book"),
+        /** What kind of work: generation, batch, embeddings, batch-embeddings. */
+        WORK("work"),
         /** The hour, written as 2026-11-20T10:00:00Z. */
         HOUR("CAST(hour AS TEXT)");
 

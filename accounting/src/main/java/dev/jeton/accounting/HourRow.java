@@ -6,8 +6,8 @@ import java.util.Map;
  * What one combination of every price dimension used in one hour: what reports and exports are made of. Pricing a row is
  * pricing the sum of the requests in it, so it differs from the sum of their prices by rounding only.
  *
- * <p>Two dimensions are in the requests alone: when each was opened, which counts where the list changes, and whether it
- * was priced as batch work or as embeddings. {@link Reports#reprice} reads the requests of the rows where that matters.
+ * <p>One dimension is in the requests alone: when each was opened, which counts where the list changes. {@link
+ * Reports#reprice} reads the requests of the rows where that matters.
  *
  * @param hour first microsecond of the hour, since 1970
  * @param tenant who pays
@@ -17,6 +17,7 @@ import java.util.Map;
  * @param labels the caller's tags
  * @param priceBook version of the price book
  * @param zones which way answers went
+ * @param work what kind of work the requests were
  * @param requests requests that ended in the hour
  * @param completed of those, delivered whole
  * @param cancelled of those, given up by the client
@@ -45,6 +46,7 @@ public record HourRow(
         Map<String, String> labels,
         String priceBook,
         Zones zones,
+        Work work,
         long requests,
         long completed,
         long cancelled,

@@ -3,13 +3,9 @@ package dev.jeton.accounting;
 import java.io.Closeable;
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.ArrayDeque;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.LockSupport;
-import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.LongSupplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -28,16 +24,11 @@ import org.slf4j.LoggerFactory;
  * <p>While the disk fails, the journal is {@link State#FAILING}: it refuses to admit requests, keeps what waits, tries again
  * with growing pauses, and recovers by itself. Space is bounded, see {@link JournalSpace}.
  *
- * <p>The lock is held for a few field accesses only, never over a disk's or a listener's call. What is on the disk is
- * written by the writer thread alone.
+ * <p>{@link JournalAppender} has what waits, {@link JournalCommitter} the writer thread, {@link JournalWriter} the files.
  */
 public final class Journal implements AutoCloseable {
 
     private static final Logger LOG = LoggerFactory.getLogger(Journal.class);
-    /** A commit takes more than this only for one large fact. */
-    private static final long COMMIT_BYTES = 4L << 20;
-    /** So many facts are company enough. */
-    private static final int GATHERED = 1_024;
 
     /** What a journal can do. */
     public enum State {
@@ -51,29 +42,9 @@ public final class Journal implements AutoCloseable {
 
     private final JournalDisk disk;
     private final JournalConfig config;
-    private final LongSupplier nanos;
-    private final Closeable folderLock;
     private final JournalWriter writer;
-    private final Thread thread;
-    private final ReentrantLock lock = new ReentrantLock();
-    private final Condition work = lock.newCondition();
-    private final ArrayDeque<JournalWriter.Pending> pending = new ArrayDeque<>();
-    private final DurableWaiters waiters = new DurableWaiters();
-    private final JournalSpace space;
-    private long next;
-    private long pendingRecords;
-    /** When what waits must be written, by {@code nanos}; without meaning where nothing does. */
-    private long due;
-
-    private boolean closing;
-    private boolean deletionFailed;
-    private long projected;
-    private volatile long durable;
-    private volatile State state = State.OPEN;
-    private long commits;
-    private long commitNanos;
-    private long maxCommitNanos;
-    private long failures;
+    private final JournalAppender appender;
+    private final JournalCommitter committer;
 
     private Journal(
             JournalDisk disk,
@@ -84,14 +55,9 @@ public final class Journal implements AutoCloseable {
             SegmentRecovery.Found found) {
         this.disk = disk;
         this.config = config;
-        this.nanos = nanos;
-        this.folderLock = folderLock;
         this.writer = writer;
-        space = new JournalSpace(config, writer.bytes());
-        next = found.next();
-        durable = found.last();
-        thread = Thread.ofPlatform().name("journal-writer").daemon(true).unstarted(this::write);
-        thread.start();
+        appender = new JournalAppender(config, nanos, writer, found);
+        committer = new JournalCommitter(appender, writer, config, nanos, folderLock);
     }
 
     /**
@@ -136,7 +102,7 @@ public final class Journal implements AutoCloseable {
             }
             Optional<String> node = SegmentRecovery.node(disk);
             if (node.isEmpty()) {
-                release(lock.get());
+                JournalCommitter.release(lock.get());
                 throw new AccountingException(
                         "there is no journal in %s; name the folder that 'serve' keeps its books in".formatted(folder));
             }
@@ -162,7 +128,7 @@ public final class Journal implements AutoCloseable {
             return new Journal(disk, config, nanos, folderLock, writer, found);
         } catch (IOException | RuntimeException e) {
             writer.close();
-            release(folderLock);
+            JournalCommitter.release(folderLock);
             throw e instanceof AccountingException known ? known : cannotOpen(disk, e);
         }
     }
@@ -188,18 +154,7 @@ public final class Journal implements AutoCloseable {
      *     if it fails; nothing was appended then. The end of an open request always has room.
      */
     public long append(Fact fact) {
-        if (fact instanceof Fact.Opened opened) {
-            return admit(List.of(opened), opened, 0);
-        }
-        byte[] payload = FactCodec.encode(fact);
-        lock.lock();
-        try {
-            refuseIfClosed();
-            space.take(fact, next, JournalFormat.RECORD + payload.length);
-            return enqueue(payload, config.patience(fact));
-        } finally {
-            lock.unlock();
-        }
+        return appender.append(fact);
     }
 
     /**
@@ -211,63 +166,14 @@ public final class Journal implements AutoCloseable {
      * @throws AccountingException if the journal is full, failing or closed; nothing was appended then
      */
     public long admit(Fact.Opened opened, Fact.Granted first, long reserve) {
-        return admit(List.of(opened, first), opened, reserve);
-    }
-
-    private long admit(List<Fact> facts, Fact.Opened opened, long reserve) {
-        List<byte[]> payloads = new ArrayList<>();
-        long bytes = 0;
-        for (Fact fact : facts) {
-            byte[] payload = FactCodec.encode(fact);
-            payloads.add(payload);
-            bytes += JournalFormat.RECORD + payload.length;
-        }
-        lock.lock();
-        try {
-            refuseIfClosed();
-            if (state == State.FAILING) {
-                throw new AccountingException(
-                        "the journal's disk fails, so the request %s is not admitted; it is tried again all the time: see"
-                                        .formatted(opened.request())
-                                + " the log for the error and free space or mend the disk");
-            }
-            space.open(opened, next, bytes, reserve);
-            long last = 0;
-            for (byte[] payload : payloads) {
-                last = enqueue(payload, config.patience(opened));
-            }
-            return last;
-        } finally {
-            lock.unlock();
-        }
-    }
-
-    private long enqueue(byte[] payload, long patience) {
-        long sequence = next++;
-        pendingRecords++;
-        long latest = nanos.getAsLong() + patience;
-        boolean sooner = pending.isEmpty() || latest - due < 0;
-        pending.add(new JournalWriter.Pending(sequence, payload));
-        if (sooner) {
-            due = latest;
-        }
-        if (sooner || pending.size() == GATHERED) {
-            work.signal();
-        }
-        return sequence;
-    }
-
-    private void refuseIfClosed() {
-        if (closing || state == State.CLOSED) {
-            throw new AccountingException("the journal is closed, the process ends; send the request to another one");
-        }
+        return appender.admit(opened, first, reserve);
     }
 
     // ---- waiting ----
 
     /** The last number that is durable, with all before it; 0 for none. */
     public long durable() {
-        return durable;
+        return appender.durable();
     }
 
     /**
@@ -277,8 +183,8 @@ public final class Journal implements AutoCloseable {
      * @throws InterruptedException if the thread is interrupted; the fact may become durable all the same
      */
     public void awaitDurable(long sequence) throws InterruptedException {
-        if (durable < sequence) {
-            checkGiven(sequence);
+        if (appender.durable() < sequence) {
+            appender.checkGiven(sequence);
         }
         if (!await(sequence)) {
             throw new AccountingException(
@@ -286,40 +192,22 @@ public final class Journal implements AutoCloseable {
         }
     }
 
-    private void checkGiven(long sequence) {
-        lock.lock();
-        try {
-            if (sequence >= next) {
-                throw new AccountingException(
-                        "fact %d was never appended, the last one is %d; this is a programming error"
-                                .formatted(sequence, next - 1));
-            }
-        } finally {
-            lock.unlock();
-        }
-    }
-
     /** Waits until a number is durable or the journal closes; returns whether it is. */
     boolean await(long sequence) throws InterruptedException {
-        if (durable >= sequence) {
+        if (appender.durable() >= sequence) {
             return true;
         }
         Thread thread = Thread.currentThread();
         DurableWaiters.Waiter waiter = new DurableWaiters.Waiter(sequence, () -> LockSupport.unpark(thread), true);
-        add(waiter);
-        while (durable < sequence && state != State.CLOSED) {
+        appender.add(waiter);
+        while (appender.durable() < sequence && appender.state() != State.CLOSED) {
             LockSupport.park(this);
             if (Thread.interrupted()) {
-                lock.lock();
-                try {
-                    waiters.remove(waiter);
-                } finally {
-                    lock.unlock();
-                }
+                appender.remove(waiter);
                 throw new InterruptedException("interrupted while waiting for fact " + sequence);
             }
         }
-        return durable >= sequence;
+        return appender.durable() >= sequence;
     }
 
     /**
@@ -327,26 +215,10 @@ public final class Journal implements AutoCloseable {
      * the journal closes without that, it never calls.
      */
     public void whenDurable(long sequence, Runnable then) {
-        if (durable >= sequence) {
+        if (appender.durable() >= sequence) {
             then.run();
         } else {
-            add(new DurableWaiters.Waiter(sequence, then, false));
-        }
-    }
-
-    private void add(DurableWaiters.Waiter waiter) {
-        boolean now;
-        lock.lock();
-        try {
-            now = durable >= waiter.sequence();
-            if (!now && state != State.CLOSED) {
-                waiters.add(waiter);
-            }
-        } finally {
-            lock.unlock();
-        }
-        if (now) {
-            waiter.then().run();
+            appender.add(new DurableWaiters.Waiter(sequence, then, false));
         }
     }
 
@@ -373,217 +245,16 @@ public final class Journal implements AutoCloseable {
      */
     public void projectedUpTo(long sequence) {
         requireWritten(sequence);
-        lock.lock();
-        try {
-            projected = Math.max(projected, sequence);
-            if (writer.deletable(deleteBound())) {
-                deletionFailed = false;
-                work.signal();
-            }
-        } finally {
-            lock.unlock();
-        }
+        appender.projectedUpTo(sequence);
     }
 
     /** Refuses what a ledger took of another journal. */
     void requireWritten(long sequence) {
-        if (sequence > durable) {
+        if (sequence > durable()) {
             throw new AccountingException(
                     ("the ledger has facts of node \"%s\" up to %d, its journal only up to %d: the journal's folder was"
                                     + " lost or replaced; restore it, or go on under another node id")
-                            .formatted(config.node(), sequence, durable));
-        }
-    }
-
-    private long deleteBound() {
-        return Math.min(projected, space.oldestOpen() - 1);
-    }
-
-    // ---- the writer thread ----
-
-    private void write() {
-        List<JournalWriter.Pending> batch = new ArrayList<>();
-        try {
-            commitAll(batch);
-        } catch (RuntimeException | Error e) {
-            LOG.error("the journal's writer has ended: no request is admitted any more; restart the server", e);
-        } finally {
-            end(batch);
-        }
-    }
-
-    private void commitAll(List<JournalWriter.Pending> batch) {
-        long pause = config.firstRetryNanos();
-        while (take(batch)) {
-            clearAway();
-            if (batch.isEmpty()) {
-                continue;
-            }
-            if (commit(batch)) {
-                batch.clear();
-                pause = config.firstRetryNanos();
-            } else if (pause(pause)) {
-                pause = Math.min(2 * pause, config.maxRetryNanos());
-            } else {
-                return;
-            }
-        }
-    }
-
-    /** Adds to what failed before, or waits for something; false once there is nothing left to do. */
-    private boolean take(List<JournalWriter.Pending> batch) {
-        lock.lock();
-        try {
-            if (!batch.isEmpty()) {
-                return true;
-            }
-            while (pending.isEmpty() && !closing && (deletionFailed || !writer.deletable(deleteBound()))) {
-                work.awaitUninterruptibly();
-            }
-            gather();
-            for (long bytes = 0; !pending.isEmpty() && bytes < COMMIT_BYTES; ) {
-                JournalWriter.Pending record = pending.remove();
-                bytes += record.bytes();
-                batch.add(record);
-            }
-            return !batch.isEmpty() || !closing;
-        } finally {
-            lock.unlock();
-        }
-    }
-
-    /** Waits until what there is must be written; called with the lock, which is free meanwhile. */
-    private void gather() {
-        try {
-            while (!pending.isEmpty() && pending.size() < GATHERED && !closing) {
-                long left = due - nanos.getAsLong();
-                if (left <= 0) {
-                    return;
-                }
-                work.awaitNanos(left);
-            }
-        } catch (InterruptedException e) {
-            // nobody interrupts this thread; if somebody did, the commit is sooner
-            return;
-        }
-    }
-
-    private boolean commit(List<JournalWriter.Pending> batch) {
-        long start = nanos.getAsLong();
-        try {
-            writer.commit(batch, durable);
-        } catch (IOException e) {
-            writer.giveUp();
-            failed(e);
-            return false;
-        }
-        committed(batch, nanos.getAsLong() - start);
-        return true;
-    }
-
-    private void committed(List<JournalWriter.Pending> batch, long took) {
-        List<Runnable> due;
-        lock.lock();
-        try {
-            if (state == State.FAILING) {
-                LOG.info("the journal's disk works again; requests are admitted");
-                state = State.OPEN;
-            }
-            durable = batch.getLast().sequence();
-            pendingRecords -= batch.size();
-            for (JournalWriter.Pending record : batch) {
-                space.written(record.bytes());
-            }
-            space.stored(writer.bytes());
-            space.durable(durable);
-            commits++;
-            commitNanos += took;
-            maxCommitNanos = Math.max(maxCommitNanos, took);
-            due = waiters.reached(durable);
-        } finally {
-            lock.unlock();
-        }
-        DurableWaiters.tell(due);
-    }
-
-    private void failed(IOException e) {
-        lock.lock();
-        try {
-            failures++;
-            if (state == State.OPEN) {
-                LOG.error("the journal's disk fails; no request is admitted until it works again", e);
-                state = State.FAILING;
-            }
-        } finally {
-            lock.unlock();
-        }
-    }
-
-    /** Pauses before the next attempt; false if the journal closes, so that there is none. */
-    private boolean pause(long duration) {
-        lock.lock();
-        try {
-            for (long left = duration; left > 0 && !closing; ) {
-                left = work.awaitNanos(left);
-            }
-            return !closing;
-        } catch (InterruptedException e) {
-            return true; // nobody interrupts this thread; if somebody did, the next attempt is sooner
-        } finally {
-            lock.unlock();
-        }
-    }
-
-    private void clearAway() {
-        long bound;
-        lock.lock();
-        try {
-            bound = deleteBound();
-        } finally {
-            lock.unlock();
-        }
-        if (!writer.deletable(bound)) {
-            return;
-        }
-        boolean failed = false;
-        try {
-            writer.deleteUpTo(bound);
-        } catch (IOException e) {
-            failed = true;
-            LOG.warn("a segment of the journal cannot be deleted; it is tried again when the ledger has more", e);
-        }
-        lock.lock();
-        try {
-            deletionFailed = failed;
-            space.stored(writer.bytes());
-        } finally {
-            lock.unlock();
-        }
-    }
-
-    private void end(List<JournalWriter.Pending> batch) {
-        List<Runnable> left;
-        lock.lock();
-        try {
-            int lost = batch.size() + pending.size();
-            if (lost > 0) {
-                LOG.error("the journal closes while its disk fails: {} facts that nobody was promised are lost", lost);
-            }
-            state = State.CLOSED;
-            left = waiters.never();
-        } finally {
-            lock.unlock();
-        }
-        DurableWaiters.tell(left);
-        writer.close();
-        release(folderLock);
-    }
-
-    private static void release(Closeable folderLock) {
-        try {
-            folderLock.close();
-        } catch (IOException e) {
-            LOG.debug("cannot release the lock of the journal's folder; the process's end does", e);
+                            .formatted(config.node(), sequence, durable()));
         }
     }
 
@@ -596,53 +267,18 @@ public final class Journal implements AutoCloseable {
 
     /** What it can do now. */
     public State state() {
-        return state;
+        return appender.state();
     }
 
     /** Gauges and counters now; any thread. */
     public JournalStats stats() {
-        lock.lock();
-        try {
-            return new JournalStats(
-                    state,
-                    space.stored(),
-                    config.maxBytes(),
-                    space.reserved(),
-                    space.pending(),
-                    pendingRecords,
-                    space.openRequests(),
-                    writer.segments().size(),
-                    durable,
-                    durable - projected,
-                    commits,
-                    commitNanos,
-                    maxCommitNanos,
-                    failures);
-        } finally {
-            lock.unlock();
-        }
+        return appender.stats();
     }
 
     /** Writes what waits, if the disk lets it, and ends. */
     @Override
     public void close() {
-        lock.lock();
-        try {
-            closing = true;
-            work.signal();
-        } finally {
-            lock.unlock();
-        }
-        boolean interrupted = false;
-        while (thread.isAlive()) {
-            try {
-                thread.join();
-            } catch (InterruptedException e) {
-                interrupted = true;
-            }
-        }
-        if (interrupted) {
-            Thread.currentThread().interrupt();
-        }
+        appender.close();
+        committer.join();
     }
 }

@@ -75,6 +75,7 @@ public record JournalConfig(
             case Fact.Started started -> gatherNanos;
             case Fact.Stopped stopped -> gatherNanos;
             case Fact.PeriodClosed period -> gatherNanos;
+            case Fact.Recosted recosted -> gatherNanos;
         };
     }
 }

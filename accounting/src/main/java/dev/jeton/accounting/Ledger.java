@@ -3,6 +3,8 @@ package dev.jeton.accounting;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.Map;
+import java.util.Optional;
 import java.util.function.LongSupplier;
 
 /**
@@ -92,18 +94,24 @@ public final class Ledger implements AutoCloseable {
 
     /**
      * Freezes a period: what is about it and comes later is booked as a correction in the first hour that is open then.
-     * It is noted in this database only; {@link PeriodCloser} also brings it into a journal, which survives the loss of
+     * It is noted in this database only; {@link PeriodCommands} also brings it into a journal, which survives the loss of
      * the database. A period that is closed stays as it is.
      *
      * @param period a month as {@code 2026-11}, a day as {@code 2026-11-20}, of UTC
      * @param now microseconds since 1970; a period that has not ended is refused
      */
     public void close(String period, long now) {
-        PeriodCloser.requireEnded(period, now);
+        PeriodCommands.requireEnded(period, now);
         database.write(connection -> {
             database.lockBooks(connection);
-            return Closing.close(connection, Books.periods(connection), period, now);
+            Fact.PeriodClosed closed = new Fact.PeriodClosed(now, period, Books.taken(connection));
+            return Closing.close(connection, Books.periods(connection), closed, "");
         });
+    }
+
+    /** Number of the newest fact that the ledger has, by node. */
+    Map<String, Long> taken() {
+        return database.read(Books::taken);
     }
 
     /** Whether a period is closed by itself; one in a closed month may not be. */
@@ -111,28 +119,25 @@ public final class Ledger implements AutoCloseable {
         return database.read(Books::periods).isClosed(period);
     }
 
+    /** How often a period, named so, was costed again by a book, to the end. */
+    long recosts(String period, String priceBook) {
+        return database.read(connection -> Recosting.finished(connection, period, priceBook));
+    }
+
     /**
-     * Costs the windows of a time again, with other prices: their money postings are reversed and new ones posted,
-     * marked as corrections where the window's period is closed. Windows whose cost stays the same are left alone, so
-     * asking twice changes nothing.
+     * Refuses a price book of another currency than the money booked in a period.
      *
-     * @param from windows that began at this microsecond or later
-     * @param to and before this one
-     * @param priceBook version of the price book, which new postings name
-     * @return how many windows were posted anew
+     * @throws AccountingException naming both
      */
-    public int recost(long from, long to, WindowCosting costing, String priceBook) {
-        int changed = 0;
-        // An hour is one transaction: a month in one would keep every projection waiting.
-        for (long hour : database.read(connection -> Recosting.hours(connection, from, to))) {
-            long begin = Math.max(from, hour);
-            long end = Math.min(to, hour + Periods.HOUR);
-            changed += database.write(connection -> {
-                database.lockBooks(connection);
-                return Recosting.recost(connection, begin, end, costing, priceBook);
-            });
-        }
-        return changed;
+    void requireCurrency(Period period, PriceBook book) {
+        database.read(connection -> BookCurrencies.other(connection, period.from(), period.until(), book.currency()))
+                .ifPresent(other -> {
+                    throw new AccountingException(
+                            "price book %s is in %s, the books of that time are in %s (price book %s); name a book in that"
+                                            .formatted(
+                                                    book.version(), book.currency(), other.currency(), other.version())
+                                    + " currency");
+                });
     }
 
     /**
@@ -159,6 +164,11 @@ public final class Ledger implements AutoCloseable {
      */
     public String priceBook(String version) {
         return database.read(connection -> Books.document(connection, Fact.DocumentKind.PRICE_BOOK, version));
+    }
+
+    /** As {@link #priceBook}; empty where the ledger has none of that version. */
+    Optional<String> findPriceBook(String version) {
+        return database.read(connection -> Books.findDocument(connection, Fact.DocumentKind.PRICE_BOOK, version));
     }
 
     /**

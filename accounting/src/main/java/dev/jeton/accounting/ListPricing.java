@@ -31,29 +31,26 @@ public record ListPricing(PriceBook book) {
     }
 
     /**
-     * The price of a request.
+     * The price of a request; of embeddings all its input, cached or not, at the price of embeddings.
      *
      * @param at when the request was opened, microseconds since 1970
-     * @param batch whether the discount for batch work holds
      * @return nothing where the list has no entry
      */
-    public ListPrice price(String model, String tenant, Tokens tokens, long at, boolean batch) {
+    public ListPrice price(String model, String tenant, Tokens tokens, long at, Work work) {
         return book.tariff(model, tenant, at)
-                .map(tariff -> new ListPrice(
-                        price(tokens.input(), tariff, Tariff.Meter.INPUT, batch),
-                        price(tokens.cached(), tariff, Tariff.Meter.CACHED, batch),
-                        price(tokens.output(), tariff, Tariff.Meter.OUTPUT, batch)))
+                .map(tariff -> price(tokens, tariff, work))
                 .orElse(ListPrice.NONE);
     }
 
-    /** The price of a request for embeddings: all its input, cached or not, at the price of embeddings. */
-    public ListPrice priceEmbeddings(String model, String tenant, Tokens tokens, long at, boolean batch) {
-        return book.tariff(model, tenant, at)
-                .map(tariff -> new ListPrice(
-                        price(Money.add(tokens.input(), tokens.cached()), tariff, Tariff.Meter.EMBEDDINGS, batch),
-                        0,
-                        0))
-                .orElse(ListPrice.NONE);
+    private static ListPrice price(Tokens tokens, Tariff tariff, Work work) {
+        if (work.embeddings()) {
+            long all = Money.add(tokens.input(), tokens.cached());
+            return new ListPrice(price(all, tariff, Tariff.Meter.EMBEDDINGS, work.batch()), 0, 0);
+        }
+        return new ListPrice(
+                price(tokens.input(), tariff, Tariff.Meter.INPUT, work.batch()),
+                price(tokens.cached(), tariff, Tariff.Meter.CACHED, work.batch()),
+                price(tokens.output(), tariff, Tariff.Meter.OUTPUT, work.batch()));
     }
 
     private static long price(long tokens, Tariff tariff, Tariff.Meter meter, boolean batch) {

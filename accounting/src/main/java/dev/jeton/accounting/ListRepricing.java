@@ -12,9 +12,9 @@ import java.util.function.Function;
 /**
  * Prices the tokens and bytes of the hourly rollup by another list. Requests of one hour, tenant, model and price book
  * are priced as one where that is the same, to the rounding, as pricing each: where all were opened while one entry of
- * the other list held, and their own book accounts for their list money as plain requests. The rollup knows neither
- * when its requests were opened, nor whether they were batch work or embeddings; where it matters, their own rows are
- * read and priced.
+ * the other list held. The rollup does not know when its requests were opened; where it matters, their own rows are read
+ * and priced. Nor does it know what kind of work those were that an earlier version booked: they are priced as one where
+ * their own book accounts for their list money as plain requests, else each as what its book says it was.
  *
  * <p>The price of bytes depends only on what the rollup knows: bytes of one hour, tenant, model and pair of zones are
  * priced as one.
@@ -32,6 +32,7 @@ final class ListRepricing {
             String tenant,
             String model,
             String priceBook,
+            Work work,
             long requests,
             Tokens tokens,
             long list,
@@ -40,7 +41,7 @@ final class ListRepricing {
     /** When the requests of a group were opened. */
     private record Opened(long first, long last) {}
 
-    private record Key(String tenant, String model, String priceBook) {}
+    private record Key(String tenant, String model, String priceBook, Work work) {}
 
     private final Connection connection;
     private final Function<Filter, Where> where;
@@ -73,10 +74,10 @@ final class ListRepricing {
     void hour(long hour) throws SQLException {
         Map<Key, Opened> opened = other.changes() ? opened(hour) : Map.of();
         try (PreparedStatement query = booked(hour).prepare(connection, """
-                        SELECT tenant, model, price_book, SUM(requests), SUM(input_tokens), SUM(cached_tokens),
+                        SELECT tenant, model, price_book, work, SUM(requests), SUM(input_tokens), SUM(cached_tokens),
                                SUM(output_tokens), SUM(list_money), SUM(metered)
                         FROM usage_hour WHERE %s
-                        GROUP BY tenant, model, price_book ORDER BY tenant, model, price_book
+                        GROUP BY tenant, model, price_book, work ORDER BY tenant, model, price_book, work
                         """, List.of());
                 ResultSet rows = query.executeQuery()) {
             while (rows.next()) {
@@ -85,11 +86,12 @@ final class ListRepricing {
                         rows.getString(1),
                         rows.getString(2),
                         rows.getString(3),
-                        rows.getLong(4),
-                        new Tokens(rows.getLong(5), rows.getLong(6), rows.getLong(7)),
-                        rows.getLong(8),
-                        rows.getLong(9));
-                Key key = new Key(group.tenant(), group.model(), group.priceBook());
+                        Work.named(rows.getString(4)),
+                        rows.getLong(5),
+                        new Tokens(rows.getLong(6), rows.getLong(7), rows.getLong(8)),
+                        rows.getLong(9),
+                        rows.getLong(10));
+                Key key = new Key(group.tenant(), group.model(), group.priceBook(), group.work());
                 add(group, opened.getOrDefault(key, new Opened(hour, hour)));
             }
         }
@@ -121,14 +123,14 @@ final class ListRepricing {
     private Map<Key, Opened> opened(long hour) throws SQLException {
         Map<Key, Opened> result = new HashMap<>();
         try (PreparedStatement query = booked(hour).and("closings > 0").prepare(connection, """
-                        SELECT tenant, model, price_book, MIN(opened_at), MAX(opened_at) FROM request WHERE %s
-                        GROUP BY tenant, model, price_book
+                        SELECT tenant, model, price_book, work, MIN(opened_at), MAX(opened_at) FROM request WHERE %s
+                        GROUP BY tenant, model, price_book, work
                         """, List.of());
                 ResultSet rows = query.executeQuery()) {
             while (rows.next()) {
                 result.put(
-                        new Key(rows.getString(1), rows.getString(2), rows.getString(3)),
-                        new Opened(rows.getLong(4), rows.getLong(5)));
+                        new Key(rows.getString(1), rows.getString(2), rows.getString(3), Work.named(rows.getString(4))),
+                        new Opened(rows.getLong(5), rows.getLong(6)));
             }
         }
         return result;
@@ -140,9 +142,10 @@ final class ListRepricing {
             return; // device time only
         }
         long list;
-        if (isPlain(group) && other.holds(group.model(), group.tenant(), opened.first(), opened.last())) {
+        boolean known = group.work() != Work.UNKNOWN || isPlain(group);
+        if (known && other.holds(group.model(), group.tenant(), opened.first(), opened.last())) {
             list = new ListPricing(other)
-                    .price(group.model(), group.tenant(), group.tokens(), opened.first(), false)
+                    .price(group.model(), group.tenant(), group.tokens(), opened.first(), group.work())
                     .total();
         } else {
             list = eachRequest(group);
@@ -150,10 +153,10 @@ final class ListRepricing {
         sums.list(group.tenant(), group.model(), group.requests(), new Repriced.Amounts(group.list(), list));
     }
 
-    /** Whether the group's own book accounts for its list money with neither batch work nor embeddings. */
+    /** Whether the group's own book accounts for its list money as that of plain requests. */
     private boolean isPlain(Group group) {
         long plain = new ListPricing(books.apply(group.priceBook()))
-                .price(group.model(), group.tenant(), group.tokens(), group.hour(), false)
+                .price(group.model(), group.tenant(), group.tokens(), group.hour(), Work.GENERATION)
                 .total();
         // Twice the difference, since the bound is in halves; the price of the sum is rounded, too.
         return Math.multiplyExact(2, Math.abs(Money.add(plain, -group.list())))
@@ -164,7 +167,12 @@ final class ListRepricing {
         PriceBook own = books.apply(group.priceBook());
         Where rows = booked(group.hour())
                 .and("closings > 0")
-                .and("tenant = ? AND model = ? AND price_book = ?", group.tenant(), group.model(), group.priceBook());
+                .and(
+                        "tenant = ? AND model = ? AND price_book = ? AND work = ?",
+                        group.tenant(),
+                        group.model(),
+                        group.priceBook(),
+                        group.work().text());
         long list = 0;
         try (PreparedStatement query = rows.prepare(connection, """
                 SELECT opened_at, input_tokens, cached_tokens, output_tokens, list_money FROM request WHERE %s
@@ -180,25 +188,23 @@ final class ListRepricing {
         return list;
     }
 
-    /** The price of one request: as what its own book says it was, else as a plain one. */
+    /** The price of one request: as what it was, or what its own book says it was, else as a plain one. */
     private long request(Group group, PriceBook own, long openedAt, Tokens tokens, long booked) {
-        for (boolean embeddings : new boolean[] {false, true}) {
-            for (boolean batch : new boolean[] {false, true}) {
-                if (price(own, group, openedAt, tokens, embeddings, batch) == booked) {
-                    return price(other, group, openedAt, tokens, embeddings, batch);
-                }
+        if (group.work() != Work.UNKNOWN) {
+            return price(other, group, openedAt, tokens, group.work());
+        }
+        for (Work work : Work.values()) {
+            if (price(own, group, openedAt, tokens, work) == booked) {
+                return price(other, group, openedAt, tokens, work);
             }
         }
         sums.unexplained(1);
-        return price(other, group, openedAt, tokens, false, false);
+        return price(other, group, openedAt, tokens, Work.GENERATION);
     }
 
-    private static long price(
-            PriceBook book, Group group, long openedAt, Tokens tokens, boolean embeddings, boolean batch) {
-        ListPricing pricing = new ListPricing(book);
-        return (embeddings
-                        ? pricing.priceEmbeddings(group.model(), group.tenant(), tokens, openedAt, batch)
-                        : pricing.price(group.model(), group.tenant(), tokens, openedAt, batch))
+    private static long price(PriceBook book, Group group, long openedAt, Tokens tokens, Work work) {
+        return new ListPricing(book)
+                .price(group.model(), group.tenant(), tokens, openedAt, work)
                 .total();
     }
 }

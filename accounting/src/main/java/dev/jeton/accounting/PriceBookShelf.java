@@ -1,21 +1,30 @@
 package dev.jeton.accounting;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.util.List;
 import java.util.Optional;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Copies of the price books that were in force, a file for each version: at start, requests that a crash cut off are priced
- * by the book that was in force when they were opened, before the ledger, which has it too, is open. Owned by one thread.
+ * Copies of the price books that were in force or that a period was costed by, a file for each version: at start, requests
+ * that a crash cut off are priced by the book that was in force when they were opened, before the ledger, which has it too,
+ * is open. Files come whole and are never changed, so any process may read and add.
  */
 final class PriceBookShelf {
 
     private static final Logger LOG = LoggerFactory.getLogger(PriceBookShelf.class);
+
+    private static final String YAML = ".yaml";
+    /** Names of files come from elsewhere, and must not lead out of the folder. */
+    private static final Pattern VERSION = Pattern.compile("[0-9a-f]{16}");
 
     private final Path folder;
 
@@ -33,8 +42,9 @@ final class PriceBookShelf {
         Path file = file(book.version());
         try {
             if (!Files.exists(file)) {
-                Path half = folder.resolve(book.version() + ".half");
                 Files.createDirectories(folder);
+                Path half = folder.resolve(
+                        book.version() + "." + ProcessHandle.current().pid() + ".half");
                 Files.writeString(half, book.content());
                 Files.move(half, file, StandardCopyOption.ATOMIC_MOVE);
             }
@@ -47,6 +57,9 @@ final class PriceBookShelf {
 
     /** A book that was kept; empty where it is not there, or is not what it was. */
     Optional<PriceBook> find(String version) {
+        if (!VERSION.matcher(version).matches()) {
+            return Optional.empty();
+        }
         Path file = file(version);
         try {
             String content = Files.readString(file);
@@ -62,7 +75,24 @@ final class PriceBookShelf {
         return Optional.empty();
     }
 
+    /** Versions of the books that are kept, sorted. */
+    List<String> versions() {
+        try (Stream<Path> files = Files.list(folder)) {
+            return files.map(file -> file.getFileName().toString())
+                    .filter(name -> name.endsWith(YAML))
+                    .map(name -> name.substring(0, name.length() - YAML.length()))
+                    .sorted()
+                    .toList();
+        } catch (NoSuchFileException e) {
+            return List.of();
+        } catch (IOException | UncheckedIOException e) {
+            throw new AccountingException(
+                    "the price books kept in %s cannot be read (%s); see to the folder's rights".formatted(folder, e),
+                    e);
+        }
+    }
+
     private Path file(String version) {
-        return folder.resolve(version + ".yaml");
+        return folder.resolve(version + YAML);
     }
 }

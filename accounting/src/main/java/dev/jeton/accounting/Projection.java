@@ -141,7 +141,7 @@ public final class Projection implements AutoCloseable {
             while (!closing) {
                 List<FactSource.Entry> batch = batch(cursor);
                 if (!batch.isEmpty()) {
-                    note(database.write(connection -> applier.apply(connection, database, batch)));
+                    note(applier.apply(database, batch));
                 }
             }
         }

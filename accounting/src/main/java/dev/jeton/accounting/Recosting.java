@@ -12,61 +12,164 @@ import java.util.Optional;
 import java.util.TreeMap;
 
 /**
- * Costs a window again: what its money postings still say is reversed and the new ones are posted beside them. Both are
- * booked where the window's hour is booked now: in that hour while it is open, else as a correction.
+ * Costs windows again, by other prices that were decided for their time ({@link Fact.Recosted}): what their money postings
+ * still say is reversed and the new ones are posted beside them. Both are booked where the window's hour is booked now: in
+ * that hour while it is open, else as a correction.
  */
 final class Recosting {
+
+    /** Finds price books. */
+    @FunctionalInterface
+    interface Prices {
+        /** The costing by a book that the ledger has. */
+        WindowCosting of(String priceBook) throws SQLException;
+    }
 
     private record Live(int number, Posting posting, Books.Known request, String priceBook, String policy) {}
 
     private final Connection connection;
     private final String node;
-    private final WindowCosting costing;
-    private final String priceBook;
+    private final Prices prices;
     private final Map<Long, Books.Known> requests = new HashMap<>();
     private final Map<Long, String> ids = new HashMap<>();
 
-    private Recosting(Connection connection, String node, WindowCosting costing, String priceBook) {
+    private Recosting(Connection connection, String node, Prices prices) {
         this.connection = connection;
         this.node = node;
-        this.costing = costing;
-        this.priceBook = priceBook;
+        this.prices = prices;
     }
 
-    /** Costs the windows of a time again; how many were posted anew. The caller holds the books' lock. */
-    static int recost(Connection connection, long from, long to, WindowCosting costing, String priceBook)
+    /** Notes what was decided; {@link #next} does it. The caller holds the books' lock. */
+    static void decide(Connection connection, String node, long sequence, long at, Fact.Recosted fact)
             throws SQLException {
+        Period span = Period.named(fact.period());
+        try (PreparedStatement row = connection.prepareStatement("""
+                INSERT INTO recost (node, sequence, decided_at, period, from_at, until_at, price_book, done_until)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+                """)) {
+            row.setString(1, node);
+            row.setLong(2, sequence);
+            row.setLong(3, at);
+            row.setString(4, fact.period());
+            row.setLong(5, span.from());
+            row.setLong(6, span.until());
+            row.setString(7, fact.priceBook());
+            row.setLong(8, span.from());
+            row.executeUpdate();
+        }
+    }
+
+    /** What was decided. */
+    static List<Periods.Recost> decided(Connection connection) throws SQLException {
+        try (PreparedStatement query = connection.prepareStatement(
+                        "SELECT node, sequence, decided_at, from_at, until_at, price_book FROM recost");
+                ResultSet rows = query.executeQuery()) {
+            List<Periods.Recost> decided = new ArrayList<>();
+            while (rows.next()) {
+                decided.add(new Periods.Recost(
+                        rows.getString(1),
+                        rows.getLong(2),
+                        rows.getLong(3),
+                        new Period(rows.getLong(4), rows.getLong(5)),
+                        rows.getString(6)));
+            }
+            return decided;
+        }
+    }
+
+    /** How often a period was costed again by a book, to its end. */
+    static long finished(Connection connection, String period, String priceBook) throws SQLException {
+        try (PreparedStatement query = connection.prepareStatement(
+                "SELECT COUNT(*) FROM recost WHERE period = ? AND price_book = ? AND done_until >= until_at")) {
+            query.setString(1, period);
+            query.setString(2, priceBook);
+            try (ResultSet row = query.executeQuery()) {
+                row.next();
+                return row.getLong(1);
+            }
+        }
+    }
+
+    /**
+     * Costs the windows of one hour again, of whichever node, that a journal's decision is about and that were not yet: a
+     * month in one transaction would keep every projection waiting. The caller holds the books' lock.
+     *
+     * @param node whose journal
+     * @return whether there was an hour; call again then
+     */
+    static boolean next(Connection connection, String node, Prices prices) throws SQLException {
+        long decision;
+        long from;
+        long until;
+        try (PreparedStatement query = connection.prepareStatement("""
+                SELECT sequence, done_until, until_at FROM recost
+                WHERE node = ? AND done_until < until_at ORDER BY sequence LIMIT 1
+                """)) {
+            query.setString(1, node);
+            try (ResultSet row = query.executeQuery()) {
+                if (!row.next()) {
+                    return false;
+                }
+                decision = row.getLong(1);
+                from = row.getLong(2);
+                until = row.getLong(3);
+            }
+        }
+        Optional<Long> first = firstWindow(connection, from, until);
+        long end = first.isEmpty() ? until : Math.min(until, Periods.hour(first.get()) + Periods.HOUR);
+        if (first.isPresent()) {
+            recost(connection, first.get(), end, prices);
+        }
+        try (PreparedStatement row =
+                connection.prepareStatement("UPDATE recost SET done_until = ? WHERE node = ? AND sequence = ?")) {
+            row.setLong(1, end);
+            row.setString(2, node);
+            row.setLong(3, decision);
+            row.executeUpdate();
+        }
+        return true;
+    }
+
+    /**
+     * Costs windows of a node again that were booked in a closed period as that had them: other prices that were decided
+     * since are a correction of it.
+     */
+    static void correct(Connection connection, String node, List<Long> sequences, Prices prices) throws SQLException {
         Periods periods = Books.periods(connection);
-        int changed = 0;
+        Recosting recosting = new Recosting(connection, node, prices);
+        try (BookWriter writer = new BookWriter(connection, node)) {
+            for (long sequence : sequences) {
+                recosting.recost(writer, sequence, periods);
+            }
+            writer.flush();
+        }
+    }
+
+    private static Optional<Long> firstWindow(Connection connection, long from, long until) throws SQLException {
+        try (PreparedStatement query = connection.prepareStatement(
+                "SELECT MIN(from_at) FROM device_window WHERE from_at >= ? AND from_at < ?")) {
+            query.setLong(1, from);
+            query.setLong(2, until);
+            try (ResultSet row = query.executeQuery()) {
+                row.next();
+                long first = row.getLong(1);
+                return row.wasNull() ? Optional.empty() : Optional.of(first);
+            }
+        }
+    }
+
+    /** Costs the windows of a time again, each by what holds for it now. */
+    private static void recost(Connection connection, long from, long to, Prices prices) throws SQLException {
+        Periods periods = Books.periods(connection);
         for (Map.Entry<String, List<Long>> windows :
                 windows(connection, from, to).entrySet()) {
-            String node = windows.getKey();
-            Recosting recosting = new Recosting(connection, node, costing, priceBook);
-            try (BookWriter writer = new BookWriter(connection, node)) {
+            Recosting recosting = new Recosting(connection, windows.getKey(), prices);
+            try (BookWriter writer = new BookWriter(connection, windows.getKey())) {
                 for (long sequence : windows.getValue()) {
-                    changed += recosting.recost(writer, sequence, periods) ? 1 : 0;
+                    recosting.recost(writer, sequence, periods);
                 }
                 writer.flush();
             }
-        }
-        return changed;
-    }
-
-    /** The hours in which windows of a time began, in order. */
-    static List<Long> hours(Connection connection, long from, long to) throws SQLException {
-        try (PreparedStatement query = connection.prepareStatement("""
-                SELECT DISTINCT from_at / ? FROM device_window WHERE from_at >= ? AND from_at < ? ORDER BY 1
-                """)) {
-            query.setLong(1, Periods.HOUR);
-            query.setLong(2, from);
-            query.setLong(3, to);
-            List<Long> hours = new ArrayList<>();
-            try (ResultSet rows = query.executeQuery()) {
-                while (rows.next()) {
-                    hours.add(rows.getLong(1) * Periods.HOUR);
-                }
-            }
-            return hours;
         }
     }
 
@@ -88,19 +191,26 @@ final class Recosting {
         }
     }
 
-    /** Costs one window again; whether anything changed. */
-    private boolean recost(BookWriter writer, long sequence, Periods periods) throws SQLException {
+    /** Costs one window again; one whose money stays the same is left alone, so doing it twice changes nothing. */
+    private void recost(BookWriter writer, long sequence, Periods periods) throws SQLException {
         Fact.Window window = window(sequence);
+        String priceBook = periods.recost(window.from())
+                .map(Periods.Recost::priceBook)
+                .orElseThrow(() -> new IllegalStateException("nothing was decided for this window"));
         List<Live> live = live(sequence);
         Map<String, Books.Known> users = new HashMap<>();
         requests.forEach((number, known) -> users.put(ids.getOrDefault(number, ""), known));
-        List<Posting> fresh = costing
-                .postings(window, id -> users.getOrDefault(id, Books.Known.NONE).payer())
-                .stream()
-                .filter(posting -> posting.unit() == Posting.Unit.MONEY)
-                .toList();
+        List<Posting> fresh =
+                prices
+                        .of(priceBook)
+                        .postings(
+                                window,
+                                id -> users.getOrDefault(id, Books.Known.NONE).payer())
+                        .stream()
+                        .filter(posting -> posting.unit() == Posting.Unit.MONEY)
+                        .toList();
         if (fresh.equals(live.stream().map(Live::posting).toList())) {
-            return false;
+            return;
         }
         requireBalance(sequence, fresh);
         Periods.Booking booking = periods.book(window.from());
@@ -135,7 +245,6 @@ final class Recosting {
                     booking,
                     window.device());
         }
-        return true;
     }
 
     private void requireBalance(long sequence, List<Posting> postings) {

@@ -96,6 +96,7 @@ public final class Recovery {
             case Fact.Adopted f -> {}
             case Fact.Window f -> {}
             case Fact.PeriodClosed f -> {}
+            case Fact.Recosted f -> {}
         }
     }
 

@@ -68,8 +68,8 @@ public final class Reports {
         Where where = new Where(database.kind(), scope, filter).booked(from, to);
         database.read(connection -> {
             try (PreparedStatement query = where.prepare(connection, """
-                    SELECT hour, tenant, project, key_id, model, labels, price_book, zone_from, zone_to, requests,
-                           completed, cancelled, failed, input_tokens, cached_tokens, output_tokens, egress_bytes,
+                    SELECT hour, tenant, project, key_id, model, labels, price_book, zone_from, zone_to, work,
+                           requests, completed, cancelled, failed, input_tokens, cached_tokens, output_tokens, egress_bytes,
                            payable, house, cancelled_nanos, recompute_nanos, overrun_nanos, saved_nanos,
                            kv_byte_seconds, microjoules, list_money, egress_money, metered, house_money, corrects
                     FROM usage_hour WHERE %s
@@ -97,6 +97,7 @@ public final class Reports {
                 Labels.map(rows.getString(i++)),
                 rows.getString(i++),
                 new Zones(rows.getString(i++), rows.getString(i++)),
+                Work.named(rows.getString(i++)),
                 rows.getLong(i++),
                 rows.getLong(i++),
                 rows.getLong(i++),

@@ -81,7 +81,7 @@ public final class RequestBooks implements AutoCloseable {
     public Bill bill(Used used) {
         PriceBook book = keeper.prices();
         long list = new ListPricing(book)
-                .price(opened.model(), opened.payer().tenant(), used.tokens(), opened.at(), false)
+                .price(opened.model(), opened.payer().tenant(), used.tokens(), opened.at(), opened.work())
                 .total();
         return Bill.estimate(book, device, keeper.clock().micros(), used.deviceNanos(), list);
     }

@@ -14,6 +14,7 @@ import java.util.Optional;
  * @param priceBook version of the price book
  * @param policy version of the policy
  * @param zones which way its answer went
+ * @param work what kind of work it is
  * @param openedAt microseconds since 1970
  * @param closedAt microseconds since 1970; 0 while it is open
  * @param outcome how it ended; empty while it is open
@@ -42,6 +43,7 @@ public record RequestRow(
         String priceBook,
         String policy,
         Zones zones,
+        Work work,
         long openedAt,
         long closedAt,
         Optional<Fact.Outcome> outcome,

@@ -57,6 +57,7 @@ final class RequestRows {
                 rows.getString("price_book"),
                 rows.getString("policy"),
                 new Zones(rows.getString("zone_from"), rows.getString("zone_to")),
+                Work.named(rows.getString("work")),
                 rows.getLong("opened_at"),
                 rows.getLong("closed_at"),
                 outcome.isEmpty() ? Optional.empty() : Optional.of(Fact.Outcome.valueOf(outcome)),

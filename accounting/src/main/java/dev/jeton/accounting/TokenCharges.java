@@ -5,10 +5,9 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Finds how the requests of an hour were priced by the list. The hour knows its tokens and its list money, not which
- * of its requests were batch work or embeddings: whichever price accounts for the money, up to rounding, is the one.
- * Where none does, because several were in force or the tariff changed, the plain price is, and the difference is no
- * rounding.
+ * Finds how the requests of an hour were priced by the list: by the kind of work they were. Where an earlier version did
+ * not book that, whichever price accounts for the money, up to rounding, is the one. Where none does, because several were
+ * in force or the tariff changed, the plain price is, and the difference is no rounding.
  *
  * @param charges one or more
  * @param rounding whether they differ from the hour's money by rounding only
@@ -37,23 +36,21 @@ record TokenCharges(List<Charge> charges, boolean rounding) {
         Tariff tariff = book.tariff(row.model(), row.tenant(), row.hour())
                 .orElse(new Tariff("*", "", Rate.ZERO, Rate.ZERO, Rate.ZERO, Rate.ZERO, Rate.ZERO, Period.ALWAYS));
         BigDecimal most = ROUNDING.multiply(BigDecimal.valueOf(Math.max(1, row.requests())));
-        for (boolean embeddings : new boolean[] {false, true}) {
-            for (boolean batch : new boolean[] {false, true}) {
-                List<Charge> charges = charges(tariff, row.tokens(), embeddings, batch);
-                BigDecimal sum = charges.stream().map(Charge::cost).reduce(BigDecimal.ZERO, BigDecimal::add);
-                if (sum.subtract(Money.decimal(row.list())).abs().compareTo(most) <= 0) {
-                    return new TokenCharges(charges, true);
-                }
+        for (Work work : row.work() == Work.UNKNOWN ? List.of(Work.values()) : List.of(row.work())) {
+            List<Charge> charges = charges(tariff, row.tokens(), work);
+            BigDecimal sum = charges.stream().map(Charge::cost).reduce(BigDecimal.ZERO, BigDecimal::add);
+            if (sum.subtract(Money.decimal(row.list())).abs().compareTo(most) <= 0) {
+                return new TokenCharges(charges, true);
             }
         }
-        return new TokenCharges(charges(tariff, row.tokens(), false, false), false);
+        return new TokenCharges(charges(tariff, row.tokens(), row.work()), false);
     }
 
-    private static List<Charge> charges(Tariff tariff, Tokens tokens, boolean embeddings, boolean batch) {
+    private static List<Charge> charges(Tariff tariff, Tokens tokens, Work work) {
         List<Charge> result = new ArrayList<>();
-        if (embeddings) {
+        if (work.embeddings()) {
             long all = Money.add(tokens.input(), tokens.cached());
-            result.add(charge(tariff, Tariff.Meter.EMBEDDINGS, all, batch));
+            result.add(charge(tariff, Tariff.Meter.EMBEDDINGS, all, work.batch()));
             return result;
         }
         for (Tariff.Meter meter : List.of(Tariff.Meter.INPUT, Tariff.Meter.CACHED, Tariff.Meter.OUTPUT)) {
@@ -63,11 +60,11 @@ record TokenCharges(List<Charge> charges, boolean rounding) {
                 case OUTPUT -> tokens.output();
             };
             if (count > 0) {
-                result.add(charge(tariff, meter, count, batch));
+                result.add(charge(tariff, meter, count, work.batch()));
             }
         }
         if (result.isEmpty()) {
-            result.add(charge(tariff, Tariff.Meter.INPUT, 0, batch));
+            result.add(charge(tariff, Tariff.Meter.INPUT, 0, work.batch()));
         }
         return result;
     }

@@ -17,16 +17,23 @@ record UsageKey(
         String labels,
         String priceBook,
         String corrects,
-        Zones zones) {
+        Zones zones,
+        Work work) {
 
     private static final int DIGITS = 32;
 
-    /** Zones that are not known add nothing, so that such rows are those of ledgers that had no zones. */
+    /**
+     * Zones and work that are not known add nothing, so that such rows are those of ledgers that had neither. How many
+     * parts there are says which of the two are among them.
+     */
     private List<String> parts() {
         List<String> parts = new ArrayList<>(List.of(tenant, project, key, model, labels, priceBook, corrects));
         if (!zones.equals(Zones.UNKNOWN)) {
             parts.add(zones.from());
             parts.add(zones.to());
+        }
+        if (work != Work.UNKNOWN) {
+            parts.add(work.text());
         }
         return parts;
     }

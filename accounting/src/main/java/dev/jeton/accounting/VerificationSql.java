@@ -117,14 +117,14 @@ enum VerificationSql {
                    || SUM(egress_money) || ' egress, ' || SUM(metered) || ' metered, ' || SUM(house_money) || ' house, '
                    || SUM(payable) || ' ns payable, ' || SUM(house) || ' ns house too many'
             FROM (SELECT hour, tenant, project, key_id, model, labels, price_book, corrects, zone_from, zone_to,
-                         requests, completed, cancelled, failed,
+                         work, requests, completed, cancelled, failed,
                          input_tokens + cached_tokens + output_tokens AS tokens, egress_bytes,
                          payable, house, cancelled_nanos + 3 * recompute_nanos + 5 * overrun_nanos AS parts,
                          saved_nanos, kv_byte_seconds, microjoules, list_money, egress_money, metered, house_money
                   FROM usage_hour
                   UNION ALL
                   SELECT hour, tenant, project, key_id, model, labels, price_book, corrects, zone_from,
-                         zone_to, -1, CASE WHEN outcome = 'COMPLETED' THEN -1 ELSE 0 END,
+                         zone_to, work, -1, CASE WHEN outcome = 'COMPLETED' THEN -1 ELSE 0 END,
                          CASE WHEN outcome = 'CANCELLED' THEN -1 ELSE 0 END,
                          CASE WHEN outcome IN ('COMPLETED', 'CANCELLED') THEN 0 ELSE -1 END,
                          -(input_tokens + cached_tokens + output_tokens), -egress_bytes, 0, 0, 0, 0, 0, 0,
@@ -133,7 +133,7 @@ enum VerificationSql {
                   UNION ALL
                   SELECT w.hour, COALESCE(r.tenant, 'default'), COALESCE(r.project, ''), COALESCE(r.key_id, ''),
                          COALESCE(r.model, ''), COALESCE(r.labels, '{}'), COALESCE(r.price_book, ''), w.corrects,
-                         COALESCE(r.zone_from, ''), COALESCE(r.zone_to, ''), 0, 0, 0, 0, 0, 0,
+                         COALESCE(r.zone_from, ''), COALESCE(r.zone_to, ''), COALESCE(r.work, ''), 0, 0, 0, 0, 0, 0,
                          -(l.prefill + l.decode + l.cancelled), -(l.recompute + l.overrun),
                          -(l.cancelled + 3 * l.recompute + 5 * l.overrun), -l.saved, -l.kv_byte_seconds,
                          -l.microjoules, 0, 0, 0, 0
@@ -143,14 +143,14 @@ enum VerificationSql {
                   UNION ALL
                   SELECT p.hour, COALESCE(r.tenant, p.party), COALESCE(r.project, ''), COALESCE(r.key_id, ''),
                          COALESCE(r.model, ''), COALESCE(r.labels, '{}'), p.price_book, p.corrects,
-                         COALESCE(r.zone_from, ''), COALESCE(r.zone_to, ''), 0, 0, 0, 0, 0, 0,
+                         COALESCE(r.zone_from, ''), COALESCE(r.zone_to, ''), COALESCE(r.work, ''), 0, 0, 0, 0, 0, 0,
                          0, 0, 0, 0, 0, 0, 0, 0, CASE WHEN p.account = 'TENANT' THEN -p.amount ELSE 0 END,
                          CASE WHEN p.account = 'HOUSE' THEN -p.amount ELSE 0 END
                   FROM posting p
                   LEFT JOIN request r ON r.node = p.node AND r.sequence = p.request
                   WHERE p.unit = 'MONEY'
                     AND (p.account = 'TENANT' OR p.account = 'HOUSE' AND r.node IS NOT NULL)) rows_and_sums
-            GROUP BY hour, tenant, project, key_id, model, labels, price_book, corrects, zone_from, zone_to
+            GROUP BY hour, tenant, project, key_id, model, labels, price_book, corrects, zone_from, zone_to, work
             HAVING SUM(requests) <> 0 OR SUM(completed) <> 0 OR SUM(cancelled) <> 0 OR SUM(failed) <> 0
                 OR SUM(tokens) <> 0 OR SUM(egress_bytes) <> 0 OR SUM(payable) <> 0 OR SUM(house) <> 0
                 OR SUM(parts) <> 0 OR SUM(saved_nanos) <> 0 OR SUM(kv_byte_seconds) <> 0 OR SUM(microjoules) <> 0

@@ -55,13 +55,15 @@ class BookkeeperTest {
                         aborted,
                         64L << 20,
                         "test"),
+                Bookkeeper.Pace.PROMPT,
                 device -> EnergyCounter.NONE,
                 clock,
                 () -> START + clock.getAsLong() / 1_000);
     }
 
     private static RequestBooks request(Bookkeeper books, String id) {
-        return books.open(id, new Payer("a", "", ""), "far", "m", Map.of("team", "x"), "cpu", 1, 100, () -> {});
+        return books.open(
+                id, new Payer("a", "", ""), "far", "m", Work.GENERATION, Map.of("team", "x"), "cpu", 1, 100, () -> {});
     }
 
     private static RequestBooks.Used used(Fact.Outcome outcome, Tokens tokens) {
@@ -194,7 +196,16 @@ class BookkeeperTest {
     void whatACrashCutOffIsBilledAsThePolicySays(Bookkeeper.AbortedPolicy policy, long billed) throws Exception {
         try (Journal journal = Journal.open(folder.resolve("journal"), JournalConfig.of("node"))) {
             Fact.Opened opened = new Fact.Opened(
-                    START, "r", new Payer("a", "", ""), "m", Map.of(), "", "", 1, new Zones("here", "far"));
+                    START,
+                    "r",
+                    new Payer("a", "", ""),
+                    "m",
+                    Map.of(),
+                    "",
+                    "",
+                    1,
+                    new Zones("here", "far"),
+                    Work.GENERATION);
             journal.admit(opened, new Fact.Granted(START, "r", Grant.ALL, 16, 0), 1_000);
             journal.awaitDurable(journal.append(new Fact.Granted(START, "r", Grant.ALL, 48, 9)));
         }
@@ -214,8 +225,8 @@ class BookkeeperTest {
         open(Bookkeeper.AbortedPolicy.GRANTED).close();
         try (Journal journal = Journal.open(folder.resolve("journal"), JournalConfig.of("node"))) {
             String version = PriceBook.parse("prices", PRICES).version();
-            Fact.Opened opened =
-                    new Fact.Opened(START, "r", new Payer("a", "", ""), "m", Map.of(), version, "", 1, Zones.UNKNOWN);
+            Fact.Opened opened = new Fact.Opened(
+                    START, "r", new Payer("a", "", ""), "m", Map.of(), version, "", 1, Zones.UNKNOWN, Work.GENERATION);
             journal.awaitDurable(journal.admit(opened, new Fact.Granted(START, "r", Grant.ALL, 16, 0), 1_000));
         }
         open(Bookkeeper.AbortedPolicy.GRANTED, PRICES.replace("2000", "7000")).close();

@@ -18,16 +18,6 @@ class ClosingTest {
 
     private static final long DAY_AFTER = TestFacts.micros("2026-11-21T05:30:00Z");
     private static final long OPEN_HOUR = TestFacts.micros("2026-11-21T05:00:00Z");
-    private static final WindowCosting DEARER = (window, payers) -> TestFacts.COSTING.postings(window, payers).stream()
-            .map(p -> new Posting(
-                    p.account(),
-                    p.party(),
-                    p.request(),
-                    p.kind(),
-                    p.unit(),
-                    p.unit() == Posting.Unit.MONEY ? 2 * p.amount() : p.amount()))
-            .toList();
-
     private final TestBooks books;
 
     ClosingTest(Database.Kind kind) {
@@ -104,53 +94,18 @@ class ClosingTest {
 
     @Test
     void findsTheOpenHourBehindPeriodsClosedInTurn() {
-        Periods periods = new Periods(Map.of(
-                "2026-11-20", TestFacts.micros("2026-11-21T05:30:00Z"),
-                "2026-11-21", TestFacts.micros("2026-11-22T01:10:00Z"),
-                "2026-10", TestFacts.micros("2026-11-20T08:00:00Z")));
+        Periods periods = new Periods(
+                Map.of(
+                        "2026-11-20", TestFacts.micros("2026-11-21T05:30:00Z"),
+                        "2026-11-21", TestFacts.micros("2026-11-22T01:10:00Z"),
+                        "2026-10", TestFacts.micros("2026-11-20T08:00:00Z")),
+                Map.of(),
+                List.of());
 
         assertThat(periods.book(TestFacts.micros("2026-10-31T23:59:59Z")))
                 .isEqualTo(new Periods.Booking(TestFacts.micros("2026-11-22T01:00:00Z"), "2026-10"));
         assertThat(periods.book(TestFacts.micros("2026-11-22T00:00:00Z")))
                 .isEqualTo(new Periods.Booking(TestFacts.micros("2026-11-22T00:00:00Z"), ""));
-    }
-
-    @Test
-    void correctsAClosedPeriodByReversals() {
-        books.apply(
-                "a",
-                started().add(new Fact.PeriodClosed(DAY_AFTER, "2026-11-20")).facts());
-        List<String> before = books.query("SELECT * FROM posting ORDER BY number");
-
-        int changed = books.ledger().recost(TestFacts.START, DAY_AFTER, DEARER, "book2");
-
-        assertThat(changed).isEqualTo(1);
-        assertThat(books.query("SELECT * FROM posting ORDER BY number")).startsWith(before.toArray(String[]::new));
-        assertThat(books.query("""
-                SELECT SUM(CASE WHEN reversal_of >= 0 THEN amount ELSE 0 END),
-                       SUM(CASE WHEN reversal_of < 0 AND price_book = 'book2' THEN amount ELSE 0 END),
-                       SUM(amount)
-                FROM posting WHERE account = 'TENANT' AND unit = 'MONEY'
-                """)).containsExactly("-9015,18030,18030");
-        assertThat(books.query("SELECT hour, corrects, price_book, metered FROM usage_hour ORDER BY hour, price_book"))
-                .containsExactly(
-                        TestFacts.START + ",,book1,9015",
-                        OPEN_HOUR + ",2026-11-20,book1,-9015",
-                        OPEN_HOUR + ",2026-11-20,book2,18030");
-        assertThat(books.ledger().verify()).isEmpty();
-    }
-
-    @Test
-    void recostingAgainChangesNothing() {
-        books.apply("a", started().facts());
-        books.ledger().recost(TestFacts.START, DAY_AFTER, DEARER, "book2");
-
-        assertThat(books.ledger().recost(TestFacts.START, DAY_AFTER, DEARER, "book2"))
-                .isZero();
-        assertThat(books.ledger().recost(TestFacts.START, DAY_AFTER, TestFacts.COSTING, "book1"))
-                .isEqualTo(1);
-        assertThat(books.query("SELECT SUM(metered) FROM usage_hour")).containsExactly("9015");
-        assertThat(books.ledger().verify()).isEmpty();
     }
 
     @Test
@@ -161,7 +116,7 @@ class ClosingTest {
         facts.addAll(random.subList(300, 400));
 
         books.apply("a", facts);
-        books.ledger().recost(0, Long.MAX_VALUE, DEARER, "dear");
+        books.recost("2026-11", "dear", RecostingTest.DEARER, RecostingTest.COSTINGS);
 
         assertThat(books.query("SELECT COUNT(*) FROM usage_hour WHERE corrects <> ''"))
                 .doesNotContain("0");

@@ -52,7 +52,7 @@ class FactCodecTest {
             random.nextBytes(bytes);
             if (bytes.length > 1) {
                 bytes[0] = FactCodec.VERSION;
-                bytes[1] = (byte) random.nextInt(10);
+                bytes[1] = (byte) random.nextInt(11);
             }
             try {
                 assertThat(FactCodec.decode(ByteBuffer.wrap(bytes))).isNotNull();
@@ -88,16 +88,35 @@ class FactCodecTest {
                         "book1",
                         "policy1",
                         3,
-                        Zones.UNKNOWN));
+                        Zones.UNKNOWN,
+                        Work.UNKNOWN));
         assertThat(FactCodec.decode(ByteBuffer.wrap(HexFormat.of().parseHex(closed))))
                 .isEqualTo(new Fact.Closed(
                         9, "r", Fact.Outcome.CANCELLED, new Tokens(10, 20, 30), 400, 5_000, 0, 1, 2, 3, 1));
     }
 
     @Test
+    void aRequestOfAVersionWithoutWorkHasWorkThatIsNotKnown() {
+        byte[] bytes = FactCodec.encode(Facts.opened("r"));
+        byte[] third = Arrays.copyOf(bytes, bytes.length - 1);
+        third[0] = 3;
+        Fact.Opened read = (Fact.Opened) FactCodec.decode(ByteBuffer.wrap(third));
+        assertThat(read.work()).isEqualTo(Work.UNKNOWN);
+        assertThat(read.request()).isEqualTo("r");
+    }
+
+    @Test
+    void aCloseOfAVersionWithoutOtherNodesKnowsNone() {
+        byte[] bytes = FactCodec.encode(new Fact.PeriodClosed(7, "2026-11"));
+        byte[] fourth = Arrays.copyOf(bytes, bytes.length - 1);
+        fourth[0] = 4;
+        assertThat(FactCodec.decode(ByteBuffer.wrap(fourth))).isEqualTo(new Fact.PeriodClosed(7, "2026-11", Map.of()));
+    }
+
+    @Test
     void aZoneThatIsTooLongIsRefused() {
         Zones zones = new Zones("", "x".repeat(Fact.MAX_NAME + 1));
-        Fact fact = new Fact.Opened(1, "r", Payer.UNKNOWN, "m", Map.of(), "", "", 1, zones);
+        Fact fact = new Fact.Opened(1, "r", Payer.UNKNOWN, "m", Map.of(), "", "", 1, zones, Work.GENERATION);
         assertThatThrownBy(() -> FactCodec.encode(fact))
                 .isInstanceOf(AccountingException.class)
                 .hasMessageContaining("a zone's name has 257 characters");
@@ -141,7 +160,7 @@ class FactCodecTest {
         for (int i = 0; i <= Fact.MAX_LABELS; i++) {
             labels.put("label" + i, "");
         }
-        Fact fact = new Fact.Opened(1, "r", Payer.UNKNOWN, "m", labels, "", "", 1, Zones.UNKNOWN);
+        Fact fact = new Fact.Opened(1, "r", Payer.UNKNOWN, "m", labels, "", "", 1, Zones.UNKNOWN, Work.GENERATION);
         assertThatThrownBy(() -> FactCodec.encode(fact))
                 .isInstanceOf(AccountingException.class)
                 .hasMessageContaining("17 labels");

@@ -18,7 +18,7 @@ final class Facts {
 
     /** Any fact. */
     static Fact any(Random random) {
-        return switch (random.nextInt(8)) {
+        return switch (random.nextInt(9)) {
             case 0 -> new Fact.Started(number(random), text(random, 256), texts(random));
             case 1 -> new Fact.Stopped(number(random));
             case 2 ->
@@ -33,7 +33,8 @@ final class Facts {
                         number(random), text(random, 256), (int) number(random), number(random), number(random));
             case 5 -> closed(random, text(random, 256));
             case 6 -> window(random);
-            default -> new Fact.PeriodClosed(number(random), text(random, 256));
+            case 7 -> new Fact.PeriodClosed(number(random), text(random, 256), taken(random));
+            default -> new Fact.Recosted(number(random), text(random, 256), text(random, 256), text(random, 5000));
         };
     }
 
@@ -52,12 +53,14 @@ final class Facts {
                 text(random, 256),
                 text(random, 256),
                 1 + random.nextInt(128),
-                new Zones(text(random, 256), text(random, 256)));
+                new Zones(text(random, 256), text(random, 256)),
+                pick(random, Work.values()));
     }
 
     /** A plain one of one sequence. */
     static Fact.Opened opened(String request) {
-        return new Fact.Opened(1, request, Payer.UNKNOWN, "model", Map.of(), "book", "policy", 1, Zones.UNKNOWN);
+        return new Fact.Opened(
+                1, request, Payer.UNKNOWN, "model", Map.of(), "book", "policy", 1, Zones.UNKNOWN, Work.GENERATION);
     }
 
     static Fact.Closed closed(Random random, String request) {
@@ -79,6 +82,14 @@ final class Facts {
     /** A plain one. */
     static Fact.Closed closed(String request, long output) {
         return new Fact.Closed(2, request, Fact.Outcome.COMPLETED, new Tokens(1, 0, output), 0, 0, 0, 0, 0, 0, 0);
+    }
+
+    private static Map<String, Long> taken(Random random) {
+        Map<String, Long> taken = new TreeMap<>();
+        for (int i = random.nextInt(5); i > 0; i--) {
+            taken.put(text(random, 64), number(random));
+        }
+        return taken;
     }
 
     private static Fact.Window window(Random random) {

@@ -185,13 +185,13 @@ class FocusExportTest {
     }
 
     @Test
-    void shouldRecogniseBatchWorkAndEmbeddingsByTheirPrice() {
+    void shouldRecogniseWorkThatWasNotToldByItsPrice() {
         FocusExport export = export(Basis.LIST);
         Tokens tokens = new Tokens(3_000_000, 0, 1_000_000);
         ListPricing pricing = new ListPricing(Hours.BOOK);
-        long batch = pricing.price("llama", "blue", tokens, 0, true).total();
+        long batch = pricing.price("llama", "blue", tokens, 0, Work.BATCH).total();
         long embedded =
-                pricing.priceEmbeddings("llama", "blue", tokens, 0, false).total();
+                pricing.price("llama", "blue", tokens, 0, Work.EMBEDDINGS).total();
         export.usage(Hours.row(Hours.HOUR, "blue", Map.of(), 1, tokens, batch));
         export.usage(Hours.row(Hours.HOUR, "blue", Map.of(), 1, tokens, embedded));
         assertThat(rows())
@@ -200,6 +200,37 @@ class FocusExportTest {
                         tuple("Input Tokens", "0.34017"),
                         tuple("Output Tokens", "1.0005"),
                         tuple("Embedded Tokens", "0.02"));
+    }
+
+    @Test
+    void shouldNotLetATextBecomeAFormulaNorMarkANumber() {
+        Zones formula = new Zones("=1+1", "@far");
+        FocusExport export = export(Basis.LIST);
+        export.usage(Hours.bytes("+acme", formula, 10, 0));
+        export.correction(
+                Hours.row(Hours.HOUR, "-2+3", Map.of("=a", "=b"), 1, Tokens.NONE, -5_000_000_000L), Hours.HOUR);
+        assertThat(rows().getFirst())
+                .containsEntry("SubAccountId", "'+acme")
+                .containsEntry("x_ZoneFrom", "'=1+1")
+                .containsEntry("x_ZoneTo", "'@far");
+        assertThat(rows().getLast())
+                .containsEntry("SubAccountId", "'-2+3")
+                .containsEntry("BilledCost", "-5")
+                .containsEntry("Tags", "{\"=a\":\"=b\"}");
+    }
+
+    @Test
+    void shouldPriceWorkAsWhatItIsThoughAnotherKindCostsTheSame() {
+        FocusExport export = export(Basis.LIST);
+        export.usage(Hours.work("acme", Work.BATCH, new Tokens(1_000_000, 0, 0), 333_300_000L));
+        export.usage(Hours.work("blue", Work.BATCH, new Tokens(1_000_000, 0, 0), 340_170_000L));
+        export.usage(Hours.work("blue", Work.EMBEDDINGS, new Tokens(0, 0, 0), 0));
+        assertThat(rows())
+                .extracting(row -> row.get("SkuId"), row -> row.get("ListUnitPrice"), row -> row.get("x_Work"))
+                .containsExactly(
+                        tuple("tokens/llama/input/batch", "0.3333", "batch"),
+                        tuple("tokens/llama/input/batch", "0.34017", "batch"),
+                        tuple("tokens/llama/embeddings", "0.02", "embeddings"));
     }
 
     @Test

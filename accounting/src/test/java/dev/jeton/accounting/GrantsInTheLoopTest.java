@@ -58,7 +58,8 @@ class GrantsInTheLoopTest {
         try (Journal journal = JournalTest.open(new FaultyDisk(1));
                 Grants grants = new Grants(journal, () -> 7);
                 StepLoop loop = loop()) {
-            Fact.Opened opened = new Fact.Opened(1, "r", Payer.UNKNOWN, "m", Map.of(), "", "", 3, Zones.UNKNOWN);
+            Fact.Opened opened =
+                    new Fact.Opened(1, "r", Payer.UNKNOWN, "m", Map.of(), "", "", 3, Zones.UNKNOWN, Work.GENERATION);
             Grant grant = grants.open(opened, 600, loop::wake);
             Generation generation = loop.submit(request(grant, 3, 200));
             GenerationEvent event = new GenerationEvent();

@@ -108,7 +108,8 @@ class GrantsTest {
         try (Journal journal = open(new FaultyDisk(1));
                 Grants grants = new Grants(journal, () -> 7)) {
             Semaphore woken = new Semaphore(0);
-            Fact.Opened opened = new Fact.Opened(1, "r", Payer.UNKNOWN, "m", Map.of(), "", "", 4, Zones.UNKNOWN);
+            Fact.Opened opened =
+                    new Fact.Opened(1, "r", Payer.UNKNOWN, "m", Map.of(), "", "", 4, Zones.UNKNOWN, Work.GENERATION);
             Grant grant = grants.open(opened, 400, woken::release);
             woken.acquire();
             assertThat(grant.granted()).isEqualTo(64);

@@ -42,13 +42,26 @@ final class Hours {
             long metered,
             long house,
             long houseMoney) {
-        Zones nowhere = Zones.UNKNOWN;
-        return row(hour, tenant, labels, requests, tokens, list, payable, metered, house, houseMoney, nowhere, 999, 0);
+        return row(
+                hour,
+                tenant,
+                labels,
+                requests,
+                tokens,
+                list,
+                payable,
+                metered,
+                house,
+                houseMoney,
+                Zones.UNKNOWN,
+                Work.UNKNOWN,
+                999,
+                0);
     }
 
     /** An hour of one request, of bytes alone. */
     static HourRow bytes(String tenant, Zones zones, long bytes, long money) {
-        return row(HOUR, tenant, Map.of(), 1, Tokens.NONE, 0, 0, 0, 0, 0, zones, bytes, money);
+        return row(HOUR, tenant, Map.of(), 1, Tokens.NONE, 0, 0, 0, 0, 0, zones, Work.GENERATION, bytes, money);
     }
 
     private static HourRow row(
@@ -63,6 +76,7 @@ final class Hours {
             long house,
             long houseMoney,
             Zones zones,
+            Work work,
             long egressBytes,
             long egress) {
         return new HourRow(
@@ -74,6 +88,7 @@ final class Hours {
                 labels,
                 BOOK.version(),
                 zones,
+                work,
                 requests,
                 requests,
                 0,
@@ -94,6 +109,11 @@ final class Hours {
                 houseMoney);
     }
 
+    /** An hour of one request of a kind of work. */
+    static HourRow work(String tenant, Work work, Tokens tokens, long list) {
+        return row(HOUR, tenant, Map.of(), 1, tokens, list, 0, 0, 0, 0, Zones.UNKNOWN, work, 0, 0);
+    }
+
     /** An hour whose list money is the sum of what its requests were priced at. */
     static HourRow priced(Random random, long hour, String tenant, boolean batch) {
         ListPricing pricing = new ListPricing(BOOK);
@@ -109,7 +129,8 @@ final class Hours {
             long answer = random.nextInt(1 << 20);
             bytes += answer;
             egress += BOOK.egress(zones, answer);
-            list += pricing.price("llama", tenant, tokens, hour, batch).total();
+            list += pricing.price("llama", tenant, tokens, hour, batch ? Work.BATCH : Work.GENERATION)
+                    .total();
         }
         long payable = random.nextInt(5) == 0 ? 0 : 1 + random.nextLong(3_600_000_000_000L);
         long metered = random.nextInt(5) == 0 ? 0 : random.nextLong(3_000_000_000L);
@@ -126,6 +147,7 @@ final class Hours {
                 house,
                 house / 7,
                 zones,
+                random.nextBoolean() ? Work.UNKNOWN : batch ? Work.BATCH : Work.GENERATION,
                 bytes,
                 egress);
     }

@@ -11,7 +11,7 @@ class JournalSpaceTest {
 
     private void open(String request, long sequence) {
         space.open(
-                new Fact.Opened(1, request, Payer.UNKNOWN, "m", Map.of(), "", "", 1, Zones.UNKNOWN),
+                new Fact.Opened(1, request, Payer.UNKNOWN, "m", Map.of(), "", "", 1, Zones.UNKNOWN, Work.GENERATION),
                 sequence,
                 100,
                 1_000);

@@ -245,18 +245,13 @@ class ReconciliationTest {
                     .facts());
             facts.set(1, new Fact.Adopted(1, Fact.DocumentKind.PRICE_BOOK, "book1", prices.content()));
             books.apply("a", facts, Costing::inForce);
-            books.ledger()
-                    .recost(
-                            TestFacts.START,
-                            TestFacts.START + TestFacts.SECOND,
-                            Costing.inForce(prices.content().replace("3600", "7200"), ""),
-                            "book1");
+            books.recost("2026-11-20", "book2", prices.content().replace("3600", "7200"), Costing::inForce);
 
             Reconciliation day = books.ledger()
                     .reports()
                     .reconcile(
                             Scope.OPERATOR,
-                            invoice("gpu0,2026-11-20,2026-11-21,4,EUR,\n"),
+                            invoice("gpu0,2026-11-20,2026-11-21,6,EUR,\n"),
                             question(Reconciliation.Span.MONTH, NO_NAMES));
             Reconciliation dayAfter = books.ledger()
                     .reports()

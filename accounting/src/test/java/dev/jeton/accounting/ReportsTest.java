@@ -76,6 +76,7 @@ class ReportsTest {
                         Map.of("task", "sum", "o'dd \"name", "1"),
                         "book1",
                         new Zones("here", "far"),
+                        Work.UNKNOWN,
                         1,
                         1,
                         0,

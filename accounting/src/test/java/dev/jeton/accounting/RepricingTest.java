@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.SplittableRandom;
@@ -21,19 +20,7 @@ class RepricingTest {
 
     private static final long ALL = Long.MAX_VALUE;
     private static final long DAY_AFTER = TestFacts.micros("2026-11-21T05:30:00Z");
-    private static final PriceBook BOOKED = PriceBook.parse("booked", """
-            currency: EUR
-            electricity: 0.31
-            residency-share: 0.07
-            devices:
-              - {name: "*", per-hour: 2.71, energy: extra, idle-watts: 70, busy-watts: 500, pue: 1.2}
-            tariffs:
-              - {model: "*", input: 0.51, cached-input: 0.0513, output: 1.5, embeddings: 0.02, batch-discount: 33.3}
-              - {model: "*", tenant: tenant1, input: 0.37, output: 0.7777777, batch-discount: 11}
-            egress:
-              - {per-gb: 0.0317}
-              - {from: here, to: far, per-gb: 1.21}
-            """);
+    private static final PriceBook BOOKED = PricedFacts.BOOKED;
     private static final PriceBook DEARER = PriceBook.parse("dearer", """
             currency: EUR
             electricity: 0.52
@@ -60,21 +47,9 @@ class RepricingTest {
               - {model: "*", tenant: tenant2, input: 70, output: 80, from: 2026-11-20T11:30:00Z}
             """);
 
-    /** A request as it was: what the rollup has to agree with. */
-    private record Request(
-            String tenant, Tokens tokens, long openedAt, boolean embeddings, boolean batch, Zones zones, long bytes) {
-
-        long list(PriceBook book) {
-            ListPricing pricing = new ListPricing(book);
-            return (embeddings
-                            ? pricing.priceEmbeddings("model", tenant, tokens, openedAt, batch)
-                            : pricing.price("model", tenant, tokens, openedAt, batch))
-                    .total();
-        }
-    }
-
     private final TestBooks books;
-    private final List<Request> requests = new ArrayList<>();
+    private final PricedFacts priced = new PricedFacts();
+    private final List<PricedFacts.Request> requests = priced.requests();
 
     RepricingTest(Database.Kind kind) {
         books = new TestBooks(kind);
@@ -85,47 +60,9 @@ class RepricingTest {
         books.close();
     }
 
-    /** Facts at random, with the prices of a book; some requests are batch work or embeddings where that is asked for. */
+    /** Facts at random, with the prices of a book; requests say what kind of work they are. */
     private List<Fact> facts(SplittableRandom random, int count, boolean plain) {
-        Map<String, Fact.Opened> opened = new HashMap<>();
-        List<Fact> facts = new ArrayList<>();
-        for (Fact fact : TestFacts.random(random, "a", count)) {
-            if (fact instanceof Fact.Opened request) {
-                opened.put(request.request(), request);
-            }
-            facts.add(
-                    switch (fact) {
-                        case Fact.Adopted adopted
-                        when adopted.kind() == Fact.DocumentKind.PRICE_BOOK ->
-                            new Fact.Adopted(adopted.at(), adopted.kind(), adopted.version(), BOOKED.content());
-                        case Fact.Closed closed -> {
-                            Fact.Opened request = opened.get(closed.request());
-                            Request priced = new Request(
-                                    request.payer().tenant(),
-                                    new Tokens(random.nextInt(5_000), random.nextInt(900), random.nextInt(2_000)),
-                                    request.at(),
-                                    !plain && random.nextInt(5) == 0,
-                                    !plain && random.nextInt(5) == 0,
-                                    request.zones(),
-                                    random.nextLong(40_000_000_000L));
-                            requests.add(priced);
-                            yield new Fact.Closed(
-                                    closed.at(),
-                                    closed.request(),
-                                    closed.outcome(),
-                                    priced.tokens(),
-                                    priced.bytes(),
-                                    priced.list(BOOKED),
-                                    BOOKED.egress(priced.zones(), priced.bytes()),
-                                    closed.queueNanos(),
-                                    closed.firstTokenNanos(),
-                                    closed.totalNanos(),
-                                    closed.retries());
-                        }
-                        default -> fact;
-                    });
-        }
-        return facts;
+        return priced.facts(random, count, plain);
     }
 
     private Repriced reprice(PriceBook other) {
@@ -137,7 +74,8 @@ class RepricingTest {
         for (long seed = 1; seed <= 6; seed++) {
             requests.clear();
             try (TestBooks one = new TestBooks(books.kind())) {
-                one.apply("a", facts(new SplittableRandom(seed), 900, seed % 2 == 0), Costing::inForce);
+                List<Fact> facts = priced.facts(new SplittableRandom(seed), 900, seed % 2 == 0, seed % 4 < 2);
+                one.apply("a", facts, Costing::inForce);
                 for (PriceBook other : List.of(BOOKED, DEARER, CHANGING)) {
                     assertListIsThatOfItsRequests(one, other, "seed " + seed);
                 }
@@ -146,12 +84,13 @@ class RepricingTest {
     }
 
     private void assertListIsThatOfItsRequests(TestBooks one, PriceBook other, String seed) {
-        long hours = Long.parseLong(
-                one.query("SELECT COUNT(DISTINCT hour) FROM usage_hour").getFirst());
+        long prices =
+                Long.parseLong(one.query("SELECT COUNT(*) FROM (SELECT DISTINCT hour, work FROM usage_hour) priced")
+                        .getFirst());
         Map<String, Long> expected = new TreeMap<>();
         Map<String, Long> booked = new TreeMap<>();
         Map<String, Long> count = new TreeMap<>();
-        for (Request request : requests) {
+        for (PricedFacts.Request request : requests) {
             expected.merge(request.tenant(), request.list(other), Long::sum);
             booked.merge(request.tenant(), request.list(BOOKED), Long::sum);
             count.merge(request.tenant(), 1L, Long::sum);
@@ -164,10 +103,10 @@ class RepricingTest {
             if (!usage.model().isEmpty()) {
                 assertThat(usage.requests()).as(seed).isEqualTo(count.get(tenant));
                 assertThat(usage.list().booked()).as(seed).isEqualTo(booked.get(tenant));
-                // Half a nano-unit for each kind of each request, and of each hour in which they are one price.
+                // Half a nano-unit for each kind of each request, and of each hour of a kind of work that is one price.
                 assertThat(2 * Math.abs(usage.list().other() - expected.getOrDefault(tenant, 0L)))
                         .as("%s, %s, %s", seed, tenant, other.content())
-                        .isLessThanOrEqualTo(3 * (count.getOrDefault(tenant, 0L) + hours));
+                        .isLessThanOrEqualTo(3 * (count.getOrDefault(tenant, 0L) + prices));
             }
         }
     }
@@ -193,7 +132,7 @@ class RepricingTest {
                 + " (SELECT DISTINCT tenant, hour, zone_from, zone_to FROM usage_hour) priced GROUP BY tenant")) {
             prices.put(row.substring(0, row.indexOf(',')), Long.parseLong(row.substring(row.indexOf(',') + 1)));
         }
-        for (Request request : requests) {
+        for (PricedFacts.Request request : requests) {
             expected.merge(request.tenant(), other.egress(request.zones(), request.bytes()), Long::sum);
             booked.merge(request.tenant(), BOOKED.egress(request.zones(), request.bytes()), Long::sum);
             prices.merge(request.tenant(), 1L, Long::sum);
@@ -235,7 +174,7 @@ class RepricingTest {
         books.apply("a", facts(new SplittableRandom(12), 600, true), Costing::inForce);
         Repriced repriced = reprice(DEARER);
 
-        books.ledger().recost(0, ALL, Costing.inForce(DEARER.content(), ""), "book1");
+        books.recost("2026-11", DEARER.version(), DEARER.content(), Costing::inForce);
 
         assertThat(other(repriced)).isEqualTo(booked(reprice(DEARER)));
         assertThat(books.query("SELECT tenant, SUM(metered) FROM usage_hour GROUP BY tenant ORDER BY tenant"))
@@ -252,7 +191,7 @@ class RepricingTest {
         Repriced before = books.ledger().reports().reprice(Scope.OPERATOR, day.from(), day.until(), DEARER);
         Repriced later = books.ledger().reports().reprice(Scope.OPERATOR, day.until(), ALL, DEARER);
 
-        books.ledger().recost(0, ALL, Costing.inForce(DEARER.content(), ""), "book1");
+        books.recost("2026-11", DEARER.version(), DEARER.content(), Costing::inForce);
 
         assertThat(booked(books.ledger().reports().reprice(Scope.OPERATOR, day.from(), day.until(), DEARER)))
                 .isEqualTo(other(before))
@@ -327,8 +266,29 @@ class RepricingTest {
         assertThat(repriced.unexplained()).isEqualTo(1);
         assertThat(repriced.total().list().other())
                 .isEqualTo(new ListPricing(DEARER)
-                        .price("model", "tenant0", new Tokens(10, 20, 30), TestFacts.START, false)
+                        .price("model", "tenant0", new Tokens(10, 20, 30), TestFacts.START, Work.GENERATION)
                         .total());
+    }
+
+    @Test
+    void workThatIsToldIsPricedAsItWasWhateverItsOwnBookSays() {
+        List<Fact> facts = new ArrayList<>(TestFacts.begin()
+                .work(Work.BATCH)
+                .opened("r", "tenant0", Map.of())
+                .closed("r", Fact.Outcome.COMPLETED, 123_456_789_000L, 5)
+                .facts());
+        facts.set(1, new Fact.Adopted(1, Fact.DocumentKind.PRICE_BOOK, "book1", BOOKED.content()));
+        books.apply("a", facts, Costing::inForce);
+
+        for (PriceBook other : List.of(DEARER, CHANGING)) {
+            Repriced repriced = reprice(other);
+
+            assertThat(repriced.unexplained()).isZero();
+            assertThat(repriced.total().list().other())
+                    .isEqualTo(new ListPricing(other)
+                            .price("model", "tenant0", new Tokens(10, 20, 30), TestFacts.START, Work.BATCH)
+                            .total());
+        }
     }
 
     @Test

@@ -10,7 +10,9 @@ import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.EnumMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.function.BooleanSupplier;
 import java.util.stream.Stream;
@@ -29,13 +31,19 @@ final class TestBooks implements AutoCloseable {
             "posting",
             "document",
             "period",
+            "period_taken",
+            "recost",
             "usage_hour",
             "device_hour");
+
+    private static final Map<Database.Kind, String> TEMPLATES = new EnumMap<>(Database.Kind.class);
+    private static final long RECOSTED = TestFacts.micros("2026-12-01T09:00:00Z");
 
     private final Database.Kind kind;
     private final Path folder;
     private final String url;
     private final Ledger ledger;
+    private final List<Fact> recosts = new ArrayList<>();
 
     /** Makes one; the test is skipped where there is no PostgreSQL. */
     TestBooks(Database.Kind kind) {
@@ -45,14 +53,41 @@ final class TestBooks implements AutoCloseable {
         try {
             folder = Files.createTempDirectory("jeton-books");
             if (kind == Database.Kind.SQLITE) {
-                url = "jdbc:sqlite:" + folder.resolve("ledger.db");
+                url = "jdbc:sqlite:" + Files.copy(sqlite(), folder.resolve("ledger.db"));
             } else {
-                url = server.orElseThrow().create();
+                url = server.orElseThrow().copy(postgresql(server.orElseThrow()));
             }
         } catch (IOException | SQLException e) {
             throw new AssertionError(e);
         }
         ledger = Ledger.open(url, USER, "");
+    }
+
+    /** An empty ledger of each kind, made once: to copy it is quicker than to migrate another. */
+    private static Path sqlite() throws IOException {
+        synchronized (TEMPLATES) {
+            String file = TEMPLATES.get(Database.Kind.SQLITE);
+            if (file == null) {
+                Path made = Files.createTempFile("jeton-books", ".db");
+                made.toFile().deleteOnExit();
+                Ledger.migrate("jdbc:sqlite:" + made, "", "");
+                file = made.toString();
+                TEMPLATES.put(Database.Kind.SQLITE, file);
+            }
+            return Path.of(file);
+        }
+    }
+
+    private static String postgresql(PostgresServer server) throws SQLException {
+        synchronized (TEMPLATES) {
+            String made = TEMPLATES.get(Database.Kind.POSTGRESQL);
+            if (made == null) {
+                made = server.create();
+                Ledger.migrate(made, USER, "");
+                TEMPLATES.put(Database.Kind.POSTGRESQL, made);
+            }
+            return made;
+        }
     }
 
     Database.Kind kind() {
@@ -87,10 +122,16 @@ final class TestBooks implements AutoCloseable {
             for (int from = 0; from < facts.size(); from += Projection.BATCH) {
                 List<FactSource.Entry> batch =
                         TestFacts.entries(facts, from, Math.min(facts.size(), from + Projection.BATCH));
-                database.write(connection -> applier.apply(connection, database, batch));
+                applier.apply(database, batch);
             }
         }
         return this;
+    }
+
+    /** Costs a period again, as the journal of another node says. */
+    TestBooks recost(String period, String priceBook, String content, Costings costings) {
+        recosts.add(new Fact.Recosted(RECOSTED + recosts.size(), period, priceBook, content));
+        return apply("operator", recosts, costings);
     }
 
     /** Every row of the books as text. */

@@ -27,6 +27,7 @@ final class TestFacts {
     private long nanos;
     private int requests;
     private Zones zones = Zones.UNKNOWN;
+    private Work work = Work.UNKNOWN;
 
     TestFacts(long at) {
         this.at = at;
@@ -82,6 +83,12 @@ final class TestFacts {
         return this;
     }
 
+    /** What kind of work requests are that are opened from now on. */
+    TestFacts work(Work kind) {
+        work = kind;
+        return this;
+    }
+
     TestFacts opened(String id, String tenant, Map<String, String> labels) {
         return add(new Fact.Opened(
                 at,
@@ -92,7 +99,8 @@ final class TestFacts {
                 "book1",
                 "policy1",
                 1,
-                zones));
+                zones,
+                work));
     }
 
     TestFacts granted(String id, long total) {
@@ -133,6 +141,7 @@ final class TestFacts {
             if (what < 20) {
                 String id = node + "-" + facts.requests++;
                 facts.zones(random.nextInt(3) == 0 ? "" : "here", ZONES.get(random.nextInt(ZONES.size())));
+                facts.work(Work.values()[facts.requests % Work.values().length]);
                 facts.opened(id, "tenant" + random.nextInt(3), Map.of("task", "t" + random.nextInt(4)));
                 open.add(id);
             } else if (what < 40 && !open.isEmpty()) {

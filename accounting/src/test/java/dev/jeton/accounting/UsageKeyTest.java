@@ -9,23 +9,25 @@ import org.junit.jupiter.api.Test;
 
 class UsageKeyTest {
 
-    private static UsageKey key(Zones zones) {
-        return new UsageKey(1, "alice", "web", "k", "llama", "{\"task\":\"sum\"}", "book1", "", zones);
+    private static UsageKey key(Zones zones, Work work) {
+        return new UsageKey(1, "alice", "web", "k", "llama", "{\"task\":\"sum\"}", "book1", "", zones, work);
     }
 
-    /** As rows of ledgers without zones have it, so that what comes later is added to them. */
+    /** As rows of ledgers without zones and work have it, so that what comes later is added to them. */
     @Test
-    void digestOfUnknownZonesIsThatOfAKeyWithoutZones() {
-        assertThat(key(Zones.UNKNOWN).digest()).isEqualTo("d76e110669336cc6ee4b60d6a7374e08");
+    void digestOfUnknownZonesAndWorkIsThatOfAKeyWithoutThem() {
+        assertThat(key(Zones.UNKNOWN, Work.UNKNOWN).digest()).isEqualTo("d76e110669336cc6ee4b60d6a7374e08");
     }
 
     @Test
-    void digestTellsZonesApart() {
+    void digestTellsZonesAndWorkApart() {
         Set<String> digests = new HashSet<>();
         for (Zones zones : List.of(
                 Zones.UNKNOWN, new Zones("a", ""), new Zones("", "a"), new Zones("a", "b"), new Zones("ab", ""))) {
-            digests.add(key(zones).digest());
+            for (Work work : Work.values()) {
+                digests.add(key(zones, work).digest());
+            }
         }
-        assertThat(digests).hasSize(5);
+        assertThat(digests).hasSize(5 * Work.values().length);
     }
 }

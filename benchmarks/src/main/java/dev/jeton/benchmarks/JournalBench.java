@@ -5,6 +5,7 @@ import dev.jeton.accounting.Journal;
 import dev.jeton.accounting.JournalConfig;
 import dev.jeton.accounting.Payer;
 import dev.jeton.accounting.Tokens;
+import dev.jeton.accounting.Work;
 import dev.jeton.accounting.Zones;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -127,8 +128,8 @@ public final class JournalBench {
         for (int i = 0; i < count; i++) {
             String id = request + "-" + i;
             long at = System.nanoTime() / 1000;
-            Fact.Opened opened =
-                    new Fact.Opened(at, id, Payer.UNKNOWN, "model", Map.of(), "book", "policy", 1, Zones.UNKNOWN);
+            Fact.Opened opened = new Fact.Opened(
+                    at, id, Payer.UNKNOWN, "model", Map.of(), "book", "policy", 1, Zones.UNKNOWN, Work.GENERATION);
             journal.awaitDurable(journal.admit(opened, new Fact.Granted(at, id, -1, 16, 0), 0));
             Fact.Closed closed =
                     new Fact.Closed(at, id, Fact.Outcome.COMPLETED, new Tokens(128, 0, 16), 0, 0, 0, 0, 0, 0, 0);

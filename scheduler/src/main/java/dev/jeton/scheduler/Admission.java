@@ -36,7 +36,7 @@ final class Admission {
      */
     boolean admit(boolean mayPreempt, long now) {
         SequenceQueue running = sequences.running();
-        SequenceQueue waiting = sequences.waiting();
+        WaitingQueue waiting = sequences.waiting();
         int maxTokens = bounds.maxTokens();
         long backlog = 0;
         for (int i = 0; i < running.size(); i++) {

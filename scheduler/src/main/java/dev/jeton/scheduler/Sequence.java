@@ -2,6 +2,7 @@ package dev.jeton.scheduler;
 
 import dev.jeton.kvcache.KvSequence;
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.List;
 
 /**
@@ -14,6 +15,10 @@ import java.util.List;
 final class Sequence {
 
     static final int NO_SLOT = -1;
+    /** Who is served first: smaller priority values, then earlier arrivals, then lower indices. No two are equal. */
+    static final Comparator<Sequence> ORDER = Comparator.comparingInt(Sequence::priority)
+            .thenComparingLong(sequence -> sequence.arrival)
+            .thenComparingInt(sequence -> sequence.index);
 
     /** Where it is in its life. */
     enum Phase {
@@ -105,14 +110,7 @@ final class Sequence {
         tokens[length++] = token;
     }
 
-    /** Who is served first: smaller priority values, then earlier arrivals, then lower indices. */
     boolean before(Sequence other) {
-        if (priority() != other.priority()) {
-            return priority() < other.priority();
-        }
-        if (arrival != other.arrival) {
-            return arrival < other.arrival;
-        }
-        return index < other.index;
+        return ORDER.compare(this, other) < 0;
     }
 }

@@ -5,10 +5,10 @@ import java.util.Iterator;
 import java.util.List;
 
 /**
- * Sequences in the order in which they are served: by priority, then arrival. A preempted sequence that comes back takes
- * the place it had. Insertion looks from the end, where new arrivals belong, so it is usually one comparison.
+ * Sequences that run, in the order in which they are served: by priority, then arrival. Insertion looks from the end, where
+ * new arrivals belong, so it is usually one comparison.
  *
- * <p>Owned by the loop's thread; bounded by the scheduler's limits on running and waiting sequences.
+ * <p>Owned by the loop's thread; bounded by the scheduler's limit on running sequences.
  */
 final class SequenceQueue implements Iterable<Sequence> {
 
@@ -44,10 +44,6 @@ final class SequenceQueue implements Iterable<Sequence> {
             at--;
         }
         sequences.add(at, sequence);
-    }
-
-    void removeFirst() {
-        sequences.removeFirst();
     }
 
     void remove(Sequence sequence) {

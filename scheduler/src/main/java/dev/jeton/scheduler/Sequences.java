@@ -10,9 +10,9 @@ import dev.jeton.models.engine.SamplingParameters;
 import dev.jeton.models.engine.SequenceSpec;
 import dev.jeton.models.engine.StepTimeModel;
 import java.util.ArrayList;
-import java.util.HashSet;
+import java.util.HashMap;
 import java.util.List;
-import java.util.Set;
+import java.util.Map;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.LongSupplier;
 
@@ -35,11 +35,14 @@ final class Sequences {
     private final LongSupplier clock;
     private final StepTimeModel timeModel;
     private final AtomicInteger queued;
-    private final SequenceQueue waiting = new SequenceQueue();
+    private final WaitingQueue waiting = new WaitingQueue();
     private final SequenceQueue running = new SequenceQueue();
     private final List<Sequence> retiring = new ArrayList<>();
-    /** Requests whose last end is not published yet: what to tell where a turn breaks off anywhere. */
-    private final Set<GenerationState> live = new HashSet<>();
+    /**
+     * Requests whose last end is not published yet, with their sequences that wait or run: what to tell where a turn breaks
+     * off anywhere, and what to end where a request is given up.
+     */
+    private final Map<GenerationState, List<Sequence>> live = new HashMap<>();
 
     private final int[] freeSlots;
     private int freeSlotCount;
@@ -78,7 +81,7 @@ final class Sequences {
         return running;
     }
 
-    SequenceQueue waiting() {
+    WaitingQueue waiting() {
         return waiting;
     }
 
@@ -104,14 +107,15 @@ final class Sequences {
 
     /** Queues a request that was {@linkplain Scheduler#check checked}. */
     void submit(GenerationState generation) {
-        live.add(generation);
         GenerationRequest request = generation.request();
         long arrival = arrivals++;
         List<Sequence> forks = new ArrayList<>();
         for (int i = 1; i < request.sequences(); i++) {
             forks.add(new Sequence(generation, i, arrival, newKv(request), List.of()));
         }
-        waiting.add(new Sequence(generation, 0, arrival, newKv(request), forks));
+        Sequence head = new Sequence(generation, 0, arrival, newKv(request), forks);
+        live.put(generation, new ArrayList<>(List.of(head)));
+        waiting.add(head);
     }
 
     private KvSequence newKv(GenerationRequest request) {
@@ -190,6 +194,7 @@ final class Sequences {
                 fork.planned = fork.kv.computed();
                 fork.everComputed = fork.planned;
                 running.add(fork);
+                of(fork.generation).add(fork);
             }
         }
         dropForks(parent);
@@ -267,6 +272,10 @@ final class Sequences {
             case RUNNING -> running.remove(sequence);
             case FORKING, ENDING, ENDED -> {}
         }
+        List<Sequence> its = live.get(sequence.generation);
+        if (its != null) {
+            its.remove(sequence);
+        }
         sequence.generation.totals.kvBlockNanos += kv.blockNanos(sequence.kv, now);
         sequence.generation.writeEnd(sequence.index, reason, stopToken, message);
         if (sequence.rowsInFlight > 0) {
@@ -280,8 +289,9 @@ final class Sequences {
 
     /** Ends all sequences of a request. */
     void endAll(GenerationState generation, FinishReason reason, String message) {
-        endAllIn(waiting, generation, reason, message);
-        endAllIn(running, generation, reason, message);
+        for (Sequence sequence : List.copyOf(of(generation))) {
+            end(sequence, reason, -1, message);
+        }
         publish(generation, clock.getAsLong());
     }
 
@@ -293,25 +303,18 @@ final class Sequences {
         }
     }
 
-    private void endAllIn(SequenceQueue queue, GenerationState generation, FinishReason reason, String message) {
-        for (int i = queue.size() - 1; i >= 0; i--) {
-            Sequence sequence = queue.get(i);
-            if (sequence.generation == generation) {
-                end(sequence, reason, -1, message);
-            }
-        }
+    /** The sequences of a request that wait or run. */
+    private List<Sequence> of(GenerationState generation) {
+        return live.getOrDefault(generation, List.of());
     }
 
     /** The reader found a stop string, so the sequence has forked: before, there is no text. */
     void stop(GenerationState generation, int index) {
-        for (SequenceQueue queue : List.of(running, waiting)) {
-            for (int i = queue.size() - 1; i >= 0; i--) {
-                Sequence sequence = queue.get(i);
-                if (sequence.generation == generation && sequence.index == index && sequence.forks.isEmpty()) {
-                    end(sequence, FinishReason.STOP, -1, "");
-                    publish(generation, clock.getAsLong());
-                    return;
-                }
+        for (Sequence sequence : of(generation)) {
+            if (sequence.index == index && sequence.forks.isEmpty()) {
+                end(sequence, FinishReason.STOP, -1, "");
+                publish(generation, clock.getAsLong());
+                return;
             }
         }
     }
@@ -320,7 +323,7 @@ final class Sequences {
      * No state but that of the requests can be trusted any more: every request fails, and from now on there are none.
      */
     void loseEverything(String message, long now) {
-        live.forEach(generation -> generation.endUnstarted(FinishReason.ERROR, message, now));
+        live.keySet().forEach(generation -> generation.endUnstarted(FinishReason.ERROR, message, now));
         live.clear();
         waiting.forEach(sequence -> {
             if (!sequence.admittedBefore && sequence.index == 0) {

@@ -39,7 +39,7 @@ final class Timeouts {
         expireIn(sequences.waiting(), now);
     }
 
-    private void expireIn(SequenceQueue queue, long now) {
+    private void expireIn(Iterable<Sequence> queue, long now) {
         List<GenerationState> late = new ArrayList<>();
         for (Sequence sequence : queue) {
             long deadline = sequence.generation.request().deadlineNanos();

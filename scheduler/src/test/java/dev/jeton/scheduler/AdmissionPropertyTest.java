@@ -103,7 +103,7 @@ class AdmissionPropertyTest {
         return 1;
     }
 
-    private static List<Sequence> copy(SequenceQueue queue) {
+    private static List<Sequence> copy(Iterable<Sequence> queue) {
         List<Sequence> copy = new ArrayList<>();
         queue.forEach(copy::add);
         return copy;

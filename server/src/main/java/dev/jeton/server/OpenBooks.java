@@ -38,6 +38,11 @@ public final class OpenBooks {
      * @throws AccountingException naming what cannot be opened and what to do
      */
     public static Optional<Bookkeeper> of(BooksSettings settings) {
+        return of(settings, Bookkeeper.Pace.USUAL);
+    }
+
+    /** The same, at another pace. */
+    public static Optional<Bookkeeper> of(BooksSettings settings, Bookkeeper.Pace pace) {
         if (!settings.enabled()) {
             LOG.warn("no books are kept (books.enabled is false): nothing will say what requests cost");
             return Optional.empty();
@@ -62,6 +67,7 @@ public final class OpenBooks {
                         Bookkeeper.AbortedPolicy.valueOf(settings.aborted().toUpperCase(Locale.ROOT)),
                         settings.journalBytes(),
                         Version.text()),
+                pace,
                 device -> device.equals(PROCESSORS) ? energy : EnergyCounter.NONE,
                 System::nanoTime,
                 () -> TimeUnit.MILLISECONDS.toMicros(System.currentTimeMillis())));

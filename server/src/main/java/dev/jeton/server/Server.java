@@ -9,6 +9,7 @@ import dev.jeton.server.api.ServedModels;
 import dev.jeton.server.config.Configuration;
 import dev.jeton.server.config.Configuration.TracingSettings;
 import dev.jeton.server.http.HttpListener;
+import dev.jeton.server.metrics.OtlpMetrics;
 import dev.jeton.server.metrics.ServerMetrics;
 import dev.jeton.server.tracing.Tracing;
 import java.util.List;
@@ -54,6 +55,12 @@ public final class Server implements AutoCloseable {
                 api);
         metrics.connections(listener::stats);
         metrics.tenants(configuration.metrics().tenants());
+        if (!configuration.metrics().endpoint().isEmpty()) {
+            metrics.export(OtlpMetrics.to(
+                    configuration.metrics().endpoint(),
+                    configuration.tracing().service(),
+                    configuration.metrics().interval()));
+        }
         books.ifPresent(metrics::books);
         this.gpus = GpuTelemetry.start(configuration.metrics(), metrics);
     }

@@ -96,6 +96,17 @@ public final class PostgresServer {
         return url(name);
     }
 
+    /** The URL of a new database of {@link #USER} that is what another, to which nobody is connected, is. */
+    public String copy(String url) throws SQLException {
+        String name = "books" + databases.incrementAndGet();
+        try (Connection connection = DriverManager.getConnection(url("postgres"), USER, "");
+                var statement = connection.createStatement()) {
+            statement.execute(
+                    "CREATE DATABASE %s TEMPLATE %s".formatted(name, url.substring(url.lastIndexOf('/') + 1)));
+        }
+        return url(name);
+    }
+
     /** Starts it, the first time or after {@link #stop}. */
     public void start() {
         require(as(

@@ -162,7 +162,7 @@ public final class Api implements RequestHandler, AutoCloseable {
             // Whatever broke off between submitting and answering: an open request would hold the journal for ever.
             call.books().refuse();
             metrics.request(endpoint.name(), call.model(), outcome.label());
-            CallTrace.end(call, endpoint, outcome);
+            CallTelemetry.end(metrics, call, endpoint, outcome);
             logAccess(call, outcome);
             MDC.remove("request");
         }

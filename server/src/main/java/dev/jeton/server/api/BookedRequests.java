@@ -47,6 +47,7 @@ record BookedRequests(List<RequestRow> rows, Map<String, String> currencies) {
         out.name("key").value(row.payer().key());
         out.name("model").value(row.model());
         out.name("labels").tree(row.labels());
+        out.name("work").value(row.work().text());
         out.name("opened_at").value(time(row.openedAt()));
         out.name("closed_at");
         if (row.outcome().isPresent()) {

@@ -6,6 +6,7 @@ import dev.jeton.accounting.Bookkeeper;
 import dev.jeton.accounting.Fact;
 import dev.jeton.accounting.RequestBooks;
 import dev.jeton.accounting.Tokens;
+import dev.jeton.accounting.Work;
 import dev.jeton.models.engine.LayerGroup;
 import dev.jeton.scheduler.Allowance;
 import java.util.List;
@@ -36,7 +37,7 @@ final class CallBooks {
      * @param most tokens that all its sequences may generate together
      * @throws ApiException 503, where the journal is full or failing
      */
-    static CallBooks open(Bookkeeper keeper, Call call, ServedModel model, int sequences, long most) {
+    static CallBooks open(Bookkeeper keeper, Call call, ServedModel model, Work work, int sequences, long most) {
         List<LayerGroup> groups = model.dispatcher().engine().groups();
         double bytes =
                 groups.stream().mapToLong(LayerGroup::bytesPerBlock).average().orElse(0);
@@ -47,6 +48,7 @@ final class CallBooks {
                             call.caller().payer(),
                             call.caller().zone(),
                             model.name(),
+                            work,
                             call.labels(),
                             model.dispatcher().engine().name(),
                             sequences,

@@ -47,7 +47,7 @@ final class ChatEndpoint implements Endpoint {
         Conversation conversation = Conversation.read(body, model, limits);
         int[] prompt = promptTokens.of(conversation, model, body.flag("add_special_tokens", false));
         try (Choices choices = generator.submit(call, model, options, List.of(prompt), "messages", false)) {
-            AnswerFormat format = new ChatFormat(call, model, logProbabilities >= 0, options.includeUsage());
+            AnswerFormat format = new ChatFormat(call, model, options, logProbabilities >= 0);
             generator.answer(call, model, options, choices, format);
         }
     }

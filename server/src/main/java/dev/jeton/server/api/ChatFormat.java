@@ -23,11 +23,11 @@ final class ChatFormat implements AnswerFormat {
     /**
      * @param scored whether log-probabilities are written
      */
-    ChatFormat(Call call, ServedModel model, boolean scored, boolean includeUsage) {
+    ChatFormat(Call call, ServedModel model, GenerationOptions options, boolean scored) {
         this.tokenizer = model.tokenizer();
         this.scored = scored;
         this.envelope = new Envelope(
-                "chatcmpl-" + call.id(), "chat.completion", "chat.completion.chunk", model.name(), includeUsage);
+                "chatcmpl-" + call.id(), "chat.completion", "chat.completion.chunk", model.name(), options);
     }
 
     private static byte[] ascii(String text) {

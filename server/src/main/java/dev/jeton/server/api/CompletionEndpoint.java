@@ -60,7 +60,7 @@ final class CompletionEndpoint implements Endpoint {
             if (echo) {
                 echo(prompts, tokens, model, options, choices, promptScores);
             }
-            AnswerFormat format = new CompletionFormat(call, model, logProbabilities >= 0, options.includeUsage());
+            AnswerFormat format = new CompletionFormat(call, model, options, logProbabilities >= 0);
             generator.answer(call, model, options, choices, format);
         }
     }

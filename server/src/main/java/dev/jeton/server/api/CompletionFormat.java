@@ -21,11 +21,10 @@ final class CompletionFormat implements AnswerFormat {
     /**
      * @param scored whether log-probabilities are written
      */
-    CompletionFormat(Call call, ServedModel model, boolean scored, boolean includeUsage) {
+    CompletionFormat(Call call, ServedModel model, GenerationOptions options, boolean scored) {
         this.tokenizer = model.tokenizer();
         this.scored = scored;
-        this.envelope =
-                new Envelope("cmpl-" + call.id(), "text_completion", "text_completion", model.name(), includeUsage);
+        this.envelope = new Envelope("cmpl-" + call.id(), "text_completion", "text_completion", model.name(), options);
     }
 
     private static byte[] ascii(String part) {

@@ -3,6 +3,7 @@ package dev.jeton.server.api;
 import dev.jeton.server.json.JsonWriter;
 import java.nio.charset.StandardCharsets;
 import java.time.Instant;
+import java.util.Optional;
 
 /** What both APIs put around their choices: id, object, time, model, usage; for events encoded once per call. */
 final class Envelope {
@@ -17,6 +18,7 @@ final class Envelope {
     private final String object;
     private final String chunkObject;
     private final String model;
+    private final Optional<ServiceTier> tier;
     private final long created = Instant.now().getEpochSecond();
     private final byte[] chunkHead;
     private final byte[] chunkTail;
@@ -24,9 +26,10 @@ final class Envelope {
     /**
      * @param object name of the whole answer
      * @param chunkObject name of a streamed part
-     * @param includeUsage whether the stream ends with the usage, so that parts before it say null
+     * @param options what was asked for: where the stream ends with the usage, parts before it say null
      */
-    Envelope(String id, String object, String chunkObject, String model, boolean includeUsage) {
+    Envelope(String id, String object, String chunkObject, String model, GenerationOptions options) {
+        tier = options.tier();
         this.id = id;
         this.object = object;
         this.chunkObject = chunkObject;
@@ -36,7 +39,7 @@ final class Envelope {
         head(head, chunkObject);
         head.name("choices").raw("[{\"index\":");
         chunkHead = head.toBytes();
-        chunkTail = (includeUsage ? ",\"usage\":null}\n\n" : "}\n\n").getBytes(StandardCharsets.US_ASCII);
+        chunkTail = (options.includeUsage() ? ",\"usage\":null}\n\n" : "}\n\n").getBytes(StandardCharsets.US_ASCII);
     }
 
     /** A log-probability that JSON can hold. */
@@ -80,5 +83,6 @@ final class Envelope {
         out.name("object").value(kind);
         out.name("created").value(created);
         out.name("model").value(model);
+        tier.ifPresent(served -> out.name("service_tier").value(served.text()));
     }
 }

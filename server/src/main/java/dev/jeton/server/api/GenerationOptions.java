@@ -24,6 +24,7 @@ import org.jspecify.annotations.Nullable;
  * @param stopTokens ids that end a sequence
  * @param stopStrings texts that end a sequence
  * @param skipSpecialTokens whether special tokens are left out of the text
+ * @param tier how soon it wants to be served; empty where it does not say
  */
 record GenerationOptions(
         int n,
@@ -33,7 +34,8 @@ record GenerationOptions(
         SamplingParameters sampling,
         int[] stopTokens,
         List<String> stopStrings,
-        boolean skipSpecialTokens) {
+        boolean skipSpecialTokens,
+        Optional<ServiceTier> tier) {
 
     private static final double MAX_TEMPERATURE = 100;
     private static final double MAX_PENALTY = 2;
@@ -89,7 +91,13 @@ record GenerationOptions(
                 sampling,
                 stopTokens,
                 stopStrings(body, limits),
-                body.flag("skip_special_tokens", true));
+                body.flag("skip_special_tokens", true),
+                ServiceTier.read(body));
+    }
+
+    /** How soon it is served. */
+    ServiceTier servedAs() {
+        return tier.orElse(ServiceTier.DEFAULT);
     }
 
     private static double topP(JsonObject body, double otherwise) {

@@ -55,7 +55,8 @@ final class Generator {
                 .toArray();
         int sequences = options.n() * prompts.size();
         long most = options.n() * IntStream.of(maxTokens).asLongStream().sum();
-        keeper.ifPresent(open -> call.keep(CallBooks.open(open, call, model, sequences, most)));
+        keeper.ifPresent(open ->
+                call.keep(CallBooks.open(open, call, model, options.servedAs().work(), sequences, most)));
         call.asks(options);
         List<Generation> generations = new ArrayList<>();
         try {
@@ -84,7 +85,7 @@ final class Generator {
                 options.sampling(),
                 options.stopTokens(),
                 promptScores,
-                0,
+                options.servedAs().priority(),
                 requestTimeout.isZero() ? Long.MAX_VALUE : call.startNanos() + requestTimeout.toNanos(),
                 call.caller().salt(),
                 call.books().allowance());
@@ -127,7 +128,11 @@ final class Generator {
             call.finished(choices.all().stream().map(Choice::finishReason).toList());
             call.books().close(call, usage, outcome, call.exchange().bytesWritten());
             record(metrics.model(model.name()), usage);
-            call.bill().ifPresent(bill -> metrics.cost(call.caller().payer().tenant(), model.name(), bill));
+            // What was given up costs, too, and was never told what.
+            call.bill().or(() -> call.books().bill(usage)).ifPresent(bill -> {
+                call.costs(Optional.of(bill));
+                metrics.cost(call.caller().payer().tenant(), model.name(), bill);
+            });
         }
     }
 

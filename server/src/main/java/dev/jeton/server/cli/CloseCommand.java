@@ -1,7 +1,7 @@
 package dev.jeton.server.cli;
 
 import dev.jeton.accounting.Ledger;
-import dev.jeton.accounting.PeriodCloser;
+import dev.jeton.accounting.PeriodCommands;
 import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -31,6 +31,11 @@ import picocli.CommandLine.Spec;
         })
 final class CloseCommand implements Callable<Integer> {
 
+    /** Of a process that does not answer. */
+    static final String ASKED =
+            ": the process that uses the journal was asked and has not answered. It does as soon as its"
+                    + " ledger is open and it can write to the journal; see its log.";
+
     @Mixin
     private LedgerOptions options = new LedgerOptions();
 
@@ -50,7 +55,7 @@ final class CloseCommand implements Callable<Integer> {
     public Integer call() {
         PrintWriter out = spec.commandLine().getOut();
         try (Ledger ledger = options.open()) {
-            Optional<Path> folder = options.folder().filter(place -> Files.isDirectory(PeriodCloser.journal(place)));
+            Optional<Path> folder = options.folder().filter(place -> Files.isDirectory(PeriodCommands.journal(place)));
             if (folder.isEmpty()) {
                 ledger.close(period, now());
                 out.println(period + " is closed, in the ledger only: no journal is in a folder that was named. Name"
@@ -58,23 +63,22 @@ final class CloseCommand implements Callable<Integer> {
                 out.flush();
                 return ExitCode.OK;
             }
-            PeriodCloser.Result result = new PeriodCloser(ledger, folder.get(), CloseCommand::now)
+            PeriodCommands.Result result = new PeriodCommands(ledger, folder.get(), CloseCommand::now)
                     .close(period, TimeUnit.SECONDS.toNanos(seconds));
             out.println(period
                     + switch (result) {
-                        case CLOSED -> " is closed.";
+                        case DONE -> " is closed.";
                         case JOURNALED ->
                             " is closed in the journal; the ledger takes it when a server runs and its database is up.";
-                        case ASKED ->
-                            " is not closed yet: the process that uses the journal was asked and has not answered. It"
-                                    + " does as soon as it can write to the journal; see its log.";
+                        case ASKED -> " is not closed yet" + ASKED;
                     });
             out.flush();
-            return result == PeriodCloser.Result.CLOSED ? ExitCode.OK : ExitCode.SOFTWARE;
+            return result == PeriodCommands.Result.DONE ? ExitCode.OK : ExitCode.SOFTWARE;
         }
     }
 
-    private static long now() {
+    /** Microseconds since 1970. */
+    static long now() {
         return TimeUnit.MILLISECONDS.toMicros(System.currentTimeMillis());
     }
 }

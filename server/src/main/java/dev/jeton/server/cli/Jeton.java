@@ -23,6 +23,7 @@ import picocli.CommandLine;
             ReconcileCommand.class,
             ExportCommand.class,
             CloseCommand.class,
+            RecostCommand.class,
             LedgerCommand.class,
             KeyCommand.class,
             VersionCommand.class

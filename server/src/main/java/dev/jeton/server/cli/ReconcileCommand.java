@@ -11,7 +11,6 @@ import dev.jeton.server.json.JsonWriter;
 import java.io.PrintWriter;
 import java.math.BigDecimal;
 import java.math.RoundingMode;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -54,10 +53,7 @@ final class ReconcileCommand implements Callable<Integer> {
     private static final int DECIMALS = 3;
 
     @Mixin
-    private LedgerOptions ledger = new LedgerOptions();
-
-    @Mixin
-    private TimeOptions time = new TimeOptions();
+    private QuestionOptions question = new QuestionOptions();
 
     @Option(names = "--invoice", required = true, paramLabel = "FILE", description = "The invoice, CSV.")
     private Path invoice = Path.of("");
@@ -89,9 +85,6 @@ final class ReconcileCommand implements Callable<Integer> {
             description = "Do not mind lines for what is no device of the books; their sum is shown.")
     private boolean others = false;
 
-    @Option(names = "--format", paramLabel = "FORMAT", description = "table, csv or json (default: table).")
-    private Table.Format format = Table.Format.TABLE;
-
     @Spec
     private CommandSpec spec = CommandSpec.create();
 
@@ -101,26 +94,21 @@ final class ReconcileCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         Reconciliation result;
-        try (Ledger open = ledger.open()) {
+        try (Ledger open = question.open()) {
             within = Rate.of(tolerance).decimal();
             result = open.reports()
                     .reconcile(
                             Scope.OPERATOR,
                             Invoice.load(invoice, columns),
-                            new Reconciliation.Question(time.named(), span, devices));
+                            new Reconciliation.Question(question.time().named(), span, devices));
         } catch (AccountingException e) {
             // Not 1: that is what a comparison says.
             spec.commandLine().getErr().println("jeton: " + e.getMessage());
             spec.commandLine().getErr().flush();
             return ExitCode.USAGE;
         }
-        PrintWriter out = spec.commandLine().getOut();
-        switch (format) {
-            case TABLE -> table(out, result);
-            case CSV -> csv(out, result);
-            case JSON -> out.println(new String(json(result).toBytes(), StandardCharsets.UTF_8));
-        }
-        out.flush();
+        question.write(
+                spec.commandLine().getOut(), out -> table(out, result), out -> csv(out, result), () -> json(result));
         return result.agrees(within, others) ? ExitCode.OK : ExitCode.SOFTWARE;
     }
 

@@ -8,7 +8,6 @@ import dev.jeton.server.json.JsonWriter;
 import dev.jeton.server.reports.Audience;
 import dev.jeton.server.reports.Report;
 import java.io.PrintWriter;
-import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -34,15 +33,12 @@ import picocli.CommandLine.Spec;
 final class ReportCommand implements Callable<Integer> {
 
     @Mixin
-    private LedgerOptions ledger = new LedgerOptions();
-
-    @Mixin
-    private TimeOptions time = new TimeOptions();
+    private QuestionOptions question = new QuestionOptions();
 
     @Option(
             names = "--by",
             paramLabel = "WHAT",
-            description = "tenant, project, key, model, hour, price_book or label:NAME (default: tenant).")
+            description = "tenant, project, key, model, hour, work, price_book or label:NAME (default: tenant).")
     private String by = "tenant";
 
     @Option(names = "--tenant", paramLabel = "ID", description = "Only this tenant, as it may see its own bill.")
@@ -54,9 +50,6 @@ final class ReportCommand implements Callable<Integer> {
     @Option(names = "--label", paramLabel = "NAME=VALUE", description = "Only requests with this label. Repeatable.")
     private Map<String, String> labels = new LinkedHashMap<>();
 
-    @Option(names = "--format", paramLabel = "FORMAT", description = "table, csv or json (default: table).")
-    private Table.Format format = Table.Format.TABLE;
-
     @Spec
     private CommandSpec spec = CommandSpec.create();
 
@@ -66,22 +59,18 @@ final class ReportCommand implements Callable<Integer> {
         Scope scope = tenant.isEmpty() ? Scope.OPERATOR : new Scope.Tenant(tenant);
         Audience audience = tenant.isEmpty() ? Audience.OPERATOR : Audience.OPERATOR_OF_ONE;
         Filter filter = new Filter("", "", "", model, labels);
-        try (Ledger open = ledger.open()) {
-            Report report = Report.of(open.reports(), scope, audience, time.span(), filter, by, Integer.MAX_VALUE);
-            switch (format) {
-                case TABLE -> table(out, report);
-                case CSV -> out.print(report.csv());
-                case JSON -> out.println(json(report));
-            }
+        try (Ledger open = question.open()) {
+            Report report =
+                    Report.of(open.reports(), scope, audience, question.time().span(), filter, by, Integer.MAX_VALUE);
+            question.write(out, to -> table(to, report), to -> to.print(report.csv()), () -> json(report));
         }
-        out.flush();
         return 0;
     }
 
-    private static String json(Report report) {
+    private static JsonWriter json(Report report) {
         JsonWriter json = new JsonWriter().beginObject();
         report.write(json);
-        return new String(json.endObject().toBytes(), StandardCharsets.UTF_8);
+        return json.endObject();
     }
 
     private static void table(PrintWriter out, Report report) {

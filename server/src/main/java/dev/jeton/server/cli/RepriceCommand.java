@@ -9,7 +9,6 @@ import dev.jeton.server.json.JsonWriter;
 import java.io.PrintWriter;
 import java.math.BigDecimal;
 import java.math.RoundingMode;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -42,19 +41,13 @@ final class RepriceCommand implements Callable<Integer> {
     private static final int DECIMALS = 3;
 
     @Mixin
-    private LedgerOptions ledger = new LedgerOptions();
-
-    @Mixin
-    private TimeOptions time = new TimeOptions();
+    private QuestionOptions question = new QuestionOptions();
 
     @Option(names = "--prices", required = true, paramLabel = "FILE", description = "The other price book, YAML.")
     private Path prices = Path.of("");
 
     @Option(names = "--tenant", paramLabel = "ID", description = "Only this tenant.")
     private String tenant = "";
-
-    @Option(names = "--format", paramLabel = "FORMAT", description = "table, csv or json (default: table).")
-    private Table.Format format = Table.Format.TABLE;
 
     @Spec
     private CommandSpec spec = CommandSpec.create();
@@ -64,13 +57,10 @@ final class RepriceCommand implements Callable<Integer> {
         PrintWriter out = spec.commandLine().getOut();
         PriceBook other = PriceBook.load(prices);
         Scope scope = tenant.isEmpty() ? Scope.OPERATOR : new Scope.Tenant(tenant);
-        try (Ledger open = ledger.open()) {
-            Repriced repriced = open.reports().reprice(scope, time.from(), time.to(), other);
-            switch (format) {
-                case TABLE -> table(out, repriced);
-                case CSV -> csv(out, repriced);
-                case JSON -> out.println(new String(json(repriced).toBytes(), StandardCharsets.UTF_8));
-            }
+        try (Ledger open = question.open()) {
+            Repriced repriced = open.reports()
+                    .reprice(scope, question.time().from(), question.time().to(), other);
+            question.write(out, to -> table(to, repriced), to -> csv(to, repriced), () -> json(repriced));
             if (repriced.unexplained() > 0) {
                 spec.commandLine()
                         .getErr()
@@ -80,7 +70,6 @@ final class RepriceCommand implements Callable<Integer> {
                 spec.commandLine().getErr().flush();
             }
         }
-        out.flush();
         return ExitCode.OK;
     }
 

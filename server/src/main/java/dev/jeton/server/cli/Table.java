@@ -1,5 +1,6 @@
 package dev.jeton.server.cli;
 
+import dev.jeton.accounting.CsvText;
 import java.io.PrintWriter;
 import java.util.ArrayList;
 import java.util.List;
@@ -57,11 +58,7 @@ record Table(List<List<String>> rows) {
     /** Writes comma-separated values. */
     void csv(PrintWriter out) {
         for (List<String> row : rows) {
-            out.println(String.join(",", row.stream().map(Table::quoted).toList()));
+            out.println(String.join(",", row.stream().map(CsvText::cell).toList()));
         }
-    }
-
-    private static String quoted(String text) {
-        return text.matches("[^\",\r\n]*") ? text : '"' + text.replace("\"", "\"\"") + '"';
     }
 }

@@ -131,9 +131,17 @@ public record Configuration(
      * @param gpu whether GPUs are watched, where NVML is there
      * @param nvml NVML's file; empty to look in the usual places
      * @param dcgmNames whether GPUs are exported under dcgm-exporter's names, too
+     * @param endpoint a collector's OTLP/HTTP URL for metrics; empty for none
+     * @param interval between two reports to it
      */
     public record MetricsSettings(
-            boolean vllmNames, List<String> tenants, boolean gpu, String nvml, boolean dcgmNames) {
+            boolean vllmNames,
+            List<String> tenants,
+            boolean gpu,
+            String nvml,
+            boolean dcgmNames,
+            String endpoint,
+            Duration interval) {
         /** With a list of its own. */
         public MetricsSettings {
             tenants = List.copyOf(tenants);

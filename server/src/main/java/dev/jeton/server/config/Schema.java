@@ -64,11 +64,14 @@ final class Schema {
             new Setting("metrics.nvml", TEXT, "", "NVML's file; empty: looked for in the usual places"),
             new Setting("metrics.dcgm-names", new Flag(), "false", "also export GPUs under dcgm-exporter's names"),
             new Setting("metrics.tenants", new Texts(), "", "tenants named in metrics of cost; others are one"),
+            new Setting(
+                    "metrics.endpoint", new Setting.Url(), "", "a collector's OTLP/HTTP URL for metrics; empty: none"),
+            new Setting("metrics.interval", TIMEOUT, "60s", "between two reports to it"),
             new Setting("log.level", new Choice(List.of("error", "warn", "info", "debug")), "info", "what is logged"),
             new Setting("log.format", new Choice(List.of("auto", "json", "console")), "auto", "auto: by terminal"),
             new Setting(
                     "tracing.endpoint", new Setting.Url(), "", "a collector's OTLP/HTTP URL for traces; empty: none"),
-            new Setting("tracing.service", TEXT, "jeton", "this service's name in traces"),
+            new Setting("tracing.service", TEXT, "jeton", "this service's name in traces and OTLP metrics"),
             new Setting("tracing.percent", new Whole(0, 100), "100", "requests traced without a context of their own"),
             new Setting("books.enabled", new Flag(), "true", "keep books of what every request costs"),
             new Setting("books.folder", TEXT, "", "journal and embedded ledger; empty: temporary, lost at the end"),

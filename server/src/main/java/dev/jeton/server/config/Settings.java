@@ -62,7 +62,9 @@ public record Settings(Map<String, Resolved> values, List<Map<String, Resolved>>
                         texts("metrics.tenants"),
                         text("metrics.gpu").equals("true"),
                         text("metrics.nvml"),
-                        text("metrics.dcgm-names").equals("true")),
+                        text("metrics.dcgm-names").equals("true"),
+                        text("metrics.endpoint"),
+                        time("metrics.interval")),
                 new LogSettings(text("log.level"), text("log.format")),
                 new TracingSettings(text("tracing.endpoint"), text("tracing.service"), whole("tracing.percent")),
                 new BooksSettings(

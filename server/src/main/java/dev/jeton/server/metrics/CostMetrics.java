@@ -35,13 +35,14 @@ final class CostMetrics {
         this.tenants = Set.copyOf(tenants);
     }
 
-    /** Counts a request that has ended. */
-    void ended(String tenant, String model, Bill bill) {
-        Counters of = counters.computeIfAbsent(
-                new Key(tenants.contains(tenant) ? tenant : OTHER, model), key -> counters(key, bill.currency()));
+    /** Counts a request that has ended; the tenant's label. */
+    String ended(String tenant, String model, Bill bill) {
+        String label = tenants.contains(tenant) ? tenant : OTHER;
+        Counters of = counters.computeIfAbsent(new Key(label, model), key -> counters(key, bill.currency()));
         of.list().increment(Money.decimal(bill.list()).doubleValue());
         of.metered().increment(Money.decimal(bill.metered()).doubleValue());
         of.device().increment(bill.deviceNanos() / NANOS);
+        return label;
     }
 
     private Counters counters(Key key, String currency) {

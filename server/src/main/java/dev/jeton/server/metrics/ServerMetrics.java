@@ -44,6 +44,8 @@ public final class ServerMetrics implements AutoCloseable {
     /** Micrometer keeps what it observes by weak reference only. */
     private volatile CostMetrics costs;
 
+    private volatile Optional<OtlpMetrics> otlp = Optional.empty();
+
     private final List<Object> observed = new CopyOnWriteArrayList<>();
 
     private final JvmGcMetrics gc = new JvmGcMetrics();
@@ -96,9 +98,20 @@ public final class ServerMetrics implements AutoCloseable {
         costs = new CostMetrics(registry, Set.copyOf(ids));
     }
 
-    /** Counts what a request cost that has ended. */
+    /** Sends some of the metrics to a collector, too; at start only. It is closed with these. */
+    public void export(OtlpMetrics collector) {
+        otlp = Optional.of(collector);
+    }
+
+    /** What a collector gets; empty for none. */
+    public Optional<OtlpMetrics> exported() {
+        return otlp;
+    }
+
+    /** Counts what a request cost that has ended, however it did. */
     public void cost(String tenant, String model, Bill bill) {
-        costs.ended(tenant, model, bill);
+        String label = costs.ended(tenant, model, bill);
+        otlp.ifPresent(collector -> collector.cost(label, model, bill));
     }
 
     /** Adds the books. */
@@ -206,6 +219,7 @@ public final class ServerMetrics implements AutoCloseable {
 
     @Override
     public void close() {
+        otlp.ifPresent(OtlpMetrics::close);
         gc.close();
         registry.close();
     }

@@ -1,6 +1,7 @@
 package dev.jeton.server.reports;
 
 import dev.jeton.accounting.AccountingException;
+import dev.jeton.accounting.CsvText;
 import dev.jeton.accounting.Filter;
 import dev.jeton.accounting.Grouping;
 import dev.jeton.accounting.Grouping.Dimension;
@@ -53,7 +54,7 @@ public record Report(String by, Audience audience, List<Total> totals, Optional<
     /**
      * What a report is divided by.
      *
-     * @param by tenant, project, key, model, hour, price_book or label:NAME
+     * @param by tenant, project, key, model, hour, work, price_book or label:NAME
      * @throws AccountingException where it is none of these
      */
     public static Grouping grouping(String by) {
@@ -64,7 +65,7 @@ public record Report(String by, Audience audience, List<Total> totals, Optional<
             return new Grouping.By(Dimension.valueOf(by.toUpperCase(Locale.ROOT)));
         } catch (IllegalArgumentException e) {
             throw new AccountingException(
-                    "there is no report by '%s': tenant, project, key, model, hour, price_book or label:NAME is expected"
+                    "there is no report by '%s': tenant, project, key, model, hour, work, price_book or label:NAME is expected"
                             .formatted(by));
         }
     }
@@ -116,21 +117,17 @@ public record Report(String by, Audience audience, List<Total> totals, Optional<
     /** The rows as CSV with a line of heads, as RFC 4180 says but for its line ends. */
     public String csv() {
         StringBuilder text = new StringBuilder();
-        text.append(quoted(by.replace(':', '_')))
+        text.append(CsvText.cell(by.replace(':', '_')))
                 .append(',')
                 .append(String.join(",", columns()))
                 .append('\n');
         for (Total total : totals) {
-            text.append(quoted(total.group()))
+            text.append(CsvText.cell(total.group()))
                     .append(',')
                     .append(String.join(",", cells(total)))
                     .append('\n');
         }
         return text.toString();
-    }
-
-    private static String quoted(String text) {
-        return text.matches("[^\",\r\n]*") ? text : '"' + text.replace("\"", "\"\"") + '"';
     }
 
     /** Writes its fields into an object: {@code by}, {@code rows} and, where there is one, {@code waste}. */

@@ -78,6 +78,8 @@ class BadInputTest {
                 arguments("'logprobs':21", "logprobs", "between 0 and 20"),
                 arguments("'stream':'yes'", "stream", "must be a boolean"),
                 arguments("'stream_options':{}", "stream_options", "only allowed when"),
+                arguments("'service_tier':'priority'", "service_tier", "must be 'auto', 'default' or 'flex'"),
+                arguments("'service_tier':1", "service_tier", "must be a string"),
                 arguments("'min_tokens':5,'max_tokens':3", "min_tokens", "more than"),
                 arguments("'suffix':'end'", "suffix", "not supported yet"),
                 arguments("'best_of':3", "best_of", "not supported yet"),

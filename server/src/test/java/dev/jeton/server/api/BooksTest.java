@@ -5,9 +5,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.jeton.server.config.Tenant;
 import dev.jeton.server.json.Json;
 import dev.jeton.server.testing.Eventually;
+import dev.jeton.server.testing.PrometheusText;
+import dev.jeton.server.testing.RawClient;
 import dev.jeton.server.testing.TestServer;
 import dev.jeton.server.testing.TestServer.Answer;
 import java.io.IOException;
+import java.math.BigDecimal;
 import java.net.http.HttpRequest.BodyPublishers;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -115,6 +118,32 @@ class BooksTest {
                                             "jeton_cost_list_total{currency=\"USD\",model=\"test-model\",tenant=\"%s\"}"
                                                     .formatted(tenant))));
             assertThat(server.get("/metrics").body()).doesNotContain("secret");
+        }
+    }
+
+    @Test
+    void whatACancelledRequestCostIsInTheMetricsAsInTheBooks() throws IOException {
+        try (TestServer server = books().start()) {
+            server.engine().hold();
+            try (RawClient client = new RawClient(server.port())) {
+                client.post("/v1/completions", "{'model':'test-model','prompt':'hi','max_tokens':20,'stream':true}");
+                server.engine().allow(4);
+                Eventually.until("four steps ran", () -> server.engine().stepsRun() == 4);
+            }
+            Eventually.until(
+                    "the connection is gone",
+                    () -> server.get("/metrics").body().contains("jeton_connections 1.0"));
+            server.engine().release();
+            Eventually.until(
+                    "it is booked",
+                    () -> server.get("/v1/books/requests").body().contains("cancelled"));
+            String list = (String) server.get("/v1/books/requests").at("data.0.cost.list");
+
+            assertThat(new BigDecimal(list)).isPositive();
+            PrometheusText metrics = PrometheusText.parse(server.get("/metrics").body());
+            assertThat(metrics.value("jeton_cost_list_total", "tenant=\"other\""))
+                    .isEqualTo(Double.parseDouble(list));
+            assertThat(metrics.value("jeton_cost_device_seconds_total")).isPositive();
         }
     }
 

@@ -214,6 +214,37 @@ class BooksCommandsTest {
     }
 
     @Test
+    void costsAPeriodAgainInTheJournal() throws IOException {
+        Path dearer = Files.writeString(folder.resolve("dearer.yaml"), PRICES.replace("7.2", "14.4"));
+        assertThat(run("recost", "2020-01", "--books", books.toString(), "--prices", dearer.toString()))
+                .isZero();
+        assertThat(out.toString()).contains("2020-01 is costed by price book ");
+        String version = out.toString().replaceAll("(?s).*price book ([0-9a-f]{16})\\..*", "$1");
+        assertThat(run("recost", "2020-02", "--books", books.toString(), "--prices", version))
+                .isZero();
+        assertThat(run("ledger", "verify", "--books", books.toString())).isZero();
+    }
+
+    @Test
+    void saysWhyAPeriodIsNotCostedAgain() {
+        String version = "0123456789abcdef";
+        assertThat(run("recost", "2020-01", "--books", books.toString(), "--prices", version))
+                .isOne();
+        assertThat(err.toString()).contains("there is no price book " + version);
+        assertThat(run(
+                        "recost",
+                        "2020-01",
+                        "--ledger",
+                        "jdbc:sqlite:" + books.resolve("ledger.db"),
+                        "--prices",
+                        version))
+                .isOne();
+        assertThat(err.toString()).contains("name the books' folder with --books");
+        assertThat(run("recost", "2020-01", "--books", books.toString())).isEqualTo(2);
+        assertThat(err.toString()).contains("Missing required option: '--prices");
+    }
+
+    @Test
     void copiesAndErases() {
         Path copy = folder.resolve("copy.db");
         assertThat(run("ledger", "backup", "--books", books.toString(), copy.toString()))

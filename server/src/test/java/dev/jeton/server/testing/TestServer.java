@@ -58,8 +58,9 @@ public final class TestServer implements AutoCloseable {
                 true,
                 1);
         ServerMetrics metrics = new ServerMetrics(configuration.metrics().vllmNames());
-        Optional<Bookkeeper> books =
-                configuration.books().folder().isEmpty() ? Optional.empty() : OpenBooks.of(configuration.books());
+        Optional<Bookkeeper> books = configuration.books().folder().isEmpty()
+                ? Optional.empty()
+                : OpenBooks.of(configuration.books(), Bookkeeper.Pace.PROMPT);
         StepListener steps = metrics.steps(MODEL);
         StepListener listener = books.map(open -> StepListener.both(
                         steps, open.meter(engine.info().name()).engine()))

@@ -2,20 +2,15 @@ package dev.jeton.server.tracing;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import com.sun.net.httpserver.HttpServer;
+import dev.jeton.server.testing.Collector;
 import dev.jeton.server.testing.TestServer;
-import io.opentelemetry.proto.collector.trace.v1.ExportTraceServiceRequest;
-import io.opentelemetry.proto.collector.trace.v1.ExportTraceServiceResponse;
 import io.opentelemetry.proto.common.v1.AnyValue;
 import io.opentelemetry.proto.trace.v1.Span;
 import java.io.IOException;
-import java.net.InetAddress;
-import java.net.InetSocketAddress;
 import java.net.http.HttpRequest.BodyPublishers;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -27,37 +22,20 @@ class TracingTest {
     private static final String TRACE = "0af7651916cd43dd8448eb211c80319c";
     private static final String PARENT = "b7ad6b7169203331";
 
-    private final List<Span> spans = new CopyOnWriteArrayList<>();
-    private HttpServer collector;
+    private Collector collector;
 
     @BeforeEach
     void listen() throws IOException {
-        collector = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
-        collector.createContext("/v1/traces", exchange -> {
-            ExportTraceServiceRequest request = ExportTraceServiceRequest.parseFrom(
-                    exchange.getRequestBody().readAllBytes());
-            request.getResourceSpansList()
-                    .forEach(resource ->
-                            resource.getScopeSpansList().forEach(scope -> spans.addAll(scope.getSpansList())));
-            byte[] answer = ExportTraceServiceResponse.getDefaultInstance().toByteArray();
-            exchange.getResponseHeaders().set("content-type", "application/x-protobuf");
-            exchange.sendResponseHeaders(200, answer.length == 0 ? -1 : answer.length);
-            exchange.getResponseBody().write(answer);
-            exchange.close();
-        });
-        collector.start();
+        collector = new Collector();
     }
 
     @AfterEach
     void stop() {
-        collector.stop(0);
+        collector.close();
     }
 
     private TestServer.Builder traced() {
-        return TestServer.builder()
-                .set(
-                        "tracing.endpoint",
-                        "http://127.0.0.1:" + collector.getAddress().getPort() + "/v1/traces");
+        return TestServer.builder().set("tracing.endpoint", collector.url("traces"));
     }
 
     private static TestServer.Answer ask(TestServer server, String traceparent) {
@@ -67,11 +45,11 @@ class TracingTest {
     }
 
     private Span named(String name) {
-        return spans.stream()
+        return collector.spans().stream()
                 .filter(span -> span.getName().equals(name))
                 .findFirst()
                 .orElseThrow(() -> new AssertionError("no span " + name + " among "
-                        + spans.stream().map(Span::getName).toList()));
+                        + collector.spans().stream().map(Span::getName).toList()));
     }
 
     private static Map<String, AnyValue> attributes(Span span) {
@@ -135,7 +113,7 @@ class TracingTest {
         try (TestServer server = traced().start()) {
             ask(server, "00-%s-%s-00".formatted(TRACE, PARENT));
         }
-        assertThat(spans).isEmpty();
+        assertThat(collector.spans()).isEmpty();
     }
 
     @Test
@@ -158,7 +136,7 @@ class TracingTest {
 
     @Test
     void answersWhereNoCollectorListens() {
-        collector.stop(0);
+        collector.close();
         try (TestServer server = traced().start()) {
             assertThat(ask(server, "").status()).isEqualTo(200);
         }

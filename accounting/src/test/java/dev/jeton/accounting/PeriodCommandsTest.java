@@ -19,7 +19,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Periods of books in a folder, with a process on them and without. */
-class PeriodCloserTest {
+class PeriodCommandsTest {
 
     private static final long START = TestFacts.micros("2026-11-20T10:00:00Z");
     private static final long DAY_AFTER = TestFacts.micros("2026-11-21T05:30:00Z");
@@ -34,6 +34,9 @@ class PeriodCloserTest {
               - {model: "*", input: 1000, output: 2000}
             """);
 
+    private static final PriceBook DEARER =
+            PriceBook.parse("dearer", PRICES.content().replace("3.6", "7.2"));
+
     @TempDir
     private Path folder;
 
@@ -43,16 +46,25 @@ class PeriodCloserTest {
         return Bookkeeper.open(
                 new Bookkeeper.Settings(
                         folder, "node", "", "", "", PRICES, "", Bookkeeper.AbortedPolicy.NOTHING, 64L << 20, "test"),
+                Bookkeeper.Pace.PROMPT,
                 device -> EnergyCounter.NONE,
                 clock,
                 () -> START + clock.getAsLong() / 1_000);
+    }
+
+    /** One that has made its ledger, so that others can open it. */
+    private Bookkeeper keeperWithLedger() {
+        Bookkeeper books = keeper();
+        TestBooks.await(() -> books.ledger().isPresent());
+        return books;
     }
 
     private void serve(String request) throws InterruptedException {
         try (Bookkeeper books = keeper()) {
             books.meter("cpu");
             clock.advance(1_000_000_000L);
-            RequestBooks open = books.open(request, new Payer("a", "", ""), "", "m", Map.of(), "cpu", 1, 100, () -> {});
+            RequestBooks open = books.open(
+                    request, new Payer("a", "", ""), "", "m", Work.GENERATION, Map.of(), "cpu", 1, 100, () -> {});
             open.closeDurably(
                     new RequestBooks.Used(Fact.Outcome.COMPLETED, new Tokens(10, 0, 5), 10, 1, 2, 3, 0, 0, 0, 0));
         }
@@ -62,9 +74,9 @@ class PeriodCloserTest {
         return "jdbc:sqlite:" + folder.resolve("ledger.db");
     }
 
-    private PeriodCloser.Result close(String period, long wait) {
+    private PeriodCommands.Result close(String period, long wait) {
         try (Ledger ledger = Ledger.open(url(), "", "")) {
-            return new PeriodCloser(ledger, folder, () -> DAY_AFTER).close(period, wait);
+            return new PeriodCommands(ledger, folder, () -> DAY_AFTER).close(period, wait);
         }
     }
 
@@ -100,7 +112,7 @@ class PeriodCloserTest {
     @Test
     void aClosedPeriodSurvivesTheLossOfTheLedger() throws Exception {
         serve("early");
-        assertThat(close(TODAY, WAIT)).isEqualTo(PeriodCloser.Result.CLOSED);
+        assertThat(close(TODAY, WAIT)).isEqualTo(PeriodCommands.Result.DONE);
         List<String> closed = query("SELECT * FROM period");
         assertThat(closed).hasSize(1);
         assertThat(closed.getFirst()).startsWith(TODAY + "," + DAY_AFTER + ",1,20000000,");
@@ -122,8 +134,8 @@ class PeriodCloserTest {
 
     @Test
     void theProcessThatHasTheJournalClosesForWhoAsks() throws Exception {
-        try (Bookkeeper books = keeper()) {
-            assertThat(close(YESTERDAY, WAIT)).isEqualTo(PeriodCloser.Result.CLOSED);
+        try (Bookkeeper books = keeperWithLedger()) {
+            assertThat(close(YESTERDAY, WAIT)).isEqualTo(PeriodCommands.Result.DONE);
             assertThat(books.folder().resolve("close")).isEmptyDirectory();
         }
         loseTheLedger();
@@ -138,8 +150,8 @@ class PeriodCloserTest {
             ledger.close(TODAY, DAY_AFTER + 1);
         }
         List<String> closed = query("SELECT * FROM period");
-        assertThat(close(TODAY, WAIT)).isEqualTo(PeriodCloser.Result.CLOSED);
-        assertThat(close(TODAY, WAIT)).isEqualTo(PeriodCloser.Result.CLOSED);
+        assertThat(close(TODAY, WAIT)).isEqualTo(PeriodCommands.Result.DONE);
+        assertThat(close(TODAY, WAIT)).isEqualTo(PeriodCommands.Result.DONE);
         try (Ledger ledger = Ledger.open(url(), "", "")) {
             ledger.close(TODAY, DAY_AFTER + 2);
         }
@@ -152,8 +164,8 @@ class PeriodCloserTest {
     @Test
     void aRequestThatNobodyAnswersWaitsForTheNextProcess() throws Exception {
         serve("one");
-        try (Journal other = Journal.open(PeriodCloser.journal(folder), JournalConfig.of("node"))) {
-            assertThat(close(YESTERDAY, 0)).isEqualTo(PeriodCloser.Result.ASKED);
+        try (Journal other = Journal.open(PeriodCommands.journal(folder), JournalConfig.of("node"))) {
+            assertThat(close(YESTERDAY, 0)).isEqualTo(PeriodCommands.Result.ASKED);
             assertThat(other.durable()).isPositive();
         }
         assertThat(query("SELECT * FROM period")).isEmpty();
@@ -180,17 +192,136 @@ class PeriodCloserTest {
     @Test
     void closingLeavesTheJournalItsOpenRequests() throws Exception {
         JournalConfig small = new JournalConfig("node", 1024, 1 << 20, 1 << 10, 1 << 20, 1, 1, 0);
-        try (Journal journal = Journal.open(PeriodCloser.journal(folder), small)) {
+        try (Journal journal = Journal.open(PeriodCommands.journal(folder), small)) {
             journal.append(Facts.opened("cut off"));
             for (int i = 0; i < 200; i++) {
                 journal.awaitDurable(journal.append(new Fact.Started(START + i, "test", List.of())));
             }
         }
-        assertThat(close(TODAY, WAIT)).isEqualTo(PeriodCloser.Result.CLOSED);
-        try (Journal journal = Journal.open(PeriodCloser.journal(folder), small)) {
+        assertThat(close(TODAY, WAIT)).isEqualTo(PeriodCommands.Result.DONE);
+        try (Journal journal = Journal.open(PeriodCommands.journal(folder), small)) {
             assertThat(Recovery.abandoned(journal))
                     .containsExactly(new Recovery.Abandoned(Facts.opened("cut off"), 0, 0));
         }
+    }
+
+    private PeriodCommands.Result recost(String period, PriceBook book, long wait) {
+        try (Ledger ledger = Ledger.open(url(), "", "")) {
+            return new PeriodCommands(ledger, folder, () -> DAY_AFTER).recost(period, book, wait);
+        }
+    }
+
+    private List<String> metered() {
+        return query(
+                "SELECT corrects, SUM(metered), SUM(list_money) FROM usage_hour GROUP BY corrects ORDER BY corrects");
+    }
+
+    private List<String> devices() {
+        return query("SELECT corrects, SUM(device_money) FROM device_hour GROUP BY corrects ORDER BY corrects");
+    }
+
+    @Test
+    void otherPricesOfAClosedPeriodSurviveTheLossOfTheLedger() throws Exception {
+        serve("early");
+        close(TODAY, WAIT);
+        String cost = devices().getFirst();
+        assertThat(recost(TODAY, DEARER, WAIT)).isEqualTo(PeriodCommands.Result.DONE);
+        assertThat(devices()).containsExactly(cost, TODAY + cost);
+        assertThat(cost).isNotEqualTo(",0");
+        List<String> metered = metered();
+        List<String> postings = query("SELECT * FROM posting ORDER BY sequence, number");
+        loseTheLedger();
+
+        serve("later");
+
+        assertThat(query("SELECT * FROM posting ORDER BY sequence, number"))
+                .startsWith(postings.toArray(String[]::new));
+        assertThat(metered()).first().isEqualTo(metered.getFirst());
+        assertThat(query("SELECT DISTINCT SUM(amount) FROM posting GROUP BY node, sequence, unit"))
+                .containsExactly("0");
+        assertThat(verify()).isEmpty();
+    }
+
+    @Test
+    void theProcessThatHasTheJournalCostsAgainForWhoAsks() throws Exception {
+        serve("early");
+        String cost = devices().getFirst();
+        clock.advance(TimeUnit.DAYS.toNanos(1));
+        try (Bookkeeper books = keeperWithLedger()) {
+            assertThat(recost(TODAY, DEARER, WAIT)).isEqualTo(PeriodCommands.Result.DONE);
+            assertThat(books.folder().resolve("recost")).isEmptyDirectory();
+        }
+        assertThat(query("SELECT period, price_book FROM recost")).containsExactly(TODAY + "," + DEARER.version());
+        assertThat(query("SELECT SUM(device_money) FROM device_hour"))
+                .containsExactly(String.valueOf(2 * Long.parseLong(cost.substring(1))));
+        assertThat(verify()).isEmpty();
+    }
+
+    @Test
+    void costingAgainByTheSameBookPostsNothing() throws Exception {
+        serve("early");
+        recost(TODAY, DEARER, WAIT);
+        List<String> postings = query("SELECT * FROM posting ORDER BY sequence, number");
+
+        assertThat(recost(TODAY, DEARER, WAIT)).isEqualTo(PeriodCommands.Result.DONE);
+
+        assertThat(query("SELECT * FROM posting ORDER BY sequence, number")).isEqualTo(postings);
+    }
+
+    @Test
+    void theBookThatAPeriodIsCostedByIsKept() throws Exception {
+        serve("early");
+        recost(TODAY, DEARER, WAIT);
+        try (Ledger ledger = Ledger.open(url(), "", "")) {
+            PeriodCommands commands = new PeriodCommands(ledger, folder, () -> DAY_AFTER);
+            assertThat(commands.priceBook(DEARER.version()).content()).isEqualTo(DEARER.content());
+            assertThat(ledger.priceBook(DEARER.version())).isEqualTo(DEARER.content());
+        }
+    }
+
+    @Test
+    void anUnknownPriceBookIsNamedBesideThoseThatAreKept() throws Exception {
+        serve("early");
+        try (Ledger ledger = Ledger.open(url(), "", "")) {
+            PeriodCommands commands = new PeriodCommands(ledger, folder, () -> DAY_AFTER);
+            for (String unknown : List.of("0123456789abcdef", "../../secret", "")) {
+                assertThatThrownBy(() -> commands.priceBook(unknown))
+                        .isInstanceOf(AccountingException.class)
+                        .hasMessageContaining("there is no price book " + unknown)
+                        .hasMessageContaining("kept are [" + PRICES.version() + "]");
+            }
+        }
+    }
+
+    @Test
+    void aRequestThatNamesABookThatIsNotKeptStaysAndHoldsUpNoOther() throws Exception {
+        Path asked = Files.createDirectories(folder.resolve("recost"));
+        Files.createFile(asked.resolve(YESTERDAY + "_by_0123456789abcdef"));
+        Files.createFile(asked.resolve("notes.txt"));
+        try (Bookkeeper books = keeperWithLedger()) {
+            assertThat(close(YESTERDAY, WAIT)).isEqualTo(PeriodCommands.Result.DONE);
+            assertThat(books.folder().resolve("recost")).isDirectoryContaining("glob:**" + YESTERDAY + "_by_*");
+        }
+        assertThat(asked.resolve("notes.txt")).exists();
+        assertThat(query("SELECT * FROM recost")).isEmpty();
+    }
+
+    @Test
+    void aBookInAnotherCurrencyIsRefusedBeforeAnythingIsWritten() throws Exception {
+        serve("early");
+        PriceBook dollars = PriceBook.parse("dollars", PRICES.content().replace("EUR", "USD"));
+        assertThatThrownBy(() -> recost(TODAY, dollars, WAIT))
+                .isInstanceOf(AccountingException.class)
+                .hasMessageContaining("is in USD, the books of that time are in EUR");
+        assertThat(query("SELECT * FROM recost")).isEmpty();
+    }
+
+    @Test
+    void aPeriodThatHasNotEndedIsNotCostedAgain() throws Exception {
+        serve("early");
+        assertThatThrownBy(() -> recost("2026-11", DEARER, 0))
+                .isInstanceOf(AccountingException.class)
+                .hasMessageContaining("2026-11 has not ended");
     }
 
     @Test

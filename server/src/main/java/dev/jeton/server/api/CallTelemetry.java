@@ -1,21 +1,49 @@
 package dev.jeton.server.api;
 
 import dev.jeton.accounting.Money;
+import dev.jeton.server.metrics.OtlpMetrics;
+import dev.jeton.server.metrics.ServerMetrics;
 import dev.jeton.server.tracing.Trace;
 import java.util.Locale;
 
-/** What a call's span says, by OpenTelemetry's conventions for generative AI; costs under {@code jeton.cost}. */
-final class CallTrace {
+/**
+ * What a call's span and its metrics for a collector say, by OpenTelemetry's conventions for generative AI; costs under
+ * {@code jeton.cost}.
+ */
+final class CallTelemetry {
 
-    private CallTrace() {}
+    private static final String CHAT = "chat";
+    private static final String TEXT = "text_completion";
 
-    /** Completes the span of a call that has ended. */
-    static void end(Call call, Endpoint endpoint, Outcome outcome) {
-        Trace trace = call.trace();
-        if (!trace.recorded()) {
-            return;
-        }
+    private CallTelemetry() {}
+
+    /** Completes the span of a call that has ended, and records how long a generation took. */
+    static void end(ServerMetrics metrics, Call call, Endpoint endpoint, Outcome outcome) {
         String operation = operation(endpoint.name());
+        if (operation.equals(CHAT) || operation.equals(TEXT)) {
+            metrics.exported().ifPresent(collector -> times(collector, call, operation, outcome));
+        }
+        if (call.trace().recorded()) {
+            span(call, operation, outcome);
+        }
+    }
+
+    private static void times(OtlpMetrics collector, Call call, String operation, Outcome outcome) {
+        boolean ok = outcome == Outcome.OK;
+        collector.request(operation, call.model(), ok ? "" : outcome.label(), System.nanoTime() - call.startNanos());
+        call.usage()
+                .filter(usage -> ok)
+                .ifPresent(usage -> collector.answered(
+                        operation,
+                        call.model(),
+                        usage.queueNanos() + usage.prefillNanos(),
+                        usage.decodeNanos(),
+                        usage.completionTokens(),
+                        call.finishReasons().size()));
+    }
+
+    private static void span(Call call, String operation, Outcome outcome) {
+        Trace trace = call.trace();
         trace.name(call.model().equals("unknown") ? operation : operation + " " + call.model())
                 .set("gen_ai.operation.name", operation)
                 .set("gen_ai.provider.name", "jeton")
@@ -58,8 +86,8 @@ final class CallTrace {
 
     private static String operation(String endpoint) {
         return switch (endpoint) {
-            case "chat_completions" -> "chat";
-            case "completions" -> "text_completion";
+            case "chat_completions" -> CHAT;
+            case "completions" -> TEXT;
             default -> endpoint.toLowerCase(Locale.ROOT);
         };
     }
