@@ -84,7 +84,7 @@ public final class CudaEngine implements Engine {
                 options.maxModelLength() > 0 ? Math.min(options.maxModelLength(), spec.context()) : spec.context();
         int rows = options.maxSequences();
         int tokens = Math.max(options.maxBatchedTokens(), rows);
-        Kernels kernels = Kernels.load(device, shape);
+        StepKernels kernels = StepKernels.load(device, shape);
         DeviceWeights weights = DeviceWeights.load(folder, shape, new WeightUpload(device, shape.type(), kernels));
         Slots slots = new Slots(
                 device, kernels.get("clear_slot"), kernels.get("count_tokens"), rows, spec.vocabulary(), context);

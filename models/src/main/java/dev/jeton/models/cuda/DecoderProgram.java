@@ -48,7 +48,7 @@ final class DecoderProgram {
     private final DeviceWeights weights;
     private final WindowGroups windows;
     private final Slots slots;
-    private final Kernels kernels;
+    private final StepKernels kernels;
     private final Products products;
     private final Buffers buffers;
     private final List<Group> groups = new ArrayList<>();
@@ -70,7 +70,7 @@ final class DecoderProgram {
             Device device,
             DeviceShape shape,
             DeviceWeights weights,
-            Kernels kernels,
+            StepKernels kernels,
             Slots slots,
             int maxRows,
             int maxTokens,

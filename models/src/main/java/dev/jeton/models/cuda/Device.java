@@ -17,7 +17,7 @@ import dev.jeton.natives.CudaModule;
 import dev.jeton.natives.CudaStream;
 import dev.jeton.natives.DeviceMemory;
 import dev.jeton.natives.KernelCache;
-import dev.jeton.natives.KernelFiles;
+import dev.jeton.natives.Kernels;
 import dev.jeton.natives.MatmulPlan;
 import dev.jeton.natives.MatmulShape;
 import dev.jeton.natives.MatrixType;
@@ -41,8 +41,7 @@ final class Device implements AutoCloseable {
 
     private final CudaContext context;
     private final CudaStream stream;
-    private final Nvrtc nvrtc;
-    private final KernelCache cubins;
+    private final Kernels sources;
     private final CublasLt products;
     private final MatrixType type;
     private final Map<MatmulShape, MatmulPlan> plans = new HashMap<>();
@@ -51,10 +50,11 @@ final class Device implements AutoCloseable {
 
     private Device(CudaContext context, Nvrtc nvrtc, DeviceLibraries libraries, MatrixType type) {
         this.context = context;
-        this.nvrtc = nvrtc;
         this.type = type;
         stream = context.stream();
-        cubins = new KernelCache(libraries.cache().resolve("kernels"), MOST_KERNEL_BYTES);
+        sources = new Kernels(
+                Optional.of(nvrtc),
+                Optional.of(new KernelCache(libraries.cache().resolve("kernels"), MOST_KERNEL_BYTES)));
         products = CublasLt.open(
                 libraries.cublasLt(),
                 context,
@@ -272,8 +272,7 @@ final class Device implements AutoCloseable {
 
     /** Loads a source of {@code native/kernels}, compiled for this device. */
     CudaModule module(String source, List<String> macros) {
-        return context.module(cubins.cubin(
-                nvrtc, KernelFiles.source(source, macros), context.device().architecture()));
+        return context.module(sources.cubin(source, macros, context.device().architecture()));
     }
 
     /** A kernel of a module. */

@@ -21,13 +21,13 @@ final class WeightUpload {
 
     private final Device device;
     private final DeviceShape.Type type;
-    private final Kernels kernels;
+    private final StepKernels kernels;
     private final PinnedMemory[] staging = new PinnedMemory[2];
     private final Device.Mark[] sent = new Device.Mark[2];
     private final DeviceMemory scratch;
     private int next;
 
-    WeightUpload(Device device, DeviceShape.Type type, Kernels kernels) {
+    WeightUpload(Device device, DeviceShape.Type type, StepKernels kernels) {
         this.device = device;
         this.type = type;
         this.kernels = kernels;

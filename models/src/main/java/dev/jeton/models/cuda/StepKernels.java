@@ -7,7 +7,7 @@ import java.util.List;
 import java.util.Map;
 
 /** The kernels of {@code native/kernels}, compiled for one model and device. */
-final class Kernels {
+final class StepKernels {
 
     private static final Map<String, List<String>> SOURCES = Map.of(
             "rows.cu",
@@ -39,7 +39,7 @@ final class Kernels {
     private final int[] sampling;
     private final int[] matmul;
 
-    private Kernels(Map<String, Kernel> kernels, int[] attention, int[] sampling, int[] matmul) {
+    private StepKernels(Map<String, Kernel> kernels, int[] attention, int[] sampling, int[] matmul) {
         this.kernels.putAll(kernels);
         this.attention = attention;
         this.sampling = sampling;
@@ -51,7 +51,7 @@ final class Kernels {
     }
 
     /** Compiles what is not compiled yet, a second or so for each source, and loads all. */
-    static Kernels load(Device device, DeviceShape shape) {
+    static StepKernels load(Device device, DeviceShape shape) {
         Map<String, Kernel> kernels = new HashMap<>();
         Map<String, CudaModule> modules = new HashMap<>();
         SOURCES.forEach((source, names) -> {
@@ -59,7 +59,7 @@ final class Kernels {
             modules.put(source, module);
             names.forEach(name -> kernels.put(name, device.kernel(module, name)));
         });
-        return new Kernels(
+        return new StepKernels(
                 kernels,
                 constants(device, modules, "attention", 8),
                 constants(device, modules, "sampling", 4),
