@@ -74,6 +74,7 @@ public final class MatmulPlan implements AutoCloseable {
             set(CublasLtCalls.DESC_A_SCALE_MODE, CublasLtCalls.SCALE_PER_ROW);
             set(CublasLtCalls.DESC_B_SCALE_MODE, CublasLtCalls.SCALE_PER_ROW);
         }
+        point(cublas.workspace().address());
         wLayout = layout(shape.input(), shape.k(), shape.n());
         xLayout = layout(shape.input(), shape.k(), shape.m());
         yLayout = layout(shape.output(), shape.n(), shape.m());
@@ -105,6 +106,17 @@ public final class MatmulPlan implements AutoCloseable {
             throw calls.failure(calls.descSet, code, "attribute %d, %s".formatted(attribute, where()));
         }
         last[place] = address;
+    }
+
+    /** An algorithm is chosen by the alignment of pointers too, and refused for scales that are nowhere; none is read. */
+    private void point(long somewhere) {
+        if (shape.bias()) {
+            point(BIAS, CublasLtCalls.DESC_BIAS_POINTER, somewhere);
+        }
+        if (shape.rowScales()) {
+            point(X_SCALE, CublasLtCalls.DESC_B_SCALE_POINTER, somewhere);
+            point(W_SCALE, CublasLtCalls.DESC_A_SCALE_POINTER, somewhere);
+        }
     }
 
     private void choose() {
