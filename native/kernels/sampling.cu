@@ -95,7 +95,9 @@ INDEX double uniform(u64 seed, u64 counter) {
 INDEX unsigned ordered_bits(unsigned bits) { return bits & 0x80000000u ? ~bits : bits | 0x80000000u; }
 INDEX unsigned bits_of_ordered(unsigned o) { return o & 0x80000000u ? o & 0x7fffffffu : ~o; }
 // Adding zero makes of -0 a 0: the two are equal logits.
-DEVICE u64 key_of(float logit, int id) { return (u64)ordered_bits(bits_of(__fadd_rn(logit, 0.0f))) << 32 | ~(unsigned)id; }
+DEVICE u64 key_of(float logit, int id) {
+    return (u64)ordered_bits(bits_of(__fadd_rn(logit, 0.0f))) << 32 | ~(unsigned)id;
+}
 INDEX int id_of(u64 key) { return (int)~(unsigned)key; }
 DEVICE float logit_of(u64 key) { return float_of(bits_of_ordered((unsigned)(key >> 32))); }
 
