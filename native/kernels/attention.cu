@@ -1,15 +1,16 @@
 // Paged attention on tensor cores, for rows of one input (decode), a few (drafts) or many (prefill).
 //
 // The work of a step is a list of tiles made by plan_attention: some query rows of one batch row, and a stretch of its
-// context. Query rows are (input, head of the group) pairs, so all heads that share a key head share each K and V read.
-// Scores and outputs are mma.sync m16n8k16 products with float sums; softmax is taken online in base 2 (Milakov,
-// Gimelshein; Dao, FlashAttention-2). A context split over several blocks is put together by the block that comes last,
-// in order of the splits, so the bits do not depend on which block that is.
+// context. Query rows are (input, head of the group) pairs, so all heads that share a key head share each K and V
+// read. Scores and outputs are mma.sync m16n8k16 products with float sums; softmax is taken online in base 2 (Milakov,
+// Gimelshein; Dao, FlashAttention-2). A context split over several blocks is put together by the block that comes
+// last, in order of the splits, so the bits do not depend on which block that is.
 //
-// K and V of 8 bits become fp16 in registers, exactly. Two permutations save all shuffling. K: a lane of an ldmatrix of
-// bytes holds four adjacent elements where mma wants elements 2q, 2q + 1, 2q + 8, 2q + 9; a sum over elements does not
-// mind the order, so q is laid out in the same order. V: a transposed ldmatrix moves byte pairs, so a lane gets two
-// adjacent elements of two tokens; they go to two column tiles, one of even and one of odd elements (see pair_element).
+// K and V of 8 bits become fp16 in registers, exactly. Two permutations save all shuffling. K: a lane of an ldmatrix
+// of bytes holds four adjacent elements where mma wants elements 2q, 2q + 1, 2q + 8, 2q + 9; a sum over elements does
+// not mind the order, so q is laid out in the same order. V: a transposed ldmatrix moves byte pairs, so a lane gets
+// two adjacent elements of two tokens; they go to two column tiles, one of even and one of odd elements (see
+// pair_element).
 #include "jeton.cuh"
 
 #define DECODE_WARPS 4
@@ -39,7 +40,8 @@
 #define DECODE_MERGE_BYTES (DECODE_WARPS * DECODE_ROWS * (HEAD_PAD + 2) * 4)
 #define DECODE_SHARED_BYTES \
     (DECODE_PIPELINE_BYTES > DECODE_MERGE_BYTES ? DECODE_PIPELINE_BYTES : DECODE_MERGE_BYTES)
-#define PREFILL_SHARED_BYTES (PREFILL_ROWS * Q_STRIDE + 2 * KEY_TILE * KV_STRIDE + (JETON_KV == 3 ? 2 * KEY_TILE * 4 : 0))
+#define PREFILL_SHARED_BYTES \
+    (PREFILL_ROWS * Q_STRIDE + 2 * KEY_TILE * KV_STRIDE + (JETON_KV == 3 ? 2 * KEY_TILE * 4 : 0))
 
 static_assert(PREFILL_SHARED_BYTES <= 163 * 1024 && DECODE_SHARED_BYTES <= 163 * 1024,
               "a block has more shared memory than an A100 gives");
@@ -158,8 +160,8 @@ DEVICE int count_splits(const Plan& p, int chunk, int* scratch) {
     return all;
 }
 
-// The smallest multiple of 64 (at least `least` times 64) with which at most `target` tiles result; without splits where
-// there are that many anyway.
+// The smallest multiple of 64 (at least `least` times 64) with which at most `target` tiles result; without splits
+// where there are that many anyway.
 DEVICE int choose_chunk(const Plan& p, int target, int least, int* scratch) {
     int low = least;
     int high = 1 << 24;
@@ -206,8 +208,8 @@ DEVICE int write_tiles(const Plan& p, int chunk, int most, int* tiles, int* scra
     return base;
 }
 
-// Once per step and layer group: reads 12 bytes a row, writes 32 a tile; bound by its latency, about 25 passes over the
-// tiles with a barrier each, some 20 us for a thousand tiles. One block.
+// Once per step and layer group: reads 12 bytes a row, writes 32 a tile; bound by its latency, about 25 passes over
+// the tiles with a barrier each, some 20 us for a thousand tiles. One block.
 extern "C" __global__ void __launch_bounds__(PLAN_THREADS)
 plan_attention(const int* header, const int* position, const int* inputStart, int window, int decodeTarget,
                int prefillTarget, int maxDecodeTiles, int maxPrefillTiles, int* plan, int* decodeTiles,
@@ -336,7 +338,8 @@ DEVICE void load_values(unsigned (&b)[WARP_TOKENS / 16][2][2], const unsigned ch
 #endif
 }
 
-// Brings query rows [first, first + tileRows) of a batch row to shared memory as mma's type, zero where there are none.
+// Brings query rows [first, first + tileRows) of a batch row to shared memory as mma's type, zero where there are
+// none.
 DEVICE void stage_queries(unsigned char* to, const act* q, int qStride, int token, int first, int tileRows, int rows,
                           int kvHead, int threads) {
     const int pairs = HEAD_PAD / 2;
@@ -408,8 +411,8 @@ INDEX int last_seen(const Sight& sight, int row) {
     return row >= sight.rows ? -1 : at < sight.to ? at : sight.to - 1;
 }
 
-// Turns raw scores of tokens `token` onward, of query rows `row` and row + 8, into weights, and brings sums and outputs
-// up to the new maximum.
+// Turns raw scores of tokens `token` onward, of query rows `row` and row + 8, into weights, and brings sums and
+// outputs up to the new maximum.
 template <int tiles>
 DEVICE void soften(float (&s)[tiles][4], Softmax& state, float (&out)[DIM_TILES][4], const Scoring& by,
                    const Sight& sight, bool masked, int row, int token, const float* keyScales) {
@@ -479,7 +482,8 @@ DEVICE void soften(float (&s)[tiles][4], Softmax& state, float (&out)[DIM_TILES]
     }
 }
 
-// Weights times the int8 scale of their token's values. Scales of tokens past the end may be anything: their weight is 0.
+// Weights times the int8 scale of their token's values. Scales of tokens past the end may be anything: their weight
+// is 0.
 template <int tiles>
 DEVICE void scale_weights(float (&s)[tiles][4], const float* valueScales) {
     int q = threadIdx.x % 4;
@@ -632,8 +636,8 @@ DEVICE void find_blocks(int* block, const int* table, int token, int to) {
 // key head, 16 per byte: 77 TFLOP/s at 4.8 TB/s of 990, so tensor cores are never the limit, whatever the group.
 //
 // Four warps take turns with 16 (8 bits: 32) tokens each and share nothing until the end: a warp copies what it reads
-// with cp.async, DECODE_STAGES deep, and needs no barrier of the block. In flight per multiprocessor with two blocks of
-// 3 stages of 8 KB: 2 * 4 * 2 * 8 = 128 KB; Little's law wants 4.8 TB/s * 0.8 us / 132 = 29 KB.
+// with cp.async, DECODE_STAGES deep, and needs no barrier of the block. In flight per multiprocessor with two blocks
+// of 3 stages of 8 KB: 2 * 4 * 2 * 8 = 128 KB; Little's law wants 4.8 TB/s * 0.8 us / 132 = 29 KB.
 extern "C" __global__ void __launch_bounds__(DECODE_WARPS * 32)
 attention_decode(const int* plan, const int* tiles, const act* q, int qStride, const char* pages,
                  long long blockBytes, const int* blocks, const int* tableStart, const int* position,
@@ -829,9 +833,9 @@ DEVICE void fetch_tile(unsigned char* target, float* scales, const char* pages, 
 // TFLOP/s: 1.5 ms. Bytes: each tile reads its context once, 512 bytes a token for PREFILL_ROWS * 512 operations: 128
 // per byte of the second cache.
 //
-// A warp has 32 query rows (16 where the head is wider than 128), so each K and V fragment serves two products: with 16
-// the shared memory's 128 bytes a clock would be the limit. K of the next tile is copied during the products with V,
-// V during the scores, as in FlashAttention-2: one buffer each, 70 KB at HEAD_DIM 128, two blocks a multiprocessor.
+// A warp has 32 query rows (16 where the head is wider than 128), so each K and V fragment serves two products: with
+// 16 the shared memory's 128 bytes a clock would be the limit. K of the next tile is copied during the products with
+// V, V during the scores, as in FlashAttention-2: one buffer each, 70 KB at HEAD_DIM 128, two blocks a multiprocessor.
 extern "C" __global__ void __launch_bounds__(PREFILL_WARPS * 32)
 attention_prefill(const int* plan, const int* tiles, const act* q, int qStride, const char* pages,
                   long long blockBytes, const int* blocks, const int* tableStart, const int* position,

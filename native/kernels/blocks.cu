@@ -1,8 +1,8 @@
 // Copies of whole KV blocks.
 #include "jeton.cuh"
 
-// Bytes: 2 * count * blockBytes. Within the device bound by its memory (H100 3.35 TB/s), to or from mapped host memory by
-// the bus (PCIe 5 x16: 64 GB/s each way); four loads of 16 bytes per thread are under way at once.
+// Bytes: 2 * count * blockBytes. Within the device bound by its memory (H100 3.35 TB/s), to or from mapped host
+// memory by the bus (PCIe 5 x16: 64 GB/s each way); four loads of 16 bytes per thread are under way at once.
 extern "C" __global__ void __launch_bounds__(256)
 copy_blocks(const char* from, char* to, const int* fromBlock, const int* toBlock, int count, long long blockBytes) {
     take_turn();

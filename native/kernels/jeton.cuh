@@ -351,7 +351,8 @@ DEVICE void copies_wait() {
 }
 
 // Four 8x8 matrices of 16-bit elements: lane i gives the address of row i % 8 of matrix i / 8; lane i gets of each
-// matrix the elements (row i / 4, columns 2 (i % 4) and + 1), or with _transposed (rows 2 (i % 4) and + 1, column i / 4).
+// matrix the elements (row i / 4, columns 2 (i % 4) and + 1), or with _transposed (rows 2 (i % 4) and + 1, column i /
+// 4).
 DEVICE void load_matrices(unsigned* r, const void* row) {
     asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0,%1,%2,%3}, [%4];"
                  : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
@@ -490,9 +491,10 @@ static inline float load_fresh(const float* from) { return *from; }
 #define mma_act mma_fp16
 #endif
 
-// Programmatic dependent launch (sm_90 on; nothing happens where a launch does not ask for it). The next kernel's blocks
-// may come onto the device as this one's blocks end, and wait there: its launch costs nothing then. Every kernel waits
-// for the one before, also one that finds nothing to do, since its end stands for the end of all before it.
+// Programmatic dependent launch (sm_90 on; nothing happens where a launch does not ask for it). The next kernel's
+// blocks may come onto the device as this one's blocks end, and wait there: its launch costs nothing then. Every
+// kernel waits for the one before, also one that finds nothing to do, since its end stands for the end of all before
+// it.
 DEVICE void let_next_start() {
 #if !defined(JETON_HOST) && __CUDA_ARCH__ >= 900
     asm volatile("griddepcontrol.launch_dependents;");
@@ -508,8 +510,8 @@ DEVICE void take_turn() {
     wait_for_previous();
 }
 
-// Whether this block is the last of `parts` to get here; the counter is left at zero. What the others wrote before can be
-// read with load_fresh afterwards. All threads must call it.
+// Whether this block is the last of `parts` to get here; the counter is left at zero. What the others wrote before
+// can be read with load_fresh afterwards. All threads must call it.
 DEVICE bool last_to_arrive(int* counter, int parts) {
     __shared__ int last;
     __threadfence();

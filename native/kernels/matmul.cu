@@ -1,16 +1,16 @@
 // Matrix products of few rows, y[row][n] = sum over k of x[row][k] * w[n][k]: bound by reading w once.
 //
 // The weights are the 16-row operand of mma.sync m16n8k16 and the rows of x its 8 columns, so one to eight rows cost
-// the same, nine to sixteen twice the arithmetic. Weights go from memory straight to registers, 16 bytes a lane: a lane
-// 4 g + q reads values of rows g and g + 8 that lie side by side along k, where mma wants k = 2q, 2q + 1, 2q + 8, 2q + 9.
-// A sum over k does not mind the order, so x is read in the same order and nothing is shuffled. Quantised weights become
-// bf16 or fp16 in registers, exactly; scales are applied to float sums.
+// the same, nine to sixteen twice the arithmetic. Weights go from memory straight to registers, 16 bytes a lane: a
+// lane 4 g + q reads values of rows g and g + 8 that lie side by side along k, where mma wants k = 2q, 2q + 1, 2q +
+// 8, 2q + 9. A sum over k does not mind the order, so x is read in the same order and nothing is shuffled. Quantised
+// weights become bf16 or fp16 in registers, exactly; scales are applied to float sums.
 //
-// Eight warps of a block share 32 (int4: 64) rows of w and take turns along k (so together they read 512 bytes of a row
-// in sequence); their sums are added in order, and so are those of `splits` blocks: the same bits each time. Weights
-// pass through a ring of stages in shared memory, where each lane reads only what it copied itself: the ring needs no
-// barrier and no registers, and keeps memory busy whatever order the compiler gives the loads. x comes from the caches
-// when it is used; the other warps cover its latency.
+// Eight warps of a block share 32 (int4: 64) rows of w and take turns along k (so together they read 512 bytes of a
+// row in sequence); their sums are added in order, and so are those of `splits` blocks: the same bits each time.
+// Weights pass through a ring of stages in shared memory, where each lane reads only what it copied itself: the ring
+// needs no barrier and no registers, and keeps memory busy whatever order the compiler gives the loads. x comes from
+// the caches when it is used; the other warps cover its latency.
 #include "jeton.cuh"
 
 #define WARPS 8
@@ -50,7 +50,8 @@ INDEX int weight_row(int block, int r, int n, int mode, int tiles) {
     return at < n ? at : -1;
 }
 
-// The nibble of a word where value k (0 to 7) lies: pairs (0, 1), (2, 3)... 16 bits apart, so that one mask takes both.
+// The nibble of a word where value k (0 to 7) lies: pairs (0, 1), (2, 3)... 16 bits apart, so that one mask takes
+// both.
 INDEX int nibble_of(int k) { return k / 2 + k % 2 * 4; }
 
 // ---- weights as act pairs -----------------------------------------------------------------------------------------
@@ -126,8 +127,8 @@ DEVICE unsigned weight_pair(const uint4& w, int i, unsigned zero) {
     return int4_pair(word_of(w, i / 4), i % 4, zero);
 }
 
-// Where a lane reads: rows g and g + 8 of each tile of weights, and of x. Rows that do not exist read another one; what
-// comes of them is not stored.
+// Where a lane reads: rows g and g + 8 of each tile of weights, and of x. Rows that do not exist read another one;
+// what comes of them is not stored.
 template <int kind>
 struct Sources {
     const unsigned char* w[2 * tiles_of(kind)];
@@ -376,8 +377,8 @@ extern "C" __global__ void matmul_constants(int* out) {
     }
 }
 
-// Bytes: 2 * n * k (plus 2 * k per row of x, from the caches). Llama-3.1-8B, all layers: 13.9 GB a step, 4.2 ms on H100,
-// 2.9 ms on H200. Operations: 16 * n * k up to eight rows, 8 per byte: 38 TFLOP/s at 4.8 TB/s.
+// Bytes: 2 * n * k (plus 2 * k per row of x, from the caches). Llama-3.1-8B, all layers: 13.9 GB a step, 4.2 ms on
+// H100, 2.9 ms on H200. Operations: 16 * n * k up to eight rows, 8 per byte: 38 TFLOP/s at 4.8 TB/s.
 // Under way per block: 5 of 6 stages of 16 KB, 80 KB; two blocks a multiprocessor (29 KB are needed at 4.8 TB/s). From
 // the second cache x adds `rows` / 32 of the weights' bytes.
 extern "C" __global__ void __launch_bounds__(THREADS)

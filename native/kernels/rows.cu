@@ -1,6 +1,6 @@
-// What is done to rows of activations between matrix multiplications. All of these are bound by memory (or, for the few
-// rows of a decode step, by the second cache and the launch); the bytes that each must move stand before it. Limits:
-// H100 3.35 TB/s, H200 4.8 TB/s. See README.md for layouts.
+// What is done to rows of activations between matrix multiplications. All of these are bound by memory (or, for the
+// few rows of a decode step, by the second cache and the launch); the bytes that each must move stand before it.
+// Limits: H100 3.35 TB/s, H200 4.8 TB/s. See README.md for layouts.
 #include "jeton.cuh"
 
 // ---- the step's inputs --------------------------------------------------------------------------------------------
@@ -80,8 +80,8 @@ DEVICE float norm_row(const act* delta, residual* x, int from, bool store, float
 }
 
 // Bytes per row: hidden * (sizeof(residual) read, 2 more and the residual written where there is a delta, 2 written):
-// with delta and an fp32 residual 12 * hidden, 0.4 GB for 8,192 rows of 4,096: 120 us on H100, 84 us on H200. The row is
-// kept in shared memory, so it is read once. A thread reads back only what it wrote, so no barrier is between.
+// with delta and an fp32 residual 12 * hidden, 0.4 GB for 8,192 rows of 4,096: 120 us on H100, 84 us on H200. The row
+// is kept in shared memory, so it is read once. A thread reads back only what it wrote, so no barrier is between.
 extern "C" __global__ void __launch_bounds__(256)
 rms_norm(const int* header, int count, const act* delta, residual* x, const int* rowIndex, const act* weight,
          float epsilon, int hidden, act* out) {

@@ -1,16 +1,17 @@
-// From rows of logits to tokens, exactly as the host sampler and SamplingParameters say: penalties, bias, suppression of
-// stop tokens, masks; log-probabilities at temperature 1; temperature, top-k, min-p, top-p, draw.
+// From rows of logits to tokens, exactly as the host sampler and SamplingParameters say: penalties, bias, suppression
+// of stop tokens, masks; log-probabilities at temperature 1; temperature, top-k, min-p, top-p, draw.
 //
-// Same token as on the host. Weights e^((logit - max) / T) are the host's bit for bit (weight_of), and so is the random
-// number. Sums are taken here in integers, weights as multiples of 2^-43, so they do not depend on the order of threads;
-// the host's double (and partly float) sums differ from them by about 1e-7 of the total, so a draw differs only where
-// the random point lies that close to a boundary. A weight below 2^-44 of the greatest counts as nothing.
+// Same token as on the host. Weights e^((logit - max) / T) are the host's bit for bit (weight_of), and so is the
+// random number. Sums are taken here in integers, weights as multiples of 2^-43, so they do not depend on the order
+// of threads; the host's double (and partly float) sums differ from them by about 1e-7 of the total, so a draw
+// differs only where the random point lies that close to a boundary. A weight below 2^-44 of the greatest counts as
+// nothing.
 //
 // No sort of the vocabulary. Kept sets of top-k, min-p and top-p are all the first so many tokens in order of (logit,
-// lower id); so is the place of the draw. The tokens within e^-7 (then e^-14) of the greatest, if they are enough and at
-// most CANDIDATES, are sorted in shared memory. Otherwise a bound is searched by histograms of the keys, 1,024 bins a
-// pass, until at most CANDIDATES keys are left between the bounds. Without top-k and top-p the walk is over all ids, by
-// parts of parts.
+// lower id); so is the place of the draw. The tokens within e^-7 (then e^-14) of the greatest, if they are enough and
+// at most CANDIDATES, are sorted in shared memory. Otherwise a bound is searched by histograms of the keys, 1,024
+// bins a pass, until at most CANDIDATES keys are left between the bounds. Without top-k and top-p the walk is over
+// all ids, by parts of parts.
 #include "jeton.cuh"
 
 #define SEGMENT 4096
@@ -94,7 +95,9 @@ INDEX double uniform(u64 seed, u64 counter) {
 INDEX unsigned ordered_bits(unsigned bits) { return bits & 0x80000000u ? ~bits : bits | 0x80000000u; }
 INDEX unsigned bits_of_ordered(unsigned o) { return o & 0x80000000u ? o & 0x7fffffffu : ~o; }
 // Adding zero makes of -0 a 0: the two are equal logits.
-DEVICE u64 key_of(float logit, int id) { return (u64)ordered_bits(bits_of(__fadd_rn(logit, 0.0f))) << 32 | ~(unsigned)id; }
+DEVICE u64 key_of(float logit, int id) {
+    return (u64)ordered_bits(bits_of(__fadd_rn(logit, 0.0f))) << 32 | ~(unsigned)id;
+}
 INDEX int id_of(u64 key) { return (int)~(unsigned)key; }
 DEVICE float logit_of(u64 key) { return float_of(bits_of_ordered((unsigned)(key >> 32))); }
 

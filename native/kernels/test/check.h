@@ -1,5 +1,5 @@
-// What the kernels' checks share. A check includes the .cu it is about and is one program: built with g++ and a machine
-// header (-DMACHINE='"..."') it runs the kernels on the host, built with nvcc on the GPU at hand.
+// What the kernels' checks share. A check includes the .cu it is about and is one program: built with g++ and a
+// machine header (-DMACHINE='"..."') it runs the kernels on the host, built with nvcc on the GPU at hand.
 #pragma once
 #include <algorithm>
 #include <cmath>

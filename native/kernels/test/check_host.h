@@ -1,5 +1,6 @@
 // Runs the checks' kernels on the host, on the machine of cuda_host.h (native's tests): -DMACHINE='"check_host.h"' and
-// the folder of cuda_host.h on the include path. The order of blocks and threads comes from a seed that counts launches.
+// the folder of cuda_host.h on the include path. The order of blocks and threads comes from a seed that counts
+// launches.
 #pragma once
 #include "cuda_host.h"
 
@@ -28,9 +29,9 @@ static void check_launch(dim3 blocks, unsigned threads, size_t shared, const cha
 
 #define LAUNCH(blocks, threads, shared, kernel, call) check_launch(blocks, threads, shared, #kernel, [&] { call; })
 
-// With CHECK_ACCESS and -fsanitize=kernel-address --param asan-instrumentation-with-call-threshold=0 --param asan-stack=0
-// --param asan-globals=0 every access of a kernel comes here first: one outside an array's elements, but within its
-// guards, is an error.
+// With CHECK_ACCESS and -fsanitize=kernel-address --param asan-instrumentation-with-call-threshold=0 --param
+// asan-stack=0 --param asan-globals=0 every access of a kernel comes here first: one outside an array's elements, but
+// within its guards, is an error.
 #ifdef CHECK_ACCESS
 #include <map>
 

@@ -10,9 +10,6 @@ import java.util.concurrent.TimeUnit;
 /** The kernels' folder, and programs run over it. */
 final class KernelSources {
 
-    /** Sources of kernels. */
-    static final List<String> ALL = List.of("rows.cu", "blocks.cu", "attention.cu", "sampling.cu", "matmul.cu");
-
     private static final long LIMIT_SECONDS = 400;
 
     private KernelSources() {}

@@ -822,15 +822,18 @@ int cuModuleLoadData(void **out, const void *image) {
 #else
     if (((const Elf64_Ehdr *) image)->e_machine != EM_AARCH64) return NO_BINARY_FOR_GPU;
 #endif
-    int fd = memfd_create("module", MFD_CLOEXEC);
+    /* A name that no module had before: the loader gives back what it knows under a name, which may still be mapped. */
+    std::string path = (getenv("TMPDIR") ? std::string(getenv("TMPDIR")) : "/tmp") + "/jeton-module-XXXXXX";
+    int fd = mkstemp(&path[0]);
+    if (fd < 0) return OUT_OF_MEMORY;
     size_t length = elf_bytes(bytes), written = 0;
     while (written < length) {
         ssize_t n = write(fd, bytes + written, length - written);
-        if (n <= 0) { close(fd); return OUT_OF_MEMORY; }
+        if (n <= 0) { unlink(path.c_str()); close(fd); return OUT_OF_MEMORY; }
         written += (size_t) n;
     }
-    std::string path = "/proc/self/fd/" + std::to_string(fd);
     void *handle = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+    unlink(path.c_str());
     if (!handle) {
         fprintf(stderr, "stand-in for CUDA: %s\n", dlerror());
         close(fd);
