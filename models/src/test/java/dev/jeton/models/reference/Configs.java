@@ -10,7 +10,7 @@ public final class Configs {
     }
 
     public static String mistral(int window) {
-        return config("MistralForCausalLM", 64, 4, 1, 16, 100, "\"sliding_window\": " + window);
+        return config("MistralForCausalLM", 64, 4, 1, 16, 104, "\"sliding_window\": " + window);
     }
 
     public static String qwen2(String more) {

@@ -40,8 +40,8 @@ public abstract class FamilyContract {
         return type;
     }
 
-    /** Most that a log-probability may be off: as given for float32. */
-    protected double tolerance(double ofFloat32) {
+    /** Most that a log-probability may be off, as given for float32, with weights of a type; the average is an eighth. */
+    protected double tolerance(double ofFloat32, TensorType weights) {
         return ofFloat32;
     }
 
@@ -155,7 +155,7 @@ public abstract class FamilyContract {
     }
 
     private void check(TinyModel model, double[] frequencies, double factor, double tolerance) {
-        check(model, frequencies, factor, tolerance(tolerance), "none");
+        check(model, frequencies, factor, tolerance(tolerance, model.type), "none");
     }
 
     /** Log-probabilities of a prompt in chunks, and of tokens generated after it. */

@@ -18,7 +18,7 @@ public final class TinyModel {
     public final Map<String, double[]> weights = new LinkedHashMap<>();
 
     private final Random random;
-    private final TensorType type;
+    public final TensorType type;
     private final SafetensorsWriter writer = new SafetensorsWriter();
 
     /** Writes a folder with the given config.json. */
