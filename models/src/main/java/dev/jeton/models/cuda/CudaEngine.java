@@ -5,6 +5,7 @@ import dev.jeton.models.EngineOptions;
 import dev.jeton.models.ModelException;
 import dev.jeton.models.WindowGroups;
 import dev.jeton.models.engine.Capability;
+import dev.jeton.models.engine.DeviceLostException;
 import dev.jeton.models.engine.Engine;
 import dev.jeton.models.engine.EngineChecks;
 import dev.jeton.models.engine.EngineException;
@@ -15,6 +16,7 @@ import dev.jeton.models.engine.StepBatch;
 import dev.jeton.models.engine.StepResult;
 import dev.jeton.models.engine.StepTicket;
 import dev.jeton.models.engine.TokenMasks;
+import dev.jeton.natives.CudaException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -144,8 +146,11 @@ public final class CudaEngine implements Engine {
     @Override
     public void open(int slot, SequenceSpec spec) {
         checks.open(slot, spec);
+        device.enter();
         try {
             slots.open(slot, spec);
+        } catch (CudaException e) {
+            throw failed(e);
         } catch (RuntimeException e) {
             checks.close(slot);
             throw e;
@@ -166,23 +171,52 @@ public final class CudaEngine implements Engine {
             throw new EngineException("the engine is closed");
         }
         checks.check(batch);
-        return queue.launch(batch, epochs);
+        device.enter();
+        try {
+            return queue.launch(batch, epochs);
+        } catch (CudaException e) {
+            throw failed(e);
+        }
     }
 
     @Override
     public void masks(StepTicket ticket, TokenMasks masks) {
-        queue.masks(ticket, masks);
+        device.enter();
+        try {
+            queue.masks(ticket, masks);
+        } catch (CudaException e) {
+            throw failed(e);
+        }
     }
 
     @Override
     public StepResult await(@Nullable StepTicket ticket) {
-        return queue.await(ticket, epochs);
+        device.enter();
+        try {
+            return queue.await(ticket, epochs);
+        } catch (CudaException e) {
+            throw failed(e);
+        }
     }
 
     @Override
     public void transfer(int group, int[] from, int[] to, int count) {
         checks.transfer(group, from, to, count);
-        copies.copy(group, from, to, count);
+        device.enter();
+        try {
+            copies.copy(group, from, to, count);
+        } catch (CudaException e) {
+            throw failed(e);
+        }
+    }
+
+    /**
+     * What a failed call means to the caller. Work already queued cannot be taken back, so after any failure of the device
+     * nothing on it is believed any more.
+     */
+    private static DeviceLostException failed(CudaException e) {
+        return new DeviceLostException(
+                "the GPU failed, and every sequence on it with it; load the model anew: " + e.getMessage(), e);
     }
 
     @Override

@@ -23,10 +23,13 @@ import dev.jeton.natives.MatmulShape;
 import dev.jeton.natives.MatrixType;
 import dev.jeton.natives.Nvrtc;
 import dev.jeton.natives.PinnedMemory;
+import java.lang.foreign.MemorySegment;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * One GPU as the engine uses it: a context with one stream, on which everything happens in order, and what was opened in
@@ -36,6 +39,7 @@ import java.util.Optional;
  */
 final class Device implements AutoCloseable {
 
+    private static final Logger LOG = LoggerFactory.getLogger(Device.class);
     private static final long MOST_KERNEL_BYTES = 256L << 20;
     private static final long PRODUCT_WORKSPACE = 32L << 20;
 
@@ -140,7 +144,7 @@ final class Device implements AutoCloseable {
     DeviceMemory constants(double[] values) {
         DeviceMemory memory = memory(8L * values.length);
         try (PinnedMemory staging = pinned(8L * values.length)) {
-            java.lang.foreign.MemorySegment.copy(values, 0, staging.segment(), JAVA_DOUBLE, 0, values.length);
+            MemorySegment.copy(values, 0, staging.segment(), JAVA_DOUBLE, 0, values.length);
             upload(memory, 0, staging, 0, 8L * values.length);
             await();
         }
@@ -295,13 +299,19 @@ final class Device implements AutoCloseable {
         plan.run(x, w, y, 0, 0, 0, stream);
     }
 
+    /** Closes all that was opened; a device that is lost has nothing left to close. */
     @Override
     public void close() {
-        if (!closed) {
-            closed = true;
+        if (closed) {
+            return;
+        }
+        closed = true;
+        try {
             enter();
             products.close();
             context.close();
+        } catch (CudaException e) {
+            LOG.warn("the GPU could not be let go of in good order: {}", e.getMessage());
         }
     }
 }

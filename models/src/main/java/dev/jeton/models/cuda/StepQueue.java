@@ -180,7 +180,8 @@ final class StepQueue {
 
     private void decode(StepLayout layout) {
         if (slots.seen() != graphsOfSeen) {
-            // graphs hold the address at which slots count tokens
+            // graphs hold the address at which slots count tokens, and none may be running when it goes
+            device.await();
             graphs.values().forEach(Device.Graph::close);
             graphs.clear();
             graphsOfSeen = slots.seen();

@@ -1,19 +1,42 @@
 package dev.jeton.models.cuda;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import com.sun.management.ThreadMXBean;
 import dev.jeton.models.EngineOptions;
+import dev.jeton.models.ModelException;
 import dev.jeton.models.TensorType;
+import dev.jeton.models.engine.DeviceLostException;
+import dev.jeton.models.engine.Driver;
 import dev.jeton.models.engine.Engine;
+import dev.jeton.models.engine.LogitBias;
+import dev.jeton.models.engine.SamplingParameters;
+import dev.jeton.models.engine.SequenceSpec;
+import dev.jeton.models.engine.StepBatch;
 import dev.jeton.models.engine.StepContract;
+import dev.jeton.models.engine.StepResult;
+import dev.jeton.models.engine.StepTicket;
 import dev.jeton.models.reference.Configs;
 import dev.jeton.models.reference.TinyModel;
+import dev.jeton.natives.testing.CudaStandIn;
 import java.io.IOException;
+import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Deque;
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** The whole engine on a machine that stands in for a GPU and really runs its kernels. */
 class CudaEngineTest extends StepContract {
@@ -44,6 +67,215 @@ class CudaEngineTest extends StepContract {
     void hasOneLayerGroupPerWindow() throws IOException {
         try (Engine engine = create()) {
             assertThat(engine.info().groups()).extracting(g -> g.window()).containsExactly(0, 24);
+        }
+    }
+
+    private static final SamplingParameters GREEDY_SCORED =
+            new SamplingParameters(0, 0, 1, 0, 1, 0, 0, LogitBias.NONE, 0, 0, new int[0], 3);
+    private static final SamplingParameters PENALISED =
+            new SamplingParameters(0.7, 40, 0.9, 0.01, 1.1, 0.2, 0.1, LogitBias.NONE, 1, 0, new int[0], -1);
+
+    /** Two steps in flight, the second from the first one's tokens, while the device does its work late and by itself. */
+    @ParameterizedTest
+    @ValueSource(longs = {1, 2, 3})
+    void givesTheSameTokensWithTwoStepsInFlightOnALateDevice(long seed) throws IOException {
+        int[] prompt = {5, 9, 200, 31, 7, 7, 90};
+        int[] expected;
+        try (Engine engine = create()) {
+            expected = new Driver(engine)
+                    .generate(0, prompt, SamplingParameters.GREEDY, 12, prompt.length)
+                    .generated();
+        }
+        MACHINE.knobs().reset();
+        try (Engine engine = create()) {
+            MACHINE.knobs().deferred(seed);
+            Driver driver = new Driver(engine);
+            Driver.Sequence sequence = driver.open(0, prompt, SamplingParameters.GREEDY);
+            driver.begin().add(sequence, prompt.length, 0);
+            Deque<StepTicket> flying = new ArrayDeque<>(List.of(engine.launch(driver.batch())));
+            int computed = prompt.length;
+            List<Integer> tokens = new ArrayList<>();
+            while (tokens.size() < expected.length) {
+                if (flying.size() < 2) {
+                    driver.reserve(sequence, computed + 1);
+                    driver.begin().batch().addLastTokenRow(0, StepBatch.SAMPLE, computed++);
+                    for (int g = 0; g < sequence.table.length; g++) {
+                        driver.batch().addBlocks(g, sequence.table[g], 0, sequence.table[g].length);
+                    }
+                    flying.add(engine.launch(driver.batch()));
+                }
+                StepResult result = engine.await(flying.remove());
+                tokens.add(result.tokens[result.tokenStart[0]]);
+            }
+            while (!flying.isEmpty()) {
+                engine.await(flying.remove());
+            }
+            assertThat(tokens).as("seed %d", seed).containsExactly(box(expected));
+        }
+    }
+
+    private static Integer[] box(int[] values) {
+        return Arrays.stream(values).boxed().toArray(Integer[]::new);
+    }
+
+    @Test
+    void runsDecodesAsGraphsFromTheSecondOfABucketOn() throws IOException {
+        try (Engine engine = create()) {
+            Driver driver = new Driver(engine);
+            Driver.Sequence sequence = driver.generate(0, new int[] {1, 2, 3}, SamplingParameters.GREEDY, 1, 3);
+            for (int i = 0; i < 5; i++) {
+                driver.begin().addLast(sequence);
+                driver.apply(driver.run(), 0, sequence);
+            }
+            assertThat(MACHINE.knobs().calls("cuGraphLaunch")).isEqualTo(4);
+            assertThat(MACHINE.knobs().calls("cuStreamBeginCapture_v2")).isEqualTo(1);
+        }
+    }
+
+    /** More rows than our own product takes go through cuBLASLt, and a bucket has rows that are not there. */
+    @Test
+    void givesManyRowsTheTokensOfEachAlone() throws IOException {
+        int rows = 19;
+        EngineOptions options = new EngineOptions(128, 8 << 20, 24, 64, 16, 0, "none");
+        TinyModel model = new TinyModel(folder.resolve("many"), Configs.llama(""), TensorType.F16, 5);
+        try (Engine engine = CudaEngine.load(model.folder, options, MACHINE.libraries())) {
+            Driver driver = new Driver(engine, 7);
+            List<int[]> alone = new ArrayList<>();
+            for (int i = 0; i < rows; i++) {
+                Driver.Sequence sequence = driver.generate(i, prompt(i), GREEDY_SCORED, 4, 64);
+                alone.add(sequence.generated());
+                driver.close(sequence);
+            }
+            List<Driver.Sequence> together = new ArrayList<>();
+            for (int i = 0; i < rows; i++) {
+                together.add(driver.generate(i, prompt(i), GREEDY_SCORED, 1, 64));
+            }
+            int same = 0;
+            for (int step = 1; step < 4; step++) {
+                driver.begin();
+                together.forEach(driver::addLast);
+                StepResult result = driver.run();
+                for (int i = 0; i < rows; i++) {
+                    driver.apply(result, i, together.get(i));
+                }
+            }
+            for (int i = 0; i < rows; i++) {
+                same += Arrays.equals(together.get(i).generated(), alone.get(i)) ? 1 : 0;
+            }
+            assertThat(same).as("of %d; a near tie may fall otherwise", rows).isGreaterThanOrEqualTo(rows - 2);
+        }
+    }
+
+    private static int[] prompt(int seed) {
+        return new Random(seed).ints(3 + seed % 5, 0, 301).toArray();
+    }
+
+    @Test
+    void scoresPromptsOfMoreRowsOfLogitsThanAreComputedTogether() throws IOException {
+        EngineOptions options = new EngineOptions(512, 8 << 20, 4, 400, 16, 0, "none");
+        TinyModel model = new TinyModel(folder.resolve("long"), Configs.llama(""), TensorType.F16, 5);
+        int[] prompt = new Random(9).ints(300, 0, 301).toArray();
+        float[][] scores = new float[2][prompt.length - 1];
+        try (Engine engine = CudaEngine.load(model.folder, options, MACHINE.libraries())) {
+            Driver driver = new Driver(engine);
+            for (int way = 0; way < 2; way++) {
+                int chunk = way == 0 ? prompt.length : 100;
+                Driver.Sequence sequence = driver.open(way, prompt, GREEDY_SCORED);
+                while (sequence.computed < prompt.length) {
+                    int from = sequence.computed;
+                    driver.begin().add(sequence, chunk, StepBatch.PROMPT_LOG_PROBABILITIES);
+                    StepResult result = driver.run();
+                    System.arraycopy(
+                            result.promptLogProbabilities,
+                            0,
+                            scores[way],
+                            from,
+                            Math.min(chunk, prompt.length - 1 - from));
+                    driver.apply(result, 0, sequence);
+                }
+            }
+        }
+        assertThat(scores[0]).usingComparatorWithPrecision(0.1f).containsExactly(scores[1]);
+    }
+
+    @Test
+    void samplesWithPenaltiesLikeTheHostsSamplerWhateverTheGraphsHeldBefore() throws IOException {
+        try (Engine engine = create()) {
+            Driver driver = new Driver(engine);
+            Driver.Sequence plain = driver.generate(0, new int[] {1, 2, 3}, SamplingParameters.GREEDY, 4, 3);
+            driver.close(plain);
+            int[] first =
+                    driver.generate(1, new int[] {1, 2, 3}, PENALISED, 8, 3).generated();
+            Driver.Sequence again = driver.generate(2, new int[] {1, 2, 3}, PENALISED, 8, 3);
+            assertThat(again.generated()).isEqualTo(first);
+        }
+    }
+
+    @Test
+    void losesItsSequencesAndNotTheProcessWhenTheDeviceIsLost() throws IOException {
+        Engine engine = create();
+        Driver driver = new Driver(engine);
+        Driver.Sequence sequence = driver.generate(0, new int[] {1, 2, 3}, SamplingParameters.GREEDY, 2, 3);
+        MACHINE.knobs().lose("cuLaunchKernel", 3, 719);
+        driver.begin().add(sequence, 1, StepBatch.PROMPT_LOG_PROBABILITIES);
+        assertThatThrownBy(driver::run)
+                .isInstanceOf(DeviceLostException.class)
+                .hasMessageContaining("load the model anew");
+        assertThatThrownBy(() -> engine.open(1, new SequenceSpec(SamplingParameters.GREEDY, new int[] {1}, 1, 1)))
+                .isInstanceOf(DeviceLostException.class);
+        engine.close();
+    }
+
+    @Test
+    void givesBackAllThatItTook() throws IOException {
+        Map<CudaStandIn.Resource, Long> before = open();
+        try (Engine engine = create()) {
+            new Driver(engine).generate(0, new int[] {1, 2, 3}, SamplingParameters.GREEDY, 6, 3);
+        }
+        assertThat(open()).isEqualTo(before);
+    }
+
+    private static Map<CudaStandIn.Resource, Long> open() {
+        Map<CudaStandIn.Resource, Long> open = new EnumMap<>(CudaStandIn.Resource.class);
+        for (CudaStandIn.Resource resource : CudaStandIn.Resource.values()) {
+            open.put(resource, MACHINE.knobs().open(resource));
+        }
+        return open;
+    }
+
+    @Test
+    void saysWhatToDoWhereTheModelDoesNotFit() {
+        Map<CudaStandIn.Resource, Long> before = open();
+        EngineOptions options = new EngineOptions(512, 8L << 30, 4, 64, 16, 0, "none");
+        assertThatThrownBy(() -> CudaEngine.load(
+                        new TinyModel(folder.resolve("big"), Configs.llama(""), TensorType.F16, 5).folder,
+                        options,
+                        MACHINE.libraries()))
+                .isInstanceOf(ModelException.class)
+                .hasMessageContaining("--kv-memory");
+        assertThat(open()).isEqualTo(before);
+    }
+
+    @Test
+    void allocatesLittleForAStepOnceItsGraphIsThere() throws IOException {
+        ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
+        try (Engine engine = create()) {
+            Driver driver = new Driver(engine);
+            Driver.Sequence sequence = driver.generate(0, new int[] {1, 2, 3}, SamplingParameters.GREEDY, 1, 3);
+            driver.reserve(sequence, 100);
+            StepBatch batch = driver.batch();
+            long least = Long.MAX_VALUE;
+            for (int i = 3; i < 60; i++) {
+                batch.clear();
+                batch.addLastTokenRow(0, StepBatch.SAMPLE, i);
+                for (int g = 0; g < sequence.table.length; g++) {
+                    batch.addBlocks(g, sequence.table[g], 0, sequence.table[g].length);
+                }
+                long before = threads.getCurrentThreadAllocatedBytes();
+                engine.await(engine.launch(batch));
+                least = Math.min(least, threads.getCurrentThreadAllocatedBytes() - before);
+            }
+            assertThat(least).as("bytes allocated by a step").isLessThanOrEqualTo(512);
         }
     }
 }
