@@ -165,7 +165,7 @@ DEVICE int count_splits(const Plan& p, int chunk, int* scratch) {
 DEVICE int choose_chunk(const Plan& p, int target, int least, int* scratch) {
     int low = least;
     int high = 1 << 24;
-    if (p.unsplit >= target) {
+    if (p.unsplit == 0 || p.unsplit >= target) {
         return high * 64;
     }
     while (low < high) {

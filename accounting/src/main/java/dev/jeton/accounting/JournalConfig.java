@@ -59,16 +59,16 @@ public record JournalConfig(
      * How long a fact may wait for others to share its commit. Every commit takes the processor from the step loop for a
      * moment, and a step that ends brings many facts at once.
      *
-     * <p>For a request's end its client waits: a tenth, in which the others that ended in the same step arrive. A request's
-     * beginning must be durable when its prompt is computed: a quarter. A renewal is asked for many steps ahead, and nobody
+     * <p>For a request's end its client waits: three tenths, in which the others that ended in the same step arrive. A
+     * request's beginning must be durable when its prompt is computed: half. A renewal is asked for many steps ahead, and nobody
      * waits for the rest: the whole.
      *
      * @return nanoseconds
      */
     long patience(Fact fact) {
         return switch (fact) {
-            case Fact.Closed closed -> gatherNanos / 10;
-            case Fact.Opened opened -> gatherNanos / 4;
+            case Fact.Closed closed -> gatherNanos * 3 / 10;
+            case Fact.Opened opened -> gatherNanos / 2;
             case Fact.Granted granted -> gatherNanos;
             case Fact.Window window -> gatherNanos;
             case Fact.Adopted adopted -> gatherNanos;

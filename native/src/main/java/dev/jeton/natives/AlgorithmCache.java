@@ -12,9 +12,9 @@ import java.util.HexFormat;
 import java.util.stream.Stream;
 
 /**
- * Algorithms that a search found best, on disk, by device, cuBLASLt's version and shape: a search of some seconds is made
- * once for a machine. A file is the algorithm's 64 bytes and their SHA-256; one that does not fit is searched again. Where
- * the folder cannot be written nothing is kept. Any thread may use it.
+ * Algorithms that a search found best, on disk, by device, cuBLASLt's version and shape: a search of some seconds is
+ * made once for a machine. A file is the algorithm's 64 bytes and their SHA-256; one that does not fit is searched
+ * again. Where the folder cannot be written nothing is kept. Any thread may use it.
  */
 public final class AlgorithmCache {
 

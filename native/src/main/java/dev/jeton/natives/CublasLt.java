@@ -9,8 +9,9 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * cuBLASLt: matrix products at the device's full rate. A handle, and one workspace that all its plans share: so plans of
- * one handle run on one stream at a time. Owned by one thread at a time, with its context; close it before the context.
+ * cuBLASLt: matrix products at the device's full rate. A handle, and one workspace that all its plans share: so plans
+ * of one handle run on one stream at a time. Owned by one thread at a time, with its context; close it before the
+ * context.
  */
 public final class CublasLt implements AutoCloseable {
 

@@ -164,8 +164,8 @@ public final class CudaDevice {
     }
 
     /**
-     * What to compile for, as {@code sm_90a}: the architecture's own features from capability 9.0 on, since code runs on
-     * this device and no other.
+     * What to compile for, as {@code sm_90a}: the architecture's own features from capability 9.0 on, since code runs
+     * on this device and no other.
      */
     public String architecture() {
         return "sm_%d%s".formatted(attributes.capability(), attributes.major() >= 9 ? "a" : "");

@@ -118,7 +118,8 @@ public final class CudaFunction {
     }
 
     /**
-     * Queues a launch. Allocates nothing; the arguments are read before it returns, so the block can be changed at once.
+     * Queues a launch. Allocates nothing; the arguments are read before it returns, so the block can be changed at
+     * once.
      *
      * @param sharedBytes dynamic shared memory of each block
      * @throws CudaException where the launch is refused; what goes wrong on the device is raised by a later call

@@ -1,8 +1,8 @@
 package dev.jeton.natives;
 
 /**
- * Something of a context that has to be let go of. Owned by one thread at a time, which must have made the context its own
- * ({@link CudaContext#makeCurrent}). What is used after it was closed, says so.
+ * Something of a context that has to be let go of. Owned by one thread at a time, which must have made the context its
+ * own ({@link CudaContext#makeCurrent}). What is used after it was closed, says so.
  */
 public abstract sealed class CudaResource implements AutoCloseable
         permits CudaEvent, CudaGraph, CudaGraphExec, CudaModule, CudaStream, DeviceMemory, PinnedMemory {

@@ -48,8 +48,8 @@ public final class CudaStream extends CudaResource {
     }
 
     /**
-     * From now on work is recorded, not done: on this stream, and on those that wait for an event recorded on it. Memory
-     * cannot be allocated and nothing awaited until {@link #endCapture}.
+     * From now on work is recorded, not done: on this stream, and on those that wait for an event recorded on it.
+     * Memory cannot be allocated and nothing awaited until {@link #endCapture}.
      */
     public void beginCapture() {
         check(calls.streamBeginCapture, calls.streamBeginCapture.call(handle(), THREAD_LOCAL));

@@ -9,8 +9,8 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
 /**
- * The arguments of one kernel in native memory, and the table of pointers to them that a launch takes: made once, set as
- * often as wanted without allocating. Each setter checks the parameter's size. Owned by one thread at a time.
+ * The arguments of one kernel in native memory, and the table of pointers to them that a launch takes: made once, set
+ * as often as wanted without allocating. Each setter checks the parameter's size. Owned by one thread at a time.
  */
 public final class KernelArguments {
 

@@ -18,8 +18,8 @@ import java.util.stream.Stream;
 
 /**
  * Cubins on disk, by the SHA-256 of all that they depend on: source, headers, options, architecture, NVRTC's version. A
- * file is the SHA-256 of the cubin and the cubin; one that does not fit its sum is compiled again. Files are renamed into
- * place, so processes can share a folder. Where the folder cannot be written, kernels are compiled each time.
+ * file is the SHA-256 of the cubin and the cubin; one that does not fit its sum is compiled again. Files are renamed
+ * into place, so processes can share a folder. Where the folder cannot be written, kernels are compiled each time.
  *
  * <p>Bounded: past {@code mostBytes} those used longest ago go. Any thread may use it.
  */

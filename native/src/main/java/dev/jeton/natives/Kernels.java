@@ -11,8 +11,8 @@ import java.util.function.Function;
 
 /**
  * The kernels that come with Jeton: CUDA sources among the resources, compiled for the device at hand when they are
- * loaded; or a cubin among the resources where the distribution was built with one (Maven profile {@code cubins}) for this
- * architecture and these options, and then without NVRTC. Any thread may use it.
+ * loaded; or a cubin among the resources where the distribution was built with one (Maven profile {@code cubins}) for
+ * this architecture and these options, and then without NVRTC. Any thread may use it.
  */
 public final class Kernels {
 

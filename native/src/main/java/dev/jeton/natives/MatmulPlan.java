@@ -14,8 +14,8 @@ import java.util.List;
  * Products of one shape with an algorithm chosen once. Owned by one thread at a time; can be captured into graphs.
  *
  * <p>cuBLASLt counts by columns, where a row-major matrix is its transpose. So {@code y = x · w^T} by rows is
- * {@code y^T = w · x^T} by columns: its A is w, stored k by n and taken transposed, its B is x, stored k by m and taken as
- * it is, and its D is y, stored n by m. That is also the only order that fp8 is implemented for.
+ * {@code y^T = w · x^T} by columns: its A is w, stored k by n and taken transposed, its B is x, stored k by m and
+ * taken as it is, and its D is y, stored n by m. That is also the only order that fp8 is implemented for.
  */
 public final class MatmulPlan implements AutoCloseable {
 
@@ -306,9 +306,9 @@ public final class MatmulPlan implements AutoCloseable {
     }
 
     /**
-     * Times cuBLASLt's candidates on the operands at hand and takes the fastest from now on; keeps it in the cache. Waits
-     * for the stream; y is overwritten. Does nothing on a deterministic handle, where times must decide nothing, nor where
-     * the cache had an algorithm.
+     * Times cuBLASLt's candidates on the operands at hand and takes the fastest from now on; keeps it in the cache.
+     * Waits for the stream; y is overwritten. Does nothing on a deterministic handle, where times must decide nothing,
+     * nor where the cache had an algorithm.
      *
      * @param repeats of each candidate; the fastest counts
      */

@@ -11,8 +11,8 @@ import java.util.Arrays;
 /**
  * A function of a library that takes integers and pointers and returns a code. Calls allocate nothing.
  *
- * <p>All parameters are passed 64 bits wide: both ABIs that NVIDIA has Linux drivers for (x86-64 System V, AArch64) pass
- * a narrower integer in a whole register or stack slot, whose upper half the function ignores.
+ * <p>All parameters are passed 64 bits wide: both ABIs that NVIDIA has Linux drivers for (x86-64 System V, AArch64)
+ * pass a narrower integer in a whole register or stack slot, whose upper half the function ignores.
  */
 final class NativeCall {
 

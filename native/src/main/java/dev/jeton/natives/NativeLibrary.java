@@ -15,8 +15,8 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * A shared library that was found and loaded; it stays loaded until the process ends, since libraries that start threads
- * of their own do not survive being unloaded. Any thread may use it.
+ * A shared library that was found and loaded; it stays loaded until the process ends, since libraries that start
+ * threads of their own do not survive being unloaded. Any thread may use it.
  */
 public final class NativeLibrary {
 
@@ -40,8 +40,8 @@ public final class NativeLibrary {
     }
 
     /**
-     * Finds and loads a library: the configured file and nothing else where one is configured; otherwise each name as the
-     * system's loader finds it (its cache, {@code LD_LIBRARY_PATH}), then each name in each folder.
+     * Finds and loads a library: the configured file and nothing else where one is configured; otherwise each name as
+     * the system's loader finds it (its cache, {@code LD_LIBRARY_PATH}), then each name in each folder.
      *
      * @param title what it is, for the message
      * @param configured a file; empty where none is configured

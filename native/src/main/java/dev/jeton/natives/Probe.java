@@ -13,10 +13,11 @@ import java.util.Optional;
 
 /**
  * Tries everything that the CUDA engine stands on, on the GPU at hand, and says what it found: for the first run on a
- * machine. A line for each step; the exit code is 0 where all went well, 1 where one failed, 2 for a wrong command line.
+ * machine. A line for each step; the exit code is 0 where all went well, 1 where one failed, 2 for a wrong command
+ * line.
  *
- * <p>Usage: {@code Probe [--driver FILE] [--nvrtc FILE] [--cublaslt FILE] [--nvml FILE]}; without a file the usual places
- * are searched.
+ * <p>Usage: {@code Probe [--driver FILE] [--nvrtc FILE] [--cublaslt FILE] [--nvml FILE]}; without a file the usual
+ * places are searched.
  */
 public final class Probe {
 

@@ -14,8 +14,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
- * Every kernel against float64: the programs kernels/test/check_*.cpp, built with g++ for the host's CUDA machine and, on
- * a machine with a GPU, with nvcc for it. A case is a check and the macros that its kernels are specialised by.
+ * Every kernel against float64: the programs kernels/test/check_*.cpp, built with g++ for the host's CUDA machine and,
+ * on a machine with a GPU, with nvcc for it. A case is a check and the macros that its kernels are specialised by.
  */
 class KernelParityTest {
 

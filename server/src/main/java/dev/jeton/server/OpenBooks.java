@@ -5,7 +5,9 @@ import dev.jeton.accounting.Bookkeeper;
 import dev.jeton.accounting.EnergyCounter;
 import dev.jeton.accounting.PowercapCounter;
 import dev.jeton.accounting.PriceBook;
+import dev.jeton.natives.CudaDriver;
 import dev.jeton.server.config.Configuration.BooksSettings;
+import dev.jeton.server.config.Configuration.MetricsSettings;
 import dev.jeton.server.metrics.HostName;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -30,6 +32,9 @@ public final class OpenBooks {
     /** The device group of the cpu engine. */
     private static final String PROCESSORS = "cpu";
 
+    /** The device group of the cuda engine. */
+    private static final String GPU = "cuda";
+
     private OpenBooks() {}
 
     /**
@@ -37,12 +42,12 @@ public final class OpenBooks {
      *
      * @throws AccountingException naming what cannot be opened and what to do
      */
-    public static Optional<Bookkeeper> of(BooksSettings settings) {
-        return of(settings, Bookkeeper.Pace.USUAL);
+    public static Optional<Bookkeeper> of(BooksSettings settings, MetricsSettings metrics) {
+        return of(settings, metrics, Bookkeeper.Pace.USUAL);
     }
 
     /** The same, at another pace. */
-    public static Optional<Bookkeeper> of(BooksSettings settings, Bookkeeper.Pace pace) {
+    public static Optional<Bookkeeper> of(BooksSettings settings, MetricsSettings metrics, Bookkeeper.Pace pace) {
         if (!settings.enabled()) {
             LOG.warn("no books are kept (books.enabled is false): nothing will say what requests cost");
             return Optional.empty();
@@ -50,11 +55,6 @@ public final class OpenBooks {
         PriceBook prices = settings.prices().isEmpty() ? PriceBook.free() : PriceBook.load(Path.of(settings.prices()));
         prices.warning().ifPresent(LOG::warn);
         Path folder = settings.folder().isEmpty() ? temporary() : Path.of(settings.folder());
-        EnergyCounter energy = settings.energy().equals("measured")
-                ? PowercapCounter.find(PowercapCounter.SYSTEM)
-                        .<EnergyCounter>map(counter -> counter)
-                        .orElse(EnergyCounter.NONE)
-                : EnergyCounter.NONE;
         return Optional.of(Bookkeeper.open(
                 new Bookkeeper.Settings(
                         folder,
@@ -68,9 +68,33 @@ public final class OpenBooks {
                         settings.journalBytes(),
                         Version.text()),
                 pace,
-                device -> device.equals(PROCESSORS) ? energy : EnergyCounter.NONE,
+                device -> settings.energy().equals("measured") ? counter(device, metrics) : EnergyCounter.NONE,
                 System::nanoTime,
                 () -> TimeUnit.MILLISECONDS.toMicros(System.currentTimeMillis())));
+    }
+
+    private static EnergyCounter counter(String device, MetricsSettings metrics) {
+        return switch (device) {
+            case PROCESSORS ->
+                PowercapCounter.find(PowercapCounter.SYSTEM)
+                        .<EnergyCounter>map(counter -> counter)
+                        .orElse(EnergyCounter.NONE);
+            case GPU ->
+                new GpuEnergy(
+                        Optional.of(metrics.nvml())
+                                .filter(file -> !file.isEmpty())
+                                .map(Path::of),
+                        OpenBooks::gpu);
+            default -> EnergyCounter.NONE;
+        };
+    }
+
+    /** The GPU that the CUDA engine takes: the first that this process may see. */
+    private static String gpu() {
+        Optional<Path> driver = Optional.ofNullable(System.getenv("JETON_CUDA_DRIVER"))
+                .filter(file -> !file.isEmpty())
+                .map(Path::of);
+        return CudaDriver.open(driver).devices().getFirst().uuid();
     }
 
     /** A folder that goes with the process. */

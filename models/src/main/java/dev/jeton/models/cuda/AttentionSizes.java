@@ -1,13 +1,13 @@
 package dev.jeton.models.cuda;
 
 /**
- * How many tiles attention is cut into, and the memory in which splits of a context meet. Decode tiles aim at a few for
- * every multiprocessor, so that short batches over long contexts still use the whole device; prefill tiles are large and
- * need fewer.
+ * How many tiles attention is cut into, and the memory in which splits of a context meet. Decode tiles aim at a few
+ * for every place of the device, so that short batches over long contexts still use all of it; prefill tiles are large
+ * and need fewer.
  */
 final class AttentionSizes {
 
-    private static final int DECODE_PER_MULTIPROCESSOR = 4;
+    private static final int DECODE_WAVES = 4;
     private static final int PREFILL_PER_MULTIPROCESSOR = 2;
     /** Rows of at most so many queries of a key head, inputs times group, become decode tiles. */
     private static final int FEW_QUERIES = 32;
@@ -24,21 +24,19 @@ final class AttentionSizes {
     private final Way decode;
     private final Way prefill;
 
-    /**
-     * @param constants of the attention's source file
-     */
-    AttentionSizes(Device device, DeviceShape shape, int[] constants, int maxRows, int maxTokens) {
+    AttentionSizes(Device device, DeviceShape shape, StepKernels kernels) {
+        int[] constants = kernels.attentionConstants();
         group = shape.group();
         int headPad = constants[0];
         decodeRows = constants[1];
         prefillRows = constants[2];
         planThreads = constants[7];
         int heads = shape.spec().keyValueHeads();
-        decodeTarget = Math.max(1, DECODE_PER_MULTIPROCESSOR * device.multiprocessors() / heads);
+        int resident = kernels.get("attention_decode").resident(constants[3], constants[5]);
+        decodeTarget = Math.max(1, DECODE_WAVES * device.multiprocessors() * resident / heads);
         prefillTarget = Math.max(1, PREFILL_PER_MULTIPROCESSOR * device.multiprocessors() / heads);
         decode = way(device, constants[3], constants[5], (long) decodeTarget * heads, decodeRows, headPad);
         prefill = way(device, constants[4], constants[6], (long) prefillTarget * heads, prefillRows, headPad);
-        assert decodeTiles(maxRows) > 0 && prefillTiles(maxRows, maxTokens) > 0;
     }
 
     private static Way way(Device device, int threads, int shared, long tiles, int rows, int headPad) {

@@ -6,6 +6,8 @@ import dev.jeton.models.engine.LayerGroup;
 import dev.jeton.natives.DeviceMemory;
 import dev.jeton.natives.PinnedMemory;
 import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.BitSet;
 import java.util.List;
 
 /** Copies blocks of K and V within the device, in the stream's order. */
@@ -13,6 +15,9 @@ final class BlockCopies {
 
     /** Blocks of one launch. */
     private static final int MOST = 1024;
+
+    /** Lists whose copies may be under way; the next waits for the oldest. */
+    private static final int RING = 8;
 
     private static final int THREADS = 256;
     /** Bytes that a block of threads copies at least. */
@@ -24,37 +29,69 @@ final class BlockCopies {
     private final List<Long> pools;
     private final PinnedMemory staging;
     private final DeviceMemory lists;
-    private final Device.Mark sent;
+    private final List<Device.Mark> sent = new ArrayList<>();
+    private final BitSet read = new BitSet();
+    private final BitSet written = new BitSet();
+    private int next;
 
     BlockCopies(Device device, Kernel copy, List<LayerGroup> groups, List<Long> pools) {
         this.device = device;
         this.copy = copy;
         this.groups = List.copyOf(groups);
         this.pools = List.copyOf(pools);
-        staging = device.pinned(8L * MOST);
+        staging = device.pinned(8L * MOST * RING);
         lists = device.memory(8L * MOST);
-        sent = device.mark();
+        for (int i = 0; i < RING; i++) {
+            sent.add(device.mark());
+        }
     }
 
-    /** Copies blocks {@code from[i]} to {@code to[i]} of a layer group. */
+    /** Copies blocks {@code from[i]} to {@code to[i]} of a layer group, as if one after the other. */
     void copy(int group, int[] from, int[] to, int count) {
+        int first = 0;
+        while (first < count) {
+            int some = independent(from, to, first, count);
+            launch(group, from, to, first, some);
+            first += some;
+        }
+    }
+
+    /** How many copies from the first on may happen in any order: no block is written that another reads or writes. */
+    private int independent(int[] from, int[] to, int first, int count) {
+        read.clear();
+        written.clear();
+        int some = 0;
+        while (first + some < count && some < MOST) {
+            int source = from[first + some];
+            int target = to[first + some];
+            if (written.get(source) || written.get(target) || read.get(target)) {
+                break;
+            }
+            read.set(source);
+            written.set(target);
+            some++;
+        }
+        return some;
+    }
+
+    private void launch(int group, int[] from, int[] to, int first, int some) {
         long bytes = groups.get(group).bytesPerBlock();
         long pool = pools.get(group);
-        for (int first = 0; first < count; first += MOST) {
-            int some = Math.min(MOST, count - first);
-            sent.await();
-            MemorySegment.copy(from, first, staging.segment(), JAVA_INT, 0, some);
-            MemorySegment.copy(to, first, staging.segment(), JAVA_INT, 4L * MOST, some);
-            device.upload(lists, 0, staging, 0, 8L * MOST);
-            sent.record();
-            copy.begin()
-                    .pointer(pool)
-                    .pointer(pool)
-                    .pointer(lists.address())
-                    .pointer(lists.address() + 4L * MOST)
-                    .integer(some)
-                    .longInteger(bytes)
-                    .launch(some, Kernel.blocks(bytes, PART), THREADS, 0);
-        }
+        Device.Mark mark = sent.get(next);
+        long place = 8L * MOST * next;
+        next = (next + 1) % RING;
+        mark.await();
+        MemorySegment.copy(from, first, staging.segment(), JAVA_INT, place, some);
+        MemorySegment.copy(to, first, staging.segment(), JAVA_INT, place + 4L * MOST, some);
+        device.upload(lists, 0, staging, place, 8L * MOST);
+        mark.record();
+        copy.begin()
+                .pointer(pool)
+                .pointer(pool)
+                .pointer(lists.address())
+                .pointer(lists.address() + 4L * MOST)
+                .integer(some)
+                .longInteger(bytes)
+                .launch(some, Kernel.blocks(bytes, PART), THREADS, 0);
     }
 }

@@ -16,26 +16,34 @@ import dev.jeton.models.engine.StepBatch;
 import dev.jeton.models.engine.StepResult;
 import dev.jeton.models.engine.StepTicket;
 import dev.jeton.models.engine.TokenMasks;
-import dev.jeton.natives.CudaException;
+import dev.jeton.natives.DeviceMemory;
+import dev.jeton.natives.NativeException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A decoder on one GPU. {@link #launch} puts a step on the device's stream and returns; {@link #await} waits for its end.
- * Two steps may be in flight: the second takes its tokens from the slots, where the first leaves them, so the host is not
- * asked between them.
+ * A decoder on one GPU. {@link #launch} puts a step on the device's stream and returns; {@link #await} waits for its
+ * end. Two steps may be in flight: the second takes its tokens from the slots, where the first leaves them, so the host
+ * is not asked between them.
  *
  * <p>Owned by one thread; see {@link Engine}. Logits that are not finite fail their row alone; a lost device fails the
  * engine and leaves the process.
  */
 public final class CudaEngine implements Engine {
 
-    /** Of the memory that is free after weights and work space, what K and V get where nothing is configured. */
-    private static final double KV_SHARE = 0.9;
+    /** Rows of a step that the plan of attention has room for. */
+    private static final int MOST_ROWS = 4096;
+
+    /**
+     * Memory left free beside pages: what the driver needs for graphs and for kernels that it loads late, and what
+     * masks take. A tenth of small devices.
+     */
+    private static final long RESERVE = 1L << 30;
 
     private final Device device;
     private final EngineInfo info;
@@ -44,6 +52,7 @@ public final class CudaEngine implements Engine {
     private final StepQueue queue;
     private final BlockCopies copies;
     private final long[] epochs;
+    private Optional<DeviceLostException> lost = Optional.empty();
     private boolean closed;
 
     private CudaEngine(Device device, EngineInfo info, Slots slots, StepQueue queue, BlockCopies copies) {
@@ -59,29 +68,49 @@ public final class CudaEngine implements Engine {
     /**
      * Loads a model folder.
      *
-     * @throws ModelException naming what the engine cannot do with this model, or what memory it lacks
-     * @throws EngineException if the device fails
+     * @throws ModelException naming what the engine cannot do with this model, or what the machine lacks
      */
     static CudaEngine load(Path folder, EngineOptions options, DeviceLibraries libraries) {
+        check(options);
         DecoderSpec spec = DecoderSpec.read(folder);
         DeviceShape.Type type = DeviceWeights.type(folder);
         DeviceShape.KvType kv = type == DeviceShape.Type.BF16 ? DeviceShape.KvType.BF16 : DeviceShape.KvType.FP16;
+        DeviceShape shape = new DeviceShape(spec, type, kv, options.blockSize());
+        try {
+            Device device = Device.open(libraries, type);
+            try {
+                return load(folder, options, shape, device);
+            } catch (RuntimeException | Error e) {
+                device.close();
+                throw e;
+            }
+        } catch (NativeException e) {
+            throw new ModelException("the cuda engine cannot load %s: %s".formatted(folder, e.getMessage()), e);
+        }
+    }
+
+    private static void check(EngineOptions options) {
+        if (options.maxSequences() < 1 || options.maxBatchedTokens() < 1 || options.kvBytes() < 0) {
+            throw new ModelException("sequences %d and batched tokens %d must be positive, KV bytes %d not negative"
+                    .formatted(options.maxSequences(), options.maxBatchedTokens(), options.kvBytes()));
+        }
+        if (options.maxSequences() > MOST_ROWS) {
+            throw new ModelException("the cuda engine takes %d sequences at most, not %d; lower --max-num-seqs"
+                    .formatted(MOST_ROWS, options.maxSequences()));
+        }
         if (!options.quantize().equals("none")) {
             throw new ModelException(
                     "quantize \"%s\" is not known to the cuda engine; none is".formatted(options.quantize()));
-        }
-        DeviceShape shape = new DeviceShape(spec, type, kv, options.blockSize());
-        Device device = Device.open(libraries, type);
-        try {
-            return load(folder, options, shape, device);
-        } catch (RuntimeException | Error e) {
-            device.close();
-            throw e;
         }
     }
 
     private static CudaEngine load(Path folder, EngineOptions options, DeviceShape shape, Device device) {
         DecoderSpec spec = shape.spec();
+        long weightBytes = DeviceWeights.bytes(spec);
+        if (weightBytes > device.freeBytes()) {
+            throw new ModelException("the weights of %s take %d bytes; %s has %d free"
+                    .formatted(folder, weightBytes, device.name(), device.freeBytes()));
+        }
         int context =
                 options.maxModelLength() > 0 ? Math.min(options.maxModelLength(), spec.context()) : spec.context();
         int rows = options.maxSequences();
@@ -90,14 +119,29 @@ public final class CudaEngine implements Engine {
         DeviceWeights weights = DeviceWeights.load(folder, shape, new WeightUpload(device, shape.type(), kernels));
         Slots slots = new Slots(
                 device, kernels.get("clear_slot"), kernels.get("count_tokens"), rows, spec.vocabulary(), context);
-        StepQueue queue =
-                new StepQueue(device, slots, WindowGroups.of(spec).count(), context, options.blockSize(), rows, tokens);
-        // What steps need is allocated before the pages take their share of what is left.
+        WindowGroups windows = WindowGroups.of(spec);
+        DeviceMemory outputs = device.memory(StepQueue.outputBytes(rows, tokens));
         DecoderProgram program =
-                new DecoderProgram(device, shape, weights, kernels, slots, rows, tokens, queue.outputs());
-        queue.run(program, spec.vocabulary());
-        List<LayerGroup> groups = groups(device, shape, options, context);
-        EngineInfo info = new EngineInfo(
+                new DecoderProgram(device, shape, weights, kernels, slots, rows, tokens, outputs.address());
+        long blocks = (long) windows.count() * rows * Kernel.blocks(context, options.blockSize());
+        StepQueue queue = new StepQueue(
+                device, slots, program, windows.count(), rows, tokens, spec.vocabulary(), blocks, outputs);
+        queue.warmUp();
+        List<LayerGroup> groups = groups(device, windows, shape, options, context);
+        List<Long> pools = new ArrayList<>();
+        for (int g = 0; g < groups.size(); g++) {
+            LayerGroup group = groups.get(g);
+            pools.add(device.memory(group.bytesPerBlock() * group.blockCount()).address());
+            program.pages(g, pools.get(g), group.bytesPerBlock());
+        }
+        queue.capture();
+        BlockCopies copies = new BlockCopies(device, kernels.get("copy_blocks"), groups, pools);
+        return new CudaEngine(device, info(device, spec, context, groups, rows, tokens), slots, queue, copies);
+    }
+
+    private static EngineInfo info(
+            Device device, DecoderSpec spec, int context, List<LayerGroup> groups, int rows, int tokens) {
+        return new EngineInfo(
                 "cuda",
                 spec.vocabulary(),
                 context,
@@ -112,30 +156,20 @@ public final class CudaEngine implements Engine {
                         Capability.PROMPT_LOG_PROBABILITIES,
                         Capability.MASKS,
                         Capability.DRAFTS));
-        List<Long> pools = new ArrayList<>();
-        for (int g = 0; g < groups.size(); g++) {
-            LayerGroup group = groups.get(g);
-            pools.add(device.memory(group.bytesPerBlock() * group.blockCount()).address());
-            program.pages(g, pools.get(g), group.bytesPerBlock());
-        }
-        return new CudaEngine(
-                device, info, slots, queue, new BlockCopies(device, kernels.get("copy_blocks"), groups, pools));
     }
 
-    private static List<LayerGroup> groups(Device device, DeviceShape shape, EngineOptions options, int context) {
-        if (options.maxSequences() < 1 || options.maxBatchedTokens() < 1 || options.kvBytes() < 0) {
-            throw new ModelException("sequences %d and batched tokens %d must be positive, KV bytes %d not negative"
-                    .formatted(options.maxSequences(), options.maxBatchedTokens(), options.kvBytes()));
-        }
-        WindowGroups groups = WindowGroups.of(shape.spec());
+    private static List<LayerGroup> groups(
+            Device device, WindowGroups windows, DeviceShape shape, EngineOptions options, int context) {
         long free = device.freeBytes();
-        long bytes = options.kvBytes() > 0 ? options.kvBytes() : (long) (free * KV_SHARE);
-        if (bytes > free) {
+        long most = free - Math.min(RESERVE, free / 10);
+        long bytes = options.kvBytes() > 0 ? options.kvBytes() : most;
+        if (bytes > most) {
             throw new ModelException(
-                    "%d bytes of KV memory are asked for, %s has %d free beside the weights; lower --kv-memory"
-                            .formatted(bytes, device.name(), free));
+                    ("%d bytes of KV memory are asked for; %s has %d for it beside the weights and what"
+                                    + " else uses it; lower --kv-memory")
+                            .formatted(bytes, device.name(), most));
         }
-        return groups.divide(options, context, shape.layerBytes(), bytes);
+        return windows.divide(options, context, shape.layerBytes(), bytes);
     }
 
     @Override
@@ -143,19 +177,45 @@ public final class CudaEngine implements Engine {
         return info;
     }
 
+    /** The device becomes the calling thread's, if there still is one. */
+    private void enter() {
+        if (closed) {
+            throw new EngineException("the engine is closed");
+        }
+        if (lost.isPresent()) {
+            throw lost.get();
+        }
+        device.enter();
+    }
+
+    /**
+     * What a failed call means. Work already queued cannot be taken back, so after any failure of the device nothing
+     * on it is believed any more.
+     */
+    private DeviceLostException failed(NativeException e) {
+        DeviceLostException failure = new DeviceLostException(
+                "the GPU failed, and every sequence on it with it; load the model anew: " + e.getMessage(), e);
+        lost = Optional.of(failure);
+        return failure;
+    }
+
     @Override
     public void open(int slot, SequenceSpec spec) {
+        enter();
         checks.open(slot, spec);
-        device.enter();
         try {
+            if (queue.waitsForMasks(slot)) {
+                throw new EngineException(
+                        "slot %d is in a step that waits for grammar masks; hand them in first".formatted(slot));
+            }
             slots.open(slot, spec);
-        } catch (CudaException e) {
+            epochs[slot]++;
+        } catch (NativeException e) {
             throw failed(e);
-        } catch (RuntimeException e) {
+        } catch (EngineException e) {
             checks.close(slot);
             throw e;
         }
-        epochs[slot]++;
     }
 
     @Override
@@ -167,56 +227,44 @@ public final class CudaEngine implements Engine {
 
     @Override
     public StepTicket launch(StepBatch batch) {
-        if (closed) {
-            throw new EngineException("the engine is closed");
-        }
+        enter();
         checks.check(batch);
-        device.enter();
         try {
             return queue.launch(batch, epochs);
-        } catch (CudaException e) {
+        } catch (NativeException e) {
             throw failed(e);
         }
     }
 
     @Override
     public void masks(StepTicket ticket, TokenMasks masks) {
-        device.enter();
+        enter();
         try {
             queue.masks(ticket, masks);
-        } catch (CudaException e) {
+        } catch (NativeException e) {
             throw failed(e);
         }
     }
 
     @Override
     public StepResult await(@Nullable StepTicket ticket) {
-        device.enter();
+        enter();
         try {
             return queue.await(ticket, epochs);
-        } catch (CudaException e) {
+        } catch (NativeException e) {
             throw failed(e);
         }
     }
 
     @Override
     public void transfer(int group, int[] from, int[] to, int count) {
+        enter();
         checks.transfer(group, from, to, count);
-        device.enter();
         try {
             copies.copy(group, from, to, count);
-        } catch (CudaException e) {
+        } catch (NativeException e) {
             throw failed(e);
         }
-    }
-
-    /**
-     * What a failed call means to the caller. Work already queued cannot be taken back, so after any failure of the device
-     * nothing on it is believed any more.
-     */
-    private static DeviceLostException failed(CudaException e) {
-        return new DeviceLostException(
-                "the GPU failed, and every sequence on it with it; load the model anew: " + e.getMessage(), e);
     }
 
     @Override

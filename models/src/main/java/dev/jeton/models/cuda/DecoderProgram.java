@@ -6,15 +6,15 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * One step as a sequence of launches on the stream: {@link #forward} up to the last residual, {@link #sample} from there to
- * accepted tokens. The same launches serve a step at once and a captured graph; kernels read how many rows there really
- * are from the step's header, so a graph made for a bucket serves every step that fits.
+ * One step as a sequence of launches on the stream: {@link #forward} up to the last residual, {@link #sample} from
+ * there to accepted tokens. The same launches serve a step at once and a captured graph; kernels read how many rows
+ * there really are from the step's header, so a graph made for a bucket serves every step that fits.
  *
  * <p>Per layer: norm; q, k and v; rotation and storing K and V; attention; output projection; norm; gate and up; down.
  * Where few rows make products that add to the residual stream themselves, the next norm has nothing to add.
  *
- * <p>Bytes of a decode step of n rows: all weights once, K and V of every context once, and about {@code 40 * hidden} bytes
- * of activations a row and layer, which stay in the second cache.
+ * <p>Bytes of a decode step of n rows: all weights once, K and V of every context once, and about {@code 40 * hidden}
+ * bytes of activations a row and layer, which stay in the second cache.
  */
 final class DecoderProgram {
 
@@ -37,10 +37,9 @@ final class DecoderProgram {
             long tokenRow,
             long tokenPosition,
             long rotary,
-            long logits,
-            long segments) {}
+            long logits) {}
 
-    /** The attention of one layer group: its tiles, and where its pages lie. */
+    /** The attention of one layer group: its window and its tiles. */
     private record Group(int window, long plan, long decodeTiles, long prefillTiles) {}
 
     private final DeviceShape shape;
@@ -54,7 +53,7 @@ final class DecoderProgram {
     private final List<Group> groups = new ArrayList<>();
     private final AttentionSizes sizes;
     private final long frequencies;
-    private final long outputs;
+    private final SamplingProgram sampling;
     private final float scale;
     private final long[] pool;
     private final long[] blockBytes;
@@ -81,11 +80,10 @@ final class DecoderProgram {
         this.windows = WindowGroups.of(spec);
         this.slots = slots;
         this.kernels = kernels;
-        this.outputs = outputs;
         scale = (float) (1 / Math.sqrt(spec.headDim()));
         int widest = Math.max(Math.max(shape.qkvWidth(), 2 * spec.intermediate()), spec.vocabulary());
         products = new Products(device, kernels.get("skinny_matmul"), kernels.matmulConstants(), widest);
-        sizes = new AttentionSizes(device, shape, kernels.attentionConstants(), maxRows, maxTokens);
+        sizes = new AttentionSizes(device, shape, kernels);
         pool = new long[windows.count()];
         blockBytes = new long[windows.count()];
         for (int window : windows.windows()) {
@@ -111,9 +109,8 @@ final class DecoderProgram {
                 device.memory(4L * maxTokens).address(),
                 device.memory(4L * maxTokens).address(),
                 device.memory(4L * maxTokens * spec.headDim()).address(),
-                device.memory(4L * logitRows * shape.logitStride()).address(),
-                device.memory(16L * logitRows * kernels.segments(spec.vocabulary()))
-                        .address());
+                device.memory(4L * logitRows * shape.logitStride()).address());
+        sampling = new SamplingProgram(device, shape, kernels, slots, buffers.logits, outputs);
     }
 
     /** Says where the pages of a layer group lie. */
@@ -156,6 +153,16 @@ final class DecoderProgram {
             delta = feedForward(header, tokens, w);
         }
         left = delta;
+    }
+
+    /** Chooses how products of so many rows are computed, which takes a moment the first time. */
+    void choose(int rows) {
+        int hidden = spec.hidden();
+        products.choose(rows, shape.qkvWidth(), hidden, false);
+        products.choose(rows, hidden, spec.queryWidth(), false);
+        products.choose(rows, 2 * spec.intermediate(), hidden, false);
+        products.choose(rows, hidden, spec.intermediate(), false);
+        products.choose(Math.min(rows, StepLayout.CHUNK), shape.logitStride(), hidden, true);
     }
 
     /** Whether a row of so many inputs is attended by decode tiles. */
@@ -354,7 +361,6 @@ final class DecoderProgram {
      * @param masks where grammar masks lie, 0 where there are none
      */
     void sample(long input, StepLayout layout, int logitRows, boolean scored, long masks) {
-        StepOutputs.Layout out = new StepOutputs.Layout(layout.rows(), layout.logitRows());
         for (int from = 0; from < logitRows; from += StepLayout.CHUNK) {
             int rows = Math.min(StepLayout.CHUNK, logitRows - from);
             long header = at(input, layout.header(from / StepLayout.CHUNK));
@@ -368,102 +374,13 @@ final class DecoderProgram {
                     shape.logitStride(),
                     spec.hidden(),
                     buffers.logits);
-            if (scored) {
-                score(input, layout, out, header, from, rows);
-            }
-            adjust(input, layout, header, from, rows, masks);
-            draw(input, layout, out, header, from, rows);
+            sampling.sample(input, layout, header, from, rows, scored, masks);
         }
-        accept(input, layout, out);
+        sampling.accept(input, layout);
     }
 
-    private void score(long input, StepLayout layout, StepOutputs.Layout out, long header, int from, int rows) {
-        kernels.get("score_logits")
-                .begin()
-                .pointer(header)
-                .pointer(buffers.logits)
-                .integer(shape.logitStride())
-                .integer(spec.vocabulary())
-                .pointer(at(input, layout.logitRow() + from))
-                .pointer(at(input, layout.logitScore() + from))
-                .pointer(at(input, layout.slot()))
-                .pointer(slots.records())
-                .pointer(at(outputs, out.score() + from))
-                .pointer(at(outputs, out.scoreTopTokens() + from * StepOutputs.TOP))
-                .pointer(at(outputs, out.scoreTopValues() + from * StepOutputs.TOP))
-                .launch(rows, 1, kernels.sampleThreads(), 0);
-    }
-
-    private void adjust(long input, StepLayout layout, long header, int from, int rows, long masks) {
-        kernels.get("adjust_logits")
-                .begin()
-                .pointer(header)
-                .pointer(buffers.logits)
-                .integer(shape.logitStride())
-                .integer(spec.vocabulary())
-                .pointer(at(input, layout.logitRow() + from))
-                .pointer(at(input, layout.logitToken() + from))
-                .pointer(at(input, layout.logitSample() + from))
-                .pointer(at(input, layout.logitMask() + from))
-                .pointer(at(input, layout.token()))
-                .pointer(at(input, layout.slot()))
-                .pointer(slots.records())
-                .pointer(slots.generated())
-                .pointer(slots.seen())
-                .pointer(slots.biasTokens())
-                .pointer(slots.biasValues())
-                .integer(Slots.MAX_BIAS)
-                .pointer(slots.stopTokens())
-                .integer(Slots.MAX_STOP)
-                .pointer(masks)
-                .integer((spec.vocabulary() + 63) / 64)
-                .pointer(buffers.segments)
-                .launch(rows, kernels.segments(spec.vocabulary()), kernels.adjustThreads(), 0);
-    }
-
-    private void draw(long input, StepLayout layout, StepOutputs.Layout out, long header, int from, int rows) {
-        kernels.get("sample_logits")
-                .begin()
-                .pointer(header)
-                .pointer(buffers.logits)
-                .integer(shape.logitStride())
-                .integer(spec.vocabulary())
-                .pointer(buffers.segments)
-                .pointer(at(input, layout.logitRow() + from))
-                .pointer(at(input, layout.logitSample() + from))
-                .pointer(at(input, layout.slot()))
-                .pointer(slots.records())
-                .pointer(slots.generated())
-                .pointer(at(outputs, out.sampled() + from))
-                .pointer(at(outputs, out.logProbability() + from))
-                .pointer(at(outputs, out.topTokens() + from * StepOutputs.TOP))
-                .pointer(at(outputs, out.topValues() + from * StepOutputs.TOP))
-                .pointer(at(outputs, out.status() + from))
-                .launch(rows, 1, kernels.sampleThreads(), 0);
-    }
-
-    private void accept(long input, StepLayout layout, StepOutputs.Layout out) {
-        kernels.get("accept_tokens")
-                .begin()
-                .pointer(input)
-                .pointer(at(input, layout.slot()))
-                .pointer(at(input, layout.flags()))
-                .pointer(at(input, layout.inputStart()))
-                .pointer(at(input, layout.drafts()))
-                .pointer(at(input, layout.token()))
-                .pointer(at(input, layout.logitStart()))
-                .pointer(at(outputs, out.sampled()))
-                .pointer(at(outputs, out.status()))
-                .pointer(slots.records())
-                .pointer(slots.generated())
-                .pointer(slots.lastToken())
-                .pointer(slots.seen())
-                .integer(spec.vocabulary())
-                .pointer(at(outputs, out.accepted()))
-                .launch(Kernel.blocks(layout.rows(), 128), 1, 128, 0);
-    }
-
-    private static long at(long address, int ints) {
+    /** The address so many ints further. */
+    static long at(long address, int ints) {
         return address + 4L * ints;
     }
 }

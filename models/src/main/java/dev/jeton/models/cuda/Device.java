@@ -21,6 +21,7 @@ import dev.jeton.natives.Kernels;
 import dev.jeton.natives.MatmulPlan;
 import dev.jeton.natives.MatmulShape;
 import dev.jeton.natives.MatrixType;
+import dev.jeton.natives.NativeException;
 import dev.jeton.natives.Nvrtc;
 import dev.jeton.natives.PinnedMemory;
 import java.lang.foreign.MemorySegment;
@@ -32,14 +33,15 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * One GPU as the engine uses it: a context with one stream, on which everything happens in order, and what was opened in
- * it, all of which closes with it.
+ * One GPU as the engine uses it: a context with one stream, on which everything happens in order, and what was opened
+ * in it, all of which closes with it. Engines of one process on one GPU share its context: what loses one loses all.
  *
  * <p>Owned by one thread at a time; {@link #enter} makes it the calling thread's.
  */
 final class Device implements AutoCloseable {
 
     private static final Logger LOG = LoggerFactory.getLogger(Device.class);
+    private static final int LEAST_CAPABILITY = 80;
     private static final long MOST_KERNEL_BYTES = 256L << 20;
     private static final long PRODUCT_WORKSPACE = 32L << 20;
 
@@ -79,6 +81,11 @@ final class Device implements AutoCloseable {
         if (devices.isEmpty()) {
             throw new ModelException("the CUDA driver shows this process no GPU; see CUDA_VISIBLE_DEVICES");
         }
+        int capability = devices.getFirst().attributes().capability();
+        if (capability < LEAST_CAPABILITY) {
+            throw new ModelException("%s has compute capability %d.%d; the cuda engine needs 8.0 (A100) or newer"
+                    .formatted(devices.getFirst(), capability / 10, capability % 10));
+        }
         Nvrtc nvrtc = Nvrtc.open(libraries.nvrtc());
         CudaContext context = devices.getFirst().open();
         try {
@@ -98,9 +105,9 @@ final class Device implements AutoCloseable {
         }
     }
 
-    /** The product, as {@code NVIDIA H200}. */
+    /** The product and what names it for ever, as {@code NVIDIA H200 (GPU-5b6f...)}. */
     String name() {
-        return context.device().name();
+        return "%s (%s)".formatted(context.device().name(), context.device().uuid());
     }
 
     int multiprocessors() {
@@ -125,7 +132,8 @@ final class Device implements AutoCloseable {
         } catch (CudaException e) {
             if (e.outOfMemory()) {
                 throw new ModelException(
-                        "%s has too little memory: %d bytes are asked for, %d are free; use a smaller model, --max-model-len, --max-num-seqs or --max-batched-tokens"
+                        ("%s has too little memory: %d bytes are asked for, %d are free; use a smaller model,"
+                                        + " --max-model-len, --max-num-seqs or --max-batched-tokens")
                                 .formatted(name(), bytes, freeBytes()),
                         e);
             }
@@ -279,6 +287,11 @@ final class Device implements AutoCloseable {
         return context.module(sources.cubin(source, macros, context.device().architecture()));
     }
 
+    /** Bytes of shared memory that a block may have at most. */
+    int mostShared() {
+        return context.device().attributes().sharedPerBlockOptIn();
+    }
+
     /** A kernel of a module. */
     Kernel kernel(CudaModule module, String name) {
         return new Kernel(module.function(name), stream);
@@ -290,13 +303,18 @@ final class Device implements AutoCloseable {
      * @param wide whether y is float32 instead of the engine's type
      */
     void multiply(int rows, int n, int k, long x, long w, long y, boolean wide) {
+        plan(rows, n, k, wide).run(x, w, y, 0, 0, 0, stream);
+    }
+
+    /** How cuBLASLt computes a product, chosen when it is first asked for. */
+    MatmulPlan plan(int rows, int n, int k, boolean wide) {
         MatmulShape shape = new MatmulShape(rows, n, k, type, wide ? MatrixType.F32 : type, false, false, false);
         MatmulPlan plan = plans.get(shape);
         if (plan == null) {
             plan = products.plan(shape);
             plans.put(shape, plan);
         }
-        plan.run(x, w, y, 0, 0, 0, stream);
+        return plan;
     }
 
     /** Closes all that was opened; a device that is lost has nothing left to close. */
@@ -306,11 +324,18 @@ final class Device implements AutoCloseable {
             return;
         }
         closed = true;
+        quietly(this::enter);
+        quietly(stream::synchronize);
+        plans.values().forEach(plan -> quietly(plan::close));
+        quietly(products::close);
+        quietly(context::close);
+    }
+
+    /** One thing that cannot be closed must not keep the rest, which is the device's memory. */
+    private static void quietly(Runnable work) {
         try {
-            enter();
-            products.close();
-            context.close();
-        } catch (CudaException e) {
+            work.run();
+        } catch (NativeException e) {
             LOG.warn("the GPU could not be let go of in good order: {}", e.getMessage());
         }
     }

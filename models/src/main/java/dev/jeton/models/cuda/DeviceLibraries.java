@@ -17,8 +17,8 @@ record DeviceLibraries(
         Optional<Path> driver, Optional<Path> nvrtc, Optional<Path> cublasLt, Path cache, boolean deterministic) {
 
     /**
-     * As environment variables say: {@code JETON_CUDA_DRIVER}, {@code JETON_NVRTC} and {@code JETON_CUBLASLT} name files,
-     * {@code JETON_CUDA_CACHE} a folder, {@code JETON_CUDA_DETERMINISTIC=true} asks for one order of sums.
+     * As environment variables say: {@code JETON_CUDA_DRIVER}, {@code JETON_NVRTC} and {@code JETON_CUBLASLT} name
+     * files, {@code JETON_CUDA_CACHE} a folder, {@code JETON_CUDA_DETERMINISTIC=true} asks for one order of sums.
      */
     static DeviceLibraries of(Map<String, String> environment) {
         String home = environment.getOrDefault("XDG_CACHE_HOME", System.getProperty("user.home", "/tmp") + "/.cache");

@@ -51,28 +51,28 @@ record DeviceShape(DecoderSpec spec, Type type, KvType kv, int blockSize) {
     /** Rows are read in vectors of so many elements. */
     private static final int VECTOR = 8;
 
+    private static final int MAX_VOCABULARY = 1 << 20;
     private static final int MAX_HEAD = 256;
     private static final int MAX_GROUP = 64;
     private static final int MAX_HIDDEN = 24_576;
 
     DeviceShape {
+        int group = spec.heads() / spec.keyValueHeads();
         if (spec.hidden() % VECTOR != 0 || spec.intermediate() % VECTOR != 0 || spec.queryWidth() % VECTOR != 0) {
             throw new ModelException(
-                    "the cuda engine takes widths that are multiples of %d; hidden is %d, intermediate %d, heads together %d; use --engine cpu"
+                    ("the cuda engine takes widths that are multiples of %d; hidden is %d, intermediate"
+                                    + " %d, heads together %d; use --engine cpu")
                             .formatted(VECTOR, spec.hidden(), spec.intermediate(), spec.queryWidth()));
         }
-        if (spec.hidden() > MAX_HIDDEN
-                || spec.headDim() > MAX_HEAD
-                || spec.heads() / spec.keyValueHeads() > MAX_GROUP) {
+        if (spec.hidden() > MAX_HIDDEN || spec.headDim() > MAX_HEAD || group > MAX_GROUP) {
             throw new ModelException(
-                    "the cuda engine takes a hidden width of at most %d, heads of %d and %d query heads per key head; this model has %d, %d and %d"
-                            .formatted(
-                                    MAX_HIDDEN,
-                                    MAX_HEAD,
-                                    MAX_GROUP,
-                                    spec.hidden(),
-                                    spec.headDim(),
-                                    spec.heads() / spec.keyValueHeads()));
+                    ("the cuda engine takes a hidden width of at most %d, heads of %d and %d query heads"
+                                    + " per key head; this model has %d, %d and %d")
+                            .formatted(MAX_HIDDEN, MAX_HEAD, MAX_GROUP, spec.hidden(), spec.headDim(), group));
+        }
+        if (spec.vocabulary() > MAX_VOCABULARY) {
+            throw new ModelException("the cuda engine takes a vocabulary of at most %d; this model's is %d"
+                    .formatted(MAX_VOCABULARY, spec.vocabulary()));
         }
         if (blockSize < 16 || blockSize > 256 || Integer.bitCount(blockSize) != 1) {
             throw new ModelException(
@@ -106,8 +106,13 @@ record DeviceShape(DecoderSpec spec, Type type, KvType kv, int blockSize) {
         return (spec.vocabulary() + VECTOR - 1) / VECTOR * VECTOR;
     }
 
-    /** Macros for the compiler. */
+    /** Macros that every source takes. */
     List<String> macros() {
+        return List.of("-DJETON_TYPE=" + type.ordinal(), "-DJETON_RESIDUAL=1");
+    }
+
+    /** Macros of the sources that know heads and pages, which are compiled anew for every shape of them. */
+    List<String> pageMacros() {
         return List.of(
                 "-DJETON_TYPE=" + type.ordinal(),
                 "-DJETON_RESIDUAL=1",

@@ -11,8 +11,8 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * A decoder's weights on the device. Matrices that read the same input are one: q, k and v one after the other, gate and
- * then up. Addresses; 0 where the model has none.
+ * A decoder's weights on the device. Matrices that read the same input are one: q, k and v one after the other, gate
+ * and then up. Addresses; 0 where the model has none.
  *
  * @param embedding {@code [vocabulary][hidden]}
  * @param head the output projection; the embedding where they are tied

@@ -13,13 +13,14 @@ final class Kernel {
     private final CudaFunction function;
     private final KernelArguments arguments;
     private final CudaStream stream;
-    private int allowed = USUAL_SHARED;
+    private int allowed;
     private int next;
 
     Kernel(CudaFunction function, CudaStream stream) {
         this.function = function;
         this.stream = stream;
         arguments = function.arguments();
+        allowed = USUAL_SHARED - function.staticSharedBytes();
     }
 
     /** How many pieces of {@code size} so much takes. */
@@ -63,6 +64,19 @@ final class Kernel {
         return this;
     }
 
+    /** Blocks of so many threads and so much shared memory that a multiprocessor runs at once; at least one. */
+    int resident(int threads, int sharedBytes) {
+        allow(sharedBytes);
+        return Math.max(1, function.blocksPerMultiprocessor(threads, sharedBytes));
+    }
+
+    private void allow(int sharedBytes) {
+        if (sharedBytes > allowed) {
+            function.allowSharedBytes(sharedBytes);
+            allowed = sharedBytes;
+        }
+    }
+
     /** Queues it; a grid with nothing in it is nothing. */
     void launch(int gridX, int gridY, int threads, int sharedBytes) {
         if (next != arguments.count()) {
@@ -72,10 +86,7 @@ final class Kernel {
         if (gridX == 0 || gridY == 0) {
             return;
         }
-        if (sharedBytes > allowed) {
-            function.allowSharedBytes(sharedBytes);
-            allowed = sharedBytes;
-        }
+        allow(sharedBytes);
         function.launch(gridX, gridY, 1, threads, 1, 1, sharedBytes, stream, arguments);
     }
 }

@@ -2,8 +2,8 @@ package dev.jeton.models.cuda;
 
 /**
  * Products of activations with weights, by the way that suits their number of rows. Up to {@value #SKINNY_ROWS} rows go
- * through a kernel of our own, which is bound by reading the weights once and can add to the residual stream or join gate
- * and up in place; more go through cuBLASLt, whose algorithm is chosen once for each shape.
+ * through a kernel of our own, which is bound by reading the weights once and can add to the residual stream or join
+ * gate and up in place; more go through cuBLASLt, whose algorithm is chosen once for each shape.
  *
  * <p>All of {@code y[row][n] = sum over k of x[row][k] * w[n][k]}, rows without gaps.
  */
@@ -48,9 +48,17 @@ final class Products {
         columns = constants[0];
         shared = constants[1];
         wanted = 2 * device.multiprocessors();
-        int blocks = Math.max(wanted, 2 * Kernel.blocks(widest, columns)) * 2;
-        partials = device.memory(4L * PARTIALS * blocks).address();
-        counters = device.zeroed(4L * blocks).address();
+        // only products of fewer blocks than are wanted are split, into less than twice as many as are wanted
+        partials = device.memory(4L * PARTIALS * 2 * wanted).address();
+        counters = device.zeroed(4L * 2 * Math.max(wanted, Kernel.blocks(widest, columns / 2)))
+                .address();
+    }
+
+    /** Chooses how a product is computed, before it is first needed. */
+    void choose(int rows, int n, int k, boolean wide) {
+        if (!skinny(rows, k)) {
+            device.plan(rows, n, k, wide);
+        }
     }
 
     private static boolean skinny(int rows, int k) {

@@ -15,11 +15,12 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * The sampling state of every slot, on the device: parameters, how many tokens were generated, the last one, and, once a
- * slot asks for penalties, which tokens it has seen.
+ * The sampling state of every slot, on the device: parameters, how many tokens were generated, the last one, and,
+ * where it asks for penalties, which tokens it has seen.
  *
- * <p>A slot is opened by copies that are ordered on the stream like a step: one that is closed while a step of it is in
- * flight may be opened again at once, since what the step still writes to it is overwritten after it.
+ * <p>A slot is opened by copies that are ordered on the stream like a step: one that is closed while a step of it is
+ * in flight may be opened again at once, since what the step still writes to it is overwritten after it. A step that
+ * waits for grammar masks is not wholly on the stream: until it is, its slots cannot be opened.
  */
 final class Slots {
 
@@ -32,8 +33,11 @@ final class Slots {
     /** Most stop tokens that are suppressed until {@code minTokens} in one slot. */
     static final int MAX_STOP = 1024;
 
-    /** Openings whose copies may be under way; the next waits for the oldest. */
+    /** Openings whose copies may be under way at least; the next waits for the oldest. */
     private static final int RING = 16;
+
+    /** Openings with penalties, which also send their tokens. */
+    private static final int HISTORIES = 4;
 
     private static final int GENERATED = RECORD;
     private static final int LAST_TOKEN = GENERATED + 4;
@@ -44,7 +48,6 @@ final class Slots {
 
     private final Device device;
     private final int vocabulary;
-    private final int slots;
     private final DeviceMemory records;
     private final DeviceMemory generated;
     private final DeviceMemory lastToken;
@@ -55,13 +58,16 @@ final class Slots {
     private final List<Device.Mark> sent = new ArrayList<>();
     private final Kernel clear;
     private final Kernel count;
+    private final int ring;
+    private final int context;
     private final PinnedMemory history;
     private final DeviceMemory historyOnDevice;
-    private final Device.Mark historySent;
+    private final List<Device.Mark> historySent = new ArrayList<>();
+    private int nextHistory;
     private final int[] wanted;
     private int next;
-    /** Counts of tokens seen: four bytes per slot and entry of the vocabulary, allocated when a slot first asks. */
-    private long seen;
+    /** Counts of tokens seen: four bytes per slot and entry of the vocabulary. */
+    private final DeviceMemory seen;
 
     /**
      * @param context most tokens of a sequence
@@ -71,18 +77,22 @@ final class Slots {
         this.clear = clear;
         this.count = count;
         this.vocabulary = vocabulary;
-        this.slots = slots;
         records = device.memory((long) slots * RECORD);
         generated = device.memory(4L * slots);
         lastToken = device.memory(4L * slots);
         biasTokens = device.memory(4L * slots * MAX_BIAS);
         biasValues = device.memory(4L * slots * MAX_BIAS);
         stopTokens = device.memory(4L * slots * MAX_STOP);
-        staging = device.pinned((long) RING * STAGED);
-        history = device.pinned(4L * context);
+        this.context = context;
+        ring = Math.max(RING, slots);
+        staging = device.pinned((long) ring * STAGED);
+        history = device.pinned(4L * context * HISTORIES);
         historyOnDevice = device.memory(4L * context);
-        historySent = device.mark();
-        for (int i = 0; i < RING; i++) {
+        seen = device.memory(4L * slots * vocabulary);
+        for (int i = 0; i < HISTORIES; i++) {
+            historySent.add(device.mark());
+        }
+        for (int i = 0; i < ring; i++) {
             sent.add(device.mark());
         }
         wanted = new int[slots];
@@ -104,7 +114,7 @@ final class Slots {
         Device.Mark mark = sent.get(next);
         mark.await();
         long at = (long) next * STAGED;
-        next = (next + 1) % RING;
+        next = (next + 1) % ring;
         write(staging.segment().asSlice(at, STAGED), spec, biases, stops);
         device.upload(records, (long) slot * RECORD, staging, at, RECORD);
         device.upload(generated, 4L * slot, staging, at + GENERATED, 4);
@@ -147,14 +157,14 @@ final class Slots {
     }
 
     private void countTokens(int slot, SequenceSpec spec) {
-        if (seen == 0) {
-            seen = device.memory(4L * slots * vocabulary).address();
-        }
-        historySent.await();
-        MemorySegment.copy(spec.tokens(), 0, history.segment(), JAVA_INT, 0, spec.length());
-        device.upload(historyOnDevice, 0, history, 0, 4L * spec.length());
-        historySent.record();
-        long counts = seen + 4L * slot * vocabulary;
+        Device.Mark mark = historySent.get(nextHistory);
+        long place = 4L * context * nextHistory;
+        nextHistory = (nextHistory + 1) % HISTORIES;
+        mark.await();
+        MemorySegment.copy(spec.tokens(), 0, history.segment(), JAVA_INT, place, spec.length());
+        device.upload(historyOnDevice, 0, history, place, 4L * spec.length());
+        mark.record();
+        long counts = seen.address() + 4L * slot * vocabulary;
         clear.begin().pointer(counts).integer(vocabulary).launch(Kernel.blocks(vocabulary, 256), 1, 256, 0);
         count.begin()
                 .pointer(counts)
@@ -193,8 +203,8 @@ final class Slots {
         return stopTokens.address();
     }
 
-    /** Where tokens seen are counted; 0 while no slot has asked for penalties. It changes once: graphs hold it. */
+    /** Where tokens seen are counted. */
     long seen() {
-        return seen;
+        return seen.address();
     }
 }

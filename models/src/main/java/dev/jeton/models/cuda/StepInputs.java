@@ -2,6 +2,7 @@ package dev.jeton.models.cuda;
 
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 
+import dev.jeton.models.engine.EngineException;
 import dev.jeton.models.engine.StepBatch;
 import java.lang.foreign.MemorySegment;
 
@@ -15,6 +16,7 @@ final class StepInputs {
 
     private final MemorySegment target;
     private final int groups;
+    private final long mostBlocks;
 
     /** Rows of the step. */
     int rows;
@@ -26,7 +28,7 @@ final class StepInputs {
     int masks;
     /** Ints of {@link #target} that count. */
     int used;
-    /** Whether a row has several inputs, scores its prompt or waits for a mask. */
+    /** Whether every row is one input that is sampled, without scores of a prompt and without masks. */
     boolean plain;
     /** Whether log-probabilities of prompts are wanted. */
     boolean scored;
@@ -40,12 +42,16 @@ final class StepInputs {
     /** Input token of each row of logits. */
     final int[] logitToken;
 
+    /** The token after each input that is scored, or -1. */
+    private final int[] scoredToken;
+
     /**
      * @param target ints in pinned memory, as many as {@link #mostInts} says
      */
-    StepInputs(MemorySegment target, int groups, int maxRows, int maxTokens) {
+    StepInputs(MemorySegment target, int groups, int maxRows, int maxTokens, long mostBlocks) {
         this.target = target;
         this.groups = groups;
+        this.mostBlocks = mostBlocks;
         slot = new int[maxRows];
         epoch = new long[maxRows];
         flags = new int[maxRows];
@@ -53,6 +59,7 @@ final class StepInputs {
         drafts = new int[maxRows];
         logitStart = new int[maxRows + 1];
         logitToken = new int[maxTokens];
+        scoredToken = new int[maxTokens];
     }
 
     /** Ints that any step of these bounds fits in. */
@@ -102,6 +109,11 @@ final class StepInputs {
         return logitStart[row + 1] - 1 - drafts[row];
     }
 
+    /** The token whose log-probability is asked for at an input that has logits, or -1. */
+    int following(int input) {
+        return scoredToken[input];
+    }
+
     boolean has(int row, int flag) {
         return (flags[row] & flag) != 0;
     }
@@ -109,6 +121,13 @@ final class StepInputs {
     /** Writes the batch that was just counted. */
     void write(StepBatch batch, StepLayout layout) {
         assert rows <= layout.rows() && tokens <= layout.tokens() && logitRows <= layout.logitRows();
+        long blocks = 0;
+        for (int g = 0; g < groups; g++) {
+            blocks += rows == 0 ? 0 : batch.tableStart[g][rows];
+        }
+        if (blocks > mostBlocks) {
+            throw new EngineException("%d blocks in a step; the engine takes %d".formatted(blocks, mostBlocks));
+        }
         for (int chunk = 0; chunk < layout.chunks(); chunk++) {
             int header = layout.header(chunk);
             set(header, rows);
@@ -139,7 +158,8 @@ final class StepInputs {
                 int position = sample ? input - firstSample(row) : -1;
                 set(layout.logitRow() + i, row);
                 set(layout.logitSample() + i, Math.max(-1, position));
-                set(layout.logitScore() + i, score ? last ? batch.following[row] : batch.tokens[input + 1] : -1);
+                scoredToken[input] = score ? last ? batch.following[row] : batch.tokens[input + 1] : -1;
+                set(layout.logitScore() + i, scoredToken[input]);
                 set(layout.logitMask() + i, masked && position >= 0 ? mask++ : -1);
             }
         }
@@ -148,7 +168,7 @@ final class StepInputs {
     private void writeTables(StepBatch batch, StepLayout layout) {
         int at = 0;
         for (int g = 0; g < groups; g++) {
-            int[] starts = batch.tableStart[g];
+            int[] starts = rows == 0 ? new int[1] : batch.tableStart[g];
             for (int row = 0; row <= rows; row++) {
                 set(layout.tableStart(g) + row, at + starts[row]);
             }

@@ -1,5 +1,6 @@
 package dev.jeton.models.cuda;
 
+import dev.jeton.models.ModelException;
 import dev.jeton.natives.CudaModule;
 import dev.jeton.natives.DeviceMemory;
 import java.util.HashMap;
@@ -55,15 +56,19 @@ final class StepKernels {
         Map<String, Kernel> kernels = new HashMap<>();
         Map<String, CudaModule> modules = new HashMap<>();
         SOURCES.forEach((source, names) -> {
-            CudaModule module = device.module(source, shape.macros());
+            boolean pages = source.equals("rows.cu") || source.equals("attention.cu");
+            CudaModule module = device.module(source, pages ? shape.pageMacros() : shape.macros());
             modules.put(source, module);
             names.forEach(name -> kernels.put(name, device.kernel(module, name)));
         });
+        int[] attention = constants(device, modules, "attention", 8);
+        int shared = Math.max(attention[5], attention[6]);
+        if (shared > device.mostShared()) {
+            throw new ModelException("attention with heads of %d takes %d bytes of shared memory; a block of %s has %d"
+                    .formatted(shape.spec().headDim(), shared, device.name(), device.mostShared()));
+        }
         return new StepKernels(
-                kernels,
-                constants(device, modules, "attention", 8),
-                constants(device, modules, "sampling", 4),
-                constants(device, modules, "matmul", 6));
+                kernels, attention, constants(device, modules, "sampling", 4), constants(device, modules, "matmul", 6));
     }
 
     /** What a launch must know, which a kernel of one thread writes. */

@@ -21,6 +21,7 @@ final class StepOutputs {
     static final int TOP = SamplingParameters.MAX_LOG_PROBABILITIES;
 
     private static final int NOT_FINITE = 1;
+    private static final String DAMAGED = "the model's logits are not finite; its weights or the input are damaged";
 
     private StepOutputs() {}
 
@@ -108,7 +109,7 @@ final class StepOutputs {
                 result.fail(
                         row,
                         accepted == -NOT_FINITE
-                                ? "the model's logits are not finite; its weights or the input are damaged"
+                                ? DAMAGED
                                 : "no token may be sampled: min_tokens, logit_bias or a grammar exclude all");
                 continue;
             }
@@ -141,12 +142,18 @@ final class StepOutputs {
             result.promptLogProbabilities = new float[step.tokens];
         }
         Arrays.fill(result.promptLogProbabilities, Float.NaN);
-        if (result.promptTopTokens.length < step.tokens * TOP) {
-            result.promptTopTokens = new int[step.tokens * TOP];
-            result.promptTopLogProbabilities = new float[step.tokens * TOP];
+        boolean tops = false;
+        for (int row = 0; row < step.rows; row++) {
+            tops |= step.has(row, StepBatch.PROMPT_LOG_PROBABILITIES) && wanted[step.slot[row]] > 0;
         }
-        Arrays.fill(result.promptTopTokens, -1);
-        Arrays.fill(result.promptTopLogProbabilities, Float.NaN);
+        if (tops) {
+            if (result.promptTopTokens.length < step.tokens * TOP) {
+                result.promptTopTokens = new int[step.tokens * TOP];
+                result.promptTopLogProbabilities = new float[step.tokens * TOP];
+            }
+            Arrays.fill(result.promptTopTokens, -1);
+            Arrays.fill(result.promptTopLogProbabilities, Float.NaN);
+        }
         for (int row = 0; row < step.rows; row++) {
             int slot = step.slot[row];
             if (!step.has(row, StepBatch.PROMPT_LOG_PROBABILITIES) || step.epoch[row] != epochs[slot]) {
@@ -154,7 +161,15 @@ final class StepOutputs {
             }
             for (int i = step.logitStart[row]; i < step.logitStart[row + 1]; i++) {
                 int input = step.logitToken[i];
-                result.promptLogProbabilities[input] = number(memory, layout.score() + i);
+                if (step.following(input) < 0) {
+                    continue;
+                }
+                float score = number(memory, layout.score() + i);
+                result.promptLogProbabilities[input] = score;
+                if (Float.isNaN(score)) {
+                    result.fail(row, DAMAGED);
+                    break;
+                }
                 if (wanted[slot] > 0) {
                     top(
                             memory,

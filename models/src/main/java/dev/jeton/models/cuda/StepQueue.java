@@ -15,13 +15,13 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The steps in flight, at most two. A step is four things on the stream: its input comes, it runs, its result goes, a mark
- * is set. Plain decode steps run as graphs, one for each bucket of rows, captured when a bucket is used for the second
- * time (the first time chooses algorithms, which cannot be captured).
+ * The steps in flight, at most two. A step is four things on the stream: its input comes, it runs, its result goes, a
+ * mark is set. Plain decode steps run as graphs, one for each bucket of rows, captured by {@link #warmUp}.
  *
- * <p>The device's time of a step is what its two marks say apart. When it ended on the host's clock is seen where the host
- * had to wait; otherwise it is reckoned from the end before, so that a host that comes late does not book its own delay on
- * the device.
+ * <p>The device's time of a step is what its two marks say apart. When it ended on the host's clock is seen where the
+ * host had to wait; where the host came late, the end is reckoned on the device's clock from the end before, if that
+ * step was still running at the launch, or else from the launch. So a host that comes late does not book its own delay
+ * on the device, and clocks that drift are never compared over more than two steps.
  */
 final class StepQueue {
 
@@ -37,9 +37,17 @@ final class StepQueue {
         final PinnedMemory output;
         StepOutputs.Layout layout = new StepOutputs.Layout(0, 0);
         StepLayout inputLayout = new StepLayout(0, 0, 0, 0);
+
+        @Nullable
+        PinnedMemory masks;
+
         long ticket = -1;
         boolean waitsForMasks;
         boolean tops;
+        /** The host's clock at the launch, and whether the step before was still running then. */
+        long launchedAt;
+
+        boolean behindAnother;
 
         Flight(StepInputs inputs, PinnedMemory input, PinnedMemory output) {
             this.inputs = inputs;
@@ -50,9 +58,11 @@ final class StepQueue {
 
     private final Device device;
     private final Slots slots;
+    private final DecoderProgram program;
     private final int groups;
     private final int maxRows;
     private final int maxTokens;
+    private final int maskWords;
     private final DeviceMemory input;
     private final DeviceMemory outputs;
     private final Flight[] flights = new Flight[MOST];
@@ -60,11 +70,6 @@ final class StepQueue {
     private final Device.Mark[] starts = new Device.Mark[MARKS];
     private final Device.Mark[] ends = new Device.Mark[MARKS];
     private final Map<StepLayout, Device.Graph> graphs = new HashMap<>();
-    private final Map<StepLayout, Boolean> seen = new HashMap<>();
-    private long graphsOfSeen;
-    private @Nullable DecoderProgram program;
-    private int vocabulary;
-    private @Nullable PinnedMemory maskStaging;
     private @Nullable DeviceMemory maskMemory;
     private long launched;
     private long awaited;
@@ -72,24 +77,33 @@ final class StepQueue {
 
     /**
      * @param groups layer groups
-     * @param context most tokens of a sequence
+     * @param mostBlocks most block ids of a step, of all groups
+     * @param outputs where the program leaves results
      */
-    StepQueue(Device device, Slots slots, int groups, int context, int blockSize, int maxRows, int maxTokens) {
+    StepQueue(
+            Device device,
+            Slots slots,
+            DecoderProgram program,
+            int groups,
+            int maxRows,
+            int maxTokens,
+            int vocabulary,
+            long mostBlocks,
+            DeviceMemory outputs) {
         this.device = device;
         this.slots = slots;
+        this.program = program;
         this.groups = groups;
         this.maxRows = maxRows;
         this.maxTokens = maxTokens;
-        long blocks = (long) groups * maxRows * Kernel.blocks(context, blockSize);
-        int roundedTokens = Buckets.tokens(maxTokens, Integer.MAX_VALUE);
-        long ints = StepInputs.mostInts(groups, maxRows, roundedTokens, blocks);
-        long outInts = new StepOutputs.Layout(maxRows, roundedTokens).scores();
+        this.outputs = outputs;
+        maskWords = (vocabulary + 63) / 64;
+        long ints = StepInputs.mostInts(groups, maxRows, maxTokens, mostBlocks);
         input = device.memory(4 * ints);
-        outputs = device.memory(4 * outInts);
         for (int i = 0; i < MOST; i++) {
             PinnedMemory pinned = device.pinned(4 * ints);
-            flights[i] = new Flight(
-                    new StepInputs(pinned.segment(), groups, maxRows, maxTokens), pinned, device.pinned(4 * outInts));
+            StepInputs inputs = new StepInputs(pinned.segment(), groups, maxRows, maxTokens, mostBlocks);
+            flights[i] = new Flight(inputs, pinned, device.pinned(outputs.bytes()));
         }
         for (int i = 0; i < MARKS; i++) {
             starts[i] = device.timedMark();
@@ -97,23 +111,48 @@ final class StepQueue {
         }
     }
 
-    /** Where results lie on the device. */
-    long outputs() {
-        return outputs.address();
+    /** Bytes of the results of any step. */
+    static long outputBytes(int maxRows, int maxTokens) {
+        return 4L * new StepOutputs.Layout(maxRows, maxTokens).scores();
     }
 
-    /** Says what steps run. */
-    void run(DecoderProgram steps, int tokens) {
-        program = steps;
-        vocabulary = tokens;
-    }
-
-    private DecoderProgram program() {
-        DecoderProgram steps = program;
-        if (steps == null) {
-            throw new IllegalStateException("steps have no program");
+    /**
+     * Runs steps of no rows, so that what is loaded or chosen at its first use is there before the first request: once
+     * before pages are allocated, to see what memory it takes.
+     */
+    void warmUp() {
+        StepBatch nothing = new StepBatch(groups);
+        StepInputs step = flights[0].inputs;
+        step.count(nothing);
+        for (int rows = 1; rows <= maxRows; rows = Buckets.rows(rows) + 1) {
+            StepLayout layout = Buckets.decode(rows, maxRows, groups);
+            send(step, nothing, layout);
+            plain(layout);
         }
-        return steps;
+        for (int tokens = 1; tokens <= maxTokens; tokens = Buckets.tokens(tokens, maxTokens) + 1) {
+            int rounded = Buckets.tokens(tokens, maxTokens);
+            program.choose(rounded);
+        }
+        StepLayout most = new StepLayout(maxRows, maxTokens, Math.min(maxTokens, StepLayout.CHUNK), groups);
+        send(step, nothing, most);
+        program.forward(input.address(), most, maxTokens, true, true);
+        program.sample(input.address(), most, most.logitRows(), true, 0);
+        device.await();
+    }
+
+    /** Captures the graphs of all buckets; after {@link #warmUp}, once pages are there. */
+    void capture() {
+        for (int rows = 1; rows <= maxRows; rows = Buckets.rows(rows) + 1) {
+            StepLayout layout = Buckets.decode(rows, maxRows, groups);
+            graphs.put(layout, device.capture(() -> plain(layout)));
+        }
+        device.await();
+    }
+
+    private void send(StepInputs step, StepBatch batch, StepLayout layout) {
+        device.await();
+        step.write(batch, layout);
+        device.upload(input, 0, flights[0].input, 0, 4L * step.used);
     }
 
     /** Starts a step of a batch that was checked. */
@@ -140,6 +179,8 @@ final class StepQueue {
             step.epoch[row] = epochs[step.slot[row]];
             flight.tops |= slots.wanted()[step.slot[row]] > 0;
         }
+        flight.behindAnother = launched > awaited && !ends[mark(launched - 1)].done();
+        flight.launchedAt = System.nanoTime();
         starts[mark(launched)].record();
         device.upload(input, 0, flight.input, 0, 4L * step.used);
         flight.waitsForMasks = step.masks > 0;
@@ -152,6 +193,23 @@ final class StepQueue {
         return new StepTicket(launched++);
     }
 
+    /** Whether a step in flight has a row of the slot and has not been sampled. */
+    boolean waitsForMasks(int slot) {
+        if (launched == awaited) {
+            return false;
+        }
+        Flight flight = flight(launched - 1);
+        if (!flight.waitsForMasks) {
+            return false;
+        }
+        for (int row = 0; row < flight.inputs.rows; row++) {
+            if (flight.inputs.slot[row] == slot) {
+                return true;
+            }
+        }
+        return false;
+    }
+
     private Flight flight(long ticket) {
         return flights[(int) (ticket % MOST)];
     }
@@ -161,46 +219,27 @@ final class StepQueue {
     }
 
     private void start(StepInputs step, StepLayout layout) {
-        if (step.plain) {
-            decode(layout);
+        Device.Graph graph = step.plain ? graphs.get(layout) : null;
+        if (graph != null) {
+            graph.launch();
             return;
         }
         boolean decodes = false;
         boolean prefills = false;
         for (int row = 0; row < step.rows; row++) {
-            boolean few = program().few(step.inputStart[row + 1] - step.inputStart[row]);
+            boolean few = program.few(step.inputStart[row + 1] - step.inputStart[row]);
             decodes |= few;
             prefills |= !few;
         }
-        program().forward(input.address(), layout, layout.tokens(), decodes, prefills);
+        program.forward(input.address(), layout, layout.tokens(), decodes, prefills);
         if (step.masks == 0) {
-            program().sample(input.address(), layout, layout.logitRows(), step.scored, 0);
+            program.sample(input.address(), layout, layout.logitRows(), step.scored, 0);
         }
-    }
-
-    private void decode(StepLayout layout) {
-        if (slots.seen() != graphsOfSeen) {
-            // graphs hold the address at which slots count tokens, and none may be running when it goes
-            device.await();
-            graphs.values().forEach(Device.Graph::close);
-            graphs.clear();
-            graphsOfSeen = slots.seen();
-        }
-        Device.Graph graph = graphs.get(layout);
-        if (graph == null && seen.putIfAbsent(layout, true) == null) {
-            plain(layout);
-            return;
-        }
-        if (graph == null) {
-            graph = device.capture(() -> plain(layout));
-            graphs.put(layout, graph);
-        }
-        graph.launch();
     }
 
     private void plain(StepLayout layout) {
-        program().forward(input.address(), layout, layout.tokens(), true, false);
-        program().sample(input.address(), layout, layout.logitRows(), false, 0);
+        program.forward(input.address(), layout, layout.tokens(), true, false);
+        program.sample(input.address(), layout, layout.logitRows(), false, 0);
     }
 
     private void finish(Flight flight) {
@@ -217,34 +256,47 @@ final class StepQueue {
         if (ticket == null || launched == awaited || ticket.number() != launched - 1 || !flight.waitsForMasks) {
             throw new EngineException("ticket %s does not wait for masks".formatted(ticket));
         }
-        int words = (vocabulary + 63) / 64;
         int positions = flight.inputs.masks;
         if (masks.positions() != positions
-                || masks.wordsPerMask() != words
-                || masks.bits().length < (long) positions * words) {
+                || masks.wordsPerMask() != maskWords
+                || masks.bits().length < (long) positions * maskWords) {
             throw new EngineException("masks of %d positions of %d words; the step has %d of %d"
-                    .formatted(masks.positions(), masks.wordsPerMask(), positions, words));
+                    .formatted(masks.positions(), masks.wordsPerMask(), positions, maskWords));
         }
-        long bytes = 8L * positions * words;
-        PinnedMemory staging = maskStaging;
+        long bytes = 8L * positions * maskWords;
+        PinnedMemory staging = staging(flight, bytes);
+        DeviceMemory memory = maskMemory(bytes);
+        MemorySegment.copy(masks.bits(), 0, staging.segment(), JAVA_LONG, 0, positions * maskWords);
+        device.upload(memory, 0, staging, 0, bytes);
+        StepLayout layout = flight.inputLayout;
+        program.sample(input.address(), layout, layout.logitRows(), flight.inputs.scored, memory.address());
+        finish(flight);
+    }
+
+    /** Each flight has its own: the copy of the one before may still be under way. */
+    private PinnedMemory staging(Flight flight, long bytes) {
+        PinnedMemory staging = flight.masks;
+        if (staging == null || staging.bytes() < bytes) {
+            if (staging != null) {
+                staging.close();
+            }
+            staging = device.pinned(Math.max(2 * bytes, 8L * maxRows * maskWords));
+            flight.masks = staging;
+        }
+        return staging;
+    }
+
+    private DeviceMemory maskMemory(long bytes) {
         DeviceMemory memory = maskMemory;
-        if (staging == null || memory == null || memory.bytes() < bytes) {
-            staging = device.pinned(bytes);
-            memory = device.memory(bytes);
-            maskStaging = staging;
+        if (memory == null || memory.bytes() < bytes) {
+            if (memory != null) {
+                device.await();
+                memory.close();
+            }
+            memory = device.memory(Math.max(2 * bytes, 8L * maxRows * maskWords));
             maskMemory = memory;
         }
-        MemorySegment.copy(masks.bits(), 0, staging.segment(), JAVA_LONG, 0, positions * words);
-        device.upload(memory, 0, staging, 0, bytes);
-        StepInputs step = flight.inputs;
-        program()
-                .sample(
-                        input.address(),
-                        flight.inputLayout,
-                        flight.inputLayout.logitRows(),
-                        step.scored,
-                        memory.address());
-        finish(flight);
+        return memory;
     }
 
     /** Waits for the oldest step in flight. */
@@ -258,7 +310,7 @@ final class StepQueue {
         }
         StepResult result = results[(int) (awaited % 2)];
         result.reset(flight.inputs.rows);
-        stamp(result);
+        stamp(flight, result);
         if (flight.inputs.rows > 0) {
             StepOutputs.read(flight.output.segment(), flight.layout, flight.inputs, slots.wanted(), epochs, result);
         }
@@ -266,18 +318,22 @@ final class StepQueue {
         return result;
     }
 
-    private void stamp(StepResult result) {
+    private void stamp(Flight flight, StepResult result) {
         Device.Mark start = starts[mark(awaited)];
         Device.Mark end = ends[mark(awaited)];
         boolean late = end.done();
         end.await();
         long now = System.nanoTime();
         long ended = now;
-        if (late && awaited > 0) {
-            ended = Math.min(now, lastEnd + end.nanosSince(ends[mark(awaited - 1)]));
+        if (late) {
+            long reckoned = flight.behindAnother
+                    ? lastEnd + end.nanosSince(ends[mark(awaited - 1)])
+                    : flight.launchedAt + end.nanosSince(start);
+            ended = Math.min(now, reckoned);
         }
-        result.endNanos = Math.max(ended, lastEnd);
-        result.startNanos = Math.max(lastEnd, result.endNanos - end.nanosSince(start));
+        long earliest = Math.max(lastEnd, flight.launchedAt);
+        result.endNanos = Math.max(ended, earliest);
+        result.startNanos = Math.max(earliest, result.endNanos - end.nanosSince(start));
         lastEnd = result.endNanos;
     }
 }

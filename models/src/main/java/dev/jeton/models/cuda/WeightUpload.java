@@ -11,8 +11,8 @@ import java.util.stream.IntStream;
  * Brings tensors from mapped files to the device in sixteen bits, through two pieces of pinned memory: while the device
  * copies one, the host fills the other. Elements of another type are converted on the device.
  *
- * <p>Limit: a byte is read once from the page cache and crosses the bus once, 20 to 50 GB/s; one core fills about 10 GB/s,
- * so several do.
+ * <p>Limit: a byte is read once from the page cache and crosses the bus once, 20 to 50 GB/s; one core fills about 10
+ * GB/s, so several do.
  */
 final class WeightUpload {
 

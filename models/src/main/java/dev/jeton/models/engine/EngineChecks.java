@@ -23,12 +23,17 @@ public final class EngineChecks {
     /**
      * A slot is opened.
      *
-     * @throws EngineException if it is open or the sequence names a token outside the vocabulary; it stays as it was
+     * @throws EngineException if it is open, or the sequence is longer than the context or names a token outside the
+     *     vocabulary; the slot stays as it was
      */
     public void open(int slot, SequenceSpec spec) {
         slot(slot);
         if (open[slot]) {
             throw new EngineException("slot " + slot + " is open");
+        }
+        if (spec.length() > info.contextLength()) {
+            throw new EngineException(
+                    "a sequence of %d tokens, in a context of %d".formatted(spec.length(), info.contextLength()));
         }
         for (int token : spec.sampling().bias().tokens()) {
             token(token);

@@ -10,6 +10,7 @@ import dev.jeton.models.TensorType;
 import dev.jeton.models.engine.DeviceLostException;
 import dev.jeton.models.engine.Driver;
 import dev.jeton.models.engine.Engine;
+import dev.jeton.models.engine.EngineException;
 import dev.jeton.models.engine.LogitBias;
 import dev.jeton.models.engine.SamplingParameters;
 import dev.jeton.models.engine.SequenceSpec;
@@ -17,6 +18,7 @@ import dev.jeton.models.engine.StepBatch;
 import dev.jeton.models.engine.StepContract;
 import dev.jeton.models.engine.StepResult;
 import dev.jeton.models.engine.StepTicket;
+import dev.jeton.models.engine.TokenMasks;
 import dev.jeton.models.reference.Configs;
 import dev.jeton.models.reference.TinyModel;
 import dev.jeton.natives.testing.CudaStandIn;
@@ -119,16 +121,59 @@ class CudaEngineTest extends StepContract {
     }
 
     @Test
-    void runsDecodesAsGraphsFromTheSecondOfABucketOn() throws IOException {
+    void runsPlainDecodesAsGraphs() throws IOException {
         try (Engine engine = create()) {
             Driver driver = new Driver(engine);
             Driver.Sequence sequence = driver.generate(0, new int[] {1, 2, 3}, SamplingParameters.GREEDY, 1, 3);
+            long graphs = MACHINE.knobs().calls("cuGraphLaunch");
+            long kernels = MACHINE.knobs().calls("cuLaunchKernel");
             for (int i = 0; i < 5; i++) {
                 driver.begin().addLast(sequence);
                 driver.apply(driver.run(), 0, sequence);
             }
-            assertThat(MACHINE.knobs().calls("cuGraphLaunch")).isEqualTo(4);
-            assertThat(MACHINE.knobs().calls("cuStreamBeginCapture_v2")).isEqualTo(1);
+            assertThat(MACHINE.knobs().calls("cuGraphLaunch") - graphs).isEqualTo(5);
+            assertThat(MACHINE.knobs().calls("cuLaunchKernel")).isEqualTo(kernels);
+        }
+    }
+
+    @Test
+    void doesNotOpenASlotWhoseStepWaitsForMasks() throws IOException {
+        try (Engine engine = create()) {
+            Driver driver = new Driver(engine);
+            Driver.Sequence sequence = driver.open(0, new int[] {1, 2, 3}, SamplingParameters.GREEDY);
+            driver.begin().add(sequence, 3, StepBatch.MASKED);
+            StepTicket ticket = engine.launch(driver.batch());
+            engine.close(0);
+            SequenceSpec other = new SequenceSpec(SamplingParameters.GREEDY, new int[] {4}, 1, 1);
+            assertThatThrownBy(() -> engine.open(0, other))
+                    .isInstanceOf(EngineException.class)
+                    .hasMessageContaining("masks");
+            long[] all = new long[(301 + 63) / 64];
+            Arrays.fill(all, -1);
+            engine.masks(ticket, new TokenMasks(1, all.length, all));
+            assertThat(engine.await(ticket).accepted[0]).isZero();
+            engine.open(0, other);
+        }
+    }
+
+    @Test
+    void copiesBlocksAsIfOneAfterTheOther() throws IOException {
+        int[] prompt = {5, 9, 200, 31, 7, 7, 90};
+        try (Engine engine = create()) {
+            Driver driver = new Driver(engine);
+            int[] expected =
+                    driver.generate(0, prompt, SamplingParameters.GREEDY, 4, 7).generated();
+            Driver.Sequence moved = driver.generate(1, prompt, SamplingParameters.GREEDY, 1, 7);
+            for (int g = 0; g < moved.table.length; g++) {
+                int first = moved.table[g][0];
+                engine.transfer(g, new int[] {first, first + 3}, new int[] {first + 3, first + 5}, 2);
+                moved.table[g][0] = first + 5;
+            }
+            for (int i = 1; i < expected.length; i++) {
+                driver.begin().addLast(moved);
+                driver.apply(driver.run(), 0, moved);
+            }
+            assertThat(moved.generated()).isEqualTo(expected);
         }
     }
 
@@ -223,6 +268,8 @@ class CudaEngineTest extends StepContract {
                 .hasMessageContaining("load the model anew");
         assertThatThrownBy(() -> engine.open(1, new SequenceSpec(SamplingParameters.GREEDY, new int[] {1}, 1, 1)))
                 .isInstanceOf(DeviceLostException.class);
+        MACHINE.knobs().heal();
+        assertThatThrownBy(() -> engine.launch(driver.batch())).isInstanceOf(DeviceLostException.class);
         engine.close();
     }
 

@@ -20,8 +20,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * Each family and each rotary scaling against the float64 reference, on random weights. An engine subclasses this; one that
- * computes in fewer bits states its tolerance.
+ * Each family and each rotary scaling against the float64 reference, on random weights. An engine subclasses this; one
+ * that computes in fewer bits states its tolerance.
  */
 public abstract class FamilyContract {
 

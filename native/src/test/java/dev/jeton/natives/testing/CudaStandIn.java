@@ -24,10 +24,10 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 
 /**
- * A CUDA machine on the host for tests: libraries with the names, signatures and rules of the driver, NVRTC and cuBLASLt,
- * compiled from C++ beside this class, and the knobs of them. Kernels compiled by it really run, each thread of a block a
- * fiber: see cuda_host.h for what is found there (stuck barriers, split warps, use of undefined values), standin_cuda.cpp
- * for streams and memory.
+ * A CUDA machine on the host for tests: libraries with the names, signatures and rules of the driver, NVRTC and
+ * cuBLASLt, compiled from C++ beside this class, and the knobs of them. Kernels compiled by it really run, each thread
+ * of a block a fiber: see cuda_host.h for what is found there (stuck barriers, split warps, use of undefined values),
+ * standin_cuda.cpp for streams and memory.
  *
  * <p>It is one library under three names. Each folder's copy is a machine of its own. Any thread may turn its knobs.
  */
