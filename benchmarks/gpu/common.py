@@ -178,6 +178,8 @@ class Server:
             self.close()
             raise
         self.start_s = time.monotonic() - began
+        with urllib.request.urlopen(self.url + "/v1/models", timeout=30) as answer:
+            self.model = json.load(answer)["data"][0]["id"]
 
     def _wait_ready(self, began, limit_s=300):
         while time.monotonic() - began < limit_s:
@@ -210,7 +212,7 @@ class Server:
                 path, e, "runs" if state is None else "ended with %d" % state, self.tail())) from e
 
     def complete(self, prompts, tokens, **more):
-        body = {"prompt": prompts, "max_tokens": tokens, "temperature": 0, "ignore_eos": True, **more}
+        body = {"model": self.model, "prompt": prompts, "max_tokens": tokens, "temperature": 0, "ignore_eos": True, **more}
         answer = self.post("/v1/completions", body)
         return sorted(answer["choices"], key=lambda c: c["index"]), answer["usage"]
 
