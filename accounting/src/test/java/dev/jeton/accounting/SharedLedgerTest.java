@@ -204,10 +204,11 @@ class SharedLedgerTest {
         serve("b", books, "b-early");
         String yesterday = "2026-11-19";
         try (Bookkeeper a = keeper("a", books);
-                Bookkeeper b = keeper("b", books)) {
+                Bookkeeper unasked = keeper("b", books)) {
+            assertThat(unasked.folder()).isNotEqualTo(a.folder());
             PeriodCommands commands = new PeriodCommands(books.ledger(), a.folder(), () -> DAY_AFTER);
             assertThat(commands.close(yesterday, WAIT)).isEqualTo(PeriodCommands.Result.DONE);
-            assertThat(b.ledger().orElseThrow().isClosed(yesterday)).isTrue();
+            assertThat(books.ledger().isClosed(yesterday)).isTrue();
         }
         assertThat(books.query("SELECT node FROM period_taken")).containsExactly("b");
         try (Journal journal = Journal.openUnlessUsed(PeriodCommands.journal(folder.resolve("a")))
