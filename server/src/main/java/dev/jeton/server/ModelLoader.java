@@ -19,6 +19,8 @@ import java.time.Clock;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
 import java.util.stream.Collectors;
 
 /** Loads models from folders: text parts, engine, step loop. */
@@ -45,21 +47,87 @@ public final class ModelLoader {
     public ServedModel load(String name, Path folder, ModelSettings settings, StepListener listener) {
         long since = System.nanoTime();
         EngineProvider provider = engine(settings.engine());
-        FolderTokenizer tokenizer = FolderTokenizer.load(folder);
-        Optional<ChatTemplate> template = template(folder, settings.chatTemplate());
-        GenerationDefaults generation = GenerationDefaults.read(folder);
-        Engine engine = provider.open(
+        CompletableFuture<Engine> opening = open(name, provider, folder, options(settings));
+        TextParts texts;
+        try {
+            texts = TextParts.load(folder, settings.chatTemplate());
+        } catch (RuntimeException e) {
+            opening.thenAccept(Engine::close);
+            throw e;
+        }
+        Engine engine;
+        try {
+            engine = opening.join();
+        } catch (CompletionException e) {
+            texts.tokenizer().close();
+            throw e.getCause() instanceof RuntimeException cause ? cause : e;
+        }
+        StepLoop loop = new StepLoop(name, engine, scheduling(settings), System::nanoTime, since, listener);
+        return new ServedModel(
+                name,
                 folder,
-                new EngineOptions(
-                        settings.maxModelLength(),
-                        settings.kvBytes(),
-                        settings.maxSequences(),
-                        settings.maxBatchedTokens(),
-                        settings.blockSize(),
-                        settings.threads(),
-                        settings.quantize()));
+                texts.tokenizer(),
+                texts.template(),
+                texts.template().filter(DeveloperRole::known).isPresent(),
+                texts.generation().endTokens().stream()
+                        .mapToInt(Integer::intValue)
+                        .toArray(),
+                loop.contextLength(),
+                sampling(texts.generation()),
+                loop,
+                texts.longestToken());
+    }
+
+    /** What a model has beside its engine; read while the engine opens, since neither needs the other. */
+    private record TextParts(
+            FolderTokenizer tokenizer,
+            Optional<ChatTemplate> template,
+            GenerationDefaults generation,
+            int longestToken) {
+
+        static TextParts load(Path folder, String chatTemplate) {
+            FolderTokenizer tokenizer = FolderTokenizer.load(folder);
+            try {
+                return new TextParts(
+                        tokenizer,
+                        ModelLoader.template(folder, chatTemplate),
+                        GenerationDefaults.read(folder),
+                        ServedModel.longestToken(tokenizer));
+            } catch (RuntimeException e) {
+                tokenizer.close();
+                throw e;
+            }
+        }
+    }
+
+    /** Opens an engine on a thread of its own; the step loop's is the next that has it, and never both. */
+    private static CompletableFuture<Engine> open(
+            String name, EngineProvider provider, Path folder, EngineOptions options) {
+        CompletableFuture<Engine> opening = new CompletableFuture<>();
+        Thread.ofPlatform().name("load-" + name).daemon(true).start(() -> {
+            try {
+                opening.complete(provider.open(folder, options));
+            } catch (Throwable e) {
+                opening.completeExceptionally(e);
+            }
+        });
+        return opening;
+    }
+
+    private static EngineOptions options(ModelSettings settings) {
+        return new EngineOptions(
+                settings.maxModelLength(),
+                settings.kvBytes(),
+                settings.maxSequences(),
+                settings.maxBatchedTokens(),
+                settings.blockSize(),
+                settings.threads(),
+                settings.quantize());
+    }
+
+    private SchedulerConfig scheduling(ModelSettings settings) {
         SchedulerConfig defaults = SchedulerConfig.DEFAULT;
-        SchedulerConfig config = new SchedulerConfig(
+        return new SchedulerConfig(
                 settings.maxSequences(),
                 settings.maxBatchedTokens(),
                 settings.maxWaiting(),
@@ -68,18 +136,6 @@ public final class ModelLoader {
                 defaults.stepTargetNanos(),
                 defaults.prefixCaching(),
                 defaults.seed());
-        StepLoop loop = new StepLoop(name, engine, config, System::nanoTime, since, listener);
-        return new ServedModel(
-                name,
-                folder,
-                tokenizer,
-                template,
-                template.filter(DeveloperRole::known).isPresent(),
-                generation.endTokens().stream().mapToInt(Integer::intValue).toArray(),
-                loop.contextLength(),
-                sampling(generation),
-                loop,
-                ServedModel.longestToken(tokenizer));
     }
 
     private static Optional<ChatTemplate> template(Path folder, String file) {

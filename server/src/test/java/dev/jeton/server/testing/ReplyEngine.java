@@ -13,6 +13,7 @@ import dev.jeton.models.engine.TokenMasks;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Function;
@@ -31,6 +32,7 @@ public final class ReplyEngine implements Engine {
     private final AtomicLong stepsRun = new AtomicLong();
     private volatile boolean held;
     private volatile boolean closed;
+    private final CompletableFuture<ReplyEngine> whenClosed = new CompletableFuture<>();
     private long launched;
 
     private static final class Slot {
@@ -152,5 +154,11 @@ public final class ReplyEngine implements Engine {
     @Override
     public void close() {
         closed = true;
+        whenClosed.complete(this);
+    }
+
+    /** Completes with this engine once it is closed. */
+    public CompletableFuture<ReplyEngine> whenClosed() {
+        return whenClosed;
     }
 }

@@ -1,0 +1,84 @@
+package dev.jeton.server;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.jeton.models.EngineOptions;
+import dev.jeton.models.EngineProvider;
+import dev.jeton.models.ModelException;
+import dev.jeton.models.engine.Engine;
+import dev.jeton.scheduler.StepListener;
+import dev.jeton.server.config.ConfigurationLoader;
+import dev.jeton.server.testing.ReplyEngine;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Supplier;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Loads from a folder in which there is nothing, so that its tokenizer fails, or from a whole one. */
+class ModelLoaderTest {
+
+    private static final Path DEMO = Path.of("..", "models", "demo", "jeton-demo-small");
+
+    @TempDir
+    Path folder;
+
+    @Test
+    void closesTheEngineOfAModelWhoseTokenizerCannotBeRead() throws Exception {
+        ReplyEngine engine = engine();
+        assertThatThrownBy(() -> load(folder, () -> engine)).isInstanceOf(ModelException.class);
+        assertThat(engine.whenClosed().get(30, TimeUnit.SECONDS)).isSameAs(engine);
+    }
+
+    @Test
+    void doesNotWaitForTheEngineOfAModelWhoseTokenizerCannotBeRead() throws Exception {
+        CompletableFuture<Engine> opening = new CompletableFuture<>();
+        assertThatThrownBy(() -> load(folder, opening::join)).isInstanceOf(ModelException.class);
+        ReplyEngine engine = engine();
+        opening.complete(engine);
+        assertThat(engine.whenClosed().get(30, TimeUnit.SECONDS)).isSameAs(engine);
+    }
+
+    @Test
+    void failsWithWhatTheEngineSaysOfAWholeFolder() {
+        ModelException refusal = new ModelException("no memory for this model");
+        assertThatThrownBy(() -> load(DEMO, () -> {
+                    throw refusal;
+                }))
+                .isSameAs(refusal);
+    }
+
+    private static ReplyEngine engine() {
+        return new ReplyEngine(64, 8, 2, 32, prompt -> prompt);
+    }
+
+    private static void load(Path from, Supplier<Engine> engine) {
+        EngineProvider provider = new EngineProvider() {
+            @Override
+            public String name() {
+                return "cpu";
+            }
+
+            @Override
+            public String missing() {
+                return "";
+            }
+
+            @Override
+            public Engine open(Path model, EngineOptions options) {
+                return engine.get();
+            }
+        };
+        new ModelLoader(List.of(provider), Duration.ofSeconds(1))
+                .load(
+                        "model",
+                        from,
+                        new ConfigurationLoader(Map.of()).load().model(from.toString(), "model"),
+                        StepListener.NONE);
+    }
+}
