@@ -1,0 +1,82 @@
+package dev.jeton.benchmarks;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.sun.management.ThreadMXBean;
+import dev.jeton.models.engine.SamplingParameters;
+import dev.jeton.scheduler.Generation;
+import dev.jeton.scheduler.GenerationEvent;
+import dev.jeton.scheduler.GenerationRequest;
+import dev.jeton.scheduler.Scheduler;
+import dev.jeton.scheduler.SchedulerConfig;
+import dev.jeton.scheduler.StepListener;
+import java.lang.management.ManagementFactory;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+/** What the step loop's turn leaves to the collector, as the JVM counts it for a thread. */
+class SchedulerGarbageTest {
+
+    private static final int PROMPT = 64;
+    private static final int CONTEXT = 1_024;
+    /**
+     * What a request keeps of its tokens doubles when it is full, here at 128 tokens (ids), 144 (hashes of blocks) and
+     * 256: the steps that are counted lie between.
+     */
+    private static final int FIRST = 100;
+
+    private static final int STEPS = 80;
+
+    @Test
+    void garbageOfAStepDoesNotGrowWithItsSequences() {
+        long few = bytes(8);
+        long many = bytes(256);
+        assertThat(many)
+                .as("bytes of %d steps of 256 sequences, %d of 8", STEPS, few)
+                .isLessThan(few + 16L * STEPS);
+    }
+
+    private static long bytes(int sequences) {
+        ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
+        Scheduler scheduler = scheduler(sequences);
+        List<Generation> generations = new ArrayList<>();
+        for (int i = 0; i < sequences; i++) {
+            int[] prompt = new int[PROMPT];
+            for (int p = 0; p < PROMPT; p++) {
+                prompt[p] = i * PROMPT + p;
+            }
+            generations.add(
+                    scheduler.submit(GenerationRequest.of("r" + i, prompt, CONTEXT, SamplingParameters.GREEDY)));
+        }
+        GenerationEvent event = new GenerationEvent();
+        for (int step = 0; step < FIRST; step++) {
+            step(scheduler, generations, event);
+        }
+        long before = threads.getCurrentThreadAllocatedBytes();
+        for (int step = 0; step < STEPS; step++) {
+            step(scheduler, generations, event);
+        }
+        return threads.getCurrentThreadAllocatedBytes() - before;
+    }
+
+    private static Scheduler scheduler(int sequences) {
+        return new Scheduler(
+                new BlankEngine(sequences, CONTEXT, sequences * (CONTEXT / 16 + 1)),
+                new SchedulerConfig(sequences, 1 << 16, 4096, 1024, Long.MAX_VALUE / 4, 0, true, 1),
+                System::nanoTime,
+                System.nanoTime(),
+                StepListener.NONE);
+    }
+
+    private static void step(Scheduler scheduler, List<Generation> generations, GenerationEvent event) {
+        scheduler.turn();
+        for (int i = 0; i < generations.size(); i++) {
+            while (generations.get(i).poll(event)) {
+                if (event.finished) {
+                    throw new AssertionError("a sequence ended before it was to");
+                }
+            }
+        }
+    }
+}
