@@ -60,7 +60,11 @@ public final class ModelLoader {
             engine = opening.join();
         } catch (CompletionException e) {
             texts.tokenizer().close();
-            throw e.getCause() instanceof RuntimeException cause ? cause : e;
+            switch (e.getCause()) {
+                case RuntimeException cause -> throw cause;
+                case Error cause -> throw cause;
+                case null, default -> throw e;
+            }
         }
         StepLoop loop = new StepLoop(name, engine, scheduling(settings), System::nanoTime, since, listener);
         return new ServedModel(

@@ -53,6 +53,15 @@ class ModelLoaderTest {
                 .isSameAs(refusal);
     }
 
+    @Test
+    void failsWithTheErrorOfAnEngineThatFindsNoMemory() {
+        OutOfMemoryError full = new OutOfMemoryError("no memory for this model");
+        assertThatThrownBy(() -> load(DEMO, () -> {
+                    throw full;
+                }))
+                .isSameAs(full);
+    }
+
     private static ReplyEngine engine() {
         return new ReplyEngine(64, 8, 2, 32, prompt -> prompt);
     }
