@@ -51,7 +51,7 @@ public final class ModelLoader {
         TextParts texts;
         try {
             texts = TextParts.load(folder, settings.chatTemplate());
-        } catch (RuntimeException e) {
+        } catch (RuntimeException | Error e) {
             opening.thenAccept(Engine::close);
             throw e;
         }
@@ -97,7 +97,7 @@ public final class ModelLoader {
                         ModelLoader.template(folder, chatTemplate),
                         GenerationDefaults.read(folder),
                         ServedModel.longestToken(tokenizer));
-            } catch (RuntimeException e) {
+            } catch (RuntimeException | Error e) {
                 tokenizer.close();
                 throw e;
             }
