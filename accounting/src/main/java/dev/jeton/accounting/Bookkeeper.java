@@ -249,38 +249,23 @@ public final class Bookkeeper implements AutoCloseable {
     /**
      * Admits a request to the books.
      *
-     * @param request its id, unique in the ledger
-     * @param zone of who calls; empty where it is not known
-     * @param work what kind of work it is
-     * @param device the group on which it will run
-     * @param sequences continuations, of all its prompts together
-     * @param most tokens that they may generate together
-     * @param wake wakes the step loop when a grant has become durable
      * @throws AccountingException where the journal is full or failing: the request must be refused
      */
-    public RequestBooks open(
-            String request,
-            Payer payer,
-            String zone,
-            String model,
-            Work work,
-            Map<String, String> labels,
-            String device,
-            int sequences,
-            long most,
-            Runnable wake) {
+    public RequestBooks open(Opening opening) {
         Fact.Opened opened = new Fact.Opened(
                 clock.micros(),
-                request,
-                payer,
-                model,
-                labels,
+                opening.request(),
+                opening.payer(),
+                opening.model(),
+                opening.tags(),
                 settings.prices().version(),
                 policy,
-                sequences,
-                new Zones(settings.zone(), zone),
-                work);
-        return new RequestBooks(this, opened, meter(device), device, grants.open(opened, Math.max(1, most), wake));
+                opening.sequences(),
+                new Zones(settings.zone(), opening.zone()),
+                opening.work(),
+                opening.prompt());
+        Grant grant = grants.open(opened, Math.max(1, opening.most()), opening.wake());
+        return new RequestBooks(this, opened, meter(opening.device()), opening.device(), grant);
     }
 
     /** The prices in force. */

@@ -78,28 +78,45 @@ public sealed interface Fact {
      * @param request its id, unique in the ledger
      * @param payer who pays
      * @param model the served model's name
-     * @param labels the caller's tags, sorted by name
+     * @param tags what the caller says that it is for
      * @param priceBook version of the price book in force
      * @param policy version of the policy in force
      * @param sequences continuations asked for
      * @param zones which way its answer goes, by which its bytes are priced
      * @param work what kind of work it is, by which its tokens are priced
+     * @param prompt tokens of all its prompts; 0 in facts of versions that did not say
      */
     record Opened(
             long at,
             String request,
             Payer payer,
             String model,
-            Map<String, String> labels,
+            Tags tags,
             String priceBook,
             String policy,
             int sequences,
             Zones zones,
-            Work work)
+            Work work,
+            long prompt)
             implements Fact {
-        /** With labels of its own, sorted. */
-        public Opened {
-            labels = java.util.Collections.unmodifiableMap(new java.util.TreeMap<>(labels));
+        /** Of a request with labels alone, whose prompt's length nobody said. */
+        public Opened(
+                long at,
+                String request,
+                Payer payer,
+                String model,
+                Map<String, String> labels,
+                String priceBook,
+                String policy,
+                int sequences,
+                Zones zones,
+                Work work) {
+            this(at, request, payer, model, Tags.labels(labels), priceBook, policy, sequences, zones, work, 0);
+        }
+
+        /** The caller's free tags. */
+        public Map<String, String> labels() {
+            return tags.labels();
         }
     }
 

@@ -16,7 +16,7 @@ import java.util.TreeMap;
 final class FactCodec {
 
     /** What is written; older ones are read. */
-    static final int VERSION = 5;
+    static final int VERSION = 6;
     /** The first that says in a grant what was confirmed. */
     private static final int CONFIRMING = 2;
     /** The first that says which way an answer goes and what its bytes cost. */
@@ -25,6 +25,8 @@ final class FactCodec {
     private static final int WORKED = 4;
     /** The first that says of a close how far other nodes were. */
     private static final int SHARED = 5;
+    /** The first that says of a request which task it is part of, and how long its prompt is. */
+    private static final int TAGGED = 6;
     /** Most bytes of an encoded fact. */
     static final int MAX_BYTES = 16 << 20;
     /** Most characters of a document. */
@@ -185,6 +187,10 @@ final class FactCodec {
         name(out, "a zone's name", f.zones().from());
         name(out, "a zone's name", f.zones().to());
         out.octet(f.work().ordinal());
+        name(out, "a task's id", f.tags().task());
+        name(out, "a prompt's version", f.tags().promptVersion());
+        name(out, "a route", f.tags().route());
+        out.number(f.prompt());
     }
 
     private static Fact opened(WireReader in, long at, int version) {
@@ -201,7 +207,10 @@ final class FactCodec {
         int sequences = in.small();
         Zones zones = version < ZONED ? Zones.UNKNOWN : new Zones(name(in), name(in));
         Work work = version < WORKED ? Work.UNKNOWN : in.constant(WORKS);
-        return new Fact.Opened(at, request, payer, model, labels, priceBook, policy, sequences, zones, work);
+        boolean tagged = version >= TAGGED;
+        Tags tags = tagged ? new Tags(labels, name(in), name(in), name(in)) : Tags.labels(labels);
+        long prompt = tagged ? in.number() : 0;
+        return new Fact.Opened(at, request, payer, model, tags, priceBook, policy, sequences, zones, work, prompt);
     }
 
     private static void granted(WireWriter out, Fact.Granted f) {

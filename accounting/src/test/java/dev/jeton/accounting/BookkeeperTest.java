@@ -62,8 +62,19 @@ class BookkeeperTest {
     }
 
     private static RequestBooks request(Bookkeeper books, String id) {
-        return books.open(
-                id, new Payer("a", "", ""), "far", "m", Work.GENERATION, Map.of("team", "x"), "cpu", 1, 100, () -> {});
+        return books.open(new Opening(
+                id,
+                new Payer("a", "", ""),
+                "far",
+                "m",
+                Work.GENERATION,
+                Tags.labels(Map.of("team", "x")),
+                "cpu",
+                1,
+                10,
+                1,
+                100,
+                () -> {}));
     }
 
     private static RequestBooks.Used used(Fact.Outcome outcome, Tokens tokens) {

@@ -98,11 +98,19 @@ class FactCodecTest {
     @Test
     void aRequestOfAVersionWithoutWorkHasWorkThatIsNotKnown() {
         byte[] bytes = FactCodec.encode(Facts.opened("r"));
-        byte[] third = Arrays.copyOf(bytes, bytes.length - 1);
+        byte[] third = Arrays.copyOf(bytes, bytes.length - 1 - 4);
         third[0] = 3;
         Fact.Opened read = (Fact.Opened) FactCodec.decode(ByteBuffer.wrap(third));
         assertThat(read.work()).isEqualTo(Work.UNKNOWN);
         assertThat(read.request()).isEqualTo("r");
+    }
+
+    @Test
+    void aRequestOfAVersionWithoutTasksIsPartOfNone() {
+        byte[] bytes = FactCodec.encode(Facts.opened("r"));
+        byte[] fifth = Arrays.copyOf(bytes, bytes.length - 4);
+        fifth[0] = 5;
+        assertThat(FactCodec.decode(ByteBuffer.wrap(fifth))).isEqualTo(Facts.opened("r"));
     }
 
     @Test

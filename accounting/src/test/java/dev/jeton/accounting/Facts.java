@@ -49,12 +49,13 @@ final class Facts {
                 request,
                 new Payer(text(random, 256), text(random, 256), text(random, 256)),
                 text(random, 256),
-                labels,
+                new Tags(labels, text(random, 256), text(random, 256), text(random, 256)),
                 text(random, 256),
                 text(random, 256),
                 1 + random.nextInt(128),
                 new Zones(text(random, 256), text(random, 256)),
-                pick(random, Work.values()));
+                pick(random, Work.values()),
+                number(random));
     }
 
     /** A plain one of one sequence. */

@@ -63,8 +63,19 @@ class PeriodCommandsTest {
         try (Bookkeeper books = keeper()) {
             books.meter("cpu");
             clock.advance(1_000_000_000L);
-            RequestBooks open = books.open(
-                    request, new Payer("a", "", ""), "", "m", Work.GENERATION, Map.of(), "cpu", 1, 100, () -> {});
+            RequestBooks open = books.open(new Opening(
+                    request,
+                    new Payer("a", "", ""),
+                    "",
+                    "m",
+                    Work.GENERATION,
+                    Tags.labels(Map.of()),
+                    "cpu",
+                    1,
+                    10,
+                    1,
+                    100,
+                    () -> {}));
             open.closeDurably(
                     new RequestBooks.Used(Fact.Outcome.COMPLETED, new Tokens(10, 0, 5), 10, 1, 2, 3, 0, 0, 0, 0));
         }

@@ -105,11 +105,12 @@ final class PricedFacts {
                 f.request(),
                 f.payer(),
                 f.model(),
-                f.labels(),
+                f.tags(),
                 f.priceBook(),
                 f.policy(),
                 f.sequences(),
                 f.zones(),
-                work);
+                work,
+                f.prompt());
     }
 }

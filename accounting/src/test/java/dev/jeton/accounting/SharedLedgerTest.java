@@ -164,8 +164,19 @@ class SharedLedgerTest {
     private void serve(String node, TestBooks ledger, String request) throws InterruptedException {
         try (Bookkeeper keeper = keeper(node, ledger)) {
             keeper.meter("cpu");
-            RequestBooks open = keeper.open(
-                    request, new Payer("t", "", ""), "", "m", Work.GENERATION, Map.of(), "cpu", 1, 100, () -> {});
+            RequestBooks open = keeper.open(new Opening(
+                    request,
+                    new Payer("t", "", ""),
+                    "",
+                    "m",
+                    Work.GENERATION,
+                    Tags.labels(Map.of()),
+                    "cpu",
+                    1,
+                    10,
+                    1,
+                    100,
+                    () -> {}));
             open.closeDurably(
                     new RequestBooks.Used(Fact.Outcome.COMPLETED, new Tokens(10, 0, 5), 10, 1, 2, 3, 0, 0, 0, 0));
         }

@@ -4,7 +4,9 @@ import dev.jeton.accounting.AccountingException;
 import dev.jeton.accounting.Bill;
 import dev.jeton.accounting.Bookkeeper;
 import dev.jeton.accounting.Fact;
+import dev.jeton.accounting.Opening;
 import dev.jeton.accounting.RequestBooks;
+import dev.jeton.accounting.Tags;
 import dev.jeton.accounting.Tokens;
 import dev.jeton.accounting.Work;
 import dev.jeton.models.engine.LayerGroup;
@@ -34,26 +36,30 @@ final class CallBooks {
     /**
      * Admits a call.
      *
+     * @param sequences continuations, of all its prompts together
      * @param most tokens that all its sequences may generate together
      * @throws ApiException 503, where the journal is full or failing
      */
-    static CallBooks open(Bookkeeper keeper, Call call, ServedModel model, Work work, int sequences, long most) {
+    static CallBooks open(
+            Bookkeeper keeper, Call call, ServedModel model, Work work, List<int[]> prompts, int sequences, long most) {
         List<LayerGroup> groups = model.dispatcher().engine().groups();
         double bytes =
                 groups.stream().mapToLong(LayerGroup::bytesPerBlock).average().orElse(0);
         try {
             return new CallBooks(
-                    Optional.of(keeper.open(
+                    Optional.of(keeper.open(new Opening(
                             call.bookId(),
                             call.caller().payer(),
                             call.caller().zone(),
                             model.name(),
                             work,
-                            call.labels(),
+                            Tags.labels(call.labels()),
                             model.dispatcher().engine().name(),
+                            prompts.size(),
+                            prompts.stream().mapToLong(prompt -> prompt.length).sum(),
                             sequences,
                             most,
-                            model.dispatcher()::wake)),
+                            model.dispatcher()::wake))),
                     bytes);
         } catch (AccountingException e) {
             LOG.warn("a request is refused, because it could not be booked: {}", e.getMessage());

@@ -56,7 +56,7 @@ final class Generator {
         int sequences = options.n() * prompts.size();
         long most = options.n() * IntStream.of(maxTokens).asLongStream().sum();
         keeper.ifPresent(open ->
-                call.keep(CallBooks.open(open, call, model, options.servedAs().work(), sequences, most)));
+                call.keep(CallBooks.open(open, call, model, options.servedAs().work(), prompts, sequences, most)));
         call.asks(options);
         List<Generation> generations = new ArrayList<>();
         try {
