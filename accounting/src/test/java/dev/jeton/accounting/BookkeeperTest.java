@@ -61,7 +61,7 @@ class BookkeeperTest {
                 () -> START + clock.getAsLong() / 1_000);
     }
 
-    private static RequestBooks request(Bookkeeper books, String id) {
+    private static RequestBooks request(Bookkeeper books, String id) throws InterruptedException {
         return books.open(new Opening(
                 id,
                 new Payer("a", "", ""),
@@ -71,10 +71,7 @@ class BookkeeperTest {
                 Tags.labels(Map.of("team", "x")),
                 "cpu",
                 1,
-                10,
-                1,
-                100,
-                () -> {}));
+                10, 1, 100, List.of(), () -> {}));
     }
 
     private static RequestBooks.Used used(Fact.Outcome outcome, Tokens tokens) {
