@@ -457,7 +457,9 @@ public final class Bookkeeper implements AutoCloseable {
         try {
             budgetKeeper.copy();
         } catch (AccountingException e) {
-            LOG.warn("the budgets' state could not be kept; the next start reads it from the journal: {}", e.getMessage());
+            LOG.warn(
+                    "the budgets' state could not be kept; the next start reads it from the journal: {}",
+                    e.getMessage());
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }

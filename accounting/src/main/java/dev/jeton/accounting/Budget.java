@@ -130,8 +130,7 @@ public record Budget(
      *
      * @param level {@code TASK} or {@code REQUEST}
      */
-    private static Budget own(
-            String id, Level level, String tenant, BudgetUnit unit, long limit, String currency) {
+    private static Budget own(String id, Level level, String tenant, BudgetUnit unit, long limit, String currency) {
         return new Budget(
                 id,
                 level,

@@ -23,6 +23,7 @@ final class BudgetAccount {
     final String subject;
     /** Read by step loops, too, to name it. */
     volatile Budget budget;
+
     BudgetWindow.Span window;
     /** Spent and reserved in the window. */
     long charged;

@@ -21,6 +21,7 @@ final class BudgetHold {
 
     /** How it was opened. */
     final Fact.Opened opened;
+
     final BudgetAccount[] accounts;
     /** Charged in each account's present window. */
     final long[] charged;

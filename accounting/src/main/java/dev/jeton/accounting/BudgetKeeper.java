@@ -122,7 +122,9 @@ final class BudgetKeeper implements AutoCloseable {
                 try {
                     copy();
                 } catch (AccountingException e) {
-                    LOG.warn("the budgets' state could not be kept, the journal keeps facts meanwhile: {}", e.getMessage());
+                    LOG.warn(
+                            "the budgets' state could not be kept, the journal keeps facts meanwhile: {}",
+                            e.getMessage());
                 } catch (InterruptedException e) {
                     return;
                 }
@@ -138,8 +140,8 @@ final class BudgetKeeper implements AutoCloseable {
         if (!any || budgets.changes() == copied) {
             return;
         }
-        Copy copy = budgets.locked((index, holds) -> new Copy(
-                BudgetState.of(index, holds, micros.getAsLong()).encode(), journal.last(), budgets.changes()));
+        Copy copy = budgets.locked((index, holds) ->
+                new Copy(BudgetState.of(index, holds, micros.getAsLong()).encode(), journal.last(), budgets.changes()));
         // or a crash would leave a copy with grants that nobody ever had
         journal.awaitDurable(copy.sequence());
         file.store(copy.sequence(), copy.state());

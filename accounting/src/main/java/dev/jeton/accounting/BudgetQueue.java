@@ -3,7 +3,6 @@ package dev.jeton.accounting;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.LinkedHashSet;
-import java.util.List;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
@@ -276,8 +275,7 @@ final class BudgetQueue {
         BudgetHold hold = waiter.hold;
         boolean alone = at.holds.size() == 1 && at.holds.contains(hold);
         if (at.budget.killed() || alone || hold.blocked() && (nobodyMoves(at, hold) || stuck(waiter, at, now))) {
-            BudgetRefusal.Reason reason =
-                    at.budget.killed() ? BudgetRefusal.Reason.KILLED : BudgetRefusal.Reason.SPENT;
+            BudgetRefusal.Reason reason = at.budget.killed() ? BudgetRefusal.Reason.KILLED : BudgetRefusal.Reason.SPENT;
             remove(waiter);
             hold.stop(at.budget, at.subject, reason, at.budget.killed());
         }

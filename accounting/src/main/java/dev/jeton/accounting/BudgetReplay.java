@@ -73,15 +73,20 @@ final class BudgetReplay {
         List<Budget> found = new ArrayList<>();
         index.definition(key.budget()).ifPresent(found::add);
         if (key.budget().startsWith(BudgetIndex.TASK)) {
-            index.tasks().values().forEach(budgets -> budgets.stream()
-                    .filter(budget -> budget.id().equals(key.budget())
-                            && BudgetIndex.subject(
-                                            budget,
-                                            new Payer(budget.tenant(), "", ""),
-                                            budget.id().substring(BudgetIndex.TASK.length(), budget.id().lastIndexOf('/')),
-                                            "")
-                                    .equals(key.subject()))
-                    .forEach(found::add));
+            index.tasks()
+                    .values()
+                    .forEach(budgets -> budgets.stream()
+                            .filter(budget -> budget.id().equals(key.budget())
+                                    && BudgetIndex.subject(
+                                                    budget,
+                                                    new Payer(budget.tenant(), "", ""),
+                                                    budget.id()
+                                                            .substring(
+                                                                    BudgetIndex.TASK.length(),
+                                                                    budget.id().lastIndexOf('/')),
+                                                    "")
+                                            .equals(key.subject()))
+                            .forEach(found::add));
         }
         return found;
     }
@@ -111,12 +116,7 @@ final class BudgetReplay {
                 opened,
                 accounts,
                 tokens -> pricing.dearest(
-                        opened.model(),
-                        opened.payer().tenant(),
-                        opened.prompt(),
-                        tokens,
-                        opened.at(),
-                        opened.work()));
+                        opened.model(), opened.payer().tenant(), opened.prompt(), tokens, opened.at(), opened.work()));
     }
 
     private void begin(BudgetHold hold) {
@@ -136,8 +136,8 @@ final class BudgetReplay {
             case Fact.Opened f -> {
                 List<Budget> above = index.above(f.payer(), f.tags().task()).stream()
                         .filter(budget -> budget.level() != Budget.Level.REQUEST)
-                        .filter(budget -> known.contains(budget.id())
-                                || budget.id().startsWith(BudgetIndex.TASK))
+                        .filter(budget ->
+                                known.contains(budget.id()) || budget.id().startsWith(BudgetIndex.TASK))
                         .toList();
                 BudgetHold hold = hold(f, index.accounts(above, f, f.at()));
                 hold.charge(0, f.at());

@@ -81,9 +81,7 @@ record BudgetState(
                 BudgetAccount account = hold.accounts[i];
                 if (account.budget.level() != Budget.Level.REQUEST && !account.removed) {
                     charges.add(new Charge(
-                            new BudgetIndex.Key(account.budget.id(), account.subject),
-                            hold.charged[i],
-                            hold.base[i]));
+                            new BudgetIndex.Key(account.budget.id(), account.subject), hold.charged[i], hold.base[i]));
                 }
             }
             holds.add(new Open(hold.opened, hold.granted, hold.confirmed, charges));

@@ -19,6 +19,7 @@ final class BudgetWaiter {
     final long wanted;
     /** Whether it is to be admitted; otherwise it runs and wants more. */
     final boolean admission;
+
     final Appending appending;
     /** Which counter stands in the way; null where somebody who goes before does. */
     @Nullable

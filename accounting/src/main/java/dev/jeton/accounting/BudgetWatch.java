@@ -37,7 +37,10 @@ final class BudgetWatch {
         }
         boolean early = view.exhausted() > now && view.exhausted() < Long.MAX_VALUE;
         boolean trend = account.rate.seen() > halfLife / TREND_PART;
-        if (early && trend && !account.forecastTold && !account.budget.thresholds().isEmpty()) {
+        if (early
+                && trend
+                && !account.forecastTold
+                && !account.budget.thresholds().isEmpty()) {
             account.forecastTold = true;
             told.accept(new BudgetEvent(now, BudgetEvent.Kind.FORECAST, 0, view));
         }

@@ -161,7 +161,11 @@ public final class Budgets {
     BudgetHold hold(Fact.Opened opened, PriceBook prices, List<Budget> own) {
         lock.lock();
         try {
-            return hold(opened, prices, own, index.above(opened.payer(), opened.tags().task()));
+            return hold(
+                    opened,
+                    prices,
+                    own,
+                    index.above(opened.payer(), opened.tags().task()));
         } finally {
             lock.unlock();
         }
@@ -175,12 +179,7 @@ public final class Budgets {
                 opened,
                 index.accounts(all, opened, micros.getAsLong()),
                 tokens -> pricing.dearest(
-                        opened.model(),
-                        opened.payer().tenant(),
-                        opened.prompt(),
-                        tokens,
-                        opened.at(),
-                        opened.work()));
+                        opened.model(), opened.payer().tenant(), opened.prompt(), tokens, opened.at(), opened.work()));
     }
 
     /**
@@ -287,7 +286,8 @@ public final class Budgets {
         try {
             if (queue.remove(waiter)) {
                 long now = micros.getAsLong();
-                int blockedBy = BudgetQueue.affordable(waiter.hold, waiter.wanted, now).blockedBy();
+                int blockedBy =
+                        BudgetQueue.affordable(waiter.hold, waiter.wanted, now).blockedBy();
                 BudgetRefusal.Reason reason = blockedBy < 0
                         ? BudgetRefusal.Reason.RESERVED_BY_OTHERS
                         : BudgetQueue.reason(waiter.hold, blockedBy, now);
@@ -412,8 +412,7 @@ public final class Budgets {
      * @return what {@code append} does
      * @throws BudgetRefusal where a budget does not pay for it, and it is no overdraft
      */
-    long charge(
-            Payer payer, String task, long list, long tools, boolean overdraft, LongSupplier append) {
+    long charge(Payer payer, String task, long list, long tools, boolean overdraft, LongSupplier append) {
         lock.lock();
         try {
             long now = micros.getAsLong();
@@ -555,7 +554,9 @@ public final class Budgets {
         try {
             long now = micros.getAsLong();
             rollAll(now);
-            return index.accounts().stream().map(account -> BudgetWatch.view(account, now)).toList();
+            return index.accounts().stream()
+                    .map(account -> BudgetWatch.view(account, now))
+                    .toList();
         } finally {
             lock.unlock();
         }
@@ -645,5 +646,4 @@ public final class Budgets {
             lock.unlock();
         }
     }
-
 }

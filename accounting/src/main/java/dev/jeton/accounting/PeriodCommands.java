@@ -57,7 +57,9 @@ public final class PeriodCommands {
             return new FolderDisk(journal(folder));
         } catch (IOException e) {
             throw new AccountingException(
-                    "the folder %s cannot be used (%s); see to the disk and its permissions".formatted(journal(folder), e), e);
+                    "the folder %s cannot be used (%s); see to the disk and its permissions"
+                            .formatted(journal(folder), e),
+                    e);
         }
     }
 

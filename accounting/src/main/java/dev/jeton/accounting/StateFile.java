@@ -107,8 +107,9 @@ final class StateFile {
                 return Optional.empty();
             }
             if (format != FORMAT) {
-                throw new AccountingException("%s in %s has format %d, this program knows %d; use the version that wrote it"
-                        .formatted(file(n), disk, format, FORMAT));
+                throw new AccountingException(
+                        "%s in %s has format %d, this program knows %d; use the version that wrote it"
+                                .formatted(file(n), disk, format, FORMAT));
             }
             return Optional.of(new Stored(sequence, content));
         }
@@ -162,6 +163,8 @@ final class StateFile {
 
     private AccountingException failed(String what, IOException e) {
         return new AccountingException(
-                "%s-*.state in %s cannot be %s (%s); see to the disk and its permissions".formatted(name, disk, what, e), e);
+                "%s-*.state in %s cannot be %s (%s); see to the disk and its permissions"
+                        .formatted(name, disk, what, e),
+                e);
     }
 }

@@ -71,7 +71,11 @@ class BookkeeperTest {
                 Tags.labels(Map.of("team", "x")),
                 "cpu",
                 1,
-                10, 1, 100, List.of(), () -> {}));
+                10,
+                1,
+                100,
+                List.of(),
+                () -> {}));
     }
 
     private static RequestBooks.Used used(Fact.Outcome outcome, Tokens tokens) {

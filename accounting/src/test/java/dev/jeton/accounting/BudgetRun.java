@@ -13,8 +13,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class BudgetRun {
 
-    static final String PRICES =
-            """
+    static final String PRICES = """
             currency: USD
             tariffs:
               - model: "*"
@@ -240,5 +239,4 @@ final class BudgetRun {
     static Payer payer(String tenant, String project, String key) {
         return new Payer(tenant, project, key);
     }
-
 }

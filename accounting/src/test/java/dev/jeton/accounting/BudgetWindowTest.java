@@ -45,9 +45,13 @@ class BudgetWindowTest {
                 BudgetWindow window = new BudgetWindow(kind, ZoneId.of(zone));
                 long at = micros("2020-01-01T00:00:00Z") + (long) (random.nextDouble() * 20e6 * 365 * 86_400);
                 BudgetWindow.Span span = window.at(at);
-                assertThat(span.contains(at)).as("%s of %s at %d", kind, zone, at).isTrue();
+                assertThat(span.contains(at))
+                        .as("%s of %s at %d", kind, zone, at)
+                        .isTrue();
                 assertThat(window.at(span.to() - 1)).as("%s of %s", kind, zone).isEqualTo(span);
-                assertThat(window.at(span.to()).from()).as("%s of %s", kind, zone).isEqualTo(span.to());
+                assertThat(window.at(span.to()).from())
+                        .as("%s of %s", kind, zone)
+                        .isEqualTo(span.to());
             }
         }
     }

@@ -222,8 +222,7 @@ class BudgetsTest {
     @Test
     void softAndShadowBudgetsRefuseNothing() {
         BudgetRun run = new BudgetRun(
-                1,
-                List.of(with(tokens(10), Budget.Mode.SOFT, false), with(money(5), Budget.Mode.SHADOW, false)));
+                1, List.of(with(tokens(10), Budget.Mode.SOFT, false), with(money(5), Budget.Mode.SHADOW, false)));
         for (int i = 0; i < 8; i++) {
             run.client(PAYER, 1, 1, 40, 40);
         }
@@ -240,8 +239,7 @@ class BudgetsTest {
         run.begin(running);
         run.budgets.define(List.of(with(tokens(1_000), Budget.Mode.HARD, true)));
         assertThat(running.grant.exhausted()).isTrue();
-        assertThat(running.hold.stoppedBy())
-                .contains(new BudgetStop("tokens", "t", BudgetRefusal.Reason.KILLED));
+        assertThat(running.hold.stoppedBy()).contains(new BudgetStop("tokens", "t", BudgetRefusal.Reason.KILLED));
         BudgetRun.Client next = run.client(PAYER, 1, 1, 100, 100);
         run.begin(next);
         assertThat(next.refusal.orElseThrow().reason()).isEqualTo(BudgetRefusal.Reason.KILLED);
@@ -315,8 +313,14 @@ class BudgetsTest {
                 break;
             }
         }
-        long before = run.delivered.stream().filter(d -> d[0] < boundary).mapToLong(d -> d[1]).sum();
-        long after = run.delivered.stream().filter(d -> d[0] >= boundary).mapToLong(d -> d[1]).sum();
+        long before = run.delivered.stream()
+                .filter(d -> d[0] < boundary)
+                .mapToLong(d -> d[1])
+                .sum();
+        long after = run.delivered.stream()
+                .filter(d -> d[0] >= boundary)
+                .mapToLong(d -> d[1])
+                .sum();
         assertThat(before).isPositive().isLessThanOrEqualTo(300);
         // what was computed between the boundary and the tick that saw it, a single step here, counts before
         assertThat(after).isPositive().isLessThanOrEqualTo(301);
@@ -425,6 +429,7 @@ class BudgetsTest {
         assertThat(events)
                 .filteredOn(event -> event.kind() == BudgetEvent.Kind.FORECAST)
                 .hasSize(1)
-                .allSatisfy(event -> assertThat(event.view().exhausted()).isLessThan(event.view().window().to()));
+                .allSatisfy(event -> assertThat(event.view().exhausted())
+                        .isLessThan(event.view().window().to()));
     }
 }

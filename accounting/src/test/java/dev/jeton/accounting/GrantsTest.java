@@ -181,7 +181,8 @@ class GrantsTest {
                     })
                     .hasMessageContaining("full");
             // until its reservation is spent, and what the last document left: then no grant's record finds room
-            int record = JournalFormat.RECORD + FactCodec.encode(new Fact.Granted(7, "r", Grant.ALL, grant.asked(), 0)).length;
+            int record = JournalFormat.RECORD
+                    + FactCodec.encode(new Fact.Granted(7, "r", Grant.ALL, grant.asked(), 0)).length;
             while (free(journal) >= JournalFormat.HEADER + record) {
                 grant.grant(64);
             }
@@ -277,7 +278,9 @@ class GrantsTest {
             for (int step = 0; disk.hasPower() && step < 100_000; step++) {
                 if (running.size() < 6) {
                     String id = "r" + received.size();
-                    running.put(id, grants.open(TestBudgets.unbounded(Facts.opened(id)), 1 + random.nextInt(300), () -> {}));
+                    running.put(
+                            id,
+                            grants.open(TestBudgets.unbounded(Facts.opened(id)), 1 + random.nextInt(300), () -> {}));
                     received.put(id, 0L);
                 }
                 for (Map.Entry<String, Grant> entry : List.copyOf(running.entrySet())) {

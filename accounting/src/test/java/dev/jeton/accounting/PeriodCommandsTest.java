@@ -72,7 +72,11 @@ class PeriodCommandsTest {
                     Tags.labels(Map.of()),
                     "cpu",
                     1,
-                    10, 1, 100, List.of(), () -> {}));
+                    10,
+                    1,
+                    100,
+                    List.of(),
+                    () -> {}));
             open.closeDurably(
                     new RequestBooks.Used(Fact.Outcome.COMPLETED, new Tokens(10, 0, 5), 10, 1, 2, 3, 0, 0, 0, 0));
         }
