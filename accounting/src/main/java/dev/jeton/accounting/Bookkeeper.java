@@ -315,7 +315,8 @@ public final class Bookkeeper implements AutoCloseable {
                 opening.prompts(),
                 opening.prompt());
         BudgetHold hold = budgets.hold(opened, settings.prices(), opening.budgets());
-        Grant grant = grants.open(hold, Math.max(1, opening.most()), opening.wake());
+        long most = budgets.shorten(hold, Math.max(1, opening.most()));
+        Grant grant = grants.open(hold, most, opening.wake());
         return new RequestBooks(this, opened, meter(opening.device()), opening.device(), grant);
     }
 

@@ -6,6 +6,7 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
@@ -180,6 +181,48 @@ public final class Budgets {
                 index.accounts(all, opened, micros.getAsLong()),
                 tokens -> pricing.dearest(
                         opened.model(), opened.payer().tenant(), opened.prompt(), tokens, opened.at(), opened.work()));
+    }
+
+    /**
+     * The rung {@link Budget.Rung.Shorter}: how many tokens the budgets that have it still pay for.
+     *
+     * @return {@code most}, or less
+     * @throws BudgetRefusal where that is fewer than are worth it
+     */
+    long shorten(BudgetHold hold, long most) {
+        lock.lock();
+        try {
+            long now = micros.getAsLong();
+            rollAll(now);
+            long left = most;
+            for (int i = 0; i < hold.accounts.length; i++) {
+                for (Budget.Rung rung : hold.accounts[i].budget.ladder()) {
+                    if (rung instanceof Budget.Rung.Shorter shorter) {
+                        left = Math.min(left, paidFor(hold, i, most, now));
+                        if (left < Math.min(most, shorter.atLeast())) {
+                            throw refuse(hold, i, BudgetQueue.reason(hold, i, Math.min(most, shorter.atLeast()), now));
+                        }
+                        if (left < most && hold.shortenedBy.isEmpty()) {
+                            hold.shortenedBy = Optional.of(new BudgetStop(
+                                    hold.accounts[i].budget.id(),
+                                    hold.accounts[i].subject,
+                                    BudgetRefusal.Reason.SPENT));
+                        }
+                    }
+                }
+            }
+            return left;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Tokens that a hard budget has for a request if nobody else takes them. */
+    private static long paidFor(BudgetHold hold, int i, long most, long now) {
+        BudgetAccount account = hold.accounts[i];
+        return account.budget.mode() == Budget.Mode.HARD
+                ? BudgetQueue.paidFor(hold, i, 0, most, account.available(now))
+                : most;
     }
 
     /**
@@ -574,6 +617,23 @@ public final class Budgets {
                 views.add(BudgetWatch.view(
                         index.account(budget.id(), subject).orElseGet(() -> new BudgetAccount(budget, subject, now)),
                         now));
+            }
+            return views;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** The counters above a request as they will be once it has ended like this. */
+    List<BudgetView> after(BudgetHold hold, Fact.Closed closed) {
+        lock.lock();
+        try {
+            long now = micros.getAsLong();
+            List<BudgetView> views = new ArrayList<>();
+            for (int i = 0; i < hold.accounts.length; i++) {
+                if (!hold.accounts[i].removed) {
+                    views.add(BudgetWatch.view(hold.accounts[i], now).givenBack(hold.gives(i, closed)));
+                }
             }
             return views;
         } finally {
