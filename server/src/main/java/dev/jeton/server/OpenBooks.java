@@ -6,6 +6,7 @@ import dev.jeton.accounting.EnergyCounter;
 import dev.jeton.accounting.PowercapCounter;
 import dev.jeton.accounting.PriceBook;
 import dev.jeton.natives.CudaDriver;
+import dev.jeton.server.admin.PolicyStore;
 import dev.jeton.server.config.Configuration.BooksSettings;
 import dev.jeton.server.config.Configuration.MetricsSettings;
 import dev.jeton.server.metrics.HostName;
@@ -52,9 +53,10 @@ public final class OpenBooks {
             LOG.warn("no books are kept (books.enabled is false): nothing will say what requests cost");
             return Optional.empty();
         }
-        PriceBook prices = settings.prices().isEmpty() ? PriceBook.free() : PriceBook.load(Path.of(settings.prices()));
-        prices.warning().ifPresent(LOG::warn);
+        PriceBook ofFile = prices(settings);
         Path folder = settings.folder().isEmpty() ? temporary() : Path.of(settings.folder());
+        PriceBook prices = PolicyStore.exists(folder) ? PolicyStore.prices(folder, ofFile) : ofFile;
+        prices.warning().ifPresent(LOG::warn);
         return Optional.of(Bookkeeper.open(
                 new Bookkeeper.Settings(
                         folder,
@@ -71,6 +73,11 @@ public final class OpenBooks {
                 device -> settings.energy().equals("measured") ? counter(device, metrics) : EnergyCounter.NONE,
                 System::nanoTime,
                 () -> TimeUnit.MILLISECONDS.toMicros(System.currentTimeMillis())));
+    }
+
+    /** The price book of {@code books.prices}. */
+    static PriceBook prices(BooksSettings settings) {
+        return settings.prices().isEmpty() ? PriceBook.free() : PriceBook.load(Path.of(settings.prices()));
     }
 
     private static EnergyCounter counter(String device, MetricsSettings metrics) {
