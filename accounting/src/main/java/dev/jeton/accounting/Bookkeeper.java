@@ -31,6 +31,11 @@ public final class Bookkeeper implements AutoCloseable {
     private static final long DRAIN_PAUSE_NANOS = 5_000_000;
     private static final long FIRST_PAUSE_NANOS = 1_000_000_000L;
     private static final long LAST_PAUSE_NANOS = 30_000_000_000L;
+    private static final long ADOPT_NANOS = 10_000_000_000L;
+    /** A window that has ended waits for its steps, which take milliseconds; longer than this nobody waits. */
+    private static final long LANDING_NANOS = 2_000_000_000L;
+
+    private static final long LANDING_PAUSE_NANOS = 200_000;
 
     /**
      * How soon what need not be at once is done.
@@ -70,7 +75,7 @@ public final class Bookkeeper implements AutoCloseable {
      * @param ledgerUrl JDBC URL; empty for SQLite in the folder
      * @param user for PostgreSQL
      * @param password for PostgreSQL
-     * @param prices in force until the process ends
+     * @param prices in force until others are adopted
      * @param zone that the process is in; empty where it is not known
      * @param aborted what is billed of requests that a crash cut off
      * @param journalBytes most bytes of facts that the ledger has not taken
@@ -130,6 +135,7 @@ public final class Bookkeeper implements AutoCloseable {
     private final Thread opener;
     private volatile Optional<OpenLedger> ledger = Optional.empty();
     private final String policy;
+    private final BookInForce prices;
     private final Map<String, Meter> meters = new ConcurrentHashMap<>();
     private final Thread ticker;
     /** The ticker's alone. */
@@ -175,10 +181,10 @@ public final class Bookkeeper implements AutoCloseable {
         this.policy = PriceBook.version(settings.policy());
         journal = Journal.open(PeriodCommands.journal(settings.folder()), config(settings));
         PriceBookShelf shelf = new PriceBookShelf(settings.folder());
-        shelf.keep(settings.prices());
+        prices = new BookInForce(settings.prices(), shelf);
         budgets = new Budgets(Budgets.Limits.USUAL, clock::micros);
         budgetKeeper = restoreBudgets(shelf);
-        begin(shelf);
+        begin();
         startBudgets();
         grants = new Grants(journal, budgets, clock::micros);
         periodRequests = new PeriodRequests(settings.folder());
@@ -250,10 +256,10 @@ public final class Bookkeeper implements AutoCloseable {
         }
     }
 
-    private void begin(PriceBookShelf shelf) {
+    private void begin() {
         long now = clock.micros();
         for (Recovery.Abandoned left : Recovery.abandoned(journal)) {
-            Fact.Closed end = aborted(left, shelf, now);
+            Fact.Closed end = aborted(left, now);
             budgets.abandon(end, () -> journal.append(end));
             LOG.warn(
                     "request {} was cut off by the end of the last run; it was granted {} tokens and got at least {}",
@@ -262,12 +268,11 @@ public final class Bookkeeper implements AutoCloseable {
                     left.confirmed());
         }
         journal.append(new Fact.Started(now, settings.version(), List.of()));
-        PriceBook prices = settings.prices();
-        journal.append(new Fact.Adopted(now, Fact.DocumentKind.PRICE_BOOK, prices.version(), prices.content()));
+        prices.begin(journal, now);
         journal.append(new Fact.Adopted(now, Fact.DocumentKind.POLICY, policy, settings.policy()));
     }
 
-    private Fact.Closed aborted(Recovery.Abandoned left, PriceBookShelf shelf, long now) {
+    private Fact.Closed aborted(Recovery.Abandoned left, long now) {
         long billed = switch (settings.aborted()) {
             case NOTHING -> 0;
             case CONFIRMED -> left.confirmed();
@@ -275,8 +280,8 @@ public final class Bookkeeper implements AutoCloseable {
         };
         Tokens tokens = new Tokens(0, 0, billed);
         Fact.Opened opened = left.opened();
-        PriceBook prices = shelf.find(opened.priceBook()).orElse(settings.prices());
-        long list = new ListPricing(prices)
+        PriceBook book = prices.shelf().find(opened.priceBook()).orElse(prices.current());
+        long list = new ListPricing(book)
                 .price(opened.model(), opened.payer().tenant(), tokens, opened.at(), opened.work())
                 .total();
         return new Fact.Closed(now, opened.request(), Fact.Outcome.ABORTED, tokens, 0, list, 0, 0, 0, 0, 0);
@@ -301,28 +306,59 @@ public final class Bookkeeper implements AutoCloseable {
      * @throws AccountingException where the journal is full or failing: the request must be refused
      */
     public RequestBooks open(Opening opening) throws InterruptedException {
+        PriceBook book = prices.current();
         Fact.Opened opened = new Fact.Opened(
                 clock.micros(),
                 opening.request(),
                 opening.payer(),
                 opening.model(),
                 opening.tags(),
-                settings.prices().version(),
+                book.version(),
                 policy,
                 opening.sequences(),
                 new Zones(settings.zone(), opening.zone()),
                 opening.work(),
                 opening.prompts(),
                 opening.prompt());
-        BudgetHold hold = budgets.hold(opened, settings.prices(), opening.budgets());
+        BudgetHold hold = budgets.hold(opened, book, opening.budgets());
         long most = budgets.shorten(hold, Math.max(1, opening.most()));
         Grant grant = grants.open(hold, most, opening.wake());
-        return new RequestBooks(this, opened, meter(opening.device()), opening.device(), grant);
+        return new RequestBooks(this, book, opened, meter(opening.device()), opening.device(), grant);
     }
 
-    /** The prices in force. */
+    /** The prices in force: of requests that are opened now. */
     public PriceBook prices() {
-        return settings.prices();
+        return prices.current();
+    }
+
+    /**
+     * Puts another price book in force. Requests that are open stay priced by the book they were opened under; windows of
+     * device time end, so that those before are costed by the old book.
+     *
+     * @return whether it is in force; false where the journal takes nothing just now, and it then comes into force as soon
+     *     as it does
+     * @throws AccountingException where {@link PriceBook#obstacle} has a reason, or the book cannot be kept
+     */
+    public boolean adopt(PriceBook book) throws InterruptedException {
+        BookInForce.Next asked = prices.ask(book);
+        LockSupport.unpark(ticker);
+        return BookInForce.await(asked, ADOPT_NANOS);
+    }
+
+    /** Ends windows now, and waits until they are complete. */
+    private void endWindows() {
+        settleWindows();
+        meters.values().forEach(meter -> meter.tick(true));
+        settleWindows();
+    }
+
+    private void settleWindows() {
+        long end = System.nanoTime() + LANDING_NANOS;
+        for (Meter meter : meters.values()) {
+            while (!meter.handOn() && System.nanoTime() - end < 0) {
+                LockSupport.parkNanos(LANDING_PAUSE_NANOS);
+            }
+        }
     }
 
     /** What may be spent. */
@@ -404,6 +440,7 @@ public final class Bookkeeper implements AutoCloseable {
             long now = Periods.hour(clock.micros());
             boolean newHour = now != hour;
             hour = now;
+            prices.adoptAsked(journal, clock::micros, this::endWindows, this::journalWindows);
             periodRequests.answer(journal, clock.micros(), ledger());
             if (newHour || ticks % WINDOW_TICKS == 0) {
                 tick(newHour || ticks % QUIET_TICKS == 0);
@@ -416,6 +453,11 @@ public final class Bookkeeper implements AutoCloseable {
             // otherwise the windows under way grow until the journal takes the old ones
             meters.values().forEach(meter -> meter.tick(due));
         }
+        journalWindows();
+    }
+
+    /** Whether the journal has all windows that are complete. */
+    private boolean journalWindows() {
         try {
             while (!windows.isEmpty()) {
                 journal.append(windows.getFirst());
@@ -424,6 +466,7 @@ public final class Bookkeeper implements AutoCloseable {
         } catch (AccountingException e) {
             LOG.warn("{} windows of device time wait for the journal: {}", windows.size(), e.getMessage());
         }
+        return windows.isEmpty();
     }
 
     /**

@@ -6,6 +6,7 @@ import dev.jeton.scheduler.RejectedException;
 import dev.jeton.server.api.Endpoint.Guard;
 import dev.jeton.server.api.PlainEndpoint.Answer;
 import dev.jeton.server.config.Configuration;
+import dev.jeton.server.config.Tenant;
 import dev.jeton.server.http.Exchange;
 import dev.jeton.server.http.RequestHandler;
 import dev.jeton.server.json.JsonException;
@@ -16,6 +17,7 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -54,7 +56,10 @@ public final class Api implements RequestHandler, AutoCloseable {
             String version) {
         this.tracing = tracing;
         this.models = models;
-        this.keys = new ApiKeys(configuration.server().apiKeys(), configuration.tenants());
+        this.keys = new ApiKeys(
+                configuration.server().apiKeys(),
+                configuration.tenants(),
+                () -> TimeUnit.MILLISECONDS.toMicros(System.currentTimeMillis()));
         this.metrics = metrics;
         this.admission = new Admission(configuration.server().maxRequests());
         TokenizerGate gate = new TokenizerGate(Runtime.getRuntime().availableProcessors() / 2);
@@ -119,6 +124,11 @@ public final class Api implements RequestHandler, AutoCloseable {
     /** What it answers. */
     public List<Route> routes() {
         return routes.all();
+    }
+
+    /** Accepts these tenants' keys from now on, and no call without a key. */
+    public void tenants(List<Tenant> tenants) {
+        keys.replace(tenants);
     }
 
     /** Refuses work from now on. */
@@ -207,6 +217,7 @@ public final class Api implements RequestHandler, AutoCloseable {
     private Outcome guarded(Endpoint endpoint, Call call) throws InterruptedException {
         if (endpoint.guard() != Guard.OPEN) {
             call.calledBy(keys.caller(call.exchange().header("authorization")));
+            requireScope(endpoint.guard(), call.caller());
         }
         boolean work = endpoint.guard() == Guard.WORK;
         if (work) {
@@ -221,6 +232,23 @@ public final class Api implements RequestHandler, AutoCloseable {
             if (work) {
                 admission.leave();
             }
+        }
+    }
+
+    private static void requireScope(Guard guard, Caller caller) {
+        boolean may = switch (guard) {
+            case OPEN, KEYED -> true;
+            case BOOKS -> caller.scope().books();
+            case WORK -> caller.scope().work();
+        };
+        if (!may) {
+            throw new ApiException(
+                    403,
+                    "permission_error",
+                    "",
+                    "key_scope",
+                    "The API key '%s' has the scope %s, which this is not part of"
+                            .formatted(caller.payer().key(), caller.scope().text()));
         }
     }
 

@@ -182,6 +182,26 @@ public final class ServerMetrics implements AutoCloseable {
                 .register(registry);
     }
 
+    /** Adds the policy and its audit log. */
+    public void policy(Supplier<PolicyStats> stats) {
+        observed.add(stats);
+        policyGauge(stats, "jeton.policy.version", "Number of the last change of the policy", PolicyStats::version);
+        policyGauge(stats, "jeton.audit.log.bytes", "Bytes of the audit log", PolicyStats::bytes);
+        policyGauge(stats, "jeton.audit.log.bytes.bound", "Most of them; more changes get 503", PolicyStats::bound);
+        policyGauge(
+                stats,
+                "jeton.audit.log.failed",
+                "1 once its disk has failed, until a restart",
+                s -> s.failed() ? 1 : 0);
+    }
+
+    private void policyGauge(
+            Supplier<PolicyStats> stats, String name, String meaning, ToDoubleFunction<PolicyStats> value) {
+        Gauge.builder(name, () -> value.applyAsDouble(stats.get()))
+                .description(meaning)
+                .register(registry);
+    }
+
     /** Adds the requests being worked on. */
     public void requests(IntSupplier running, int bound) {
         Gauge.builder("jeton.requests.running", running::getAsInt)
