@@ -415,6 +415,16 @@ public final class Bookkeeper implements AutoCloseable {
                         settings.node(), 0, journal.durable(), 0, Optional.of("the ledger is not open yet"), false));
     }
 
+    /** What accounts have taken of each device, as booked in the ledger since the process began. */
+    public List<DeviceTaking> takings() {
+        return ledger.map(open -> open.projection().takings()).orElse(List.of());
+    }
+
+    /** ISO 4217 code of the price book's currency. */
+    public String currency() {
+        return settings.prices().currency().getCurrencyCode();
+    }
+
     /** Nanoseconds missing (positive) or booked twice in any device's open window: always 0. */
     public long imbalance() {
         return meters.values().stream().mapToLong(Meter::imbalance).sum();

@@ -44,6 +44,8 @@ public final class ServerMetrics implements AutoCloseable {
     /** Micrometer keeps what it observes by weak reference only. */
     private volatile CostMetrics costs;
 
+    private volatile Optional<BooksMetrics> booked = Optional.empty();
+
     private volatile Optional<OtlpMetrics> otlp = Optional.empty();
 
     private final List<Object> observed = new CopyOnWriteArrayList<>();
@@ -117,7 +119,7 @@ public final class ServerMetrics implements AutoCloseable {
     /** Adds the books. */
     public void books(Bookkeeper books) {
         observed.add(books);
-        observed.add(new BooksMetrics(registry, books));
+        booked = Optional.of(new BooksMetrics(registry, books));
     }
 
     /**
@@ -234,6 +236,7 @@ public final class ServerMetrics implements AutoCloseable {
     /** Everything in Prometheus' text format. */
     public String scrape() {
         dispatchers.values().forEach(DispatcherMetrics::refresh);
+        booked.ifPresent(BooksMetrics::refresh);
         return registry.scrape();
     }
 
