@@ -307,7 +307,15 @@ public final class Bookkeeper implements AutoCloseable {
      */
     public RequestBooks open(Opening opening) throws InterruptedException {
         PriceBook book = prices.current();
-        Fact.Opened opened = new Fact.Opened(
+        Fact.Opened opened = opened(opening, book);
+        BudgetHold hold = budgets.hold(opened, book, opening.budgets());
+        long most = budgets.shorten(hold, Math.max(1, opening.most()));
+        Grant grant = grants.open(hold, most, opening.wake());
+        return new RequestBooks(this, book, opened, meter(opening.device()), opening.device(), grant);
+    }
+
+    private Fact.Opened opened(Opening opening, PriceBook book) {
+        return new Fact.Opened(
                 clock.micros(),
                 opening.request(),
                 opening.payer(),
@@ -320,10 +328,34 @@ public final class Bookkeeper implements AutoCloseable {
                 opening.work(),
                 opening.prompts(),
                 opening.prompt());
-        BudgetHold hold = budgets.hold(opened, book, opening.budgets());
-        long most = budgets.shorten(hold, Math.max(1, opening.most()));
-        Grant grant = grants.open(hold, most, opening.wake());
-        return new RequestBooks(this, book, opened, meter(opening.device()), opening.device(), grant);
+    }
+
+    /**
+     * What a request would cost, and what its budgets would say of it now; nothing is booked.
+     *
+     * @param cached tokens of its prompts that would be found in the cache
+     * @param expected tokens that it will probably generate
+     * @param expectedNanos device time of that
+     * @param mostNanos device time of all that it may generate, with nobody to share a step
+     */
+    public Estimate estimate(Opening opening, long cached, long expected, double expectedNanos, double mostNanos) {
+        PriceBook book = prices.current();
+        Fact.Opened opened = opened(opening, book);
+        ListPricing pricing = new ListPricing(book);
+        String tenant = opening.payer().tenant();
+        long list = pricing.price(
+                        opening.model(),
+                        tenant,
+                        new Tokens(opening.prompt() - cached, cached, expected),
+                        opened.at(),
+                        opening.work())
+                .total();
+        long dearest =
+                pricing.dearest(opening.model(), tenant, opening.prompt(), opening.most(), opened.at(), opening.work());
+        return new Estimate(
+                Bill.estimate(book, opening.device(), opened.at(), Math.round(expectedNanos), list),
+                Bill.estimate(book, opening.device(), opened.at(), Math.round(mostNanos), dearest),
+                budgets.verdicts(budgets.hold(opened, book, opening.budgets()), expected, opening.most()));
     }
 
     /** The prices in force: of requests that are opened now. */

@@ -624,6 +624,51 @@ public final class Budgets {
         }
     }
 
+    /**
+     * What the budgets above a request would say of it now; nothing is charged.
+     *
+     * @param expected tokens that it will probably generate
+     * @param most tokens that it may generate
+     */
+    List<BudgetVerdict> verdicts(BudgetHold hold, long expected, long most) {
+        lock.lock();
+        try {
+            long now = micros.getAsLong();
+            rollAll(now);
+            List<BudgetVerdict> verdicts = new ArrayList<>();
+            for (int i = 0; i < hold.accounts.length; i++) {
+                verdicts.add(new BudgetVerdict(
+                        BudgetWatch.view(hold.accounts[i], now), verdict(hold, i, expected, most, now)));
+            }
+            return verdicts;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private static BudgetVerdict.Word verdict(BudgetHold hold, int i, long expected, long most, long now) {
+        BudgetAccount account = hold.accounts[i];
+        if (account.budget.killed()) {
+            return BudgetVerdict.Word.KILLED;
+        }
+        if (account.budget.mode() != Budget.Mode.HARD) {
+            return BudgetVerdict.Word.OK;
+        }
+        long available = account.available(now);
+        boolean time =
+                account.budget.unit() == BudgetUnit.DEVICE_SECONDS || account.budget.unit() == BudgetUnit.WALL_SECONDS;
+        long least = time ? 1 : hold.delta(i, 1);
+        if (least > 0 && least > available) {
+            return BudgetQueue.reason(hold, i, 1, now) == BudgetRefusal.Reason.SPENT
+                    ? BudgetVerdict.Word.SPENT
+                    : BudgetVerdict.Word.RESERVED_BY_OTHERS;
+        }
+        if (hold.delta(i, most) <= available) {
+            return BudgetVerdict.Word.OK;
+        }
+        return hold.delta(i, expected) <= available ? BudgetVerdict.Word.MAY_END_EARLY : BudgetVerdict.Word.ENDS_EARLY;
+    }
+
     /** The counters above a request as they will be once it has ended like this. */
     List<BudgetView> after(BudgetHold hold, Fact.Closed closed) {
         lock.lock();

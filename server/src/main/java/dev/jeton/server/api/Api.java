@@ -64,9 +64,11 @@ public final class Api implements RequestHandler, AutoCloseable {
         this.admission = new Admission(configuration.server().maxRequests());
         TokenizerGate gate = new TokenizerGate(Runtime.getRuntime().availableProcessors() / 2);
         PromptTokens promptTokens = new PromptTokens(gate);
+        OutputLengths lengths = new OutputLengths();
         Generator generator = new Generator(
                 metrics,
                 books,
+                lengths,
                 configuration.stream().stallTimeout(),
                 configuration.limits().requestTimeout());
         var limits = configuration.limits();
@@ -74,8 +76,12 @@ public final class Api implements RequestHandler, AutoCloseable {
                 models, () -> books.map(open -> open.clock().micros()).orElse(0L));
         ModelsEndpoint listing = new ModelsEndpoint(models);
         desk = new LedgerDesk(books, configuration.books());
-        routes.add("/v1/completions", new CompletionEndpoint(models, promptTokens, generator, ladder, limits));
-        routes.add("/v1/chat/completions", new ChatEndpoint(models, promptTokens, generator, ladder, limits));
+        var completions = new CompletionEndpoint(models, promptTokens, generator, ladder, limits);
+        var chat = new ChatEndpoint(models, promptTokens, generator, ladder, limits);
+        routes.add("/v1/completions", completions);
+        routes.add("/v1/chat/completions", chat);
+        routes.add("/v1/estimate", new EstimateEndpoint(models, chat, completions, books, lengths));
+        routes.add("/v1/budgets", new BudgetsEndpoint(books));
         routes.add(ModelsEndpoint.PATH, listing);
         routes.add(ModelsEndpoint.PATH + "/{model}", listing);
         routes.add("/v1/books/report", new ReportEndpoint(desk));

@@ -46,6 +46,8 @@ public final class ServerMetrics implements AutoCloseable {
 
     private volatile Optional<BooksMetrics> booked = Optional.empty();
 
+    private volatile Optional<BudgetMetrics> budgets = Optional.empty();
+
     private volatile Optional<OtlpMetrics> otlp = Optional.empty();
 
     private final List<Object> observed = new CopyOnWriteArrayList<>();
@@ -120,6 +122,7 @@ public final class ServerMetrics implements AutoCloseable {
     public void books(Bookkeeper books) {
         observed.add(books);
         booked = Optional.of(new BooksMetrics(registry, books));
+        budgets = Optional.of(new BudgetMetrics(registry, books));
     }
 
     /**
@@ -237,6 +240,7 @@ public final class ServerMetrics implements AutoCloseable {
     public String scrape() {
         dispatchers.values().forEach(DispatcherMetrics::refresh);
         booked.ifPresent(BooksMetrics::refresh);
+        budgets.ifPresent(BudgetMetrics::refresh);
         return registry.scrape();
     }
 

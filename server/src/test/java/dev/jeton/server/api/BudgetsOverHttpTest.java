@@ -310,4 +310,108 @@ class BudgetsOverHttpTest {
             assertThat(answer.at("jeton.budget")).isEqualTo("tokens");
         }
     }
+
+    // ---- before it runs ----
+
+    private static Answer estimate(TestServer server, String key, String body) {
+        return server.send(server.request("/v1/estimate")
+                .header("authorization", "Bearer " + key)
+                .POST(BodyPublishers.ofString(body)));
+    }
+
+    @Test
+    void anEstimateSaysWhatARequestWouldCostAndWhatItsBudgetsWouldSay() {
+        try (TestServer server = with(tokens(100)).start()) {
+            String body = "{\"model\": \"test-model\", \"prompt\": \"hi\", \"max_tokens\": %d}";
+            Answer fits = estimate(server, KEY, body.formatted(50));
+            assertThat(fits.at("tokens.prompt")).isEqualTo(3L);
+            assertThat(fits.at("tokens.max_completion")).isEqualTo(50L);
+            assertThat(fits.at("tokens.expected_from")).isEqualTo("max_tokens");
+            assertThat(fits.at("cost.worst.list")).isEqualTo("0.103");
+            assertThat(fits.at("cost.worst.device_ms")).isNull();
+            assertThat(fits.at("budgets.0.verdict")).isEqualTo("ok");
+            assertThat(fits.at("admitted")).isEqualTo(true);
+            Answer early = estimate(server, KEY, body.formatted(500));
+            assertThat(early.at("budgets.0.verdict")).isEqualTo("ends_early");
+            ask(server, KEY, 100, "");
+            Answer spent = estimate(server, KEY, body.formatted(50));
+            assertThat(spent.at("budgets.0.verdict")).isEqualTo("spent");
+            assertThat(spent.at("admitted")).isEqualTo(false);
+            // and none of that was charged or booked
+            assertThat(spent.at("budgets.0.used")).isEqualTo("100");
+        }
+    }
+
+    @Test
+    void anEstimateExpectsAnswersAsLongAsTheyWereOfLate() {
+        try (TestServer server =
+                with(tokens(100_000)).replies(prompt -> new int[] {65, 66, 67}).start()) {
+            for (int i = 0; i < 10; i++) {
+                ask(server, KEY, 50, "");
+            }
+            Answer answer = estimate(
+                    server, KEY, "{\"model\": \"test-model\", \"prompt\": \"hi\", \"max_tokens\": 50, \"n\": 2}");
+            assertThat(answer.at("tokens.expected_from")).isEqualTo("answers of late");
+            assertThat((Long) answer.at("tokens.expected_completion")).isLessThanOrEqualTo(8L);
+            assertThat(answer.at("tokens.max_completion")).isEqualTo(100L);
+            assertThat(answer.at("budgets.0.verdict")).isEqualTo("ok");
+        }
+    }
+
+    @Test
+    void anEstimateKnowsWhatIsInTheTenantsOwnCacheOnly() {
+        String body = "{\"model\": \"test-model\", \"prompt\": \"%s\", \"max_tokens\": 1}".formatted("p".repeat(200));
+        try (TestServer server = with(tokens(100_000)).start()) {
+            assertThat(estimate(server, KEY, body).at("tokens.cached")).isEqualTo(0L);
+            server.send(server.request("/v1/completions")
+                    .header("authorization", "Bearer " + KEY)
+                    .POST(BodyPublishers.ofString(body)));
+            assertThat((Long) estimate(server, KEY, body).at("tokens.cached")).isEqualTo(192L);
+            assertThat(estimate(server, "blue-key", body).at("tokens.cached")).isEqualTo(0L);
+        }
+    }
+
+    @Test
+    void anEstimateOfAChatTakesTheSameBody() {
+        try (TestServer server = with(tokens(100)).start()) {
+            Answer answer = estimate(server, KEY, """
+                    {"model": "test-model", "max_tokens": 5, "messages": [{"role": "user", "content": "hi"}]}""");
+            assertThat(answer.status()).isEqualTo(200);
+            assertThat((Long) answer.at("tokens.prompt")).isPositive();
+            assertThat(estimate(server, KEY, "{\"model\": \"test-model\"}").status())
+                    .isEqualTo(400);
+        }
+    }
+
+    @Test
+    void aKeySeesTheBudgetsAboveItAndNoOthers() {
+        try (TestServer server = with(
+                        tokens(100),
+                        "{id: blues, level: tenant, tenant: blue, unit: requests, window: total, limit: 5}",
+                        "{id: device, level: tenant, tenant: red, unit: device-seconds, window: total, limit: 5}")
+                .start()) {
+            ask(server, KEY, 10, "");
+            Answer red = server.send(server.request("/v1/budgets")
+                    .header("authorization", "Bearer " + KEY)
+                    .GET());
+            assertThat(red.at("data.0.budget")).isEqualTo("tokens");
+            assertThat(red.at("data.0.used")).isEqualTo("10");
+            assertThat(red.at("data.0.remaining")).isEqualTo("90");
+            assertThat(red.at("data.1")).isNull();
+        }
+    }
+
+    @Test
+    void metricsSayHowFarBudgetsAre() {
+        try (TestServer server = with(tokens(100)).start()) {
+            ask(server, KEY, 500, "");
+            ask(server, KEY, 1, "");
+            String metrics = server.get("/metrics").body();
+            String labels = "budget=\"tokens\",level=\"tenant\",unit=\"output-tokens\",window=\"day\"";
+            assertThat(metrics).contains("jeton_budget_used_ratio{" + labels + "} 1.0");
+            assertThat(metrics).contains("jeton_budget_reserved_ratio{" + labels + "} 0.0");
+            assertThat(metrics).contains("jeton_budget_stops_total{budget=\"tokens\"} 1.0");
+            assertThat(metrics).contains("jeton_budget_refusals_total{budget=\"tokens\",reason=\"spent\"} 1.0");
+        }
+    }
 }
