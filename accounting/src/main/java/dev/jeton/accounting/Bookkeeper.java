@@ -1,12 +1,14 @@
 package dev.jeton.accounting;
 
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.Function;
 import java.util.function.LongSupplier;
@@ -73,6 +75,7 @@ public final class Bookkeeper implements AutoCloseable {
      * @param zone that the process is in; empty where it is not known
      * @param aborted what is billed of requests that a crash cut off
      * @param journalBytes most bytes of facts that the ledger has not taken
+     * @param tasks how much is kept of tasks
      * @param version of this program
      */
     public record Settings(
@@ -85,6 +88,7 @@ public final class Bookkeeper implements AutoCloseable {
             String zone,
             AbortedPolicy aborted,
             long journalBytes,
+            TaskBounds tasks,
             String version) {
 
         String url() {
@@ -102,6 +106,7 @@ public final class Bookkeeper implements AutoCloseable {
     private final BookClock clock;
     private final Journal journal;
     private final Grants grants;
+    private final Tasks tasks;
     private final Thread opener;
     private volatile Optional<OpenLedger> ledger = Optional.empty();
     private final String policy;
@@ -149,6 +154,8 @@ public final class Bookkeeper implements AutoCloseable {
         this.clock = clock;
         this.policy = PriceBook.version(settings.policy());
         journal = Journal.open(PeriodCommands.journal(settings.folder()), config(settings));
+        tasks = new Tasks(settings.tasks(), clock::micros, this::appendTask);
+        Recovery.replay(journal, tasks::apply);
         begin();
         grants = new Grants(journal, clock::micros);
         periodRequests = new PeriodRequests(settings.folder());
@@ -247,11 +254,15 @@ public final class Bookkeeper implements AutoCloseable {
     }
 
     /**
-     * Admits a request to the books.
+     * Admits a request to the books, and to its task.
      *
      * @throws AccountingException where the journal is full or failing: the request must be refused
+     * @throws TaskException where its task has ended, or as many are open as may be
      */
     public RequestBooks open(Opening opening) {
+        if (!opening.tags().task().isEmpty()) {
+            tasks.use(opening.payer(), opening.tags().task());
+        }
         Fact.Opened opened = new Fact.Opened(
                 clock.micros(),
                 opening.request(),
@@ -266,6 +277,30 @@ public final class Bookkeeper implements AutoCloseable {
                 opening.prompt());
         Grant grant = grants.open(opened, Math.max(1, opening.most()), opening.wake());
         return new RequestBooks(this, opened, meter(opening.device()), opening.device(), grant);
+    }
+
+    /**
+     * Records a step of a task; {@link Tasks#step} says what may become of it.
+     *
+     * @param payer who reports it
+     * @throws AccountingException where the journal is full or failing
+     * @throws TaskException where the task cannot take it
+     */
+    public Tasks.Stepped recordStep(Payer payer, String task, TaskStep step, Tasks.Wish wish) {
+        return tasks.step(payer, task, step, wish, settings.prices().version());
+    }
+
+    /** The tasks of this process. */
+    public Tasks tasks() {
+        return tasks;
+    }
+
+    /** Unlike what the books themselves say, a task's fact is refused while the disk fails: its caller would wait for it. */
+    private long appendTask(Fact fact) {
+        if (journal.state() == Journal.State.FAILING) {
+            throw new AccountingException("the journal's disk fails, so nothing is recorded of a task: see the log");
+        }
+        return journal.append(fact);
     }
 
     /** The prices in force. */
@@ -302,6 +337,25 @@ public final class Bookkeeper implements AutoCloseable {
         return now - projection().behindMicros();
     }
 
+    /**
+     * Lets the ledger take what is durable now, at once, and waits for it.
+     *
+     * @param most how long to wait
+     * @return whether the ledger has it
+     */
+    public boolean awaitProjected(Duration most) throws InterruptedException {
+        long target = journal.durable();
+        long end = System.nanoTime() + most.toNanos();
+        while (projection().applied() < target) {
+            if (projection().stopped() || System.nanoTime() - end > 0) {
+                return false;
+            }
+            ledger.ifPresent(open -> open.projection().hurry());
+            TimeUnit.NANOSECONDS.sleep(DRAIN_PAUSE_NANOS);
+        }
+        return true;
+    }
+
     /** How far the ledger is behind the journal. */
     public Projection.Status projection() {
         return ledger.map(open -> open.projection().status())
@@ -323,7 +377,8 @@ public final class Bookkeeper implements AutoCloseable {
         }
     }
 
-    void awaitDurable(long sequence) throws InterruptedException {
+    /** Waits until a fact is durable: before that nobody may be told of it. */
+    public void awaitDurable(long sequence) throws InterruptedException {
         journal.awaitDurable(sequence);
     }
 
@@ -353,6 +408,11 @@ public final class Bookkeeper implements AutoCloseable {
             }
         } catch (AccountingException e) {
             LOG.warn("{} windows of device time wait for the journal: {}", windows.size(), e.getMessage());
+        }
+        try {
+            tasks.tidy();
+        } catch (AccountingException e) {
+            LOG.warn("idle tasks wait for the journal: {}", e.getMessage());
         }
     }
 

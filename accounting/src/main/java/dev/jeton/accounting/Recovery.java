@@ -4,6 +4,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Consumer;
 
 /**
  * Finds the requests that were open when the process died. For each of them holds: what is confirmed, is at most
@@ -64,6 +65,19 @@ public final class Recovery {
         return recovery.left();
     }
 
+    /** Hands on all facts that the journal has, in the order of their numbers. */
+    static void replay(Journal journal, Consumer<Fact> sink) {
+        List<Segment> segments = journal.segments();
+        if (segments.isEmpty()) {
+            return;
+        }
+        try (JournalReader reader = journal.reader(segments.getFirst().first())) {
+            for (Optional<FactSource.Entry> e = reader.poll(); e.isPresent(); e = reader.poll()) {
+                sink.accept(e.get().fact());
+            }
+        }
+    }
+
     /** Whether the journal ends with {@link Fact.Stopped}: finding that out decodes one fact. */
     private static boolean stopped(Journal journal) {
         try (JournalReader reader = journal.reader(journal.durable())) {
@@ -97,6 +111,9 @@ public final class Recovery {
             case Fact.Window f -> {}
             case Fact.PeriodClosed f -> {}
             case Fact.Recosted f -> {}
+            case Fact.TaskOpened f -> {}
+            case Fact.TaskStepped f -> {}
+            case Fact.TaskEnded f -> {}
         }
     }
 

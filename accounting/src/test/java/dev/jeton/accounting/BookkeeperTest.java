@@ -54,6 +54,7 @@ class BookkeeperTest {
                         "here",
                         aborted,
                         64L << 20,
+                        TaskBounds.USUAL,
                         "test"),
                 Bookkeeper.Pace.PROMPT,
                 device -> EnergyCounter.NONE,

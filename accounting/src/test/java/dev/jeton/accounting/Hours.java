@@ -106,7 +106,10 @@ final class Hours {
                 list,
                 egress,
                 metered,
-                houseMoney);
+                houseMoney,
+                "",
+                0,
+                0);
     }
 
     /** An hour of one request of a kind of work. */

@@ -154,6 +154,7 @@ class SharedLedgerTest {
                         "",
                         Bookkeeper.AbortedPolicy.NOTHING,
                         64L << 20,
+                        TaskBounds.USUAL,
                         "test"),
                 Bookkeeper.Pace.PROMPT,
                 device -> EnergyCounter.NONE,
