@@ -120,6 +120,11 @@ public final class Tasks {
         this.journal = journal;
     }
 
+    /** How much is kept. */
+    public TaskBounds bounds() {
+        return bounds;
+    }
+
     // ---- what callers do ----
 
     /**
@@ -221,7 +226,8 @@ public final class Tasks {
             Key key = new Key(tenant, id);
             Task task = find(key, now);
             refuseEnded(key);
-            return new Opened(task.view(), end(task, outcome, why, now), true);
+            long sequence = end(task, outcome, why, now);
+            return new Opened(task.view(), sequence, true);
         } finally {
             lock.unlock();
         }

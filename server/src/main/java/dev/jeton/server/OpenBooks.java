@@ -5,9 +5,11 @@ import dev.jeton.accounting.Bookkeeper;
 import dev.jeton.accounting.EnergyCounter;
 import dev.jeton.accounting.PowercapCounter;
 import dev.jeton.accounting.PriceBook;
+import dev.jeton.accounting.TaskBounds;
 import dev.jeton.natives.CudaDriver;
 import dev.jeton.server.config.Configuration.BooksSettings;
 import dev.jeton.server.config.Configuration.MetricsSettings;
+import dev.jeton.server.config.Configuration.TaskSettings;
 import dev.jeton.server.metrics.HostName;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -42,12 +44,13 @@ public final class OpenBooks {
      *
      * @throws AccountingException naming what cannot be opened and what to do
      */
-    public static Optional<Bookkeeper> of(BooksSettings settings, MetricsSettings metrics) {
-        return of(settings, metrics, Bookkeeper.Pace.USUAL);
+    public static Optional<Bookkeeper> of(BooksSettings settings, TaskSettings tasks, MetricsSettings metrics) {
+        return of(settings, tasks, metrics, Bookkeeper.Pace.USUAL);
     }
 
     /** The same, at another pace. */
-    public static Optional<Bookkeeper> of(BooksSettings settings, MetricsSettings metrics, Bookkeeper.Pace pace) {
+    public static Optional<Bookkeeper> of(
+            BooksSettings settings, TaskSettings tasks, MetricsSettings metrics, Bookkeeper.Pace pace) {
         if (!settings.enabled()) {
             LOG.warn("no books are kept (books.enabled is false): nothing will say what requests cost");
             return Optional.empty();
@@ -66,6 +69,13 @@ public final class OpenBooks {
                         settings.zone(),
                         Bookkeeper.AbortedPolicy.valueOf(settings.aborted().toUpperCase(Locale.ROOT)),
                         settings.journalBytes(),
+                        new TaskBounds(
+                                tasks.maxOpen(),
+                                tasks.maxOpenPerTenant(),
+                                tasks.maxSteps(),
+                                tasks.maxKeptSteps(),
+                                tasks.maxIdle(),
+                                tasks.late()),
                         Version.text()),
                 pace,
                 device -> settings.energy().equals("measured") ? counter(device, metrics) : EnergyCounter.NONE,

@@ -1,6 +1,7 @@
 package dev.jeton.server.api;
 
 import dev.jeton.accounting.Bookkeeper;
+import dev.jeton.accounting.TaskException;
 import dev.jeton.models.TemplateException;
 import dev.jeton.scheduler.RejectedException;
 import dev.jeton.server.api.Endpoint.Guard;
@@ -17,6 +18,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Supplier;
+import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.slf4j.MDC;
@@ -40,6 +42,7 @@ public final class Api implements RequestHandler, AutoCloseable {
     private final Admission admission;
     private final Tracing tracing;
     private final LedgerDesk desk;
+    private final Repeats repeats;
 
     /**
      * @param books where requests are booked; empty keeps none
@@ -67,6 +70,8 @@ public final class Api implements RequestHandler, AutoCloseable {
         var limits = configuration.limits();
         ModelsEndpoint listing = new ModelsEndpoint(models);
         desk = new LedgerDesk(books, configuration.books());
+        repeats = new Repeats(configuration.idempotency(), System::nanoTime);
+        TaskDesk tasks = new TaskDesk(books);
         routes.add("/v1/completions", new CompletionEndpoint(models, promptTokens, generator, limits));
         routes.add("/v1/chat/completions", new ChatEndpoint(models, promptTokens, generator, limits));
         routes.add(ModelsEndpoint.PATH, listing);
@@ -77,6 +82,11 @@ public final class Api implements RequestHandler, AutoCloseable {
         routes.add(
                 "/v1/books/export/focus",
                 new FocusEndpoint(desk, configuration.stream().stallTimeout()));
+        routes.add(OpenTaskEndpoint.PATH, new OpenTaskEndpoint(tasks));
+        routes.add(OpenTaskEndpoint.PATH, new TasksEndpoint(desk));
+        routes.add(TaskEndpoint.BELOW + "{id}", new TaskEndpoint(desk, tasks));
+        routes.add(TaskEndpoint.BELOW + "{id}" + StepEndpoint.END, new StepEndpoint(tasks));
+        routes.add(TaskEndpoint.BELOW + "{id}" + OutcomeEndpoint.END, new OutcomeEndpoint(tasks));
         routes.add("/tokenize", new TokenizeEndpoint(models, promptTokens, limits));
         routes.add("/detokenize", new DetokenizeEndpoint(models, gate));
         routes.add("/version", json("version", () -> new Answer(200, field("version", version))));
@@ -91,6 +101,7 @@ public final class Api implements RequestHandler, AutoCloseable {
                         () -> new Answer(200, metrics.scrape().getBytes(StandardCharsets.UTF_8))));
         metrics.requests(admission::running, configuration.server().maxRequests());
         metrics.questions(desk::stats);
+        metrics.repeats(repeats::stats);
     }
 
     private static PlainEndpoint json(String name, Supplier<Answer> answer) {
@@ -181,25 +192,29 @@ public final class Api implements RequestHandler, AutoCloseable {
 
     private Endpoint route(Exchange exchange) {
         String path = exchange.path();
-        Endpoint endpoint = routes.of(path)
-                .orElseThrow(() -> new ApiException(
-                        404,
-                        ApiException.INVALID_REQUEST,
-                        "",
-                        "unknown_url",
-                        "Unknown request URL: %s %s".formatted(exchange.method(), ApiException.shown(path))));
-        boolean headOfGet =
-                exchange.method().equals("HEAD") && endpoint.method().equals("GET");
-        if (!exchange.method().equals(endpoint.method()) && !headOfGet) {
+        List<Endpoint> endpoints = routes.of(path);
+        if (endpoints.isEmpty()) {
             throw new ApiException(
-                    405,
+                    404,
                     ApiException.INVALID_REQUEST,
                     "",
-                    "method_not_allowed",
-                    "%s answers %s only, not %s"
-                            .formatted(ApiException.shown(path), endpoint.method(), exchange.method()));
+                    "unknown_url",
+                    "Unknown request URL: %s %s".formatted(exchange.method(), ApiException.shown(path)));
         }
-        return endpoint;
+        String method = exchange.method().equals("HEAD") ? "GET" : exchange.method();
+        return endpoints.stream()
+                .filter(endpoint -> endpoint.method().equals(method))
+                .findFirst()
+                .orElseThrow(() -> new ApiException(
+                        405,
+                        ApiException.INVALID_REQUEST,
+                        "",
+                        "method_not_allowed",
+                        "%s answers %s only, not %s"
+                                .formatted(
+                                        ApiException.shown(path),
+                                        endpoints.stream().map(Endpoint::method).collect(Collectors.joining(" and ")),
+                                        exchange.method())));
     }
 
     private Outcome guarded(Endpoint endpoint, Call call) throws InterruptedException {
@@ -214,7 +229,10 @@ public final class Api implements RequestHandler, AutoCloseable {
             admission.enter();
         }
         try {
-            return answered(endpoint, call);
+            return endpoint.repeatable()
+                            && call.exchange().header(Repeats.HEADER).isPresent()
+                    ? repeats.answered(call, () -> answered(endpoint, call))
+                    : answered(endpoint, call);
         } finally {
             if (work) {
                 admission.leave();
@@ -231,6 +249,8 @@ public final class Api implements RequestHandler, AutoCloseable {
         } catch (JsonException e) {
             return fail(call, ApiException.of(e));
         } catch (RejectedException e) {
+            return fail(call, ApiException.of(e));
+        } catch (TaskException e) {
             return fail(call, ApiException.of(e));
         } catch (TemplateException e) {
             return fail(

@@ -6,7 +6,6 @@ import dev.jeton.accounting.Bookkeeper;
 import dev.jeton.accounting.Fact;
 import dev.jeton.accounting.Opening;
 import dev.jeton.accounting.RequestBooks;
-import dev.jeton.accounting.Tags;
 import dev.jeton.accounting.Tokens;
 import dev.jeton.accounting.Work;
 import dev.jeton.models.engine.LayerGroup;
@@ -53,7 +52,7 @@ final class CallBooks {
                             call.caller().zone(),
                             model.name(),
                             work,
-                            Tags.labels(call.labels()),
+                            call.tags(),
                             model.dispatcher().engine().name(),
                             prompts.size(),
                             prompts.stream().mapToLong(prompt -> prompt.length).sum(),

@@ -37,8 +37,14 @@ final class ChatEndpoint implements Endpoint {
     }
 
     @Override
+    public boolean repeatable() {
+        return true;
+    }
+
+    @Override
     public void handle(Call call) throws InterruptedException {
         JsonObject body = call.json();
+        call.tagged(RequestTags.of(call, body));
         ServedModel model = models.named(call, body);
         Unsupported.check(body);
         int logProbabilities = logProbabilities(body);

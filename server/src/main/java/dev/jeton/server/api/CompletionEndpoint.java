@@ -43,8 +43,14 @@ final class CompletionEndpoint implements Endpoint {
     }
 
     @Override
+    public boolean repeatable() {
+        return true;
+    }
+
+    @Override
     public void handle(Call call) throws InterruptedException {
         JsonObject body = call.json();
+        call.tagged(RequestTags.of(call, body));
         ServedModel model = models.named(call, body);
         Unsupported.check(body);
         boolean echo = body.flag("echo", false);

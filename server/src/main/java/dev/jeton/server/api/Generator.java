@@ -173,6 +173,7 @@ final class Generator {
                 throw e;
             }
             // The status is out already: the error is the stream's last event.
+            call.exchange().unrecord();
             e.write(out.clear().raw("data: "));
             call.exchange().end(out.raw("\n\n").toBytes());
             throw e;
@@ -195,7 +196,7 @@ final class Generator {
     private static Usage priced(Call call, UsageTotals usage) {
         Optional<Bill> bill = call.books().bill(usage);
         call.costs(bill);
-        return new Usage(usage, bill, call.caller().operator());
+        return new Usage(usage, bill, call.caller().operator(), call.tags().task());
     }
 
     /** Sends what was written in one go, once the client has read enough of what went before. */

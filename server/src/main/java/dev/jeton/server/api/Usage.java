@@ -11,8 +11,9 @@ import java.util.Optional;
  * @param totals what the call used
  * @param bill what that cost; empty where no books are kept
  * @param operator whether the caller may see what depends on other callers: device time, metered cost, margin, energy
+ * @param task the task that the call is part of; empty for none
  */
-record Usage(UsageTotals totals, Optional<Bill> bill, boolean operator) {
+record Usage(UsageTotals totals, Optional<Bill> bill, boolean operator, String task) {
 
     private static final double MICROS = 1e6;
 
@@ -25,6 +26,9 @@ record Usage(UsageTotals totals, Optional<Bill> bill, boolean operator) {
         out.name("prompt_tokens_details").beginObject();
         out.name("cached_tokens").value(totals.cachedTokens()).endObject();
         out.name("jeton").beginObject();
+        if (!task.isEmpty()) {
+            out.name("task").value(task);
+        }
         totals.writeTimes(out, operator);
         bill.ifPresent(cost -> write(out, cost));
         out.endObject().endObject();

@@ -146,7 +146,8 @@ final class ServeCommand implements Callable<Integer> {
                         .map(ServiceLoader.Provider::get)
                         .toList(),
                 configuration.stream().stallTimeout());
-        Optional<Bookkeeper> books = OpenBooks.of(configuration.books(), configuration.metrics());
+        Optional<Bookkeeper> books =
+                OpenBooks.of(configuration.books(), configuration.tasks(), configuration.metrics());
         List<ServedModel> served = load(settings, configuration, loader, metrics, books);
         Server server = new Server(configuration, served, metrics, books);
         if (trial) {

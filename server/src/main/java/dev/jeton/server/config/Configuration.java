@@ -15,6 +15,8 @@ import java.util.Map;
  * @param log what is logged
  * @param tracing where spans go
  * @param books what books are kept, and where
+ * @param tasks how much is kept of tasks
+ * @param idempotency which answers are kept to be given again
  * @param models what is served; empty takes the demo models
  * @param tenants who pays; empty books everything on one tenant, {@code default}
  */
@@ -27,6 +29,8 @@ public record Configuration(
         LogSettings log,
         TracingSettings tracing,
         BooksSettings books,
+        TaskSettings tasks,
+        IdempotencySettings idempotency,
         List<ModelSettings> models,
         List<Tenant> tenants) {
 
@@ -202,6 +206,29 @@ public record Configuration(
             return "BooksSettings[folder=%s, node=%s, ledger=%s]".formatted(folder, node, ledger);
         }
     }
+
+    /**
+     * How much is kept of tasks in memory.
+     *
+     * @param maxOpen most open tasks, and most that have ended and are remembered
+     * @param maxOpenPerTenant the same of one tenant
+     * @param maxSteps most steps of one task
+     * @param maxKeptSteps most steps of all tasks that are kept, a quarter of them of one tenant
+     * @param maxIdle after which a task that nobody uses ends as expired
+     * @param late how long a task takes steps after its end
+     */
+    public record TaskSettings(
+            int maxOpen, int maxOpenPerTenant, int maxSteps, int maxKeptSteps, Duration maxIdle, Duration late) {}
+
+    /**
+     * Which answers are kept, in memory, to be given again to who repeats a request under its {@code Idempotency-Key}.
+     *
+     * @param maxEntries most answers; a quarter of them of one tenant
+     * @param maxBytes most bytes of them all; a quarter of them of one tenant
+     * @param maxAnswer most bytes of one
+     * @param timeToLive how long one is kept
+     */
+    public record IdempotencySettings(int maxEntries, long maxBytes, int maxAnswer, Duration timeToLive) {}
 
     /**
      * A model to serve.

@@ -2,12 +2,14 @@ package dev.jeton.server.config;
 
 import dev.jeton.server.config.Configuration.BooksSettings;
 import dev.jeton.server.config.Configuration.HttpSettings;
+import dev.jeton.server.config.Configuration.IdempotencySettings;
 import dev.jeton.server.config.Configuration.LimitSettings;
 import dev.jeton.server.config.Configuration.LogSettings;
 import dev.jeton.server.config.Configuration.MetricsSettings;
 import dev.jeton.server.config.Configuration.ModelSettings;
 import dev.jeton.server.config.Configuration.ServerSettings;
 import dev.jeton.server.config.Configuration.StreamSettings;
+import dev.jeton.server.config.Configuration.TaskSettings;
 import dev.jeton.server.config.Configuration.TracingSettings;
 import java.time.Duration;
 import java.util.List;
@@ -81,6 +83,18 @@ public record Settings(Map<String, Resolved> values, List<Map<String, Resolved>>
                         size("books.journal-size"),
                         whole("books.max-questions"),
                         time("books.question-timeout")),
+                new TaskSettings(
+                        whole("tasks.max-open"),
+                        whole("tasks.max-open-per-tenant"),
+                        whole("tasks.max-steps"),
+                        whole("tasks.max-kept-steps"),
+                        time("tasks.max-idle"),
+                        time("tasks.late")),
+                new IdempotencySettings(
+                        whole("idempotency.max-entries"),
+                        size("idempotency.max-size"),
+                        (int) size("idempotency.max-answer"),
+                        time("idempotency.time-to-live")),
                 models.stream().map(this::model).toList(),
                 tenants);
     }
