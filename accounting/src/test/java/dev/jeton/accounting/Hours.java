@@ -112,6 +112,41 @@ final class Hours {
                 0);
     }
 
+    /** An hour of steps of tasks. */
+    static HourRow steps(String tenant, TaskStep.Kind kind, long steps, long money) {
+        return new HourRow(
+                HOUR,
+                tenant,
+                "project",
+                "key",
+                "",
+                Map.of(),
+                BOOK.version(),
+                Zones.UNKNOWN,
+                Work.UNKNOWN,
+                0,
+                0,
+                0,
+                0,
+                Tokens.NONE,
+                0,
+                0,
+                0,
+                0,
+                0,
+                0,
+                0,
+                0,
+                0,
+                0,
+                0,
+                0,
+                0,
+                kind.text(),
+                steps,
+                money);
+    }
+
     /** An hour of one request of a kind of work. */
     static HourRow work(String tenant, Work work, Tokens tokens, long list) {
         return row(HOUR, tenant, Map.of(), 1, tokens, list, 0, 0, 0, 0, Zones.UNKNOWN, work, 0, 0);

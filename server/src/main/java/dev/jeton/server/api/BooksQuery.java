@@ -224,14 +224,18 @@ final class BooksQuery {
     }
 
     /** The group after which a report goes on. */
-    Optional<String> group() {
-        return text("after").map(text -> {
+    Optional<String> group(String by) {
+        Optional<String> group = text("after").map(text -> {
             try {
                 return new String(Base64.getUrlDecoder().decode(text), StandardCharsets.UTF_8);
             } catch (IllegalArgumentException e) {
                 throw ApiException.invalid("after", "'after' is no place in a report; take 'next' of the part before");
             }
         });
+        if (by.equals("hour")) {
+            group.ifPresent(hour -> time("after", hour, Period::begin));
+        }
+        return group;
     }
 
     /** As {@link #group} reads it. */

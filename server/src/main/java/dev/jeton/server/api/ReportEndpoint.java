@@ -37,7 +37,7 @@ final class ReportEndpoint extends LedgerEndpoint {
         String by = query.by();
         boolean csv = query.choice("format", List.of("json", "csv")).equals("csv");
         Optional<Integer> limit = query.text("limit").map(given -> query.limit(MAX_ROWS, MAX_ROWS));
-        Optional<String> after = query.group();
+        Optional<String> after = query.group(by);
         int most = limit.orElse(MAX_ROWS);
         // One more than is wanted tells whether there are more.
         LedgerDesk.Answered<Report> answered = desk().ask(

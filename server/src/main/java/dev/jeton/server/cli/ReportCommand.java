@@ -90,13 +90,18 @@ final class ReportCommand implements Callable<Integer> {
             out.println("Nothing was booked in that time.");
         }
         List<List<String>> rows = new ArrayList<>();
-        rows.add(row(report.by(), report.columns()));
+        List<Integer> telling = report.telling();
+        rows.add(row(report.by(), pick(report.columns(), telling)));
         for (Total total : report.totals()) {
-            rows.add(row(total.group().isEmpty() ? "(none)" : total.group(), report.cells(total)));
+            rows.add(row(total.group().isEmpty() ? "(none)" : total.group(), pick(report.cells(total), telling)));
         }
         new Table(rows).align(out);
         out.println();
         Table.of("waste", "device_s", "money", "who pays").plus(report.wasted()).align(out);
+    }
+
+    private static List<String> pick(List<String> all, List<Integer> places) {
+        return places.stream().map(all::get).toList();
     }
 
     private static List<String> row(String first, List<String> others) {

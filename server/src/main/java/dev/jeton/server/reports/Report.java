@@ -9,6 +9,7 @@ import dev.jeton.accounting.Money;
 import dev.jeton.accounting.Period;
 import dev.jeton.accounting.Reports;
 import dev.jeton.accounting.Scope;
+import dev.jeton.accounting.TaskTotal;
 import dev.jeton.accounting.Total;
 import dev.jeton.accounting.Waste;
 import dev.jeton.server.json.JsonWriter;
@@ -18,6 +19,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.stream.IntStream;
 
 /**
  * What was used, what it cost and what of it was wasted, by group.
@@ -94,6 +96,21 @@ public record Report(String by, Audience audience, List<Total> totals, Optional<
     public List<String> cells(Total total) {
         return ReportColumn.of(audience).stream()
                 .map(column -> column.cell(total))
+                .toList();
+    }
+
+    /**
+     * Columns that a table for people has: those about tasks only where there are any.
+     *
+     * @return places in {@link #columns}
+     */
+    public List<Integer> telling() {
+        boolean tasks = totals.stream()
+                .anyMatch(total -> total.steps() > 0 || !total.tasks().equals(TaskTotal.NONE));
+        List<ReportColumn> columns = ReportColumn.of(audience);
+        return IntStream.range(0, columns.size())
+                .filter(place -> tasks || !columns.get(place).ofTasks())
+                .boxed()
                 .toList();
     }
 

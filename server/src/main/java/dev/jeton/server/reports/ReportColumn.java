@@ -72,6 +72,11 @@ enum ReportColumn {
         return name().toLowerCase(Locale.ROOT);
     }
 
+    /** Whether it says something of tasks, steps, retries or fallbacks. */
+    boolean ofTasks() {
+        return this == STEPS || compareTo(TASKS) >= 0;
+    }
+
     Kind kind() {
         return kind;
     }
