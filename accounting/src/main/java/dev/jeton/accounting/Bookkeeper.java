@@ -1,12 +1,14 @@
 package dev.jeton.accounting;
 
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
 import java.util.function.Function;
@@ -79,6 +81,7 @@ public final class Bookkeeper implements AutoCloseable {
      * @param zone that the process is in; empty where it is not known
      * @param aborted what is billed of requests that a crash cut off
      * @param journalBytes most bytes of facts that the ledger has not taken
+     * @param tasks how much is kept of tasks
      * @param version of this program
      * @param budgets in force until others are {@link Bookkeeper#define defined}
      */
@@ -92,27 +95,13 @@ public final class Bookkeeper implements AutoCloseable {
             String zone,
             AbortedPolicy aborted,
             long journalBytes,
+            TaskBounds tasks,
             String version,
             List<Budget> budgets) {
 
         /** With a list of its own. */
         public Settings {
             budgets = List.copyOf(budgets);
-        }
-
-        /** Without budgets. */
-        public Settings(
-                Path folder,
-                String node,
-                String ledgerUrl,
-                String user,
-                String password,
-                PriceBook prices,
-                String zone,
-                AbortedPolicy aborted,
-                long journalBytes,
-                String version) {
-            this(folder, node, ledgerUrl, user, password, prices, zone, aborted, journalBytes, version, List.of());
         }
 
         String url() {
@@ -130,8 +119,9 @@ public final class Bookkeeper implements AutoCloseable {
     private final BookClock clock;
     private final Journal journal;
     private final Budgets budgets;
-    private final BudgetKeeper budgetKeeper;
+    private final StateKeeper keptState;
     private final Grants grants;
+    private final Tasks tasks;
     private final Thread opener;
     private volatile Optional<OpenLedger> ledger = Optional.empty();
     private final String policy;
@@ -183,9 +173,10 @@ public final class Bookkeeper implements AutoCloseable {
         PriceBookShelf shelf = new PriceBookShelf(settings.folder());
         prices = new BookInForce(settings.prices(), shelf);
         budgets = new Budgets(Budgets.Limits.USUAL, clock::micros);
-        budgetKeeper = restoreBudgets(shelf);
+        tasks = new Tasks(settings.tasks(), clock::micros, this::appendTask);
+        keptState = restore(shelf);
         begin();
-        startBudgets();
+        startKeeping();
         grants = new Grants(journal, budgets, clock::micros);
         periodRequests = new PeriodRequests(settings.folder());
         opener = Thread.ofPlatform().name("ledger-opener").daemon(true).unstarted(this::openLedger);
@@ -237,19 +228,21 @@ public final class Bookkeeper implements AutoCloseable {
                 usual.gatherNanos());
     }
 
-    private BudgetKeeper restoreBudgets(PriceBookShelf shelf) {
+    /** Budgets and tasks, as they were when the last run ended. */
+    private StateKeeper restore(PriceBookShelf shelf) {
         budgets.define(settings.budgets());
-        return BudgetKeeper.restore(
+        return StateKeeper.restore(
                 budgets,
+                tasks,
                 journal,
                 PeriodCommands.disk(settings.folder()),
-                BudgetKeeper.books(shelf, settings.prices()),
+                StateKeeper.books(shelf, settings.prices()),
                 clock::micros);
     }
 
-    private void startBudgets() {
+    private void startKeeping() {
         try {
-            budgetKeeper.start(!settings.budgets().isEmpty());
+            keptState.start();
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw new AccountingException("the books were interrupted while they were opened; open them again", e);
@@ -300,12 +293,17 @@ public final class Bookkeeper implements AutoCloseable {
     }
 
     /**
-     * Admits a request to the books. Where others have reserved what it needs of a budget it waits, for a bounded time.
+     * Admits a request to the books, and to its task. Where others have reserved what it needs of a budget it waits, for a
+     * bounded time.
      *
      * @throws BudgetRefusal where a budget does not pay for it
      * @throws AccountingException where the journal is full or failing: the request must be refused
+     * @throws TaskException where its task has ended, or as many are open as may be
      */
     public RequestBooks open(Opening opening) throws InterruptedException {
+        if (!opening.tags().task().isEmpty()) {
+            tasks.use(opening.payer(), opening.tags().task());
+        }
         PriceBook book = prices.current();
         Fact.Opened opened = opened(opening, book);
         BudgetHold hold = budgets.hold(opened, book, opening.budgets());
@@ -358,6 +356,37 @@ public final class Bookkeeper implements AutoCloseable {
                 budgets.verdicts(budgets.hold(opened, book, opening.budgets()), expected, opening.most()));
     }
 
+    /**
+     * Records a step of a task; {@link Tasks#step} says what may become of it.
+     *
+     * @param payer who reports it
+     * @throws AccountingException where the journal is full or failing
+     * @throws BudgetRefusal where it is to be reserved and a budget does not pay for it
+     * @throws TaskException where the task cannot take it
+     */
+    public Tasks.Stepped recordStep(Payer payer, String task, TaskStep step, Tasks.Wish wish) {
+        return tasks.step(payer, task, step, wish, prices.current().version());
+    }
+
+    /** The tasks of this process. */
+    public Tasks tasks() {
+        return tasks;
+    }
+
+    /** Unlike what the books themselves say, a task's fact is refused while the disk fails: its caller would wait for it. */
+    private long appendTask(Fact fact, Optional<Fact.TaskStepped> before) {
+        if (journal.state() == Journal.State.FAILING) {
+            throw new AccountingException("the journal's disk fails, so nothing is recorded of a task: see the log");
+        }
+        return switch (fact) {
+            case Fact.TaskOpened opened ->
+                budgets.openTask(opened, prices.current().currency().getCurrencyCode(), () -> journal.append(opened));
+            case Fact.TaskStepped step -> budgets.step(step, before, () -> journal.append(step));
+            case Fact.TaskEnded ended -> budgets.endTask(ended, () -> journal.append(ended));
+            default -> journal.append(fact);
+        };
+    }
+
     /** The prices in force: of requests that are opened now. */
     public PriceBook prices() {
         return prices.current();
@@ -403,12 +432,12 @@ public final class Bookkeeper implements AutoCloseable {
      * counted.
      */
     public void define(List<Budget> definitions) throws InterruptedException {
-        budgetKeeper.define(definitions);
+        keptState.define(definitions);
     }
 
     /** Is told what people should hear of budgets; by the budgets' thread, so it must not block. */
     public void onBudgetEvent(Consumer<BudgetEvent> listener) {
-        budgetKeeper.onEvent(listener);
+        keptState.onEvent(listener);
     }
 
     /** Where the books are kept. */
@@ -438,6 +467,25 @@ public final class Bookkeeper implements AutoCloseable {
     public long projectedUntil() {
         long now = clock.micros();
         return now - projection().behindMicros();
+    }
+
+    /**
+     * Lets the ledger take what is durable now, at once, and waits for it.
+     *
+     * @param most how long to wait
+     * @return whether the ledger has it
+     */
+    public boolean awaitProjected(Duration most) throws InterruptedException {
+        long target = journal.durable();
+        long end = System.nanoTime() + most.toNanos();
+        while (projection().applied() < target) {
+            if (projection().stopped() || System.nanoTime() - end > 0) {
+                return false;
+            }
+            ledger.ifPresent(open -> open.projection().hurry());
+            TimeUnit.NANOSECONDS.sleep(DRAIN_PAUSE_NANOS);
+        }
+        return true;
     }
 
     /** How far the ledger is behind the journal. */
@@ -471,7 +519,8 @@ public final class Bookkeeper implements AutoCloseable {
         }
     }
 
-    void awaitDurable(long sequence) throws InterruptedException {
+    /** Waits until a fact is durable: before that nobody may be told of it. */
+    public void awaitDurable(long sequence) throws InterruptedException {
         journal.awaitDurable(sequence);
     }
 
@@ -508,6 +557,11 @@ public final class Bookkeeper implements AutoCloseable {
         } catch (AccountingException e) {
             LOG.warn("{} windows of device time wait for the journal: {}", windows.size(), e.getMessage());
         }
+        try {
+            tasks.tidy();
+        } catch (AccountingException e) {
+            LOG.warn("idle tasks wait for the journal: {}", e.getMessage());
+        }
         return windows.isEmpty();
     }
 
@@ -524,9 +578,9 @@ public final class Bookkeeper implements AutoCloseable {
         tick(true);
         tick(true);
         grants.close();
-        budgetKeeper.close();
+        keptState.close();
         long last = journal.append(new Fact.Stopped(clock.micros()));
-        keepBudgets();
+        keepState();
         long end = System.nanoTime() + DRAIN_NANOS;
         while (projection().applied() < last && !projection().stopped() && System.nanoTime() < end) {
             LockSupport.parkNanos(DRAIN_PAUSE_NANOS);
@@ -539,12 +593,12 @@ public final class Bookkeeper implements AutoCloseable {
         ledger.ifPresent(open -> open.ledger().close());
     }
 
-    private void keepBudgets() {
+    private void keepState() {
         try {
-            budgetKeeper.copy();
+            keptState.copy();
         } catch (AccountingException e) {
             LOG.warn(
-                    "the budgets' state could not be kept; the next start reads it from the journal: {}",
+                    "the state of budgets and tasks could not be kept; the next start reads it from the journal: {}",
                     e.getMessage());
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();

@@ -105,10 +105,11 @@ final class FactApplier {
             requests.clear();
             erasures = erasuresNow;
         }
-        try (BookWriter writer = new BookWriter(connection, node)) {
+        try (BookWriter writer = new BookWriter(connection, node);
+                TaskWriter tasks = new TaskWriter(connection, node, writer)) {
             writer.lock();
             Books.Progress found = Books.progress(connection, node).orElse(Books.Progress.none(node));
-            Turn turn = new Turn(connection, writer, periods, found);
+            Turn turn = new Turn(connection, writer, tasks, periods, found);
             for (FactSource.Entry entry : facts) {
                 turn.take(entry);
             }
@@ -138,13 +139,15 @@ final class FactApplier {
 
         private final Connection connection;
         private final BookWriter writer;
+        private final TaskWriter tasks;
         private final List<Long> corrected = new ArrayList<>();
         private Periods periods;
         private Books.Progress progress;
 
-        Turn(Connection connection, BookWriter writer, Periods periods, Books.Progress progress) {
+        Turn(Connection connection, BookWriter writer, TaskWriter tasks, Periods periods, Books.Progress progress) {
             this.connection = connection;
             this.writer = writer;
+            this.tasks = tasks;
             this.periods = periods;
             this.progress = progress;
         }
@@ -172,7 +175,28 @@ final class FactApplier {
                     periods = Closing.close(connection, periods, closed, node);
                 }
                 case Fact.Recosted recosted -> recost(sequence, recosted);
+                case Fact.TaskOpened opened -> tasks.open(sequence, opened, 1);
+                case Fact.TaskStepped stepped -> step(sequence, stepped);
+                case Fact.TaskEnded ended ->
+                    tasks.end(task(sequence, new Payer(ended.tenant(), "", ""), ended.task(), ended.at()), ended);
             }
+        }
+
+        private void step(long sequence, Fact.TaskStepped stepped) throws SQLException {
+            Periods.Booking booking = periods.book(stepped.at(), node, sequence);
+            long task = task(sequence, stepped.payer(), stepped.task(), stepped.at());
+            if (tasks.step(sequence, task, stepped, booking)) {
+                complete(booking, new Closing.Totals(0, 0, 0, stepped.step().list(), 0));
+            }
+        }
+
+        /** The fact that opened a task, or this one for a task that was never opened: verification reports it. */
+        private long task(long sequence, Payer payer, String id, long at) throws SQLException {
+            Optional<Long> found = tasks.find(payer.tenant(), id);
+            if (found.isEmpty()) {
+                tasks.open(sequence, new Fact.TaskOpened(at, payer, id, TaskSpec.NONE, true), 0);
+            }
+            return found.orElse(sequence);
         }
 
         private void adopt(Fact.Adopted adopted) throws SQLException {
@@ -241,7 +265,7 @@ final class FactApplier {
             Periods.Booking booking = periods.book(closed.at(), node, sequence);
             if (writer.close(request.sequence(), closed, booking)) {
                 writer.usage(request.usage(booking, request.priceBook())).add(closed);
-                complete(booking, new Closing.Totals(1, closed.list(), closed.egress(), 0));
+                complete(booking, new Closing.Totals(1, closed.list(), closed.egress(), 0, 0));
             }
         }
 
@@ -275,7 +299,7 @@ final class FactApplier {
                             .payer());
             requireBalance(sequence, postings);
             takings.add(window.device(), postings);
-            complete(booking, new Closing.Totals(0, 0, 0, metered(postings)));
+            complete(booking, new Closing.Totals(0, 0, 0, 0, metered(postings)));
             number = 0;
             for (Posting posting : postings) {
                 Books.Known user = posting.request().isEmpty() ? Books.Known.NONE : known(posting.request());

@@ -53,8 +53,8 @@ final class RunningServer implements AutoCloseable {
         Configuration configuration = settings.configuration();
         ServerMetrics metrics = new ServerMetrics(false);
         metrics.gpu(RunningServer::gpu, false);
-        Bookkeeper bookkeeper = OpenBooks.of(configuration.books(), configuration.metrics(), Bookkeeper.Pace.PROMPT)
-                .orElseThrow();
+        Bookkeeper bookkeeper =
+                OpenBooks.of(configuration, Bookkeeper.Pace.PROMPT).orElseThrow();
         Path folder = DeployFiles.HOME.resolve("models/demo").resolve(MODEL);
         ModelSettings model = settings.model(folder.toString(), MODEL);
         StepListener steps = StepListener.both(

@@ -1,5 +1,6 @@
 package dev.jeton.server.api;
 
+import dev.jeton.accounting.TaskException;
 import dev.jeton.scheduler.RejectedException;
 import dev.jeton.server.json.JsonException;
 import dev.jeton.server.json.JsonWriter;
@@ -57,6 +58,16 @@ public final class ApiException extends RuntimeException {
         return new ApiException(400, INVALID_REQUEST, param, "context_length_exceeded", message);
     }
 
+    /** A question about books where none are kept. */
+    static ApiException withoutBooks() {
+        return new ApiException(
+                404,
+                INVALID_REQUEST,
+                "",
+                "books_disabled",
+                "This server keeps no books; set books.enabled to true, and books.folder to where they are to be kept");
+    }
+
     /** A server that does not take requests now. */
     public static ApiException unavailable(String code, String message) {
         return new ApiException(503, SERVER_ERROR, "", code, message);
@@ -99,6 +110,24 @@ public final class ApiException extends RuntimeException {
 
     private static String words(RuntimeException e) {
         return Objects.requireNonNullElse(e.getMessage(), "");
+    }
+
+    static ApiException of(TaskException e) {
+        String words = words(e);
+        return switch (e.reason()) {
+            case NOT_FOUND -> new ApiException(404, INVALID_REQUEST, "task", "task_not_found", words);
+            case ENDED -> new ApiException(409, INVALID_REQUEST, "task", "task_ended", words);
+            case CONFLICT -> new ApiException(409, INVALID_REQUEST, "id", "task_conflict", words);
+            case STEP_NOT_FOUND -> new ApiException(404, INVALID_REQUEST, "id", "step_not_found", words);
+            case STEP_CONFLICT -> new ApiException(409, INVALID_REQUEST, "id", "step_conflict", words);
+            case TOO_MANY_TASKS -> new ApiException(429, "rate_limit_error", "", "too_many_tasks", words);
+            case TOO_MANY_STEPS -> new ApiException(429, "rate_limit_error", "", "too_many_steps", words);
+        };
+    }
+
+    /** Whether the same request may be answered otherwise soon. */
+    boolean passing() {
+        return code.equals(Repeats.IN_PROGRESS);
     }
 
     /** HTTP status. */

@@ -3,6 +3,7 @@ package dev.jeton.server.api;
 import dev.jeton.accounting.Bill;
 import dev.jeton.accounting.BudgetView;
 import dev.jeton.accounting.Money;
+import dev.jeton.accounting.Tags;
 import dev.jeton.server.http.Exchange;
 import dev.jeton.server.json.Json;
 import dev.jeton.server.json.JsonObject;
@@ -27,7 +28,7 @@ final class Call {
     private Caller caller = Caller.ANYONE;
     private Optional<UsageTotals> usage = Optional.empty();
 
-    private Map<String, String> labels = Map.of();
+    private Tags tags = Tags.NONE;
     private CallBooks books = CallBooks.NONE;
     private Optional<Bill> bill = Optional.empty();
     private Optional<GenerationOptions> asked = Optional.empty();
@@ -95,13 +96,23 @@ final class Call {
         return RequestIds.forBooks(id, exchange.header("x-request-id"));
     }
 
-    /** The caller's tags, once they are read. */
-    Map<String, String> labels() {
-        return labels;
+    /** What the caller says that it is for, once that is read. */
+    Tags tags() {
+        return tags;
     }
 
     void labelled(Map<String, String> given) {
-        labels = Map.copyOf(given);
+        tags = Tags.labels(given);
+    }
+
+    void tagged(Tags given) {
+        tags = given;
+    }
+
+    /** Answers with what another call was answered. */
+    void replay(int answerStatus, Map<String, String> headers, byte[] content) {
+        status = answerStatus;
+        exchange.respond(answerStatus, headers, content);
     }
 
     /** The call in the books. */
@@ -195,6 +206,8 @@ final class Call {
                     headers.put("retry-after", "1");
                 }
             }
+            // OpenAI's clients repeat what was a conflict; nothing will have changed
+            case 409 -> headers.put("x-should-retry", error.passing() ? "true" : "false");
             default -> {}
         }
         headers.putAll(error.headers());

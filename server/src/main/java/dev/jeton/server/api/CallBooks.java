@@ -9,7 +9,6 @@ import dev.jeton.accounting.BudgetView;
 import dev.jeton.accounting.Fact;
 import dev.jeton.accounting.Opening;
 import dev.jeton.accounting.RequestBooks;
-import dev.jeton.accounting.Tags;
 import dev.jeton.accounting.Tokens;
 import dev.jeton.models.engine.LayerGroup;
 import dev.jeton.scheduler.Allowance;
@@ -66,7 +65,7 @@ final class CallBooks {
                 call.caller().zone(),
                 model.name(),
                 ask.options().servedAs().work(),
-                Tags.labels(call.labels()),
+                call.fallbackFrom().isEmpty() ? call.tags() : call.tags().asFallback(),
                 model.dispatcher().engine().name(),
                 ask.prompts().size(),
                 ask.promptTokens(),

@@ -40,8 +40,14 @@ final class ChatEndpoint implements Endpoint {
     }
 
     @Override
+    public boolean repeatable() {
+        return true;
+    }
+
+    @Override
     public void handle(Call call) throws InterruptedException {
         JsonObject body = call.json();
+        call.tagged(RequestTags.of(call, body));
         ladder.climb(call, models.named(call, body), model -> answer(call, body, model));
     }
 

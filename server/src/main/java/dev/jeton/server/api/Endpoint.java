@@ -24,6 +24,11 @@ interface Endpoint {
     /** Who may call it. */
     Guard guard();
 
+    /** Whether a request that says so by its {@code Idempotency-Key} is answered once and then given the same again. */
+    default boolean repeatable() {
+        return false;
+    }
+
     /** Answers the call. */
     void handle(Call call) throws InterruptedException;
 }

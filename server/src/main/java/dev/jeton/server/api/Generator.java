@@ -182,6 +182,7 @@ final class Generator {
                 throw e;
             }
             // The status is out already: the error is the stream's last event.
+            call.exchange().unrecord();
             e.write(out.clear().raw("data: "));
             call.exchange().end(out.raw("\n\n").toBytes());
             throw e;
@@ -206,7 +207,13 @@ final class Generator {
         call.costs(bill);
         List<BudgetView> budgets = BudgetAnswers.readable(call.books().budgetsAfter(usage), call.caller());
         call.leaves(budgets);
-        return new Usage(usage, bill, choices.detail(), budgets, call.caller().operator());
+        return new Usage(
+                usage,
+                bill,
+                choices.detail(),
+                budgets,
+                call.caller().operator(),
+                call.tags().task());
     }
 
     /** Sends what was written in one go, once the client has read enough of what went before. */

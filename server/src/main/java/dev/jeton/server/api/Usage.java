@@ -15,13 +15,15 @@ import java.util.Optional;
  * @param detail why a choice ended before the tokens that it might have had
  * @param budgets what is left of the budgets that the caller may see
  * @param operator whether the caller may see what depends on other callers: device time, metered cost, margin, energy
+ * @param task the task that the call is part of; empty for none
  */
 record Usage(
         UsageTotals totals,
         Optional<Bill> bill,
         Optional<FinishDetail> detail,
         List<BudgetView> budgets,
-        boolean operator) {
+        boolean operator,
+        String task) {
 
     private static final double MICROS = 1e6;
 
@@ -34,6 +36,9 @@ record Usage(
         out.name("prompt_tokens_details").beginObject();
         out.name("cached_tokens").value(totals.cachedTokens()).endObject();
         out.name("jeton").beginObject();
+        if (!task.isEmpty()) {
+            out.name("task").value(task);
+        }
         totals.writeTimes(out, operator);
         bill.ifPresent(cost -> write(out, cost));
         detail.ifPresent(given -> given.fields(out));

@@ -69,6 +69,22 @@ final class BooksMetrics {
                 "jeton.books.imbalance.seconds",
                 "Device time missing or booked twice in the window under way; always 0",
                 b -> b.imbalance() / NANOS);
+        gauge("jeton.tasks.open", "Open tasks", b -> b.tasks().stats().open());
+        gauge("jeton.tasks.open.bound", "Most of them", b -> b.tasks().bounds().maxOpen());
+        gauge(
+                "jeton.tasks.ended",
+                "Ended tasks that still take steps",
+                b -> b.tasks().stats().ended());
+        gauge(
+                "jeton.tasks.steps",
+                "Steps of both that are kept",
+                b -> b.tasks().stats().steps());
+        gauge("jeton.tasks.steps.bound", "Most of them", b -> b.tasks().bounds().allSteps());
+        counter("jeton.tasks.opened", "Tasks opened", b -> b.tasks().stats().opened());
+        counter(
+                "jeton.tasks.expired",
+                "Tasks that ended because nobody used them",
+                b -> b.tasks().stats().expired());
         counter("jeton.journal.commits", "Group commits", b -> b.journal().commits());
         counter(
                 "jeton.journal.commit.seconds",
