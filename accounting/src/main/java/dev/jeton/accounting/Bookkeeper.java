@@ -8,6 +8,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.function.LongSupplier;
 import org.slf4j.Logger;
@@ -79,6 +80,7 @@ public final class Bookkeeper implements AutoCloseable {
      * @param aborted what is billed of requests that a crash cut off
      * @param journalBytes most bytes of facts that the ledger has not taken
      * @param version of this program
+     * @param budgets in force until others are {@link Bookkeeper#define defined}
      */
     public record Settings(
             Path folder,
@@ -90,7 +92,28 @@ public final class Bookkeeper implements AutoCloseable {
             String zone,
             AbortedPolicy aborted,
             long journalBytes,
-            String version) {
+            String version,
+            List<Budget> budgets) {
+
+        /** With a list of its own. */
+        public Settings {
+            budgets = List.copyOf(budgets);
+        }
+
+        /** Without budgets. */
+        public Settings(
+                Path folder,
+                String node,
+                String ledgerUrl,
+                String user,
+                String password,
+                PriceBook prices,
+                String zone,
+                AbortedPolicy aborted,
+                long journalBytes,
+                String version) {
+            this(folder, node, ledgerUrl, user, password, prices, zone, aborted, journalBytes, version, List.of());
+        }
 
         String url() {
             return ledgerUrl.isEmpty() ? "jdbc:sqlite:" + folder.resolve("ledger.db") : ledgerUrl;
@@ -106,6 +129,8 @@ public final class Bookkeeper implements AutoCloseable {
     private final Function<String, EnergyCounter> counters;
     private final BookClock clock;
     private final Journal journal;
+    private final Budgets budgets;
+    private final BudgetKeeper budgetKeeper;
     private final Grants grants;
     private final Thread opener;
     private volatile Optional<OpenLedger> ledger = Optional.empty();
@@ -156,8 +181,11 @@ public final class Bookkeeper implements AutoCloseable {
         this.policy = PriceBook.version(settings.policy());
         journal = Journal.open(PeriodCommands.journal(settings.folder()), config(settings));
         prices = new BookInForce(settings.prices(), new PriceBookShelf(settings.folder()));
+        budgets = new Budgets(Budgets.Limits.USUAL, clock::micros);
+        budgetKeeper = restoreBudgets();
         begin();
-        grants = new Grants(journal, clock::micros);
+        startBudgets();
+        grants = new Grants(journal, budgets, clock::micros);
         periodRequests = new PeriodRequests(settings.folder());
         opener = Thread.ofPlatform().name("ledger-opener").daemon(true).unstarted(this::openLedger);
         opener.start();
@@ -208,10 +236,30 @@ public final class Bookkeeper implements AutoCloseable {
                 usual.gatherNanos());
     }
 
+    private BudgetKeeper restoreBudgets() {
+        budgets.define(settings.budgets());
+        return BudgetKeeper.restore(
+                budgets,
+                journal,
+                PeriodCommands.disk(settings.folder()),
+                BudgetKeeper.books(prices.shelf(), settings.prices()),
+                clock::micros);
+    }
+
+    private void startBudgets() {
+        try {
+            budgetKeeper.start(!settings.budgets().isEmpty());
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new AccountingException("the books were interrupted while they were opened; open them again", e);
+        }
+    }
+
     private void begin() {
         long now = clock.micros();
         for (Recovery.Abandoned left : Recovery.abandoned(journal)) {
-            journal.append(aborted(left, now));
+            Fact.Closed end = aborted(left, now);
+            budgets.abandon(end, () -> journal.append(end));
             LOG.warn(
                     "request {} was cut off by the end of the last run; it was granted {} tokens and got at least {}",
                     left.opened().request(),
@@ -251,11 +299,12 @@ public final class Bookkeeper implements AutoCloseable {
     }
 
     /**
-     * Admits a request to the books.
+     * Admits a request to the books. Where others have reserved what it needs of a budget it waits, for a bounded time.
      *
+     * @throws BudgetRefusal where a budget does not pay for it
      * @throws AccountingException where the journal is full or failing: the request must be refused
      */
-    public RequestBooks open(Opening opening) {
+    public RequestBooks open(Opening opening) throws InterruptedException {
         PriceBook book = prices.current();
         Fact.Opened opened = new Fact.Opened(
                 clock.micros(),
@@ -268,8 +317,10 @@ public final class Bookkeeper implements AutoCloseable {
                 opening.sequences(),
                 new Zones(settings.zone(), opening.zone()),
                 opening.work(),
+                opening.prompts(),
                 opening.prompt());
-        Grant grant = grants.open(opened, Math.max(1, opening.most()), opening.wake());
+        BudgetHold hold = budgets.hold(opened, book, opening.budgets());
+        Grant grant = grants.open(hold, Math.max(1, opening.most()), opening.wake());
         return new RequestBooks(this, book, opened, meter(opening.device()), opening.device(), grant);
     }
 
@@ -306,6 +357,24 @@ public final class Bookkeeper implements AutoCloseable {
                 LockSupport.parkNanos(LANDING_PAUSE_NANOS);
             }
         }
+    }
+
+    /** What may be spent. */
+    public Budgets budgets() {
+        return budgets;
+    }
+
+    /**
+     * Replaces the budgets' definitions, as {@link Budgets#define}; returns when a restart would know what they have
+     * counted.
+     */
+    public void define(List<Budget> definitions) throws InterruptedException {
+        budgetKeeper.define(definitions);
+    }
+
+    /** Is told what people should hear of budgets; by the budgets' thread, so it must not block. */
+    public void onBudgetEvent(Consumer<BudgetEvent> listener) {
+        budgetKeeper.onEvent(listener);
     }
 
     /** Where the books are kept. */
@@ -411,7 +480,9 @@ public final class Bookkeeper implements AutoCloseable {
         tick(true);
         tick(true);
         grants.close();
+        budgetKeeper.close();
         long last = journal.append(new Fact.Stopped(clock.micros()));
+        keepBudgets();
         long end = System.nanoTime() + DRAIN_NANOS;
         while (projection().applied() < last && !projection().stopped() && System.nanoTime() < end) {
             LockSupport.parkNanos(DRAIN_PAUSE_NANOS);
@@ -422,6 +493,18 @@ public final class Bookkeeper implements AutoCloseable {
         ledger.ifPresent(open -> open.projection().close());
         journal.close();
         ledger.ifPresent(open -> open.ledger().close());
+    }
+
+    private void keepBudgets() {
+        try {
+            budgetKeeper.copy();
+        } catch (AccountingException e) {
+            LOG.warn(
+                    "the budgets' state could not be kept; the next start reads it from the journal: {}",
+                    e.getMessage());
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
     }
 
     private static void join(Thread thread) {

@@ -190,6 +190,7 @@ final class FactCodec {
         name(out, "a task's id", f.tags().task());
         name(out, "a prompt's version", f.tags().promptVersion());
         name(out, "a route", f.tags().route());
+        out.number(f.prompts());
         out.number(f.prompt());
     }
 
@@ -209,8 +210,10 @@ final class FactCodec {
         Work work = version < WORKED ? Work.UNKNOWN : in.constant(WORKS);
         boolean tagged = version >= TAGGED;
         Tags tags = tagged ? new Tags(labels, name(in), name(in), name(in)) : Tags.labels(labels);
+        int prompts = tagged ? in.small() : 1;
         long prompt = tagged ? in.number() : 0;
-        return new Fact.Opened(at, request, payer, model, tags, priceBook, policy, sequences, zones, work, prompt);
+        return new Fact.Opened(
+                at, request, payer, model, tags, priceBook, policy, sequences, zones, work, prompts, prompt);
     }
 
     private static void granted(WireWriter out, Fact.Granted f) {

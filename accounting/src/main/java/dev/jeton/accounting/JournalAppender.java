@@ -40,6 +40,9 @@ final class JournalAppender {
     private boolean closing;
     private boolean deletionFailed;
     private long projected;
+    /** Facts after this one are needed by what a restart reads beside the journal. */
+    private long copied = Long.MAX_VALUE;
+
     private volatile long durable;
     private volatile Journal.State state = Journal.State.OPEN;
     private long commits;
@@ -200,6 +203,30 @@ final class JournalAppender {
         }
     }
 
+    /** As {@link Journal#copiedUpTo}. */
+    void copiedUpTo(long sequence) {
+        lock.lock();
+        try {
+            copied = sequence;
+            if (writer.deletable(deleteBound())) {
+                deletionFailed = false;
+                work.signal();
+            }
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** The last number that was given; 0 for none. */
+    long last() {
+        lock.lock();
+        try {
+            return next - 1;
+        } finally {
+            lock.unlock();
+        }
+    }
+
     /** Nothing is taken any more. */
     void close() {
         lock.lock();
@@ -317,7 +344,7 @@ final class JournalAppender {
     }
 
     private long deleteBound() {
-        return Math.min(projected, space.oldestOpen() - 1);
+        return Math.min(Math.min(projected, copied), space.oldestOpen() - 1);
     }
 
     /** Segments were deleted, or could not be. */

@@ -1,5 +1,6 @@
 package dev.jeton.accounting;
 
+import java.util.Optional;
 import java.util.concurrent.atomic.AtomicBoolean;
 
 /**
@@ -62,7 +63,7 @@ public final class RequestBooks implements AutoCloseable {
         this.opened = opened;
         this.meter = meter;
         this.device = device;
-        spending = new Spending(grant, new RequestMeter(opened.request()));
+        spending = new Spending(grant, new RequestMeter(opened.request(), grant.hold));
     }
 
     /** What the scheduler takes tokens from: one for all prompts and sequences of the request. */
@@ -99,7 +100,7 @@ public final class RequestBooks implements AutoCloseable {
         }
         spending.grant().end();
         meter.memo(spending.meter(), used.savedNanos(), used.kvByteSeconds());
-        return keeper.append(new Fact.Closed(
+        Fact.Closed end = new Fact.Closed(
                 keeper.clock().micros(),
                 opened.request(),
                 used.outcome(),
@@ -110,7 +111,13 @@ public final class RequestBooks implements AutoCloseable {
                 used.queueNanos(),
                 used.firstTokenNanos(),
                 used.totalNanos(),
-                used.retries()));
+                used.retries());
+        return keeper.budgets().settle(spending.grant().hold, end, () -> keeper.append(end));
+    }
+
+    /** Which budget ended it in mid-generation; any thread. */
+    public Optional<BudgetStop> stoppedBy() {
+        return spending.grant().hold.stoppedBy();
     }
 
     /**

@@ -61,7 +61,7 @@ class BookkeeperTest {
                 () -> START + clock.getAsLong() / 1_000);
     }
 
-    private static RequestBooks request(Bookkeeper books, String id) {
+    private static RequestBooks request(Bookkeeper books, String id) throws InterruptedException {
         return books.open(new Opening(
                 id,
                 new Payer("a", "", ""),
@@ -74,6 +74,7 @@ class BookkeeperTest {
                 10,
                 1,
                 100,
+                List.of(),
                 () -> {}));
     }
 

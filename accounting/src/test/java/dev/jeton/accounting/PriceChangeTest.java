@@ -49,7 +49,7 @@ class PriceChangeTest {
                 () -> START + clock.getAsLong() / 1_000);
     }
 
-    private static RequestBooks request(Bookkeeper books, String id) {
+    private static RequestBooks request(Bookkeeper books, String id) throws InterruptedException {
         return books.open(new Opening(
                 id,
                 new Payer("a", "", ""),
@@ -62,6 +62,7 @@ class PriceChangeTest {
                 10,
                 1,
                 100,
+                List.of(),
                 () -> {}));
     }
 

@@ -9,7 +9,6 @@ import dev.jeton.server.api.Api;
 import dev.jeton.server.config.Tenant;
 import java.util.List;
 import java.util.Optional;
-import java.util.function.Consumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -17,10 +16,9 @@ import org.slf4j.LoggerFactory;
  * Brings what is decided to where it is needed.
  *
  * @param api accepts the keys
- * @param books price by the price book
- * @param budgets takes all budgets whenever one changes
+ * @param books price by the price book, and hold budgets against what is spent
  */
-record LivePolicy(Api api, Optional<Bookkeeper> books, Consumer<List<Budget>> budgets) implements PolicyListener {
+record LivePolicy(Api api, Optional<Bookkeeper> books) implements PolicyListener {
 
     private static final Logger LOG = LoggerFactory.getLogger(LivePolicy.class);
 
@@ -31,12 +29,22 @@ record LivePolicy(Api api, Optional<Bookkeeper> books, Consumer<List<Budget>> bu
 
     @Override
     public void budgets(List<Budget> all) {
-        budgets.accept(all);
+        books.ifPresent(open -> define(open, all));
     }
 
     @Override
     public void prices(PriceBook prices) {
         books.ifPresent(open -> adopt(open, prices));
+    }
+
+    private static void define(Bookkeeper books, List<Budget> all) {
+        try {
+            books.define(all);
+        } catch (AccountingException e) {
+            LOG.warn("the budgets hold from now on; that is not on disk yet, and is tried again: {}", e.getMessage());
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
     }
 
     private static void adopt(Bookkeeper books, PriceBook prices) {

@@ -6,7 +6,10 @@ import dev.jeton.accounting.EnergyCounter;
 import dev.jeton.accounting.PowercapCounter;
 import dev.jeton.accounting.PriceBook;
 import dev.jeton.natives.CudaDriver;
+import dev.jeton.server.admin.Policy;
+import dev.jeton.server.admin.PolicyFiles;
 import dev.jeton.server.admin.PolicyStore;
+import dev.jeton.server.config.Configuration;
 import dev.jeton.server.config.Configuration.BooksSettings;
 import dev.jeton.server.config.Configuration.MetricsSettings;
 import dev.jeton.server.metrics.HostName;
@@ -43,20 +46,22 @@ public final class OpenBooks {
      *
      * @throws AccountingException naming what cannot be opened and what to do
      */
-    public static Optional<Bookkeeper> of(BooksSettings settings, MetricsSettings metrics) {
-        return of(settings, metrics, Bookkeeper.Pace.USUAL);
+    public static Optional<Bookkeeper> of(Configuration configuration) {
+        return of(configuration, Bookkeeper.Pace.USUAL);
     }
 
     /** The same, at another pace. */
-    public static Optional<Bookkeeper> of(BooksSettings settings, MetricsSettings metrics, Bookkeeper.Pace pace) {
+    public static Optional<Bookkeeper> of(Configuration configuration, Bookkeeper.Pace pace) {
+        BooksSettings settings = configuration.books();
+        MetricsSettings metrics = configuration.metrics();
         if (!settings.enabled()) {
             LOG.warn("no books are kept (books.enabled is false): nothing will say what requests cost");
             return Optional.empty();
         }
-        PriceBook ofFile = prices(settings);
         Path folder = settings.folder().isEmpty() ? temporary() : Path.of(settings.folder());
-        PriceBook prices = PolicyStore.exists(folder) ? PolicyStore.prices(folder, ofFile) : ofFile;
-        prices.warning().ifPresent(LOG::warn);
+        Policy policy = PolicyStore.read(
+                folder, new PolicyFiles(configuration.tenants(), configuration.budgets(), prices(settings)));
+        policy.prices().warning().ifPresent(LOG::warn);
         return Optional.of(Bookkeeper.open(
                 new Bookkeeper.Settings(
                         folder,
@@ -64,11 +69,12 @@ public final class OpenBooks {
                         settings.ledger(),
                         settings.user(),
                         settings.password(),
-                        prices,
+                        policy.prices(),
                         settings.zone(),
                         Bookkeeper.AbortedPolicy.valueOf(settings.aborted().toUpperCase(Locale.ROOT)),
                         settings.journalBytes(),
-                        Version.text()),
+                        Version.text(),
+                        policy.budgets()),
                 pace,
                 device -> settings.energy().equals("measured") ? counter(device, metrics) : EnergyCounter.NONE,
                 System::nanoTime,

@@ -55,7 +55,7 @@ public final class Server implements AutoCloseable {
                 books,
                 OpenBooks.prices(configuration.books()),
                 models.stream().map(ServedModel::name).collect(Collectors.toSet()),
-                new LivePolicy(api, books, budgets -> {}),
+                new LivePolicy(api, books),
                 out -> out.beginObject().endObject());
         this.listener = new HttpListener(
                 configuration.server().host(),

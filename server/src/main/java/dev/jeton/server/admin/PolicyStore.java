@@ -1,6 +1,5 @@
 package dev.jeton.server.admin;
 
-import dev.jeton.accounting.PriceBook;
 import dev.jeton.server.api.ApiException;
 import dev.jeton.server.json.JsonObject;
 import dev.jeton.server.metrics.PolicyStats;
@@ -60,17 +59,19 @@ public final class PolicyStore implements AutoCloseable {
         return Files.exists(folder.resolve(AuditLog.NAME)) || Files.exists(folder.resolve(AuditLog.HEAD));
     }
 
-    /** The prices that hold where the files have this book: the audit log is read, and nothing else is done. */
-    public static PriceBook prices(Path folder, PriceBook ofFile) {
-        PolicyState state = new PolicyState(new PolicyFiles(List.of(), List.of(), ofFile));
-        AuditLog.read(folder, state::apply);
+    /** What holds at a start with these files: the audit log is read, if there is one, and nothing else is done. */
+    public static Policy read(Path folder, PolicyFiles files) {
+        PolicyState state = new PolicyState(files);
+        if (exists(folder)) {
+            AuditLog.read(folder, state::apply);
+        }
         if (state.pricesOutdated()) {
             LOG.warn(
                     "the file of books.prices has changed (it is {} now), so its prices hold and those that the admin API had"
                             + " put in place of the earlier ones do not; put them again where they are still meant",
-                    ofFile.version());
+                    files.prices().version());
         }
-        return state.policy(0).prices();
+        return state.policy(0);
     }
 
     /** Writes down that the files are others than at the last start, which is a change like any other. */

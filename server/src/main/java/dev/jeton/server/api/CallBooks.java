@@ -41,7 +41,8 @@ final class CallBooks {
      * @throws ApiException 503, where the journal is full or failing
      */
     static CallBooks open(
-            Bookkeeper keeper, Call call, ServedModel model, Work work, List<int[]> prompts, int sequences, long most) {
+            Bookkeeper keeper, Call call, ServedModel model, Work work, List<int[]> prompts, int sequences, long most)
+            throws InterruptedException {
         List<LayerGroup> groups = model.dispatcher().engine().groups();
         double bytes =
                 groups.stream().mapToLong(LayerGroup::bytesPerBlock).average().orElse(0);
@@ -59,6 +60,7 @@ final class CallBooks {
                             prompts.stream().mapToLong(prompt -> prompt.length).sum(),
                             sequences,
                             most,
+                            List.of(),
                             model.dispatcher()::wake))),
                     bytes);
         } catch (AccountingException e) {

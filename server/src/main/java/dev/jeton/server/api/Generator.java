@@ -48,15 +48,18 @@ final class Generator {
             GenerationOptions options,
             List<int[]> prompts,
             String promptField,
-            boolean promptScores) {
+            boolean promptScores)
+            throws InterruptedException {
         checkCapabilities(model, options, promptScores);
         int[] maxTokens = prompts.stream()
                 .mapToInt(prompt -> options.maxTokensAfter(prompt.length, model, promptField))
                 .toArray();
         int sequences = options.n() * prompts.size();
         long most = options.n() * IntStream.of(maxTokens).asLongStream().sum();
-        keeper.ifPresent(open ->
-                call.keep(CallBooks.open(open, call, model, options.servedAs().work(), prompts, sequences, most)));
+        if (keeper.isPresent()) {
+            call.keep(
+                    CallBooks.open(keeper.get(), call, model, options.servedAs().work(), prompts, sequences, most));
+        }
         call.asks(options);
         List<Generation> generations = new ArrayList<>();
         try {

@@ -130,9 +130,11 @@ class PolicyStoreTest {
             change(store, Change.set("prices.put", "x", AuditEntry.object("yaml", yaml, "file", FILE.version())));
             assertThat(store.policy().prices().content()).isEqualTo(yaml);
         }
-        assertThat(PolicyStore.prices(folder, FILE).content()).isEqualTo(yaml);
+        assertThat(PolicyStore.read(folder, files()).prices().content()).isEqualTo(yaml);
         PriceBook other = PriceBook.parse("other", "currency: USD\n");
-        assertThat(PolicyStore.prices(folder, other)).isEqualTo(other);
+        assertThat(PolicyStore.read(folder, new PolicyFiles(List.of(), List.of(), other))
+                        .prices())
+                .isEqualTo(other);
         try (PolicyStore store = open(new PolicyFiles(List.of(OF_FILE), List.of(BUDGET), other))) {
             assertThat(store.policy().prices()).isEqualTo(other);
         }

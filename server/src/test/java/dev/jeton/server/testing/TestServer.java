@@ -60,7 +60,7 @@ public final class TestServer implements AutoCloseable {
         ServerMetrics metrics = new ServerMetrics(configuration.metrics().vllmNames());
         Optional<Bookkeeper> books = configuration.books().folder().isEmpty()
                 ? Optional.empty()
-                : OpenBooks.of(configuration.books(), configuration.metrics(), Bookkeeper.Pace.PROMPT);
+                : OpenBooks.of(configuration, Bookkeeper.Pace.PROMPT);
         StepListener steps = metrics.steps(MODEL);
         StepListener listener = books.map(open -> StepListener.both(
                         steps, open.meter(engine.info().name()).engine()))
