@@ -27,6 +27,7 @@ import picocli.CommandLine;
             RecostCommand.class,
             LedgerCommand.class,
             KeyCommand.class,
+            AdminCommand.class,
             VersionCommand.class
         },
         mixinStandardHelpOptions = true,
@@ -54,6 +55,7 @@ public final class Jeton implements Runnable {
                     || failure instanceof AccountingException
                     || failure instanceof ListenException
                     || failure instanceof PolicyException
+                    || failure instanceof AdminCallException
                     || failure instanceof IllegalArgumentException) {
                 command.getErr().println("jeton: " + failure.getMessage());
             } else {
