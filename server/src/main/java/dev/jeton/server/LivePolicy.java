@@ -4,9 +4,12 @@ import dev.jeton.accounting.AccountingException;
 import dev.jeton.accounting.Bookkeeper;
 import dev.jeton.accounting.Budget;
 import dev.jeton.accounting.PriceBook;
+import dev.jeton.server.admin.AuditEntry;
 import dev.jeton.server.admin.PolicyListener;
 import dev.jeton.server.api.Api;
 import dev.jeton.server.config.Tenant;
+import dev.jeton.server.webhooks.WebhookEvent;
+import dev.jeton.server.webhooks.Webhooks;
 import java.util.List;
 import java.util.Optional;
 import org.slf4j.Logger;
@@ -17,8 +20,9 @@ import org.slf4j.LoggerFactory;
  *
  * @param api accepts the keys
  * @param books price by the price book, and hold budgets against what is spent
+ * @param webhooks tell what is done to budgets
  */
-record LivePolicy(Api api, Optional<Bookkeeper> books) implements PolicyListener {
+record LivePolicy(Api api, Optional<Bookkeeper> books, Webhooks webhooks) implements PolicyListener {
 
     private static final Logger LOG = LoggerFactory.getLogger(LivePolicy.class);
 
@@ -30,6 +34,16 @@ record LivePolicy(Api api, Optional<Bookkeeper> books) implements PolicyListener
     @Override
     public void budgets(List<Budget> all) {
         books.ifPresent(open -> define(open, all));
+    }
+
+    @Override
+    public void killed(Budget budget, AuditEntry change) {
+        webhooks.send(new WebhookEvent.Killed(change.at(), budget, change.who(), change.reason()));
+    }
+
+    @Override
+    public void graceGiven(Budget budget, AuditEntry change) {
+        webhooks.send(new WebhookEvent.Grace(change.at(), budget, change.who(), change.reason()));
     }
 
     @Override

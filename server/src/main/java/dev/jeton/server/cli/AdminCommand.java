@@ -3,24 +3,17 @@ package dev.jeton.server.cli;
 import dev.jeton.server.json.JsonObject;
 import java.util.List;
 import java.util.Map;
+import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** {@code jeton admin}. */
 @Command(
-        name = "admin",
+        name = AdminCommand.NAME,
         description = "Administers a running server over its admin API: what is changed holds at once and after a"
                 + " restart, and is written down in the audit log.",
         mixinStandardHelpOptions = true,
-        subcommands = {
-            AdminTenants.class,
-            AdminProjects.class,
-            AdminKeys.class,
-            AdminBudgets.class,
-            AdminPrices.class,
-            AdminReservations.class
-        },
         footer = {
             "",
             "Example: export JETON_ADMIN_KEY=...",
@@ -29,7 +22,20 @@ import picocli.CommandLine.Option;
         })
 final class AdminCommand extends AdminGroup {
 
+    /** Its name. */
+    static final String NAME = "admin";
+
     private static final int PAGE = 1_000;
+
+    /** Adds what is below it. Done where it is used only: describing so many commands takes longer than most of them. */
+    static void addGroups(CommandLine admin) {
+        admin.addSubcommand(new AdminTenants())
+                .addSubcommand(new AdminProjects())
+                .addSubcommand(new AdminKeys())
+                .addSubcommand(new AdminBudgets())
+                .addSubcommand(new AdminPrices())
+                .addSubcommand(new AdminReservations());
+    }
 
     @Command(
             description =

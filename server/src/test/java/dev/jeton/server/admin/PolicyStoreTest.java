@@ -196,6 +196,16 @@ class PolicyStoreTest {
                 }
 
                 @Override
+                public void killed(Budget budget, AuditEntry change) {
+                    heard.add(budget.killed() ? 7 : -7);
+                }
+
+                @Override
+                public void graceGiven(Budget budget, AuditEntry change) {
+                    heard.add(8);
+                }
+
+                @Override
                 public void prices(PriceBook prices) {
                     heard.add(1_000);
                 }
@@ -204,7 +214,7 @@ class PolicyStoreTest {
             change(store, tenant("b"));
             change(store, Change.set("budget.kill", "b", AuditEntry.object("killed", true)));
         }
-        assertThat(heard).containsExactly(1, 101, 1_000, 2, 3, 101);
+        assertThat(heard).containsExactly(1, 101, 1_000, 2, 3, 101, 7);
     }
 
     @Test
