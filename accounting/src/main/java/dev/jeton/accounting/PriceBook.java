@@ -132,17 +132,17 @@ public record PriceBook(
     public Optional<String> obstacle(PriceBook next) {
         String part;
         if (!currency.equals(next.currency())) {
-            part = "currency (%s, not %s)"
+            part = "'currency' (%s, not %s)"
                     .formatted(currency.getCurrencyCode(), next.currency().getCurrencyCode());
         } else if (!electricity.equals(next.electricity())) {
-            part = "electricity (%s, not %s)".formatted(electricity, next.electricity());
+            part = "'electricity' (%s, not %s)".formatted(electricity, next.electricity());
         } else if (!devices.equals(next.devices())) {
-            part = "devices";
+            part = "'devices'";
         } else {
             return Optional.empty();
         }
         return Optional.of(
-                ("'%s' differs from the price book in force, and what devices cost cannot change while the server runs:"
+                ("%s differs from the price book in force, and what devices cost cannot change while the server runs:"
                                 + " change it in the file of books.prices and restart; 'jeton recost' corrects the past")
                         .formatted(part));
     }

@@ -61,12 +61,10 @@ public final class OpenBooks {
             LOG.warn("no books are kept (books.enabled is false): nothing will say what requests cost");
             return Optional.empty();
         }
-        PolicyFiles files = new PolicyFiles(configuration.tenants(), configuration.budgets(), prices(settings));
         Path folder = settings.folder().isEmpty() ? temporary() : Path.of(settings.folder());
-        boolean decided = PolicyStore.exists(folder);
-        Policy policy = PolicyStore.read(folder, files);
-        PriceBook prices = decided ? policy.prices() : files.prices();
-        prices.warning().ifPresent(LOG::warn);
+        Policy policy = PolicyStore.read(
+                folder, new PolicyFiles(configuration.tenants(), configuration.budgets(), prices(settings)));
+        policy.prices().warning().ifPresent(LOG::warn);
         return Optional.of(Bookkeeper.open(
                 new Bookkeeper.Settings(
                         folder,
@@ -74,7 +72,7 @@ public final class OpenBooks {
                         settings.ledger(),
                         settings.user(),
                         settings.password(),
-                        prices,
+                        policy.prices(),
                         settings.zone(),
                         Bookkeeper.AbortedPolicy.valueOf(settings.aborted().toUpperCase(Locale.ROOT)),
                         settings.journalBytes(),
@@ -86,7 +84,7 @@ public final class OpenBooks {
                                 tasks.maxIdle(),
                                 tasks.late()),
                         Version.text(),
-                        decided ? policy.budgets() : files.budgets()),
+                        policy.budgets()),
                 pace,
                 device -> settings.energy().equals("measured") ? counter(device, metrics) : EnergyCounter.NONE,
                 System::nanoTime,

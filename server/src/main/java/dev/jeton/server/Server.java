@@ -13,8 +13,12 @@ import dev.jeton.server.http.HttpListener;
 import dev.jeton.server.metrics.OtlpMetrics;
 import dev.jeton.server.metrics.ServerMetrics;
 import dev.jeton.server.tracing.Tracing;
+import dev.jeton.server.webhooks.WebhookEvent;
+import dev.jeton.server.webhooks.Webhooks;
+import java.security.SecureRandom;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
 
 /**
@@ -29,6 +33,7 @@ public final class Server implements AutoCloseable {
     private final Optional<Bookkeeper> books;
     private final Tracing tracing;
     private final Api api;
+    private final Webhooks webhooks;
     private final Administration administration;
     private final HttpListener listener;
     private final Optional<GpuTelemetry> gpus;
@@ -50,13 +55,19 @@ public final class Server implements AutoCloseable {
         ServedModels served = new ServedModels(models);
         models.forEach(model -> metrics.addModel(model.name(), model.dispatcher()));
         this.api = new Api(configuration, served, metrics, tracing, books, Version.text());
+        this.webhooks = new Webhooks(
+                configuration.webhooks(),
+                books.map(Bookkeeper::folder),
+                () -> TimeUnit.MILLISECONDS.toMicros(System.currentTimeMillis()),
+                new SecureRandom());
+        books.ifPresent(open -> open.onBudgetEvent(event -> webhooks.send(WebhookEvent.of(event))));
         this.administration = new Administration(
                 configuration,
                 books,
                 OpenBooks.prices(configuration.books()),
                 models.stream().map(ServedModel::name).collect(Collectors.toSet()),
-                new LivePolicy(api, books),
-                out -> out.beginObject().endObject());
+                new LivePolicy(api, books, webhooks),
+                webhooks::write);
         this.listener = new HttpListener(
                 configuration.server().host(),
                 configuration.server().port(),
@@ -65,6 +76,7 @@ public final class Server implements AutoCloseable {
                 api);
         metrics.connections(listener::stats);
         metrics.policy(administration.store()::stats);
+        metrics.webhooks(webhooks::stats);
         metrics.tenants(configuration.metrics().tenants());
         if (!configuration.metrics().endpoint().isEmpty()) {
             metrics.export(OtlpMetrics.to(
@@ -126,8 +138,10 @@ public final class Server implements AutoCloseable {
         api.close();
         books.ifPresent(open -> {
             open.close();
+            webhooks.close();
             OpenBooks.forget(open.folder());
         });
+        webhooks.close();
         tracing.close();
         gpus.ifPresent(GpuTelemetry::close);
         metrics.close();

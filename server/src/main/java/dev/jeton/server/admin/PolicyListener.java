@@ -17,6 +17,12 @@ public interface PolicyListener {
     /** These budgets from now on. */
     void budgets(List<Budget> budgets);
 
+    /** A budget's kill switch was thrown. */
+    void killed(Budget budget, AuditEntry change);
+
+    /** A budget may be exceeded for a while. */
+    void graceGiven(Budget budget, AuditEntry change);
+
     /** These prices, for requests that come from now on. */
     void prices(PriceBook prices);
 }

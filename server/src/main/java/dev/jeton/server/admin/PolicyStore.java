@@ -1,5 +1,6 @@
 package dev.jeton.server.admin;
 
+import dev.jeton.accounting.Budget;
 import dev.jeton.server.api.ApiException;
 import dev.jeton.server.json.JsonObject;
 import dev.jeton.server.metrics.PolicyStats;
@@ -59,10 +60,12 @@ public final class PolicyStore implements AutoCloseable {
         return Files.exists(folder.resolve(AuditLog.NAME)) || Files.exists(folder.resolve(AuditLog.HEAD));
     }
 
-    /** What holds where the files say this: the audit log is read, and nothing else is done. */
+    /** What holds at a start with these files: the audit log is read, if there is one, and nothing else is done. */
     public static Policy read(Path folder, PolicyFiles files) {
         PolicyState state = new PolicyState(files);
-        AuditLog.read(folder, state::apply);
+        if (exists(folder)) {
+            AuditLog.read(folder, state::apply);
+        }
         if (state.pricesOutdated()) {
             LOG.warn(
                     "the file of books.prices has changed (it is {} now), so its prices hold and those that the admin API had"
@@ -202,17 +205,26 @@ public final class PolicyStore implements AutoCloseable {
                 .addKeyValue("action", entry.action())
                 .addKeyValue("target", entry.target())
                 .log("policy changed");
-        tell(entry.kind());
+        listeners.forEach(listener -> tell(listener, entry));
     }
 
-    private void tell(String kind) {
-        for (PolicyListener listener : listeners) {
-            switch (kind) {
-                case "tenant", "project", "key" -> listener.tenants(policy.tenants());
-                case "budget" -> listener.budgets(policy.budgets());
-                case "prices" -> listener.prices(policy.prices());
-                default -> {}
+    private void tell(PolicyListener listener, AuditEntry entry) {
+        switch (entry.kind()) {
+            case "tenant", "project", "key" -> listener.tenants(policy.tenants());
+            case "prices" -> listener.prices(policy.prices());
+            case "budget" -> {
+                listener.budgets(policy.budgets());
+                policy.budget(entry.target()).ifPresent(budget -> tellOperation(listener, entry, budget));
             }
+            default -> {}
+        }
+    }
+
+    private static void tellOperation(PolicyListener listener, AuditEntry entry, Budget budget) {
+        if (entry.action().equals("budget.kill")) {
+            listener.killed(budget, entry);
+        } else if (entry.action().equals("budget.grace") && budget.grace().amount() > 0) {
+            listener.graceGiven(budget, entry);
         }
     }
 

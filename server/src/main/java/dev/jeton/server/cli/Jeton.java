@@ -8,6 +8,7 @@ import dev.jeton.server.config.ConfigException;
 import dev.jeton.server.config.Configuration.LogSettings;
 import dev.jeton.server.http.ListenException;
 import dev.jeton.server.logging.Logging;
+import java.util.Arrays;
 import java.util.ServiceLoader;
 import picocli.CommandLine;
 
@@ -27,6 +28,7 @@ import picocli.CommandLine;
             RecostCommand.class,
             LedgerCommand.class,
             KeyCommand.class,
+            AdminCommand.class,
             VersionCommand.class
         },
         mixinStandardHelpOptions = true,
@@ -40,20 +42,32 @@ public final class Jeton implements Runnable {
     /** Runs a command and exits with its code: 0 well, 1 failed, 2 wrong usage. */
     public static void main(String[] arguments) {
         Logging.configure(new LogSettings("warn", "console"));
-        int code = commandLine().execute(arguments);
+        int code = commandLine(Arrays.asList(arguments).contains(AdminCommand.NAME))
+                .execute(arguments);
         System.exit(code);
     }
 
     /** The command line with all commands of this distribution. */
     static CommandLine commandLine() {
-        CommandLine line = new CommandLine(new Jeton()).setCaseInsensitiveEnumValuesAllowed(true);
+        return commandLine(true);
+    }
+
+    private static CommandLine commandLine(boolean admin) {
+        CommandLine line = new CommandLine(new Jeton());
         ServiceLoader.load(Command.class).forEach(line::addSubcommand);
+        line.getSubcommands().forEach((name, below) -> {
+            if (admin && name.equals(AdminCommand.NAME)) {
+                AdminCommand.addGroups(below);
+            }
+        });
+        line.setCaseInsensitiveEnumValuesAllowed(true);
         line.setExecutionExceptionHandler((failure, command, parsed) -> {
             if (failure instanceof ConfigException
                     || failure instanceof ModelException
                     || failure instanceof AccountingException
                     || failure instanceof ListenException
                     || failure instanceof PolicyException
+                    || failure instanceof AdminCallException
                     || failure instanceof IllegalArgumentException) {
                 command.getErr().println("jeton: " + failure.getMessage());
             } else {

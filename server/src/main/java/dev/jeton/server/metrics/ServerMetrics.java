@@ -230,6 +230,28 @@ public final class ServerMetrics implements AutoCloseable {
                 .register(registry);
     }
 
+    /** Adds the webhooks. */
+    public void webhooks(Supplier<WebhookStats> stats) {
+        observed.add(stats);
+        deliveries(stats, "delivered", WebhookStats::delivered);
+        deliveries(stats, "retried", WebhookStats::retried);
+        deliveries(stats, "given_up", WebhookStats::givenUp);
+        deliveries(stats, "dropped", WebhookStats::dropped);
+        Gauge.builder("jeton.webhook.queue", () -> stats.get().queue())
+                .description("Events that wait for the receiver of webhooks")
+                .register(registry);
+        Gauge.builder("jeton.webhook.queue.bound", () -> stats.get().bound())
+                .description("Most of them; more are dropped")
+                .register(registry);
+    }
+
+    private void deliveries(Supplier<WebhookStats> stats, String outcome, ToDoubleFunction<WebhookStats> value) {
+        FunctionCounter.builder("jeton.webhook.deliveries", stats, s -> value.applyAsDouble(s.get()))
+                .description("Events of webhooks by what became of them; retried: attempts")
+                .tag("outcome", outcome)
+                .register(registry);
+    }
+
     /** Adds the requests being worked on. */
     public void requests(IntSupplier running, int bound) {
         Gauge.builder("jeton.requests.running", running::getAsInt)

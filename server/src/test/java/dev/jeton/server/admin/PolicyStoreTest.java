@@ -130,10 +130,7 @@ class PolicyStoreTest {
             change(store, Change.set("prices.put", "x", AuditEntry.object("yaml", yaml, "file", FILE.version())));
             assertThat(store.policy().prices().content()).isEqualTo(yaml);
         }
-        assertThat(PolicyStore.read(folder, new PolicyFiles(List.of(), List.of(), FILE))
-                        .prices()
-                        .content())
-                .isEqualTo(yaml);
+        assertThat(PolicyStore.read(folder, files()).prices().content()).isEqualTo(yaml);
         PriceBook other = PriceBook.parse("other", "currency: USD\n");
         assertThat(PolicyStore.read(folder, new PolicyFiles(List.of(), List.of(), other))
                         .prices())
@@ -199,6 +196,16 @@ class PolicyStoreTest {
                 }
 
                 @Override
+                public void killed(Budget budget, AuditEntry change) {
+                    heard.add(budget.killed() ? 7 : -7);
+                }
+
+                @Override
+                public void graceGiven(Budget budget, AuditEntry change) {
+                    heard.add(8);
+                }
+
+                @Override
                 public void prices(PriceBook prices) {
                     heard.add(1_000);
                 }
@@ -207,7 +214,7 @@ class PolicyStoreTest {
             change(store, tenant("b"));
             change(store, Change.set("budget.kill", "b", AuditEntry.object("killed", true)));
         }
-        assertThat(heard).containsExactly(1, 101, 1_000, 2, 3, 101);
+        assertThat(heard).containsExactly(1, 101, 1_000, 2, 3, 101, 7);
     }
 
     @Test

@@ -124,4 +124,33 @@ class ConfigurationTest {
         assertThat(Configuration.of(Map.of("server.api-keys", "secret")).toString())
                 .doesNotContain("secret");
     }
+
+    @Test
+    void shouldRefuseAnAdminApiThatNobodyCouldUseOrThatWouldForget() {
+        String keys = "ops:" + "0".repeat(64);
+        assertThatThrownBy(() -> Configuration.of(Map.of("admin.port", "8001")))
+                .hasMessageContaining("'admin.keys' is not");
+        assertThatThrownBy(() -> Configuration.of(Map.of("admin.port", "8001", "admin.keys", keys)))
+                .hasMessageContaining("books.folder");
+        assertThatThrownBy(() -> Configuration.of(Map.of("admin.keys", "ops:secret")))
+                .hasMessageContaining("ID:SHA256");
+        assertThatThrownBy(() -> Configuration.of(Map.of("admin.keys", keys + ",other:" + "0".repeat(64))))
+                .hasMessageContaining("twice");
+        assertThat(Configuration.of(Map.of("admin.port", "1", "admin.keys", keys, "books.folder", "x"))
+                        .admin()
+                        .keys())
+                .isEqualTo(Map.of("0".repeat(64), "ops"));
+    }
+
+    @Test
+    void shouldRefuseWebhooksThatNobodyCouldTrust() {
+        assertThatThrownBy(() -> Configuration.of(Map.of("webhooks.url", "http://localhost/hook")))
+                .hasMessageContaining("'webhooks.secret' is not");
+        assertThatThrownBy(() -> Configuration.of(Map.of("webhooks.secret", "short")))
+                .hasMessageContaining("at least 24 bytes");
+        assertThat(Configuration.of(Map.of("webhooks.secret", "whsec_" + "AAAA".repeat(8)))
+                        .webhooks()
+                        .key())
+                .isEqualTo(new byte[24]);
+    }
 }

@@ -115,4 +115,18 @@ class TenantsTest {
         assertThatThrownBy(() -> tenants("tenants: [{id: 'a b'}]")).hasMessageContaining("a tenant's 'id' is 'a b'");
         assertThatThrownBy(() -> tenants("tenants: [{name: b}]")).hasMessageContaining("a tenant's 'id' is ''");
     }
+
+    @Test
+    void readsWhenAKeyExpiresAndWhatItIsFor() throws IOException {
+        String key = "tenants: [{id: a, keys: [{id: k, sha256: \"%s\", %%s}]}]".formatted(DIGEST);
+        Tenant.Key read = tenants(key.formatted("scope: inference, expires: 2026-12-01"))
+                .getFirst()
+                .keys()
+                .getFirst();
+        assertThat(read.scope()).isEqualTo(Tenant.Scope.INFERENCE);
+        assertThat(read.expires()).isEqualTo(1_796_083_200_000_000L);
+        assertThatThrownBy(() -> tenants(key.formatted("expires: soon"))).hasMessageContaining("'expires' of key 'k'");
+        assertThatThrownBy(() -> tenants(key.formatted("scope: admin")))
+                .hasMessageContaining("none of [tenant, inference, reports, operator]");
+    }
 }
