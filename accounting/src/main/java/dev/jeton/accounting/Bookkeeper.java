@@ -10,6 +10,7 @@ import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.function.LongSupplier;
 import org.slf4j.Logger;
@@ -75,8 +76,9 @@ public final class Bookkeeper implements AutoCloseable {
      * @param zone that the process is in; empty where it is not known
      * @param aborted what is billed of requests that a crash cut off
      * @param journalBytes most bytes of facts that the ledger has not taken
-     * @param tasks how much is kept of tasks
      * @param version of this program
+     * @param budgets in force until others are {@link Bookkeeper#define defined}
+     * @param tasks how much is kept of tasks
      */
     public record Settings(
             Path folder,
@@ -88,8 +90,41 @@ public final class Bookkeeper implements AutoCloseable {
             String zone,
             AbortedPolicy aborted,
             long journalBytes,
-            TaskBounds tasks,
-            String version) {
+            String version,
+            List<Budget> budgets,
+            TaskBounds tasks) {
+
+        /** With a list of its own. */
+        public Settings {
+            budgets = List.copyOf(budgets);
+        }
+
+        /** Without budgets, and with as many tasks as is usual. */
+        public Settings(
+                Path folder,
+                String node,
+                String ledgerUrl,
+                String user,
+                String password,
+                PriceBook prices,
+                String zone,
+                AbortedPolicy aborted,
+                long journalBytes,
+                String version) {
+            this(
+                    folder,
+                    node,
+                    ledgerUrl,
+                    user,
+                    password,
+                    prices,
+                    zone,
+                    aborted,
+                    journalBytes,
+                    version,
+                    List.of(),
+                    TaskBounds.USUAL);
+        }
 
         String url() {
             return ledgerUrl.isEmpty() ? "jdbc:sqlite:" + folder.resolve("ledger.db") : ledgerUrl;
@@ -105,6 +140,8 @@ public final class Bookkeeper implements AutoCloseable {
     private final Function<String, EnergyCounter> counters;
     private final BookClock clock;
     private final Journal journal;
+    private final Budgets budgets;
+    private final BudgetKeeper budgetKeeper;
     private final Grants grants;
     private final Tasks tasks;
     private final Thread opener;
@@ -154,10 +191,15 @@ public final class Bookkeeper implements AutoCloseable {
         this.clock = clock;
         this.policy = PriceBook.version(settings.policy());
         journal = Journal.open(PeriodCommands.journal(settings.folder()), config(settings));
+        PriceBookShelf shelf = new PriceBookShelf(settings.folder());
+        shelf.keep(settings.prices());
         tasks = new Tasks(settings.tasks(), clock::micros, this::appendTask);
         Recovery.replay(journal, tasks::apply);
-        begin();
-        grants = new Grants(journal, clock::micros);
+        budgets = new Budgets(Budgets.Limits.USUAL, clock::micros);
+        budgetKeeper = restoreBudgets(shelf);
+        begin(shelf);
+        startBudgets();
+        grants = new Grants(journal, budgets, clock::micros);
         periodRequests = new PeriodRequests(settings.folder());
         opener = Thread.ofPlatform().name("ledger-opener").daemon(true).unstarted(this::openLedger);
         opener.start();
@@ -208,12 +250,30 @@ public final class Bookkeeper implements AutoCloseable {
                 usual.gatherNanos());
     }
 
-    private void begin() {
+    private BudgetKeeper restoreBudgets(PriceBookShelf shelf) {
+        budgets.define(settings.budgets());
+        return BudgetKeeper.restore(
+                budgets,
+                journal,
+                PeriodCommands.disk(settings.folder()),
+                BudgetKeeper.books(shelf, settings.prices()),
+                clock::micros);
+    }
+
+    private void startBudgets() {
+        try {
+            budgetKeeper.start(!settings.budgets().isEmpty());
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new AccountingException("the books were interrupted while they were opened; open them again", e);
+        }
+    }
+
+    private void begin(PriceBookShelf shelf) {
         long now = clock.micros();
-        PriceBookShelf shelf = new PriceBookShelf(settings.folder());
-        shelf.keep(settings.prices());
         for (Recovery.Abandoned left : Recovery.abandoned(journal)) {
-            journal.append(aborted(left, shelf, now));
+            Fact.Closed end = aborted(left, shelf, now);
+            budgets.abandon(end, () -> journal.append(end));
             LOG.warn(
                     "request {} was cut off by the end of the last run; it was granted {} tokens and got at least {}",
                     left.opened().request(),
@@ -254,12 +314,14 @@ public final class Bookkeeper implements AutoCloseable {
     }
 
     /**
-     * Admits a request to the books, and to its task.
+     * Admits a request to the books, and to its task. Where others have reserved what it needs of a budget it waits, for a
+     * bounded time.
      *
+     * @throws BudgetRefusal where a budget does not pay for it
      * @throws AccountingException where the journal is full or failing: the request must be refused
      * @throws TaskException where its task has ended, or as many are open as may be
      */
-    public RequestBooks open(Opening opening) {
+    public RequestBooks open(Opening opening) throws InterruptedException {
         if (!opening.tags().task().isEmpty()) {
             tasks.use(opening.payer(), opening.tags().task());
         }
@@ -274,8 +336,11 @@ public final class Bookkeeper implements AutoCloseable {
                 opening.sequences(),
                 new Zones(settings.zone(), opening.zone()),
                 opening.work(),
+                opening.prompts(),
                 opening.prompt());
-        Grant grant = grants.open(opened, Math.max(1, opening.most()), opening.wake());
+        BudgetHold hold = budgets.hold(opened, settings.prices(), opening.budgets());
+        long most = budgets.shorten(hold, Math.max(1, opening.most()));
+        Grant grant = grants.open(hold, most, opening.wake());
         return new RequestBooks(this, opened, meter(opening.device()), opening.device(), grant);
     }
 
@@ -306,6 +371,24 @@ public final class Bookkeeper implements AutoCloseable {
     /** The prices in force. */
     public PriceBook prices() {
         return settings.prices();
+    }
+
+    /** What may be spent. */
+    public Budgets budgets() {
+        return budgets;
+    }
+
+    /**
+     * Replaces the budgets' definitions, as {@link Budgets#define}; returns when a restart would know what they have
+     * counted.
+     */
+    public void define(List<Budget> definitions) throws InterruptedException {
+        budgetKeeper.define(definitions);
+    }
+
+    /** Is told what people should hear of budgets; by the budgets' thread, so it must not block. */
+    public void onBudgetEvent(Consumer<BudgetEvent> listener) {
+        budgetKeeper.onEvent(listener);
     }
 
     /** Where the books are kept. */
@@ -429,7 +512,9 @@ public final class Bookkeeper implements AutoCloseable {
         tick(true);
         tick(true);
         grants.close();
+        budgetKeeper.close();
         long last = journal.append(new Fact.Stopped(clock.micros()));
+        keepBudgets();
         long end = System.nanoTime() + DRAIN_NANOS;
         while (projection().applied() < last && !projection().stopped() && System.nanoTime() < end) {
             LockSupport.parkNanos(DRAIN_PAUSE_NANOS);
@@ -440,6 +525,18 @@ public final class Bookkeeper implements AutoCloseable {
         ledger.ifPresent(open -> open.projection().close());
         journal.close();
         ledger.ifPresent(open -> open.ledger().close());
+    }
+
+    private void keepBudgets() {
+        try {
+            budgetKeeper.copy();
+        } catch (AccountingException e) {
+            LOG.warn(
+                    "the budgets' state could not be kept; the next start reads it from the journal: {}",
+                    e.getMessage());
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
     }
 
     private static void join(Thread thread) {

@@ -125,6 +125,40 @@ public record Budget(
         ladder = List.copyOf(ladder);
     }
 
+    /**
+     * A limit that a task or a request brings with it: hard, in all, of its own.
+     *
+     * @param level {@code TASK} or {@code REQUEST}
+     */
+    private static Budget own(String id, Level level, String tenant, BudgetUnit unit, long limit, String currency) {
+        return new Budget(
+                id,
+                level,
+                tenant,
+                ANY,
+                ANY,
+                unit,
+                BudgetWindow.TOTAL,
+                limit,
+                Mode.HARD,
+                false,
+                Grace.NONE,
+                List.of(),
+                List.of(),
+                List.of(),
+                currency);
+    }
+
+    /** A limit that a task brings with it. */
+    public static Budget ofTask(String tenant, String task, BudgetUnit unit, long limit, String currency) {
+        return own("task/" + task + "/" + unit.text(), Level.TASK, tenant, unit, limit, currency);
+    }
+
+    /** A limit that a request brings with it. */
+    public static Budget ofRequest(String tenant, BudgetUnit unit, long limit, String currency) {
+        return own("request/" + unit.text(), Level.REQUEST, tenant, unit, limit, currency);
+    }
+
     /** A hard limit of a tenant, with the usual thresholds and without anything else. */
     public static Budget of(String id, String tenant, BudgetUnit unit, BudgetWindow window, long limit) {
         return new Budget(

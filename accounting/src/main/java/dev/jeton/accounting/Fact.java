@@ -86,7 +86,8 @@ public sealed interface Fact {
      * @param sequences continuations asked for
      * @param zones which way its answer goes, by which its bytes are priced
      * @param work what kind of work it is, by which its tokens are priced
-     * @param prompt tokens of all its prompts; 0 in facts of versions that did not say
+     * @param prompts how many prompts it has
+     * @param prompt tokens of all its prompts together; 0 in facts of versions that did not say
      */
     record Opened(
             long at,
@@ -99,9 +100,10 @@ public sealed interface Fact {
             int sequences,
             Zones zones,
             Work work,
+            int prompts,
             long prompt)
             implements Fact {
-        /** Of a request with labels alone, whose prompt's length nobody said. */
+        /** Of a request of one prompt with labels alone, whose length nobody said. */
         public Opened(
                 long at,
                 String request,
@@ -113,7 +115,7 @@ public sealed interface Fact {
                 int sequences,
                 Zones zones,
                 Work work) {
-            this(at, request, payer, model, Tags.labels(labels), priceBook, policy, sequences, zones, work, 0);
+            this(at, request, payer, model, Tags.labels(labels), priceBook, policy, sequences, zones, work, 1, 0);
         }
 
         /** The caller's free tags. */

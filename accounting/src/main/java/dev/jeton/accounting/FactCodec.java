@@ -209,6 +209,7 @@ final class FactCodec {
         name(out, "a prompt's version", f.tags().promptVersion());
         name(out, "a route", f.tags().route());
         out.octet(f.tags().fallback() ? 1 : 0);
+        out.number(f.prompts());
         out.number(f.prompt());
     }
 
@@ -228,8 +229,10 @@ final class FactCodec {
         Work work = version < WORKED ? Work.UNKNOWN : in.constant(WORKS);
         boolean tagged = version >= TAGGED;
         Tags tags = tagged ? new Tags(labels, name(in), name(in), name(in), in.flag()) : Tags.labels(labels);
+        int prompts = tagged ? in.small() : 1;
         long prompt = tagged ? in.number() : 0;
-        return new Fact.Opened(at, request, payer, model, tags, priceBook, policy, sequences, zones, work, prompt);
+        return new Fact.Opened(
+                at, request, payer, model, tags, priceBook, policy, sequences, zones, work, prompts, prompt);
     }
 
     private static void granted(WireWriter out, Fact.Granted f) {

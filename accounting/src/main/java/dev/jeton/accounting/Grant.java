@@ -1,30 +1,36 @@
 package dev.jeton.accounting;
 
 import dev.jeton.scheduler.Allowance;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
  * What one request may spend, all its sequences together, since they have one allowance: {@code Granted} facts name the
  * sequence {@link #ALL}. Its grants are as many times larger as there are sequences.
  *
- * <p>Taken from by one step loop, which alone owns {@code spent}, {@code asked} and {@code size}; grown by the journal's
- * writer thread, once a grant is durable, by storing {@code granted}. While {@code asked > granted} a renewal is under way,
- * and the step loop leaves {@code asked} alone; that it sees the new {@code granted} orders everything else.
+ * <p>Taken from by one step loop, which alone owns {@code spent}, {@code seen} and {@code size}; grown by the journal's
+ * writer thread, once a grant is durable, by storing {@code granted}. While {@code granted} is what it was when more was asked
+ * for ({@code seen}) a renewal is under way, and the step loop leaves {@code asked} alone; that it sees the new {@code granted}
+ * orders everything else. Who grants, under the budgets' lock or with the grant in hand, owns {@code given}: it may be less
+ * than was asked for.
  */
 public final class Grant implements Allowance {
 
     /** In {@code Granted}: all sequences of the request together. */
     public static final int ALL = -1;
 
-    private final Grants grants;
+    private final Consumer<Grant> renewals;
     private final String request;
     private final int sequences;
     private final long most;
     private final Runnable wake;
     private volatile long granted;
     private volatile boolean ended;
+    private volatile boolean stopped;
     private volatile long confirmed;
     private long asked;
+    private long seen;
+    private volatile long given;
     private long size;
     private volatile long spent;
 
@@ -32,10 +38,15 @@ public final class Grant implements Allowance {
     @Nullable
     Grant below;
 
-    Grant(Grants grants, String request, int sequences, long most, Runnable wake) {
-        this.grants = grants;
-        this.request = request;
-        this.sequences = sequences;
+    /** What budgets say of it. */
+    final BudgetHold hold;
+
+    /** @param renewals asked for more, by the step loop: takes no lock */
+    Grant(Consumer<Grant> renewals, BudgetHold hold, long most, Runnable wake) {
+        this.renewals = renewals;
+        this.hold = hold;
+        request = hold.opened.request();
+        sequences = hold.opened.sequences();
         this.most = most;
         this.wake = wake;
         size = (long) Grants.FIRST * sequences;
@@ -51,28 +62,53 @@ public final class Grant implements Allowance {
             spent = before + taken;
         }
         // ahead of need: when half of the newest grant is left
-        if (asked == now && now < most && now - before - taken <= size / 2) {
+        if (seen != now && now < most && now - before - taken <= size / 2 && !stopped) {
             size = Math.min(2 * size, (long) Grants.MOST * sequences);
             asked = most - now < size ? most : now + size;
-            grants.ask(this);
+            seen = now;
+            renewals.accept(this);
         }
         return taken;
     }
 
     @Override
     public boolean exhausted() {
-        return ended || spent >= most;
+        return ended || spent >= most || stopped && spent >= granted;
     }
 
-    /** The fact that makes what was asked for durable. */
-    Fact.Granted fact(long at) {
-        return new Fact.Granted(at, request, ALL, asked, confirmed);
+    /** Tokens that it wants to have been granted, in all. */
+    long asked() {
+        return asked;
     }
 
-    /** What was asked for is durable. */
+    /** Gives it so many tokens in all; they are its own once {@link #landed} is called. */
+    Fact.Granted give(long total, long at) {
+        given = total;
+        return new Fact.Granted(at, request, ALL, total, confirmed);
+    }
+
+    /** What was given is durable. */
     void landed() {
-        granted = asked;
+        granted = given;
         wake.run();
+    }
+
+    /**
+     * It gets no more.
+     *
+     * @param atOnce nor may what it has be spent
+     */
+    void stop(boolean atOnce) {
+        stopped = true;
+        if (atOnce) {
+            ended = true;
+        }
+        wake.run();
+    }
+
+    /** Tokens granted, or about to be, and not taken; any thread with the grant in hand. */
+    long unspent() {
+        return Math.max(given, granted) - spent;
     }
 
     /**

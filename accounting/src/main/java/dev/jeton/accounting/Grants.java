@@ -29,6 +29,7 @@ public final class Grants implements AutoCloseable {
     private static final long MAX_RESERVED = 4096;
 
     private final Journal journal;
+    private final Budgets budgets;
     private final LongSupplier micros;
     private final AtomicReference<@Nullable Grant> asking = new AtomicReference<>();
     private final Thread thread;
@@ -37,10 +38,12 @@ public final class Grants implements AutoCloseable {
     /**
      * Starts the renewing thread.
      *
+     * @param budgets what is granted is charged to
      * @param micros microseconds since 1970, by which facts are dated
      */
-    public Grants(Journal journal, LongSupplier micros) {
+    public Grants(Journal journal, Budgets budgets, LongSupplier micros) {
         this.journal = journal;
+        this.budgets = budgets;
         this.micros = micros;
         thread = Thread.ofPlatform().name("grants").daemon(true).unstarted(this::renew);
         thread.start();
@@ -50,22 +53,37 @@ public final class Grants implements AutoCloseable {
      * Admits a request to the books: its beginning and its first grant are appended and become durable in one commit, while
      * the prompt is computed.
      *
+     * @param hold what budgets are above it: waits, for a bounded time, where others have reserved what it needs
      * @param most tokens that its sequences may generate together, at least 1; {@link Long#MAX_VALUE} for no bound
      * @param wake called whenever a grant has become durable, by the journal's thread, so it must not block: {@code
      *     Dispatcher::wake}
      * @return what the scheduler takes tokens from; nothing is there until the first grant is durable
+     * @throws BudgetRefusal if a budget does not pay for it
      * @throws AccountingException if the journal is full, failing or closed: the request must be refused
      */
-    public Grant open(Fact.Opened opened, long most, Runnable wake) {
+    Grant open(BudgetHold hold, long most, Runnable wake) throws InterruptedException {
+        Grant grant = grant(hold, most, wake);
+        budgets.admit(hold, grant.asked(), total -> admit(grant, most, total));
+        return grant;
+    }
+
+    /** A grant that nothing was given to yet. */
+    Grant grant(BudgetHold hold, long most, Runnable wake) {
         if (most < 1) {
             throw new IllegalArgumentException("a request generates at least one token, not " + most);
         }
-        Grant grant = new Grant(this, opened.request(), opened.sequences(), most, wake);
-        Fact.Granted first = grant.fact(opened.at());
+        Grant grant = new Grant(this::ask, hold, most, wake);
+        hold.grant = grant;
+        return grant;
+    }
+
+    /** Appends a request's beginning and its first grant, of so many tokens. */
+    void admit(Grant grant, long most, long total) {
+        Fact.Opened opened = grant.hold.opened;
+        Fact.Granted first = grant.give(total, opened.at());
         long perRenewal = JournalFormat.RECORD + FactCodec.encode(first).length + Long.BYTES;
         long renewals = Math.min(MAX_RESERVED, most / ((long) MOST * opened.sequences()) + 2);
         journal.whenDurable(journal.admit(opened, first, renewals * perRenewal), grant::landed);
-        return grant;
     }
 
     /** A grant wants to grow; called by step loops: no lock, no allocation. */
@@ -111,15 +129,25 @@ public final class Grants implements AutoCloseable {
     }
 
     private boolean renewed(Grant grant) {
-        long sequence;
+        if (grant.hold.empty()) {
+            return appended(grant, grant.asked());
+        }
+        return budgets.renew(grant, total -> append(grant, total));
+    }
+
+    private boolean appended(Grant grant, long total) {
         try {
-            sequence = journal.append(grant.fact(micros.getAsLong()));
+            append(grant, total);
+            return true;
         } catch (AccountingException e) {
             LOG.debug("a grant has to wait", e);
             return false;
         }
+    }
+
+    private void append(Grant grant, long total) {
+        long sequence = journal.append(grant.give(total, micros.getAsLong()));
         journal.whenDurable(sequence, grant::landed);
-        return true;
     }
 
     /** Ends the renewing thread: what is granted can still be spent, nothing more is granted. */

@@ -237,6 +237,19 @@ public final class Journal implements AutoCloseable {
         return writer.segments();
     }
 
+    /** The number of the last fact, durable or not; 0 for none. */
+    long last() {
+        return appender.last();
+    }
+
+    /**
+     * What a restart reads beside the journal is durable up to this fact: those after it are kept. Until it is called nothing
+     * is kept for that.
+     */
+    void copiedUpTo(long sequence) {
+        appender.copiedUpTo(sequence);
+    }
+
     /**
      * The ledger has all facts up to this one: their segments may go, except the last, and except from where the oldest
      * open request was opened, so that after a crash the journal knows of every request that was open.

@@ -33,6 +33,9 @@ final class JournalAppender {
     private final DurableWaiters waiters = new DurableWaiters();
     private final JournalSpace space;
     private long next;
+    /** The last number that was given or found: after a crash {@code next} leaves a gap. */
+    private long last;
+
     private long pendingRecords;
     /** When what waits must be written, by {@code nanos}; without meaning where nothing does. */
     private long due;
@@ -40,6 +43,9 @@ final class JournalAppender {
     private boolean closing;
     private boolean deletionFailed;
     private long projected;
+    /** Facts after this one are needed by what a restart reads beside the journal. */
+    private long copied = Long.MAX_VALUE;
+
     private volatile long durable;
     private volatile Journal.State state = Journal.State.OPEN;
     private long commits;
@@ -60,6 +66,7 @@ final class JournalAppender {
         space = new JournalSpace(config, writer.bytes());
         next = found.next();
         durable = found.last();
+        last = durable;
     }
 
     // ---- appending ----
@@ -115,6 +122,7 @@ final class JournalAppender {
 
     private long enqueue(byte[] payload, long patience) {
         long sequence = next++;
+        last = sequence;
         pendingRecords++;
         long latest = nanos.getAsLong() + patience;
         boolean sooner = pending.isEmpty() || latest - due < 0;
@@ -195,6 +203,30 @@ final class JournalAppender {
                 deletionFailed = false;
                 work.signal();
             }
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** As {@link Journal#copiedUpTo}. */
+    void copiedUpTo(long sequence) {
+        lock.lock();
+        try {
+            copied = sequence;
+            if (writer.deletable(deleteBound())) {
+                deletionFailed = false;
+                work.signal();
+            }
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** As {@link Journal#last}. */
+    long last() {
+        lock.lock();
+        try {
+            return last;
         } finally {
             lock.unlock();
         }
@@ -317,7 +349,7 @@ final class JournalAppender {
     }
 
     private long deleteBound() {
-        return Math.min(projected, space.oldestOpen() - 1);
+        return Math.min(Math.min(projected, copied), space.oldestOpen() - 1);
     }
 
     /** Segments were deleted, or could not be. */

@@ -42,6 +42,40 @@ public record ListPricing(PriceBook book) {
                 .orElse(ListPrice.NONE);
     }
 
+    /**
+     * The most that a request can cost, however much of its prompt is found in the cache.
+     *
+     * @param prompt tokens of the prompt
+     * @param output tokens generated
+     * @return nano-units
+     */
+    public long dearest(String model, String tenant, long prompt, long output, long at, Work work) {
+        return book.tariff(model, tenant, at)
+                .map(tariff -> {
+                    long fresh =
+                            price(new Tokens(prompt, 0, output), tariff, work).total();
+                    long cached =
+                            price(new Tokens(0, prompt, output), tariff, work).total();
+                    return Money.add(Math.max(fresh, cached), rounding(tariff, work));
+                })
+                .orElse(0L);
+    }
+
+    /** By how much the parts of a prompt can cost more than the whole of it. */
+    private static long rounding(Tariff tariff, Work work) {
+        boolean whole =
+                !work.batch() && whole(tariff.rate(Tariff.Meter.INPUT)) && whole(tariff.rate(Tariff.Meter.CACHED));
+        return whole || work.embeddings() ? 0 : 1;
+    }
+
+    /** Whether a token costs a whole number of nano-units. */
+    private static boolean whole(Rate rate) {
+        BigInteger nanos = BigInteger.valueOf(rate.unscaled()).multiply(BigInteger.valueOf(Money.NANOS_PER_UNIT));
+        return nanos.mod(rate.denominator().multiply(BigInteger.valueOf(Tariff.TOKENS)))
+                        .signum()
+                == 0;
+    }
+
     private static ListPrice price(Tokens tokens, Tariff tariff, Work work) {
         if (work.embeddings()) {
             long all = Money.add(tokens.input(), tokens.cached());

@@ -1,5 +1,7 @@
 package dev.jeton.accounting;
 
+import java.util.List;
+
 /**
  * A request that wants to be admitted to the books.
  *
@@ -14,6 +16,7 @@ package dev.jeton.accounting;
  * @param prompt tokens of all its prompts together, each counted once however many continuations it gets
  * @param sequences continuations, of all its prompts together
  * @param most tokens that they may generate together
+ * @param budgets that the request brings with it, of level {@code REQUEST}
  * @param wake wakes the step loop when a grant has become durable; must not block
  */
 public record Opening(
@@ -28,4 +31,11 @@ public record Opening(
         long prompt,
         int sequences,
         long most,
-        Runnable wake) {}
+        List<Budget> budgets,
+        Runnable wake) {
+
+    /** With a list of its own. */
+    public Opening {
+        budgets = List.copyOf(budgets);
+    }
+}

@@ -1,5 +1,6 @@
 package dev.jeton.accounting;
 
+import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Optional;
 import java.util.concurrent.locks.LockSupport;
@@ -48,6 +49,18 @@ public final class PeriodCommands {
     /** The folder of the journal in a folder of books. */
     public static Path journal(Path folder) {
         return folder.resolve(JOURNAL);
+    }
+
+    /** The same, as a disk. */
+    static JournalDisk disk(Path folder) {
+        try {
+            return new FolderDisk(journal(folder));
+        } catch (IOException e) {
+            throw new AccountingException(
+                    "the folder %s cannot be used (%s); see to the disk and its permissions"
+                            .formatted(journal(folder), e),
+                    e);
+        }
     }
 
     static void requireEnded(String period, long now) {

@@ -1,5 +1,7 @@
 package dev.jeton.accounting;
 
+import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.atomic.AtomicBoolean;
 
 /**
@@ -59,7 +61,7 @@ public final class RequestBooks implements AutoCloseable {
         this.opened = opened;
         this.meter = meter;
         this.device = device;
-        spending = new Spending(grant, new RequestMeter(opened.request()));
+        spending = new Spending(grant, new RequestMeter(opened.request(), grant.hold));
     }
 
     /** What the scheduler takes tokens from: one for all prompts and sequences of the request. */
@@ -97,7 +99,12 @@ public final class RequestBooks implements AutoCloseable {
         }
         spending.grant().end();
         meter.memo(spending.meter(), used.savedNanos(), used.kvByteSeconds());
-        return keeper.append(new Fact.Closed(
+        Fact.Closed end = end(used);
+        return keeper.budgets().settle(spending.grant().hold, end, () -> keeper.append(end));
+    }
+
+    private Fact.Closed end(Used used) {
+        return new Fact.Closed(
                 keeper.clock().micros(),
                 opened.request(),
                 used.outcome(),
@@ -108,7 +115,23 @@ public final class RequestBooks implements AutoCloseable {
                 used.queueNanos(),
                 used.firstTokenNanos(),
                 used.totalNanos(),
-                used.retries()));
+                used.retries());
+    }
+
+    /** The budgets above the request as they will be once it has ended like this, from the tenant's down. */
+    public List<BudgetView> budgetsAfter(Used used) {
+        BudgetHold hold = spending.grant().hold;
+        return hold.empty() ? List.of() : keeper.budgets().after(hold, end(used));
+    }
+
+    /** Which budget let it have fewer tokens than it asked for. */
+    public Optional<BudgetStop> shortenedBy() {
+        return spending.grant().hold.shortenedBy;
+    }
+
+    /** Which budget ended it in mid-generation; any thread. */
+    public Optional<BudgetStop> stoppedBy() {
+        return spending.grant().hold.stoppedBy();
     }
 
     /**

@@ -15,12 +15,19 @@ public final class RequestMeter {
     private static final int FIELDS = KV_BYTE_SECONDS + 1;
 
     private final String request;
+    private final BudgetHold hold;
     private final long[][] used = new long[2][FIELDS];
     private final boolean[] listed = new boolean[2];
 
-    /** For a request by its id. */
+    /** For a request by its id, that no budget is above. */
     public RequestMeter(String request) {
+        this(request, BudgetHold.NONE);
+    }
+
+    /** For a request whose budgets may count device time. */
+    RequestMeter(String request, BudgetHold hold) {
         this.request = request;
+        this.hold = hold;
     }
 
     /** The request's id. */
@@ -31,6 +38,9 @@ public final class RequestMeter {
     /** Adds nanoseconds of a kind of {@link StepRecord}; true where this is the bank's first of this request. */
     boolean add(int bank, byte kind, long nanos) {
         used[bank][kind] += nanos;
+        if (kind == StepRecord.PREFILL || kind == StepRecord.DECODE || kind == StepRecord.CANCELLED) {
+            hold.device(nanos); // the rest is the house's
+        }
         return list(bank);
     }
 

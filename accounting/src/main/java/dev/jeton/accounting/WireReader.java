@@ -54,6 +54,16 @@ final class WireReader {
         return text;
     }
 
+    byte[] bytes(int most) {
+        int length = count(most);
+        if (length > bytes.remaining()) {
+            throw damaged("it ends early");
+        }
+        byte[] value = new byte[length];
+        bytes.get(value);
+        return value;
+    }
+
     int count(int most) {
         long value = number();
         if (value < 0 || value > most) {

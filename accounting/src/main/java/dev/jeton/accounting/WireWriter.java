@@ -58,6 +58,14 @@ final class WireWriter {
         size += utf8.length;
     }
 
+    /** Length, then the bytes. */
+    void bytes(byte[] value) {
+        number(value.length);
+        room(value.length);
+        System.arraycopy(value, 0, bytes, size, value.length);
+        size += value.length;
+    }
+
     /** How many things follow. */
     void count(String what, int value, int most) {
         if (value > most) {

@@ -56,7 +56,6 @@ class BookkeeperTest {
                         "here",
                         aborted,
                         64L << 20,
-                        TaskBounds.USUAL,
                         "test"),
                 Bookkeeper.Pace.PROMPT,
                 device -> EnergyCounter.NONE,
@@ -64,7 +63,7 @@ class BookkeeperTest {
                 () -> START + clock.getAsLong() / 1_000);
     }
 
-    private static RequestBooks request(Bookkeeper books, String id) {
+    private static RequestBooks request(Bookkeeper books, String id) throws InterruptedException {
         return books.open(new Opening(
                 id,
                 new Payer("a", "", ""),
@@ -77,6 +76,7 @@ class BookkeeperTest {
                 10,
                 1,
                 100,
+                List.of(),
                 () -> {}));
     }
 

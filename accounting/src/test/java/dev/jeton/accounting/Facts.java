@@ -100,6 +100,7 @@ final class Facts {
                 1 + random.nextInt(128),
                 new Zones(text(random, 256), text(random, 256)),
                 pick(random, Work.values()),
+                1 + random.nextInt(128),
                 number(random));
     }
 

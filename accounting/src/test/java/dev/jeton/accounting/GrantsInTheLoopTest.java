@@ -56,11 +56,11 @@ class GrantsInTheLoopTest {
     @Test
     void everySequenceGetsAllItsTokensAndNoneBeforeItIsGranted() throws Exception {
         try (Journal journal = JournalTest.open(new FaultyDisk(1));
-                Grants grants = new Grants(journal, () -> 7);
+                Grants grants = new Grants(journal, TestBudgets.none(), () -> 7);
                 StepLoop loop = loop()) {
             Fact.Opened opened =
                     new Fact.Opened(1, "r", Payer.UNKNOWN, "m", Map.of(), "", "", 3, Zones.UNKNOWN, Work.GENERATION);
-            Grant grant = grants.open(opened, 600, loop::wake);
+            Grant grant = grants.open(TestBudgets.unbounded(opened), 600, loop::wake);
             Generation generation = loop.submit(request(grant, 3, 200));
             GenerationEvent event = new GenerationEvent();
             int received = 0;
@@ -77,10 +77,10 @@ class GrantsInTheLoopTest {
     void thePromptIsComputedWhileTheFirstGrantIsOnItsWay() throws Exception {
         FaultyDisk disk = new FaultyDisk(1);
         try (Journal journal = JournalTest.open(disk);
-                Grants grants = new Grants(journal, () -> 7);
+                Grants grants = new Grants(journal, TestBudgets.none(), () -> 7);
                 StepLoop loop = loop()) {
             disk.hold();
-            Grant grant = grants.open(Facts.opened("r"), 5, loop::wake);
+            Grant grant = grants.open(TestBudgets.unbounded(Facts.opened("r")), 5, loop::wake);
             Generation generation = loop.submit(request(grant, 1, 5));
             while (loop.stats().prefillTokens() < 6) {
                 Thread.onSpinWait();

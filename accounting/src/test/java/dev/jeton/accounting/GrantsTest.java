@@ -43,10 +43,10 @@ class GrantsTest {
     void nothingCanBeTakenUntilTheFirstGrantIsDurable() throws Exception {
         FaultyDisk disk = new FaultyDisk(1);
         try (Journal journal = open(disk);
-                Grants grants = new Grants(journal, () -> 7)) {
+                Grants grants = new Grants(journal, TestBudgets.none(), () -> 7)) {
             Semaphore woken = new Semaphore(0);
             disk.hold();
-            Grant grant = grants.open(Facts.opened("r"), 100, woken::release);
+            Grant grant = grants.open(TestBudgets.unbounded(Facts.opened("r")), 100, woken::release);
             disk.awaitHeldForce();
             assertThat(grant.grant(1)).isZero();
             assertThat(grant.exhausted()).isFalse();
@@ -62,9 +62,9 @@ class GrantsTest {
     void theFirstGrantIsDurableWithTheRequestsBeginning() throws Exception {
         FaultyDisk disk = new FaultyDisk(1);
         try (Journal journal = open(disk);
-                Grants grants = new Grants(journal, () -> 7)) {
+                Grants grants = new Grants(journal, TestBudgets.none(), () -> 7)) {
             Semaphore woken = new Semaphore(0);
-            grants.open(Facts.opened("r"), 100, woken::release);
+            grants.open(TestBudgets.unbounded(Facts.opened("r")), 100, woken::release);
             woken.acquire();
             assertThat(journal.stats().commits()).isEqualTo(1);
             assertThat(journal.durable()).isEqualTo(2);
@@ -72,11 +72,11 @@ class GrantsTest {
     }
 
     @Test
-    void grantsGrowFrom16To64AndStopAtWhatTheRequestMayUse() {
+    void grantsGrowFrom16To64AndStopAtWhatTheRequestMayUse() throws InterruptedException {
         try (Journal journal = open(new FaultyDisk(1));
-                Grants grants = new Grants(journal, () -> 7)) {
+                Grants grants = new Grants(journal, TestBudgets.none(), () -> 7)) {
             Semaphore woken = new Semaphore(0);
-            Grant grant = grants.open(Facts.opened("r"), 200, woken::release);
+            Grant grant = grants.open(TestBudgets.unbounded(Facts.opened("r")), 200, woken::release);
             for (int i = 0; i < 200; i++) {
                 assertThat(grant.exhausted()).isFalse();
                 takeOne(grant, woken);
@@ -91,9 +91,9 @@ class GrantsTest {
     @Test
     void renewalIsAskedForWhenHalfOfAGrantIsLeft() throws Exception {
         try (Journal journal = open(new FaultyDisk(1));
-                Grants grants = new Grants(journal, () -> 7)) {
+                Grants grants = new Grants(journal, TestBudgets.none(), () -> 7)) {
             Semaphore woken = new Semaphore(0);
-            Grant grant = grants.open(Facts.opened("r"), 200, woken::release);
+            Grant grant = grants.open(TestBudgets.unbounded(Facts.opened("r")), 200, woken::release);
             woken.acquire();
             assertThat(grant.grant(7)).isEqualTo(7);
             assertThat(granted(journal)).hasSize(1);
@@ -106,23 +106,23 @@ class GrantsTest {
     @Test
     void aRequestOfSeveralSequencesGetsAsManyTimesMore() throws Exception {
         try (Journal journal = open(new FaultyDisk(1));
-                Grants grants = new Grants(journal, () -> 7)) {
+                Grants grants = new Grants(journal, TestBudgets.none(), () -> 7)) {
             Semaphore woken = new Semaphore(0);
             Fact.Opened opened =
                     new Fact.Opened(1, "r", Payer.UNKNOWN, "m", Map.of(), "", "", 4, Zones.UNKNOWN, Work.GENERATION);
-            Grant grant = grants.open(opened, 400, woken::release);
+            Grant grant = grants.open(TestBudgets.unbounded(opened), 400, woken::release);
             woken.acquire();
             assertThat(grant.granted()).isEqualTo(64);
         }
     }
 
     @Test
-    void noGrantsComeWhileTheJournalFailsAndTheyComeOnceItRecovers() {
+    void noGrantsComeWhileTheJournalFailsAndTheyComeOnceItRecovers() throws InterruptedException {
         FaultyDisk disk = new FaultyDisk(1);
         try (Journal journal = open(disk);
-                Grants grants = new Grants(journal, () -> 7)) {
+                Grants grants = new Grants(journal, TestBudgets.none(), () -> 7)) {
             Semaphore woken = new Semaphore(0);
-            Grant grant = grants.open(Facts.opened("r"), 1000, woken::release);
+            Grant grant = grants.open(TestBudgets.unbounded(Facts.opened("r")), 1000, woken::release);
             takeOne(grant, woken);
             disk.failForces(Integer.MAX_VALUE);
             assertThat(grant.grant(15)).isEqualTo(15);
@@ -130,7 +130,7 @@ class GrantsTest {
                 assertThat(grant.grant(1)).isZero();
                 assertThat(grant.exhausted()).isFalse();
             }
-            assertThatThrownBy(() -> grants.open(Facts.opened("other"), 10, () -> {}))
+            assertThatThrownBy(() -> grants.open(TestBudgets.unbounded(Facts.opened("other")), 10, () -> {}))
                     .isInstanceOf(AccountingException.class);
             disk.failForces(0);
             takeOne(grant, woken);
@@ -139,12 +139,12 @@ class GrantsTest {
     }
 
     @Test
-    void anAdmittedRequestGetsAllItsGrantsThoughTheJournalIsFull() {
+    void anAdmittedRequestGetsAllItsGrantsThoughTheJournalIsFull() throws InterruptedException {
         JournalConfig config = new JournalConfig("node", 4096, 64 << 10, 0, 32 << 10, 1, 1, 0);
         try (Journal journal = Journal.open(new FaultyDisk(1), config, System::nanoTime);
-                Grants grants = new Grants(journal, () -> 7)) {
+                Grants grants = new Grants(journal, TestBudgets.none(), () -> 7)) {
             Semaphore woken = new Semaphore(0);
-            Grant grant = grants.open(Facts.opened("r"), 1000, woken::release);
+            Grant grant = grants.open(TestBudgets.unbounded(Facts.opened("r")), 1000, woken::release);
             takeOne(grant, woken);
             assertThatThrownBy(() -> {
                         while (true) {
@@ -153,7 +153,7 @@ class GrantsTest {
                     })
                     .isInstanceOf(AccountingException.class)
                     .hasMessageContaining("full");
-            assertThatThrownBy(() -> grants.open(Facts.opened("other"), 10, () -> {}))
+            assertThatThrownBy(() -> grants.open(TestBudgets.unbounded(Facts.opened("other")), 10, () -> {}))
                     .isInstanceOf(AccountingException.class)
                     .hasMessageContaining("not admitted");
             for (int i = 1; i < 1000; i++) {
@@ -167,13 +167,13 @@ class GrantsTest {
     void aGrantThatFindsNoRoomComesOnceTheLedgerHasCaughtUp() throws Exception {
         JournalConfig config = new JournalConfig("node", 16 << 10, 1 << 20, 0, 1 << 18, 1, 1, 0);
         try (Journal journal = Journal.open(new FaultyDisk(1), config, System::nanoTime);
-                Grants grants = new Grants(journal, () -> 7)) {
+                Grants grants = new Grants(journal, TestBudgets.none(), () -> 7)) {
             for (int i = 0; i < 60; i++) {
                 journal.awaitDurable(journal.append(document()));
             }
             long before = journal.durable();
             Semaphore woken = new Semaphore(0);
-            Grant grant = grants.open(Facts.opened("r"), Long.MAX_VALUE, woken::release);
+            Grant grant = grants.open(TestBudgets.unbounded(Facts.opened("r")), Long.MAX_VALUE, woken::release);
             assertThatThrownBy(() -> {
                         while (true) {
                             journal.awaitDurable(journal.append(document()));
@@ -181,7 +181,8 @@ class GrantsTest {
                     })
                     .hasMessageContaining("full");
             // until its reservation is spent, and what the last document left: then no grant's record finds room
-            int record = JournalFormat.RECORD + FactCodec.encode(grant.fact(7)).length;
+            int record = JournalFormat.RECORD
+                    + FactCodec.encode(new Fact.Granted(7, "r", Grant.ALL, grant.asked(), 0)).length;
             while (free(journal) >= JournalFormat.HEADER + record) {
                 grant.grant(64);
             }
@@ -207,14 +208,14 @@ class GrantsTest {
     @Test
     void anEndedRequestIsExhaustedAndAsksForNoMore() throws Exception {
         try (Journal journal = open(new FaultyDisk(1));
-                Grants grants = new Grants(journal, () -> 7)) {
+                Grants grants = new Grants(journal, TestBudgets.none(), () -> 7)) {
             Semaphore woken = new Semaphore(0);
-            Grant grant = grants.open(Facts.opened("r"), Long.MAX_VALUE, woken::release);
+            Grant grant = grants.open(TestBudgets.unbounded(Facts.opened("r")), Long.MAX_VALUE, woken::release);
             woken.acquire();
             grant.end();
             assertThat(grant.exhausted()).isTrue();
             grant.grant(16);
-            Grant other = grants.open(Facts.opened("other"), Long.MAX_VALUE, woken::release);
+            Grant other = grants.open(TestBudgets.unbounded(Facts.opened("other")), Long.MAX_VALUE, woken::release);
             for (int i = 0; i < 100; i++) {
                 takeOne(other, woken);
             }
@@ -225,14 +226,14 @@ class GrantsTest {
     }
 
     @Test
-    void manyRequestsAtOnceSpendNoMoreThanIsDurablyGranted() {
+    void manyRequestsAtOnceSpendNoMoreThanIsDurablyGranted() throws InterruptedException {
         FaultyDisk disk = new FaultyDisk(1);
         try (Journal journal = open(disk);
-                Grants grants = new Grants(journal, () -> 7)) {
+                Grants grants = new Grants(journal, TestBudgets.none(), () -> 7)) {
             Semaphore woken = new Semaphore(0);
             List<Grant> all = new ArrayList<>();
             for (int i = 0; i < 32; i++) {
-                all.add(grants.open(Facts.opened("r" + i), 1 + 20L * i, woken::release));
+                all.add(grants.open(TestBudgets.unbounded(Facts.opened("r" + i)), 1 + 20L * i, woken::release));
             }
             while (!all.stream().allMatch(Grant::exhausted)) {
                 int taken = 0;
@@ -273,11 +274,13 @@ class GrantsTest {
         Map<String, Long> received = new HashMap<>();
         disk.losePowerAfter(5 + random.nextInt(200));
         try (journal;
-                Grants grants = new Grants(journal, () -> 7)) {
+                Grants grants = new Grants(journal, TestBudgets.none(), () -> 7)) {
             for (int step = 0; disk.hasPower() && step < 100_000; step++) {
                 if (running.size() < 6) {
                     String id = "r" + received.size();
-                    running.put(id, grants.open(Facts.opened(id), 1 + random.nextInt(300), () -> {}));
+                    running.put(
+                            id,
+                            grants.open(TestBudgets.unbounded(Facts.opened(id)), 1 + random.nextInt(300), () -> {}));
                     received.put(id, 0L);
                 }
                 for (Map.Entry<String, Grant> entry : List.copyOf(running.entrySet())) {

@@ -45,17 +45,7 @@ class PeriodCommandsTest {
     private Bookkeeper keeper() {
         return Bookkeeper.open(
                 new Bookkeeper.Settings(
-                        folder,
-                        "node",
-                        "",
-                        "",
-                        "",
-                        PRICES,
-                        "",
-                        Bookkeeper.AbortedPolicy.NOTHING,
-                        64L << 20,
-                        TaskBounds.USUAL,
-                        "test"),
+                        folder, "node", "", "", "", PRICES, "", Bookkeeper.AbortedPolicy.NOTHING, 64L << 20, "test"),
                 Bookkeeper.Pace.PROMPT,
                 device -> EnergyCounter.NONE,
                 clock,
@@ -85,6 +75,7 @@ class PeriodCommandsTest {
                     10,
                     1,
                     100,
+                    List.of(),
                     () -> {}));
             open.closeDurably(
                     new RequestBooks.Used(Fact.Outcome.COMPLETED, new Tokens(10, 0, 5), 10, 1, 2, 3, 0, 0, 0, 0));

@@ -111,6 +111,7 @@ final class PricedFacts {
                 f.sequences(),
                 f.zones(),
                 work,
+                f.prompts(),
                 f.prompt());
     }
 }

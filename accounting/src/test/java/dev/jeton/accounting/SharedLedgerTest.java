@@ -154,7 +154,6 @@ class SharedLedgerTest {
                         "",
                         Bookkeeper.AbortedPolicy.NOTHING,
                         64L << 20,
-                        TaskBounds.USUAL,
                         "test"),
                 Bookkeeper.Pace.PROMPT,
                 device -> EnergyCounter.NONE,
@@ -177,6 +176,7 @@ class SharedLedgerTest {
                     10,
                     1,
                     100,
+                    List.of(),
                     () -> {}));
             open.closeDurably(
                     new RequestBooks.Used(Fact.Outcome.COMPLETED, new Tokens(10, 0, 5), 10, 1, 2, 3, 0, 0, 0, 0));

@@ -306,6 +306,7 @@ class TasksTest {
                             1,
                             Zones.UNKNOWN,
                             Work.GENERATION,
+                            1,
                             5));
                 }
                 case 2 -> live.end(payer.tenant(), task, TaskOutcome.FAILURE, "why");

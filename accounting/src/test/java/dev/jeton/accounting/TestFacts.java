@@ -130,6 +130,7 @@ final class TestFacts {
                 1,
                 zones,
                 work,
+                1,
                 prompt));
     }
 

@@ -16,6 +16,7 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Comparator;
+import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
@@ -69,14 +70,15 @@ public final class OpenBooks {
                         settings.zone(),
                         Bookkeeper.AbortedPolicy.valueOf(settings.aborted().toUpperCase(Locale.ROOT)),
                         settings.journalBytes(),
+                        Version.text(),
+                        List.of(),
                         new TaskBounds(
                                 tasks.maxOpen(),
                                 tasks.maxOpenPerTenant(),
                                 tasks.maxSteps(),
                                 tasks.maxKeptSteps(),
                                 tasks.maxIdle(),
-                                tasks.late()),
-                        Version.text()),
+                                tasks.late())),
                 pace,
                 device -> settings.energy().equals("measured") ? counter(device, metrics) : EnergyCounter.NONE,
                 System::nanoTime,

@@ -68,12 +68,14 @@ public final class Api implements RequestHandler, AutoCloseable {
                 configuration.stream().stallTimeout(),
                 configuration.limits().requestTimeout());
         var limits = configuration.limits();
+        Ladder ladder = new Ladder(
+                models, () -> books.map(open -> open.clock().micros()).orElse(0L));
         ModelsEndpoint listing = new ModelsEndpoint(models);
         desk = new LedgerDesk(books, configuration.books());
         repeats = new Repeats(configuration.idempotency(), System::nanoTime);
         TaskDesk tasks = new TaskDesk(books);
-        routes.add("/v1/completions", new CompletionEndpoint(models, promptTokens, generator, limits));
-        routes.add("/v1/chat/completions", new ChatEndpoint(models, promptTokens, generator, limits));
+        routes.add("/v1/completions", new CompletionEndpoint(models, promptTokens, generator, ladder, limits));
+        routes.add("/v1/chat/completions", new ChatEndpoint(models, promptTokens, generator, ladder, limits));
         routes.add(ModelsEndpoint.PATH, listing);
         routes.add(ModelsEndpoint.PATH + "/{model}", listing);
         routes.add("/v1/books/report", new ReportEndpoint(desk));

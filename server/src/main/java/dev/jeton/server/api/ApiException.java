@@ -4,6 +4,7 @@ import dev.jeton.accounting.TaskException;
 import dev.jeton.scheduler.RejectedException;
 import dev.jeton.server.json.JsonException;
 import dev.jeton.server.json.JsonWriter;
+import java.util.Map;
 import java.util.Objects;
 
 /** An error answer in OpenAI's shape. */
@@ -17,6 +18,7 @@ public final class ApiException extends RuntimeException {
     private final String type;
     private final String param;
     private final String code;
+    private final Map<String, String> headers;
 
     /**
      * @param status HTTP status
@@ -26,7 +28,13 @@ public final class ApiException extends RuntimeException {
      * @param message what is wrong and what to do
      */
     public ApiException(int status, String type, String param, String code, String message) {
+        this(status, type, param, code, message, Map.of());
+    }
+
+    /** The same with headers of the answer. */
+    ApiException(int status, String type, String param, String code, String message, Map<String, String> headers) {
         super(message);
+        this.headers = Map.copyOf(headers);
         this.status = status;
         this.type = type;
         this.param = param;
@@ -122,6 +130,11 @@ public final class ApiException extends RuntimeException {
     /** HTTP status. */
     int status() {
         return status;
+    }
+
+    /** Headers of the answer, beside the usual ones. */
+    Map<String, String> headers() {
+        return headers;
     }
 
     /** {@code {"error": {...}}} */

@@ -1,6 +1,7 @@
 package dev.jeton.server.api;
 
 import dev.jeton.accounting.Bill;
+import dev.jeton.accounting.BudgetView;
 import dev.jeton.accounting.Money;
 import dev.jeton.accounting.Tags;
 import dev.jeton.server.http.Exchange;
@@ -32,6 +33,8 @@ final class Call {
     private Optional<Bill> bill = Optional.empty();
     private Optional<GenerationOptions> asked = Optional.empty();
     private long submittedNanos;
+    private String fallbackFrom = "";
+    private List<BudgetView> budgets = List.of();
     private List<String> finishReasons = List.of();
     private final Trace trace;
 
@@ -129,6 +132,22 @@ final class Call {
         bill = cost;
     }
 
+    /** Another model answers than was asked for. */
+    void fallsBackFrom(String asked) {
+        fallbackFrom = asked;
+        tags = tags.asFallback();
+    }
+
+    /** Which model was asked for where another one answers; empty otherwise. */
+    String fallbackFrom() {
+        return fallbackFrom;
+    }
+
+    /** What is left of budgets, those that the caller may see. */
+    void leaves(List<BudgetView> left) {
+        budgets = List.copyOf(left);
+    }
+
     /** The call's span. */
     Trace trace() {
         return trace;
@@ -183,11 +202,16 @@ final class Call {
         Map<String, String> headers = new LinkedHashMap<>(JSON);
         switch (error.status()) {
             case 401 -> headers.put("www-authenticate", "Bearer");
-            case 429, 503 -> headers.put("retry-after", "1");
+            case 429, 503 -> {
+                if (!error.headers().containsKey("x-should-retry")) {
+                    headers.put("retry-after", "1");
+                }
+            }
             // OpenAI's clients repeat what was a conflict; nothing will have changed
             case 409 -> headers.put("x-should-retry", error.passing() ? "true" : "false");
             default -> {}
         }
+        headers.putAll(error.headers());
         answer(error.status(), headers, json.toBytes());
     }
 
@@ -206,6 +230,12 @@ final class Call {
         Map<String, String> all = new LinkedHashMap<>(headers);
         all.put("x-jeton-request-id", id);
         bill.ifPresent(cost -> all.put("x-jeton-cost", Money.text(cost.list()) + " " + cost.currency()));
+        if (!budgets.isEmpty()) {
+            all.put(BudgetAnswers.REMAINING, BudgetAnswers.remaining(budgets));
+        }
+        if (!fallbackFrom.isEmpty()) {
+            all.put(Ladder.FALLBACK, fallbackFrom);
+        }
         trace.context().ifPresent(context -> all.put("traceresponse", context));
         return all;
     }

@@ -3,6 +3,9 @@ package dev.jeton.server.api;
 import dev.jeton.accounting.AccountingException;
 import dev.jeton.accounting.Bill;
 import dev.jeton.accounting.Bookkeeper;
+import dev.jeton.accounting.BudgetRefusal;
+import dev.jeton.accounting.BudgetStop;
+import dev.jeton.accounting.BudgetView;
 import dev.jeton.accounting.Fact;
 import dev.jeton.accounting.Opening;
 import dev.jeton.accounting.RequestBooks;
@@ -37,10 +40,12 @@ final class CallBooks {
      *
      * @param sequences continuations, of all its prompts together
      * @param most tokens that all its sequences may generate together
+     * @throws BudgetRefusal where a budget does not pay for it
      * @throws ApiException 503, where the journal is full or failing
      */
     static CallBooks open(
-            Bookkeeper keeper, Call call, ServedModel model, Work work, List<int[]> prompts, int sequences, long most) {
+            Bookkeeper keeper, Call call, ServedModel model, Work work, List<int[]> prompts, int sequences, long most)
+            throws InterruptedException {
         List<LayerGroup> groups = model.dispatcher().engine().groups();
         double bytes =
                 groups.stream().mapToLong(LayerGroup::bytesPerBlock).average().orElse(0);
@@ -58,6 +63,10 @@ final class CallBooks {
                             prompts.stream().mapToLong(prompt -> prompt.length).sum(),
                             sequences,
                             most,
+                            RequestBudgets.of(
+                                    call.exchange().header(RequestBudgets.HEADER),
+                                    call.caller().payer().tenant(),
+                                    keeper.prices().currency().getCurrencyCode()),
                             model.dispatcher()::wake))),
                     bytes);
         } catch (AccountingException e) {
@@ -77,6 +86,22 @@ final class CallBooks {
 
     Optional<Bill> bill(UsageTotals usage) {
         return books.map(open -> open.bill(used(usage, Fact.Outcome.COMPLETED, 0, 0)));
+    }
+
+    /** Which budget ended the call in mid-generation. */
+    Optional<BudgetStop> stoppedBy() {
+        return books.flatMap(RequestBooks::stoppedBy);
+    }
+
+    /** Which budget let it have fewer tokens than it asked for. */
+    Optional<BudgetStop> shortenedBy() {
+        return books.flatMap(RequestBooks::shortenedBy);
+    }
+
+    /** The budgets above the call as they will be once it has ended. */
+    List<BudgetView> budgetsAfter(UsageTotals usage) {
+        return books.map(open -> open.budgetsAfter(used(usage, Fact.Outcome.COMPLETED, 0, 0)))
+                .orElse(List.of());
     }
 
     /** Says of so many tokens of a stream that its client gets them for certain. */

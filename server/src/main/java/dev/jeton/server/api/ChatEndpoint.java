@@ -12,10 +12,13 @@ final class ChatEndpoint implements Endpoint {
     private final ServedModels models;
     private final PromptTokens promptTokens;
     private final Generator generator;
+    private final Ladder ladder;
     private final LimitSettings limits;
 
-    ChatEndpoint(ServedModels models, PromptTokens promptTokens, Generator generator, LimitSettings limits) {
+    ChatEndpoint(
+            ServedModels models, PromptTokens promptTokens, Generator generator, Ladder ladder, LimitSettings limits) {
         this.models = models;
+        this.ladder = ladder;
         this.promptTokens = promptTokens;
         this.generator = generator;
         this.limits = limits;
@@ -45,7 +48,10 @@ final class ChatEndpoint implements Endpoint {
     public void handle(Call call) throws InterruptedException {
         JsonObject body = call.json();
         call.tagged(RequestTags.of(call, body));
-        ServedModel model = models.named(call, body);
+        ladder.climb(call, models.named(call, body), model -> answer(call, body, model));
+    }
+
+    private void answer(Call call, JsonObject body, ServedModel model) throws InterruptedException {
         Unsupported.check(body);
         int logProbabilities = logProbabilities(body);
         GenerationOptions options =

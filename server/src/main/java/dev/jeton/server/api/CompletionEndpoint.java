@@ -18,10 +18,13 @@ final class CompletionEndpoint implements Endpoint {
     private final ServedModels models;
     private final PromptTokens promptTokens;
     private final Generator generator;
+    private final Ladder ladder;
     private final LimitSettings limits;
 
-    CompletionEndpoint(ServedModels models, PromptTokens promptTokens, Generator generator, LimitSettings limits) {
+    CompletionEndpoint(
+            ServedModels models, PromptTokens promptTokens, Generator generator, Ladder ladder, LimitSettings limits) {
         this.models = models;
+        this.ladder = ladder;
         this.promptTokens = promptTokens;
         this.generator = generator;
         this.limits = limits;
@@ -51,7 +54,10 @@ final class CompletionEndpoint implements Endpoint {
     public void handle(Call call) throws InterruptedException {
         JsonObject body = call.json();
         call.tagged(RequestTags.of(call, body));
-        ServedModel model = models.named(call, body);
+        ladder.climb(call, models.named(call, body), model -> answer(call, body, model));
+    }
+
+    private void answer(Call call, JsonObject body, ServedModel model) throws InterruptedException {
         Unsupported.check(body);
         boolean echo = body.flag("echo", false);
         int logProbabilities = body.whole("logprobs", -1, 0, SamplingParameters.MAX_LOG_PROBABILITIES);

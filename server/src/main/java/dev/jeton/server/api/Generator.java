@@ -2,6 +2,7 @@ package dev.jeton.server.api;
 
 import dev.jeton.accounting.Bill;
 import dev.jeton.accounting.Bookkeeper;
+import dev.jeton.accounting.BudgetView;
 import dev.jeton.accounting.Fact;
 import dev.jeton.models.engine.Capability;
 import dev.jeton.models.engine.EngineInfo;
@@ -48,15 +49,18 @@ final class Generator {
             GenerationOptions options,
             List<int[]> prompts,
             String promptField,
-            boolean promptScores) {
+            boolean promptScores)
+            throws InterruptedException {
         checkCapabilities(model, options, promptScores);
         int[] maxTokens = prompts.stream()
                 .mapToInt(prompt -> options.maxTokensAfter(prompt.length, model, promptField))
                 .toArray();
         int sequences = options.n() * prompts.size();
         long most = options.n() * IntStream.of(maxTokens).asLongStream().sum();
-        keeper.ifPresent(open ->
-                call.keep(CallBooks.open(open, call, model, options.servedAs().work(), prompts, sequences, most)));
+        if (keeper.isPresent()) {
+            call.keep(
+                    CallBooks.open(keeper.get(), call, model, options.servedAs().work(), prompts, sequences, most));
+        }
         call.asks(options);
         List<Generation> generations = new ArrayList<>();
         try {
@@ -70,7 +74,8 @@ final class Generator {
             call.books().refuse();
             throw e;
         }
-        Choices choices = new Choices(generations, model, options, metrics.model(model.name()), call.startNanos());
+        Choices choices = new Choices(
+                generations, model, options, maxTokens, call.books(), metrics.model(model.name()), call.startNanos());
         call.exchange().onHangUp(choices::cancel);
         return choices;
     }
@@ -147,7 +152,7 @@ final class Generator {
         }
         UsageTotals usage = choices.usage();
         JsonWriter out = call.writer();
-        format.whole(out, choices.all(), priced(call, usage));
+        format.whole(out, choices.all(), priced(call, usage, choices));
         call.books().closeDurably(call, usage, out.size());
         call.answer(out);
     }
@@ -162,7 +167,7 @@ final class Generator {
                 }
                 for (Choice choice : choices.all()) {
                     if (choice.hasNews()) {
-                        format.chunk(out, choice);
+                        format.chunk(out, choice, () -> priced(call, choices.usage(), choices));
                         choice.markWritten();
                     }
                 }
@@ -183,7 +188,7 @@ final class Generator {
             throw gone(call);
         }
         UsageTotals usage = choices.usage();
-        Usage priced = priced(call, usage);
+        Usage priced = priced(call, usage, choices);
         if (options.includeUsage()) {
             format.usage(out, priced);
         }
@@ -193,10 +198,18 @@ final class Generator {
         call.exchange().end(out.toBytes());
     }
 
-    private static Usage priced(Call call, UsageTotals usage) {
+    private static Usage priced(Call call, UsageTotals usage, Choices choices) {
         Optional<Bill> bill = call.books().bill(usage);
         call.costs(bill);
-        return new Usage(usage, bill, call.caller().operator(), call.tags().task());
+        List<BudgetView> budgets = BudgetAnswers.readable(call.books().budgetsAfter(usage), call.caller());
+        call.leaves(budgets);
+        return new Usage(
+                usage,
+                bill,
+                choices.detail(),
+                budgets,
+                call.caller().operator(),
+                call.tags().task());
     }
 
     /** Sends what was written in one go, once the client has read enough of what went before. */

@@ -1,0 +1,238 @@
+package dev.jeton.accounting;
+
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.atomic.AtomicLong;
+
+/**
+ * One counter of a budget. Guarded by the lock of {@link Budgets}, but for {@link #live} and {@link #liveLimit}, which step
+ * loops use.
+ *
+ * <p>What requests reserve is charged as what they have spent is; only a request's {@link BudgetHold} knows the difference.
+ */
+final class BudgetAccount {
+
+    private static final Comparator<Budget.TopUp> SOONEST_FIRST = Comparator.comparingLong(Budget.TopUp::expires)
+            .thenComparingLong(Budget.TopUp::at)
+            .thenComparing(Budget.TopUp::id);
+
+    final String subject;
+    /** Read by step loops, too, to name it. */
+    volatile Budget budget;
+
+    BudgetWindow.Span window;
+    /** Spent and reserved in the window. */
+    long charged;
+    /** Requests under way that are charged to it, oldest first. */
+    final Set<BudgetHold> holds = new LinkedHashSet<>();
+    /** Device time in the window, added by step loops; in place of {@link #charged} for that unit. */
+    final AtomicLong live = new AtomicLong();
+    /** At how much device time requests end; {@link Long#MAX_VALUE} where none do. */
+    volatile long liveLimit = Long.MAX_VALUE;
+    /** The largest threshold that was told in this window, percent. */
+    int told;
+    /** Whether a forecast beyond the limit was told in this window. */
+    boolean forecastTold;
+    /** How fast it is spent, for forecasts. */
+    final BurnRate rate = new BurnRate();
+    /** Of a prepaid budget: what was taken of the limit. */
+    long takenOfLimit;
+    /** Of a prepaid budget: what was taken of each top-up, by its id. */
+    final Map<String, Long> taken = new HashMap<>();
+    /** Of a prepaid budget: what was spent beyond all that there was. */
+    long debt;
+    /** Whether it is a budget's no longer: nothing that happens to it matters. */
+    boolean removed;
+
+    BudgetAccount(Budget budget, String subject, long now) {
+        this.budget = budget;
+        this.subject = subject;
+        window = budget.window().at(now);
+        limitLive(now);
+    }
+
+    boolean prepaid() {
+        return budget.window().kind() == BudgetWindow.Kind.PREPAID;
+    }
+
+    boolean measured() {
+        return budget.unit() == BudgetUnit.DEVICE_SECONDS;
+    }
+
+    /** Spent and reserved. */
+    long used() {
+        return measured() ? live.get() : charged;
+    }
+
+    /** All that may be spent in the window as things are. */
+    long limit(long now) {
+        long limit = budget.limit();
+        if (prepaid()) {
+            for (Budget.TopUp topUp : budget.topUps()) {
+                if (open(topUp, now)) {
+                    limit = Money.add(limit, topUp.amount());
+                } else {
+                    limit = Money.add(limit, taken.getOrDefault(topUp.id(), 0L));
+                }
+            }
+        }
+        return Money.add(limit, grace(now));
+    }
+
+    private long grace(long now) {
+        return now < budget.grace().until() ? budget.grace().amount() : 0;
+    }
+
+    private static boolean open(Budget.TopUp topUp, long now) {
+        return topUp.at() <= now && now < topUp.expires();
+    }
+
+    /** What may still be charged; negative where more was spent than there is. */
+    long available(long now) {
+        if (!prepaid()) {
+            return limit(now) - used();
+        }
+        long left = budget.limit() - takenOfLimit + grace(now) - debt;
+        for (Budget.TopUp topUp : budget.topUps()) {
+            if (open(topUp, now)) {
+                left = Money.add(left, topUp.amount() - taken.getOrDefault(topUp.id(), 0L));
+            }
+        }
+        return measured() ? left - unsettledLive() : left;
+    }
+
+    /** Device time that is not yet taken from what was paid in. */
+    private long unsettledLive() {
+        return live.get() - charged;
+    }
+
+    /** Charges or, where negative, gives back. */
+    void charge(long amount, long now) {
+        charged += amount;
+        if (!prepaid() || amount == 0) {
+            return;
+        }
+        if (amount > 0) {
+            take(amount, now);
+        } else {
+            giveBack(-amount, now);
+        }
+    }
+
+    /** What expires first is taken first, the limit itself, which never does, at the end. */
+    private void take(long amount, long now) {
+        long left = amount;
+        for (Budget.TopUp topUp : sorted()) {
+            if (open(topUp, now)) {
+                long before = taken.getOrDefault(topUp.id(), 0L);
+                long part = Math.min(left, topUp.amount() - before);
+                taken.put(topUp.id(), before + part);
+                left -= part;
+            }
+        }
+        long part = Math.min(left, budget.limit() - takenOfLimit);
+        takenOfLimit += Math.max(0, part);
+        debt += left - Math.max(0, part);
+    }
+
+    /** The other way round: what was taken last goes back first; of what has expired meanwhile it is gone. */
+    private void giveBack(long amount, long now) {
+        long left = amount;
+        long part = Math.min(left, debt);
+        debt -= part;
+        left -= part;
+        part = Math.min(left, takenOfLimit);
+        takenOfLimit -= part;
+        left -= part;
+        for (Budget.TopUp topUp : sorted().reversed()) {
+            if (left > 0 && topUp.at() <= now) {
+                long before = taken.getOrDefault(topUp.id(), 0L);
+                part = Math.min(left, before);
+                taken.put(topUp.id(), before - part);
+                left -= part;
+            }
+        }
+    }
+
+    private List<Budget.TopUp> sorted() {
+        return budget.topUps().stream().sorted(SOONEST_FIRST).toList();
+    }
+
+    /** Another definition, of the same unit and window. */
+    void define(Budget definition, long now) {
+        long debtBefore = debt;
+        budget = definition;
+        if (prepaid() && debtBefore > 0) {
+            debt = 0;
+            take(debtBefore, now);
+        }
+        limitLive(now);
+    }
+
+    /** Takes measured device time from what was paid in, and says anew where requests end. */
+    void limitLive(long now) {
+        if (!measured()) {
+            return;
+        }
+        if (prepaid()) {
+            charge(unsettledLive(), now);
+        }
+        if (budget.killed()) {
+            liveLimit = -1;
+        } else if (budget.mode() == Budget.Mode.HARD) {
+            liveLimit = Math.max(0, Money.add(live.get(), available(now)));
+        } else {
+            liveLimit = Long.MAX_VALUE;
+        }
+    }
+
+    /** Reserved by requests under way and not spent. */
+    long reserved() {
+        long sum = 0;
+        for (BudgetHold hold : holds) {
+            for (int i = 0; i < hold.accounts.length; i++) {
+                if (hold.accounts[i] == this) {
+                    sum = Money.add(sum, hold.reserved(i));
+                }
+            }
+        }
+        return sum;
+    }
+
+    /**
+     * Begins the next window where this one is over: what requests under way have taken stays behind, what they have
+     * reserved comes along.
+     */
+    void roll(long now) {
+        if (now < window.to()) {
+            return;
+        }
+        long moved = 0;
+        for (BudgetHold hold : holds) {
+            for (int i = 0; i < hold.accounts.length; i++) {
+                if (hold.accounts[i] == this) {
+                    moved += hold.roll(i, window.to());
+                }
+            }
+        }
+        charged = moved;
+        live.set(0);
+        window = budget.window().at(now);
+        told = 0;
+        forecastTold = false;
+        rate.reset();
+        limitLive(now);
+    }
+
+    /** Whether another definition counts the same things in the same way, so that what was counted still holds. */
+    boolean fits(Budget other) {
+        return budget.unit() == other.unit()
+                && budget.window().equals(other.window())
+                && budget.level() == other.level()
+                && budget.currency().equals(other.currency());
+    }
+}

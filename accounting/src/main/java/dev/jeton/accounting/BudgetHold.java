@@ -1,0 +1,224 @@
+package dev.jeton.accounting;
+
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.LongUnaryOperator;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What one request under way is charged to the budgets above it. Guarded by the lock of {@link Budgets}, but for the device
+ * time, which the request's step loop adds.
+ */
+final class BudgetHold {
+
+    /** Of what is not a request. */
+    static final BudgetHold NONE = new BudgetHold(
+            new Fact.Opened(0, "", Payer.UNKNOWN, "", Map.of(), "", "", 0, Zones.UNKNOWN, Work.UNKNOWN),
+            List.of(),
+            tokens -> 0);
+
+    /** How it was opened. */
+    final Fact.Opened opened;
+
+    final BudgetAccount[] accounts;
+    /** Charged in each account's present window. */
+    final long[] charged;
+    /** What belongs to windows that have ended. */
+    final long[] base;
+    /** The dearest price of the prompt with so many tokens generated. */
+    final LongUnaryOperator price;
+    /** Tokens that it is charged for. */
+    long granted;
+    /** Tokens that its client has for certain, as its last grant says: for when the process has died. */
+    long confirmed;
+    /** None while the journal is read again. */
+    @Nullable
+    Grant grant;
+    /** Which budget lets it have fewer tokens than it asked for. */
+    Optional<BudgetStop> shortenedBy = Optional.empty();
+
+    /** Who waits for it to be granted more. */
+    @Nullable
+    BudgetWaiter waiter;
+
+    private final boolean measured;
+    private final AtomicReference<@Nullable BudgetStop> stop = new AtomicReference<>();
+    /** Device time of the request, by its step loop alone. */
+    private volatile long deviceNanos;
+
+    BudgetHold(Fact.Opened opened, List<BudgetAccount> accounts, LongUnaryOperator price) {
+        this.opened = opened;
+        this.accounts = accounts.toArray(new BudgetAccount[0]);
+        this.price = price;
+        charged = new long[this.accounts.length];
+        base = new long[this.accounts.length];
+        measured = accounts.stream().anyMatch(BudgetAccount::measured);
+    }
+
+    boolean empty() {
+        return accounts.length == 0;
+    }
+
+    /** What it takes of a unit with so many tokens granted, over all windows; of time nothing, that is added as it passes. */
+    long total(BudgetUnit unit, long tokens) {
+        return switch (unit) {
+            case REQUESTS -> 1;
+            case MODEL_CALLS -> opened.prompts();
+            case INPUT_TOKENS -> opened.prompt();
+            case OUTPUT_TOKENS -> tokens;
+            case LIST_MONEY -> price.applyAsLong(tokens);
+            case TOOL_CALLS, DEVICE_SECONDS, WALL_SECONDS -> 0;
+        };
+    }
+
+    /** What would be charged to an account in addition. */
+    long delta(int i, long tokens) {
+        return total(accounts[i].budget.unit(), tokens) - base[i] - charged[i];
+    }
+
+    /** Charges all accounts for so many tokens in all. */
+    void charge(long tokens, long now) {
+        for (int i = 0; i < accounts.length; i++) {
+            if (perToken(accounts[i].budget.unit())) {
+                add(i, delta(i, tokens), now);
+            }
+        }
+        granted = tokens;
+    }
+
+    /** Whether a unit is charged by what is granted, and not as time passes. */
+    private static boolean perToken(BudgetUnit unit) {
+        return unit != BudgetUnit.DEVICE_SECONDS && unit != BudgetUnit.WALL_SECONDS;
+    }
+
+    /** Charges one account. */
+    void add(int i, long amount, long now) {
+        charged[i] += amount;
+        if (!accounts[i].removed) {
+            accounts[i].charge(amount, now);
+        }
+    }
+
+    /** What it has taken of an account's unit by now, over all windows, as far as that can be told. */
+    long current(int i) {
+        BudgetUnit unit = accounts[i].budget.unit();
+        long tokens = spent();
+        return switch (unit) {
+            case REQUESTS, MODEL_CALLS -> total(unit, 0);
+            case INPUT_TOKENS -> tokens > 0 ? opened.prompt() : 0;
+            case LIST_MONEY -> tokens > 0 ? price.applyAsLong(tokens) : 0;
+            case OUTPUT_TOKENS -> tokens;
+            case TOOL_CALLS, DEVICE_SECONDS -> 0;
+            case WALL_SECONDS -> base[i] + charged[i];
+        };
+    }
+
+    /** Tokens computed, or, of a process that has died, known to be. */
+    long spent() {
+        return grant == null ? confirmed : grant.spent();
+    }
+
+    /** Reserved at an account and not taken yet. */
+    long reserved(int i) {
+        return Math.max(0, base[i] + charged[i] - Math.max(base[i], current(i)));
+    }
+
+    /**
+     * An account's window ends.
+     *
+     * @return what is only reserved, and so belongs to the next one
+     */
+    long roll(int i, long end) {
+        passTime(i, end);
+        long all = base[i] + charged[i];
+        base[i] = Math.min(all, Math.max(base[i], current(i)));
+        charged[i] = all - base[i];
+        return charged[i];
+    }
+
+    /** Charges an account of wall time for the time until {@code until}; nothing where it counts something else. */
+    void passTime(int i, long until) {
+        if (accounts[i].budget.unit() == BudgetUnit.WALL_SECONDS) {
+            long all = Math.max(0, until - opened.at()) * 1_000;
+            add(i, Math.max(0, all - base[i] - charged[i]), until);
+        }
+    }
+
+    /** The end: charges what it used, gives back the rest and leaves its accounts. */
+    void settle(Fact.Closed closed, long now) {
+        for (int i = 0; i < accounts.length; i++) {
+            BudgetUnit unit = accounts[i].budget.unit();
+            passTime(i, now);
+            if (perToken(unit)) {
+                add(i, -gives(i, closed), now);
+            }
+            accounts[i].holds.remove(this);
+        }
+    }
+
+    /** What it gives back to an account when it ends like this. */
+    long gives(int i, Fact.Closed closed) {
+        BudgetUnit unit = accounts[i].budget.unit();
+        return perToken(unit) ? charged[i] - Math.max(0, used(unit, closed) - base[i]) : 0;
+    }
+
+    /** What it used, over all windows. What a crash has cut off may have delivered all that it was granted. */
+    private long used(BudgetUnit unit, Fact.Closed closed) {
+        boolean aborted = closed.outcome() == Fact.Outcome.ABORTED;
+        return switch (unit) {
+            case REQUESTS, MODEL_CALLS -> total(unit, 0);
+            case INPUT_TOKENS ->
+                aborted
+                        ? opened.prompt()
+                        : closed.tokens().input() + closed.tokens().cached();
+            case OUTPUT_TOKENS -> aborted ? granted : closed.tokens().output();
+            case LIST_MONEY -> closed.list();
+            case TOOL_CALLS, DEVICE_SECONDS, WALL_SECONDS -> 0;
+        };
+    }
+
+    /** It waits, and has computed all that it may. */
+    boolean blocked() {
+        return waiter != null && (grant == null || grant.unspent() == 0);
+    }
+
+    /** Ends it at what is granted, or at once. */
+    void stop(Budget budget, String subject, BudgetRefusal.Reason reason, boolean atOnce) {
+        if (stop.compareAndSet(null, new BudgetStop(budget.id(), subject, reason)) && grant != null) {
+            grant.stop(atOnce);
+        }
+    }
+
+    boolean stopped() {
+        return stop.get() != null;
+    }
+
+    /** Which budget ended it; any thread. */
+    Optional<BudgetStop> stoppedBy() {
+        return Optional.ofNullable(stop.get());
+    }
+
+    /**
+     * Adds device time to the budgets that count it, and ends the request where one of them is spent: the step loop, after
+     * the step, without a lock.
+     */
+    void device(long nanos) {
+        if (!measured || nanos <= 0) {
+            return;
+        }
+        long sum = deviceNanos + nanos;
+        deviceNanos = sum; // one thread writes it
+        for (BudgetAccount account : accounts) {
+            if (account.measured() && account.live.addAndGet(nanos) >= account.liveLimit) {
+                stop(account.budget, account.subject, BudgetRefusal.Reason.SPENT, true);
+            }
+        }
+    }
+
+    /** Device time of the request until now. */
+    long deviceNanos() {
+        return deviceNanos;
+    }
+}

@@ -1,0 +1,163 @@
+package dev.jeton.accounting;
+
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.locks.LockSupport;
+import java.util.function.Consumer;
+import java.util.function.Function;
+import java.util.function.LongSupplier;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Lets time pass for {@link Budgets}, and keeps a copy of their state beside the journal: every half minute in which
+ * something changed, whenever they are defined anew, and at the end. The journal keeps the facts after the copy.
+ */
+final class BudgetKeeper implements AutoCloseable {
+
+    private static final Logger LOG = LoggerFactory.getLogger(BudgetKeeper.class);
+    private static final long BUSY_NANOS = 5_000_000;
+    private static final long QUIET_NANOS = 1_000_000_000;
+    private static final long COPY_NANOS = 30_000_000_000L;
+
+    private final Budgets budgets;
+    private final Journal journal;
+    private final StateFile file;
+    private final LongSupplier micros;
+    private final Thread thread;
+    private final List<Consumer<BudgetEvent>> listeners = new CopyOnWriteArrayList<>();
+    private long copied = -1;
+    private boolean any;
+    private volatile boolean closing;
+
+    private BudgetKeeper(Budgets budgets, Journal journal, StateFile file, LongSupplier micros, boolean any) {
+        this.budgets = budgets;
+        this.journal = journal;
+        this.file = file;
+        this.micros = micros;
+        this.any = any;
+        thread = Thread.ofPlatform().name("budgets").daemon(true).unstarted(this::run);
+        budgets.onBusy(() -> LockSupport.unpark(thread));
+    }
+
+    /**
+     * Brings budgets to where they were when the last run ended. What that left open is still open: end it with
+     * {@link Budgets#abandon}, then {@link #start}.
+     *
+     * @param budgets defined, and not used yet
+     * @param books price books by version
+     * @throws AccountingException if the copy is damaged or cannot be read
+     */
+    static BudgetKeeper restore(
+            Budgets budgets,
+            Journal journal,
+            JournalDisk disk,
+            Function<String, PriceBook> books,
+            LongSupplier micros) {
+        StateFile file = new StateFile(disk, "budgets");
+        Optional<StateFile.Stored> stored = file.load();
+        if (stored.isPresent()) {
+            long sequence = stored.get().sequence();
+            journal.copiedUpTo(sequence);
+            budgets.replay(BudgetState.decode(stored.get().content()), books, replay -> {
+                if (sequence > journal.durable()) {
+                    LOG.warn(
+                            "the budgets' state is of fact {}, the journal ends with {}: it was replaced, and counters are"
+                                    + " taken as they are",
+                            sequence,
+                            journal.durable());
+                    return;
+                }
+                try (JournalReader reader = journal.reader(sequence + 1)) {
+                    for (Optional<FactSource.Entry> e = reader.poll(); e.isPresent(); e = reader.poll()) {
+                        replay.see(e.get().fact());
+                    }
+                }
+            });
+        }
+        return new BudgetKeeper(budgets, journal, file, micros, stored.isPresent());
+    }
+
+    /** Price books by version, from a shelf, each read once; of one that is not there, {@code otherwise}. */
+    static Function<String, PriceBook> books(PriceBookShelf shelf, PriceBook otherwise) {
+        Map<String, PriceBook> read = new HashMap<>();
+        read.put(otherwise.version(), otherwise);
+        return version -> read.computeIfAbsent(version, v -> shelf.find(v).orElse(otherwise));
+    }
+
+    /** Writes the first copy, where there is anything to be kept, and lets time pass from now on. */
+    void start(boolean defined) throws InterruptedException {
+        any |= defined;
+        copy();
+        thread.start();
+    }
+
+    /** Replaces the definitions; returns when a restart would know them. */
+    void define(List<Budget> definitions) throws InterruptedException {
+        budgets.define(definitions);
+        synchronized (this) {
+            any |= !definitions.isEmpty();
+        }
+        copy();
+    }
+
+    /** Is told what people should hear; by the budgets' thread, so it must not block. */
+    void onEvent(Consumer<BudgetEvent> listener) {
+        listeners.add(listener);
+    }
+
+    private void run() {
+        long next = System.nanoTime() + COPY_NANOS;
+        while (!closing) {
+            LockSupport.parkNanos(this, budgets.busy() ? BUSY_NANOS : QUIET_NANOS);
+            for (BudgetEvent event : new ArrayList<>(budgets.tick())) {
+                listeners.forEach(listener -> listener.accept(event));
+            }
+            if (System.nanoTime() - next >= 0) {
+                next = System.nanoTime() + COPY_NANOS;
+                try {
+                    copy();
+                } catch (AccountingException e) {
+                    LOG.warn(
+                            "the budgets' state could not be kept, the journal keeps facts meanwhile: {}",
+                            e.getMessage());
+                } catch (InterruptedException e) {
+                    return;
+                }
+            }
+        }
+    }
+
+    /** What is copied at once: the state, and the fact that it is of. */
+    private record Copy(byte[] state, long sequence, long changes) {}
+
+    /** Writes a copy, unless nothing has changed since the last one. */
+    synchronized void copy() throws InterruptedException {
+        if (!any || budgets.changes() == copied) {
+            return;
+        }
+        Copy copy = budgets.locked((index, holds) ->
+                new Copy(BudgetState.of(index, holds, micros.getAsLong()).encode(), journal.last(), budgets.changes()));
+        // or a crash would leave a copy with grants that nobody ever had
+        journal.awaitDurable(copy.sequence());
+        file.store(copy.sequence(), copy.state());
+        journal.copiedUpTo(copy.sequence());
+        copied = copy.changes();
+    }
+
+    /** Ends the thread; whoever closes the books then {@link #copy copies} once more. */
+    @Override
+    public void close() {
+        closing = true;
+        LockSupport.unpark(thread);
+        try {
+            thread.join();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+}

@@ -1,0 +1,223 @@
+package dev.jeton.accounting;
+
+import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * All that budgets know at one of the journal's facts, as bytes: which budgets there were, their counters, tasks' own
+ * budgets, and the requests under way with what they are charged.
+ *
+ * @param at when it was taken, microseconds since 1970
+ * @param known ids of the budgets that there were: of others nothing was counted before
+ * @param tasks budgets that tasks brought along
+ * @param accounts counters, those of requests' own budgets left out
+ * @param holds requests under way
+ */
+record BudgetState(
+        long at,
+        List<String> known,
+        Map<BudgetIndex.TaskKey, List<Budget>> tasks,
+        List<Counter> accounts,
+        List<Open> holds) {
+
+    /** A counter, with what tells whether a definition of today is still the same budget's. */
+    record Counter(
+            BudgetIndex.Key key,
+            String kind,
+            long from,
+            long charged,
+            long live,
+            int told,
+            boolean forecastTold,
+            long takenOfLimit,
+            long debt,
+            Map<String, Long> taken) {}
+
+    /** A request under way. */
+    record Open(Fact.Opened opened, long granted, long confirmed, List<Charge> charges) {}
+
+    /** What a request under way is charged to a counter. */
+    record Charge(BudgetIndex.Key key, long charged, long base) {}
+
+    private static final int VERSION = 1;
+    private static final int MOST = 10_000_000;
+
+    /** What a definition must not change so that what was counted still holds. */
+    static String kind(Budget budget) {
+        return "%s %s %s %s %s"
+                .formatted(
+                        budget.unit(),
+                        budget.window().kind(),
+                        budget.window().zone(),
+                        budget.level(),
+                        budget.currency());
+    }
+
+    /** Copies what there is; called with the budgets' lock. */
+    static BudgetState of(BudgetIndex index, Collection<BudgetHold> open, long now) {
+        List<Counter> counters = new ArrayList<>();
+        for (BudgetAccount a : index.accounts()) {
+            counters.add(new Counter(
+                    new BudgetIndex.Key(a.budget.id(), a.subject),
+                    kind(a.budget),
+                    a.window.from(),
+                    a.charged,
+                    a.live.get(),
+                    a.told,
+                    a.forecastTold,
+                    a.takenOfLimit,
+                    a.debt,
+                    Map.copyOf(a.taken)));
+        }
+        List<Open> holds = new ArrayList<>();
+        for (BudgetHold hold : open) {
+            List<Charge> charges = new ArrayList<>();
+            for (int i = 0; i < hold.accounts.length; i++) {
+                BudgetAccount account = hold.accounts[i];
+                if (account.budget.level() != Budget.Level.REQUEST && !account.removed) {
+                    charges.add(new Charge(
+                            new BudgetIndex.Key(account.budget.id(), account.subject), hold.charged[i], hold.base[i]));
+                }
+            }
+            holds.add(new Open(hold.opened, hold.granted, hold.confirmed, charges));
+        }
+        List<String> known = index.definitions().stream().map(Budget::id).toList();
+        return new BudgetState(now, known, new LinkedHashMap<>(index.tasks()), counters, holds);
+    }
+
+    // ---- as bytes ----
+
+    byte[] encode() {
+        WireWriter out = new WireWriter();
+        out.octet(VERSION);
+        out.number(at);
+        out.count("budgets", known.size(), MOST);
+        known.forEach(id -> name(out, id));
+        out.count("tasks", tasks.size(), MOST);
+        tasks.forEach((task, budgets) -> {
+            name(out, task.tenant());
+            name(out, task.task());
+            out.count("budgets of a task", budgets.size(), MOST);
+            for (Budget budget : budgets) {
+                out.octet(budget.unit().ordinal());
+                out.number(budget.limit());
+                name(out, budget.currency());
+            }
+        });
+        out.count("counters", accounts.size(), MOST);
+        accounts.forEach(counter -> counter(out, counter));
+        out.count("requests under way", holds.size(), MOST);
+        for (Open hold : holds) {
+            byte[] opened = FactCodec.encode(hold.opened());
+            out.bytes(opened);
+            out.number(hold.granted());
+            out.number(hold.confirmed());
+            out.count("charges", hold.charges().size(), MOST);
+            for (Charge charge : hold.charges()) {
+                key(out, charge.key());
+                out.number(charge.charged());
+                out.number(charge.base());
+            }
+        }
+        return out.toBytes();
+    }
+
+    private static void counter(WireWriter out, Counter counter) {
+        key(out, counter.key());
+        name(out, counter.kind());
+        out.number(counter.from());
+        out.number(counter.charged());
+        out.number(counter.live());
+        out.number(counter.told());
+        out.octet(counter.forecastTold() ? 1 : 0);
+        out.number(counter.takenOfLimit());
+        out.number(counter.debt());
+        out.count("top-ups", counter.taken().size(), MOST);
+        counter.taken().forEach((id, amount) -> {
+            name(out, id);
+            out.number(amount);
+        });
+    }
+
+    private static void key(WireWriter out, BudgetIndex.Key key) {
+        name(out, key.budget());
+        out.text("a subject", key.subject(), 3 * Fact.MAX_NAME);
+    }
+
+    private static void name(WireWriter out, String name) {
+        out.text("a name", name, 2 * Fact.MAX_NAME);
+    }
+
+    /** @throws AccountingException if they are not what this version writes */
+    static BudgetState decode(byte[] bytes) {
+        WireReader in = new WireReader(ByteBuffer.wrap(bytes));
+        int version = in.octet();
+        if (version != VERSION) {
+            throw new AccountingException(
+                    "the budgets' state has version %d, this program knows %d; start the version that wrote it"
+                            .formatted(version, VERSION));
+        }
+        long at = in.number();
+        List<String> known = new ArrayList<>();
+        for (int i = in.count(MOST); i > 0; i--) {
+            known.add(name(in));
+        }
+        Map<BudgetIndex.TaskKey, List<Budget>> tasks = new LinkedHashMap<>();
+        for (int i = in.count(MOST); i > 0; i--) {
+            BudgetIndex.TaskKey task = new BudgetIndex.TaskKey(name(in), name(in));
+            List<Budget> budgets = new ArrayList<>();
+            for (int j = in.count(MOST); j > 0; j--) {
+                budgets.add(Budget.ofTask(
+                        task.tenant(), task.task(), in.constant(BudgetUnit.values()), in.number(), name(in)));
+            }
+            tasks.put(task, budgets);
+        }
+        List<Counter> counters = new ArrayList<>();
+        for (int i = in.count(MOST); i > 0; i--) {
+            counters.add(counter(in));
+        }
+        List<Open> holds = new ArrayList<>();
+        for (int i = in.count(MOST); i > 0; i--) {
+            Fact.Opened opened = (Fact.Opened) FactCodec.decode(ByteBuffer.wrap(in.bytes(FactCodec.MAX_BYTES)));
+            long granted = in.number();
+            long confirmed = in.number();
+            List<Charge> charges = new ArrayList<>();
+            for (int j = in.count(MOST); j > 0; j--) {
+                charges.add(new Charge(key(in), in.number(), in.number()));
+            }
+            holds.add(new Open(opened, granted, confirmed, charges));
+        }
+        in.end();
+        return new BudgetState(at, known, tasks, counters, holds);
+    }
+
+    private static Counter counter(WireReader in) {
+        BudgetIndex.Key key = key(in);
+        String kind = name(in);
+        long from = in.number();
+        long charged = in.number();
+        long live = in.number();
+        int told = in.small();
+        boolean forecastTold = in.flag();
+        long takenOfLimit = in.number();
+        long debt = in.number();
+        Map<String, Long> taken = new HashMap<>();
+        for (int i = in.count(MOST); i > 0; i--) {
+            taken.put(name(in), in.number());
+        }
+        return new Counter(key, kind, from, charged, live, told, forecastTold, takenOfLimit, debt, taken);
+    }
+
+    private static BudgetIndex.Key key(WireReader in) {
+        return new BudgetIndex.Key(name(in), in.text(3 * Fact.MAX_NAME));
+    }
+
+    private static String name(WireReader in) {
+        return in.text(2 * Fact.MAX_NAME);
+    }
+}
