@@ -43,7 +43,6 @@ final class BudgetCounts {
 
     /** All of it, with what is there now. */
     BudgetStats stats(int waiting, int accounts) {
-        return new BudgetStats(
-                Map.copyOf(refusals), Map.copyOf(stops), Map.copyOf(shadowRefusals), waiting, accounts);
+        return new BudgetStats(Map.copyOf(refusals), Map.copyOf(stops), Map.copyOf(shadowRefusals), waiting, accounts);
     }
 }

@@ -43,8 +43,8 @@ public record BudgetVerdict(BudgetView view, Word word) {
             return Word.OK;
         }
         long available = account.available(now);
-        boolean time = account.budget.unit() == BudgetUnit.DEVICE_SECONDS
-                || account.budget.unit() == BudgetUnit.WALL_SECONDS;
+        boolean time =
+                account.budget.unit() == BudgetUnit.DEVICE_SECONDS || account.budget.unit() == BudgetUnit.WALL_SECONDS;
         long least = time ? 1 : hold.delta(i, 1);
         if (least > 0 && least > available) {
             return BudgetQueue.reason(hold, i, 1, now) == BudgetRefusal.Reason.SPENT

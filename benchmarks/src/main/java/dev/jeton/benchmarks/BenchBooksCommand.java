@@ -153,7 +153,9 @@ final class BenchBooksCommand implements Callable<Integer> {
             return neither ? without() : books("with");
         }
         List<String> flags = books("with");
-        flags.addAll(List.of("--config", Files.writeString(folder.resolve("budgets.yaml"), yaml(true)).toString()));
+        flags.addAll(List.of(
+                "--config",
+                Files.writeString(folder.resolve("budgets.yaml"), yaml(true)).toString()));
         return flags;
     }
 
@@ -162,24 +164,30 @@ final class BenchBooksCommand implements Callable<Integer> {
             return List.of("--set", "books.enabled=false");
         }
         List<String> flags = books("without");
-        flags.addAll(List.of("--config", Files.writeString(folder.resolve("tenants.yaml"), yaml(false)).toString()));
+        flags.addAll(List.of(
+                "--config",
+                Files.writeString(folder.resolve("tenants.yaml"), yaml(false)).toString()));
         return flags;
     }
 
     private List<String> books(String name) {
-        List<String> flags = new ArrayList<>(
-                List.of("--books", folder.resolve(name).toString()));
+        List<String> flags =
+                new ArrayList<>(List.of("--books", folder.resolve(name).toString()));
         prices.ifPresent(file -> flags.addAll(List.of("--prices", file.toString())));
         return flags;
     }
 
     /** A tenant with a key; and budgets of every unit on every level that are never spent. */
     private String yaml(boolean withBudgets) {
-        StringBuilder yaml = new StringBuilder("tenants:\n  - {id: bench, projects: [p], keys: [{id: k, project: p, sha256: ")
+        StringBuilder yaml = new StringBuilder(
+                        "tenants:\n  - {id: bench, projects: [p], keys: [{id: k, project: p, sha256: ")
                 .append(Tenant.Key.digest(KEY))
                 .append("}]}\n");
         if (withBudgets) {
-            String currency = prices.map(PriceBook::load).orElse(PriceBook.free()).currency().getCurrencyCode();
+            String currency = prices.map(PriceBook::load)
+                    .orElse(PriceBook.free())
+                    .currency()
+                    .getCurrencyCode();
             yaml.append("budgets:\n");
             for (Budget.Level level : Budget.Level.values()) {
                 for (BudgetUnit unit : BudgetUnit.values()) {

@@ -121,7 +121,8 @@ final class CrashBooks {
         try (Ledger books = Ledger.open(ledger, user, "")) {
             for (RequestRow row :
                     books.reports().requests(Scope.OPERATOR, 0, Long.MAX_VALUE, Filter.ALL, Reports.MAX_REQUESTS)) {
-                boolean aborted = row.outcome().filter(Fact.Outcome.ABORTED::equals).isPresent();
+                boolean aborted =
+                        row.outcome().filter(Fact.Outcome.ABORTED::equals).isPresent();
                 tokens += aborted ? row.granted() : row.tokens().output();
                 calls++;
                 money = money.add(Money.decimal(row.list()));

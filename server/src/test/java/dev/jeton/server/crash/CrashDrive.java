@@ -169,16 +169,15 @@ final class CrashDrive {
         Map<String, BigDecimal> used = new HashMap<>();
         try (HttpClient client = HttpClient.newHttpClient()) {
             URI uri = URI.create("http://127.0.0.1:%d/v1/budgets".formatted(server.port()));
-            Object answer = Json.parse(client.send(
-                            HttpRequest.newBuilder(uri).build(), HttpResponse.BodyHandlers.ofString())
-                    .body());
+            Object answer =
+                    Json.parse(client.send(HttpRequest.newBuilder(uri).build(), HttpResponse.BodyHandlers.ofString())
+                            .body());
             for (int i = 0; Answer.at(answer, "data." + i) != null; i++) {
                 assertThat(Answer.at(answer, "data." + i + ".reserved"))
                         .as("reserved after a restart")
                         .isIn("0", "0.00");
-                used.put(
-                        (String) Answer.at(answer, "data." + i + ".budget"),
-                        new BigDecimal((String) Answer.at(answer, "data." + i + ".used")));
+                used.put((String) Answer.at(answer, "data." + i + ".budget"), new BigDecimal((String)
+                        Answer.at(answer, "data." + i + ".used")));
             }
         }
         return used;
