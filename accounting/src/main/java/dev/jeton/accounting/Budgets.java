@@ -578,6 +578,16 @@ public final class Budgets {
         return events;
     }
 
+    /** The definitions in force, but for those that tasks brought along. */
+    public List<Budget> definitions() {
+        lock.lock();
+        try {
+            return List.copyOf(index.definitions());
+        } finally {
+            lock.unlock();
+        }
+    }
+
     /** All counters that are something's, in no order. */
     public List<BudgetView> views() {
         lock.lock();

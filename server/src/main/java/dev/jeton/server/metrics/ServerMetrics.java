@@ -122,7 +122,7 @@ public final class ServerMetrics implements AutoCloseable {
     public void books(Bookkeeper books) {
         observed.add(books);
         booked = Optional.of(new BooksMetrics(registry, books));
-        budgets = Optional.of(new BudgetMetrics(registry, books));
+        budgets = Optional.of(new BudgetMetrics(registry, books, costs.tenants()));
     }
 
     /**
