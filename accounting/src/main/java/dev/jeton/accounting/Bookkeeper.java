@@ -33,6 +33,11 @@ public final class Bookkeeper implements AutoCloseable {
     private static final long DRAIN_PAUSE_NANOS = 5_000_000;
     private static final long FIRST_PAUSE_NANOS = 1_000_000_000L;
     private static final long LAST_PAUSE_NANOS = 30_000_000_000L;
+    private static final long ADOPT_NANOS = 10_000_000_000L;
+    /** A window that has ended waits for its steps, which take milliseconds; longer than this nobody waits. */
+    private static final long LANDING_NANOS = 2_000_000_000L;
+
+    private static final long LANDING_PAUSE_NANOS = 200_000;
 
     /**
      * How soon what need not be at once is done.
@@ -72,13 +77,13 @@ public final class Bookkeeper implements AutoCloseable {
      * @param ledgerUrl JDBC URL; empty for SQLite in the folder
      * @param user for PostgreSQL
      * @param password for PostgreSQL
-     * @param prices in force until the process ends
+     * @param prices in force until others are adopted
      * @param zone that the process is in; empty where it is not known
      * @param aborted what is billed of requests that a crash cut off
      * @param journalBytes most bytes of facts that the ledger has not taken
+     * @param tasks how much is kept of tasks
      * @param version of this program
      * @param budgets in force until others are {@link Bookkeeper#define defined}
-     * @param tasks how much is kept of tasks
      */
     public record Settings(
             Path folder,
@@ -90,40 +95,13 @@ public final class Bookkeeper implements AutoCloseable {
             String zone,
             AbortedPolicy aborted,
             long journalBytes,
+            TaskBounds tasks,
             String version,
-            List<Budget> budgets,
-            TaskBounds tasks) {
+            List<Budget> budgets) {
 
         /** With a list of its own. */
         public Settings {
             budgets = List.copyOf(budgets);
-        }
-
-        /** Without budgets, and with as many tasks as is usual. */
-        public Settings(
-                Path folder,
-                String node,
-                String ledgerUrl,
-                String user,
-                String password,
-                PriceBook prices,
-                String zone,
-                AbortedPolicy aborted,
-                long journalBytes,
-                String version) {
-            this(
-                    folder,
-                    node,
-                    ledgerUrl,
-                    user,
-                    password,
-                    prices,
-                    zone,
-                    aborted,
-                    journalBytes,
-                    version,
-                    List.of(),
-                    TaskBounds.USUAL);
         }
 
         String url() {
@@ -141,12 +119,13 @@ public final class Bookkeeper implements AutoCloseable {
     private final BookClock clock;
     private final Journal journal;
     private final Budgets budgets;
-    private final BudgetKeeper budgetKeeper;
+    private final StateKeeper keptState;
     private final Grants grants;
     private final Tasks tasks;
     private final Thread opener;
     private volatile Optional<OpenLedger> ledger = Optional.empty();
     private final String policy;
+    private final BookInForce prices;
     private final Map<String, Meter> meters = new ConcurrentHashMap<>();
     private final Thread ticker;
     /** The ticker's alone. */
@@ -192,13 +171,12 @@ public final class Bookkeeper implements AutoCloseable {
         this.policy = PriceBook.version(settings.policy());
         journal = Journal.open(PeriodCommands.journal(settings.folder()), config(settings));
         PriceBookShelf shelf = new PriceBookShelf(settings.folder());
-        shelf.keep(settings.prices());
-        tasks = new Tasks(settings.tasks(), clock::micros, this::appendTask);
-        Recovery.replay(journal, tasks::apply);
+        prices = new BookInForce(settings.prices(), shelf);
         budgets = new Budgets(Budgets.Limits.USUAL, clock::micros);
-        budgetKeeper = restoreBudgets(shelf);
-        begin(shelf);
-        startBudgets();
+        tasks = new Tasks(settings.tasks(), clock::micros, this::appendTask);
+        keptState = restore(shelf);
+        begin();
+        startKeeping();
         grants = new Grants(journal, budgets, clock::micros);
         periodRequests = new PeriodRequests(settings.folder());
         opener = Thread.ofPlatform().name("ledger-opener").daemon(true).unstarted(this::openLedger);
@@ -250,29 +228,31 @@ public final class Bookkeeper implements AutoCloseable {
                 usual.gatherNanos());
     }
 
-    private BudgetKeeper restoreBudgets(PriceBookShelf shelf) {
+    /** Budgets and tasks, as they were when the last run ended. */
+    private StateKeeper restore(PriceBookShelf shelf) {
         budgets.define(settings.budgets());
-        return BudgetKeeper.restore(
+        return StateKeeper.restore(
                 budgets,
+                tasks,
                 journal,
                 PeriodCommands.disk(settings.folder()),
-                BudgetKeeper.books(shelf, settings.prices()),
+                StateKeeper.books(shelf, settings.prices()),
                 clock::micros);
     }
 
-    private void startBudgets() {
+    private void startKeeping() {
         try {
-            budgetKeeper.start(!settings.budgets().isEmpty());
+            keptState.start();
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw new AccountingException("the books were interrupted while they were opened; open them again", e);
         }
     }
 
-    private void begin(PriceBookShelf shelf) {
+    private void begin() {
         long now = clock.micros();
         for (Recovery.Abandoned left : Recovery.abandoned(journal)) {
-            Fact.Closed end = aborted(left, shelf, now);
+            Fact.Closed end = aborted(left, now);
             budgets.abandon(end, () -> journal.append(end));
             LOG.warn(
                     "request {} was cut off by the end of the last run; it was granted {} tokens and got at least {}",
@@ -281,12 +261,11 @@ public final class Bookkeeper implements AutoCloseable {
                     left.confirmed());
         }
         journal.append(new Fact.Started(now, settings.version(), List.of()));
-        PriceBook prices = settings.prices();
-        journal.append(new Fact.Adopted(now, Fact.DocumentKind.PRICE_BOOK, prices.version(), prices.content()));
+        prices.begin(journal, now);
         journal.append(new Fact.Adopted(now, Fact.DocumentKind.POLICY, policy, settings.policy()));
     }
 
-    private Fact.Closed aborted(Recovery.Abandoned left, PriceBookShelf shelf, long now) {
+    private Fact.Closed aborted(Recovery.Abandoned left, long now) {
         long billed = switch (settings.aborted()) {
             case NOTHING -> 0;
             case CONFIRMED -> left.confirmed();
@@ -294,8 +273,8 @@ public final class Bookkeeper implements AutoCloseable {
         };
         Tokens tokens = new Tokens(0, 0, billed);
         Fact.Opened opened = left.opened();
-        PriceBook prices = shelf.find(opened.priceBook()).orElse(settings.prices());
-        long list = new ListPricing(prices)
+        PriceBook book = prices.shelf().find(opened.priceBook()).orElse(prices.current());
+        long list = new ListPricing(book)
                 .price(opened.model(), opened.payer().tenant(), tokens, opened.at(), opened.work())
                 .total();
         return new Fact.Closed(now, opened.request(), Fact.Outcome.ABORTED, tokens, 0, list, 0, 0, 0, 0, 0);
@@ -325,23 +304,56 @@ public final class Bookkeeper implements AutoCloseable {
         if (!opening.tags().task().isEmpty()) {
             tasks.use(opening.payer(), opening.tags().task());
         }
-        Fact.Opened opened = new Fact.Opened(
+        PriceBook book = prices.current();
+        Fact.Opened opened = opened(opening, book);
+        BudgetHold hold = budgets.hold(opened, book, opening.budgets());
+        long most = budgets.shorten(hold, Math.max(1, opening.most()));
+        Grant grant = grants.open(hold, most, opening.wake());
+        return new RequestBooks(this, book, opened, meter(opening.device()), opening.device(), grant);
+    }
+
+    private Fact.Opened opened(Opening opening, PriceBook book) {
+        return new Fact.Opened(
                 clock.micros(),
                 opening.request(),
                 opening.payer(),
                 opening.model(),
                 opening.tags(),
-                settings.prices().version(),
+                book.version(),
                 policy,
                 opening.sequences(),
                 new Zones(settings.zone(), opening.zone()),
                 opening.work(),
                 opening.prompts(),
                 opening.prompt());
-        BudgetHold hold = budgets.hold(opened, settings.prices(), opening.budgets());
-        long most = budgets.shorten(hold, Math.max(1, opening.most()));
-        Grant grant = grants.open(hold, most, opening.wake());
-        return new RequestBooks(this, opened, meter(opening.device()), opening.device(), grant);
+    }
+
+    /**
+     * What a request would cost, and what its budgets would say of it now; nothing is booked.
+     *
+     * @param cached tokens of its prompts that would be found in the cache
+     * @param expected tokens that it will probably generate
+     * @param expectedNanos device time of that
+     * @param mostNanos device time of all that it may generate, with nobody to share a step
+     */
+    public Estimate estimate(Opening opening, long cached, long expected, double expectedNanos, double mostNanos) {
+        PriceBook book = prices.current();
+        Fact.Opened opened = opened(opening, book);
+        ListPricing pricing = new ListPricing(book);
+        String tenant = opening.payer().tenant();
+        long list = pricing.price(
+                        opening.model(),
+                        tenant,
+                        new Tokens(opening.prompt() - cached, cached, expected),
+                        opened.at(),
+                        opening.work())
+                .total();
+        long dearest =
+                pricing.dearest(opening.model(), tenant, opening.prompt(), opening.most(), opened.at(), opening.work());
+        return new Estimate(
+                Bill.estimate(book, opening.device(), opened.at(), Math.round(expectedNanos), list),
+                Bill.estimate(book, opening.device(), opened.at(), Math.round(mostNanos), dearest),
+                budgets.verdicts(budgets.hold(opened, book, opening.budgets()), expected, opening.most()));
     }
 
     /**
@@ -349,10 +361,11 @@ public final class Bookkeeper implements AutoCloseable {
      *
      * @param payer who reports it
      * @throws AccountingException where the journal is full or failing
+     * @throws BudgetRefusal where it is to be reserved and a budget does not pay for it
      * @throws TaskException where the task cannot take it
      */
     public Tasks.Stepped recordStep(Payer payer, String task, TaskStep step, Tasks.Wish wish) {
-        return tasks.step(payer, task, step, wish, settings.prices().version());
+        return tasks.step(payer, task, step, wish, prices.current().version());
     }
 
     /** The tasks of this process. */
@@ -361,16 +374,52 @@ public final class Bookkeeper implements AutoCloseable {
     }
 
     /** Unlike what the books themselves say, a task's fact is refused while the disk fails: its caller would wait for it. */
-    private long appendTask(Fact fact) {
+    private long appendTask(Fact fact, Optional<Fact.TaskStepped> before) {
         if (journal.state() == Journal.State.FAILING) {
             throw new AccountingException("the journal's disk fails, so nothing is recorded of a task: see the log");
         }
-        return journal.append(fact);
+        return switch (fact) {
+            case Fact.TaskOpened opened ->
+                budgets.openTask(opened, prices.current().currency().getCurrencyCode(), () -> journal.append(opened));
+            case Fact.TaskStepped step -> budgets.step(step, before, () -> journal.append(step));
+            case Fact.TaskEnded ended -> budgets.endTask(ended, () -> journal.append(ended));
+            default -> journal.append(fact);
+        };
     }
 
-    /** The prices in force. */
+    /** The prices in force: of requests that are opened now. */
     public PriceBook prices() {
-        return settings.prices();
+        return prices.current();
+    }
+
+    /**
+     * Puts another price book in force. Requests that are open stay priced by the book they were opened under; windows of
+     * device time end, so that those before are costed by the old book.
+     *
+     * @return whether it is in force; false where the journal takes nothing just now, and it then comes into force as soon
+     *     as it does
+     * @throws AccountingException where {@link PriceBook#obstacle} has a reason, or the book cannot be kept
+     */
+    public boolean adopt(PriceBook book) throws InterruptedException {
+        BookInForce.Next asked = prices.ask(book);
+        LockSupport.unpark(ticker);
+        return BookInForce.await(asked, ADOPT_NANOS);
+    }
+
+    /** Ends windows now, and waits until they are complete. */
+    private void endWindows() {
+        settleWindows();
+        meters.values().forEach(meter -> meter.tick(true));
+        settleWindows();
+    }
+
+    private void settleWindows() {
+        long end = System.nanoTime() + LANDING_NANOS;
+        for (Meter meter : meters.values()) {
+            while (!meter.handOn() && System.nanoTime() - end < 0) {
+                LockSupport.parkNanos(LANDING_PAUSE_NANOS);
+            }
+        }
     }
 
     /** What may be spent. */
@@ -383,12 +432,12 @@ public final class Bookkeeper implements AutoCloseable {
      * counted.
      */
     public void define(List<Budget> definitions) throws InterruptedException {
-        budgetKeeper.define(definitions);
+        keptState.define(definitions);
     }
 
     /** Is told what people should hear of budgets; by the budgets' thread, so it must not block. */
     public void onBudgetEvent(Consumer<BudgetEvent> listener) {
-        budgetKeeper.onEvent(listener);
+        keptState.onEvent(listener);
     }
 
     /** Where the books are kept. */
@@ -446,6 +495,16 @@ public final class Bookkeeper implements AutoCloseable {
                         settings.node(), 0, journal.durable(), 0, Optional.of("the ledger is not open yet"), false));
     }
 
+    /** What accounts have taken of each device, as booked in the ledger since the process began. */
+    public List<DeviceTaking> takings() {
+        return ledger.map(open -> open.projection().takings()).orElse(List.of());
+    }
+
+    /** ISO 4217 code of the price book's currency. */
+    public String currency() {
+        return settings.prices().currency().getCurrencyCode();
+    }
+
     /** Nanoseconds missing (positive) or booked twice in any device's open window: always 0. */
     public long imbalance() {
         return meters.values().stream().mapToLong(Meter::imbalance).sum();
@@ -472,6 +531,7 @@ public final class Bookkeeper implements AutoCloseable {
             long now = Periods.hour(clock.micros());
             boolean newHour = now != hour;
             hour = now;
+            prices.adoptAsked(journal, clock::micros, this::endWindows, this::journalWindows);
             periodRequests.answer(journal, clock.micros(), ledger());
             if (newHour || ticks % WINDOW_TICKS == 0) {
                 tick(newHour || ticks % QUIET_TICKS == 0);
@@ -484,6 +544,11 @@ public final class Bookkeeper implements AutoCloseable {
             // otherwise the windows under way grow until the journal takes the old ones
             meters.values().forEach(meter -> meter.tick(due));
         }
+        journalWindows();
+    }
+
+    /** Whether the journal has all windows that are complete. */
+    private boolean journalWindows() {
         try {
             while (!windows.isEmpty()) {
                 journal.append(windows.getFirst());
@@ -497,6 +562,7 @@ public final class Bookkeeper implements AutoCloseable {
         } catch (AccountingException e) {
             LOG.warn("idle tasks wait for the journal: {}", e.getMessage());
         }
+        return windows.isEmpty();
     }
 
     /**
@@ -512,9 +578,9 @@ public final class Bookkeeper implements AutoCloseable {
         tick(true);
         tick(true);
         grants.close();
-        budgetKeeper.close();
+        keptState.close();
         long last = journal.append(new Fact.Stopped(clock.micros()));
-        keepBudgets();
+        keepState();
         long end = System.nanoTime() + DRAIN_NANOS;
         while (projection().applied() < last && !projection().stopped() && System.nanoTime() < end) {
             LockSupport.parkNanos(DRAIN_PAUSE_NANOS);
@@ -527,12 +593,12 @@ public final class Bookkeeper implements AutoCloseable {
         ledger.ifPresent(open -> open.ledger().close());
     }
 
-    private void keepBudgets() {
+    private void keepState() {
         try {
-            budgetKeeper.copy();
+            keptState.copy();
         } catch (AccountingException e) {
             LOG.warn(
-                    "the budgets' state could not be kept; the next start reads it from the journal: {}",
+                    "the state of budgets and tasks could not be kept; the next start reads it from the journal: {}",
                     e.getMessage());
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();

@@ -12,7 +12,8 @@ import java.util.Optional;
 
 /**
  * Turns facts of one node into rows, a batch in one transaction together with how far the node then is. A fact that is
- * not newer than that is skipped, so a batch may be applied any number of times. Confined to one thread.
+ * not newer than that is skipped, so a batch may be applied any number of times. Confined to one thread,
+ * but for {@link #takings}.
  */
 final class FactApplier {
 
@@ -26,6 +27,7 @@ final class FactApplier {
 
     private final String node;
     private final Costings costings;
+    private final DeviceTakings takings = new DeviceTakings();
     private final Map<String, Books.Known> requests = new LinkedHashMap<>(16, 0.75f, true) {
         @Override
         protected boolean removeEldestEntry(Map.Entry<String, Books.Known> eldest) {
@@ -48,6 +50,11 @@ final class FactApplier {
         this.costings = costings;
     }
 
+    /** What was taken of the devices, of all that is committed; any thread may ask. */
+    List<DeviceTaking> takings() {
+        return takings.all();
+    }
+
     /** Forgets what it remembers of a transaction that was rolled back. */
     void forget() {
         requests.clear();
@@ -64,10 +71,12 @@ final class FactApplier {
             if (facts.get(i).fact() instanceof Fact.Recosted) {
                 List<FactSource.Entry> before = facts.subList(0, i + 1);
                 database.write(connection -> apply(connection, database, before));
+                takings.commit();
                 return apply(database, facts.subList(i + 1, facts.size()));
             }
         }
         Books.Progress progress = database.write(connection -> apply(connection, database, facts));
+        takings.commit();
         recost(database);
         return progress;
     }
@@ -84,6 +93,7 @@ final class FactApplier {
 
     /** Applies facts in one transaction; of those that are {@link Fact.Recosted} only the decision. */
     Books.Progress apply(Connection connection, Database database, List<FactSource.Entry> facts) throws SQLException {
+        takings.begin();
         boolean deciding = facts.stream()
                 .anyMatch(entry -> entry.fact() instanceof Fact.PeriodClosed || entry.fact() instanceof Fact.Recosted);
         if (deciding) {
@@ -288,6 +298,7 @@ final class FactApplier {
                     id -> Objects.requireNonNullElse(users.get(id), Books.Known.NONE)
                             .payer());
             requireBalance(sequence, postings);
+            takings.add(window.device(), postings);
             complete(booking, new Closing.Totals(0, 0, 0, 0, metered(postings)));
             number = 0;
             for (Posting posting : postings) {

@@ -241,6 +241,18 @@ public final class Meter {
         emit();
     }
 
+    /**
+     * Hands on the window that has ended, if its steps have landed. Called by the thread that ticks.
+     *
+     * @return whether none waits any more
+     */
+    boolean handOn() {
+        emit();
+        synchronized (this) {
+            return closing == Closing.NONE;
+        }
+    }
+
     private void cut(long now, OptionalLong count) {
         advance(now);
         long at = last;

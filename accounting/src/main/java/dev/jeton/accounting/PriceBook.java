@@ -124,6 +124,38 @@ public record PriceBook(
         return false;
     }
 
+    /**
+     * Why this book cannot be followed by another while the process runs; empty where it can. What devices cost is divided
+     * by windows of their time and their energy is modelled by it, so that stays; list prices, egress and reservations may
+     * change.
+     */
+    public Optional<String> obstacle(PriceBook next) {
+        String part;
+        if (!currency.equals(next.currency())) {
+            part = "currency (%s, not %s)"
+                    .formatted(currency.getCurrencyCode(), next.currency().getCurrencyCode());
+        } else if (!electricity.equals(next.electricity())) {
+            part = "electricity (%s, not %s)".formatted(electricity, next.electricity());
+        } else if (!devices.equals(next.devices())) {
+            part = "devices";
+        } else {
+            return Optional.empty();
+        }
+        return Optional.of(
+                ("'%s' differs from the price book in force, and what devices cost cannot change while the server runs:"
+                                + " change it in the file of books.prices and restart; 'jeton recost' corrects the past")
+                        .formatted(part));
+    }
+
+    /**
+     * The same book with other reservations; the document's other lines, comments too, stay as they are.
+     *
+     * @throws AccountingException where a device would be booked more than once over, or the document has no place
+     */
+    public PriceBook withReservations(List<Reservation> others) {
+        return PriceBookText.withReservations(this, others);
+    }
+
     /** Whether an entry is for the device; one without is free. */
     public boolean prices(String device) {
         return devices.stream().anyMatch(price -> price.pattern().matches(device));

@@ -91,6 +91,11 @@ public final class Projection implements AutoCloseable {
                 node, seen, behind, behind == 0 ? 0 : Math.max(0, clock.getAsLong() - since), failure, stopped);
     }
 
+    /** What accounts have taken of each device since this projection began; any thread may ask. */
+    public List<DeviceTaking> takings() {
+        return applier.takings();
+    }
+
     private void run() {
         long pause = FIRST_PAUSE_MILLIS;
         while (!closing) {

@@ -4,7 +4,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.function.Consumer;
 
 /**
  * Finds the requests that were open when the process died. For each of them holds: what is confirmed, is at most
@@ -63,19 +62,6 @@ public final class Recovery {
             }
         }
         return recovery.left();
-    }
-
-    /** Hands on all facts that the journal has, in the order of their numbers. */
-    static void replay(Journal journal, Consumer<Fact> sink) {
-        List<Segment> segments = journal.segments();
-        if (segments.isEmpty()) {
-            return;
-        }
-        try (JournalReader reader = journal.reader(segments.getFirst().first())) {
-            for (Optional<FactSource.Entry> e = reader.poll(); e.isPresent(); e = reader.poll()) {
-                sink.accept(e.get().fact());
-            }
-        }
     }
 
     /** Whether the journal ends with {@link Fact.Stopped}: finding that out decodes one fact. */

@@ -50,14 +50,17 @@ public final class RequestBooks implements AutoCloseable {
             int retries) {}
 
     private final Bookkeeper keeper;
+    private final PriceBook book;
     private final Fact.Opened opened;
     private final Meter meter;
     private final String device;
     private final Spending spending;
     private final AtomicBoolean closed = new AtomicBoolean();
 
-    RequestBooks(Bookkeeper keeper, Fact.Opened opened, Meter meter, String device, Grant grant) {
+    /** Priced to its end by the book it was opened under. */
+    RequestBooks(Bookkeeper keeper, PriceBook book, Fact.Opened opened, Meter meter, String device, Grant grant) {
         this.keeper = keeper;
+        this.book = book;
         this.opened = opened;
         this.meter = meter;
         this.device = device;
@@ -81,7 +84,6 @@ public final class RequestBooks implements AutoCloseable {
 
     /** What it cost, from what it used but for its answer's bytes: nothing is recorded. */
     public Bill bill(Used used) {
-        PriceBook book = keeper.prices();
         long list = new ListPricing(book)
                 .price(opened.model(), opened.payer().tenant(), used.tokens(), opened.at(), opened.work())
                 .total();
@@ -111,7 +113,7 @@ public final class RequestBooks implements AutoCloseable {
                 used.tokens(),
                 used.egressBytes(),
                 bill(used).list(),
-                keeper.prices().egress(opened.zones(), used.egressBytes()),
+                book.egress(opened.zones(), used.egressBytes()),
                 used.queueNanos(),
                 used.firstTokenNanos(),
                 used.totalNanos(),

@@ -10,6 +10,11 @@ package dev.jeton.accounting;
  */
 public record Reservation(String tenant, String device, Rate share, Period period) {
 
+    /** A reservation that has no name of its own is called by its content: 16 hexadecimal digits. */
+    public String id() {
+        return PriceBook.version("%s\n%s\n%s\n%d\n%d".formatted(tenant, device, share, period.from(), period.until()));
+    }
+
     /** Whether it holds for a device at a time. */
     public boolean holds(String name, long at) {
         return period.contains(at) && new NamePattern(device).matches(name);

@@ -10,7 +10,7 @@ import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.LongSupplier;
-import java.util.function.ToLongFunction;
+import java.util.function.Supplier;
 
 /**
  * The tasks of one process: which are open, with what limits, and what they take. Each change is a fact that is appended
@@ -30,6 +30,18 @@ public final class Tasks {
         RESERVE,
         /** What was kept to be given back: it is not done. */
         RELEASE
+    }
+
+    /** Appends a task's facts, and charges budgets for its steps. */
+    @FunctionalInterface
+    public interface TaskJournal {
+        /**
+         * Appends a fact; must not wait.
+         *
+         * @param before of a step, what was said of it before
+         * @return its number
+         */
+        long append(Fact fact, Optional<Fact.TaskStepped> before);
     }
 
     /**
@@ -94,7 +106,7 @@ public final class Tasks {
 
     private final TaskBounds bounds;
     private final LongSupplier micros;
-    private final ToLongFunction<Fact> journal;
+    private final TaskJournal journal;
     private final ReentrantLock lock = new ReentrantLock();
     /** The one that was not used for longest comes first. */
     private final Map<Key, Task> open = new LinkedHashMap<>();
@@ -107,14 +119,15 @@ public final class Tasks {
     private int steps;
     private long openedCount;
     private long expiredCount;
+    private long changes;
 
     /**
      * Without any.
      *
      * @param micros the books' time, microseconds since 1970
-     * @param journal appends a fact and returns its number, or throws; it must not wait
+     * @param journal appends facts, or throws
      */
-    public Tasks(TaskBounds bounds, LongSupplier micros, ToLongFunction<Fact> journal) {
+    public Tasks(TaskBounds bounds, LongSupplier micros, TaskJournal journal) {
         this.bounds = bounds;
         this.micros = micros;
         this.journal = journal;
@@ -205,7 +218,7 @@ public final class Tasks {
             if (before.isEmpty()) {
                 refuseSteps(key, task);
             }
-            long sequence = journal.applyAsLong(next.get());
+            long sequence = journal.append(next.get(), before.map(Held::fact));
             keep(task, next.get(), sequence);
             touch(key, task, now);
             return new Stepped(next.get(), sequence, true, late);
@@ -301,7 +314,7 @@ public final class Tasks {
                                     + " that are done, or wait until idle ones end")
                             .formatted(open.size(), own, bounds.maxOpen(), bounds.tenantOpen()));
         }
-        long sequence = journal.applyAsLong(fact);
+        long sequence = journal.append(fact, Optional.empty());
         return add(fact, sequence);
     }
 
@@ -312,13 +325,14 @@ public final class Tasks {
         open.put(task.key(), task);
         openOf.merge(fact.payer().tenant(), 1, Integer::sum);
         openedCount++;
+        changes++;
         return task;
     }
 
     private long end(Task task, TaskOutcome outcome, String why, long now) {
         makeRoom(task.key().tenant(), now);
         Fact.TaskEnded fact = new Fact.TaskEnded(now, task.opened.payer().tenant(), task.opened.task(), outcome, why);
-        long sequence = journal.applyAsLong(fact);
+        long sequence = journal.append(fact, Optional.empty());
         end(task, fact);
         return sequence;
     }
@@ -344,6 +358,7 @@ public final class Tasks {
         ended.put(key, task);
         endedOf.merge(key.tenant(), 1, Integer::sum);
         expiredCount += fact.outcome() == TaskOutcome.EXPIRED ? 1 : 0;
+        changes++;
     }
 
     /** Lets go of what it had reserved: nobody can settle it any more. */
@@ -351,13 +366,14 @@ public final class Tasks {
         for (Held held : List.copyOf(task.steps.values())) {
             if (held.fact().state() == TaskStep.State.RESERVED) {
                 Fact.TaskStepped released = StepRules.released(held.fact(), now);
-                keep(task, released, journal.applyAsLong(released));
+                keep(task, released, journal.append(released, Optional.of(held.fact())));
             }
         }
         drop(task.key());
     }
 
     private void drop(Key key) {
+        changes++;
         Task task = open.remove(key);
         if (task != null) {
             less(openOf, key.tenant(), 1);
@@ -384,7 +400,18 @@ public final class Tasks {
         }
     }
 
+    /** How often something that a restart must know has changed. */
+    long changes() {
+        lock.lock();
+        try {
+            return changes;
+        } finally {
+            lock.unlock();
+        }
+    }
+
     private void touch(Key key, Task task, long at) {
+        changes++;
         task.lastAt = Math.max(task.lastAt, at);
         if (task.ended.isEmpty()) {
             open.remove(key);
@@ -495,6 +522,29 @@ public final class Tasks {
             add(new Fact.TaskOpened(fact.at(), fact.payer(), id, TaskSpec.NONE, true), 0);
         } else {
             touch(key, task, fact.at());
+        }
+    }
+
+    /** What is known of a step; the last that was said. */
+    Optional<Fact.TaskStepped> said(Fact.TaskStepped step) {
+        lock.lock();
+        try {
+            return known(new Key(step.payer().tenant(), step.task()))
+                    .flatMap(task ->
+                            Optional.ofNullable(task.steps.get(step.step().id())))
+                    .map(Held::fact);
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Runs while no task changes. */
+    <T> T locked(Supplier<T> work) {
+        lock.lock();
+        try {
+            return work.get();
+        } finally {
+            lock.unlock();
         }
     }
 

@@ -32,12 +32,17 @@ class BudgetRestartTest {
                 Budget.of("money", "t", BudgetUnit.LIST_MONEY, DAY, 1_000_000_000_000L));
     }
 
+    /** No tasks; they are tried elsewhere. */
+    private static Tasks tasks() {
+        return new Tasks(TaskBounds.USUAL, () -> 0, (fact, before) -> 0);
+    }
+
     /** One life of the process. */
     private static final class Life {
         final FaultyDisk disk;
         final Journal journal;
         final Budgets budgets;
-        final BudgetKeeper keeper;
+        final StateKeeper keeper;
         final Map<Long, Fact> all;
         final Random random;
         final List<Grant> open = new ArrayList<>();
@@ -55,13 +60,13 @@ class BudgetRestartTest {
             all.keySet().removeIf(sequence -> sequence > journal.durable());
             budgets = new Budgets(Budgets.Limits.USUAL, () -> now);
             budgets.define(definitions());
-            keeper = BudgetKeeper.restore(budgets, journal, disk, version -> PRICES, () -> now);
+            keeper = StateKeeper.restore(budgets, tasks(), journal, disk, version -> PRICES, () -> now);
             for (Recovery.Abandoned left : Recovery.abandoned(journal)) {
                 Fact.Closed end = closed(left.opened().request(), Fact.Outcome.ABORTED, Tokens.NONE, 0);
                 budgets.abandon(end, () -> append(end));
             }
             await();
-            keeper.start(true);
+            keeper.start();
         }
 
         long append(Fact fact) {
@@ -294,7 +299,7 @@ class BudgetRestartTest {
         try (Journal again = Journal.open(disk, CONFIG, System::nanoTime)) {
             Budgets budgets = new Budgets(Budgets.Limits.USUAL, () -> 1_000_000_000_000L);
             budgets.define(more);
-            BudgetKeeper.restore(budgets, again, disk, version -> PRICES, () -> 1_000_000_000_000L);
+            StateKeeper.restore(budgets, tasks(), again, disk, version -> PRICES, () -> 1_000_000_000_000L);
             assertThat(budgets.views()).noneMatch(view -> view.budget().id().equals("late"));
             assertThat(budgets.views()).anyMatch(view -> view.budget().id().equals("tokens") && view.used() > 0);
         }

@@ -7,6 +7,10 @@ import dev.jeton.accounting.PowercapCounter;
 import dev.jeton.accounting.PriceBook;
 import dev.jeton.accounting.TaskBounds;
 import dev.jeton.natives.CudaDriver;
+import dev.jeton.server.admin.Policy;
+import dev.jeton.server.admin.PolicyFiles;
+import dev.jeton.server.admin.PolicyStore;
+import dev.jeton.server.config.Configuration;
 import dev.jeton.server.config.Configuration.BooksSettings;
 import dev.jeton.server.config.Configuration.MetricsSettings;
 import dev.jeton.server.config.Configuration.TaskSettings;
@@ -16,7 +20,6 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Comparator;
-import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
@@ -45,20 +48,25 @@ public final class OpenBooks {
      *
      * @throws AccountingException naming what cannot be opened and what to do
      */
-    public static Optional<Bookkeeper> of(BooksSettings settings, TaskSettings tasks, MetricsSettings metrics) {
-        return of(settings, tasks, metrics, Bookkeeper.Pace.USUAL);
+    public static Optional<Bookkeeper> of(Configuration configuration) {
+        return of(configuration, Bookkeeper.Pace.USUAL);
     }
 
     /** The same, at another pace. */
-    public static Optional<Bookkeeper> of(
-            BooksSettings settings, TaskSettings tasks, MetricsSettings metrics, Bookkeeper.Pace pace) {
+    public static Optional<Bookkeeper> of(Configuration configuration, Bookkeeper.Pace pace) {
+        BooksSettings settings = configuration.books();
+        MetricsSettings metrics = configuration.metrics();
+        TaskSettings tasks = configuration.tasks();
         if (!settings.enabled()) {
             LOG.warn("no books are kept (books.enabled is false): nothing will say what requests cost");
             return Optional.empty();
         }
-        PriceBook prices = settings.prices().isEmpty() ? PriceBook.free() : PriceBook.load(Path.of(settings.prices()));
-        prices.warning().ifPresent(LOG::warn);
+        PolicyFiles files = new PolicyFiles(configuration.tenants(), configuration.budgets(), prices(settings));
         Path folder = settings.folder().isEmpty() ? temporary() : Path.of(settings.folder());
+        boolean decided = PolicyStore.exists(folder);
+        Policy policy = PolicyStore.read(folder, files);
+        PriceBook prices = decided ? policy.prices() : files.prices();
+        prices.warning().ifPresent(LOG::warn);
         return Optional.of(Bookkeeper.open(
                 new Bookkeeper.Settings(
                         folder,
@@ -70,19 +78,24 @@ public final class OpenBooks {
                         settings.zone(),
                         Bookkeeper.AbortedPolicy.valueOf(settings.aborted().toUpperCase(Locale.ROOT)),
                         settings.journalBytes(),
-                        Version.text(),
-                        List.of(),
                         new TaskBounds(
                                 tasks.maxOpen(),
                                 tasks.maxOpenPerTenant(),
                                 tasks.maxSteps(),
                                 tasks.maxKeptSteps(),
                                 tasks.maxIdle(),
-                                tasks.late())),
+                                tasks.late()),
+                        Version.text(),
+                        decided ? policy.budgets() : files.budgets()),
                 pace,
                 device -> settings.energy().equals("measured") ? counter(device, metrics) : EnergyCounter.NONE,
                 System::nanoTime,
                 () -> TimeUnit.MILLISECONDS.toMicros(System.currentTimeMillis())));
+    }
+
+    /** The price book of {@code books.prices}. */
+    static PriceBook prices(BooksSettings settings) {
+        return settings.prices().isEmpty() ? PriceBook.free() : PriceBook.load(Path.of(settings.prices()));
     }
 
     private static EnergyCounter counter(String device, MetricsSettings metrics) {

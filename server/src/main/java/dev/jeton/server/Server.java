@@ -2,6 +2,7 @@ package dev.jeton.server;
 
 import dev.jeton.accounting.Bookkeeper;
 import dev.jeton.scheduler.Dispatcher;
+import dev.jeton.server.admin.Administration;
 import dev.jeton.server.api.Api;
 import dev.jeton.server.api.Route;
 import dev.jeton.server.api.ServedModel;
@@ -14,6 +15,7 @@ import dev.jeton.server.metrics.ServerMetrics;
 import dev.jeton.server.tracing.Tracing;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.Collectors;
 
 /**
  * The whole server: listens from construction until {@link #close}. Owns the models it was given: their dispatchers and
@@ -27,6 +29,7 @@ public final class Server implements AutoCloseable {
     private final Optional<Bookkeeper> books;
     private final Tracing tracing;
     private final Api api;
+    private final Administration administration;
     private final HttpListener listener;
     private final Optional<GpuTelemetry> gpus;
 
@@ -47,6 +50,13 @@ public final class Server implements AutoCloseable {
         ServedModels served = new ServedModels(models);
         models.forEach(model -> metrics.addModel(model.name(), model.dispatcher()));
         this.api = new Api(configuration, served, metrics, tracing, books, Version.text());
+        this.administration = new Administration(
+                configuration,
+                books,
+                OpenBooks.prices(configuration.books()),
+                models.stream().map(ServedModel::name).collect(Collectors.toSet()),
+                new LivePolicy(api, books),
+                out -> out.beginObject().endObject());
         this.listener = new HttpListener(
                 configuration.server().host(),
                 configuration.server().port(),
@@ -54,6 +64,7 @@ public final class Server implements AutoCloseable {
                 configuration.stream().stallTimeout(),
                 api);
         metrics.connections(listener::stats);
+        metrics.policy(administration.store()::stats);
         metrics.tenants(configuration.metrics().tenants());
         if (!configuration.metrics().endpoint().isEmpty()) {
             metrics.export(OtlpMetrics.to(
@@ -81,6 +92,16 @@ public final class Server implements AutoCloseable {
         return listener.port();
     }
 
+    /** What the admin API answers; nothing where there is none. */
+    public List<Route> adminRoutes() {
+        return administration.routes();
+    }
+
+    /** The port of the admin API; empty where there is none. */
+    public Optional<Integer> adminPort() {
+        return administration.port();
+    }
+
     /**
      * Refuses new requests (503) and waits until those running have ended, at most {@code server.drain-timeout}.
      *
@@ -99,6 +120,7 @@ public final class Server implements AutoCloseable {
     public void close() {
         api.drain();
         listener.close();
+        administration.close();
         models.stream().map(ServedModel::dispatcher).distinct().forEach(Dispatcher::close);
         models.forEach(model -> model.tokenizer().close());
         api.close();

@@ -1,12 +1,14 @@
 package dev.jeton.server.api;
 
 import dev.jeton.accounting.Bookkeeper;
+import dev.jeton.accounting.BudgetRefusal;
 import dev.jeton.accounting.TaskException;
 import dev.jeton.models.TemplateException;
 import dev.jeton.scheduler.RejectedException;
 import dev.jeton.server.api.Endpoint.Guard;
 import dev.jeton.server.api.PlainEndpoint.Answer;
 import dev.jeton.server.config.Configuration;
+import dev.jeton.server.config.Tenant;
 import dev.jeton.server.http.Exchange;
 import dev.jeton.server.http.RequestHandler;
 import dev.jeton.server.json.JsonException;
@@ -17,6 +19,7 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import org.slf4j.Logger;
@@ -42,6 +45,7 @@ public final class Api implements RequestHandler, AutoCloseable {
     private final Admission admission;
     private final Tracing tracing;
     private final LedgerDesk desk;
+    private final Optional<Bookkeeper> books;
     private final Repeats repeats;
 
     /**
@@ -57,25 +61,34 @@ public final class Api implements RequestHandler, AutoCloseable {
             String version) {
         this.tracing = tracing;
         this.models = models;
-        this.keys = new ApiKeys(configuration.server().apiKeys(), configuration.tenants());
+        this.keys = new ApiKeys(
+                configuration.server().apiKeys(),
+                configuration.tenants(),
+                () -> TimeUnit.MILLISECONDS.toMicros(System.currentTimeMillis()));
         this.metrics = metrics;
         this.admission = new Admission(configuration.server().maxRequests());
         TokenizerGate gate = new TokenizerGate(Runtime.getRuntime().availableProcessors() / 2);
         PromptTokens promptTokens = new PromptTokens(gate);
+        OutputLengths lengths = new OutputLengths();
         Generator generator = new Generator(
                 metrics,
                 books,
+                lengths,
                 configuration.stream().stallTimeout(),
                 configuration.limits().requestTimeout());
         var limits = configuration.limits();
-        Ladder ladder = new Ladder(
-                models, () -> books.map(open -> open.clock().micros()).orElse(0L));
+        this.books = books;
+        Ladder ladder = new Ladder(models, this::now);
         ModelsEndpoint listing = new ModelsEndpoint(models);
         desk = new LedgerDesk(books, configuration.books());
         repeats = new Repeats(configuration.idempotency(), System::nanoTime);
         TaskDesk tasks = new TaskDesk(books);
-        routes.add("/v1/completions", new CompletionEndpoint(models, promptTokens, generator, ladder, limits));
-        routes.add("/v1/chat/completions", new ChatEndpoint(models, promptTokens, generator, ladder, limits));
+        var completions = new CompletionEndpoint(models, promptTokens, generator, ladder, limits);
+        var chat = new ChatEndpoint(models, promptTokens, generator, ladder, limits);
+        routes.add("/v1/completions", completions);
+        routes.add("/v1/chat/completions", chat);
+        routes.add("/v1/estimate", new EstimateEndpoint(models, chat, completions, books, lengths));
+        routes.add("/v1/budgets", new BudgetsEndpoint(books));
         routes.add(ModelsEndpoint.PATH, listing);
         routes.add(ModelsEndpoint.PATH + "/{model}", listing);
         routes.add("/v1/books/report", new ReportEndpoint(desk));
@@ -106,6 +119,11 @@ public final class Api implements RequestHandler, AutoCloseable {
         metrics.repeats(repeats::stats);
     }
 
+    /** The books' time, microseconds since 1970. */
+    private long now() {
+        return books.map(open -> open.clock().micros()).orElse(0L);
+    }
+
     private static PlainEndpoint json(String name, Supplier<Answer> answer) {
         return new PlainEndpoint(name, "application/json", answer);
     }
@@ -130,6 +148,11 @@ public final class Api implements RequestHandler, AutoCloseable {
     /** What it answers. */
     public List<Route> routes() {
         return routes.all();
+    }
+
+    /** Accepts these tenants' keys from now on, and no call without a key. */
+    public void tenants(List<Tenant> tenants) {
+        keys.replace(tenants);
     }
 
     /** Refuses work from now on. */
@@ -222,6 +245,7 @@ public final class Api implements RequestHandler, AutoCloseable {
     private Outcome guarded(Endpoint endpoint, Call call) throws InterruptedException {
         if (endpoint.guard() != Guard.OPEN) {
             call.calledBy(keys.caller(call.exchange().header("authorization")));
+            requireScope(endpoint.guard(), call.caller());
         }
         boolean work = endpoint.guard() == Guard.WORK;
         if (work) {
@@ -242,6 +266,23 @@ public final class Api implements RequestHandler, AutoCloseable {
         }
     }
 
+    private static void requireScope(Guard guard, Caller caller) {
+        boolean may = switch (guard) {
+            case OPEN, KEYED -> true;
+            case BOOKS -> caller.scope().books();
+            case WORK -> caller.scope().work();
+        };
+        if (!may) {
+            throw new ApiException(
+                    403,
+                    "permission_error",
+                    "",
+                    "key_scope",
+                    "The API key '%s' has the scope %s, which this is not part of"
+                            .formatted(caller.payer().key(), caller.scope().text()));
+        }
+    }
+
     private Outcome answered(Endpoint endpoint, Call call) throws InterruptedException {
         try {
             endpoint.handle(call);
@@ -252,6 +293,8 @@ public final class Api implements RequestHandler, AutoCloseable {
             return fail(call, ApiException.of(e));
         } catch (RejectedException e) {
             return fail(call, ApiException.of(e));
+        } catch (BudgetRefusal e) {
+            return fail(call, BudgetAnswers.refusal(e, now()));
         } catch (TaskException e) {
             return fail(call, ApiException.of(e));
         } catch (TemplateException e) {

@@ -10,7 +10,9 @@ import java.util.Objects;
 /** An error answer in OpenAI's shape. */
 public final class ApiException extends RuntimeException {
 
-    static final String INVALID_REQUEST = "invalid_request_error";
+    /** OpenAI's type of errors that are the client's. */
+    public static final String INVALID_REQUEST = "invalid_request_error";
+
     private static final int MAX_SHOWN = 200;
     static final String SERVER_ERROR = "server_error";
 
@@ -42,7 +44,7 @@ public final class ApiException extends RuntimeException {
     }
 
     /** A parameter that is wrong. */
-    static ApiException invalid(String param, String message) {
+    public static ApiException invalid(String param, String message) {
         return new ApiException(400, INVALID_REQUEST, param, "", message);
     }
 
@@ -67,7 +69,7 @@ public final class ApiException extends RuntimeException {
     }
 
     /** A server that does not take requests now. */
-    static ApiException unavailable(String code, String message) {
+    public static ApiException unavailable(String code, String message) {
         return new ApiException(503, SERVER_ERROR, "", code, message);
     }
 
@@ -77,17 +79,18 @@ public final class ApiException extends RuntimeException {
     }
 
     /** The server's own fault. */
-    static ApiException internal(String message) {
+    public static ApiException internal(String message) {
         return new ApiException(500, SERVER_ERROR, "", "internal_error", message);
     }
 
     /** A refusal made before there was a request, by status. */
-    static ApiException refusal(int status, String message) {
+    public static ApiException refusal(int status, String message) {
         String type = status >= 500 ? SERVER_ERROR : INVALID_REQUEST;
         return new ApiException(status, type, "", status == 413 ? "request_too_large" : "", message);
     }
 
-    static ApiException of(JsonException e) {
+    /** A body that cannot be read. */
+    public static ApiException of(JsonException e) {
         return invalid(e.field(), words(e));
     }
 
@@ -101,7 +104,7 @@ public final class ApiException extends RuntimeException {
     }
 
     /** A client's own words as an error repeats them: not without end. */
-    static String shown(String text) {
+    public static String shown(String text) {
         return text.length() <= MAX_SHOWN ? text : text.substring(0, MAX_SHOWN) + "...";
     }
 
@@ -128,7 +131,7 @@ public final class ApiException extends RuntimeException {
     }
 
     /** HTTP status. */
-    int status() {
+    public int status() {
         return status;
     }
 
@@ -138,7 +141,7 @@ public final class ApiException extends RuntimeException {
     }
 
     /** {@code {"error": {...}}} */
-    void write(JsonWriter out) {
+    public void write(JsonWriter out) {
         out.beginObject().name("error").beginObject();
         out.name("message").value(getMessage());
         out.name("type").value(type);

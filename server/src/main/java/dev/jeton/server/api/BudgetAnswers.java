@@ -72,9 +72,14 @@ final class BudgetAnswers {
     /** Those that a caller may see: device time depends on what others do. */
     static List<BudgetView> readable(List<BudgetView> views, Caller caller) {
         return views.stream()
-                .filter(view -> caller.operator() || view.budget().unit() != BudgetUnit.DEVICE_SECONDS)
+                .filter(view -> readable(view, caller))
                 .limit(MAX_SHOWN)
                 .toList();
+    }
+
+    /** Whether a caller may see one. */
+    static boolean readable(BudgetView view, Caller caller) {
+        return caller.operator() || view.budget().unit() != BudgetUnit.DEVICE_SECONDS;
     }
 
     /** The header's value. */

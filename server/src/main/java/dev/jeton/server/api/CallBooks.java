@@ -10,7 +10,6 @@ import dev.jeton.accounting.Fact;
 import dev.jeton.accounting.Opening;
 import dev.jeton.accounting.RequestBooks;
 import dev.jeton.accounting.Tokens;
-import dev.jeton.accounting.Work;
 import dev.jeton.models.engine.LayerGroup;
 import dev.jeton.scheduler.Allowance;
 import java.util.List;
@@ -38,37 +37,15 @@ final class CallBooks {
     /**
      * Admits a call.
      *
-     * @param sequences continuations, of all its prompts together
-     * @param most tokens that all its sequences may generate together
      * @throws BudgetRefusal where a budget does not pay for it
      * @throws ApiException 503, where the journal is full or failing
      */
-    static CallBooks open(
-            Bookkeeper keeper, Call call, ServedModel model, Work work, List<int[]> prompts, int sequences, long most)
-            throws InterruptedException {
+    static CallBooks open(Bookkeeper keeper, Call call, ServedModel model, Prepared ask) throws InterruptedException {
         List<LayerGroup> groups = model.dispatcher().engine().groups();
         double bytes =
                 groups.stream().mapToLong(LayerGroup::bytesPerBlock).average().orElse(0);
         try {
-            return new CallBooks(
-                    Optional.of(keeper.open(new Opening(
-                            call.bookId(),
-                            call.caller().payer(),
-                            call.caller().zone(),
-                            model.name(),
-                            work,
-                            call.tags(),
-                            model.dispatcher().engine().name(),
-                            prompts.size(),
-                            prompts.stream().mapToLong(prompt -> prompt.length).sum(),
-                            sequences,
-                            most,
-                            RequestBudgets.of(
-                                    call.exchange().header(RequestBudgets.HEADER),
-                                    call.caller().payer().tenant(),
-                                    keeper.prices().currency().getCurrencyCode()),
-                            model.dispatcher()::wake))),
-                    bytes);
+            return new CallBooks(Optional.of(keeper.open(opening(keeper, call, model, ask))), bytes);
         } catch (AccountingException e) {
             LOG.warn("a request is refused, because it could not be booked: {}", e.getMessage());
             throw new ApiException(
@@ -78,6 +55,27 @@ final class CallBooks {
                     "books_unavailable",
                     "The server cannot keep its books just now and takes no requests; try again later");
         }
+    }
+
+    /** How a call would be opened. */
+    static Opening opening(Bookkeeper keeper, Call call, ServedModel model, Prepared ask) {
+        return new Opening(
+                call.bookId(),
+                call.caller().payer(),
+                call.caller().zone(),
+                model.name(),
+                ask.options().servedAs().work(),
+                call.fallbackFrom().isEmpty() ? call.tags() : call.tags().asFallback(),
+                model.dispatcher().engine().name(),
+                ask.prompts().size(),
+                ask.promptTokens(),
+                ask.sequences(),
+                ask.most(),
+                RequestBudgets.of(
+                        call.exchange().header(RequestBudgets.HEADER),
+                        call.caller().payer().tenant(),
+                        keeper.prices().currency().getCurrencyCode()),
+                model.dispatcher()::wake);
     }
 
     Allowance allowance() {

@@ -9,7 +9,9 @@ interface Endpoint {
         OPEN,
         /** Who has a key, always. */
         KEYED,
-        /** Who has a key, while the server takes work and has room. */
+        /** Who has a key that may ask about the books, always. */
+        BOOKS,
+        /** Who has a key that may ask for work, while the server takes work and has room. */
         WORK
     }
 

@@ -2,6 +2,7 @@ package dev.jeton.server.api;
 
 import dev.jeton.accounting.Bill;
 import dev.jeton.accounting.Bookkeeper;
+import dev.jeton.accounting.BudgetRefusal;
 import dev.jeton.accounting.BudgetView;
 import dev.jeton.accounting.Fact;
 import dev.jeton.models.engine.Capability;
@@ -15,22 +16,29 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.stream.IntStream;
 
 /** From token ids to the answer: submits to the dispatcher, then streams or gathers. What both APIs share. */
 final class Generator {
 
     private final ServerMetrics metrics;
     private final Optional<Bookkeeper> keeper;
+    private final OutputLengths lengths;
     private final Duration stallTimeout;
     private final Duration requestTimeout;
 
     /**
      * @param keeper where requests are booked; empty keeps no books
+     * @param lengths takes note of how long answers are
      * @param stallTimeout how long a client may leave its stream unread
      * @param requestTimeout how long a request may take from its arrival to its end; zero for no bound
      */
-    Generator(ServerMetrics metrics, Optional<Bookkeeper> keeper, Duration stallTimeout, Duration requestTimeout) {
+    Generator(
+            ServerMetrics metrics,
+            Optional<Bookkeeper> keeper,
+            OutputLengths lengths,
+            Duration stallTimeout,
+            Duration requestTimeout) {
+        this.lengths = lengths;
         this.metrics = metrics;
         this.keeper = keeper;
         this.stallTimeout = stallTimeout;
@@ -40,26 +48,15 @@ final class Generator {
     /**
      * Submits every prompt.
      *
-     * @param promptField the parameter named in errors about the prompts
      * @param promptScores whether log-probabilities of the prompts' tokens are wanted
+     * @throws BudgetRefusal where a budget does not pay for it; nothing was submitted then
      */
-    Choices submit(
-            Call call,
-            ServedModel model,
-            GenerationOptions options,
-            List<int[]> prompts,
-            String promptField,
-            boolean promptScores)
-            throws InterruptedException {
+    Choices submit(Call call, ServedModel model, Prepared ask, boolean promptScores) throws InterruptedException {
+        GenerationOptions options = ask.options();
+        List<int[]> prompts = ask.prompts();
         checkCapabilities(model, options, promptScores);
-        int[] maxTokens = prompts.stream()
-                .mapToInt(prompt -> options.maxTokensAfter(prompt.length, model, promptField))
-                .toArray();
-        int sequences = options.n() * prompts.size();
-        long most = options.n() * IntStream.of(maxTokens).asLongStream().sum();
         if (keeper.isPresent()) {
-            call.keep(
-                    CallBooks.open(keeper.get(), call, model, options.servedAs().work(), prompts, sequences, most));
+            call.keep(CallBooks.open(keeper.get(), call, model, ask));
         }
         call.asks(options);
         List<Generation> generations = new ArrayList<>();
@@ -67,7 +64,7 @@ final class Generator {
             for (int i = 0; i < prompts.size(); i++) {
                 String id = prompts.size() == 1 ? call.id() : call.id() + "-" + i;
                 generations.add(model.dispatcher()
-                        .submit(request(call, id, prompts.get(i), maxTokens[i], options, promptScores)));
+                        .submit(request(call, id, prompts.get(i), ask.maxTokens()[i], options, promptScores)));
             }
         } catch (RuntimeException e) {
             generations.forEach(Generation::cancel);
@@ -75,7 +72,13 @@ final class Generator {
             throw e;
         }
         Choices choices = new Choices(
-                generations, model, options, maxTokens, call.books(), metrics.model(model.name()), call.startNanos());
+                generations,
+                model,
+                options,
+                ask.maxTokens(),
+                call.books(),
+                metrics.model(model.name()),
+                call.startNanos());
         call.exchange().onHangUp(choices::cancel);
         return choices;
     }
@@ -133,6 +136,7 @@ final class Generator {
             call.finished(choices.all().stream().map(Choice::finishReason).toList());
             call.books().close(call, usage, outcome, call.exchange().bytesWritten());
             record(metrics.model(model.name()), usage);
+            lengths.ended(model.name(), usage.completionTokens(), choices.all().size());
             // What was given up costs, too, and was never told what.
             call.bill().or(() -> call.books().bill(usage)).ifPresent(bill -> {
                 call.costs(Optional.of(bill));

@@ -17,7 +17,7 @@ final class ConfigCommand implements Runnable {
     @CommandLine.Spec
     private CommandLine.Model.CommandSpec spec = CommandLine.Model.CommandSpec.create();
 
-    private static final List<String> SECRETS = List.of("server.api-keys", "books.password");
+    private static final List<String> SECRETS = List.of("server.api-keys", "books.password", "webhooks.secret");
 
     @Override
     public void run() {

@@ -3,6 +3,7 @@ package dev.jeton.server.cli;
 import dev.jeton.accounting.AccountingException;
 import dev.jeton.models.ModelException;
 import dev.jeton.server.Command;
+import dev.jeton.server.admin.PolicyException;
 import dev.jeton.server.config.ConfigException;
 import dev.jeton.server.config.Configuration.LogSettings;
 import dev.jeton.server.http.ListenException;
@@ -52,6 +53,7 @@ public final class Jeton implements Runnable {
                     || failure instanceof ModelException
                     || failure instanceof AccountingException
                     || failure instanceof ListenException
+                    || failure instanceof PolicyException
                     || failure instanceof IllegalArgumentException) {
                 command.getErr().println("jeton: " + failure.getMessage());
             } else {

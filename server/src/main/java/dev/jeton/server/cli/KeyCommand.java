@@ -4,7 +4,6 @@ import dev.jeton.server.config.Tenant;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
 import java.security.SecureRandom;
-import java.util.HexFormat;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -28,8 +27,6 @@ import picocli.CommandLine.Spec;
         })
 final class KeyCommand implements Callable<Integer> {
 
-    private static final int BYTES = 32;
-
     @Option(
             names = "--of",
             paramLabel = "KEY",
@@ -46,9 +43,7 @@ final class KeyCommand implements Callable<Integer> {
         if (given.equals("-")) {
             key = new String(System.in.readNBytes(4_096), StandardCharsets.UTF_8).strip();
         } else if (given.isEmpty()) {
-            byte[] random = new byte[BYTES];
-            new SecureRandom().nextBytes(random);
-            key = "jt-" + HexFormat.of().formatHex(random);
+            key = Tenant.Key.secret(new SecureRandom());
             out.println("key:    " + key + "   (shown this once)");
         }
         out.println("sha256: " + Tenant.Key.digest(key));

@@ -146,8 +146,7 @@ final class ServeCommand implements Callable<Integer> {
                         .map(ServiceLoader.Provider::get)
                         .toList(),
                 configuration.stream().stallTimeout());
-        Optional<Bookkeeper> books =
-                OpenBooks.of(configuration.books(), configuration.tasks(), configuration.metrics());
+        Optional<Bookkeeper> books = OpenBooks.of(configuration);
         List<ServedModel> served = load(settings, configuration, loader, metrics, books);
         Server server = new Server(configuration, served, metrics, books);
         if (trial) {

@@ -1,5 +1,6 @@
 package dev.jeton.server.config;
 
+import dev.jeton.accounting.Budget;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
@@ -15,10 +16,13 @@ import java.util.Map;
  * @param log what is logged
  * @param tracing where spans go
  * @param books what books are kept, and where
+ * @param admin who may change tenants, keys, budgets and prices, and where
+ * @param webhooks where events go
  * @param tasks how much is kept of tasks
  * @param idempotency which answers are kept to be given again
  * @param models what is served; empty takes the demo models
  * @param tenants who pays; empty books everything on one tenant, {@code default}
+ * @param budgets limits on what they may spend
  */
 public record Configuration(
         ServerSettings server,
@@ -29,15 +33,19 @@ public record Configuration(
         LogSettings log,
         TracingSettings tracing,
         BooksSettings books,
+        AdminSettings admin,
+        WebhookSettings webhooks,
         TaskSettings tasks,
         IdempotencySettings idempotency,
         List<ModelSettings> models,
-        List<Tenant> tenants) {
+        List<Tenant> tenants,
+        List<Budget> budgets) {
 
     /** With a list of its own. */
     public Configuration {
         models = List.copyOf(models);
         tenants = List.copyOf(tenants);
+        budgets = List.copyOf(budgets);
     }
 
     /** The defaults, with some settings by key, for tests and embedding. */
@@ -204,6 +212,52 @@ public record Configuration(
         @Override
         public String toString() {
             return "BooksSettings[folder=%s, node=%s, ledger=%s]".formatted(folder, node, ledger);
+        }
+    }
+
+    /**
+     * Who may change tenants, keys, budgets and prices, and where.
+     *
+     * @param host address listened on
+     * @param port port listened on, one of its own; 0 for no admin API
+     * @param keys who may, by digest of the key
+     * @param logBytes most bytes of the audit log
+     * @param gracePercent most grace of a budget, of its limit
+     * @param graceTime how long grace may last
+     */
+    public record AdminSettings(
+            String host, int port, Map<String, String> keys, long logBytes, int gracePercent, Duration graceTime) {
+        /** With a map of its own. */
+        public AdminSettings {
+            keys = Map.copyOf(keys);
+        }
+
+        @Override
+        public String toString() {
+            return "AdminSettings[host=%s, port=%d, keys=%s]".formatted(host, port, keys.values());
+        }
+    }
+
+    /**
+     * Where events go.
+     *
+     * @param url of the receiver; empty for none
+     * @param secret what signs them, in Base64; never empty where there is a receiver
+     * @param timeout how long a receiver may take to answer
+     * @param maxAttempts attempts before an event is given up
+     * @param queue most events that wait
+     */
+    public record WebhookSettings(String url, String secret, Duration timeout, int maxAttempts, int queue) {
+
+        /** The secret's bytes. */
+        public byte[] key() {
+            return Setting.Secret.bytes(secret);
+        }
+
+        @Override
+        public String toString() {
+            return "WebhookSettings[url=%s, timeout=%s, maxAttempts=%d, queue=%d]"
+                    .formatted(url, timeout, maxAttempts, queue);
         }
     }
 

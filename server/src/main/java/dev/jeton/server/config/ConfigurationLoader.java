@@ -1,5 +1,6 @@
 package dev.jeton.server.config;
 
+import dev.jeton.accounting.Budget;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -19,6 +20,7 @@ public final class ConfigurationLoader {
     private final Map<String, Resolved> values = new LinkedHashMap<>();
     private final List<Map<String, Resolved>> models = new ArrayList<>();
     private final List<Tenant> tenants = new ArrayList<>();
+    private final List<Budget> budgets = new ArrayList<>();
     private final Map<String, Resolved> flags = new LinkedHashMap<>();
 
     /**
@@ -35,6 +37,7 @@ public final class ConfigurationLoader {
         yaml.values().forEach(this::set);
         models.addAll(yaml.models());
         tenants.addAll(yaml.tenants());
+        budgets.addAll(yaml.budgets());
         return this;
     }
 
@@ -78,11 +81,36 @@ public final class ConfigurationLoader {
         for (Setting setting : Schema.SETTINGS) {
             check(setting, setting.key(), values.getOrDefault(setting.key(), new Resolved("", "default")));
         }
+        together();
         List<Map<String, Resolved>> checked = new ArrayList<>();
         for (int i = 0; i < models.size(); i++) {
             checked.add(checkModel("models[" + i + "]", models.get(i)));
         }
-        return new Settings(new LinkedHashMap<>(values), List.copyOf(checked), List.copyOf(tenants));
+        return new Settings(
+                new LinkedHashMap<>(values), List.copyOf(checked), List.copyOf(tenants), List.copyOf(budgets));
+    }
+
+    /** What one setting needs of others. */
+    private void together() {
+        if (!given("admin.port").equals("0")) {
+            if (given("admin.keys").isEmpty()) {
+                throw new ConfigException("'admin.port' is set and 'admin.keys' is not: nobody could use the admin API."
+                        + " 'jeton key' makes a key; its digest goes into admin.keys as ID:SHA256");
+            }
+            if (given("books.folder").isEmpty() || given("books.enabled").equals("false")) {
+                throw new ConfigException(
+                        "'admin.port' needs books and 'books.folder': what the admin API changes is kept"
+                                + " there, and would be lost with a temporary folder");
+            }
+        }
+        if (!given("webhooks.url").isEmpty() && given("webhooks.secret").isEmpty()) {
+            throw new ConfigException("'webhooks.url' is set and 'webhooks.secret' is not: receivers could not tell who"
+                    + " sends. 'openssl rand -base64 32' makes one");
+        }
+    }
+
+    private String given(String key) {
+        return values.getOrDefault(key, new Resolved("", "default")).value();
     }
 
     private void readEnvironment() {

@@ -1,6 +1,7 @@
 package dev.jeton.server.config;
 
 import java.time.Duration;
+import java.util.Base64;
 import java.util.List;
 import java.util.Locale;
 import java.util.regex.Pattern;
@@ -53,21 +54,10 @@ record Setting(String key, Kind kind, String initial, String meaning) {
 
     /** A name that reports and price books can show, or nothing. */
     record Name() implements Kind {
-        /** What a name is, for messages. */
-        static final String EXPECTED =
-                "1 to 64 letters, digits, dots, dashes and underscores are expected, first a letter or digit";
-
-        private static final Pattern NAME = Pattern.compile("[A-Za-z0-9][A-Za-z0-9._-]{0,63}");
-
-        /** Whether a text is a name. */
-        static boolean fits(String text) {
-            return NAME.matcher(text).matches();
-        }
-
         @Override
         public void check(String value) {
-            if (!value.isEmpty() && !fits(value)) {
-                throw new ConfigException(EXPECTED);
+            if (!value.isEmpty() && !Names.fits(value)) {
+                throw new ConfigException(Names.EXPECTED);
             }
         }
     }
@@ -76,6 +66,50 @@ record Setting(String key, Kind kind, String initial, String meaning) {
     record Texts() implements Kind {
         @Override
         public void check(String value) {}
+    }
+
+    /** Ids with digests of keys, {@code ID:SHA256}, separated by commas. */
+    record Digests() implements Kind {
+
+        private static final Pattern ENTRY = Pattern.compile("([^:]*):[0-9a-f]{64}");
+
+        @Override
+        public void check(String value) {
+            for (String entry : value.split(",")) {
+                var matcher = ENTRY.matcher(entry.strip());
+                if (!entry.isBlank() && !(matcher.matches() && Names.fits(matcher.group(1)))) {
+                    throw new ConfigException("entries ID:SHA256 are expected, the digest of a key in 64 lower-case"
+                            + " hexadecimal digits; 'jeton key' makes a key and prints it");
+                }
+            }
+        }
+    }
+
+    /** A secret of webhooks, or nothing. */
+    record Secret() implements Kind {
+
+        /** Bytes that a secret has at least. */
+        static final int LEAST = 24;
+
+        private static final Pattern BASE64 = Pattern.compile("(whsec_)?[A-Za-z0-9+/]+={0,2}");
+
+        @Override
+        public void check(String value) {
+            if (!value.isEmpty() && (!BASE64.matcher(value).matches() || bytes(value).length < LEAST)) {
+                throw new ConfigException(
+                        "at least %d bytes in Base64 are expected, as 'openssl rand -base64 32' prints them"
+                                .formatted(LEAST));
+            }
+        }
+
+        /** The secret itself; none where the text is no Base64. */
+        static byte[] bytes(String value) {
+            try {
+                return Base64.getDecoder().decode(value.startsWith("whsec_") ? value.substring(6) : value);
+            } catch (IllegalArgumentException e) {
+                return new byte[0];
+            }
+        }
     }
 
     /** One of a few words. */

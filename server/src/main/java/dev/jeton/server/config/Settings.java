@@ -1,5 +1,7 @@
 package dev.jeton.server.config;
 
+import dev.jeton.accounting.Budget;
+import dev.jeton.server.config.Configuration.AdminSettings;
 import dev.jeton.server.config.Configuration.BooksSettings;
 import dev.jeton.server.config.Configuration.HttpSettings;
 import dev.jeton.server.config.Configuration.IdempotencySettings;
@@ -11,7 +13,9 @@ import dev.jeton.server.config.Configuration.ServerSettings;
 import dev.jeton.server.config.Configuration.StreamSettings;
 import dev.jeton.server.config.Configuration.TaskSettings;
 import dev.jeton.server.config.Configuration.TracingSettings;
+import dev.jeton.server.config.Configuration.WebhookSettings;
 import java.time.Duration;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -23,8 +27,10 @@ import java.util.stream.Stream;
  * @param values by key, every known key in the schema's order
  * @param models one map per served model, by the names of {@link Schema#MODEL_SETTINGS}
  * @param tenants who pays
+ * @param budgets limits on what they may spend
  */
-public record Settings(Map<String, Resolved> values, List<Map<String, Resolved>> models, List<Tenant> tenants) {
+public record Settings(
+        Map<String, Resolved> values, List<Map<String, Resolved>> models, List<Tenant> tenants, List<Budget> budgets) {
 
     /** What the rest of the server is given. */
     public Configuration configuration() {
@@ -83,6 +89,13 @@ public record Settings(Map<String, Resolved> values, List<Map<String, Resolved>>
                         size("books.journal-size"),
                         whole("books.max-questions"),
                         time("books.question-timeout")),
+                admin(),
+                new WebhookSettings(
+                        text("webhooks.url"),
+                        text("webhooks.secret"),
+                        time("webhooks.timeout"),
+                        whole("webhooks.max-attempts"),
+                        whole("webhooks.queue")),
                 new TaskSettings(
                         whole("tasks.max-open"),
                         whole("tasks.max-open-per-tenant"),
@@ -96,7 +109,26 @@ public record Settings(Map<String, Resolved> values, List<Map<String, Resolved>>
                         (int) size("idempotency.max-answer"),
                         time("idempotency.time-to-live")),
                 models.stream().map(this::model).toList(),
-                tenants);
+                tenants,
+                budgets);
+    }
+
+    private AdminSettings admin() {
+        Map<String, String> keys = new LinkedHashMap<>();
+        for (String entry : texts("admin.keys")) {
+            int colon = entry.indexOf(':');
+            if (keys.put(entry.substring(colon + 1), entry.substring(0, colon)) != null) {
+                throw new ConfigException(
+                        "'admin.keys' has the digest of '%s' twice".formatted(entry.substring(0, colon)));
+            }
+        }
+        return new AdminSettings(
+                text("admin.host"),
+                whole("admin.port"),
+                keys,
+                size("admin.log-size"),
+                whole("admin.grace-percent"),
+                time("admin.grace-time"));
     }
 
     /** A model at {@code path} under the settings of the {@code engine} section. */

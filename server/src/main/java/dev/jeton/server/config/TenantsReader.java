@@ -1,5 +1,7 @@
 package dev.jeton.server.config;
 
+import dev.jeton.accounting.AccountingException;
+import dev.jeton.accounting.Period;
 import dev.jeton.server.config.Tenant.Key;
 import dev.jeton.server.config.Tenant.Scope;
 import java.util.ArrayList;
@@ -20,7 +22,7 @@ final class TenantsReader {
     private static final int MAX_PROJECTS = 1_000;
     private static final Pattern DIGEST = Pattern.compile("[0-9a-f]{64}");
     private static final List<String> TENANT_KEYS = List.of("id", "name", "zone", "projects", "keys");
-    private static final List<String> KEY_KEYS = List.of("id", "sha256", "project", "scope", "zone");
+    private static final List<String> KEY_KEYS = List.of("id", "sha256", "project", "scope", "zone", "expires");
 
     private final JsonParser parser;
     private final String file;
@@ -107,12 +109,30 @@ final class TenantsReader {
         if (!digests.add(digest)) {
             throw wrong("key '%s' has the digest of another key".formatted(id));
         }
-        Scope scope = switch (texts.getOrDefault("scope", "tenant")) {
-            case "tenant" -> Scope.TENANT;
-            case "operator" -> Scope.OPERATOR;
-            default -> throw wrong("the 'scope' of key '%s' is neither tenant nor operator".formatted(id));
-        };
-        return new Key(id, digest, texts.getOrDefault("project", ""), scope, zone(texts, "key", id));
+        String scope = texts.getOrDefault("scope", Scope.TENANT.text());
+        return new Key(
+                id,
+                digest,
+                texts.getOrDefault("project", ""),
+                Scope.of(scope)
+                        .orElseThrow(() -> wrong("the 'scope' of key '%s' is '%s', which is none of %s"
+                                .formatted(id, scope, Scope.TEXTS))),
+                zone(texts, "key", id),
+                expires(texts, id),
+                false,
+                List.of());
+    }
+
+    private long expires(Map<String, String> texts, String id) {
+        String text = texts.getOrDefault("expires", "");
+        if (text.isEmpty()) {
+            return Key.NEVER;
+        }
+        try {
+            return Period.begin(text);
+        } catch (AccountingException e) {
+            throw wrong("'expires' of key '%s': %s".formatted(id, e.getMessage()));
+        }
     }
 
     private String known(String name, List<String> names, String of) {
@@ -136,9 +156,9 @@ final class TenantsReader {
     }
 
     private String id(String text, String what) {
-        if (!Setting.Name.fits(text)) {
+        if (!Names.fits(text)) {
             throw wrong("%s is '%s': %s"
-                    .formatted(what, text.length() > 80 ? text.substring(0, 80) + "..." : text, Setting.Name.EXPECTED));
+                    .formatted(what, text.length() > 80 ? text.substring(0, 80) + "..." : text, Names.EXPECTED));
         }
         return text;
     }

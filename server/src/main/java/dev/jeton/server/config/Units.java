@@ -10,7 +10,7 @@ import java.util.regex.Pattern;
  * Durations ({@code 250ms}, {@code 30s}, {@code 5m}, {@code 2h}) and sizes ({@code 512}, {@code 64KiB}, {@code
  * 2GiB}).
  */
-final class Units {
+public final class Units {
 
     private static final Pattern QUANTITY = Pattern.compile("(\\d{1,15})\\s*([A-Za-z]*)");
 
@@ -37,7 +37,8 @@ final class Units {
 
     private Units() {}
 
-    static Duration duration(String text) {
+    /** The duration that a text says; anything else is a {@link ConfigException}. */
+    public static Duration duration(String text) {
         Matcher matcher = QUANTITY.matcher(text.strip());
         Duration unit = matcher.matches() ? TIMES.get(matcher.group(2)) : null;
         if (unit == null) {
@@ -63,7 +64,8 @@ final class Units {
         }
     }
 
-    static String durationText(Duration time) {
+    /** A duration as {@link #duration} reads it. */
+    public static String durationText(Duration time) {
         for (String unit : List.of("h", "m", "s")) {
             long nanos = TIMES.getOrDefault(unit, Duration.ZERO).toNanos();
             if (time.toNanos() >= nanos && time.toNanos() % nanos == 0) {

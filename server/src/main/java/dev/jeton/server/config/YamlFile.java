@@ -1,5 +1,6 @@
 package dev.jeton.server.config;
 
+import dev.jeton.accounting.Budget;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -15,14 +16,16 @@ import tools.jackson.core.StreamReadFeature;
 import tools.jackson.dataformat.yaml.YAMLFactory;
 
 /**
- * A jeton.yaml as it stands: sections of keys with values, and the lists {@code models} and {@code tenants}. Every value
- * keeps the line it came from.
+ * A jeton.yaml as it stands: sections of keys with values, and the lists {@code models}, {@code tenants} and {@code
+ * budgets}. Every value keeps the line it came from.
  *
  * @param values by dotted key
  * @param models entries of {@code models}, by name
  * @param tenants entries of {@code tenants}, checked
+ * @param budgets entries of {@code budgets}, checked
  */
-record YamlFile(Map<String, Resolved> values, List<Map<String, Resolved>> models, List<Tenant> tenants) {
+record YamlFile(
+        Map<String, Resolved> values, List<Map<String, Resolved>> models, List<Tenant> tenants, List<Budget> budgets) {
 
     static YamlFile read(Path file) {
         String text;
@@ -31,7 +34,7 @@ record YamlFile(Map<String, Resolved> values, List<Map<String, Resolved>> models
         } catch (IOException e) {
             throw new ConfigException("cannot read %s: %s".formatted(file, e.getMessage()));
         }
-        YamlFile result = new YamlFile(new LinkedHashMap<>(), new ArrayList<>(), new ArrayList<>());
+        YamlFile result = new YamlFile(new LinkedHashMap<>(), new ArrayList<>(), new ArrayList<>(), new ArrayList<>());
         YAMLFactory factory = YAMLFactory.builder()
                 .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
                 .build();
@@ -42,7 +45,9 @@ record YamlFile(Map<String, Resolved> values, List<Map<String, Resolved>> models
                 if (first != JsonToken.START_OBJECT) {
                     throw new ConfigException(name + ": sections with keys are expected");
                 }
-                result.sections(parser, name);
+                BudgetsReader reader = new BudgetsReader(name);
+                result.sections(parser, name, reader);
+                result.budgets.addAll(reader.check(result.tenants));
             }
         } catch (JacksonException e) {
             throw new ConfigException("%s:%d: %s"
@@ -52,7 +57,7 @@ record YamlFile(Map<String, Resolved> values, List<Map<String, Resolved>> models
         return result;
     }
 
-    private void sections(JsonParser parser, String name) {
+    private void sections(JsonParser parser, String name, BudgetsReader reader) {
         while (parser.nextToken() == JsonToken.PROPERTY_NAME) {
             String section = parser.currentName();
             JsonToken token = parser.nextToken();
@@ -64,6 +69,8 @@ record YamlFile(Map<String, Resolved> values, List<Map<String, Resolved>> models
                 }
             } else if (section.equals("tenants") && token == JsonToken.START_ARRAY) {
                 tenants.addAll(new TenantsReader(parser, name).read());
+            } else if (section.equals("budgets") && token == JsonToken.START_ARRAY) {
+                reader.read(parser);
             } else {
                 Map<String, Resolved> entry = new LinkedHashMap<>();
                 keys(parser, name, section, entry);

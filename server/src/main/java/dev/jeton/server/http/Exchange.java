@@ -3,6 +3,7 @@ package dev.jeton.server.http;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelFuture;
+import io.netty.channel.ServerChannel;
 import io.netty.handler.codec.http.DefaultFullHttpResponse;
 import io.netty.handler.codec.http.DefaultHttpContent;
 import io.netty.handler.codec.http.DefaultHttpResponse;
@@ -16,6 +17,7 @@ import io.netty.handler.codec.http.HttpResponseStatus;
 import io.netty.handler.codec.http.HttpVersion;
 import io.netty.handler.codec.http.QueryStringDecoder;
 import io.netty.util.ReferenceCountUtil;
+import java.net.InetSocketAddress;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -98,6 +100,15 @@ public final class Exchange {
     /** A header field's first value. */
     public Optional<String> header(String name) {
         return Optional.ofNullable(head.headers().get(name));
+    }
+
+    /** Where the request comes from: an address without a port; empty where that is not known. */
+    public String remote() {
+        Channel connection =
+                channel.parent() instanceof Channel parent && !(parent instanceof ServerChannel) ? parent : channel;
+        return connection.remoteAddress() instanceof InetSocketAddress address && address.getAddress() != null
+                ? address.getAddress().getHostAddress()
+                : "";
     }
 
     /** The request's body, whole. */

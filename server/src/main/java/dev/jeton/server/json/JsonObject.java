@@ -24,7 +24,8 @@ public final class JsonObject {
         this.fields = fields;
     }
 
-    static JsonObject of(String path, Map<?, ?> map) {
+    /** An object of values as {@link Json} parses them; its names are text. */
+    public static JsonObject of(String path, Map<?, ?> map) {
         Map<String, @Nullable Object> fields = new LinkedHashMap<>();
         map.forEach((name, value) -> fields.put((String) name, value));
         return new JsonObject(path, fields);

@@ -44,6 +44,10 @@ public final class ServerMetrics implements AutoCloseable {
     /** Micrometer keeps what it observes by weak reference only. */
     private volatile CostMetrics costs;
 
+    private volatile Optional<BooksMetrics> booked = Optional.empty();
+
+    private volatile Optional<BudgetMetrics> budgets = Optional.empty();
+
     private volatile Optional<OtlpMetrics> otlp = Optional.empty();
 
     private final List<Object> observed = new CopyOnWriteArrayList<>();
@@ -117,7 +121,8 @@ public final class ServerMetrics implements AutoCloseable {
     /** Adds the books. */
     public void books(Bookkeeper books) {
         observed.add(books);
-        observed.add(new BooksMetrics(registry, books));
+        booked = Optional.of(new BooksMetrics(registry, books));
+        budgets = Optional.of(new BudgetMetrics(registry, books));
     }
 
     /**
@@ -182,6 +187,26 @@ public final class ServerMetrics implements AutoCloseable {
                 .register(registry);
     }
 
+    /** Adds the policy and its audit log. */
+    public void policy(Supplier<PolicyStats> stats) {
+        observed.add(stats);
+        policyGauge(stats, "jeton.policy.version", "Number of the last change of the policy", PolicyStats::version);
+        policyGauge(stats, "jeton.audit.log.bytes", "Bytes of the audit log", PolicyStats::bytes);
+        policyGauge(stats, "jeton.audit.log.bytes.bound", "Most of them; more changes get 503", PolicyStats::bound);
+        policyGauge(
+                stats,
+                "jeton.audit.log.failed",
+                "1 once its disk has failed, until a restart",
+                s -> s.failed() ? 1 : 0);
+    }
+
+    private void policyGauge(
+            Supplier<PolicyStats> stats, String name, String meaning, ToDoubleFunction<PolicyStats> value) {
+        Gauge.builder(name, () -> value.applyAsDouble(stats.get()))
+                .description(meaning)
+                .register(registry);
+    }
+
     /** Adds the answers that are kept to be given again. */
     public void repeats(Supplier<RepeatStats> stats) {
         observed.add(stats);
@@ -237,6 +262,8 @@ public final class ServerMetrics implements AutoCloseable {
     /** Everything in Prometheus' text format. */
     public String scrape() {
         dispatchers.values().forEach(DispatcherMetrics::refresh);
+        booked.ifPresent(BooksMetrics::refresh);
+        budgets.ifPresent(BudgetMetrics::refresh);
         return registry.scrape();
     }
 

@@ -40,12 +40,12 @@ class JetonTest {
 
     @Test
     void shouldShowEverySettingWithItsOriginAndNoKeys() {
-        Run show = run("config", "show", "--set", "server.port=9000", "--set", "server.api-keys=secret");
+        Run show = run("config", "show", "--set", "server.port=9000", "--set", "server.api-keys=hush-hush");
         assertThat(show.code()).isZero();
         assertThat(show.out())
                 .containsPattern("server.port +9000 +# --set server.port")
                 .containsPattern("server.host +127.0.0.1 +# default")
-                .doesNotContain("secret");
+                .doesNotContain("hush-hush");
     }
 
     @Test
