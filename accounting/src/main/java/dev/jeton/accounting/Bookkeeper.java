@@ -260,6 +260,7 @@ public final class Bookkeeper implements AutoCloseable {
                     left.granted(),
                     left.confirmed());
         }
+        budgets.abandonRest();
         journal.append(new Fact.Started(now, settings.version(), List.of()));
         prices.begin(journal, now);
         journal.append(new Fact.Adopted(now, Fact.DocumentKind.POLICY, policy, settings.policy()));
@@ -307,7 +308,7 @@ public final class Bookkeeper implements AutoCloseable {
         PriceBook book = prices.current();
         Fact.Opened opened = opened(opening, book);
         BudgetHold hold = budgets.hold(opened, book, opening.budgets());
-        long most = budgets.shorten(hold, Math.max(1, opening.most()));
+        long most = budgets.shorten(hold, opening.most());
         Grant grant = grants.open(hold, most, opening.wake());
         return new RequestBooks(this, book, opened, meter(opening.device()), opening.device(), grant);
     }
@@ -374,14 +375,14 @@ public final class Bookkeeper implements AutoCloseable {
     }
 
     /** Unlike what the books themselves say, a task's fact is refused while the disk fails: its caller would wait for it. */
-    private long appendTask(Fact fact, Optional<Fact.TaskStepped> before) {
+    private long appendTask(Fact fact, boolean late) {
         if (journal.state() == Journal.State.FAILING) {
             throw new AccountingException("the journal's disk fails, so nothing is recorded of a task: see the log");
         }
         return switch (fact) {
             case Fact.TaskOpened opened ->
                 budgets.openTask(opened, prices.current().currency().getCurrencyCode(), () -> journal.append(opened));
-            case Fact.TaskStepped step -> budgets.step(step, before, () -> journal.append(step));
+            case Fact.TaskStepped step -> budgets.step(step, late, () -> journal.append(step));
             case Fact.TaskEnded ended -> budgets.endTask(ended, () -> journal.append(ended));
             default -> journal.append(fact);
         };

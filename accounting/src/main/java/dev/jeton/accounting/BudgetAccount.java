@@ -39,6 +39,12 @@ final class BudgetAccount {
     boolean forecastTold;
     /** How fast it is spent, for forecasts. */
     final BurnRate rate = new BurnRate();
+    /** Reserved for steps of tasks that are not done yet. */
+    long reservedForSteps;
+    /** Requests that wait to begin and will be charged to it. */
+    int awaited;
+    /** Whether its task has ended, so that it is of no use once the last request has. */
+    boolean ended;
     /** Of a prepaid budget: what was taken of the limit. */
     long takenOfLimit;
     /** Of a prepaid budget: what was taken of each top-up, by its id. */
@@ -53,6 +59,15 @@ final class BudgetAccount {
         this.subject = subject;
         window = budget.window().at(now);
         limitLive(now);
+    }
+
+    /** A sum that stops at the greatest number: what was spent beyond all counting stays spent. */
+    static long sum(long a, long b) {
+        long sum = a + b;
+        if (((a ^ sum) & (b ^ sum)) < 0) {
+            return a < 0 ? -Long.MAX_VALUE : Long.MAX_VALUE;
+        }
+        return sum;
     }
 
     boolean prepaid() {
@@ -74,13 +89,13 @@ final class BudgetAccount {
         if (prepaid()) {
             for (Budget.TopUp topUp : budget.topUps()) {
                 if (open(topUp, now)) {
-                    limit = Money.add(limit, topUp.amount());
+                    limit = sum(limit, topUp.amount());
                 } else {
-                    limit = Money.add(limit, taken.getOrDefault(topUp.id(), 0L));
+                    limit = sum(limit, taken.getOrDefault(topUp.id(), 0L));
                 }
             }
         }
-        return Money.add(limit, grace(now));
+        return sum(limit, grace(now));
     }
 
     private long grace(long now) {
@@ -94,12 +109,12 @@ final class BudgetAccount {
     /** What may still be charged; negative where more was spent than there is. */
     long available(long now) {
         if (!prepaid()) {
-            return limit(now) - used();
+            return sum(limit(now), -used());
         }
-        long left = budget.limit() - takenOfLimit + grace(now) - debt;
+        long left = sum(sum(budget.limit() - takenOfLimit, grace(now)), -debt);
         for (Budget.TopUp topUp : budget.topUps()) {
             if (open(topUp, now)) {
-                left = Money.add(left, topUp.amount() - taken.getOrDefault(topUp.id(), 0L));
+                left = sum(left, topUp.amount() - taken.getOrDefault(topUp.id(), 0L));
             }
         }
         return measured() ? left - unsettledLive() : left;
@@ -112,7 +127,7 @@ final class BudgetAccount {
 
     /** Charges or, where negative, gives back. */
     void charge(long amount, long now) {
-        charged += amount;
+        charged = sum(charged, amount);
         if (!prepaid() || amount == 0) {
             return;
         }
@@ -136,7 +151,7 @@ final class BudgetAccount {
         }
         long part = Math.min(left, budget.limit() - takenOfLimit);
         takenOfLimit += Math.max(0, part);
-        debt += left - Math.max(0, part);
+        debt = sum(debt, left - Math.max(0, part));
     }
 
     /** The other way round: what was taken last goes back first; of what has expired meanwhile it is gone. */
@@ -184,19 +199,19 @@ final class BudgetAccount {
         if (budget.killed()) {
             liveLimit = -1;
         } else if (budget.mode() == Budget.Mode.HARD) {
-            liveLimit = Math.max(0, Money.add(live.get(), available(now)));
+            liveLimit = Math.max(0, sum(live.get(), available(now)));
         } else {
             liveLimit = Long.MAX_VALUE;
         }
     }
 
-    /** Reserved by requests under way and not spent. */
+    /** Reserved by requests under way and for steps, and not spent. */
     long reserved() {
-        long sum = 0;
+        long sum = reservedForSteps;
         for (BudgetHold hold : holds) {
             for (int i = 0; i < hold.accounts.length; i++) {
                 if (hold.accounts[i] == this) {
-                    sum = Money.add(sum, hold.reserved(i));
+                    sum = sum(sum, hold.reserved(i));
                 }
             }
         }
@@ -211,7 +226,7 @@ final class BudgetAccount {
         if (now < window.to()) {
             return;
         }
-        long moved = 0;
+        long moved = reservedForSteps;
         for (BudgetHold hold : holds) {
             for (int i = 0; i < hold.accounts.length; i++) {
                 if (hold.accounts[i] == this) {

@@ -36,6 +36,9 @@ final class BudgetHold {
     /** None while the journal is read again. */
     @Nullable
     Grant grant;
+    /** When the process that had it died: time that passed since is nobody's. */
+    long died = Long.MAX_VALUE;
+
     /** Which budget lets it have fewer tokens than it asked for. */
     Optional<BudgetStop> shortenedBy = Optional.empty();
 
@@ -95,7 +98,7 @@ final class BudgetHold {
 
     /** Charges one account. */
     void add(int i, long amount, long now) {
-        charged[i] += amount;
+        charged[i] = BudgetAccount.sum(charged[i], amount);
         if (!accounts[i].removed) {
             accounts[i].charge(amount, now);
         }
@@ -141,7 +144,7 @@ final class BudgetHold {
     /** Charges an account of wall time for the time until {@code until}; nothing where it counts something else. */
     void passTime(int i, long until) {
         if (accounts[i].budget.unit() == BudgetUnit.WALL_SECONDS) {
-            long all = Math.max(0, until - opened.at()) * 1_000;
+            long all = Math.max(0, Math.min(until, died) - opened.at()) * 1_000;
             add(i, Math.max(0, all - base[i] - charged[i]), until);
         }
     }

@@ -36,7 +36,7 @@ final class BudgetIndex {
     }
 
     /** Replaces all definitions but those of tasks; counters of budgets that are still there stay. */
-    void define(Collection<Budget> definitions, long now) {
+    void define(Collection<Budget> definitions, Collection<BudgetHold> open, long now) {
         Map<String, Budget> all = new LinkedHashMap<>();
         Map<String, List<Budget>> tenants = new HashMap<>();
         List<Budget> any = new ArrayList<>();
@@ -68,6 +68,24 @@ final class BudgetIndex {
                 i.remove();
             }
         }
+        open.forEach(hold -> defineOwn(hold, now));
+    }
+
+    /** Counters of one request each are in no map; the requests have them. */
+    private void defineOwn(BudgetHold hold, long now) {
+        for (BudgetAccount account : hold.accounts) {
+            boolean configured = account.budget.level() == Budget.Level.REQUEST
+                    && !account.budget.id().startsWith(REQUEST);
+            if (configured) {
+                @Nullable Budget after = budgets.get(account.budget.id());
+                if (after != null && account.fits(after)) {
+                    account.define(after, now);
+                } else {
+                    account.removed = true;
+                    account.liveLimit = Long.MAX_VALUE;
+                }
+            }
+        }
     }
 
     private static boolean isOfTask(Budget budget) {
@@ -76,6 +94,8 @@ final class BudgetIndex {
 
     /** How ids of budgets begin that a task brought with it; others may not. */
     static final String TASK = "task/";
+    /** How ids of budgets begin that a request brought with it. */
+    static final String REQUEST = "request/";
 
     /** A task brings budgets of its own. */
     void openTask(TaskKey task, List<Budget> limits) {
@@ -86,10 +106,16 @@ final class BudgetIndex {
 
     /** Forgets a task's budgets, but for requests under way, which they still bind. */
     void endTask(TaskKey task) {
-        for (Budget budget : ofTasks.getOrDefault(task, List.of())) {
-            accounts.remove(new Key(budget.id(), subject(budget, task)));
-        }
         ofTasks.remove(task);
+        String subject = task.tenant() + "/" + task.task();
+        for (BudgetAccount account : accounts.values()) {
+            account.ended |= account.budget.level() == Budget.Level.TASK && account.subject.equals(subject);
+        }
+        accounts.values().removeIf(account -> account.ended && unused(account));
+    }
+
+    private static boolean unused(BudgetAccount account) {
+        return account.holds.isEmpty() && account.awaited == 0 && account.reservedForSteps == 0;
     }
 
     Map<TaskKey, List<Budget>> tasks() {
@@ -166,16 +192,15 @@ final class BudgetIndex {
         };
     }
 
-    private static String subject(Budget budget, TaskKey task) {
-        return subject(budget, new Payer(task.tenant(), "", ""), task.task(), "");
-    }
-
     /**
      * The counters of budgets, made where there are none.
      *
      * @throws AccountingException where there are too many
      */
     List<BudgetAccount> accounts(List<Budget> above, Fact.Opened opened, long now) {
+        if (accounts.size() + above.size() > most) {
+            sweep(now); // before any is taken, or it could take one of them
+        }
         List<BudgetAccount> found = new ArrayList<>(above.size());
         for (Budget budget : above) {
             if (budget.unit() == BudgetUnit.TOOL_CALLS) {
@@ -196,9 +221,6 @@ final class BudgetIndex {
         BudgetAccount account = accounts.get(key);
         if (account == null) {
             if (accounts.size() >= most) {
-                sweep(now);
-            }
-            if (accounts.size() >= most) {
                 throw new AccountingException(
                         ("there are %d counters of budgets, the most that are kept; end tasks that are done, define fewer"
                                         + " budgets of each key or task, or raise the bound")
@@ -207,14 +229,27 @@ final class BudgetIndex {
             account = new BudgetAccount(budget, subject, now);
             accounts.put(key, account);
         }
+        account.roll(now);
         return account;
     }
 
-    /** Forgets counters that say nothing: of a window that is over, or of which nothing was spent. */
+    /** Takes a request's counters again where they were forgotten since they were found. */
+    void keep(BudgetHold hold, long now) {
+        for (int i = 0; i < hold.accounts.length; i++) {
+            BudgetAccount account = hold.accounts[i];
+            if (account.budget.level() != Budget.Level.REQUEST && !account.removed) {
+                BudgetAccount kept = accounts.putIfAbsent(new Key(account.budget.id(), account.subject), account);
+                hold.accounts[i] = kept == null ? account : kept;
+            }
+            hold.accounts[i].roll(now);
+        }
+    }
+
+    /** Forgets counters that say nothing: of a window that is over, of which nothing was spent, or of a task that ended. */
     void sweep(long now) {
         accounts.values()
-                .removeIf(account -> account.holds.isEmpty()
-                        && !account.prepaid()
-                        && (now >= account.window.to() || account.used() == 0));
+                .removeIf(account -> unused(account)
+                        && (account.ended
+                                || !account.prepaid() && (now >= account.window.to() || account.used() == 0)));
     }
 }

@@ -183,6 +183,7 @@ final class BudgetQueue {
         waiter.at = at;
         if (waiter.admission) {
             beginning.add(waiter);
+            await(waiter, 1);
         } else {
             waiter.hold.waiter = waiter;
             running.add(waiter);
@@ -192,10 +193,19 @@ final class BudgetQueue {
     /** Lets one go, granted or not. */
     boolean remove(BudgetWaiter waiter) {
         if (waiter.admission) {
-            return beginning.remove(waiter);
+            boolean waited = beginning.remove(waiter);
+            await(waiter, waited ? -1 : 0);
+            return waited;
         }
         waiter.hold.waiter = null;
         return running.remove(waiter);
+    }
+
+    /** Its counters are kept until it has begun. */
+    private static void await(BudgetWaiter waiter, int more) {
+        for (BudgetAccount account : waiter.hold.accounts) {
+            account.awaited += more;
+        }
     }
 
     /**
@@ -266,7 +276,7 @@ final class BudgetQueue {
             return BudgetRefusal.Reason.KILLED;
         }
         long need = Math.max(1, hold.delta(i, tokens));
-        return Money.add(account.available(now), account.reserved()) >= need
+        return BudgetAccount.sum(account.available(now), account.reserved()) >= need
                 ? BudgetRefusal.Reason.RESERVED_BY_OTHERS
                 : BudgetRefusal.Reason.SPENT;
     }

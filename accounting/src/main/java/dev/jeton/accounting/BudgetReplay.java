@@ -22,6 +22,12 @@ final class BudgetReplay {
     private final Map<String, BudgetHold> holds;
     private final Function<String, PriceBook> books;
     private final Tasks tasks;
+    private final StepHolds steps;
+    /** Requests of the copy: of the window of device time that was under way then, a part is in their counters already. */
+    private final Set<String> copied = new HashSet<>();
+    /** When the process was last known to live. */
+    private long lived;
+
     private final Set<String> known = new HashSet<>();
     /** All requests that were seen, ended or not: their device time may come after their end. */
     private final Map<String, BudgetHold> seen = new HashMap<>();
@@ -37,10 +43,12 @@ final class BudgetReplay {
     BudgetReplay(
             BudgetIndex index,
             Map<String, BudgetHold> holds,
+            StepHolds steps,
             BudgetState state,
             Tasks tasks,
             Function<String, PriceBook> books) {
         this.tasks = tasks;
+        this.steps = steps;
         this.index = index;
         this.holds = holds;
         this.books = books;
@@ -52,7 +60,22 @@ final class BudgetReplay {
         }
         for (BudgetState.Open open : state.holds()) {
             put(open);
+            copied.add(open.opened().request());
         }
+        for (BudgetState.Step step : state.steps()) {
+            List<StepHold.Charge> charges = new ArrayList<>();
+            step.charges()
+                    .forEach(charge -> index.account(
+                                    charge.key().budget(), charge.key().subject())
+                            .ifPresent(account -> charges.add(new StepHold.Charge(account, charge.charged()))));
+            steps.put(step.key(), new StepHold(charges));
+        }
+        lived = at;
+    }
+
+    /** All facts were seen: time that passed since the last one is nobody's. */
+    void end() {
+        holds.values().forEach(hold -> hold.died = lived);
     }
 
     private void put(BudgetState.Counter counter) {
@@ -79,21 +102,13 @@ final class BudgetReplay {
     private List<Budget> candidates(BudgetIndex.Key key) {
         List<Budget> found = new ArrayList<>();
         index.definition(key.budget()).ifPresent(found::add);
-        if (key.budget().startsWith(BudgetIndex.TASK)) {
-            index.tasks()
-                    .values()
-                    .forEach(budgets -> budgets.stream()
-                            .filter(budget -> budget.id().equals(key.budget())
-                                    && BudgetIndex.subject(
-                                                    budget,
-                                                    new Payer(budget.tenant(), "", ""),
-                                                    budget.id()
-                                                            .substring(
-                                                                    BudgetIndex.TASK.length(),
-                                                                    budget.id().lastIndexOf('/')),
-                                                    "")
-                                            .equals(key.subject()))
-                            .forEach(found::add));
+        if (key.budget().startsWith(BudgetIndex.TASK) && key.budget().lastIndexOf('/') >= BudgetIndex.TASK.length()) {
+            String task = key.budget()
+                    .substring(BudgetIndex.TASK.length(), key.budget().lastIndexOf('/'));
+            String tenant = key.subject().substring(0, Math.max(0, key.subject().length() - task.length() - 1));
+            index.tasks().getOrDefault(new BudgetIndex.TaskKey(tenant, task), List.of()).stream()
+                    .filter(budget -> budget.id().equals(key.budget()))
+                    .forEach(found::add);
         }
         return found;
     }
@@ -139,6 +154,7 @@ final class BudgetReplay {
     /** Takes the next fact after the copy. */
     void see(Fact fact) {
         roll(index.accounts(), fact.at());
+        lived = Math.max(lived, fact.at());
         switch (fact) {
             case Fact.Opened f -> {
                 List<Budget> above = index.above(f.payer(), f.tags().task()).stream()
@@ -171,10 +187,7 @@ final class BudgetReplay {
             case Fact.Recosted f -> {}
             case Fact.TaskOpened f ->
                 index.openTask(new BudgetIndex.TaskKey(f.payer().tenant(), f.task()), Budgets.limits(f, currency()));
-            case Fact.TaskStepped f ->
-                StepCharge.of(index, f, tasks.said(f), f.at()).stream()
-                        .filter(charge -> counts(charge.account().budget))
-                        .forEach(charge -> charge.account().charge(charge.amount(), f.at()));
+            case Fact.TaskStepped f -> steps.apply(f, tasks.ended(f), f.at(), this::counts);
             case Fact.TaskEnded f -> index.endTask(new BudgetIndex.TaskKey(f.tenant(), f.task()));
         }
         tasks.apply(fact);
@@ -201,7 +214,8 @@ final class BudgetReplay {
         for (Line line : window.lines()) {
             BudgetHold hold = seen.get(line.request());
             if (hold != null) {
-                long nanos = Math.round(part * (line.prefill() + line.decode() + line.cancelled()));
+                long nanos = Math.round((copied.contains(line.request()) ? part : 1)
+                        * (line.prefill() + line.decode() + line.cancelled()));
                 for (BudgetAccount account : hold.accounts) {
                     if (account.measured() && !account.removed) {
                         account.live.addAndGet(nanos);

@@ -17,13 +17,15 @@ import java.util.Map;
  * @param tasks budgets that tasks brought along
  * @param accounts counters, those of requests' own budgets left out
  * @param holds requests under way
+ * @param steps of tasks that are reserved
  */
 record BudgetState(
         long at,
         List<String> known,
         Map<BudgetIndex.TaskKey, List<Budget>> tasks,
         List<Counter> accounts,
-        List<Open> holds) {
+        List<Open> holds,
+        List<Step> steps) {
 
     /** A counter, with what tells whether a definition of today is still the same budget's. */
     record Counter(
@@ -41,7 +43,10 @@ record BudgetState(
     /** A request under way. */
     record Open(Fact.Opened opened, long granted, long confirmed, List<Charge> charges) {}
 
-    /** What a request under way is charged to a counter. */
+    /** A step that is reserved, with what is charged for it. */
+    record Step(StepHold.Key key, List<Charge> charges) {}
+
+    /** What a request under way or a step is charged to a counter. */
     record Charge(BudgetIndex.Key key, long charged, long base) {}
 
     private static final int VERSION = 1;
@@ -59,7 +64,7 @@ record BudgetState(
     }
 
     /** Copies what there is; called with the budgets' lock. */
-    static BudgetState of(BudgetIndex index, Collection<BudgetHold> open, long now) {
+    static BudgetState of(BudgetIndex index, Collection<BudgetHold> open, StepHolds reserved, long now) {
         List<Counter> counters = new ArrayList<>();
         for (BudgetAccount a : index.accounts()) {
             counters.add(new Counter(
@@ -86,8 +91,19 @@ record BudgetState(
             }
             holds.add(new Open(hold.opened, hold.granted, hold.confirmed, charges));
         }
+        List<Step> steps = new ArrayList<>();
+        reserved.all()
+                .forEach((key, hold) -> steps.add(new Step(
+                        key,
+                        hold.charges().stream()
+                                .map(charge -> new Charge(
+                                        new BudgetIndex.Key(
+                                                charge.account().budget.id(), charge.account().subject),
+                                        charge.amount(),
+                                        0))
+                                .toList())));
         List<String> known = index.definitions().stream().map(Budget::id).toList();
-        return new BudgetState(now, known, new LinkedHashMap<>(index.tasks()), counters, holds);
+        return new BudgetState(now, known, new LinkedHashMap<>(index.tasks()), counters, holds, steps);
     }
 
     // ---- as bytes ----
@@ -117,14 +133,25 @@ record BudgetState(
             out.bytes(opened);
             out.number(hold.granted());
             out.number(hold.confirmed());
-            out.count("charges", hold.charges().size(), MOST);
-            for (Charge charge : hold.charges()) {
-                key(out, charge.key());
-                out.number(charge.charged());
-                out.number(charge.base());
-            }
+            charges(out, hold.charges());
+        }
+        out.count("steps", steps.size(), MOST);
+        for (Step step : steps) {
+            name(out, step.key().tenant());
+            name(out, step.key().task());
+            name(out, step.key().step());
+            charges(out, step.charges());
         }
         return out.toBytes();
+    }
+
+    private static void charges(WireWriter out, List<Charge> charges) {
+        out.count("charges", charges.size(), MOST);
+        for (Charge charge : charges) {
+            key(out, charge.key());
+            out.number(charge.charged());
+            out.number(charge.base());
+        }
     }
 
     private static void counter(WireWriter out, Counter counter) {
@@ -186,14 +213,22 @@ record BudgetState(
             Fact.Opened opened = (Fact.Opened) FactCodec.decode(ByteBuffer.wrap(in.bytes(FactCodec.MAX_BYTES)));
             long granted = in.number();
             long confirmed = in.number();
-            List<Charge> charges = new ArrayList<>();
-            for (int j = in.count(MOST); j > 0; j--) {
-                charges.add(new Charge(key(in), in.number(), in.number()));
-            }
-            holds.add(new Open(opened, granted, confirmed, charges));
+            holds.add(new Open(opened, granted, confirmed, charges(in)));
+        }
+        List<Step> steps = new ArrayList<>();
+        for (int i = in.count(MOST); i > 0; i--) {
+            steps.add(new Step(new StepHold.Key(name(in), name(in), name(in)), charges(in)));
         }
         in.end();
-        return new BudgetState(at, known, tasks, counters, holds);
+        return new BudgetState(at, known, tasks, counters, holds, steps);
+    }
+
+    private static List<Charge> charges(WireReader in) {
+        List<Charge> charges = new ArrayList<>();
+        for (int j = in.count(MOST); j > 0; j--) {
+            charges.add(new Charge(key(in), in.number(), in.number()));
+        }
+        return charges;
     }
 
     private static Counter counter(WireReader in) {

@@ -5,6 +5,7 @@ import java.time.LocalDate;
 import java.time.ZoneId;
 import java.time.ZonedDateTime;
 import java.time.temporal.ChronoUnit;
+import java.time.zone.ZoneOffsetTransition;
 import java.util.Locale;
 
 /**
@@ -14,6 +15,8 @@ import java.util.Locale;
  * @param zone by whose clock hours, days and months begin; the days on which a clock is moved have 23 or 25 hours
  */
 public record BudgetWindow(Kind kind, ZoneId zone) {
+
+    private static final long HOUR_MICROS = 3_600_000_000L;
 
     /** How often a budget begins anew. */
     public enum Kind {
@@ -58,11 +61,7 @@ public record BudgetWindow(Kind kind, ZoneId zone) {
     public Span at(long micros) {
         ZonedDateTime now = Instant.EPOCH.plus(micros, ChronoUnit.MICROS).atZone(zone);
         return switch (kind) {
-            // by instants: an hour that a moved clock shows twice is two hours
-            case HOUR -> {
-                ZonedDateTime from = now.truncatedTo(ChronoUnit.HOURS);
-                yield span(from, from.plusHours(1));
-            }
+            case HOUR -> hour(micros, now);
             case DAY -> {
                 LocalDate day = now.toLocalDate();
                 yield span(day.atStartOfDay(zone), day.plusDays(1).atStartOfDay(zone));
@@ -75,11 +74,31 @@ public record BudgetWindow(Kind kind, ZoneId zone) {
         };
     }
 
+    /**
+     * The hour of a clock as it goes now, cut where the clock is moved: what it shows twice is two hours, and where it is moved
+     * by half an hour there are two short ones.
+     */
+    private Span hour(long micros, ZonedDateTime now) {
+        long offset = now.getOffset().getTotalSeconds() * 1_000_000L;
+        long from = Math.floorDiv(micros + offset, HOUR_MICROS) * HOUR_MICROS - offset;
+        long to = from + HOUR_MICROS;
+        Instant instant = now.toInstant();
+        ZoneOffsetTransition next = zone.getRules().nextTransition(instant);
+        ZoneOffsetTransition last = zone.getRules().previousTransition(instant.plusNanos(1));
+        return new Span(
+                last == null ? from : Math.max(from, micros(last.getInstant())),
+                next == null ? to : Math.min(to, micros(next.getInstant())));
+    }
+
     private static Span span(ZonedDateTime from, ZonedDateTime to) {
         return new Span(micros(from), micros(to));
     }
 
     private static long micros(ZonedDateTime time) {
-        return ChronoUnit.MICROS.between(Instant.EPOCH, time.toInstant());
+        return micros(time.toInstant());
+    }
+
+    private static long micros(Instant instant) {
+        return ChronoUnit.MICROS.between(Instant.EPOCH, instant);
     }
 }

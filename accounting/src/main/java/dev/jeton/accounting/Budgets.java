@@ -10,10 +10,10 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.locks.ReentrantLock;
-import java.util.function.BiFunction;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.function.LongSupplier;
+import java.util.function.Supplier;
 
 /**
  * Budgets while they are spent: what may not be spent is not granted, so a limit holds at a token boundary whatever runs at
@@ -58,6 +58,7 @@ public final class Budgets {
     private final BudgetIndex index;
     private final BudgetQueue queue;
     private final Map<String, BudgetHold> holds = new LinkedHashMap<>();
+    private final StepHolds steps;
     private final BudgetCounts counts = new BudgetCounts();
     private Runnable nudge = () -> {};
     private long nextRoll = Long.MAX_VALUE;
@@ -73,6 +74,7 @@ public final class Budgets {
         this.limits = limits;
         this.micros = micros;
         index = new BudgetIndex(limits.maxAccounts());
+        steps = new StepHolds(index);
         queue = new BudgetQueue(limits.patienceNanos() / 1_000, limits.maxWaiting(), this::refuse);
     }
 
@@ -100,7 +102,7 @@ public final class Budgets {
         try {
             long now = micros.getAsLong();
             rollAll(now);
-            index.define(definitions, now);
+            index.define(definitions, holds.values(), now);
             changed(now);
         } finally {
             lock.unlock();
@@ -154,21 +156,15 @@ public final class Budgets {
 
     private void changed(long now) {
         changes++;
-        for (BudgetAccount account : index.accounts()) {
-            if (account.budget.killed()) {
-                kill(account);
+        for (BudgetHold hold : holds.values()) {
+            for (BudgetAccount account : hold.accounts) {
+                if (account.budget.killed() && !account.removed && !hold.stopped()) {
+                    hold.stop(account.budget, account.subject, BudgetRefusal.Reason.KILLED, true);
+                    counts.stopped(account.budget.id());
+                }
             }
         }
         process(now);
-    }
-
-    private void kill(BudgetAccount account) {
-        for (BudgetHold hold : account.holds) {
-            if (!hold.stopped()) {
-                hold.stop(account.budget, account.subject, BudgetRefusal.Reason.KILLED, true);
-                counts.stopped(account.budget.id());
-            }
-        }
     }
 
     // ---- requests ----
@@ -294,6 +290,7 @@ public final class Budgets {
         try {
             long now = micros.getAsLong();
             rollAll(now);
+            index.keep(hold, now);
             BudgetWaiter waiter = new BudgetWaiter(hold, wanted, true, total -> open(hold, total, first), now);
             boolean behind = queue.mustWait(waiter);
             int blockedBy = behind ? BudgetQueue.affordable(hold, wanted, now).blockedBy() : queue.grant(waiter, now);
@@ -456,25 +453,25 @@ public final class Budgets {
     // ---- outside work ----
 
     /**
-     * Charges what a task's step costs, or reserves, in addition to what was said of it before.
+     * Charges what a task's step costs, or reserves it; what was reserved for it before is given back.
      *
+     * @param late whether its task has ended
      * @param append appends the fact
      * @return what {@code append} does
      * @throws BudgetRefusal where it is to be reserved and a budget does not pay for it; what was done already is charged
      *     all the same
      */
-    long step(Fact.TaskStepped step, Optional<Fact.TaskStepped> before, LongSupplier append) {
+    long step(Fact.TaskStepped step, boolean late, LongSupplier append) {
         lock.lock();
         try {
             long now = micros.getAsLong();
             rollAll(now);
-            List<StepCharge> charges = StepCharge.of(index, step, before, now);
             if (step.state() == TaskStep.State.RESERVED) {
-                charges.forEach(charge -> refuseUnlessPaid(charge, now));
+                StepHold.of(index, step, late, now).charges().forEach(charge -> refuseUnlessPaid(charge, now));
             }
             long sequence = append.getAsLong();
-            for (StepCharge charge : charges) {
-                charge.account().charge(charge.amount(), now);
+            for (StepHold.Charge charge :
+                    steps.apply(step, late, now, budget -> true).charges()) {
                 nextRoll = Math.min(nextRoll, charge.account().window.to());
             }
             changes++;
@@ -485,11 +482,16 @@ public final class Budgets {
         }
     }
 
-    private void refuseUnlessPaid(StepCharge charge, long now) {
+    private void refuseUnlessPaid(StepHold.Charge charge, long now) {
         BudgetAccount account = charge.account();
-        charge.refusal(now).ifPresent(reason -> {
-            throw refuse(account, reason);
-        });
+        if (account.budget.killed()) {
+            throw refuse(account, BudgetRefusal.Reason.KILLED);
+        }
+        long available = account.available(now);
+        if (account.budget.mode() == Budget.Mode.HARD && charge.amount() > available) {
+            boolean others = BudgetAccount.sum(available, account.reserved()) >= charge.amount();
+            throw refuse(account, others ? BudgetRefusal.Reason.RESERVED_BY_OTHERS : BudgetRefusal.Reason.SPENT);
+        }
     }
 
     // ---- time ----
@@ -679,7 +681,9 @@ public final class Budgets {
     void replay(BudgetState state, Tasks tasks, Function<String, PriceBook> books, Consumer<BudgetReplay> facts) {
         lock.lock();
         try {
-            facts.accept(new BudgetReplay(index, holds, state, tasks, books));
+            BudgetReplay replay = new BudgetReplay(index, holds, steps, state, tasks, books);
+            facts.accept(replay);
+            replay.end();
             nextRoll = Long.MIN_VALUE;
             rollAll(micros.getAsLong());
             index.accounts().forEach(account -> account.limitLive(micros.getAsLong()));
@@ -699,12 +703,32 @@ public final class Budgets {
         }
     }
 
-    /** Runs with the lock, in which nothing is charged and no fact of a charge appended. */
-    <T> T locked(BiFunction<BudgetIndex, Collection<BudgetHold>, T> work) {
+    /**
+     * Lets go of requests of the last run that the journal does not know to be open: what they are charged stays, since
+     * nobody can say what they used.
+     */
+    void abandonRest() {
         lock.lock();
         try {
-            rollAll(micros.getAsLong());
-            return work.apply(index, holds.values());
+            for (BudgetHold hold : holds.values()) {
+                for (BudgetAccount account : hold.accounts) {
+                    account.holds.remove(hold);
+                }
+            }
+            holds.clear();
+            changes++;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Runs with the lock, in which nothing is charged and no fact of a charge appended. */
+    <T> T locked(Function<Supplier<BudgetState>, T> work) {
+        lock.lock();
+        try {
+            long now = micros.getAsLong();
+            rollAll(now);
+            return work.apply(() -> BudgetState.of(index, holds.values(), steps, now));
         } finally {
             lock.unlock();
         }

@@ -57,12 +57,12 @@ public final class Grant implements Allowance {
     public int grant(int tokens) {
         long now = granted;
         long before = spent;
-        int taken = (int) Math.min(tokens, now - before);
+        int taken = ended ? 0 : (int) Math.min(tokens, now - before);
         if (taken > 0) {
             spent = before + taken;
         }
         // ahead of need: when half of the newest grant is left
-        if (seen != now && now < most && now - before - taken <= size / 2 && !stopped) {
+        if (seen != now && now < most && now - before - taken <= size / 2 && !stopped && !ended) {
             size = Math.min(2 * size, (long) Grants.MOST * sequences);
             asked = most - now < size ? most : now + size;
             seen = now;
@@ -119,7 +119,7 @@ public final class Grant implements Allowance {
         confirmed = tokens;
     }
 
-    /** No further grant is wanted: the request has ended. Any thread; what is granted stays so. */
+    /** No further grant is wanted: the request has ended. Any thread; nothing more of what is granted is spent. */
     public void end() {
         ended = true;
     }

@@ -54,7 +54,7 @@ public final class Grants implements AutoCloseable {
      * the prompt is computed.
      *
      * @param hold what budgets are above it: waits, for a bounded time, where others have reserved what it needs
-     * @param most tokens that its sequences may generate together, at least 1; {@link Long#MAX_VALUE} for no bound
+     * @param most tokens that its sequences may generate together; {@link Long#MAX_VALUE} for no bound
      * @param wake called whenever a grant has become durable, by the journal's thread, so it must not block: {@code
      *     Dispatcher::wake}
      * @return what the scheduler takes tokens from; nothing is there until the first grant is durable
@@ -63,16 +63,16 @@ public final class Grants implements AutoCloseable {
      */
     Grant open(BudgetHold hold, long most, Runnable wake) throws InterruptedException {
         Grant grant = grant(hold, most, wake);
-        budgets.admit(hold, grant.asked(), total -> admit(grant, most, total));
+        budgets.admit(hold, Math.min(most, grant.asked()), total -> admit(grant, most, total));
         return grant;
     }
 
     /** A grant that nothing was given to yet. */
     Grant grant(BudgetHold hold, long most, Runnable wake) {
-        if (most < 1) {
-            throw new IllegalArgumentException("a request generates at least one token, not " + most);
+        if (most < 0) {
+            throw new IllegalArgumentException("a request cannot generate %d tokens".formatted(most));
         }
-        Grant grant = new Grant(this::ask, hold, most, wake);
+        Grant grant = new Grant(this::ask, hold, Math.max(1, most), wake);
         hold.grant = grant;
         return grant;
     }
@@ -114,7 +114,7 @@ public final class Grants implements AutoCloseable {
                 grant = below;
             }
             for (Grant grant : work) {
-                if (!grant.ended() && !renewed(grant)) {
+                if (!grant.ended() && !renewedOrEnded(grant)) {
                     refused.add(grant);
                 }
             }
@@ -125,6 +125,17 @@ public final class Grants implements AutoCloseable {
                     LockSupport.parkNanos(this, RETRY_NANOS);
                 }
             }
+        }
+    }
+
+    /** Whatever fails of one request, the others still get their grants. */
+    private boolean renewedOrEnded(Grant grant) {
+        try {
+            return renewed(grant);
+        } catch (RuntimeException e) {
+            LOG.error("a request could not be granted more and ends", e);
+            grant.stop(true);
+            return true;
         }
     }
 

@@ -1,8 +1,6 @@
 package dev.jeton.accounting;
 
 import java.nio.ByteBuffer;
-import java.util.ArrayList;
-import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -12,6 +10,7 @@ import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.function.LongSupplier;
+import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -40,6 +39,7 @@ final class StateKeeper implements AutoCloseable {
     private final StateFile file;
     private final LongSupplier micros;
     private final Thread thread;
+    private final Thread copier;
     private final List<Consumer<BudgetEvent>> listeners = new CopyOnWriteArrayList<>();
     private long copied = -1;
     private long copiedSequence;
@@ -55,6 +55,7 @@ final class StateKeeper implements AutoCloseable {
         this.micros = micros;
         this.found = found;
         thread = Thread.ofPlatform().name("budgets").daemon(true).unstarted(this::run);
+        copier = Thread.ofPlatform().name("budgets-copier").daemon(true).unstarted(this::copyNowAndThen);
         budgets.onBusy(() -> LockSupport.unpark(thread));
     }
 
@@ -118,6 +119,7 @@ final class StateKeeper implements AutoCloseable {
             copy();
         }
         thread.start();
+        copier.start();
     }
 
     /** Replaces the definitions; returns when a restart would know them. */
@@ -132,66 +134,78 @@ final class StateKeeper implements AutoCloseable {
     }
 
     private void run() {
-        long next = System.nanoTime() + COPY_NANOS;
         while (!closing) {
             LockSupport.parkNanos(this, budgets.busy() ? BUSY_NANOS : QUIET_NANOS);
-            for (BudgetEvent event : new ArrayList<>(budgets.tick())) {
-                listeners.forEach(listener -> listener.accept(event));
+            try {
+                for (BudgetEvent event : budgets.tick()) {
+                    listeners.forEach(listener -> listener.accept(event));
+                }
+            } catch (RuntimeException e) {
+                // wall time and those who wait depend on this thread, so it goes on
+                LOG.error("budgets could not be looked at", e);
             }
+        }
+    }
+
+    /** On a thread of its own: a slow disk must not keep time from passing. */
+    private void copyNowAndThen() {
+        long next = System.nanoTime() + COPY_NANOS;
+        while (!closing) {
+            LockSupport.parkNanos(this, QUIET_NANOS);
             boolean pressing = journal.stats().fill() >= PRESSING;
-            if (System.nanoTime() - next >= (pressing ? QUIET_NANOS - COPY_NANOS : 0)) {
+            if (!closing && System.nanoTime() - next >= (pressing ? QUIET_NANOS - COPY_NANOS : 0)) {
                 next = System.nanoTime() + COPY_NANOS;
                 try {
                     copy();
-                } catch (AccountingException e) {
-                    LOG.warn(
-                            "the state of budgets and tasks could not be kept, the journal keeps facts meanwhile: {}",
-                            e.getMessage());
+                } catch (RuntimeException e) {
+                    LOG.warn("the state of budgets and tasks could not be kept, the journal keeps facts meanwhile", e);
                 } catch (InterruptedException e) {
-                    return;
+                    return; // closing
                 }
             }
         }
     }
 
     /** What is copied at once: the state, and the fact that it is of. */
-    private record Copy(byte[] state, long sequence, long changes) {}
+    private record Copy(BudgetState budgets, byte[] tasks, long sequence, long changes) {}
 
     /** Writes a copy, unless nothing has changed since the last one. */
     synchronized void copy() throws InterruptedException {
-        Copy copy = tasks.locked(() -> budgets.locked(this::take));
-        if (copy.state().length == 0) {
+        Optional<Copy> taken = tasks.locked(() -> budgets.locked(this::take));
+        if (taken.isEmpty()) {
             return;
         }
+        Copy copy = taken.get();
+        WireWriter out = new WireWriter(MAX_BYTES);
+        out.octet(VERSION);
+        out.bytes(copy.budgets().encode());
+        out.bytes(copy.tasks());
         // or a crash would leave a copy with grants that nobody ever had
         journal.awaitDurable(copy.sequence());
-        file.store(copy.sequence(), copy.state());
+        file.store(copy.sequence(), out.toBytes());
         journal.copiedUpTo(copy.sequence());
         copied = copy.changes();
         copiedSequence = copy.sequence();
     }
 
-    private Copy take(BudgetIndex index, Collection<BudgetHold> holds) {
+    private Optional<Copy> take(Supplier<BudgetState> state) {
         long changes = budgets.changes() + tasks.changes();
         long since = journal.last() - copiedSequence;
         boolean pressing = since > 0 && (since >= MANY_FACTS || journal.stats().fill() >= PRESSING);
-        if (changes == copied && !pressing) {
-            return new Copy(new byte[0], 0, changes);
-        }
-        WireWriter out = new WireWriter(MAX_BYTES);
-        out.octet(VERSION);
-        out.bytes(BudgetState.of(index, holds, micros.getAsLong()).encode());
-        out.bytes(tasks.encode());
-        return new Copy(out.toBytes(), journal.last(), changes);
+        return changes == copied && !pressing
+                ? Optional.empty()
+                : Optional.of(new Copy(state.get(), tasks.encode(), journal.last(), changes));
     }
 
-    /** Ends the thread; whoever closes the books then {@link #copy copies} once more. */
+    /** Ends the threads; whoever closes the books then {@link #copy copies} once more. */
     @Override
     public void close() {
         closing = true;
         LockSupport.unpark(thread);
+        copier.interrupt();
         try {
             thread.join();
+            copier.join();
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }

@@ -38,10 +38,10 @@ public final class Tasks {
         /**
          * Appends a fact; must not wait.
          *
-         * @param before of a step, what was said of it before
+         * @param late whether its task has ended before
          * @return its number
          */
-        long append(Fact fact, Optional<Fact.TaskStepped> before);
+        long append(Fact fact, boolean late);
     }
 
     /**
@@ -218,7 +218,7 @@ public final class Tasks {
             if (before.isEmpty()) {
                 refuseSteps(key, task);
             }
-            long sequence = journal.append(next.get(), before.map(Held::fact));
+            long sequence = journal.append(next.get(), late);
             keep(task, next.get(), sequence);
             touch(key, task, now);
             return new Stepped(next.get(), sequence, true, late);
@@ -314,7 +314,7 @@ public final class Tasks {
                                     + " that are done, or wait until idle ones end")
                             .formatted(open.size(), own, bounds.maxOpen(), bounds.tenantOpen()));
         }
-        long sequence = journal.append(fact, Optional.empty());
+        long sequence = journal.append(fact, false);
         return add(fact, sequence);
     }
 
@@ -332,7 +332,7 @@ public final class Tasks {
     private long end(Task task, TaskOutcome outcome, String why, long now) {
         makeRoom(task.key().tenant(), now);
         Fact.TaskEnded fact = new Fact.TaskEnded(now, task.opened.payer().tenant(), task.opened.task(), outcome, why);
-        long sequence = journal.append(fact, Optional.empty());
+        long sequence = journal.append(fact, false);
         end(task, fact);
         return sequence;
     }
@@ -366,7 +366,7 @@ public final class Tasks {
         for (Held held : List.copyOf(task.steps.values())) {
             if (held.fact().state() == TaskStep.State.RESERVED) {
                 Fact.TaskStepped released = StepRules.released(held.fact(), now);
-                keep(task, released, journal.append(released, Optional.of(held.fact())));
+                keep(task, released, journal.append(released, true));
             }
         }
         drop(task.key());
@@ -525,14 +525,11 @@ public final class Tasks {
         }
     }
 
-    /** What is known of a step; the last that was said. */
-    Optional<Fact.TaskStepped> said(Fact.TaskStepped step) {
+    /** Whether a step's task has ended. */
+    boolean ended(Fact.TaskStepped step) {
         lock.lock();
         try {
-            return known(new Key(step.payer().tenant(), step.task()))
-                    .flatMap(task ->
-                            Optional.ofNullable(task.steps.get(step.step().id())))
-                    .map(Held::fact);
+            return ended.containsKey(new Key(step.payer().tenant(), step.task()));
         } finally {
             lock.unlock();
         }

@@ -34,7 +34,7 @@ class BudgetRestartTest {
 
     /** No tasks; they are tried elsewhere. */
     private static Tasks tasks() {
-        return new Tasks(TaskBounds.USUAL, () -> 0, (fact, before) -> 0);
+        return new Tasks(TaskBounds.USUAL, () -> 0, (fact, late) -> 0);
     }
 
     /** One life of the process. */

@@ -184,9 +184,13 @@ final class BudgetRun {
             return;
         }
         Grant grant = Objects.requireNonNull(client.grant);
-        if (client.computed == Math.min(client.stops, client.most) || grant.exhausted()) {
+        if (client.computed == Math.min(client.stops, client.most)) {
             end(client, Fact.Outcome.COMPLETED);
-        } else if (grant.grant(1) == 1) {
+        } else if (grant.grant(1) == 0) { // as the step loop: it takes first, and asks only where there is nothing
+            if (grant.exhausted()) {
+                end(client, Fact.Outcome.COMPLETED);
+            }
+        } else {
             client.computed++;
             delivered.add(new long[] {now, 1});
             Objects.requireNonNull(client.hold).device(stepNanos);

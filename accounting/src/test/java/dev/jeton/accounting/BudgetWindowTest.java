@@ -56,6 +56,13 @@ class BudgetWindowTest {
         }
     }
 
+    private static void follow(BudgetWindow window, long at) {
+        BudgetWindow.Span span = window.at(at);
+        assertThat(span.contains(at)).as("%s at %d", window, at).isTrue();
+        assertThat(window.at(span.to() - 1)).as("%s at %d", window, at).isEqualTo(span);
+        assertThat(window.at(span.to()).from()).as("%s at %d", window, at).isEqualTo(span.to());
+    }
+
     @Test
     void aTotalNeverEnds() {
         assertThat(BudgetWindow.TOTAL.at(5)).isEqualTo(new BudgetWindow.Span(Long.MIN_VALUE, Long.MAX_VALUE));

@@ -1,10 +1,12 @@
 package dev.jeton.accounting;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.time.ZoneId;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -247,6 +249,199 @@ class BudgetsTest {
         BudgetRun.Client after = run.client(PAYER, 1, 1, 100, 100);
         run.begin(after);
         assertThat(after.refusal).isEmpty();
+    }
+
+    @Test
+    void nothingOfWhatIsGrantedIsSpentOnceTheSwitchIsThrown() {
+        BudgetRun run = new BudgetRun(1, List.of(tokens(1_000)));
+        BudgetRun.Client client = run.client(PAYER, 1, 1, 100, 100);
+        run.begin(client);
+        while (client.computed == 0) {
+            run.step();
+        }
+        long before = client.computed;
+        run.budgets.define(List.of(with(tokens(1_000), Budget.Mode.HARD, true)));
+        run.run();
+        assertThat(client.computed).isEqualTo(before);
+    }
+
+    @Test
+    void theSwitchAndAnEditOfARequestsBudgetReachRequestsUnderWay() {
+        Budget each = at(tokens(100), Budget.Level.REQUEST, "each");
+        BudgetRun run = new BudgetRun(1, List.of(each));
+        BudgetRun.Client killed = run.client(PAYER, 1, 1, 90, 90);
+        run.begin(killed);
+        run.budgets.define(List.of(with(each, Budget.Mode.HARD, true)));
+        assertThat(killed.hold.stopped()).isTrue();
+
+        BudgetRun other = new BudgetRun(1, List.of(each));
+        BudgetRun.Client freed = other.client(PAYER, 1, 1, 300, 300);
+        other.begin(freed);
+        other.budgets.define(List.of());
+        other.run();
+        assertThat(freed.computed).isEqualTo(300);
+    }
+
+    @Test
+    void aRequestThatGeneratesNothingNeedsNoOutputToken() {
+        BudgetRun run = new BudgetRun(1, List.of(tokens(0)));
+        BudgetRun.Client client = run.client(PAYER, 5, 1, 1, 1);
+        Fact.Opened opened = Facts.opened("echo");
+        Fact.Opened own = new Fact.Opened(
+                run.now,
+                "echo",
+                PAYER,
+                "m",
+                Tags.NONE,
+                run.prices.version(),
+                "",
+                1,
+                Zones.UNKNOWN,
+                opened.work(),
+                1,
+                5);
+        BudgetHold hold = run.budgets.hold(own, run.prices, List.of());
+        List<Long> appended = new ArrayList<>();
+        run.budgets.begin(hold, 0, appended::add);
+        assertThat(appended).containsExactly(0L);
+        run.begin(client);
+        assertThat(client.refusal).isPresent();
+    }
+
+    // ---- steps of tasks ----
+
+    private static Fact.TaskStepped step(BudgetRun run, String id, long list, TaskStep.State state) {
+        TaskStep step = new TaskStep(id, TaskStep.Kind.TOOL, list, Rate.ZERO, "", 0, TaskStep.Hit.UNKNOWN, "");
+        return new Fact.TaskStepped(run.now, PAYER, "task", step, state, 0, "");
+    }
+
+    private static void say(BudgetRun run, String id, long list, TaskStep.State state) {
+        run.budgets.step(step(run, id, list, state), false, () -> 1);
+    }
+
+    @Test
+    void aReservedStepMovesToTheNextWindowAndIsGivenBackThere() {
+        BudgetRun run = new BudgetRun(1, List.of(money(10)));
+        say(run, "a", 10, TaskStep.State.RESERVED);
+        run.now = DAY.at(run.now).to();
+        assertThat(run.view("money").used()).isEqualTo(10);
+        assertThat(run.view("money").reserved()).isEqualTo(10);
+        say(run, "a", 10, TaskStep.State.RELEASED);
+        assertThat(run.view("money").used()).isZero();
+        assertThat(run.view("money").available()).isEqualTo(10);
+    }
+
+    @Test
+    void aStepThatWasReservedBeforeTheBudgetIsNotGivenBackToIt() {
+        BudgetRun run = new BudgetRun(1, List.of());
+        say(run, "a", 10, TaskStep.State.RESERVED);
+        run.budgets.define(List.of(money(10)));
+        say(run, "a", 10, TaskStep.State.RELEASED);
+        say(run, "b", 1, TaskStep.State.POSTED);
+        assertThat(run.view("money").available()).isEqualTo(9);
+    }
+
+    @Test
+    void whatIsReservedForAStepIsReservedByOthersAndNotSpent() {
+        BudgetRun run = new BudgetRun(1, List.of(money(10)));
+        say(run, "a", 10, TaskStep.State.RESERVED);
+        assertThatThrownBy(() -> say(run, "b", 5, TaskStep.State.RESERVED))
+                .isInstanceOfSatisfying(
+                        BudgetRefusal.class,
+                        refusal -> assertThat(refusal.reason()).isEqualTo(BudgetRefusal.Reason.RESERVED_BY_OTHERS));
+        say(run, "a", 4, TaskStep.State.POSTED);
+        assertThat(run.view("money").used()).isEqualTo(4);
+        assertThat(run.view("money").reserved()).isZero();
+    }
+
+    @Test
+    void spendingBeyondAllCountingStaysSpent() {
+        BudgetRun run = new BudgetRun(1, List.of(money(10)));
+        for (int i = 0; i < 20; i++) {
+            say(run, "s" + i, 1_000_000_000_000_000_000L, TaskStep.State.POSTED);
+        }
+        assertThat(run.view("money").available()).isNegative();
+        BudgetRun.Client client = run.client(PAYER, 1, 1, 1, 1);
+        run.begin(client);
+        assertThat(client.refusal).isPresent();
+    }
+
+    @Test
+    void countersOfATaskGoWithIt() {
+        BudgetRun run = new BudgetRun(1, List.of(at(money(100), Budget.Level.TASK, "each")));
+        for (int i = 0; i < 20_000; i++) { // more than there may be counters
+            Fact.TaskStepped step = step(run, "s", 5, TaskStep.State.POSTED);
+            String task = "t" + i;
+            run.budgets.step(
+                    new Fact.TaskStepped(run.now, PAYER, task, step.step(), step.state(), 0, ""), false, () -> 1);
+            run.budgets.endTask(new Fact.TaskEnded(run.now, "t", task, TaskOutcome.SUCCESS, ""), () -> 1);
+        }
+        assertThat(run.budgets.views()).isEmpty();
+    }
+
+    // ---- counters that come and go ----
+
+    @Test
+    void aCounterThatSomebodyWaitsForIsNotForgottenWhenAWindowEnds() {
+        BudgetWindow hour = new BudgetWindow(BudgetWindow.Kind.HOUR, ZoneId.of("UTC"));
+        Budget ofKey = at(tokens(20), Budget.Level.KEY, "key");
+        Budget hourly = Budget.of("hourly", "t", BudgetUnit.REQUESTS, hour, 100);
+        BudgetRun run = new BudgetRun(1, List.of(tokens(16), ofKey, hourly));
+        BudgetRun.Client first = run.client(new Payer("t", "p", "other"), 1, 1, 16, 16);
+        run.begin(first);
+        BudgetRun.Client waiting = run.client(PAYER, 1, 1, 20, 20);
+        run.begin(waiting);
+        assertThat(waiting.waits()).isTrue();
+        run.now = hour.at(run.now).to();
+        run.budgets.tick();
+        run.budgets.define(List.of(tokens(1_000), ofKey, hourly));
+        assertThat(waiting.waits()).isFalse();
+        BudgetRun.Client second = run.client(PAYER, 1, 1, 20, 20);
+        run.begin(second);
+        run.run();
+        assertThat(waiting.computed + second.computed).isEqualTo(20);
+    }
+
+    @Test
+    void anEstimateInOneHourDoesNotHoldTheNextHoursCounterBack() {
+        BudgetWindow hour = new BudgetWindow(BudgetWindow.Kind.HOUR, ZoneId.of("UTC"));
+        BudgetRun run = new BudgetRun(1, List.of(Budget.of("calls", "t", BudgetUnit.REQUESTS, hour, 1)));
+        Fact.Opened asked = Facts.opened("asked");
+        run.budgets.hold(
+                new Fact.Opened(run.now, "asked", PAYER, "m", Map.of(), "", "", 1, Zones.UNKNOWN, asked.work()),
+                run.prices,
+                List.of());
+        run.now = hour.at(run.now).to() + 1;
+        run.begin(run.client(PAYER, 1, 1, 4, 4));
+        run.begin(run.client(PAYER, 1, 1, 4, 4));
+        assertThat(run.clients).filteredOn(client -> client.refusal.isPresent()).hasSize(1);
+    }
+
+    @Test
+    void limitsNearTheGreatestNumberDoNotOverflow() {
+        Budget b = tokens(Long.MAX_VALUE);
+        Budget huge = new Budget(
+                b.id(),
+                b.level(),
+                b.tenant(),
+                b.project(),
+                b.key(),
+                b.unit(),
+                b.window(),
+                b.limit(),
+                b.mode(),
+                false,
+                new Budget.Grace(Long.MAX_VALUE, Long.MAX_VALUE),
+                List.of(),
+                b.thresholds(),
+                b.ladder(),
+                "");
+        BudgetRun run = new BudgetRun(1, List.of(huge));
+        run.client(PAYER, 1, 1, 40, 40);
+        run.run();
+        run.now += 2_000_000;
+        run.budgets.tick();
+        assertThat(run.computed()).isEqualTo(40);
     }
 
     // ---- changes while in use ----

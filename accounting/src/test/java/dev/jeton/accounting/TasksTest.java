@@ -31,7 +31,7 @@ class TasksTest {
     private final Tasks tasks = tasks(BOUNDS);
 
     private Tasks tasks(TaskBounds bounds) {
-        return new Tasks(bounds, () -> now, (fact, before) -> {
+        return new Tasks(bounds, () -> now, (fact, late) -> {
             facts.add(fact);
             return facts.size();
         });
@@ -230,7 +230,7 @@ class TasksTest {
 
     @Test
     void nothingChangesWhereTheJournalTakesNothing() {
-        Tasks failing = new Tasks(BOUNDS, () -> now, (fact, before) -> {
+        Tasks failing = new Tasks(BOUNDS, () -> now, (fact, late) -> {
             throw new AccountingException("full");
         });
 

@@ -46,6 +46,12 @@ final class Admission {
         }
         while (!waiting.isEmpty() && backlog < 4L * maxTokens) {
             Sequence head = waiting.first();
+            if (head.generation.request().allowance().exhausted()) {
+                // nothing of it may be computed any more, so nothing is begun
+                sequences.end(head, FinishReason.LENGTH, -1, "");
+                sequences.publish(head.generation, now);
+                continue;
+            }
             boolean taken = take(head, now);
             if (!taken && outranksLast(head) && fitsWithoutWorse(head)) {
                 if (!mayPreempt) {

@@ -235,7 +235,9 @@ public final class StepLoop implements Dispatcher {
             }
             scheduler.obey(generation);
         }
-        for (Asked question = asked.poll(); question != null; question = asked.poll()) {
+        // one a turn: hashing a long prompt takes as long as a step
+        Asked question = asked.poll();
+        if (question != null) {
             question.answer().complete(scheduler.quote(question.prompt(), question.salt()));
         }
     }
@@ -254,7 +256,7 @@ public final class StepLoop implements Dispatcher {
      */
     private void rest() {
         parked.set(true);
-        if (inbox.isEmpty() && !closing && !woken) {
+        if (inbox.isEmpty() && asked.isEmpty() && !closing && !woken) {
             if (scheduler.idle()) {
                 LockSupport.park(this);
             } else {

@@ -171,6 +171,10 @@ final class StepPlanner {
             if (!sequence.prefilling()) {
                 continue;
             }
+            if (endIfExhausted(sequence, now)) {
+                i--;
+                continue;
+            }
             int want = want(sequence);
             boolean isShort = want <= budget / 4;
             int count = Math.min(want, isShort ? left : left - reserved);
@@ -178,7 +182,6 @@ final class StepPlanner {
                 reserved = Math.max(0, reserved - want);
             }
             left -= addPrefill(flight, sequence, count, now);
-            i -= sequence.phase == Sequence.Phase.RUNNING ? 0 : 1;
         }
     }
 
@@ -205,9 +208,6 @@ final class StepPlanner {
             count--;
         }
         if (count <= 0) {
-            if (most > 0) {
-                endIfExhausted(sequence, now);
-            }
             return 0;
         }
         int flags = sample ? StepBatch.SAMPLE : 0;

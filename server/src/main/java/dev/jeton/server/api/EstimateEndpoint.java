@@ -74,6 +74,7 @@ final class EstimateEndpoint implements Endpoint {
                 "no_books",
                 "This server keeps no books (books.enabled), so it cannot say what anything costs"));
         JsonObject body = call.json();
+        call.tagged(RequestTags.of(call, body));
         ServedModel model = models.named(call, body);
         Prepared ask = body.has("messages") ? chat.prepare(body, model) : completions.prepare(body, model);
         List<Part> parts = new ArrayList<>();
@@ -91,7 +92,7 @@ final class EstimateEndpoint implements Endpoint {
         int n = ask.options().n();
         int most = ask.maxTokens()[i];
         Quote quote = model.dispatcher().quote(prompt, call.caller().salt());
-        long expected = lengths.expected(model.name(), most);
+        long expected = lengths.expected(call.caller().payer().tenant(), model.name(), most);
         return new Part(
                 Math.min(quote.cachedTokens(), prompt.length),
                 n * expected,
@@ -112,7 +113,7 @@ final class EstimateEndpoint implements Endpoint {
         out.name("expected_completion").value(all.expected());
         out.name("max_completion").value(ask.most());
         out.name("expected_from")
-                .value(lengths.known(model.name()) ? "answers of late" : "max_tokens")
+                .value(lengths.known(call.caller().payer().tenant(), model.name()) ? "answers of late" : "max_tokens")
                 .endObject();
         out.name("cost").beginObject();
         out.name("currency").value(estimate.expected().currency());

@@ -136,7 +136,11 @@ final class Generator {
             call.finished(choices.all().stream().map(Choice::finishReason).toList());
             call.books().close(call, usage, outcome, call.exchange().bytesWritten());
             record(metrics.model(model.name()), usage);
-            lengths.ended(model.name(), usage.completionTokens(), choices.all().size());
+            lengths.ended(
+                    call.caller().payer().tenant(),
+                    model.name(),
+                    usage.completionTokens(),
+                    choices.all().size());
             // What was given up costs, too, and was never told what.
             call.bill().or(() -> call.books().bill(usage)).ifPresent(bill -> {
                 call.costs(Optional.of(bill));

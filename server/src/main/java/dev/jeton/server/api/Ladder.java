@@ -47,11 +47,19 @@ final class Ladder {
         Set<String> tried = new HashSet<>(Set.of(asked.name()));
         Deque<String> rungs = new ArrayDeque<>();
         ServedModel model = asked;
+        Optional<BudgetRefusal> first = Optional.empty();
         while (true) {
             try {
                 attempt.with(model);
                 return;
+            } catch (ApiException e) {
+                if (first.isEmpty() || e.status() != 400 || call.exchange().begun()) {
+                    throw e;
+                }
+                // the other model cannot do what the one that was asked for can: the client asked for nothing wrong
+                throw BudgetAnswers.refusal(first.get(), micros.getAsLong());
             } catch (BudgetRefusal refusal) {
+                first = first.or(() -> Optional.of(refusal));
                 Optional<ServedModel> next = tried.size() > MOST_RUNGS ? Optional.empty() : next(refusal, rungs, tried);
                 if (next.isEmpty()) {
                     throw BudgetAnswers.refusal(refusal, micros.getAsLong());

@@ -239,6 +239,7 @@ class BudgetsOverHttpTest {
             Answer refused = ask(server, KEY, 10, "");
             assertThat(refused.status()).isEqualTo(429);
             assertThat(refused.header("x-jeton-budget")).isEqualTo("money");
+            assertThat(refused.header("x-jeton-fallback-from")).isEqualTo("test-model");
         }
     }
 
@@ -310,6 +311,38 @@ class BudgetsOverHttpTest {
             assertThat(answer.at("usage.completion_tokens")).isEqualTo(100L);
             assertThat(answer.at("jeton.budget")).isEqualTo("tokens");
         }
+    }
+
+    // ---- what is known only afterwards ----
+
+    @Test
+    void deviceTimeEndsAStreamWithinTheStepsInFlight() {
+        try (TestServer server =
+                with(tokens(100_000)).replies(prompt -> letters(3_000)).start()) {
+            Answer answer = ask(server, KEY, 3_000, "", "x-jeton-budget", "device-seconds=0.000001");
+            // one step passes the limit, be it the prompt's, and one more may be in flight then
+            assertThat((Long) answer.at("usage.completion_tokens")).isBetween(0L, 3L);
+            assertThat(answer.at("jeton.budget")).isEqualTo("request/device-seconds");
+        }
+    }
+
+    @Test
+    void wallTimeEndsAStreamThatGoesOn() {
+        int letters = 200_000;
+        try (TestServer server = with(tokens(1_000_000))
+                .replies(prompt -> letters(letters))
+                .contextLength(letters + 100)
+                .blocks(letters / 16 + 100)
+                .start()) {
+            Answer answer = ask(server, KEY, letters, ", \"stream\": true", "x-jeton-budget", "wall-seconds=0.05");
+            Object last = answer.events().getLast();
+            assertThat(Answer.at(last, "jeton.budget")).isEqualTo("request/wall-seconds");
+            assertThat((Long) Answer.at(last, "jeton.usage.completion_tokens")).isLessThan(letters);
+        }
+    }
+
+    private static int[] letters(int count) {
+        return new ByteTokenizer().encode("x".repeat(count), false);
     }
 
     // ---- before it runs ----

@@ -76,7 +76,7 @@ class TaskBudgetsTest {
                     .isEqualTo(201);
             Answer refused = step(server, "{'id': 'b', 'kind': 'tool', 'cost': '0.02', 'reserve': true}");
             assertThat(refused.status()).isEqualTo(429);
-            assertThat(refused.at("error.code")).isEqualTo("budget_spent");
+            assertThat(refused.at("error.code")).isEqualTo("budget_reserved");
             // given back, the other one fits
             assertThat(step(server, "{'id': 'a', 'release': true}").status()).isEqualTo(201);
             assertThat(step(server, "{'id': 'b', 'kind': 'tool', 'cost': '0.02', 'reserve': true}")
