@@ -5,8 +5,9 @@ enum BookSql {
     /** A request; opened again, it only counts the openings. */
     OPEN("""
             INSERT INTO request (node, sequence, id, tenant, project, key_id, model, labels, price_book, policy,
-                                 sequences, opened_at, openings, zone_from, zone_to, work)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                                 sequences, opened_at, openings, zone_from, zone_to, work, task, prompt_version,
+                                 route, context_bucket, fallback)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             ON CONFLICT (node, id) DO UPDATE SET openings = request.openings + excluded.openings
             RETURNING sequence
             """),
@@ -15,8 +16,8 @@ enum BookSql {
             UPDATE request
             SET closings = 1, closed_at = ?, outcome = ?, input_tokens = ?, cached_tokens = ?, output_tokens = ?,
                 confirmed = CASE WHEN confirmed > ? THEN confirmed ELSE ? END, egress_bytes = ?, list_money = ?,
-                egress_money = ?, queue_nanos = ?, first_token_nanos = ?, total_nanos = ?, retries = ?, hour = ?,
-                corrects = ?
+                egress_money = ?, queue_nanos = ?, first_token_nanos = ?, total_nanos = ?, retries = ?,
+                context_bucket = CASE WHEN context_bucket > 0 THEN context_bucket ELSE ? END, hour = ?, corrects = ?
             WHERE node = ? AND sequence = ? AND closings = 0
             """),
     /** The end of a request that had ended; verification reports it. */
@@ -62,12 +63,13 @@ enum BookSql {
     /** Adds to usage of an hour. */
     USAGE("""
             INSERT INTO usage_hour (hour, digest, tenant, project, key_id, model, labels, price_book, corrects,
-                                    zone_from, zone_to, work, requests, completed, cancelled, failed,
+                                    zone_from, zone_to, work, step, requests, completed, cancelled, failed,
                                     input_tokens, cached_tokens, output_tokens, egress_bytes, payable, house,
                                     cancelled_nanos, recompute_nanos, overrun_nanos, saved_nanos,
                                     kv_byte_seconds, microjoules, list_money, metered, house_money,
-                                    egress_money)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                                    egress_money, steps, step_money)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
+                    ?, ?, ?)
             ON CONFLICT (hour, digest) DO UPDATE
             SET requests = usage_hour.requests + excluded.requests,
                 completed = usage_hour.completed + excluded.completed,
@@ -88,7 +90,9 @@ enum BookSql {
                 list_money = usage_hour.list_money + excluded.list_money,
                 metered = usage_hour.metered + excluded.metered,
                 house_money = usage_hour.house_money + excluded.house_money,
-                egress_money = usage_hour.egress_money + excluded.egress_money
+                egress_money = usage_hour.egress_money + excluded.egress_money,
+                steps = usage_hour.steps + excluded.steps,
+                step_money = usage_hour.step_money + excluded.step_money
             """),
     /** Adds to a device's hour. */
     DEVICE("""

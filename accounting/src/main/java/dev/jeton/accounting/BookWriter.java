@@ -63,7 +63,13 @@ final class BookWriter implements AutoCloseable {
         row.setInt(i++, openings);
         i = text(row, i, opened.zones().from());
         i = text(row, i, opened.zones().to());
-        text(row, i, opened.work().text());
+        i = text(row, i, opened.work().text());
+        Tags tags = opened.tags();
+        i = text(row, i, tags.task());
+        i = text(row, i, tags.promptVersion());
+        i = text(row, i, tags.route());
+        row.setInt(i++, ContextBucket.of(opened.prompt()).ordinal());
+        row.setInt(i, tags.fallback() ? 1 : 0);
         try (ResultSet first = row.executeQuery()) {
             first.next();
             return first.getLong(1);
@@ -91,6 +97,10 @@ final class BookWriter implements AutoCloseable {
         row.setLong(i++, closed.firstTokenNanos());
         row.setLong(i++, closed.totalNanos());
         row.setInt(i++, closed.retries());
+        row.setInt(
+                i++,
+                ContextBucket.of(closed.tokens().input() + closed.tokens().cached())
+                        .ordinal());
         row.setLong(i++, booking.hour());
         i = text(row, i, booking.corrects());
         i = text(row, i, node);
@@ -216,7 +226,8 @@ final class BookWriter implements AutoCloseable {
                             priceBook,
                             booking.corrects(),
                             Zones.UNKNOWN,
-                            Work.UNKNOWN);
+                            Work.UNKNOWN,
+                            "");
             usage(key).add(UsageSum.Measure.METERED, posting.amount());
         } else if (posting.account() == Posting.Account.HOUSE && known) {
             usage(request.usage(booking, priceBook)).add(UsageSum.Measure.HOUSE_MONEY, posting.amount());
@@ -314,6 +325,7 @@ final class BookWriter implements AutoCloseable {
             i = text(row, i, key.zones().from());
             i = text(row, i, key.zones().to());
             i = text(row, i, key.work().text());
+            i = text(row, i, key.step());
             for (UsageSum.Measure measure : UsageSum.Measure.values()) {
                 row.setLong(i++, added.sum().sum(measure));
             }

@@ -1,12 +1,14 @@
 package dev.jeton.accounting;
 
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
 import java.util.function.Function;
@@ -79,6 +81,7 @@ public final class Bookkeeper implements AutoCloseable {
      * @param zone that the process is in; empty where it is not known
      * @param aborted what is billed of requests that a crash cut off
      * @param journalBytes most bytes of facts that the ledger has not taken
+     * @param tasks how much is kept of tasks
      * @param version of this program
      * @param budgets in force until others are {@link Bookkeeper#define defined}
      */
@@ -92,27 +95,13 @@ public final class Bookkeeper implements AutoCloseable {
             String zone,
             AbortedPolicy aborted,
             long journalBytes,
+            TaskBounds tasks,
             String version,
             List<Budget> budgets) {
 
         /** With a list of its own. */
         public Settings {
             budgets = List.copyOf(budgets);
-        }
-
-        /** Without budgets. */
-        public Settings(
-                Path folder,
-                String node,
-                String ledgerUrl,
-                String user,
-                String password,
-                PriceBook prices,
-                String zone,
-                AbortedPolicy aborted,
-                long journalBytes,
-                String version) {
-            this(folder, node, ledgerUrl, user, password, prices, zone, aborted, journalBytes, version, List.of());
         }
 
         String url() {
@@ -130,8 +119,9 @@ public final class Bookkeeper implements AutoCloseable {
     private final BookClock clock;
     private final Journal journal;
     private final Budgets budgets;
-    private final BudgetKeeper budgetKeeper;
+    private final StateKeeper keptState;
     private final Grants grants;
+    private final Tasks tasks;
     private final Thread opener;
     private volatile Optional<OpenLedger> ledger = Optional.empty();
     private final String policy;
@@ -180,11 +170,13 @@ public final class Bookkeeper implements AutoCloseable {
         this.clock = clock;
         this.policy = PriceBook.version(settings.policy());
         journal = Journal.open(PeriodCommands.journal(settings.folder()), config(settings));
-        prices = new BookInForce(settings.prices(), new PriceBookShelf(settings.folder()));
+        PriceBookShelf shelf = new PriceBookShelf(settings.folder());
+        prices = new BookInForce(settings.prices(), shelf);
         budgets = new Budgets(Budgets.Limits.USUAL, clock::micros);
-        budgetKeeper = restoreBudgets();
+        tasks = new Tasks(settings.tasks(), clock::micros, this::appendTask);
+        keptState = restore(shelf);
         begin();
-        startBudgets();
+        startKeeping();
         grants = new Grants(journal, budgets, clock::micros);
         periodRequests = new PeriodRequests(settings.folder());
         opener = Thread.ofPlatform().name("ledger-opener").daemon(true).unstarted(this::openLedger);
@@ -236,19 +228,21 @@ public final class Bookkeeper implements AutoCloseable {
                 usual.gatherNanos());
     }
 
-    private BudgetKeeper restoreBudgets() {
+    /** Budgets and tasks, as they were when the last run ended. */
+    private StateKeeper restore(PriceBookShelf shelf) {
         budgets.define(settings.budgets());
-        return BudgetKeeper.restore(
+        return StateKeeper.restore(
                 budgets,
+                tasks,
                 journal,
                 PeriodCommands.disk(settings.folder()),
-                BudgetKeeper.books(prices.shelf(), settings.prices()),
+                StateKeeper.books(shelf, settings.prices()),
                 clock::micros);
     }
 
-    private void startBudgets() {
+    private void startKeeping() {
         try {
-            budgetKeeper.start(!settings.budgets().isEmpty());
+            keptState.start();
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw new AccountingException("the books were interrupted while they were opened; open them again", e);
@@ -299,14 +293,27 @@ public final class Bookkeeper implements AutoCloseable {
     }
 
     /**
-     * Admits a request to the books. Where others have reserved what it needs of a budget it waits, for a bounded time.
+     * Admits a request to the books, and to its task. Where others have reserved what it needs of a budget it waits, for a
+     * bounded time.
      *
      * @throws BudgetRefusal where a budget does not pay for it
      * @throws AccountingException where the journal is full or failing: the request must be refused
+     * @throws TaskException where its task has ended, or as many are open as may be
      */
     public RequestBooks open(Opening opening) throws InterruptedException {
+        if (!opening.tags().task().isEmpty()) {
+            tasks.use(opening.payer(), opening.tags().task());
+        }
         PriceBook book = prices.current();
-        Fact.Opened opened = new Fact.Opened(
+        Fact.Opened opened = opened(opening, book);
+        BudgetHold hold = budgets.hold(opened, book, opening.budgets());
+        long most = budgets.shorten(hold, Math.max(1, opening.most()));
+        Grant grant = grants.open(hold, most, opening.wake());
+        return new RequestBooks(this, book, opened, meter(opening.device()), opening.device(), grant);
+    }
+
+    private Fact.Opened opened(Opening opening, PriceBook book) {
+        return new Fact.Opened(
                 clock.micros(),
                 opening.request(),
                 opening.payer(),
@@ -319,9 +326,65 @@ public final class Bookkeeper implements AutoCloseable {
                 opening.work(),
                 opening.prompts(),
                 opening.prompt());
-        BudgetHold hold = budgets.hold(opened, book, opening.budgets());
-        Grant grant = grants.open(hold, Math.max(1, opening.most()), opening.wake());
-        return new RequestBooks(this, book, opened, meter(opening.device()), opening.device(), grant);
+    }
+
+    /**
+     * What a request would cost, and what its budgets would say of it now; nothing is booked.
+     *
+     * @param cached tokens of its prompts that would be found in the cache
+     * @param expected tokens that it will probably generate
+     * @param expectedNanos device time of that
+     * @param mostNanos device time of all that it may generate, with nobody to share a step
+     */
+    public Estimate estimate(Opening opening, long cached, long expected, double expectedNanos, double mostNanos) {
+        PriceBook book = prices.current();
+        Fact.Opened opened = opened(opening, book);
+        ListPricing pricing = new ListPricing(book);
+        String tenant = opening.payer().tenant();
+        long list = pricing.price(
+                        opening.model(),
+                        tenant,
+                        new Tokens(opening.prompt() - cached, cached, expected),
+                        opened.at(),
+                        opening.work())
+                .total();
+        long dearest =
+                pricing.dearest(opening.model(), tenant, opening.prompt(), opening.most(), opened.at(), opening.work());
+        return new Estimate(
+                Bill.estimate(book, opening.device(), opened.at(), Math.round(expectedNanos), list),
+                Bill.estimate(book, opening.device(), opened.at(), Math.round(mostNanos), dearest),
+                budgets.verdicts(budgets.hold(opened, book, opening.budgets()), expected, opening.most()));
+    }
+
+    /**
+     * Records a step of a task; {@link Tasks#step} says what may become of it.
+     *
+     * @param payer who reports it
+     * @throws AccountingException where the journal is full or failing
+     * @throws BudgetRefusal where it is to be reserved and a budget does not pay for it
+     * @throws TaskException where the task cannot take it
+     */
+    public Tasks.Stepped recordStep(Payer payer, String task, TaskStep step, Tasks.Wish wish) {
+        return tasks.step(payer, task, step, wish, prices.current().version());
+    }
+
+    /** The tasks of this process. */
+    public Tasks tasks() {
+        return tasks;
+    }
+
+    /** Unlike what the books themselves say, a task's fact is refused while the disk fails: its caller would wait for it. */
+    private long appendTask(Fact fact, Optional<Fact.TaskStepped> before) {
+        if (journal.state() == Journal.State.FAILING) {
+            throw new AccountingException("the journal's disk fails, so nothing is recorded of a task: see the log");
+        }
+        return switch (fact) {
+            case Fact.TaskOpened opened ->
+                budgets.openTask(opened, prices.current().currency().getCurrencyCode(), () -> journal.append(opened));
+            case Fact.TaskStepped step -> budgets.step(step, before, () -> journal.append(step));
+            case Fact.TaskEnded ended -> budgets.endTask(ended, () -> journal.append(ended));
+            default -> journal.append(fact);
+        };
     }
 
     /** The prices in force: of requests that are opened now. */
@@ -369,12 +432,12 @@ public final class Bookkeeper implements AutoCloseable {
      * counted.
      */
     public void define(List<Budget> definitions) throws InterruptedException {
-        budgetKeeper.define(definitions);
+        keptState.define(definitions);
     }
 
     /** Is told what people should hear of budgets; by the budgets' thread, so it must not block. */
     public void onBudgetEvent(Consumer<BudgetEvent> listener) {
-        budgetKeeper.onEvent(listener);
+        keptState.onEvent(listener);
     }
 
     /** Where the books are kept. */
@@ -406,11 +469,40 @@ public final class Bookkeeper implements AutoCloseable {
         return now - projection().behindMicros();
     }
 
+    /**
+     * Lets the ledger take what is durable now, at once, and waits for it.
+     *
+     * @param most how long to wait
+     * @return whether the ledger has it
+     */
+    public boolean awaitProjected(Duration most) throws InterruptedException {
+        long target = journal.durable();
+        long end = System.nanoTime() + most.toNanos();
+        while (projection().applied() < target) {
+            if (projection().stopped() || System.nanoTime() - end > 0) {
+                return false;
+            }
+            ledger.ifPresent(open -> open.projection().hurry());
+            TimeUnit.NANOSECONDS.sleep(DRAIN_PAUSE_NANOS);
+        }
+        return true;
+    }
+
     /** How far the ledger is behind the journal. */
     public Projection.Status projection() {
         return ledger.map(open -> open.projection().status())
                 .orElseGet(() -> new Projection.Status(
                         settings.node(), 0, journal.durable(), 0, Optional.of("the ledger is not open yet"), false));
+    }
+
+    /** What accounts have taken of each device, as booked in the ledger since the process began. */
+    public List<DeviceTaking> takings() {
+        return ledger.map(open -> open.projection().takings()).orElse(List.of());
+    }
+
+    /** ISO 4217 code of the price book's currency. */
+    public String currency() {
+        return settings.prices().currency().getCurrencyCode();
     }
 
     /** Nanoseconds missing (positive) or booked twice in any device's open window: always 0. */
@@ -427,7 +519,8 @@ public final class Bookkeeper implements AutoCloseable {
         }
     }
 
-    void awaitDurable(long sequence) throws InterruptedException {
+    /** Waits until a fact is durable: before that nobody may be told of it. */
+    public void awaitDurable(long sequence) throws InterruptedException {
         journal.awaitDurable(sequence);
     }
 
@@ -464,6 +557,11 @@ public final class Bookkeeper implements AutoCloseable {
         } catch (AccountingException e) {
             LOG.warn("{} windows of device time wait for the journal: {}", windows.size(), e.getMessage());
         }
+        try {
+            tasks.tidy();
+        } catch (AccountingException e) {
+            LOG.warn("idle tasks wait for the journal: {}", e.getMessage());
+        }
         return windows.isEmpty();
     }
 
@@ -480,9 +578,9 @@ public final class Bookkeeper implements AutoCloseable {
         tick(true);
         tick(true);
         grants.close();
-        budgetKeeper.close();
+        keptState.close();
         long last = journal.append(new Fact.Stopped(clock.micros()));
-        keepBudgets();
+        keepState();
         long end = System.nanoTime() + DRAIN_NANOS;
         while (projection().applied() < last && !projection().stopped() && System.nanoTime() < end) {
             LockSupport.parkNanos(DRAIN_PAUSE_NANOS);
@@ -495,12 +593,12 @@ public final class Bookkeeper implements AutoCloseable {
         ledger.ifPresent(open -> open.ledger().close());
     }
 
-    private void keepBudgets() {
+    private void keepState() {
         try {
-            budgetKeeper.copy();
+            keptState.copy();
         } catch (AccountingException e) {
             LOG.warn(
-                    "the budgets' state could not be kept; the next start reads it from the journal: {}",
+                    "the state of budgets and tasks could not be kept; the next start reads it from the journal: {}",
                     e.getMessage());
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();

@@ -76,7 +76,8 @@ final class Books {
                     bookedPriceBook,
                     booking.corrects(),
                     zones,
-                    work);
+                    work,
+                    "");
         }
     }
 
@@ -169,7 +170,7 @@ final class Books {
                 SELECT DISTINCT price_book FROM posting
                 WHERE hour >= ? AND hour < ? AND account = 'DEVICE' AND unit = 'MONEY'
                 UNION SELECT DISTINCT price_book FROM usage_hour
-                WHERE hour >= ? AND hour < ? AND (list_money <> 0 OR egress_money <> 0)
+                WHERE hour >= ? AND hour < ? AND (list_money <> 0 OR egress_money <> 0 OR step_money <> 0)
                 """)) {
             statement.setLong(1, from);
             statement.setLong(2, to);

@@ -36,6 +36,9 @@ final class BudgetHold {
     /** None while the journal is read again. */
     @Nullable
     Grant grant;
+    /** Which budget lets it have fewer tokens than it asked for. */
+    Optional<BudgetStop> shortenedBy = Optional.empty();
+
     /** Who waits for it to be granted more. */
     @Nullable
     BudgetWaiter waiter;
@@ -149,10 +152,16 @@ final class BudgetHold {
             BudgetUnit unit = accounts[i].budget.unit();
             passTime(i, now);
             if (perToken(unit)) {
-                add(i, Math.max(0, used(unit, closed) - base[i]) - charged[i], now);
+                add(i, -gives(i, closed), now);
             }
             accounts[i].holds.remove(this);
         }
+    }
+
+    /** What it gives back to an account when it ends like this. */
+    long gives(int i, Fact.Closed closed) {
+        BudgetUnit unit = accounts[i].budget.unit();
+        return perToken(unit) ? charged[i] - Math.max(0, used(unit, closed) - base[i]) : 0;
     }
 
     /** What it used, over all windows. What a crash has cut off may have delivered all that it was granted. */

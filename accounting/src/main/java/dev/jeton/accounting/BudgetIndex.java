@@ -84,14 +84,10 @@ final class BudgetIndex {
         }
     }
 
-    /** Forgets a task's budgets. */
+    /** Forgets a task's budgets, but for requests under way, which they still bind. */
     void endTask(TaskKey task) {
         for (Budget budget : ofTasks.getOrDefault(task, List.of())) {
-            BudgetAccount account = accounts.remove(new Key(budget.id(), subject(budget, task)));
-            if (account != null) {
-                account.removed = true;
-                account.liveLimit = Long.MAX_VALUE;
-            }
+            accounts.remove(new Key(budget.id(), subject(budget, task)));
         }
         ofTasks.remove(task);
     }

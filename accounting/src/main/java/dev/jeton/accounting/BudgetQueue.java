@@ -99,19 +99,24 @@ final class BudgetQueue {
         if (hold.delta(i, far) <= available) {
             return wanted;
         }
-        long low = least;
-        long high = far;
-        while (low < high) {
-            long middle = low + (high - low + 1) / 2;
-            if (hold.delta(i, middle) <= available) {
-                low = middle;
-            } else {
-                high = middle - 1;
-            }
-        }
-        long room = low - hold.granted;
+        long room = paidFor(hold, i, least, far, available) - hold.granted;
         long part = Math.max(Math.min(room, LEAST), room / sharers);
         return Math.min(wanted, hold.granted + Math.max(1, part));
+    }
+
+    /** The most tokens, from {@code low} to {@code high}, that so much pays for; {@code low} where even that is too many. */
+    static long paidFor(BudgetHold hold, int i, long low, long high, long available) {
+        long from = low;
+        long to = high;
+        while (from < to) {
+            long middle = from + (to - from + 1) / 2;
+            if (hold.delta(i, middle) <= available) {
+                from = middle;
+            } else {
+                to = middle - 1;
+            }
+        }
+        return from;
     }
 
     /**
@@ -251,11 +256,16 @@ final class BudgetQueue {
 
     /** Why one cannot begin: whether the others could give back enough. */
     static BudgetRefusal.Reason reason(BudgetHold hold, int i, long now) {
+        return reason(hold, i, hold.granted + 1, now);
+    }
+
+    /** The same of one who needs so many tokens. */
+    static BudgetRefusal.Reason reason(BudgetHold hold, int i, long tokens, long now) {
         BudgetAccount account = hold.accounts[i];
         if (account.budget.killed()) {
             return BudgetRefusal.Reason.KILLED;
         }
-        long need = Math.max(1, hold.delta(i, hold.granted + 1));
+        long need = Math.max(1, hold.delta(i, tokens));
         return Money.add(account.available(now), account.reserved()) >= need
                 ? BudgetRefusal.Reason.RESERVED_BY_OTHERS
                 : BudgetRefusal.Reason.SPENT;

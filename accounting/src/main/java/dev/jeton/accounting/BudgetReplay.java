@@ -21,6 +21,7 @@ final class BudgetReplay {
     private final BudgetIndex index;
     private final Map<String, BudgetHold> holds;
     private final Function<String, PriceBook> books;
+    private final Tasks tasks;
     private final Set<String> known = new HashSet<>();
     /** All requests that were seen, ended or not: their device time may come after their end. */
     private final Map<String, BudgetHold> seen = new HashMap<>();
@@ -30,10 +31,16 @@ final class BudgetReplay {
     /**
      * Puts back what a copy has, as far as there are still such budgets.
      *
+     * @param tasks as they were then; each fact is handed on to them
      * @param books price books by version
      */
     BudgetReplay(
-            BudgetIndex index, Map<String, BudgetHold> holds, BudgetState state, Function<String, PriceBook> books) {
+            BudgetIndex index,
+            Map<String, BudgetHold> holds,
+            BudgetState state,
+            Tasks tasks,
+            Function<String, PriceBook> books) {
+        this.tasks = tasks;
         this.index = index;
         this.holds = holds;
         this.books = books;
@@ -162,7 +169,24 @@ final class BudgetReplay {
             case Fact.Adopted f -> {}
             case Fact.PeriodClosed f -> {}
             case Fact.Recosted f -> {}
+            case Fact.TaskOpened f ->
+                index.openTask(new BudgetIndex.TaskKey(f.payer().tenant(), f.task()), Budgets.limits(f, currency()));
+            case Fact.TaskStepped f ->
+                StepCharge.of(index, f, tasks.said(f), f.at()).stream()
+                        .filter(charge -> counts(charge.account().budget))
+                        .forEach(charge -> charge.account().charge(charge.amount(), f.at()));
+            case Fact.TaskEnded f -> index.endTask(new BudgetIndex.TaskKey(f.tenant(), f.task()));
         }
+        tasks.apply(fact);
+    }
+
+    /** A budget that is new since the copy counts nothing that was before. */
+    private boolean counts(Budget budget) {
+        return known.contains(budget.id()) || budget.id().startsWith(BudgetIndex.TASK);
+    }
+
+    private String currency() {
+        return books.apply("").currency().getCurrencyCode();
     }
 
     private static void roll(Collection<BudgetAccount> accounts, long now) {

@@ -93,7 +93,7 @@ record BudgetState(
     // ---- as bytes ----
 
     byte[] encode() {
-        WireWriter out = new WireWriter();
+        WireWriter out = new WireWriter(1 << 28);
         out.octet(VERSION);
         out.number(at);
         out.count("budgets", known.size(), MOST);

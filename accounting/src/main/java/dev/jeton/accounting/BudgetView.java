@@ -26,6 +26,20 @@ public record BudgetView(
         long projected,
         long exhausted) {
 
+    /** The same after something reserved was given back. */
+    BudgetView givenBack(long amount) {
+        return new BudgetView(
+                budget,
+                subject,
+                window,
+                limit,
+                used - amount,
+                Math.max(0, reserved - amount),
+                available + amount,
+                projected,
+                exhausted);
+    }
+
     /** Of what may be spent, how much is used; 1 where nothing may be. */
     public double usedRatio() {
         return ratio(used);

@@ -6,6 +6,7 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
@@ -110,23 +111,46 @@ public final class Budgets {
         }
     }
 
-    /** A task brings budgets of its own, of level {@code TASK}, their ids beginning with {@code task/}. */
-    public void openTask(String tenant, String task, List<Budget> budgets) {
+    /**
+     * A task brings budgets of its own.
+     *
+     * @param currency that its money is in
+     * @param append appends the fact
+     * @return what {@code append} does
+     */
+    long openTask(Fact.TaskOpened opened, String currency, LongSupplier append) {
+        String tenant = opened.payer().tenant();
         lock.lock();
         try {
-            index.openTask(new BudgetIndex.TaskKey(tenant, task), budgets);
+            long sequence = append.getAsLong();
+            index.openTask(new BudgetIndex.TaskKey(tenant, opened.task()), limits(opened, currency));
             changes++;
+            return sequence;
         } finally {
             lock.unlock();
         }
     }
 
-    /** A task's own budgets end. */
-    public void endTask(String tenant, String task) {
+    /** Budgets that a task brings along. */
+    static List<Budget> limits(Fact.TaskOpened opened, String currency) {
+        return opened.spec().limits().stream()
+                .map(limit -> Budget.ofTask(
+                        opened.payer().tenant(),
+                        opened.task(),
+                        limit.unit(),
+                        limit.amount(),
+                        limit.unit() == BudgetUnit.LIST_MONEY ? currency : ""))
+                .toList();
+    }
+
+    /** A task's own budgets bind nobody who comes after this; as {@link #openTask}. */
+    long endTask(Fact.TaskEnded ended, LongSupplier append) {
         lock.lock();
         try {
-            index.endTask(new BudgetIndex.TaskKey(tenant, task));
+            long sequence = append.getAsLong();
+            index.endTask(new BudgetIndex.TaskKey(ended.tenant(), ended.task()));
             changed(micros.getAsLong());
+            return sequence;
         } finally {
             lock.unlock();
         }
@@ -180,6 +204,48 @@ public final class Budgets {
                 index.accounts(all, opened, micros.getAsLong()),
                 tokens -> pricing.dearest(
                         opened.model(), opened.payer().tenant(), opened.prompt(), tokens, opened.at(), opened.work()));
+    }
+
+    /**
+     * The rung {@link Budget.Rung.Shorter}: how many tokens the budgets that have it still pay for.
+     *
+     * @return {@code most}, or less
+     * @throws BudgetRefusal where that is fewer than are worth it
+     */
+    long shorten(BudgetHold hold, long most) {
+        lock.lock();
+        try {
+            long now = micros.getAsLong();
+            rollAll(now);
+            long left = most;
+            for (int i = 0; i < hold.accounts.length; i++) {
+                for (Budget.Rung rung : hold.accounts[i].budget.ladder()) {
+                    if (rung instanceof Budget.Rung.Shorter shorter) {
+                        left = Math.min(left, paidFor(hold, i, most, now));
+                        if (left < Math.min(most, shorter.atLeast())) {
+                            throw refuse(hold, i, BudgetQueue.reason(hold, i, Math.min(most, shorter.atLeast()), now));
+                        }
+                        if (left < most && hold.shortenedBy.isEmpty()) {
+                            hold.shortenedBy = Optional.of(new BudgetStop(
+                                    hold.accounts[i].budget.id(),
+                                    hold.accounts[i].subject,
+                                    BudgetRefusal.Reason.SPENT));
+                        }
+                    }
+                }
+            }
+            return left;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Tokens that a hard budget has for a request if nobody else takes them. */
+    private static long paidFor(BudgetHold hold, int i, long most, long now) {
+        BudgetAccount account = hold.accounts[i];
+        return account.budget.mode() == Budget.Mode.HARD
+                ? BudgetQueue.paidFor(hold, i, 0, most, account.available(now))
+                : most;
     }
 
     /**
@@ -304,7 +370,10 @@ public final class Budgets {
     }
 
     private BudgetRefusal refuse(BudgetHold hold, int i, BudgetRefusal.Reason reason) {
-        BudgetAccount account = hold.accounts[i];
+        return refuse(hold.accounts[i], reason);
+    }
+
+    private BudgetRefusal refuse(BudgetAccount account, BudgetRefusal.Reason reason) {
         String name = counted(account.budget.id());
         refusals.merge(new BudgetStats.Refused(name, reason), 1L, Long::sum);
         long resets = reason == BudgetRefusal.Reason.SPENT ? account.window.to() : Long.MAX_VALUE;
@@ -403,48 +472,26 @@ public final class Budgets {
     // ---- outside work ----
 
     /**
-     * Charges what a task's step costs; every budget above it, or none.
+     * Charges what a task's step costs, or reserves, in addition to what was said of it before.
      *
-     * @param list list money, nano-units
-     * @param tools tool calls, 0 or 1
-     * @param overdraft whether it is charged though a budget does not pay for it: it was done already
      * @param append appends the fact
      * @return what {@code append} does
-     * @throws BudgetRefusal where a budget does not pay for it, and it is no overdraft
+     * @throws BudgetRefusal where it is to be reserved and a budget does not pay for it; what was done already is charged
+     *     all the same
      */
-    long charge(Payer payer, String task, long list, long tools, boolean overdraft, LongSupplier append) {
+    long step(Fact.TaskStepped step, Optional<Fact.TaskStepped> before, LongSupplier append) {
         lock.lock();
         try {
             long now = micros.getAsLong();
             rollAll(now);
-            List<BudgetAccount> accounts = new ArrayList<>();
-            for (Budget budget : index.above(payer, task)) {
-                boolean counts = amount(budget, list, tools) != 0;
-                if (counts && budget.level() != Budget.Level.REQUEST) {
-                    accounts.add(index.account(budget, BudgetIndex.subject(budget, payer, task, ""), now));
-                }
-            }
-            for (BudgetAccount account : accounts) {
-                long amount = amount(account.budget, list, tools);
-                boolean hard = account.budget.mode() == Budget.Mode.HARD;
-                if (!overdraft && amount > 0 && (account.budget.killed() || hard && amount > account.available(now))) {
-                    BudgetRefusal.Reason reason = account.budget.killed()
-                            ? BudgetRefusal.Reason.KILLED
-                            : Money.add(account.available(now), account.reserved()) >= amount
-                                    ? BudgetRefusal.Reason.RESERVED_BY_OTHERS
-                                    : BudgetRefusal.Reason.SPENT;
-                    refusals.merge(new BudgetStats.Refused(counted(account.budget.id()), reason), 1L, Long::sum);
-                    throw new BudgetRefusal(
-                            account.budget,
-                            account.subject,
-                            reason,
-                            reason == BudgetRefusal.Reason.SPENT ? account.window.to() : Long.MAX_VALUE);
-                }
+            List<StepCharge> charges = StepCharge.of(index, step, before, now);
+            if (step.state() == TaskStep.State.RESERVED) {
+                charges.forEach(charge -> refuseUnlessPaid(charge, now));
             }
             long sequence = append.getAsLong();
-            for (BudgetAccount account : accounts) {
-                account.charge(amount(account.budget, list, tools), now);
-                nextRoll = Math.min(nextRoll, account.window.to());
+            for (StepCharge charge : charges) {
+                charge.account().charge(charge.amount(), now);
+                nextRoll = Math.min(nextRoll, charge.account().window.to());
             }
             changes++;
             process(now);
@@ -454,12 +501,11 @@ public final class Budgets {
         }
     }
 
-    private static long amount(Budget budget, long list, long tools) {
-        return switch (budget.unit()) {
-            case LIST_MONEY -> list;
-            case TOOL_CALLS -> tools;
-            default -> 0;
-        };
+    private void refuseUnlessPaid(StepCharge charge, long now) {
+        BudgetAccount account = charge.account();
+        charge.refusal(now).ifPresent(reason -> {
+            throw refuse(account, reason);
+        });
     }
 
     // ---- time ----
@@ -581,6 +627,68 @@ public final class Budgets {
         }
     }
 
+    /**
+     * What the budgets above a request would say of it now; nothing is charged.
+     *
+     * @param expected tokens that it will probably generate
+     * @param most tokens that it may generate
+     */
+    List<BudgetVerdict> verdicts(BudgetHold hold, long expected, long most) {
+        lock.lock();
+        try {
+            long now = micros.getAsLong();
+            rollAll(now);
+            List<BudgetVerdict> verdicts = new ArrayList<>();
+            for (int i = 0; i < hold.accounts.length; i++) {
+                verdicts.add(new BudgetVerdict(
+                        BudgetWatch.view(hold.accounts[i], now), verdict(hold, i, expected, most, now)));
+            }
+            return verdicts;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private static BudgetVerdict.Word verdict(BudgetHold hold, int i, long expected, long most, long now) {
+        BudgetAccount account = hold.accounts[i];
+        if (account.budget.killed()) {
+            return BudgetVerdict.Word.KILLED;
+        }
+        if (account.budget.mode() != Budget.Mode.HARD) {
+            return BudgetVerdict.Word.OK;
+        }
+        long available = account.available(now);
+        boolean time =
+                account.budget.unit() == BudgetUnit.DEVICE_SECONDS || account.budget.unit() == BudgetUnit.WALL_SECONDS;
+        long least = time ? 1 : hold.delta(i, 1);
+        if (least > 0 && least > available) {
+            return BudgetQueue.reason(hold, i, 1, now) == BudgetRefusal.Reason.SPENT
+                    ? BudgetVerdict.Word.SPENT
+                    : BudgetVerdict.Word.RESERVED_BY_OTHERS;
+        }
+        if (hold.delta(i, most) <= available) {
+            return BudgetVerdict.Word.OK;
+        }
+        return hold.delta(i, expected) <= available ? BudgetVerdict.Word.MAY_END_EARLY : BudgetVerdict.Word.ENDS_EARLY;
+    }
+
+    /** The counters above a request as they will be once it has ended like this. */
+    List<BudgetView> after(BudgetHold hold, Fact.Closed closed) {
+        lock.lock();
+        try {
+            long now = micros.getAsLong();
+            List<BudgetView> views = new ArrayList<>();
+            for (int i = 0; i < hold.accounts.length; i++) {
+                if (!hold.accounts[i].removed) {
+                    views.add(BudgetWatch.view(hold.accounts[i], now).givenBack(hold.gives(i, closed)));
+                }
+            }
+            return views;
+        } finally {
+            lock.unlock();
+        }
+    }
+
     /** What was done since the start. */
     public BudgetStats stats() {
         lock.lock();
@@ -603,10 +711,10 @@ public final class Budgets {
      *
      * @param facts gives the replay the facts after the copy
      */
-    void replay(BudgetState state, Function<String, PriceBook> books, Consumer<BudgetReplay> facts) {
+    void replay(BudgetState state, Tasks tasks, Function<String, PriceBook> books, Consumer<BudgetReplay> facts) {
         lock.lock();
         try {
-            facts.accept(new BudgetReplay(index, holds, state, books));
+            facts.accept(new BudgetReplay(index, holds, state, tasks, books));
             nextRoll = Long.MIN_VALUE;
             rollAll(micros.getAsLong());
             index.accounts().forEach(account -> account.limitLive(micros.getAsLong()));

@@ -11,7 +11,7 @@ import java.util.Map;
 final class Closing {
 
     /** What a period says. */
-    record Totals(long requests, long list, long egress, long metered) {}
+    record Totals(long requests, long list, long egress, long steps, long metered) {}
 
     private Closing() {}
 
@@ -29,15 +29,16 @@ final class Closing {
         }
         Totals totals = totals(connection, span);
         try (PreparedStatement row = connection.prepareStatement("""
-                INSERT INTO period (period, closed_at, requests, list_money, egress_money, metered)
-                VALUES (?, ?, ?, ?, ?, ?)
+                INSERT INTO period (period, closed_at, requests, list_money, egress_money, step_money, metered)
+                VALUES (?, ?, ?, ?, ?, ?, ?)
                 """)) {
             row.setString(1, fact.period());
             row.setLong(2, fact.at());
             row.setLong(3, totals.requests());
             row.setLong(4, totals.list());
             row.setLong(5, totals.egress());
-            row.setLong(6, totals.metered());
+            row.setLong(6, totals.steps());
+            row.setLong(7, totals.metered());
             row.executeUpdate();
         }
         take(connection, fact, node);
@@ -77,14 +78,15 @@ final class Closing {
     static void complete(Connection connection, String period, Totals more) throws SQLException {
         try (PreparedStatement row = connection.prepareStatement("""
                 UPDATE period SET requests = requests + ?, list_money = list_money + ?,
-                                  egress_money = egress_money + ?, metered = metered + ?
+                                  egress_money = egress_money + ?, step_money = step_money + ?, metered = metered + ?
                 WHERE period = ?
                 """)) {
             row.setLong(1, more.requests());
             row.setLong(2, more.list());
             row.setLong(3, more.egress());
-            row.setLong(4, more.metered());
-            row.setString(5, period);
+            row.setLong(4, more.steps());
+            row.setLong(5, more.metered());
+            row.setString(6, period);
             row.executeUpdate();
         }
     }
@@ -92,14 +94,14 @@ final class Closing {
     static Totals totals(Connection connection, Period span) throws SQLException {
         try (PreparedStatement query = connection.prepareStatement("""
                 SELECT COALESCE(SUM(requests), 0), COALESCE(SUM(list_money), 0), COALESCE(SUM(egress_money), 0),
-                       COALESCE(SUM(metered), 0)
+                       COALESCE(SUM(step_money), 0), COALESCE(SUM(metered), 0)
                 FROM usage_hour WHERE hour >= ? AND hour < ?
                 """)) {
             query.setLong(1, span.from());
             query.setLong(2, span.until());
             try (ResultSet rows = query.executeQuery()) {
                 rows.next();
-                return new Totals(rows.getLong(1), rows.getLong(2), rows.getLong(3), rows.getLong(4));
+                return new Totals(rows.getLong(1), rows.getLong(2), rows.getLong(3), rows.getLong(4), rows.getLong(5));
             }
         }
     }

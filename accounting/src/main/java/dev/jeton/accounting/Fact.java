@@ -18,6 +18,8 @@ public sealed interface Fact {
     int MAX_LABELS = 16;
     /** Most characters of a label's value. */
     int MAX_LABEL = 256;
+    /** Most characters of a text that says something of a task. */
+    int MAX_TEXT = 1_024;
     /** Most nodes that share a ledger. */
     int MAX_NODES = 4_096;
     /** Most lines of a window; a meter closes its window early rather than pass it. */
@@ -221,4 +223,36 @@ public sealed interface Fact {
      * @param content the book, so that the journal alone is enough to cost by it
      */
     record Recosted(long at, String period, String priceBook, String content) implements Fact {}
+
+    /**
+     * A task began: opened by its tenant, or by the first request that named it.
+     *
+     * @param payer who opened it
+     * @param task its id, the tenant's own: the same id of two tenants is two tasks
+     * @param implicit whether a request began it, without anything said
+     */
+    record TaskOpened(long at, Payer payer, String task, TaskSpec spec, boolean implicit) implements Fact {}
+
+    /**
+     * A step of a task was reserved, done or given up. Of several such facts about a step the last holds.
+     *
+     * @param payer who reported it
+     * @param task the task's id
+     * @param step what it was; of one that was given up, what had been reserved
+     * @param state how far it is
+     * @param overdraft of a step that was done, by how much its cost passes what was reserved for it, in nano-units
+     * @param priceBook version of the book in force, in whose currency its money is
+     */
+    record TaskStepped(
+            long at, Payer payer, String task, TaskStep step, TaskStep.State state, long overdraft, String priceBook)
+            implements Fact {}
+
+    /**
+     * A task ended: it takes no more requests.
+     *
+     * @param tenant whose task
+     * @param task its id
+     * @param why in the tenant's words; empty where nobody says
+     */
+    record TaskEnded(long at, String tenant, String task, TaskOutcome outcome, String why) implements Fact {}
 }

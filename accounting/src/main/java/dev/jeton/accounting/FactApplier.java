@@ -12,7 +12,8 @@ import java.util.Optional;
 
 /**
  * Turns facts of one node into rows, a batch in one transaction together with how far the node then is. A fact that is
- * not newer than that is skipped, so a batch may be applied any number of times. Confined to one thread.
+ * not newer than that is skipped, so a batch may be applied any number of times. Confined to one thread,
+ * but for {@link #takings}.
  */
 final class FactApplier {
 
@@ -26,6 +27,7 @@ final class FactApplier {
 
     private final String node;
     private final Costings costings;
+    private final DeviceTakings takings = new DeviceTakings();
     private final Map<String, Books.Known> requests = new LinkedHashMap<>(16, 0.75f, true) {
         @Override
         protected boolean removeEldestEntry(Map.Entry<String, Books.Known> eldest) {
@@ -48,6 +50,11 @@ final class FactApplier {
         this.costings = costings;
     }
 
+    /** What was taken of the devices, of all that is committed; any thread may ask. */
+    List<DeviceTaking> takings() {
+        return takings.all();
+    }
+
     /** Forgets what it remembers of a transaction that was rolled back. */
     void forget() {
         requests.clear();
@@ -64,10 +71,12 @@ final class FactApplier {
             if (facts.get(i).fact() instanceof Fact.Recosted) {
                 List<FactSource.Entry> before = facts.subList(0, i + 1);
                 database.write(connection -> apply(connection, database, before));
+                takings.commit();
                 return apply(database, facts.subList(i + 1, facts.size()));
             }
         }
         Books.Progress progress = database.write(connection -> apply(connection, database, facts));
+        takings.commit();
         recost(database);
         return progress;
     }
@@ -84,6 +93,7 @@ final class FactApplier {
 
     /** Applies facts in one transaction; of those that are {@link Fact.Recosted} only the decision. */
     Books.Progress apply(Connection connection, Database database, List<FactSource.Entry> facts) throws SQLException {
+        takings.begin();
         boolean deciding = facts.stream()
                 .anyMatch(entry -> entry.fact() instanceof Fact.PeriodClosed || entry.fact() instanceof Fact.Recosted);
         if (deciding) {
@@ -95,10 +105,11 @@ final class FactApplier {
             requests.clear();
             erasures = erasuresNow;
         }
-        try (BookWriter writer = new BookWriter(connection, node)) {
+        try (BookWriter writer = new BookWriter(connection, node);
+                TaskWriter tasks = new TaskWriter(connection, node, writer)) {
             writer.lock();
             Books.Progress found = Books.progress(connection, node).orElse(Books.Progress.none(node));
-            Turn turn = new Turn(connection, writer, periods, found);
+            Turn turn = new Turn(connection, writer, tasks, periods, found);
             for (FactSource.Entry entry : facts) {
                 turn.take(entry);
             }
@@ -128,13 +139,15 @@ final class FactApplier {
 
         private final Connection connection;
         private final BookWriter writer;
+        private final TaskWriter tasks;
         private final List<Long> corrected = new ArrayList<>();
         private Periods periods;
         private Books.Progress progress;
 
-        Turn(Connection connection, BookWriter writer, Periods periods, Books.Progress progress) {
+        Turn(Connection connection, BookWriter writer, TaskWriter tasks, Periods periods, Books.Progress progress) {
             this.connection = connection;
             this.writer = writer;
+            this.tasks = tasks;
             this.periods = periods;
             this.progress = progress;
         }
@@ -162,7 +175,28 @@ final class FactApplier {
                     periods = Closing.close(connection, periods, closed, node);
                 }
                 case Fact.Recosted recosted -> recost(sequence, recosted);
+                case Fact.TaskOpened opened -> tasks.open(sequence, opened, 1);
+                case Fact.TaskStepped stepped -> step(sequence, stepped);
+                case Fact.TaskEnded ended ->
+                    tasks.end(task(sequence, new Payer(ended.tenant(), "", ""), ended.task(), ended.at()), ended);
             }
+        }
+
+        private void step(long sequence, Fact.TaskStepped stepped) throws SQLException {
+            Periods.Booking booking = periods.book(stepped.at(), node, sequence);
+            long task = task(sequence, stepped.payer(), stepped.task(), stepped.at());
+            if (tasks.step(sequence, task, stepped, booking)) {
+                complete(booking, new Closing.Totals(0, 0, 0, stepped.step().list(), 0));
+            }
+        }
+
+        /** The fact that opened a task, or this one for a task that was never opened: verification reports it. */
+        private long task(long sequence, Payer payer, String id, long at) throws SQLException {
+            Optional<Long> found = tasks.find(payer.tenant(), id);
+            if (found.isEmpty()) {
+                tasks.open(sequence, new Fact.TaskOpened(at, payer, id, TaskSpec.NONE, true), 0);
+            }
+            return found.orElse(sequence);
         }
 
         private void adopt(Fact.Adopted adopted) throws SQLException {
@@ -231,7 +265,7 @@ final class FactApplier {
             Periods.Booking booking = periods.book(closed.at(), node, sequence);
             if (writer.close(request.sequence(), closed, booking)) {
                 writer.usage(request.usage(booking, request.priceBook())).add(closed);
-                complete(booking, new Closing.Totals(1, closed.list(), closed.egress(), 0));
+                complete(booking, new Closing.Totals(1, closed.list(), closed.egress(), 0, 0));
             }
         }
 
@@ -264,7 +298,8 @@ final class FactApplier {
                     id -> Objects.requireNonNullElse(users.get(id), Books.Known.NONE)
                             .payer());
             requireBalance(sequence, postings);
-            complete(booking, new Closing.Totals(0, 0, 0, metered(postings)));
+            takings.add(window.device(), postings);
+            complete(booking, new Closing.Totals(0, 0, 0, 0, metered(postings)));
             number = 0;
             for (Posting posting : postings) {
                 Books.Known user = posting.request().isEmpty() ? Books.Known.NONE : known(posting.request());

@@ -45,6 +45,9 @@ final class FactCodec {
     private static final int WINDOW = 7;
     private static final int PERIOD_CLOSED = 8;
     private static final int RECOSTED = 9;
+    private static final int TASK_OPENED = 10;
+    private static final int TASK_STEPPED = 11;
+    private static final int TASK_ENDED = 12;
 
     private static final DocumentKind[] DOCUMENT_KINDS = DocumentKind.values();
     private static final Outcome[] OUTCOMES = Outcome.values();
@@ -83,6 +86,18 @@ final class FactCodec {
                 name(out, "a price book's version", f.priceBook());
                 out.text("a price book", f.content(), MAX_DOCUMENT);
             }
+            case Fact.TaskOpened f -> {
+                head(out, TASK_OPENED, f.at());
+                TaskCodec.opened(out, f);
+            }
+            case Fact.TaskStepped f -> {
+                head(out, TASK_STEPPED, f.at());
+                TaskCodec.stepped(out, f);
+            }
+            case Fact.TaskEnded f -> {
+                head(out, TASK_ENDED, f.at());
+                TaskCodec.ended(out, f);
+            }
         }
         return out.toBytes();
     }
@@ -110,6 +125,9 @@ final class FactCodec {
             case CLOSED -> closed(in, at, version);
             case WINDOW -> window(in, at);
             case PERIOD_CLOSED -> closedPeriod(in, at, version);
+            case TASK_OPENED -> TaskCodec.opened(in, at);
+            case TASK_STEPPED -> TaskCodec.stepped(in, at);
+            case TASK_ENDED -> TaskCodec.ended(in, at);
             case RECOSTED -> new Fact.Recosted(at, name(in), name(in), in.text(MAX_DOCUMENT));
             default -> throw WireReader.damaged("it is of kind " + kind + ", which this program does not know");
         };
@@ -190,6 +208,7 @@ final class FactCodec {
         name(out, "a task's id", f.tags().task());
         name(out, "a prompt's version", f.tags().promptVersion());
         name(out, "a route", f.tags().route());
+        out.octet(f.tags().fallback() ? 1 : 0);
         out.number(f.prompts());
         out.number(f.prompt());
     }
@@ -209,7 +228,7 @@ final class FactCodec {
         Zones zones = version < ZONED ? Zones.UNKNOWN : new Zones(name(in), name(in));
         Work work = version < WORKED ? Work.UNKNOWN : in.constant(WORKS);
         boolean tagged = version >= TAGGED;
-        Tags tags = tagged ? new Tags(labels, name(in), name(in), name(in)) : Tags.labels(labels);
+        Tags tags = tagged ? new Tags(labels, name(in), name(in), name(in), in.flag()) : Tags.labels(labels);
         int prompts = tagged ? in.small() : 1;
         long prompt = tagged ? in.number() : 0;
         return new Fact.Opened(

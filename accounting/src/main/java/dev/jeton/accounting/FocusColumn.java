@@ -55,6 +55,9 @@ enum FocusColumn {
     x_PriceBook,
     x_Project,
     x_Requests,
+    /** Kind of the steps of tasks. */
+    x_Step,
+    x_StepCost,
     /** generation, batch, embeddings or batch-embeddings. */
     x_Work,
     x_ZoneFrom,

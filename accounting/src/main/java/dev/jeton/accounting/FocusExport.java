@@ -17,8 +17,8 @@ import java.util.function.Function;
  * encodes so.
  *
  * <p>An export has one basis, because token rows and device rows together would count every cost twice; the other
- * basis is in the columns {@code x_ListCost} (tokens), {@code x_EgressCost} (bytes, by the list too) and
- * {@code x_MeteredCost}, each hour's in its first row. The list basis has a row for each kind of token, and one for the
+ * basis is in the columns {@code x_ListCost} (tokens), {@code x_EgressCost} (bytes) and
+ * {@code x_StepCost} (steps of tasks), both by the list too, and {@code x_MeteredCost}, each hour's in its first row. The list basis has a row for each kind of token, and one for the
  * bytes of answers where the price book has a price for them. The metered basis has a row for device time, at the
  * hour's average price of a second, and rows for idle time, overhead and the house.
  *
@@ -70,6 +70,7 @@ public final class FocusExport {
     private static final String GIGABYTES = "GB";
 
     private static final String DATA_TRANSFER = "Data Transfer";
+    private static final String STEPS = "Steps";
 
     private final Basis basis;
     private final Reader reader;
@@ -151,6 +152,10 @@ public final class FocusExport {
     public void correction(HourRow row, long booked) {
         FocusRow charge = requests(row, booked, Account.TENANT).tenant(row.tenant());
         memo(charge, row);
+        if (basis == Basis.LIST && !row.step().isEmpty()) {
+            correct(charge, "steps/" + row.step(), STEPS, BigDecimal.valueOf(row.steps()), row.stepMoney());
+            return;
+        }
         if (basis == Basis.LIST) {
             Tokens used = row.tokens();
             long sum = Money.add(Money.add(used.input(), used.cached()), used.output());
@@ -197,6 +202,10 @@ public final class FocusExport {
     }
 
     private void list(HourRow row) {
+        if (!row.step().isEmpty()) {
+            steps(row);
+            return;
+        }
         PriceBook book = book(row.priceBook());
         BigDecimal left = Money.decimal(row.list());
         boolean first = true;
@@ -230,6 +239,23 @@ public final class FocusExport {
             adjust(next, "Discounts and price changes within the hour for " + row.model(), left);
         }
         EgressCharge.of(book, row).ifPresent(charge -> egress(row, charge));
+    }
+
+    /** Steps of tasks, each of which has a cost of its own: at their average. */
+    private void steps(HourRow row) {
+        FocusRow charge = requests(row, row.hour(), Account.TENANT).tenant(row.tenant());
+        memo(charge, row);
+        BigDecimal exact = Money.decimal(row.stepMoney());
+        BigDecimal quantity = BigDecimal.valueOf(row.steps());
+        String sku = "steps/" + row.step();
+        sku(charge, sku, STEPS, quantity, STEPS);
+        charge.set(FocusColumn.ChargeDescription, "Steps of tasks, " + row.step())
+                .set(FocusColumn.PricingCategory, "Other");
+        BigDecimal price =
+                quantity.signum() == 0 ? BigDecimal.ZERO : exact.divide(quantity, PRICE_DECIMALS, RoundingMode.DOWN);
+        BigDecimal cost = charge.priced(quantity, STEPS, price, sku);
+        write(charge, cost);
+        remainders.merge(row.tenant(), exact.subtract(cost), BigDecimal::add);
     }
 
     /** Bytes of answers: a usage of the same service, whatever the model. */
@@ -283,6 +309,7 @@ public final class FocusExport {
         String meter = switch (unit) {
             case "Tokens" -> "Tokens";
             case GIGABYTES -> DATA_TRANSFER;
+            case STEPS -> STEPS;
             default -> "Device Time";
         };
         sku(charge, sku, meter, quantity, unit);
@@ -318,6 +345,7 @@ public final class FocusExport {
                 .set(FocusColumn.x_Project, row.project())
                 .set(FocusColumn.x_KeyId, row.key())
                 .set(FocusColumn.x_PriceBook, row.priceBook())
+                .set(FocusColumn.x_Step, row.step())
                 .set(FocusColumn.x_Work, row.work().text())
                 .set(FocusColumn.x_ZoneFrom, row.zones().from())
                 .set(FocusColumn.x_ZoneTo, row.zones().to());
@@ -327,6 +355,7 @@ public final class FocusExport {
     private void memo(FocusRow charge, HourRow row) {
         charge.set(FocusColumn.x_ListCost, Money.decimal(row.list()))
                 .set(FocusColumn.x_EgressCost, Money.decimal(row.egress()))
+                .set(FocusColumn.x_StepCost, Money.decimal(row.stepMoney()))
                 .set(FocusColumn.x_Requests, BigDecimal.valueOf(row.requests()));
         if (reader == Reader.OPERATOR) {
             charge.set(FocusColumn.x_DeviceSeconds, seconds(row.payable()))

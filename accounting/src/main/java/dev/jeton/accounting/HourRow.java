@@ -36,6 +36,9 @@ import java.util.Map;
  * @param egress list money of the bytes, nano-units: owed beside {@code list}
  * @param metered metered money posted to the tenant, nano-units
  * @param houseMoney metered money posted to the house for its requests
+ * @param step kind of the steps of tasks that the row sums; empty where it sums requests
+ * @param steps how many were done
+ * @param stepMoney their list money, nano-units: owed beside {@code list} and {@code egress}
  */
 public record HourRow(
         long hour,
@@ -64,7 +67,10 @@ public record HourRow(
         long list,
         long egress,
         long metered,
-        long houseMoney) {
+        long houseMoney,
+        String step,
+        long steps,
+        long stepMoney) {
 
     /** With labels of its own, sorted. */
     public HourRow {

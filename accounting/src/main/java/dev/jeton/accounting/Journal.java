@@ -237,7 +237,7 @@ public final class Journal implements AutoCloseable {
         return writer.segments();
     }
 
-    /** The last number that was given; 0 for none. */
+    /** The number of the last fact, durable or not; 0 for none. */
     long last() {
         return appender.last();
     }

@@ -33,6 +33,9 @@ final class JournalAppender {
     private final DurableWaiters waiters = new DurableWaiters();
     private final JournalSpace space;
     private long next;
+    /** The last number that was given or found: after a crash {@code next} leaves a gap. */
+    private long last;
+
     private long pendingRecords;
     /** When what waits must be written, by {@code nanos}; without meaning where nothing does. */
     private long due;
@@ -63,6 +66,7 @@ final class JournalAppender {
         space = new JournalSpace(config, writer.bytes());
         next = found.next();
         durable = found.last();
+        last = durable;
     }
 
     // ---- appending ----
@@ -118,6 +122,7 @@ final class JournalAppender {
 
     private long enqueue(byte[] payload, long patience) {
         long sequence = next++;
+        last = sequence;
         pendingRecords++;
         long latest = nanos.getAsLong() + patience;
         boolean sooner = pending.isEmpty() || latest - due < 0;
@@ -217,11 +222,11 @@ final class JournalAppender {
         }
     }
 
-    /** The last number that was given; 0 for none. */
+    /** As {@link Journal#last}. */
     long last() {
         lock.lock();
         try {
-            return next - 1;
+            return last;
         } finally {
             lock.unlock();
         }

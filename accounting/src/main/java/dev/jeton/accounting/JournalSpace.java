@@ -99,14 +99,22 @@ final class JournalSpace {
                     demand(fact, bytes);
                 }
             }
+            // tenants' doing: what is kept for the house is not for them
+            case Fact.TaskOpened f -> demand(fact, bytes, config.houseBytes());
+            case Fact.TaskStepped f -> demand(fact, bytes, config.houseBytes());
+            case Fact.TaskEnded f -> demand(fact, bytes, config.houseBytes());
             default -> demand(fact, bytes);
         }
         pending += bytes;
     }
 
     private void demand(Fact fact, long bytes) {
+        demand(fact, bytes, 0);
+    }
+
+    private void demand(Fact fact, long bytes, long left) {
         String what = "a fact (%s) is not recorded".formatted(fact.getClass().getSimpleName());
-        if (taken() + bytes > config.maxBytes()) {
+        if (taken() + bytes > config.maxBytes() - left) {
             throw full(what);
         }
         // one fact may always wait, however large: or a window larger than the bound could never be recorded

@@ -76,7 +76,7 @@ final class ListRepricing {
         try (PreparedStatement query = booked(hour).prepare(connection, """
                         SELECT tenant, model, price_book, work, SUM(requests), SUM(input_tokens), SUM(cached_tokens),
                                SUM(output_tokens), SUM(list_money), SUM(metered)
-                        FROM usage_hour WHERE %s
+                        FROM usage_hour WHERE %s AND step = ''
                         GROUP BY tenant, model, price_book, work ORDER BY tenant, model, price_book, work
                         """, List.of());
                 ResultSet rows = query.executeQuery()) {

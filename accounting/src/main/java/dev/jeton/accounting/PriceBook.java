@@ -2,6 +2,7 @@ package dev.jeton.accounting;
 
 import java.io.IOException;
 import java.io.InputStream;
+import java.math.BigInteger;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -25,6 +26,7 @@ import java.util.Optional;
  * @param tariffs the price list
  * @param egress prices of bytes by zones, the one for any zones included
  * @param reservations shares of devices that tenants have booked
+ * @param steps prices of tasks' steps that say how much there was and not what it cost
  */
 public record PriceBook(
         String version,
@@ -34,7 +36,8 @@ public record PriceBook(
         List<DevicePrice> devices,
         List<Tariff> tariffs,
         List<EgressPrice> egress,
-        List<Reservation> reservations) {
+        List<Reservation> reservations,
+        List<StepPrice> steps) {
 
     /** Most bytes of a document. */
     public static final int MAX_BYTES = 1 << 20;
@@ -49,6 +52,7 @@ public record PriceBook(
         tariffs = List.copyOf(tariffs);
         egress = List.copyOf(egress);
         reservations = List.copyOf(reservations);
+        steps = List.copyOf(steps);
     }
 
     /** Reads a file. */
@@ -100,7 +104,8 @@ public record PriceBook(
     public Optional<String> warning() {
         boolean priced = tariffs.stream().anyMatch(PriceBook::priced)
                 || devices.stream().anyMatch(device -> !device.capital().isZero())
-                || egress.stream().anyMatch(price -> !price.perGigabyte().isZero());
+                || egress.stream().anyMatch(price -> !price.perGigabyte().isZero())
+                || steps.stream().anyMatch(price -> !price.price().isZero());
         if (priced) {
             return Optional.empty();
         }
@@ -223,6 +228,24 @@ public record PriceBook(
                 .max(Comparator.comparing((EgressPrice price) -> !price.from().equals(EgressPrice.ANY))
                         .thenComparing(price -> !price.to().equals(EgressPrice.ANY)))
                 .map(EgressPrice::perGigabyte);
+    }
+
+    /**
+     * What a quantity of a kind of step costs, in nano-units, rounded once; an entry for its unit goes before one for any.
+     * Nothing where no entry is for it.
+     */
+    public long step(TaskStep.Kind kind, Rate quantity, String unit) {
+        return steps.stream()
+                .filter(price -> price.kind() == kind && matches(price.unit(), unit))
+                .max(Comparator.comparing((StepPrice price) -> !price.unit().equals(StepPrice.ANY)))
+                .map(price -> Money.round(
+                        BigInteger.valueOf(quantity.unscaled())
+                                .multiply(BigInteger.valueOf(price.price().unscaled()))
+                                .multiply(BigInteger.valueOf(Money.NANOS_PER_UNIT)),
+                        quantity.denominator()
+                                .multiply(price.price().denominator())
+                                .multiply(BigInteger.valueOf(price.per()))))
+                .orElse(0L);
     }
 
     private static boolean matches(String pattern, String zone) {

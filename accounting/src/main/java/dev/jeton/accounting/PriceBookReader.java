@@ -42,10 +42,20 @@ final class PriceBookReader {
         Set<EgressPrice> pairs = new HashSet<>();
         List<EgressPrice> egress = root.list("egress", entry -> egress(entry, pairs));
         List<Reservation> reservations = root.list("reservations", PriceBookReader::reservation);
+        Set<StepPrice> kinds = new HashSet<>();
+        List<StepPrice> steps = root.list("steps", entry -> step(entry, kinds));
         root.finish();
         checkShares(root, reservations);
         return new PriceBook(
-                PriceBook.version(content), content, currency, electricity, devices, tariffs, egress, reservations);
+                PriceBook.version(content),
+                content,
+                currency,
+                electricity,
+                devices,
+                tariffs,
+                egress,
+                reservations,
+                steps);
     }
 
     private static Currency currency(BookKeys root) {
@@ -164,6 +174,29 @@ final class PriceBookReader {
             throw entry.error(
                     "per-gb",
                     "'%s' to '%s' has an entry already: one entry a pair".formatted(price.from(), price.to()));
+        }
+        return price;
+    }
+
+    private static StepPrice step(BookKeys entry, Set<StepPrice> kinds) {
+        String text = entry.needed("kind", "retrieval, tool, egress, log_storage, human_review or other");
+        TaskStep.Kind kind = TaskStep.Kind.of(text)
+                .orElseThrow(() -> entry.error(
+                        "kind",
+                        "'%s' is no kind of step: retrieval, tool, egress, log_storage, human_review or other is expected"
+                                .formatted(text)));
+        Rate per = entry.rate("per", MAX_PRICE).orElse(Rate.ONE);
+        if (per.isZero() || per.scale() > 0) {
+            throw entry.error("per", "%s is not a whole number from 1 on".formatted(per));
+        }
+        StepPrice price = new StepPrice(
+                kind,
+                entry.text("unit").orElse(StepPrice.ANY),
+                per.unscaled(),
+                entry.rate("price", MAX_PRICE)
+                        .orElseThrow(() -> entry.error("price", "is missing: the price of 'per' of it")));
+        if (!kinds.add(new StepPrice(kind, price.unit(), 1, Rate.ZERO))) {
+            throw entry.error("kind", "'%s' has an entry already: one entry a kind and unit".formatted(text));
         }
         return price;
     }

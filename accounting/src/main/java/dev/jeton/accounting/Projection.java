@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
 import java.util.function.LongSupplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -54,6 +55,7 @@ public final class Projection implements AutoCloseable {
     private volatile long applied;
     private volatile long appliedAt;
     private volatile Optional<String> failure = Optional.empty();
+    private volatile boolean hurry;
     private volatile boolean closing;
     private volatile boolean stopped;
 
@@ -87,6 +89,11 @@ public final class Projection implements AutoCloseable {
         long since = appliedAt == 0 ? startedAt : appliedAt;
         return new Status(
                 node, seen, behind, behind == 0 ? 0 : Math.max(0, clock.getAsLong() - since), failure, stopped);
+    }
+
+    /** What accounts have taken of each device since this projection began; any thread may ask. */
+    public List<DeviceTaking> takings() {
+        return applier.takings();
     }
 
     private void run() {
@@ -159,7 +166,7 @@ public final class Projection implements AutoCloseable {
         int lines = 0;
         Optional<FactSource.Entry> next = cursor.next(WAIT_NANOS);
         if (next.isPresent() && gatherNanos > 0 && source.last() - next.get().sequence() < BATCH) {
-            TimeUnit.NANOSECONDS.sleep(gatherNanos);
+            gather();
         }
         while (next.isPresent()) {
             FactSource.Entry entry = next.get();
@@ -170,6 +177,24 @@ public final class Projection implements AutoCloseable {
             next = batch.size() < BATCH && lines < BATCH_LINES ? cursor.next(0) : Optional.empty();
         }
         return batch;
+    }
+
+    /** Waits for more facts, unless somebody waits for those that are there. */
+    private void gather() throws InterruptedException {
+        long end = System.nanoTime() + gatherNanos;
+        for (long left = gatherNanos; left > 0 && !hurry; left = end - System.nanoTime()) {
+            LockSupport.parkNanos(this, left);
+            if (Thread.interrupted()) {
+                throw new InterruptedException("interrupted while gathering facts");
+            }
+        }
+        hurry = false;
+    }
+
+    /** Somebody waits for the facts that are there: the next batch, or the one that is gathered just now, goes at once. */
+    void hurry() {
+        hurry = true;
+        LockSupport.unpark(thread);
     }
 
     /** Ends after the batch at hand; what is left is applied by the next projection. */

@@ -97,6 +97,9 @@ public final class Recovery {
             case Fact.Window f -> {}
             case Fact.PeriodClosed f -> {}
             case Fact.Recosted f -> {}
+            case Fact.TaskOpened f -> {}
+            case Fact.TaskStepped f -> {}
+            case Fact.TaskEnded f -> {}
         }
     }
 

@@ -1,15 +1,11 @@
 package dev.jeton.accounting;
 
 import dev.jeton.scheduler.DeviceState;
-import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
-import java.time.Instant;
-import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.EnumMap;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -71,7 +67,8 @@ public final class Reports {
                     SELECT hour, tenant, project, key_id, model, labels, price_book, zone_from, zone_to, work,
                            requests, completed, cancelled, failed, input_tokens, cached_tokens, output_tokens, egress_bytes,
                            payable, house, cancelled_nanos, recompute_nanos, overrun_nanos, saved_nanos,
-                           kv_byte_seconds, microjoules, list_money, egress_money, metered, house_money, corrects
+                           kv_byte_seconds, microjoules, list_money, egress_money, metered, house_money, step, steps,
+                           step_money, corrects
                     FROM usage_hour WHERE %s
                     ORDER BY hour, tenant, project, model, digest
                     """, List.of())) {
@@ -115,6 +112,9 @@ public final class Reports {
                 rows.getLong(i++),
                 rows.getLong(i++),
                 rows.getLong(i++),
+                rows.getLong(i++),
+                rows.getString(i++),
+                rows.getLong(i++),
                 rows.getLong(i));
     }
 
@@ -145,86 +145,20 @@ public final class Reports {
 
     /** Totals by group, in the order of the groups. */
     public List<Total> totals(Scope scope, long from, long to, Filter filter, Grouping grouping) {
-        return totals(scope, from, to, filter, grouping, Integer.MAX_VALUE);
+        return totals(scope, from, to, filter, grouping, Optional.empty(), Integer.MAX_VALUE);
     }
 
     /**
      * The first totals by group.
      *
+     * @param after the group after which the answer begins; empty for the first
      * @param most how many at most
      */
-    public List<Total> totals(Scope scope, long from, long to, Filter filter, Grouping grouping, int most) {
+    public List<Total> totals(
+            Scope scope, long from, long to, Filter filter, Grouping grouping, Optional<String> after, int most) {
         Where where = new Where(database.kind(), scope, filter).booked(from, to);
-        List<Object> before = new ArrayList<>();
-        String group = where.group(grouping, before);
-        return database.read(connection -> {
-            Map<String, Long> slow = p95(connection, where, group, before, most);
-            // The conditions come with the statement's own %s.
-            String sql = """
-                    SELECT grp, SUM(requests), SUM(completed), SUM(cancelled), SUM(failed), SUM(input_tokens),
-                           SUM(cached_tokens), SUM(output_tokens), SUM(egress_bytes), SUM(list_money),
-                           SUM(egress_money), SUM(metered), SUM(house_money), SUM(payable), SUM(house),
-                           SUM(microjoules)
-                    FROM (SELECT @group AS grp, u.* FROM usage_hour u WHERE %s) g
-                    GROUP BY grp ORDER BY grp LIMIT ?
-                    """.replace("@group", group);
-            try (PreparedStatement query = where.prepare(connection, sql, before, most);
-                    ResultSet rows = query.executeQuery()) {
-                List<Total> totals = new ArrayList<>();
-                while (rows.next()) {
-                    totals.add(total(rows, grouping, slow));
-                }
-                return totals;
-            }
-        });
-    }
-
-    private static Total total(ResultSet rows, Grouping grouping, Map<String, Long> slow) throws SQLException {
-        String group = rows.getString(1);
-        boolean hours = grouping.equals(new Grouping.By(Grouping.Dimension.HOUR));
-        return new Total(
-                hours
-                        ? Instant.EPOCH
-                                .plus(Long.parseLong(group), ChronoUnit.MICROS)
-                                .toString()
-                        : group,
-                rows.getLong(2),
-                rows.getLong(3),
-                rows.getLong(4),
-                rows.getLong(5),
-                new Tokens(rows.getLong(6), rows.getLong(7), rows.getLong(8)),
-                rows.getLong(9),
-                rows.getLong(10),
-                rows.getLong(11),
-                rows.getLong(12),
-                rows.getLong(13),
-                rows.getLong(14),
-                rows.getLong(15),
-                rows.getLong(16),
-                slow.getOrDefault(group, 0L));
-    }
-
-    /** The nearest rank, from every request: sums by hour could not say it. */
-    private static Map<String, Long> p95(
-            Connection connection, Where where, String group, List<Object> before, int most) throws SQLException {
-        String sql = """
-                SELECT grp, MIN(total_nanos)
-                FROM (SELECT grp, total_nanos,
-                             ROW_NUMBER() OVER (PARTITION BY grp ORDER BY total_nanos) AS place,
-                             COUNT(*) OVER (PARTITION BY grp) AS places
-                      FROM (SELECT @group AS grp, total_nanos FROM request WHERE %s AND closings > 0) g) ranked
-                WHERE place * 100 >= places * 95
-                GROUP BY grp ORDER BY grp LIMIT ?
-                """.replace("@group", group);
-        // Every group of requests is one of hours too, so the first of them are enough.
-        try (PreparedStatement query = where.prepare(connection, sql, before, most);
-                ResultSet rows = query.executeQuery()) {
-            Map<String, Long> slow = new HashMap<>();
-            while (rows.next()) {
-                slow.put(rows.getString(1), rows.getLong(2));
-            }
-            return slow;
-        }
+        return database.read(connection ->
+                new TotalsQuery(connection, database.kind(), where, scope, grouping, after, most).totals());
     }
 
     /** What device time served nobody. A tenant's report has what its own requests wasted. */
@@ -374,6 +308,28 @@ public final class Reports {
     public Optional<RequestRow> newest(Scope scope, String beginning) {
         return requests(new Where(database.kind(), scope, Filter.ALL).begins(beginning), 1).stream()
                 .findFirst();
+    }
+
+    /**
+     * A task of the scope's tenant with all that it cost; empty where it has none of that id.
+     *
+     * @param most requests, and most steps, that are listed; sums are of all
+     */
+    public Optional<TaskGraph> task(Scope scope, String id, int most) {
+        if (!(scope instanceof Scope.Tenant tenant)) {
+            throw new AccountingException("a task is one tenant's: name the tenant whose task is asked for");
+        }
+        return database.read(connection -> TaskRows.graph(connection, database.kind(), tenant, id, most));
+    }
+
+    /**
+     * Tasks, the one opened last first.
+     *
+     * @param after when the last one of the part before was opened, and its id; empty for the first part
+     * @param limit most of them
+     */
+    public List<TaskRow> tasks(Scope scope, Optional<Cursor> after, int limit) {
+        return database.read(connection -> TaskRows.list(connection, database.kind(), scope, after, limit));
     }
 
     private List<RequestRow> requests(Where where, int limit) {

@@ -1,5 +1,6 @@
 package dev.jeton.accounting;
 
+import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicBoolean;
 
@@ -100,7 +101,12 @@ public final class RequestBooks implements AutoCloseable {
         }
         spending.grant().end();
         meter.memo(spending.meter(), used.savedNanos(), used.kvByteSeconds());
-        Fact.Closed end = new Fact.Closed(
+        Fact.Closed end = end(used);
+        return keeper.budgets().settle(spending.grant().hold, end, () -> keeper.append(end));
+    }
+
+    private Fact.Closed end(Used used) {
+        return new Fact.Closed(
                 keeper.clock().micros(),
                 opened.request(),
                 used.outcome(),
@@ -112,7 +118,17 @@ public final class RequestBooks implements AutoCloseable {
                 used.firstTokenNanos(),
                 used.totalNanos(),
                 used.retries());
-        return keeper.budgets().settle(spending.grant().hold, end, () -> keeper.append(end));
+    }
+
+    /** The budgets above the request as they will be once it has ended like this, from the tenant's down. */
+    public List<BudgetView> budgetsAfter(Used used) {
+        BudgetHold hold = spending.grant().hold;
+        return hold.empty() ? List.of() : keeper.budgets().after(hold, end(used));
+    }
+
+    /** Which budget let it have fewer tokens than it asked for. */
+    public Optional<BudgetStop> shortenedBy() {
+        return spending.grant().hold.shortenedBy;
     }
 
     /** Which budget ended it in mid-generation; any thread. */

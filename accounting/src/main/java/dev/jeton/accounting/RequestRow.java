@@ -10,7 +10,8 @@ import java.util.Optional;
  * @param id its id
  * @param payer who pays
  * @param model served model
- * @param labels the caller's tags
+ * @param tags what the caller says that it is for
+ * @param context how long its prompt is
  * @param priceBook version of the price book
  * @param policy version of the policy
  * @param zones which way its answer went
@@ -33,13 +34,15 @@ import java.util.Optional;
  * @param queueNanos from submit to the first step
  * @param firstTokenNanos from submit to the first token; 0 where there was none
  * @param totalNanos from submit to the end
+ * @param retries the attempt's number as SDKs count, 0 for the first
  */
 public record RequestRow(
         String node,
         String id,
         Payer payer,
         String model,
-        Map<String, String> labels,
+        Tags tags,
+        ContextBucket context,
         String priceBook,
         String policy,
         Zones zones,
@@ -60,11 +63,12 @@ public record RequestRow(
         long microjoules,
         long queueNanos,
         long firstTokenNanos,
-        long totalNanos) {
+        long totalNanos,
+        int retries) {
 
-    /** With labels of its own, sorted. */
-    public RequestRow {
-        labels = java.util.Collections.unmodifiableMap(new java.util.TreeMap<>(labels));
+    /** The caller's free tags. */
+    public Map<String, String> labels() {
+        return tags.labels();
     }
 
     /** List money of tokens less metered money: what the network costs is not metered. */

@@ -20,6 +20,15 @@ final class RequestRows {
      * @param limit most of them
      */
     static List<RequestRow> read(Connection connection, Where where, int limit) throws SQLException {
+        return read(connection, where, "closed_at DESC, id, node", limit);
+    }
+
+    /**
+     * Reads them in an order.
+     *
+     * @param order of the list, a part of the statement
+     */
+    static List<RequestRow> read(Connection connection, Where where, String order, int limit) throws SQLException {
         try (PreparedStatement query = where.prepare(connection, """
                 SELECT r.*,
                        (SELECT COALESCE(SUM(p.amount), 0) FROM posting p
@@ -34,9 +43,9 @@ final class RequestRows {
                         WHERE l.node = r.node AND l.request = r.sequence) AS house,
                        (SELECT COALESCE(SUM(l.microjoules), 0) FROM line l
                         WHERE l.node = r.node AND l.request = r.sequence) AS microjoules
-                FROM (SELECT * FROM request WHERE %s ORDER BY closed_at DESC, id, node LIMIT ?) r
-                ORDER BY closed_at DESC, id, node
-                """, List.of(), limit);
+                FROM (SELECT * FROM request WHERE %s ORDER BY @order LIMIT ?) r
+                ORDER BY @order
+                """.replace("@order", order), List.of(), limit);
                 ResultSet rows = query.executeQuery()) {
             List<RequestRow> requests = new ArrayList<>();
             while (rows.next()) {
@@ -53,7 +62,13 @@ final class RequestRows {
                 rows.getString("id"),
                 new Payer(rows.getString("tenant"), rows.getString("project"), rows.getString("key_id")),
                 rows.getString("model"),
-                Labels.map(rows.getString("labels")),
+                new Tags(
+                        Labels.map(rows.getString("labels")),
+                        rows.getString("task"),
+                        rows.getString("prompt_version"),
+                        rows.getString("route"),
+                        rows.getInt("fallback") != 0),
+                ContextBucket.numbered(rows.getInt("context_bucket")),
                 rows.getString("price_book"),
                 rows.getString("policy"),
                 new Zones(rows.getString("zone_from"), rows.getString("zone_to")),
@@ -74,6 +89,7 @@ final class RequestRows {
                 rows.getLong("microjoules"),
                 rows.getLong("queue_nanos"),
                 rows.getLong("first_token_nanos"),
-                rows.getLong("total_nanos"));
+                rows.getLong("total_nanos"),
+                rows.getInt("retries"));
     }
 }

@@ -17,6 +17,9 @@ package dev.jeton.accounting;
  * @param payable nanoseconds of device time that the tenant pays for
  * @param house nanoseconds of device time that they cost the house
  * @param microjoules energy
+ * @param steps steps of tasks that were done
+ * @param stepMoney list money of those, nano-units: owed beside {@code list} and {@code egress}
+ * @param tasks what the tasks of the group were
  * @param p95Nanos the 95th percentile of their total latency, exact by nearest rank; 0 where none ended
  */
 public record Total(
@@ -34,6 +37,9 @@ public record Total(
         long payable,
         long house,
         long microjoules,
+        long steps,
+        long stepMoney,
+        TaskTotal tasks,
         long p95Nanos) {
 
     /** List money of tokens less metered money: what the network costs is not metered. */

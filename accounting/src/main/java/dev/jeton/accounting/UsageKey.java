@@ -7,7 +7,11 @@ import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
 
-/** The dimensions of a row of hourly usage. */
+/**
+ * The dimensions of a row of hourly usage.
+ *
+ * @param step kind of the steps that the row sums; empty where it sums requests
+ */
 record UsageKey(
         long hour,
         String tenant,
@@ -18,7 +22,8 @@ record UsageKey(
         String priceBook,
         String corrects,
         Zones zones,
-        Work work) {
+        Work work,
+        String step) {
 
     private static final int DIGITS = 32;
 
@@ -35,7 +40,27 @@ record UsageKey(
         if (work != Work.UNKNOWN) {
             parts.add(work.text());
         }
+        if (!step.isEmpty()) {
+            // more parts than requests have
+            parts.addAll(List.of("", "", "", step));
+        }
         return parts;
+    }
+
+    /** Of steps, which have neither model nor labels, zones or work. */
+    static UsageKey step(Periods.Booking booking, Payer payer, String priceBook, TaskStep.Kind kind) {
+        return new UsageKey(
+                booking.hour(),
+                payer.tenant(),
+                payer.project(),
+                payer.key(),
+                "",
+                Labels.NONE,
+                priceBook,
+                booking.corrects(),
+                Zones.UNKNOWN,
+                Work.UNKNOWN,
+                kind.text());
     }
 
     /** What stands for all dimensions but the hour in the table's key: 128 bits of SHA-256. */

@@ -24,7 +24,9 @@ final class UsageSum {
         LIST_MONEY,
         METERED,
         HOUSE_MONEY,
-        EGRESS_MONEY
+        EGRESS_MONEY,
+        STEPS,
+        STEP_MONEY
     }
 
     private static final Measure[] MEASURES = Measure.values();

@@ -44,12 +44,12 @@ final class Verification {
     /** A frozen period says what it said when it was frozen. */
     private static void periods(Connection connection, List<String> findings) throws SQLException {
         try (PreparedStatement query = connection.prepareStatement(
-                        "SELECT period, requests, list_money, egress_money, metered FROM period");
+                        "SELECT period, requests, list_money, egress_money, step_money, metered FROM period");
                 ResultSet rows = query.executeQuery()) {
             while (rows.next()) {
                 String period = rows.getString(1);
-                Closing.Totals then =
-                        new Closing.Totals(rows.getLong(2), rows.getLong(3), rows.getLong(4), rows.getLong(5));
+                Closing.Totals then = new Closing.Totals(
+                        rows.getLong(2), rows.getLong(3), rows.getLong(4), rows.getLong(5), rows.getLong(6));
                 Closing.Totals now = Closing.totals(connection, Period.named(period));
                 if (!now.equals(then)) {
                     findings.add(
@@ -60,7 +60,7 @@ final class Verification {
     }
 
     private static String text(Closing.Totals totals) {
-        return "%d requests, %d list, %d egress, %d metered"
-                .formatted(totals.requests(), totals.list(), totals.egress(), totals.metered());
+        return "%d requests, %d list, %d egress, %d steps, %d metered"
+                .formatted(totals.requests(), totals.list(), totals.egress(), totals.steps(), totals.metered());
     }
 }

@@ -96,6 +96,27 @@ enum VerificationSql {
             WHERE COALESCE(a.total, 0) <> r.granted
             ORDER BY r.node, r.sequence
             """),
+    /** A task is opened before it is used, and ends once. */
+    TASKS("""
+            SELECT 'task ' || id || ' of tenant ' || tenant || ' of node ' || node || ' was '
+                   || CASE WHEN openings = 0 THEN 'never opened' ELSE 'ended ' || endings || ' times' END
+            FROM task WHERE openings <> 1 OR endings > 1 ORDER BY node, sequence
+            """),
+    /** A step is one of a task, and its money is what it may be. */
+    STEPS("""
+            SELECT 'step ' || s.id || ' of node ' || s.node || ' (fact ' || s.sequence || ') '
+                   || CASE WHEN t.node IS NULL THEN 'has no task'
+                           WHEN s.settlements > 1 THEN 'was settled ' || s.settlements || ' times'
+                           ELSE 'owes ' || s.list_money || ', ' || s.overdraft || ' of it beyond the '
+                                || s.reserved_money || ' reserved, and is ' || s.state END
+            FROM step s LEFT JOIN task t ON t.node = s.node AND t.sequence = s.task AND t.tenant = s.tenant
+            WHERE t.node IS NULL OR s.settlements > 1 OR s.list_money < 0 OR s.overdraft < 0 OR s.reserved_money < 0
+               OR s.state = 'POSTED' AND s.overdraft
+                  <> CASE WHEN s.list_money > s.reserved_money THEN s.list_money - s.reserved_money ELSE 0 END
+               OR s.state <> 'POSTED' AND (s.list_money <> 0 OR s.overdraft <> 0 OR s.hour <> 0)
+               OR s.state = 'RESERVED' AND s.settlements <> 0
+            ORDER BY s.node, s.sequence
+            """),
     /** Nothing is booked that progress does not know. */
     PROGRESS("""
             SELECT 'node ' || b.node || ' is projected to fact ' || COALESCE(n.last_sequence, 0) || ', but fact '
@@ -104,7 +125,9 @@ enum VerificationSql {
                   FROM (SELECT node, sequence FROM request
                         UNION ALL SELECT node, sequence FROM device_window
                         UNION ALL SELECT node, sequence FROM line
-                        UNION ALL SELECT node, sequence FROM posting) booked
+                        UNION ALL SELECT node, sequence FROM posting
+                        UNION ALL SELECT node, sequence FROM task
+                        UNION ALL SELECT node, sequence FROM step) booked
                   GROUP BY node) b
             LEFT JOIN node n ON n.node = b.node
             WHERE n.last_sequence IS NULL OR n.last_sequence < b.newest
@@ -114,26 +137,30 @@ enum VerificationSql {
     USAGE("""
             SELECT 'usage of ' || tenant || ', model ' || model || ', hour ' || hour || ' differs from its rows: '
                    || SUM(requests) || ' requests, ' || SUM(tokens) || ' tokens, ' || SUM(list_money) || ' list, '
-                   || SUM(egress_money) || ' egress, ' || SUM(metered) || ' metered, ' || SUM(house_money) || ' house, '
+                   || SUM(egress_money) || ' egress, ' || SUM(step_money) || ' steps, ' || SUM(metered) || ' metered, ' || SUM(house_money) || ' house, '
                    || SUM(payable) || ' ns payable, ' || SUM(house) || ' ns house too many'
             FROM (SELECT hour, tenant, project, key_id, model, labels, price_book, corrects, zone_from, zone_to,
-                         work, requests, completed, cancelled, failed,
+                         work, step, steps, step_money, requests, completed, cancelled, failed,
                          input_tokens + cached_tokens + output_tokens AS tokens, egress_bytes,
                          payable, house, cancelled_nanos + 3 * recompute_nanos + 5 * overrun_nanos AS parts,
                          saved_nanos, kv_byte_seconds, microjoules, list_money, egress_money, metered, house_money
                   FROM usage_hour
                   UNION ALL
                   SELECT hour, tenant, project, key_id, model, labels, price_book, corrects, zone_from,
-                         zone_to, work, -1, CASE WHEN outcome = 'COMPLETED' THEN -1 ELSE 0 END,
+                         zone_to, work, '', 0, 0, -1, CASE WHEN outcome = 'COMPLETED' THEN -1 ELSE 0 END,
                          CASE WHEN outcome = 'CANCELLED' THEN -1 ELSE 0 END,
                          CASE WHEN outcome IN ('COMPLETED', 'CANCELLED') THEN 0 ELSE -1 END,
                          -(input_tokens + cached_tokens + output_tokens), -egress_bytes, 0, 0, 0, 0, 0, 0,
                          -list_money, -egress_money, 0, 0
                   FROM request WHERE closings > 0
                   UNION ALL
+                  SELECT hour, tenant, project, key_id, '', '{}', price_book, corrects, '', '', '', LOWER(kind), -1,
+                         -list_money, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
+                  FROM step WHERE state = 'POSTED'
+                  UNION ALL
                   SELECT w.hour, COALESCE(r.tenant, 'default'), COALESCE(r.project, ''), COALESCE(r.key_id, ''),
                          COALESCE(r.model, ''), COALESCE(r.labels, '{}'), COALESCE(r.price_book, ''), w.corrects,
-                         COALESCE(r.zone_from, ''), COALESCE(r.zone_to, ''), COALESCE(r.work, ''), 0, 0, 0, 0, 0, 0,
+                         COALESCE(r.zone_from, ''), COALESCE(r.zone_to, ''), COALESCE(r.work, ''), '', 0, 0, 0, 0, 0, 0, 0, 0,
                          -(l.prefill + l.decode + l.cancelled), -(l.recompute + l.overrun),
                          -(l.cancelled + 3 * l.recompute + 5 * l.overrun), -l.saved, -l.kv_byte_seconds,
                          -l.microjoules, 0, 0, 0, 0
@@ -143,15 +170,15 @@ enum VerificationSql {
                   UNION ALL
                   SELECT p.hour, COALESCE(r.tenant, p.party), COALESCE(r.project, ''), COALESCE(r.key_id, ''),
                          COALESCE(r.model, ''), COALESCE(r.labels, '{}'), p.price_book, p.corrects,
-                         COALESCE(r.zone_from, ''), COALESCE(r.zone_to, ''), COALESCE(r.work, ''), 0, 0, 0, 0, 0, 0,
+                         COALESCE(r.zone_from, ''), COALESCE(r.zone_to, ''), COALESCE(r.work, ''), '', 0, 0, 0, 0, 0, 0, 0, 0,
                          0, 0, 0, 0, 0, 0, 0, 0, CASE WHEN p.account = 'TENANT' THEN -p.amount ELSE 0 END,
                          CASE WHEN p.account = 'HOUSE' THEN -p.amount ELSE 0 END
                   FROM posting p
                   LEFT JOIN request r ON r.node = p.node AND r.sequence = p.request
                   WHERE p.unit = 'MONEY'
                     AND (p.account = 'TENANT' OR p.account = 'HOUSE' AND r.node IS NOT NULL)) rows_and_sums
-            GROUP BY hour, tenant, project, key_id, model, labels, price_book, corrects, zone_from, zone_to, work
-            HAVING SUM(requests) <> 0 OR SUM(completed) <> 0 OR SUM(cancelled) <> 0 OR SUM(failed) <> 0
+            GROUP BY hour, tenant, project, key_id, model, labels, price_book, corrects, zone_from, zone_to, work, step
+            HAVING SUM(requests) <> 0 OR SUM(steps) <> 0 OR SUM(step_money) <> 0 OR SUM(completed) <> 0 OR SUM(cancelled) <> 0 OR SUM(failed) <> 0
                 OR SUM(tokens) <> 0 OR SUM(egress_bytes) <> 0 OR SUM(payable) <> 0 OR SUM(house) <> 0
                 OR SUM(parts) <> 0 OR SUM(saved_nanos) <> 0 OR SUM(kv_byte_seconds) <> 0 OR SUM(microjoules) <> 0
                 OR SUM(list_money) <> 0 OR SUM(egress_money) <> 0 OR SUM(metered) <> 0 OR SUM(house_money) <> 0

@@ -26,6 +26,8 @@ final class Where {
         equal("project = ?", filter.project());
         equal("key_id = ?", filter.key());
         equal("model = ?", filter.model());
+        // said twice, so that the index of requests with tasks is used
+        equal("task = ? AND task <> ''", filter.task());
         filter.labels().forEach((name, value) -> and(label() + " = ?", name, value));
     }
 
@@ -77,15 +79,21 @@ final class Where {
     /**
      * Prepares a statement.
      *
-     * @param sql with one {@code %s} for the conditions
+     * @param sql with {@code %s} wherever the conditions are; more than once only without {@code before}
      * @param before parameters that come before those of the conditions
      */
     PreparedStatement prepare(Connection connection, String sql, List<Object> before, Object... after)
             throws SQLException {
-        PreparedStatement statement = connection.prepareStatement(sql.formatted(text));
+        PreparedStatement statement = connection.prepareStatement(sql.replace("%s", text));
         try {
             int i = 1;
-            for (List<Object> values : List.of(before, parameters, List.of(after))) {
+            List<List<Object>> all = new ArrayList<>();
+            all.add(before);
+            for (int at = sql.indexOf("%s"); at >= 0; at = sql.indexOf("%s", at + 1)) {
+                all.add(parameters);
+            }
+            all.add(List.of(after));
+            for (List<Object> values : all) {
                 for (Object value : values) {
                     statement.setObject(i++, value instanceof String string ? SqlText.clean(string) : value);
                 }

@@ -3,11 +3,26 @@ package dev.jeton.accounting;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 
-/** Bytes being written: grows as needed, up to {@link FactCodec#MAX_BYTES}. Owned by one thread. */
+/** Bytes being written: grows as needed, up to a bound. Owned by one thread. */
 final class WireWriter {
 
+    private final int most;
     private byte[] bytes = new byte[256];
     private int size;
+
+    /** Of a fact. */
+    WireWriter() {
+        this(FactCodec.MAX_BYTES);
+    }
+
+    /**
+     * Of anything.
+     *
+     * @param most most bytes
+     */
+    WireWriter(int most) {
+        this.most = most;
+    }
 
     void octet(int value) {
         room(1);
@@ -65,10 +80,10 @@ final class WireWriter {
     }
 
     private void room(int more) {
-        if (size + more > FactCodec.MAX_BYTES) {
+        if (size + more > most) {
             throw new AccountingException(
-                    "a fact takes more than %d bytes, the most of a journal record; close the window sooner"
-                            .formatted(FactCodec.MAX_BYTES));
+                    "a record takes more than %d bytes, the most of one; close the window sooner, or keep less"
+                            .formatted(most));
         }
         if (size + more > bytes.length) {
             bytes = Arrays.copyOf(bytes, Math.max(size + more, 2 * size));

@@ -80,9 +80,11 @@ class BackupTest {
         String url = "jdbc:sqlite:" + books.folder().resolve("fresh.db");
 
         assertThat(Ledger.pending(url, "", ""))
-                .containsExactly("1 books", "2 append only", "3 egress", "4 recosts", "5 work", "6 shared closes");
+                .containsExactly(
+                        "1 books", "2 append only", "3 egress", "4 recosts", "5 work", "6 shared closes", "7 tasks");
         assertThat(Ledger.migrate(url, "", ""))
-                .containsExactly("1 books", "2 append only", "3 egress", "4 recosts", "5 work", "6 shared closes");
+                .containsExactly(
+                        "1 books", "2 append only", "3 egress", "4 recosts", "5 work", "6 shared closes", "7 tasks");
         assertThat(Ledger.pending(url, "", "")).isEmpty();
     }
 }

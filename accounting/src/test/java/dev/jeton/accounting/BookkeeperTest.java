@@ -1,6 +1,7 @@
 package dev.jeton.accounting;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.jeton.models.engine.SamplingParameters;
 import dev.jeton.models.sim.SimClock;
@@ -10,6 +11,7 @@ import dev.jeton.scheduler.StepListener;
 import dev.jeton.scheduler.StepRecord;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -54,7 +56,9 @@ class BookkeeperTest {
                         "here",
                         aborted,
                         64L << 20,
-                        "test"),
+                        TaskBounds.USUAL,
+                        "test",
+                        List.of()),
                 Bookkeeper.Pace.PROMPT,
                 device -> EnergyCounter.NONE,
                 clock,
@@ -267,6 +271,54 @@ class BookkeeperTest {
         }
         for (String id : List.of("one", "two", "three")) {
             assertThat(row(id).outcome()).isEqualTo(Optional.of(Fact.Outcome.COMPLETED));
+        }
+    }
+
+    @Test
+    void tasksThatWereOpenWhenTheProcessDiedAreKnownAgain() throws Exception {
+        Payer payer = new Payer("a", "", "");
+        TaskSpec spec = new TaskSpec("n", "", 0, List.of(new TaskLimit(BudgetUnit.REQUESTS, 3)));
+        TaskStep step = TestFacts.step("s", TaskStep.Kind.TOOL, 100);
+        open(Bookkeeper.AbortedPolicy.NOTHING).close();
+        try (Journal journal = Journal.open(folder.resolve("journal"), JournalConfig.of("node"))) {
+            journal.append(new Fact.TaskOpened(START, payer, "t", spec, false));
+            journal.append(new Fact.TaskStepped(START, payer, "t", step, TaskStep.State.RESERVED, 0, ""));
+            journal.append(new Fact.TaskOpened(START, payer, "done", TaskSpec.NONE, false));
+            journal.awaitDurable(journal.append(new Fact.TaskEnded(START, "a", "done", TaskOutcome.SUCCESS, "")));
+        }
+        try (Bookkeeper books = open(Bookkeeper.AbortedPolicy.NOTHING)) {
+            assertThat(books.tasks().open(payer, "t", spec).fresh()).isFalse();
+            assertThat(books.recordStep(payer, "t", step, Tasks.Wish.POST)
+                            .step()
+                            .overdraft())
+                    .isZero();
+            assertThatThrownBy(() -> books.tasks().use(payer, "done")).isInstanceOf(TaskException.class);
+        }
+        try (Ledger ledger = Ledger.open("jdbc:sqlite:" + folder.resolve("ledger.db"), "", "")) {
+            assertThat(ledger.verify()).isEmpty();
+        }
+    }
+
+    @Test
+    void aTaskThatNobodyUsesEndsByTheBooksTime() {
+        try (Bookkeeper books = open(Bookkeeper.AbortedPolicy.NOTHING)) {
+            books.tasks().open(new Payer("a", "", ""), "t", TaskSpec.NONE);
+            clock.advance(Duration.ofHours(25).toNanos());
+            TestBooks.await(() -> books.tasks().stats().expired() == 1);
+        }
+    }
+
+    @Test
+    void theLedgerHasAtOnceWhatIsWaitedFor() throws InterruptedException {
+        try (Bookkeeper books = open(Bookkeeper.AbortedPolicy.NOTHING)) {
+            TestBooks.await(() -> books.ledger().isPresent());
+            books.awaitDurable(books.tasks()
+                    .open(new Payer("a", "", ""), "t", TaskSpec.NONE)
+                    .sequence());
+
+            assertThat(books.awaitProjected(Duration.ofMinutes(1))).isTrue();
+            assertThat(books.ledger().orElseThrow().reports().task(new Scope.Tenant("a"), "t", 1))
+                    .isPresent();
         }
     }
 }

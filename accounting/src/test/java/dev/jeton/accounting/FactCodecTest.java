@@ -52,7 +52,7 @@ class FactCodecTest {
             random.nextBytes(bytes);
             if (bytes.length > 1) {
                 bytes[0] = FactCodec.VERSION;
-                bytes[1] = (byte) random.nextInt(11);
+                bytes[1] = (byte) random.nextInt(14);
             }
             try {
                 assertThat(FactCodec.decode(ByteBuffer.wrap(bytes))).isNotNull();

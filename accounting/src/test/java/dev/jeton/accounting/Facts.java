@@ -18,7 +18,7 @@ final class Facts {
 
     /** Any fact. */
     static Fact any(Random random) {
-        return switch (random.nextInt(9)) {
+        return switch (random.nextInt(12)) {
             case 0 -> new Fact.Started(number(random), text(random, 256), texts(random));
             case 1 -> new Fact.Stopped(number(random));
             case 2 ->
@@ -34,8 +34,53 @@ final class Facts {
             case 5 -> closed(random, text(random, 256));
             case 6 -> window(random);
             case 7 -> new Fact.PeriodClosed(number(random), text(random, 256), taken(random));
+            case 8 ->
+                new Fact.TaskOpened(
+                        number(random), payer(random), text(random, 256), spec(random), random.nextBoolean());
+            case 9 ->
+                new Fact.TaskStepped(
+                        number(random),
+                        payer(random),
+                        text(random, 256),
+                        step(random),
+                        pick(random, TaskStep.State.values()),
+                        number(random) >>> 1,
+                        text(random, 256));
+            case 10 ->
+                new Fact.TaskEnded(
+                        number(random),
+                        text(random, 256),
+                        text(random, 256),
+                        pick(random, TaskOutcome.values()),
+                        text(random, Fact.MAX_TEXT));
             default -> new Fact.Recosted(number(random), text(random, 256), text(random, 256), text(random, 5000));
         };
+    }
+
+    private static Payer payer(Random random) {
+        return new Payer(text(random, 256), text(random, 256), text(random, 256));
+    }
+
+    private static TaskSpec spec(Random random) {
+        List<TaskLimit> limits = new ArrayList<>();
+        for (BudgetUnit unit : BudgetUnit.values()) {
+            if (random.nextBoolean()) {
+                limits.add(new TaskLimit(unit, number(random)));
+            }
+        }
+        return new TaskSpec(text(random, 256), text(random, Fact.MAX_TEXT), number(random), limits);
+    }
+
+    private static TaskStep step(Random random) {
+        return new TaskStep(
+                text(random, 256),
+                pick(random, TaskStep.Kind.values()),
+                number(random) >>> 1,
+                new Rate(random.nextLong(1_000_000_000_000_000_000L), random.nextInt(19)),
+                text(random, 256),
+                number(random) >>> 1,
+                pick(random, TaskStep.Hit.values()),
+                text(random, 256));
     }
 
     static Fact.Opened opened(Random random, String request) {
@@ -49,7 +94,7 @@ final class Facts {
                 request,
                 new Payer(text(random, 256), text(random, 256), text(random, 256)),
                 text(random, 256),
-                new Tags(labels, text(random, 256), text(random, 256), text(random, 256)),
+                new Tags(labels, text(random, 256), text(random, 256), text(random, 256), random.nextBoolean()),
                 text(random, 256),
                 text(random, 256),
                 1 + random.nextInt(128),

@@ -345,4 +345,20 @@ class FocusExportTest {
                         Basis.METERED, FocusExport.Reader.TENANT, Hours.ISSUER, version -> Hours.BOOK, out))
                 .hasMessageContaining("for operators");
     }
+
+    @Test
+    void stepsOfTasksAreRowsByListAtTheirAverage() {
+        FocusExport export = export(Basis.LIST);
+        export.usage(Hours.steps("acme", TaskStep.Kind.RETRIEVAL, 3, 1_000_000_001));
+        export.finish();
+
+        assertThat(rows().getFirst())
+                .containsEntry("SkuId", "steps/retrieval")
+                .containsEntry("ConsumedQuantity", "3")
+                .containsEntry("ListUnitPrice", "0.333333333666")
+                .containsEntry("x_StepCost", "1.000000001")
+                .containsEntry("x_Step", "retrieval");
+        assertThat(export.billed()).isEqualByComparingTo("1.000000001");
+        assertThat(rows()).hasSize(2);
+    }
 }

@@ -52,12 +52,14 @@ class FocusHoursTest {
         books.apply("a", TestFacts.random(new SplittableRandom(3), "a", 800));
 
         assertThat(billed(Scope.OPERATOR, FocusExport.Basis.LIST))
-                .isEqualByComparingTo(Money.decimal(sum("SELECT SUM(list_money + egress_money) FROM usage_hour")));
+                .isEqualByComparingTo(
+                        Money.decimal(sum("SELECT SUM(list_money + egress_money + step_money) FROM usage_hour")));
         assertThat(billed(Scope.OPERATOR, FocusExport.Basis.METERED))
                 .isEqualByComparingTo(Money.decimal(-sum("SELECT SUM(device_money) FROM device_hour")));
         assertThat(billed(new Scope.Tenant("tenant1"), FocusExport.Basis.LIST))
-                .isEqualByComparingTo(Money.decimal(
-                        sum("SELECT SUM(list_money + egress_money) FROM usage_hour" + " WHERE tenant = 'tenant1'")));
+                .isEqualByComparingTo(
+                        Money.decimal(sum("SELECT SUM(list_money + egress_money + step_money) FROM usage_hour"
+                                + " WHERE tenant = 'tenant1'")));
     }
 
     @Test

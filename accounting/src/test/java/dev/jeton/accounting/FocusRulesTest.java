@@ -74,6 +74,8 @@ class FocusRulesTest {
                 Hours.row(Hours.HOUR, "acme", Map.of(), 1, new Tokens(4, 5, 6), -9, -2_000_000_000L, -5, 3, 1), booked);
         export.correction(Hours.bytes("acme", new Zones("here", "far"), 4, 5), booked);
         export.usage(Hours.bytes("acme", new Zones("here", "far"), 2_000_000_000, 21_300_000));
+        export.usage(Hours.steps("acme", TaskStep.Kind.RETRIEVAL, 3, 1_000_000_001));
+        export.correction(Hours.steps("acme", TaskStep.Kind.LOG_STORAGE, 1, 7), booked);
         export.correction(new DeviceHour(Hours.HOUR, "gpu-0", Account.IDLE, "", version, 5, 0, -1), booked);
         export.finish();
         return Csv.parse(out.toString());

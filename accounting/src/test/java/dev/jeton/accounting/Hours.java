@@ -106,7 +106,45 @@ final class Hours {
                 list,
                 egress,
                 metered,
-                houseMoney);
+                houseMoney,
+                "",
+                0,
+                0);
+    }
+
+    /** An hour of steps of tasks. */
+    static HourRow steps(String tenant, TaskStep.Kind kind, long steps, long money) {
+        return new HourRow(
+                HOUR,
+                tenant,
+                "project",
+                "key",
+                "",
+                Map.of(),
+                BOOK.version(),
+                Zones.UNKNOWN,
+                Work.UNKNOWN,
+                0,
+                0,
+                0,
+                0,
+                Tokens.NONE,
+                0,
+                0,
+                0,
+                0,
+                0,
+                0,
+                0,
+                0,
+                0,
+                0,
+                0,
+                0,
+                0,
+                kind.text(),
+                steps,
+                money);
     }
 
     /** An hour of one request of a kind of work. */

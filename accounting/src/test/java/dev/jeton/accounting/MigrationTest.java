@@ -41,8 +41,27 @@ class MigrationTest {
                 "DELETE FROM flyway_schema_history WHERE version = '3'");
     }
 
-    /** Makes the schema what it was before periods could be costed again, and work had a kind. */
+    /** Makes the schema what it was before there were tasks. */
+    private void withoutTasks() throws SQLException {
+        books.execute(
+                "DROP INDEX request_task",
+                "ALTER TABLE request DROP COLUMN task",
+                "ALTER TABLE request DROP COLUMN prompt_version",
+                "ALTER TABLE request DROP COLUMN route",
+                "ALTER TABLE request DROP COLUMN context_bucket",
+                "ALTER TABLE request DROP COLUMN fallback",
+                "DROP TABLE step",
+                "DROP TABLE task",
+                "ALTER TABLE usage_hour DROP COLUMN step",
+                "ALTER TABLE usage_hour DROP COLUMN steps",
+                "ALTER TABLE usage_hour DROP COLUMN step_money",
+                "ALTER TABLE period DROP COLUMN step_money",
+                "DELETE FROM flyway_schema_history WHERE version = '7'");
+    }
+
+    /** Makes the schema what it was before periods could be costed again, work had a kind, and there were tasks. */
     private void withoutRecosts() throws SQLException {
+        withoutTasks();
         books.execute(
                 "ALTER TABLE request DROP COLUMN work",
                 "ALTER TABLE usage_hour DROP COLUMN work",
@@ -63,10 +82,10 @@ class MigrationTest {
         withoutRecosts();
         withoutEgress();
         assertThat(Ledger.pending(books.url(), TestBooks.USER, ""))
-                .containsExactly("3 egress", "4 recosts", "5 work", "6 shared closes");
+                .containsExactly("3 egress", "4 recosts", "5 work", "6 shared closes", "7 tasks");
 
         assertThat(Ledger.migrate(books.url(), TestBooks.USER, ""))
-                .containsExactly("3 egress", "4 recosts", "5 work", "6 shared closes");
+                .containsExactly("3 egress", "4 recosts", "5 work", "6 shared closes", "7 tasks");
 
         assertThat(books.ledger().verify()).isEmpty();
         books.apply(
@@ -99,7 +118,7 @@ class MigrationTest {
 
         Ledger.migrate(books.url(), TestBooks.USER, "");
 
-        assertThat(books.query("SELECT * FROM period")).containsExactly(before.getFirst() + ",0");
+        assertThat(books.query("SELECT * FROM period")).containsExactly(before.getFirst() + ",0,0");
         books.apply("a", facts.closed("r2", Fact.Outcome.COMPLETED, 70, 1).facts());
         assertThat(books.query("SELECT corrects, egress_money FROM usage_hour ORDER BY hour"))
                 .containsExactly(",0", "2026-11-20,10");

@@ -29,7 +29,7 @@ class OperationsTest {
 
     @Test
     void erasesWhatIsPersonalAndKeepsTotals() {
-        books.apply("a", TestFacts.random(new SplittableRandom(4), "a", 500));
+        books.apply("a", TestFacts.random(new SplittableRandom(4), "a", 1_500));
         Grouping byModel = new Grouping.By(Grouping.Dimension.MODEL);
         Reports reports = books.ledger().reports();
         var before = reports.totals(new Scope.Tenant("tenant1"), 0, LATER, Filter.ALL, byModel);
@@ -41,8 +41,18 @@ class OperationsTest {
         assertThat(erased).isPositive();
         assertThat(books.query("SELECT id FROM request WHERE tenant = 'tenant1' AND closings > 0"))
                 .allMatch(id -> id.startsWith("erased-a-"));
-        assertThat(books.query("SELECT DISTINCT labels, key_id FROM request WHERE tenant = 'tenant1'"))
-                .containsExactly("{},");
+        assertThat(books.query("SELECT DISTINCT labels, key_id, prompt_version, route FROM request"
+                        + " WHERE tenant = 'tenant1'"))
+                .containsExactly("{},,,");
+        assertThat(books.query("SELECT id FROM task WHERE tenant = 'tenant1' AND endings > 0"))
+                .isNotEmpty()
+                .allMatch(id -> id.startsWith("erased-a-"));
+        assertThat(books.query("SELECT s.id FROM step s JOIN task t ON t.node = s.node AND t.sequence = s.task"
+                        + " WHERE t.tenant = 'tenant1' AND t.endings > 0"))
+                .isNotEmpty()
+                .allMatch(id -> id.startsWith("erased-a-"));
+        assertThat(books.query("SELECT DISTINCT name, criterion, why, key_id FROM task WHERE tenant = 'tenant1'"))
+                .containsExactly(",,,");
         assertThat(books.query("SELECT DISTINCT labels, key_id FROM usage_hour WHERE tenant = 'tenant1'"))
                 .containsExactly("{},");
         assertThat(reports.totals(new Scope.Tenant("tenant1"), 0, LATER, Filter.ALL, byModel))

@@ -45,7 +45,18 @@ class PeriodCommandsTest {
     private Bookkeeper keeper() {
         return Bookkeeper.open(
                 new Bookkeeper.Settings(
-                        folder, "node", "", "", "", PRICES, "", Bookkeeper.AbortedPolicy.NOTHING, 64L << 20, "test"),
+                        folder,
+                        "node",
+                        "",
+                        "",
+                        "",
+                        PRICES,
+                        "",
+                        Bookkeeper.AbortedPolicy.NOTHING,
+                        64L << 20,
+                        TaskBounds.USUAL,
+                        "test",
+                        List.of()),
                 Bookkeeper.Pace.PROMPT,
                 device -> EnergyCounter.NONE,
                 clock,

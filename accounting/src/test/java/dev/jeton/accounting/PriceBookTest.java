@@ -145,6 +145,12 @@ class PriceBookTest {
             devices: [{name: a, per-hour: 1, energy: maybe}]                 | neither 'included' nor 'extra'
             residency-share: 1.1                                             | more than 1
             egress: [{per-gb: 1}, {from: "*", per-gb: 2}]                    | one entry a pair
+            steps: [{kind: coffee, price: 1}]                                | is no kind of step
+            steps: [{kind: tool}]                                            | 'steps[0].price': is missing
+            steps: [{kind: tool, per: 0, price: 1}]                          | not a whole number from 1 on
+            steps: [{kind: tool, per: 1.5, price: 1}]                        | not a whole number from 1 on
+            steps: [{kind: tool, price: -1}]                                 | negative
+            steps: [{kind: tool, price: 1}, {kind: tool, unit: "*", price: 2}] | one entry a kind and unit
             reservations: [{tenant: t, device: d}]                           | 'reservations[0].share': is missing or 0
             reservations: [{tenant: t, device: d, share: 0.6}, {tenant: u, device: "*", share: 0.5}] | sum to 1.1
             currency: USD                                                    | Duplicate
@@ -157,6 +163,24 @@ class PriceBookTest {
                 .isInstanceOf(AccountingException.class)
                 .hasMessageStartingWith("prices.yaml:")
                 .hasMessageContaining(message);
+    }
+
+    @Test
+    void shouldPriceStepsByTheirKindAndUnit() {
+        PriceBook book = book("""
+                steps:
+                  - {kind: retrieval, per: 1000, price: 0.5}
+                  - {kind: egress, unit: GB, price: 0.02}
+                  - {kind: egress, price: 7}
+                """);
+        assertThat(book.step(TaskStep.Kind.RETRIEVAL, Rate.of("3"), "queries")).isEqualTo(1_500_000);
+        assertThat(book.step(TaskStep.Kind.EGRESS, Rate.of("2.5"), "GB")).isEqualTo(50_000_000);
+        assertThat(book.step(TaskStep.Kind.EGRESS, Rate.of("2"), "")).isEqualTo(14_000_000_000L);
+        assertThat(book.step(TaskStep.Kind.TOOL, Rate.of("2"), "")).isZero();
+        // half a nano-unit goes to the even neighbour
+        assertThat(book.step(TaskStep.Kind.RETRIEVAL, Rate.of("0.000001"), "")).isZero();
+        assertThat(book.step(TaskStep.Kind.RETRIEVAL, Rate.of("0.000003"), "")).isEqualTo(2);
+        assertThat(book.warning()).isEmpty();
     }
 
     @Test

@@ -208,6 +208,46 @@ class ProjectionTest {
     }
 
     @Test
+    void countsWhatAccountsTookOnceThoughTransactionsBreakOff() throws SQLException {
+        TestFacts facts = TestFacts.begin().opened("r1", "alice", Map.of()).window("r1");
+        TestJournal journal = new TestJournal(facts.facts());
+        List<DeviceTaking> takings;
+        try (Projection projection = project("a", journal, TestFacts.COSTINGS)) {
+            TestBooks.await(() -> projection.status().behind() == 0);
+            away(() -> {
+                int before = facts.facts().size();
+                facts.window("r1").window("r1");
+                journal.append(facts.facts().subList(before, facts.facts().size()));
+                TestBooks.await(() -> projection.status().failure().isPresent());
+            });
+            TestBooks.await(() -> projection.status().behind() == 0);
+            takings = projection.takings();
+        }
+
+        assertThat(takings).hasSize(5);
+        for (DeviceTaking taking : takings) {
+            assertThat(books.query(
+                            ("SELECT COALESCE(SUM(amount), 0) FROM posting WHERE account = '%s' AND unit = 'NANOS' "
+                                            + "UNION ALL "
+                                            + "SELECT COALESCE(SUM(amount), 0) FROM posting WHERE account = '%s' AND unit = 'MONEY'")
+                                    .formatted(taking.account(), taking.account())))
+                    .as(taking.account().name())
+                    .containsExactly(Long.toString(taking.nanos()), Long.toString(taking.money()));
+        }
+    }
+
+    @Test
+    void doesNotCountAgainWhatTheLedgerHad() {
+        TestJournal journal = new TestJournal(TestFacts.begin().window().facts());
+        follow("a", journal);
+        try (Projection projection = project("a", journal, TestFacts.COSTINGS)) {
+            TestBooks.await(() -> projection.status().behind() == 0);
+
+            assertThat(projection.takings()).isEmpty();
+        }
+    }
+
+    @Test
     void stopsAtPostingsThatDoNotBalance() {
         TestJournal journal = new TestJournal(TestFacts.begin().window().facts());
         WindowCosting wrong = (window, payers) ->

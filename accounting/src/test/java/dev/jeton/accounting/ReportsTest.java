@@ -94,7 +94,10 @@ class ReportsTest {
                         100_000,
                         14_285,
                         9_015,
-                        1_020));
+                        1_020,
+                        "",
+                        0,
+                        0));
     }
 
     @Test
@@ -229,7 +232,7 @@ class ReportsTest {
 
     @Test
     void pagesAreTogetherTheWholeList() {
-        books.apply("a", TestFacts.random(new SplittableRandom(7), "a", 500));
+        books.apply("a", TestFacts.random(new SplittableRandom(7), "a", 800));
         Reports reports = books.ledger().reports();
         Scope tenant = new Scope.Tenant("tenant1");
         SplittableRandom random = new SplittableRandom(8);
@@ -274,7 +277,7 @@ class ReportsTest {
         Grouping byTenant = new Grouping.By(Grouping.Dimension.TENANT);
         Reports reports = reports();
 
-        assertThat(reports.totals(Scope.OPERATOR, FROM, TO, Filter.ALL, byTenant, 1))
+        assertThat(reports.totals(Scope.OPERATOR, FROM, TO, Filter.ALL, byTenant, Optional.empty(), 1))
                 .isEqualTo(reports.totals(Scope.OPERATOR, FROM, TO, Filter.ALL, byTenant)
                         .subList(0, 1));
     }

@@ -201,6 +201,21 @@ class RepricingTest {
     }
 
     @Test
+    void stepsOfTasksKeepTheirMoneyWhateverThePrices() {
+        books.apply("a", facts(new SplittableRandom(15), 400, false), Costing::inForce);
+        String steps = "SELECT hour, digest, step, steps, step_money FROM usage_hour WHERE step <> '' ORDER BY 1, 2";
+        List<String> before = books.query(steps);
+
+        Repriced repriced = reprice(DEARER);
+        books.recost("2026-11", DEARER.version(), DEARER.content(), Costing::inForce);
+
+        assertThat(Long.toString(repriced.total().list().booked()))
+                .isEqualTo(books.query("SELECT SUM(list_money) FROM usage_hour").getFirst());
+        assertThat(books.query(steps)).isNotEmpty().isEqualTo(before);
+        assertThat(books.ledger().verify()).isEmpty();
+    }
+
+    @Test
     void tenantsAndTheRestAreWhatTheDevicesCost() {
         books.apply("a", facts(new SplittableRandom(14), 600, false), Costing::inForce);
 

@@ -33,6 +33,8 @@ final class TestBooks implements AutoCloseable {
             "period",
             "period_taken",
             "recost",
+            "task",
+            "step",
             "usage_hour",
             "device_hour");
 

@@ -28,6 +28,8 @@ final class TestFacts {
     private int requests;
     private Zones zones = Zones.UNKNOWN;
     private Work work = Work.UNKNOWN;
+    private Tags tags = Tags.NONE;
+    private long prompt;
 
     TestFacts(long at) {
         this.at = at;
@@ -89,18 +91,47 @@ final class TestFacts {
         return this;
     }
 
+    /** What requests are for that are opened from now on, beside their labels, and how long their prompts are. */
+    TestFacts tags(String task, String promptVersion, String route, boolean fallback, long tokens) {
+        tags = new Tags(Map.of(), task, promptVersion, route, fallback);
+        prompt = tokens;
+        return this;
+    }
+
+    TestFacts taskOpened(String tenant, String task) {
+        return add(new Fact.TaskOpened(at, payer(tenant), task, TaskSpec.NONE, false));
+    }
+
+    TestFacts stepped(String tenant, String task, TaskStep step, TaskStep.State state, long overdraft) {
+        return add(new Fact.TaskStepped(at, payer(tenant), task, step, state, overdraft, "book1"));
+    }
+
+    TestFacts taskEnded(String tenant, String task, TaskOutcome outcome) {
+        return add(new Fact.TaskEnded(at, tenant, task, outcome, "because"));
+    }
+
+    private static Payer payer(String tenant) {
+        return new Payer(tenant, "project-" + tenant, "key-" + tenant);
+    }
+
+    static TaskStep step(String id, TaskStep.Kind kind, long list) {
+        return new TaskStep(id, kind, list, Rate.ZERO, "", 0, TaskStep.Hit.UNKNOWN, "");
+    }
+
     TestFacts opened(String id, String tenant, Map<String, String> labels) {
         return add(new Fact.Opened(
                 at,
                 id,
-                new Payer(tenant, "project-" + tenant, "key-" + tenant),
+                payer(tenant),
                 "model",
-                labels,
+                new Tags(labels, tags.task(), tags.promptVersion(), tags.route(), tags.fallback()),
                 "book1",
                 "policy1",
                 1,
                 zones,
-                work));
+                work,
+                1,
+                prompt));
     }
 
     TestFacts granted(String id, long total) {
@@ -135,6 +166,7 @@ final class TestFacts {
     /** What happens in the life of a server, at random; tenants, labels and outcomes vary, everything balances. */
     static List<Fact> random(SplittableRandom random, String node, int count) {
         TestFacts facts = begin();
+        RandomTasks tasks = new RandomTasks(random, facts, node);
         List<String> open = new ArrayList<>();
         while (facts.facts.size() < count) {
             int what = random.nextInt(100);
@@ -142,7 +174,9 @@ final class TestFacts {
                 String id = node + "-" + facts.requests++;
                 facts.zones(random.nextInt(3) == 0 ? "" : "here", ZONES.get(random.nextInt(ZONES.size())));
                 facts.work(Work.values()[facts.requests % Work.values().length]);
-                facts.opened(id, "tenant" + random.nextInt(3), Map.of("task", "t" + random.nextInt(4)));
+                String tenant = "tenant" + random.nextInt(3);
+                tasks.tag(tenant);
+                facts.opened(id, tenant, Map.of("task", "t" + random.nextInt(4)));
                 open.add(id);
             } else if (what < 40 && !open.isEmpty()) {
                 facts.granted(open.get(random.nextInt(open.size())), 1 + random.nextInt(500));
@@ -158,6 +192,7 @@ final class TestFacts {
                 }
                 facts.window(users.toArray(String[]::new));
                 facts.passingWindows(random.nextInt(4) == 0 ? random.nextInt(1, 3000) : 0);
+                tasks.happen();
             } else if (what < 98) {
                 facts.restarted();
             } else {

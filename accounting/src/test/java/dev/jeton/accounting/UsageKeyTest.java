@@ -10,7 +10,7 @@ import org.junit.jupiter.api.Test;
 class UsageKeyTest {
 
     private static UsageKey key(Zones zones, Work work) {
-        return new UsageKey(1, "alice", "web", "k", "llama", "{\"task\":\"sum\"}", "book1", "", zones, work);
+        return new UsageKey(1, "alice", "web", "k", "llama", "{\"task\":\"sum\"}", "book1", "", zones, work, "");
     }
 
     /** As rows of ledgers without zones and work have it, so that what comes later is added to them. */

@@ -194,8 +194,9 @@ class VerificationTest {
         spoil("INSERT INTO period (period, closed_at, requests, list_money, metered) VALUES ('2026-11', 0, 9, 9, 9)");
 
         assertThat(verify())
-                .containsExactly("period 2026-11 was closed with 9 requests, 9 list, 0 egress, 9 metered; now it has"
-                        + " 1 requests, 777 list, 111 egress, 9015 metered");
+                .containsExactly(
+                        "period 2026-11 was closed with 9 requests, 9 list, 0 egress, 0 steps, 9 metered; now it has"
+                                + " 1 requests, 777 list, 111 egress, 0 steps, 9015 metered");
     }
 
     /** Sound books of one request with a window of its own and one idle, and something done to them. */

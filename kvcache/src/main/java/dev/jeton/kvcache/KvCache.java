@@ -217,6 +217,17 @@ public final class KvCache {
         return fits;
     }
 
+    /**
+     * How many of a sequence's tokens {@link #admit} would find now, ready or being computed; changes nothing.
+     *
+     * @param sequence one that is not admitted
+     * @param tokens the known tokens
+     * @param length how many of them count
+     */
+    public int findable(KvSequence sequence, int[] tokens, int length) {
+        return prefixes.find(sequence, shareable(sequence, tokens, length, true)) * blockSize;
+    }
+
     /** How many blocks of a sequence others may have or want: the full ones before its last token, hashed here. */
     private int shareable(KvSequence sequence, int[] tokens, int length, boolean usePrefix) {
         int count = prefixCaching && usePrefix ? (length - 1) / blockSize : 0;

@@ -18,6 +18,15 @@ public interface Dispatcher extends AutoCloseable {
      */
     void wake();
 
+    /**
+     * What can be said of a prompt before it is computed, by who knows: waits for the end of the step under way. Any thread;
+     * changes nothing.
+     *
+     * @param salt as in {@link GenerationRequest}
+     * @throws RejectedException if too many ask at a time, or the engine can compute no more
+     */
+    Quote quote(int[] prompt, long salt) throws InterruptedException;
+
     /** The engine behind this dispatcher. */
     EngineInfo engine();
 

@@ -3,6 +3,7 @@ package dev.jeton.scheduler;
 import dev.jeton.kvcache.BlockCopies;
 import dev.jeton.kvcache.BlockState;
 import dev.jeton.kvcache.KvCache;
+import dev.jeton.kvcache.KvSequence;
 import dev.jeton.models.engine.DeviceLostException;
 import dev.jeton.models.engine.Engine;
 import dev.jeton.models.engine.EngineInfo;
@@ -124,6 +125,16 @@ public final class Scheduler {
     /** Most tokens of a sequence: the engine's context, or what the whole cache can hold if that is less. */
     public int contextLength() {
         return bounds.contextLength();
+    }
+
+    /** What it can say of a prompt now; the loop's thread. */
+    Quote quote(int[] prompt, long salt) {
+        KvSequence probe = new KvSequence(kv.groups(), salt, 0);
+        return new Quote(
+                kv.findable(probe, prompt, prompt.length),
+                sequences.running().size(),
+                bounds.maxTokens(),
+                timeModel.coefficients());
     }
 
     /**

@@ -2,6 +2,10 @@ package dev.jeton.scheduler;
 
 import dev.jeton.models.engine.Engine;
 import dev.jeton.models.engine.EngineInfo;
+import java.util.concurrent.ArrayBlockingQueue;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
@@ -23,6 +27,11 @@ public final class StepLoop implements Dispatcher {
     private static final Logger LOG = LoggerFactory.getLogger(StepLoop.class);
     private static final long SNAPSHOT_NANOS = 5_000_000;
     private static final long BLOCKED_NANOS = 1_000_000;
+    /** Quotes that may wait for the step under way to end. */
+    private static final int MOST_ASKED = 64;
+
+    /** A quote that somebody waits for. */
+    private record Asked(int[] prompt, long salt, CompletableFuture<Quote> answer) {}
 
     private final Engine engine;
     private final EngineInfo info;
@@ -34,6 +43,7 @@ public final class StepLoop implements Dispatcher {
     private final AtomicBoolean parked = new AtomicBoolean();
     private final long blockedNanos;
     private final Inbox inbox = new Inbox();
+    private final BlockingQueue<Asked> asked = new ArrayBlockingQueue<>(MOST_ASKED);
     private final Thread thread;
     private volatile DispatcherStats stats;
     private volatile boolean draining;
@@ -116,6 +126,34 @@ public final class StepLoop implements Dispatcher {
         return generation;
     }
 
+    @Override
+    public Quote quote(int[] prompt, long salt) throws InterruptedException {
+        Asked question = new Asked(prompt, salt, new CompletableFuture<>());
+        if (!up() || closing) {
+            throw new RejectedException(RejectedException.Reason.ENGINE_DOWN, "the engine computes nothing any more");
+        }
+        if (!asked.offer(question)) {
+            throw new RejectedException(
+                    RejectedException.Reason.QUEUE_FULL,
+                    "%d estimates are waiting already; try again later".formatted(MOST_ASKED));
+        }
+        wake();
+        if (ended) {
+            refuseQuotes();
+        }
+        try {
+            return question.answer().get();
+        } catch (ExecutionException e) {
+            throw new RejectedException(RejectedException.Reason.ENGINE_DOWN, "the engine computes nothing any more");
+        }
+    }
+
+    private void refuseQuotes() {
+        for (Asked question = asked.poll(); question != null; question = asked.poll()) {
+            question.answer().completeExceptionally(new IllegalStateException("the loop has ended"));
+        }
+    }
+
     /** The loop looks at a request in its next turn; any thread, which never waits. */
     private void hearOf(GenerationState generation) {
         inbox.add(generation);
@@ -145,6 +183,7 @@ public final class StepLoop implements Dispatcher {
         } finally {
             ended = true;
             refuseRest();
+            refuseQuotes();
             engine.close();
         }
     }
@@ -170,12 +209,14 @@ public final class StepLoop implements Dispatcher {
     private void fail(Throwable e) {
         LOG.error("the step loop has ended: every request of this model fails", e);
         down = "the engine has failed (" + e.getMessage() + "); restart the server";
+        refuseQuotes();
         scheduler.loseEverything("the engine has failed: " + e.getMessage());
         while (!closing) {
             GenerationState generation = inbox.poll();
             if (generation != null) {
                 refuse(generation, FinishReason.ERROR, "the engine has failed");
             } else {
+                refuseQuotes();
                 scheduler.restState(DeviceState.DOWN);
                 snapshot(false);
                 LockSupport.parkNanos(10 * BLOCKED_NANOS);
@@ -193,6 +234,9 @@ public final class StepLoop implements Dispatcher {
                 scheduler.submit(generation);
             }
             scheduler.obey(generation);
+        }
+        for (Asked question = asked.poll(); question != null; question = asked.poll()) {
+            question.answer().complete(scheduler.quote(question.prompt(), question.salt()));
         }
     }
 

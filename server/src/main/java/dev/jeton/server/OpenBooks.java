@@ -5,6 +5,7 @@ import dev.jeton.accounting.Bookkeeper;
 import dev.jeton.accounting.EnergyCounter;
 import dev.jeton.accounting.PowercapCounter;
 import dev.jeton.accounting.PriceBook;
+import dev.jeton.accounting.TaskBounds;
 import dev.jeton.natives.CudaDriver;
 import dev.jeton.server.admin.Policy;
 import dev.jeton.server.admin.PolicyFiles;
@@ -12,6 +13,7 @@ import dev.jeton.server.admin.PolicyStore;
 import dev.jeton.server.config.Configuration;
 import dev.jeton.server.config.Configuration.BooksSettings;
 import dev.jeton.server.config.Configuration.MetricsSettings;
+import dev.jeton.server.config.Configuration.TaskSettings;
 import dev.jeton.server.metrics.HostName;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -54,6 +56,7 @@ public final class OpenBooks {
     public static Optional<Bookkeeper> of(Configuration configuration, Bookkeeper.Pace pace) {
         BooksSettings settings = configuration.books();
         MetricsSettings metrics = configuration.metrics();
+        TaskSettings tasks = configuration.tasks();
         if (!settings.enabled()) {
             LOG.warn("no books are kept (books.enabled is false): nothing will say what requests cost");
             return Optional.empty();
@@ -73,6 +76,13 @@ public final class OpenBooks {
                         settings.zone(),
                         Bookkeeper.AbortedPolicy.valueOf(settings.aborted().toUpperCase(Locale.ROOT)),
                         settings.journalBytes(),
+                        new TaskBounds(
+                                tasks.maxOpen(),
+                                tasks.maxOpenPerTenant(),
+                                tasks.maxSteps(),
+                                tasks.maxKeptSteps(),
+                                tasks.maxIdle(),
+                                tasks.late()),
                         Version.text(),
                         policy.budgets()),
                 pace,

@@ -2,12 +2,17 @@ package dev.jeton.server.api;
 
 import dev.jeton.server.json.JsonWriter;
 import java.util.List;
+import java.util.function.Supplier;
 
 /** How an API writes what was generated. One per call; not thread-safe. */
 interface AnswerFormat {
 
-    /** Appends the events for what a choice has to write. */
-    void chunk(JsonWriter out, Choice choice);
+    /**
+     * Appends the events for what a choice has to write.
+     *
+     * @param soFar the use until now, asked where the choice ends early
+     */
+    void chunk(JsonWriter out, Choice choice, Supplier<Usage> soFar);
 
     /** Appends the event with the usage. */
     void usage(JsonWriter out, Usage usage);

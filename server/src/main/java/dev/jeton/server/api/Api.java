@@ -1,6 +1,8 @@
 package dev.jeton.server.api;
 
 import dev.jeton.accounting.Bookkeeper;
+import dev.jeton.accounting.BudgetRefusal;
+import dev.jeton.accounting.TaskException;
 import dev.jeton.models.TemplateException;
 import dev.jeton.scheduler.RejectedException;
 import dev.jeton.server.api.Endpoint.Guard;
@@ -19,6 +21,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
+import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.slf4j.MDC;
@@ -42,6 +45,8 @@ public final class Api implements RequestHandler, AutoCloseable {
     private final Admission admission;
     private final Tracing tracing;
     private final LedgerDesk desk;
+    private final Optional<Bookkeeper> books;
+    private final Repeats repeats;
 
     /**
      * @param books where requests are booked; empty keeps none
@@ -64,16 +69,26 @@ public final class Api implements RequestHandler, AutoCloseable {
         this.admission = new Admission(configuration.server().maxRequests());
         TokenizerGate gate = new TokenizerGate(Runtime.getRuntime().availableProcessors() / 2);
         PromptTokens promptTokens = new PromptTokens(gate);
+        OutputLengths lengths = new OutputLengths();
         Generator generator = new Generator(
                 metrics,
                 books,
+                lengths,
                 configuration.stream().stallTimeout(),
                 configuration.limits().requestTimeout());
         var limits = configuration.limits();
+        this.books = books;
+        Ladder ladder = new Ladder(models, this::now);
         ModelsEndpoint listing = new ModelsEndpoint(models);
         desk = new LedgerDesk(books, configuration.books());
-        routes.add("/v1/completions", new CompletionEndpoint(models, promptTokens, generator, limits));
-        routes.add("/v1/chat/completions", new ChatEndpoint(models, promptTokens, generator, limits));
+        repeats = new Repeats(configuration.idempotency(), System::nanoTime);
+        TaskDesk tasks = new TaskDesk(books);
+        var completions = new CompletionEndpoint(models, promptTokens, generator, ladder, limits);
+        var chat = new ChatEndpoint(models, promptTokens, generator, ladder, limits);
+        routes.add("/v1/completions", completions);
+        routes.add("/v1/chat/completions", chat);
+        routes.add("/v1/estimate", new EstimateEndpoint(models, chat, completions, books, lengths));
+        routes.add("/v1/budgets", new BudgetsEndpoint(books));
         routes.add(ModelsEndpoint.PATH, listing);
         routes.add(ModelsEndpoint.PATH + "/{model}", listing);
         routes.add("/v1/books/report", new ReportEndpoint(desk));
@@ -82,6 +97,11 @@ public final class Api implements RequestHandler, AutoCloseable {
         routes.add(
                 "/v1/books/export/focus",
                 new FocusEndpoint(desk, configuration.stream().stallTimeout()));
+        routes.add(OpenTaskEndpoint.PATH, new OpenTaskEndpoint(tasks));
+        routes.add(OpenTaskEndpoint.PATH, new TasksEndpoint(desk));
+        routes.add(TaskEndpoint.BELOW + "{id}", new TaskEndpoint(desk, tasks));
+        routes.add(TaskEndpoint.BELOW + "{id}" + StepEndpoint.END, new StepEndpoint(tasks));
+        routes.add(TaskEndpoint.BELOW + "{id}" + OutcomeEndpoint.END, new OutcomeEndpoint(tasks));
         routes.add("/tokenize", new TokenizeEndpoint(models, promptTokens, limits));
         routes.add("/detokenize", new DetokenizeEndpoint(models, gate));
         routes.add("/version", json("version", () -> new Answer(200, field("version", version))));
@@ -96,6 +116,12 @@ public final class Api implements RequestHandler, AutoCloseable {
                         () -> new Answer(200, metrics.scrape().getBytes(StandardCharsets.UTF_8))));
         metrics.requests(admission::running, configuration.server().maxRequests());
         metrics.questions(desk::stats);
+        metrics.repeats(repeats::stats);
+    }
+
+    /** The books' time, microseconds since 1970. */
+    private long now() {
+        return books.map(open -> open.clock().micros()).orElse(0L);
     }
 
     private static PlainEndpoint json(String name, Supplier<Answer> answer) {
@@ -191,25 +217,29 @@ public final class Api implements RequestHandler, AutoCloseable {
 
     private Endpoint route(Exchange exchange) {
         String path = exchange.path();
-        Endpoint endpoint = routes.of(path)
-                .orElseThrow(() -> new ApiException(
-                        404,
-                        ApiException.INVALID_REQUEST,
-                        "",
-                        "unknown_url",
-                        "Unknown request URL: %s %s".formatted(exchange.method(), ApiException.shown(path))));
-        boolean headOfGet =
-                exchange.method().equals("HEAD") && endpoint.method().equals("GET");
-        if (!exchange.method().equals(endpoint.method()) && !headOfGet) {
+        List<Endpoint> endpoints = routes.of(path);
+        if (endpoints.isEmpty()) {
             throw new ApiException(
-                    405,
+                    404,
                     ApiException.INVALID_REQUEST,
                     "",
-                    "method_not_allowed",
-                    "%s answers %s only, not %s"
-                            .formatted(ApiException.shown(path), endpoint.method(), exchange.method()));
+                    "unknown_url",
+                    "Unknown request URL: %s %s".formatted(exchange.method(), ApiException.shown(path)));
         }
-        return endpoint;
+        String method = exchange.method().equals("HEAD") ? "GET" : exchange.method();
+        return endpoints.stream()
+                .filter(endpoint -> endpoint.method().equals(method))
+                .findFirst()
+                .orElseThrow(() -> new ApiException(
+                        405,
+                        ApiException.INVALID_REQUEST,
+                        "",
+                        "method_not_allowed",
+                        "%s answers %s only, not %s"
+                                .formatted(
+                                        ApiException.shown(path),
+                                        endpoints.stream().map(Endpoint::method).collect(Collectors.joining(" and ")),
+                                        exchange.method())));
     }
 
     private Outcome guarded(Endpoint endpoint, Call call) throws InterruptedException {
@@ -225,7 +255,10 @@ public final class Api implements RequestHandler, AutoCloseable {
             admission.enter();
         }
         try {
-            return answered(endpoint, call);
+            return endpoint.repeatable()
+                            && call.exchange().header(Repeats.HEADER).isPresent()
+                    ? repeats.answered(call, () -> answered(endpoint, call))
+                    : answered(endpoint, call);
         } finally {
             if (work) {
                 admission.leave();
@@ -237,7 +270,7 @@ public final class Api implements RequestHandler, AutoCloseable {
         boolean may = switch (guard) {
             case OPEN, KEYED -> true;
             case BOOKS -> caller.scope().books();
-            case WORK -> caller.scope().work();
+            case TASKS, WORK -> caller.scope().work();
         };
         if (!may) {
             throw new ApiException(
@@ -259,6 +292,10 @@ public final class Api implements RequestHandler, AutoCloseable {
         } catch (JsonException e) {
             return fail(call, ApiException.of(e));
         } catch (RejectedException e) {
+            return fail(call, ApiException.of(e));
+        } catch (BudgetRefusal e) {
+            return fail(call, BudgetAnswers.refusal(e, now()));
+        } catch (TaskException e) {
             return fail(call, ApiException.of(e));
         } catch (TemplateException e) {
             return fail(

@@ -1,8 +1,10 @@
 package dev.jeton.server.api;
 
+import dev.jeton.accounting.TaskException;
 import dev.jeton.scheduler.RejectedException;
 import dev.jeton.server.json.JsonException;
 import dev.jeton.server.json.JsonWriter;
+import java.util.Map;
 import java.util.Objects;
 
 /** An error answer in OpenAI's shape. */
@@ -18,6 +20,7 @@ public final class ApiException extends RuntimeException {
     private final String type;
     private final String param;
     private final String code;
+    private final Map<String, String> headers;
 
     /**
      * @param status HTTP status
@@ -27,7 +30,13 @@ public final class ApiException extends RuntimeException {
      * @param message what is wrong and what to do
      */
     public ApiException(int status, String type, String param, String code, String message) {
+        this(status, type, param, code, message, Map.of());
+    }
+
+    /** The same with headers of the answer. */
+    ApiException(int status, String type, String param, String code, String message, Map<String, String> headers) {
         super(message);
+        this.headers = Map.copyOf(headers);
         this.status = status;
         this.type = type;
         this.param = param;
@@ -47,6 +56,16 @@ public final class ApiException extends RuntimeException {
     /** A prompt, or a prompt and its answer, longer than the context. */
     static ApiException contextExceeded(String param, String message) {
         return new ApiException(400, INVALID_REQUEST, param, "context_length_exceeded", message);
+    }
+
+    /** A question about books where none are kept. */
+    static ApiException withoutBooks() {
+        return new ApiException(
+                404,
+                INVALID_REQUEST,
+                "",
+                "books_disabled",
+                "This server keeps no books; set books.enabled to true, and books.folder to where they are to be kept");
     }
 
     /** A server that does not take requests now. */
@@ -93,9 +112,32 @@ public final class ApiException extends RuntimeException {
         return Objects.requireNonNullElse(e.getMessage(), "");
     }
 
+    static ApiException of(TaskException e) {
+        String words = words(e);
+        return switch (e.reason()) {
+            case NOT_FOUND -> new ApiException(404, INVALID_REQUEST, "task", "task_not_found", words);
+            case ENDED -> new ApiException(409, INVALID_REQUEST, "task", "task_ended", words);
+            case CONFLICT -> new ApiException(409, INVALID_REQUEST, "id", "task_conflict", words);
+            case STEP_NOT_FOUND -> new ApiException(404, INVALID_REQUEST, "id", "step_not_found", words);
+            case STEP_CONFLICT -> new ApiException(409, INVALID_REQUEST, "id", "step_conflict", words);
+            case TOO_MANY_TASKS -> new ApiException(429, "rate_limit_error", "", "too_many_tasks", words);
+            case TOO_MANY_STEPS -> new ApiException(429, "rate_limit_error", "", "too_many_steps", words);
+        };
+    }
+
+    /** Whether the same request may be answered otherwise soon. */
+    boolean passing() {
+        return code.equals(Repeats.IN_PROGRESS);
+    }
+
     /** HTTP status. */
     public int status() {
         return status;
+    }
+
+    /** Headers of the answer, beside the usual ones. */
+    Map<String, String> headers() {
+        return headers;
     }
 
     /** {@code {"error": {...}}} */

@@ -47,6 +47,12 @@ record BookedRequests(List<RequestRow> rows, Map<String, String> currencies) {
         out.name("key").value(row.payer().key());
         out.name("model").value(row.model());
         out.name("labels").tree(row.labels());
+        out.name("task").value(row.tags().task());
+        out.name("prompt_version").value(row.tags().promptVersion());
+        out.name("route").value(row.tags().route());
+        out.name("context_bucket").value(row.context().text());
+        out.name("fallback").value(row.tags().fallback());
+        out.name("retries").value(row.retries());
         out.name("work").value(row.work().text());
         out.name("opened_at").value(time(row.openedAt()));
         out.name("closed_at");

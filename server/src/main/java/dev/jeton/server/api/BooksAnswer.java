@@ -9,6 +9,9 @@ final class BooksAnswer {
     /** Up to when the ledger surely has this server's requests. */
     static final String AS_OF = "x-jeton-as-of";
 
+    /** Where the next part of a report begins, as {@code after} takes it. */
+    static final String NEXT = "x-jeton-next";
+
     static final String JSON = "application/json";
     static final String CSV = "text/csv; charset=utf-8";
 

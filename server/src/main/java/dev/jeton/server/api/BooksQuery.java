@@ -182,7 +182,8 @@ final class BooksQuery {
                 text("project").orElse(""),
                 text("key").orElse(""),
                 text("model").orElse(""),
-                labels);
+                labels,
+                text("task").orElse(""));
     }
 
     /** What a report is divided by, sound; by tenant where nothing is said. */
@@ -220,6 +221,26 @@ final class BooksQuery {
     /** Where a list goes on. */
     Optional<Reports.Cursor> after() {
         return text("after").map(BooksQuery::cursor);
+    }
+
+    /** The group after which a report goes on. */
+    Optional<String> group(String by) {
+        Optional<String> group = text("after").map(text -> {
+            try {
+                return new String(Base64.getUrlDecoder().decode(text), StandardCharsets.UTF_8);
+            } catch (IllegalArgumentException e) {
+                throw ApiException.invalid("after", "'after' is no place in a report; take 'next' of the part before");
+            }
+        });
+        if (by.equals("hour")) {
+            group.ifPresent(hour -> time("after", hour, Period::begin));
+        }
+        return group;
+    }
+
+    /** As {@link #group} reads it. */
+    static String groupCursor(String group) {
+        return Base64.getUrlEncoder().withoutPadding().encodeToString(group.getBytes(StandardCharsets.UTF_8));
     }
 
     /** As {@link #after} reads it; it says nothing that is not in the row it was made of. */

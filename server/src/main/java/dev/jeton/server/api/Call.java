@@ -1,7 +1,9 @@
 package dev.jeton.server.api;
 
 import dev.jeton.accounting.Bill;
+import dev.jeton.accounting.BudgetView;
 import dev.jeton.accounting.Money;
+import dev.jeton.accounting.Tags;
 import dev.jeton.server.http.Exchange;
 import dev.jeton.server.json.Json;
 import dev.jeton.server.json.JsonObject;
@@ -26,11 +28,13 @@ final class Call {
     private Caller caller = Caller.ANYONE;
     private Optional<UsageTotals> usage = Optional.empty();
 
-    private Map<String, String> labels = Map.of();
+    private Tags tags = Tags.NONE;
     private CallBooks books = CallBooks.NONE;
     private Optional<Bill> bill = Optional.empty();
     private Optional<GenerationOptions> asked = Optional.empty();
     private long submittedNanos;
+    private String fallbackFrom = "";
+    private List<BudgetView> budgets = List.of();
     private List<String> finishReasons = List.of();
     private final Trace trace;
 
@@ -92,13 +96,23 @@ final class Call {
         return RequestIds.forBooks(id, exchange.header("x-request-id"));
     }
 
-    /** The caller's tags, once they are read. */
-    Map<String, String> labels() {
-        return labels;
+    /** What the caller says that it is for, once that is read. */
+    Tags tags() {
+        return tags;
     }
 
     void labelled(Map<String, String> given) {
-        labels = Map.copyOf(given);
+        tags = Tags.labels(given);
+    }
+
+    void tagged(Tags given) {
+        tags = given;
+    }
+
+    /** Answers with what another call was answered. */
+    void replay(int answerStatus, Map<String, String> headers, byte[] content) {
+        status = answerStatus;
+        exchange.respond(answerStatus, headers, content);
     }
 
     /** The call in the books. */
@@ -116,6 +130,21 @@ final class Call {
 
     void costs(Optional<Bill> cost) {
         bill = cost;
+    }
+
+    /** Another model answers than was asked for. */
+    void fallsBackFrom(String asked) {
+        fallbackFrom = asked;
+    }
+
+    /** Which model was asked for where another one answers; empty otherwise. */
+    String fallbackFrom() {
+        return fallbackFrom;
+    }
+
+    /** What is left of budgets, those that the caller may see. */
+    void leaves(List<BudgetView> left) {
+        budgets = List.copyOf(left);
     }
 
     /** The call's span. */
@@ -172,9 +201,16 @@ final class Call {
         Map<String, String> headers = new LinkedHashMap<>(JSON);
         switch (error.status()) {
             case 401 -> headers.put("www-authenticate", "Bearer");
-            case 429, 503 -> headers.put("retry-after", "1");
+            case 429, 503 -> {
+                if (!error.headers().containsKey("x-should-retry")) {
+                    headers.put("retry-after", "1");
+                }
+            }
+            // OpenAI's clients repeat what was a conflict; nothing will have changed
+            case 409 -> headers.put("x-should-retry", error.passing() ? "true" : "false");
             default -> {}
         }
+        headers.putAll(error.headers());
         answer(error.status(), headers, json.toBytes());
     }
 
@@ -193,6 +229,12 @@ final class Call {
         Map<String, String> all = new LinkedHashMap<>(headers);
         all.put("x-jeton-request-id", id);
         bill.ifPresent(cost -> all.put("x-jeton-cost", Money.text(cost.list()) + " " + cost.currency()));
+        if (!budgets.isEmpty()) {
+            all.put(BudgetAnswers.REMAINING, BudgetAnswers.remaining(budgets));
+        }
+        if (!fallbackFrom.isEmpty()) {
+            all.put(Ladder.FALLBACK, fallbackFrom);
+        }
         trace.context().ifPresent(context -> all.put("traceresponse", context));
         return all;
     }

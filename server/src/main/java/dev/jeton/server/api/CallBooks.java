@@ -3,12 +3,13 @@ package dev.jeton.server.api;
 import dev.jeton.accounting.AccountingException;
 import dev.jeton.accounting.Bill;
 import dev.jeton.accounting.Bookkeeper;
+import dev.jeton.accounting.BudgetRefusal;
+import dev.jeton.accounting.BudgetStop;
+import dev.jeton.accounting.BudgetView;
 import dev.jeton.accounting.Fact;
 import dev.jeton.accounting.Opening;
 import dev.jeton.accounting.RequestBooks;
-import dev.jeton.accounting.Tags;
 import dev.jeton.accounting.Tokens;
-import dev.jeton.accounting.Work;
 import dev.jeton.models.engine.LayerGroup;
 import dev.jeton.scheduler.Allowance;
 import java.util.List;
@@ -36,33 +37,15 @@ final class CallBooks {
     /**
      * Admits a call.
      *
-     * @param sequences continuations, of all its prompts together
-     * @param most tokens that all its sequences may generate together
+     * @throws BudgetRefusal where a budget does not pay for it
      * @throws ApiException 503, where the journal is full or failing
      */
-    static CallBooks open(
-            Bookkeeper keeper, Call call, ServedModel model, Work work, List<int[]> prompts, int sequences, long most)
-            throws InterruptedException {
+    static CallBooks open(Bookkeeper keeper, Call call, ServedModel model, Prepared ask) throws InterruptedException {
         List<LayerGroup> groups = model.dispatcher().engine().groups();
         double bytes =
                 groups.stream().mapToLong(LayerGroup::bytesPerBlock).average().orElse(0);
         try {
-            return new CallBooks(
-                    Optional.of(keeper.open(new Opening(
-                            call.bookId(),
-                            call.caller().payer(),
-                            call.caller().zone(),
-                            model.name(),
-                            work,
-                            Tags.labels(call.labels()),
-                            model.dispatcher().engine().name(),
-                            prompts.size(),
-                            prompts.stream().mapToLong(prompt -> prompt.length).sum(),
-                            sequences,
-                            most,
-                            List.of(),
-                            model.dispatcher()::wake))),
-                    bytes);
+            return new CallBooks(Optional.of(keeper.open(opening(keeper, call, model, ask))), bytes);
         } catch (AccountingException e) {
             LOG.warn("a request is refused, because it could not be booked: {}", e.getMessage());
             throw new ApiException(
@@ -74,12 +57,49 @@ final class CallBooks {
         }
     }
 
+    /** How a call would be opened. */
+    static Opening opening(Bookkeeper keeper, Call call, ServedModel model, Prepared ask) {
+        return new Opening(
+                call.bookId(),
+                call.caller().payer(),
+                call.caller().zone(),
+                model.name(),
+                ask.options().servedAs().work(),
+                call.fallbackFrom().isEmpty() ? call.tags() : call.tags().asFallback(),
+                model.dispatcher().engine().name(),
+                ask.prompts().size(),
+                ask.promptTokens(),
+                ask.sequences(),
+                ask.most(),
+                RequestBudgets.of(
+                        call.exchange().header(RequestBudgets.HEADER),
+                        call.caller().payer().tenant(),
+                        keeper.prices().currency().getCurrencyCode()),
+                model.dispatcher()::wake);
+    }
+
     Allowance allowance() {
         return books.<Allowance>map(RequestBooks::allowance).orElse(Allowance.UNLIMITED);
     }
 
     Optional<Bill> bill(UsageTotals usage) {
         return books.map(open -> open.bill(used(usage, Fact.Outcome.COMPLETED, 0, 0)));
+    }
+
+    /** Which budget ended the call in mid-generation. */
+    Optional<BudgetStop> stoppedBy() {
+        return books.flatMap(RequestBooks::stoppedBy);
+    }
+
+    /** Which budget let it have fewer tokens than it asked for. */
+    Optional<BudgetStop> shortenedBy() {
+        return books.flatMap(RequestBooks::shortenedBy);
+    }
+
+    /** The budgets above the call as they will be once it has ended. */
+    List<BudgetView> budgetsAfter(UsageTotals usage) {
+        return books.map(open -> open.budgetsAfter(used(usage, Fact.Outcome.COMPLETED, 0, 0)))
+                .orElse(List.of());
     }
 
     /** Says of so many tokens of a stream that its client gets them for certain. */

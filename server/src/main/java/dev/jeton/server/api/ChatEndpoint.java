@@ -12,10 +12,13 @@ final class ChatEndpoint implements Endpoint {
     private final ServedModels models;
     private final PromptTokens promptTokens;
     private final Generator generator;
+    private final Ladder ladder;
     private final LimitSettings limits;
 
-    ChatEndpoint(ServedModels models, PromptTokens promptTokens, Generator generator, LimitSettings limits) {
+    ChatEndpoint(
+            ServedModels models, PromptTokens promptTokens, Generator generator, Ladder ladder, LimitSettings limits) {
         this.models = models;
+        this.ladder = ladder;
         this.promptTokens = promptTokens;
         this.generator = generator;
         this.limits = limits;
@@ -37,19 +40,34 @@ final class ChatEndpoint implements Endpoint {
     }
 
     @Override
+    public boolean repeatable() {
+        return true;
+    }
+
+    @Override
     public void handle(Call call) throws InterruptedException {
         JsonObject body = call.json();
-        ServedModel model = models.named(call, body);
+        call.tagged(RequestTags.of(call, body));
+        ladder.climb(call, models.named(call, body), model -> answer(call, body, model));
+    }
+
+    private void answer(Call call, JsonObject body, ServedModel model) throws InterruptedException {
+        Prepared ask = prepare(body, model);
+        try (Choices choices = generator.submit(call, model, ask, false)) {
+            boolean scored = ask.options().sampling().logProbabilities() >= 0;
+            AnswerFormat format = new ChatFormat(call, model, ask.options(), scored);
+            generator.answer(call, model, ask.options(), choices, format);
+        }
+    }
+
+    /** Reads a request and makes its prompt. */
+    Prepared prepare(JsonObject body, ServedModel model) throws InterruptedException {
         Unsupported.check(body);
-        int logProbabilities = logProbabilities(body);
         GenerationOptions options =
-                GenerationOptions.read(body, model, limits, maxTokens(body, model), logProbabilities);
+                GenerationOptions.read(body, model, limits, maxTokens(body, model), logProbabilities(body));
         Conversation conversation = Conversation.read(body, model, limits);
         int[] prompt = promptTokens.of(conversation, model, body.flag("add_special_tokens", false));
-        try (Choices choices = generator.submit(call, model, options, List.of(prompt), "messages", false)) {
-            AnswerFormat format = new ChatFormat(call, model, options, logProbabilities >= 0);
-            generator.answer(call, model, options, choices, format);
-        }
+        return Prepared.of(options, List.of(prompt), model, "messages");
     }
 
     /** The old name and the new one; the new one wins where both are given. */

@@ -4,6 +4,7 @@ import dev.jeton.models.Tokenizer;
 import dev.jeton.server.json.JsonWriter;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
+import java.util.function.Supplier;
 
 /**
  * {@code /v1/chat/completions}. A chunk's fixed parts are encoded once per call, so that a token costs the escaping of
@@ -35,7 +36,7 @@ final class ChatFormat implements AnswerFormat {
     }
 
     @Override
-    public void chunk(JsonWriter out, Choice choice) {
+    public void chunk(JsonWriter out, Choice choice, Supplier<Usage> soFar) {
         envelope.beginChunk(out, choice.index());
         out.raw(choice.opened() ? middle : opening).escaped(choice.text()).raw(scores);
         if (scored && !choice.scores().isEmpty()) {
@@ -45,6 +46,7 @@ final class ChatFormat implements AnswerFormat {
         }
         if (choice.ended()) {
             out.raw(ends).raw("\"").raw(choice.finishReason()).raw("\"}]");
+            choice.detail().ifPresent(detail -> Envelope.detail(out, detail, soFar.get()));
         } else {
             out.raw(goesOn);
         }

@@ -4,6 +4,7 @@ import dev.jeton.models.Detokenizer;
 import dev.jeton.scheduler.GenerationEvent;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.Supplier;
 
 /**
@@ -26,6 +27,7 @@ final class Choice {
     private int written;
     private int offset;
     private String finishReason = "";
+    private Optional<FinishDetail> detail = Optional.empty();
     private Runnable echo = NOTHING;
     private boolean opened;
     private boolean closed;
@@ -126,6 +128,16 @@ final class Choice {
         }
         finishReason = stops.found() ? "stop" : reason;
         stops.finish(text);
+    }
+
+    /** Says why it has ended before the tokens that it might have had. */
+    void explain(FinishDetail why) {
+        detail = Optional.of(why);
+    }
+
+    /** Why it has ended before the tokens that it might have had. */
+    Optional<FinishDetail> detail() {
+        return detail;
     }
 
     /** Whether nothing more will be released. */

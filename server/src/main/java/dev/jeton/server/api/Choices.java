@@ -7,6 +7,7 @@ import dev.jeton.scheduler.GenerationEvent;
 import dev.jeton.server.metrics.ModelMetrics;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * A call's generations (one per prompt) read as its choices: takes tokens, detokenizes, finds stop strings. Used by the
@@ -19,6 +20,8 @@ final class Choices implements AutoCloseable {
     private final List<Generation> generations;
     private final List<Choice> choices;
     private final int perPrompt;
+    private final int[] maxTokens;
+    private final CallBooks books;
     private final EventSource events;
     private final GenerationEvent event = new GenerationEvent();
     private final ModelMetrics metrics;
@@ -27,14 +30,20 @@ final class Choices implements AutoCloseable {
     /**
      * @param generations one per prompt, already submitted
      * @param options what was asked for
+     * @param maxTokens most tokens of a continuation of each prompt
+     * @param books of the call
      * @param startNanos when the request was whole
      */
     Choices(
             List<Generation> generations,
             ServedModel model,
             GenerationOptions options,
+            int[] maxTokens,
+            CallBooks books,
             ModelMetrics metrics,
             long startNanos) {
+        this.maxTokens = maxTokens.clone();
+        this.books = books;
         this.generations = List.copyOf(generations);
         this.metrics = metrics;
         this.perPrompt = options.n();
@@ -101,7 +110,10 @@ final class Choices implements AutoCloseable {
         FinishReason reason = event.reason;
         switch (reason) {
             case STOP -> choice.end("stop");
-            case LENGTH -> choice.end("length");
+            case LENGTH -> {
+                choice.end("length");
+                explain(choice);
+            }
             case CANCELLED -> fail(new ClientGoneException(Outcome.CANCELLED, "the request was cancelled"));
             case STALLED -> fail(new ClientGoneException(Outcome.STALLED, "the stream was not read"));
             case DEADLINE ->
@@ -115,6 +127,22 @@ final class Choices implements AutoCloseable {
             case SHUTDOWN -> fail(ApiException.unavailable("shutdown", "The server is shutting down"));
             case ERROR -> fail(ApiException.internal("The engine failed: " + event.message));
         }
+    }
+
+    /** Where it is not its own length that it has reached, it is a budget's. */
+    private void explain(Choice choice) {
+        if (choice.tokens() < maxTokens[choice.index() / perPrompt]
+                && choice.finishReason().equals("length")) {
+            books.stoppedBy()
+                    .map(FinishDetail::stopped)
+                    .or(() -> books.shortenedBy().map(FinishDetail::shortened))
+                    .ifPresent(choice::explain);
+        }
+    }
+
+    /** Why a choice ended before the tokens that it might have had; of the first that did. */
+    Optional<FinishDetail> detail() {
+        return choices.stream().flatMap(choice -> choice.detail().stream()).findFirst();
     }
 
     private void fail(RuntimeException cause) {

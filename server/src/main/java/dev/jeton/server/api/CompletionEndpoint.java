@@ -18,10 +18,13 @@ final class CompletionEndpoint implements Endpoint {
     private final ServedModels models;
     private final PromptTokens promptTokens;
     private final Generator generator;
+    private final Ladder ladder;
     private final LimitSettings limits;
 
-    CompletionEndpoint(ServedModels models, PromptTokens promptTokens, Generator generator, LimitSettings limits) {
+    CompletionEndpoint(
+            ServedModels models, PromptTokens promptTokens, Generator generator, Ladder ladder, LimitSettings limits) {
         this.models = models;
+        this.ladder = ladder;
         this.promptTokens = promptTokens;
         this.generator = generator;
         this.limits = limits;
@@ -43,26 +46,43 @@ final class CompletionEndpoint implements Endpoint {
     }
 
     @Override
+    public boolean repeatable() {
+        return true;
+    }
+
+    @Override
     public void handle(Call call) throws InterruptedException {
         JsonObject body = call.json();
-        ServedModel model = models.named(call, body);
-        Unsupported.check(body);
+        call.tagged(RequestTags.of(call, body));
+        ladder.climb(call, models.named(call, body), model -> answer(call, body, model));
+    }
+
+    private void answer(Call call, JsonObject body, ServedModel model) throws InterruptedException {
+        Prepared ask = prepare(body, model);
+        GenerationOptions options = ask.options();
         boolean echo = body.flag("echo", false);
+        boolean scored = options.sampling().logProbabilities() >= 0;
+        try (Choices choices = generator.submit(call, model, ask, echo && scored)) {
+            if (echo) {
+                List<Prompt> prompts = Prompts.read(body, model, limits);
+                echo(prompts, ask.prompts(), model, options, choices, scored);
+            }
+            AnswerFormat format = new CompletionFormat(call, model, options, scored);
+            generator.answer(call, model, options, choices, format);
+        }
+    }
+
+    /** Reads a request and makes its prompts. */
+    Prepared prepare(JsonObject body, ServedModel model) throws InterruptedException {
+        Unsupported.check(body);
         int logProbabilities = body.whole("logprobs", -1, 0, SamplingParameters.MAX_LOG_PROBABILITIES);
-        boolean promptScores = echo && logProbabilities >= 0;
         // Nothing is generated only where the prompt is what is asked for.
-        OptionalLong maxTokens = MaxTokens.read(body, "max_tokens", echo ? 0 : 1, model);
+        OptionalLong maxTokens = MaxTokens.read(body, "max_tokens", body.flag("echo", false) ? 0 : 1, model);
         GenerationOptions options = GenerationOptions.read(body, model, limits, maxTokens, logProbabilities);
         checkSupported(body, options);
         List<Prompt> prompts = Prompts.read(body, model, limits);
         List<int[]> tokens = tokens(prompts, model, body.flag("add_special_tokens", true));
-        try (Choices choices = generator.submit(call, model, options, tokens, "prompt", promptScores)) {
-            if (echo) {
-                echo(prompts, tokens, model, options, choices, promptScores);
-            }
-            AnswerFormat format = new CompletionFormat(call, model, options, logProbabilities >= 0);
-            generator.answer(call, model, options, choices, format);
-        }
+        return Prepared.of(options, tokens, model, "prompt");
     }
 
     private static void checkSupported(JsonObject body, GenerationOptions options) {

@@ -6,6 +6,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Supplier;
 
 /** {@code /v1/completions}. */
 final class CompletionFormat implements AnswerFormat {
@@ -32,7 +33,7 @@ final class CompletionFormat implements AnswerFormat {
     }
 
     @Override
-    public void chunk(JsonWriter out, Choice choice) {
+    public void chunk(JsonWriter out, Choice choice, Supplier<Usage> soFar) {
         envelope.beginChunk(out, choice.index());
         out.raw(text).escaped(choice.text()).raw(scores);
         if (scored && !choice.scores().isEmpty()) {
@@ -42,6 +43,7 @@ final class CompletionFormat implements AnswerFormat {
         }
         if (choice.ended()) {
             out.raw(ends).raw("\"").raw(choice.finishReason()).raw("\"}]");
+            choice.detail().ifPresent(detail -> Envelope.detail(out, detail, soFar.get()));
         } else {
             out.raw(goesOn);
         }

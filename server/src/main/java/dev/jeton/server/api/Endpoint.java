@@ -11,6 +11,8 @@ interface Endpoint {
         KEYED,
         /** Who has a key that may ask about the books, always. */
         BOOKS,
+        /** Who has a key that may ask for work, always: work that was done elsewhere is reported. */
+        TASKS,
         /** Who has a key that may ask for work, while the server takes work and has room. */
         WORK
     }
@@ -23,6 +25,11 @@ interface Endpoint {
 
     /** Who may call it. */
     Guard guard();
+
+    /** Whether a request that says so by its {@code Idempotency-Key} is answered once and then given the same again. */
+    default boolean repeatable() {
+        return false;
+    }
 
     /** Answers the call. */
     void handle(Call call) throws InterruptedException;

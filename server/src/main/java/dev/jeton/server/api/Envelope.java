@@ -51,6 +51,14 @@ final class Envelope {
         out.raw(chunkHead).digits(index);
     }
 
+    /** Says in a choice's last event why it ended early, and the use until then: not everybody asks for the usage. */
+    static void detail(JsonWriter out, FinishDetail detail, Usage usage) {
+        out.raw(",\"jeton\":").restart().beginObject();
+        detail.fields(out);
+        usage.write(out.name("usage"));
+        out.endObject();
+    }
+
     void endChunk(JsonWriter out) {
         out.raw(chunkTail);
     }
@@ -74,6 +82,10 @@ final class Envelope {
     void end(JsonWriter out, Usage usage) {
         out.endArray();
         usage.write(out.name("usage"));
+        usage.detail().ifPresent(detail -> {
+            detail.fields(out.name("jeton").beginObject());
+            out.endObject();
+        });
         out.endObject();
     }
 

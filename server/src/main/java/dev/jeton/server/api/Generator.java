@@ -2,6 +2,8 @@ package dev.jeton.server.api;
 
 import dev.jeton.accounting.Bill;
 import dev.jeton.accounting.Bookkeeper;
+import dev.jeton.accounting.BudgetRefusal;
+import dev.jeton.accounting.BudgetView;
 import dev.jeton.accounting.Fact;
 import dev.jeton.models.engine.Capability;
 import dev.jeton.models.engine.EngineInfo;
@@ -14,22 +16,29 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.stream.IntStream;
 
 /** From token ids to the answer: submits to the dispatcher, then streams or gathers. What both APIs share. */
 final class Generator {
 
     private final ServerMetrics metrics;
     private final Optional<Bookkeeper> keeper;
+    private final OutputLengths lengths;
     private final Duration stallTimeout;
     private final Duration requestTimeout;
 
     /**
      * @param keeper where requests are booked; empty keeps no books
+     * @param lengths takes note of how long answers are
      * @param stallTimeout how long a client may leave its stream unread
      * @param requestTimeout how long a request may take from its arrival to its end; zero for no bound
      */
-    Generator(ServerMetrics metrics, Optional<Bookkeeper> keeper, Duration stallTimeout, Duration requestTimeout) {
+    Generator(
+            ServerMetrics metrics,
+            Optional<Bookkeeper> keeper,
+            OutputLengths lengths,
+            Duration stallTimeout,
+            Duration requestTimeout) {
+        this.lengths = lengths;
         this.metrics = metrics;
         this.keeper = keeper;
         this.stallTimeout = stallTimeout;
@@ -39,26 +48,15 @@ final class Generator {
     /**
      * Submits every prompt.
      *
-     * @param promptField the parameter named in errors about the prompts
      * @param promptScores whether log-probabilities of the prompts' tokens are wanted
+     * @throws BudgetRefusal where a budget does not pay for it; nothing was submitted then
      */
-    Choices submit(
-            Call call,
-            ServedModel model,
-            GenerationOptions options,
-            List<int[]> prompts,
-            String promptField,
-            boolean promptScores)
-            throws InterruptedException {
+    Choices submit(Call call, ServedModel model, Prepared ask, boolean promptScores) throws InterruptedException {
+        GenerationOptions options = ask.options();
+        List<int[]> prompts = ask.prompts();
         checkCapabilities(model, options, promptScores);
-        int[] maxTokens = prompts.stream()
-                .mapToInt(prompt -> options.maxTokensAfter(prompt.length, model, promptField))
-                .toArray();
-        int sequences = options.n() * prompts.size();
-        long most = options.n() * IntStream.of(maxTokens).asLongStream().sum();
         if (keeper.isPresent()) {
-            call.keep(
-                    CallBooks.open(keeper.get(), call, model, options.servedAs().work(), prompts, sequences, most));
+            call.keep(CallBooks.open(keeper.get(), call, model, ask));
         }
         call.asks(options);
         List<Generation> generations = new ArrayList<>();
@@ -66,14 +64,21 @@ final class Generator {
             for (int i = 0; i < prompts.size(); i++) {
                 String id = prompts.size() == 1 ? call.id() : call.id() + "-" + i;
                 generations.add(model.dispatcher()
-                        .submit(request(call, id, prompts.get(i), maxTokens[i], options, promptScores)));
+                        .submit(request(call, id, prompts.get(i), ask.maxTokens()[i], options, promptScores)));
             }
         } catch (RuntimeException e) {
             generations.forEach(Generation::cancel);
             call.books().refuse();
             throw e;
         }
-        Choices choices = new Choices(generations, model, options, metrics.model(model.name()), call.startNanos());
+        Choices choices = new Choices(
+                generations,
+                model,
+                options,
+                ask.maxTokens(),
+                call.books(),
+                metrics.model(model.name()),
+                call.startNanos());
         call.exchange().onHangUp(choices::cancel);
         return choices;
     }
@@ -131,6 +136,7 @@ final class Generator {
             call.finished(choices.all().stream().map(Choice::finishReason).toList());
             call.books().close(call, usage, outcome, call.exchange().bytesWritten());
             record(metrics.model(model.name()), usage);
+            lengths.ended(model.name(), usage.completionTokens(), choices.all().size());
             // What was given up costs, too, and was never told what.
             call.bill().or(() -> call.books().bill(usage)).ifPresent(bill -> {
                 call.costs(Optional.of(bill));
@@ -150,7 +156,7 @@ final class Generator {
         }
         UsageTotals usage = choices.usage();
         JsonWriter out = call.writer();
-        format.whole(out, choices.all(), priced(call, usage));
+        format.whole(out, choices.all(), priced(call, usage, choices));
         call.books().closeDurably(call, usage, out.size());
         call.answer(out);
     }
@@ -165,7 +171,7 @@ final class Generator {
                 }
                 for (Choice choice : choices.all()) {
                     if (choice.hasNews()) {
-                        format.chunk(out, choice);
+                        format.chunk(out, choice, () -> priced(call, choices.usage(), choices));
                         choice.markWritten();
                     }
                 }
@@ -176,6 +182,7 @@ final class Generator {
                 throw e;
             }
             // The status is out already: the error is the stream's last event.
+            call.exchange().unrecord();
             e.write(out.clear().raw("data: "));
             call.exchange().end(out.raw("\n\n").toBytes());
             throw e;
@@ -185,7 +192,7 @@ final class Generator {
             throw gone(call);
         }
         UsageTotals usage = choices.usage();
-        Usage priced = priced(call, usage);
+        Usage priced = priced(call, usage, choices);
         if (options.includeUsage()) {
             format.usage(out, priced);
         }
@@ -195,10 +202,18 @@ final class Generator {
         call.exchange().end(out.toBytes());
     }
 
-    private static Usage priced(Call call, UsageTotals usage) {
+    private static Usage priced(Call call, UsageTotals usage, Choices choices) {
         Optional<Bill> bill = call.books().bill(usage);
         call.costs(bill);
-        return new Usage(usage, bill, call.caller().operator());
+        List<BudgetView> budgets = BudgetAnswers.readable(call.books().budgetsAfter(usage), call.caller());
+        call.leaves(budgets);
+        return new Usage(
+                usage,
+                bill,
+                choices.detail(),
+                budgets,
+                call.caller().operator(),
+                call.tags().task());
     }
 
     /** Sends what was written in one go, once the client has read enough of what went before. */

@@ -54,6 +54,7 @@ final class LedgerDesk implements AutoCloseable {
     /** The ledger has four connections for readers, and an export takes two at once: its rows and their prices. */
     private static final int THREADS = 2;
 
+    private static final Duration CATCH_UP = Duration.ofSeconds(2);
     private static final int SHARES = 4;
     private static final long IDLE_SECONDS = 30;
     private static final long CLOSE_SECONDS = 5;
@@ -109,13 +110,7 @@ final class LedgerDesk implements AutoCloseable {
     }
 
     private Bookkeeper keeper() {
-        return books.orElseThrow(() -> new ApiException(
-                404,
-                ApiException.INVALID_REQUEST,
-                "",
-                "books_disabled",
-                "This server keeps no books; set books.enabled to true, and books.folder to where they are to be"
-                        + " kept"));
+        return books.orElseThrow(ApiException::withoutBooks);
     }
 
     /**
@@ -133,7 +128,7 @@ final class LedgerDesk implements AutoCloseable {
                                 + " database is away; try again later"));
         String tenant = call.caller().operator() ? "" : call.caller().payer().tenant();
         enter(tenant);
-        return new Visit(call, tenant, ledger, keeper.projectedUntil());
+        return new Visit(call, tenant, ledger, keeper);
     }
 
     /** Visits for one question. */
@@ -200,13 +195,26 @@ final class LedgerDesk implements AutoCloseable {
         private final Call call;
         private final String tenant;
         private final Ledger ledger;
-        private final long asOf;
+        private final Bookkeeper keeper;
+        private long asOf;
 
-        private Visit(Call call, String tenant, Ledger ledger, long asOf) {
+        private Visit(Call call, String tenant, Ledger ledger, Bookkeeper keeper) {
             this.call = call;
             this.tenant = tenant;
             this.ledger = ledger;
-            this.asOf = asOf;
+            this.keeper = keeper;
+            asOf = keeper.projectedUntil();
+        }
+
+        /** Lets the ledger take what is durable by now, and waits for that, a while. */
+        void catchUp() throws InterruptedException {
+            keeper.awaitProjected(CATCH_UP);
+            asOf = keeper.projectedUntil();
+        }
+
+        /** How far the ledger is behind now, at most, in milliseconds. */
+        long behindMillis() {
+            return TimeUnit.MICROSECONDS.toMillis(keeper.projection().behindMicros());
         }
 
         /** Up to when the ledger surely has this server's requests, in ISO 8601. */

@@ -10,6 +10,8 @@ import java.nio.charset.StandardCharsets;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.List;
+import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 
 /** {@code GET /v1/books/report}: what {@code jeton report} says, of the caller's tenant or, to an operator, of all. */
@@ -18,8 +20,8 @@ final class ReportEndpoint extends LedgerEndpoint {
     /** Most rows of an answer. */
     static final int MAX_ROWS = 10_000;
 
-    private static final Set<String> KNOWN =
-            Set.of("by", "period", "from", "to", "tenant", "project", "key", "model", "label", "format");
+    private static final Set<String> KNOWN = Set.of(
+            "by", "period", "from", "to", "tenant", "project", "key", "model", "label", "format", "limit", "after");
 
     ReportEndpoint(LedgerDesk desk) {
         super("books_report", desk);
@@ -34,28 +36,47 @@ final class ReportEndpoint extends LedgerEndpoint {
         Filter filter = query.filter();
         String by = query.by();
         boolean csv = query.choice("format", List.of("json", "csv")).equals("csv");
+        Optional<Integer> limit = query.text("limit").map(given -> query.limit(MAX_ROWS, MAX_ROWS));
+        Optional<String> after = query.group(by);
+        int most = limit.orElse(MAX_ROWS);
+        // One more than is wanted tells whether there are more.
         LedgerDesk.Answered<Report> answered = desk().ask(
-                        call, (ledger, reports) -> Report.of(reports, scope, audience, time, filter, by, MAX_ROWS + 1));
+                        call,
+                        (ledger, reports) -> Report.of(reports, scope, audience, time, filter, by, after, most + 1));
         Report report = answered.value();
-        if (report.totals().size() > MAX_ROWS) {
-            throw ApiException.invalid(
-                    "by",
-                    "The report has more than %d rows; ask about a shorter time, or divide by something else"
-                            .formatted(MAX_ROWS));
+        Optional<String> next = Optional.empty();
+        if (report.totals().size() > most) {
+            if (limit.isEmpty()) {
+                throw ApiException.invalid(
+                        "by",
+                        "The report has more than %d rows; ask for parts by 'limit' and 'after', about a shorter time, or divide by something else"
+                                .formatted(MAX_ROWS));
+            }
+            report = report.first(most);
+            next = Optional.of(BooksQuery.groupCursor(report.totals().getLast().group()));
         }
         byte[] content = csv
                 ? report.csv().getBytes(StandardCharsets.UTF_8)
-                : json(call.writer(), report, time, answered.asOf());
-        call.answer(200, BooksAnswer.headers(csv ? BooksAnswer.CSV : BooksAnswer.JSON, answered.asOf()), content);
+                : json(call.writer(), report, time, answered.asOf(), next);
+        Map<String, String> headers = BooksAnswer.headers(csv ? BooksAnswer.CSV : BooksAnswer.JSON, answered.asOf());
+        next.ifPresent(cursor -> headers.put(BooksAnswer.NEXT, cursor));
+        call.answer(200, headers, content);
     }
 
-    private static byte[] json(JsonWriter out, Report report, Period time, String asOf) {
+    private static byte[] json(JsonWriter out, Report report, Period time, String asOf, Optional<String> next) {
         out.beginObject();
         out.name("object").value("books.report");
         out.name("as_of").value(asOf);
         out.name("from").value(text(time.from()));
         out.name("to").value(text(time.until()));
         report.write(out);
+        out.name("has_more").value(next.isPresent());
+        out.name("next");
+        if (next.isPresent()) {
+            out.value(next.get());
+        } else {
+            out.nullValue();
+        }
         return out.endObject().toBytes();
     }
 

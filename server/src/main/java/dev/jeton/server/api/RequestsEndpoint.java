@@ -18,7 +18,7 @@ final class RequestsEndpoint extends LedgerEndpoint {
 
     private static final int USUAL_LIMIT = 100;
     private static final Set<String> KNOWN =
-            Set.of("period", "from", "to", "tenant", "project", "key", "model", "label", "limit", "after");
+            Set.of("period", "from", "to", "tenant", "project", "key", "model", "label", "task", "limit", "after");
 
     RequestsEndpoint(LedgerDesk desk) {
         super("books_requests", desk);

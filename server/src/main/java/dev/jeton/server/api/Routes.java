@@ -5,40 +5,57 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 
-/** Which endpoint answers which path. Filled at start, then only read. */
+/** Which endpoints answer which path, at most one a method. Filled at start, then only read. */
 final class Routes {
 
-    private final Map<String, Endpoint> exact = new LinkedHashMap<>();
-    private final Map<String, Endpoint> below = new LinkedHashMap<>();
+    /** A path with a part that may be anything. */
+    private record Template(String before, String after) {
+
+        boolean matches(String path) {
+            return path.startsWith(before) && path.endsWith(after) && path.length() >= before.length() + after.length();
+        }
+    }
+
+    private final Map<String, List<Endpoint>> exact = new LinkedHashMap<>();
+    private final Map<Template, List<Endpoint>> templates = new LinkedHashMap<>();
     private final List<Route> all = new ArrayList<>();
 
     /**
-     * Adds a path.
+     * Adds an endpoint.
      *
-     * @param path one whose last part is in braces stands for everything below
+     * @param path one with a part in braces stands for every path that has anything there
      */
     Routes add(String path, Endpoint endpoint) {
-        int brace = path.indexOf('{');
-        if (brace < 0) {
-            exact.put(path, endpoint);
+        int open = path.indexOf('{');
+        List<Endpoint> endpoints;
+        if (open < 0) {
+            endpoints = exact.computeIfAbsent(path, added -> new ArrayList<>());
         } else {
-            below.put(path.substring(0, brace), endpoint);
+            Template template = new Template(path.substring(0, open), path.substring(path.indexOf('}') + 1));
+            endpoints = templates.computeIfAbsent(template, added -> new ArrayList<>());
         }
+        endpoints.add(endpoint);
         all.add(new Route(endpoint.method(), path, endpoint.guard() != Guard.OPEN));
         return this;
     }
 
-    /** What answers a path that was asked for. */
-    Optional<Endpoint> of(String path) {
-        Endpoint endpoint = exact.get(path);
-        return endpoint != null
-                ? Optional.of(endpoint)
-                : below.entrySet().stream()
-                        .filter(entry -> path.startsWith(entry.getKey()))
-                        .map(Map.Entry::getValue)
-                        .findFirst();
+    /** What answers a path that was asked for, by the template that says most about its end; empty for nothing. */
+    List<Endpoint> of(String path) {
+        List<Endpoint> endpoints = exact.get(path);
+        if (endpoints != null) {
+            return endpoints;
+        }
+        List<Endpoint> found = List.of();
+        int most = -1;
+        for (Map.Entry<Template, List<Endpoint>> entry : templates.entrySet()) {
+            Template template = entry.getKey();
+            if (template.matches(path) && template.after().length() > most) {
+                found = entry.getValue();
+                most = template.after().length();
+            }
+        }
+        return found;
     }
 
     /** All of them. */

@@ -1,8 +1,10 @@
 package dev.jeton.server.api;
 
 import dev.jeton.accounting.Bill;
+import dev.jeton.accounting.BudgetView;
 import dev.jeton.accounting.Money;
 import dev.jeton.server.json.JsonWriter;
+import java.util.List;
 import java.util.Optional;
 
 /**
@@ -10,9 +12,18 @@ import java.util.Optional;
  *
  * @param totals what the call used
  * @param bill what that cost; empty where no books are kept
+ * @param detail why a choice ended before the tokens that it might have had
+ * @param budgets what is left of the budgets that the caller may see
  * @param operator whether the caller may see what depends on other callers: device time, metered cost, margin, energy
+ * @param task the task that the call is part of; empty for none
  */
-record Usage(UsageTotals totals, Optional<Bill> bill, boolean operator) {
+record Usage(
+        UsageTotals totals,
+        Optional<Bill> bill,
+        Optional<FinishDetail> detail,
+        List<BudgetView> budgets,
+        boolean operator,
+        String task) {
 
     private static final double MICROS = 1e6;
 
@@ -25,8 +36,15 @@ record Usage(UsageTotals totals, Optional<Bill> bill, boolean operator) {
         out.name("prompt_tokens_details").beginObject();
         out.name("cached_tokens").value(totals.cachedTokens()).endObject();
         out.name("jeton").beginObject();
+        if (!task.isEmpty()) {
+            out.name("task").value(task);
+        }
         totals.writeTimes(out, operator);
         bill.ifPresent(cost -> write(out, cost));
+        detail.ifPresent(given -> given.fields(out));
+        if (!budgets.isEmpty()) {
+            BudgetAnswers.write(out.name("budgets"), budgets);
+        }
         out.endObject().endObject();
     }
 

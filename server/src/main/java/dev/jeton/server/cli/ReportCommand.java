@@ -12,6 +12,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -28,7 +29,8 @@ import picocli.CommandLine.Spec;
         footer = {
             "",
             "Example: jeton report --books jeton-books --by tenant --period 2026-11",
-            "         jeton report --books jeton-books --by label:team --format csv"
+            "         jeton report --books jeton-books --by label:team --format csv",
+            "         jeton report --books jeton-books --by prompt_version --tenant acme"
         })
 final class ReportCommand implements Callable<Integer> {
 
@@ -38,7 +40,10 @@ final class ReportCommand implements Callable<Integer> {
     @Option(
             names = "--by",
             paramLabel = "WHAT",
-            description = "tenant, project, key, model, hour, work, price_book or label:NAME (default: tenant).")
+            description = {
+                "tenant, project, key, model, hour, work, price_book, task, prompt_version, route, context_bucket or",
+                "label:NAME (default: tenant)."
+            })
     private String by = "tenant";
 
     @Option(names = "--tenant", paramLabel = "ID", description = "Only this tenant, as it may see its own bill.")
@@ -60,8 +65,15 @@ final class ReportCommand implements Callable<Integer> {
         Audience audience = tenant.isEmpty() ? Audience.OPERATOR : Audience.OPERATOR_OF_ONE;
         Filter filter = new Filter("", "", "", model, labels);
         try (Ledger open = question.open()) {
-            Report report =
-                    Report.of(open.reports(), scope, audience, question.time().span(), filter, by, Integer.MAX_VALUE);
+            Report report = Report.of(
+                    open.reports(),
+                    scope,
+                    audience,
+                    question.time().span(),
+                    filter,
+                    by,
+                    Optional.empty(),
+                    Integer.MAX_VALUE);
             question.write(out, to -> table(to, report), to -> to.print(report.csv()), () -> json(report));
         }
         return 0;
@@ -78,13 +90,18 @@ final class ReportCommand implements Callable<Integer> {
             out.println("Nothing was booked in that time.");
         }
         List<List<String>> rows = new ArrayList<>();
-        rows.add(row(report.by(), report.columns()));
+        List<Integer> telling = report.telling();
+        rows.add(row(report.by(), pick(report.columns(), telling)));
         for (Total total : report.totals()) {
-            rows.add(row(total.group().isEmpty() ? "(none)" : total.group(), report.cells(total)));
+            rows.add(row(total.group().isEmpty() ? "(none)" : total.group(), pick(report.cells(total), telling)));
         }
         new Table(rows).align(out);
         out.println();
         Table.of("waste", "device_s", "money", "who pays").plus(report.wasted()).align(out);
+    }
+
+    private static List<String> pick(List<String> all, List<Integer> places) {
+        return places.stream().map(all::get).toList();
     }
 
     private static List<String> row(String first, List<String> others) {

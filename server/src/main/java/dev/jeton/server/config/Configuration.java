@@ -18,6 +18,8 @@ import java.util.Map;
  * @param books what books are kept, and where
  * @param admin who may change tenants, keys, budgets and prices, and where
  * @param webhooks where events go
+ * @param tasks how much is kept of tasks
+ * @param idempotency which answers are kept to be given again
  * @param models what is served; empty takes the demo models
  * @param tenants who pays; empty books everything on one tenant, {@code default}
  * @param budgets limits on what they may spend
@@ -33,6 +35,8 @@ public record Configuration(
         BooksSettings books,
         AdminSettings admin,
         WebhookSettings webhooks,
+        TaskSettings tasks,
+        IdempotencySettings idempotency,
         List<ModelSettings> models,
         List<Tenant> tenants,
         List<Budget> budgets) {
@@ -256,6 +260,29 @@ public record Configuration(
                     .formatted(url, timeout, maxAttempts, queue);
         }
     }
+
+    /**
+     * How much is kept of tasks in memory.
+     *
+     * @param maxOpen most open tasks, and most that have ended and are remembered
+     * @param maxOpenPerTenant the same of one tenant
+     * @param maxSteps most steps of one task
+     * @param maxKeptSteps most steps of all tasks that are kept, a quarter of them of one tenant
+     * @param maxIdle after which a task that nobody uses ends as expired
+     * @param late how long a task takes steps after its end
+     */
+    public record TaskSettings(
+            int maxOpen, int maxOpenPerTenant, int maxSteps, int maxKeptSteps, Duration maxIdle, Duration late) {}
+
+    /**
+     * Which answers are kept, in memory, to be given again to who repeats a request under its {@code Idempotency-Key}.
+     *
+     * @param maxEntries most answers; a quarter of them of one tenant
+     * @param maxBytes most bytes of them all; a quarter of them of one tenant
+     * @param maxAnswer most bytes of one
+     * @param timeToLive how long one is kept
+     */
+    public record IdempotencySettings(int maxEntries, long maxBytes, int maxAnswer, Duration timeToLive) {}
 
     /**
      * A model to serve.

@@ -24,6 +24,7 @@ import java.util.stream.Stream;
 final class Schema {
 
     private static final Kind TEXT = new Text();
+    private static final Kind DAYS = new Time(Duration.ofSeconds(1), Duration.ofDays(30));
     private static final Kind TIMEOUT = new Time(Duration.ofMillis(1), Duration.ofHours(24));
 
     /** Settings, in the order in which they are shown. */
@@ -114,6 +115,19 @@ final class Schema {
             new Setting("webhooks.timeout", TIMEOUT, "10s", "how long a receiver may take to answer"),
             new Setting("webhooks.max-attempts", new Whole(1, 100), "12", "attempts before an event is given up"),
             new Setting("webhooks.queue", new Whole(1, 100_000), "1000", "events that wait; more are dropped"),
+            new Setting("tasks.max-open", new Whole(1, 1_000_000), "50000", "open tasks, and ended ones remembered"),
+            new Setting("tasks.max-open-per-tenant", new Whole(1, 1_000_000), "10000", "the same of one tenant"),
+            new Setting("tasks.max-steps", new Whole(1, 100_000), "1000", "steps of a task; more get 429"),
+            new Setting("tasks.max-kept-steps", new Whole(1, 1_000_000), "200000", "steps kept; a quarter a tenant"),
+            new Setting("tasks.max-idle", DAYS, "24h", "after which an unused task ends as expired"),
+            new Setting("tasks.late", DAYS, "24h", "how long a task takes steps after its end"),
+            new Setting(
+                    "idempotency.max-entries", new Whole(1, 1_000_000), "10000", "answers kept for Idempotency-Key"),
+            new Setting(
+                    "idempotency.max-size", new Size(1_024, 1L << 40), "64MiB", "bytes of them; a quarter a tenant"),
+            new Setting(
+                    "idempotency.max-answer", new Size(1, 1 << 30), "1MiB", "bytes of one; a longer one is not kept"),
+            new Setting("idempotency.time-to-live", DAYS, "24h", "how long an answer is kept"),
             new Setting("engine.engine", TEXT, "cpu", "engine's name, see jeton engines"),
             new Setting("engine.max-model-len", new Whole(0, 1 << 24), "0", "tokens of a sequence; 0: the model's own"),
             new Setting("engine.kv-memory", new Size(0, 1L << 50), "0", "bytes of KV memory; 0: the engine chooses"),

@@ -4,12 +4,14 @@ import dev.jeton.accounting.Budget;
 import dev.jeton.server.config.Configuration.AdminSettings;
 import dev.jeton.server.config.Configuration.BooksSettings;
 import dev.jeton.server.config.Configuration.HttpSettings;
+import dev.jeton.server.config.Configuration.IdempotencySettings;
 import dev.jeton.server.config.Configuration.LimitSettings;
 import dev.jeton.server.config.Configuration.LogSettings;
 import dev.jeton.server.config.Configuration.MetricsSettings;
 import dev.jeton.server.config.Configuration.ModelSettings;
 import dev.jeton.server.config.Configuration.ServerSettings;
 import dev.jeton.server.config.Configuration.StreamSettings;
+import dev.jeton.server.config.Configuration.TaskSettings;
 import dev.jeton.server.config.Configuration.TracingSettings;
 import dev.jeton.server.config.Configuration.WebhookSettings;
 import java.time.Duration;
@@ -94,6 +96,18 @@ public record Settings(
                         time("webhooks.timeout"),
                         whole("webhooks.max-attempts"),
                         whole("webhooks.queue")),
+                new TaskSettings(
+                        whole("tasks.max-open"),
+                        whole("tasks.max-open-per-tenant"),
+                        whole("tasks.max-steps"),
+                        whole("tasks.max-kept-steps"),
+                        time("tasks.max-idle"),
+                        time("tasks.late")),
+                new IdempotencySettings(
+                        whole("idempotency.max-entries"),
+                        size("idempotency.max-size"),
+                        (int) size("idempotency.max-answer"),
+                        time("idempotency.time-to-live")),
                 models.stream().map(this::model).toList(),
                 tenants,
                 budgets);

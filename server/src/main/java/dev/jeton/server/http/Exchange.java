@@ -24,6 +24,7 @@ import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -49,6 +50,7 @@ public final class Exchange {
     private volatile boolean begun;
     private volatile boolean ended;
     private @Nullable Runnable onHangUp;
+    private @Nullable Recording recording;
 
     /**
      * @param complete told on the event loop once the whole answer is to be sent
@@ -142,6 +144,21 @@ public final class Exchange {
         }
     }
 
+    /**
+     * Keeps a copy of what is answered from now on.
+     *
+     * @param most most bytes of a body that is kept
+     * @param whole given the copy once the answer is whole, before its last byte is sent
+     */
+    public void record(int most, Consumer<Recording> whole) {
+        recording = new Recording(most, whole);
+    }
+
+    /** Lets go of the copy: what is answered now is not worth one. */
+    public void unrecord() {
+        recording = null;
+    }
+
     /** Answers whole. */
     public void respond(int status, Map<String, String> headers, byte[] content) {
         requireFresh();
@@ -154,6 +171,10 @@ public final class Exchange {
         setHeaders(response.headers(), headers);
         response.headers().set(HttpHeaderNames.CONTENT_LENGTH, content.length);
         bytesWritten += content.length;
+        if (recording != null) {
+            recording.begin(status, headers);
+            recording.end(content);
+        }
         last(response);
     }
 
@@ -165,6 +186,9 @@ public final class Exchange {
         setHeaders(response.headers(), headers);
         if (head.protocolVersion().isKeepAliveDefault()) {
             response.headers().set(HttpHeaderNames.TRANSFER_ENCODING, HttpHeaderValues.CHUNKED);
+        }
+        if (recording != null) {
+            recording.begin(status, headers);
         }
         channel.write(response);
     }
@@ -178,6 +202,9 @@ public final class Exchange {
     public void write(byte[] part) {
         if (!hungUp && part.length > 0) {
             bytesWritten += part.length;
+            if (recording != null) {
+                recording.add(part);
+            }
             lastWrite = Optional.of(channel.writeAndFlush(new DefaultHttpContent(Unpooled.wrappedBuffer(part))));
         }
     }
@@ -185,6 +212,9 @@ public final class Exchange {
     /** Ends a streamed answer with its last part. */
     public void end(byte[] part) {
         bytesWritten += part.length;
+        if (recording != null) {
+            recording.end(part);
+        }
         last(new DefaultLastHttpContent(Unpooled.wrappedBuffer(part)));
     }
 

@@ -44,6 +44,10 @@ public final class ServerMetrics implements AutoCloseable {
     /** Micrometer keeps what it observes by weak reference only. */
     private volatile CostMetrics costs;
 
+    private volatile Optional<BooksMetrics> booked = Optional.empty();
+
+    private volatile Optional<BudgetMetrics> budgets = Optional.empty();
+
     private volatile Optional<OtlpMetrics> otlp = Optional.empty();
 
     private final List<Object> observed = new CopyOnWriteArrayList<>();
@@ -117,7 +121,8 @@ public final class ServerMetrics implements AutoCloseable {
     /** Adds the books. */
     public void books(Bookkeeper books) {
         observed.add(books);
-        observed.add(new BooksMetrics(registry, books));
+        booked = Optional.of(new BooksMetrics(registry, books));
+        budgets = Optional.of(new BudgetMetrics(registry, books));
     }
 
     /**
@@ -224,6 +229,29 @@ public final class ServerMetrics implements AutoCloseable {
                 .register(registry);
     }
 
+    /** Adds the answers that are kept to be given again. */
+    public void repeats(Supplier<RepeatStats> stats) {
+        observed.add(stats);
+        repeatGauge(stats, "jeton.idempotency.entries", "Idempotency-Keys that are known", RepeatStats::entries);
+        repeatGauge(stats, "jeton.idempotency.entries.bound", "Most of them", RepeatStats::bound);
+        repeatGauge(stats, "jeton.idempotency.bytes", "Bytes of the answers kept for them", RepeatStats::bytes);
+        repeatGauge(stats, "jeton.idempotency.bytes.bound", "Most of them", RepeatStats::bytesBound);
+        FunctionCounter.builder(
+                        "jeton.idempotency.replayed", stats, s -> s.get().replayed())
+                .description("Answers that were given again")
+                .register(registry);
+        FunctionCounter.builder("jeton.idempotency.dropped", stats, s -> s.get().dropped())
+                .description("Answers that made room for others before their time was over")
+                .register(registry);
+    }
+
+    private void repeatGauge(
+            Supplier<RepeatStats> stats, String name, String meaning, ToDoubleFunction<RepeatStats> value) {
+        Gauge.builder(name, () -> value.applyAsDouble(stats.get()))
+                .description(meaning)
+                .register(registry);
+    }
+
     /** Adds the requests being worked on. */
     public void requests(IntSupplier running, int bound) {
         Gauge.builder("jeton.requests.running", running::getAsInt)
@@ -256,6 +284,8 @@ public final class ServerMetrics implements AutoCloseable {
     /** Everything in Prometheus' text format. */
     public String scrape() {
         dispatchers.values().forEach(DispatcherMetrics::refresh);
+        booked.ifPresent(BooksMetrics::refresh);
+        budgets.ifPresent(BudgetMetrics::refresh);
         return registry.scrape();
     }
 

@@ -9,6 +9,7 @@ import dev.jeton.accounting.Money;
 import dev.jeton.accounting.Period;
 import dev.jeton.accounting.Reports;
 import dev.jeton.accounting.Scope;
+import dev.jeton.accounting.TaskTotal;
 import dev.jeton.accounting.Total;
 import dev.jeton.accounting.Waste;
 import dev.jeton.server.json.JsonWriter;
@@ -18,6 +19,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.stream.IntStream;
 
 /**
  * What was used, what it cost and what of it was wasted, by group.
@@ -40,11 +42,19 @@ public record Report(String by, Audience audience, List<Total> totals, Optional<
      * Asks the ledger.
      *
      * @param by see {@link #grouping}
+     * @param after the group after which it begins; empty for the first
      * @param most rows at most
      */
     public static Report of(
-            Reports reports, Scope scope, Audience audience, Period time, Filter filter, String by, int most) {
-        List<Total> totals = reports.totals(scope, time.from(), time.until(), filter, grouping(by), most);
+            Reports reports,
+            Scope scope,
+            Audience audience,
+            Period time,
+            Filter filter,
+            String by,
+            Optional<String> after,
+            int most) {
+        List<Total> totals = reports.totals(scope, time.from(), time.until(), filter, grouping(by), after, most);
         Optional<Waste> waste = audience.metered()
                 ? Optional.of(reports.waste(scope, time.from(), time.until(), filter))
                 : Optional.empty();
@@ -54,7 +64,8 @@ public record Report(String by, Audience audience, List<Total> totals, Optional<
     /**
      * What a report is divided by.
      *
-     * @param by tenant, project, key, model, hour, work, price_book or label:NAME
+     * @param by tenant, project, key, model, hour, work, price_book, task, prompt_version, route, context_bucket or
+     *     label:NAME
      * @throws AccountingException where it is none of these
      */
     public static Grouping grouping(String by) {
@@ -65,9 +76,15 @@ public record Report(String by, Audience audience, List<Total> totals, Optional<
             return new Grouping.By(Dimension.valueOf(by.toUpperCase(Locale.ROOT)));
         } catch (IllegalArgumentException e) {
             throw new AccountingException(
-                    "there is no report by '%s': tenant, project, key, model, hour, work, price_book or label:NAME is expected"
+                    ("there is no report by '%s': tenant, project, key, model, hour, work, price_book, task,"
+                                    + " prompt_version, route, context_bucket or label:NAME is expected")
                             .formatted(by));
         }
+    }
+
+    /** The same with its first rows alone. */
+    public Report first(int rows) {
+        return new Report(by, audience, totals.subList(0, rows), waste);
     }
 
     /** The heads of the columns after the group's. */
@@ -79,6 +96,21 @@ public record Report(String by, Audience audience, List<Total> totals, Optional<
     public List<String> cells(Total total) {
         return ReportColumn.of(audience).stream()
                 .map(column -> column.cell(total))
+                .toList();
+    }
+
+    /**
+     * Columns that a table for people has: those about tasks only where there are any.
+     *
+     * @return places in {@link #columns}
+     */
+    public List<Integer> telling() {
+        boolean tasks = totals.stream()
+                .anyMatch(total -> total.steps() > 0 || !total.tasks().equals(TaskTotal.NONE));
+        List<ReportColumn> columns = ReportColumn.of(audience);
+        return IntStream.range(0, columns.size())
+                .filter(place -> tasks || !columns.get(place).ofTasks())
+                .boxed()
                 .toList();
     }
 
@@ -158,6 +190,20 @@ public record Report(String by, Audience audience, List<Total> totals, Optional<
             case COUNT -> json.value(Long.parseLong(cell));
             case DECIMAL -> json.value(Double.parseDouble(cell));
             case MONEY -> json.value(cell);
+            case RATE -> {
+                if (cell.isEmpty()) {
+                    json.nullValue();
+                } else {
+                    json.value(Double.parseDouble(cell));
+                }
+            }
+            case PRICE -> {
+                if (cell.isEmpty()) {
+                    json.nullValue();
+                } else {
+                    json.value(cell);
+                }
+            }
         }
     }
 }

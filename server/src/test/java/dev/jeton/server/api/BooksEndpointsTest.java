@@ -138,7 +138,8 @@ class BooksEndpointsTest {
                 .satisfiesExactly(
                         head -> assertThat(head)
                                 .isEqualTo("label_team,requests,failed,input,cached,output,egress_bytes,list,egress,"
-                                        + "p95_ms"),
+                                        + "steps,p95_ms,per_request,tasks,succeeded,per_success,calls_per_task,"
+                                        + "retry_rate,fallback_rate,hit_rate"),
                         ops -> assertThat(ops).startsWith("ops,1,0,"),
                         web -> assertThat(web).startsWith("web,2,0,"));
         String web = "/v1/books/report?label=team:web&label=tier:1&model=test-model&project=red-project&key=red-app";

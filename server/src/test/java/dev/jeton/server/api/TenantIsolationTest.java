@@ -37,6 +37,7 @@ class TenantIsolationTest {
     private static final long TOKENS = 713;
     private static final String COST = "0.719";
     private static final String ID = "red-secret-id";
+    private static final String TASK = "red-secret-task";
     private static final String LABEL = "red-secret-label";
     private static final String VALUE = "red-secret-value";
 
@@ -79,12 +80,41 @@ class TenantIsolationTest {
         assertThat(as(RED_KEY, "red-chat", "POST", "/v1/chat/completions", chat(PROMPT))
                         .status())
                 .isEqualTo(200);
+        redsTask();
         TwoTenants.complete(server, BLUE, "hello", ID, LABEL + "=mine");
-        TwoTenants.awaitBooked(server, 3);
+        TwoTenants.awaitBooked(server, 4);
         cursor = (String)
                 as(RED_KEY, "", "GET", "/v1/books/requests?limit=1", "").at("next");
         booked = (String) as(RED_KEY, "", "GET", "/v1/books/requests/" + ID, "").at("id");
         SECRETS.add(booked);
+    }
+
+    /** With a call, a step that is reserved and one that was done, of the same money as nobody else's. */
+    private static void redsTask() {
+        assertThat(as(RED_KEY, "", "POST", "/v1/tasks", """
+                        {"id": "%s", "name": "red-secret-name", "success_criterion": "red-secret-criterion",
+                         "budgets": {"output-tokens": 1000}}""".formatted(TASK)).status())
+                .isEqualTo(201);
+        assertThat(as(RED_KEY, "", "POST", "/v1/tasks/" + TASK + "/steps", """
+                        {"id": "red-secret-step", "kind": "tool", "cost": "0.719"}""").status())
+                .isEqualTo(201);
+        assertThat(as(RED_KEY, "", "POST", "/v1/tasks/" + TASK + "/steps", """
+                        {"id": "red-secret-waiting", "kind": "tool", "cost": "0.719", "reserve": true}""").status())
+                .isEqualTo(201);
+        assertThat(as(RED_KEY, "red-secret-call", "POST", "/v1/completions", completion(PROMPT, """
+                        , "metadata": {"task": "%s", "prompt_version": "red-secret-version", "route": "red-secret-route"}
+                        """.formatted(TASK)))
+                        .status())
+                .isEqualTo(200);
+        SECRETS.addAll(List.of(
+                TASK,
+                "red-secret-step",
+                "red-secret-waiting",
+                "red-secret-version",
+                "red-secret-route",
+                "red-secret-name",
+                "red-secret-criterion",
+                "red-secret-call"));
     }
 
     @AfterAll
@@ -140,6 +170,7 @@ class TenantIsolationTest {
                         "/v1/books/requests?limit=1000",
                         "/v1/books/requests?after=" + cursor,
                         "/v1/books/requests?tenant=red",
+                        "/v1/books/requests?task=" + TASK,
                         "/v1/books/requests?project=red-project",
                         "/v1/books/requests?key=red-app",
                         "/v1/books/requests?label=" + LABEL + ":" + VALUE));
@@ -157,6 +188,7 @@ class TenantIsolationTest {
                         "/v1/books/export/focus?basis=list",
                         "/v1/books/export/focus?basis=metered",
                         "/v1/books/export/focus?tenant=red"));
+        attempts.putAll(tasks());
         attempts.put("/tokenize", posts("/tokenize", "{\"prompt\": \"hi\"}", "{"));
         attempts.put("/detokenize", posts("/detokenize", "{\"tokens\": [104]}", "{}"));
         for (String open : List.of("/version", "/health", "/health/live", "/health/ready", "/metrics")) {
@@ -165,9 +197,38 @@ class TenantIsolationTest {
         return attempts;
     }
 
+    private static Map<String, List<Attempt>> tasks() {
+        String red = "/v1/tasks/" + TASK;
+        Map<String, List<Attempt>> attempts = new LinkedHashMap<>();
+        List<Attempt> tasks = new ArrayList<>(posts("/v1/tasks", "{\"name\": \"blue\"}", "{}", "{"));
+        tasks.addAll(gets("/v1/tasks", "/v1/tasks?limit=1000", "/v1/tasks?tenant=red", "/v1/tasks?after=" + cursor));
+        attempts.put("/v1/tasks", tasks);
+        attempts.put("/v1/tasks/{id}", gets(red, red + "?tenant=red", "/v1/tasks/red-secret-step"));
+        attempts.put(
+                "/v1/tasks/{id}/steps",
+                posts(
+                        red + "/steps",
+                        "{\"id\": \"blue-step\", \"kind\": \"tool\", \"cost\": \"1\"}",
+                        "{\"id\": \"red-secret-waiting\", \"release\": true}",
+                        "{\"id\": \"red-secret-step\", \"kind\": \"tool\", \"cost\": \"0.72\"}"));
+        attempts.put("/v1/tasks/{id}/outcome", posts(red + "/outcome", "{\"success\": false}"));
+        return attempts;
+    }
+
     private static String[] reports() {
         List<String> paths = new ArrayList<>();
-        for (String by : List.of("tenant", "project", "key", "model", "hour", "price_book", "label:" + LABEL)) {
+        for (String by : List.of(
+                "tenant",
+                "project",
+                "key",
+                "model",
+                "hour",
+                "price_book",
+                "task",
+                "prompt_version",
+                "route",
+                "context_bucket",
+                "label:" + LABEL)) {
             for (String format : List.of("json", "csv")) {
                 paths.add("/v1/books/report?by=" + by + "&format=" + format);
             }
@@ -183,14 +244,19 @@ class TenantIsolationTest {
     void everyRouteIsTried() {
         assertThat(attempts().keySet())
                 .as("a route that is added needs a case in this test")
-                .containsExactlyInAnyOrderElementsOf(
-                        server.server().routes().stream().map(Route::path).toList());
+                .containsExactlyInAnyOrderElementsOf(server.server().routes().stream()
+                        .map(Route::path)
+                        .distinct()
+                        .toList());
     }
 
     @Test
     void nothingOfATenantReachesAnother() {
         for (Route route : server.server().routes()) {
             for (Attempt attempt : attempts().getOrDefault(route.path(), List.of())) {
+                if (route.method().equals("POST") == attempt.body().isEmpty()) {
+                    continue; // of another method of the same path
+                }
                 for (String id : List.of("blue-id", ID, booked)) {
                     assertNothingOfRed(attempt, id, as(BLUE, id, route.method(), attempt.path(), attempt.body()));
                 }
@@ -217,6 +283,62 @@ class TenantIsolationTest {
                     .doesNotContainPattern(RED_TOKENS)
                     .doesNotContainPattern(RED_COST)
                     .doesNotContainPattern(METERED);
+        }
+    }
+
+    @Test
+    void aTaskOfAnotherTenantIsNoTaskAndStaysAsItIs() {
+        String before = as(RED_KEY, "", "GET", "/v1/tasks/" + TASK, "").body();
+        for (Attempt attempt : tasks().values().stream().flatMap(List::stream).toList()) {
+            if (attempt.path().contains(TASK) && !attempt.path().contains("?")) {
+                String method = attempt.body().isEmpty() ? "GET" : "POST";
+                Answer answer = as(BLUE, "", method, attempt.path(), attempt.body());
+                String other = attempt.path().replace(TASK, "never-was");
+
+                assertThat(answer.status()).as(attempt.path()).isEqualTo(404);
+                assertThat(answer.at("error.code")).isEqualTo("task_not_found");
+                assertThat(answer.body().replace(TASK, "never-was"))
+                        .isEqualTo(as(BLUE, "", method, other, attempt.body()).body());
+            }
+        }
+
+        assertThat(stable(as(RED_KEY, "", "GET", "/v1/tasks/" + TASK, "").body()))
+                .isEqualTo(stable(before));
+        assertThat(before).contains("red-secret-name", "red-secret-waiting", "red-secret-version");
+    }
+
+    /** Without what moves with time. */
+    private static String stable(String graph) {
+        return graph.replaceAll("\"(as_of|ledger_behind_ms)\":[^,}]*", "");
+    }
+
+    @Test
+    void theSameTaskIdOfAnotherTenantIsAnotherTask() {
+        String id = "shared-id";
+        assertThat(as(RED_KEY, "", "POST", "/v1/tasks", "{\"id\": \"" + id + "\", \"name\": \"red\"}")
+                        .status())
+                .isEqualTo(201);
+        assertThat(as(BLUE, "", "POST", "/v1/tasks", "{\"id\": \"" + id + "\", \"name\": \"b\"}")
+                        .status())
+                .isEqualTo(201);
+        assertThat(as(BLUE, "", "GET", "/v1/tasks/" + id, "").at("name")).isEqualTo("b");
+        assertThat(as(OPERATOR, "", "GET", "/v1/tasks/" + id, "").status()).isEqualTo(404);
+        assertThat(as(OPERATOR, "", "GET", "/v1/tasks/" + id + "?tenant=red", "")
+                        .at("name"))
+                .isEqualTo("red");
+    }
+
+    @Test
+    void anIdempotencyKeyOfOneTenantIsNotAnothers() {
+        for (String key : List.of(RED_KEY, BLUE)) {
+            Answer answer = server.send(server.request("/v1/completions")
+                    .header("authorization", "Bearer " + key)
+                    .header("idempotency-key", "shared-key")
+                    .POST(BodyPublishers.ofString(completion("say:" + key, ""))));
+
+            assertThat(answer.status()).isEqualTo(200);
+            assertThat(answer.header("x-jeton-replayed")).isEmpty();
+            assertThat((String) answer.at("choices.0.text")).startsWith(key.substring(0, 3));
         }
     }
 
@@ -289,6 +411,9 @@ class TenantIsolationTest {
                 continue;
             }
             for (Attempt attempt : attempts().getOrDefault(route.path(), List.of())) {
+                if (route.method().equals("POST") == attempt.body().isEmpty()) {
+                    continue; // of another method of the same path
+                }
                 Answer answer = send(to, authorization, "", route.method(), attempt.path(), attempt.body());
 
                 assertThat(answer.status()).as(attempt.path()).isEqualTo(401);

@@ -3,13 +3,17 @@ package dev.jeton.server.clients;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import dev.jeton.server.testing.Eventually;
 import dev.jeton.server.testing.TestServer;
+import dev.jeton.server.testing.TwoTenants;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 /** Installs the npm package {@code openai} below target/ and talks to the server with it; skipped where npm cannot. */
 class OpenAiNpmTest {
@@ -66,6 +70,45 @@ class OpenAiNpmTest {
                             "completion-stream=" + TestServer.REPLY,
                             "models=" + TestServer.MODEL,
                             "error=404 model_not_found model");
+        }
+    }
+
+    /** The example of the documentation, as it stands there. */
+    @Test
+    void aTaskShowsWhatItCost(@TempDir Path books) throws Exception {
+        Path folder = Path.of("target", "npm-openai");
+        install(folder);
+        Files.copy(
+                Path.of("..", "docs", "examples", "task.mjs"),
+                folder.resolve("task.mjs"),
+                StandardCopyOption.REPLACE_EXISTING);
+        try (TestServer server = TwoTenants.in(books).start()) {
+            Eventually.until(
+                    "the ledger is open",
+                    () -> TwoTenants.get(server, TwoTenants.RED, "/v1/tasks").status() == 200);
+            String output = run(
+                    folder,
+                    60,
+                    "env",
+                    "OPENAI_API_KEY=" + TwoTenants.RED,
+                    "node",
+                    "task.mjs",
+                    server.uri("/v1").toString(),
+                    TestServer.MODEL);
+
+            assertThat(output.lines())
+                    .satisfiesExactly(
+                            line -> assertThat(line)
+                                    .isEqualTo("task \"answer a question\": success, within its time: true"),
+                            line -> assertThat(line)
+                                    .contains("call plan-3 (plan, <1k): test-model", "16 tokens", "completed"),
+                            line -> assertThat(line)
+                                    .contains("call answer-7 (answer, <1k): test-model", "16 tokens", "completed"),
+                            line -> assertThat(line)
+                                    .isEqualTo("  step search (retrieval, hit): 0.0005 list, 0.0001 beyond what was"
+                                            + " reserved, posted"),
+                            line -> assertThat(line)
+                                    .contains(" EUR = ", "0.0005 steps; 2 calls, 0 retries, hit rate 1"));
         }
     }
 

@@ -1,11 +1,17 @@
 package dev.jeton.server.metrics;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.withinPercentage;
 
+import dev.jeton.server.testing.Eventually;
 import dev.jeton.server.testing.PrometheusText;
 import dev.jeton.server.testing.TestServer;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 class MetricsTest {
 
@@ -80,6 +86,27 @@ class MetricsTest {
             // one pool is read: of the heap's, one may be empty just after a collection
             assertThat(text.value("jvm_memory_used_bytes", "area=\"nonheap\"")).isPositive();
             assertThat(text.value("process_resident_memory_bytes")).isNotNegative();
+        }
+    }
+
+    @Test
+    void shouldExportWhatADevicesTimeCameToByAccount(@TempDir Path folder) throws IOException {
+        Path prices = folder.resolve("prices.yaml");
+        Files.writeString(prices, "currency: CHF\ndevices: [{name: '*', per-hour: 3600}]\n");
+        try (TestServer server = TestServer.builder()
+                .set("books.folder", folder.toString())
+                .set("books.prices", prices.toString())
+                .start()) {
+            server.complete("");
+            String tenant = "account=\"tenant\"";
+            Eventually.until(
+                    "a tenant's device time in the ledger",
+                    () -> scrape(server).value("jeton_books_device_seconds_total", tenant) > 0);
+            PrometheusText text = scrape(server);
+            assertThat(text.value("jeton_books_device_cost_total", tenant, "currency=\"CHF\""))
+                    .isCloseTo(text.value("jeton_books_device_seconds_total", tenant), withinPercentage(1));
+            assertThat(text.value("jeton_books_device_seconds_total", "account=\"rounding\""))
+                    .isZero();
         }
     }
 

@@ -2,6 +2,7 @@ package dev.jeton.server.reports;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.jeton.accounting.TaskTotal;
 import dev.jeton.accounting.Tokens;
 import dev.jeton.accounting.Total;
 import java.util.List;
@@ -11,7 +12,7 @@ import org.junit.jupiter.api.Test;
 class ReportTest {
 
     private static Total total(String group, long list, long metered) {
-        return new Total(group, 1, 1, 0, 0, Tokens.NONE, 0, list, 0, metered, 0, 0, 0, 0, 0);
+        return new Total(group, 1, 1, 0, 0, Tokens.NONE, 0, list, 0, metered, 0, 0, 0, 0, 0, 0, TaskTotal.NONE, 0);
     }
 
     @Test

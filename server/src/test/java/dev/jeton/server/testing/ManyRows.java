@@ -15,7 +15,7 @@ public final class ManyRows {
                    u.input_tokens, u.cached_tokens, u.output_tokens, u.egress_bytes, u.payable, u.house,
                    u.cancelled_nanos, u.recompute_nanos, u.overrun_nanos, u.saved_nanos, u.kv_byte_seconds,
                    u.microjoules, u.list_money, u.metered, u.house_money,
-                   u.zone_from, u.zone_to, u.egress_money, u.work
+                   u.zone_from, u.zone_to, u.egress_money, u.work, u.step, u.steps, u.step_money
             FROM n, (SELECT * FROM usage_hour WHERE tenant = 'red' LIMIT 1) u
             """;
 

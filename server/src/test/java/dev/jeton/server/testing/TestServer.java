@@ -23,6 +23,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -78,7 +79,19 @@ public final class TestServer implements AutoCloseable {
                 SamplingDefaults.OPENAI,
                 loop,
                 ServedModel.longestToken(tokenizer));
-        server = new Server(configuration, List.of(model), metrics, books);
+        List<ServedModel> models = new ArrayList<>(List.of(model));
+        builder.aliases.forEach(name -> models.add(new ServedModel(
+                name,
+                model.folder(),
+                tokenizer,
+                builder.template,
+                false,
+                new int[] {ByteTokenizer.EOS},
+                loop.contextLength(),
+                SamplingDefaults.OPENAI,
+                loop,
+                model.longestToken())));
+        server = new Server(configuration, models, metrics, books);
     }
 
     /** A server with everything as usual. */
@@ -99,6 +112,7 @@ public final class TestServer implements AutoCloseable {
         private int batchedTokens = 512;
         private int waiting = 1_024;
         private String yaml = "";
+        private final List<String> aliases = new ArrayList<>();
         private Optional<ChatTemplate> template = Optional.of(new PlainTemplate());
         private Function<int[], int[]> replies = TestServer::reply;
 
@@ -129,6 +143,12 @@ public final class TestServer implements AutoCloseable {
 
         public Builder waiting(int count) {
             waiting = count;
+            return this;
+        }
+
+        /** Serves the same engine under another name, too, as if it were another model. */
+        public Builder alias(String name) {
+            aliases.add(name);
             return this;
         }
 

@@ -1,6 +1,8 @@
 package dev.jeton.accounting;
 
+import java.nio.ByteBuffer;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -14,60 +16,75 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Lets time pass for {@link Budgets}, and keeps a copy of their state beside the journal: every half minute in which
- * something changed, whenever they are defined anew, and at the end. The journal keeps the facts after the copy.
+ * Lets time pass for {@link Budgets}, and keeps a copy of them and of {@link Tasks} beside the journal: every half minute in
+ * which something changed, whenever budgets are defined anew, and at the end. The journal keeps the facts after the copy.
  */
-final class BudgetKeeper implements AutoCloseable {
+final class StateKeeper implements AutoCloseable {
 
-    private static final Logger LOG = LoggerFactory.getLogger(BudgetKeeper.class);
+    private static final Logger LOG = LoggerFactory.getLogger(StateKeeper.class);
     private static final long BUSY_NANOS = 5_000_000;
     private static final long QUIET_NANOS = 1_000_000_000;
     private static final long COPY_NANOS = 30_000_000_000L;
 
+    private static final int VERSION = 1;
+    private static final int MAX_BYTES = 1 << 28;
+
     private final Budgets budgets;
+    private final Tasks tasks;
     private final Journal journal;
     private final StateFile file;
     private final LongSupplier micros;
     private final Thread thread;
     private final List<Consumer<BudgetEvent>> listeners = new CopyOnWriteArrayList<>();
     private long copied = -1;
-    private boolean any;
+    private final boolean found;
     private volatile boolean closing;
 
-    private BudgetKeeper(Budgets budgets, Journal journal, StateFile file, LongSupplier micros, boolean any) {
+    private StateKeeper(
+            Budgets budgets, Tasks tasks, Journal journal, StateFile file, LongSupplier micros, boolean found) {
         this.budgets = budgets;
+        this.tasks = tasks;
         this.journal = journal;
         this.file = file;
         this.micros = micros;
-        this.any = any;
+        this.found = found;
         thread = Thread.ofPlatform().name("budgets").daemon(true).unstarted(this::run);
         budgets.onBusy(() -> LockSupport.unpark(thread));
     }
 
     /**
-     * Brings budgets to where they were when the last run ended. What that left open is still open: end it with
+     * Brings budgets and tasks to where they were when the last run ended. What that left open is still open: end it with
      * {@link Budgets#abandon}, then {@link #start}.
      *
      * @param budgets defined, and not used yet
      * @param books price books by version
      * @throws AccountingException if the copy is damaged or cannot be read
      */
-    static BudgetKeeper restore(
+    static StateKeeper restore(
             Budgets budgets,
+            Tasks tasks,
             Journal journal,
             JournalDisk disk,
             Function<String, PriceBook> books,
             LongSupplier micros) {
-        StateFile file = new StateFile(disk, "budgets");
+        StateFile file = new StateFile(disk, "state");
         Optional<StateFile.Stored> stored = file.load();
         if (stored.isPresent()) {
             long sequence = stored.get().sequence();
             journal.copiedUpTo(sequence);
-            budgets.replay(BudgetState.decode(stored.get().content()), books, replay -> {
+            WireReader in = new WireReader(ByteBuffer.wrap(stored.get().content()));
+            if (in.octet() != VERSION) {
+                throw new AccountingException(
+                        "the state beside the journal was written by a newer version; start that, or delete state-*.state"
+                                + " to begin with nothing spent and no open tasks");
+            }
+            BudgetState state = BudgetState.decode(in.bytes(MAX_BYTES));
+            tasks.restore(in.bytes(MAX_BYTES));
+            budgets.replay(state, tasks, books, replay -> {
                 if (sequence > journal.durable()) {
                     LOG.warn(
-                            "the budgets' state is of fact {}, the journal ends with {}: it was replaced, and counters are"
-                                    + " taken as they are",
+                            "the state of budgets and tasks is of fact {}, the journal ends with {}: it was replaced, and"
+                                    + " they are taken as they are",
                             sequence,
                             journal.durable());
                     return;
@@ -79,7 +96,7 @@ final class BudgetKeeper implements AutoCloseable {
                 }
             });
         }
-        return new BudgetKeeper(budgets, journal, file, micros, stored.isPresent());
+        return new StateKeeper(budgets, tasks, journal, file, micros, stored.isPresent());
     }
 
     /** Price books by version, from a shelf, each read once; of one that is not there, {@code otherwise}. */
@@ -89,19 +106,17 @@ final class BudgetKeeper implements AutoCloseable {
         return version -> read.computeIfAbsent(version, v -> shelf.find(v).orElse(otherwise));
     }
 
-    /** Writes the first copy, where there is anything to be kept, and lets time pass from now on. */
-    void start(boolean defined) throws InterruptedException {
-        any |= defined;
-        copy();
+    /** Lets time pass from now on; where there is no copy yet, one is written first. */
+    void start() throws InterruptedException {
+        if (!found) {
+            copy();
+        }
         thread.start();
     }
 
     /** Replaces the definitions; returns when a restart would know them. */
     void define(List<Budget> definitions) throws InterruptedException {
         budgets.define(definitions);
-        synchronized (this) {
-            any |= !definitions.isEmpty();
-        }
         copy();
     }
 
@@ -123,7 +138,7 @@ final class BudgetKeeper implements AutoCloseable {
                     copy();
                 } catch (AccountingException e) {
                     LOG.warn(
-                            "the budgets' state could not be kept, the journal keeps facts meanwhile: {}",
+                            "the state of budgets and tasks could not be kept, the journal keeps facts meanwhile: {}",
                             e.getMessage());
                 } catch (InterruptedException e) {
                     return;
@@ -137,16 +152,27 @@ final class BudgetKeeper implements AutoCloseable {
 
     /** Writes a copy, unless nothing has changed since the last one. */
     synchronized void copy() throws InterruptedException {
-        if (!any || budgets.changes() == copied) {
+        Copy copy = tasks.locked(() -> budgets.locked(this::take));
+        if (copy.changes() == copied) {
             return;
         }
-        Copy copy = budgets.locked((index, holds) ->
-                new Copy(BudgetState.of(index, holds, micros.getAsLong()).encode(), journal.last(), budgets.changes()));
         // or a crash would leave a copy with grants that nobody ever had
         journal.awaitDurable(copy.sequence());
         file.store(copy.sequence(), copy.state());
         journal.copiedUpTo(copy.sequence());
         copied = copy.changes();
+    }
+
+    private Copy take(BudgetIndex index, Collection<BudgetHold> holds) {
+        long changes = budgets.changes() + tasks.changes();
+        if (changes == copied) {
+            return new Copy(new byte[0], 0, changes);
+        }
+        WireWriter out = new WireWriter(MAX_BYTES);
+        out.octet(VERSION);
+        out.bytes(BudgetState.of(index, holds, micros.getAsLong()).encode());
+        out.bytes(tasks.encode());
+        return new Copy(out.toBytes(), journal.last(), changes);
     }
 
     /** Ends the thread; whoever closes the books then {@link #copy copies} once more. */

@@ -1,0 +1,32 @@
+package dev.jeton.server.api;
+
+import dev.jeton.accounting.BudgetRefusal;
+import dev.jeton.accounting.BudgetStop;
+import dev.jeton.server.json.JsonWriter;
+
+/**
+ * Why a choice ended with {@code length} before the tokens that it might have had.
+ *
+ * @param word what programs look for: {@code budget_exhausted}
+ * @param stop which budget
+ */
+record FinishDetail(String word, BudgetStop stop) {
+
+    /** A budget had no more while it ran. */
+    static FinishDetail stopped(BudgetStop stop) {
+        return new FinishDetail(
+                stop.reason() == BudgetRefusal.Reason.KILLED ? "budget_killed" : "budget_exhausted", stop);
+    }
+
+    /** A budget paid for a shorter answer from the beginning. */
+    static FinishDetail shortened(BudgetStop stop) {
+        return new FinishDetail("budget_shortened", stop);
+    }
+
+    /** As fields of an object. */
+    void fields(JsonWriter out) {
+        out.name("finish_detail").value(word);
+        out.name("budget").value(stop.budget());
+        out.name("budget_subject").value(stop.subject());
+    }
+}
