@@ -6,8 +6,8 @@ enum BookSql {
     OPEN("""
             INSERT INTO request (node, sequence, id, tenant, project, key_id, model, labels, price_book, policy,
                                  sequences, opened_at, openings, zone_from, zone_to, work, task, prompt_version,
-                                 route, context_bucket, fallback)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                                 route, context_bucket, fallback, prompts)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             ON CONFLICT (node, id) DO UPDATE SET openings = request.openings + excluded.openings
             RETURNING sequence
             """),

@@ -68,8 +68,12 @@ final class BookWriter implements AutoCloseable {
         i = text(row, i, tags.task());
         i = text(row, i, tags.promptVersion());
         i = text(row, i, tags.route());
-        row.setInt(i++, ContextBucket.of(opened.prompt()).ordinal());
-        row.setInt(i, tags.fallback() ? 1 : 0);
+        row.setInt(
+                i++,
+                ContextBucket.of(opened.prompt() / Math.max(1, opened.prompts()))
+                        .ordinal());
+        row.setInt(i++, tags.fallback() ? 1 : 0);
+        row.setInt(i, opened.prompts());
         try (ResultSet first = row.executeQuery()) {
             first.next();
             return first.getLong(1);

@@ -28,4 +28,32 @@ public record BudgetVerdict(BudgetView view, Word word) {
             return name().toLowerCase(java.util.Locale.ROOT);
         }
     }
+
+    /** What one of the budgets above a request would say; called with the lock of {@link Budgets}. */
+    static BudgetVerdict of(BudgetHold hold, int i, long expected, long most, long now) {
+        return new BudgetVerdict(BudgetWatch.view(hold.accounts[i], now), word(hold, i, expected, most, now));
+    }
+
+    private static Word word(BudgetHold hold, int i, long expected, long most, long now) {
+        BudgetAccount account = hold.accounts[i];
+        if (account.budget.killed()) {
+            return Word.KILLED;
+        }
+        if (account.budget.mode() != Budget.Mode.HARD) {
+            return Word.OK;
+        }
+        long available = account.available(now);
+        boolean time =
+                account.budget.unit() == BudgetUnit.DEVICE_SECONDS || account.budget.unit() == BudgetUnit.WALL_SECONDS;
+        long least = time ? 1 : hold.delta(i, 1);
+        if (least > 0 && least > available) {
+            return BudgetQueue.reason(hold, i, 1, now) == BudgetRefusal.Reason.SPENT
+                    ? Word.SPENT
+                    : Word.RESERVED_BY_OTHERS;
+        }
+        if (hold.delta(i, most) <= available) {
+            return Word.OK;
+        }
+        return hold.delta(i, expected) <= available ? Word.MAY_END_EARLY : Word.ENDS_EARLY;
+    }
 }

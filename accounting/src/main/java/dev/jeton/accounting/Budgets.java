@@ -2,7 +2,6 @@ package dev.jeton.accounting;
 
 import java.util.ArrayList;
 import java.util.Collection;
-import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -52,7 +51,6 @@ public final class Budgets {
     }
 
     private static final long LOOK_MICROS = 1_000_000;
-    private static final int MAX_COUNTED = 20_000;
 
     private final ReentrantLock lock = new ReentrantLock();
     private final LongSupplier micros;
@@ -60,9 +58,7 @@ public final class Budgets {
     private final BudgetIndex index;
     private final BudgetQueue queue;
     private final Map<String, BudgetHold> holds = new LinkedHashMap<>();
-    private final Map<BudgetStats.Refused, Long> refusals = new HashMap<>();
-    private final Map<String, Long> stops = new HashMap<>();
-    private final Map<String, Long> shadowRefusals = new HashMap<>();
+    private final BudgetCounts counts = new BudgetCounts();
     private Runnable nudge = () -> {};
     private long nextRoll = Long.MAX_VALUE;
     private long nextLook = Long.MIN_VALUE;
@@ -170,7 +166,7 @@ public final class Budgets {
         for (BudgetHold hold : account.holds) {
             if (!hold.stopped()) {
                 hold.stop(account.budget, account.subject, BudgetRefusal.Reason.KILLED, true);
-                count(stops, counted(account.budget.id()));
+                counts.stopped(account.budget.id());
             }
         }
     }
@@ -268,8 +264,11 @@ public final class Budgets {
         } catch (ExecutionException e) {
             throw cause(e);
         } catch (InterruptedException e) {
-            giveUp(waiter);
-            throw e;
+            if (gaveUp(waiter)) {
+                throw e;
+            }
+            // admitted meanwhile: it goes on, and hears of the interruption at its next wait
+            Thread.currentThread().interrupt();
         }
     }
 
@@ -279,10 +278,11 @@ public final class Budgets {
                 : new IllegalStateException("a waiting request failed", e.getCause());
     }
 
-    private void giveUp(BudgetWaiter waiter) {
+    /** Whether one who waited does so no more and was not admitted. */
+    private boolean gaveUp(BudgetWaiter waiter) {
         lock.lock();
         try {
-            queue.remove(waiter); // or it was admitted meanwhile, and whoever was interrupted ends it
+            return queue.remove(waiter) || waiter.admitted.isCompletedExceptionally();
         } finally {
             lock.unlock();
         }
@@ -321,12 +321,9 @@ public final class Budgets {
     /** The last step of an admission, in the lock. */
     private void open(BudgetHold hold, long total, BudgetWaiter.Appending first) {
         long now = micros.getAsLong();
-        long before = hold.granted;
-        hold.granted = 0;
-        for (int i = 0; i < hold.accounts.length; i++) {
-            noteShadow(hold, i, now);
+        for (BudgetAccount account : hold.accounts) {
+            noteShadow(account, now);
         }
-        hold.granted = before;
         first.append(total);
         holds.put(hold.opened.request(), hold);
         for (BudgetAccount account : hold.accounts) {
@@ -340,10 +337,9 @@ public final class Budgets {
     }
 
     /** Counts what a hard limit would have refused; called when all is charged. */
-    private void noteShadow(BudgetHold hold, int i, long now) {
-        BudgetAccount account = hold.accounts[i];
+    private void noteShadow(BudgetAccount account, long now) {
         if (account.budget.mode() == Budget.Mode.SHADOW && account.available(now) < 0) {
-            count(shadowRefusals, counted(account.budget.id()));
+            counts.wouldRefuse(account.budget);
         }
     }
 
@@ -374,21 +370,9 @@ public final class Budgets {
     }
 
     private BudgetRefusal refuse(BudgetAccount account, BudgetRefusal.Reason reason) {
-        String name = counted(account.budget.id());
-        refusals.merge(new BudgetStats.Refused(name, reason), 1L, Long::sum);
+        counts.refused(account.budget, reason);
         long resets = reason == BudgetRefusal.Reason.SPENT ? account.window.to() : Long.MAX_VALUE;
         return new BudgetRefusal(account.budget, account.subject, reason, resets);
-    }
-
-    private void count(Map<String, Long> counts, String budget) {
-        if (counts.size() < MAX_COUNTED || counts.containsKey(budget)) {
-            counts.merge(budget, 1L, Long::sum);
-        }
-    }
-
-    /** Tasks' budgets are counted together: there are as many as there are tasks. */
-    private static String counted(String budget) {
-        return budget.startsWith(BudgetIndex.TASK) ? "task" : budget;
     }
 
     /**
@@ -460,7 +444,7 @@ public final class Budgets {
             hold.settle(closed, now);
             hold.stoppedBy()
                     .filter(stop -> stop.reason() != BudgetRefusal.Reason.KILLED)
-                    .ifPresent(stop -> count(stops, counted(stop.budget())));
+                    .ifPresent(stop -> counts.stopped(stop.budget()));
         }
         BudgetWaiter waiter = hold.waiter;
         if (waiter != null) {
@@ -594,6 +578,16 @@ public final class Budgets {
         return events;
     }
 
+    /** The definitions in force, but for those that tasks brought along. */
+    public List<Budget> definitions() {
+        lock.lock();
+        try {
+            return List.copyOf(index.definitions());
+        } finally {
+            lock.unlock();
+        }
+    }
+
     /** All counters that are something's, in no order. */
     public List<BudgetView> views() {
         lock.lock();
@@ -640,36 +634,12 @@ public final class Budgets {
             rollAll(now);
             List<BudgetVerdict> verdicts = new ArrayList<>();
             for (int i = 0; i < hold.accounts.length; i++) {
-                verdicts.add(new BudgetVerdict(
-                        BudgetWatch.view(hold.accounts[i], now), verdict(hold, i, expected, most, now)));
+                verdicts.add(BudgetVerdict.of(hold, i, expected, most, now));
             }
             return verdicts;
         } finally {
             lock.unlock();
         }
-    }
-
-    private static BudgetVerdict.Word verdict(BudgetHold hold, int i, long expected, long most, long now) {
-        BudgetAccount account = hold.accounts[i];
-        if (account.budget.killed()) {
-            return BudgetVerdict.Word.KILLED;
-        }
-        if (account.budget.mode() != Budget.Mode.HARD) {
-            return BudgetVerdict.Word.OK;
-        }
-        long available = account.available(now);
-        boolean time =
-                account.budget.unit() == BudgetUnit.DEVICE_SECONDS || account.budget.unit() == BudgetUnit.WALL_SECONDS;
-        long least = time ? 1 : hold.delta(i, 1);
-        if (least > 0 && least > available) {
-            return BudgetQueue.reason(hold, i, 1, now) == BudgetRefusal.Reason.SPENT
-                    ? BudgetVerdict.Word.SPENT
-                    : BudgetVerdict.Word.RESERVED_BY_OTHERS;
-        }
-        if (hold.delta(i, most) <= available) {
-            return BudgetVerdict.Word.OK;
-        }
-        return hold.delta(i, expected) <= available ? BudgetVerdict.Word.MAY_END_EARLY : BudgetVerdict.Word.ENDS_EARLY;
     }
 
     /** The counters above a request as they will be once it has ended like this. */
@@ -693,12 +663,7 @@ public final class Budgets {
     public BudgetStats stats() {
         lock.lock();
         try {
-            return new BudgetStats(
-                    Map.copyOf(refusals),
-                    Map.copyOf(stops),
-                    Map.copyOf(shadowRefusals),
-                    queue.size(),
-                    index.accounts().size());
+            return counts.stats(queue.size(), index.accounts().size());
         } finally {
             lock.unlock();
         }

@@ -13,7 +13,7 @@ public record TaskGraph(TaskRow task, List<RequestRow> requests, List<StepRow> s
     /**
      * Sums over all requests and steps of a task, those that are not listed included.
      *
-     * @param calls requests that ended
+     * @param calls to models: prompts of requests that ended
      * @param running requests that have not
      * @param completed of those that ended, delivered whole
      * @param retried of those that ended, such as repeat another

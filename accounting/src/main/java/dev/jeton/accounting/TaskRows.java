@@ -144,7 +144,7 @@ final class TaskRows {
 
     private static TaskGraph.Sums sums(Connection connection, String tenant, String id) throws SQLException {
         try (PreparedStatement calls = connection.prepareStatement("""
-                        SELECT SUM(CASE WHEN closings > 0 THEN 1 ELSE 0 END), SUM(CASE WHEN closings = 0 THEN 1 ELSE 0 END),
+                        SELECT SUM(CASE WHEN closings > 0 THEN prompts ELSE 0 END), SUM(CASE WHEN closings = 0 THEN 1 ELSE 0 END),
                                SUM(CASE WHEN outcome = 'COMPLETED' THEN 1 ELSE 0 END),
                                SUM(CASE WHEN closings > 0 AND retries > 0 THEN 1 ELSE 0 END),
                                SUM(CASE WHEN closings > 0 THEN fallback ELSE 0 END), SUM(input_tokens),

@@ -6,7 +6,7 @@ package dev.jeton.accounting;
  *
  * @param tasks tasks that requests of the group are part of
  * @param succeeded of those, such as ended in success
- * @param calls requests that are part of a task
+ * @param calls to models that are part of a task: prompts of requests
  * @param money list money of those requests, tokens and bytes, and of steps, nano-units
  * @param retried requests that repeat another, as SDKs count; of all of the group
  * @param fallbacks requests that stand in for another; of all of the group

@@ -213,10 +213,10 @@ final class TotalsQuery {
         String requests = """
                 SELECT grp, COUNT(DISTINCT CASE WHEN task <> '' THEN tenant || '/' || task END),
                        COUNT(DISTINCT CASE WHEN succeeded = 1 THEN tenant || '/' || task END),
-                       SUM(CASE WHEN task <> '' THEN 1 ELSE 0 END),
+                       SUM(CASE WHEN task <> '' THEN prompts ELSE 0 END),
                        SUM(CASE WHEN task <> '' THEN list_money + egress_money ELSE 0 END),
                        SUM(CASE WHEN retries > 0 THEN 1 ELSE 0 END), SUM(fallback)
-                FROM (SELECT @group AS grp, tenant, task, list_money, egress_money, retries, fallback,
+                FROM (SELECT @group AS grp, tenant, task, list_money, egress_money, retries, fallback, prompts,
                              CASE WHEN task <> '' AND EXISTS (SELECT 1 FROM task t WHERE t.tenant = request.tenant
                                                               AND t.id = request.task AND t.outcome = 'SUCCESS')
                                   THEN 1 ELSE 0 END AS succeeded

@@ -98,7 +98,7 @@ class FactCodecTest {
     @Test
     void aRequestOfAVersionWithoutWorkHasWorkThatIsNotKnown() {
         byte[] bytes = FactCodec.encode(Facts.opened("r"));
-        byte[] third = Arrays.copyOf(bytes, bytes.length - 1 - 5);
+        byte[] third = Arrays.copyOf(bytes, bytes.length - 1 - 6);
         third[0] = 3;
         Fact.Opened read = (Fact.Opened) FactCodec.decode(ByteBuffer.wrap(third));
         assertThat(read.work()).isEqualTo(Work.UNKNOWN);
@@ -108,7 +108,7 @@ class FactCodecTest {
     @Test
     void aRequestOfAVersionWithoutTasksIsPartOfNone() {
         byte[] bytes = FactCodec.encode(Facts.opened("r"));
-        byte[] fifth = Arrays.copyOf(bytes, bytes.length - 5);
+        byte[] fifth = Arrays.copyOf(bytes, bytes.length - 6);
         fifth[0] = 5;
         assertThat(FactCodec.decode(ByteBuffer.wrap(fifth))).isEqualTo(Facts.opened("r"));
     }

@@ -50,6 +50,7 @@ class MigrationTest {
                 "ALTER TABLE request DROP COLUMN route",
                 "ALTER TABLE request DROP COLUMN context_bucket",
                 "ALTER TABLE request DROP COLUMN fallback",
+                "ALTER TABLE request DROP COLUMN prompts",
                 "DROP TABLE step",
                 "DROP TABLE task",
                 "ALTER TABLE usage_hour DROP COLUMN step",

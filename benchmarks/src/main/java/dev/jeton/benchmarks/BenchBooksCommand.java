@@ -1,16 +1,21 @@
 package dev.jeton.benchmarks;
 
 import com.sun.management.OperatingSystemMXBean;
+import dev.jeton.accounting.Budget;
+import dev.jeton.accounting.BudgetUnit;
+import dev.jeton.accounting.PriceBook;
 import dev.jeton.benchmarks.load.LoadGenerator;
 import dev.jeton.benchmarks.load.Report;
 import dev.jeton.benchmarks.load.Target;
 import dev.jeton.benchmarks.load.Workload;
 import dev.jeton.server.cli.Jeton;
+import dev.jeton.server.config.Tenant;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.lang.management.ManagementFactory;
 import java.net.InetAddress;
 import java.net.ServerSocket;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -22,7 +27,8 @@ import picocli.CommandLine;
 import picocli.CommandLine.Option;
 
 /**
- * {@code jeton bench books}: what keeping the books costs, in throughput and in processor time.
+ * {@code jeton bench books}: what keeping the books costs, in throughput and in processor time; or, with {@code --budgets},
+ * what budgets on every level cost on top.
  *
  * <p>Two whole servers run in this one process, one with books and one without, and are asked by turns while the other
  * idles. They share what the JVM compiled, the weights in memory and the warm load generator, all of which differ from one
@@ -50,6 +56,8 @@ final class BenchBooksCommand implements Callable<Integer> {
 
     private static final long READY_NANOS = TimeUnit.SECONDS.toNanos(120);
     private static final long SETTLE_MILLIS = 1_200;
+    /** Taken by servers with tenants; others ask for none. */
+    private static final String KEY = "bench-key";
 
     @CommandLine.Spec
     private CommandLine.Model.CommandSpec spec = CommandLine.Model.CommandSpec.create();
@@ -88,6 +96,11 @@ final class BenchBooksCommand implements Callable<Integer> {
     @Option(names = "--without-first", description = "Start the server without books first.")
     private boolean withoutFirst = false;
 
+    @Option(
+            names = "--budgets",
+            description = "Keep books in both, and budgets on every level in the one: what those cost.")
+    private boolean budgets = false;
+
     @Option(names = "--null", description = "Keep books in neither: what the measurement itself says of two alike.")
     private boolean neither = false;
 
@@ -101,11 +114,11 @@ final class BenchBooksCommand implements Callable<Integer> {
         int withPort;
         int withoutPort;
         if (withoutFirst) {
-            withoutPort = start(List.of("--set", "books.enabled=false"));
-            withPort = start(withBooks());
+            withoutPort = start(without());
+            withPort = start(with());
         } else {
-            withPort = start(withBooks());
-            withoutPort = start(List.of("--set", "books.enabled=false"));
+            withPort = start(with());
+            withoutPort = start(without());
         }
         Target with = ready(withPort);
         Target without = ready(withoutPort);
@@ -135,13 +148,74 @@ final class BenchBooksCommand implements Callable<Integer> {
         return CommandLine.ExitCode.OK;
     }
 
-    private List<String> withBooks() {
-        if (neither) {
+    private List<String> with() throws IOException {
+        if (!budgets || neither) {
+            return neither ? without() : books("with");
+        }
+        List<String> flags = books("with");
+        flags.addAll(List.of(
+                "--config",
+                Files.writeString(folder.resolve("budgets.yaml"), yaml(true)).toString()));
+        return flags;
+    }
+
+    private List<String> without() throws IOException {
+        if (!budgets) {
             return List.of("--set", "books.enabled=false");
         }
-        List<String> flags = new ArrayList<>(List.of("--books", folder.toString()));
+        List<String> flags = books("without");
+        flags.addAll(List.of(
+                "--config",
+                Files.writeString(folder.resolve("tenants.yaml"), yaml(false)).toString()));
+        return flags;
+    }
+
+    private List<String> books(String name) {
+        List<String> flags =
+                new ArrayList<>(List.of("--books", folder.resolve(name).toString()));
         prices.ifPresent(file -> flags.addAll(List.of("--prices", file.toString())));
         return flags;
+    }
+
+    /** A tenant with a key; and budgets of every unit on every level that are never spent. */
+    private String yaml(boolean withBudgets) {
+        StringBuilder yaml = new StringBuilder(
+                        "tenants:\n  - {id: bench, projects: [p], keys: [{id: k, project: p, sha256: ")
+                .append(Tenant.Key.digest(KEY))
+                .append("}]}\n");
+        if (withBudgets) {
+            String currency = prices.map(PriceBook::load)
+                    .orElse(PriceBook.free())
+                    .currency()
+                    .getCurrencyCode();
+            yaml.append("budgets:\n");
+            for (Budget.Level level : Budget.Level.values()) {
+                for (BudgetUnit unit : BudgetUnit.values()) {
+                    yaml.append(budget(level, unit, currency));
+                }
+            }
+        }
+        return yaml.toString();
+    }
+
+    private static String budget(Budget.Level level, BudgetUnit unit, String currency) {
+        String window = level == Budget.Level.REQUEST || level == Budget.Level.TASK
+                ? "window: total"
+                : "window: month, timezone: Europe/Berlin";
+        String of = switch (level) {
+            case TENANT, TASK, REQUEST -> "";
+            case PROJECT -> ", project: p";
+            case KEY -> ", key: k";
+        };
+        return "  - {id: %s-%s, level: %s, tenant: bench%s, unit: %s, %s, limit: 1000000000%s}\n"
+                .formatted(
+                        level.text(),
+                        unit.text(),
+                        level.text(),
+                        of,
+                        unit.text(),
+                        window,
+                        unit == BudgetUnit.LIST_MONEY ? ", currency: " + currency : "");
     }
 
     /** Starts a server of this process as the command line would; it ends with the process. */
@@ -161,7 +235,7 @@ final class BenchBooksCommand implements Callable<Integer> {
     }
 
     private static Target ready(int port) throws IOException, InterruptedException {
-        Target target = Target.of("http://127.0.0.1:" + port + "/v1", "", "");
+        Target target = Target.of("http://127.0.0.1:" + port + "/v1", "", KEY);
         long end = System.nanoTime() + READY_NANOS;
         while (true) {
             try {

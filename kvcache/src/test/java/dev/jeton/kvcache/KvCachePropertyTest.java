@@ -91,7 +91,9 @@ class KvCachePropertyTest {
         void admit() {
             int length = 1 + random.nextInt(40);
             Live next = new Live(new KvSequence(groups, random.nextInt(2), 0), prompt(length), length);
+            int findable = cache.findable(next.kv, next.tokens, length);
             if (cache.admit(next.kv, next.tokens, length, true, List.of(), 0, now)) {
+                assertThat(findable).as("told before is found").isEqualTo(next.kv.found());
                 live.add(next);
                 check(next);
             }

@@ -68,6 +68,30 @@ class StepLoopTest {
     }
 
     @Test
+    void aQuoteKnowsWhatIsInTheCacheUnderTheSameSaltOnly() throws Exception {
+        try (StepLoop loop = loop(64)) {
+            GenerationRequest request = request(1, 5);
+            assertThat(loop.quote(request.prompt(), 0).cachedTokens()).isZero();
+            read(loop.submit(request));
+
+            int cached = loop.quote(request.prompt(), 0).cachedTokens();
+
+            assertThat(cached).isBetween(1, request.prompt().length - 1);
+            assertThat(loop.quote(request.prompt(), 7).cachedTokens()).isZero();
+        }
+    }
+
+    @Test
+    void aQuoteIsRefusedOnceTheLoopHasEnded() {
+        StepLoop loop = loop(64);
+        loop.close();
+        assertThatThrownBy(() -> loop.quote(new int[] {1}, 0))
+                .isInstanceOfSatisfying(
+                        RejectedException.class,
+                        e -> assertThat(e.reason()).isEqualTo(RejectedException.Reason.ENGINE_DOWN));
+    }
+
+    @Test
     void closeEndsWhatStillRuns() throws Exception {
         StepLoop loop = loop(64);
         Generation generation = loop.submit(request(1, 400));

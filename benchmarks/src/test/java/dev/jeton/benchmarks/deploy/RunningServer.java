@@ -1,6 +1,7 @@
 package dev.jeton.benchmarks.deploy;
 
 import dev.jeton.accounting.Bookkeeper;
+import dev.jeton.accounting.BudgetRefusal;
 import dev.jeton.models.EngineProvider;
 import dev.jeton.natives.GpuMemory;
 import dev.jeton.natives.GpuUtilization;
@@ -21,6 +22,7 @@ import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
@@ -38,6 +40,13 @@ final class RunningServer implements AutoCloseable {
     private static final long LIMIT_NANOS = 60_000_000_000L;
     private static final long PAUSE_NANOS = 20_000_000L;
 
+    /** One that is spent soon, and one that is tried out. */
+    private static final String BUDGETS = """
+            budgets:
+              - {id: tokens, level: tenant, tenant: default, unit: output-tokens, window: day, timezone: UTC, limit: 12}
+              - {id: tried, level: tenant, tenant: default, unit: requests, window: total, limit: 1, mode: shadow}
+            """;
+
     private final Server server;
     private final HttpClient client = HttpClient.newHttpClient();
 
@@ -47,7 +56,9 @@ final class RunningServer implements AutoCloseable {
      * @param books an empty folder
      */
     RunningServer(Path books) {
+        Path budgets = Files.writeString(books.resolve("budgets.yaml"), BUDGETS);
         Settings settings = new ConfigurationLoader(Map.of())
+                .file(budgets)
                 .flags(Map.of("server.port", "0", "books.folder", books.toString()))
                 .load();
         Configuration configuration = settings.configuration();
@@ -89,6 +100,10 @@ final class RunningServer implements AutoCloseable {
                 "/v1/chat/completions",
                 "{\"model\":\"%s\",\"messages\":[{\"role\":\"user\",\"content\":\"Hello!\"}],\"max_tokens\":4}"
                         .formatted(MODEL));
+        post(
+                "/v1/completions",
+                "{\"model\":\"%s\",\"prompt\":\"And?\",\"max_tokens\":40,\"ignore_eos\":true}".formatted(MODEL));
+        refused("/v1/completions", "{\"model\":\"%s\",\"prompt\":\"And?\",\"max_tokens\":4}".formatted(MODEL));
         System.gc();
         String scrape = scrape();
         for (String late : List.of("jeton_books_device_cost_total", "jvm_gc_pause_seconds_sum")) {
@@ -103,16 +118,27 @@ final class RunningServer implements AutoCloseable {
         for (Outcome outcome : Outcome.values()) {
             known.add("jeton_requests_total{outcome=\"%s\"} 0".formatted(outcome.label()));
         }
+        for (BudgetRefusal.Reason reason : BudgetRefusal.Reason.values()) {
+            known.add("jeton_budget_refusals_total{reason=\"%s\"} 0".formatted(reason.text()));
+        }
         return known;
     }
 
     private void post(String path, String body) throws IOException, InterruptedException {
+        send(path, body, 200);
+    }
+
+    private void refused(String path, String body) throws IOException, InterruptedException {
+        send(path, body, 429);
+    }
+
+    private void send(String path, String body, int status) throws IOException, InterruptedException {
         HttpResponse<String> answer = client.send(
                 HttpRequest.newBuilder(uri(path))
                         .POST(HttpRequest.BodyPublishers.ofString(body))
                         .build(),
                 HttpResponse.BodyHandlers.ofString());
-        if (answer.statusCode() != 200) {
+        if (answer.statusCode() != status) {
             throw new AssertionError(answer.body());
         }
     }

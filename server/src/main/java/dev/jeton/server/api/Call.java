@@ -135,6 +135,7 @@ final class Call {
     /** Another model answers than was asked for. */
     void fallsBackFrom(String asked) {
         fallbackFrom = asked;
+        tags = tags.asFallback();
     }
 
     /** Which model was asked for where another one answers; empty otherwise. */

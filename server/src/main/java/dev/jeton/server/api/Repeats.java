@@ -12,6 +12,7 @@ import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.LongSupplier;
 import java.util.regex.Pattern;
@@ -107,15 +108,20 @@ final class Repeats {
             call.replay(before.get().status(), headers, before.get().body());
             return Outcome.OK;
         }
+        AtomicBoolean kept = new AtomicBoolean();
         call.exchange().record(settings.maxAnswer(), answer -> {
             if (answer.status() / 100 == 2) {
+                kept.set(true);
                 end(key, request, Optional.of(answer));
             }
         });
         try {
             return answering.run();
         } finally {
-            end(key, request, Optional.empty());
+            // the client may have sent its next requests by now: what is kept is not touched again
+            if (!kept.get()) {
+                end(key, request, Optional.empty());
+            }
         }
     }
 
@@ -185,12 +191,12 @@ final class Repeats {
         }
     }
 
-    /** Puts the answer in the place of who runs; without one, who runs may be run again. Only the first call counts. */
+    /** Puts the answer in the place of who runs; without one, who runs may be run again. */
     private void end(Key key, String request, Optional<Recording> answer) {
         lock.lock();
         try {
             Entry running = entries.get(key);
-            if (running == null || !running.running()) {
+            if (running == null) {
                 return;
             }
             remove(key, running);

@@ -2,15 +2,16 @@ package dev.jeton.server.metrics;
 
 import dev.jeton.accounting.Bookkeeper;
 import dev.jeton.accounting.Budget;
-import dev.jeton.accounting.BudgetRefusal;
 import dev.jeton.accounting.BudgetStats;
 import dev.jeton.accounting.BudgetView;
+import dev.jeton.accounting.Payer;
 import io.micrometer.core.instrument.FunctionCounter;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.MultiGauge;
 import io.micrometer.core.instrument.Tags;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -19,27 +20,48 @@ import java.util.Set;
 import java.util.function.ToDoubleFunction;
 
 /**
- * How far budgets are. Of a budget with a counter for each key or task the fullest counts: whose it is, the API says. Tasks'
- * own budgets are left out, as there are as many as there are tasks; refreshed when they are scraped.
+ * How far budgets are. Of a budget with a counter for each key or task the fullest counts: whose it is, the API says. Whoever
+ * can scrape must not learn of tenants what only they may know, so budgets of tenants that are no labels of their own
+ * ({@code metrics.tenants}) are {@link CostMetrics#OTHER} together, by level, unit and window, and the fullest of them counts.
+ * Tasks' own budgets are left out of the gauges, and counted together.
  */
 final class BudgetMetrics {
 
     /** Most budgets with series of their own. */
     private static final int MOST = 1_000;
-    /** How ids of tasks' own budgets begin. */
+    /** How ids of tasks' own budgets begin, and how they are counted. */
     private static final String OF_TASKS = "task/";
+
+    private static final String TASKS = "task";
+
+    /** What a counter counts: name, budget's label, reason where there are several. */
+    private record Counted(String name, String budget, String reason) {}
+
+    /** A gauge's labels. */
+    private record Series(String budget, String level, String unit, String window) {
+        Tags tags() {
+            return Tags.of("budget", budget, "level", level, "unit", unit, "window", window);
+        }
+    }
 
     private final MeterRegistry registry;
     private final Bookkeeper books;
+    private final Set<String> tenants;
     private final MultiGauge used;
     private final MultiGauge reserved;
     private final MultiGauge forecast;
-    private final Set<String> counted = new HashSet<>();
+    /** Labels by id, also of budgets that are gone: their counts stay. */
+    private final Map<String, String> labels = new HashMap<>();
+
+    private final Set<Counted> registered = new HashSet<>();
+    private volatile Map<Counted, Long> counts = Map.of();
     private volatile BudgetStats stats;
 
-    BudgetMetrics(MeterRegistry registry, Bookkeeper books) {
+    /** @param tenants ids of tenants that are labels of their own */
+    BudgetMetrics(MeterRegistry registry, Bookkeeper books, Set<String> tenants) {
         this.registry = registry;
         this.books = books;
+        this.tenants = Set.copyOf(tenants);
         stats = books.budgets().stats();
         used = gauge("jeton.budget.used.ratio", "Spent and reserved of a budget, of what may be spent");
         reserved = gauge("jeton.budget.reserved.ratio", "Of that, what requests under way have reserved and not spent");
@@ -59,70 +81,74 @@ final class BudgetMetrics {
     /** Looks at the budgets; one thread at a time. */
     synchronized void refresh() {
         stats = books.budgets().stats();
-        Map<String, BudgetView> fullest = new LinkedHashMap<>();
+        books.budgets().definitions().forEach(budget -> labels.put(budget.id(), label(budget)));
+        Map<Series, BudgetView> fullest = new LinkedHashMap<>();
         for (BudgetView view : books.budgets().views()) {
-            String id = view.budget().id();
-            if (!id.startsWith(OF_TASKS) && (fullest.size() < MOST || fullest.containsKey(id))) {
-                fullest.merge(id, view, (a, b) -> a.usedRatio() >= b.usedRatio() ? a : b);
+            Series series = series(view.budget());
+            boolean wanted = !view.budget().id().startsWith(OF_TASKS);
+            if (wanted && (fullest.size() < MOST || fullest.containsKey(series))) {
+                fullest.merge(series, view, (a, b) -> a.usedRatio() >= b.usedRatio() ? a : b);
             }
         }
         used.register(rows(fullest, BudgetView::usedRatio), true);
         reserved.register(rows(fullest, BudgetView::reservedRatio), true);
         forecast.register(rows(fullest, BudgetView::forecastRatio), true);
-        stats.refusals().keySet().forEach(this::refusal);
-        stats.stops().keySet().forEach(this::stop);
-        stats.shadowRefusals().keySet().forEach(this::shadow);
+        count();
     }
 
-    private static List<MultiGauge.Row<?>> rows(Map<String, BudgetView> views, ToDoubleFunction<BudgetView> value) {
+    private String label(Budget budget) {
+        boolean named = budget.tenant().equals(Budget.ANY)
+                || budget.tenant().equals(Payer.NOBODY)
+                || tenants.contains(budget.tenant());
+        return named ? budget.id() : CostMetrics.OTHER;
+    }
+
+    private Series series(Budget budget) {
+        return new Series(
+                label(budget),
+                budget.level().text(),
+                budget.unit().text(),
+                budget.window().kind().text());
+    }
+
+    private static List<MultiGauge.Row<?>> rows(Map<Series, BudgetView> views, ToDoubleFunction<BudgetView> value) {
         List<MultiGauge.Row<?>> rows = new ArrayList<>();
-        views.values().forEach(view -> {
-            Budget budget = view.budget();
-            rows.add(MultiGauge.Row.of(
-                    Tags.of(
-                            "budget", budget.id(),
-                            "level", budget.level().text(),
-                            "unit", budget.unit().text(),
-                            "window", budget.window().kind().text()),
-                    value.applyAsDouble(view)));
-        });
+        views.forEach((series, view) -> rows.add(MultiGauge.Row.of(series.tags(), value.applyAsDouble(view))));
         return rows;
     }
 
-    private void refusal(BudgetStats.Refused refused) {
-        String budget = refused.budget();
-        BudgetRefusal.Reason reason = refused.reason();
-        if (counted.add("refusal " + reason + budget)) {
-            FunctionCounter.builder(
-                            "jeton.budget.refusals",
-                            this,
-                            m -> m.stats.refusals().getOrDefault(refused, 0L))
-                    .description("Requests that a budget has refused")
-                    .tag("budget", budget)
-                    .tag("reason", reason.text())
-                    .register(registry);
-        }
+    private void count() {
+        Map<Counted, Long> sums = new HashMap<>();
+        stats.refusals()
+                .forEach((refused, count) -> sums.merge(
+                        new Counted(
+                                "jeton.budget.refusals",
+                                counted(refused.budget()),
+                                refused.reason().text()),
+                        count,
+                        Long::sum));
+        stats.stops()
+                .forEach((budget, count) ->
+                        sums.merge(new Counted("jeton.budget.stops", counted(budget), ""), count, Long::sum));
+        stats.shadowRefusals()
+                .forEach((budget, count) ->
+                        sums.merge(new Counted("jeton.budget.shadow.refusals", counted(budget), ""), count, Long::sum));
+        counts = sums;
+        sums.keySet().stream().filter(registered::add).forEach(this::register);
     }
 
-    private void stop(String budget) {
-        if (counted.add("stop " + budget)) {
-            FunctionCounter.builder(
-                            "jeton.budget.stops", this, m -> m.stats.stops().getOrDefault(budget, 0L))
-                    .description("Requests that a budget has ended in mid-generation")
-                    .tag("budget", budget)
-                    .register(registry);
-        }
+    private String counted(String budget) {
+        return budget.equals(TASKS) ? TASKS : labels.getOrDefault(budget, CostMetrics.OTHER);
     }
 
-    private void shadow(String budget) {
-        if (counted.add("shadow " + budget)) {
-            FunctionCounter.builder(
-                            "jeton.budget.shadow.refusals",
-                            this,
-                            m -> m.stats.shadowRefusals().getOrDefault(budget, 0L))
-                    .description("Requests that a budget in shadow mode would have refused")
-                    .tag("budget", budget)
-                    .register(registry);
+    private void register(Counted counted) {
+        FunctionCounter.Builder<BudgetMetrics> counter = FunctionCounter.builder(
+                        counted.name(), this, m -> m.counts.getOrDefault(counted, 0L))
+                .description("Requests that a budget has refused, ended in mid-generation, or would have refused")
+                .tag("budget", counted.budget());
+        if (!counted.reason().isEmpty()) {
+            counter.tag("reason", counted.reason());
         }
+        counter.register(registry);
     }
 }

@@ -35,6 +35,11 @@ final class CostMetrics {
         this.tenants = Set.copyOf(tenants);
     }
 
+    /** Ids of the tenants that are labels of their own. */
+    Set<String> tenants() {
+        return tenants;
+    }
+
     /** Counts a request that has ended; the tenant's label. */
     String ended(String tenant, String model, Bill bill) {
         String label = tenants.contains(tenant) ? tenant : OTHER;

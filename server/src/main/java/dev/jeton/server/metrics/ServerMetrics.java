@@ -122,7 +122,7 @@ public final class ServerMetrics implements AutoCloseable {
     public void books(Bookkeeper books) {
         observed.add(books);
         booked = Optional.of(new BooksMetrics(registry, books));
-        budgets = Optional.of(new BudgetMetrics(registry, books));
+        budgets = Optional.of(new BudgetMetrics(registry, books, costs.tenants()));
     }
 
     /**
@@ -207,28 +207,6 @@ public final class ServerMetrics implements AutoCloseable {
                 .register(registry);
     }
 
-    /** Adds the webhooks. */
-    public void webhooks(Supplier<WebhookStats> stats) {
-        observed.add(stats);
-        deliveries(stats, "delivered", WebhookStats::delivered);
-        deliveries(stats, "retried", WebhookStats::retried);
-        deliveries(stats, "given_up", WebhookStats::givenUp);
-        deliveries(stats, "dropped", WebhookStats::dropped);
-        Gauge.builder("jeton.webhook.queue", () -> stats.get().queue())
-                .description("Events that wait for the receiver of webhooks")
-                .register(registry);
-        Gauge.builder("jeton.webhook.queue.bound", () -> stats.get().bound())
-                .description("Most of them; more are dropped")
-                .register(registry);
-    }
-
-    private void deliveries(Supplier<WebhookStats> stats, String outcome, ToDoubleFunction<WebhookStats> value) {
-        FunctionCounter.builder("jeton.webhook.deliveries", stats, s -> value.applyAsDouble(s.get()))
-                .description("Events of webhooks by what became of them; retried: attempts")
-                .tag("outcome", outcome)
-                .register(registry);
-    }
-
     /** Adds the answers that are kept to be given again. */
     public void repeats(Supplier<RepeatStats> stats) {
         observed.add(stats);
@@ -249,6 +227,28 @@ public final class ServerMetrics implements AutoCloseable {
             Supplier<RepeatStats> stats, String name, String meaning, ToDoubleFunction<RepeatStats> value) {
         Gauge.builder(name, () -> value.applyAsDouble(stats.get()))
                 .description(meaning)
+                .register(registry);
+    }
+
+    /** Adds the webhooks. */
+    public void webhooks(Supplier<WebhookStats> stats) {
+        observed.add(stats);
+        deliveries(stats, "delivered", WebhookStats::delivered);
+        deliveries(stats, "retried", WebhookStats::retried);
+        deliveries(stats, "given_up", WebhookStats::givenUp);
+        deliveries(stats, "dropped", WebhookStats::dropped);
+        Gauge.builder("jeton.webhook.queue", () -> stats.get().queue())
+                .description("Events that wait for the receiver of webhooks")
+                .register(registry);
+        Gauge.builder("jeton.webhook.queue.bound", () -> stats.get().bound())
+                .description("Most of them; more are dropped")
+                .register(registry);
+    }
+
+    private void deliveries(Supplier<WebhookStats> stats, String outcome, ToDoubleFunction<WebhookStats> value) {
+        FunctionCounter.builder("jeton.webhook.deliveries", stats, s -> value.applyAsDouble(s.get()))
+                .description("Events of webhooks by what became of them; retried: attempts")
+                .tag("outcome", outcome)
                 .register(registry);
     }
 

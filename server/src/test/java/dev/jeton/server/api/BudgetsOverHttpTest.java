@@ -36,6 +36,7 @@ class BudgetsOverHttpTest {
             """;
 
     private static final String TENANTS = """
+            metrics: {tenants: [red]}
             tenants:
               - {id: red, projects: [web], keys: [{id: app, sha256: "%s", project: web}]}
               - {id: blue, keys: [{id: app, sha256: "%s"}]}

@@ -65,8 +65,8 @@ class TenantIsolationTest {
     private static TestServer server;
 
     /** What red alone may be told, unless blue says it first. Blue chooses the same id and the same name of a label. */
-    private static final List<String> SECRETS =
-            new ArrayList<>(List.of("red-secret-prompt", VALUE, "red-app", "red-project", "red-chat"));
+    private static final List<String> SECRETS = new ArrayList<>(
+            List.of("red-secret-prompt", "red-secret-budget", VALUE, "red-app", "red-project", "red-chat"));
 
     private static String booked = "";
     private static String cursor = "";
@@ -160,6 +160,8 @@ class TenantIsolationTest {
         Map<String, List<Attempt>> attempts = new LinkedHashMap<>();
         attempts.put("/v1/completions", posts("/v1/completions", COMPLETION, STREAM, "{\"model\": \"red\"}", "{"));
         attempts.put("/v1/chat/completions", posts("/v1/chat/completions", CHAT, "{}"));
+        attempts.put("/v1/estimate", posts("/v1/estimate", COMPLETION, CHAT, "{\"model\": \"red\"}", "{"));
+        attempts.put("/v1/budgets", gets("/v1/budgets", "/v1/budgets?tenant=red", "/v1/budgets?key=red-app"));
         attempts.put("/v1/models", gets("/v1/models"));
         attempts.put("/v1/models/{model}", gets("/v1/models/test-model", "/v1/models/red"));
         attempts.put("/v1/books/report", gets(reports()));
@@ -284,6 +286,15 @@ class TenantIsolationTest {
                     .doesNotContainPattern(RED_COST)
                     .doesNotContainPattern(METERED);
         }
+    }
+
+    @Test
+    void aTenantSeesItsOwnBudgetsAndAnOperatorAll() {
+        assertThat(as(RED_KEY, "", "GET", "/v1/budgets", "").at("data.0.budget"))
+                .isEqualTo("red-secret-budget");
+        assertThat(as(BLUE, "", "GET", "/v1/budgets", "").at("data")).isEqualTo(List.of());
+        assertThat(as(OPERATOR, "", "GET", "/v1/budgets", "").at("data.0.budget"))
+                .isEqualTo("red-secret-budget");
     }
 
     @Test

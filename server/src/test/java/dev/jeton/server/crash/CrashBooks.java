@@ -7,11 +7,13 @@ import dev.jeton.accounting.Filter;
 import dev.jeton.accounting.Journal;
 import dev.jeton.accounting.JournalConfig;
 import dev.jeton.accounting.Ledger;
+import dev.jeton.accounting.Money;
 import dev.jeton.accounting.Recovery;
 import dev.jeton.accounting.Reports;
 import dev.jeton.accounting.RequestRow;
 import dev.jeton.accounting.Scope;
 import java.io.IOException;
+import java.math.BigDecimal;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashMap;
@@ -106,6 +108,30 @@ final class CrashBooks {
                             hour -> sum[0] += hour.row().requests());
             assertThat(sum[0]).isEqualTo(requests);
         }
+    }
+
+    /**
+     * Checks that budgets have counted what the ledger has of all rounds: of what a kill cut off all that was granted, since
+     * it may have been received, and the whole prompt.
+     */
+    void checkBudgets(Map<String, BigDecimal> used) {
+        long tokens = 0;
+        long calls = 0;
+        BigDecimal money = BigDecimal.ZERO;
+        try (Ledger books = Ledger.open(ledger, user, "")) {
+            for (RequestRow row :
+                    books.reports().requests(Scope.OPERATOR, 0, Long.MAX_VALUE, Filter.ALL, Reports.MAX_REQUESTS)) {
+                boolean aborted =
+                        row.outcome().filter(Fact.Outcome.ABORTED::equals).isPresent();
+                tokens += aborted ? row.granted() : row.tokens().output();
+                calls++;
+                money = money.add(Money.decimal(row.list()));
+            }
+        }
+        assertThat(calls).as("all requests are on one page").isLessThan(Reports.MAX_REQUESTS);
+        assertThat(used.get("tokens")).as("tokens").isEqualByComparingTo(BigDecimal.valueOf(tokens));
+        assertThat(used.get("calls")).as("calls").isEqualByComparingTo(BigDecimal.valueOf(calls));
+        assertThat(used.get("money")).as("money").isEqualByComparingTo(money);
     }
 
     private static Map<String, RequestRow> rows(Ledger books, int round) {

@@ -3,9 +3,12 @@ package dev.jeton.server.crash;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.jeton.accounting.Recovery;
+import dev.jeton.server.json.Json;
 import dev.jeton.server.testing.Eventually;
 import dev.jeton.server.testing.PrometheusText;
+import dev.jeton.server.testing.TestServer.Answer;
 import java.io.IOException;
+import java.math.BigDecimal;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
@@ -13,6 +16,7 @@ import java.net.http.HttpResponse;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.SplittableRandom;
@@ -38,6 +42,18 @@ final class CrashDrive {
               - {model: "*", input: 1000, cached-input: 100, output: 2000}
             """;
 
+    /** Larger than what a run can spend, but for requests' own: those end streams. */
+    private static final String BUDGETS = """
+            budgets:
+              - {id: tokens, level: tenant, tenant: default, unit: output-tokens, window: month, timezone: UTC,
+                 limit: 100000000}
+              - {id: input, level: tenant, tenant: default, unit: input-tokens, window: total, limit: 100000000}
+              - {id: calls, level: tenant, tenant: default, unit: requests, window: total, limit: 100000000}
+              - {id: money, level: tenant, tenant: default, unit: list-money, window: total, limit: 100000000,
+                 currency: USD}
+              - {id: each, level: request, tenant: default, unit: output-tokens, window: total, limit: 2000}
+            """;
+
     private final List<String> settings;
     private final CrashBooks books;
     private final CrashTally tally = new CrashTally();
@@ -49,7 +65,9 @@ final class CrashDrive {
      */
     CrashDrive(Path folder, String ledger, String user) throws IOException {
         Path prices = Files.writeString(folder.resolve("prices.yaml"), PRICES);
+        Path budgets = Files.writeString(folder.resolve("budgets.yaml"), BUDGETS);
         settings = List.of(
+                CrashServer.YAML + "=" + budgets,
                 "books.folder=" + folder,
                 "books.node=" + CrashBooks.NODE,
                 "books.ledger=" + ledger,
@@ -70,6 +88,7 @@ final class CrashDrive {
                 server = ServerProcess.start(settings);
                 awaitLedger(server);
                 books.check(round, attempts, abandoned, tally);
+                books.checkBudgets(budgets(server));
             }
             server.end();
         } finally {
@@ -143,6 +162,25 @@ final class CrashDrive {
             Eventually.until("all is durable", () -> metric(client, server, "jeton_journal_pending_bytes") == 0);
             Eventually.until("the ledger has it", () -> metric(client, server, "jeton_ledger_lag_facts") == 0);
         }
+    }
+
+    /** What is spent of the budgets, by id; fails where something is reserved, since nothing runs. */
+    private static Map<String, BigDecimal> budgets(ServerProcess server) throws IOException, InterruptedException {
+        Map<String, BigDecimal> used = new HashMap<>();
+        try (HttpClient client = HttpClient.newHttpClient()) {
+            URI uri = URI.create("http://127.0.0.1:%d/v1/budgets".formatted(server.port()));
+            Object answer =
+                    Json.parse(client.send(HttpRequest.newBuilder(uri).build(), HttpResponse.BodyHandlers.ofString())
+                            .body());
+            for (int i = 0; Answer.at(answer, "data." + i) != null; i++) {
+                assertThat(Answer.at(answer, "data." + i + ".reserved"))
+                        .as("reserved after a restart")
+                        .isIn("0", "0.00");
+                used.put((String) Answer.at(answer, "data." + i + ".budget"), new BigDecimal((String)
+                        Answer.at(answer, "data." + i + ".used")));
+            }
+        }
+        return used;
     }
 
     private static double metric(HttpClient client, ServerProcess server, String name) {

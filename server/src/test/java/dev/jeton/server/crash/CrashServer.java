@@ -3,6 +3,8 @@ package dev.jeton.server.crash;
 import dev.jeton.server.testing.ByteTokenizer;
 import dev.jeton.server.testing.TestServer;
 import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -14,6 +16,8 @@ public final class CrashServer {
 
     /** What it prints before its port. */
     static final String PORT = "port ";
+    /** In place of a setting: a file of what has no setting. */
+    static final String YAML = "yaml";
 
     private static final Pattern LENGTH = Pattern.compile("give:([0-9]+)");
 
@@ -23,7 +27,11 @@ public final class CrashServer {
         TestServer.Builder builder = TestServer.builder().replies(CrashServer::reply);
         for (String setting : settings) {
             String[] parts = setting.split("=", 2);
-            builder.set(parts[0], parts[1]);
+            if (parts[0].equals(YAML)) {
+                builder.yaml(Files.readString(Path.of(parts[1])));
+            } else {
+                builder.set(parts[0], parts[1]);
+            }
         }
         try (TestServer server = builder.start()) {
             System.out.println(PORT + server.port());

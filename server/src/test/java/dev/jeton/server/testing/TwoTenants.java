@@ -39,6 +39,8 @@ public final class TwoTenants {
                 projects: [blue-project]
                 keys: [{id: blue-app, sha256: "%s", project: blue-project, zone: near}]
               - {id: house, keys: [{id: boss, sha256: "%s", scope: operator}]}
+            budgets:
+              - {id: red-secret-budget, level: tenant, tenant: red, unit: requests, window: total, limit: 1000000}
             """;
 
     private TwoTenants() {}
