@@ -1,6 +1,6 @@
 package dev.jeton.accounting;
 
-/** How long a request's prompt is, roughly, or the mean of several: reports hold cost against it. The ledger has the ordinal. */
+/** How long a request's prompt is, roughly; of several the mean. The ledger has the ordinal. */
 public enum ContextBucket {
     /** Not known: a request of an earlier version that is open. */
     UNKNOWN("", 0),

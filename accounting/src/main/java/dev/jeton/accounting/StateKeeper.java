@@ -17,7 +17,8 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Lets time pass for {@link Budgets}, and keeps a copy of them and of {@link Tasks} beside the journal: every half minute in
- * which something changed, whenever budgets are defined anew, and at the end. The journal keeps the facts after the copy.
+ * which something changed, whenever budgets are defined anew, and at the end. The journal keeps the facts after the copy; so
+ * one is also written where the journal is half full, at most once a second, and where many facts came that changed nothing.
  */
 final class StateKeeper implements AutoCloseable {
 
@@ -25,6 +26,10 @@ final class StateKeeper implements AutoCloseable {
     private static final long BUSY_NANOS = 5_000_000;
     private static final long QUIET_NANOS = 1_000_000_000;
     private static final long COPY_NANOS = 30_000_000_000L;
+    /** Of the journal: from there on a copy is worth writing only to let it go of facts. */
+    private static final double PRESSING = 0.5;
+    /** Facts after a copy that a start reads again, though they changed nothing. */
+    private static final long MANY_FACTS = 100_000;
 
     private static final int VERSION = 1;
     private static final int MAX_BYTES = 1 << 28;
@@ -37,6 +42,7 @@ final class StateKeeper implements AutoCloseable {
     private final Thread thread;
     private final List<Consumer<BudgetEvent>> listeners = new CopyOnWriteArrayList<>();
     private long copied = -1;
+    private long copiedSequence;
     private final boolean found;
     private volatile boolean closing;
 
@@ -132,7 +138,8 @@ final class StateKeeper implements AutoCloseable {
             for (BudgetEvent event : new ArrayList<>(budgets.tick())) {
                 listeners.forEach(listener -> listener.accept(event));
             }
-            if (System.nanoTime() - next >= 0) {
+            boolean pressing = journal.stats().fill() >= PRESSING;
+            if (System.nanoTime() - next >= (pressing ? QUIET_NANOS - COPY_NANOS : 0)) {
                 next = System.nanoTime() + COPY_NANOS;
                 try {
                     copy();
@@ -153,7 +160,7 @@ final class StateKeeper implements AutoCloseable {
     /** Writes a copy, unless nothing has changed since the last one. */
     synchronized void copy() throws InterruptedException {
         Copy copy = tasks.locked(() -> budgets.locked(this::take));
-        if (copy.changes() == copied) {
+        if (copy.state().length == 0) {
             return;
         }
         // or a crash would leave a copy with grants that nobody ever had
@@ -161,11 +168,14 @@ final class StateKeeper implements AutoCloseable {
         file.store(copy.sequence(), copy.state());
         journal.copiedUpTo(copy.sequence());
         copied = copy.changes();
+        copiedSequence = copy.sequence();
     }
 
     private Copy take(BudgetIndex index, Collection<BudgetHold> holds) {
         long changes = budgets.changes() + tasks.changes();
-        if (changes == copied) {
+        long since = journal.last() - copiedSequence;
+        boolean pressing = since > 0 && (since >= MANY_FACTS || journal.stats().fill() >= PRESSING);
+        if (changes == copied && !pressing) {
             return new Copy(new byte[0], 0, changes);
         }
         WireWriter out = new WireWriter(MAX_BYTES);

@@ -5,7 +5,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 
-/** What facts say of tasks, as bytes: see {@link FactCodec} for the rules. Also the parts of a {@link Tasks} that is kept. */
+/** What facts say of tasks, as bytes by the rules of {@link FactCodec}; and what {@link Tasks} keeps. */
 final class TaskCodec {
 
     private static final int UNITS = BudgetUnit.values().length;

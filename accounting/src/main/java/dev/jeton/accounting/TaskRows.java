@@ -9,8 +9,8 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * Reads tasks. An id that was used again after its task had been forgotten, or on another node, is one task here: what was
- * said of it first, the outcome that was said first, and all requests and steps.
+ * Reads tasks. An id that was used again after its task had been forgotten, or on another node, is one task here: what
+ * was said of it first, the outcome that was said first, and all requests and steps.
  */
 final class TaskRows {
 
@@ -144,7 +144,8 @@ final class TaskRows {
 
     private static TaskGraph.Sums sums(Connection connection, String tenant, String id) throws SQLException {
         try (PreparedStatement calls = connection.prepareStatement("""
-                        SELECT SUM(CASE WHEN closings > 0 THEN prompts ELSE 0 END), SUM(CASE WHEN closings = 0 THEN 1 ELSE 0 END),
+                        SELECT SUM(CASE WHEN closings > 0 THEN prompts ELSE 0 END),
+                               SUM(CASE WHEN closings = 0 THEN 1 ELSE 0 END),
                                SUM(CASE WHEN outcome = 'COMPLETED' THEN 1 ELSE 0 END),
                                SUM(CASE WHEN closings > 0 AND retries > 0 THEN 1 ELSE 0 END),
                                SUM(CASE WHEN closings > 0 THEN fallback ELSE 0 END), SUM(input_tokens),

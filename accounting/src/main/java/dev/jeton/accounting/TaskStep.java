@@ -8,8 +8,8 @@ import java.util.Optional;
  *
  * @param id its name in the task
  * @param kind what kind of work
- * @param list what it costs, in nano-units of the price book's currency, never negative; as reported, or as the price book
- *     prices its quantity
+ * @param list what it costs, in nano-units of the price book's currency, never negative; as reported, or as the price
+ *     book prices its quantity
  * @param quantity how much of it there was; 0 where that is not said
  * @param unit of the quantity; may be empty
  * @param durationNanos how long it took; 0 where that is not said

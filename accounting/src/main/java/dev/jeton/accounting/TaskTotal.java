@@ -1,8 +1,8 @@
 package dev.jeton.accounting;
 
 /**
- * What the tasks of a group were. Steps that have neither model, work, labels, prompt version, route nor context are, in
- * groups by those, together under the empty value.
+ * What the tasks of a group were. Steps have neither model, work, labels, prompt version, route nor context: in groups
+ * by those they are together under the empty value.
  *
  * @param tasks tasks that requests of the group are part of
  * @param succeeded of those, such as ended in success

@@ -55,7 +55,7 @@ final class RunningServer implements AutoCloseable {
      *
      * @param books an empty folder
      */
-    RunningServer(Path books) {
+    RunningServer(Path books) throws IOException {
         Path budgets = Files.writeString(books.resolve("budgets.yaml"), BUDGETS);
         Settings settings = new ConfigurationLoader(Map.of())
                 .file(budgets)

@@ -49,7 +49,8 @@ final class ReportEndpoint extends LedgerEndpoint {
             if (limit.isEmpty()) {
                 throw ApiException.invalid(
                         "by",
-                        "The report has more than %d rows; ask for parts by 'limit' and 'after', about a shorter time, or divide by something else"
+                        ("The report has more than %d rows; ask for parts by 'limit' and 'after', about a shorter time,"
+                                        + " or divide by something else")
                                 .formatted(MAX_ROWS));
             }
             report = report.first(most);

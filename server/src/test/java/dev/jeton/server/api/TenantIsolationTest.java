@@ -190,6 +190,8 @@ class TenantIsolationTest {
                         "/v1/books/export/focus?basis=list",
                         "/v1/books/export/focus?basis=metered",
                         "/v1/books/export/focus?tenant=red"));
+        attempts.put("/v1/estimate", posts("/v1/estimate", COMPLETION, CHAT, "{}"));
+        attempts.put("/v1/budgets", gets("/v1/budgets"));
         attempts.putAll(tasks());
         attempts.put("/tokenize", posts("/tokenize", "{\"prompt\": \"hi\"}", "{"));
         attempts.put("/detokenize", posts("/detokenize", "{\"tokens\": [104]}", "{}"));
