@@ -47,7 +47,8 @@ final class PriceBookText {
                 && written.electricity().equals(book.electricity())
                 && written.devices().equals(book.devices())
                 && written.tariffs().equals(book.tariffs())
-                && written.egress().equals(book.egress());
+                && written.egress().equals(book.egress())
+                && written.steps().equals(book.steps());
         if (!same) {
             throw unwritable(null);
         }

@@ -55,7 +55,7 @@ record LivePolicy(Api api, Optional<Bookkeeper> books, Webhooks webhooks) implem
         try {
             books.define(all);
         } catch (AccountingException e) {
-            LOG.warn("the budgets hold from now on; that is not on disk yet, and is tried again: {}", e.getMessage());
+            LOG.error("the budgets hold, but a restart before this is mended will not know what they have counted", e);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }

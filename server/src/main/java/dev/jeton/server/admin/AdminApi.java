@@ -1,5 +1,6 @@
 package dev.jeton.server.admin;
 
+import dev.jeton.accounting.BudgetView;
 import dev.jeton.accounting.PriceBook;
 import dev.jeton.server.api.ApiException;
 import dev.jeton.server.api.Route;
@@ -36,6 +37,7 @@ public final class AdminApi implements RequestHandler {
      *
      * @param models names of served models
      * @param inForce the prices by which requests are priced just now
+     * @param counters of all budgets, as they are now
      * @param webhooks writes how the webhooks are, as one value
      * @param random of secrets: a secure one
      */
@@ -44,12 +46,13 @@ public final class AdminApi implements RequestHandler {
             PolicyStore store,
             Set<String> models,
             Supplier<PriceBook> inForce,
+            Supplier<List<BudgetView>> counters,
             Consumer<JsonWriter> webhooks,
             RandomGenerator random) {
         keys = settings.keys();
         new TenantRoutes(store).addTo(routes);
         new KeyRoutes(store, random, keys.keySet()).addTo(routes);
-        new BudgetRoutes(store, models).addTo(routes);
+        new BudgetRoutes(store, models, counters).addTo(routes);
         new BudgetOperations(store, settings).addTo(routes);
         new PriceRoutes(store, inForce).addTo(routes);
         new AuditRoutes(store, webhooks).addTo(routes);

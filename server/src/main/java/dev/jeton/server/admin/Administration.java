@@ -82,6 +82,7 @@ public final class Administration implements AutoCloseable {
                 store,
                 models,
                 () -> books.map(Bookkeeper::prices).orElse(ofFile),
+                () -> books.map(open -> open.budgets().views()).orElse(List.of()),
                 webhooks,
                 new SecureRandom());
         routes = api.routes();

@@ -3,6 +3,8 @@ package dev.jeton.server.admin;
 import dev.jeton.accounting.Budget;
 import dev.jeton.accounting.Budget.Grace;
 import dev.jeton.accounting.Budget.Rung;
+import dev.jeton.accounting.BudgetUnit;
+import dev.jeton.accounting.BudgetView;
 import dev.jeton.accounting.BudgetWindow;
 import dev.jeton.accounting.Period;
 import dev.jeton.server.api.ApiException;
@@ -17,22 +19,28 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /** {@code /admin/v1/budgets}: budgets, and what is done to them in operation. */
 final class BudgetRoutes {
 
     private static final String OBJECT = "budget";
+    /** Most counters of an answer; a budget of each key may have more. */
+    private static final int MAX_COUNTERS = 1_000;
 
     private final PolicyStore store;
     private final Set<String> models;
+    private final Supplier<List<BudgetView>> counters;
 
     /**
      * @param models names of served models
+     * @param counters of all budgets, as they are now
      */
-    BudgetRoutes(PolicyStore store, Set<String> models) {
+    BudgetRoutes(PolicyStore store, Set<String> models, Supplier<List<BudgetView>> counters) {
         this.store = store;
         this.models = Set.copyOf(models);
+        this.counters = counters;
     }
 
     void addTo(AdminRoutes routes) {
@@ -61,7 +69,38 @@ final class BudgetRoutes {
 
     private AdminReply get(AdminCall call) {
         call.parameters(List.of());
-        return one(store, 200, store.policy(), call.at("budget"));
+        Policy policy = store.policy();
+        Budget budget = find(policy, call.at("budget"));
+        JsonWriter out = new JsonWriter().beginObject();
+        fields(store, out, budget);
+        out.name("counters").beginArray();
+        counters.get().stream()
+                .filter(view -> view.budget().id().equals(budget.id()))
+                .limit(MAX_COUNTERS)
+                .forEach(view -> write(out, view));
+        return AdminReply.json(200, policy.version(), out.endArray().endObject());
+    }
+
+    private static void write(JsonWriter out, BudgetView view) {
+        BudgetUnit unit = view.budget().unit();
+        out.beginObject();
+        out.name("subject").value(view.subject());
+        out.name("from")
+                .tree(
+                        view.window().from() == Long.MIN_VALUE
+                                ? null
+                                : Period.text(view.window().from()));
+        out.name("to")
+                .tree(
+                        view.window().to() == Long.MAX_VALUE
+                                ? null
+                                : Period.text(view.window().to()));
+        out.name("limit").value(BudgetFormat.text(view.limit(), unit));
+        out.name("spent").value(BudgetFormat.text(view.used() - view.reserved(), unit));
+        out.name("reserved").value(BudgetFormat.text(view.reserved(), unit));
+        out.name("available").value(BudgetFormat.text(view.available(), unit));
+        out.name("projected").value(BudgetFormat.text(view.projected(), unit));
+        out.endObject();
     }
 
     static AdminReply one(PolicyStore store, int status, Policy policy, String id) {
@@ -78,7 +117,11 @@ final class BudgetRoutes {
 
     /** A budget and what was done to it. */
     static void write(PolicyStore store, JsonWriter out, Budget budget) {
-        out.beginObject();
+        fields(store, out.beginObject(), budget);
+        out.endObject();
+    }
+
+    private static void fields(PolicyStore store, JsonWriter out, Budget budget) {
         out.name("object").value(OBJECT);
         BudgetFormat.write(out, budget);
         out.name("killed").value(budget.killed());
@@ -97,7 +140,6 @@ final class BudgetRoutes {
             out.endArray();
         }
         out.name("source").value(store.files().hasBudget(budget.id()) ? "file" : "admin");
-        out.endObject();
     }
 
     private static void write(JsonWriter out, Budget budget, Budget.TopUp topUp) {

@@ -270,7 +270,7 @@ public final class Api implements RequestHandler, AutoCloseable {
         boolean may = switch (guard) {
             case OPEN, KEYED -> true;
             case BOOKS -> caller.scope().books();
-            case WORK -> caller.scope().work();
+            case TASKS, WORK -> caller.scope().work();
         };
         if (!may) {
             throw new ApiException(

@@ -11,6 +11,8 @@ interface Endpoint {
         KEYED,
         /** Who has a key that may ask about the books, always. */
         BOOKS,
+        /** Who has a key that may ask for work, always: work that was done elsewhere is reported. */
+        TASKS,
         /** Who has a key that may ask for work, while the server takes work and has room. */
         WORK
     }

@@ -1,6 +1,9 @@
 package dev.jeton.server.api;
 
-/** What is posted about tasks: anyone with a key, also while the server drains, since work that was done must be booked. */
+/**
+ * What is posted about tasks: anyone with a key that may ask for work, also while the server drains, since what was done
+ * must be booked.
+ */
 abstract class TaskPost implements Endpoint {
 
     private final String name;
@@ -26,7 +29,7 @@ abstract class TaskPost implements Endpoint {
 
     @Override
     public final Guard guard() {
-        return Guard.KEYED;
+        return Guard.TASKS;
     }
 
     @Override
