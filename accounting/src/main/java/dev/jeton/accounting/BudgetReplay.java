@@ -13,8 +13,8 @@ import java.util.function.Function;
  * Brings budgets to where they were when the process ended: from a copy of their state, and the facts after it. Used before
  * anything else uses the budgets.
  *
- * <p>What was granted and not computed when the process died is counted as spent: it may have been delivered, and a limit
- * must hold. Nothing stays reserved, since every request that was under way is ended at the start.
+ * <p>Tokens that were granted and not computed when the process died are counted as spent: they may have been delivered, and a
+ * limit must hold; list money is what the policy bills. Nothing stays reserved, since every request that was under way is ended at the start.
  */
 final class BudgetReplay {
 

@@ -2,14 +2,7 @@ package dev.jeton.accounting;
 
 import java.util.ArrayList;
 import java.util.Collection;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
-import java.util.Optional;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.TimeoutException;
-import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.function.LongSupplier;
@@ -52,40 +45,27 @@ public final class Budgets {
 
     private static final long LOOK_MICROS = 1_000_000;
 
-    private final ReentrantLock lock = new ReentrantLock();
-    private final LongSupplier micros;
-    private final Limits limits;
-    private final BudgetIndex index;
-    private final BudgetQueue queue;
-    private final Map<String, BudgetHold> holds = new LinkedHashMap<>();
-    private final StepHolds steps;
-    private final BudgetCounts counts = new BudgetCounts();
-    private Runnable nudge = () -> {};
-    private long nextRoll = Long.MAX_VALUE;
+    private final BudgetBoard board;
+    private final BudgetAdmission admission;
     private long nextLook = Long.MIN_VALUE;
-    private long changes;
-    private volatile boolean busy;
 
     /** Without any budgets yet.
      *
      * @param micros the books' time, microseconds since 1970, never stepping back
      */
     public Budgets(Limits limits, LongSupplier micros) {
-        this.limits = limits;
-        this.micros = micros;
-        index = new BudgetIndex(limits.maxAccounts());
-        steps = new StepHolds(index);
-        queue = new BudgetQueue(limits.patienceNanos() / 1_000, limits.maxWaiting(), this::refuse);
+        board = new BudgetBoard(limits, micros);
+        admission = new BudgetAdmission(board, limits.admissionNanos());
     }
 
     /** Told when {@link #tick} should be called soon; must not block. */
     void onBusy(Runnable ticker) {
-        nudge = ticker;
+        board.onBusy(ticker);
     }
 
     /** Whether there is something for which {@link #tick} should be called every few milliseconds. */
     boolean busy() {
-        return busy;
+        return board.busy;
     }
 
     // ---- definitions ----
@@ -98,14 +78,14 @@ public final class Budgets {
      * @throws AccountingException if two have one id
      */
     public void define(Collection<Budget> definitions) {
-        lock.lock();
+        board.lock.lock();
         try {
-            long now = micros.getAsLong();
-            rollAll(now);
-            index.define(definitions, holds.values(), now);
+            long now = board.now();
+            board.rollAll(now);
+            board.index.define(definitions, board.holds.values(), now);
             changed(now);
         } finally {
-            lock.unlock();
+            board.lock.unlock();
         }
     }
 
@@ -118,14 +98,14 @@ public final class Budgets {
      */
     long openTask(Fact.TaskOpened opened, String currency, LongSupplier append) {
         String tenant = opened.payer().tenant();
-        lock.lock();
+        board.lock.lock();
         try {
             long sequence = append.getAsLong();
-            index.openTask(new BudgetIndex.TaskKey(tenant, opened.task()), limits(opened, currency));
-            changes++;
+            board.index.openTask(new BudgetIndex.TaskKey(tenant, opened.task()), limits(opened, currency));
+            board.changes++;
             return sequence;
         } finally {
-            lock.unlock();
+            board.lock.unlock();
         }
     }
 
@@ -143,28 +123,28 @@ public final class Budgets {
 
     /** A task's own budgets bind nobody who comes after this; as {@link #openTask}. */
     long endTask(Fact.TaskEnded ended, LongSupplier append) {
-        lock.lock();
+        board.lock.lock();
         try {
             long sequence = append.getAsLong();
-            index.endTask(new BudgetIndex.TaskKey(ended.tenant(), ended.task()));
-            changed(micros.getAsLong());
+            board.index.endTask(new BudgetIndex.TaskKey(ended.tenant(), ended.task()));
+            changed(board.now());
             return sequence;
         } finally {
-            lock.unlock();
+            board.lock.unlock();
         }
     }
 
     private void changed(long now) {
-        changes++;
-        for (BudgetHold hold : holds.values()) {
+        board.changes++;
+        for (BudgetHold hold : board.holds.values()) {
             for (BudgetAccount account : hold.accounts) {
                 if (account.budget.killed() && !account.removed && !hold.stopped()) {
                     hold.stop(account.budget, account.subject, BudgetRefusal.Reason.KILLED, true);
-                    counts.stopped(account.budget.id());
+                    board.counts.stopped(account.budget.id());
                 }
             }
         }
-        process(now);
+        board.process(now);
     }
 
     // ---- requests ----
@@ -175,15 +155,15 @@ public final class Budgets {
      * @param own budgets that the request itself brings, of level {@code REQUEST}
      */
     BudgetHold hold(Fact.Opened opened, PriceBook prices, List<Budget> own) {
-        lock.lock();
+        board.lock.lock();
         try {
             return hold(
                     opened,
                     prices,
                     own,
-                    index.above(opened.payer(), opened.tags().task()));
+                    board.index.above(opened.payer(), opened.tags().task()));
         } finally {
-            lock.unlock();
+            board.lock.unlock();
         }
     }
 
@@ -193,183 +173,24 @@ public final class Budgets {
         ListPricing pricing = new ListPricing(prices);
         return new BudgetHold(
                 opened,
-                index.accounts(all, opened, micros.getAsLong()),
+                board.index.accounts(all, opened, board.now()),
                 tokens -> pricing.dearest(
                         opened.model(), opened.payer().tenant(), opened.prompt(), tokens, opened.at(), opened.work()));
     }
 
-    /**
-     * The rung {@link Budget.Rung.Shorter}: how many tokens the budgets that have it still pay for.
-     *
-     * @return {@code most}, or less
-     * @throws BudgetRefusal where that is fewer than are worth it
-     */
+    /** As {@link BudgetAdmission#shorten}. */
     long shorten(BudgetHold hold, long most) {
-        lock.lock();
-        try {
-            long now = micros.getAsLong();
-            rollAll(now);
-            long left = most;
-            for (int i = 0; i < hold.accounts.length; i++) {
-                for (Budget.Rung rung : hold.accounts[i].budget.ladder()) {
-                    if (rung instanceof Budget.Rung.Shorter shorter) {
-                        left = Math.min(left, paidFor(hold, i, most, now));
-                        if (left < Math.min(most, shorter.atLeast())) {
-                            throw refuse(hold, i, BudgetQueue.reason(hold, i, Math.min(most, shorter.atLeast()), now));
-                        }
-                        if (left < most && hold.shortenedBy.isEmpty()) {
-                            hold.shortenedBy = Optional.of(new BudgetStop(
-                                    hold.accounts[i].budget.id(),
-                                    hold.accounts[i].subject,
-                                    BudgetRefusal.Reason.SPENT));
-                        }
-                    }
-                }
-            }
-            return left;
-        } finally {
-            lock.unlock();
-        }
+        return admission.shorten(hold, most);
     }
 
-    /** Tokens that a hard budget has for a request if nobody else takes them. */
-    private static long paidFor(BudgetHold hold, int i, long most, long now) {
-        BudgetAccount account = hold.accounts[i];
-        return account.budget.mode() == Budget.Mode.HARD
-                ? BudgetQueue.paidFor(hold, i, 0, most, account.available(now))
-                : most;
-    }
-
-    /**
-     * Admits a request: charges its prompt and its first grant, or waits until others give back enough, for a bounded time.
-     *
-     * @param first appends the request's beginning and its first grant
-     * @throws BudgetRefusal where a budget does not pay for it
-     * @throws AccountingException where the journal does not take it
-     */
+    /** As {@link BudgetAdmission#admit}. */
     void admit(BudgetHold hold, long wanted, BudgetWaiter.Appending first) throws InterruptedException {
-        if (hold.empty()) {
-            first.append(wanted);
-            return;
-        }
-        BudgetWaiter waiter = begin(hold, wanted, first);
-        try {
-            waiter.admitted.get(limits.admissionNanos(), TimeUnit.NANOSECONDS);
-        } catch (TimeoutException e) {
-            refuseUnlessAdmitted(waiter);
-        } catch (ExecutionException e) {
-            throw cause(e);
-        } catch (InterruptedException e) {
-            if (gaveUp(waiter)) {
-                throw e;
-            }
-            // admitted meanwhile: it goes on, and hears of the interruption at its next wait
-            Thread.currentThread().interrupt();
-        }
+        admission.admit(hold, wanted, first);
     }
 
-    private static RuntimeException cause(ExecutionException e) {
-        return e.getCause() instanceof RuntimeException cause
-                ? cause
-                : new IllegalStateException("a waiting request failed", e.getCause());
-    }
-
-    /** Whether one who waited does so no more and was not admitted. */
-    private boolean gaveUp(BudgetWaiter waiter) {
-        lock.lock();
-        try {
-            return queue.remove(waiter) || waiter.admitted.isCompletedExceptionally();
-        } finally {
-            lock.unlock();
-        }
-    }
-
-    /** As {@link #admit} without waiting: the waiter says whether it was admitted, or will. */
+    /** As {@link BudgetAdmission#begin}. */
     BudgetWaiter begin(BudgetHold hold, long wanted, BudgetWaiter.Appending first) {
-        lock.lock();
-        try {
-            long now = micros.getAsLong();
-            rollAll(now);
-            index.keep(hold, now);
-            BudgetWaiter waiter = new BudgetWaiter(hold, wanted, true, total -> open(hold, total, first), now);
-            boolean behind = queue.mustWait(waiter);
-            int blockedBy = behind ? BudgetQueue.affordable(hold, wanted, now).blockedBy() : queue.grant(waiter, now);
-            if (!behind && blockedBy < 0) {
-                waiter.admitted.complete(null);
-                return waiter;
-            }
-            if (blockedBy >= 0) {
-                BudgetRefusal.Reason reason = BudgetQueue.reason(hold, blockedBy, now);
-                if (reason != BudgetRefusal.Reason.RESERVED_BY_OTHERS) {
-                    throw refuse(hold, blockedBy, reason);
-                }
-            }
-            if (!queue.hasRoom()) {
-                throw refuse(hold, Math.max(0, blockedBy), BudgetRefusal.Reason.RESERVED_BY_OTHERS);
-            }
-            queue.add(waiter, blockedBy < 0 ? null : hold.accounts[blockedBy]);
-            setBusy();
-            return waiter;
-        } finally {
-            lock.unlock();
-        }
-    }
-
-    /** The last step of an admission, in the lock. */
-    private void open(BudgetHold hold, long total, BudgetWaiter.Appending first) {
-        long now = micros.getAsLong();
-        for (BudgetAccount account : hold.accounts) {
-            noteShadow(account, now);
-        }
-        first.append(total);
-        holds.put(hold.opened.request(), hold);
-        for (BudgetAccount account : hold.accounts) {
-            account.holds.add(hold);
-            nextRoll = Math.min(nextRoll, account.window.to());
-            if (account.budget.unit() == BudgetUnit.WALL_SECONDS) {
-                setBusy();
-            }
-        }
-        changes++;
-    }
-
-    /** Counts what a hard limit would have refused; called when all is charged. */
-    private void noteShadow(BudgetAccount account, long now) {
-        if (account.budget.mode() == Budget.Mode.SHADOW && account.available(now) < 0) {
-            counts.wouldRefuse(account.budget);
-        }
-    }
-
-    private void refuseUnlessAdmitted(BudgetWaiter waiter) throws InterruptedException {
-        lock.lock();
-        try {
-            if (queue.remove(waiter)) {
-                long now = micros.getAsLong();
-                int blockedBy =
-                        BudgetQueue.affordable(waiter.hold, waiter.wanted, now).blockedBy();
-                BudgetRefusal.Reason reason = blockedBy < 0
-                        ? BudgetRefusal.Reason.RESERVED_BY_OTHERS
-                        : BudgetQueue.reason(waiter.hold, blockedBy, now);
-                throw refuse(waiter.hold, Math.max(0, blockedBy), reason);
-            }
-        } finally {
-            lock.unlock();
-        }
-        try {
-            waiter.admitted.get();
-        } catch (ExecutionException e) {
-            throw cause(e);
-        }
-    }
-
-    private BudgetRefusal refuse(BudgetHold hold, int i, BudgetRefusal.Reason reason) {
-        return refuse(hold.accounts[i], reason);
-    }
-
-    private BudgetRefusal refuse(BudgetAccount account, BudgetRefusal.Reason reason) {
-        counts.refused(account.budget, reason);
-        long resets = reason == BudgetRefusal.Reason.SPENT ? account.window.to() : Long.MAX_VALUE;
-        return new BudgetRefusal(account.budget, account.subject, reason, resets);
+        return admission.begin(hold, wanted, first);
     }
 
     /**
@@ -380,34 +201,34 @@ public final class Budgets {
      */
     boolean renew(Grant grant, BudgetWaiter.Appending appending) {
         BudgetHold hold = grant.hold;
-        lock.lock();
+        board.lock.lock();
         try {
             if (grant.ended() || hold.stopped()) {
                 return true;
             }
-            long now = micros.getAsLong();
-            rollAll(now);
-            changes++;
+            long now = board.now();
+            board.rollAll(now);
+            board.changes++;
             BudgetWaiter waiter = new BudgetWaiter(hold, grant.asked(), false, appending, now);
-            if (queue.mustWait(waiter)) {
-                queue.add(waiter, null);
-                setBusy();
+            if (board.queue.mustWait(waiter)) {
+                board.queue.add(waiter, null);
+                board.setBusy();
                 return true;
             }
             int blockedBy;
             try {
-                blockedBy = queue.grant(waiter, now);
+                blockedBy = board.queue.grant(waiter, now);
             } catch (AccountingException e) {
                 return false;
             }
             if (blockedBy >= 0) {
-                queue.add(waiter, hold.accounts[blockedBy]);
-                setBusy();
-                process(now);
+                board.queue.add(waiter, hold.accounts[blockedBy]);
+                board.setBusy();
+                board.process(now);
             }
             return true;
         } finally {
-            lock.unlock();
+            board.lock.unlock();
         }
     }
 
@@ -421,33 +242,33 @@ public final class Budgets {
         if (hold.empty()) {
             return append.getAsLong();
         }
-        lock.lock();
+        board.lock.lock();
         try {
-            long now = micros.getAsLong();
-            rollAll(now);
+            long now = board.now();
+            board.rollAll(now);
             try {
                 return append.getAsLong();
             } finally {
                 settle(hold, closed, now);
-                process(now);
+                board.process(now);
             }
         } finally {
-            lock.unlock();
+            board.lock.unlock();
         }
     }
 
     private void settle(BudgetHold hold, Fact.Closed closed, long now) {
-        if (holds.remove(hold.opened.request(), hold)) {
+        if (board.holds.remove(hold.opened.request(), hold)) {
             hold.settle(closed, now);
             hold.stoppedBy()
                     .filter(stop -> stop.reason() != BudgetRefusal.Reason.KILLED)
-                    .ifPresent(stop -> counts.stopped(stop.budget()));
+                    .ifPresent(stop -> board.counts.stopped(stop.budget()));
         }
         BudgetWaiter waiter = hold.waiter;
         if (waiter != null) {
-            queue.remove(waiter);
+            board.queue.remove(waiter);
         }
-        changes++;
+        board.changes++;
     }
 
     // ---- outside work ----
@@ -462,35 +283,36 @@ public final class Budgets {
      *     all the same
      */
     long step(Fact.TaskStepped step, boolean late, LongSupplier append) {
-        lock.lock();
+        board.lock.lock();
         try {
-            long now = micros.getAsLong();
-            rollAll(now);
+            long now = board.now();
+            board.rollAll(now);
             if (step.state() == TaskStep.State.RESERVED) {
-                StepHold.of(index, step, late, now).charges().forEach(charge -> refuseUnlessPaid(charge, now));
+                StepHold.of(board.index, step, late, now).charges().forEach(charge -> refuseUnlessPaid(charge, now));
             }
             long sequence = append.getAsLong();
             for (StepHold.Charge charge :
-                    steps.apply(step, late, now, budget -> true).charges()) {
-                nextRoll = Math.min(nextRoll, charge.account().window.to());
+                    board.steps.apply(step, late, now, budget -> true).charges()) {
+                board.nextRoll =
+                        Math.min(board.nextRoll, charge.account().window.to());
             }
-            changes++;
-            process(now);
+            board.changes++;
+            board.process(now);
             return sequence;
         } finally {
-            lock.unlock();
+            board.lock.unlock();
         }
     }
 
     private void refuseUnlessPaid(StepHold.Charge charge, long now) {
         BudgetAccount account = charge.account();
         if (account.budget.killed()) {
-            throw refuse(account, BudgetRefusal.Reason.KILLED);
+            throw board.refuse(account, BudgetRefusal.Reason.KILLED);
         }
         long available = account.available(now);
         if (account.budget.mode() == Budget.Mode.HARD && charge.amount() > available) {
             boolean others = BudgetAccount.sum(available, account.reserved()) >= charge.amount();
-            throw refuse(account, others ? BudgetRefusal.Reason.RESERVED_BY_OTHERS : BudgetRefusal.Reason.SPENT);
+            throw board.refuse(account, others ? BudgetRefusal.Reason.RESERVED_BY_OTHERS : BudgetRefusal.Reason.SPENT);
         }
     }
 
@@ -502,124 +324,76 @@ public final class Budgets {
      * @return what people should hear, about once a second
      */
     List<BudgetEvent> tick() {
-        lock.lock();
+        board.lock.lock();
         try {
-            long now = micros.getAsLong();
-            rollAll(now);
-            boolean timed = passTime(now);
-            process(now);
-            busy = timed || !queue.isEmpty();
+            long now = board.now();
+            board.rollAll(now);
+            boolean timed = board.passTime(now);
+            board.process(now);
+            board.busy = timed || !board.queue.isEmpty();
             if (now < nextLook) {
                 return List.of();
             }
             nextLook = now + LOOK_MICROS;
             return look(now);
         } finally {
-            lock.unlock();
+            board.lock.unlock();
         }
-    }
-
-    private void setBusy() {
-        if (!busy) {
-            busy = true;
-            nudge.run();
-        }
-    }
-
-    private void process(long now) {
-        if (!queue.isEmpty() && queue.process(now)) {
-            setBusy();
-        }
-    }
-
-    private void rollAll(long now) {
-        if (now < nextRoll) {
-            return;
-        }
-        nextRoll = Long.MAX_VALUE;
-        for (BudgetAccount account : index.accounts()) {
-            account.roll(now);
-            nextRoll = Math.min(nextRoll, account.window.to());
-        }
-        for (BudgetHold hold : holds.values()) {
-            for (BudgetAccount account : hold.accounts) { // those of the request alone are in no index
-                account.roll(now);
-                nextRoll = Math.min(nextRoll, account.window.to());
-            }
-        }
-        index.sweep(now);
-        changes++;
-    }
-
-    /** Counts wall time until now; whether any is counted. */
-    private boolean passTime(long now) {
-        boolean any = false;
-        for (BudgetHold hold : holds.values()) {
-            for (int i = 0; i < hold.accounts.length; i++) {
-                BudgetAccount account = hold.accounts[i];
-                if (account.budget.unit() == BudgetUnit.WALL_SECONDS && !account.removed) {
-                    any = true;
-                    hold.passTime(i, now);
-                    if (account.budget.mode() == Budget.Mode.HARD && account.available(now) <= 0) {
-                        hold.stop(account.budget, account.subject, BudgetRefusal.Reason.SPENT, true);
-                    }
-                }
-            }
-        }
-        return any;
     }
 
     // ---- what people should hear ----
 
     private List<BudgetEvent> look(long now) {
         List<BudgetEvent> events = new ArrayList<>();
-        for (BudgetAccount account : index.accounts()) {
+        for (BudgetAccount account : board.index.accounts()) {
             BudgetWatch.look(account, now, events::add);
         }
-        changes += events.size();
+        board.changes += events.size();
         return events;
     }
 
     /** The definitions in force, but for those that tasks brought along. */
     public List<Budget> definitions() {
-        lock.lock();
+        board.lock.lock();
         try {
-            return List.copyOf(index.definitions());
+            return List.copyOf(board.index.definitions());
         } finally {
-            lock.unlock();
+            board.lock.unlock();
         }
     }
 
     /** All counters that are something's, in no order. */
     public List<BudgetView> views() {
-        lock.lock();
+        board.lock.lock();
         try {
-            long now = micros.getAsLong();
-            rollAll(now);
-            return index.accounts().stream()
+            long now = board.now();
+            board.rollAll(now);
+            return board.index.accounts().stream()
                     .map(account -> BudgetWatch.view(account, now))
                     .toList();
         } finally {
-            lock.unlock();
+            board.lock.unlock();
         }
     }
 
     /** The counters above a request or a task, from the tenant's down, also those that nothing was charged to yet. */
     public List<BudgetView> above(Payer payer, String task) {
-        lock.lock();
+        board.lock.lock();
         try {
-            long now = micros.getAsLong();
-            rollAll(now);
+            long now = board.now();
+            board.rollAll(now);
             List<BudgetView> views = new ArrayList<>();
-            for (Budget budget : index.above(payer, task)) {
+            for (Budget budget : board.index.above(payer, task)) {
                 String subject = BudgetIndex.subject(budget, payer, task, "");
                 views.add(BudgetWatch.view(
-                        index.account(budget.id(), subject).orElseGet(() -> new BudgetAccount(budget, subject, now)),
+                        board.index
+                                .account(budget.id(), subject)
+                                .orElseGet(() -> new BudgetAccount(budget, subject, now)),
                         now));
             }
             return views;
         } finally {
-            lock.unlock();
+            board.lock.unlock();
         }
     }
 
@@ -630,25 +404,25 @@ public final class Budgets {
      * @param most tokens that it may generate
      */
     List<BudgetVerdict> verdicts(BudgetHold hold, long expected, long most) {
-        lock.lock();
+        board.lock.lock();
         try {
-            long now = micros.getAsLong();
-            rollAll(now);
+            long now = board.now();
+            board.rollAll(now);
             List<BudgetVerdict> verdicts = new ArrayList<>();
             for (int i = 0; i < hold.accounts.length; i++) {
                 verdicts.add(BudgetVerdict.of(hold, i, expected, most, now));
             }
             return verdicts;
         } finally {
-            lock.unlock();
+            board.lock.unlock();
         }
     }
 
     /** The counters above a request as they will be once it has ended like this. */
     List<BudgetView> after(BudgetHold hold, Fact.Closed closed) {
-        lock.lock();
+        board.lock.lock();
         try {
-            long now = micros.getAsLong();
+            long now = board.now();
             List<BudgetView> views = new ArrayList<>();
             for (int i = 0; i < hold.accounts.length; i++) {
                 if (!hold.accounts[i].removed) {
@@ -657,17 +431,17 @@ public final class Budgets {
             }
             return views;
         } finally {
-            lock.unlock();
+            board.lock.unlock();
         }
     }
 
     /** What was done since the start. */
     public BudgetStats stats() {
-        lock.lock();
+        board.lock.lock();
         try {
-            return counts.stats(queue.size(), index.accounts().size());
+            return board.counts.stats(board.queue.size(), board.index.accounts().size());
         } finally {
-            lock.unlock();
+            board.lock.unlock();
         }
     }
 
@@ -679,27 +453,27 @@ public final class Budgets {
      * @param facts gives the replay the facts after the copy
      */
     void replay(BudgetState state, Tasks tasks, Function<String, PriceBook> books, Consumer<BudgetReplay> facts) {
-        lock.lock();
+        board.lock.lock();
         try {
-            BudgetReplay replay = new BudgetReplay(index, holds, steps, state, tasks, books);
+            BudgetReplay replay = new BudgetReplay(board.index, board.holds, board.steps, state, tasks, books);
             facts.accept(replay);
             replay.end();
-            nextRoll = Long.MIN_VALUE;
-            rollAll(micros.getAsLong());
-            index.accounts().forEach(account -> account.limitLive(micros.getAsLong()));
+            board.nextRoll = Long.MIN_VALUE;
+            board.rollAll(board.now());
+            board.index.accounts().forEach(account -> account.limitLive(board.now()));
         } finally {
-            lock.unlock();
+            board.lock.unlock();
         }
     }
 
     /** A request of the last run is ended; as {@link #settle}. */
     long abandon(Fact.Closed closed, LongSupplier append) {
-        lock.lock();
+        board.lock.lock();
         try {
-            BudgetHold hold = holds.get(closed.request());
+            BudgetHold hold = board.holds.get(closed.request());
             return hold == null ? append.getAsLong() : settle(hold, closed, append);
         } finally {
-            lock.unlock();
+            board.lock.unlock();
         }
     }
 
@@ -708,39 +482,39 @@ public final class Budgets {
      * nobody can say what they used.
      */
     void abandonRest() {
-        lock.lock();
+        board.lock.lock();
         try {
-            for (BudgetHold hold : holds.values()) {
+            for (BudgetHold hold : board.holds.values()) {
                 for (BudgetAccount account : hold.accounts) {
                     account.holds.remove(hold);
                 }
             }
-            holds.clear();
-            changes++;
+            board.holds.clear();
+            board.changes++;
         } finally {
-            lock.unlock();
+            board.lock.unlock();
         }
     }
 
     /** Runs with the lock, in which nothing is charged and no fact of a charge appended. */
     <T> T locked(Function<Supplier<BudgetState>, T> work) {
-        lock.lock();
+        board.lock.lock();
         try {
-            long now = micros.getAsLong();
-            rollAll(now);
-            return work.apply(() -> BudgetState.of(index, holds.values(), steps, now));
+            long now = board.now();
+            board.rollAll(now);
+            return work.apply(() -> BudgetState.of(board.index, board.holds.values(), board.steps, now));
         } finally {
-            lock.unlock();
+            board.lock.unlock();
         }
     }
 
     /** How often something that a restart must know has changed. */
     long changes() {
-        lock.lock();
+        board.lock.lock();
         try {
-            return changes;
+            return board.changes;
         } finally {
-            lock.unlock();
+            board.lock.unlock();
         }
     }
 }
