@@ -5,7 +5,6 @@ import dev.jeton.accounting.Bookkeeper;
 import dev.jeton.accounting.EnergyCounter;
 import dev.jeton.accounting.PowercapCounter;
 import dev.jeton.accounting.PriceBook;
-import dev.jeton.natives.CudaDriver;
 import dev.jeton.server.config.Configuration.BooksSettings;
 import dev.jeton.server.config.Configuration.MetricsSettings;
 import dev.jeton.server.metrics.HostName;
@@ -16,6 +15,7 @@ import java.nio.file.Path;
 import java.util.Comparator;
 import java.util.Locale;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.slf4j.Logger;
@@ -28,12 +28,6 @@ public final class OpenBooks {
 
     /** Marks a folder that goes with the process. */
     private static final String TEMPORARY = ".temporary";
-
-    /** The device group of the cpu engine. */
-    private static final String PROCESSORS = "cpu";
-
-    /** The device group of the cuda engine. */
-    private static final String GPU = "cuda";
 
     private OpenBooks() {}
 
@@ -73,28 +67,19 @@ public final class OpenBooks {
                 () -> TimeUnit.MILLISECONDS.toMicros(System.currentTimeMillis())));
     }
 
-    private static EnergyCounter counter(String device, MetricsSettings metrics) {
-        return switch (device) {
-            case PROCESSORS ->
-                PowercapCounter.find(PowercapCounter.SYSTEM)
-                        .<EnergyCounter>map(counter -> counter)
-                        .orElse(EnergyCounter.NONE);
-            case GPU ->
-                new GpuEnergy(
-                        Optional.of(metrics.nvml())
-                                .filter(file -> !file.isEmpty())
-                                .map(Path::of),
-                        OpenBooks::gpu);
-            default -> EnergyCounter.NONE;
-        };
-    }
-
-    /** The GPU that the CUDA engine takes: the first that this process may see. */
-    private static String gpu() {
-        Optional<Path> driver = Optional.ofNullable(System.getenv("JETON_CUDA_DRIVER"))
-                .filter(file -> !file.isEmpty())
-                .map(Path::of);
-        return CudaDriver.open(driver).devices().getFirst().uuid();
+    private static EnergyCounter counter(String group, MetricsSettings metrics) {
+        if (group.equals(DeviceGroup.PROCESSORS)) {
+            return PowercapCounter.find(PowercapCounter.SYSTEM)
+                    .<EnergyCounter>map(counter -> counter)
+                    .orElse(EnergyCounter.NONE);
+        }
+        OptionalInt gpu = DeviceGroup.gpu(group);
+        if (gpu.isEmpty()) {
+            return EnergyCounter.NONE;
+        }
+        return new GpuEnergy(
+                Optional.of(metrics.nvml()).filter(file -> !file.isEmpty()).map(Path::of),
+                () -> DeviceGroup.uuid(gpu.getAsInt()));
     }
 
     /** A folder that goes with the process. */

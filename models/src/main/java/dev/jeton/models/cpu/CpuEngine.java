@@ -74,6 +74,11 @@ public final class CpuEngine implements Engine {
     /** Loads a model folder. */
     public static CpuEngine load(Path folder, EngineOptions options) {
         DecoderSpec spec = DecoderSpec.read(folder);
+        if (!options.device().device().isEmpty()) {
+            throw new ModelException(
+                    "device \"%s\" is for engines that run on a GPU, which the cpu engine does not; see --engine"
+                            .formatted(options.device().device()));
+        }
         boolean q8 = switch (options.quantize()) {
             case "none" -> false;
             case "q8_0" -> true;

@@ -77,7 +77,7 @@ public final class CudaEngine implements Engine {
         DeviceShape.KvType kv = type == DeviceShape.Type.BF16 ? DeviceShape.KvType.BF16 : DeviceShape.KvType.FP16;
         DeviceShape shape = new DeviceShape(spec, type, kv, options.blockSize());
         try {
-            Device device = Device.open(libraries, type);
+            Device device = Device.open(libraries, options.device(), type);
             try {
                 return load(folder, options, shape, device);
             } catch (RuntimeException | Error e) {
@@ -126,7 +126,7 @@ public final class CudaEngine implements Engine {
         long blocks = (long) windows.count() * rows * Kernel.blocks(context, options.blockSize());
         StepQueue queue = new StepQueue(
                 device, slots, program, windows.count(), rows, tokens, spec.vocabulary(), blocks, outputs);
-        queue.warmUp();
+        queue.warmUp(options.device().search());
         List<LayerGroup> groups = groups(device, windows, shape, options, context);
         List<Long> pools = new ArrayList<>();
         for (int g = 0; g < groups.size(); g++) {

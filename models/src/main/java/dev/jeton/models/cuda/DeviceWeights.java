@@ -12,27 +12,27 @@ import java.util.List;
 
 /**
  * A decoder's weights on the device. Matrices that read the same input are one: q, k and v one after the other, gate
- * and then up. Addresses; 0 where the model has none.
+ * and then up. What is no matrix is an address; 0 where the model has none.
  *
- * @param embedding {@code [vocabulary][hidden]}
- * @param head the output projection; the embedding where they are tied
+ * @param embedding {@code [vocabulary][hidden]}, with room for {@link DeviceShape#logitStride} rows
+ * @param head the output projection of as many rows; the embedding where they are tied
  * @param finalNorm {@code [hidden]}
  * @param layers in order
  */
-record DeviceWeights(long embedding, long head, long finalNorm, List<Layer> layers) {
+record DeviceWeights(long embedding, Matrix head, long finalNorm, List<Layer> layers) {
 
     /** One layer. */
     record Layer(
             long attentionNorm,
-            long queryKeyValue,
+            Matrix queryKeyValue,
             long queryKeyValueBias,
             long queryNorm,
             long keyNorm,
-            long output,
+            Matrix output,
             long outputBias,
             long feedForwardNorm,
-            long gateUp,
-            long down) {}
+            Matrix gateUp,
+            Matrix down) {}
 
     DeviceWeights {
         layers = List.copyOf(layers);
@@ -66,15 +66,15 @@ record DeviceWeights(long embedding, long head, long finalNorm, List<Layer> laye
         try (Safetensors files = Safetensors.open(folder)) {
             Loader loader = new Loader(shape.spec(), files, upload);
             DecoderSpec spec = shape.spec();
-            long rows = shape.logitStride();
-            long embedding = loader.table(rows, "model.embed_tokens.weight");
-            long head = spec.tiedEmbedding() ? embedding : loader.table(rows, "lm_head.weight");
+            int rows = shape.logitStride();
+            Matrix embedding = loader.table(rows, "model.embed_tokens.weight");
+            Matrix head = spec.tiedEmbedding() ? embedding : loader.table(rows, "lm_head.weight");
             List<Layer> layers = new ArrayList<>();
             for (int i = 0; i < spec.layers(); i++) {
                 layers.add(loader.layer("model.layers." + i + "."));
             }
-            DeviceWeights weights =
-                    new DeviceWeights(embedding, head, loader.vector(spec.hidden(), "model.norm.weight"), layers);
+            DeviceWeights weights = new DeviceWeights(
+                    embedding.address(), head, loader.vector(spec.hidden(), "model.norm.weight"), layers);
             upload.finish();
             return weights;
         }
@@ -89,7 +89,7 @@ record DeviceWeights(long embedding, long head, long finalNorm, List<Layer> laye
             String attention = name + "self_attn.";
             return new Layer(
                     vector(hidden, name + "input_layernorm.weight"),
-                    join(
+                    matrix(
                             files.tensor(attention + "q_proj.weight", query, hidden),
                             files.tensor(attention + "k_proj.weight", keyValue, hidden),
                             files.tensor(attention + "v_proj.weight", keyValue, hidden)),
@@ -101,22 +101,29 @@ record DeviceWeights(long embedding, long head, long finalNorm, List<Layer> laye
                             : 0,
                     spec.headNorms() ? vector(spec.headDim(), attention + "q_norm.weight") : 0,
                     spec.headNorms() ? vector(spec.headDim(), attention + "k_norm.weight") : 0,
-                    matrix(hidden, query, attention + "o_proj"),
+                    matrix(files.tensor(attention + "o_proj.weight", hidden, query)),
                     spec.outputBias() ? vector(hidden, attention + "o_proj.bias") : 0,
                     vector(hidden, name + "post_attention_layernorm.weight"),
-                    join(
+                    matrix(
                             files.tensor(name + "mlp.gate_proj.weight", spec.intermediate(), hidden),
                             files.tensor(name + "mlp.up_proj.weight", spec.intermediate(), hidden)),
-                    matrix(hidden, spec.intermediate(), name + "mlp.down_proj"));
+                    matrix(files.tensor(name + "mlp.down_proj.weight", hidden, spec.intermediate())));
         }
 
         /** A row for every token, and padding to {@code rows}, of undefined content. */
-        long table(long rows, String name) {
-            return join(rows * spec.hidden(), files.tensor(name, spec.vocabulary(), spec.hidden()));
+        Matrix table(int rows, String name) {
+            long address = join((long) rows * spec.hidden(), files.tensor(name, spec.vocabulary(), spec.hidden()));
+            return new Matrix(address, rows, spec.hidden());
         }
 
-        long matrix(long rows, long columns, String name) {
-            return join(files.tensor(name + ".weight", rows, columns));
+        /** Matrices with the same input, one after the other. */
+        Matrix matrix(Tensor... parts) {
+            int rows = 0;
+            for (Tensor part : parts) {
+                rows += Math.toIntExact(part.shape().get(0));
+            }
+            return new Matrix(
+                    join(parts), rows, Math.toIntExact(parts[0].shape().get(1)));
         }
 
         long vector(long size, String name) {

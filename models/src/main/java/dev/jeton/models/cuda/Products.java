@@ -55,33 +55,48 @@ final class Products {
     }
 
     /** Chooses how a product is computed, before it is first needed. */
-    void choose(int rows, int n, int k, boolean wide) {
-        if (!skinny(rows, k)) {
-            device.plan(rows, n, k, wide);
+    void choose(int rows, Matrix w, boolean wide) {
+        if (!skinny(rows, w)) {
+            device.plan(rows, w.rows(), w.columns(), wide);
         }
     }
 
-    private static boolean skinny(int rows, int k) {
-        return rows <= SKINNY_ROWS && k % SKINNY_STEP == 0;
-    }
-
-    /** Activations out: {@code y[rows][n]} in sixteen bits. */
-    void activations(long header, int entry, int rows, long x, long w, int n, int k, long y) {
-        if (skinny(rows, k)) {
-            launch(Mode.ACTIVATION, header, entry, x, w, n, k, 0, y, n);
-        } else {
-            device.multiply(rows, n, k, x, w, y, false);
-        }
+    /** Whether there is nothing to search for: our own kernel, one order of sums, or an algorithm that was searched. */
+    boolean decided(int rows, Matrix w, boolean wide) {
+        return device.deterministic()
+                || skinny(rows, w)
+                || device.plan(rows, w.rows(), w.columns(), wide).searched();
     }
 
     /**
-     * Logits out: {@code y[rows][n]} in float32.
+     * Times cuBLASLt's algorithms for a product and takes the fastest from now on.
+     *
+     * @param w a matrix of the product's shape
+     * @param ws addresses of two or more such matrices
      */
-    void logits(long header, int entry, int rows, long x, long w, int n, int k, long y) {
-        if (skinny(rows, k)) {
-            launch(Mode.LOGITS, header, entry, x, w, n, k, 0, y, n);
+    void search(int rows, Matrix w, boolean wide, long x, long[] ws, long y) {
+        device.search(rows, w.rows(), w.columns(), wide, x, ws, y);
+    }
+
+    private static boolean skinny(int rows, Matrix w) {
+        return rows <= SKINNY_ROWS && w.columns() % SKINNY_STEP == 0;
+    }
+
+    /** Activations out: {@code y[rows][n]} in sixteen bits. */
+    void activations(long header, int entry, int rows, long x, Matrix w, long y) {
+        if (skinny(rows, w)) {
+            launch(Mode.ACTIVATION, header, entry, x, w, w.rows(), 0, y);
         } else {
-            device.multiply(rows, n, k, x, w, y, true);
+            multiply(rows, x, w, y, false);
+        }
+    }
+
+    /** Logits out: {@code y[rows][n]} in float32. */
+    void logits(long header, int entry, int rows, long x, Matrix w, long y) {
+        if (skinny(rows, w)) {
+            launch(Mode.LOGITS, header, entry, x, w, w.rows(), 0, y);
+        } else {
+            multiply(rows, x, w, y, true);
         }
     }
 
@@ -92,35 +107,38 @@ final class Products {
      * @param delta where the product goes otherwise, without the bias
      * @return whether it was added: the bias too
      */
-    boolean residual(
-            long header, int entry, int rows, long x, long w, int n, int k, long bias, long residual, long delta) {
-        if (skinny(rows, k)) {
-            launch(Mode.RESIDUAL, header, entry, x, w, n, k, bias, residual, n);
+    boolean residual(long header, int entry, int rows, long x, Matrix w, long bias, long residual, long delta) {
+        if (skinny(rows, w)) {
+            launch(Mode.RESIDUAL, header, entry, x, w, w.rows(), bias, residual);
             return true;
         }
-        device.multiply(rows, n, k, x, w, delta, false);
+        multiply(rows, x, w, delta, false);
         return false;
     }
 
     /**
      * Joins gate and up where it can.
      *
-     * @param n outputs of gate, and of up
-     * @param inner where the result goes then, {@code [rows][n]}
-     * @param gateUp where gate and up go otherwise, {@code [rows][2 * n]}
+     * @param w rows of gate, then as many of up
+     * @param inner where the result goes then, {@code [rows][n / 2]}
+     * @param gateUp where gate and up go otherwise, {@code [rows][n]}
      * @return whether they were joined
      */
-    boolean gated(long header, int entry, int rows, long x, long w, int n, int k, long inner, long gateUp) {
-        if (skinny(rows, k)) {
-            launch(Mode.SWIGLU, header, entry, x, w, n, k, 0, inner, n);
+    boolean gated(long header, int entry, int rows, long x, Matrix w, long inner, long gateUp) {
+        if (skinny(rows, w)) {
+            launch(Mode.SWIGLU, header, entry, x, w, w.rows() / 2, 0, inner);
             return true;
         }
-        device.multiply(rows, 2 * n, k, x, w, gateUp, false);
+        multiply(rows, x, w, gateUp, false);
         return false;
     }
 
-    private void launch(
-            Mode mode, long header, int entry, long x, long w, int n, int k, long bias, long y, int stride) {
+    private void multiply(int rows, long x, Matrix w, long y, boolean wide) {
+        device.multiply(rows, w.rows(), w.columns(), x, w.address(), y, wide);
+    }
+
+    private void launch(Mode mode, long header, int entry, long x, Matrix w, int n, long bias, long y) {
+        int k = w.columns();
         int blocks = Kernel.blocks(n, mode == Mode.SWIGLU ? columns / 2 : columns);
         int splits = Math.clamp((wanted + blocks - 1) / blocks, 1, Math.max(1, k / SPLIT_STEP));
         skinny.begin()
@@ -128,13 +146,13 @@ final class Products {
                 .integer(entry)
                 .pointer(x)
                 .integer(k)
-                .pointer(w)
+                .pointer(w.address())
                 .integer(n)
                 .integer(k)
                 .integer(mode.number)
                 .pointer(bias)
                 .pointer(y)
-                .integer(stride)
+                .integer(n)
                 .integer(splits)
                 .pointer(partials)
                 .pointer(counters)

@@ -218,6 +218,9 @@ public record Configuration(
      * @param blockSize tokens of a block
      * @param threads compute threads; 0 takes the machine's cores
      * @param quantize {@code none} or {@code q8_0}
+     * @param device which GPU, by number or UUID; empty for the first
+     * @param deterministic whether only algorithms are taken whose sums have one order
+     * @param searchTime how long a load may time algorithms on a GPU
      */
     public record ModelSettings(
             String path,
@@ -231,5 +234,8 @@ public record Configuration(
             int maxWaiting,
             int blockSize,
             int threads,
-            String quantize) {}
+            String quantize,
+            String device,
+            boolean deterministic,
+            Duration searchTime) {}
 }

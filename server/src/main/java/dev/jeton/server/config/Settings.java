@@ -103,7 +103,10 @@ public record Settings(Map<String, Resolved> values, List<Map<String, Resolved>>
                 Integer.parseInt(of(entry, "max-waiting")),
                 Integer.parseInt(of(entry, "block-size")),
                 Integer.parseInt(of(entry, "threads")),
-                of(entry, "quantize"));
+                of(entry, "quantize"),
+                of(entry, "device"),
+                of(entry, "deterministic").equals("true"),
+                Units.duration(of(entry, "search-time")));
     }
 
     private String of(Map<String, Resolved> entry, String name) {
