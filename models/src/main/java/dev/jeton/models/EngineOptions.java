@@ -9,7 +9,7 @@ package dev.jeton.models;
  * @param maxBatchedTokens most tokens in a step
  * @param blockSize tokens of a block
  * @param threads compute threads; 0 takes the machine's cores
- * @param quantize {@code none} or {@code q8_0}
+ * @param quantize {@code none}, or a format of weights that the engine knows: {@code q8_0}, {@code int8}, {@code fp8}
  * @param device how a GPU is used; engines without one refuse the choice of a device
  */
 public record EngineOptions(

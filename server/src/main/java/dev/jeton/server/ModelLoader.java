@@ -128,7 +128,8 @@ public final class ModelLoader {
                 settings.blockSize(),
                 settings.threads(),
                 settings.quantize(),
-                new DeviceOptions(settings.device(), settings.deterministic(), settings.searchTime()));
+                new DeviceOptions(
+                        settings.device(), settings.deterministic(), settings.kvType(), settings.searchTime()));
     }
 
     private SchedulerConfig scheduling(ModelSettings settings) {

@@ -79,6 +79,11 @@ public final class CpuEngine implements Engine {
                     "device \"%s\" is for engines that run on a GPU, which the cpu engine does not; see --engine"
                             .formatted(options.device().device()));
         }
+        if (!options.device().kvType().equals("auto")) {
+            throw new ModelException(
+                    "kv-cache-dtype \"%s\" is for the cuda engine; the cpu engine keeps K and V as they are"
+                            .formatted(options.device().kvType()));
+        }
         boolean q8 = switch (options.quantize()) {
             case "none" -> false;
             case "q8_0" -> true;

@@ -86,8 +86,7 @@ final class DecoderProgram {
         this.slots = slots;
         this.kernels = kernels;
         scale = (float) (1 / Math.sqrt(spec.headDim()));
-        int widest = Math.max(Math.max(shape.qkvWidth(), 2 * spec.intermediate()), spec.vocabulary());
-        products = new Products(device, kernels.get("skinny_matmul"), kernels.matmulConstants(), widest);
+        products = new Products(device, kernels, weights.matrices(), maxTokens);
         sizes = new AttentionSizes(device, shape, kernels);
         pool = new long[windows.count()];
         blockBytes = new long[windows.count()];
@@ -265,8 +264,8 @@ final class DecoderProgram {
                 .pointer(at(input, layout.tableStart(g)))
                 .pointer(layerPages(g, layer))
                 .longInteger(blockBytes[g])
-                .single(1)
-                .single(1)
+                .single(w.keyScale())
+                .single(w.valueScale())
                 .launch(tokens, Kernel.blocks(heads, 4), 128, 0);
     }
 
@@ -312,8 +311,8 @@ final class DecoderProgram {
                 .single(scale)
                 .single(0)
                 .integer(group.window())
-                .single(1)
-                .single(1)
+                .single(weights.layers().get(layer).keyScale())
+                .single(weights.layers().get(layer).valueScale())
                 .pointer(way.partialOut())
                 .pointer(way.partialSum())
                 .pointer(way.counters())

@@ -120,6 +120,11 @@ final class Device implements AutoCloseable {
         return context.device().attributes().multiprocessors();
     }
 
+    /** Its compute capability, as 90. */
+    int capability() {
+        return context.device().attributes().capability();
+    }
+
     /** Bytes of memory that are free now. */
     long freeBytes() {
         return context.memory().free();
@@ -318,17 +323,23 @@ final class Device implements AutoCloseable {
     }
 
     /**
-     * {@code y[rows][n] = x[rows][k] · w[n][k]^T} through cuBLASLt.
+     * The shape of a product {@code y[rows][n] = x[rows][k] · w[n][k]^T} through cuBLASLt.
      *
+     * @param fp8 whether x and w are e4m3 with scales of their rows instead of the engine's type
      * @param wide whether y is float32 instead of the engine's type
      */
-    void multiply(int rows, int n, int k, long x, long w, long y, boolean wide) {
-        plan(rows, n, k, wide).run(x, w, y, 0, 0, 0, stream);
+    MatmulShape product(int rows, int n, int k, boolean fp8, boolean wide) {
+        return new MatmulShape(
+                rows, n, k, fp8 ? MatrixType.F8_E4M3 : type, wide ? MatrixType.F32 : type, fp8, false, false);
+    }
+
+    /** Queues a product; scales are 0 where the shape has none. */
+    void multiply(MatmulShape shape, long x, long xScales, long w, long wScales, long y) {
+        plan(shape).run(x, w, y, 0, xScales, wScales, stream);
     }
 
     /** How cuBLASLt computes a product, chosen when it is first asked for. */
-    MatmulPlan plan(int rows, int n, int k, boolean wide) {
-        MatmulShape shape = new MatmulShape(rows, n, k, type, wide ? MatrixType.F32 : type, false, false, false);
+    MatmulPlan plan(MatmulShape shape) {
         MatmulPlan plan = plans.get(shape);
         if (plan == null) {
             plan = products.plan(shape);
@@ -343,8 +354,8 @@ final class Device implements AutoCloseable {
     }
 
     /** Times cuBLASLt's algorithms for a product with several matrices of its shape, and keeps the fastest. */
-    void search(int rows, int n, int k, boolean wide, long x, long[] ws, long y) {
-        plan(rows, n, k, wide).search(x, ws, y, 0, 0, 0, stream);
+    void search(MatmulShape shape, long x, long xScales, long[] ws, long wScales, long y) {
+        plan(shape).search(x, ws, y, 0, xScales, wScales, stream);
     }
 
     /** Closes all that was opened; a device that is lost has nothing left to close. */

@@ -1,16 +1,23 @@
 package dev.jeton.models.cuda;
 
 /**
- * A matrix of weights on the device, {@code [rows][columns]} in the engine's sixteen bits.
+ * A matrix of weights on the device, {@code [rows][columns]}.
  *
- * @param address of the first element
+ * @param format of its values
+ * @param address of the first value
+ * @param scales address of what values are multiplied by; 0 for sixteen bits
  * @param rows outputs
  * @param columns inputs
  */
-record Matrix(long address, int rows, int columns) {
+record Matrix(WeightFormat format, long address, long scales, int rows, int columns) {
 
-    /** Bytes that it takes. */
+    /** One of sixteen bits. */
+    Matrix(long address, int rows, int columns) {
+        this(WeightFormat.SIXTEEN, address, 0, rows, columns);
+    }
+
+    /** Bytes that its values take. */
     long bytes() {
-        return 2L * rows * columns;
+        return (long) rows * columns * format.bits() / Byte.SIZE;
     }
 }

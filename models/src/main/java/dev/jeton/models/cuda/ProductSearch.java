@@ -42,18 +42,18 @@ final class ProductSearch {
         }
 
         /** Matrices to time with: different ones, so that they come from memory as they do in a step; two at least. */
-        private long[] cold() {
-            List<Long> addresses = new ArrayList<>();
+        private List<Matrix> cold() {
+            List<Matrix> matrices = new ArrayList<>();
             long bytes = 0;
-            for (int i = 0; addresses.size() < 2 || (bytes < COLD_BYTES && i < weights.size()); i++) {
+            for (int i = 0; matrices.size() < 2 || (bytes < COLD_BYTES && i < weights.size()); i++) {
                 Matrix matrix = weights.get(i % weights.size());
-                addresses.add(matrix.address());
+                matrices.add(matrix);
                 bytes += matrix.bytes();
-                if (addresses.size() == MOST_MATRICES) {
+                if (matrices.size() == MOST_MATRICES) {
                     break;
                 }
             }
-            return addresses.stream().mapToLong(Long::longValue).toArray();
+            return matrices;
         }
     }
 
@@ -92,7 +92,7 @@ final class ProductSearch {
                     left++;
                     continue;
                 }
-                products.search(least, use.first(), use.wide, use.x, use.cold(), use.y);
+                products.search(least, use.cold(), use.wide, use.x, use.y);
                 found++;
             }
         }

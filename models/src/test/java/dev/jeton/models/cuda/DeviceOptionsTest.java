@@ -71,10 +71,10 @@ class DeviceOptionsTest {
 
     @Test
     void firstLoadTimesAlgorithmsForTheShapesInUseAndKeepsThemForTheNext() throws IOException {
-        long first = products(new DeviceOptions("", false, LONG));
+        long first = products(new DeviceOptions("", false, "auto", LONG));
         // four products of three layers and the head, each for 1, 2, 16 and 20 rows
         assertThat(kept()).isEqualTo(4 * 5);
-        long second = products(new DeviceOptions("", false, LONG));
+        long second = products(new DeviceOptions("", false, "auto", LONG));
         // of each shape one product before, and three candidates with the matrices of all layers, the head's twice
         assertThat(first - second).isEqualTo(4 * (4 * (1 + 3 * 3) + (1 + 3 * 2)));
         assertThat(kept()).isEqualTo(4 * 5);
@@ -82,16 +82,16 @@ class DeviceOptionsTest {
 
     @Test
     void loadWithoutTimeToSearchLeavesAllToALaterOne() throws IOException {
-        products(new DeviceOptions("", false, Duration.ZERO));
+        products(new DeviceOptions("", false, "auto", Duration.ZERO));
         assertThat(kept()).isZero();
-        products(new DeviceOptions("", false, LONG));
+        products(new DeviceOptions("", false, "auto", LONG));
         assertThat(kept()).isPositive();
     }
 
     @Test
     void deterministicEngineTimesNothing() throws IOException {
-        long plain = products(new DeviceOptions("", false, Duration.ZERO));
-        assertThat(products(new DeviceOptions("", true, LONG))).isEqualTo(plain);
+        long plain = products(new DeviceOptions("", false, "auto", Duration.ZERO));
+        assertThat(products(new DeviceOptions("", true, "auto", LONG))).isEqualTo(plain);
         assertThat(kept()).isZero();
     }
 
@@ -101,9 +101,9 @@ class DeviceOptionsTest {
         MACHINE.knobs().product(0, 500_000);
         MACHINE.knobs().product(1, 1_000_000);
         MACHINE.knobs().product(2, 2_000_000);
-        long searched = nanosOfAPrompt(new DeviceOptions("", false, LONG));
+        long searched = nanosOfAPrompt(new DeviceOptions("", false, "auto", LONG));
         cache = folder.resolve("other");
-        long chosenByCublas = nanosOfAPrompt(new DeviceOptions("", false, Duration.ZERO));
+        long chosenByCublas = nanosOfAPrompt(new DeviceOptions("", false, "auto", Duration.ZERO));
         assertThat(searched).isPositive().isLessThan(chosenByCublas * 2 / 5);
     }
 
@@ -128,7 +128,7 @@ class DeviceOptionsTest {
     }
 
     private String name(String device) {
-        try (Engine engine = load(new DeviceOptions(device, true, Duration.ZERO))) {
+        try (Engine engine = load(new DeviceOptions(device, true, "auto", Duration.ZERO))) {
             return engine.info().devices().getFirst();
         }
     }
@@ -137,7 +137,7 @@ class DeviceOptionsTest {
     void listsTheGpusWhereTheOneThatIsNamedIsNotThere() {
         MACHINE.knobs().devices(2, 9, 0, 1L << 30);
         for (String wanted : new String[] {"2", "GPU-9", "GPU-"}) {
-            assertThatThrownBy(() -> load(new DeviceOptions(wanted, true, Duration.ZERO)))
+            assertThatThrownBy(() -> load(new DeviceOptions(wanted, true, "auto", Duration.ZERO)))
                     .isInstanceOf(ModelException.class)
                     .hasMessageContaining("\"" + wanted + "\"")
                     .hasMessageContaining("0: Stand-in H200 (GPU-11111111")

@@ -110,7 +110,10 @@ final class ServeCommand implements Callable<Integer> {
         flags.put("engine.max-batched-tokens --max-batched-tokens", value);
     }
 
-    @Option(names = "--quantize", paramLabel = "FORMAT", description = "none or q8_0 (default: none).")
+    @Option(
+            names = "--quantize",
+            paramLabel = "FORMAT",
+            description = "none, q8_0 (cpu), int8 or fp8 (cuda) (default: none).")
     void quantize(String value) {
         flags.put("engine.quantize --quantize", value);
     }
@@ -123,6 +126,14 @@ final class ServeCommand implements Callable<Integer> {
     @Option(names = "--deterministic", description = "Take only algorithms whose sums have one order.")
     void deterministic(boolean value) {
         flags.put("engine.deterministic --deterministic", Boolean.toString(value));
+    }
+
+    @Option(
+            names = "--kv-cache-dtype",
+            paramLabel = "TYPE",
+            description = "K and V in a GPU's memory: auto, fp8 or int8 (default: auto, as activations).")
+    void kvType(String value) {
+        flags.put("engine.kv-cache-dtype --kv-cache-dtype", value);
     }
 
     @Option(names = "--threads", paramLabel = "N", description = "Compute threads (default: the machine's cores).")

@@ -106,6 +106,7 @@ public record Settings(Map<String, Resolved> values, List<Map<String, Resolved>>
                 of(entry, "quantize"),
                 of(entry, "device"),
                 of(entry, "deterministic").equals("true"),
+                of(entry, "kv-cache-dtype"),
                 Units.duration(of(entry, "search-time")));
     }
 
