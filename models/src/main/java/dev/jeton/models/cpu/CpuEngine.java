@@ -88,8 +88,8 @@ public final class CpuEngine implements Engine {
             case "none" -> false;
             case "q8_0" -> true;
             default ->
-                throw new ModelException(
-                        "quantize \"%s\" is not known; none and q8_0 are".formatted(options.quantize()));
+                throw new ModelException("quantize \"%s\" is not known to the cpu engine; none and q8_0 are"
+                        .formatted(options.quantize()));
         };
         int threads =
                 options.threads() > 0 ? options.threads() : Runtime.getRuntime().availableProcessors();

@@ -9,6 +9,7 @@ import dev.jeton.natives.AlgorithmCache;
 import dev.jeton.natives.CublasLt;
 import dev.jeton.natives.CudaContext;
 import dev.jeton.natives.CudaDevice;
+import dev.jeton.natives.CudaDeviceLostException;
 import dev.jeton.natives.CudaDriver;
 import dev.jeton.natives.CudaEvent;
 import dev.jeton.natives.CudaException;
@@ -118,11 +119,6 @@ final class Device implements AutoCloseable {
 
     int multiprocessors() {
         return context.device().attributes().multiprocessors();
-    }
-
-    /** Its compute capability, as 90. */
-    int capability() {
-        return context.device().attributes().capability();
     }
 
     /** Bytes of memory that are free now. */
@@ -331,6 +327,19 @@ final class Device implements AutoCloseable {
     MatmulShape product(int rows, int n, int k, boolean fp8, boolean wide) {
         return new MatmulShape(
                 rows, n, k, fp8 ? MatrixType.F8_E4M3 : type, wide ? MatrixType.F32 : type, fp8, false, false);
+    }
+
+    /** Whether cuBLASLt can do a product on this device. */
+    boolean can(MatmulShape shape) {
+        try {
+            plan(shape);
+            return true;
+        } catch (CudaDeviceLostException e) {
+            throw e;
+        } catch (CudaException e) {
+            LOG.info("products of fp8 are made in sixteen bits: {}", e.getMessage());
+            return false;
+        }
     }
 
     /** Queues a product; scales are 0 where the shape has none. */

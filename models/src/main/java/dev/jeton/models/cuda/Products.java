@@ -10,7 +10,7 @@ import java.util.Map;
  * #SKINNY_ROWS} rows a launch go through a kernel of our own, which is bound by reading the weights once and can add to
  * the residual stream or join gate and up in place; of quantised weights a few launches after another, as long as they
  * read less than writing the weights out would. More rows go through cuBLASLt, whose algorithm is chosen once for each
- * shape: as fp8 where weights are and the device takes scales of rows (capability 9.0), else in sixteen bits, into which
+ * shape: as fp8 where weights are and the device takes scales of rows, else in sixteen bits, into which
  * quantised weights are written first.
  *
  * <p>All of {@code y[row][n] = sum over k of x[row][k] * w[n][k]}, rows without gaps.
@@ -29,7 +29,6 @@ final class Products {
     /** Sizes of products of fp8 are multiples of so much. */
     private static final int FP8_STEP = 16;
 
-    private static final int ROW_SCALES_CAPABILITY = 90;
     /** Blocks of threads on a multiprocessor that write weights out. */
     private static final int WRITERS = 16;
 
@@ -70,7 +69,7 @@ final class Products {
     Products(Device device, StepKernels kernels, List<Matrix> matrices, int maxRows) {
         this.device = device;
         this.kernels = kernels;
-        rowScales = device.capability() >= ROW_SCALES_CAPABILITY;
+        rowScales = rowScales(matrices, maxRows);
         int[] constants = kernels.matmulConstants();
         int mostPartials = 0;
         int mostCounters = 0;
@@ -105,9 +104,22 @@ final class Products {
         narrowScales = longest == 0 ? 0 : device.memory(4L * maxRows).address();
     }
 
+    /** Some generations of devices have products of fp8 with scales of rows and others have not: cuBLASLt is asked. */
+    private boolean rowScales(List<Matrix> matrices, int rows) {
+        return matrices.stream()
+                .filter(Products::fitsFp8)
+                .findFirst()
+                .map(w -> device.can(device.product(rows, w.rows(), w.columns(), true, false)))
+                .orElse(false);
+    }
+
+    private static boolean fitsFp8(Matrix w) {
+        return w.format() == WeightFormat.FP8 && w.rows() % FP8_STEP == 0 && w.columns() % FP8_STEP == 0;
+    }
+
     /** Whether many rows are multiplied in fp8. */
     private boolean narrow(Matrix w) {
-        return w.format() == WeightFormat.FP8 && rowScales && w.rows() % FP8_STEP == 0 && w.columns() % FP8_STEP == 0;
+        return rowScales && fitsFp8(w);
     }
 
     /** Whether our own kernel is taken. */
