@@ -9,6 +9,7 @@ import glob
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import socket
@@ -47,6 +48,7 @@ def parser(description, example, budget):
     p.add_argument(
         "--budget", type=float, default=budget, help="seconds in all; what does not fit fails (default: %(default)s)"
     )
+    p.add_argument("--serve", default="", help="more options of jeton serve, as in --serve='--quantize fp8'")
     p.add_argument("--seed", type=int, default=7, help="of weights and prompts (default: 7)")
     return p
 
@@ -163,7 +165,8 @@ class Server:
             s.bind(("127.0.0.1", 0))
             self.port = s.getsockname()[1]
         self.url = "http://127.0.0.1:%d" % self.port
-        command = [jeton, "serve", "--engine", options.engine, "--port", str(self.port), "--model", folder, *flags]
+        command = [jeton, "serve", "--engine", options.engine, "--port", str(self.port), "--model", folder, *flags,
+                   *shlex.split(options.serve)]
         self.file = open(self.log, "a", encoding="utf-8")
         self.file.write("$ %s\n" % " ".join(command))
         self.file.flush()

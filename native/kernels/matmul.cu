@@ -1,5 +1,8 @@
 // Matrix products of few rows, y[row][n] = sum over k of x[row][k] * w[n][k]: bound by reading w once.
 //
+// A launch takes 16 rows of x from `first` on; a few launches after another serve more rows as long as they read less
+// than the ways of large batches, which first write quantised weights out in 16 bits.
+//
 // The weights are the 16-row operand of mma.sync m16n8k16 and the rows of x its 8 columns, so one to eight rows cost
 // the same, nine to sixteen twice the arithmetic. Weights go from memory straight to registers, 16 bytes a lane: a
 // lane 4 g + q reads values of rows g and g + 8 that lie side by side along k, where mma wants k = 2q, 2q + 1, 2q +
@@ -19,6 +22,7 @@
 #define KIND_ACT 0
 #define KIND_INT8 1
 #define KIND_INT4 2
+#define KIND_FP8 3
 
 #define MODE_ACT 0
 #define MODE_FLOAT 1
@@ -30,7 +34,7 @@
 // ---- index arithmetic ---------------------------------------------------------------------------------------------
 
 // Values of one row that 16 bytes hold, and along k that a warp takes in a turn.
-INDEX constexpr int values_of(int kind) { return kind == KIND_ACT ? 8 : kind == KIND_INT8 ? 16 : 32; }
+INDEX constexpr int values_of(int kind) { return kind == KIND_ACT ? 8 : kind == KIND_INT4 ? 32 : 16; }
 INDEX constexpr int turn_of(int kind) { return 4 * values_of(kind); }
 
 // 16-row tiles of a block: int4 takes more, so that x is read less often beside its few bytes of weights.
@@ -87,15 +91,32 @@ DEVICE unsigned minus_zero(unsigned zero) {
 #endif
 }
 
+// Values 2j and 2j + 1 (of four) of a word of e4m3, as 1 / FP8_LIFT of their value. Their bits are those of a small bf16
+// or fp16, subnormals included; bf16 would be too small for float sums, so one product brings it back.
+DEVICE unsigned fp8_pair(unsigned word, int j) {
+    unsigned spread = permute(word, 0, j ? 0x3424u : 0x1404u);
+#if JETON_TYPE == 0
+    return fma2_bf16((spread & 0x80008000u) | (spread >> 4 & 0x07f007f0u), 0x7b807b80u, 0x80008000u);  // times 2^120
+#else
+    return (spread & 0x80008000u) | (spread >> 1 & 0x3f803f80u);
+#endif
+}
+#if JETON_TYPE == 0
+#define FP8_LIFT 1.0f
+#else
+#define FP8_LIFT 256.0f
+#endif
+
 // ---- the product --------------------------------------------------------------------------------------------------
 
 struct Product {
     const int* header;
     int count;
+    int first;                // row of x that this launch begins with
     const act* x;
     int xStride;
     const unsigned char* w;
-    const float* scales;      // int8: of each row
+    const float* scales;      // int8, fp8: of each row
     const unsigned* groups;   // int4: of each row and 128 values: fp16 scale, and zero << 16
     int n;
     int k;
@@ -112,7 +133,7 @@ DEVICE unsigned word_of(const uint4& v, int i) { return i == 0 ? v.x : i == 1 ? 
 
 template <int kind>
 DEVICE long long weight_bytes(long long values) {
-    return kind == KIND_ACT ? 2 * values : kind == KIND_INT8 ? values : values / 2;
+    return kind == KIND_ACT ? 2 * values : kind == KIND_INT4 ? values / 2 : values;
 }
 
 // Values 2i and 2i + 1 of 16 bytes of weights.
@@ -123,6 +144,9 @@ DEVICE unsigned weight_pair(const uint4& w, int i, unsigned zero) {
     }
     if (kind == KIND_INT8) {
         return int8_pair(word_of(w, i / 2), i % 2);
+    }
+    if (kind == KIND_FP8) {
+        return fp8_pair(word_of(w, i / 2), i % 2);
     }
     return int4_pair(word_of(w, i / 4), i % 4, zero);
 }
@@ -271,7 +295,7 @@ DEVICE void skinny_product(const Product& p) {
     Sources<kind> s = weight_sources<kind>(p);
     fill_ring<kind>(p, (uint4*)shared, s);
     wait_for_previous();
-    int rows = min(count_of(p.header, p.count), 16);
+    int rows = min(count_of(p.header, p.count) - p.first, 16);
     int warp = threadIdx.x / 32;
     int g = threadIdx.x % 32 / 4;
     int q = threadIdx.x % 4;
@@ -283,8 +307,8 @@ DEVICE void skinny_product(const Product& p) {
             sum[m][h][0] = sum[m][h][1] = sum[m][h][2] = sum[m][h][3] = 0;
         }
     }
-    s.x[0] = p.x + (long long)min(g, rows - 1) * p.xStride;
-    s.x[1] = p.x + (long long)min(g + 8, rows - 1) * p.xStride;
+    s.x[0] = p.x + (long long)(p.first + min(g, rows - 1)) * p.xStride;
+    s.x[1] = p.x + (long long)(p.first + min(g + 8, rows - 1)) * p.xStride;
     if (rows > 8) {
         sum_turns<kind, true>(p, (uint4*)shared, s, sum);
     } else if (rows > 0) {
@@ -344,11 +368,14 @@ DEVICE void skinny_product(const Product& p) {
         if (kind == KIND_INT8 && n >= 0) {
             value[m] *= p.scales[n];
         }
+        if (kind == KIND_FP8 && n >= 0) {
+            value[m] *= p.scales[n] * FP8_LIFT;
+        }
         if (p.mode == MODE_SWIGLU) {
             // A place that nobody but this thread has read.
             sums[r * 17 + row] = value[m];
         } else if (n >= 0 && row < rows) {
-            store_result(p, row, n, value[m]);
+            store_result(p, p.first + row, n, value[m]);
         }
     }
     if (p.mode == MODE_SWIGLU) {
@@ -361,7 +388,7 @@ DEVICE void skinny_product(const Product& p) {
             if (n < p.n && row < rows) {
                 float gate = sums[r * 17 + row];
                 float up = sums[(r + 8) * 17 + row];
-                ((act*)p.y)[(long long)row * p.yStride + n] =
+                ((act*)p.y)[(long long)(p.first + row) * p.yStride + n] =
                     float_to_act(gate / (1.0f + exp2_fast(gate * -1.4426950408889634f)) * up);
             }
         }
@@ -370,9 +397,10 @@ DEVICE void skinny_product(const Product& p) {
 
 // What a launch must know; one thread.
 extern "C" __global__ void matmul_constants(int* out) {
-    const int values[6] = {16 * tiles_of(KIND_ACT),  ring_bytes(KIND_ACT),  16 * tiles_of(KIND_INT8),
-                           ring_bytes(KIND_INT8), 16 * tiles_of(KIND_INT4), ring_bytes(KIND_INT4)};
-    for (int i = 0; i < 6; i++) {
+    const int values[8] = {16 * tiles_of(KIND_ACT),  ring_bytes(KIND_ACT),  16 * tiles_of(KIND_INT8),
+                           ring_bytes(KIND_INT8), 16 * tiles_of(KIND_INT4), ring_bytes(KIND_INT4),
+                           16 * tiles_of(KIND_FP8),  ring_bytes(KIND_FP8)};
+    for (int i = 0; i < 8; i++) {
         out[i] = values[i];
     }
 }
@@ -382,30 +410,41 @@ extern "C" __global__ void matmul_constants(int* out) {
 // Under way per block: 5 of 6 stages of 16 KB, 80 KB; two blocks a multiprocessor (29 KB are needed at 4.8 TB/s). From
 // the second cache x adds `rows` / 32 of the weights' bytes.
 extern "C" __global__ void __launch_bounds__(THREADS)
-skinny_matmul(const int* header, int count, const act* x, int xStride, const act* w, int n, int k, int mode,
+skinny_matmul(const int* header, int count, int first, const act* x, int xStride, const act* w, int n, int k, int mode,
               const act* bias, void* y, int yStride, int splits, float* partials, int* counters) {
-    Product p = {header, count, x, xStride, (const unsigned char*)w, 0, 0, n, k, mode, bias, y,
+    Product p = {header, count, first, x, xStride, (const unsigned char*)w, 0, 0, n, k, mode, bias, y,
                  yStride, splits, partials, counters};
     skinny_product<KIND_ACT>(p);
 }
 
 // Bytes: n * k + 4 * n.
 extern "C" __global__ void __launch_bounds__(THREADS)
-skinny_matmul_int8(const int* header, int count, const act* x, int xStride, const signed char* w, const float* scales,
+skinny_matmul_int8(const int* header, int count, int first, const act* x, int xStride, const signed char* w, const float* scales,
                    int n, int k, int mode, const act* bias, void* y, int yStride, int splits, float* partials,
                    int* counters) {
-    Product p = {header, count, x, xStride, (const unsigned char*)w, scales, 0, n, k, mode, bias, y,
+    Product p = {header, count, first, x, xStride, (const unsigned char*)w, scales, 0, n, k, mode, bias, y,
                  yStride, splits, partials, counters};
     skinny_product<KIND_INT8>(p);
+}
+
+// Bytes: n * k + 4 * n. Per pair three instructions for fp16 and four for bf16 (spread, two masks with a shift, a product),
+// 1.5 to 2 a value as for int8: 4.8 TB/s bring 4.8e12 values a second, 1.0e13 lane instructions of 3.0e13.
+extern "C" __global__ void __launch_bounds__(THREADS)
+skinny_matmul_fp8(const int* header, int count, int first, const act* x, int xStride, const unsigned char* w, const float* scales,
+                  int n, int k, int mode, const act* bias, void* y, int yStride, int splits, float* partials,
+                  int* counters) {
+    Product p = {header, count, first, x, xStride, w, scales, 0, n, k, mode, bias, y,
+                 yStride, splits, partials, counters};
+    skinny_product<KIND_FP8>(p);
 }
 
 // Bytes: n * k / 2 + n * k / 32 of scales and zeros. Per value about 0.75 integer and 0.5 half-precision instructions:
 // 4.8 TB/s bring 9.0e12 values a second, 1.1e13 lane instructions of 3.0e13 that 132 multiprocessors issue.
 extern "C" __global__ void __launch_bounds__(THREADS)
-skinny_matmul_int4(const int* header, int count, const act* x, int xStride, const unsigned char* w,
+skinny_matmul_int4(const int* header, int count, int first, const act* x, int xStride, const unsigned char* w,
                    const unsigned* groups, int n, int k, int mode, const act* bias, void* y, int yStride, int splits,
                    float* partials, int* counters) {
-    Product p = {header, count, x, xStride, w, 0, groups, n, k, mode, bias, y, yStride, splits,
+    Product p = {header, count, first, x, xStride, w, 0, groups, n, k, mode, bias, y, yStride, splits,
                  partials, counters};
     skinny_product<KIND_INT4>(p);
 }
@@ -491,6 +530,25 @@ dequantize_int8(const signed char* w, const float* scales, int n, int k, act* ou
         float v[8];
         for (int j = 0; j < 8; j++) {
             v[j] = scale * w[i * 8 + j];
+        }
+        store8(out + i * 8, v);
+    }
+}
+
+// Bytes: 3 * n * k.
+extern "C" __global__ void __launch_bounds__(256)
+dequantize_fp8(const unsigned char* w, const float* scales, int n, int k, act* out) {
+    take_turn();
+    long long parts = (long long)n * (k / 8);
+    for (long long i = blockIdx.x * 256LL + threadIdx.x; i < parts; i += gridDim.x * 256LL) {
+        float scale = scales[i * 8 / k] * FP8_LIFT;
+        uint2 word = *(const uint2*)(w + i * 8);
+        float v[8];
+        for (int j = 0; j < 4; j++) {
+            unpack_act(fp8_pair(j < 2 ? word.x : word.y, j % 2), v + 2 * j);
+        }
+        for (int j = 0; j < 8; j++) {
+            v[j] *= scale;
         }
         store8(out + i * 8, v);
     }

@@ -435,6 +435,40 @@ quantize_fp8_rows(const int* header, int count, const act* x, int width, unsigne
     }
 }
 
+// Bytes per row: 3 * width. For weights: rows are output channels, once a model.
+extern "C" __global__ void __launch_bounds__(256)
+quantize_int8_rows(const int* header, int count, const act* x, int width, signed char* out, float* scale) {
+    take_turn();
+    __shared__ float scratch[32];
+    if ((int)blockIdx.x >= count_of(header, count)) {
+        return;
+    }
+    const act* row = x + (long long)blockIdx.x * width;
+    float greatest = 0;
+    for (int i = threadIdx.x * 8; i < width; i += 256 * 8) {
+        float v[8];
+        load8(row + i, v);
+        for (int j = 0; j < 8; j++) {
+            greatest = fmaxf(greatest, fabsf(v[j]));
+        }
+    }
+    greatest = block_max(greatest, scratch);
+    float by = greatest > 0 ? greatest / 127.0f : 1.0f;
+    if (threadIdx.x == 0) {
+        scale[blockIdx.x] = by;
+    }
+    for (int i = threadIdx.x * 8; i < width; i += 256 * 8) {
+        float v[8];
+        load8(row + i, v);
+        unsigned words[2] = {0, 0};
+        for (int j = 0; j < 8; j++) {
+            float to = fminf(fmaxf(rintf(v[j] / by), -127.0f), 127.0f);
+            words[j / 4] |= (unsigned)((int)to & 255) << 8 * (j % 4);
+        }
+        *(uint2*)(out + (long long)blockIdx.x * width + i) = make_uint2(words[0], words[1]);
+    }
+}
+
 // ---- conversions: bytes are those read and written ----------------------------------------------------------------
 
 #define CONVERT(name, From, To, expression)                                                              \

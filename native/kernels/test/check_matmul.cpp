@@ -26,7 +26,20 @@ static void run(int kind, int rows, int n, int k, int mode, bool biased, int spl
         w8.resize(w.size());
         for (size_t i = 0; i < w.size(); i++) w8[i] = (signed char)between(-128, 127), w[i] = w8[i] * (double)scales8[i / k];
     }
+    std::vector<unsigned char> wFp8;
+    if (kind == KIND_FP8) {
+        for (auto& s : scales8) s = (float)std::exp(normal() - 6);
+        wFp8.resize(w.size());
+        for (size_t i = 0; i < w.size(); i++) {
+            unsigned bits = between(0, 255);
+            if ((bits & 127) == 127) bits--;  // no NaN
+            int exponent = bits >> 3 & 15, mantissa = bits & 7;
+            double v = exponent ? std::ldexp(8 + mantissa, exponent - 10) : std::ldexp(mantissa, -9);
+            wFp8[i] = (unsigned char)bits, w[i] = (bits & 128 ? -v : v) * (double)scales8[i / k];
+        }
+    }
     Array<act> dAct(wAct);
+    Array<unsigned char> dFp8(wFp8);
     Array<signed char> d8(w8);
     Array<float> dScales(scales8);
     Array<unsigned> packed(kind == KIND_INT4 ? (size_t)wRows * k / 8 : 1), groups(kind == KIND_INT4 ? (size_t)wRows * k / 128 : 1);
@@ -69,6 +82,11 @@ static void run(int kind, int rows, int n, int k, int mode, bool biased, int spl
         RUN(GRID(2), 256, 0, dequantize_int8, d8, dScales, wRows, k, plain);
         for (size_t i = 0; i < w.size(); i++) expect_near(from_act(plain[i]), w[i], std::fabs(w[i]) * ACT_EPSILON, "dequantised", i);
     }
+    if (kind == KIND_FP8) {
+        Array<act> plain((size_t)wRows * k);
+        RUN(GRID(2), 256, 0, dequantize_fp8, dFp8, dScales, wRows, k, plain);
+        for (size_t i = 0; i < w.size(); i++) expect_near(from_act(plain[i]), w[i], std::fabs(w[i]) * ACT_EPSILON + (JETON_TYPE ? 6e-8 : 0), "dequantised", i);
+    }
     bool wide = mode == MODE_FLOAT || (mode == MODE_RESIDUAL && JETON_RESIDUAL);
     Array<char> y((size_t)rows * yStride * (wide ? 4 : 2));
     std::vector<double> before((size_t)rows * yStride, 0);
@@ -83,13 +101,17 @@ static void run(int kind, int rows, int n, int k, int mode, bool biased, int spl
     Array<float> partials((size_t)blocks * splits * tiles_of(kind) * THREADS);
     Array<int> counters(std::vector<int>(blocks, 0)), header(std::vector<int>{rows, rows, rows, 0, 0, 0, 0, 0});
     const act* b = biased ? bias.data() : nullptr;
-    if (kind == KIND_ACT) {
-        RUN(GRID(blocks, splits), THREADS, ring_bytes(kind), skinny_matmul, header, 1, x, xStride, dAct, n, k, mode, b, y, yStride, splits, partials, counters);
-    } else if (kind == KIND_INT8) {
-        RUN(GRID(blocks, splits), THREADS, ring_bytes(kind), skinny_matmul_int8, nullptr, rows, x, xStride, d8, dScales, n, k, mode, b, y, yStride, splits, partials, counters);
-    } else {
-        RUN(GRID(blocks, splits), THREADS, ring_bytes(kind), skinny_matmul_int4, header, 0, x, xStride, (const unsigned char*)packed.data(), groups, n, k, mode, b, y, yStride,
-            splits, partials, counters);
+    for (int first = 0; first < rows; first += 16) {
+        if (kind == KIND_ACT) {
+            RUN(GRID(blocks, splits), THREADS, ring_bytes(kind), skinny_matmul, header, 1, first, x, xStride, dAct, n, k, mode, b, y, yStride, splits, partials, counters);
+        } else if (kind == KIND_INT8) {
+            RUN(GRID(blocks, splits), THREADS, ring_bytes(kind), skinny_matmul_int8, nullptr, rows, first, x, xStride, d8, dScales, n, k, mode, b, y, yStride, splits, partials, counters);
+        } else if (kind == KIND_FP8) {
+            RUN(GRID(blocks, splits), THREADS, ring_bytes(kind), skinny_matmul_fp8, header, 1, first, x, xStride, dFp8, dScales, n, k, mode, b, y, yStride, splits, partials, counters);
+        } else {
+            RUN(GRID(blocks, splits), THREADS, ring_bytes(kind), skinny_matmul_int4, header, 0, first, x, xStride, (const unsigned char*)packed.data(), groups, n, k, mode, b, y, yStride,
+                splits, partials, counters);
+        }
     }
     for (int i = 0; i < blocks; i++) EXPECT(counters[i] == 0, "counter %d", i);
     for (int r = 0; r < rows; r++) {
@@ -142,9 +164,16 @@ int main() {
     run(KIND_INT8, 5, 40, 1152, MODE_ACT, true, 1, false);
     run(KIND_INT8, 16, 70, 128, MODE_FLOAT, false, 1, false);
     run(KIND_INT8, 10, 16, 4096, MODE_SWIGLU, false, 2, false);
+    run(KIND_FP8, 1, 40, 128, MODE_ACT, false, 1, false);
+    run(KIND_FP8, 6, 33, 1152, MODE_RESIDUAL, true, 1, false);
+    run(KIND_FP8, 16, 70, 256, MODE_FLOAT, true, 2, false);
+    run(KIND_FP8, 11, 16, 4096, MODE_SWIGLU, false, 2, false);
     run(KIND_INT4, 1, 72, 128, MODE_ACT, false, 1, false);
     run(KIND_INT4, 7, 64, 2048, MODE_RESIDUAL, true, 1, true);
     run(KIND_INT4, 16, 40, 1280, MODE_FLOAT, false, 2, true);
+    run(KIND_INT8, 37, 40, 256, MODE_RESIDUAL, true, 2, false);
+    run(KIND_FP8, 20, 24, 384, MODE_SWIGLU, false, 1, false);
+    run(KIND_INT4, 49, 72, 1152, MODE_ACT, true, 1, true);
     run(KIND_INT4, 12, 40, 5120, MODE_SWIGLU, false, 3, false);
     return report("matmul");
 }

@@ -197,12 +197,14 @@ static void feedForward(int rows, int width) {
     auto g0 = random_acts((size_t)bucket * 2 * width, 2), b0 = random_acts(width);
     Array<act> gateUp(g0), out((size_t)bucket * width), bias(b0), x(g0);
     Array<unsigned char> out8((size_t)bucket * width), q8((size_t)bucket * width);
-    Array<float> scale(bucket), qScale(bucket);
+    Array<signed char> i8((size_t)bucket * width);
+    Array<float> scale(bucket), qScale(bucket), iScale(bucket);
     Array<int> header(std::vector<int>{rows, rows, rows, 0, 0, 0, 0, 0});
     RUN(GRID(bucket, (width + 2047) / 2048), 256, 0, swiglu, header, 1, gateUp, width, out);
     RUN(GRID(bucket), 256, width * 2, swiglu_fp8, header, 1, gateUp, width, out8, scale);
     RUN(GRID(bucket), 256, 0, add_bias, header, 1, x, bias, width);
     RUN(GRID(bucket), 256, 0, quantize_fp8_rows, header, 1, gateUp, width, q8, qScale);
+    RUN(GRID(bucket), 256, 0, quantize_int8_rows, header, 1, gateUp, width, i8, iScale);
     for (int r = 0; r < rows; r++) {
         for (int i = 0; i < width; i++) {
             double g = from_act(g0[(size_t)r * 2 * width + i]), u = from_act(g0[(size_t)r * 2 * width + width + i]);
@@ -211,11 +213,17 @@ static void feedForward(int rows, int width) {
             expect_near(from_e4m3(out8[(size_t)r * width + i]) * scale[r], want, std::fabs(want) / 14 + scale[r] / 900, "swiglu8", i);
             double plain = from_act(g0[(size_t)r * width + i]);
             expect_near(from_e4m3(q8[(size_t)r * width + i]) * qScale[r], plain, std::fabs(plain) / 15.9 + qScale[r] / 1000, "quantised", i);
+            expect_near(i8[(size_t)r * width + i] * (double)iScale[r], plain, iScale[r] * 0.5001, "integers", i);
             double sum = plain + from_act(b0[i]);
             expect_near(from_act(x[(size_t)r * width + i]), sum, std::fabs(sum) * ACT_EPSILON + 1e-7, "bias", i);
         }
     }
-    for (int i = rows * width; i < bucket * width; i++) EXPECT(out[i] == 0xffff && out8[i] == 0xff && q8[i] == 0xff, "wrote past the count");
+    for (int i = rows * width; i < bucket * width; i++) EXPECT(out[i] == 0xffff && out8[i] == 0xff && q8[i] == 0xff && i8[i] == -1, "wrote past the count");
+    for (int r = 0; r < rows; r++) {
+        int greatest = 0;
+        for (int i = 0; i < width; i++) greatest = std::max(greatest, std::abs((int)i8[(size_t)r * width + i]));
+        EXPECT(greatest == 127, "the greatest integer of row %d is %d", r, greatest);
+    }
 }
 
 static void copies() {

@@ -64,8 +64,19 @@ public record DecoderSpec(
         }
     }
 
-    /** Reads config.json of a model folder. */
+    /** Reads config.json of a model folder whose weights are not quantised. */
     public static DecoderSpec read(Path folder) {
+        JsonObject config = JsonObject.read(folder.resolve("config.json"));
+        if (config.has("quantization_config")) {
+            throw new ModelException(
+                    config.source()
+                            + ": quantised weights are not supported by this engine; use the original weights (and --quantize)");
+        }
+        return read(config);
+    }
+
+    /** The same with weights as {@link CheckpointQuantization} has them. */
+    public static DecoderSpec readQuantized(Path folder) {
         return read(JsonObject.read(folder.resolve("config.json")));
     }
 
@@ -115,10 +126,6 @@ public record DecoderSpec(
         }
         if (config.number("partial_rotary_factor", 1) != 1) {
             throw new ModelException(config.source() + ": partial_rotary_factor is not supported");
-        }
-        if (config.has("quantization_config")) {
-            throw new ModelException(config.source()
-                    + ": quantised weights are not supported; use the original weights (and --quantize)");
         }
     }
 

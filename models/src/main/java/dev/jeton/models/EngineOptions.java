@@ -9,7 +9,8 @@ package dev.jeton.models;
  * @param maxBatchedTokens most tokens in a step
  * @param blockSize tokens of a block
  * @param threads compute threads; 0 takes the machine's cores
- * @param quantize {@code none} or {@code q8_0}
+ * @param quantize {@code none}, or a format of weights that the engine knows: {@code q8_0}, {@code int8}, {@code fp8}
+ * @param device how a GPU is used; engines without one refuse the choice of a device
  */
 public record EngineOptions(
         int maxModelLength,
@@ -18,7 +19,34 @@ public record EngineOptions(
         int maxBatchedTokens,
         int blockSize,
         int threads,
-        String quantize) {
+        String quantize,
+        DeviceOptions device) {
+
+    /** With the first GPU, where there is one. */
+    public EngineOptions(
+            int maxModelLength,
+            long kvBytes,
+            int maxSequences,
+            int maxBatchedTokens,
+            int blockSize,
+            int threads,
+            String quantize) {
+        this(
+                maxModelLength,
+                kvBytes,
+                maxSequences,
+                maxBatchedTokens,
+                blockSize,
+                threads,
+                quantize,
+                DeviceOptions.DEFAULT);
+    }
+
+    /** The same, with another use of the GPU. */
+    public EngineOptions with(DeviceOptions other) {
+        return new EngineOptions(
+                maxModelLength, kvBytes, maxSequences, maxBatchedTokens, blockSize, threads, quantize, other);
+    }
 
     /** What a server starts with when nothing is configured. */
     public static final EngineOptions DEFAULT = new EngineOptions(0, 0, 64, 512, 16, 0, "none");

@@ -100,20 +100,50 @@ public final class Safetensors implements AutoCloseable {
         return Optional.ofNullable(entries.get(name)).map(Safetensors::tensor);
     }
 
+    /** The element type of a tensor as the format names it; empty where the files do not hold the tensor. */
+    public Optional<String> type(String name) {
+        return Optional.ofNullable(entries.get(name)).map(Entry::type);
+    }
+
+    /**
+     * The bytes of a tensor whose elements an engine interprets itself: packed weights.
+     *
+     * @param type as the format names it
+     * @throws ModelException naming the tensor, where it is missing or differs
+     */
+    public MemorySegment bytes(String name, String type, long... shape) {
+        Entry entry = entries.get(name);
+        if (entry == null) {
+            throw missing(name);
+        }
+        requireShape(name, entry.shape, shape);
+        if (!entry.type.equals(type)) {
+            throw new ModelException(
+                    "%s: tensor \"%s\" has type %s where %s is expected".formatted(entry.file, name, entry.type, type));
+        }
+        return entry.data;
+    }
+
+    private ModelException missing(String name) {
+        return new ModelException("%s: tensor \"%s\" is missing; is the download complete?".formatted(folder, name));
+    }
+
     /** A tensor of the given shape; an error that names it where it is missing or differs. */
     public Tensor tensor(String name, long... shape) {
-        Tensor tensor = find(name)
-                .orElseThrow(() -> new ModelException(
-                        "%s: tensor \"%s\" is missing; is the download complete?".formatted(folder, name)));
+        Tensor tensor = find(name).orElseThrow(() -> missing(name));
+        requireShape(name, tensor.shape(), shape);
+        return tensor;
+    }
+
+    private void requireShape(String name, List<Long> found, long... shape) {
         List<Long> wanted = new ArrayList<>();
         for (long size : shape) {
             wanted.add(size);
         }
-        if (!tensor.shape().equals(wanted)) {
+        if (!found.equals(wanted)) {
             throw new ModelException("%s: tensor \"%s\" has shape %s where config.json asks for %s"
-                    .formatted(folder, name, tensor.shape(), wanted));
+                    .formatted(folder, name, found, wanted));
         }
-        return tensor;
     }
 
     @Override

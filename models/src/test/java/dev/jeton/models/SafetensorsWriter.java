@@ -33,6 +33,12 @@ public final class SafetensorsWriter {
         return this;
     }
 
+    /** Adds a tensor of bytes, of a type that the format names. */
+    public SafetensorsWriter add(String name, String type, int[] shape, byte[] data) {
+        entries.put(name, new Entry(type, shape, data));
+        return this;
+    }
+
     /** What a value becomes when it is stored as a type. */
     public static float rounded(TensorType type, float value) {
         return switch (type) {

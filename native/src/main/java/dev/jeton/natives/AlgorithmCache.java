@@ -1,33 +1,43 @@
 package dev.jeton.natives;
 
 import java.io.IOException;
+import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.Arrays;
 import java.util.HexFormat;
+import java.util.function.Consumer;
 import java.util.stream.Stream;
 
 /**
  * Algorithms that a search found best, on disk, by device, cuBLASLt's version and shape: a search of some seconds is
- * made once for a machine. A file is the algorithm's 64 bytes and their SHA-256; one that does not fit is searched
- * again. Where the folder cannot be written nothing is kept. Any thread may use it.
+ * made once for a machine. A file is the algorithm's 64 bytes and their SHA-256; one that does not fit is told of and
+ * searched again. Where the folder cannot be written nothing is kept. Any thread may use it.
  */
 public final class AlgorithmCache {
 
     private static final String SUFFIX = ".algorithm";
     private static final int ALGORITHM = (int) CublasLtCalls.ALGORITHM_BYTES;
+    private static final int SUM = 32;
     /** Shapes times batch sizes of a good many models; past it nothing more is kept. */
     private static final int MOST_FILES = 16_384;
 
     private final Path folder;
+    private final Consumer<String> warnings;
 
-    /** Keeps in a folder, which is made when it is needed. */
-    public AlgorithmCache(Path folder) {
+    /**
+     * Keeps in a folder, which is made when it is needed.
+     *
+     * @param warnings is told, a sentence each, of files that cannot be used
+     */
+    public AlgorithmCache(Path folder, Consumer<String> warnings) {
         this.folder = folder;
+        this.warnings = warnings;
     }
 
     private Path file(String device, long version, MatmulShape shape) {
@@ -45,13 +55,22 @@ public final class AlgorithmCache {
 
     /** Empty where there is none that can be used. */
     byte[] read(String device, long version, MatmulShape shape) {
-        try {
-            byte[] all = Files.readAllBytes(file(device, version, shape));
+        Path file = file(device, version, shape);
+        try (InputStream in = Files.newInputStream(file)) {
+            byte[] all = in.readNBytes(ALGORITHM + SUM + 1);
             byte[] algorithm = Arrays.copyOf(all, ALGORITHM);
-            boolean whole = all.length > ALGORITHM
-                    && Arrays.equals(sha256(algorithm), Arrays.copyOfRange(all, ALGORITHM, all.length));
-            return whole ? algorithm : new byte[0];
+            if (all.length == ALGORITHM + SUM
+                    && Arrays.equals(sha256(algorithm), Arrays.copyOfRange(all, ALGORITHM, all.length))) {
+                return algorithm;
+            }
+            warnings.accept("%s is damaged, so an algorithm for %s is chosen anew; deleting the file does no harm"
+                    .formatted(file, shape.key()));
+            return new byte[0];
+        } catch (NoSuchFileException e) {
+            return new byte[0];
         } catch (IOException e) {
+            warnings.accept(
+                    "%s cannot be read (%s), so an algorithm for %s is chosen anew".formatted(file, e, shape.key()));
             return new byte[0];
         }
     }
@@ -64,9 +83,8 @@ public final class AlgorithmCache {
                     return;
                 }
             }
-            byte[] sum = sha256(algorithm);
-            byte[] all = Arrays.copyOf(algorithm, ALGORITHM + sum.length);
-            System.arraycopy(sum, 0, all, ALGORITHM, sum.length);
+            byte[] all = Arrays.copyOf(algorithm, ALGORITHM + SUM);
+            System.arraycopy(sha256(algorithm), 0, all, ALGORITHM, SUM);
             Path draft = Files.createTempFile(folder, "draft", ".tmp");
             try {
                 Files.write(draft, all);

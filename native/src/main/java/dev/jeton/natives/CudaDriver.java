@@ -6,7 +6,9 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 
 /** The CUDA driver, {@code libcuda}. Any thread may ask; it stays loaded until the process ends. */
@@ -63,5 +65,41 @@ public final class CudaDriver {
     /** The GPUs that this process may see, by ordinal. */
     public List<CudaDevice> devices() {
         return devices;
+    }
+
+    /**
+     * One of them.
+     *
+     * @param wanted its ordinal, its UUID as {@code GPU-5b6f...} or the UUID's beginning as long as no other has it;
+     *     empty for the first
+     * @throws NoSuchDeviceException naming all that there are
+     */
+    public CudaDevice device(String wanted) {
+        if (wanted.isEmpty()) {
+            if (devices.isEmpty()) {
+                throw new NoSuchDeviceException("the CUDA driver shows this process no GPU; see CUDA_VISIBLE_DEVICES");
+            }
+            return devices.getFirst();
+        }
+        boolean ordinal = wanted.chars().allMatch(c -> c >= '0' && c <= '9');
+        List<CudaDevice> found = devices.stream()
+                .filter(device -> ordinal
+                        ? wanted.equals(Integer.toString(device.ordinal()))
+                        : device.uuid().toLowerCase(Locale.ROOT).startsWith(wanted.toLowerCase(Locale.ROOT)))
+                .toList();
+        if (found.size() != 1) {
+            throw new NoSuchDeviceException(
+                    "%s GPU is \"%s\"; this process may see %s; name one by its number or by its UUID"
+                            .formatted(
+                                    found.isEmpty() ? "no" : "more than one",
+                                    wanted,
+                                    devices.isEmpty()
+                                            ? "none (see CUDA_VISIBLE_DEVICES)"
+                                            : devices.stream()
+                                                    .map(device -> "%d: %s (%s)"
+                                                            .formatted(device.ordinal(), device.name(), device.uuid()))
+                                                    .collect(Collectors.joining(", "))));
+        }
+        return found.getFirst();
     }
 }

@@ -39,6 +39,9 @@ public final class MatmulPlan implements AutoCloseable {
     private long wLayout;
     private long xLayout;
     private long yLayout;
+    /** Whether the algorithm is one that was found best by measuring. */
+    private boolean searched;
+
     private boolean open = true;
 
     MatmulPlan(CublasLt cublas, MatmulShape shape) {
@@ -128,6 +131,7 @@ public final class MatmulPlan implements AutoCloseable {
         if (kept.length > 0) {
             MemorySegment.copy(kept, 0, algorithm, JAVA_BYTE, 0, kept.length);
             if (fits(algorithm)) {
+                searched = true;
                 return;
             }
         }
@@ -305,56 +309,57 @@ public final class MatmulPlan implements AutoCloseable {
         return calls.failure(calls.matmul, code, where());
     }
 
+    /** Whether its algorithm was found best by measuring, now or by an earlier process, so that nothing is to be searched. */
+    public boolean searched() {
+        requireOpen();
+        return searched;
+    }
+
     /**
      * Times cuBLASLt's candidates on the operands at hand and takes the fastest from now on; keeps it in the cache.
      * Waits for the stream; y is overwritten. Does nothing on a deterministic handle, where times must decide nothing,
-     * nor where the cache had an algorithm.
+     * nor where the algorithm was searched before. Of candidates that take equally long the one that cuBLASLt names
+     * first is taken; if none runs, the algorithm stays.
      *
-     * @param repeats of each candidate; the fastest counts
+     * @param ws addresses of matrices w, for each of which a candidate is timed once and the fastest counts: several
+     *     that together do not fit the second cache, where w comes from memory in earnest, too; at least two, since
+     *     what an algorithm needs is loaded at its first use
      */
-    public void search(long x, long w, long y, long bias, long xScale, long wScale, CudaStream stream, int repeats) {
+    public void search(long x, long[] ws, long y, long bias, long xScale, long wScale, CudaStream stream) {
         requireOpen();
-        if (cublas.options().deterministic() || kept()) {
+        if (cublas.options().deterministic() || searched) {
             return;
         }
-        run(x, w, y, bias, xScale, wScale, stream);
+        if (ws.length < 2) {
+            throw new IllegalArgumentException(
+                    "%d matrices to time products with; two are needed".formatted(ws.length));
+        }
+        run(x, ws[0], y, bias, xScale, wScale, stream);
         float best = Float.MAX_VALUE;
         try (CudaEvent start = cublas.context.event();
                 CudaEvent end = cublas.context.event()) {
             for (MemorySegment candidate : candidates()) {
-                float millis = time(x, w, y, candidate, stream, repeats, start, end);
+                float millis = time(x, ws, y, candidate, stream, start, end);
                 if (millis < best) {
                     best = millis;
                     algorithm.copyFrom(candidate);
                 }
             }
         }
-        byte[] found = algorithm.toArray(JAVA_BYTE);
-        cublas.options()
-                .cache()
-                .ifPresent(cache -> cache.write(cublas.context.device().name(), cublas.version(), shape, found));
+        searched = true;
+        if (best < Float.MAX_VALUE) {
+            byte[] found = algorithm.toArray(JAVA_BYTE);
+            cublas.options()
+                    .cache()
+                    .ifPresent(cache -> cache.write(cublas.context.device().name(), cublas.version(), shape, found));
+        }
     }
 
-    private boolean kept() {
-        return cublas.options()
-                .cache()
-                .map(cache -> cache.read(cublas.context.device().name(), cublas.version(), shape))
-                .filter(found -> java.util.Arrays.equals(found, algorithm.toArray(JAVA_BYTE)))
-                .isPresent();
-    }
-
-    /** Milliseconds of the fastest of the repeats; more than any where the candidate does not run. */
+    /** Milliseconds of the fastest product; more than any where the candidate does not run. */
     private float time(
-            long x,
-            long w,
-            long y,
-            MemorySegment candidate,
-            CudaStream stream,
-            int repeats,
-            CudaEvent start,
-            CudaEvent end) {
+            long x, long[] ws, long y, MemorySegment candidate, CudaStream stream, CudaEvent start, CudaEvent end) {
         float best = Float.MAX_VALUE;
-        for (int i = 0; i < repeats; i++) {
+        for (long w : ws) {
             start.record(stream);
             int code = multiply(x, w, y, candidate, stream);
             end.record(stream);

@@ -13,6 +13,8 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Optional;
 import java.util.Random;
 import java.util.random.RandomGenerator;
@@ -37,6 +39,7 @@ class CublasLtTest {
     @TempDir
     private Path kept;
 
+    private final List<String> warnings = new ArrayList<>();
     private CudaContext context;
     private CudaStream stream;
     private Arena arena;
@@ -69,7 +72,7 @@ class CublasLtTest {
         return CublasLt.open(
                 Optional.of(machine.cublasLt()),
                 context,
-                new CublasLt.Options(1 << 20, deterministic, Optional.of(new AlgorithmCache(kept))));
+                new CublasLt.Options(1 << 20, deterministic, Optional.of(new AlgorithmCache(kept, warnings::add))));
     }
 
     /** Elements that each type has exactly: halves from -4 to 4. */
@@ -183,33 +186,102 @@ class CublasLtTest {
         }
     }
 
-    @Test
-    void searchedAlgorithmIsKeptOnDiskAndABrokenFileIgnored() throws IOException {
-        MatmulShape shape = new MatmulShape(8, 16, 64, MatrixType.BF16, MatrixType.BF16);
-        DeviceMemory x = matrix(values(8 * 64, 1), MatrixType.BF16);
-        DeviceMemory w = matrix(values(16 * 64, 2), MatrixType.BF16);
-        DeviceMemory y = context.allocate(8 * 16 * 2);
-        search(shape, x, w, y);
-        long searched = machine.calls("cublasLtMatmul");
-        assertThat(searched).isGreaterThan(3);
-        search(shape, x, w, y);
-        assertThat(machine.calls("cublasLtMatmul")).isEqualTo(searched);
-        Path file;
-        try (Stream<Path> files = Files.list(kept)) {
-            file = files.findFirst().orElseThrow();
+    /** The operands of a small product, and what became of a search on a handle of its own. */
+    private final class Searched {
+        private final MatmulShape shape = new MatmulShape(8, 16, 64, MatrixType.BF16, MatrixType.BF16);
+        private final DeviceMemory x = matrix(values(8 * 64, 1), MatrixType.BF16);
+        private final DeviceMemory w = matrix(values(16 * 64, 2), MatrixType.BF16);
+        private final DeviceMemory y = context.allocate(8 * 16 * 2);
+
+        /** Parts into which the algorithm that was found splits k: 4 is cuBLASLt's own first choice, algorithm 2. */
+        int search(boolean deterministic) {
+            try (CublasLt cublas = cublas(deterministic);
+                    MatmulPlan plan = cublas.plan(shape)) {
+                plan.search(x.address(), new long[] {w.address(), w.address()}, y.address(), 0, 0, 0, stream);
+                return plan.splits();
+            }
         }
-        byte[] bytes = Files.readAllBytes(file);
-        bytes[3] ^= 1;
-        Files.write(file, bytes);
-        search(shape, x, w, y);
-        assertThat(machine.calls("cublasLtMatmul")).isEqualTo(2 * searched);
+
+        Path file() throws IOException {
+            try (Stream<Path> files = Files.list(kept)) {
+                return files.findFirst().orElseThrow();
+            }
+        }
     }
 
-    private void search(MatmulShape shape, DeviceMemory x, DeviceMemory w, DeviceMemory y) {
-        try (CublasLt cublas = cublas(false);
-                MatmulPlan plan = cublas.plan(shape)) {
-            plan.search(x.address(), w.address(), y.address(), 0, 0, 0, stream, 2);
-        }
+    @Test
+    void searchTakesTheFastestAndALaterHandleDoesNotSearchAgain() {
+        machine.clock(1);
+        machine.product(0, 3_000);
+        machine.product(1, 2_000);
+        machine.product(2, 5_000);
+        Searched operands = new Searched();
+        assertThat(operands.search(false)).isEqualTo(1);
+        long products = machine.calls("cublasLtMatmul");
+        assertThat(products).isEqualTo(1 + 3 * 2);
+        machine.product(2, 1);
+        assertThat(operands.search(false)).isEqualTo(1);
+        assertThat(machine.calls("cublasLtMatmul")).isEqualTo(products);
+    }
+
+    @Test
+    void searchKeepsTheFirstChoiceWhereItIsTheFastest() {
+        machine.clock(1);
+        machine.product(0, 3_000);
+        machine.product(1, 2_000);
+        assertThat(new Searched().search(false)).isEqualTo(4);
+    }
+
+    @Test
+    void searchPassesOverACandidateThatFails() {
+        machine.clock(1);
+        machine.product(0, 1_000);
+        machine.product(1, 1_000);
+        machine.fail("cublasLtMatmul", 2, 15);
+        assertThat(new Searched().search(false)).isEqualTo(1);
+    }
+
+    @Test
+    void damagedFileIsSearchedAgainAndToldOf() throws IOException {
+        Searched operands = new Searched();
+        operands.search(false);
+        long products = machine.calls("cublasLtMatmul");
+        byte[] bytes = Files.readAllBytes(operands.file());
+        bytes[3] ^= 1;
+        Files.write(operands.file(), bytes);
+        assertThat(warnings).isEmpty();
+        operands.search(false);
+        assertThat(machine.calls("cublasLtMatmul")).isEqualTo(2 * products);
+        assertThat(warnings)
+                .singleElement()
+                .asString()
+                .contains("damaged", operands.file().toString());
+        Files.write(operands.file(), new byte[] {1, 2, 3});
+        operands.search(false);
+        assertThat(machine.calls("cublasLtMatmul")).isEqualTo(3 * products);
+        assertThat(warnings).hasSize(2);
+    }
+
+    @Test
+    void algorithmThatAnotherLibraryWouldRefuseIsNotTakenFromTheCache() throws IOException {
+        Searched operands = new Searched();
+        operands.search(false);
+        long products = machine.calls("cublasLtMatmul");
+        machine.fail("cublasLtMatmulAlgoCheck", 1, 15);
+        operands.search(false);
+        assertThat(machine.calls("cublasLtMatmul")).isEqualTo(2 * products);
+    }
+
+    @Test
+    void deterministicHandleNeitherSearchesNorReadsTheCache() {
+        machine.clock(1);
+        machine.product(0, 1_000);
+        machine.product(1, 1_000);
+        Searched operands = new Searched();
+        assertThat(operands.search(false)).isEqualTo(4);
+        long products = machine.calls("cublasLtMatmul");
+        assertThat(operands.search(true)).isEqualTo(1);
+        assertThat(machine.calls("cublasLtMatmul")).isEqualTo(products);
     }
 
     @Test

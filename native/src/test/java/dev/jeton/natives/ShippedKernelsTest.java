@@ -95,8 +95,9 @@ class ShippedKernelsTest {
     @Test
     void matmulTellsRowsAndMemoryOfABlock() {
         CudaModule module = module("matmul.cu");
-        assertThat(constants(module, "matmul_constants", 6)).containsExactly(32, 98304, 32, 98304, 64, 131072);
-        assertThat(module.function("skinny_matmul").arguments().count()).isEqualTo(14);
+        assertThat(constants(module, "matmul_constants", 8))
+                .containsExactly(32, 98304, 32, 98304, 64, 131072, 32, 98304);
+        assertThat(module.function("skinny_matmul").arguments().count()).isEqualTo(15);
     }
 
     @Test

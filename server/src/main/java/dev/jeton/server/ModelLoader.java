@@ -2,6 +2,7 @@ package dev.jeton.server;
 
 import dev.jeton.models.ChatTemplate;
 import dev.jeton.models.ChatTemplates;
+import dev.jeton.models.DeviceOptions;
 import dev.jeton.models.EngineOptions;
 import dev.jeton.models.EngineProvider;
 import dev.jeton.models.FolderTokenizer;
@@ -126,7 +127,9 @@ public final class ModelLoader {
                 settings.maxBatchedTokens(),
                 settings.blockSize(),
                 settings.threads(),
-                settings.quantize());
+                settings.quantize(),
+                new DeviceOptions(
+                        settings.device(), settings.deterministic(), settings.kvType(), settings.searchTime()));
     }
 
     private SchedulerConfig scheduling(ModelSettings settings) {

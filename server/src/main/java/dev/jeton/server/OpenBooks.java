@@ -6,7 +6,6 @@ import dev.jeton.accounting.EnergyCounter;
 import dev.jeton.accounting.PowercapCounter;
 import dev.jeton.accounting.PriceBook;
 import dev.jeton.accounting.TaskBounds;
-import dev.jeton.natives.CudaDriver;
 import dev.jeton.server.admin.Policy;
 import dev.jeton.server.admin.PolicyFiles;
 import dev.jeton.server.admin.PolicyStore;
@@ -22,6 +21,7 @@ import java.nio.file.Path;
 import java.util.Comparator;
 import java.util.Locale;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.slf4j.Logger;
@@ -34,12 +34,6 @@ public final class OpenBooks {
 
     /** Marks a folder that goes with the process. */
     private static final String TEMPORARY = ".temporary";
-
-    /** The device group of the cpu engine. */
-    private static final String PROCESSORS = "cpu";
-
-    /** The device group of the cuda engine. */
-    private static final String GPU = "cuda";
 
     private OpenBooks() {}
 
@@ -96,28 +90,19 @@ public final class OpenBooks {
         return settings.prices().isEmpty() ? PriceBook.free() : PriceBook.load(Path.of(settings.prices()));
     }
 
-    private static EnergyCounter counter(String device, MetricsSettings metrics) {
-        return switch (device) {
-            case PROCESSORS ->
-                PowercapCounter.find(PowercapCounter.SYSTEM)
-                        .<EnergyCounter>map(counter -> counter)
-                        .orElse(EnergyCounter.NONE);
-            case GPU ->
-                new GpuEnergy(
-                        Optional.of(metrics.nvml())
-                                .filter(file -> !file.isEmpty())
-                                .map(Path::of),
-                        OpenBooks::gpu);
-            default -> EnergyCounter.NONE;
-        };
-    }
-
-    /** The GPU that the CUDA engine takes: the first that this process may see. */
-    private static String gpu() {
-        Optional<Path> driver = Optional.ofNullable(System.getenv("JETON_CUDA_DRIVER"))
-                .filter(file -> !file.isEmpty())
-                .map(Path::of);
-        return CudaDriver.open(driver).devices().getFirst().uuid();
+    private static EnergyCounter counter(String group, MetricsSettings metrics) {
+        if (group.equals(DeviceGroup.PROCESSORS)) {
+            return PowercapCounter.find(PowercapCounter.SYSTEM)
+                    .<EnergyCounter>map(counter -> counter)
+                    .orElse(EnergyCounter.NONE);
+        }
+        OptionalInt gpu = DeviceGroup.gpu(group);
+        if (gpu.isEmpty()) {
+            return EnergyCounter.NONE;
+        }
+        return new GpuEnergy(
+                Optional.of(metrics.nvml()).filter(file -> !file.isEmpty()).map(Path::of),
+                () -> DeviceGroup.uuid(gpu.getAsInt()));
     }
 
     /** A folder that goes with the process. */

@@ -74,12 +74,22 @@ public final class CpuEngine implements Engine {
     /** Loads a model folder. */
     public static CpuEngine load(Path folder, EngineOptions options) {
         DecoderSpec spec = DecoderSpec.read(folder);
+        if (!options.device().device().isEmpty()) {
+            throw new ModelException(
+                    "device \"%s\" is for engines that run on a GPU, which the cpu engine does not; see --engine"
+                            .formatted(options.device().device()));
+        }
+        if (!options.device().kvType().equals("auto")) {
+            throw new ModelException(
+                    "kv-cache-dtype \"%s\" is for the cuda engine; the cpu engine keeps K and V as they are"
+                            .formatted(options.device().kvType()));
+        }
         boolean q8 = switch (options.quantize()) {
             case "none" -> false;
             case "q8_0" -> true;
             default ->
-                throw new ModelException(
-                        "quantize \"%s\" is not known; none and q8_0 are".formatted(options.quantize()));
+                throw new ModelException("quantize \"%s\" is not known to the cpu engine; none and q8_0 are"
+                        .formatted(options.quantize()));
         };
         int threads =
                 options.threads() > 0 ? options.threads() : Runtime.getRuntime().availableProcessors();

@@ -1,5 +1,10 @@
 package dev.jeton.models.cuda;
 
+import java.util.ArrayList;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Set;
+
 /**
  * Sizes to which steps are rounded up, so that few graphs and few choices of algorithm serve all of them. A finer grid
  * wastes less of each step; a coarser one is warm sooner.
@@ -35,6 +40,23 @@ final class Buckets {
     /** Multiples of 16 up to 256, of 64 up to 1,024, then of 256; never more than {@code most}. */
     static int tokens(int tokens, int most) {
         return Math.min(most, multiple(tokens, tokens <= 256 ? 16 : tokens <= 1024 ? 64 : 256));
+    }
+
+    /**
+     * Numbers of rows that products have, each once, in the order in which it pays to make them fast: those of decode
+     * steps, then those of other steps from whole chunks of prompts downwards.
+     */
+    static List<Integer> products(int maxRows, int maxTokens) {
+        Set<Integer> sizes = new LinkedHashSet<>();
+        for (int rows = 1; rows <= maxRows; rows = rows(rows) + 1) {
+            sizes.add(Math.min(maxRows, rows(rows)));
+        }
+        List<Integer> mixed = new ArrayList<>();
+        for (int tokens = 1; tokens <= maxTokens; tokens = tokens(tokens, maxTokens) + 1) {
+            mixed.addFirst(tokens(tokens, maxTokens));
+        }
+        sizes.addAll(mixed);
+        return List.copyOf(sizes);
     }
 
     private static int multiple(int value, int of) {

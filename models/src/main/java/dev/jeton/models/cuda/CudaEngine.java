@@ -1,5 +1,6 @@
 package dev.jeton.models.cuda;
 
+import dev.jeton.models.CheckpointQuantization;
 import dev.jeton.models.DecoderSpec;
 import dev.jeton.models.EngineOptions;
 import dev.jeton.models.ModelException;
@@ -72,14 +73,15 @@ public final class CudaEngine implements Engine {
      */
     static CudaEngine load(Path folder, EngineOptions options, DeviceLibraries libraries) {
         check(options);
-        DecoderSpec spec = DecoderSpec.read(folder);
+        DecoderSpec spec = DecoderSpec.readQuantized(folder);
+        CheckpointQuantization checkpoint = CheckpointQuantization.read(folder);
         DeviceShape.Type type = DeviceWeights.type(folder);
-        DeviceShape.KvType kv = type == DeviceShape.Type.BF16 ? DeviceShape.KvType.BF16 : DeviceShape.KvType.FP16;
+        DeviceShape.KvType kv = DeviceShape.KvType.of(options.device().kvType(), type);
         DeviceShape shape = new DeviceShape(spec, type, kv, options.blockSize());
         try {
-            Device device = Device.open(libraries, type);
+            Device device = Device.open(libraries, options.device(), type);
             try {
-                return load(folder, options, shape, device);
+                return load(folder, options, shape, checkpoint, device);
             } catch (RuntimeException | Error e) {
                 device.close();
                 throw e;
@@ -98,15 +100,19 @@ public final class CudaEngine implements Engine {
             throw new ModelException("the cuda engine takes %d sequences at most, not %d; lower --max-num-seqs"
                     .formatted(MOST_ROWS, options.maxSequences()));
         }
-        if (!options.quantize().equals("none")) {
-            throw new ModelException(
-                    "quantize \"%s\" is not known to the cuda engine; none is".formatted(options.quantize()));
-        }
     }
 
-    private static CudaEngine load(Path folder, EngineOptions options, DeviceShape shape, Device device) {
+    private static CudaEngine load(
+            Path folder, EngineOptions options, DeviceShape shape, CheckpointQuantization checkpoint, Device device) {
         DecoderSpec spec = shape.spec();
-        long weightBytes = DeviceWeights.bytes(spec);
+        WeightFormat wanted = WeightFormat.of(options.quantize());
+        WeightFormat format = switch (checkpoint) {
+            case CheckpointQuantization.None none -> wanted;
+            case CheckpointQuantization.Awq awq -> WeightFormat.INT4;
+            case CheckpointQuantization.Gptq gptq -> WeightFormat.INT4;
+            case CheckpointQuantization.Fp8 fp8 -> WeightFormat.FP8;
+        };
+        long weightBytes = DeviceWeights.bytes(spec, format);
         if (weightBytes > device.freeBytes()) {
             throw new ModelException("the weights of %s take %d bytes; %s has %d free"
                     .formatted(folder, weightBytes, device.name(), device.freeBytes()));
@@ -116,7 +122,7 @@ public final class CudaEngine implements Engine {
         int rows = options.maxSequences();
         int tokens = Math.max(options.maxBatchedTokens(), rows);
         StepKernels kernels = StepKernels.load(device, shape);
-        DeviceWeights weights = DeviceWeights.load(folder, shape, new WeightUpload(device, shape.type(), kernels));
+        DeviceWeights weights = DeviceWeights.load(folder, shape, device, kernels, checkpoint, wanted);
         Slots slots = new Slots(
                 device, kernels.get("clear_slot"), kernels.get("count_tokens"), rows, spec.vocabulary(), context);
         WindowGroups windows = WindowGroups.of(spec);
@@ -126,7 +132,7 @@ public final class CudaEngine implements Engine {
         long blocks = (long) windows.count() * rows * Kernel.blocks(context, options.blockSize());
         StepQueue queue = new StepQueue(
                 device, slots, program, windows.count(), rows, tokens, spec.vocabulary(), blocks, outputs);
-        queue.warmUp();
+        queue.warmUp(options.device().search());
         List<LayerGroup> groups = groups(device, windows, shape, options, context);
         List<Long> pools = new ArrayList<>();
         for (int g = 0; g < groups.size(); g++) {

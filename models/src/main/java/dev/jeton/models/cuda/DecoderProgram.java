@@ -2,8 +2,12 @@ package dev.jeton.models.cuda;
 
 import dev.jeton.models.DecoderSpec;
 import dev.jeton.models.WindowGroups;
+import dev.jeton.models.cuda.DeviceWeights.Layer;
+import dev.jeton.models.cuda.ProductSearch.Use;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Function;
+import java.util.function.LongUnaryOperator;
 
 /**
  * One step as a sequence of launches on the stream: {@link #forward} up to the last residual, {@link #sample} from
@@ -53,6 +57,7 @@ final class DecoderProgram {
     private final List<Group> groups = new ArrayList<>();
     private final AttentionSizes sizes;
     private final long frequencies;
+    private final ProductSearch search;
     private final SamplingProgram sampling;
     private final float scale;
     private final long[] pool;
@@ -81,8 +86,7 @@ final class DecoderProgram {
         this.slots = slots;
         this.kernels = kernels;
         scale = (float) (1 / Math.sqrt(spec.headDim()));
-        int widest = Math.max(Math.max(shape.qkvWidth(), 2 * spec.intermediate()), spec.vocabulary());
-        products = new Products(device, kernels.get("skinny_matmul"), kernels.matmulConstants(), widest);
+        products = new Products(device, kernels, weights.matrices(), maxTokens);
         sizes = new AttentionSizes(device, shape, kernels);
         pool = new long[windows.count()];
         blockBytes = new long[windows.count()];
@@ -110,6 +114,7 @@ final class DecoderProgram {
                 device.memory(4L * maxTokens).address(),
                 device.memory(4L * maxTokens * spec.headDim()).address(),
                 device.memory(4L * logitRows * shape.logitStride()).address());
+        search = search(maxTokens, logitRows);
         sampling = new SamplingProgram(device, shape, kernels, slots, buffers.logits, outputs);
     }
 
@@ -135,17 +140,9 @@ final class DecoderProgram {
         }
         long delta = 0;
         for (int layer = 0; layer < spec.layers(); layer++) {
-            DeviceWeights.Layer w = weights.layers().get(layer);
+            Layer w = weights.layers().get(layer);
             norm(header, TOKENS, tokens, delta, 0, w.attentionNorm());
-            products.activations(
-                    header,
-                    TOKENS,
-                    tokens,
-                    buffers.normed,
-                    w.queryKeyValue(),
-                    shape.qkvWidth(),
-                    spec.hidden(),
-                    buffers.qkv);
+            products.activations(header, TOKENS, tokens, buffers.normed, w.queryKeyValue(), buffers.qkv);
             rotate(input, layout, layer, tokens, w);
             attend(input, layout, layer, tokens, decodes, prefills);
             delta = output(header, tokens, w);
@@ -155,14 +152,31 @@ final class DecoderProgram {
         left = delta;
     }
 
-    /** Chooses how products of so many rows are computed, which takes a moment the first time. */
-    void choose(int rows) {
-        int hidden = spec.hidden();
-        products.choose(rows, shape.qkvWidth(), hidden, false);
-        products.choose(rows, hidden, spec.queryWidth(), false);
-        products.choose(rows, 2 * spec.intermediate(), hidden, false);
-        products.choose(rows, hidden, spec.intermediate(), false);
-        products.choose(Math.min(rows, StepLayout.CHUNK), shape.logitStride(), hidden, true);
+    /** How products are computed. */
+    ProductSearch search() {
+        return search;
+    }
+
+    private ProductSearch search(int maxTokens, int logitRows) {
+        int widest = Math.max(spec.queryWidth(), Math.max(spec.hidden(), spec.intermediate()));
+        // weights are as good an input as any, where there are enough of them
+        boolean enough = (long) spec.vocabulary() * spec.hidden() >= (long) maxTokens * widest;
+        LongUnaryOperator input = buffer -> enough ? weights.embedding() : buffer;
+        long normed = input.applyAsLong(buffers.normed);
+        long attended = input.applyAsLong(buffers.attended);
+        long inner = input.applyAsLong(buffers.inner);
+        return new ProductSearch(
+                products,
+                List.of(
+                        new Use(all(Layer::queryKeyValue), false, normed, buffers.qkv, maxTokens),
+                        new Use(all(Layer::output), false, attended, buffers.delta, maxTokens),
+                        new Use(all(Layer::gateUp), false, normed, buffers.gateUp, maxTokens),
+                        new Use(all(Layer::down), false, inner, buffers.delta, maxTokens),
+                        new Use(List.of(weights.head()), true, normed, buffers.logits, logitRows)));
+    }
+
+    private List<Matrix> all(Function<Layer, Matrix> matrix) {
+        return weights.layers().stream().map(matrix).toList();
     }
 
     /** Whether a row of so many inputs is attended by decode tiles. */
@@ -229,7 +243,7 @@ final class DecoderProgram {
                 .launch(rows, 1, NORM_THREADS, 4 * spec.hidden());
     }
 
-    private void rotate(long input, StepLayout layout, int layer, int tokens, DeviceWeights.Layer w) {
+    private void rotate(long input, StepLayout layout, int layer, int tokens, Layer w) {
         int g = windows.groupOf().get(layer);
         Group group = groups.get(g);
         int heads = spec.heads() + 2 * spec.keyValueHeads();
@@ -250,8 +264,8 @@ final class DecoderProgram {
                 .pointer(at(input, layout.tableStart(g)))
                 .pointer(layerPages(g, layer))
                 .longInteger(blockBytes[g])
-                .single(1)
-                .single(1)
+                .single(w.keyScale())
+                .single(w.valueScale())
                 .launch(tokens, Kernel.blocks(heads, 4), 128, 0);
     }
 
@@ -297,8 +311,8 @@ final class DecoderProgram {
                 .single(scale)
                 .single(0)
                 .integer(group.window())
-                .single(1)
-                .single(1)
+                .single(weights.layers().get(layer).keyScale())
+                .single(weights.layers().get(layer).valueScale())
                 .pointer(way.partialOut())
                 .pointer(way.partialSum())
                 .pointer(way.counters())
@@ -308,19 +322,9 @@ final class DecoderProgram {
     }
 
     /** The output projection; returns what is left to be added to the residual stream. */
-    private long output(long header, int tokens, DeviceWeights.Layer w) {
-        int hidden = spec.hidden();
+    private long output(long header, int tokens, Layer w) {
         boolean added = products.residual(
-                header,
-                TOKENS,
-                tokens,
-                buffers.attended,
-                w.output(),
-                hidden,
-                spec.queryWidth(),
-                w.outputBias(),
-                buffers.residual,
-                buffers.delta);
+                header, TOKENS, tokens, buffers.attended, w.output(), w.outputBias(), buffers.residual, buffers.delta);
         if (!added && w.outputBias() != 0) {
             kernels.get("add_bias")
                     .begin()
@@ -328,17 +332,15 @@ final class DecoderProgram {
                     .integer(TOKENS)
                     .pointer(buffers.delta)
                     .pointer(w.outputBias())
-                    .integer(hidden)
+                    .integer(spec.hidden())
                     .launch(tokens, 1, 256, 0);
         }
         return added ? 0 : buffers.delta;
     }
 
-    private long feedForward(long header, int tokens, DeviceWeights.Layer w) {
-        int hidden = spec.hidden();
+    private long feedForward(long header, int tokens, Layer w) {
         int width = spec.intermediate();
-        if (!products.gated(
-                header, TOKENS, tokens, buffers.normed, w.gateUp(), width, hidden, buffers.inner, buffers.gateUp)) {
+        if (!products.gated(header, TOKENS, tokens, buffers.normed, w.gateUp(), buffers.inner, buffers.gateUp)) {
             kernels.get("swiglu")
                     .begin()
                     .pointer(header)
@@ -348,8 +350,8 @@ final class DecoderProgram {
                     .pointer(buffers.inner)
                     .launch(tokens, Kernel.blocks(width, 2048), 256, 0);
         }
-        boolean added = products.residual(
-                header, TOKENS, tokens, buffers.inner, w.down(), hidden, width, 0, buffers.residual, buffers.delta);
+        boolean added =
+                products.residual(header, TOKENS, tokens, buffers.inner, w.down(), 0, buffers.residual, buffers.delta);
         return added ? 0 : buffers.delta;
     }
 
@@ -365,15 +367,7 @@ final class DecoderProgram {
             int rows = Math.min(StepLayout.CHUNK, logitRows - from);
             long header = at(input, layout.header(from / StepLayout.CHUNK));
             norm(header, LOGIT_ROWS, rows, left, at(input, layout.logitToken() + from), weights.finalNorm());
-            products.logits(
-                    header,
-                    LOGIT_ROWS,
-                    rows,
-                    buffers.normed,
-                    weights.head(),
-                    shape.logitStride(),
-                    spec.hidden(),
-                    buffers.logits);
+            products.logits(header, LOGIT_ROWS, rows, buffers.normed, weights.head(), buffers.logits);
             sampling.sample(input, layout, header, from, rows, scored, masks);
         }
         sampling.accept(input, layout);

@@ -3,11 +3,13 @@ package dev.jeton.models.cuda;
 import static java.lang.foreign.ValueLayout.JAVA_DOUBLE;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 
+import dev.jeton.models.DeviceOptions;
 import dev.jeton.models.ModelException;
 import dev.jeton.natives.AlgorithmCache;
 import dev.jeton.natives.CublasLt;
 import dev.jeton.natives.CudaContext;
 import dev.jeton.natives.CudaDevice;
+import dev.jeton.natives.CudaDeviceLostException;
 import dev.jeton.natives.CudaDriver;
 import dev.jeton.natives.CudaEvent;
 import dev.jeton.natives.CudaException;
@@ -29,6 +31,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -51,12 +54,15 @@ final class Device implements AutoCloseable {
     private final CublasLt products;
     private final MatrixType type;
     private final Map<MatmulShape, MatmulPlan> plans = new HashMap<>();
+    private final boolean deterministic;
     private Thread owner = Thread.currentThread();
     private boolean closed;
 
-    private Device(CudaContext context, Nvrtc nvrtc, DeviceLibraries libraries, MatrixType type) {
+    private Device(
+            CudaContext context, Nvrtc nvrtc, DeviceLibraries libraries, boolean deterministic, MatrixType type) {
         this.context = context;
         this.type = type;
+        this.deterministic = deterministic;
         stream = context.stream();
         sources = new Kernels(
                 Optional.of(nvrtc),
@@ -66,31 +72,32 @@ final class Device implements AutoCloseable {
                 context,
                 new CublasLt.Options(
                         PRODUCT_WORKSPACE,
-                        libraries.deterministic(),
-                        Optional.of(new AlgorithmCache(libraries.cache().resolve("algorithms")))));
+                        deterministic,
+                        Optional.of(new AlgorithmCache(libraries.cache().resolve("algorithms"), LOG::warn))));
     }
 
     /**
-     * Opens the first GPU that this process may see.
+     * Opens the GPU that the options name.
      *
      * @throws dev.jeton.natives.LibraryMissingException naming what is missing and where it was looked for
+     * @throws dev.jeton.natives.NoSuchDeviceException naming the GPUs that there are
      */
-    static Device open(DeviceLibraries libraries, DeviceShape.Type type) {
-        CudaDriver driver = CudaDriver.open(libraries.driver());
-        List<CudaDevice> devices = driver.devices();
-        if (devices.isEmpty()) {
-            throw new ModelException("the CUDA driver shows this process no GPU; see CUDA_VISIBLE_DEVICES");
-        }
-        int capability = devices.getFirst().attributes().capability();
+    static Device open(DeviceLibraries libraries, DeviceOptions options, DeviceShape.Type type) {
+        CudaDevice device = CudaDriver.open(libraries.driver()).device(options.device());
+        int capability = device.attributes().capability();
         if (capability < LEAST_CAPABILITY) {
             throw new ModelException("%s has compute capability %d.%d; the cuda engine needs 8.0 (A100) or newer"
-                    .formatted(devices.getFirst(), capability / 10, capability % 10));
+                    .formatted(device, capability / 10, capability % 10));
         }
         Nvrtc nvrtc = Nvrtc.open(libraries.nvrtc());
-        CudaContext context = devices.getFirst().open();
+        CudaContext context = device.open();
         try {
             return new Device(
-                    context, nvrtc, libraries, type == DeviceShape.Type.BF16 ? MatrixType.BF16 : MatrixType.F16);
+                    context,
+                    nvrtc,
+                    libraries,
+                    options.deterministic(),
+                    type == DeviceShape.Type.BF16 ? MatrixType.BF16 : MatrixType.F16);
         } catch (RuntimeException | Error e) {
             context.close();
             throw e;
@@ -127,15 +134,24 @@ final class Device implements AutoCloseable {
      * @throws ModelException where there is too little
      */
     DeviceMemory memory(long bytes) {
+        return memoryIfFree(bytes)
+                .orElseThrow(
+                        () -> new ModelException(("%s has too little memory: %d bytes are asked for, %d are free; use a"
+                                        + " smaller model, --max-model-len, --max-num-seqs or --max-batched-tokens")
+                                .formatted(name(), bytes, freeBytes())));
+    }
+
+    /** The same; empty where there is too little, which harms nothing that is there already. */
+    Optional<DeviceMemory> memoryIfFree(long bytes) {
+        return unlessFull(() -> context.allocate(Math.max(bytes, 16)));
+    }
+
+    private static <T> Optional<T> unlessFull(Supplier<T> allocation) {
         try {
-            return context.allocate(Math.max(bytes, 16));
+            return Optional.of(allocation.get());
         } catch (CudaException e) {
             if (e.outOfMemory()) {
-                throw new ModelException(
-                        ("%s has too little memory: %d bytes are asked for, %d are free; use a smaller model,"
-                                        + " --max-model-len, --max-num-seqs or --max-batched-tokens")
-                                .formatted(name(), bytes, freeBytes()),
-                        e);
+                return Optional.empty();
             }
             throw e;
         }
@@ -171,6 +187,11 @@ final class Device implements AutoCloseable {
     /** Host memory that the device copies from and to by itself. */
     PinnedMemory pinned(long bytes) {
         return context.pin(bytes);
+    }
+
+    /** The same; empty where the host has too little that can be pinned. */
+    Optional<PinnedMemory> pinnedIfFree(long bytes) {
+        return unlessFull(() -> pinned(bytes));
     }
 
     /** Queues a copy to the device. */
@@ -298,23 +319,52 @@ final class Device implements AutoCloseable {
     }
 
     /**
-     * {@code y[rows][n] = x[rows][k] · w[n][k]^T} through cuBLASLt.
+     * The shape of a product {@code y[rows][n] = x[rows][k] · w[n][k]^T} through cuBLASLt.
      *
+     * @param fp8 whether x and w are e4m3 with scales of their rows instead of the engine's type
      * @param wide whether y is float32 instead of the engine's type
      */
-    void multiply(int rows, int n, int k, long x, long w, long y, boolean wide) {
-        plan(rows, n, k, wide).run(x, w, y, 0, 0, 0, stream);
+    MatmulShape product(int rows, int n, int k, boolean fp8, boolean wide) {
+        return new MatmulShape(
+                rows, n, k, fp8 ? MatrixType.F8_E4M3 : type, wide ? MatrixType.F32 : type, fp8, false, false);
+    }
+
+    /** Whether cuBLASLt can do a product on this device. */
+    boolean can(MatmulShape shape) {
+        try {
+            plan(shape);
+            return true;
+        } catch (CudaDeviceLostException e) {
+            throw e;
+        } catch (CudaException e) {
+            LOG.info("products of fp8 are made in sixteen bits: {}", e.getMessage());
+            return false;
+        }
+    }
+
+    /** Queues a product; scales are 0 where the shape has none. */
+    void multiply(MatmulShape shape, long x, long xScales, long w, long wScales, long y) {
+        plan(shape).run(x, w, y, 0, xScales, wScales, stream);
     }
 
     /** How cuBLASLt computes a product, chosen when it is first asked for. */
-    MatmulPlan plan(int rows, int n, int k, boolean wide) {
-        MatmulShape shape = new MatmulShape(rows, n, k, type, wide ? MatrixType.F32 : type, false, false, false);
+    MatmulPlan plan(MatmulShape shape) {
         MatmulPlan plan = plans.get(shape);
         if (plan == null) {
             plan = products.plan(shape);
             plans.put(shape, plan);
         }
         return plan;
+    }
+
+    /** Whether times decide nothing. */
+    boolean deterministic() {
+        return deterministic;
+    }
+
+    /** Times cuBLASLt's algorithms for a product with several matrices of its shape, and keeps the fastest. */
+    void search(MatmulShape shape, long x, long xScales, long[] ws, long wScales, long y) {
+        plan(shape).search(x, ws, y, 0, xScales, wScales, stream);
     }
 
     /** Closes all that was opened; a device that is lost has nothing left to close. */

@@ -11,14 +11,12 @@ import java.util.Optional;
  * @param nvrtc {@code libnvrtc}
  * @param cublasLt {@code libcublasLt}
  * @param cache folder of compiled kernels and chosen algorithms
- * @param deterministic whether only algorithms are taken whose sums have one order
  */
-record DeviceLibraries(
-        Optional<Path> driver, Optional<Path> nvrtc, Optional<Path> cublasLt, Path cache, boolean deterministic) {
+record DeviceLibraries(Optional<Path> driver, Optional<Path> nvrtc, Optional<Path> cublasLt, Path cache) {
 
     /**
      * As environment variables say: {@code JETON_CUDA_DRIVER}, {@code JETON_NVRTC} and {@code JETON_CUBLASLT} name
-     * files, {@code JETON_CUDA_CACHE} a folder, {@code JETON_CUDA_DETERMINISTIC=true} asks for one order of sums.
+     * files, {@code JETON_CUDA_CACHE} a folder.
      */
     static DeviceLibraries of(Map<String, String> environment) {
         String home = environment.getOrDefault("XDG_CACHE_HOME", System.getProperty("user.home", "/tmp") + "/.cache");
@@ -26,8 +24,7 @@ record DeviceLibraries(
                 file(environment, "JETON_CUDA_DRIVER"),
                 file(environment, "JETON_NVRTC"),
                 file(environment, "JETON_CUBLASLT"),
-                Path.of(environment.getOrDefault("JETON_CUDA_CACHE", home + "/jeton/cuda")),
-                "true".equals(environment.get("JETON_CUDA_DETERMINISTIC")));
+                Path.of(environment.getOrDefault("JETON_CUDA_CACHE", home + "/jeton/cuda")));
     }
 
     private static Optional<Path> file(Map<String, String> environment, String name) {

@@ -28,15 +28,28 @@ record DeviceShape(DecoderSpec spec, Type type, KvType kv, int blockSize) {
         BF16(2),
         /** As activations in fp16. */
         FP16(2),
-        /** e4m3. */
+        /** e4m3, each value divided by its layer's scale; rounding takes up to 1/16 of a value. */
         FP8(1),
-        /** A byte, with a scale for every token and head. */
+        /** A byte, with a scale for every token and head; rounding takes up to 1/254 of a head's greatest value. */
         INT8(1);
 
         private final int bytes;
 
         KvType(int bytes) {
             this.bytes = bytes;
+        }
+
+        /** As {@code engine.kv-cache-dtype} names it. */
+        static KvType of(String name, Type activations) {
+            return switch (name) {
+                case "auto" -> activations == Type.BF16 ? BF16 : FP16;
+                case "fp8" -> FP8;
+                case "int8" -> INT8;
+                default ->
+                    throw new ModelException(
+                            "kv-cache-dtype \"%s\" is not known to the cuda engine; auto, fp8 and int8 are"
+                                    .formatted(name));
+            };
         }
 
         /** Bytes of an element. */

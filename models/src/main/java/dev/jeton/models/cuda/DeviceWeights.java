@@ -1,54 +1,77 @@
 package dev.jeton.models.cuda;
 
+import dev.jeton.models.CheckpointQuantization;
 import dev.jeton.models.DecoderSpec;
 import dev.jeton.models.ModelException;
 import dev.jeton.models.Safetensors;
 import dev.jeton.models.Tensor;
 import dev.jeton.models.TensorType;
+import dev.jeton.models.cuda.MatrixLoader.Part;
 import dev.jeton.natives.DeviceMemory;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
+import java.util.stream.Stream;
 
 /**
  * A decoder's weights on the device. Matrices that read the same input are one: q, k and v one after the other, gate
- * and then up. Addresses; 0 where the model has none.
+ * and then up. What is no matrix is an address; 0 where the model has none.
  *
- * @param embedding {@code [vocabulary][hidden]}
- * @param head the output projection; the embedding where they are tied
+ * @param embedding {@code [vocabulary][hidden]}, with room for {@link DeviceShape#logitStride} rows
+ * @param head the output projection of as many rows; the embedding where they are tied
  * @param finalNorm {@code [hidden]}
  * @param layers in order
  */
-record DeviceWeights(long embedding, long head, long finalNorm, List<Layer> layers) {
+record DeviceWeights(long embedding, Matrix head, long finalNorm, List<Layer> layers) {
 
-    /** One layer. */
+    /**
+     * One layer.
+     *
+     * @param keyScale what K is divided by in pages of fp8
+     * @param valueScale the same of V
+     */
     record Layer(
             long attentionNorm,
-            long queryKeyValue,
+            Matrix queryKeyValue,
             long queryKeyValueBias,
             long queryNorm,
             long keyNorm,
-            long output,
+            Matrix output,
             long outputBias,
             long feedForwardNorm,
-            long gateUp,
-            long down) {}
+            Matrix gateUp,
+            Matrix down,
+            float keyScale,
+            float valueScale) {}
 
     DeviceWeights {
         layers = List.copyOf(layers);
     }
 
-    /** Bytes that the weights of a model take in sixteen bits. */
-    static long bytes(DecoderSpec spec) {
+    /** All that activations are multiplied with. */
+    List<Matrix> matrices() {
+        return Stream.concat(
+                        layers.stream().flatMap(l -> Stream.of(l.queryKeyValue, l.output, l.gateUp, l.down)),
+                        Stream.of(head))
+                .toList();
+    }
+
+    /** Bytes that the weights of a model take, matrices of layers in a format, all else in sixteen bits; scales included. */
+    static long bytes(DecoderSpec spec, WeightFormat format) {
         long hidden = spec.hidden();
-        long layer = hidden * (spec.queryWidth() + 2L * spec.keyValueWidth())
+        long matrices = hidden * (spec.queryWidth() + 2L * spec.keyValueWidth())
                 + hidden * spec.queryWidth()
-                + 3 * hidden * spec.intermediate()
-                + 4 * hidden
-                + spec.queryWidth()
-                + 2L * spec.keyValueWidth();
+                + 3 * hidden * spec.intermediate();
+        long rows = 2L * hidden + spec.queryWidth() + 2L * spec.keyValueWidth() + 2L * spec.intermediate();
+        long scales = switch (format) {
+            case SIXTEEN -> 0;
+            case INT8, FP8 -> 4 * rows;
+            case INT4 -> matrices / CheckpointQuantization.GROUP * 4;
+        };
+        long vectors = 2 * (4 * hidden + spec.queryWidth() + 2L * spec.keyValueWidth());
         long tables = (spec.tiedEmbedding() ? 1 : 2) * hidden * spec.vocabulary();
-        return 2 * (tables + spec.layers() * layer + hidden);
+        return 2 * (tables + hidden) + spec.layers() * (matrices * format.bits() / Byte.SIZE + scales + vectors);
     }
 
     /** The type that a model's weights are brought to: fp16 where the files have F16, bf16 otherwise. */
@@ -61,26 +84,38 @@ record DeviceWeights(long embedding, long head, long finalNorm, List<Layer> laye
         }
     }
 
-    /** Uploads a model folder. */
-    static DeviceWeights load(Path folder, DeviceShape shape, WeightUpload upload) {
+    /**
+     * Uploads a model folder.
+     *
+     * @param wanted format of the matrices of layers that the files have in sixteen bits
+     */
+    static DeviceWeights load(
+            Path folder,
+            DeviceShape shape,
+            Device device,
+            StepKernels kernels,
+            CheckpointQuantization checkpoint,
+            WeightFormat wanted) {
         try (Safetensors files = Safetensors.open(folder)) {
-            Loader loader = new Loader(shape.spec(), files, upload);
+            WeightUpload upload = new WeightUpload(device, shape.type(), kernels);
+            MatrixLoader matrices = new MatrixLoader(files, device, upload, kernels, checkpoint, wanted);
+            Loader loader = new Loader(shape.spec(), files, upload, matrices);
             DecoderSpec spec = shape.spec();
-            long rows = shape.logitStride();
-            long embedding = loader.table(rows, "model.embed_tokens.weight");
-            long head = spec.tiedEmbedding() ? embedding : loader.table(rows, "lm_head.weight");
+            int rows = shape.logitStride();
+            Matrix embedding = loader.table(rows, "model.embed_tokens.weight");
+            Matrix head = spec.tiedEmbedding() ? embedding : loader.table(rows, "lm_head.weight");
             List<Layer> layers = new ArrayList<>();
             for (int i = 0; i < spec.layers(); i++) {
                 layers.add(loader.layer("model.layers." + i + "."));
             }
-            DeviceWeights weights =
-                    new DeviceWeights(embedding, head, loader.vector(spec.hidden(), "model.norm.weight"), layers);
-            upload.finish();
+            DeviceWeights weights = new DeviceWeights(
+                    embedding.address(), head, loader.vector(spec.hidden(), "model.norm.weight"), layers);
+            matrices.finish();
             return weights;
         }
     }
 
-    private record Loader(DecoderSpec spec, Safetensors files, WeightUpload upload) {
+    private record Loader(DecoderSpec spec, Safetensors files, WeightUpload upload, MatrixLoader matrices) {
 
         Layer layer(String name) {
             int hidden = spec.hidden();
@@ -89,10 +124,11 @@ record DeviceWeights(long embedding, long head, long finalNorm, List<Layer> laye
             String attention = name + "self_attn.";
             return new Layer(
                     vector(hidden, name + "input_layernorm.weight"),
-                    join(
-                            files.tensor(attention + "q_proj.weight", query, hidden),
-                            files.tensor(attention + "k_proj.weight", keyValue, hidden),
-                            files.tensor(attention + "v_proj.weight", keyValue, hidden)),
+                    matrices.load(
+                            hidden,
+                            new Part(attention + "q_proj", query),
+                            new Part(attention + "k_proj", keyValue),
+                            new Part(attention + "v_proj", keyValue)),
                     spec.queryKeyValueBias()
                             ? join(
                                     files.tensor(attention + "q_proj.bias", query),
@@ -101,22 +137,36 @@ record DeviceWeights(long embedding, long head, long finalNorm, List<Layer> laye
                             : 0,
                     spec.headNorms() ? vector(spec.headDim(), attention + "q_norm.weight") : 0,
                     spec.headNorms() ? vector(spec.headDim(), attention + "k_norm.weight") : 0,
-                    matrix(hidden, query, attention + "o_proj"),
+                    matrices.load(query, new Part(attention + "o_proj", hidden)),
                     spec.outputBias() ? vector(hidden, attention + "o_proj.bias") : 0,
                     vector(hidden, name + "post_attention_layernorm.weight"),
-                    join(
-                            files.tensor(name + "mlp.gate_proj.weight", spec.intermediate(), hidden),
-                            files.tensor(name + "mlp.up_proj.weight", spec.intermediate(), hidden)),
-                    matrix(hidden, spec.intermediate(), name + "mlp.down_proj"));
+                    matrices.load(
+                            hidden,
+                            new Part(name + "mlp.gate_proj", spec.intermediate()),
+                            new Part(name + "mlp.up_proj", spec.intermediate())),
+                    matrices.load(spec.intermediate(), new Part(name + "mlp.down_proj", hidden)),
+                    scale(attention + "k_scale"),
+                    scale(attention + "v_scale"));
         }
 
         /** A row for every token, and padding to {@code rows}, of undefined content. */
-        long table(long rows, String name) {
-            return join(rows * spec.hidden(), files.tensor(name, spec.vocabulary(), spec.hidden()));
+        Matrix table(int rows, String name) {
+            long address = join((long) rows * spec.hidden(), files.tensor(name, spec.vocabulary(), spec.hidden()));
+            return new Matrix(address, rows, spec.hidden());
         }
 
-        long matrix(long rows, long columns, String name) {
-            return join(files.tensor(name + ".weight", rows, columns));
+        /** A scale of the whole cache, as checkpoints that were calibrated for fp8 have it; 1 elsewhere. */
+        private float scale(String name) {
+            Optional<Tensor> tensor = files.find(name);
+            if (tensor.isEmpty()) {
+                return 1;
+            }
+            float scale = tensor.get().elements() == 1 ? tensor.get().at(0) : Float.NaN;
+            if (!(scale > 0 && scale < Float.POSITIVE_INFINITY)) {
+                throw new ModelException("tensor \"%s\" has shape %s and begins with %s; one positive scale is expected"
+                        .formatted(name, tensor.get().shape(), tensor.get().elements() == 0 ? "nothing" : scale));
+            }
+            return scale;
         }
 
         long vector(long size, String name) {

@@ -19,6 +19,8 @@ final class StepKernels {
                             "rotary_append",
                             "swiglu",
                             "add_bias",
+                            "quantize_fp8_rows",
+                            "quantize_int8_rows",
                             "convert_f32_bf16",
                             "convert_f32_fp16",
                             "convert_bf16_fp16",
@@ -32,7 +34,17 @@ final class StepKernels {
                             "adjust_logits",
                             "sample_logits",
                             "accept_tokens"),
-            "matmul.cu", List.of("skinny_matmul"),
+            "matmul.cu",
+                    List.of(
+                            "skinny_matmul",
+                            "skinny_matmul_int8",
+                            "skinny_matmul_int4",
+                            "skinny_matmul_fp8",
+                            "dequantize_int8",
+                            "dequantize_int4",
+                            "dequantize_fp8",
+                            "repack_awq",
+                            "repack_gptq"),
             "blocks.cu", List.of("copy_blocks"));
 
     private final Map<String, Kernel> kernels = new HashMap<>();
@@ -68,7 +80,7 @@ final class StepKernels {
                     .formatted(shape.spec().headDim(), shared, device.name(), device.mostShared()));
         }
         return new StepKernels(
-                kernels, attention, constants(device, modules, "sampling", 4), constants(device, modules, "matmul", 6));
+                kernels, attention, constants(device, modules, "sampling", 4), constants(device, modules, "matmul", 8));
     }
 
     /** What a launch must know, which a kernel of one thread writes. */

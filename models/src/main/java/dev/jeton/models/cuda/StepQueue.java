@@ -1,7 +1,5 @@
 package dev.jeton.models.cuda;
 
-import static java.lang.foreign.ValueLayout.JAVA_LONG;
-
 import dev.jeton.models.engine.EngineException;
 import dev.jeton.models.engine.StepBatch;
 import dev.jeton.models.engine.StepResult;
@@ -9,8 +7,9 @@ import dev.jeton.models.engine.StepTicket;
 import dev.jeton.models.engine.TokenMasks;
 import dev.jeton.natives.DeviceMemory;
 import dev.jeton.natives.PinnedMemory;
-import java.lang.foreign.MemorySegment;
+import java.time.Duration;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
@@ -37,9 +36,6 @@ final class StepQueue {
         final PinnedMemory output;
         StepOutputs.Layout layout = new StepOutputs.Layout(0, 0);
         StepLayout inputLayout = new StepLayout(0, 0, 0, 0);
-
-        @Nullable
-        PinnedMemory masks;
 
         long ticket = -1;
         boolean waitsForMasks;
@@ -70,7 +66,7 @@ final class StepQueue {
     private final Device.Mark[] starts = new Device.Mark[MARKS];
     private final Device.Mark[] ends = new Device.Mark[MARKS];
     private final Map<StepLayout, Device.Graph> graphs = new HashMap<>();
-    private @Nullable DeviceMemory maskMemory;
+    private final MaskMemory maskMemory;
     private long launched;
     private long awaited;
     private long lastEnd;
@@ -98,6 +94,7 @@ final class StepQueue {
         this.maxTokens = maxTokens;
         this.outputs = outputs;
         maskWords = (vocabulary + 63) / 64;
+        maskMemory = new MaskMemory(device, MOST, 8L * maxRows * maskWords);
         long ints = StepInputs.mostInts(groups, maxRows, maxTokens, mostBlocks);
         input = device.memory(4 * ints);
         for (int i = 0; i < MOST; i++) {
@@ -119,8 +116,10 @@ final class StepQueue {
     /**
      * Runs steps of no rows, so that what is loaded or chosen at its first use is there before the first request: once
      * before pages are allocated, to see what memory it takes.
+     *
+     * @param search how long algorithms of products may be timed
      */
-    void warmUp() {
+    void warmUp(Duration search) {
         StepBatch nothing = new StepBatch(groups);
         StepInputs step = flights[0].inputs;
         step.count(nothing);
@@ -129,15 +128,14 @@ final class StepQueue {
             send(step, nothing, layout);
             plain(layout);
         }
-        for (int tokens = 1; tokens <= maxTokens; tokens = Buckets.tokens(tokens, maxTokens) + 1) {
-            int rounded = Buckets.tokens(tokens, maxTokens);
-            program.choose(rounded);
-        }
+        List<Integer> sizes = Buckets.products(maxRows, maxTokens);
+        program.search().choose(sizes);
         StepLayout most = new StepLayout(maxRows, maxTokens, Math.min(maxTokens, StepLayout.CHUNK), groups);
         send(step, nothing, most);
         program.forward(input.address(), most, maxTokens, true, true);
         program.sample(input.address(), most, most.logitRows(), true, 0);
         device.await();
+        program.search().search(sizes, search);
     }
 
     /** Captures the graphs of all buckets; after {@link #warmUp}, once pages are there. */
@@ -167,6 +165,9 @@ final class StepQueue {
         Flight flight = flight(launched);
         StepInputs step = flight.inputs;
         step.count(batch);
+        if (step.masks > 0) {
+            maskMemory.reserve(index(launched), 8L * step.masks * maskWords);
+        }
         StepLayout layout = step.plain
                 ? Buckets.decode(step.rows, maxRows, groups)
                 : Buckets.mixed(step, maxRows, maxTokens, groups);
@@ -211,7 +212,11 @@ final class StepQueue {
     }
 
     private Flight flight(long ticket) {
-        return flights[(int) (ticket % MOST)];
+        return flights[index(ticket)];
+    }
+
+    private static int index(long ticket) {
+        return (int) (ticket % MOST);
     }
 
     private static int mark(long ticket) {
@@ -263,40 +268,10 @@ final class StepQueue {
             throw new EngineException("masks of %d positions of %d words; the step has %d of %d"
                     .formatted(masks.positions(), masks.wordsPerMask(), positions, maskWords));
         }
-        long bytes = 8L * positions * maskWords;
-        PinnedMemory staging = staging(flight, bytes);
-        DeviceMemory memory = maskMemory(bytes);
-        MemorySegment.copy(masks.bits(), 0, staging.segment(), JAVA_LONG, 0, positions * maskWords);
-        device.upload(memory, 0, staging, 0, bytes);
+        long memory = maskMemory.send(index(ticket.number()), masks, positions * maskWords);
         StepLayout layout = flight.inputLayout;
-        program.sample(input.address(), layout, layout.logitRows(), flight.inputs.scored, memory.address());
+        program.sample(input.address(), layout, layout.logitRows(), flight.inputs.scored, memory);
         finish(flight);
-    }
-
-    /** Each flight has its own: the copy of the one before may still be under way. */
-    private PinnedMemory staging(Flight flight, long bytes) {
-        PinnedMemory staging = flight.masks;
-        if (staging == null || staging.bytes() < bytes) {
-            if (staging != null) {
-                staging.close();
-            }
-            staging = device.pinned(Math.max(2 * bytes, 8L * maxRows * maskWords));
-            flight.masks = staging;
-        }
-        return staging;
-    }
-
-    private DeviceMemory maskMemory(long bytes) {
-        DeviceMemory memory = maskMemory;
-        if (memory == null || memory.bytes() < bytes) {
-            if (memory != null) {
-                device.await();
-                memory.close();
-            }
-            memory = device.memory(Math.max(2 * bytes, 8L * maxRows * maskWords));
-            maskMemory = memory;
-        }
-        return memory;
     }
 
     /** Waits for the oldest step in flight. */

@@ -45,23 +45,37 @@ final class WeightUpload {
 
     /** Sends a tensor to {@code offset} bytes into memory. */
     void send(Tensor tensor, DeviceMemory to, long offset) {
+        if (tensor.type() == (type == DeviceShape.Type.BF16 ? TensorType.BF16 : TensorType.F16)) {
+            bytes(tensor.data(), to, offset);
+            return;
+        }
         int width = tensor.type().bytes();
-        boolean same = tensor.type() == (type == DeviceShape.Type.BF16 ? TensorType.BF16 : TensorType.F16);
-        long bytes = tensor.data().byteSize();
+        pieces(tensor.data(), (piece, from, count) -> {
+            device.upload(scratch, 0, piece, 0, count);
+            convert(tensor.type(), to.address(offset + from / width * 2, count / width * 2), count / width);
+        });
+    }
+
+    /** Sends bytes as they are. */
+    void bytes(MemorySegment data, DeviceMemory to, long offset) {
+        pieces(data, (piece, from, count) -> device.upload(to, offset + from, piece, 0, count));
+    }
+
+    /** What becomes of a piece that was staged: {@code count} bytes of the whole from {@code from} on. */
+    private interface Send {
+        void piece(PinnedMemory piece, long from, long count);
+    }
+
+    private void pieces(MemorySegment data, Send send) {
+        long bytes = data.byteSize();
         for (long from = 0; from < bytes; from += PIECE) {
             long count = Math.min(PIECE, bytes - from);
             PinnedMemory piece = staging[next];
             Device.Mark mark = sent[next];
             next ^= 1;
             mark.await();
-            fill(tensor.data().asSlice(from, count), piece.segment());
-            long place = offset + from / width * 2;
-            if (same) {
-                device.upload(to, place, piece, 0, count);
-            } else {
-                device.upload(scratch, 0, piece, 0, count);
-                convert(tensor.type(), to.address(place, count / width * 2), count / width);
-            }
+            fill(data.asSlice(from, count), piece.segment());
+            send.piece(piece, from, count);
             mark.record();
         }
     }

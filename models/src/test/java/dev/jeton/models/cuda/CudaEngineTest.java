@@ -156,6 +156,31 @@ class CudaEngineTest extends StepContract {
         }
     }
 
+    /** Another use of memory fills the device; the step is refused, and the engine goes on. */
+    @Test
+    void refusesAStepWhoseMasksFindNoMemoryAndGoesOn() throws IOException {
+        try (Engine engine = create()) {
+            Driver driver = new Driver(engine);
+            Driver.Sequence sequence = driver.open(0, new int[] {1, 2, 3}, SamplingParameters.GREEDY);
+            driver.begin().add(sequence, 3, StepBatch.MASKED);
+            for (String call : List.of("cuMemHostAlloc", "cuMemAlloc_v2")) {
+                MACHINE.knobs().fail(call, 1, 2);
+                assertThatThrownBy(() -> engine.launch(driver.batch()))
+                        .isInstanceOf(EngineException.class)
+                        .isNotInstanceOf(DeviceLostException.class)
+                        .hasMessageContaining("grammar masks")
+                        .hasMessageContaining("--kv-memory");
+            }
+            StepTicket ticket = engine.launch(driver.batch());
+            long[] only = new long[(301 + 63) / 64];
+            only[2] = 1L << 5;
+            engine.masks(ticket, new TokenMasks(1, only.length, only));
+            StepResult result = engine.await(ticket);
+            assertThat(result.accepted[0]).isEqualTo(1);
+            assertThat(result.tokens[result.tokenStart[0]]).isEqualTo(2 * 64 + 5);
+        }
+    }
+
     @Test
     void copiesBlocksAsIfOneAfterTheOther() throws IOException {
         int[] prompt = {5, 9, 200, 31, 7, 7, 90};

@@ -51,7 +51,6 @@ final class StandInMachine implements BeforeAllCallback, BeforeEachCallback, Aft
                 Optional.of(made.driver()),
                 Optional.of(made.nvrtc()),
                 Optional.of(made.cublasLt()),
-                folder.resolve("cache"),
-                false);
+                folder.resolve("cache"));
     }
 }

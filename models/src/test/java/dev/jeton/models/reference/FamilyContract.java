@@ -2,19 +2,11 @@ package dev.jeton.models.reference;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.jeton.models.DecoderSpec;
 import dev.jeton.models.EngineOptions;
 import dev.jeton.models.TensorType;
-import dev.jeton.models.engine.Driver;
 import dev.jeton.models.engine.Engine;
-import dev.jeton.models.engine.LogitBias;
-import dev.jeton.models.engine.SamplingParameters;
-import dev.jeton.models.engine.StepBatch;
-import dev.jeton.models.engine.StepResult;
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.DoubleSummaryStatistics;
-import java.util.Random;
 import java.util.stream.DoubleStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -26,8 +18,6 @@ import org.junit.jupiter.api.io.TempDir;
 public abstract class FamilyContract {
 
     protected static final long SEED = 20_260_101;
-    private static final SamplingParameters SCORED =
-            new SamplingParameters(0, 0, 1, 0, 1, 0, 0, LogitBias.NONE, 0, 0, new int[0], 5);
 
     @TempDir
     Path folder;
@@ -146,7 +136,8 @@ public abstract class FamilyContract {
                 2e-4);
     }
 
-    protected static double[] plain(int headDim) {
+    /** Rotary frequencies without scaling. */
+    public static double[] plain(int headDim) {
         double[] frequencies = new double[headDim / 2];
         for (int i = 0; i < frequencies.length; i++) {
             frequencies[i] = 1 / Math.pow(10_000, 2.0 * i / headDim);
@@ -161,50 +152,8 @@ public abstract class FamilyContract {
     /** Log-probabilities of a prompt in chunks, and of tokens generated after it. */
     protected final void check(
             TinyModel model, double[] frequencies, double factor, double tolerance, String quantize) {
-        DecoderSpec spec = model.spec;
-        ReferenceDecoder reference = new ReferenceDecoder(spec, model.weights, frequencies, factor);
-        int[] prompt = new Random(SEED).ints(70, 0, spec.vocabulary()).toArray();
         EngineOptions options = new EngineOptions(0, 1 << 22, 4, 64, 16, 2, quantize);
-        try (Engine engine = load(model.folder, options)) {
-            Driver driver = new Driver(engine);
-            Driver.Sequence sequence = driver.open(0, prompt, SCORED);
-            double[][] expected = reference.logits(prompt);
-            DoubleSummaryStatistics errors = new DoubleSummaryStatistics();
-            while (sequence.computed < prompt.length) {
-                int from = sequence.computed;
-                int count = Math.min(23, prompt.length - from);
-                driver.begin().add(sequence, count, StepBatch.PROMPT_LOG_PROBABILITIES);
-                StepResult result = driver.run();
-                for (int i = 0; i < count && from + i + 1 < prompt.length; i++) {
-                    double exact = logProbability(expected[from + i], prompt[from + i + 1]);
-                    errors.accept(Math.abs(result.promptLogProbabilities[i] - exact));
-                }
-                driver.apply(result, 0, sequence);
-            }
-            for (int i = 0; i < 30; i++) {
-                driver.begin().addLast(sequence);
-                driver.apply(driver.run(), 0, sequence);
-            }
-            double[][] all = reference.logits(java.util.Arrays.copyOf(sequence.tokens, sequence.length));
-            for (int i = 0; i < sequence.logProbabilities.size(); i++) {
-                int position = prompt.length - 1 + i;
-                double own = logProbability(all[position], sequence.tokens[position + 1]);
-                errors.accept(Math.abs(sequence.logProbabilities.get(i) - own));
-                assertThat(DoubleStream.of(all[position]).max().orElseThrow()
-                                - all[position][sequence.tokens[position + 1]])
-                        .as("the sampled token is the most likely one")
-                        .isLessThan(2 * tolerance);
-            }
-            assertThat(errors.getMax())
-                    .as("seed %d, greatest error of a log-probability", SEED)
-                    .isLessThan(tolerance);
-            assertThat(errors.getAverage()).as("seed %d, average error", SEED).isLessThan(tolerance / 8);
-        }
-    }
-
-    private static double logProbability(double[] logits, int token) {
-        double max = DoubleStream.of(logits).max().orElseThrow();
-        double sum = DoubleStream.of(logits).map(l -> Math.exp(l - max)).sum();
-        return logits[token] - max - Math.log(sum);
+        ReferenceDecoder reference = new ReferenceDecoder(model.spec, model.weights, frequencies, factor);
+        ReferenceCheck.check(this::load, model, reference, tolerance, options, SEED);
     }
 }

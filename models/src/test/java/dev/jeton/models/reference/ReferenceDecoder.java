@@ -2,6 +2,7 @@ package dev.jeton.models.reference;
 
 import dev.jeton.models.DecoderSpec;
 import java.util.Map;
+import java.util.function.UnaryOperator;
 
 /**
  * A decoder's forward pass written as plainly as its definition, in float64, independent of the engine: one position at
@@ -13,9 +14,21 @@ public final class ReferenceDecoder {
     private final Map<String, double[]> weights;
     private final double[] frequencies;
     private final double rotaryFactor;
+    private final UnaryOperator<double[]> cached;
 
     public ReferenceDecoder(
             DecoderSpec spec, Map<String, double[]> weights, double[] frequencies, double rotaryFactor) {
+        this(spec, weights, frequencies, rotaryFactor, UnaryOperator.identity());
+    }
+
+    /** With what becomes of a head of K or V when it is kept. */
+    public ReferenceDecoder(
+            DecoderSpec spec,
+            Map<String, double[]> weights,
+            double[] frequencies,
+            double rotaryFactor,
+            UnaryOperator<double[]> cached) {
+        this.cached = cached;
         this.spec = spec;
         this.weights = weights;
         this.frequencies = frequencies;
@@ -55,6 +68,8 @@ public final class ReferenceDecoder {
             v[t] = linear(attention + "v_proj", in);
             heads(q[t], t, spec.heads(), attention + "q_norm.weight");
             heads(k[t], t, spec.keyValueHeads(), attention + "k_norm.weight");
+            keep(k[t]);
+            keep(v[t]);
         }
         for (int t = 0; t < n; t++) {
             add(
@@ -111,6 +126,13 @@ public final class ReferenceDecoder {
                 x[h * d + i] = head[i] * cos - head[i + d / 2] * sin;
                 x[h * d + i + d / 2] = head[i + d / 2] * cos + head[i] * sin;
             }
+        }
+    }
+
+    private void keep(double[] x) {
+        int d = spec.headDim();
+        for (int at = 0; at < x.length; at += d) {
+            System.arraycopy(cached.apply(java.util.Arrays.copyOfRange(x, at, at + d)), 0, x, at, d);
         }
     }
 

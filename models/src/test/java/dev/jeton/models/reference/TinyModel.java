@@ -9,6 +9,7 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Random;
+import java.util.function.Consumer;
 
 /** A model folder of tiny random weights, and the same weights as the reference reads them. */
 public final class TinyModel {
@@ -17,18 +18,53 @@ public final class TinyModel {
     public final DecoderSpec spec;
     public final Map<String, double[]> weights = new LinkedHashMap<>();
 
+    /** How a matrix of a layer is written. */
+    public interface Storage {
+        /** As it is. */
+        Storage PLAIN = (writer, name, type, rows, columns, values) -> {
+            writer.add(name + ".weight", type, new int[] {rows, columns}, values);
+            double[] exact = new double[values.length];
+            for (int i = 0; i < values.length; i++) {
+                exact[i] = values[i];
+            }
+            return exact;
+        };
+
+        /** Writes {@code [rows][columns]} under names that begin with {@code name}; returns what the reference has of it. */
+        double[] store(SafetensorsWriter writer, String name, TensorType type, int rows, int columns, float[] values);
+    }
+
+    private final Storage storage;
     private final Random random;
     public final TensorType type;
     private final SafetensorsWriter writer = new SafetensorsWriter();
 
     /** Writes a folder with the given config.json. */
     public TinyModel(Path folder, String config, TensorType type, long seed) throws IOException {
+        this(folder, config, type, seed, Storage.PLAIN, writer -> {});
+    }
+
+    /** The same with matrices of layers stored in another way. */
+    public TinyModel(Path folder, String config, TensorType type, long seed, Storage storage) throws IOException {
+        this(folder, config, type, seed, storage, writer -> {});
+    }
+
+    /** The same with more tensors, which are not among the reference's weights. */
+    public TinyModel(Path folder, String config, TensorType type, long seed, Consumer<SafetensorsWriter> more)
+            throws IOException {
+        this(folder, config, type, seed, Storage.PLAIN, more);
+    }
+
+    private TinyModel(
+            Path folder, String config, TensorType type, long seed, Storage storage, Consumer<SafetensorsWriter> more)
+            throws IOException {
+        this.storage = storage;
         this.folder = folder;
         this.type = type;
         this.random = new Random(seed);
         Files.createDirectories(folder);
         Files.writeString(folder.resolve("config.json"), config);
-        spec = DecoderSpec.read(folder);
+        spec = DecoderSpec.readQuantized(folder);
         matrix("model.embed_tokens.weight", spec.vocabulary(), spec.hidden(), 1);
         for (int i = 0; i < spec.layers(); i++) {
             layer("model.layers." + i + ".");
@@ -37,6 +73,7 @@ public final class TinyModel {
         if (!spec.tiedEmbedding()) {
             matrix("lm_head.weight", spec.vocabulary(), spec.hidden(), 1 / Math.sqrt(spec.hidden()));
         }
+        more.accept(writer);
         writer.write(folder.resolve("model.safetensors"));
     }
 
@@ -86,7 +123,12 @@ public final class TinyModel {
             values[i] = SafetensorsWriter.rounded(type, (float) (mean + scale * random.nextGaussian()));
             exact[i] = values[i];
         }
-        writer.add(name, type, shape, values);
+        if (name.endsWith("_proj.weight")) {
+            String matrix = name.substring(0, name.length() - ".weight".length());
+            exact = storage.store(writer, matrix, type, shape[0], shape[1], values);
+        } else {
+            writer.add(name, type, shape, values);
+        }
         weights.put(name, exact);
     }
 }

@@ -220,6 +220,11 @@ public final class CudaStandIn {
         call("standin_clock", FunctionDescriptor.ofVoid(JAVA_LONG), nanosPerOperation);
     }
 
+    /** How long cuBLASLt's algorithm 0, 1 or 2 (which splits k and is its first choice) takes beside the clock's advance. */
+    public void product(int algorithm, long nanos) {
+        call("standin_product", FunctionDescriptor.ofVoid(JAVA_INT, JAVA_LONG), algorithm, nanos);
+    }
+
     /** The nth next call of a function (1: the next one; 0: every call) returns a code and does nothing else. */
     public void fail(String function, long nth, int code) {
         order(function, nth, code, 0);

@@ -28,6 +28,9 @@ int capability();
 /* Ends the device: what it was doing has failed, and every later call fails likewise. */
 void lose(int code, const std::string &message);
 
+/* A product has run by an algorithm: the device's clock advances by what a test has said that it takes. */
+void product(unsigned algorithm);
+
 /* Whether modules are to be compiled with checks of every access. */
 bool checking();
 

@@ -356,12 +356,14 @@ int cublasLtMatmul(void *handle, Desc *desc, const void *alpha, const void *a, L
     }
     float alpha_value = *(const float *) alpha, beta_value = *(const float *) beta;
     size_t needed = algorithm->workspace;
+    unsigned id = (unsigned) algorithm->id;
     int code = standin::enqueue(stream, "matmul", [=] {
         if (outside(a, extent(p.a)) || outside(b, extent(p.b)) || outside(c, extent(p.c)) || outside(d, extent(p.d))
                 || (needed && outside(workspace, needed))
                 || (p.desc.scale[0] && outside(p.desc.scale[0], p.desc.scale_mode[0] == SCALE_OUTER ? p.m * 4 : 4))
                 || (p.desc.scale[1] && outside(p.desc.scale[1], p.desc.scale_mode[1] == SCALE_OUTER ? p.n * 4 : 4))) return;
         multiply(p, alpha_value, beta_value, a, b, c, d);
+        standin::product(id);
     });
     return code ? (int) EXECUTION_FAILED : (int) OK;
 }

@@ -91,7 +91,8 @@ struct State {
     bool deferred = false, check = false;
     uint64_t seed = 0, launches = 0;
     std::mt19937_64 random;
-    long long clock = 0, per_operation = 0;
+    long long clock = 0, per_operation = 0, elapsed = 0;
+    std::map<unsigned, long long> product_nanos;
     std::map<std::string, long> calls;
     std::vector<Order> orders;
     int lost = 0;
@@ -130,10 +131,10 @@ struct Locked { std::lock_guard<std::recursive_mutex> held{lock}; };
 #define ENTER_CONTEXT(name) ENTER(name); if (context < 0) return INVALID_CONTEXT
 
 long long now() {
-    if (state->per_operation) return state->clock;
+    if (state->per_operation) return state->clock + state->elapsed;
     timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
-    return t.tv_sec * 1000000000ll + t.tv_nsec;
+    return t.tv_sec * 1000000000ll + t.tv_nsec + state->elapsed;
 }
 
 void execute(Op &op) {
@@ -331,6 +332,11 @@ void standin::lose(int code, const std::string &message) {
 
 bool standin::checking() { return state->check; }
 
+void standin::product(unsigned algorithm) {
+    auto found = state->product_nanos.find(algorithm);
+    if (found != state->product_nanos.end()) state->elapsed += found->second;
+}
+
 /* ---- knobs ---- */
 
 extern "C" {
@@ -354,6 +360,7 @@ void standin_deferred(int on, long long seed) {
 void standin_order(long long seed) { Locked locked; state->seed = seed; }
 void standin_check(int on) { Locked locked; state->check = on; }
 void standin_clock(long long nanos) { Locked locked; state->per_operation = nanos; }
+void standin_product(int algorithm, long long nanos) { Locked locked; state->product_nanos[(unsigned) algorithm] = nanos; }
 void standin_fail(const char *call, long long nth, int code, int sticky) {
     Locked locked;
     state->orders.push_back({call, nth ? state->calls[call] + nth : 0, code, sticky != 0});

@@ -5,6 +5,7 @@ import dev.jeton.models.EngineProvider;
 import dev.jeton.models.ModelException;
 import dev.jeton.models.ModelFolders;
 import dev.jeton.scheduler.StepListener;
+import dev.jeton.server.DeviceGroup;
 import dev.jeton.server.ModelLoader;
 import dev.jeton.server.OpenBooks;
 import dev.jeton.server.Server;
@@ -109,9 +110,30 @@ final class ServeCommand implements Callable<Integer> {
         flags.put("engine.max-batched-tokens --max-batched-tokens", value);
     }
 
-    @Option(names = "--quantize", paramLabel = "FORMAT", description = "none or q8_0 (default: none).")
+    @Option(
+            names = "--quantize",
+            paramLabel = "FORMAT",
+            description = "none, q8_0 (cpu), int8 or fp8 (cuda) (default: none).")
     void quantize(String value) {
         flags.put("engine.quantize --quantize", value);
+    }
+
+    @Option(names = "--device", paramLabel = "GPU", description = "GPU by number or UUID (default: the first).")
+    void device(String value) {
+        flags.put("engine.device --device", value);
+    }
+
+    @Option(names = "--deterministic", description = "Take only algorithms whose sums have one order.")
+    void deterministic(boolean value) {
+        flags.put("engine.deterministic --deterministic", Boolean.toString(value));
+    }
+
+    @Option(
+            names = "--kv-cache-dtype",
+            paramLabel = "TYPE",
+            description = "K and V in a GPU's memory: auto, fp8 or int8 (default: auto, as activations).")
+    void kvType(String value) {
+        flags.put("engine.kv-cache-dtype --kv-cache-dtype", value);
     }
 
     @Option(names = "--threads", paramLabel = "N", description = "Compute threads (default: the machine's cores).")
@@ -218,8 +240,8 @@ final class ServeCommand implements Callable<Integer> {
     private static StepListener listener(
             String name, ModelSettings model, ServerMetrics metrics, Optional<Bookkeeper> books) {
         StepListener steps = metrics.steps(name);
-        return books.map(open ->
-                        StepListener.both(steps, open.meter(model.engine()).engine()))
+        return books.map(open -> StepListener.both(
+                        steps, open.meter(DeviceGroup.of(model)).engine()))
                 .orElse(steps);
     }
 

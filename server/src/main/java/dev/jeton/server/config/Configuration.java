@@ -298,7 +298,11 @@ public record Configuration(
      * @param maxWaiting most sequences waiting; more get 429
      * @param blockSize tokens of a block
      * @param threads compute threads; 0 takes the machine's cores
-     * @param quantize {@code none} or {@code q8_0}
+     * @param quantize {@code none}, {@code q8_0}, {@code int8} or {@code fp8}
+     * @param device which GPU, by number or UUID; empty for the first
+     * @param deterministic whether only algorithms are taken whose sums have one order
+     * @param kvType of K and V in a GPU's memory: {@code auto}, {@code fp8} or {@code int8}
+     * @param searchTime how long a load may time algorithms on a GPU
      */
     public record ModelSettings(
             String path,
@@ -312,5 +316,9 @@ public record Configuration(
             int maxWaiting,
             int blockSize,
             int threads,
-            String quantize) {}
+            String quantize,
+            String device,
+            boolean deterministic,
+            String kvType,
+            Duration searchTime) {}
 }

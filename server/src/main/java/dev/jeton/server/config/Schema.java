@@ -136,7 +136,27 @@ final class Schema {
             new Setting("engine.max-waiting", new Whole(1, 1 << 20), "1024", "sequences waiting; more get 429"),
             new Setting("engine.block-size", new Whole(1, 1_024), "16", "tokens of a block, a power of two"),
             new Setting("engine.threads", new Whole(0, 1_024), "0", "compute threads; 0: the machine's cores"),
-            new Setting("engine.quantize", new Choice(List.of("none", "q8_0")), "none", "quantisation at load"));
+            new Setting(
+                    "engine.quantize",
+                    new Choice(List.of("none", "q8_0", "int8", "fp8")),
+                    "none",
+                    "quantisation of weights at load: q8_0 on the cpu engine, int8 or fp8 on the cuda engine"),
+            new Setting(
+                    "engine.device",
+                    TEXT,
+                    "",
+                    "GPU: its number, or its UUID or that one's beginning; empty: the first"),
+            new Setting("engine.deterministic", new Flag(), "false", "only algorithms whose sums have one order"),
+            new Setting(
+                    "engine.kv-cache-dtype",
+                    new Choice(List.of("auto", "fp8", "int8")),
+                    "auto",
+                    "type of K and V in a GPU's memory; auto: as activations"),
+            new Setting(
+                    "engine.search-time",
+                    new Time(Duration.ZERO, Duration.ofHours(1)),
+                    "20s",
+                    "how long a load may time algorithms for products on a GPU; what is found is kept on disk"));
 
     /** What an entry of {@code models} has beside the engine's settings. */
     static final List<Setting> MODEL_SETTINGS = Stream.concat(

@@ -149,7 +149,11 @@ public record Settings(
                 Integer.parseInt(of(entry, "max-waiting")),
                 Integer.parseInt(of(entry, "block-size")),
                 Integer.parseInt(of(entry, "threads")),
-                of(entry, "quantize"));
+                of(entry, "quantize"),
+                of(entry, "device"),
+                of(entry, "deterministic").equals("true"),
+                of(entry, "kv-cache-dtype"),
+                Units.duration(of(entry, "search-time")));
     }
 
     private String of(Map<String, Resolved> entry, String name) {

@@ -1,0 +1,18 @@
+package dev.jeton.models;
+
+import java.time.Duration;
+
+/**
+ * How an engine uses its GPU.
+ *
+ * @param device which: its number among those that the process may see, its UUID, or the UUID's beginning; empty for the
+ *     first
+ * @param deterministic whether only algorithms are taken whose sums have one order, chosen by shape alone
+ * @param kvType of K and V in memory: {@code auto} as activations, {@code fp8} (e4m3) or {@code int8}
+ * @param search how long a load may take to time algorithms that no earlier load has timed; zero for not at all
+ */
+public record DeviceOptions(String device, boolean deterministic, String kvType, Duration search) {
+
+    /** What a server starts with when nothing is configured. */
+    public static final DeviceOptions DEFAULT = new DeviceOptions("", false, "auto", Duration.ofSeconds(20));
+}

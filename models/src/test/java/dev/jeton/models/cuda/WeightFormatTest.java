@@ -1,0 +1,217 @@
+package dev.jeton.models.cuda;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
+
+import dev.jeton.models.DeviceOptions;
+import dev.jeton.models.EngineOptions;
+import dev.jeton.models.ModelException;
+import dev.jeton.models.TensorType;
+import dev.jeton.models.engine.Engine;
+import dev.jeton.models.reference.Configs;
+import dev.jeton.models.reference.EightBits;
+import dev.jeton.models.reference.FamilyContract;
+import dev.jeton.models.reference.PackedWeights;
+import dev.jeton.models.reference.ReferenceCheck;
+import dev.jeton.models.reference.ReferenceDecoder;
+import dev.jeton.models.reference.TinyModel;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.function.UnaryOperator;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/**
+ * Quantised weights against the float64 reference on the very values that they stand for, so that an engine that reads
+ * them rightly is as near as with sixteen bits. On a machine that stands in for a GPU.
+ */
+class WeightFormatTest {
+
+    private static final long SEED = 20_260_103;
+    private static final String AWQ =
+            "{\"quant_method\": \"awq\", \"bits\": 4, \"group_size\": 128, \"version\": \"gemm\", \"zero_point\": true}";
+    private static final String GPTQ =
+            "{\"quant_method\": \"gptq\", \"bits\": 4, \"group_size\": 128, \"desc_act\": false%s}";
+    private static final String FP8 = "{\"quant_method\": \"compressed-tensors\", \"format\": \"float-quantized\","
+            + " \"config_groups\": {\"group_0\": {\"weights\": {\"num_bits\": 8, \"type\": \"float\", \"strategy\": \"%s\"}}}}";
+
+    /** Most that sixteen bits may be off on average; here they are by 0.0012, and fp8 weights, whose scales round, by 0.004. */
+    private static final double SIXTEEN = 0.005;
+
+    @RegisterExtension
+    static final StandInMachine MACHINE = new StandInMachine();
+
+    @TempDir
+    Path folder;
+
+    private static EngineOptions options(String quantize) {
+        return new EngineOptions(0, 1 << 22, 4, 160, 16, 2, quantize)
+                .with(new DeviceOptions("", false, "auto", Duration.ZERO));
+    }
+
+    private Engine load(Path model, EngineOptions options) {
+        return CudaEngine.load(model, options, MACHINE.libraries());
+    }
+
+    /** Widths are multiples of 128, so few rows go through our own kernel. */
+    private TinyModel model(String quantization, TinyModel.Storage storage) throws IOException {
+        String more = "\"attention_bias\": true"
+                + (quantization.isEmpty() ? "" : ", \"quantization_config\": " + quantization);
+        return new TinyModel(
+                folder, Configs.config("LlamaForCausalLM", 128, 4, 2, 32, 256, more), TensorType.F16, SEED, storage);
+    }
+
+    /** Average error with a prompt in one step of so many tokens, and decodes after it. */
+    private double error(TinyModel model, String quantize, int rows) {
+        ReferenceDecoder reference = new ReferenceDecoder(model.spec, model.weights, FamilyContract.plain(32), 1);
+        return ReferenceCheck.errors(this::load, model, reference, options(quantize), SEED, rows, rows)
+                .getAverage();
+    }
+
+    private static UnaryOperator<int[]> same() {
+        return UnaryOperator.identity();
+    }
+
+    @Test
+    void sixteenBitsAreTheMeasure() throws IOException {
+        assertThat(error(model("", TinyModel.Storage.PLAIN), "none", 70)).isLessThan(SIXTEEN);
+    }
+
+    /** Rows of one launch of our own kernel, of three, and of more than it takes. */
+    @ParameterizedTest
+    @ValueSource(ints = {12, 40, 100})
+    void quantisesToInt8AtLoad(int rows) throws IOException {
+        TinyModel model = model("", PackedWeights.atLoad(EightBits::int8));
+        assertThat(error(model, "int8", rows)).isLessThan(SIXTEEN);
+        assertThat(error(model, "none", rows)).as("the comparison would notice").isGreaterThan(2 * SIXTEEN);
+    }
+
+    /** A device without fp8 products multiplies in sixteen bits whatever the rows. */
+    @ParameterizedTest
+    @ValueSource(ints = {12, 40, 100})
+    void quantisesToFp8AtLoadForADeviceWithoutItsProducts(int rows) throws IOException {
+        MACHINE.knobs().devices(1, 8, 0, 1L << 30);
+        TinyModel model = model("", PackedWeights.atLoad(EightBits::scaledE4m3));
+        assertThat(error(model, "fp8", rows)).isLessThan(SIXTEEN);
+        assertThat(error(model, "none", rows)).as("the comparison would notice").isGreaterThan(8 * SIXTEEN);
+    }
+
+    /** Where many rows are multiplied in fp8, activations are rounded, too; few are not. */
+    @Test
+    void multipliesManyRowsInFp8WhereTheDeviceCan() throws IOException {
+        TinyModel model = model("", PackedWeights.atLoad(EightBits::scaledE4m3));
+        assertThat(error(model, "fp8", 12)).isLessThan(SIXTEEN);
+        assertThat(error(model, "fp8", 60)).isBetween(2 * SIXTEEN, 40 * SIXTEEN);
+    }
+
+    /** By scratch memory of activations or of written weights, which steps overwrite. */
+    @ParameterizedTest
+    @ValueSource(strings = {"int8", "fp8"})
+    void timesAlgorithmsForQuantisedWeightsAndComputesTheSame(String quantize) throws IOException {
+        TinyModel model = model("", TinyModel.Storage.PLAIN);
+        MACHINE.knobs().clock(1);
+        MACHINE.knobs().product(1, 10);
+        MACHINE.knobs().product(2, 20);
+        double[] errors = new double[2];
+        long[] products = new long[2];
+        for (int i = 0; i < 2; i++) {
+            long before = MACHINE.knobs().calls("cublasLtMatmul");
+            EngineOptions options = options(quantize)
+                    .with(new DeviceOptions("", false, "auto", i == 0 ? Duration.ZERO : Duration.ofHours(1)));
+            ReferenceDecoder reference = new ReferenceDecoder(model.spec, model.weights, FamilyContract.plain(32), 1);
+            errors[i] = ReferenceCheck.errors(this::load, model, reference, options, SEED, 100, 100)
+                    .getAverage();
+            products[i] = MACHINE.knobs().calls("cublasLtMatmul") - before;
+        }
+        assertThat(products[1]).isGreaterThan(2 * products[0]);
+        assertThat(errors[1]).isCloseTo(errors[0], within(SIXTEEN / 5));
+    }
+
+    @ParameterizedTest
+    @ValueSource(booleans = {true, false})
+    void readsCheckpointsOfFp8(boolean ofRows) throws IOException {
+        MACHINE.knobs().devices(1, 8, 0, 1L << 30);
+        TinyModel model = model(FP8.formatted(ofRows ? "channel" : "tensor"), PackedWeights.fp8(ofRows));
+        assertThat(error(model, "none", 40)).isLessThan(SIXTEEN);
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {12, 70, 140})
+    void readsCheckpointsOfAwq(int rows) throws IOException {
+        assertThat(error(model(AWQ, PackedWeights.awq()), "none", rows)).isLessThan(SIXTEEN);
+    }
+
+    @Test
+    void readsCheckpointsOfGptqInBothVersions() throws IOException {
+        TinyModel first = model(GPTQ.formatted(""), PackedWeights.gptq(1, same()));
+        assertThat(error(first, "none", 30)).isLessThan(SIXTEEN);
+        TinyModel second = model(GPTQ.formatted(", \"checkpoint_format\": \"gptq_v2\""), PackedWeights.gptq(0, same()));
+        assertThat(error(second, "none", 30)).isLessThan(SIXTEEN);
+    }
+
+    @Test
+    void refusesInputsThatAreReordered() throws IOException {
+        TinyModel model = model(GPTQ.formatted(""), PackedWeights.gptq(1, index -> {
+            index[5] = 1;
+            return index;
+        }));
+        refused(model, "none", "g_idx", "desc_act");
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "{\"quant_method\": \"awq\", \"bits\": 8}",
+                "{\"quant_method\": \"gptq\", \"bits\": 4, \"group_size\": 64}",
+                "{\"quant_method\": \"gptq\", \"bits\": 4, \"desc_act\": true}",
+                "{\"quant_method\": \"fp8\", \"weight_block_size\": [128, 128]}",
+                "{\"quant_method\": \"bitsandbytes\"}"
+            })
+    void namesWhatOfAFormatIsNotSupported(String quantization) throws IOException {
+        refused(model(quantization, TinyModel.Storage.PLAIN), "none", "is supported");
+    }
+
+    @Test
+    void refusesToQuantiseAgain() throws IOException {
+        refused(model(AWQ, PackedWeights.awq()), "int8", "quantised already");
+    }
+
+    @Test
+    void refusesMatricesOfDifferentFormatsThatAreMultipliedTogether() throws IOException {
+        TinyModel.Storage awq = PackedWeights.awq();
+        TinyModel model = model(
+                AWQ,
+                (writer, name, type, rows, columns, values) -> (name.endsWith("k_proj") ? TinyModel.Storage.PLAIN : awq)
+                        .store(writer, name, type, rows, columns, values));
+        refused(model, "none", "q_proj", "INT4, SIXTEEN");
+    }
+
+    /** A matrix that the checkpoint left in sixteen bits stays so. */
+    @Test
+    void mixesFormatsFromMatrixToMatrix() throws IOException {
+        TinyModel.Storage awq = PackedWeights.awq();
+        TinyModel model = model(
+                AWQ,
+                (writer, name, type, rows, columns, values) -> (name.endsWith("down_proj")
+                                ? TinyModel.Storage.PLAIN
+                                : awq)
+                        .store(writer, name, type, rows, columns, values));
+        assertThat(error(model, "none", 20)).isLessThan(SIXTEEN);
+    }
+
+    @Test
+    void namesTheFormatsThatThereAre() throws IOException {
+        refused(model("", TinyModel.Storage.PLAIN), "q8_0", "none, int8 and fp8");
+    }
+
+    private void refused(TinyModel model, String quantize, String... words) {
+        assertThatThrownBy(() -> load(model.folder, options(quantize)))
+                .isInstanceOf(ModelException.class)
+                .hasMessageContainingAll(words);
+    }
+}

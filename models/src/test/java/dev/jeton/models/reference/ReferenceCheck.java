@@ -1,0 +1,103 @@
+package dev.jeton.models.reference;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.jeton.models.DecoderSpec;
+import dev.jeton.models.EngineOptions;
+import dev.jeton.models.engine.Driver;
+import dev.jeton.models.engine.Engine;
+import dev.jeton.models.engine.LogitBias;
+import dev.jeton.models.engine.SamplingParameters;
+import dev.jeton.models.engine.StepBatch;
+import dev.jeton.models.engine.StepResult;
+import java.nio.file.Path;
+import java.util.DoubleSummaryStatistics;
+import java.util.Random;
+import java.util.function.BiFunction;
+import java.util.stream.DoubleStream;
+
+/** Holds an engine's log-probabilities against those of the float64 reference. */
+public final class ReferenceCheck {
+
+    private static final SamplingParameters SCORED =
+            new SamplingParameters(0, 0, 1, 0, 1, 0, 0, LogitBias.NONE, 0, 0, new int[0], 5);
+
+    private ReferenceCheck() {}
+
+    /**
+     * Demands that they are near.
+     *
+     * @param tolerance most that one may be off; their average an eighth
+     */
+    public static void check(
+            BiFunction<Path, EngineOptions, Engine> load,
+            TinyModel model,
+            ReferenceDecoder reference,
+            double tolerance,
+            EngineOptions options,
+            long seed) {
+        DoubleSummaryStatistics errors = errors(load, model, reference, options, seed, 70, 23);
+        assertThat(errors.getMax())
+                .as("seed %d, greatest error of a log-probability", seed)
+                .isLessThan(tolerance);
+        assertThat(errors.getAverage()).as("seed %d, average error", seed).isLessThan(tolerance / 8);
+    }
+
+    /**
+     * Errors of log-probabilities of a prompt in chunks, and of tokens generated greedily after it.
+     *
+     * @param length of the prompt
+     * @param chunk tokens of it in a step
+     */
+    public static DoubleSummaryStatistics errors(
+            BiFunction<Path, EngineOptions, Engine> load,
+            TinyModel model,
+            ReferenceDecoder reference,
+            EngineOptions options,
+            long seed,
+            int length,
+            int chunk) {
+        DecoderSpec spec = model.spec;
+        int[] prompt = new Random(seed).ints(length, 0, spec.vocabulary()).toArray();
+        try (Engine engine = load.apply(model.folder, options)) {
+            Driver driver = new Driver(engine);
+            Driver.Sequence sequence = driver.open(0, prompt, SCORED);
+            double[][] expected = reference.logits(prompt);
+            DoubleSummaryStatistics errors = new DoubleSummaryStatistics();
+            while (sequence.computed < prompt.length) {
+                int from = sequence.computed;
+                int count = Math.min(chunk, prompt.length - from);
+                driver.begin().add(sequence, count, StepBatch.PROMPT_LOG_PROBABILITIES);
+                StepResult result = driver.run();
+                for (int i = 0; i < count && from + i + 1 < prompt.length; i++) {
+                    double exact = logProbability(expected[from + i], prompt[from + i + 1]);
+                    errors.accept(Math.abs(result.promptLogProbabilities[i] - exact));
+                }
+                driver.apply(result, 0, sequence);
+            }
+            for (int i = 0; i < 30; i++) {
+                driver.begin().addLast(sequence);
+                driver.apply(driver.run(), 0, sequence);
+            }
+            double[][] all = reference.logits(java.util.Arrays.copyOf(sequence.tokens, sequence.length));
+            for (int i = 0; i < sequence.logProbabilities.size(); i++) {
+                int position = prompt.length - 1 + i;
+                double own = logProbability(all[position], sequence.tokens[position + 1]);
+                errors.accept(Math.abs(sequence.logProbabilities.get(i) - own));
+                double behind = DoubleStream.of(all[position]).max().orElseThrow()
+                        - all[position][sequence.tokens[position + 1]];
+                if (behind > 0) {
+                    // not the likeliest token: both logits may be off
+                    errors.accept(behind / 2);
+                }
+            }
+            return errors;
+        }
+    }
+
+    private static double logProbability(double[] logits, int token) {
+        double max = DoubleStream.of(logits).max().orElseThrow();
+        double sum = DoubleStream.of(logits).map(l -> Math.exp(l - max)).sum();
+        return logits[token] - max - Math.log(sum);
+    }
+}

@@ -1,0 +1,68 @@
+package dev.jeton.server;
+
+import dev.jeton.natives.CudaDriver;
+import dev.jeton.natives.NativeException;
+import dev.jeton.server.config.Configuration.ModelSettings;
+import java.nio.file.Path;
+import java.util.Optional;
+import java.util.OptionalInt;
+
+/**
+ * The name under which the time of what an engine runs on is booked: the engine's, and for the cuda engine on another
+ * GPU than the first that this process may see, {@code cuda-1} and so on. Models on one GPU share a group, however
+ * their settings name it.
+ */
+public final class DeviceGroup {
+
+    /** The device group of the cpu engine. */
+    static final String PROCESSORS = "cpu";
+
+    private static final String GPU = "cuda";
+
+    private DeviceGroup() {}
+
+    /** Where a model's time is booked. A GPU that is not there is the engine's to complain of, when it loads. */
+    public static String of(ModelSettings model) {
+        return of(model, driver());
+    }
+
+    static String of(ModelSettings model, Optional<Path> driver) {
+        if (!model.engine().equals(GPU) || model.device().isEmpty()) {
+            return model.engine();
+        }
+        try {
+            return name(CudaDriver.open(driver).device(model.device()).ordinal());
+        } catch (NativeException e) {
+            return GPU;
+        }
+    }
+
+    private static String name(int ordinal) {
+        return ordinal == 0 ? GPU : GPU + "-" + ordinal;
+    }
+
+    /** The number of the GPU that a group is; empty where it is none. */
+    static OptionalInt gpu(String group) {
+        if (group.equals(GPU)) {
+            return OptionalInt.of(0);
+        }
+        return group.matches(GPU + "-[1-9][0-9]{0,3}")
+                ? OptionalInt.of(Integer.parseInt(group.substring(GPU.length() + 1)))
+                : OptionalInt.empty();
+    }
+
+    /** What CUDA and NVML both call the GPU of that number. */
+    static String uuid(int ordinal) {
+        return uuid(ordinal, driver());
+    }
+
+    static String uuid(int ordinal, Optional<Path> driver) {
+        return CudaDriver.open(driver).device(Integer.toString(ordinal)).uuid();
+    }
+
+    private static Optional<Path> driver() {
+        return Optional.ofNullable(System.getenv("JETON_CUDA_DRIVER"))
+                .filter(file -> !file.isEmpty())
+                .map(Path::of);
+    }
+}

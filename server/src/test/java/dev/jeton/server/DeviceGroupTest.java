@@ -1,0 +1,75 @@
+package dev.jeton.server;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.jeton.natives.testing.CudaStandIn;
+import dev.jeton.server.config.Configuration.ModelSettings;
+import dev.jeton.server.config.ConfigurationLoader;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.junit.jupiter.api.Assumptions;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class DeviceGroupTest {
+
+    private static ModelSettings model(Map<String, String> settings) {
+        return new ConfigurationLoader(Map.of()).flags(settings).load().model("folder", "name");
+    }
+
+    @Test
+    void isTheEnginesNameWhereNoGpuIsNamed() {
+        assertThat(DeviceGroup.of(model(Map.of()))).isEqualTo("cpu");
+        assertThat(DeviceGroup.of(model(Map.of("engine.engine", "cuda")))).isEqualTo("cuda");
+    }
+
+    @ParameterizedTest
+    @CsvSource({"cuda, 0", "cuda-1, 1", "cuda-17, 17"})
+    void tellsWhichGpuItIs(String group, int ordinal) {
+        assertThat(DeviceGroup.gpu(group)).hasValue(ordinal);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"cpu", "sim", "cuda-", "cuda-0", "cuda-x", "cuda-12345"})
+    void tellsWhatIsNoGpu(String group) {
+        assertThat(DeviceGroup.gpu(group)).isEmpty();
+    }
+
+    @Test
+    void modelsOnOneGpuShareAGroupHoweverTheyNameIt(@TempDir Path folder) throws IOException {
+        Assumptions.assumeTrue(CudaStandIn.possible(), "there is no g++ to make the stand-in for a GPU");
+        CudaStandIn machine = CudaStandIn.compile(folder);
+        machine.devices(2, 9, 0, 1L << 30);
+        Optional<Path> driver = Optional.of(machine.driver());
+        for (String first : List.of("", "0", "GPU-1111")) {
+            assertThat(DeviceGroup.of(on(first), driver)).isEqualTo("cuda");
+        }
+        for (String second : List.of("1", "GPU-2222")) {
+            assertThat(DeviceGroup.of(on(second), driver)).isEqualTo("cuda-1");
+        }
+        assertThat(DeviceGroup.uuid(1, driver)).startsWith("GPU-22222222-");
+    }
+
+    private static ModelSettings on(String device) {
+        return model(Map.of("engine.engine", "cuda", "engine.device", device));
+    }
+
+    @Test
+    void settingsOfTheDeviceReachTheModel() {
+        Map<String, String> settings = new LinkedHashMap<>();
+        settings.put("engine.device", "GPU-5b6f");
+        settings.put("engine.deterministic", "true");
+        settings.put("engine.search-time", "0s");
+        ModelSettings model = model(settings);
+        assertThat(model.device()).isEqualTo("GPU-5b6f");
+        assertThat(model.deterministic()).isTrue();
+        assertThat(model.searchTime()).isZero();
+    }
+}
