@@ -107,10 +107,6 @@ public final class Bookkeeper implements AutoCloseable {
         String url() {
             return ledgerUrl.isEmpty() ? "jdbc:sqlite:" + folder.resolve("ledger.db") : ledgerUrl;
         }
-
-        String policy() {
-            return "aborted: " + aborted.name().toLowerCase(java.util.Locale.ROOT) + "\n";
-        }
     }
 
     private final Settings settings;
@@ -124,7 +120,7 @@ public final class Bookkeeper implements AutoCloseable {
     private final Tasks tasks;
     private final Thread opener;
     private volatile Optional<OpenLedger> ledger = Optional.empty();
-    private final String policy;
+    private volatile PolicyDocument policy;
     private final BookInForce prices;
     private final Map<String, Meter> meters = new ConcurrentHashMap<>();
     private final Thread ticker;
@@ -168,7 +164,7 @@ public final class Bookkeeper implements AutoCloseable {
         this.pace = pace;
         this.counters = counters;
         this.clock = clock;
-        this.policy = PriceBook.version(settings.policy());
+        this.policy = PolicyDocument.of(settings.aborted(), settings.budgets());
         journal = Journal.open(PeriodCommands.journal(settings.folder()), config(settings));
         PriceBookShelf shelf = new PriceBookShelf(settings.folder());
         prices = new BookInForce(settings.prices(), shelf);
@@ -263,7 +259,7 @@ public final class Bookkeeper implements AutoCloseable {
         budgets.abandonRest();
         journal.append(new Fact.Started(now, settings.version(), List.of()));
         prices.begin(journal, now);
-        journal.append(new Fact.Adopted(now, Fact.DocumentKind.POLICY, policy, settings.policy()));
+        journal.append(new Fact.Adopted(now, Fact.DocumentKind.POLICY, policy.version(), policy.content()));
     }
 
     private Fact.Closed aborted(Recovery.Abandoned left, long now) {
@@ -302,15 +298,25 @@ public final class Bookkeeper implements AutoCloseable {
      * @throws TaskException where its task has ended, or as many are open as may be
      */
     public RequestBooks open(Opening opening) throws InterruptedException {
-        if (!opening.tags().task().isEmpty()) {
-            tasks.use(opening.payer(), opening.tags().task());
-        }
         PriceBook book = prices.current();
         Fact.Opened opened = opened(opening, book);
-        BudgetHold hold = budgets.hold(opened, book, opening.budgets());
+        BudgetHold hold = hold(opening, opened, book);
         long most = budgets.shorten(hold, opening.most());
         Grant grant = grants.open(hold, most, opening.wake());
         return new RequestBooks(this, book, opened, meter(opening.device()), opening.device(), grant);
+    }
+
+    /** The budgets above a request, and its place in its task. */
+    private BudgetHold hold(Opening opening, Fact.Opened opened, PriceBook book) {
+        String task = opening.tags().task();
+        if (task.isEmpty()) {
+            return budgets.hold(opened, book, opening.budgets());
+        }
+        // both at once, or the task could end in between and its limits would not bind the request
+        return tasks.locked(() -> {
+            tasks.use(opening.payer(), task);
+            return budgets.hold(opened, book, opening.budgets());
+        });
     }
 
     private Fact.Opened opened(Opening opening, PriceBook book) {
@@ -321,7 +327,7 @@ public final class Bookkeeper implements AutoCloseable {
                 opening.model(),
                 opening.tags(),
                 book.version(),
-                policy,
+                policy.version(),
                 opening.sequences(),
                 new Zones(settings.zone(), opening.zone()),
                 opening.work(),
@@ -429,11 +435,18 @@ public final class Bookkeeper implements AutoCloseable {
     }
 
     /**
-     * Replaces the budgets' definitions, as {@link Budgets#define}; returns when a restart would know what they have
-     * counted.
+     * Replaces the budgets' definitions, as {@link Budgets#define}: a new version of the policy, which requests opened from
+     * then on name. Returns when a restart would know what they have counted.
+     *
+     * @throws AccountingException where the journal takes nothing just now: they hold all the same
      */
     public void define(List<Budget> definitions) throws InterruptedException {
         keptState.define(definitions);
+        PolicyDocument next = PolicyDocument.of(settings.aborted(), definitions);
+        if (!next.equals(policy)) {
+            append(new Fact.Adopted(clock.micros(), Fact.DocumentKind.POLICY, next.version(), next.content()));
+            policy = next;
+        }
     }
 
     /** Is told what people should hear of budgets; by the budgets' thread, so it must not block. */

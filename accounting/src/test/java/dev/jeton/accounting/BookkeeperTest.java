@@ -207,6 +207,17 @@ class BookkeeperTest {
         assertThat(row("r").outcome()).contains(Fact.Outcome.COMPLETED);
     }
 
+    @Test
+    void aRequestNamesThePolicyUnderWhichItWasOpened() throws Exception {
+        try (Bookkeeper books = open(Bookkeeper.AbortedPolicy.NOTHING)) {
+            request(books, "before").closeDurably(used(Fact.Outcome.COMPLETED, Tokens.NONE));
+            books.define(List.of(Budget.of("b", "a", BudgetUnit.REQUESTS, BudgetWindow.TOTAL, 10)));
+            request(books, "after").closeDurably(used(Fact.Outcome.COMPLETED, Tokens.NONE));
+        }
+        assertThat(row("before").policy()).isNotEqualTo(row("after").policy());
+        assertThat(row("after").policy()).hasSize(16);
+    }
+
     @ParameterizedTest
     @CsvSource({"NOTHING, 0", "CONFIRMED, 9", "GRANTED, 48"})
     void whatACrashCutOffIsBilledAsThePolicySays(Bookkeeper.AbortedPolicy policy, long billed) throws Exception {
