@@ -106,12 +106,28 @@ final class BudgetIndex {
 
     /** Forgets a task's budgets, but for requests under way, which they still bind. */
     void endTask(TaskKey task) {
-        ofTasks.remove(task);
-        String subject = task.tenant() + "/" + task.task();
-        for (BudgetAccount account : accounts.values()) {
-            account.ended |= account.budget.level() == Budget.Level.TASK && account.subject.equals(subject);
+        for (Budget budget : ofTask(task)) {
+            Key key = new Key(budget.id(), subject(budget, new Payer(task.tenant(), "", ""), task.task(), ""));
+            BudgetAccount account = accounts.get(key);
+            if (account != null) {
+                account.ended = true;
+                if (unused(account)) {
+                    accounts.remove(key);
+                }
+            }
         }
-        accounts.values().removeIf(account -> account.ended && unused(account));
+        ofTasks.remove(task);
+    }
+
+    /** Budgets with a counter of the task, whichever key's requests it counts. */
+    private List<Budget> ofTask(TaskKey task) {
+        List<Budget> found = new ArrayList<>(ofTasks.getOrDefault(task, List.of()));
+        for (List<Budget> definitions : List.of(ofAny, byTenant.getOrDefault(task.tenant(), List.of()))) {
+            definitions.stream()
+                    .filter(budget -> budget.level() == Budget.Level.TASK)
+                    .forEach(found::add);
+        }
+        return found;
     }
 
     private static boolean unused(BudgetAccount account) {
@@ -198,9 +214,7 @@ final class BudgetIndex {
      * @throws AccountingException where there are too many
      */
     List<BudgetAccount> accounts(List<Budget> above, Fact.Opened opened, long now) {
-        if (accounts.size() + above.size() > most) {
-            sweep(now); // before any is taken, or it could take one of them
-        }
+        makeRoom(above.size(), now);
         List<BudgetAccount> found = new ArrayList<>(above.size());
         for (Budget budget : above) {
             if (budget.unit() == BudgetUnit.TOOL_CALLS) {
@@ -210,6 +224,13 @@ final class BudgetIndex {
             found.add(account(budget, subject, now));
         }
         return found;
+    }
+
+    /** Forgets counters that say nothing where so many more do not fit; before any is taken, or it could be one of them. */
+    void makeRoom(int more, long now) {
+        if (accounts.size() + more > most) {
+            sweep(now);
+        }
     }
 
     /** The counter of one budget. */

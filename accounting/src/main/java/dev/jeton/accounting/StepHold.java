@@ -32,7 +32,9 @@ record StepHold(List<Charge> charges) {
      */
     static StepHold of(BudgetIndex index, Fact.TaskStepped step, boolean late, long now) {
         List<Charge> charges = new ArrayList<>();
-        for (Budget budget : index.above(step.payer(), step.task())) {
+        List<Budget> above = index.above(step.payer(), step.task());
+        index.makeRoom(above.size(), now);
+        for (Budget budget : above) {
             long amount = switch (budget.unit()) {
                 case LIST_MONEY -> step.step().list();
                 case TOOL_CALLS -> step.step().kind() == TaskStep.Kind.TOOL ? 1 : 0;
