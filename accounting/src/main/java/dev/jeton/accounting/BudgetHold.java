@@ -19,6 +19,9 @@ final class BudgetHold {
             List.of(),
             tokens -> 0);
 
+    /** Prices that are kept. */
+    private static final int PRICES = 4;
+
     /** How it was opened. */
     final Fact.Opened opened;
 
@@ -28,7 +31,11 @@ final class BudgetHold {
     /** What belongs to windows that have ended. */
     final long[] base;
     /** The dearest price of the prompt with so many tokens generated. */
-    final LongUnaryOperator price;
+    private final LongUnaryOperator price;
+
+    private final long[] pricedTokens = {-1, -1, -1, -1};
+    private final long[] prices = new long[PRICES];
+    private int nextPrice;
     /** Tokens that it is charged for. */
     long granted;
     /** Tokens that its client has for certain, as its last grant says: for when the process has died. */
@@ -71,9 +78,23 @@ final class BudgetHold {
             case MODEL_CALLS -> opened.prompts();
             case INPUT_TOKENS -> opened.prompt();
             case OUTPUT_TOKENS -> tokens;
-            case LIST_MONEY -> price.applyAsLong(tokens);
+            case LIST_MONEY -> price(tokens);
             case TOOL_CALLS, DEVICE_SECONDS, WALL_SECONDS -> 0;
         };
+    }
+
+    /** Each of the budgets of money asks the same, so what was asked of late is kept. */
+    private long price(long tokens) {
+        for (int i = 0; i < PRICES; i++) {
+            if (pricedTokens[i] == tokens) {
+                return prices[i];
+            }
+        }
+        long asked = price.applyAsLong(tokens);
+        pricedTokens[nextPrice] = tokens;
+        prices[nextPrice] = asked;
+        nextPrice = (nextPrice + 1) % PRICES;
+        return asked;
     }
 
     /** What would be charged to an account in addition. */
@@ -111,7 +132,7 @@ final class BudgetHold {
         return switch (unit) {
             case REQUESTS, MODEL_CALLS -> total(unit, 0);
             case INPUT_TOKENS -> tokens > 0 ? opened.prompt() : 0;
-            case LIST_MONEY -> tokens > 0 ? price.applyAsLong(tokens) : 0;
+            case LIST_MONEY -> tokens > 0 ? price(tokens) : 0;
             case OUTPUT_TOKENS -> tokens;
             case TOOL_CALLS, DEVICE_SECONDS -> 0;
             case WALL_SECONDS -> base[i] + charged[i];
