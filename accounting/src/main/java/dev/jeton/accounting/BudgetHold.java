@@ -55,8 +55,6 @@ final class BudgetHold {
 
     private final boolean measured;
     private final AtomicReference<@Nullable BudgetStop> stop = new AtomicReference<>();
-    /** Device time of the request, by its step loop alone. */
-    private volatile long deviceNanos;
 
     BudgetHold(Fact.Opened opened, List<BudgetAccount> accounts, LongUnaryOperator price) {
         this.opened = opened;
@@ -232,17 +230,10 @@ final class BudgetHold {
         if (!measured || nanos <= 0) {
             return;
         }
-        long sum = deviceNanos + nanos;
-        deviceNanos = sum; // one thread writes it
         for (BudgetAccount account : accounts) {
             if (account.measured() && account.live.addAndGet(nanos) >= account.liveLimit) {
                 stop(account.budget, account.subject, BudgetRefusal.Reason.SPENT, true);
             }
         }
-    }
-
-    /** Device time of the request until now. */
-    long deviceNanos() {
-        return deviceNanos;
     }
 }

@@ -10,8 +10,8 @@ import org.jspecify.annotations.Nullable;
  * Grants what budgets still have, and makes wait who finds it reserved by others. Guarded by the lock of {@link Budgets}.
  *
  * <p><b>Order.</b> Requests that run go before those that want to begin, each kind in the order in which they came; who has
- * to wait at a counter keeps those behind him from it. Who runs and waits has computed all that it was granted, so nothing
- * that could be spent is held by anybody who waits, and those who do have something spend it or end: waiting ends.
+ * to wait at a counter keeps those behind him from it. Who runs asks for more while it has something left, and counts as
+ * waiting ({@link BudgetHold#blocked}) once that is computed; those who have something spend it or end: waiting ends.
  *
  * <p><b>The end of a budget.</b> Only when all requests at a counter wait like that, what it had is spent: then the first of
  * them is ended, and the others see what it gives back (the part of its prompt that was found in the cache, tokens computed

@@ -25,8 +25,9 @@ import java.util.function.Supplier;
  * <p><b>Windows.</b> What a request computes belongs to the window in which it does: when one ends, what was taken until then
  * stays in it, and what is only reserved moves to the next one, within a tick.
  *
- * <p>Any thread; one lock, held for microseconds: a request takes it at its beginning and end and once per grant, of 16 to 64
- * tokens. Requests that no budget is above do not take it. Only one who wants to begin waits, without it; who runs is told.
+ * <p>Any thread; one lock, which a request takes for microseconds: to find what is above it, at its beginning and end, and
+ * once per grant, of 16 to 64 tokens. Copies and looks at all counters hold it longer, as long as there are many. Only one who
+ * wants to begin waits, without it; who runs is told.
  */
 public final class Budgets {
 
