@@ -26,7 +26,7 @@ class DeviceGroupTest {
 
     @Test
     void isTheEnginesNameWhereNoGpuIsNamed() {
-        assertThat(DeviceGroup.of(model(Map.of()))).isEqualTo("cpu");
+        assertThat(DeviceGroup.of(model(Map.of("engine.engine", "cpu")))).isEqualTo("cpu");
         assertThat(DeviceGroup.of(model(Map.of("engine.engine", "cuda")))).isEqualTo("cuda");
     }
 
