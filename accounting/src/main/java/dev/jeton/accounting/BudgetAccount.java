@@ -2,10 +2,9 @@ package dev.jeton.accounting;
 
 import java.util.Comparator;
 import java.util.HashMap;
-import java.util.LinkedHashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
@@ -27,8 +26,8 @@ final class BudgetAccount {
     BudgetWindow.Span window;
     /** Spent and reserved in the window. */
     long charged;
-    /** Requests under way that are charged to it, oldest first. */
-    final Set<BudgetHold> holds = new LinkedHashSet<>();
+    /** Requests under way that are charged to it, oldest first, each with its own number for this counter. */
+    final Map<BudgetHold, Integer> holds = new LinkedHashMap<>();
     /** Device time in the window, added by step loops; in place of {@link #charged} for that unit. */
     final AtomicLong live = new AtomicLong();
     /** At how much device time requests end; {@link Long#MAX_VALUE} where none do. */
@@ -208,12 +207,8 @@ final class BudgetAccount {
     /** Reserved by requests under way and for steps, and not spent. */
     long reserved() {
         long sum = reservedForSteps;
-        for (BudgetHold hold : holds) {
-            for (int i = 0; i < hold.accounts.length; i++) {
-                if (hold.accounts[i] == this) {
-                    sum = sum(sum, hold.reserved(i));
-                }
-            }
+        for (Map.Entry<BudgetHold, Integer> hold : holds.entrySet()) {
+            sum = sum(sum, hold.getKey().reserved(hold.getValue()));
         }
         return sum;
     }
@@ -227,12 +222,8 @@ final class BudgetAccount {
             return;
         }
         long moved = reservedForSteps;
-        for (BudgetHold hold : holds) {
-            for (int i = 0; i < hold.accounts.length; i++) {
-                if (hold.accounts[i] == this) {
-                    moved += hold.roll(i, window.to());
-                }
-            }
+        for (Map.Entry<BudgetHold, Integer> hold : holds.entrySet()) {
+            moved += hold.getKey().roll(hold.getValue(), window.to());
         }
         charged = moved;
         live.set(0);
@@ -241,6 +232,37 @@ final class BudgetAccount {
         forecastTold = false;
         rate.reset();
         limitLive(now);
+    }
+
+    /** Of wall time: counts that of the requests under way until now. */
+    void passTime(long now) {
+        if (timed()) {
+            for (Map.Entry<BudgetHold, Integer> hold : holds.entrySet()) {
+                hold.getKey().passTime(hold.getValue(), now);
+            }
+        }
+    }
+
+    /**
+     * When it may be spent by time alone if no request comes or goes, microseconds since 1970; {@link Long#MAX_VALUE} where
+     * that ends nothing.
+     *
+     * @param counted until when the time of its requests is counted
+     */
+    long exhausted(long counted) {
+        if (!timed() || removed || holds.isEmpty() || budget.mode() != Budget.Mode.HARD) {
+            return Long.MAX_VALUE;
+        }
+        long spent = sum(counted, Math.max(0, available(counted)) / 1_000 / holds.size());
+        long less = budget.grace().until() > counted ? budget.grace().until() : Long.MAX_VALUE;
+        for (Budget.TopUp topUp : budget.topUps()) {
+            less = open(topUp, counted) ? Math.min(less, topUp.expires()) : less;
+        }
+        return Math.min(spent, less);
+    }
+
+    boolean timed() {
+        return budget.unit() == BudgetUnit.WALL_SECONDS;
     }
 
     /** Whether another definition counts the same things in the same way, so that what was counted still holds. */

@@ -132,7 +132,7 @@ final class BudgetAdmission {
                 throw board.refuse(hold, Math.max(0, blockedBy), BudgetRefusal.Reason.RESERVED_BY_OTHERS);
             }
             board.queue.add(waiter, blockedBy < 0 ? null : hold.accounts[blockedBy]);
-            board.setBusy();
+            board.wakeSoon();
             return waiter;
         } finally {
             board.lock.unlock();
@@ -147,12 +147,10 @@ final class BudgetAdmission {
         }
         first.append(total);
         board.holds.put(hold.opened.request(), hold);
+        hold.enter();
         for (BudgetAccount account : hold.accounts) {
-            account.holds.add(hold);
             board.nextRoll = Math.min(board.nextRoll, account.window.to());
-            if (account.budget.unit() == BudgetUnit.WALL_SECONDS) {
-                board.setBusy();
-            }
+            board.wake(account.exhausted(board.counted));
         }
         board.changes++;
     }

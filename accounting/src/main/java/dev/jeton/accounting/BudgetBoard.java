@@ -7,7 +7,7 @@ import java.util.function.LongSupplier;
 
 /**
  * What budgets know, behind one lock: definitions and counters, requests under way, reserved steps, and those who wait. Whoever
- * reads or changes anything of it has the lock, but for {@link #busy}.
+ * reads or changes anything of it has the lock, but for when time should pass next.
  */
 final class BudgetBoard {
 
@@ -22,10 +22,15 @@ final class BudgetBoard {
     long nextRoll = Long.MAX_VALUE;
     /** How often something that a restart must know has changed. */
     long changes;
-    /** Whether time should pass in steps of milliseconds; any thread. */
-    volatile boolean busy;
+    /** Until when the wall time of requests under way is counted, microseconds since 1970. */
+    long counted;
+    /** When time should pass next, microseconds since 1970; any thread. */
+    private volatile long due = Long.MAX_VALUE;
 
     private final LongSupplier micros;
+    /** Between two looks at those who wait, or at a counter that time is about to spend. */
+    private static final long SOON_MICROS = 5_000;
+
     private Runnable nudge = () -> {};
 
     BudgetBoard(Budgets.Limits limits, LongSupplier micros) {
@@ -35,9 +40,14 @@ final class BudgetBoard {
         queue = new BudgetQueue(limits.patienceNanos() / 1_000, limits.maxWaiting(), this::refuse);
     }
 
-    /** Told when {@link #busy} becomes true; must not block. */
-    void onBusy(Runnable ticker) {
+    /** Told when time should pass earlier than was said; must not block. */
+    void onWake(Runnable ticker) {
         nudge = ticker;
+    }
+
+    /** For how long time need not pass. */
+    long quietMicros() {
+        return Math.max(0, due - now());
     }
 
     /** The books' time, microseconds since 1970. */
@@ -57,18 +67,28 @@ final class BudgetBoard {
         return new BudgetRefusal(account.budget, account.subject, reason, resets);
     }
 
-    /** {@code tick} should be called every few milliseconds from now on. */
-    void setBusy() {
-        if (!busy) {
-            busy = true;
+    /** Time should pass every few milliseconds from now on. */
+    void wakeSoon() {
+        wake(now() + SOON_MICROS);
+    }
+
+    /** Time should pass at an instant at the latest. */
+    void wake(long at) {
+        if (at < due) {
+            due = at;
             nudge.run();
         }
+    }
+
+    /** Time has passed, and need not until then, but for those who wait. */
+    void sleep(long until, long now) {
+        due = queue.isEmpty() ? Math.max(until, now + SOON_MICROS) : now + SOON_MICROS;
     }
 
     /** Something has changed: looks at those who wait. */
     void process(long now) {
         if (!queue.isEmpty() && queue.process(now)) {
-            setBusy();
+            wakeSoon();
         }
     }
 
@@ -92,21 +112,27 @@ final class BudgetBoard {
         changes++;
     }
 
-    /** Counts wall time until now; whether any is counted. */
-    boolean passTime(long now) {
-        boolean any = false;
+    /**
+     * Counts wall time until now, and ends who has none left.
+     *
+     * @return when the next counter will be spent by it; {@link Long#MAX_VALUE} where none will
+     */
+    long passTime(long now) {
+        counted = now;
+        long next = Long.MAX_VALUE;
         for (BudgetHold hold : holds.values()) {
             for (int i = 0; i < hold.accounts.length; i++) {
                 BudgetAccount account = hold.accounts[i];
-                if (account.budget.unit() == BudgetUnit.WALL_SECONDS && !account.removed) {
-                    any = true;
+                if (account.timed() && !account.removed) {
                     hold.passTime(i, now);
                     if (account.budget.mode() == Budget.Mode.HARD && account.available(now) <= 0) {
                         hold.stop(account.budget, account.subject, BudgetRefusal.Reason.SPENT, true);
+                    } else {
+                        next = Math.min(next, account.exhausted(now));
                     }
                 }
             }
         }
-        return any;
+        return next;
     }
 }

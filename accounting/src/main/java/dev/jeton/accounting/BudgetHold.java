@@ -53,7 +53,9 @@ final class BudgetHold {
     @Nullable
     BudgetWaiter waiter;
 
-    private final boolean measured;
+    /** Those that count device time. */
+    private final BudgetAccount[] measured;
+
     private final AtomicReference<@Nullable BudgetStop> stop = new AtomicReference<>();
 
     BudgetHold(Fact.Opened opened, List<BudgetAccount> accounts, LongUnaryOperator price) {
@@ -62,7 +64,7 @@ final class BudgetHold {
         this.price = price;
         charged = new long[this.accounts.length];
         base = new long[this.accounts.length];
-        measured = accounts.stream().anyMatch(BudgetAccount::measured);
+        measured = accounts.stream().filter(BudgetAccount::measured).toArray(BudgetAccount[]::new);
     }
 
     boolean empty() {
@@ -162,9 +164,23 @@ final class BudgetHold {
 
     /** Charges an account of wall time for the time until {@code until}; nothing where it counts something else. */
     void passTime(int i, long until) {
-        if (accounts[i].budget.unit() == BudgetUnit.WALL_SECONDS) {
+        if (accounts[i].timed()) {
             long all = Math.max(0, Math.min(until, died) - opened.at()) * 1_000;
             add(i, Math.max(0, all - base[i] - charged[i]), until);
+        }
+    }
+
+    /** Its accounts know it from now on. */
+    void enter() {
+        for (int i = 0; i < accounts.length; i++) {
+            accounts[i].holds.put(this, i);
+        }
+    }
+
+    /** They know it no more. */
+    void leave() {
+        for (BudgetAccount account : accounts) {
+            account.holds.remove(this);
         }
     }
 
@@ -176,8 +192,8 @@ final class BudgetHold {
             if (perToken(unit)) {
                 add(i, -gives(i, closed), now);
             }
-            accounts[i].holds.remove(this);
         }
+        leave();
     }
 
     /** What it gives back to an account when it ends like this. */
@@ -227,11 +243,11 @@ final class BudgetHold {
      * the step, without a lock.
      */
     void device(long nanos) {
-        if (!measured || nanos <= 0) {
+        if (nanos <= 0) {
             return;
         }
-        for (BudgetAccount account : accounts) {
-            if (account.measured() && account.live.addAndGet(nanos) >= account.liveLimit) {
+        for (BudgetAccount account : measured) {
+            if (account.live.addAndGet(nanos) >= account.liveLimit) {
                 stop(account.budget, account.subject, BudgetRefusal.Reason.SPENT, true);
             }
         }

@@ -93,7 +93,7 @@ final class BudgetQueue {
     /** Tokens up to which an account pays for a request, and leaves as much to each of the others. */
     private static long shared(BudgetHold hold, int i, long least, long wanted, long available) {
         BudgetAccount account = hold.accounts[i];
-        long sharers = account.holds.size() + (account.holds.contains(hold) ? 0 : 1);
+        long sharers = account.holds.size() + (account.holds.containsKey(hold) ? 0 : 1);
         long more = wanted - hold.granted;
         long far = more > Long.MAX_VALUE / 2 / sharers ? wanted : hold.granted + sharers * more;
         if (hold.delta(i, far) <= available) {
@@ -293,7 +293,7 @@ final class BudgetQueue {
     /** Whether one who runs waits for nothing any more. */
     private void decide(BudgetWaiter waiter, BudgetAccount at, long now) {
         BudgetHold hold = waiter.hold;
-        boolean alone = at.holds.size() == 1 && at.holds.contains(hold);
+        boolean alone = at.holds.size() == 1 && at.holds.containsKey(hold);
         if (at.budget.killed() || alone || hold.blocked() && (nobodyMoves(at, hold) || stuck(waiter, at, now))) {
             BudgetRefusal.Reason reason = at.budget.killed() ? BudgetRefusal.Reason.KILLED : BudgetRefusal.Reason.SPENT;
             remove(waiter);
@@ -302,7 +302,7 @@ final class BudgetQueue {
     }
 
     private static boolean nobodyMoves(BudgetAccount at, BudgetHold but) {
-        for (BudgetHold hold : at.holds) {
+        for (BudgetHold hold : at.holds.keySet()) {
             if (hold != but && !hold.blocked()) {
                 return false;
             }
@@ -312,7 +312,7 @@ final class BudgetQueue {
 
     private boolean stuck(BudgetWaiter waiter, BudgetAccount at, long now) {
         long progress = at.holds.size();
-        for (BudgetHold hold : at.holds) {
+        for (BudgetHold hold : at.holds.keySet()) {
             progress = 31 * progress + hold.spent();
         }
         if (progress != waiter.progress) {

@@ -145,9 +145,7 @@ final class BudgetReplay {
         if (!hold.empty()) {
             holds.put(hold.opened.request(), hold);
             seen.put(hold.opened.request(), hold);
-            for (BudgetAccount account : hold.accounts) {
-                account.holds.add(hold);
-            }
+            hold.enter();
         }
     }
 

@@ -59,14 +59,14 @@ public final class Budgets {
         admission = new BudgetAdmission(board, limits.admissionNanos());
     }
 
-    /** Told when {@link #tick} should be called soon; must not block. */
-    void onBusy(Runnable ticker) {
-        board.onBusy(ticker);
+    /** Told when {@link #tick} should be called earlier than was said; must not block. */
+    void onWake(Runnable ticker) {
+        board.onWake(ticker);
     }
 
-    /** Whether there is something for which {@link #tick} should be called every few milliseconds. */
-    boolean busy() {
-        return board.busy;
+    /** For how long nothing happens that {@link #tick} must be called for, microseconds. */
+    long quietMicros() {
+        return board.quietMicros();
     }
 
     // ---- definitions ----
@@ -146,6 +146,9 @@ public final class Budgets {
             }
         }
         board.process(now);
+        if (!board.holds.isEmpty()) {
+            board.wakeSoon();
+        }
     }
 
     // ---- requests ----
@@ -213,7 +216,7 @@ public final class Budgets {
             BudgetWaiter waiter = new BudgetWaiter(hold, grant.asked(), false, appending, now);
             if (board.queue.mustWait(waiter)) {
                 board.queue.add(waiter, null);
-                board.setBusy();
+                board.wakeSoon();
                 return true;
             }
             int blockedBy;
@@ -224,7 +227,7 @@ public final class Budgets {
             }
             if (blockedBy >= 0) {
                 board.queue.add(waiter, hold.accounts[blockedBy]);
-                board.setBusy();
+                board.wakeSoon();
                 board.process(now);
             }
             return true;
@@ -329,9 +332,9 @@ public final class Budgets {
         try {
             long now = board.now();
             board.rollAll(now);
-            boolean timed = board.passTime(now);
+            long exhausted = board.passTime(now);
             board.process(now);
-            board.busy = timed || !board.queue.isEmpty();
+            board.sleep(exhausted, now);
             if (now < nextLook) {
                 return List.of();
             }
@@ -369,6 +372,7 @@ public final class Budgets {
         try {
             long now = board.now();
             board.rollAll(now);
+            board.passTime(now);
             return board.index.accounts().stream()
                     .map(account -> BudgetWatch.view(account, now))
                     .toList();
@@ -386,11 +390,11 @@ public final class Budgets {
             List<BudgetView> views = new ArrayList<>();
             for (Budget budget : board.index.above(payer, task)) {
                 String subject = BudgetIndex.subject(budget, payer, task, "");
-                views.add(BudgetWatch.view(
-                        board.index
-                                .account(budget.id(), subject)
-                                .orElseGet(() -> new BudgetAccount(budget, subject, now)),
-                        now));
+                BudgetAccount account = board.index
+                        .account(budget.id(), subject)
+                        .orElseGet(() -> new BudgetAccount(budget, subject, now));
+                account.passTime(now);
+                views.add(BudgetWatch.view(account, now));
             }
             return views;
         } finally {
@@ -411,6 +415,7 @@ public final class Budgets {
             board.rollAll(now);
             List<BudgetVerdict> verdicts = new ArrayList<>();
             for (int i = 0; i < hold.accounts.length; i++) {
+                hold.accounts[i].passTime(now);
                 verdicts.add(BudgetVerdict.of(hold, i, expected, most, now));
             }
             return verdicts;
@@ -427,6 +432,7 @@ public final class Budgets {
             List<BudgetView> views = new ArrayList<>();
             for (int i = 0; i < hold.accounts.length; i++) {
                 if (!hold.accounts[i].removed) {
+                    hold.accounts[i].passTime(now);
                     views.add(BudgetWatch.view(hold.accounts[i], now).givenBack(hold.gives(i, closed)));
                 }
             }
@@ -486,9 +492,7 @@ public final class Budgets {
         board.lock.lock();
         try {
             for (BudgetHold hold : board.holds.values()) {
-                for (BudgetAccount account : hold.accounts) {
-                    account.holds.remove(hold);
-                }
+                hold.leave();
             }
             board.holds.clear();
             board.changes++;

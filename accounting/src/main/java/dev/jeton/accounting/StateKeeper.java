@@ -22,7 +22,6 @@ import org.slf4j.LoggerFactory;
 final class StateKeeper implements AutoCloseable {
 
     private static final Logger LOG = LoggerFactory.getLogger(StateKeeper.class);
-    private static final long BUSY_NANOS = 5_000_000;
     private static final long QUIET_NANOS = 1_000_000_000;
     private static final long COPY_NANOS = 30_000_000_000L;
     /** Of the journal: from there on a copy is worth writing only to let it go of facts. */
@@ -56,7 +55,7 @@ final class StateKeeper implements AutoCloseable {
         this.found = found;
         thread = Thread.ofPlatform().name("budgets").daemon(true).unstarted(this::run);
         copier = Thread.ofPlatform().name("budgets-copier").daemon(true).unstarted(this::copyNowAndThen);
-        budgets.onBusy(() -> LockSupport.unpark(thread));
+        budgets.onWake(() -> LockSupport.unpark(thread));
     }
 
     /**
@@ -135,7 +134,7 @@ final class StateKeeper implements AutoCloseable {
 
     private void run() {
         while (!closing) {
-            LockSupport.parkNanos(this, budgets.busy() ? BUSY_NANOS : QUIET_NANOS);
+            LockSupport.parkNanos(this, Math.min(budgets.quietMicros(), QUIET_NANOS / 1_000) * 1_000);
             try {
                 for (BudgetEvent event : budgets.tick()) {
                     listeners.forEach(listener -> listener.accept(event));

@@ -4,6 +4,7 @@ import dev.jeton.kvcache.BlockCopies;
 import dev.jeton.kvcache.BlockState;
 import dev.jeton.kvcache.KvCache;
 import dev.jeton.kvcache.KvSequence;
+import dev.jeton.models.engine.Capability;
 import dev.jeton.models.engine.DeviceLostException;
 import dev.jeton.models.engine.Engine;
 import dev.jeton.models.engine.EngineInfo;
@@ -91,7 +92,8 @@ public final class Scheduler {
         this.clock = clock;
         this.listener = listener;
         info = engine.info();
-        int blockSize = info.groups().getFirst().blockSize();
+        boolean kept = !info.groups().isEmpty();
+        int blockSize = kept ? info.groups().getFirst().blockSize() : 1;
         List<KvCache.Group> groups = new ArrayList<>();
         for (LayerGroup group : info.groups()) {
             if (group.blockSize() != blockSize) {
@@ -99,7 +101,7 @@ public final class Scheduler {
             }
             groups.add(new KvCache.Group(group.blockCount(), group.window()));
         }
-        kv = new KvCache(blockSize, groups, config.seed(), config.prefixCaching());
+        kv = new KvCache(blockSize, groups, config.seed(), kept && config.prefixCaching());
         bounds = Bounds.of(config, info);
         timeline = new DeviceTimeline(loadingSince);
         timeModel = new StepTimeModel(new StepTimeModel.Coefficients(1e6, 1e4, 10));
@@ -143,6 +145,13 @@ public final class Scheduler {
      * @throws RejectedException if not
      */
     public void check(GenerationRequest request) {
+        if (request.pooled() ? !info.supports(Capability.POOLING) : bounds.wholePrompts()) {
+            throw new RejectedException(
+                    RejectedException.Reason.UNSUPPORTED,
+                    request.pooled()
+                            ? "the engine '%s' gives no vectors of prompts".formatted(info.name())
+                            : "the engine '%s' gives vectors of prompts only".formatted(info.name()));
+        }
         int prompt = request.prompt().length;
         int needed = prompt + Math.min(1, request.maxTokens());
         if (needed > bounds.contextLength()) {

@@ -7,7 +7,6 @@ import dev.jeton.models.DecoderSpec;
 import dev.jeton.models.EngineOptions;
 import dev.jeton.models.ModelException;
 import dev.jeton.models.WindowGroups;
-import dev.jeton.models.engine.Capability;
 import dev.jeton.models.engine.DeviceLostException;
 import dev.jeton.models.engine.Engine;
 import dev.jeton.models.engine.EngineException;
@@ -28,7 +27,6 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
-import java.util.Set;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
@@ -190,11 +188,7 @@ final class TorchEngine implements Engine {
                 options.maxSequences(),
                 Math.max(options.maxBatchedTokens(), options.maxSequences()),
                 1,
-                Set.of(
-                        Capability.LOG_PROBABILITIES,
-                        Capability.PROMPT_LOG_PROBABILITIES,
-                        Capability.MASKS,
-                        Capability.DRAFTS));
+                TorchEngineProvider.CAPABILITIES);
     }
 
     /** Weights, pages and what a step works with must fit into what is free now. */

@@ -56,6 +56,16 @@ record TorchLibraries(Map<String, String> environment, ClassLoader loader) {
         return folder.isEmpty() ? missingJar(platform) : missingFolder(folder);
     }
 
+    /** What the engine would run on unless told otherwise; empty where something is missing. */
+    String device() {
+        if (!missing().isEmpty()) {
+            return "";
+        }
+        return flavor(environment).equals("cpu")
+                ? Runtime.getRuntime().availableProcessors() + " cores"
+                : "the first GPU (libtorch with " + flavor(environment) + ")";
+    }
+
     private String missingJar(String platform) {
         if (has("pytorch/cpu/%s/%s".formatted(platform, System.mapLibraryName("torch_cpu")))) {
             return "";
