@@ -15,7 +15,8 @@ import java.util.Locale;
 /**
  * Times an engine through its port, with nothing around it: what a server on top of it can reach at best.
  *
- * <p>Arguments: folder, quantize (none, q8_0), threads, seconds per figure, clients of the closed loops (1,8,32).
+ * <p>Arguments: folder, quantize (none, q8_0), threads, seconds per figure, clients of the closed loops (1,8,32; 0 for none),
+ * engine (cpu), sequences that decode together (1).
  */
 public final class EngineBench {
 
@@ -45,24 +46,30 @@ public final class EngineBench {
         String quantize = args.length > 1 ? args[1] : "none";
         int threads = args.length > 2 ? Integer.parseInt(args[2]) : 0;
         double seconds = args.length > 3 ? Double.parseDouble(args[3]) : 3;
-        StepEngineProvider provider = (StepEngineProvider) Engines.found().named("cpu");
+        String name = args.length > 5 ? args[5] : "cpu";
+        String together = args.length > 6 ? args[6] : "1";
+        StepEngineProvider provider = (StepEngineProvider) Engines.found().named(name);
         long start = System.nanoTime();
         EngineOptions options = new EngineOptions(1024, 1L << 30, 32, 512, 16, threads, quantize);
         try (Engine engine = provider.open(folder, options)) {
             double loaded = (System.nanoTime() - start) / 1e6;
             EngineBench bench = new EngineBench(engine, seconds);
             double first = bench.firstToken();
-            double decode = bench.decode(1);
             System.out.printf(
                     Locale.ROOT,
-                    "%s %s, %s: ready %.0f ms, first token %.0f ms, decode 1: %.1f tok/s, prefill 512: %.0f tok/s%n",
+                    "%s %s, %s %s: ready %.0f ms, first token %.0f ms, prefill 512: %.0f tok/s",
                     folder.getFileName(),
                     quantize,
+                    name,
                     engine.info().devices(),
                     loaded,
                     first,
-                    decode,
                     bench.prefill(512));
+            for (String number : together.split(",")) {
+                int rows = Integer.parseInt(number);
+                System.out.printf(Locale.ROOT, ", decode %d: %.1f tok/s", rows, bench.decode(rows));
+            }
+            System.out.println();
             String loops = args.length > 4 ? args[4] : "1,8,32";
             for (String number : loops.split(",")) {
                 int clients = Integer.parseInt(number);
