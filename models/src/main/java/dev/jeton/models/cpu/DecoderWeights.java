@@ -5,9 +5,9 @@ import static dev.jeton.models.cpu.Kernels.Q8_BLOCK;
 
 import dev.jeton.models.DecoderSpec;
 import dev.jeton.models.ModelException;
-import dev.jeton.models.Safetensors;
 import dev.jeton.models.Tensor;
 import dev.jeton.models.TensorType;
+import dev.jeton.models.WeightFiles;
 import java.lang.foreign.SegmentAllocator;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -65,7 +65,7 @@ final class DecoderWeights implements AutoCloseable {
     static DecoderWeights load(
             Path folder, DecoderSpec spec, boolean quantize, SegmentAllocator memory, ComputeTeam team) {
         DecoderWeights weights;
-        try (Safetensors files = Safetensors.open(folder)) {
+        try (WeightFiles files = WeightFiles.open(folder)) {
             Loader loader = new Loader(spec, files, quantize, memory);
             List<Layer> layers = new ArrayList<>();
             for (int i = 0; i < spec.layers(); i++) {
@@ -80,7 +80,7 @@ final class DecoderWeights implements AutoCloseable {
             return weights;
         }
         // Mapped anew: the pages that packing has read stay behind with the first mapping.
-        Safetensors files = Safetensors.open(folder);
+        WeightFiles files = WeightFiles.open(folder);
         return new DecoderWeights(
                 weights.layers,
                 weights.head,
@@ -165,14 +165,14 @@ final class DecoderWeights implements AutoCloseable {
     /** Finds tensors, allocates matrices, and notes what is to be packed. */
     private static final class Loader {
         private final DecoderSpec spec;
-        private final Safetensors files;
+        private final WeightFiles files;
         private final boolean quantize;
         private final SegmentAllocator memory;
         private final int stride;
         private final boolean large;
         final List<Job> jobs = new ArrayList<>();
 
-        Loader(DecoderSpec spec, Safetensors files, boolean quantize, SegmentAllocator memory) {
+        Loader(DecoderSpec spec, WeightFiles files, boolean quantize, SegmentAllocator memory) {
             this.spec = spec;
             this.files = files;
             this.quantize = quantize;
@@ -220,7 +220,7 @@ final class DecoderWeights implements AutoCloseable {
             return stacked(spec.hidden(), List.of(table));
         }
 
-        static Tensor embedding(Safetensors files, DecoderSpec spec) {
+        static Tensor embedding(WeightFiles files, DecoderSpec spec) {
             return files.tensor("model.embed_tokens.weight", spec.vocabulary(), spec.hidden());
         }
 
