@@ -249,8 +249,10 @@ final class GgufHeader {
         long count = count("elements of \"" + key + "\"", 1L << 32, width);
         Stepped array = new Stepped(type, count, at);
         if (type == STRING) {
+            String element = "an element of \"" + key + "\"";
             for (long i = 0; i < count; i++) {
-                at += stringBytes("an element of \"" + key + "\"", MOST_STRING_BYTES);
+                long length = stringBytes(element, MOST_STRING_BYTES);
+                at += length;
             }
         } else if (type == ARRAY) {
             for (long i = 0; i < count; i++) {

@@ -92,6 +92,11 @@ public final class Tensor {
         return stored.asSlice(bytes * storedRow(row), bytes);
     }
 
+    /** Reads a block of a row of a quantised tensor. */
+    public void block(long row, long number, QuantizedBlock target) {
+        target.read(type, stored, bytes(width) * storedRow(row) + number * type.blockBytes());
+    }
+
     /** Number of elements. */
     public long elements() {
         return stored.byteSize() / type.blockBytes() * type.blockElements();
