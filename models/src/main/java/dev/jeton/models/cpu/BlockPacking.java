@@ -125,14 +125,14 @@ final class BlockPacking {
         }
     }
 
-    /** What is above them, {@code bits} wide, of {@code count} inputs: byte i / 2 has those of inputs i, i + 8, ... */
+    /** What is above them, {@code bits} wide, of {@code count} inputs. */
     private void upper(long at, int first, int count, int bits, int bias) {
         for (int output = 0; output < PANEL; output++) {
             int word = 0;
             if (present[output]) {
                 for (int i = 0; i < count; i++) {
                     int value = blocks[output].number(first + i) + bias >> 4;
-                    word |= value << 8 * (i % 8 / 2) + bits * (2 * (i / 8) + i % 2);
+                    word |= value << bits * i;
                 }
             }
             ALL.set(INT, at + 4L * output, word);

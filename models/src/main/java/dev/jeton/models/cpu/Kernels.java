@@ -141,16 +141,35 @@ final class Kernels {
         }
     }
 
-    /** Widens {@code count} inputs of a Q8_0 panel to F32; {@code w} is the start of a block. */
-    static void widenQ8(long w, int count, long slab) {
+    /**
+     * Widens the scales of {@code count} inputs of a Q8_0 panel to {@code [count / 32][PANEL]} floats; in a loop of its
+     * own, since with it the kernels below are more than the compiler inlines.
+     */
+    static void scalesQ8(long w, int count, long scales) {
         long at = w;
+        long to = scales;
         for (int k = 0; k < count; k += Q8_BLOCK) {
             IntVector p = IntVector.fromMemorySegment(INTS, ALL, at, LITTLE);
             IntVector q = IntVector.fromMemorySegment(INTS, ALL, at + VECTOR, LITTLE);
-            FloatVector s0 = halfLow(p);
-            FloatVector s1 = halfHigh(p);
-            FloatVector s2 = halfLow(q);
-            FloatVector s3 = halfHigh(q);
+            halfLow(p).intoMemorySegment(ALL, to, LITTLE);
+            halfHigh(p).intoMemorySegment(ALL, to + VECTOR, LITTLE);
+            halfLow(q).intoMemorySegment(ALL, to + 2 * VECTOR, LITTLE);
+            halfHigh(q).intoMemorySegment(ALL, to + 3 * VECTOR, LITTLE);
+            at += (2 + Q8_BLOCK) * VECTOR;
+            to += 4 * VECTOR;
+        }
+    }
+
+    /** Widens {@code count} inputs of a Q8_0 panel to F32; {@code w} is the start of a block. */
+    static void widenQ8(long w, long scales, int count, long slab) {
+        long at = w;
+        long scale = scales;
+        for (int k = 0; k < count; k += Q8_BLOCK) {
+            FloatVector s0 = FloatVector.fromMemorySegment(FLOATS, ALL, scale, LITTLE);
+            FloatVector s1 = FloatVector.fromMemorySegment(FLOATS, ALL, scale + VECTOR, LITTLE);
+            FloatVector s2 = FloatVector.fromMemorySegment(FLOATS, ALL, scale + 2 * VECTOR, LITTLE);
+            FloatVector s3 = FloatVector.fromMemorySegment(FLOATS, ALL, scale + 3 * VECTOR, LITTLE);
+            scale += 4 * VECTOR;
             FloatVector c0 = s0.mul(-Q8_BIAS);
             FloatVector c1 = s1.mul(-Q8_BIAS);
             FloatVector c2 = s2.mul(-Q8_BIAS);
@@ -526,19 +545,19 @@ final class Kernels {
     }
 
     /** One row by a panel of Q8_0. */
-    static void q8x1(long w, float[] x, int xFrom, int stride, int count, float[] y, int yFrom) {
+    static void q8x1(long w, long scales, float[] x, int xFrom, int stride, int count, float[] y, int yFrom) {
         FloatVector a00 = FloatVector.fromArray(FLOATS, y, yFrom);
         FloatVector a01 = FloatVector.fromArray(FLOATS, y, yFrom + LANES);
         FloatVector a02 = FloatVector.fromArray(FLOATS, y, yFrom + 2 * LANES);
         FloatVector a03 = FloatVector.fromArray(FLOATS, y, yFrom + 3 * LANES);
         long at = w;
+        long scale = scales;
         for (int k = 0; k < count; k += Q8_BLOCK) {
-            IntVector p = IntVector.fromMemorySegment(INTS, ALL, at, LITTLE);
-            IntVector q = IntVector.fromMemorySegment(INTS, ALL, at + VECTOR, LITTLE);
-            FloatVector s0 = halfLow(p);
-            FloatVector s1 = halfHigh(p);
-            FloatVector s2 = halfLow(q);
-            FloatVector s3 = halfHigh(q);
+            FloatVector s0 = FloatVector.fromMemorySegment(FLOATS, ALL, scale, LITTLE);
+            FloatVector s1 = FloatVector.fromMemorySegment(FLOATS, ALL, scale + VECTOR, LITTLE);
+            FloatVector s2 = FloatVector.fromMemorySegment(FLOATS, ALL, scale + 2 * VECTOR, LITTLE);
+            FloatVector s3 = FloatVector.fromMemorySegment(FLOATS, ALL, scale + 3 * VECTOR, LITTLE);
+            scale += 4 * VECTOR;
             FloatVector c0 = s0.mul(-Q8_BIAS);
             FloatVector c1 = s1.mul(-Q8_BIAS);
             FloatVector c2 = s2.mul(-Q8_BIAS);
@@ -566,7 +585,7 @@ final class Kernels {
     }
 
     /** Two rows by a panel of Q8_0. */
-    static void q8x2(long w, float[] x, int xFrom, int stride, int count, float[] y, int yFrom) {
+    static void q8x2(long w, long scales, float[] x, int xFrom, int stride, int count, float[] y, int yFrom) {
         int x1 = xFrom + stride;
         FloatVector a00 = FloatVector.fromArray(FLOATS, y, yFrom);
         FloatVector a01 = FloatVector.fromArray(FLOATS, y, yFrom + LANES);
@@ -577,13 +596,13 @@ final class Kernels {
         FloatVector a12 = FloatVector.fromArray(FLOATS, y, yFrom + PANEL + 2 * LANES);
         FloatVector a13 = FloatVector.fromArray(FLOATS, y, yFrom + PANEL + 3 * LANES);
         long at = w;
+        long scale = scales;
         for (int k = 0; k < count; k += Q8_BLOCK) {
-            IntVector p = IntVector.fromMemorySegment(INTS, ALL, at, LITTLE);
-            IntVector q = IntVector.fromMemorySegment(INTS, ALL, at + VECTOR, LITTLE);
-            FloatVector s0 = halfLow(p);
-            FloatVector s1 = halfHigh(p);
-            FloatVector s2 = halfLow(q);
-            FloatVector s3 = halfHigh(q);
+            FloatVector s0 = FloatVector.fromMemorySegment(FLOATS, ALL, scale, LITTLE);
+            FloatVector s1 = FloatVector.fromMemorySegment(FLOATS, ALL, scale + VECTOR, LITTLE);
+            FloatVector s2 = FloatVector.fromMemorySegment(FLOATS, ALL, scale + 2 * VECTOR, LITTLE);
+            FloatVector s3 = FloatVector.fromMemorySegment(FLOATS, ALL, scale + 3 * VECTOR, LITTLE);
+            scale += 4 * VECTOR;
             FloatVector c0 = s0.mul(-Q8_BIAS);
             FloatVector c1 = s1.mul(-Q8_BIAS);
             FloatVector c2 = s2.mul(-Q8_BIAS);

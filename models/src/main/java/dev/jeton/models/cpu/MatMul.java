@@ -22,6 +22,9 @@ final class MatMul {
     /** Inputs of a slice: 64 outputs of 128 inputs are 32 KB in F32. A multiple of 32. */
     static final int SLICE = 128;
 
+    /** Most inputs that are read as they are kept in one go. */
+    static final int DIRECT_SLICE = 512;
+
     /** How far ahead lines are prefetched. */
     private static final long AHEAD_BYTES = 8192;
 
@@ -59,9 +62,9 @@ final class MatMul {
             long next = k + count < w.columns() ? w.address(panel, k + count) : w.start(panel + 1);
             read(w, Math.min(end, at + ahead), Math.min(end, next + ahead), work);
             if (direct) {
-                direct(w, panel, k, x, from + k, stride, count, rows, work.tile);
+                direct(w, panel, k, x, from + k, stride, count, rows, work);
             } else {
-                w.widen(panel, k, count, work.slab);
+                w.widen(panel, k, count, work);
                 f32(work.slab, x, from + k, stride, count, rows, work.tile);
             }
             at = next;
@@ -86,7 +89,7 @@ final class MatMul {
      */
     private static int directSlice(PackedMatrix w, PackedMatrix.Format format) {
         if (!w.beyondCaches() || !Prefetch.AVAILABLE) {
-            return 512;
+            return DIRECT_SLICE;
         }
         return switch (format) {
             case F32, BF16, Q8_0 -> 64;
@@ -125,9 +128,11 @@ final class MatMul {
     }
 
     private static void direct(
-            PackedMatrix w, int panel, int k, float[] x, int from, int stride, int count, int rows, float[] tile) {
+            PackedMatrix w, int panel, int k, float[] x, int from, int stride, int count, int rows, Workspace work) {
         long at = w.address(panel, k);
         long start = w.start(panel);
+        long scales = work.scales;
+        float[] tile = work.tile;
         switch (w.format(panel)) {
             case BF16 -> {
                 switch (rows) {
@@ -137,31 +142,32 @@ final class MatMul {
                 }
             }
             case Q8_0 -> {
+                Kernels.scalesQ8(at, count, scales);
                 if (rows == 1) {
-                    Kernels.q8x1(at, x, from, stride, count, tile, 0);
+                    Kernels.q8x1(at, scales, x, from, stride, count, tile, 0);
                 } else {
-                    Kernels.q8x2(at, x, from, stride, count, tile, 0);
+                    Kernels.q8x2(at, scales, x, from, stride, count, tile, 0);
                 }
             }
             case Q4_K -> {
                 if (rows == 1) {
-                    BlockKernels.q4x1(start, k, x, from, stride, count, tile, 0);
+                    BlockKernels.q4x1(start, k, scales, x, from, stride, count, tile, 0);
                 } else {
-                    BlockKernels.q4x2(start, k, x, from, stride, count, tile, 0);
+                    BlockKernels.q4x2(start, k, scales, x, from, stride, count, tile, 0);
                 }
             }
             case Q5_K -> {
                 if (rows == 1) {
-                    BlockKernels.q5x1(start, k, x, from, stride, count, tile, 0);
+                    BlockKernels.q5x1(start, k, scales, x, from, stride, count, tile, 0);
                 } else {
-                    BlockKernels.q5x2(start, k, x, from, stride, count, tile, 0);
+                    BlockKernels.q5x2(start, k, scales, x, from, stride, count, tile, 0);
                 }
             }
             case Q6_K -> {
                 if (rows == 1) {
-                    BlockKernels.q6x1(start, k, x, from, stride, count, tile, 0);
+                    BlockKernels.q6x1(start, k, scales, x, from, stride, count, tile, 0);
                 } else {
-                    BlockKernels.q6x2(start, k, x, from, stride, count, tile, 0);
+                    BlockKernels.q6x2(start, k, scales, x, from, stride, count, tile, 0);
                 }
             }
             case F32 -> throw new IllegalStateException("F32 panels have a way of their own");

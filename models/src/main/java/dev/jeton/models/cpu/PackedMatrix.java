@@ -184,14 +184,17 @@ final class PackedMatrix {
         return group == 0 ? 0 : header * VECTOR + group * bytes;
     }
 
-    /** Widens inputs {@code k} to {@code k + count} of a panel to F32, as {@code [count][PANEL]} at the address {@code slab}. */
-    void widen(int panel, int k, int count, long slab) {
+    /** Widens inputs {@code k} to {@code k + count} of a panel to F32, as {@code [count][PANEL]} at the workspace's slab. */
+    void widen(int panel, int k, int count, Workspace work) {
         switch (formats.get(panel)) {
-            case BF16 -> Kernels.widenBf16(address(panel, k), count, slab);
-            case Q8_0 -> Kernels.widenQ8(address(panel, k), count, slab);
-            case Q4_K -> BlockKernels.widenQ4(starts[panel], k, count, slab);
-            case Q5_K -> BlockKernels.widenQ5(starts[panel], k, count, slab);
-            case Q6_K -> BlockKernels.widenQ6(starts[panel], k, count, slab);
+            case BF16 -> Kernels.widenBf16(address(panel, k), count, work.slab);
+            case Q8_0 -> {
+                Kernels.scalesQ8(address(panel, k), count, work.scales);
+                Kernels.widenQ8(address(panel, k), work.scales, count, work.slab);
+            }
+            case Q4_K -> BlockKernels.widenQ4(starts[panel], k, count, work.scales, work.slab);
+            case Q5_K -> BlockKernels.widenQ5(starts[panel], k, count, work.scales, work.slab);
+            case Q6_K -> BlockKernels.widenQ6(starts[panel], k, count, work.scales, work.slab);
             case F32 -> throw new IllegalStateException("F32 panels are read as they are");
         }
     }
@@ -298,8 +301,7 @@ final class PackedMatrix {
             int number = 0;
             if (upper > 0) {
                 int word = ALL.get(INT, at + 4L * lane);
-                int bit = 8 * (i % 8 / 2) + upper * (2 * (i / 8) + i % 2);
-                number = (word >>> bit & (1 << upper) - 1) << 4;
+                number = (word >>> upper * i & (1 << upper) - 1) << 4;
                 at += 4 * VECTOR;
             }
             number |= ALL.get(INT, at + i / 8 * 4 * VECTOR + 4L * lane) >>> 4 * (i % 8) & 15;

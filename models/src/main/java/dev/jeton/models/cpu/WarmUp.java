@@ -30,6 +30,9 @@ final class WarmUp {
     /** A call on so few inputs takes a fraction of a microsecond once it is compiled, and hundreds before. */
     private static final long FAST_NANOS = 4_000;
 
+    /** Where scales are unpacked to, behind the weights. */
+    private static final long SCRATCH = 4L * INPUTS * PANEL;
+
     private static final long PAUSE_NANOS = 500_000;
 
     private final CpuEngine engine;
@@ -68,10 +71,13 @@ final class WarmUp {
         return switch (format) {
             case F32 -> Kernels::f32x1;
             case BF16 -> Kernels::bf16x1;
-            case Q8_0 -> Kernels::q8x1;
-            case Q4_K -> (w, x, at, stride, count, y, to) -> BlockKernels.q4x1(w, 0, x, at, stride, count, y, to);
-            case Q5_K -> (w, x, at, stride, count, y, to) -> BlockKernels.q5x1(w, 0, x, at, stride, count, y, to);
-            case Q6_K -> (w, x, at, stride, count, y, to) -> BlockKernels.q6x1(w, 0, x, at, stride, count, y, to);
+            case Q8_0 -> (w, x, at, stride, count, y, to) -> Kernels.q8x1(w, w, x, at, stride, count, y, to);
+            case Q4_K ->
+                (w, x, at, stride, count, y, to) -> BlockKernels.q4x1(w, 0, w + SCRATCH, x, at, stride, count, y, to);
+            case Q5_K ->
+                (w, x, at, stride, count, y, to) -> BlockKernels.q5x1(w, 0, w + SCRATCH, x, at, stride, count, y, to);
+            case Q6_K ->
+                (w, x, at, stride, count, y, to) -> BlockKernels.q6x1(w, 0, w + SCRATCH, x, at, stride, count, y, to);
         };
     }
 
@@ -79,13 +85,16 @@ final class WarmUp {
         return switch (format) {
             case F32 -> List.of();
             case BF16 -> List.of(Kernels::bf16x4, Kernels::bf16x2);
-            case Q8_0 -> List.of(Kernels::q8x2);
+            case Q8_0 -> List.of((w, x, at, stride, count, y, to) -> Kernels.q8x2(w, w, x, at, stride, count, y, to));
             case Q4_K ->
-                List.of((w, x, at, stride, count, y, to) -> BlockKernels.q4x2(w, 0, x, at, stride, count, y, to));
+                List.of((w, x, at, stride, count, y, to) ->
+                        BlockKernels.q4x2(w, 0, w + SCRATCH, x, at, stride, count, y, to));
             case Q5_K ->
-                List.of((w, x, at, stride, count, y, to) -> BlockKernels.q5x2(w, 0, x, at, stride, count, y, to));
+                List.of((w, x, at, stride, count, y, to) ->
+                        BlockKernels.q5x2(w, 0, w + SCRATCH, x, at, stride, count, y, to));
             case Q6_K ->
-                List.of((w, x, at, stride, count, y, to) -> BlockKernels.q6x2(w, 0, x, at, stride, count, y, to));
+                List.of((w, x, at, stride, count, y, to) ->
+                        BlockKernels.q6x2(w, 0, w + SCRATCH, x, at, stride, count, y, to));
         };
     }
 
@@ -93,7 +102,7 @@ final class WarmUp {
         float[] x = new float[8 * INPUTS];
         float[] y = new float[8 * PANEL];
         try (NativeMemory memory = new NativeMemory()) {
-            long w = memory.allocate(4L * 32 * PANEL, 64).address();
+            long w = memory.allocate(2 * SCRATCH, 64).address();
             for (Kernel kernel : kernels) {
                 for (int i = 0; i < CALLS && System.nanoTime() < end && !fast(kernel, w, x, y); i++) {
                     kernel.run(w, x, 0, INPUTS, INPUTS, y, 0);
