@@ -6,7 +6,6 @@ import dev.jeton.models.ModelException;
 import dev.jeton.models.WindowGroups;
 import dev.jeton.models.engine.Capability;
 import dev.jeton.models.engine.Engine;
-import dev.jeton.models.engine.EngineChecks;
 import dev.jeton.models.engine.EngineException;
 import dev.jeton.models.engine.EngineInfo;
 import dev.jeton.models.engine.LayerGroup;
@@ -15,7 +14,9 @@ import dev.jeton.models.engine.StepBatch;
 import dev.jeton.models.engine.StepResult;
 import dev.jeton.models.engine.StepTicket;
 import dev.jeton.models.engine.TokenMasks;
-import dev.jeton.models.sampler.SequenceState;
+import dev.jeton.models.rows.HostSlots;
+import dev.jeton.models.rows.RowSampling;
+import dev.jeton.models.rows.StepRows;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -40,9 +41,7 @@ public final class CpuEngine implements Engine {
     private final StepRows rows;
     private final DecoderStep step;
     private final RowSampling sampling;
-    private final SequenceState[] states;
-    private final long[] epochs;
-    private final EngineChecks checks;
+    private final HostSlots slots;
 
     private long launched;
     private boolean inFlight;
@@ -55,11 +54,7 @@ public final class CpuEngine implements Engine {
         this.info = info;
         this.memory = memory;
         this.team = team;
-        int slots = info.maxSlots();
-        states = new SequenceState[slots];
-        Arrays.setAll(states, i -> new SequenceState());
-        epochs = new long[slots];
-        checks = new EngineChecks(info);
+        slots = new HostSlots(info);
         weights = DecoderWeights.load(folder, spec, q8, memory, team);
         WindowGroups groups = WindowGroups.of(spec);
         arenas = new ArrayList<>();
@@ -67,8 +62,18 @@ public final class CpuEngine implements Engine {
             arenas.add(new KvArena(group, spec.keyValueHeads(), spec.headDim(), memory));
         }
         rows = new StepRows(info.groups().size(), info.maxRows(), info.maxTokens());
-        sampling = new RowSampling(info, rows, states, epochs);
-        step = new DecoderStep(spec, weights, arenas, groups, rows, sampling, info.maxTokens(), team.size(), memory);
+        sampling = new RowSampling(info, rows, slots);
+        step = new DecoderStep(
+                spec,
+                weights,
+                arenas,
+                groups,
+                rows,
+                (row, first, end, logits, offset, stride, workspace) ->
+                        sampling.take(row, first, end, logits, offset, stride, workspace.sampler),
+                info.maxTokens(),
+                team.size(),
+                memory);
     }
 
     /** Loads a model folder. */
@@ -155,16 +160,12 @@ public final class CpuEngine implements Engine {
 
     @Override
     public void open(int slot, SequenceSpec spec) {
-        checks.open(slot, spec);
-        states[slot].open(spec);
-        epochs[slot]++;
+        slots.open(slot, spec);
     }
 
     @Override
     public void close(int slot) {
-        if (checks.close(slot)) {
-            epochs[slot]++;
-        }
+        slots.close(slot);
     }
 
     @Override
@@ -172,15 +173,7 @@ public final class CpuEngine implements Engine {
         if (closed || inFlight) {
             throw new EngineException(closed ? "the engine is closed" : "one step is in flight; await it first");
         }
-        checks.check(batch);
-        rows.copy(batch);
-        for (int row = 0; row < rows.rows; row++) {
-            int slot = rows.slot[row];
-            rows.epoch[row] = epochs[slot];
-            if (rows.has(row, StepBatch.LAST_TOKEN)) {
-                rows.tokens[rows.inputStart[row]] = states[slot].lastToken();
-            }
-        }
+        slots.launch(batch, rows);
         sampling.begin();
         inFlight = true;
         return new StepTicket(launched++);
@@ -211,7 +204,7 @@ public final class CpuEngine implements Engine {
 
     @Override
     public void transfer(int group, int[] from, int[] to, int count) {
-        checks.transfer(group, from, to, count);
+        slots.checkTransfer(group, from, to, count);
         if (copies.length < copyCount + 3 * count) {
             copies = Arrays.copyOf(copies, 2 * (copyCount + 3 * count));
         }

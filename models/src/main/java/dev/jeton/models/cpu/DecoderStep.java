@@ -5,6 +5,7 @@ import static dev.jeton.models.vector.VectorMath.LANES;
 
 import dev.jeton.models.DecoderSpec;
 import dev.jeton.models.WindowGroups;
+import dev.jeton.models.rows.StepRows;
 import java.util.Arrays;
 import java.util.List;
 

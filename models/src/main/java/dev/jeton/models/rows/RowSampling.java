@@ -1,4 +1,4 @@
-package dev.jeton.models.cpu;
+package dev.jeton.models.rows;
 
 import dev.jeton.models.engine.EngineException;
 import dev.jeton.models.engine.EngineInfo;
@@ -21,7 +21,7 @@ import org.jspecify.annotations.Nullable;
  * <p>{@link #take} is called by compute threads, for different rows at once; it writes entries of its own row only.
  * {@link #result} gathers them in order.
  */
-final class RowSampling implements DecoderStep.Sampling {
+public final class RowSampling {
 
     private static final int TOP = SamplingParameters.MAX_LOG_PROBABILITIES;
 
@@ -49,11 +49,12 @@ final class RowSampling implements DecoderStep.Sampling {
     private int maskedPositions;
     private @Nullable TokenMasks masks;
 
-    RowSampling(EngineInfo info, StepRows batch, SequenceState[] states, long[] epochs) {
+    /** For the steps of an engine, whose rows are put into {@code batch}. */
+    public RowSampling(EngineInfo info, StepRows batch, HostSlots slots) {
         this.info = info;
         this.batch = batch;
-        this.states = states;
-        this.epochs = epochs;
+        this.states = slots.states;
+        this.epochs = slots.epochs;
         accepted = new int[info.maxRows()];
         ended = new boolean[info.maxRows()];
         failures = new String[info.maxRows()];
@@ -64,7 +65,7 @@ final class RowSampling implements DecoderStep.Sampling {
     }
 
     /** Makes ready for the batch that was just copied. */
-    void begin() {
+    public void begin() {
         current ^= 1;
         result = results[current];
         result.reset(batch.rows);
@@ -112,7 +113,7 @@ final class RowSampling implements DecoderStep.Sampling {
     }
 
     /** Takes the grammar masks of the step in flight. */
-    void masks(TokenMasks given) {
+    public void masks(TokenMasks given) {
         int words = (info.vocabulary() + 63) / 64;
         if (given.positions() != maskedPositions
                 || given.wordsPerMask() != words
@@ -124,14 +125,19 @@ final class RowSampling implements DecoderStep.Sampling {
     }
 
     /** Sampling cannot begin before the masks are here. */
-    void checkMasks() {
+    public void checkMasks() {
         if (maskedPositions > 0 && masks == null) {
             throw new EngineException("the step has masked rows; hand in masks before awaiting it");
         }
     }
 
-    @Override
-    public void take(int row, int first, int end, float[] logits, int offset, int stride, Workspace workspace) {
+    /**
+     * Takes rows of logits of batch row {@code row}: entries [first, end) of {@link StepRows#logitToken}, which begin at
+     * {@code offset}, {@code stride} apart, and which sampling changes.
+     *
+     * @param sampler the calling thread's own
+     */
+    public void take(int row, int first, int end, float[] logits, int offset, int stride, Sampler sampler) {
         if (batch.epoch[row] != epochs[batch.slot[row]]) {
             return;
         }
@@ -141,10 +147,10 @@ final class RowSampling implements DecoderStep.Sampling {
         for (int i = first; i < end; i++, at += stride) {
             int input = batch.logitToken[i];
             if (prompt) {
-                score(row, input, logits, at, workspace.sampler);
+                score(row, input, logits, at, sampler);
             }
             if (sample && input >= batch.firstSample(row) && !ended[row]) {
-                sample(row, input, logits, at, workspace.sampler);
+                sample(row, input, logits, at, sampler);
             }
         }
     }
@@ -193,8 +199,13 @@ final class RowSampling implements DecoderStep.Sampling {
         ended[row] = last || batch.tokens[input + 1] != sampled;
     }
 
+    /** Fails every row of the step, which then brings nothing. */
+    public void failAll(String why) {
+        Arrays.fill(failures, 0, batch.rows, why);
+    }
+
     /** The step's result, once all rows were taken. */
-    StepResult result() {
+    public StepResult result() {
         for (int row = 0; row < batch.rows; row++) {
             result.beginRow(row);
             String failure = failures[row];

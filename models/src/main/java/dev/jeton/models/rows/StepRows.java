@@ -1,41 +1,55 @@
-package dev.jeton.models.cpu;
+package dev.jeton.models.rows;
 
 import dev.jeton.models.engine.StepBatch;
 import java.util.Arrays;
 
 /**
- * The engine's own copy of a batch, with what the phases need beside it: each token's row and position, and which tokens
- * get logits. Written at launch by the engine's owner, read by all threads during the step.
+ * The engine's own copy of a batch, with what steps need beside it: each token's row and position, and which tokens get
+ * logits. Written at launch by the engine's owner, read by all its threads during the step.
+ *
+ * <p>Public arrays for the same reason as in {@link StepBatch}; only {@link HostSlots} writes them.
  */
-final class StepRows {
+public final class StepRows {
 
-    int rows;
-    int tokenCount;
-    final int[] slot;
+    /** Rows of the step. */
+    public int rows;
+    /** Inputs of all rows. */
+    public int tokenCount;
+    /** As in {@link StepBatch}. */
+    public final int[] slot;
+    /** Per row: which use of its slot it belongs to. */
     final long[] epoch;
-    final int[] flags;
-    final int[] position;
-    final int[] inputStart;
-    final int[] drafts;
-    final int[] following;
-    final int[] tokens;
-    /** Row and position of each token. */
-    final int[] tokenRow;
-
-    final int[] tokenPosition;
-    /** Tokens that get logits, in order; and how many. */
-    final int[] logitToken;
-
-    int logitCount;
+    /** As in {@link StepBatch}. */
+    public final int[] flags;
+    /** As in {@link StepBatch}. */
+    public final int[] position;
+    /** As in {@link StepBatch}. */
+    public final int[] inputStart;
+    /** As in {@link StepBatch}. */
+    public final int[] drafts;
+    /** As in {@link StepBatch}. */
+    public final int[] following;
+    /** As in {@link StepBatch}, with the slot's own token where a row asked for it. */
+    public final int[] tokens;
+    /** Row of each token. */
+    public final int[] tokenRow;
+    /** Position of each token. */
+    public final int[] tokenPosition;
+    /** Tokens that get logits, in order. */
+    public final int[] logitToken;
+    /** How many tokens get logits. */
+    public int logitCount;
     /** Per row: index into {@link #logitToken} of its first; entry {@code rows} is the end of the last. */
-    final int[] logitStart;
+    public final int[] logitStart;
     /** Whether any row has more than one input. */
-    boolean chunked;
+    public boolean chunked;
+    /** As in {@link StepBatch}. */
+    public final int[][] blocks;
+    /** As in {@link StepBatch}. */
+    public final int[][] tableStart;
 
-    final int[][] blocks;
-    final int[][] tableStart;
-
-    StepRows(int groups, int maxRows, int maxTokens) {
+    /** Room for steps of at most so many rows and tokens. */
+    public StepRows(int groups, int maxRows, int maxTokens) {
         blocks = new int[groups][0];
         tableStart = new int[groups][maxRows + 1];
         slot = new int[maxRows];
@@ -100,11 +114,12 @@ final class StepRows {
     }
 
     /** The first token of a sampling row whose logits are sampled: the one before its drafts. */
-    int firstSample(int row) {
+    public int firstSample(int row) {
         return inputStart[row + 1] - 1 - drafts[row];
     }
 
-    boolean has(int row, int flag) {
+    /** Whether the row has the flag. */
+    public boolean has(int row, int flag) {
         return (flags[row] & flag) != 0;
     }
 }
