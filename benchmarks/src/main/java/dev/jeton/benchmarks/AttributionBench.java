@@ -1,7 +1,8 @@
 package dev.jeton.benchmarks;
 
 import dev.jeton.models.EngineOptions;
-import dev.jeton.models.EngineProvider;
+import dev.jeton.models.Engines;
+import dev.jeton.models.StepEngineProvider;
 import dev.jeton.models.engine.Engine;
 import dev.jeton.models.engine.SamplingParameters;
 import dev.jeton.models.engine.SequenceSpec;
@@ -16,7 +17,6 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Random;
-import java.util.ServiceLoader;
 
 /**
  * How fair attribution is, measured: every sub-batch of a batch is really run on the cpu engine, which gives the Shapley
@@ -95,11 +95,7 @@ public final class AttributionBench {
     /** Prints a table. */
     public static void main(String[] args) {
         int repetitions = args.length > 1 ? Integer.parseInt(args[1]) : 9;
-        EngineProvider provider = ServiceLoader.load(EngineProvider.class).stream()
-                .map(ServiceLoader.Provider::get)
-                .filter(p -> p.name().equals("cpu"))
-                .findFirst()
-                .orElseThrow();
+        StepEngineProvider provider = (StepEngineProvider) Engines.found().named("cpu");
         EngineOptions options = new EngineOptions(CONTEXT, 1L << 30, 8, 512, BLOCK, 0, "none");
         try (Engine engine = provider.open(Path.of(args[0]), options)) {
             AttributionBench bench = new AttributionBench(engine, repetitions);

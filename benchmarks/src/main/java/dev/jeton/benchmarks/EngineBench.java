@@ -1,7 +1,8 @@
 package dev.jeton.benchmarks;
 
 import dev.jeton.models.EngineOptions;
-import dev.jeton.models.EngineProvider;
+import dev.jeton.models.Engines;
+import dev.jeton.models.StepEngineProvider;
 import dev.jeton.models.engine.Engine;
 import dev.jeton.models.engine.LayerGroup;
 import dev.jeton.models.engine.SamplingParameters;
@@ -10,7 +11,6 @@ import dev.jeton.models.engine.StepBatch;
 import dev.jeton.models.engine.StepResult;
 import java.nio.file.Path;
 import java.util.Locale;
-import java.util.ServiceLoader;
 
 /**
  * Times an engine through its port, with nothing around it: what a server on top of it can reach at best.
@@ -45,11 +45,7 @@ public final class EngineBench {
         String quantize = args.length > 1 ? args[1] : "none";
         int threads = args.length > 2 ? Integer.parseInt(args[2]) : 0;
         double seconds = args.length > 3 ? Double.parseDouble(args[3]) : 3;
-        EngineProvider provider = ServiceLoader.load(EngineProvider.class).stream()
-                .map(ServiceLoader.Provider::get)
-                .filter(p -> p.name().equals("cpu"))
-                .findFirst()
-                .orElseThrow();
+        StepEngineProvider provider = (StepEngineProvider) Engines.found().named("cpu");
         long start = System.nanoTime();
         EngineOptions options = new EngineOptions(1024, 1L << 30, 32, 512, 16, threads, quantize);
         try (Engine engine = provider.open(folder, options)) {

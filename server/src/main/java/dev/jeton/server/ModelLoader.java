@@ -4,10 +4,12 @@ import dev.jeton.models.ChatTemplate;
 import dev.jeton.models.ChatTemplates;
 import dev.jeton.models.DeviceOptions;
 import dev.jeton.models.EngineOptions;
-import dev.jeton.models.EngineProvider;
+import dev.jeton.models.Engines;
 import dev.jeton.models.FolderTokenizer;
 import dev.jeton.models.GenerationDefaults;
 import dev.jeton.models.ModelException;
+import dev.jeton.models.SequenceEngineProvider;
+import dev.jeton.models.StepEngineProvider;
 import dev.jeton.models.engine.Engine;
 import dev.jeton.scheduler.SchedulerConfig;
 import dev.jeton.scheduler.StepListener;
@@ -18,36 +20,45 @@ import dev.jeton.server.config.Configuration.ModelSettings;
 import java.nio.file.Path;
 import java.time.Clock;
 import java.time.Duration;
-import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
-import java.util.stream.Collectors;
 
 /** Loads models from folders: text parts, engine, step loop. */
 public final class ModelLoader {
 
-    private final List<EngineProvider> engines;
+    private final Engines engines;
     private final Duration stallTimeout;
 
     /**
      * @param engines all that this distribution has
      * @param stallTimeout how long a reader may leave its tokens unread
      */
-    public ModelLoader(List<EngineProvider> engines, Duration stallTimeout) {
-        this.engines = List.copyOf(engines);
+    public ModelLoader(Engines engines, Duration stallTimeout) {
+        this.engines = engines;
         this.stallTimeout = stallTimeout;
+    }
+
+    /**
+     * Says which engine a model's settings come to.
+     *
+     * @return the settings, with an engine that runs here and reads the model
+     * @throws ModelException where there is none
+     */
+    public ModelSettings settle(Path folder, ModelSettings settings) {
+        return settings.on(engines.choose(settings.engine(), folder).name());
     }
 
     /**
      * Loads a model and starts its step loop.
      *
      * @param name served name
+     * @param settings whose engine is {@linkplain #settle settled}
      * @throws ModelException naming what is missing or wrong and what to do
      */
     public ServedModel load(String name, Path folder, ModelSettings settings, StepListener listener) {
         long since = System.nanoTime();
-        EngineProvider provider = engine(settings.engine());
+        StepEngineProvider provider = engine(settings.engine());
         CompletableFuture<Engine> opening = open(name, provider, folder, options(settings));
         TextParts texts;
         try {
@@ -107,7 +118,7 @@ public final class ModelLoader {
 
     /** Opens an engine on a thread of its own; the step loop's is the next that has it, and never both. */
     private static CompletableFuture<Engine> open(
-            String name, EngineProvider provider, Path folder, EngineOptions options) {
+            String name, StepEngineProvider provider, Path folder, EngineOptions options) {
         CompletableFuture<Engine> opening = new CompletableFuture<>();
         Thread.ofPlatform().name("load-" + name).daemon(true).start(() -> {
             try {
@@ -161,16 +172,11 @@ public final class ModelLoader {
                 generation.repetitionPenalty().orElse(otherwise.repetitionPenalty()));
     }
 
-    private EngineProvider engine(String name) {
-        EngineProvider provider = engines.stream()
-                .filter(candidate -> candidate.name().equals(name))
-                .findFirst()
-                .orElseThrow(() -> new ModelException("there is no engine '%s'; this distribution has: %s"
-                        .formatted(
-                                name, engines.stream().map(EngineProvider::name).collect(Collectors.joining(", ")))));
-        if (!provider.missing().isEmpty()) {
-            throw new ModelException("the engine '%s' cannot run here: %s".formatted(name, provider.missing()));
-        }
-        return provider;
+    private StepEngineProvider engine(String name) {
+        return switch (engines.named(name)) {
+            case StepEngineProvider steps -> steps;
+            case SequenceEngineProvider sequences ->
+                throw new ModelException("the engine '%s' is none of this server's".formatted(sequences.name()));
+        };
     }
 }

@@ -4,8 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.jeton.models.EngineOptions;
-import dev.jeton.models.EngineProvider;
+import dev.jeton.models.EngineSupport;
+import dev.jeton.models.Engines;
 import dev.jeton.models.ModelException;
+import dev.jeton.models.StepEngineProvider;
 import dev.jeton.models.engine.Engine;
 import dev.jeton.scheduler.StepListener;
 import dev.jeton.server.config.ConfigurationLoader;
@@ -14,6 +16,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
@@ -67,7 +70,7 @@ class ModelLoaderTest {
     }
 
     private static void load(Path from, Supplier<Engine> engine) {
-        EngineProvider provider = new EngineProvider() {
+        StepEngineProvider provider = new StepEngineProvider() {
             @Override
             public String name() {
                 return "cpu";
@@ -79,15 +82,28 @@ class ModelLoaderTest {
             }
 
             @Override
+            public EngineSupport support() {
+                return new EngineSupport("", List.of(), List.of(), Set.of());
+            }
+
+            @Override
+            public String refusal(Path model) {
+                return "";
+            }
+
+            @Override
             public Engine open(Path model, EngineOptions options) {
                 return engine.get();
             }
         };
-        new ModelLoader(List.of(provider), Duration.ofSeconds(1))
+        new ModelLoader(new Engines(List.of(provider)), Duration.ofSeconds(1))
                 .load(
                         "model",
                         from,
-                        new ConfigurationLoader(Map.of()).load().model(from.toString(), "model"),
+                        new ConfigurationLoader(Map.of())
+                                .load()
+                                .model(from.toString(), "model")
+                                .on("cpu"),
                         StepListener.NONE);
     }
 }

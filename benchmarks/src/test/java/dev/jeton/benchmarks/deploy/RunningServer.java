@@ -2,7 +2,7 @@ package dev.jeton.benchmarks.deploy;
 
 import dev.jeton.accounting.Bookkeeper;
 import dev.jeton.accounting.BudgetRefusal;
-import dev.jeton.models.EngineProvider;
+import dev.jeton.models.Engines;
 import dev.jeton.natives.GpuMemory;
 import dev.jeton.natives.GpuUtilization;
 import dev.jeton.scheduler.StepListener;
@@ -30,7 +30,6 @@ import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.OptionalInt;
 import java.util.OptionalLong;
-import java.util.ServiceLoader;
 import java.util.concurrent.locks.LockSupport;
 
 /** A server with the smaller demo model, books, and a GPU that only its metrics know of. */
@@ -67,14 +66,11 @@ final class RunningServer implements AutoCloseable {
         Bookkeeper bookkeeper =
                 OpenBooks.of(configuration, Bookkeeper.Pace.PROMPT).orElseThrow();
         Path folder = DeployFiles.HOME.resolve("models/demo").resolve(MODEL);
-        ModelSettings model = settings.model(folder.toString(), MODEL);
+        ModelSettings model = settings.model(folder.toString(), MODEL).on("cpu");
         StepListener steps = StepListener.both(
                 metrics.steps(MODEL), bookkeeper.meter(model.engine()).engine());
         ServedModel served = new ModelLoader(
-                        ServiceLoader.load(EngineProvider.class).stream()
-                                .map(ServiceLoader.Provider::get)
-                                .toList(),
-                        configuration.stream().stallTimeout())
+                        Engines.found(), configuration.stream().stallTimeout())
                 .load(MODEL, folder, model, steps);
         server = new Server(configuration, List.of(served), metrics, Optional.of(bookkeeper));
     }

@@ -33,6 +33,10 @@ import org.jspecify.annotations.Nullable;
  */
 public final class CpuEngine implements Engine {
 
+    /** What it can do beyond plain sampling. */
+    static final Set<Capability> CAPABILITIES = Set.of(
+            Capability.LOG_PROBABILITIES, Capability.PROMPT_LOG_PROBABILITIES, Capability.MASKS, Capability.DRAFTS);
+
     private final EngineInfo info;
     private final NativeMemory memory;
     private final ComputeTeam team;
@@ -133,11 +137,7 @@ public final class CpuEngine implements Engine {
                 options.maxSequences(),
                 Math.max(options.maxBatchedTokens(), options.maxSequences()),
                 1,
-                Set.of(
-                        Capability.LOG_PROBABILITIES,
-                        Capability.PROMPT_LOG_PROBABILITIES,
-                        Capability.MASKS,
-                        Capability.DRAFTS));
+                CAPABILITIES);
     }
 
     private static List<LayerGroup> groups(DecoderSpec spec, EngineOptions options, int context) {

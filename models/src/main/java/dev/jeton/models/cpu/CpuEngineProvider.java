@@ -1,12 +1,16 @@
 package dev.jeton.models.cpu;
 
+import dev.jeton.models.DecoderFiles;
+import dev.jeton.models.DecoderSpec;
 import dev.jeton.models.EngineOptions;
-import dev.jeton.models.EngineProvider;
+import dev.jeton.models.EngineSupport;
+import dev.jeton.models.StepEngineProvider;
 import dev.jeton.models.engine.Engine;
 import java.nio.file.Path;
+import java.util.List;
 
 /** Brings the cpu engine: any machine, no native library. */
-public final class CpuEngineProvider implements EngineProvider {
+public final class CpuEngineProvider implements StepEngineProvider {
 
     /** For the service loader. */
     public CpuEngineProvider() {}
@@ -20,6 +24,20 @@ public final class CpuEngineProvider implements EngineProvider {
     public String missing() {
         boolean vectors = ModuleLayer.boot().findModule("jdk.incubator.vector").isPresent();
         return vectors ? "" : "the Vector API; start java with --add-modules jdk.incubator.vector";
+    }
+
+    @Override
+    public EngineSupport support() {
+        return new EngineSupport(
+                Runtime.getRuntime().availableProcessors() + " cores",
+                List.of("safetensors (f32, f16, bf16)"),
+                List.of("q8_0"),
+                CpuEngine.CAPABILITIES);
+    }
+
+    @Override
+    public String refusal(Path model) {
+        return DecoderFiles.refusal(model, DecoderSpec::read);
     }
 
     @Override

@@ -37,6 +37,10 @@ import org.jspecify.annotations.Nullable;
  */
 public final class CudaEngine implements Engine {
 
+    /** What it can do beyond plain sampling. */
+    static final Set<Capability> CAPABILITIES = Set.of(
+            Capability.LOG_PROBABILITIES, Capability.PROMPT_LOG_PROBABILITIES, Capability.MASKS, Capability.DRAFTS);
+
     /** Rows of a step that the plan of attention has room for. */
     private static final int MOST_ROWS = 4096;
 
@@ -157,11 +161,7 @@ public final class CudaEngine implements Engine {
                 rows,
                 tokens,
                 2,
-                Set.of(
-                        Capability.LOG_PROBABILITIES,
-                        Capability.PROMPT_LOG_PROBABILITIES,
-                        Capability.MASKS,
-                        Capability.DRAFTS));
+                CAPABILITIES);
     }
 
     private static List<LayerGroup> groups(

@@ -1,15 +1,22 @@
 package dev.jeton.models.cuda;
 
+import dev.jeton.models.CheckpointQuantization;
+import dev.jeton.models.DecoderFiles;
+import dev.jeton.models.DecoderSpec;
 import dev.jeton.models.EngineOptions;
-import dev.jeton.models.EngineProvider;
+import dev.jeton.models.EngineSupport;
+import dev.jeton.models.StepEngineProvider;
 import dev.jeton.models.engine.Engine;
+import dev.jeton.natives.CudaDevice;
 import dev.jeton.natives.CudaDriver;
 import dev.jeton.natives.NativeException;
 import dev.jeton.natives.Nvrtc;
 import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.Collectors;
 
 /** Brings the CUDA engine: an NVIDIA GPU, its driver, NVRTC and cuBLASLt. */
-public final class CudaEngineProvider implements EngineProvider {
+public final class CudaEngineProvider implements StepEngineProvider {
 
     private final DeviceLibraries libraries;
 
@@ -38,6 +45,33 @@ public final class CudaEngineProvider implements EngineProvider {
         } catch (NativeException e) {
             return String.valueOf(e.getMessage());
         }
+    }
+
+    @Override
+    public EngineSupport support() {
+        return new EngineSupport(
+                devices(),
+                List.of("safetensors (f32, f16, bf16, fp8, AWQ, GPTQ)"),
+                List.of("int8", "fp8"),
+                CudaEngine.CAPABILITIES);
+    }
+
+    private String devices() {
+        try {
+            return CudaDriver.open(libraries.driver()).devices().stream()
+                    .map(CudaDevice::name)
+                    .collect(Collectors.joining(", "));
+        } catch (NativeException e) {
+            return "";
+        }
+    }
+
+    @Override
+    public String refusal(Path model) {
+        return DecoderFiles.refusal(model, folder -> {
+            DecoderSpec.readQuantized(folder);
+            CheckpointQuantization.read(folder);
+        });
     }
 
     @Override

@@ -12,8 +12,13 @@ public enum Capability {
     DRAFTS,
     /** Rows that name an adapter other than 0. */
     ADAPTERS,
-    /** Rows whose output is a pooled hidden state. */
+    /** Rows whose output is a vector ({@link StepBatch#POOLED}): an embedding, or the scores of labels. */
     POOLING,
+    /**
+     * Only whole prompts (encoders, where each token sees all others): a row holds all tokens of a sequence, from position
+     * 0. Nothing is kept of it, so there are no layer groups, and nothing is sampled.
+     */
+    WHOLE_PROMPTS,
     /** A host tier and transfers to and from it. */
     HOST_TIER
 }

@@ -131,6 +131,11 @@ public final class EngineChecks {
         if (batch.has(row, StepBatch.POOLED) && !info.supports(Capability.POOLING)) {
             throw new EngineException("row %d: the %s engine has no pooling".formatted(row, info.name()));
         }
+        if (info.supports(Capability.WHOLE_PROMPTS)
+                && (batch.position[row] != 0 || batch.has(row, StepBatch.SAMPLE | StepBatch.LAST_TOKEN))) {
+            throw new EngineException(
+                    "row %d: the %s engine takes whole prompts only, and samples nothing".formatted(row, info.name()));
+        }
         if (drafts < 0 || drafts >= inputs || (drafts > 0 && !batch.has(row, StepBatch.SAMPLE))) {
             throw new EngineException("row %d: %d drafts of %d inputs".formatted(row, drafts, inputs));
         }

@@ -26,7 +26,7 @@ public final class StepBatch {
     /** For each input, the log-probability of the token that follows it (the next input; then {@link #following}). */
     public static final int PROMPT_LOG_PROBABILITIES = 4;
 
-    /** The hidden state is pooled over the row's inputs. */
+    /** The output is a vector: the pooled hidden state over the sequence's tokens, or the scores of labels. */
     public static final int POOLED = 8;
 
     /** Sampling waits for {@link Engine#masks}. */

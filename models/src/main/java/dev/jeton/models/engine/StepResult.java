@@ -36,6 +36,11 @@ public final class StepResult {
     /** Log-probabilities of {@link #promptTopTokens}. */
     public float[] promptTopLogProbabilities = new float[0];
 
+    /** Length of the vectors below; 0 where no row asked for one. */
+    public int pooledWidth;
+    /** Of rows with {@link StepBatch#POOLED}: the vector, from {@code row * pooledWidth} on. */
+    public float[] pooled = new float[0];
+
     private @Nullable String[] failures = new String[16];
     private int rows;
     private int tokenCount;
@@ -53,6 +58,15 @@ public final class StepResult {
         tokenCount = 0;
         startNanos = 0;
         endNanos = 0;
+        pooledWidth = 0;
+    }
+
+    /** Makes room for a vector of each row. */
+    public void reservePooled(int width) {
+        pooledWidth = width;
+        if (pooled.length < rows * width) {
+            pooled = new float[rows * width];
+        }
     }
 
     /** Rows of the step. */

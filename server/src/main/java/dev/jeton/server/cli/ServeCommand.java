@@ -1,7 +1,7 @@
 package dev.jeton.server.cli;
 
 import dev.jeton.accounting.Bookkeeper;
-import dev.jeton.models.EngineProvider;
+import dev.jeton.models.Engines;
 import dev.jeton.models.ModelException;
 import dev.jeton.models.ModelFolders;
 import dev.jeton.scheduler.StepListener;
@@ -25,7 +25,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.ServiceLoader;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import org.slf4j.Logger;
@@ -85,7 +84,10 @@ final class ServeCommand implements Callable<Integer> {
         flags.put("server.api-keys --api-key", String.join(",", values));
     }
 
-    @Option(names = "--engine", paramLabel = "NAME", description = "Engine (default: cpu); see 'jeton engines'.")
+    @Option(
+            names = "--engine",
+            paramLabel = "NAME",
+            description = "Engine (default: auto, the first of 'jeton engines' that reads the model).")
     void engine(String value) {
         flags.put("engine.engine --engine", value);
     }
@@ -163,11 +165,8 @@ final class ServeCommand implements Callable<Integer> {
         Configuration configuration = settings.configuration();
         Logging.configure(configuration.log());
         ServerMetrics metrics = new ServerMetrics(configuration.metrics().vllmNames());
-        ModelLoader loader = new ModelLoader(
-                ServiceLoader.load(EngineProvider.class).stream()
-                        .map(ServiceLoader.Provider::get)
-                        .toList(),
-                configuration.stream().stallTimeout());
+        ModelLoader loader =
+                new ModelLoader(Engines.found(), configuration.stream().stallTimeout());
         Optional<Bookkeeper> books = OpenBooks.of(configuration);
         List<ServedModel> served = load(settings, configuration, loader, metrics, books);
         Server server = new Server(configuration, served, metrics, books);
@@ -224,12 +223,13 @@ final class ServeCommand implements Callable<Integer> {
         if (configuration.models().isEmpty()) {
             for (String name : DEMO_MODELS) {
                 Path folder = demoFolder(name);
-                ModelSettings model = settings.model(folder.toString(), name);
+                ModelSettings model = loader.settle(folder, settings.model(folder.toString(), name));
                 served.add(loader.load(name, folder, model, listener(name, model, metrics, books)));
             }
         }
-        for (ModelSettings model : configuration.models()) {
-            Path folder = folders.resolve(model.path());
+        for (ModelSettings wanted : configuration.models()) {
+            Path folder = folders.resolve(wanted.path());
+            ModelSettings model = loader.settle(folder, wanted);
             String name = model.name().isEmpty() ? servedName(model.path()) : model.name();
             served.add(loader.load(name, folder, model, listener(name, model, metrics, books)));
         }

@@ -320,5 +320,27 @@ public record Configuration(
             String device,
             boolean deterministic,
             String kvType,
-            Duration searchTime) {}
+            Duration searchTime) {
+
+        /** The same on an engine of this name. */
+        public ModelSettings on(String other) {
+            return new ModelSettings(
+                    path,
+                    name,
+                    chatTemplate,
+                    other,
+                    maxModelLength,
+                    kvBytes,
+                    maxSequences,
+                    maxBatchedTokens,
+                    maxWaiting,
+                    blockSize,
+                    threads,
+                    quantize,
+                    device,
+                    deterministic,
+                    kvType,
+                    searchTime);
+        }
+    }
 }

@@ -1,5 +1,6 @@
 package dev.jeton.server.config;
 
+import dev.jeton.models.Engines;
 import dev.jeton.server.config.Setting.Choice;
 import dev.jeton.server.config.Setting.Flag;
 import dev.jeton.server.config.Setting.Kind;
@@ -128,7 +129,11 @@ final class Schema {
             new Setting(
                     "idempotency.max-answer", new Size(1, 1 << 30), "1MiB", "bytes of one; a longer one is not kept"),
             new Setting("idempotency.time-to-live", DAYS, "24h", "how long an answer is kept"),
-            new Setting("engine.engine", TEXT, "cpu", "engine's name, see jeton engines"),
+            new Setting(
+                    "engine.engine",
+                    TEXT,
+                    Engines.AUTO,
+                    "name, see jeton engines; auto: the first that reads the model"),
             new Setting("engine.max-model-len", new Whole(0, 1 << 24), "0", "tokens of a sequence; 0: the model's own"),
             new Setting("engine.kv-memory", new Size(0, 1L << 50), "0", "bytes of KV memory; 0: the engine chooses"),
             new Setting("engine.max-num-seqs", new Whole(1, 65_536), "64", "sequences in a batch"),
