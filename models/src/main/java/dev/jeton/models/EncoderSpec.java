@@ -1,0 +1,217 @@
+package dev.jeton.models;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+
+/**
+ * What an encoder's folder says that it is for, and how long texts may be.
+ *
+ * <p>A folder of sentence-transformers is known by its modules.json, one for pairs or classes by its architecture
+ * ({@code ...ForSequenceClassification}). An encoder without modules.json pools by the mean and does not normalise, as
+ * sentence-transformers does with such a folder.
+ *
+ * @param kind what comes out
+ * @param architecture as in config.json
+ * @param vocabulary token ids are 0 until this
+ * @param maxTokens most tokens of a text, special ones included
+ * @param hidden width of hidden states
+ * @param width values of a result: the embedding's elements, or the labels
+ * @param stages from hidden states to an embedding; empty where labels come out
+ * @param labels names by id; empty for an embedding
+ * @param scores what makes scores of a label's logits; {@code NONE} for an embedding
+ * @param padding the token that fills up texts of a batch
+ * @param separator the token that ends the first text of a pair where the model tells both by token types; else -1
+ */
+public record EncoderSpec(
+        Kind kind,
+        String architecture,
+        int vocabulary,
+        int maxTokens,
+        int hidden,
+        int width,
+        List<EncoderStage> stages,
+        List<String> labels,
+        Scores scores,
+        int padding,
+        int separator) {
+
+    /** What comes out of an encoder. */
+    public enum Kind {
+        /** A vector. */
+        EMBEDDING,
+        /** One logit for a pair of texts: how well the second answers the first. */
+        RERANKER,
+        /** A logit for each of several labels. */
+        CLASSIFIER
+    }
+
+    /** What makes scores of logits. */
+    public enum Scores {
+        /** Logits are the scores. */
+        NONE,
+        /** The logistic function of each. */
+        SIGMOID,
+        /** Shares of 1. */
+        SOFTMAX
+    }
+
+    private static final String LABELS = "ForSequenceClassification";
+
+    /** Families whose positions begin after the padding token's id. */
+    private static final Set<String> SHIFTED = Set.of(
+            "roberta", "xlm-roberta", "xlm-roberta-xl", "camembert", "mpnet", "longformer", "data2vec-text", "ibert");
+
+    private static final int MOST_LABELS = 100_000;
+
+    /** Copies the lists. */
+    public EncoderSpec {
+        stages = List.copyOf(stages);
+        labels = List.copyOf(labels);
+    }
+
+    /** Whether a folder holds an encoder: something whose architecture is not one that generates. */
+    public static boolean describes(Path folder) {
+        Path config = folder.resolve("config.json");
+        if (!Files.isRegularFile(config) || Files.exists(folder.resolve("genai_config.json"))) {
+            return false;
+        }
+        String architecture = architecture(JsonObject.read(config));
+        boolean generates = architecture.endsWith("ForCausalLM")
+                || architecture.endsWith("LMHeadModel")
+                || architecture.endsWith("ForConditionalGeneration");
+        return Files.exists(folder.resolve("modules.json"))
+                || architecture.endsWith(LABELS)
+                || (!architecture.isEmpty() && !generates);
+    }
+
+    /**
+     * Reads an encoder's folder.
+     *
+     * @throws ModelException naming the file and what is wrong with it
+     */
+    public static EncoderSpec read(Path folder) {
+        JsonObject config = JsonObject.read(folder.resolve("config.json"));
+        int hidden = config.optionalInteger("hidden_size", 1, 1 << 20)
+                .or(() -> config.optionalInteger("dim", 1, 1 << 20))
+                .orElseThrow(() -> new ModelException(config.source() + ": \"hidden_size\" is missing"));
+        boolean labelled = architecture(config).endsWith(LABELS) && !Files.exists(folder.resolve("modules.json"));
+        List<String> labels = labelled ? labels(config) : List.of();
+        List<EncoderStage> stages = labelled ? List.of() : SentenceModules.read(folder, hidden);
+        Kind kind = !labelled ? Kind.EMBEDDING : labels.size() == 1 ? Kind.RERANKER : Kind.CLASSIFIER;
+        int width = labelled ? labels.size() : SentenceModules.width(stages, hidden);
+        int padding = config.optionalInteger("pad_token_id", 0, 1 << 24).orElse(0);
+        return new EncoderSpec(
+                kind,
+                architecture(config),
+                config.integer("vocab_size", 1, 1 << 24),
+                maxTokens(folder, config, padding),
+                hidden,
+                width,
+                stages,
+                labels,
+                labelled ? scores(config, labels.size()) : Scores.NONE,
+                padding,
+                separator(folder, config));
+    }
+
+    private static String architecture(JsonObject config) {
+        List<Object> named = config.list("architectures");
+        return named.isEmpty() ? "" : String.valueOf(named.getFirst());
+    }
+
+    private static int maxTokens(Path folder, JsonObject config, int padding) {
+        int positions =
+                config.optionalInteger("max_position_embeddings", 1, 1 << 28).orElse(512);
+        if (SHIFTED.contains(config.string("model_type").orElse(""))) {
+            positions -= padding + 1;
+        }
+        Path sentences = folder.resolve("sentence_bert_config.json");
+        if (Files.exists(sentences)) {
+            positions = Math.min(
+                    positions,
+                    JsonObject.read(sentences)
+                            .optionalInteger("max_seq_length", 1, 1 << 28)
+                            .orElse(positions));
+        }
+        if (positions < 1) {
+            throw new ModelException(config.source() + ": max_position_embeddings leaves no position for a token");
+        }
+        return positions;
+    }
+
+    private static List<String> labels(JsonObject config) {
+        Optional<JsonObject> named = config.object("id2label");
+        if (named.isEmpty()) {
+            int count = config.optionalInteger("num_labels", 1, MOST_LABELS).orElse(2);
+            List<String> labels = new ArrayList<>();
+            for (int i = 0; i < count; i++) {
+                labels.add("LABEL_" + i);
+            }
+            return labels;
+        }
+        JsonObject map = named.get();
+        List<String> labels = new ArrayList<>();
+        while (map.has(String.valueOf(labels.size()))) {
+            labels.add(map.string(String.valueOf(labels.size())).orElseThrow());
+        }
+        int count = 0;
+        for (String _ : map.keys()) {
+            count++;
+        }
+        if (labels.isEmpty() || labels.size() != count || count > MOST_LABELS) {
+            throw new ModelException(
+                    "%s: %d labels, of which %d are numbered from 0 on".formatted(map.source(), count, labels.size()));
+        }
+        return labels;
+    }
+
+    /** As the cross-encoders of sentence-transformers and the pipelines of transformers choose it. */
+    private static Scores scores(JsonObject config, int labels) {
+        Optional<String> named = config.object("sentence_transformers")
+                .flatMap(o -> o.string("activation_fn"))
+                .or(() -> config.string("sbert_ce_default_activation_function"));
+        if (named.isPresent()) {
+            String function = named.get().substring(named.get().lastIndexOf('.') + 1);
+            return switch (function) {
+                case "Identity" -> Scores.NONE;
+                case "Sigmoid" -> Scores.SIGMOID;
+                case "Softmax" -> Scores.SOFTMAX;
+                default ->
+                    throw new ModelException("%s: scores by \"%s\" are not supported; Identity, Sigmoid and Softmax are"
+                            .formatted(config.source(), named.get()));
+            };
+        }
+        return switch (config.string("problem_type").orElse("")) {
+            case "regression" -> Scores.NONE;
+            case "multi_label_classification" -> Scores.SIGMOID;
+            default -> labels == 1 ? Scores.SIGMOID : Scores.SOFTMAX;
+        };
+    }
+
+    /** The separator where token types tell the texts of a pair apart. */
+    private static int separator(Path folder, JsonObject config) {
+        if (config.optionalInteger("type_vocab_size", 0, 1 << 16).orElse(0) < 2
+                || SHIFTED.contains(config.string("model_type").orElse(""))) {
+            return -1;
+        }
+        Optional<Integer> given = config.optionalInteger("sep_token_id", 0, 1 << 24);
+        Path tokenizer = folder.resolve("tokenizer.json");
+        if (given.isPresent() || !Files.exists(tokenizer)) {
+            return given.orElse(-1);
+        }
+        String piece = "[SEP]";
+        Path settings = folder.resolve("tokenizer_config.json");
+        if (Files.exists(settings)) {
+            JsonObject read = JsonObject.read(settings);
+            Object named = read.value("sep_token").orElse(piece);
+            piece = named instanceof String text
+                    ? text
+                    : read.object("sep_token").flatMap(o -> o.string("content")).orElse(piece);
+        }
+        return TokenizerFile.read(tokenizer).id(piece);
+    }
+}

@@ -1,0 +1,68 @@
+package dev.jeton.models;
+
+import java.nio.file.Path;
+import java.util.List;
+
+/** A step from an encoder's hidden states to its embedding, in the order of a folder's modules.json. */
+public sealed interface EncoderStage {
+
+    /** How hidden states of a text's tokens become one vector. */
+    enum Pooling {
+        /** That of the first token. */
+        FIRST("pooling_mode_cls_token"),
+        /** The greatest of each element. */
+        MAX("pooling_mode_max_tokens"),
+        /** The sum over the number of tokens. */
+        MEAN("pooling_mode_mean_tokens"),
+        /** The sum over the root of the number of tokens. */
+        MEAN_ROOT("pooling_mode_mean_sqrt_len_tokens"),
+        /** The mean weighted with each token's place, from 1. */
+        WEIGHTED_MEAN("pooling_mode_weightedmean_tokens"),
+        /** That of the last token. */
+        LAST("pooling_mode_lasttoken");
+
+        private final String key;
+
+        Pooling(String key) {
+            this.key = key;
+        }
+
+        /** Key in 1_Pooling/config.json. */
+        String key() {
+            return key;
+        }
+    }
+
+    /** What is applied to each element after a linear layer. */
+    enum Activation {
+        /** Nothing. */
+        IDENTITY,
+        /** The hyperbolic tangent. */
+        TANH,
+        /** The greater of 0 and the element. */
+        RELU,
+        /** The Gaussian error linear unit, exact. */
+        GELU
+    }
+
+    /**
+     * Pools.
+     *
+     * @param modes at least one; the vectors of several are joined in this order
+     */
+    record Pool(List<Pooling> modes) implements EncoderStage {
+        /** Copies the list. */
+        public Pool {
+            modes = List.copyOf(modes);
+        }
+    }
+
+    /**
+     * Multiplies with a matrix of {@code model.safetensors}: {@code linear.weight} of [outputs, inputs], and {@code
+     * linear.bias} where there is one.
+     */
+    record Dense(Path folder, int inputs, int outputs, boolean bias, Activation activation) implements EncoderStage {}
+
+    /** Divides by the Euclidean norm. */
+    record Normalize() implements EncoderStage {}
+}

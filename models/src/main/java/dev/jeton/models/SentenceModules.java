@@ -1,0 +1,142 @@
+package dev.jeton.models;
+
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+
+/** Reads what sentence-transformers writes beside an encoder: modules.json and the modules' folders. */
+final class SentenceModules {
+
+    private static final int MOST_MODULES = 32;
+    private static final long MOST_BYTES = 1 << 20;
+
+    private SentenceModules() {}
+
+    /** The stages that follow the encoder itself, whose hidden states are {@code hidden} wide. */
+    static List<EncoderStage> read(Path folder, int hidden) {
+        Path file = folder.resolve("modules.json");
+        if (!Files.exists(file)) {
+            return List.of(new EncoderStage.Pool(List.of(EncoderStage.Pooling.MEAN)));
+        }
+        List<EncoderStage> stages = new ArrayList<>();
+        int width = hidden;
+        List<Object> modules = modules(file);
+        if (modules.size() > MOST_MODULES) {
+            throw new ModelException(
+                    "%s: %d modules; at most %d are read".formatted(file, modules.size(), MOST_MODULES));
+        }
+        for (Object module : modules) {
+            if (!(module instanceof Map<?, ?> map)) {
+                throw new ModelException(file + ": a module is not a JSON object");
+            }
+            String type = String.valueOf(map.get("type"));
+            Path place = inside(folder, map.get("path") instanceof String path ? path : "", file);
+            EncoderStage stage;
+            switch (type.substring(type.lastIndexOf('.') + 1)) {
+                case "Transformer" -> {
+                    continue;
+                }
+                case "Pooling" -> stage = pool(place, width);
+                case "Dense" -> stage = dense(place, width);
+                case "Normalize" -> stage = new EncoderStage.Normalize();
+                default ->
+                    throw new ModelException(
+                            "%s: module \"%s\" is not supported; Transformer, Pooling, Dense and Normalize are"
+                                    .formatted(file, type));
+            }
+            stages.add(stage);
+            width = width(List.of(stage), width);
+        }
+        if (stages.isEmpty() || !(stages.getFirst() instanceof EncoderStage.Pool)) {
+            throw new ModelException(file + ": the module after the Transformer must be Pooling");
+        }
+        if (stages.stream().filter(EncoderStage.Pool.class::isInstance).count() > 1) {
+            throw new ModelException(file + ": there is more than one Pooling module");
+        }
+        return stages;
+    }
+
+    /** The width of what comes out of stages. */
+    static int width(List<EncoderStage> stages, int width) {
+        int result = width;
+        for (EncoderStage stage : stages) {
+            result = switch (stage) {
+                case EncoderStage.Pool pool -> result * pool.modes().size();
+                case EncoderStage.Dense dense -> dense.outputs();
+                case EncoderStage.Normalize _ -> result;
+            };
+        }
+        return result;
+    }
+
+    /** The file is a JSON array, which is read as the value of an object's only key. */
+    private static List<Object> modules(Path file) {
+        try {
+            if (Files.size(file) > MOST_BYTES) {
+                throw new ModelException("%s is larger than %d bytes".formatted(file, MOST_BYTES));
+            }
+            ByteArrayOutputStream json = new ByteArrayOutputStream();
+            json.writeBytes("{\"modules\":".getBytes(StandardCharsets.UTF_8));
+            json.writeBytes(Files.readAllBytes(file));
+            json.write('}');
+            return JsonObject.parse(file.toString(), json.toByteArray()).list("modules");
+        } catch (IOException e) {
+            throw new ModelException("%s cannot be read: %s".formatted(file, e.getMessage()), e);
+        }
+    }
+
+    private static Path inside(Path folder, String path, Path file) {
+        Path root = folder.toAbsolutePath().normalize();
+        Path place = root.resolve(path).normalize();
+        if (!place.startsWith(root)) {
+            throw new ModelException("%s: module path \"%s\" is outside the folder".formatted(file, path));
+        }
+        return place;
+    }
+
+    private static EncoderStage pool(Path place, int width) {
+        JsonObject config = JsonObject.read(place.resolve("config.json"));
+        List<EncoderStage.Pooling> modes = new ArrayList<>();
+        for (EncoderStage.Pooling mode : EncoderStage.Pooling.values()) {
+            if (config.flag(mode.key(), false)) {
+                modes.add(mode);
+            }
+        }
+        if (modes.isEmpty()) {
+            throw new ModelException(config.source() + ": no pooling mode is on");
+        }
+        int said =
+                config.optionalInteger("word_embedding_dimension", 1, 1 << 20).orElse(width);
+        if (said != width) {
+            throw new ModelException(
+                    "%s: pools vectors of %d, where the encoder's have %d".formatted(config.source(), said, width));
+        }
+        return new EncoderStage.Pool(modes);
+    }
+
+    private static EncoderStage dense(Path place, int width) {
+        JsonObject config = JsonObject.read(place.resolve("config.json"));
+        int inputs = config.integer("in_features", 1, 1 << 20);
+        if (inputs != width) {
+            throw new ModelException(
+                    "%s: takes vectors of %d, where %d wide ones come".formatted(config.source(), inputs, width));
+        }
+        String name = config.string("activation_function").orElse("torch.nn.modules.activation.Tanh");
+        EncoderStage.Activation activation = switch (name.substring(name.lastIndexOf('.') + 1)) {
+            case "Identity" -> EncoderStage.Activation.IDENTITY;
+            case "Tanh" -> EncoderStage.Activation.TANH;
+            case "ReLU" -> EncoderStage.Activation.RELU;
+            case "GELU" -> EncoderStage.Activation.GELU;
+            default ->
+                throw new ModelException("%s: activation \"%s\" is not supported; Identity, Tanh, ReLU and GELU are"
+                        .formatted(config.source(), name));
+        };
+        return new EncoderStage.Dense(
+                place, inputs, config.integer("out_features", 1, 1 << 20), config.flag("bias", true), activation);
+    }
+}
