@@ -56,12 +56,12 @@ public final class KvCache {
      * An empty cache.
      *
      * @param blockSize tokens of a block, the same in every group; a power of two
-     * @param groups at least one
+     * @param groups none where nothing is kept of a sequence, which then fits whatever its length
      * @param hashKey keys the prefix hashes; from the injected seed
      * @param prefixCaching whether blocks are shared between sequences at all
      */
     public KvCache(int blockSize, List<Group> groups, long hashKey, boolean prefixCaching) {
-        if (Integer.bitCount(blockSize) != 1 || groups.isEmpty()) {
+        if (Integer.bitCount(blockSize) != 1 || (groups.isEmpty() && prefixCaching)) {
             throw new KvCacheException("block size %d, %d groups".formatted(blockSize, groups.size()));
         }
         this.blockSize = blockSize;

@@ -50,7 +50,15 @@ public final class FolderTokenizer implements Tokenizer {
 
     @Override
     public int[] encode(String text, boolean addSpecialTokens) {
-        long[] ids = backing.encode(text, addSpecialTokens, false).getIds();
+        return narrow(backing.encode(text, addSpecialTokens, false).getIds());
+    }
+
+    @Override
+    public int[] encodePair(String first, String second) {
+        return narrow(backing.encode(first, second, true, false).getIds());
+    }
+
+    private static int[] narrow(long[] ids) {
         int[] out = new int[ids.length];
         Arrays.setAll(out, i -> (int) ids[i]);
         return out;

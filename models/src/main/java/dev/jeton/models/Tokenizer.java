@@ -10,6 +10,9 @@ public interface Tokenizer extends AutoCloseable {
      */
     int[] encode(String text, boolean addSpecialTokens);
 
+    /** Token ids of a pair of texts, with the special tokens that the tokenizer puts around and between them. */
+    int[] encodePair(String first, String second);
+
     /** Text of {@code ids}, special tokens left out where {@code skipSpecialTokens}. */
     String decode(int[] ids, boolean skipSpecialTokens);
 

@@ -210,4 +210,27 @@ class FolderTokenizerTest {
         }
         return ids.build().toArray();
     }
+
+    @Test
+    void shouldPutTheTokenizersSpecialTokensAroundAndBetweenAPair() throws IOException {
+        Files.writeString(folder.resolve("tokenizer.json"), """
+                {"version":"1.0","truncation":null,"padding":null,"normalizer":null,"decoder":null,
+                 "added_tokens":[
+                  {"id":0,"content":"[CLS]","single_word":false,"lstrip":false,"rstrip":false,"normalized":false,"special":true},
+                  {"id":1,"content":"[SEP]","single_word":false,"lstrip":false,"rstrip":false,"normalized":false,"special":true}],
+                 "pre_tokenizer":{"type":"Whitespace"},
+                 "post_processor":{"type":"TemplateProcessing",
+                  "single":[{"SpecialToken":{"id":"[CLS]","type_id":0}},{"Sequence":{"id":"A","type_id":0}},
+                   {"SpecialToken":{"id":"[SEP]","type_id":0}}],
+                  "pair":[{"SpecialToken":{"id":"[CLS]","type_id":0}},{"Sequence":{"id":"A","type_id":0}},
+                   {"SpecialToken":{"id":"[SEP]","type_id":0}},{"Sequence":{"id":"B","type_id":1}},
+                   {"SpecialToken":{"id":"[SEP]","type_id":1}}],
+                  "special_tokens":{"[CLS]":{"id":"[CLS]","ids":[0],"tokens":["[CLS]"]},
+                   "[SEP]":{"id":"[SEP]","ids":[1],"tokens":["[SEP]"]}}},
+                 "model":{"type":"WordLevel","vocab":{"[CLS]":0,"[SEP]":1,"what":2,"is":3,"this":4,"[UNK]":5},
+                  "unk_token":"[UNK]"}}""");
+        try (FolderTokenizer tokenizer = FolderTokenizer.load(folder)) {
+            assertThat(tokenizer.encodePair("what is", "this")).containsExactly(0, 2, 3, 1, 4, 1);
+        }
+    }
 }

@@ -27,6 +27,9 @@ public interface Dispatcher extends AutoCloseable {
      */
     Quote quote(int[] prompt, long salt) throws InterruptedException;
 
+    /** Most tokens of a sequence: the engine's context, or what its whole cache can hold if that is less. */
+    int contextLength();
+
     /** The engine behind this dispatcher. */
     EngineInfo engine();
 

@@ -42,6 +42,9 @@ public interface Generation {
      */
     PromptLogProbabilities promptLogProbabilities();
 
+    /** The prompt's vector; complete before the end of a request that asked for it, otherwise empty. */
+    float[] pooled();
+
     /** What was used so far; complete after {@link #done()}. */
     GenerationUsage usage();
 }

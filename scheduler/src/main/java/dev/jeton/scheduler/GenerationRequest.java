@@ -13,6 +13,7 @@ import dev.jeton.models.engine.SamplingParameters;
  * @param stopTokens ids that end a sequence; empty with {@code ignore_eos}
  * @param promptLogProbabilities whether log-probabilities of the prompt's tokens are wanted ({@code echo} with
  *     {@code logprobs}): such a request does not use the prefix cache
+ * @param pooled whether the prompt's vector is wanted, and nothing is generated
  * @param priority smaller is sooner; 0 is usual
  * @param deadlineNanos time on the scheduler's clock by which it must have ended; {@link Long#MAX_VALUE} for none
  * @param salt separates prefix caches (the tenant's): blocks are shared only under the same salt
@@ -26,6 +27,7 @@ public record GenerationRequest(
         SamplingParameters sampling,
         int[] stopTokens,
         boolean promptLogProbabilities,
+        boolean pooled,
         int priority,
         long deadlineNanos,
         long salt,
@@ -39,6 +41,55 @@ public record GenerationRequest(
         if (sequences < 1 || maxTokens < 0) {
             throw new IllegalArgumentException("sequences %d, max tokens %d".formatted(sequences, maxTokens));
         }
+        if (pooled && (sequences > 1 || maxTokens > 0)) {
+            throw new IllegalArgumentException("a vector is of one sequence, and nothing is generated");
+        }
+    }
+
+    /** A request for tokens. */
+    public GenerationRequest(
+            String id,
+            int[] prompt,
+            int sequences,
+            int maxTokens,
+            SamplingParameters sampling,
+            int[] stopTokens,
+            boolean promptLogProbabilities,
+            int priority,
+            long deadlineNanos,
+            long salt,
+            Allowance allowance) {
+        this(
+                id,
+                prompt,
+                sequences,
+                maxTokens,
+                sampling,
+                stopTokens,
+                promptLogProbabilities,
+                false,
+                priority,
+                deadlineNanos,
+                salt,
+                allowance);
+    }
+
+    /** A request for a prompt's vector. */
+    public static GenerationRequest pooled(
+            String id, int[] prompt, int priority, long deadlineNanos, long salt, Allowance allowance) {
+        return new GenerationRequest(
+                id,
+                prompt,
+                1,
+                0,
+                SamplingParameters.GREEDY,
+                new int[0],
+                false,
+                true,
+                priority,
+                deadlineNanos,
+                salt,
+                allowance);
     }
 
     /** A plain request: one sequence, usual priority, no deadline, no salt, unlimited. */

@@ -63,6 +63,7 @@ final class GenerationState implements Generation {
     final Totals totals = new Totals();
 
     private PromptLogProbabilities promptLogProbabilities = PromptLogProbabilities.NONE;
+    private float[] pooled = new float[0];
 
     /** What the loop adds up while the request runs; nanoseconds on the scheduler's clock. */
     static final class Totals {
@@ -242,6 +243,10 @@ final class GenerationState implements Generation {
         publish(now);
     }
 
+    void pooled(float[] value) {
+        pooled = value;
+    }
+
     void promptLogProbabilities(PromptLogProbabilities value) {
         promptLogProbabilities = value;
     }
@@ -320,6 +325,11 @@ final class GenerationState implements Generation {
         if (!told.getAndSet(true)) {
             onTell.accept(this);
         }
+    }
+
+    @Override
+    public float[] pooled() {
+        return pooled;
     }
 
     @Override

@@ -11,6 +11,8 @@ public final class RejectedException extends RuntimeException {
         DRAINING,
         /** It needs more blocks than the whole cache has, or more tokens than the context (400). */
         TOO_LARGE,
+        /** The engine gives no such thing (400). */
+        UNSUPPORTED,
         /** The engine is gone (503). */
         ENGINE_DOWN
     }

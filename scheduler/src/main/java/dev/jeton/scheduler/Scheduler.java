@@ -4,6 +4,7 @@ import dev.jeton.kvcache.BlockCopies;
 import dev.jeton.kvcache.BlockState;
 import dev.jeton.kvcache.KvCache;
 import dev.jeton.kvcache.KvSequence;
+import dev.jeton.models.engine.Capability;
 import dev.jeton.models.engine.DeviceLostException;
 import dev.jeton.models.engine.Engine;
 import dev.jeton.models.engine.EngineInfo;
@@ -35,7 +36,7 @@ import java.util.function.LongSupplier;
  * <p>Owned by one thread, which makes every call; there are no locks. Time comes from the injected clock and randomness
  * from the injected seed, so a simulated engine on a simulated clock replays the same decisions.
  */
-public final class Scheduler {
+public final class Scheduler implements Turns {
 
     private final Engine engine;
     private final EngineInfo info;
@@ -91,7 +92,8 @@ public final class Scheduler {
         this.clock = clock;
         this.listener = listener;
         info = engine.info();
-        int blockSize = info.groups().getFirst().blockSize();
+        boolean kept = !info.groups().isEmpty();
+        int blockSize = kept ? info.groups().getFirst().blockSize() : 1;
         List<KvCache.Group> groups = new ArrayList<>();
         for (LayerGroup group : info.groups()) {
             if (group.blockSize() != blockSize) {
@@ -99,7 +101,7 @@ public final class Scheduler {
             }
             groups.add(new KvCache.Group(group.blockCount(), group.window()));
         }
-        kv = new KvCache(blockSize, groups, config.seed(), config.prefixCaching());
+        kv = new KvCache(blockSize, groups, config.seed(), kept && config.prefixCaching());
         bounds = Bounds.of(config, info);
         timeline = new DeviceTimeline(loadingSince);
         timeModel = new StepTimeModel(new StepTimeModel.Coefficients(1e6, 1e4, 10));
@@ -123,12 +125,14 @@ public final class Scheduler {
     }
 
     /** Most tokens of a sequence: the engine's context, or what the whole cache can hold if that is less. */
+    @Override
     public int contextLength() {
         return bounds.contextLength();
     }
 
     /** What it can say of a prompt now; the loop's thread. */
-    Quote quote(int[] prompt, long salt) {
+    @Override
+    public Quote quote(int[] prompt, long salt) {
         KvSequence probe = new KvSequence(kv.groups(), salt, 0);
         return new Quote(
                 kv.findable(probe, prompt, prompt.length),
@@ -142,7 +146,15 @@ public final class Scheduler {
      *
      * @throws RejectedException if not
      */
+    @Override
     public void check(GenerationRequest request) {
+        if (request.pooled() ? !info.supports(Capability.POOLING) : bounds.wholePrompts()) {
+            throw new RejectedException(
+                    RejectedException.Reason.UNSUPPORTED,
+                    request.pooled()
+                            ? "the engine '%s' gives no vectors of prompts".formatted(info.name())
+                            : "the engine '%s' gives vectors of prompts only".formatted(info.name()));
+        }
         int prompt = request.prompt().length;
         int needed = prompt + Math.min(1, request.maxTokens());
         if (needed > bounds.contextLength()) {
@@ -176,13 +188,15 @@ public final class Scheduler {
     }
 
     /** Queues a request that was {@linkplain #check checked}. */
-    void submit(GenerationState generation) {
+    @Override
+    public void submit(GenerationState generation) {
         sequences.submit(generation);
         timeouts.watch(generation.request().deadlineNanos());
     }
 
     /** Does what a request's reader has asked for since. */
-    void obey(GenerationState generation) {
+    @Override
+    public void obey(GenerationState generation) {
         generation.heard();
         for (int i = 0; i < generation.request().sequences(); i++) {
             if (generation.takeStop(i)) {
@@ -195,7 +209,8 @@ public final class Scheduler {
     }
 
     /** Ends everything, for a shutdown. */
-    void endEverything(FinishReason reason, String message) {
+    @Override
+    public void endEverything(FinishReason reason, String message) {
         sequences.endEverything(reason, message);
     }
 
@@ -203,7 +218,8 @@ public final class Scheduler {
      * The engine is gone or a turn broke off, so that no state but that of the requests can be trusted: every request
      * fails, and from now on there are none.
      */
-    void loseEverything(String message) {
+    @Override
+    public void loseEverything(String message) {
         long now = clock.getAsLong();
         sequences.loseEverything(message, now);
         applier.lose();
@@ -214,6 +230,7 @@ public final class Scheduler {
     }
 
     /** Whether nothing runs or waits. */
+    @Override
     public boolean idle() {
         return sequences.isEmpty() && applier.inFlight() == 0;
     }
@@ -224,6 +241,7 @@ public final class Scheduler {
      *
      * @return false where there is nothing to do until a command, a deadline or a reader changes something
      */
+    @Override
     public boolean turn() {
         long now = clock.getAsLong();
         bookTo(now, nothingToDo ? restState : DeviceState.STALLED);
@@ -309,7 +327,8 @@ public final class Scheduler {
     }
 
     /** What time without work is booked as from now on. */
-    void restState(DeviceState next) {
+    @Override
+    public void restState(DeviceState next) {
         long now = clock.getAsLong();
         bookTo(now, nothingToDo ? restState : DeviceState.STALLED);
         restState = next;
@@ -334,6 +353,7 @@ public final class Scheduler {
     }
 
     /** Gauges and counters now; the owning thread only. */
+    @Override
     public DispatcherStats stats() {
         long[] states = new long[DeviceState.values().length];
         timeline.copyTo(states);
@@ -362,5 +382,10 @@ public final class Scheduler {
     public void verifyIntegrity() {
         kv.verifyIntegrity();
         sequences.verifyIntegrity();
+    }
+
+    @Override
+    public void close() {
+        engine.close();
     }
 }

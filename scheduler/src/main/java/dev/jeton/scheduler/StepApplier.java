@@ -209,6 +209,10 @@ final class StepApplier {
         if (batch.has(row, StepBatch.PROMPT_LOG_PROBABILITIES)) {
             keepPromptLogProbabilities(sequence, batch, row, result);
         }
+        if (batch.has(row, StepBatch.POOLED)) {
+            int from = row * result.pooledWidth;
+            sequence.generation.pooled(Arrays.copyOfRange(result.pooled, from, from + result.pooledWidth));
+        }
         sequences.forkIfReady(sequence, bookedTo);
         if (sampled) {
             for (int i = 0; i < result.accepted[row]; i++) {

@@ -14,6 +14,9 @@ import dev.jeton.models.engine.StepTimeModel;
  * does not make everybody wait. A sequence is left out while its reader has no room, its allowance no grant, or its next
  * block is being computed by another.
  *
+ * <p>Prompts that must stay whole are taken in their order as long as the budget has room for them; one that has not goes
+ * first in the next step, since a step has room for any.
+ *
  * <p>Where a running sequence needs a block and none is left, the sequence served last is preempted, which may be
  * itself; while a step is in flight it is left out instead, and planned after that has landed.
  *
@@ -178,6 +181,9 @@ final class StepPlanner {
             int want = want(sequence);
             boolean isShort = want <= budget / 4;
             int count = Math.min(want, isShort ? left : left - reserved);
+            if (bounds.wholePrompts()) {
+                count = want <= left ? want : 0;
+            }
             if (isShort) {
                 reserved = Math.max(0, reserved - want);
             }
@@ -212,6 +218,7 @@ final class StepPlanner {
         }
         int flags = sample ? StepBatch.SAMPLE : 0;
         boolean scored = request.promptLogProbabilities() && sequence.planned < sequence.promptLength();
+        flags |= request.pooled() && sequence.planned + count == sequence.length ? StepBatch.POOLED : 0;
         flags |= scored ? StepBatch.PROMPT_LOG_PROBABILITIES : 0;
         int row = flight.batch.addRow(sequence.slot, flags, sequence.planned, sequence.tokens, sequence.planned, count);
         if (scored && sequence.planned + count < sequence.length) {

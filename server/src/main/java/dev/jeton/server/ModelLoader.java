@@ -3,6 +3,7 @@ package dev.jeton.server;
 import dev.jeton.models.ChatTemplate;
 import dev.jeton.models.ChatTemplates;
 import dev.jeton.models.DeviceOptions;
+import dev.jeton.models.EncoderSpec;
 import dev.jeton.models.EngineOptions;
 import dev.jeton.models.Engines;
 import dev.jeton.models.FolderTokenizer;
@@ -10,6 +11,7 @@ import dev.jeton.models.GenerationDefaults;
 import dev.jeton.models.ModelException;
 import dev.jeton.models.SequenceEngineProvider;
 import dev.jeton.models.StepEngineProvider;
+import dev.jeton.models.engine.Capability;
 import dev.jeton.models.engine.Engine;
 import dev.jeton.scheduler.SchedulerConfig;
 import dev.jeton.scheduler.StepListener;
@@ -91,7 +93,10 @@ public final class ModelLoader {
                 loop.contextLength(),
                 sampling(texts.generation()),
                 loop,
-                texts.longestToken());
+                texts.longestToken(),
+                engine.info().supports(Capability.WHOLE_PROMPTS)
+                        ? Optional.of(EncoderSpec.read(folder))
+                        : Optional.empty());
     }
 
     /** What a model has beside its engine; read while the engine opens, since neither needs the other. */

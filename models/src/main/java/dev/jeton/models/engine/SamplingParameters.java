@@ -76,6 +76,23 @@ public record SamplingParameters(
                 logProbabilities);
     }
 
+    /** The same parameters with other tokens that end a sequence. */
+    public SamplingParameters withStopTokens(int[] tokens) {
+        return new SamplingParameters(
+                temperature,
+                topK,
+                topP,
+                minP,
+                repetitionPenalty,
+                presencePenalty,
+                frequencyPenalty,
+                bias,
+                seed,
+                minTokens,
+                tokens,
+                logProbabilities);
+    }
+
     /** Whether any of the three penalties is on, so that token counts must be kept. */
     public boolean penalised() {
         return repetitionPenalty != 1 || presencePenalty != 0 || frequencyPenalty != 0;

@@ -3,7 +3,8 @@ package dev.jeton.models.engine;
 /**
  * An engine that batches by itself (TensorRT-LLM's executor, a remote upstream): it is given whole sequences.
  *
- * <p>{@link #submit} and {@link #cancel} may be called by any thread; the sink is called by one thread of the engine.
+ * <p>{@link #submit} and {@link #cancel} may be called by any thread; the sink is called by one thread of the engine, which
+ * may wait in it: what is told there is bounded.
  */
 public interface SequenceEngine extends AutoCloseable {
 
@@ -11,29 +12,59 @@ public interface SequenceEngine extends AutoCloseable {
     EngineInfo info();
 
     /**
-     * Tokens that may still be computed, and must be booked as overrun, after {@link #cancel} returned.
+     * Tokens that may still be computed of a sequence, and must be booked as overrun, after {@link #cancel} returned.
      */
     int maxOverrun();
 
-    /** Starts a sequence of at most {@code maxTokens} new tokens. */
-    void submit(long id, SequenceSpec spec, int maxTokens, Sink sink);
+    /** Says who hears of sequences; once, before the first is submitted. */
+    void start(Sink sink);
 
-    /** Ends a sequence early; its sink sees {@link Sink#finished} once. Unknown ids are ignored. */
+    /**
+     * Starts a sequence, or queues it where {@link EngineInfo#maxSlots()} run.
+     *
+     * @param id the caller's, never used before
+     * @param spec how its tokens are chosen; a stop token is told as the last token
+     * @param maxTokens most new tokens, at least 1
+     * @param priority smaller is sooner; 0 is usual
+     * @throws EngineException if a parameter is outside what the engine supports; nothing was started then
+     */
+    void submit(long id, SequenceSpec spec, int maxTokens, int priority);
+
+    /** Ends a sequence early; its sink hears {@link Sink#finished} once. Unknown ids are ignored. */
     void cancel(long id);
 
-    /** Counters of the engine's own scheduler, for metrics and the meter. */
+    /** Counters of the engine's own scheduler, for metrics. */
     Stats stats();
 
+    /** Ends all sequences, which the sink still hears of, and lets go of the device. Nothing may be called afterwards. */
     @Override
     void close();
 
-    /** Where a sequence's tokens go. */
+    /** How a sequence ended. */
+    enum Finish {
+        /** At a stop token, which was told. */
+        STOP,
+        /** At its most tokens, or the context's end. */
+        LENGTH,
+        /** As {@link #cancel} wanted it. */
+        CANCELLED,
+        /** The engine could not go on with it. */
+        FAILED
+    }
+
+    /** Hears of all sequences, in the order in which things happened. */
     interface Sink {
+        /** Who took part in an iteration, before the tokens that came of it. The object is the engine's, and reused. */
+        void iteration(Iteration iteration);
+
         /** A token was generated. */
         void token(long id, int token, float logProbability);
 
-        /** Nothing more will come; {@code failure} is empty when it ended well. */
-        void finished(long id, String failure);
+        /** Nothing more will come. */
+        void finished(long id, Finish how, String message);
+
+        /** The device is gone: nothing more will come of any sequence. */
+        void lost(String message);
     }
 
     /**
@@ -41,8 +72,8 @@ public interface SequenceEngine extends AutoCloseable {
      *
      * @param running sequences in the engine's batch
      * @param waiting sequences that the engine has queued
-     * @param busyNanos device time spent on steps
-     * @param steps steps run
+     * @param busyNanos device time spent on iterations
+     * @param iterations iterations run
      */
-    record Stats(int running, int waiting, long busyNanos, long steps) {}
+    record Stats(int running, int waiting, long busyNanos, long iterations) {}
 }

@@ -87,6 +87,10 @@ public final class Api implements RequestHandler, AutoCloseable {
         var chat = new ChatEndpoint(models, promptTokens, generator, ladder, limits);
         routes.add("/v1/completions", completions);
         routes.add("/v1/chat/completions", chat);
+        Texts texts = new Texts(promptTokens, limits.maxInputs());
+        routes.add("/v1/embeddings", new EmbeddingsEndpoint(models, texts, generator, ladder));
+        routes.add("/v1/rerank", new RerankEndpoint(models, texts, generator, ladder));
+        routes.add("/v1/classify", new ClassifyEndpoint(models, texts, generator, ladder));
         routes.add("/v1/estimate", new EstimateEndpoint(models, chat, completions, books, lengths));
         routes.add("/v1/budgets", new BudgetsEndpoint(books));
         routes.add(ModelsEndpoint.PATH, listing);

@@ -99,6 +99,7 @@ public final class ApiException extends RuntimeException {
             case QUEUE_FULL -> overloaded(words(e));
             case DRAINING -> unavailable("draining", words(e));
             case TOO_LARGE -> new ApiException(400, INVALID_REQUEST, "", "request_too_large", words(e));
+            case UNSUPPORTED -> new ApiException(400, INVALID_REQUEST, "model", "unsupported_by_model", words(e));
             case ENGINE_DOWN -> unavailable("engine_down", words(e));
         };
     }

@@ -64,7 +64,7 @@ final class CallBooks {
                 call.caller().payer(),
                 call.caller().zone(),
                 model.name(),
-                ask.options().servedAs().work(),
+                ask.work(),
                 call.fallbackFrom().isEmpty() ? call.tags() : call.tags().asFallback(),
                 model.dispatcher().engine().name(),
                 ask.prompts().size(),

@@ -114,19 +114,26 @@ final class Choices implements AutoCloseable {
                 choice.end("length");
                 explain(choice);
             }
-            case CANCELLED -> fail(new ClientGoneException(Outcome.CANCELLED, "the request was cancelled"));
-            case STALLED -> fail(new ClientGoneException(Outcome.STALLED, "the stream was not read"));
+            case CANCELLED, STALLED, DEADLINE, SHUTDOWN, ERROR -> fail(failure(reason, event.message));
+        }
+    }
+
+    /** What a call comes to whose sequence ended before its time. */
+    static RuntimeException failure(FinishReason reason, String message) {
+        return switch (reason) {
+            case CANCELLED -> new ClientGoneException(Outcome.CANCELLED, "the request was cancelled");
+            case STALLED -> new ClientGoneException(Outcome.STALLED, "the stream was not read");
             case DEADLINE ->
-                fail(new ApiException(
+                new ApiException(
                         504,
                         "server_error",
                         "",
                         "deadline_exceeded",
                         "The request took longer than this server lets one (limits.request-timeout); ask for fewer"
-                                + " tokens, or try again when there is less to do"));
-            case SHUTDOWN -> fail(ApiException.unavailable("shutdown", "The server is shutting down"));
-            case ERROR -> fail(ApiException.internal("The engine failed: " + event.message));
-        }
+                                + " tokens, or try again when there is less to do");
+            case SHUTDOWN -> ApiException.unavailable("shutdown", "The server is shutting down");
+            case STOP, LENGTH, ERROR -> ApiException.internal("The engine failed: " + message);
+        };
     }
 
     /** Where it is not its own length that it has reached, it is a budget's. */

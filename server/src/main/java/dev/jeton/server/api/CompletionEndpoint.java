@@ -64,7 +64,7 @@ final class CompletionEndpoint implements Endpoint {
         boolean scored = options.sampling().logProbabilities() >= 0;
         try (Choices choices = generator.submit(call, model, ask, echo && scored)) {
             if (echo) {
-                List<Prompt> prompts = Prompts.read(body, model, limits);
+                List<Prompt> prompts = Prompts.read(body, "prompt", model, limits.maxPrompts());
                 echo(prompts, ask.prompts(), model, options, choices, scored);
             }
             AnswerFormat format = new CompletionFormat(call, model, options, scored);
@@ -80,7 +80,7 @@ final class CompletionEndpoint implements Endpoint {
         OptionalLong maxTokens = MaxTokens.read(body, "max_tokens", body.flag("echo", false) ? 0 : 1, model);
         GenerationOptions options = GenerationOptions.read(body, model, limits, maxTokens, logProbabilities);
         checkSupported(body, options);
-        List<Prompt> prompts = Prompts.read(body, model, limits);
+        List<Prompt> prompts = Prompts.read(body, "prompt", model, limits.maxPrompts());
         List<int[]> tokens = tokens(prompts, model, body.flag("add_special_tokens", true));
         return Prepared.of(options, tokens, model, "prompt");
     }

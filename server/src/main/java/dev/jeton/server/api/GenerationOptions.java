@@ -95,6 +95,12 @@ record GenerationOptions(
                 ServiceTier.read(body));
     }
 
+    /** Of a request that generates nothing. */
+    static GenerationOptions none(Optional<ServiceTier> tier) {
+        return new GenerationOptions(
+                1, false, false, OptionalLong.of(0), SamplingParameters.GREEDY, new int[0], List.of(), true, tier);
+    }
+
     /** How soon it is served. */
     ServiceTier servedAs() {
         return tier.orElse(ServiceTier.DEFAULT);

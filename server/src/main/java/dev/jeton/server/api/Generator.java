@@ -55,14 +55,11 @@ final class Generator {
         GenerationOptions options = ask.options();
         List<int[]> prompts = ask.prompts();
         checkCapabilities(model, options, promptScores);
-        if (keeper.isPresent()) {
-            call.keep(CallBooks.open(keeper.get(), call, model, ask));
-        }
-        call.asks(options);
+        open(call, model, ask);
         List<Generation> generations = new ArrayList<>();
         try {
             for (int i = 0; i < prompts.size(); i++) {
-                String id = prompts.size() == 1 ? call.id() : call.id() + "-" + i;
+                String id = id(call, ask, i);
                 generations.add(model.dispatcher()
                         .submit(request(call, id, prompts.get(i), ask.maxTokens()[i], options, promptScores)));
             }
@@ -83,6 +80,22 @@ final class Generator {
         return choices;
     }
 
+    private void open(Call call, ServedModel model, Prepared ask) throws InterruptedException {
+        if (keeper.isPresent()) {
+            call.keep(CallBooks.open(keeper.get(), call, model, ask));
+        }
+        call.asks(ask.options());
+    }
+
+    private static String id(Call call, Prepared ask, int prompt) {
+        return ask.prompts().size() == 1 ? call.id() : call.id() + "-" + prompt;
+    }
+
+    /** By when it must have ended, on the scheduler's clock. */
+    private long deadline(Call call) {
+        return requestTimeout.isZero() ? Long.MAX_VALUE : call.startNanos() + requestTimeout.toNanos();
+    }
+
     private GenerationRequest request(
             Call call, String id, int[] prompt, int maxTokens, GenerationOptions options, boolean promptScores) {
         return new GenerationRequest(
@@ -94,13 +107,21 @@ final class Generator {
                 options.stopTokens(),
                 promptScores,
                 options.servedAs().priority(),
-                requestTimeout.isZero() ? Long.MAX_VALUE : call.startNanos() + requestTimeout.toNanos(),
+                deadline(call),
                 call.caller().salt(),
                 call.books().allowance());
     }
 
     private static void checkCapabilities(ServedModel model, GenerationOptions options, boolean promptScores) {
         EngineInfo engine = model.dispatcher().engine();
+        if (engine.supports(Capability.WHOLE_PROMPTS)) {
+            throw new ApiException(
+                    400,
+                    ApiException.INVALID_REQUEST,
+                    "model",
+                    "unsupported_by_model",
+                    "The model '%s' generates no text; it is for %s".formatted(model.name(), model.purposes()));
+        }
         if (options.sampling().logProbabilities() >= 0 && !engine.supports(Capability.LOG_PROBABILITIES)) {
             throw ApiException.unsupported(
                     "logprobs", "the engine '%s' gives no log-probabilities".formatted(engine.name()));
@@ -123,30 +144,80 @@ final class Generator {
             }
             outcome = Fact.Outcome.COMPLETED;
         } catch (ApiException e) {
-            outcome = e.status() == 503 || e.status() == 504 || e.status() == 408
-                    ? Fact.Outcome.STOPPED
-                    : Fact.Outcome.FAILED;
+            outcome = outcome(e);
             throw e;
         } catch (ClientGoneException e) {
             outcome = Fact.Outcome.CANCELLED;
             throw e;
         } finally {
             UsageTotals usage = choices.usage();
-            call.used(usage);
             call.finished(choices.all().stream().map(Choice::finishReason).toList());
-            call.books().close(call, usage, outcome, call.exchange().bytesWritten());
-            record(metrics.model(model.name()), usage);
             lengths.ended(
                     call.caller().payer().tenant(),
                     model.name(),
                     usage.completionTokens(),
                     choices.all().size());
-            // What was given up costs, too, and was never told what.
-            call.bill().or(() -> call.books().bill(usage)).ifPresent(bill -> {
-                call.costs(Optional.of(bill));
-                metrics.cost(call.caller().payer().tenant(), model.name(), bill);
-            });
+            ended(call, model, usage, outcome);
         }
+    }
+
+    /** Books and counts what a call has used, however it ended. */
+    private void ended(Call call, ServedModel model, UsageTotals usage, Fact.Outcome outcome) {
+        call.used(usage);
+        call.books().close(call, usage, outcome, call.exchange().bytesWritten());
+        record(metrics.model(model.name()), usage);
+        // What was given up costs, too, and was never told what.
+        call.bill().or(() -> call.books().bill(usage)).ifPresent(bill -> {
+            call.costs(Optional.of(bill));
+            metrics.cost(call.caller().payer().tenant(), model.name(), bill);
+        });
+    }
+
+    /**
+     * Answers with the prompts' vectors.
+     *
+     * @throws BudgetRefusal where a budget does not pay for it; nothing was submitted then
+     */
+    void vectors(Call call, ServedModel model, Prepared ask, VectorFormat format) throws InterruptedException {
+        open(call, model, ask);
+        VectorRun run = new VectorRun(
+                ask.prompts(),
+                model.dispatcher(),
+                (prompt, i) -> GenerationRequest.pooled(
+                        id(call, ask, i),
+                        prompt,
+                        ask.options().servedAs().priority(),
+                        deadline(call),
+                        call.caller().salt(),
+                        call.books().allowance()));
+        call.exchange().onHangUp(run::cancel);
+        Fact.Outcome outcome = Fact.Outcome.FAILED;
+        try {
+            List<float[]> vectors = run.vectors();
+            UsageTotals usage = run.usage();
+            JsonWriter out = call.writer();
+            format.write(out, vectors, priced(call, usage, Optional.empty()));
+            call.books().closeDurably(call, usage, out.size());
+            call.answer(out);
+            outcome = Fact.Outcome.COMPLETED;
+        } catch (ApiException e) {
+            outcome = outcome(e);
+            throw e;
+        } catch (ClientGoneException e) {
+            outcome = Fact.Outcome.CANCELLED;
+            throw e;
+        } finally {
+            run.cancel();
+            if (run.submitted()) {
+                ended(call, model, run.usage(), outcome);
+            } else {
+                call.books().refuse();
+            }
+        }
+    }
+
+    private static Fact.Outcome outcome(ApiException e) {
+        return e.status() == 503 || e.status() == 504 || e.status() == 408 ? Fact.Outcome.STOPPED : Fact.Outcome.FAILED;
     }
 
     private static void record(ModelMetrics model, UsageTotals usage) {
@@ -207,6 +278,10 @@ final class Generator {
     }
 
     private static Usage priced(Call call, UsageTotals usage, Choices choices) {
+        return priced(call, usage, choices.detail());
+    }
+
+    private static Usage priced(Call call, UsageTotals usage, Optional<FinishDetail> detail) {
         Optional<Bill> bill = call.books().bill(usage);
         call.costs(bill);
         List<BudgetView> budgets = BudgetAnswers.readable(call.books().budgetsAfter(usage), call.caller());
@@ -214,7 +289,7 @@ final class Generator {
         return new Usage(
                 usage,
                 bill,
-                choices.detail(),
+                detail,
                 budgets,
                 call.caller().operator(),
                 call.tags().task());

@@ -1,6 +1,8 @@
 package dev.jeton.server.api;
 
+import dev.jeton.accounting.Work;
 import java.util.List;
+import java.util.Optional;
 import java.util.stream.IntStream;
 
 /**
@@ -9,8 +11,9 @@ import java.util.stream.IntStream;
  * @param options what is asked for
  * @param prompts their tokens
  * @param maxTokens most tokens of a continuation of each prompt
+ * @param pooled whether vectors of the prompts are wanted, and nothing is generated
  */
-record Prepared(GenerationOptions options, List<int[]> prompts, int[] maxTokens) {
+record Prepared(GenerationOptions options, List<int[]> prompts, int[] maxTokens, boolean pooled) {
 
     /**
      * With its lengths held against the model's context.
@@ -23,7 +26,34 @@ record Prepared(GenerationOptions options, List<int[]> prompts, int[] maxTokens)
                 prompts,
                 prompts.stream()
                         .mapToInt(prompt -> options.maxTokensAfter(prompt.length, model, field))
-                        .toArray());
+                        .toArray(),
+                false);
+    }
+
+    /**
+     * Prompts whose vectors are wanted.
+     *
+     * @param tier how soon
+     * @param field the parameter named in errors about the prompts
+     * @throws ApiException if one is longer than the model's context
+     */
+    static Prepared pooled(Optional<ServiceTier> tier, List<int[]> prompts, ServedModel model, String field) {
+        for (int i = 0; i < prompts.size(); i++) {
+            int length = prompts.get(i).length;
+            if (length > model.contextLength()) {
+                throw ApiException.contextExceeded(
+                        prompts.size() == 1 ? field : field + "[" + i + "]",
+                        "This model takes %d tokens at a time, but the text has %d; shorten it or set 'truncate'"
+                                .formatted(model.contextLength(), length));
+            }
+        }
+        return new Prepared(GenerationOptions.none(tier), prompts, new int[prompts.size()], true);
+    }
+
+    /** What the books call it. */
+    Work work() {
+        Work work = options.servedAs().work();
+        return !pooled ? work : work.batch() ? Work.BATCH_EMBEDDINGS : Work.EMBEDDINGS;
     }
 
     /** Continuations of all prompts together. */

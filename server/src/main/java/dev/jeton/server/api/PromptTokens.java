@@ -19,19 +19,42 @@ final class PromptTokens {
         return gate.run(() -> encode(field, text, model, addSpecialTokens));
     }
 
-    private static int[] encode(String field, String text, ServedModel model, boolean addSpecialTokens) {
+    /** Tokens of a text with the tokenizer's special ones; where {@code truncate}, of what of it can matter. */
+    int[] whole(String field, String text, ServedModel model, boolean truncate) throws InterruptedException {
+        String part = truncate ? beginning(text, model) : text;
+        return gate.run(() -> encode(field, part, model, true));
+    }
+
+    /** Tokens of a pair of texts; where {@code truncate}, of what of the second can matter. */
+    int[] pair(String field, String first, String second, ServedModel model, boolean truncate)
+            throws InterruptedException {
+        String part = truncate ? beginning(second, model) : second;
+        check(field, first.length() + (truncate ? 0L : part.length()), model);
+        return gate.run(() -> model.tokenizer().encodePair(first, part));
+    }
+
+    /** As much of a text as the context can have room for, however it is tokenized. */
+    private static String beginning(String text, ServedModel model) {
         long most = (long) model.contextLength() * model.longestToken();
-        if (text.length() > most) {
-            // Too long however it is tokenized: megabytes are not tokenized only to be refused.
-            throw ApiException.contextExceeded(
-                    field,
-                    "This model's context has %d tokens, but the prompt of %d characters has more"
-                            .formatted(model.contextLength(), text.length()));
-        }
+        return text.length() <= most ? text : text.substring(0, (int) most);
+    }
+
+    private static int[] encode(String field, String text, ServedModel model, boolean addSpecialTokens) {
+        check(field, text.length(), model);
         int[] tokens = model.tokenizer().encode(text, addSpecialTokens);
         if (tokens.length == 0) {
             throw Prompts.empty(field);
         }
         return tokens;
+    }
+
+    /** Too long however it is tokenized: megabytes are not tokenized only to be refused. */
+    private static void check(String field, long characters, ServedModel model) {
+        if (characters > (long) model.contextLength() * model.longestToken()) {
+            throw ApiException.contextExceeded(
+                    field,
+                    "This model's context has %d tokens, but the prompt of %d characters has more"
+                            .formatted(model.contextLength(), characters));
+        }
     }
 }

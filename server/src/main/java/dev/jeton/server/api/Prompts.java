@@ -1,13 +1,12 @@
 package dev.jeton.server.api;
 
-import dev.jeton.server.config.Configuration.LimitSettings;
 import dev.jeton.server.json.JsonException;
 import dev.jeton.server.json.JsonObject;
 import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
-/** The prompts of a completion request: a text, token ids, or a list of either. */
+/** The prompts of a request: a text, token ids, or a list of either. */
 final class Prompts {
 
     /** A prompt before it is tokenized. */
@@ -19,34 +18,37 @@ final class Prompts {
     /** Token ids, checked. */
     record TokenPrompt(int[] tokens) implements Prompt {}
 
-    private static final String FIELD = "prompt";
-
     private Prompts() {}
 
-    static List<Prompt> read(JsonObject body, ServedModel model, LimitSettings limits) {
-        List<Prompt> prompts = switch (body.value(FIELD).orElse("")) {
-            case String text -> List.of(text(FIELD, text));
+    /**
+     * Reads them.
+     *
+     * @param name the parameter's
+     * @param most of a list
+     */
+    static List<Prompt> read(JsonObject body, String name, ServedModel model, int most) {
+        List<Prompt> prompts = switch (body.value(name).orElse("")) {
+            case String text -> List.of(text(name, text));
             case List<?> list
             when !list.isEmpty() && list.getFirst() instanceof Number ->
-                List.of(new TokenPrompt(TokenIds.read(FIELD, list, model.vocabulary())));
-            case List<?> list -> list(list, model, limits);
-            case Object other -> throw body.wrongType(FIELD, "a string, an array of strings or token ids", other);
+                List.of(new TokenPrompt(TokenIds.read(name, list, model.vocabulary())));
+            case List<?> list -> list(name, list, model, most);
+            case Object other -> throw body.wrongType(name, "a string, an array of strings or token ids", other);
         };
         if (prompts.isEmpty()) {
-            throw empty(FIELD);
+            throw empty(name);
         }
         return prompts;
     }
 
-    private static List<Prompt> list(List<?> list, ServedModel model, LimitSettings limits) {
-        if (list.size() > limits.maxPrompts()) {
+    private static List<Prompt> list(String name, List<?> list, ServedModel model, int most) {
+        if (list.size() > most) {
             throw ApiException.invalid(
-                    FIELD,
-                    "'prompt' has %d prompts, at most %d are accepted".formatted(list.size(), limits.maxPrompts()));
+                    name, "'%s' has %d entries, at most %d are accepted".formatted(name, list.size(), most));
         }
         List<Prompt> prompts = new ArrayList<>(list.size());
         for (int i = 0; i < list.size(); i++) {
-            String field = FIELD + "[" + i + "]";
+            String field = name + "[" + i + "]";
             prompts.add(one(field, list.get(i), model));
         }
         return prompts;

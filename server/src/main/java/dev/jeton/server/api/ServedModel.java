@@ -1,6 +1,7 @@
 package dev.jeton.server.api;
 
 import dev.jeton.models.ChatTemplate;
+import dev.jeton.models.EncoderSpec;
 import dev.jeton.models.Tokenizer;
 import dev.jeton.scheduler.Dispatcher;
 import java.nio.file.Path;
@@ -19,6 +20,7 @@ import java.util.Optional;
  * @param defaults sampling parameters of requests that name none
  * @param dispatcher where its requests go
  * @param longestToken bytes of the longest vocabulary entry: what bounds how short a prompt's tokens can be
+ * @param encoder what comes out of a model that generates nothing; empty where it does
  */
 public record ServedModel(
         String name,
@@ -30,7 +32,44 @@ public record ServedModel(
         int contextLength,
         SamplingDefaults defaults,
         Dispatcher dispatcher,
-        int longestToken) {
+        int longestToken,
+        Optional<EncoderSpec> encoder) {
+
+    /** A model that generates. */
+    public ServedModel(
+            String name,
+            Path folder,
+            Tokenizer tokenizer,
+            Optional<ChatTemplate> template,
+            boolean developerRole,
+            int[] eosTokens,
+            int contextLength,
+            SamplingDefaults defaults,
+            Dispatcher dispatcher,
+            int longestToken) {
+        this(
+                name,
+                folder,
+                tokenizer,
+                template,
+                developerRole,
+                eosTokens,
+                contextLength,
+                defaults,
+                dispatcher,
+                longestToken,
+                Optional.empty());
+    }
+
+    /** What it may be asked for, as errors say it. */
+    String purposes() {
+        return encoder.map(spec -> switch (spec.kind()) {
+                    case EMBEDDING -> "/v1/embeddings";
+                    case RERANKER -> "/v1/rerank";
+                    case CLASSIFIER -> "/v1/classify";
+                })
+                .orElse("/v1/completions and /v1/chat/completions");
+    }
 
     /** Length of the longest entry of a tokenizer's vocabulary, for {@link #longestToken}. */
     public static int longestToken(Tokenizer tokenizer) {

@@ -118,6 +118,7 @@ public record Configuration(
      *
      * @param maxN most continuations of a prompt
      * @param maxPrompts most prompts in a list
+     * @param maxInputs most texts in a list whose vectors are wanted
      * @param maxStopStrings most stop strings
      * @param maxStopLength most characters of a stop string
      * @param maxStopTokens most stop token ids
@@ -128,6 +129,7 @@ public record Configuration(
     public record LimitSettings(
             int maxN,
             int maxPrompts,
+            int maxInputs,
             int maxStopStrings,
             int maxStopLength,
             int maxStopTokens,

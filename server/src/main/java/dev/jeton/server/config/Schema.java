@@ -51,6 +51,8 @@ final class Schema {
             new Setting("stream.stall-timeout", TIMEOUT, "30s", "how long a client may leave its stream unread"),
             new Setting("limits.max-n", new Whole(1, 4_096), "128", "continuations of one prompt"),
             new Setting("limits.max-prompts", new Whole(1, 4_096), "128", "prompts in a list"),
+            new Setting(
+                    "limits.max-inputs", new Whole(1, 65_536), "2048", "texts to embed, rank or classify in a list"),
             new Setting("limits.max-stop-strings", new Whole(1, 1_024), "16", "stop strings of a request"),
             new Setting("limits.max-stop-length", new Whole(1, 65_536), "1024", "characters of a stop string"),
             new Setting("limits.max-stop-tokens", new Whole(1, 65_536), "1024", "stop token ids of a request"),

@@ -59,6 +59,7 @@ public record Settings(
                 new LimitSettings(
                         whole("limits.max-n"),
                         whole("limits.max-prompts"),
+                        whole("limits.max-inputs"),
                         whole("limits.max-stop-strings"),
                         whole("limits.max-stop-length"),
                         whole("limits.max-stop-tokens"),

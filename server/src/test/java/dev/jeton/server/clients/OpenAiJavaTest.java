@@ -14,6 +14,10 @@ import com.openai.models.chat.completions.ChatCompletionCreateParams;
 import com.openai.models.chat.completions.ChatCompletionStreamOptions;
 import com.openai.models.completions.Completion;
 import com.openai.models.completions.CompletionCreateParams;
+import com.openai.models.embeddings.CreateEmbeddingResponse;
+import com.openai.models.embeddings.EmbeddingCreateParams;
+import dev.jeton.models.EncoderSpec;
+import dev.jeton.server.testing.ByteTokenizer;
 import dev.jeton.server.testing.TestServer;
 import java.util.List;
 import java.util.stream.Collectors;
@@ -118,5 +122,37 @@ class OpenAiJavaTest {
         OpenAIClient stranger = client("wrong-key");
         assertThatThrownBy(() -> stranger.models().list()).isInstanceOf(UnauthorizedException.class);
         stranger.close();
+    }
+
+    @Test
+    void shouldEmbed() {
+        EncoderSpec spec = new EncoderSpec(
+                EncoderSpec.Kind.EMBEDDING,
+                "Test",
+                ByteTokenizer.SIZE,
+                64,
+                2,
+                2,
+                List.of(),
+                List.of(),
+                EncoderSpec.Scores.NONE,
+                0,
+                -1);
+        try (TestServer encoder = TestServer.builder()
+                .encoder(spec, tokens -> new float[] {tokens.length, 0.25f})
+                .start()) {
+            OpenAIClient embedder = OpenAIOkHttpClient.builder()
+                    .baseUrl(encoder.uri("/v1").toString())
+                    .apiKey("any")
+                    .build();
+            CreateEmbeddingResponse answer = embedder.embeddings()
+                    .create(EmbeddingCreateParams.builder()
+                            .model(TestServer.MODEL)
+                            .inputOfArrayOfStrings(List.of("a", "bcd"))
+                            .build());
+            assertThat(answer.validate().data().get(1).embedding()).containsExactly(4f, 0.25f);
+            assertThat(answer.usage().totalTokens()).isEqualTo(6);
+            embedder.close();
+        }
     }
 }

@@ -37,6 +37,11 @@ public final class ByteTokenizer implements Tokenizer {
     }
 
     @Override
+    public int[] encodePair(String first, String second) {
+        return encode(first + "\n" + second, true);
+    }
+
+    @Override
     public String decode(int[] ids, boolean skipSpecialTokens) {
         ByteArrayOutputStream out = new ByteArrayOutputStream();
         for (int id : ids) {

@@ -2,6 +2,8 @@ package dev.jeton.server.testing;
 
 import dev.jeton.accounting.Bookkeeper;
 import dev.jeton.models.ChatTemplate;
+import dev.jeton.models.EncoderSpec;
+import dev.jeton.models.engine.Engine;
 import dev.jeton.scheduler.SchedulerConfig;
 import dev.jeton.scheduler.StepListener;
 import dev.jeton.scheduler.StepLoop;
@@ -66,7 +68,15 @@ public final class TestServer implements AutoCloseable {
         StepListener listener = books.map(open -> StepListener.both(
                         steps, open.meter(engine.info().name()).engine()))
                 .orElse(steps);
-        StepLoop loop = new StepLoop(MODEL, engine, scheduler, System::nanoTime, System.nanoTime(), listener);
+        Engine driven = builder.encoder
+                .<Engine>map(spec -> new VectorEngine(
+                        builder.contextLength,
+                        builder.sequences,
+                        Math.max(builder.batchedTokens, builder.contextLength),
+                        spec.width(),
+                        builder.vectors))
+                .orElse(engine);
+        StepLoop loop = new StepLoop(MODEL, driven, scheduler, System::nanoTime, System.nanoTime(), listener);
         ByteTokenizer tokenizer = new ByteTokenizer();
         ServedModel model = new ServedModel(
                 MODEL,
@@ -78,7 +88,8 @@ public final class TestServer implements AutoCloseable {
                 loop.contextLength(),
                 SamplingDefaults.OPENAI,
                 loop,
-                ServedModel.longestToken(tokenizer));
+                ServedModel.longestToken(tokenizer),
+                builder.encoder);
         List<ServedModel> models = new ArrayList<>(List.of(model));
         builder.aliases.forEach(name -> models.add(new ServedModel(
                 name,
@@ -115,6 +126,8 @@ public final class TestServer implements AutoCloseable {
         private final List<String> aliases = new ArrayList<>();
         private Optional<ChatTemplate> template = Optional.of(new PlainTemplate());
         private Function<int[], int[]> replies = TestServer::reply;
+        private Optional<EncoderSpec> encoder = Optional.empty();
+        private Function<int[], float[]> vectors = tokens -> new float[0];
 
         public Builder set(String key, String value) {
             settings.put(key, value);
@@ -159,6 +172,13 @@ public final class TestServer implements AutoCloseable {
 
         public Builder replies(Function<int[], int[]> function) {
             replies = function;
+            return this;
+        }
+
+        /** A model that gives vectors; of what a function has none for, the row fails. */
+        public Builder encoder(EncoderSpec spec, Function<int[], float[]> function) {
+            encoder = Optional.of(spec);
+            vectors = function;
             return this;
         }
 

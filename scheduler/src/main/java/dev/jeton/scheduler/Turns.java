@@ -1,0 +1,50 @@
+package dev.jeton.scheduler;
+
+/** What a {@link DispatchLoop} drives. Owned by the loop's thread, but for {@link #check} and {@link #contextLength}. */
+interface Turns extends AutoCloseable {
+
+    /** Most tokens of a sequence. Any thread. */
+    int contextLength();
+
+    /**
+     * Checks that a request could ever run. Any thread.
+     *
+     * @throws RejectedException if not
+     */
+    void check(GenerationRequest request);
+
+    /** Queues a request that was checked. */
+    void submit(GenerationState generation);
+
+    /** Does what a request's reader has asked for since. */
+    void obey(GenerationState generation);
+
+    /** What it can say of a prompt now. */
+    Quote quote(int[] prompt, long salt);
+
+    /**
+     * Does what can be done now.
+     *
+     * @return false where there is nothing to do until a command, a deadline, a reader or the engine changes something
+     */
+    boolean turn();
+
+    /** Whether nothing runs or waits. */
+    boolean idle();
+
+    /** Ends everything, for a shutdown. */
+    void endEverything(FinishReason reason, String message);
+
+    /** Every request fails, and from now on there are none. */
+    void loseEverything(String message);
+
+    /** What time without work is booked as from now on. */
+    void restState(DeviceState next);
+
+    /** Gauges and counters now. */
+    DispatcherStats stats();
+
+    /** Closes the engine. */
+    @Override
+    void close();
+}

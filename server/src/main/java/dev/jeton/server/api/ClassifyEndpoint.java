@@ -1,0 +1,84 @@
+package dev.jeton.server.api;
+
+import dev.jeton.models.EncoderSpec;
+import dev.jeton.models.EncoderSpec.Kind;
+import dev.jeton.server.json.JsonObject;
+import dev.jeton.server.json.JsonWriter;
+import java.util.List;
+
+/** {@code POST /v1/classify}: scores of a classifier's labels, in vLLM's shape. */
+final class ClassifyEndpoint implements Endpoint {
+
+    private final ServedModels models;
+    private final Texts texts;
+    private final Generator generator;
+    private final Ladder ladder;
+
+    ClassifyEndpoint(ServedModels models, Texts texts, Generator generator, Ladder ladder) {
+        this.models = models;
+        this.texts = texts;
+        this.generator = generator;
+        this.ladder = ladder;
+    }
+
+    @Override
+    public String name() {
+        return "classify";
+    }
+
+    @Override
+    public String method() {
+        return "POST";
+    }
+
+    @Override
+    public Guard guard() {
+        return Guard.WORK;
+    }
+
+    @Override
+    public boolean repeatable() {
+        return true;
+    }
+
+    @Override
+    public void handle(Call call) throws InterruptedException {
+        JsonObject body = call.json();
+        call.tagged(RequestTags.of(call, body));
+        ladder.climb(call, models.named(call, body), model -> answer(call, body, model));
+    }
+
+    private void answer(Call call, JsonObject body, ServedModel model) throws InterruptedException {
+        EncoderSpec encoder = Texts.require(model, Kind.CLASSIFIER);
+        Prepared ask = texts.input(body, model);
+        generator.vectors(call, model, ask, (out, vectors, usage) -> {
+            out.beginObject().name("id").value("classify-" + call.id());
+            out.name("object").value("list").name("model").value(model.name());
+            out.name("data").beginArray();
+            for (int i = 0; i < vectors.size(); i++) {
+                write(out, i, LabelScores.of(encoder.scores(), vectors.get(i)), encoder.labels());
+            }
+            out.endArray();
+            usage.write(out.name("usage"));
+            out.endObject();
+        });
+    }
+
+    private static void write(JsonWriter out, int index, float[] scores, List<String> labels) {
+        int best = 0;
+        for (int i = 1; i < scores.length; i++) {
+            best = scores[i] > scores[best] ? i : best;
+        }
+        out.beginObject().name("index").value(index).name("label").value(labels.get(best));
+        out.name("probs").beginArray();
+        for (float score : scores) {
+            out.value(score);
+        }
+        out.endArray().name("num_classes").value(scores.length);
+        out.name("scores").beginObject();
+        for (int i = 0; i < scores.length; i++) {
+            out.name(labels.get(i)).value(scores[i]);
+        }
+        out.endObject().endObject();
+    }
+}

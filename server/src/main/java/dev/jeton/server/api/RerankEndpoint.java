@@ -1,0 +1,92 @@
+package dev.jeton.server.api;
+
+import dev.jeton.models.EncoderSpec;
+import dev.jeton.models.EncoderSpec.Kind;
+import dev.jeton.server.json.JsonObject;
+import java.util.Comparator;
+import java.util.List;
+import java.util.stream.IntStream;
+
+/** {@code POST /v1/rerank}: how well documents answer a query, in the shape of Jina and Cohere. */
+final class RerankEndpoint implements Endpoint {
+
+    private final ServedModels models;
+    private final Texts texts;
+    private final Generator generator;
+    private final Ladder ladder;
+
+    RerankEndpoint(ServedModels models, Texts texts, Generator generator, Ladder ladder) {
+        this.models = models;
+        this.texts = texts;
+        this.generator = generator;
+        this.ladder = ladder;
+    }
+
+    @Override
+    public String name() {
+        return "rerank";
+    }
+
+    @Override
+    public String method() {
+        return "POST";
+    }
+
+    @Override
+    public Guard guard() {
+        return Guard.WORK;
+    }
+
+    @Override
+    public boolean repeatable() {
+        return true;
+    }
+
+    @Override
+    public void handle(Call call) throws InterruptedException {
+        JsonObject body = call.json();
+        call.tagged(RequestTags.of(call, body));
+        ladder.climb(call, models.named(call, body), model -> answer(call, body, model));
+    }
+
+    private void answer(Call call, JsonObject body, ServedModel model) throws InterruptedException {
+        EncoderSpec encoder = Texts.require(model, Kind.RERANKER);
+        String query = body.text("query");
+        if (query.isEmpty()) {
+            throw Prompts.empty("query");
+        }
+        List<String> documents = texts.documents(body);
+        int top = body.whole("top_n", documents.size(), 1, Integer.MAX_VALUE);
+        boolean told = body.flag("return_documents", false);
+        Prepared ask = texts.pairs(body, query, documents, model);
+        generator.vectors(call, model, ask, (out, vectors, usage) -> {
+            float[] scores = new float[vectors.size()];
+            for (int i = 0; i < scores.length; i++) {
+                scores[i] = LabelScores.of(encoder.scores(), vectors.get(i))[0];
+            }
+            out.beginObject().name("id").value("rerank-" + call.id());
+            out.name("model").value(model.name());
+            out.name("results").beginArray();
+            // equal scores stay in the order in which the documents were given
+            IntStream.range(0, scores.length)
+                    .boxed()
+                    .sorted(Comparator.<Integer>comparingDouble(i -> scores[i]).reversed())
+                    .limit(top)
+                    .forEach(i -> {
+                        out.beginObject()
+                                .name("index")
+                                .value(i)
+                                .name("relevance_score")
+                                .value(scores[i]);
+                        if (told) {
+                            out.name("document").beginObject();
+                            out.name("text").value(documents.get(i)).endObject();
+                        }
+                        out.endObject();
+                    });
+            out.endArray();
+            usage.write(out.name("usage"));
+            out.endObject();
+        });
+    }
+}
