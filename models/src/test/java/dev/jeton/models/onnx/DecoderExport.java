@@ -41,6 +41,7 @@ public final class DecoderExport {
     private boolean last;
     private boolean lengths;
     private String unknownInput = "";
+    private int opset = 17;
 
     /** Exports a folder's safetensors. */
     public DecoderExport(Path folder, Style style) {
@@ -99,6 +100,11 @@ public final class DecoderExport {
         return this;
     }
 
+    public DecoderExport opset(int version) {
+        opset = version;
+        return this;
+    }
+
     public DecoderExport unknownInput(String name) {
         unknownInput = name;
         return this;
@@ -108,7 +114,7 @@ public final class DecoderExport {
     public Path write() throws IOException {
         build();
         Files.deleteIfExists(folder.resolve("model.safetensors"));
-        graph.write(folder.resolve(merged ? "decoder_model_merged.onnx" : "model.onnx"));
+        graph.write(folder.resolve(merged ? "decoder_model_merged.onnx" : "model.onnx"), opset);
         return folder;
     }
 

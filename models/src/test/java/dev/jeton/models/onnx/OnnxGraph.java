@@ -218,7 +218,11 @@ public final class OnnxGraph {
     }
 
     public void write(Path file) throws IOException {
-        Files.write(file, bytes(17));
+        write(file, 17);
+    }
+
+    public void write(Path file, int opset) throws IOException {
+        Files.write(file, bytes(opset));
         if (!externalName.isEmpty()) {
             Files.write(file.resolveSibling(externalName), external.toByteArray());
         }
