@@ -15,7 +15,8 @@ import java.util.Locale;
 /**
  * Times an engine through its port, with nothing around it: what a server on top of it can reach at best.
  *
- * <p>Arguments: folder, quantize (none, q8_0), threads, seconds per figure, clients of the closed loops (1,8,32).
+ * <p>Arguments: folder, quantize (none, q8_0), threads, seconds per figure, clients of the closed loops (1,8,32; 0 for none),
+ * engine (cpu), sequences that decode together (1).
  */
 public final class EngineBench {
 
@@ -28,7 +29,7 @@ public final class EngineBench {
     private final int[] tokens;
     private final long nanos;
 
-    private EngineBench(Engine engine, double seconds) {
+    EngineBench(Engine engine, double seconds) {
         this.engine = engine;
         this.nanos = (long) (seconds * 1e9);
         this.batch = new StepBatch(engine.info().groups().size());
@@ -45,24 +46,30 @@ public final class EngineBench {
         String quantize = args.length > 1 ? args[1] : "none";
         int threads = args.length > 2 ? Integer.parseInt(args[2]) : 0;
         double seconds = args.length > 3 ? Double.parseDouble(args[3]) : 3;
-        StepEngineProvider provider = (StepEngineProvider) Engines.found().named("cpu");
+        String name = args.length > 5 ? args[5] : "cpu";
+        String together = args.length > 6 ? args[6] : "1";
+        StepEngineProvider provider = (StepEngineProvider) Engines.found().named(name);
         long start = System.nanoTime();
         EngineOptions options = new EngineOptions(1024, 1L << 30, 32, 512, 16, threads, quantize);
         try (Engine engine = provider.open(folder, options)) {
             double loaded = (System.nanoTime() - start) / 1e6;
             EngineBench bench = new EngineBench(engine, seconds);
             double first = bench.firstToken();
-            double decode = bench.decode(1);
             System.out.printf(
                     Locale.ROOT,
-                    "%s %s, %s: ready %.0f ms, first token %.0f ms, decode 1: %.1f tok/s, prefill 512: %.0f tok/s%n",
+                    "%s %s, %s %s: ready %.0f ms, first token %.0f ms, prefill 512: %.0f tok/s",
                     folder.getFileName(),
                     quantize,
+                    name,
                     engine.info().devices(),
                     loaded,
                     first,
-                    decode,
                     bench.prefill(512));
+            for (String number : together.split(",")) {
+                int rows = Integer.parseInt(number);
+                System.out.printf(Locale.ROOT, ", decode %d: %.1f tok/s", rows, bench.decode(rows));
+            }
+            System.out.println();
             String loops = args.length > 4 ? args[4] : "1,8,32";
             for (String number : loops.split(",")) {
                 int clients = Integer.parseInt(number);
@@ -80,7 +87,7 @@ public final class EngineBench {
         }
     }
 
-    private double firstToken() {
+    double firstToken() {
         long start = System.nanoTime();
         engine.open(0, spec());
         batch.clear();
@@ -115,7 +122,7 @@ public final class EngineBench {
     }
 
     /** Steps of decodes with contexts from 128 to 192. */
-    private double decode(int rows) {
+    double decode(int rows) {
         for (int slot = 0; slot < rows; slot++) {
             engine.open(slot, spec());
             batch.clear();
@@ -141,7 +148,7 @@ public final class EngineBench {
         return best;
     }
 
-    private double prefill(int count) {
+    double prefill(int count) {
         engine.open(0, spec());
         double best = 0;
         long end = System.nanoTime() + nanos;

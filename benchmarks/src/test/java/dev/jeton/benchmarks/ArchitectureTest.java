@@ -92,12 +92,14 @@ class ArchitectureTest {
     }
 
     @Test
-    void onlyFolderTokenizerKnowsDjl() {
+    void onlyFolderTokenizerAndTheTorchEngineKnowDjl() {
         noClasses()
                 .that()
                 .resideInAnyPackage("dev.jeton.models..", "dev.jeton.server..", "dev.jeton.scheduler..")
                 .and()
                 .doNotHaveSimpleName("FolderTokenizer")
+                .and()
+                .resideOutsideOfPackage("dev.jeton.models.torch..")
                 .should()
                 .dependOnClassesThat()
                 .resideInAPackage("ai.djl..")

@@ -8,9 +8,9 @@ package dev.jeton.models;
  * @param maxSequences most sequences in a batch
  * @param maxBatchedTokens most tokens in a step
  * @param blockSize tokens of a block
- * @param threads compute threads; 0 takes the machine's cores
+ * @param threads compute threads; 0 takes the machine's cores, the torch engine one less
  * @param quantize {@code none}, or a format of weights that the engine knows: {@code q8_0}, {@code int8}, {@code fp8}
- * @param device how a GPU is used; engines without one refuse the choice of a device
+ * @param device how a GPU is used; engines without one refuse the choice of a device, the torch engine takes {@code cpu}, too
  */
 public record EngineOptions(
         int maxModelLength,

@@ -59,7 +59,21 @@ public final class Safetensors implements AutoCloseable {
             Map.entry("C64", 8));
 
     private record Entry(
-            String name, String type, List<Long> shape, long begin, long end, Path file, MemorySegment data) {}
+            String name,
+            String type,
+            List<Long> shape,
+            long begin,
+            long end,
+            Path file,
+            long offset,
+            MemorySegment data) {}
+
+    /**
+     * Where a tensor's bytes lie in a file.
+     *
+     * @param offset of the first byte
+     */
+    public record FilePlace(Path file, long offset) {}
 
     private final Arena arena;
     private final Path folder;
@@ -122,6 +136,11 @@ public final class Safetensors implements AutoCloseable {
                     "%s: tensor \"%s\" has type %s where %s is expected".formatted(entry.file, name, entry.type, type));
         }
         return entry.data;
+    }
+
+    /** Where a tensor lies, for engines whose library maps files itself; empty where the files do not hold the tensor. */
+    public Optional<FilePlace> place(String name) {
+        return Optional.ofNullable(entries.get(name)).map(entry -> new FilePlace(entry.file, entry.offset));
     }
 
     private ModelException missing(String name) {
@@ -215,7 +234,7 @@ public final class Safetensors implements AutoCloseable {
         JsonObject header = JsonObject.parse(file + " (header)", json);
         for (String name : header.keys()) {
             if (!name.equals(METADATA)) {
-                inFile.add(entry(file, name, header.object(name).orElseThrow(), data));
+                inFile.add(entry(file, 8 + length, name, header.object(name).orElseThrow(), data));
             }
         }
         checkCover(file, inFile, data.byteSize());
@@ -228,7 +247,7 @@ public final class Safetensors implements AutoCloseable {
         }
     }
 
-    private static Entry entry(Path file, String name, JsonObject json, MemorySegment data) {
+    private static Entry entry(Path file, long dataOffset, String name, JsonObject json, MemorySegment data) {
         String type = json.string("dtype").orElseThrow(() -> new ModelException(json.source() + ": no dtype"));
         List<Object> sizes = json.list("shape");
         List<Object> offsets = json.list("data_offsets");
@@ -254,7 +273,7 @@ public final class Safetensors implements AutoCloseable {
         } catch (ArithmeticException e) {
             throw new ModelException("%s: shape %s overflows".formatted(json.source(), shape), e);
         }
-        return new Entry(name, type, shape, begin, end, file, data.asSlice(begin, end - begin));
+        return new Entry(name, type, shape, begin, end, file, dataOffset + begin, data.asSlice(begin, end - begin));
     }
 
     /** Tensors must lie one after the other and fill the data exactly, as the format demands. */

@@ -12,14 +12,7 @@ class SimGenerationTest extends GenerationContract {
     protected Dispatcher create() {
         SimClock clock = new SimClock(0);
         SimEngine engine = new SimEngine(
-                Simulation.VOCABULARY,
-                256,
-                List.of(new LayerGroup(16, 256, 64, 0)),
-                4,
-                256,
-                2,
-                Simulation.TIME,
-                clock);
+                Simulation.VOCABULARY, 256, List.of(new LayerGroup(16, 256, 64, 0)), 4, 256, 2, Simulation.TIME, clock);
         return new StepLoop("sim", engine, config(), clock, 0, StepListener.NONE);
     }
 }

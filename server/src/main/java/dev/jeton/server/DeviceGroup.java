@@ -1,23 +1,27 @@
 package dev.jeton.server;
 
+import dev.jeton.models.ModelException;
+import dev.jeton.models.torch.TorchDevice;
 import dev.jeton.natives.CudaDriver;
 import dev.jeton.natives.NativeException;
 import dev.jeton.server.config.Configuration.ModelSettings;
 import java.nio.file.Path;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 
 /**
  * The name under which the time of what an engine runs on is booked: the engine's, and for the cuda engine on another
  * GPU than the first that this process may see, {@code cuda-1} and so on. Models on one GPU share a group, however
- * their settings name it.
+ * their settings name it, and so do models on the machine's cores, whichever engine runs them.
  */
 public final class DeviceGroup {
 
-    /** The device group of the cpu engine. */
+    /** The device group of engines that compute on the machine's cores. */
     static final String PROCESSORS = "cpu";
 
     private static final String GPU = "cuda";
+    private static final String TORCH = "torch";
 
     private DeviceGroup() {}
 
@@ -27,6 +31,9 @@ public final class DeviceGroup {
     }
 
     static String of(ModelSettings model, Optional<Path> driver) {
+        if (model.engine().equals(TORCH)) {
+            return torch(model.device(), System.getenv());
+        }
         if (!model.engine().equals(GPU) || model.device().isEmpty()) {
             return model.engine();
         }
@@ -34,6 +41,16 @@ public final class DeviceGroup {
             return name(CudaDriver.open(driver).device(model.device()).ordinal());
         } catch (NativeException e) {
             return GPU;
+        }
+    }
+
+    /** The torch engine computes on what other engines compute on, and so their group is its group. */
+    static String torch(String device, Map<String, String> environment) {
+        try {
+            TorchDevice chosen = TorchDevice.of(device, environment);
+            return chosen.isGpu() ? name(chosen.gpu()) : PROCESSORS;
+        } catch (ModelException e) {
+            return PROCESSORS;
         }
     }
 

@@ -5,6 +5,7 @@ import dev.jeton.models.ChatTemplates;
 import dev.jeton.models.DeviceOptions;
 import dev.jeton.models.EncoderSpec;
 import dev.jeton.models.EngineOptions;
+import dev.jeton.models.EngineProvider;
 import dev.jeton.models.Engines;
 import dev.jeton.models.FolderTokenizer;
 import dev.jeton.models.GenerationDefaults;
@@ -13,7 +14,10 @@ import dev.jeton.models.SequenceEngineProvider;
 import dev.jeton.models.StepEngineProvider;
 import dev.jeton.models.engine.Capability;
 import dev.jeton.models.engine.Engine;
+import dev.jeton.models.engine.SequenceEngine;
+import dev.jeton.scheduler.Dispatcher;
 import dev.jeton.scheduler.SchedulerConfig;
+import dev.jeton.scheduler.SequenceLoop;
 import dev.jeton.scheduler.StepListener;
 import dev.jeton.scheduler.StepLoop;
 import dev.jeton.server.api.SamplingDefaults;
@@ -60,16 +64,15 @@ public final class ModelLoader {
      */
     public ServedModel load(String name, Path folder, ModelSettings settings, StepListener listener) {
         long since = System.nanoTime();
-        StepEngineProvider provider = engine(settings.engine());
-        CompletableFuture<Engine> opening = open(name, provider, folder, options(settings));
+        CompletableFuture<Opened> opening = open(name, engines.named(settings.engine()), folder, options(settings));
         TextParts texts;
         try {
             texts = TextParts.load(folder, settings.chatTemplate());
         } catch (RuntimeException | Error e) {
-            opening.thenAccept(Engine::close);
+            opening.thenAccept(Opened::close);
             throw e;
         }
-        Engine engine;
+        Opened engine;
         try {
             engine = opening.join();
         } catch (CompletionException e) {
@@ -80,7 +83,7 @@ public final class ModelLoader {
                 case null, default -> throw e;
             }
         }
-        StepLoop loop = new StepLoop(name, engine, scheduling(settings), System::nanoTime, since, listener);
+        Dispatcher loop = engine.loop(name, scheduling(settings), since, listener);
         return new ServedModel(
                 name,
                 folder,
@@ -94,9 +97,41 @@ public final class ModelLoader {
                 sampling(texts.generation()),
                 loop,
                 texts.longestToken(),
-                engine.info().supports(Capability.WHOLE_PROMPTS)
+                loop.engine().supports(Capability.WHOLE_PROMPTS)
                         ? Optional.of(EncoderSpec.read(folder))
                         : Optional.empty());
+    }
+
+    /** An engine of either kind. */
+    private sealed interface Opened {
+
+        /** One that executes steps. */
+        record Steps(Engine engine) implements Opened {}
+
+        /** One that batches by itself. */
+        record Sequences(SequenceEngine engine) implements Opened {}
+
+        static Opened of(EngineProvider provider, Path folder, EngineOptions options) {
+            return switch (provider) {
+                case StepEngineProvider steps -> new Steps(steps.open(folder, options));
+                case SequenceEngineProvider sequences -> new Sequences(sequences.open(folder, options));
+            };
+        }
+
+        default Dispatcher loop(String name, SchedulerConfig config, long since, StepListener listener) {
+            return switch (this) {
+                case Steps(Engine engine) -> new StepLoop(name, engine, config, System::nanoTime, since, listener);
+                case Sequences(SequenceEngine engine) ->
+                    new SequenceLoop(name, engine, config, System::nanoTime, since, listener);
+            };
+        }
+
+        default void close() {
+            switch (this) {
+                case Steps(Engine engine) -> engine.close();
+                case Sequences(SequenceEngine engine) -> engine.close();
+            }
+        }
     }
 
     /** What a model has beside its engine; read while the engine opens, since neither needs the other. */
@@ -122,12 +157,12 @@ public final class ModelLoader {
     }
 
     /** Opens an engine on a thread of its own; the step loop's is the next that has it, and never both. */
-    private static CompletableFuture<Engine> open(
-            String name, StepEngineProvider provider, Path folder, EngineOptions options) {
-        CompletableFuture<Engine> opening = new CompletableFuture<>();
+    private static CompletableFuture<Opened> open(
+            String name, EngineProvider provider, Path folder, EngineOptions options) {
+        CompletableFuture<Opened> opening = new CompletableFuture<>();
         Thread.ofPlatform().name("load-" + name).daemon(true).start(() -> {
             try {
-                opening.complete(provider.open(folder, options));
+                opening.complete(Opened.of(provider, folder, options));
             } catch (Throwable e) {
                 opening.completeExceptionally(e);
             }
@@ -175,13 +210,5 @@ public final class ModelLoader {
                 generation.topP().orElse(otherwise.topP()),
                 generation.minP().orElse(otherwise.minP()),
                 generation.repetitionPenalty().orElse(otherwise.repetitionPenalty()));
-    }
-
-    private StepEngineProvider engine(String name) {
-        return switch (engines.named(name)) {
-            case StepEngineProvider steps -> steps;
-            case SequenceEngineProvider sequences ->
-                throw new ModelException("the engine '%s' is none of this server's".formatted(sequences.name()));
-        };
     }
 }

@@ -26,7 +26,7 @@ class DeviceGroupTest {
 
     @Test
     void isTheEnginesNameWhereNoGpuIsNamed() {
-        assertThat(DeviceGroup.of(model(Map.of()))).isEqualTo("cpu");
+        assertThat(DeviceGroup.of(model(Map.of("engine.engine", "cpu")))).isEqualTo("cpu");
         assertThat(DeviceGroup.of(model(Map.of("engine.engine", "cuda")))).isEqualTo("cuda");
     }
 
@@ -55,6 +55,16 @@ class DeviceGroupTest {
             assertThat(DeviceGroup.of(on(second), driver)).isEqualTo("cuda-1");
         }
         assertThat(DeviceGroup.uuid(1, driver)).startsWith("GPU-22222222-");
+    }
+
+    @Test
+    void torchSharesTheGroupOfWhatItComputesOn() {
+        Map<String, String> cuda = Map.of("PYTORCH_LIBRARY_PATH", "/libtorch", "PYTORCH_FLAVOR", "cu128");
+        assertThat(DeviceGroup.torch("", Map.of())).isEqualTo("cpu");
+        assertThat(DeviceGroup.torch("0", Map.of())).as("which fails to load").isEqualTo("cpu");
+        assertThat(DeviceGroup.torch("cpu", cuda)).isEqualTo("cpu");
+        assertThat(DeviceGroup.torch("", cuda)).isEqualTo("cuda");
+        assertThat(DeviceGroup.torch("cuda:1", cuda)).isEqualTo("cuda-1");
     }
 
     private static ModelSettings on(String device) {

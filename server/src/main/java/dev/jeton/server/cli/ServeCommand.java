@@ -120,7 +120,10 @@ final class ServeCommand implements Callable<Integer> {
         flags.put("engine.quantize --quantize", value);
     }
 
-    @Option(names = "--device", paramLabel = "GPU", description = "GPU by number or UUID (default: the first).")
+    @Option(
+            names = "--device",
+            paramLabel = "GPU",
+            description = "GPU by number or UUID, or cpu (torch) (default: the first).")
     void device(String value) {
         flags.put("engine.device --device", value);
     }

@@ -114,7 +114,7 @@ class BadInputTest {
                 arguments(model + "'prompt':[1.5]}", "prompt[0]", "must be a token id"),
                 arguments(model + "'prompt':'" + "x".repeat(300) + "'}", "prompt", "context has 256 tokens"),
                 arguments(model + "'prompt':'" + "x".repeat(100_000) + "'}", "prompt", "context has 256 tokens"),
-                arguments(model + "'prompt':[" + strings(129) + "]}", "prompt", "129 prompts, at most 128"),
+                arguments(model + "'prompt':[" + strings(129) + "]}", "prompt", "129 entries, at most 128"),
                 arguments("{'prompt':'hi'}", "model", "'model' is missing"),
                 arguments("{'model':5,'prompt':'hi'}", "model", "must be a string, but is an integer"),
                 arguments("[]", null, "must be a JSON object"),

@@ -190,8 +190,12 @@ class TenantIsolationTest {
                         "/v1/books/export/focus?basis=list",
                         "/v1/books/export/focus?basis=metered",
                         "/v1/books/export/focus?tenant=red"));
-        attempts.put("/v1/estimate", posts("/v1/estimate", COMPLETION, CHAT, "{}"));
-        attempts.put("/v1/budgets", gets("/v1/budgets"));
+        String texts = "{\"model\": \"test-model\", \"input\": \"hi\"}";
+        attempts.put("/v1/embeddings", posts("/v1/embeddings", texts, "{\"model\": \"red\"}", "{"));
+        attempts.put(
+                "/v1/rerank",
+                posts("/v1/rerank", "{\"model\": \"test-model\", \"query\": \"a\", \"documents\": [\"b\"]}", "{}"));
+        attempts.put("/v1/classify", posts("/v1/classify", texts, "{}"));
         attempts.putAll(tasks());
         attempts.put("/tokenize", posts("/tokenize", "{\"prompt\": \"hi\"}", "{"));
         attempts.put("/detokenize", posts("/detokenize", "{\"tokens\": [104]}", "{}"));

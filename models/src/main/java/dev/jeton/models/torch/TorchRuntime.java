@@ -1,0 +1,77 @@
+package dev.jeton.models.torch;
+
+import ai.djl.pytorch.jni.JniUtils;
+import dev.jeton.models.ModelException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.FunctionDescriptor;
+import java.lang.foreign.Linker;
+import java.lang.foreign.ValueLayout;
+import java.lang.invoke.MethodHandle;
+
+/**
+ * libtorch in this process. It is loaded once and stays; its threads are the process's.
+ *
+ * <p>libgomp's threads wait by spinning unless told otherwise before it is loaded, and then a step with more threads than
+ * free cores takes up to thirty times longer. So {@code OMP_WAIT_POLICY} is set first, unless the environment has it.
+ */
+final class TorchRuntime {
+
+    private TorchRuntime() {}
+
+    /**
+     * Loads libtorch unless it is loaded.
+     *
+     * @throws ModelException if that fails
+     */
+    static void start() {
+        // DJL otherwise looks for libraries to download and reports its use to a server
+        System.setProperty("ai.djl.offline", "true");
+        System.setProperty("OPT_OUT_TRACKING", "true");
+        // profiling runs and recompilations would make the first steps of every shape slow
+        System.setProperty("ai.djl.pytorch.graph_optimizer", "false");
+        environment("OMP_WAIT_POLICY", "PASSIVE");
+        try {
+            ai.djl.engine.Engine.getEngine("PyTorch");
+            JniUtils.setGraphExecutorOptimize(false);
+        } catch (RuntimeException | LinkageError e) {
+            Throwable cause = e.getCause() == null ? e : e.getCause();
+            throw new ModelException(
+                    "libtorch cannot be loaded: %s; it is unpacked to DJL_CACHE_DIR (by default ~/.djl.ai), which must be writable"
+                            .formatted(cause.getMessage()),
+                    e);
+        }
+    }
+
+    /** What libtorch keeps by thread: called on the thread that is to run steps, when that changes. */
+    static void enter(int threads) {
+        JniUtils.setGradMode(false);
+        JniUtils.setNumThreads(threads);
+    }
+
+    /** Compute threads where none are configured: one core is left to the server, since libgomp's threads do not yield. */
+    static int defaultThreads() {
+        return Math.max(1, Runtime.getRuntime().availableProcessors() - 1);
+    }
+
+    /** Sets a variable for native code in this process, unless it is set. */
+    private static void environment(String name, String value) {
+        if (System.getProperty("os.name").startsWith("Windows")) {
+            return;
+        }
+        try (Arena arena = Arena.ofConfined()) {
+            Linker linker = Linker.nativeLinker();
+            MethodHandle set = linker.downcallHandle(
+                    linker.defaultLookup().findOrThrow("setenv"),
+                    FunctionDescriptor.of(
+                            ValueLayout.JAVA_INT, ValueLayout.ADDRESS, ValueLayout.ADDRESS, ValueLayout.JAVA_INT));
+            int failed = (int) set.invokeExact(arena.allocateFrom(name), arena.allocateFrom(value), 0);
+            if (failed != 0) {
+                throw new ModelException("the variable %s cannot be set".formatted(name));
+            }
+        } catch (RuntimeException | Error e) {
+            throw e;
+        } catch (Throwable e) {
+            throw new AssertionError(e);
+        }
+    }
+}
