@@ -7,7 +7,12 @@ import picocli.CommandLine;
 @CommandLine.Command(
         name = "bench",
         description = "Measures this or any other server that speaks the OpenAI API.",
-        subcommands = {BenchServeCommand.class, BenchBooksCommand.class, MakeModelCommand.class},
+        subcommands = {
+            BenchServeCommand.class,
+            BenchEnginesCommand.class,
+            BenchBooksCommand.class,
+            MakeModelCommand.class
+        },
         mixinStandardHelpOptions = true,
         footer = {"", "Example: jeton bench serve --url http://localhost:8000/v1 --concurrency 8 --requests 64"})
 public final class BenchCommand implements Command {

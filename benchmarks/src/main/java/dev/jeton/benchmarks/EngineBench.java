@@ -29,7 +29,7 @@ public final class EngineBench {
     private final int[] tokens;
     private final long nanos;
 
-    private EngineBench(Engine engine, double seconds) {
+    EngineBench(Engine engine, double seconds) {
         this.engine = engine;
         this.nanos = (long) (seconds * 1e9);
         this.batch = new StepBatch(engine.info().groups().size());
@@ -87,7 +87,7 @@ public final class EngineBench {
         }
     }
 
-    private double firstToken() {
+    double firstToken() {
         long start = System.nanoTime();
         engine.open(0, spec());
         batch.clear();
@@ -122,7 +122,7 @@ public final class EngineBench {
     }
 
     /** Steps of decodes with contexts from 128 to 192. */
-    private double decode(int rows) {
+    double decode(int rows) {
         for (int slot = 0; slot < rows; slot++) {
             engine.open(slot, spec());
             batch.clear();
@@ -148,7 +148,7 @@ public final class EngineBench {
         return best;
     }
 
-    private double prefill(int count) {
+    double prefill(int count) {
         engine.open(0, spec());
         double best = 0;
         long end = System.nanoTime() + nanos;
