@@ -106,6 +106,19 @@ class ArchitectureTest {
                 .check(JETON);
     }
 
+    @Test
+    void onlyTheOnnxEngineAndBenchmarksKnowOnnxRuntime() {
+        noClasses()
+                .that()
+                .resideOutsideOfPackages("dev.jeton.models.onnx..", "dev.jeton.benchmarks..")
+                .or()
+                .haveSimpleName("OnnxEngineProvider")
+                .should()
+                .dependOnClassesThat()
+                .resideInAPackage("ai.onnxruntime..")
+                .check(JETON);
+    }
+
     private static void only(String from, String... to) {
         classes()
                 .that()

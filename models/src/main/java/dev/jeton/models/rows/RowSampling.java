@@ -204,6 +204,11 @@ public final class RowSampling {
         Arrays.fill(failures, 0, batch.rows, why);
     }
 
+    /** Fails a row of the step, which then brings nothing. */
+    public void fail(int row, String why) {
+        failures[row] = why;
+    }
+
     /** The step's result, once all rows were taken. */
     public StepResult result() {
         for (int row = 0; row < batch.rows; row++) {
