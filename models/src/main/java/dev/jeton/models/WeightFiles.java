@@ -49,8 +49,8 @@ public sealed interface WeightFiles extends AutoCloseable permits Safetensors, G
     MemorySegment bytes(String name, String type, long... shape);
 
     /**
-     * Where a tensor lies, for engines whose library maps files itself; empty where the files do not hold it as it is read,
-     * with its elements in order.
+     * Where a tensor lies, for engines whose library maps files itself; empty where the files do not hold it as it is
+     * read, with its elements in order.
      */
     default Optional<FilePlace> place(String name) {
         return Optional.empty();
