@@ -136,7 +136,10 @@ final class BenchEnginesCommand implements Callable<Integer> {
                 .start();
         List<String> lines;
         try (BufferedReader reader = process.inputReader(StandardCharsets.UTF_8)) {
-            lines = reader.lines().toList();
+            lines = reader.lines()
+                    .filter(line -> line.startsWith(EngineTrial.MARK))
+                    .map(line -> line.substring(EngineTrial.MARK.length()))
+                    .toList();
         }
         int code = process.waitFor();
         EngineFigures figures = EngineFigures.of(each, lines);

@@ -22,7 +22,7 @@ import java.util.stream.IntStream;
 
 /**
  * Measures one engine in a process of its own, so that its memory is its own and its end ends nothing else. Prints a line
- * for each figure, {@code name value...}, and nothing else to standard output.
+ * for each figure, {@code > name value...}; libraries may log between them.
  *
  * <p>Arguments: folder, engine, quantize, threads, seconds per figure, sequences that decode together, with commas.
  */
@@ -30,6 +30,9 @@ final class EngineTrial {
 
     /** Positions whose log-probabilities are compared. */
     static final int SCORED = 128;
+
+    /** Begins every line that is a figure. */
+    static final String MARK = "> ";
 
     private static final int PREFILL = 512;
 
@@ -55,17 +58,18 @@ final class EngineTrial {
                     print("decode_" + rows, bench.decode(rows));
                 }
                 print("memory_mib", memory() / 1024.0);
-                System.out.println("devices " + String.join(", ", engine.info().devices()));
-                System.out.println("scores " + scores(engine));
+                System.out.println(
+                        MARK + "devices " + String.join(", ", engine.info().devices()));
+                System.out.println(MARK + "scores " + scores(engine));
             }
         } catch (ModelException e) {
-            System.out.println("refused "
+            System.out.println(MARK + "refused "
                     + String.valueOf(e.getMessage()).lines().findFirst().orElse(""));
         }
     }
 
     private static void print(String name, double value) {
-        System.out.printf(Locale.ROOT, "%s %.3f%n", name, value);
+        System.out.printf(Locale.ROOT, "%s%s %.3f%n", MARK, name, value);
     }
 
     /** Most memory that the process had resident, kilobytes. */

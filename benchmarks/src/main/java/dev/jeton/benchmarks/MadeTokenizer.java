@@ -26,18 +26,43 @@ final class MadeTokenizer {
 
     private MadeTokenizer() {}
 
-    /** Writes tokenizer.json, tokenizer_config.json and generation_config.json. */
-    static void write(Path folder, int vocabulary, int context) throws IOException {
+    /**
+     * Its tokens, and the merges that make them.
+     *
+     * @param tokens by id
+     * @param merges two tokens with a space between
+     */
+    record Vocabulary(List<String> tokens, List<String> merges) {
+
+        /** How many of the first tokens are special. */
+        int special() {
+            return SPECIAL.size();
+        }
+
+        /** The chat template that uses them. */
+        String template() {
+            return TEMPLATE;
+        }
+    }
+
+    /** A vocabulary of that many tokens. */
+    static Vocabulary vocabulary(int size) {
         List<String> tokens = new ArrayList<>(SPECIAL);
         for (int b = 0; b < 256; b++) {
             tokens.add(String.valueOf(byteCharacter(b)));
         }
-        if (vocabulary < tokens.size()) {
-            throw new IllegalArgumentException("a vocabulary of %d does not hold the bytes".formatted(vocabulary));
+        if (size < tokens.size()) {
+            throw new IllegalArgumentException("a vocabulary of %d does not hold the bytes".formatted(size));
         }
         List<String> merges = new ArrayList<>();
-        merge(tokens, merges, vocabulary);
-        Files.writeString(folder.resolve("tokenizer.json"), tokenizer(tokens, merges));
+        merge(tokens, merges, size);
+        return new Vocabulary(List.copyOf(tokens), List.copyOf(merges));
+    }
+
+    /** Writes tokenizer.json, tokenizer_config.json and generation_config.json. */
+    static void write(Path folder, int size, int context) throws IOException {
+        Vocabulary vocabulary = vocabulary(size);
+        Files.writeString(folder.resolve("tokenizer.json"), tokenizer(vocabulary.tokens, vocabulary.merges));
         Files.writeString(folder.resolve("tokenizer_config.json"), """
                 {
                   "tokenizer_class": "PreTrainedTokenizerFast",

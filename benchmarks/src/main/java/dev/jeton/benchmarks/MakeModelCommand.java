@@ -9,7 +9,7 @@ import picocli.CommandLine.Option;
 /** {@code jeton bench make-model}: a folder of random weights in the shape of a real model. */
 @CommandLine.Command(
         name = "make-model",
-        description = "Writes a Llama model folder of random weights with a working tokenizer, for measuring.",
+        description = "Writes a Llama model of random weights with a working tokenizer, for measuring.",
         mixinStandardHelpOptions = true,
         sortOptions = false,
         footer = {"", "Example: jeton bench make-model --shape 110m --dtype bf16 --out models/110m"})
@@ -24,8 +24,13 @@ final class MakeModelCommand implements Callable<Integer> {
     @Option(names = "--out", required = true, paramLabel = "FOLDER", description = "Folder to write.")
     private Path out = Path.of("");
 
-    @Option(names = "--dtype", description = "f32 or bf16 (default: ${DEFAULT-VALUE}).")
+    @Option(
+            names = "--dtype",
+            description = "f32 or bf16; as GGUF also f16, q8_0 and q4_k_m (default: ${DEFAULT-VALUE}).")
     private String type = "bf16";
+
+    @Option(names = "--format", description = "safetensors or gguf (default: ${DEFAULT-VALUE}).")
+    private String format = "safetensors";
 
     @Option(names = "--seed", description = "Same seed, same weights (default: ${DEFAULT-VALUE}).")
     private long seed = 1;
@@ -34,7 +39,14 @@ final class MakeModelCommand implements Callable<Integer> {
     public Integer call() {
         spec.commandLine().getErr().printf("writing %s weights of shape %s to %s ...%n", type, shape, out);
         spec.commandLine().getErr().flush();
-        ModelMaker.make(new ModelMaker.Options(ModelShape.named(shape.toLowerCase(Locale.ROOT)), out, type, seed));
+        ModelShape named = ModelShape.named(shape.toLowerCase(Locale.ROOT));
+        switch (format) {
+            case "safetensors" -> ModelMaker.make(new ModelMaker.Options(named, out, type, seed));
+            case "gguf" -> GgufMaker.make(named, out, type, seed);
+            default ->
+                throw new IllegalArgumentException(
+                        "format \"%s\" is not known; safetensors and gguf are".formatted(format));
+        }
         return CommandLine.ExitCode.OK;
     }
 }

@@ -10,7 +10,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
-/** Finds a model folder's chat template and compiles it. */
+/** Finds a model's chat template and compiles it. */
 public final class ChatTemplates {
 
     private static final List<String> TOKENS =
@@ -19,32 +19,30 @@ public final class ChatTemplates {
     private ChatTemplates() {}
 
     /**
-     * The template of a folder: {@code chat_template.jinja}, or {@code chat_template} of tokenizer_config.json (of
+     * The template of a model: of a GGUF file the one in its metadata, of a folder {@code chat_template.jinja}, or {@code chat_template} of tokenizer_config.json (of
      * several, the one named {@code default}). Empty for a model without one.
      *
      * @throws ModelException if a file cannot be read
      * @throws TemplateException if the template is broken or uses what is not supported
      */
-    public static Optional<ChatTemplate> ofFolder(Path folder, Clock clock) {
-        Map<String, String> tokens = tokens(folder);
-        Path jinja = folder.resolve("chat_template.jinja");
+    public static Optional<ChatTemplate> ofModel(Path model, Clock clock) {
+        Map<String, String> tokens = tokens(model);
+        Path jinja = model.resolve("chat_template.jinja");
         if (Files.isRegularFile(jinja)) {
-            return Optional.of(ofFile(jinja, folder, clock));
+            return Optional.of(ofFile(jinja, model, clock));
         }
-        Path config = folder.resolve("tokenizer_config.json");
-        if (!Files.isRegularFile(config)) {
-            return Optional.empty();
-        }
-        return source(JsonObject.read(config)).<ChatTemplate>map(source -> new JinjaTemplate(source, tokens, clock));
+        return ModelFiles.tokenizerConfig(model)
+                .flatMap(ChatTemplates::source)
+                .<ChatTemplate>map(source -> new JinjaTemplate(source, tokens, clock));
     }
 
-    /** The template in a file of its own ({@code --chat-template}), for a folder's special tokens. */
-    public static ChatTemplate ofFile(Path file, Path folder, Clock clock) {
+    /** The template in a file of its own ({@code --chat-template}), for a model's special tokens. */
+    public static ChatTemplate ofFile(Path file, Path model, Clock clock) {
         try {
             if (Files.size(file) > 4L * JinjaTemplate.MAX_SOURCE) {
                 throw new ModelException("chat template %s is too large".formatted(file));
             }
-            return new JinjaTemplate(Files.readString(file), tokens(folder), clock);
+            return new JinjaTemplate(Files.readString(file), tokens(model), clock);
         } catch (IOException e) {
             throw new ModelException("chat template %s cannot be read: %s".formatted(file, e.getMessage()), e);
         }
@@ -73,15 +71,13 @@ public final class ChatTemplates {
         return token instanceof String content ? Optional.of(content) : Optional.empty();
     }
 
-    private static Map<String, String> tokens(Path folder) {
+    private static Map<String, String> tokens(Path model) {
         Map<String, String> tokens = new LinkedHashMap<>();
-        Path config = folder.resolve("tokenizer_config.json");
-        if (Files.isRegularFile(config)) {
-            JsonObject json = JsonObject.read(config);
+        ModelFiles.tokenizerConfig(model).ifPresent(json -> {
             for (String name : TOKENS) {
                 json.value(name).flatMap(ChatTemplates::content).ifPresent(content -> tokens.put(name, content));
             }
-        }
+        });
         return tokens;
     }
 }

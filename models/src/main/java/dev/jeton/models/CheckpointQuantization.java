@@ -35,12 +35,12 @@ public sealed interface CheckpointQuantization {
     record Fp8() implements CheckpointQuantization {}
 
     /**
-     * Reads config.json of a model folder.
+     * Reads config.json of a model folder; GGUF files have none of these formats.
      *
      * @throws ModelException naming what of the format is not supported
      */
-    static CheckpointQuantization read(Path folder) {
-        JsonObject config = JsonObject.read(folder.resolve("config.json"));
+    static CheckpointQuantization read(Path model) {
+        JsonObject config = ModelFiles.config(model);
         Optional<JsonObject> found = config.object("quantization_config");
         if (found.isEmpty()) {
             return new None();

@@ -12,10 +12,11 @@ import java.util.stream.IntStream;
  * more constant; tensor names are the same in all.
  */
 enum DecoderFamily {
-    LLAMA("LlamaForCausalLM", Biases.BY_CONFIGURATION, false, Windows.NONE),
-    MISTRAL("MistralForCausalLM", Biases.NONE, false, Windows.ALL_LAYERS),
-    QWEN2("Qwen2ForCausalLM", Biases.QUERY_KEY_VALUE, false, Windows.UPPER_LAYERS),
-    QWEN3("Qwen3ForCausalLM", Biases.BY_CONFIGURATION, true, Windows.UPPER_LAYERS);
+    LLAMA("LlamaForCausalLM", "llama", Biases.BY_CONFIGURATION, false, Windows.NONE),
+    /** GGUF files have its models as {@code llama}. */
+    MISTRAL("MistralForCausalLM", "", Biases.NONE, false, Windows.ALL_LAYERS),
+    QWEN2("Qwen2ForCausalLM", "qwen2", Biases.QUERY_KEY_VALUE, false, Windows.UPPER_LAYERS),
+    QWEN3("Qwen3ForCausalLM", "qwen3", Biases.BY_CONFIGURATION, true, Windows.UPPER_LAYERS);
 
     /** Which attention projections carry a bias. */
     enum Biases {
@@ -34,12 +35,14 @@ enum DecoderFamily {
     }
 
     private final String architecture;
+    private final String gguf;
     private final Biases biases;
     private final boolean headNorms;
     private final Windows windows;
 
-    DecoderFamily(String architecture, Biases biases, boolean headNorms, Windows windows) {
+    DecoderFamily(String architecture, String gguf, Biases biases, boolean headNorms, Windows windows) {
         this.architecture = architecture;
+        this.gguf = gguf;
         this.biases = biases;
         this.headNorms = headNorms;
         this.windows = windows;
@@ -57,6 +60,34 @@ enum DecoderFamily {
                                 config.source(),
                                 architecture,
                                 Arrays.stream(values()).map(f -> f.architecture).collect(Collectors.joining(", ")))));
+    }
+
+    /** The family that {@code general.architecture} of a GGUF file names. */
+    static DecoderFamily ofGguf(String source, String architecture) {
+        return Arrays.stream(values())
+                .filter(f -> !f.gguf.isEmpty() && f.gguf.equals(architecture))
+                .findFirst()
+                .orElseThrow(() -> new ModelException("%s: architecture \"%s\" is not supported; %s are"
+                        .formatted(
+                                source,
+                                architecture,
+                                Arrays.stream(values())
+                                        .map(f -> f.gguf)
+                                        .filter(name -> !name.isEmpty())
+                                        .collect(Collectors.joining(", ")))));
+    }
+
+    /**
+     * Whether GGUF files have the rows of q and k pair by pair: llama.cpp turns neighbours in this family, and the two
+     * halves of a head in the others.
+     */
+    boolean pairedRowsInGguf() {
+        return this == LLAMA;
+    }
+
+    /** Whether attention projections have biases where {@code attention_bias} says so, and not by nature. */
+    boolean biasByConfiguration() {
+        return biases == Biases.BY_CONFIGURATION;
     }
 
     String architecture() {

@@ -4,21 +4,23 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.function.Consumer;
 
-/** Whether a folder holds a decoder's weights in a form that {@link DecoderSpec} describes; nothing is loaded. */
+/** Whether a folder or file holds a decoder's weights in a form that {@link DecoderSpec} describes; nothing is loaded. */
 public final class DecoderFiles {
 
     private DecoderFiles() {}
 
     /**
-     * Why a folder is none; empty where it is.
+     * Why a model is none; empty where it is.
      *
      * @param spec reads what the engine needs of config.json, and refuses what it cannot do
      */
     public static String refusal(Path model, Consumer<Path> spec) {
-        if (!Files.isRegularFile(model.resolve("config.json"))) {
-            return "there is no config.json";
+        boolean gguf = GgufFile.is(model);
+        if (!gguf && !Files.isRegularFile(model.resolve("config.json"))) {
+            return "it is no GGUF file, and there is no config.json";
         }
-        if (!Files.isRegularFile(model.resolve("model.safetensors"))
+        if (!gguf
+                && !Files.isRegularFile(model.resolve("model.safetensors"))
                 && !Files.isRegularFile(model.resolve("model.safetensors.index.json"))) {
             return "there is neither model.safetensors nor model.safetensors.index.json";
         }

@@ -59,14 +59,17 @@ public record DecoderSpec(
         if (headDim % 2 != 0) {
             throw new ModelException("head_dim %d is odd; rotary embedding needs pairs".formatted(headDim));
         }
+        if (rotaryScaling instanceof RotaryScaling.Factors(List<Double> factors) && factors.size() != headDim / 2) {
+            throw new ModelException("%d rotary factors for %d pairs".formatted(factors.size(), headDim / 2));
+        }
         if (windows.size() != layers) {
             throw new ModelException("%d windows for %d layers".formatted(windows.size(), layers));
         }
     }
 
-    /** Reads config.json of a model folder whose weights are not quantised. */
-    public static DecoderSpec read(Path folder) {
-        JsonObject config = JsonObject.read(folder.resolve("config.json"));
+    /** Reads config.json of a model folder whose weights are not quantised, or the metadata of a GGUF file. */
+    public static DecoderSpec read(Path model) {
+        JsonObject config = ModelFiles.config(model);
         if (config.has("quantization_config")) {
             throw new ModelException(
                     config.source()
@@ -76,8 +79,8 @@ public record DecoderSpec(
     }
 
     /** The same with weights as {@link CheckpointQuantization} has them. */
-    public static DecoderSpec readQuantized(Path folder) {
-        return read(JsonObject.read(folder.resolve("config.json")));
+    public static DecoderSpec readQuantized(Path model) {
+        return read(ModelFiles.config(model));
     }
 
     private static DecoderSpec read(JsonObject config) {

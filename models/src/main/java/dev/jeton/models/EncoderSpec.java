@@ -212,6 +212,6 @@ public record EncoderSpec(
                     ? text
                     : read.object("sep_token").flatMap(o -> o.string("content")).orElse(piece);
         }
-        return TokenizerFile.read(tokenizer).id(piece);
+        return TokenizerFile.parse(tokenizer, TokenizerFile.bytes(tokenizer)).id(piece);
     }
 }

@@ -1,8 +1,8 @@
 package dev.jeton.models;
 
 import ai.djl.huggingface.tokenizers.HuggingFaceTokenizer;
+import java.io.ByteArrayInputStream;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Map;
@@ -10,7 +10,7 @@ import java.util.Optional;
 import java.util.function.IntPredicate;
 
 /**
- * The tokenizer of a model folder: encoding and decoding by Hugging Face's tokenizers library (through DJL, natives in
+ * The tokenizer of a model: encoding and decoding by Hugging Face's tokenizers library (through DJL, natives in
  * its jar), detokenizing of streams by {@link PieceDetokenizer} wherever the decoder's kind is known.
  */
 public final class FolderTokenizer implements Tokenizer {
@@ -26,25 +26,21 @@ public final class FolderTokenizer implements Tokenizer {
     }
 
     /**
-     * Loads {@code tokenizer.json} of a folder.
+     * Loads {@code tokenizer.json} of a folder, or the tokenizer of a GGUF file.
      *
      * @throws ModelException if there is none or it is broken
      */
-    public static FolderTokenizer load(Path folder) {
-        Path json = folder.resolve("tokenizer.json");
-        if (!Files.isRegularFile(json)) {
-            throw new ModelException(
-                    "%s is missing; a model folder needs the fast tokenizer's tokenizer.json".formatted(json));
-        }
-        TokenizerFile file = TokenizerFile.read(json);
+    public static FolderTokenizer load(Path model) {
+        byte[] json = ModelFiles.tokenizer(model);
+        TokenizerFile file = TokenizerFile.parse(model, json);
         // DJL otherwise looks for newer natives and reports its use to a server
         System.setProperty("ai.djl.offline", "true");
         System.setProperty("OPT_OUT_TRACKING", "true");
         try {
             Map<String, String> options = Map.of("truncation", "false", "padding", "false", "addSpecialTokens", "true");
-            return new FolderTokenizer(HuggingFaceTokenizer.newInstance(json, options), file);
+            return new FolderTokenizer(HuggingFaceTokenizer.newInstance(new ByteArrayInputStream(json), options), file);
         } catch (IOException | RuntimeException e) {
-            throw new ModelException("%s cannot be loaded: %s".formatted(json, e.getMessage()), e);
+            throw new ModelException("the tokenizer of %s cannot be loaded: %s".formatted(model, e.getMessage()), e);
         }
     }
 

@@ -1,6 +1,5 @@
 package dev.jeton.models;
 
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -33,11 +32,10 @@ public record GenerationDefaults(
         endTokens = List.copyOf(endTokens);
     }
 
-    /** Reads a model folder; a missing generation_config.json gives config.json's ids and no defaults. */
-    public static GenerationDefaults read(Path folder) {
-        JsonObject config = JsonObject.read(folder.resolve("config.json"));
-        Path file = folder.resolve("generation_config.json");
-        JsonObject generation = Files.exists(file) ? JsonObject.read(file) : config;
+    /** Reads a model; a folder without generation_config.json gives config.json's ids and no defaults. */
+    public static GenerationDefaults read(Path model) {
+        JsonObject config = ModelFiles.config(model);
+        JsonObject generation = ModelFiles.generation(model).orElse(config);
         JsonObject ends = generation.has("eos_token_id") ? generation : config;
         JsonObject begins = generation.has("bos_token_id") ? generation : config;
         return new GenerationDefaults(

@@ -61,6 +61,11 @@ final class JsonObject {
         }
     }
 
+    /** Values that came from {@code source} in another format: strings, numbers, truth values, lists, maps. */
+    static JsonObject of(String source, Map<String, Object> values) {
+        return new JsonObject(source, values);
+    }
+
     /** Parses bytes that came from {@code source}. */
     static JsonObject parse(String source, byte[] json) {
         try (JsonParser parser = FACTORY.createParser(ObjectReadContext.empty(), json)) {

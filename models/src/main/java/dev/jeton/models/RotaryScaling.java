@@ -1,5 +1,7 @@
 package dev.jeton.models;
 
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Optional;
 
 /**
@@ -31,6 +33,18 @@ public sealed interface RotaryScaling {
     /** As Llama 3.1: by wavelength against the original context, with a smooth transition. */
     record Llama3(double factor, double lowFactor, double highFactor, int originalContext) implements RotaryScaling {}
 
+    /**
+     * Each pair's frequency divided by a factor of its own, as GGUF files hold the scaling of Llama 3.1.
+     *
+     * @param factors one for each pair
+     */
+    record Factors(List<Double> factors) implements RotaryScaling {
+        /** Copies the list. */
+        public Factors {
+            factors = List.copyOf(factors);
+        }
+    }
+
     /** Reads {@code rope_scaling} or {@code rope_parameters} of a configuration. */
     static RotaryScaling read(JsonObject json, int maxPositions) {
         String type = json.string("rope_type").or(() -> json.string("type")).orElse("default");
@@ -46,10 +60,22 @@ public sealed interface RotaryScaling {
                         positive(json, "low_freq_factor"),
                         positive(json, "high_freq_factor"),
                         original);
+            case "factors" -> factors(json);
             default ->
                 throw new ModelException("%s: rope type \"%s\" is not supported; default, linear, yarn and llama3 are"
                         .formatted(json.source(), type));
         };
+    }
+
+    private static Factors factors(JsonObject json) {
+        List<Double> factors = new ArrayList<>();
+        for (Object value : json.list("factors")) {
+            if (!(value instanceof Number n) || !(n.doubleValue() > 0) || Double.isInfinite(n.doubleValue())) {
+                throw new ModelException("%s: a factor is %s; factors are positive".formatted(json.source(), value));
+            }
+            factors.add(n.doubleValue());
+        }
+        return new Factors(factors);
     }
 
     private static Yarn yarn(JsonObject json, int original) {
@@ -105,6 +131,7 @@ public sealed interface RotaryScaling {
         return switch (this) {
             case None() -> frequency;
             case Linear(double factor) -> frequency / factor;
+            case Factors(List<Double> factors) -> frequency / factors.get(pair);
             case Yarn yarn -> {
                 double low = pairOf(yarn.betaFast, yarn.originalContext, theta, headDim);
                 double high = pairOf(yarn.betaSlow, yarn.originalContext, theta, headDim);

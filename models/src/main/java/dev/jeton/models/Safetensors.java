@@ -29,7 +29,7 @@ import java.util.Set;
  *
  * <p>Thread-safe for reading until {@link #close}, after which tensors must not be touched.
  */
-public final class Safetensors implements AutoCloseable {
+public final class Safetensors implements WeightFiles {
 
     private static final long MAX_HEADER_BYTES = 100_000_000;
     private static final int MAX_DIMENSIONS = 8;
@@ -104,33 +104,28 @@ public final class Safetensors implements AutoCloseable {
         }
     }
 
-    /** Names of all tensors. */
+    @Override
     public Set<String> names() {
         return Set.copyOf(entries.keySet());
     }
 
-    /** A tensor, if the files hold it; an error where its element type cannot be read. */
+    @Override
     public Optional<Tensor> find(String name) {
         return Optional.ofNullable(entries.get(name)).map(Safetensors::tensor);
     }
 
-    /** The element type of a tensor as the format names it; empty where the files do not hold the tensor. */
+    @Override
     public Optional<String> type(String name) {
         return Optional.ofNullable(entries.get(name)).map(Entry::type);
     }
 
-    /**
-     * The bytes of a tensor whose elements an engine interprets itself: packed weights.
-     *
-     * @param type as the format names it
-     * @throws ModelException naming the tensor, where it is missing or differs
-     */
+    @Override
     public MemorySegment bytes(String name, String type, long... shape) {
         Entry entry = entries.get(name);
         if (entry == null) {
             throw missing(name);
         }
-        requireShape(name, entry.shape, shape);
+        WeightFiles.requireShape(folder, name, entry.shape, shape);
         if (!entry.type.equals(type)) {
             throw new ModelException(
                     "%s: tensor \"%s\" has type %s where %s is expected".formatted(entry.file, name, entry.type, type));
@@ -147,22 +142,9 @@ public final class Safetensors implements AutoCloseable {
         return new ModelException("%s: tensor \"%s\" is missing; is the download complete?".formatted(folder, name));
     }
 
-    /** A tensor of the given shape; an error that names it where it is missing or differs. */
-    public Tensor tensor(String name, long... shape) {
-        Tensor tensor = find(name).orElseThrow(() -> missing(name));
-        requireShape(name, tensor.shape(), shape);
-        return tensor;
-    }
-
-    private void requireShape(String name, List<Long> found, long... shape) {
-        List<Long> wanted = new ArrayList<>();
-        for (long size : shape) {
-            wanted.add(size);
-        }
-        if (!found.equals(wanted)) {
-            throw new ModelException("%s: tensor \"%s\" has shape %s where config.json asks for %s"
-                    .formatted(folder, name, found, wanted));
-        }
+    @Override
+    public Path source() {
+        return folder;
     }
 
     @Override
@@ -172,7 +154,7 @@ public final class Safetensors implements AutoCloseable {
 
     private static Tensor tensor(Entry entry) {
         for (TensorType type : TensorType.values()) {
-            if (type.name().equals(entry.type)) {
+            if (!type.quantized() && type.name().equals(entry.type)) {
                 return new Tensor(entry.name, type, entry.shape, entry.data);
             }
         }

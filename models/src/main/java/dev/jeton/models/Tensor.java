@@ -6,53 +6,120 @@ import java.nio.ByteOrder;
 import java.util.List;
 
 /**
- * A tensor of a weights file, mapped and read-only; valid until its {@link Safetensors} is closed.
+ * A tensor of a weights file, mapped and read-only; valid until its {@link WeightFiles} are closed.
  *
- * @param name as in the file
- * @param type of the elements
- * @param shape sizes of the dimensions, outermost first
- * @param data the elements, row-major, little-endian, of exactly the shape's size
+ * <p>Elements are in row-major order. The rows of a file may lie in another order than the tensor's, which {@link #row},
+ * {@link #copyTo} and {@link #data} undo.
  */
-public record Tensor(String name, TensorType type, List<Long> shape, MemorySegment data) {
+public final class Tensor {
 
     private static final ValueLayout.OfFloat FLOAT =
             ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
     private static final ValueLayout.OfShort SHORT =
             ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
-    /** Copies the shape. */
-    public Tensor {
-        shape = List.copyOf(shape);
+    private final String name;
+    private final TensorType type;
+    private final List<Long> shape;
+    private final MemorySegment stored;
+    private final int pairedRows;
+    private final long width;
+
+    /**
+     * A tensor whose rows lie in order.
+     *
+     * @param name in the words of a Hugging Face folder
+     * @param type of the elements
+     * @param shape sizes of the dimensions, outermost first
+     * @param data the elements, row-major, little-endian, of exactly the shape's size
+     */
+    public Tensor(String name, TensorType type, List<Long> shape, MemorySegment data) {
+        this(name, type, shape, data, 0);
+    }
+
+    private Tensor(String name, TensorType type, List<Long> shape, MemorySegment data, int pairedRows) {
+        this.name = name;
+        this.type = type;
+        this.shape = List.copyOf(shape);
+        this.stored = data;
+        this.pairedRows = pairedRows;
+        this.width = this.shape.stream().skip(1).reduce(1L, Math::multiplyExact);
+    }
+
+    /**
+     * The same elements, read from rows that lie pair by pair within each head of {@code head} rows: row {@code i} of a
+     * head's first half and row {@code i} of its second half are one after the other. So files have the rows of queries
+     * and keys whose rotary embedding turns neighbours.
+     */
+    Tensor fromPairedRows(int head) {
+        if (head % 2 != 0 || shape.getFirst() % head != 0) {
+            throw new ModelException("tensor \"%s\" of shape %s has no heads of %d rows".formatted(name, shape, head));
+        }
+        return new Tensor(name, type, shape, stored, head);
+    }
+
+    /** In the words of a Hugging Face folder. */
+    public String name() {
+        return name;
+    }
+
+    /** Of the elements. */
+    public TensorType type() {
+        return type;
+    }
+
+    /** Sizes of the dimensions, outermost first. */
+    public List<Long> shape() {
+        return shape;
+    }
+
+    /** The elements as stored, in the tensor's order: the mapped file, or a copy where its rows lie in another order. */
+    public MemorySegment data() {
+        if (pairedRows == 0) {
+            return stored;
+        }
+        MemorySegment copy = java.lang.foreign.Arena.ofAuto().allocate(stored.byteSize(), 64);
+        long bytes = bytes(width);
+        for (long row = 0; row < shape.getFirst(); row++) {
+            MemorySegment.copy(stored, bytes * storedRow(row), copy, bytes * row, bytes);
+        }
+        return copy.asReadOnly();
+    }
+
+    /** The elements of a row of the outermost dimension as stored. */
+    public MemorySegment row(long row) {
+        long bytes = bytes(width);
+        return stored.asSlice(bytes * storedRow(row), bytes);
+    }
+
+    /** Reads a block of a row of a quantised tensor. */
+    public void block(long row, long number, QuantizedBlock target) {
+        target.read(type, stored, bytes(width) * storedRow(row) + number * type.blockBytes());
     }
 
     /** Number of elements. */
     public long elements() {
-        return data.byteSize() / type.bytes();
+        return stored.byteSize() / type.blockBytes() * type.blockElements();
     }
 
     /** Element {@code index} in row-major order. */
     public float at(long index) {
-        return switch (type) {
-            case F32 -> data.get(FLOAT, 4 * index);
-            case F16 -> Float.float16ToFloat(data.get(SHORT, 2 * index));
-            case BF16 -> Float.intBitsToFloat(data.get(SHORT, 2 * index) << 16);
-        };
+        float[] one = new float[1];
+        copyTo(index, one, 0, 1);
+        return one[0];
     }
 
     /** Copies {@code count} elements from {@code index} on to {@code target[offset]} as floats. */
     public void copyTo(long index, float[] target, int offset, int count) {
-        switch (type) {
-            case F32 -> MemorySegment.copy(data, FLOAT, 4 * index, target, offset, count);
-            case F16 -> {
-                for (int i = 0; i < count; i++) {
-                    target[offset + i] = Float.float16ToFloat(data.get(SHORT, 2 * (index + i)));
-                }
-            }
-            case BF16 -> {
-                for (int i = 0; i < count; i++) {
-                    target[offset + i] = Float.intBitsToFloat(data.get(SHORT, 2 * (index + i)) << 16);
-                }
-            }
+        if (pairedRows == 0) {
+            copyStored(index, target, offset, count);
+            return;
+        }
+        for (int done = 0; done < count; ) {
+            long at = index + done;
+            int run = (int) Math.min(width - at % width, count - done);
+            copyStored(width * storedRow(at / width) + at % width, target, offset + done, run);
+            done += run;
         }
     }
 
@@ -61,5 +128,48 @@ public record Tensor(String name, TensorType type, List<Long> shape, MemorySegme
         float[] values = new float[Math.toIntExact(elements())];
         copyTo(0, values, 0, values.length);
         return values;
+    }
+
+    private long bytes(long elements) {
+        return elements / type.blockElements() * type.blockBytes();
+    }
+
+    private long storedRow(long row) {
+        if (pairedRows == 0) {
+            return row;
+        }
+        long inHead = row % pairedRows;
+        long half = pairedRows / 2;
+        return row - inHead + 2 * (inHead % half) + inHead / half;
+    }
+
+    private void copyStored(long index, float[] target, int offset, int count) {
+        switch (type) {
+            case F32 -> MemorySegment.copy(stored, FLOAT, 4 * index, target, offset, count);
+            case F16 -> {
+                for (int i = 0; i < count; i++) {
+                    target[offset + i] = Float.float16ToFloat(stored.get(SHORT, 2 * (index + i)));
+                }
+            }
+            case BF16 -> {
+                for (int i = 0; i < count; i++) {
+                    target[offset + i] = Float.intBitsToFloat(stored.get(SHORT, 2 * (index + i)) << 16);
+                }
+            }
+            case Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q4_K, Q5_K, Q6_K -> copyBlocks(index, target, offset, count);
+        }
+    }
+
+    private void copyBlocks(long index, float[] target, int offset, int count) {
+        QuantizedBlock block = new QuantizedBlock();
+        int size = type.blockElements();
+        for (int done = 0; done < count; ) {
+            long at = index + done;
+            int first = (int) (at % size);
+            int run = Math.min(size - first, count - done);
+            block.read(type, stored, at / size * type.blockBytes());
+            block.copyTo(first, target, offset + done, run);
+            done += run;
+        }
     }
 }

@@ -1,22 +1,65 @@
 package dev.jeton.models;
 
-/** Element types of weights that engines read. */
+/**
+ * Element types of weights that engines read: plain ones, and ggml's blocks of quantised elements, in which the last
+ * dimension is cut ({@link QuantizedBlock} says what each holds).
+ */
 public enum TensorType {
     /** IEEE 754 binary32. */
-    F32(4),
+    F32(1, 4),
     /** IEEE 754 binary16. */
-    F16(2),
+    F16(1, 2),
     /** The upper half of a binary32. */
-    BF16(2);
+    BF16(1, 2),
+    /** Four bits with a scale. */
+    Q4_0(32, 18),
+    /** Four bits with a scale and an offset. */
+    Q4_1(32, 20),
+    /** Five bits with a scale. */
+    Q5_0(32, 22),
+    /** Five bits with a scale and an offset. */
+    Q5_1(32, 24),
+    /** Eight bits with a scale. */
+    Q8_0(32, 34),
+    /** Four bits, with scales and offsets of six bits for each 32. */
+    Q4_K(256, 144),
+    /** Five bits, likewise. */
+    Q5_K(256, 176),
+    /** Six bits, with scales of eight bits for each 16. */
+    Q6_K(256, 210);
 
-    private final int bytes;
+    private final int blockElements;
+    private final int blockBytes;
 
-    TensorType(int bytes) {
-        this.bytes = bytes;
+    TensorType(int blockElements, int blockBytes) {
+        this.blockElements = blockElements;
+        this.blockBytes = blockBytes;
     }
 
-    /** Bytes of one element. */
+    /** Whether elements share scales, so that none can be read by itself. */
+    public boolean quantized() {
+        return blockElements > 1;
+    }
+
+    /** Elements of a block; 1 for plain types. */
+    public int blockElements() {
+        return blockElements;
+    }
+
+    /** Bytes of a block. */
+    public int blockBytes() {
+        return blockBytes;
+    }
+
+    /**
+     * Bytes of one element of a plain type.
+     *
+     * @throws IllegalStateException for blocks
+     */
     public int bytes() {
-        return bytes;
+        if (quantized()) {
+            throw new IllegalStateException("elements of " + this + " have no bytes of their own");
+        }
+        return blockBytes;
     }
 }

@@ -50,24 +50,33 @@ final class TokenizerFile {
      *
      * @throws ModelException if it cannot be read or is no tokenizer
      */
-    static TokenizerFile read(Path file) {
+    static byte[] bytes(Path file) {
         try {
             if (Files.size(file) > MAX_BYTES) {
                 throw new ModelException("%s is larger than %d bytes".formatted(file, MAX_BYTES));
             }
-            TokenizerFile read = new TokenizerFile();
-            try (JsonParser parser = FACTORY.createParser(ObjectReadContext.empty(), Files.readAllBytes(file))) {
-                read.root(parser);
-            }
-            if (read.size == 0) {
-                throw new ModelException(file + " has no vocabulary");
-            }
-            return read;
+            return Files.readAllBytes(file);
         } catch (IOException e) {
             throw new ModelException("%s cannot be read: %s".formatted(file, e.getMessage()), e);
-        } catch (JacksonException e) {
-            throw new ModelException("%s is not valid JSON: %s".formatted(file, e.getOriginalMessage()), e);
         }
+    }
+
+    /**
+     * Reads what came from {@code source}.
+     *
+     * @throws ModelException if it is no tokenizer
+     */
+    static TokenizerFile parse(Path source, byte[] json) {
+        TokenizerFile read = new TokenizerFile();
+        try (JsonParser parser = FACTORY.createParser(ObjectReadContext.empty(), json)) {
+            read.root(parser);
+        } catch (JacksonException e) {
+            throw new ModelException("%s is not valid JSON: %s".formatted(source, e.getOriginalMessage()), e);
+        }
+        if (read.size == 0) {
+            throw new ModelException(source + " has no vocabulary");
+        }
+        return read;
     }
 
     /** Ids, the largest plus one. */

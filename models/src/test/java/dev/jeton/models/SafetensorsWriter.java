@@ -27,6 +27,7 @@ public final class SafetensorsWriter {
                 case F32 -> bytes.putFloat(value);
                 case F16 -> bytes.putShort(Float.floatToFloat16(value));
                 case BF16 -> bytes.putShort(bf16(value));
+                default -> throw new IllegalArgumentException("safetensors have no " + type);
             }
         }
         entries.put(name, new Entry(type.name(), shape, bytes.array()));
@@ -45,6 +46,7 @@ public final class SafetensorsWriter {
             case F32 -> value;
             case F16 -> Float.float16ToFloat(Float.floatToFloat16(value));
             case BF16 -> Float.intBitsToFloat(bf16(value) << 16);
+            default -> throw new IllegalArgumentException(type + " does not round a value by itself");
         };
     }
 

@@ -198,7 +198,7 @@ public final class ModelLoader {
 
     private static Optional<ChatTemplate> template(Path folder, String file) {
         return file.isEmpty()
-                ? ChatTemplates.ofFolder(folder, Clock.systemDefaultZone())
+                ? ChatTemplates.ofModel(folder, Clock.systemDefaultZone())
                 : Optional.of(ChatTemplates.ofFile(Path.of(file), folder, Clock.systemDefaultZone()));
     }
 

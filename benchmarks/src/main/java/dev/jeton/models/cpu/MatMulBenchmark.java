@@ -2,6 +2,11 @@ package dev.jeton.models.cpu;
 
 import static dev.jeton.models.cpu.Kernels.PANEL;
 
+import dev.jeton.models.QuantizedBlock;
+import dev.jeton.models.TensorType;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
 import java.util.Arrays;
 import java.util.Random;
 import java.util.concurrent.TimeUnit;
@@ -22,8 +27,8 @@ import org.openjdk.jmh.annotations.Warmup;
  * A matrix of 4,096 by 4,096, beyond the caches, times some rows, on one thread. It lies in the cpu engine's package
  * because its kernels are nobody else's business.
  *
- * <p>Limits: one row reads all weights (67 MB in F32, 34 in BF16, 18 in Q8_0), so memory decides: at 33 GB/s 2.0, 1.0
- * and 0.54 ms. 128 rows are 4.3 billion operations: at 165 to 177 GFLOP/s 24 to 26 ms, whatever the format.
+ * <p>Limits: one row reads all weights (67 MB in F32, 34 in BF16, 18 in Q8_0, 14 in Q6_K, 10 in Q4_K), so memory decides: at
+ * 33 GB/s 2.0, 1.0, 0.54, 0.42 and 0.3 ms. 128 rows are 4.3 billion operations: at 165 to 177 GFLOP/s 24 to 26 ms, whatever the format.
  */
 @State(Scope.Thread)
 @BenchmarkMode(Mode.AverageTime)
@@ -34,10 +39,10 @@ import org.openjdk.jmh.annotations.Warmup;
 public class MatMulBenchmark {
 
     private static final int SIZE = 4096;
-    private static final int CHUNK = 32;
+    private static final int BLOCKS = 256;
 
     /** How weights are kept. */
-    @Param({"F32", "BF16", "Q8_0"})
+    @Param({"F32", "BF16", "Q8_0", "Q6_K", "Q5_K", "Q4_K"})
     public String format = "";
 
     /** Rows of activations. */
@@ -63,15 +68,44 @@ public class MatMulBenchmark {
         for (int i = 0; i < some.length; i++) {
             some[i] = (float) random.nextGaussian();
         }
-        float[] block = new float[CHUNK * PANEL];
-        float[] turned = new float[CHUNK * PANEL];
+        PackedMatrix.Scratch scratch = new PackedMatrix.Scratch();
         for (int panel = 0; panel < SIZE / PANEL; panel++) {
-            matrix.pack(
-                    panel,
-                    (output, first, count, target, offset) -> System.arraycopy(
-                            some, (output * 31 + first) % (some.length - count), target, offset, count),
-                    block,
-                    turned);
+            matrix.pack(panel, new Rows(some, blocks(random)), scratch);
+        }
+    }
+
+    /** Blocks of random numbers whose scales are one, as binary16, wherever the type has them. */
+    private MemorySegment blocks(Random random) {
+        byte[] bytes = new byte[BLOCKS * QuantizedBlock.MOST];
+        random.nextBytes(bytes);
+        MemorySegment blocks = MemorySegment.ofArray(bytes);
+        for (int at = 0; at < bytes.length; at += QuantizedBlock.MOST) {
+            for (int half : new int[] {0, 2, 208}) {
+                blocks.set(
+                        ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN), at + half, (short) 0x3C00);
+            }
+        }
+        return blocks;
+    }
+
+    private final class Rows implements PackedMatrix.RowSource {
+        private final float[] some;
+        private final MemorySegment blocks;
+
+        Rows(float[] some, MemorySegment blocks) {
+            this.some = some;
+            this.blocks = blocks;
+        }
+
+        @Override
+        public void read(int output, int first, int count, float[] target, int offset) {
+            System.arraycopy(some, (output * 31 + first) % (some.length - count), target, offset, count);
+        }
+
+        @Override
+        public boolean block(int output, int number, QuantizedBlock target) {
+            target.read(TensorType.valueOf(format), blocks, (output * 31L + number) % BLOCKS * QuantizedBlock.MOST);
+            return true;
         }
     }
 
@@ -85,7 +119,7 @@ public class MatMulBenchmark {
     @Benchmark
     public float multiply() {
         int panels = SIZE / PANEL;
-        long end = matrix.address(panels - 1, 0) + matrix.panelBytes();
+        long end = matrix.start(panels);
         float sum = 0;
         MatMul.begin(matrix, 0, end, work);
         for (int panel = 0; panel < panels; panel++) {

@@ -80,7 +80,7 @@ public final class CpuEngine implements Engine {
                 memory);
     }
 
-    /** Loads a model folder. */
+    /** Loads a model folder or a GGUF file. */
     public static CpuEngine load(Path folder, EngineOptions options) {
         DecoderSpec spec = DecoderSpec.read(folder);
         if (!options.device().device().isEmpty()) {
@@ -107,7 +107,7 @@ public final class CpuEngine implements Engine {
         ComputeTeam team = new ComputeTeam(threads);
         try {
             CpuEngine engine = new CpuEngine(spec, info, memory, team, folder, q8);
-            new WarmUp(engine, engine.weights.layer(0).down().format()).run();
+            new WarmUp(engine, engine.weights.formats()).run();
             return engine;
         } catch (RuntimeException | Error e) {
             team.close();

@@ -305,7 +305,7 @@ final class DecoderStep implements ComputeTeam.Program {
         rowBlocks = (rows + TILE_ROWS - 1) / TILE_ROWS;
         rowsPerTile = rowBlocks == 1 ? rows : ((rows + rowBlocks - 1) / rowBlocks + 5) / 6 * 6;
         // About 16 bytes and 128 operations a nanosecond: only the tile's size hangs on it, not the result.
-        long nanos = Math.max(w.panelBytes() / 16, 2L * rowsPerTile * PANEL * w.columns() / 128);
+        long nanos = Math.max(w.bytes() / w.panels() / 16, 2L * rowsPerTile * PANEL * w.columns() / 128);
         int wanted = (int) Math.max(1, TILE_NANOS / Math.max(1, nanos));
         int fair = Math.max(1, w.panels() / (4 * workspaces.length));
         panelsPerTile = Math.min(wanted, fair);
@@ -386,7 +386,7 @@ final class DecoderStep implements ComputeTeam.Program {
         int rows = Math.min(rowsPerTile, linearRows - row);
         int first = tile / rowBlocks * panelsPerTile;
         int end = Math.min(matrix.panels(), first + panelsPerTile);
-        long endAddress = matrix.address(end - 1, 0) + matrix.panelBytes();
+        long endAddress = matrix.start(end);
         MatMul.begin(matrix, first, endAddress, workspace);
         for (int panel = first; panel < end; panel++) {
             fill(panel, row, rows, workspace.tile);

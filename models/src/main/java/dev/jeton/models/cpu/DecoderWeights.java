@@ -1,18 +1,22 @@
 package dev.jeton.models.cpu;
 
 import static dev.jeton.models.cpu.Kernels.PANEL;
-import static dev.jeton.models.cpu.Kernels.Q8_BLOCK;
 
 import dev.jeton.models.DecoderSpec;
 import dev.jeton.models.ModelException;
-import dev.jeton.models.Safetensors;
+import dev.jeton.models.QuantizedBlock;
 import dev.jeton.models.Tensor;
 import dev.jeton.models.TensorType;
+import dev.jeton.models.WeightFiles;
 import java.lang.foreign.SegmentAllocator;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.EnumSet;
+import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Set;
+import java.util.function.IntFunction;
 
 /**
  * A decoder's weights as the kernels read them. Matrices that read the same input are one: q, k and v one after the
@@ -65,7 +69,7 @@ final class DecoderWeights implements AutoCloseable {
     static DecoderWeights load(
             Path folder, DecoderSpec spec, boolean quantize, SegmentAllocator memory, ComputeTeam team) {
         DecoderWeights weights;
-        try (Safetensors files = Safetensors.open(folder)) {
+        try (WeightFiles files = WeightFiles.open(folder)) {
             Loader loader = new Loader(spec, files, quantize, memory);
             List<Layer> layers = new ArrayList<>();
             for (int i = 0; i < spec.layers(); i++) {
@@ -80,7 +84,7 @@ final class DecoderWeights implements AutoCloseable {
             return weights;
         }
         // Mapped anew: the pages that packing has read stay behind with the first mapping.
-        Safetensors files = Safetensors.open(folder);
+        WeightFiles files = WeightFiles.open(folder);
         return new DecoderWeights(
                 weights.layers,
                 weights.head,
@@ -99,6 +103,16 @@ final class DecoderWeights implements AutoCloseable {
 
     float[] finalNorm() {
         return finalNorm;
+    }
+
+    /** The formats that there are, most of the weights first. */
+    List<PackedMatrix.Format> formats() {
+        Layer first = layers.getFirst();
+        Set<PackedMatrix.Format> formats = new LinkedHashSet<>();
+        for (PackedMatrix matrix : List.of(first.gateUp, first.queryKeyValue, first.output, first.down, head)) {
+            formats.addAll(matrix.formats());
+        }
+        return List.copyOf(formats);
     }
 
     /** Writes the embedding of a token. */
@@ -129,8 +143,7 @@ final class DecoderWeights implements AutoCloseable {
     private static final class Packing implements ComputeTeam.Program {
         private final List<Job> jobs;
         private final int[] end;
-        private final float[][] block;
-        private final float[][] turned;
+        private final PackedMatrix.Scratch[] scratch;
         private boolean begun;
 
         Packing(List<Job> jobs, int threads) {
@@ -141,8 +154,8 @@ final class DecoderWeights implements AutoCloseable {
                 panels += jobs.get(i).matrix.panels();
                 end[i] = panels;
             }
-            block = new float[threads][Q8_BLOCK * PANEL];
-            turned = new float[threads][Q8_BLOCK * PANEL];
+            scratch = new PackedMatrix.Scratch[threads];
+            Arrays.setAll(scratch, i -> new PackedMatrix.Scratch());
         }
 
         @Override
@@ -158,21 +171,21 @@ final class DecoderWeights implements AutoCloseable {
             int job = found >= 0 ? found : -found - 1;
             int first = job == 0 ? 0 : end[job - 1];
             Job it = jobs.get(job);
-            it.matrix.pack(tile - first, it.source, block[member], turned[member]);
+            it.matrix.pack(tile - first, it.source, scratch[member]);
         }
     }
 
     /** Finds tensors, allocates matrices, and notes what is to be packed. */
     private static final class Loader {
         private final DecoderSpec spec;
-        private final Safetensors files;
+        private final WeightFiles files;
         private final boolean quantize;
         private final SegmentAllocator memory;
         private final int stride;
         private final boolean large;
         final List<Job> jobs = new ArrayList<>();
 
-        Loader(DecoderSpec spec, Safetensors files, boolean quantize, SegmentAllocator memory) {
+        Loader(DecoderSpec spec, WeightFiles files, boolean quantize, SegmentAllocator memory) {
             this.spec = spec;
             this.files = files;
             this.quantize = quantize;
@@ -220,7 +233,7 @@ final class DecoderWeights implements AutoCloseable {
             return stacked(spec.hidden(), List.of(table));
         }
 
-        static Tensor embedding(Safetensors files, DecoderSpec spec) {
+        static Tensor embedding(WeightFiles files, DecoderSpec spec) {
             return files.tensor("model.embed_tokens.weight", spec.vocabulary(), spec.hidden());
         }
 
@@ -253,48 +266,108 @@ final class DecoderWeights implements AutoCloseable {
             for (Tensor part : parts) {
                 outputs += part.shape().getFirst().intValue();
             }
-            PackedMatrix matrix =
-                    new PackedMatrix(format(parts), columns, PackedMatrix.panelsFor(outputs), large, memory);
-            jobs.add(new Job(matrix, (output, first, count, target, offset) -> {
+            return packed(columns, PackedMatrix.panelsFor(outputs), output -> {
                 int row = output;
                 for (Tensor part : parts) {
                     int rows = part.shape().getFirst().intValue();
                     if (row < rows) {
-                        part.copyTo((long) row * columns + first, target, offset, count);
-                        return;
+                        return new Place(part, row);
                     }
                     row -= rows;
                 }
-                Arrays.fill(target, offset, offset + count, 0);
-            }));
-            return matrix;
+                return new Place(parts.getLast(), PADDING);
+            });
         }
 
         /** Half a panel of gate, then the half of up that belongs to it. */
         private PackedMatrix interleaved(Tensor gate, Tensor up) {
             int half = PANEL / 2;
-            int columns = spec.hidden();
             int rows = spec.intermediate();
-            PackedMatrix matrix =
-                    new PackedMatrix(format(List.of(gate, up)), columns, (rows + half - 1) / half, large, memory);
-            jobs.add(new Job(matrix, (output, first, count, target, offset) -> {
+            return packed(spec.hidden(), (rows + half - 1) / half, output -> {
                 int row = output / PANEL * half + output % half;
-                if (row < rows) {
-                    Tensor part = output % PANEL < half ? gate : up;
-                    part.copyTo((long) row * columns + first, target, offset, count);
-                } else {
-                    Arrays.fill(target, offset, offset + count, 0);
+                return new Place(output % PANEL < half ? gate : up, row < rows ? row : PADDING);
+            });
+        }
+
+        private PackedMatrix packed(int columns, int panels, IntFunction<Place> places) {
+            List<PackedMatrix.Format> formats = new ArrayList<>();
+            for (int panel = 0; panel < panels; panel++) {
+                Set<TensorType> types = EnumSet.noneOf(TensorType.class);
+                for (int output = panel * PANEL; output < (panel + 1) * PANEL; output++) {
+                    types.add(places.apply(output).tensor.type());
                 }
-            }));
+                formats.add(format(types));
+            }
+            PackedMatrix matrix = new PackedMatrix(formats, columns, large, memory);
+            jobs.add(new Job(matrix, new Rows(columns, places)));
             return matrix;
         }
 
-        private PackedMatrix.Format format(List<Tensor> parts) {
-            if (quantize) {
+        /**
+         * What keeps weights of these types exactly. ggml's blocks of 256 keep their bits; those of 32 without an offset are
+         * whole numbers and a scale, which is Q8_0. F16 is widened to F32: BF16 has not its precision. So are blocks with
+         * an offset for each 32, and the panel in which two types meet that have no format in common.
+         */
+        private PackedMatrix.Format format(Set<TensorType> types) {
+            boolean plain = types.stream().noneMatch(TensorType::quantized);
+            if (quantize && (plain || EIGHTS.containsAll(types))) {
                 return PackedMatrix.Format.Q8_0;
             }
-            boolean halves = parts.stream().allMatch(part -> part.type() == TensorType.BF16);
-            return halves ? PackedMatrix.Format.BF16 : PackedMatrix.Format.F32;
+            if (quantize && types.stream().anyMatch(type -> type.quantized() && !EIGHTS.contains(type))) {
+                throw new ModelException("the weights of %s are quantised already, in %s; leave --quantize"
+                        .formatted(files.source(), types));
+            }
+            if (EIGHTS.containsAll(types)) {
+                return PackedMatrix.Format.Q8_0;
+            }
+            if (types.size() > 1) {
+                return PackedMatrix.Format.F32;
+            }
+            return switch (types.iterator().next()) {
+                case BF16 -> PackedMatrix.Format.BF16;
+                case Q4_K -> PackedMatrix.Format.Q4_K;
+                case Q5_K -> PackedMatrix.Format.Q5_K;
+                case Q6_K -> PackedMatrix.Format.Q6_K;
+                case Q8_0, Q5_0, Q4_0 -> PackedMatrix.Format.Q8_0;
+                case F32, F16, Q4_1, Q5_1 -> PackedMatrix.Format.F32;
+            };
+        }
+    }
+
+    /** Types whose numbers and scales Q8_0 holds. */
+    private static final Set<TensorType> EIGHTS = EnumSet.of(TensorType.Q8_0, TensorType.Q5_0, TensorType.Q4_0);
+
+    private static final int PADDING = -1;
+
+    /** A row of a tensor; {@link #PADDING} for none. */
+    private record Place(Tensor tensor, int row) {}
+
+    /** Rows of tensors in the order in which a matrix has them. */
+    private record Rows(int columns, IntFunction<Place> places) implements PackedMatrix.RowSource {
+
+        @Override
+        public void read(int output, int first, int count, float[] target, int offset) {
+            Place place = places.apply(output);
+            if (place.row == PADDING) {
+                Arrays.fill(target, offset, offset + count, 0);
+            } else {
+                place.tensor.copyTo((long) place.row * columns + first, target, offset, count);
+            }
+        }
+
+        @Override
+        public boolean blocks(int panel) {
+            return places.apply(panel * PANEL).tensor.type().quantized();
+        }
+
+        @Override
+        public boolean block(int output, int number, QuantizedBlock target) {
+            Place place = places.apply(output);
+            if (place.row == PADDING) {
+                return false;
+            }
+            place.tensor.block(place.row, number, target);
+            return true;
         }
     }
 }

@@ -20,13 +20,13 @@ import jdk.incubator.vector.VectorOperators;
  * every kernel: the number of rows, the split of k into calls, and the vector's length change which lanes are computed
  * together, never the order in which one lane adds. Logits are therefore the same bits in every batch.
  *
- * <p><b>One value of a weight.</b> BF16 widens exactly. A Q8_0 weight is q * s with |q| < 128 and s a BF16 number: 16
- * significant bits, exact in a float. So a BF16 or Q8_0 model computes the very bits of an F32 model with the same
+ * <p><b>One value of a weight.</b> BF16 widens exactly. A Q8_0 weight is q * s with |q| <= 128 and s a binary16 number, as
+ * ggml has it: 19 significant bits, exact in a float. So a BF16 or Q8_0 model computes the very bits of an F32 model with the same
  * weights, and the large-batch path may widen a panel once into scratch and use the F32 kernels.
  *
  * <p>Layouts, for one panel: F32 {@code [k][PANEL floats]}. BF16 {@code [k][2 vectors of ints]}, the low half of an int
- * one output and the high half another, so that widening is a shift or a mask. Q8_0 {@code [k / 32][scales as BF16 of
- * one k][32][1 vector of ints]}, four outputs in the bytes of an int, stored as q + 128: shifted to the top of a
+ * one output and the high half another, so that widening is a shift or a mask. Q8_0 {@code [k / 32][scales as
+ * binary16, in the places of BF16 of one k][32][1 vector of ints]}, four outputs in the bytes of an int, stored as q + 128: shifted to the top of a
  * mantissa with the exponent of 256 they are the float 384 + q, and {@code fma(384 + q, s, -384 s)} is q * s exactly.
  *
  * <p>Limits. One row is bound by memory: 4, 2 or 1.0625 bytes a weight. Six rows do 24 fma on 4 loads and 6 broadcasts
@@ -51,6 +51,10 @@ final class Kernels {
     private static final int Q8_EXPONENT = 0x43800000;
     private static final int Q8_MANTISSA = 0x007F8000;
     private static final int HIGH = 0xFFFF0000;
+    /** Sign, exponent and mantissa of a binary16 in an int, the latter two three places right of a float's. */
+    private static final int HALF_BITS = 0x8FFFE000;
+    /** The biases of the exponents are 127 and 15. */
+    private static final float HALF_EXPONENT = 0x1p112f;
 
     private Kernels() {}
 
@@ -60,6 +64,23 @@ final class Kernels {
 
     private static FloatVector high(IntVector pairs) {
         return pairs.and(HIGH).reinterpretAsFloats();
+    }
+
+    /** The low halves as binary16. A shift puts exponent and mantissa in their places, a product corrects the exponent. */
+    static FloatVector halfLow(IntVector pairs) {
+        return half(pairs.lanewise(VectorOperators.LSHL, 16));
+    }
+
+    /** The high halves as binary16. */
+    static FloatVector halfHigh(IntVector pairs) {
+        return half(pairs);
+    }
+
+    private static FloatVector half(IntVector high) {
+        return high.lanewise(VectorOperators.ASHR, 3)
+                .and(HALF_BITS)
+                .reinterpretAsFloats()
+                .mul(HALF_EXPONENT);
     }
 
     private static FloatVector byte0(IntVector v) {
@@ -120,16 +141,35 @@ final class Kernels {
         }
     }
 
-    /** Widens {@code count} inputs of a Q8_0 panel to F32; {@code w} is the start of a block. */
-    static void widenQ8(long w, int count, long slab) {
+    /**
+     * Widens the scales of {@code count} inputs of a Q8_0 panel to {@code [count / 32][PANEL]} floats; in a loop of its
+     * own, since with it the kernels below are more than the compiler inlines.
+     */
+    static void scalesQ8(long w, int count, long scales) {
         long at = w;
+        long to = scales;
         for (int k = 0; k < count; k += Q8_BLOCK) {
             IntVector p = IntVector.fromMemorySegment(INTS, ALL, at, LITTLE);
             IntVector q = IntVector.fromMemorySegment(INTS, ALL, at + VECTOR, LITTLE);
-            FloatVector s0 = low(p);
-            FloatVector s1 = high(p);
-            FloatVector s2 = low(q);
-            FloatVector s3 = high(q);
+            halfLow(p).intoMemorySegment(ALL, to, LITTLE);
+            halfHigh(p).intoMemorySegment(ALL, to + VECTOR, LITTLE);
+            halfLow(q).intoMemorySegment(ALL, to + 2 * VECTOR, LITTLE);
+            halfHigh(q).intoMemorySegment(ALL, to + 3 * VECTOR, LITTLE);
+            at += (2 + Q8_BLOCK) * VECTOR;
+            to += 4 * VECTOR;
+        }
+    }
+
+    /** Widens {@code count} inputs of a Q8_0 panel to F32; {@code w} is the start of a block. */
+    static void widenQ8(long w, long scales, int count, long slab) {
+        long at = w;
+        long scale = scales;
+        for (int k = 0; k < count; k += Q8_BLOCK) {
+            FloatVector s0 = FloatVector.fromMemorySegment(FLOATS, ALL, scale, LITTLE);
+            FloatVector s1 = FloatVector.fromMemorySegment(FLOATS, ALL, scale + VECTOR, LITTLE);
+            FloatVector s2 = FloatVector.fromMemorySegment(FLOATS, ALL, scale + 2 * VECTOR, LITTLE);
+            FloatVector s3 = FloatVector.fromMemorySegment(FLOATS, ALL, scale + 3 * VECTOR, LITTLE);
+            scale += 4 * VECTOR;
             FloatVector c0 = s0.mul(-Q8_BIAS);
             FloatVector c1 = s1.mul(-Q8_BIAS);
             FloatVector c2 = s2.mul(-Q8_BIAS);
@@ -505,19 +545,19 @@ final class Kernels {
     }
 
     /** One row by a panel of Q8_0. */
-    static void q8x1(long w, float[] x, int xFrom, int stride, int count, float[] y, int yFrom) {
+    static void q8x1(long w, long scales, float[] x, int xFrom, int stride, int count, float[] y, int yFrom) {
         FloatVector a00 = FloatVector.fromArray(FLOATS, y, yFrom);
         FloatVector a01 = FloatVector.fromArray(FLOATS, y, yFrom + LANES);
         FloatVector a02 = FloatVector.fromArray(FLOATS, y, yFrom + 2 * LANES);
         FloatVector a03 = FloatVector.fromArray(FLOATS, y, yFrom + 3 * LANES);
         long at = w;
+        long scale = scales;
         for (int k = 0; k < count; k += Q8_BLOCK) {
-            IntVector p = IntVector.fromMemorySegment(INTS, ALL, at, LITTLE);
-            IntVector q = IntVector.fromMemorySegment(INTS, ALL, at + VECTOR, LITTLE);
-            FloatVector s0 = low(p);
-            FloatVector s1 = high(p);
-            FloatVector s2 = low(q);
-            FloatVector s3 = high(q);
+            FloatVector s0 = FloatVector.fromMemorySegment(FLOATS, ALL, scale, LITTLE);
+            FloatVector s1 = FloatVector.fromMemorySegment(FLOATS, ALL, scale + VECTOR, LITTLE);
+            FloatVector s2 = FloatVector.fromMemorySegment(FLOATS, ALL, scale + 2 * VECTOR, LITTLE);
+            FloatVector s3 = FloatVector.fromMemorySegment(FLOATS, ALL, scale + 3 * VECTOR, LITTLE);
+            scale += 4 * VECTOR;
             FloatVector c0 = s0.mul(-Q8_BIAS);
             FloatVector c1 = s1.mul(-Q8_BIAS);
             FloatVector c2 = s2.mul(-Q8_BIAS);
@@ -545,7 +585,7 @@ final class Kernels {
     }
 
     /** Two rows by a panel of Q8_0. */
-    static void q8x2(long w, float[] x, int xFrom, int stride, int count, float[] y, int yFrom) {
+    static void q8x2(long w, long scales, float[] x, int xFrom, int stride, int count, float[] y, int yFrom) {
         int x1 = xFrom + stride;
         FloatVector a00 = FloatVector.fromArray(FLOATS, y, yFrom);
         FloatVector a01 = FloatVector.fromArray(FLOATS, y, yFrom + LANES);
@@ -556,13 +596,13 @@ final class Kernels {
         FloatVector a12 = FloatVector.fromArray(FLOATS, y, yFrom + PANEL + 2 * LANES);
         FloatVector a13 = FloatVector.fromArray(FLOATS, y, yFrom + PANEL + 3 * LANES);
         long at = w;
+        long scale = scales;
         for (int k = 0; k < count; k += Q8_BLOCK) {
-            IntVector p = IntVector.fromMemorySegment(INTS, ALL, at, LITTLE);
-            IntVector q = IntVector.fromMemorySegment(INTS, ALL, at + VECTOR, LITTLE);
-            FloatVector s0 = low(p);
-            FloatVector s1 = high(p);
-            FloatVector s2 = low(q);
-            FloatVector s3 = high(q);
+            FloatVector s0 = FloatVector.fromMemorySegment(FLOATS, ALL, scale, LITTLE);
+            FloatVector s1 = FloatVector.fromMemorySegment(FLOATS, ALL, scale + VECTOR, LITTLE);
+            FloatVector s2 = FloatVector.fromMemorySegment(FLOATS, ALL, scale + 2 * VECTOR, LITTLE);
+            FloatVector s3 = FloatVector.fromMemorySegment(FLOATS, ALL, scale + 3 * VECTOR, LITTLE);
+            scale += 4 * VECTOR;
             FloatVector c0 = s0.mul(-Q8_BIAS);
             FloatVector c1 = s1.mul(-Q8_BIAS);
             FloatVector c2 = s2.mul(-Q8_BIAS);

@@ -7,7 +7,7 @@ import static dev.jeton.models.cpu.Kernels.PANEL;
  * bias or the residual).
  *
  * <p>Few rows read the panel as it is kept. More rows go by slices of {@value #SLICE} inputs, which stay in the first
- * cache while all rows pass over them; BF16 and Q8_0 slices are widened once into scratch first. Both ways add in the
+ * cache while all rows pass over them; slices of other formats than F32 are widened once into scratch first. Both ways add in the
  * order that {@link Kernels} states, so they give the same bits. Memory is read ahead of both:
  * see {@link Prefetch}.
  *
@@ -22,14 +22,17 @@ final class MatMul {
     /** Inputs of a slice: 64 outputs of 128 inputs are 32 KB in F32. A multiple of 32. */
     static final int SLICE = 128;
 
+    /** Most inputs that are read as they are kept in one go. */
+    static final int DIRECT_SLICE = 512;
+
     /** How far ahead lines are prefetched. */
     private static final long AHEAD_BYTES = 8192;
 
     /** Up to this many rows BF16 panels are read as they are. */
     private static final int DIRECT_ROWS_BF16 = 4;
 
-    /** The same for Q8_0, whose kernel for four rows was three times slower than widening first. */
-    private static final int DIRECT_ROWS_Q8 = 2;
+    /** The same for the quantised ones: Q8_0's kernel for four rows was three times slower than widening first. */
+    private static final int DIRECT_ROWS_QUANTISED = 2;
 
     private MatMul() {}
 
@@ -41,7 +44,8 @@ final class MatMul {
      * @param work whose tile is {@code [rows + SPARE_ROWS][PANEL]}
      */
     static void panel(PackedMatrix w, int panel, float[] x, int from, int stride, int rows, long end, Workspace work) {
-        if (w.format() == PackedMatrix.Format.F32) {
+        PackedMatrix.Format format = w.format(panel);
+        if (format == PackedMatrix.Format.F32) {
             int slice = rows <= 6 ? w.columns() : SLICE;
             for (int k = 0; k < w.columns(); k += slice) {
                 int count = Math.min(slice, w.columns() - k);
@@ -49,39 +53,48 @@ final class MatMul {
             }
             return;
         }
-        boolean direct = rows <= (w.format() == PackedMatrix.Format.BF16 ? DIRECT_ROWS_BF16 : DIRECT_ROWS_Q8);
-        int slice = direct ? directSlice(w) : SLICE;
-        long sliceBytes = w.sliceBytes(slice);
-        long ahead = aheadBytes(w, sliceBytes);
+        boolean direct = rows <= directRows(format);
+        int slice = direct ? directSlice(w, format) : SLICE;
+        long ahead = aheadBytes(w, w.sliceBytes(panel, slice));
+        long at = w.start(panel);
         for (int k = 0; k < w.columns(); k += slice) {
             int count = Math.min(slice, w.columns() - k);
-            long at = w.address(panel, k);
-            read(w, Math.min(end, at + ahead), Math.min(end, at + ahead + sliceBytes), work);
-            if (!direct) {
-                w.widen(panel, k, count, work.slab);
-                f32(work.slab, x, from + k, stride, count, rows, work.tile);
-            } else if (w.format() == PackedMatrix.Format.BF16) {
-                bf16(at, x, from + k, stride, count, rows, work.tile);
+            long next = k + count < w.columns() ? w.address(panel, k + count) : w.start(panel + 1);
+            read(w, Math.min(end, at + ahead), Math.min(end, next + ahead), work);
+            if (direct) {
+                direct(w, panel, k, x, from + k, stride, count, rows, work);
             } else {
-                q8(at, x, from + k, stride, count, rows, work.tile);
+                w.widen(panel, k, count, work);
+                f32(work.slab, x, from + k, stride, count, rows, work.tile);
             }
+            at = next;
         }
     }
 
     /** Begins to read a panel that does not follow the one before. */
     static void begin(PackedMatrix w, int panel, long end, Workspace work) {
-        if (w.format() != PackedMatrix.Format.F32) {
-            long at = w.address(panel, 0);
-            read(w, at, Math.min(end, at + aheadBytes(w, w.sliceBytes(SLICE))), work);
+        if (w.format(panel) != PackedMatrix.Format.F32) {
+            long at = w.start(panel);
+            read(w, at, Math.min(end, at + aheadBytes(w, w.sliceBytes(panel, SLICE))), work);
         }
+    }
+
+    private static int directRows(PackedMatrix.Format format) {
+        return format == PackedMatrix.Format.BF16 ? DIRECT_ROWS_BF16 : DIRECT_ROWS_QUANTISED;
     }
 
     /**
      * Inputs of a slice that is read as it is kept: prefetching goes hand in hand with computing; touching is better done
-     * in long runs.
+     * in long runs. Blocks of 256 are not cut: each begins with work of its own.
      */
-    private static int directSlice(PackedMatrix w) {
-        return w.beyondCaches() && Prefetch.AVAILABLE ? 64 : 512;
+    private static int directSlice(PackedMatrix w, PackedMatrix.Format format) {
+        if (!w.beyondCaches() || !Prefetch.AVAILABLE) {
+            return DIRECT_SLICE;
+        }
+        return switch (format) {
+            case F32, BF16, Q8_0 -> 64;
+            case Q4_K, Q5_K, Q6_K -> BlockKernels.K_BLOCK;
+        };
     }
 
     private static long aheadBytes(PackedMatrix w, long sliceBytes) {
@@ -114,19 +127,50 @@ final class MatMul {
         }
     }
 
-    private static void bf16(long w, float[] x, int from, int stride, int count, int rows, float[] tile) {
-        switch (rows) {
-            case 1 -> Kernels.bf16x1(w, x, from, stride, count, tile, 0);
-            case 2 -> Kernels.bf16x2(w, x, from, stride, count, tile, 0);
-            default -> Kernels.bf16x4(w, x, from, stride, count, tile, 0);
-        }
-    }
-
-    private static void q8(long w, float[] x, int from, int stride, int count, int rows, float[] tile) {
-        if (rows == 1) {
-            Kernels.q8x1(w, x, from, stride, count, tile, 0);
-        } else {
-            Kernels.q8x2(w, x, from, stride, count, tile, 0);
+    private static void direct(
+            PackedMatrix w, int panel, int k, float[] x, int from, int stride, int count, int rows, Workspace work) {
+        long at = w.address(panel, k);
+        long start = w.start(panel);
+        long scales = work.scales;
+        float[] tile = work.tile;
+        switch (w.format(panel)) {
+            case BF16 -> {
+                switch (rows) {
+                    case 1 -> Kernels.bf16x1(at, x, from, stride, count, tile, 0);
+                    case 2 -> Kernels.bf16x2(at, x, from, stride, count, tile, 0);
+                    default -> Kernels.bf16x4(at, x, from, stride, count, tile, 0);
+                }
+            }
+            case Q8_0 -> {
+                Kernels.scalesQ8(at, count, scales);
+                if (rows == 1) {
+                    Kernels.q8x1(at, scales, x, from, stride, count, tile, 0);
+                } else {
+                    Kernels.q8x2(at, scales, x, from, stride, count, tile, 0);
+                }
+            }
+            case Q4_K -> {
+                if (rows == 1) {
+                    BlockKernels.q4x1(start, k, scales, x, from, stride, count, tile, 0);
+                } else {
+                    BlockKernels.q4x2(start, k, scales, x, from, stride, count, tile, 0);
+                }
+            }
+            case Q5_K -> {
+                if (rows == 1) {
+                    BlockKernels.q5x1(start, k, scales, x, from, stride, count, tile, 0);
+                } else {
+                    BlockKernels.q5x2(start, k, scales, x, from, stride, count, tile, 0);
+                }
+            }
+            case Q6_K -> {
+                if (rows == 1) {
+                    BlockKernels.q6x1(start, k, scales, x, from, stride, count, tile, 0);
+                } else {
+                    BlockKernels.q6x2(start, k, scales, x, from, stride, count, tile, 0);
+                }
+            }
+            case F32 -> throw new IllegalStateException("F32 panels have a way of their own");
         }
     }
 }

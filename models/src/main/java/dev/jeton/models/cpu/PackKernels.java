@@ -7,6 +7,7 @@ import static dev.jeton.models.vector.VectorMath.FLOATS;
 import static dev.jeton.models.vector.VectorMath.INTS;
 import static dev.jeton.models.vector.VectorMath.LANES;
 
+import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
@@ -22,6 +23,10 @@ final class PackKernels {
     private static final ByteOrder LITTLE = ByteOrder.LITTLE_ENDIAN;
     /** 1.5 * 2^23: adding it leaves the nearest integer in the low bits of the mantissa. */
     private static final float ROUND = 12_582_912f;
+
+    private static final float MOST_HALF = 65_504f;
+    private static final ValueLayout.OfShort SHORT =
+            ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
     private PackKernels() {}
 
@@ -54,18 +59,24 @@ final class PackKernels {
         }
     }
 
-    /** A block of up to 32 inputs as Q8_0: scale = max / 127 as BF16, q = the nearest integer to weight / scale. */
-    static void bytes(float[] turned, int count, long at) {
-        FloatVector s0 = scale(turned, 0, count);
-        FloatVector s1 = scale(turned, LANES, count);
-        FloatVector s2 = scale(turned, 2 * LANES, count);
-        FloatVector s3 = scale(turned, 3 * LANES, count);
-        storePairs(s0, s1, at);
-        storePairs(s2, s3, at + VECTOR);
-        FloatVector i0 = inverse(s0);
-        FloatVector i1 = inverse(s1);
-        FloatVector i2 = inverse(s2);
-        FloatVector i3 = inverse(s3);
+    /**
+     * A block of up to 32 inputs as Q8_0: scale = max / 127 as binary16, q = the nearest integer to weight / scale.
+     *
+     * @param scales scratch of {@link Kernels#PANEL} elements
+     */
+    static void bytes(float[] turned, int count, float[] scales, long at) {
+        for (int quarter = 0; quarter < 4; quarter++) {
+            greatest(turned, quarter * LANES, count).div(127f).intoArray(scales, quarter * LANES);
+        }
+        for (int i = 0; i < PANEL; i++) {
+            short half = Float.floatToFloat16(Math.min(scales[i], MOST_HALF));
+            scales[i] = Float.float16ToFloat(half);
+            ALL.set(SHORT, halfAt(at, i), half);
+        }
+        FloatVector i0 = inverse(FloatVector.fromArray(FLOATS, scales, 0));
+        FloatVector i1 = inverse(FloatVector.fromArray(FLOATS, scales, LANES));
+        FloatVector i2 = inverse(FloatVector.fromArray(FLOATS, scales, 2 * LANES));
+        FloatVector i3 = inverse(FloatVector.fromArray(FLOATS, scales, 3 * LANES));
         long to = at + 2 * VECTOR;
         for (int i = 0; i < count; i++) {
             int from = i * PANEL;
@@ -82,13 +93,19 @@ final class PackKernels {
         }
     }
 
-    private static FloatVector scale(float[] turned, int lane, int count) {
+    /** Where the sixteen bits of an output are among two vectors of pairs that begin at {@code at}. */
+    static long halfAt(long at, int output) {
+        int quarter = output / LANES;
+        return at + quarter / 2 * VECTOR + 4L * (output % LANES) + 2L * (quarter % 2);
+    }
+
+    private static FloatVector greatest(float[] turned, int lane, int count) {
         FloatVector most = FloatVector.zero(FLOATS);
         for (int i = 0; i < count; i++) {
             most = most.max(
                     FloatVector.fromArray(FLOATS, turned, i * PANEL + lane).abs());
         }
-        return bf16(most.div(127f)).lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats();
+        return most;
     }
 
     private static FloatVector inverse(FloatVector scale) {

@@ -1,18 +1,24 @@
 package dev.jeton.models.cpu;
 
+import static dev.jeton.models.cpu.BlockKernels.K_BLOCK;
 import static dev.jeton.models.cpu.Kernels.PANEL;
 import static dev.jeton.models.cpu.Kernels.Q8_BLOCK;
 import static dev.jeton.models.cpu.NativeMemory.ALL;
 import static dev.jeton.models.vector.VectorMath.LANES;
 
+import dev.jeton.models.QuantizedBlock;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SegmentAllocator;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.List;
 
 /**
- * A weight matrix in the panels that {@link Kernels} read: outputs in groups of {@link Kernels#PANEL}, the last one
- * padded with zeros. Written once at load, then read by all threads.
+ * A weight matrix in the panels that {@link Kernels} and {@link BlockKernels} read: outputs in groups of {@link
+ * Kernels#PANEL}, the last one padded with zeros. Panels may be of different formats. Written once at load, then read by
+ * all threads.
  */
 final class PackedMatrix {
 
@@ -20,8 +26,26 @@ final class PackedMatrix {
     enum Format {
         F32,
         BF16,
-        /** Blocks of 32 inputs with one BF16 scale: 1.0625 bytes a weight. */
-        Q8_0
+        /** Blocks of 32 inputs with one scale of sixteen bits: 1.0625 bytes a weight. */
+        Q8_0,
+        /** ggml's blocks of 256 inputs: 4.625 bits a weight. */
+        Q4_K,
+        /** 5.625 bits. */
+        Q5_K,
+        /** 6.5625 bits. */
+        Q6_K;
+
+        /** Bytes of a panel of so many inputs. */
+        long panelBytes(int columns) {
+            return switch (this) {
+                case F32 -> 4L * PANEL * columns;
+                case BF16 -> 2L * PANEL * columns;
+                case Q8_0 -> (columns + Q8_BLOCK - 1) / Q8_BLOCK * Q8_BYTES;
+                case Q4_K -> columns / K_BLOCK * BlockKernels.Q4_BYTES;
+                case Q5_K -> columns / K_BLOCK * BlockKernels.Q5_BYTES;
+                case Q6_K -> columns / K_BLOCK * BlockKernels.Q6_BYTES;
+            };
+        }
     }
 
     /** Where rows come from while packing. */
@@ -31,20 +55,44 @@ final class PackedMatrix {
          * zeros for an output that is padding.
          */
         void read(int output, int first, int count, float[] target, int offset);
+
+        /** Whether the rows of a panel are stored in blocks that a format of blocks can keep as they are. */
+        default boolean blocks(int panel) {
+            return false;
+        }
+
+        /** Reads a block of an output's row; false for an output that is padding. */
+        default boolean block(int output, int number, QuantizedBlock target) {
+            throw new IllegalStateException("these rows are not stored in blocks");
+        }
     }
 
+    /** Scratch of one thread while packing. */
+    static final class Scratch {
+        private final float[] block = new float[Q8_BLOCK * PANEL];
+        private final float[] turned = new float[Q8_BLOCK * PANEL];
+        private final float[] scales = new float[PANEL];
+        private final BlockPacking blocks = new BlockPacking();
+    }
+
+    private static final ValueLayout.OfByte BYTE = ValueLayout.JAVA_BYTE;
+    private static final ValueLayout.OfShort SHORT =
+            ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
     private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
     private static final ValueLayout.OfFloat FLOAT =
             ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
+    /** Bytes of a vector. */
+    private static final long VECTOR = 4L * LANES;
+
     /** Bytes of a block of inputs of one panel: scales, then a byte a weight. */
     private static final long Q8_BYTES = (2L + Q8_BLOCK) * PANEL;
 
-    private final Format format;
+    private final List<Format> formats;
     private final int columns;
-    private final int panels;
-    private final long panelBytes;
-    private final long start;
+    /** Where each panel begins, and where the last one ends. */
+    private final long[] starts;
+
     private final boolean beyondCaches;
 
     /**
@@ -53,20 +101,20 @@ final class PackedMatrix {
      * @param beyondCaches whether the model is too large for the caches, so that reading ahead pays
      */
     PackedMatrix(Format format, int columns, int panels, boolean beyondCaches, SegmentAllocator memory) {
-        this.format = format;
-        this.columns = columns;
-        this.panels = panels;
-        this.panelBytes = panelBytes(format, columns);
-        this.beyondCaches = beyondCaches;
-        this.start = memory.allocate(panelBytes * panels, 64).address();
+        this(Collections.nCopies(panels, format), columns, beyondCaches, memory);
     }
 
-    private static long panelBytes(Format format, int columns) {
-        return switch (format) {
-            case F32 -> 4L * PANEL * columns;
-            case BF16 -> 2L * PANEL * columns;
-            case Q8_0 -> (columns + Q8_BLOCK - 1) / Q8_BLOCK * Q8_BYTES;
-        };
+    /** The same with a format for each panel. */
+    PackedMatrix(List<Format> formats, int columns, boolean beyondCaches, SegmentAllocator memory) {
+        this.formats = List.copyOf(formats);
+        this.columns = columns;
+        this.beyondCaches = beyondCaches;
+        starts = new long[formats.size() + 1];
+        for (int panel = 0; panel < formats.size(); panel++) {
+            starts[panel + 1] = starts[panel] + formats.get(panel).panelBytes(columns);
+        }
+        long start = memory.allocate(starts[formats.size()], 64).address();
+        Arrays.setAll(starts, panel -> starts[panel] + start);
     }
 
     /** Panels needed for {@code outputs} outputs. */
@@ -74,8 +122,13 @@ final class PackedMatrix {
         return (outputs + PANEL - 1) / PANEL;
     }
 
-    Format format() {
-        return format;
+    /** The formats of the panels. */
+    List<Format> formats() {
+        return formats;
+    }
+
+    Format format(int panel) {
+        return formats.get(panel);
     }
 
     /** Inputs. */
@@ -84,12 +137,17 @@ final class PackedMatrix {
     }
 
     int panels() {
-        return panels;
+        return formats.size();
     }
 
-    /** Bytes of one panel. */
-    long panelBytes() {
-        return panelBytes;
+    /** Bytes of all panels. */
+    long bytes() {
+        return starts[panels()] - starts[0];
+    }
+
+    /** The address at which a panel begins; for the number of panels, where the last one ends. */
+    long start(int panel) {
+        return starts[panel];
     }
 
     /** Whether the matrix comes from memory each time. */
@@ -97,44 +155,84 @@ final class PackedMatrix {
         return beyondCaches;
     }
 
-    /** Bytes of {@code count} inputs of a panel. */
-    long sliceBytes(int count) {
-        return panelBytes(format, count);
+    /** Bytes of {@code count} inputs of a panel, about. */
+    long sliceBytes(int panel, int count) {
+        return (starts[panel + 1] - starts[panel]) * Math.min(count, columns) / columns;
     }
 
-    /** The address at which input {@code k} of a panel begins; in Q8_0 {@code k} is a multiple of 32. */
+    /**
+     * The address at which input {@code k} of a panel begins, a multiple of 32 but in F32 and BF16. In blocks of 256 inputs
+     * that is where its group begins, and the block's own where it is the first.
+     */
     long address(int panel, int k) {
-        assert panel >= 0 && panel < panels && k >= 0 && k <= columns : panel + " " + k;
-        long start = this.start + panelBytes * panel;
-        return switch (format) {
+        assert panel >= 0 && panel < panels() && k >= 0 && k <= columns : panel + " " + k;
+        long start = starts[panel];
+        return switch (formats.get(panel)) {
             case F32 -> start + 4L * PANEL * k;
             case BF16 -> start + 2L * PANEL * k;
             case Q8_0 -> start + k / Q8_BLOCK * Q8_BYTES;
+            case Q4_K ->
+                start + k / K_BLOCK * BlockKernels.Q4_BYTES + inBlock(k % K_BLOCK / 32, 4, BlockKernels.Q4_GROUP);
+            case Q5_K ->
+                start + k / K_BLOCK * BlockKernels.Q5_BYTES + inBlock(k % K_BLOCK / 32, 4, BlockKernels.Q5_GROUP);
+            case Q6_K ->
+                start + k / K_BLOCK * BlockKernels.Q6_BYTES + inBlock(k % K_BLOCK / 16, 2, BlockKernels.Q6_GROUP);
         };
     }
 
-    /** Widens inputs {@code k} to {@code k + count} of a panel to F32, as {@code [count][PANEL]} at the address {@code slab}. */
-    void widen(int panel, int k, int count, long slab) {
-        switch (format) {
-            case BF16 -> Kernels.widenBf16(address(panel, k), count, slab);
-            case Q8_0 -> Kernels.widenQ8(address(panel, k), count, slab);
+    private static long inBlock(int group, int header, long bytes) {
+        return group == 0 ? 0 : header * VECTOR + group * bytes;
+    }
+
+    /** Widens inputs {@code k} to {@code k + count} of a panel to F32, as {@code [count][PANEL]} at the workspace's slab. */
+    void widen(int panel, int k, int count, Workspace work) {
+        switch (formats.get(panel)) {
+            case BF16 -> Kernels.widenBf16(address(panel, k), count, work.slab);
+            case Q8_0 -> {
+                Kernels.scalesQ8(address(panel, k), count, work.scales);
+                Kernels.widenQ8(address(panel, k), work.scales, count, work.slab);
+            }
+            case Q4_K -> BlockKernels.widenQ4(starts[panel], k, count, work.scales, work.slab);
+            case Q5_K -> BlockKernels.widenQ5(starts[panel], k, count, work.scales, work.slab);
+            case Q6_K -> BlockKernels.widenQ6(starts[panel], k, count, work.scales, work.slab);
             case F32 -> throw new IllegalStateException("F32 panels are read as they are");
         }
     }
 
-    /** Fills one panel. {@code block} and {@code turned} are scratch of {@code 32 * PANEL} elements. */
-    void pack(int panel, RowSource source, float[] block, float[] turned) {
+    /** Fills one panel. */
+    void pack(int panel, RowSource source, Scratch scratch) {
+        Format format = formats.get(panel);
+        switch (format) {
+            case Q4_K, Q5_K, Q6_K -> {
+                for (int k = 0; k < columns; k += K_BLOCK) {
+                    scratch.blocks.block(format, panel, k / K_BLOCK, source, address(panel, k));
+                }
+            }
+            case Q8_0 -> {
+                if (source.blocks(panel)) {
+                    for (int k = 0; k < columns; k += Q8_BLOCK) {
+                        scratch.blocks.eight(panel, k / Q8_BLOCK, source, address(panel, k));
+                    }
+                } else {
+                    packFloats(panel, source, scratch);
+                }
+            }
+            case F32, BF16 -> packFloats(panel, source, scratch);
+        }
+    }
+
+    private void packFloats(int panel, RowSource source, Scratch scratch) {
         for (int k = 0; k < columns; k += Q8_BLOCK) {
             int count = Math.min(Q8_BLOCK, columns - k);
             for (int lane = 0; lane < PANEL; lane++) {
-                source.read(panel * PANEL + lane, k, count, block, lane * Q8_BLOCK);
+                source.read(panel * PANEL + lane, k, count, scratch.block, lane * Q8_BLOCK);
             }
-            turn(block, count, turned);
+            turn(scratch.block, count, scratch.turned);
             long at = address(panel, k);
-            switch (format) {
-                case F32 -> MemorySegment.copy(turned, 0, ALL, FLOAT, at, count * PANEL);
-                case BF16 -> PackKernels.halves(turned, count, at);
-                case Q8_0 -> PackKernels.bytes(turned, count, at);
+            switch (formats.get(panel)) {
+                case F32 -> MemorySegment.copy(scratch.turned, 0, ALL, FLOAT, at, count * PANEL);
+                case BF16 -> PackKernels.halves(scratch.turned, count, at);
+                default -> PackKernels.bytes(scratch.turned, count, scratch.scales, at);
             }
         }
     }
@@ -148,27 +246,70 @@ final class PackedMatrix {
         }
     }
 
-    private static float widen(int bf16) {
-        return Float.intBitsToFloat(bf16 << 16);
-    }
-
     /** Gathers the weights of one output: the embedding of a token where it is also the output projection. */
     void row(int output, float[] target, int offset) {
         int panel = output / PANEL;
         int lane = output % PANEL;
-        int quarter = lane / LANES;
-        int word = lane % LANES + (quarter >= 2 ? LANES : 0);
-        for (int k = 0; k < columns; k++) {
-            target[offset + k] = switch (format) {
-                case F32 -> ALL.get(FLOAT, address(panel, k) + 4L * lane);
-                case BF16 -> widen(ALL.get(INT, address(panel, k) + 4L * word) >>> (16 * (quarter & 1)) & 0xFFFF);
-                case Q8_0 -> {
-                    long block = address(panel, k);
-                    float scale = widen(ALL.get(INT, block + 4L * word) >>> (16 * (quarter & 1)) & 0xFFFF);
-                    long at = block + 2L * PANEL + 4L * (k % Q8_BLOCK * LANES + lane % LANES);
-                    yield ((ALL.get(INT, at) >>> (8 * quarter) & 0xFF) - 128) * scale;
+        switch (formats.get(panel)) {
+            case F32 -> {
+                for (int k = 0; k < columns; k++) {
+                    target[offset + k] = ALL.get(FLOAT, address(panel, k) + 4L * lane);
                 }
-            };
+            }
+            case BF16 -> {
+                for (int k = 0; k < columns; k++) {
+                    target[offset + k] =
+                            Float.intBitsToFloat(ALL.get(SHORT, PackKernels.halfAt(address(panel, k), lane)) << 16);
+                }
+            }
+            case Q8_0 -> {
+                for (int k = 0; k < columns; k++) {
+                    long block = address(panel, k);
+                    long at = block + 2 * VECTOR + k % Q8_BLOCK * VECTOR + 4L * (lane % LANES) + lane / LANES;
+                    target[offset + k] = ((ALL.get(BYTE, at) & 0xFF) - 128) * half(block, lane);
+                }
+            }
+            case Q4_K -> blocks(panel, lane, 32, 4, 0, 0, target, offset);
+            case Q5_K -> blocks(panel, lane, 32, 4, 1, 0, target, offset);
+            case Q6_K -> blocks(panel, lane, 16, 2, 2, 32, target, offset);
         }
+    }
+
+    /**
+     * Gathers from blocks of 256.
+     *
+     * @param group inputs that share a scale
+     * @param header vectors before the first group: with offsets 4, without 2
+     * @param upper bits above the lower four
+     * @param bias what numbers are stored more than they are
+     */
+    private void blocks(int panel, int lane, int group, int header, int upper, int bias, float[] target, int offset) {
+        long perBlock = formats.get(panel).panelBytes(K_BLOCK);
+        long perGroup = (perBlock - header * VECTOR) / (K_BLOCK / group);
+        long byteAt = 4L * (lane % LANES) + lane / LANES;
+        for (int k = 0; k < columns; k++) {
+            long block = starts[panel] + k / K_BLOCK * perBlock;
+            long at = block + header * VECTOR + k % K_BLOCK / group * perGroup;
+            float scale = half(block, lane) * ALL.get(BYTE, at + byteAt);
+            float below = 0;
+            at += VECTOR;
+            if (header == 4) {
+                below = half(block + 2 * VECTOR, lane) * (ALL.get(BYTE, at + byteAt) & 0xFF);
+                at += VECTOR;
+            }
+            int i = k % group;
+            int number = 0;
+            if (upper > 0) {
+                int word = ALL.get(INT, at + 4L * lane);
+                number = (word >>> upper * i & (1 << upper) - 1) << 4;
+                at += 4 * VECTOR;
+            }
+            number |= ALL.get(INT, at + i / 8 * 4 * VECTOR + 4L * lane) >>> 4 * (i % 8) & 15;
+            target[offset + k] = scale * (number - bias) - below;
+        }
+    }
+
+    private static float half(long at, int output) {
+        return Float.float16ToFloat(ALL.get(SHORT, PackKernels.halfAt(at, output)));
     }
 }

@@ -6,6 +6,7 @@ import dev.jeton.models.engine.LayerGroup;
 import dev.jeton.models.engine.SamplingParameters;
 import dev.jeton.models.engine.SequenceSpec;
 import dev.jeton.models.engine.StepBatch;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.locks.LockSupport;
 
@@ -24,24 +25,30 @@ final class WarmUp {
     private static final long BACKGROUND_AFTER_NANOS = 1_000_000_000;
     private static final long BACKGROUND_NANOS = 3_000_000_000L;
     private static final int CALLS = 700;
-    private static final int INPUTS = 24;
+    /** A multiple of the inputs that share a scale. */
+    private static final int INPUTS = 32;
     /** A call on so few inputs takes a fraction of a microsecond once it is compiled, and hundreds before. */
     private static final long FAST_NANOS = 4_000;
+
+    /** Where scales are unpacked to, behind the weights. */
+    private static final long SCRATCH = 4L * INPUTS * PANEL;
 
     private static final long PAUSE_NANOS = 500_000;
 
     private final CpuEngine engine;
-    private final PackedMatrix.Format format;
+    private final List<PackedMatrix.Format> formats;
     private final int[] tokens = new int[64];
 
-    WarmUp(CpuEngine engine, PackedMatrix.Format format) {
+    WarmUp(CpuEngine engine, List<PackedMatrix.Format> formats) {
         this.engine = engine;
-        this.format = format;
+        this.formats = formats;
     }
 
     void run() {
         long start = System.nanoTime();
-        kernels(List.of(Kernels::f32x6, single()), start + KERNEL_NANOS);
+        List<Kernel> first = new ArrayList<>(List.of(Kernels::f32x6));
+        formats.forEach(format -> first.add(single(format)));
+        kernels(first, start + KERNEL_NANOS);
         steps(start + ALL_NANOS);
         Thread.ofPlatform().daemon().name("jeton-cpu-warm-up").start(this::later);
     }
@@ -49,7 +56,10 @@ final class WarmUp {
     /** Waits until the compiler has caught up with what the first request needs. */
     private void later() {
         LockSupport.parkNanos(BACKGROUND_AFTER_NANOS);
-        kernels(few(), System.nanoTime() + BACKGROUND_NANOS);
+        List<Kernel> later = new ArrayList<>();
+        formats.forEach(format -> later.addAll(few(format)));
+        later.addAll(List.of(Kernels::f32x4, Kernels::f32x2, Kernels::f32x1));
+        kernels(later, System.nanoTime() + BACKGROUND_NANOS);
     }
 
     /** What all kernels have in common. */
@@ -57,19 +67,34 @@ final class WarmUp {
         void run(long w, float[] x, int xFrom, int stride, int count, float[] y, int yFrom);
     }
 
-    private Kernel single() {
+    private static Kernel single(PackedMatrix.Format format) {
         return switch (format) {
             case F32 -> Kernels::f32x1;
             case BF16 -> Kernels::bf16x1;
-            case Q8_0 -> Kernels::q8x1;
+            case Q8_0 -> (w, x, at, stride, count, y, to) -> Kernels.q8x1(w, w, x, at, stride, count, y, to);
+            case Q4_K ->
+                (w, x, at, stride, count, y, to) -> BlockKernels.q4x1(w, 0, w + SCRATCH, x, at, stride, count, y, to);
+            case Q5_K ->
+                (w, x, at, stride, count, y, to) -> BlockKernels.q5x1(w, 0, w + SCRATCH, x, at, stride, count, y, to);
+            case Q6_K ->
+                (w, x, at, stride, count, y, to) -> BlockKernels.q6x1(w, 0, w + SCRATCH, x, at, stride, count, y, to);
         };
     }
 
-    private List<Kernel> few() {
+    private static List<Kernel> few(PackedMatrix.Format format) {
         return switch (format) {
-            case F32 -> List.of(Kernels::f32x4, Kernels::f32x2);
-            case BF16 -> List.of(Kernels::bf16x4, Kernels::bf16x2, Kernels::f32x4, Kernels::f32x2, Kernels::f32x1);
-            case Q8_0 -> List.of(Kernels::q8x2, Kernels::f32x4, Kernels::f32x2, Kernels::f32x1);
+            case F32 -> List.of();
+            case BF16 -> List.of(Kernels::bf16x4, Kernels::bf16x2);
+            case Q8_0 -> List.of((w, x, at, stride, count, y, to) -> Kernels.q8x2(w, w, x, at, stride, count, y, to));
+            case Q4_K ->
+                List.of((w, x, at, stride, count, y, to) ->
+                        BlockKernels.q4x2(w, 0, w + SCRATCH, x, at, stride, count, y, to));
+            case Q5_K ->
+                List.of((w, x, at, stride, count, y, to) ->
+                        BlockKernels.q5x2(w, 0, w + SCRATCH, x, at, stride, count, y, to));
+            case Q6_K ->
+                List.of((w, x, at, stride, count, y, to) ->
+                        BlockKernels.q6x2(w, 0, w + SCRATCH, x, at, stride, count, y, to));
         };
     }
 
@@ -77,7 +102,7 @@ final class WarmUp {
         float[] x = new float[8 * INPUTS];
         float[] y = new float[8 * PANEL];
         try (NativeMemory memory = new NativeMemory()) {
-            long w = memory.allocate(4L * 32 * PANEL, 64).address();
+            long w = memory.allocate(2 * SCRATCH, 64).address();
             for (Kernel kernel : kernels) {
                 for (int i = 0; i < CALLS && System.nanoTime() < end && !fast(kernel, w, x, y); i++) {
                     kernel.run(w, x, 0, INPUTS, INPUTS, y, 0);

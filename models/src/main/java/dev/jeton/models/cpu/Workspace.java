@@ -13,6 +13,8 @@ final class Workspace {
     final float[] tile;
     /** The address of a widened slice of a panel. */
     final long slab;
+    /** The address of the scales, as floats, of what is being read. */
+    final long scales;
     /** Normalised rows of a small batch, and the phase they were made for. */
     final float[] normed;
 
@@ -27,6 +29,8 @@ final class Workspace {
     Workspace(int tileRows, int normedFloats, int headDim, int vocabulary, SegmentAllocator memory) {
         tile = new float[(tileRows + MatMul.SPARE_ROWS) * PANEL];
         slab = memory.allocate(4L * MatMul.SLICE * PANEL, 64).address();
+        scales = memory.allocate(4L * MatMul.DIRECT_SLICE / Kernels.Q8_BLOCK * 2 * PANEL, 64)
+                .address();
         normed = new float[normedFloats];
         attention = new Attention(headDim);
         sampler = new Sampler(vocabulary);

@@ -51,7 +51,7 @@ public final class CudaEngineProvider implements StepEngineProvider {
     public EngineSupport support() {
         return new EngineSupport(
                 devices(),
-                List.of("safetensors (f32, f16, bf16, fp8, AWQ, GPTQ)"),
+                List.of("safetensors (f32, f16, bf16, fp8, AWQ, GPTQ)", "GGUF (widened to 16 bits)"),
                 List.of("int8", "fp8"),
                 CudaEngine.CAPABILITIES);
     }

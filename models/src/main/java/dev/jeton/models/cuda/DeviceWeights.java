@@ -3,9 +3,9 @@ package dev.jeton.models.cuda;
 import dev.jeton.models.CheckpointQuantization;
 import dev.jeton.models.DecoderSpec;
 import dev.jeton.models.ModelException;
-import dev.jeton.models.Safetensors;
 import dev.jeton.models.Tensor;
 import dev.jeton.models.TensorType;
+import dev.jeton.models.WeightFiles;
 import dev.jeton.models.cuda.MatrixLoader.Part;
 import dev.jeton.natives.DeviceMemory;
 import java.nio.file.Path;
@@ -76,7 +76,7 @@ record DeviceWeights(long embedding, Matrix head, long finalNorm, List<Layer> la
 
     /** The type that a model's weights are brought to: fp16 where the files have F16, bf16 otherwise. */
     static DeviceShape.Type type(Path folder) {
-        try (Safetensors files = Safetensors.open(folder)) {
+        try (WeightFiles files = WeightFiles.open(folder)) {
             Tensor embedding = files.find("model.embed_tokens.weight")
                     .orElseThrow(
                             () -> new ModelException(folder + ": tensor \"model.embed_tokens.weight\" is missing"));
@@ -96,7 +96,7 @@ record DeviceWeights(long embedding, Matrix head, long finalNorm, List<Layer> la
             StepKernels kernels,
             CheckpointQuantization checkpoint,
             WeightFormat wanted) {
-        try (Safetensors files = Safetensors.open(folder)) {
+        try (WeightFiles files = WeightFiles.open(folder)) {
             WeightUpload upload = new WeightUpload(device, shape.type(), kernels);
             MatrixLoader matrices = new MatrixLoader(files, device, upload, kernels, checkpoint, wanted);
             Loader loader = new Loader(shape.spec(), files, upload, matrices);
@@ -115,7 +115,7 @@ record DeviceWeights(long embedding, Matrix head, long finalNorm, List<Layer> la
         }
     }
 
-    private record Loader(DecoderSpec spec, Safetensors files, WeightUpload upload, MatrixLoader matrices) {
+    private record Loader(DecoderSpec spec, WeightFiles files, WeightUpload upload, MatrixLoader matrices) {
 
         Layer layer(String name) {
             int hidden = spec.hidden();

@@ -2,8 +2,8 @@ package dev.jeton.models.cuda;
 
 import dev.jeton.models.CheckpointQuantization;
 import dev.jeton.models.ModelException;
-import dev.jeton.models.Safetensors;
 import dev.jeton.models.Tensor;
+import dev.jeton.models.WeightFiles;
 import dev.jeton.natives.DeviceMemory;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -36,7 +36,7 @@ final class MatrixLoader {
 
     private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
-    private final Safetensors files;
+    private final WeightFiles files;
     private final Device device;
     private final WeightUpload upload;
     private final StepKernels kernels;
@@ -49,7 +49,7 @@ final class MatrixLoader {
      * @throws ModelException where a quantised checkpoint is to be quantised again
      */
     MatrixLoader(
-            Safetensors files,
+            WeightFiles files,
             Device device,
             WeightUpload upload,
             StepKernels kernels,
@@ -129,7 +129,12 @@ final class MatrixLoader {
     }
 
     private Tensor plain(Part part, int columns) {
-        return files.tensor(part.name + ".weight", part.rows, columns);
+        Tensor tensor = files.tensor(part.name + ".weight", part.rows, columns);
+        if (tensor.type().quantized() && wanted != WeightFormat.SIXTEEN) {
+            throw new ModelException("the weights are quantised already (%s is %s); leave --quantize"
+                    .formatted(part.name, tensor.type()));
+        }
+        return tensor;
     }
 
     private void quantize(String kernel, Part part, Matrix matrix, int from) {

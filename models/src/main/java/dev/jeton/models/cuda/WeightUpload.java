@@ -1,15 +1,18 @@
 package dev.jeton.models.cuda;
 
+import dev.jeton.models.QuantizedBlock;
 import dev.jeton.models.Tensor;
 import dev.jeton.models.TensorType;
 import dev.jeton.natives.DeviceMemory;
 import dev.jeton.natives.PinnedMemory;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
 import java.util.stream.IntStream;
 
 /**
  * Brings tensors from mapped files to the device in sixteen bits, through two pieces of pinned memory: while the device
- * copies one, the host fills the other. Elements of another type are converted on the device.
+ * copies one, the host fills the other. Elements of another plain type are converted on the device, blocks on the host.
  *
  * <p>Limit: a byte is read once from the page cache and crosses the bus once, 20 to 50 GB/s; one core fills about 10
  * GB/s, so several do.
@@ -18,6 +21,8 @@ final class WeightUpload {
 
     private static final int PIECE = 32 << 20;
     private static final int PARTS = 8;
+    private static final ValueLayout.OfFloat FLOAT =
+            ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
     private final Device device;
     private final DeviceShape.Type type;
@@ -49,11 +54,41 @@ final class WeightUpload {
             bytes(tensor.data(), to, offset);
             return;
         }
+        if (tensor.type().quantized()) {
+            dequantised(tensor, to, offset);
+            return;
+        }
         int width = tensor.type().bytes();
         pieces(tensor.data(), (piece, from, count) -> {
             device.upload(scratch, 0, piece, 0, count);
             convert(tensor.type(), to.address(offset + from / width * 2, count / width * 2), count / width);
         });
+    }
+
+    /** Blocks of a GGUF file become floats on the host. */
+    private void dequantised(Tensor tensor, DeviceMemory to, long offset) {
+        long elements = tensor.elements();
+        int most = PIECE / Float.BYTES;
+        for (long from = 0; from < elements; from += most) {
+            long first = from;
+            int count = (int) Math.min(most, elements - from);
+            PinnedMemory piece = staging[next];
+            Device.Mark mark = sent[next];
+            next ^= 1;
+            mark.await();
+            int part = (count / PARTS / QuantizedBlock.MOST + 1) * QuantizedBlock.MOST;
+            IntStream.range(0, PARTS).parallel().forEach(i -> {
+                int at = i * part;
+                if (at < count) {
+                    float[] values = new float[Math.min(part, count - at)];
+                    tensor.copyTo(first + at, values, 0, values.length);
+                    MemorySegment.copy(values, 0, piece.segment(), FLOAT, (long) Float.BYTES * at, values.length);
+                }
+            });
+            device.upload(scratch, 0, piece, 0, (long) Float.BYTES * count);
+            convert(TensorType.F32, to.address(offset + 2 * from, 2L * count), count);
+            mark.record();
+        }
     }
 
     /** Sends bytes as they are. */
@@ -95,6 +130,7 @@ final class WeightUpload {
             case F32 -> "f32";
             case F16 -> "fp16";
             case BF16 -> "bf16";
+            default -> throw new IllegalArgumentException(type + " is converted on the host");
         };
     }
 

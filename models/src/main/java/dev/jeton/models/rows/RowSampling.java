@@ -132,8 +132,8 @@ public final class RowSampling {
     }
 
     /**
-     * Takes rows of logits of batch row {@code row}: entries [first, end) of {@link StepRows#logitToken}, which begin at
-     * {@code offset}, {@code stride} apart, and which sampling changes.
+     * Takes rows of logits of batch row {@code row}: entries [first, end) of {@link StepRows#logitToken}, which begin
+     * at {@code offset}, {@code stride} apart, and which sampling changes.
      *
      * @param sampler the calling thread's own
      */

@@ -13,12 +13,12 @@ import java.util.stream.Collectors;
  * place. How rows attend is planned by {@link StepPlan}:
  *
  * <ul>
- *   <li>Rows of few inputs, by groups: each pair of a query and one of its blocks is an entry. One batched product gives
- *       the scores of all entries and key heads, read from the pages as they lie where a group's blocks are neighbours,
- *       else gathered once. Softmax runs over a query's entries, by an index that pads them to the group's most; what is
- *       padded is scores and outputs, never keys.
- *   <li>Rows of many inputs, one by one, in chunks of queries over the keys that the chunk may see: their own fresh keys
- *       at position 0, otherwise the pages.
+ *   <li>Rows of few inputs, by groups: each pair of a query and one of its blocks is an entry. One batched product
+ *       gives the scores of all entries and key heads, read from the pages as they lie where a group's blocks are
+ *       neighbours, else gathered once. Softmax runs over a query's entries, by an index that pads them to the group's
+ *       most; what is padded is scores and outputs, never keys. A query alone needs no index.
+ *   <li>Rows of many inputs, one by one, in chunks of queries over the keys that the chunk may see: their own fresh
+ *       keys at position 0, otherwise the pages.
  * </ul>
  *
  * <p>Products, keys and values have the weights' type; the residual stream, norms, rotation and the softmax's sums are
@@ -110,7 +110,8 @@ final class DecoderScript {
               def map(self: __torch__.$CLASS, file: str, elements: int, code: int) -> NoneType:
                 _0 = torch.append(self.f, torch.from_file(file, False, elements, dtype=code))
                 return None
-              def take(self: __torch__.$CLASS, file: int, offset: int, elements: int, kept: int, shape: List[int]) -> NoneType:
+              def take(self: __torch__.$CLASS, file: int, offset: int, elements: int, kept: int,
+                       shape: List[int]) -> NoneType:
                 t = torch.view(torch.slice(self.f[file], 0, offset, offset + elements), shape)
                 _0 = torch.append(self.w, torch.to(t, $DEVICE, kept))
                 return None
@@ -198,7 +199,19 @@ final class DecoderScript {
 
     private static String attend() {
         return """
-              def few(self: __torch__.$CLASS, q: Tensor, kp: Tensor, vp: Tensor, t: List[Tensor], at: int, rows: int, n: int, places: int, first: int) -> Tensor:
+              def one(self: __torch__.$CLASS, q: Tensor, kp: Tensor, vp: Tensor, t: List[Tensor], at: int, n: int,
+                      first: int) -> Tensor:
+                kb = torch.view((self).blocks(kp, t[at], first, n), [n * $KEYHEADS, $BLOCK, $DIM])
+                qe = torch.view(torch.index_select(q, 0, t[at + 1]), [n * $KEYHEADS, $SHARE, $DIM])
+                s = torch.view(torch.to(torch.bmm(qe, torch.transpose(kb, 1, 2)), 6), [n, $HEADS, $BLOCK])
+                s = torch.reshape(torch.transpose(torch.add(s, t[at + 3]), 0, 1), [$HEADS, n * $BLOCK])
+                p = torch.view(torch.to(torch.softmax(s, 1), $TYPE), [$HEADS, n, $BLOCK])
+                p = torch.reshape(torch.transpose(p, 0, 1), [n * $KEYHEADS, $SHARE, $BLOCK])
+                vb = torch.view((self).blocks(vp, t[at], first, n), [n * $KEYHEADS, $BLOCK, $DIM])
+                o = torch.sum(torch.view(torch.bmm(p, vb), [n, $WIDTH]), [0], True, dtype=6)
+                return torch.to(o, $TYPE)
+              def few(self: __torch__.$CLASS, q: Tensor, kp: Tensor, vp: Tensor, t: List[Tensor], at: int, rows: int,
+                      n: int, places: int, first: int) -> Tensor:
                 kb = torch.view((self).blocks(kp, t[at], first, n), [n * $KEYHEADS, $BLOCK, $DIM])
                 qe = torch.view(torch.index_select(q, 0, t[at + 1]), [n * $KEYHEADS, $SHARE, $DIM])
                 s = torch.view(torch.to(torch.bmm(qe, torch.transpose(kb, 1, 2)), 6), [n, $HEADS, $BLOCK])
@@ -216,7 +229,8 @@ final class DecoderScript {
                 o = torch.view(torch.index_select(o, 0, t[at + 4]), [rows, places, $WIDTH])
                 o = torch.view(torch.sum(o, [1], False, dtype=6), [rows, $HEADS, $DIM])
                 return torch.view(torch.to(torch.div(o, torch.unsqueeze(sums, 2)), $TYPE), [rows, $WIDTH])
-              def many(self: __torch__.$CLASS, q: Tensor, k: Tensor, v: Tensor, start: int, count: int, before: int, window: int, out: Tensor) -> NoneType:
+              def many(self: __torch__.$CLASS, q: Tensor, k: Tensor, v: Tensor, start: int, count: int, before: int,
+                       window: int, out: Tensor) -> NoneType:
                 keys = torch.size(k, 1)
                 size = torch.floordiv($MOST, keys * $HEADS)
                 if size > $CHUNK:
@@ -253,7 +267,8 @@ final class DecoderScript {
                   _2 = torch.copy_(target, torch.permute(o, [2, 0, 1, 3]))
                   done = done + n
                 return None
-              def attend(self: __torch__.$CLASS, q: Tensor, k: Tensor, v: Tensor, kp: Tensor, vp: Tensor, t: List[Tensor], a: List[int], p: int, window: int) -> Tensor:
+              def attend(self: __torch__.$CLASS, q: Tensor, k: Tensor, v: Tensor, kp: Tensor, vp: Tensor,
+                         t: List[Tensor], a: List[int], p: int, window: int) -> Tensor:
                 if a[p + 1] > 0:
                   _0 = torch.index_fill_(kp, 0, t[1], 0)
                   _1 = torch.index_fill_(vp, 0, t[1], 0)
@@ -262,7 +277,10 @@ final class DecoderScript {
                 out = torch.empty([a[0], $WIDTH], dtype=$TYPE, device=$DEVICE)
                 for d in range(a[p + 2]):
                   e = p + 4 + 5 * d
-                  o = (self).few(q, kp, vp, t, 2 + 6 * d, a[e], a[e + 1], a[e + 2], a[e + 3])
+                  if a[e] == 1:
+                    o = (self).one(q, kp, vp, t, 2 + 6 * d, a[e + 1], a[e + 3])
+                  else:
+                    o = (self).few(q, kp, vp, t, 2 + 6 * d, a[e], a[e + 1], a[e + 2], a[e + 3])
                   _4 = torch.index_copy_(out, 0, t[7 + 6 * d], o)
                 for d in range(a[p + 3]):
                   e = p + 4 + 5 * a[p + 2] + 6 * d

@@ -5,8 +5,8 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Which tensors a decoder has, in the order in which the script keeps them: those of layer 0, of layer 1 and so on, then
- * those outside of layers.
+ * Which tensors a decoder has, in the order in which the script keeps them: those of layer 0, of layer 1 and so on,
+ * then those outside of layers.
  *
  * @param layer of each layer, names within it
  * @param outer the others

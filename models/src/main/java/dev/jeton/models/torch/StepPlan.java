@@ -11,19 +11,19 @@ import java.util.Arrays;
 import java.util.List;
 
 /**
- * How a step's rows attend, as numbers for {@link DecoderScript}: {@code a}, which steers the script, and {@code x}, which
- * becomes index tensors.
+ * How a step's rows attend, as numbers for {@link DecoderScript}: {@code a}, which steers the script, and {@code x},
+ * which becomes index tensors.
  *
  * <p>{@code x}: the tokens, their positions, the places in the batch of those that get logits; then what the sections
- * name. {@code a}: tokens; logits; for each layer group where its section begins; the sections. A section: where in x its
- * slots begin, one a token (block times key heads, times block size, plus the place in the block), followed by the blocks
- * begun; how many those are; how many groups of queries; how many single rows; then for each group five numbers
+ * name. {@code a}: tokens; logits; for each layer group where its section begins; the sections. A section: where in x
+ * its slots begin, one a token (block times key heads, times block size, plus the place in the block), followed by the
+ * blocks begun; how many those are; how many groups of queries; how many single rows; then for each group five numbers
  * (queries; entries; places, which is the most entries of a query; the first block where the entries' blocks are
  * neighbours, else -1; where in x it begins) and for each single row six (its first token; tokens; their position after
  * the first key; blocks, 0 where its own keys are all; the first block or -1; where in x the blocks begin).
  *
- * <p>A group in x: of each entry its block, the token and the number of its query, the first and the end of the places in
- * the block that the query sees; for each query and place the entry or the number of entries; the queries' tokens.
+ * <p>A group in x: of each entry its block, the token and the number of its query, the first and the end of the places
+ * in the block that the query sees; for each query and place the entry or the number of entries; the queries' tokens.
  *
  * <p>Owned by the engine's thread.
  */
@@ -170,7 +170,7 @@ final class StepPlan implements AutoCloseable {
         return made;
     }
 
-    /** Whether a query of so many blocks, the most so far, goes with those of {@code total}: half of all places at most pad. */
+    /** Whether a query of so many blocks, the most so far, goes with those of {@code total}: at most half is padding. */
     private boolean joins(int members, int total, int blocks) {
         return members == 0 || total + blocks <= mostEntries && (members + 1L) * blocks <= 2L * (total + blocks);
     }

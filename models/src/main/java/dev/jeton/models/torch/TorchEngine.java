@@ -142,12 +142,12 @@ final class TorchEngine implements Engine {
     private static void check(EngineOptions options) {
         if (!options.quantize().equals("none")) {
             throw new ModelException(
-                    "quantize \"%s\": the torch engine computes in the type of the weights; take --engine cpu or cuda for that"
+                    "quantize \"%s\": the torch engine computes in the weights' type; take --engine cpu or cuda"
                             .formatted(options.quantize()));
         }
         if (!options.device().kvType().equals("auto")) {
             throw new ModelException(
-                    "kv-cache-dtype \"%s\" is for the cuda engine; the torch engine keeps K and V in the type of the weights"
+                    "kv-cache-dtype \"%s\" is for the cuda engine; the torch engine keeps K and V in the weights' type"
                             .formatted(options.device().kvType()));
         }
         int blockSize = options.blockSize();
@@ -203,8 +203,8 @@ final class TorchEngine implements Engine {
         OptionalLong available = memory.available();
         if (available.isPresent() && needed > available.getAsLong()) {
             throw new ModelException(
-                    ("%s needs %d MB on the torch engine: %d of weights, %d of KV memory, the rest to work with; this machine"
-                                    + " has %d free; take a smaller model, --kv-memory or --max-batched-tokens")
+                    ("%s needs %d MB on the torch engine: %d of weights, %d of KV memory, the rest to work with; this"
+                                    + " machine has %d free; take a smaller model, --kv-memory or --max-batched-tokens")
                             .formatted(
                                     folder,
                                     needed >> 20,

@@ -8,6 +8,7 @@ import dev.jeton.models.ModelException;
 import dev.jeton.models.StepEngineProvider;
 import dev.jeton.models.engine.Capability;
 import dev.jeton.models.engine.Engine;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Set;
@@ -47,7 +48,9 @@ public final class TorchEngineProvider implements StepEngineProvider {
 
     @Override
     public String refusal(Path model) {
-        return DecoderFiles.refusal(model, DecoderSpec::read);
+        return Files.isRegularFile(model)
+                ? "it reads folders of safetensors, not GGUF files"
+                : DecoderFiles.refusal(model, DecoderSpec::read);
     }
 
     @Override

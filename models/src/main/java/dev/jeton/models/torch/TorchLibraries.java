@@ -49,7 +49,7 @@ record TorchLibraries(Map<String, String> environment, ClassLoader loader) {
             return "DJL's JNI for PyTorch; put %spytorch-jni:%s-%s on the class path".formatted(GROUP, TORCH, DJL);
         }
         if (!has("jnilib/%s/%s/%s".formatted(platform, flavor, System.mapLibraryName("djl_torch")))) {
-            return "DJL's JNI for PyTorch on %s with %s, which %spytorch-jni:%s-%s does not have; PYTORCH_FLAVOR is cpu or cu128"
+            return "DJL's JNI for %s with %s, which %spytorch-jni:%s-%s does not have; PYTORCH_FLAVOR is cpu or cu128"
                     .formatted(platform, flavor, GROUP, TORCH, DJL);
         }
         String folder = environment.getOrDefault("PYTORCH_LIBRARY_PATH", "");

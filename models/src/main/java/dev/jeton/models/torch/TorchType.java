@@ -1,5 +1,6 @@
 package dev.jeton.models.torch;
 
+import dev.jeton.models.ModelException;
 import dev.jeton.models.TensorType;
 
 /**
@@ -38,6 +39,8 @@ enum TorchType {
             case F32 -> FLOAT;
             case F16 -> HALF;
             case BF16 -> BFLOAT16;
+            case Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q4_K, Q5_K, Q6_K ->
+                throw new ModelException("the torch engine does not read weights of %s".formatted(type));
         };
     }
 }

@@ -18,9 +18,9 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * A model's weights as libtorch reads them: where they lie in files that it maps, without a copy, if the engine computes
- * in their type on the machine's cores; converted or on the device otherwise. The one place that knows of files; checked
- * by {@link Safetensors}, which is needed only while loading.
+ * A model's weights as libtorch reads them: where they lie in files that it maps, without a copy, if the engine
+ * computes in their type on the machine's cores; converted or on the device otherwise. The one place that knows of
+ * files; checked by {@link Safetensors}, which is needed only while loading.
  */
 final class TorchWeights implements AutoCloseable {
 

@@ -3,8 +3,13 @@ package dev.jeton.models.cpu;
 import static dev.jeton.models.cpu.Kernels.PANEL;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.jeton.models.QuantizedBlock;
 import dev.jeton.models.SafetensorsWriter;
+import dev.jeton.models.Tensor;
 import dev.jeton.models.TensorType;
+import dev.jeton.models.reference.GgmlBlocks;
+import java.lang.foreign.MemorySegment;
+import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -43,9 +48,65 @@ class MatMulTest {
         }
     }
 
+    @ParameterizedTest
+    @CsvSource({
+        "Q4_K, Q4_K, 256",
+        "Q4_K, Q4_K, 1024",
+        "Q5_K, Q5_K, 512",
+        "Q6_K, Q6_K, 256",
+        "Q6_K, Q6_K, 768",
+        "Q8_0, Q8_0, 96",
+        "Q4_0, Q8_0, 64",
+        "Q5_0, Q8_0, 160"
+    })
+    void shouldKeepBlocksOfFilesAsTheyAreAndAddInOneOrder(TensorType type, PackedMatrix.Format format, int columns) {
+        Random random = new Random(SEED);
+        int outputs = PANEL + PANEL / 3;
+        GgmlBlocks.Stored stored = GgmlBlocks.store(type, gaussian(random, outputs * columns));
+        Tensor tensor =
+                new Tensor("w", type, List.of((long) outputs, (long) columns), MemorySegment.ofArray(stored.bytes()));
+        for (boolean beyondCaches : new boolean[] {false, true}) {
+            try (NativeMemory memory = new NativeMemory()) {
+                PackedMatrix matrix = new PackedMatrix(format, columns, 2, beyondCaches, memory);
+                PackedMatrix.Scratch scratch = new PackedMatrix.Scratch();
+                matrix.pack(0, new Blocks(tensor), scratch);
+                matrix.pack(1, new Blocks(tensor), scratch);
+                float[] exact = exact(matrix, outputs, columns);
+                for (int i = 0; i < exact.length; i++) {
+                    assertThat(exact[i]).as("seed %d, weight %d", SEED, i).isEqualTo((float) stored.values()[i]);
+                }
+                Workspace work = new Workspace(140, 1, 64, 10, memory);
+                for (int rows : new int[] {1, 2, 3, 6, 9, 13, 132}) {
+                    check(matrix, exact, outputs, rows, gaussian(random, (rows + 2) * columns), random, work);
+                }
+            }
+        }
+    }
+
+    /** The rows of a tensor, and padding after them. */
+    private record Blocks(Tensor tensor) implements PackedMatrix.RowSource {
+        @Override
+        public void read(int output, int first, int count, float[] target, int offset) {
+            throw new AssertionError("blocks are not to be read as floats");
+        }
+
+        @Override
+        public boolean blocks(int panel) {
+            return true;
+        }
+
+        @Override
+        public boolean block(int output, int number, QuantizedBlock target) {
+            if (output >= tensor.shape().getFirst()) {
+                return false;
+            }
+            tensor.block(output, number, target);
+            return true;
+        }
+    }
+
     private static void pack(PackedMatrix matrix, float[] w, int outputs, int columns) {
-        float[] block = new float[32 * PANEL];
-        float[] turned = new float[32 * PANEL];
+        PackedMatrix.Scratch scratch = new PackedMatrix.Scratch();
         for (int panel = 0; panel < 2; panel++) {
             matrix.pack(
                     panel,
@@ -54,8 +115,7 @@ class MatMulTest {
                             target[offset + i] = output < outputs ? w[output * columns + first + i] : 0;
                         }
                     },
-                    block,
-                    turned);
+                    scratch);
         }
     }
 
@@ -74,7 +134,7 @@ class MatMulTest {
         for (int panel = 0; panel < 2; panel++) {
             float[] start = gaussian(random, rows * PANEL);
             System.arraycopy(start, 0, work.tile, 0, start.length);
-            long end = matrix.address(panel, 0) + matrix.panelBytes();
+            long end = matrix.start(panel + 1);
             MatMul.begin(matrix, panel, end, work);
             MatMul.panel(matrix, panel, x, 0, columns, rows, end, work);
             for (int r = 0; r < rows; r++) {

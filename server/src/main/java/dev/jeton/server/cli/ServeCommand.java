@@ -57,7 +57,7 @@ final class ServeCommand implements Callable<Integer> {
     @Option(
             names = "--model",
             paramLabel = "MODEL",
-            description = "Model folder, or ORG/NAME in the local Hugging Face"
+            description = "Model folder, GGUF file, or ORG/NAME in the local Hugging Face"
                     + " cache. Repeatable: several models are served by one process.")
     private List<String> models = new ArrayList<>();
 
@@ -233,7 +233,7 @@ final class ServeCommand implements Callable<Integer> {
         for (ModelSettings wanted : configuration.models()) {
             Path folder = folders.resolve(wanted.path());
             ModelSettings model = loader.settle(folder, wanted);
-            String name = model.name().isEmpty() ? servedName(model.path()) : model.name();
+            String name = model.name().isEmpty() ? ModelFolders.servedName(model.path()) : model.name();
             served.add(loader.load(name, folder, model, listener(name, model, metrics, books)));
         }
         return served;
@@ -258,13 +258,5 @@ final class ServeCommand implements Callable<Integer> {
                     .formatted(folder.toAbsolutePath()));
         }
         return folder;
-    }
-
-    /** ORG/NAME as it is, otherwise the folder's name. */
-    private static String servedName(String path) {
-        Path folder = Path.of(path);
-        return folder.toFile().isDirectory()
-                ? String.valueOf(folder.toAbsolutePath().normalize().getFileName())
-                : path;
     }
 }

@@ -1,0 +1,118 @@
+package dev.jeton.models;
+
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/**
+ * The weights of a GGUF file under Hugging Face's names and in its layout: the rows of q and k, which llama.cpp reorders
+ * for some families, are read in their old order.
+ *
+ * <p>A tensor that is not part of the plan of {@link DecoderSpec} is refused: it would be left out silently.
+ */
+final class GgufWeights implements WeightFiles {
+
+    private static final Pattern LAYER = Pattern.compile("blk\\.(\\d{1,6})\\.(.+)\\.(weight|bias)");
+
+    private static final Map<String, String> OUTSIDE = Map.of(
+            "token_embd.weight", "model.embed_tokens.weight",
+            "output_norm.weight", "model.norm.weight",
+            "output.weight", "lm_head.weight");
+
+    private static final Map<String, String> INSIDE = Map.ofEntries(
+            Map.entry("attn_norm", "input_layernorm"),
+            Map.entry("ffn_norm", "post_attention_layernorm"),
+            Map.entry("attn_q", "self_attn.q_proj"),
+            Map.entry("attn_k", "self_attn.k_proj"),
+            Map.entry("attn_v", "self_attn.v_proj"),
+            Map.entry("attn_output", "self_attn.o_proj"),
+            Map.entry("attn_q_norm", "self_attn.q_norm"),
+            Map.entry("attn_k_norm", "self_attn.k_norm"),
+            Map.entry("ffn_gate", "mlp.gate_proj"),
+            Map.entry("ffn_up", "mlp.up_proj"),
+            Map.entry("ffn_down", "mlp.down_proj"));
+
+    /** Read into the configuration, or, per layer, repeating what is known. */
+    private static final Pattern ELSEWHERE = Pattern.compile("rope_freqs\\.weight|blk\\.\\d+\\.attn_rot_embd\\.weight");
+
+    private final GgufFile file;
+    private final Map<String, String> stored = new HashMap<>();
+    private final int pairedHead;
+
+    private GgufWeights(GgufFile file) {
+        this.file = file;
+        JsonObject config = GgufConfig.config(file);
+        DecoderFamily family = DecoderFamily.of(config);
+        pairedHead = family.pairedRowsInGguf() ? config.integer("head_dim", 2, 1024) : 0;
+        for (String name : file.names()) {
+            if (!ELSEWHERE.matcher(name).matches()) {
+                stored.put(translated(name), name);
+            }
+        }
+    }
+
+    /** Maps the weights of a GGUF file. */
+    static GgufWeights open(Path path) {
+        GgufFile file = GgufFile.open(path);
+        try {
+            return new GgufWeights(file);
+        } catch (RuntimeException | Error e) {
+            file.close();
+            throw e;
+        }
+    }
+
+    private String translated(String name) {
+        String outside = OUTSIDE.getOrDefault(name, "");
+        if (!outside.isEmpty()) {
+            return outside;
+        }
+        Matcher layer = LAYER.matcher(name);
+        if (layer.matches()) {
+            String inside = INSIDE.getOrDefault(layer.group(2), "");
+            if (!inside.isEmpty()) {
+                return "model.layers.%d.%s.%s".formatted(Integer.parseInt(layer.group(1)), inside, layer.group(3));
+            }
+        }
+        throw new ModelException(
+                "%s: tensor \"%s\" is of no kind that is known here; the model needs something that is not supported"
+                        .formatted(file.path(), name));
+    }
+
+    @Override
+    public Set<String> names() {
+        return Set.copyOf(stored.keySet());
+    }
+
+    @Override
+    public Optional<Tensor> find(String name) {
+        String own = stored.getOrDefault(name, "");
+        boolean paired = pairedHead > 0 && (name.contains(".self_attn.q_proj.") || name.contains(".self_attn.k_proj."));
+        return file.find(own, name).map(tensor -> paired ? tensor.fromPairedRows(pairedHead) : tensor);
+    }
+
+    @Override
+    public Optional<String> type(String name) {
+        return file.type(stored.getOrDefault(name, ""));
+    }
+
+    @Override
+    public MemorySegment bytes(String name, String type, long... shape) {
+        throw new ModelException("%s: tensor \"%s\" of type %s is in no GGUF file".formatted(file.path(), name, type));
+    }
+
+    @Override
+    public Path source() {
+        return file.path();
+    }
+
+    @Override
+    public void close() {
+        file.close();
+    }
+}

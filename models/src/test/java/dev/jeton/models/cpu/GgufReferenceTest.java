@@ -1,0 +1,196 @@
+package dev.jeton.models.cpu;
+
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.jeton.models.EngineOptions;
+import dev.jeton.models.GgufWriter;
+import dev.jeton.models.ModelException;
+import dev.jeton.models.TensorType;
+import dev.jeton.models.reference.Configs;
+import dev.jeton.models.reference.FamilyContract;
+import dev.jeton.models.reference.GgmlBlocks;
+import dev.jeton.models.reference.GgufModel;
+import dev.jeton.models.reference.ReferenceCheck;
+import dev.jeton.models.reference.ReferenceDecoder;
+import dev.jeton.models.reference.TinyModel;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.function.Function;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** GGUF models of every family and type against the float64 reference over the weights that are in the file. */
+class GgufReferenceTest {
+
+    private static final long SEED = 20_260_202;
+    /** Logits are four times as wide as those of the folders' models, which are a quarter as wide. */
+    private static final double TOLERANCE = 6e-4;
+
+    private static final EngineOptions OPTIONS = new EngineOptions(0, 1 << 22, 4, 64, 16, 2, "none");
+
+    @TempDir
+    private Path folder;
+
+    @ParameterizedTest
+    @CsvSource({
+        "llama, F32", "llama, F16", "llama, BF16", "llama, Q8_0", "llama, Q4_K_M", "llama, Q5_K_M", "llama, Q4_0",
+        "llama, Q5_0", "llama, Q4_1", "llama, Q5_1", "qwen2, F32", "qwen2, F16", "qwen2, BF16", "qwen2, Q8_0",
+        "qwen2, Q4_K_M", "qwen2, Q5_K_M", "qwen3, F32", "qwen3, F16", "qwen3, BF16", "qwen3, Q8_0", "qwen3, Q4_K_M",
+        "qwen3, Q5_K_M"
+    })
+    void matchesTheReferenceOverTheWeightsOfTheFile(String architecture, String types) throws IOException {
+        check(architecture, config(architecture, 8), type(types), OPTIONS);
+    }
+
+    /** Heads so narrow that q, k and v, of different types, share panels. */
+    @ParameterizedTest
+    @CsvSource({"llama, Q4_K_M", "qwen2, Q4_K_M", "llama, Q8_0"})
+    void matchesTheReferenceWherePanelsAreOfSeveralTypes(String architecture, String types) throws IOException {
+        check(architecture, config(architecture, 5), type(types), OPTIONS);
+    }
+
+    @Test
+    void matchesTheReferenceWhereGateAndUpAreOfSeveralTypes() throws IOException {
+        Function<String, TensorType> types = name -> name.contains("gate") ? TensorType.Q4_K : TensorType.Q6_K;
+        check("llama", config("llama", 8), types, OPTIONS);
+    }
+
+    @Test
+    void quantisesPlainWeightsOfAFileAtLoad() throws IOException {
+        EngineOptions q8 = new EngineOptions(0, 1 << 22, 4, 64, 16, 2, "q8_0");
+        Path file = model("llama", config("llama", 8), name -> TensorType.BF16).write(folder.resolve("m.gguf"));
+        CpuEngine.load(file, q8).close();
+        check("llama", config("llama", 8), name -> TensorType.Q8_0, q8);
+    }
+
+    @Test
+    void refusesToQuantiseAgain() throws IOException {
+        EngineOptions q8 = new EngineOptions(0, 1 << 22, 4, 64, 16, 2, "q8_0");
+        Path file = model("llama", config("llama", 8), type("Q4_K_M")).write(folder.resolve("m.gguf"));
+        assertThatThrownBy(() -> CpuEngine.load(file, q8))
+                .isInstanceOf(ModelException.class)
+                .hasMessageContaining("quantised already")
+                .hasMessageContaining("leave --quantize");
+    }
+
+    @Test
+    void readsTheRotaryFactorsOfLlama31() throws IOException {
+        TinyModel tiny = tiny(config("llama", 8));
+        GgufModel model = new GgufModel("llama", tiny.spec, tiny.weights, name -> TensorType.F32);
+        float[] factors = new float[tiny.spec.headDim() / 2];
+        double[] frequencies = FamilyContract.plain(tiny.spec.headDim());
+        for (int i = 0; i < factors.length; i++) {
+            factors[i] = i < 4 ? 1 : i / 2f;
+            frequencies[i] /= factors[i];
+        }
+        model.writer.tensor(
+                "rope_freqs.weight",
+                TensorType.F32,
+                new int[] {factors.length},
+                GgmlBlocks.store(TensorType.F32, factors).bytes());
+        check(tiny, model, frequencies, 1, OPTIONS);
+    }
+
+    @Test
+    void readsLinearAndYarnScaling() throws IOException {
+        TinyModel tiny = tiny(config("llama", 8));
+        double[] frequencies = FamilyContract.plain(tiny.spec.headDim());
+        for (int i = 0; i < frequencies.length; i++) {
+            frequencies[i] /= 4;
+        }
+        GgufModel linear = new GgufModel("llama", tiny.spec, tiny.weights, name -> TensorType.F32);
+        linear.writer.put("llama.rope.scaling.type", "linear").put("llama.rope.scaling.factor", 4f);
+        check(tiny, linear, frequencies, 1, OPTIONS);
+
+        GgufModel yarn = new GgufModel("llama", tiny.spec, tiny.weights, name -> TensorType.F32);
+        yarn.writer
+                .put("llama.rope.scaling.type", "yarn")
+                .put("llama.rope.scaling.factor", 4f)
+                .put("llama.rope.scaling.original_context_length", 256);
+        int d = tiny.spec.headDim();
+        double[] ramped = FamilyContract.plain(d);
+        double low = Math.floor(d * Math.log(256 / (32 * 2 * Math.PI)) / (2 * Math.log(10_000)));
+        double high = Math.ceil(d * Math.log(256 / (2 * Math.PI)) / (2 * Math.log(10_000)));
+        for (int i = 0; i < ramped.length; i++) {
+            double kept = 1 - Math.min(1, Math.max(0, (i - low) / (high - low)));
+            ramped[i] = ramped[i] / 4 * (1 - kept) + ramped[i] * kept;
+        }
+        check(tiny, yarn, ramped, 0.1 * Math.log(4) + 1, OPTIONS);
+    }
+
+    @Test
+    void refusesByNameWhatWouldGiveOtherNumbers() throws IOException {
+        refused("gemma2", writer -> {}, "architecture \"gemma2\" is not supported; llama, qwen2, qwen3");
+        refused("llama", writer -> writer.put("llama.expert_count", 8), "\"llama.expert_count\" 8");
+        refused("llama", writer -> writer.put("llama.rope.scaling.type", "longrope"), "longrope");
+        refused("llama", writer -> writer.put("llama.rope.dimension_count", 8), "twice");
+        refused(
+                "llama",
+                writer -> writer.tensor("blk.0.attn_sinks.weight", TensorType.F32, new int[] {1}, new byte[4]),
+                "attn_sinks");
+    }
+
+    private void refused(String architecture, java.util.function.Consumer<GgufWriter> change, String message)
+            throws IOException {
+        TinyModel tiny = tiny(config("llama", 8));
+        GgufModel model = new GgufModel(architecture, tiny.spec, tiny.weights, name -> TensorType.F32);
+        change.accept(model.writer);
+        Path file = model.write(folder.resolve("refused.gguf"));
+        assertThatThrownBy(() -> CpuEngine.load(file, OPTIONS))
+                .isInstanceOf(ModelException.class)
+                .hasMessageContaining(message);
+    }
+
+    private GgufModel model(String architecture, String config, Function<String, TensorType> types) throws IOException {
+        TinyModel tiny = tiny(config);
+        return new GgufModel(architecture, tiny.spec, tiny.weights, types);
+    }
+
+    private TinyModel tiny(String config) throws IOException {
+        return new TinyModel(folder.resolve("hf"), config, TensorType.F32, SEED);
+    }
+
+    private void check(String architecture, String config, Function<String, TensorType> types, EngineOptions options)
+            throws IOException {
+        TinyModel tiny = tiny(config);
+        GgufModel model = new GgufModel(architecture, tiny.spec, tiny.weights, types);
+        check(tiny, model, FamilyContract.plain(tiny.spec.headDim()), 1, options);
+    }
+
+    private void check(TinyModel tiny, GgufModel model, double[] frequencies, double factor, EngineOptions options)
+            throws IOException {
+        Path file = model.write(folder.resolve("m.gguf"));
+        ReferenceDecoder reference = new ReferenceDecoder(tiny.spec, model.weights, frequencies, factor);
+        ReferenceCheck.check((path, o) -> CpuEngine.load(file, o), tiny, reference, TOLERANCE, options, SEED);
+    }
+
+    /** Widths of which blocks of 256 are parts, with heads of 32. */
+    static String config(String architecture, int heads) {
+        return switch (architecture) {
+            case "llama" ->
+                Configs.config("LlamaForCausalLM", 256, heads, 1, 256 / 8, 512, "\"tie_word_embeddings\": true")
+                        .replace("\"head_dim\": 32", heads == 8 ? "\"head_dim\": 32" : "\"head_dim\": 256");
+            case "qwen2" ->
+                Configs.config(
+                        "Qwen2ForCausalLM", 256, heads, heads, heads == 8 ? 32 : 256, 256, "\"rms_norm_eps\": 1e-6");
+            default -> Configs.config("Qwen3ForCausalLM", 256, heads, 2, 64, 256, "\"tie_word_embeddings\": true");
+        };
+    }
+
+    /** The types of a file by its name, in the manner of llama.cpp's mixtures. */
+    static Function<String, TensorType> type(String name) {
+        return switch (name) {
+            case "Q4_K_M" -> tensor -> mixed(tensor, TensorType.Q4_K);
+            case "Q5_K_M" -> tensor -> mixed(tensor, TensorType.Q5_K);
+            default -> tensor -> TensorType.valueOf(name);
+        };
+    }
+
+    private static TensorType mixed(String tensor, TensorType most) {
+        boolean more = tensor.contains("embed") || tensor.contains("lm_head");
+        boolean inFirst = tensor.contains("layers.0") && (tensor.contains("v_proj") || tensor.contains("down_proj"));
+        return more || inFirst ? TensorType.Q6_K : most;
+    }
+}
