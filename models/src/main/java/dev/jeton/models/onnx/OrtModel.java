@@ -64,12 +64,13 @@ final class OrtModel implements AutoCloseable {
 
     /** One environment serves the process; it logs nothing, since what goes wrong is said by exceptions. */
     private static OrtEnvironment environment() {
-        return OrtEnvironment.getEnvironment(OrtLoggingLevel.ORT_LOGGING_LEVEL_FATAL, "jeton");
+        return DeepStack.call(() -> OrtEnvironment.getEnvironment(OrtLoggingLevel.ORT_LOGGING_LEVEL_FATAL, "jeton"));
     }
 
     /**
      * Loads a graph.
      *
+     * @param graph the file
      * @param device {@code cpu}, {@code cuda:N} or {@code tensorrt:N}; empty for the cpu
      * @throws ModelException where the graph or the device cannot be used
      */
