@@ -22,6 +22,7 @@ public final class DeviceGroup {
 
     private static final String GPU = "cuda";
     private static final String TORCH = "torch";
+    private static final String TENSORRT = "trtllm";
 
     private DeviceGroup() {}
 
@@ -33,6 +34,9 @@ public final class DeviceGroup {
     static String of(ModelSettings model, Optional<Path> driver) {
         if (model.engine().equals(TORCH)) {
             return torch(model.device(), System.getenv());
+        }
+        if (model.engine().equals(TENSORRT)) {
+            return GPU;
         }
         if (!model.engine().equals(GPU) || model.device().isEmpty()) {
             return model.engine();
