@@ -3,7 +3,9 @@ package dev.jeton.benchmarks;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.jeton.models.DecoderSpec;
 import dev.jeton.models.FolderTokenizer;
+import dev.jeton.models.WeightFiles;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -35,10 +37,42 @@ class ModelMakerTest {
     }
 
     @Test
+    void writesGgufFilesOfTheShapeAndSizeOfWeightsAsked() throws IOException {
+        GgufMaker.make(ModelShape.S15M, folder, "q4_k_m", 1);
+
+        Path file = folder.resolve("model.gguf");
+        DecoderSpec spec = DecoderSpec.read(file);
+        assertThat(spec.layers()).isEqualTo(6);
+        assertThat(spec.tiedEmbedding()).isTrue();
+        try (WeightFiles weights = WeightFiles.open(file)) {
+            assertThat(weights.names()).hasSize(2 + 6 * 9);
+            // 288 is no multiple of 256, 768 is
+            assertThat(weights.type("model.layers.1.mlp.up_proj.weight")).contains("Q5_0");
+            assertThat(weights.type("model.layers.1.mlp.down_proj.weight")).contains("Q4_K");
+            assertThat(weights.type("model.embed_tokens.weight")).contains("Q8_0");
+            for (String name : new String[] {"embed_tokens", "layers.1.mlp.up_proj", "layers.1.mlp.down_proj"}) {
+                float[] values =
+                        weights.find("model." + name + ".weight").orElseThrow().toFloats();
+                double squares = 0;
+                for (float value : values) {
+                    squares += value * value;
+                }
+                assertThat(Math.sqrt(squares / values.length)).as(name).isBetween(0.015, 0.027);
+            }
+        }
+        try (FolderTokenizer tokenizer = FolderTokenizer.load(file)) {
+            assertThat(tokenizer.decode(tokenizer.encode("hello world", false), false))
+                    .isEqualTo("hello world");
+        }
+    }
+
+    @Test
     void refusesShapesAndTypesItDoesNotKnow() {
         assertThat(ModelShape.named("15M")).isEqualTo(ModelShape.S15M);
         assertThatThrownBy(() -> ModelShape.named("2b")).hasMessageContaining("15m, 110m, 1b, 8b");
         assertThatThrownBy(() -> new ModelMaker.Options(ModelShape.S15M, folder, "q8", 1))
                 .hasMessageContaining("f32 and bf16");
+        assertThatThrownBy(() -> GgufMaker.make(ModelShape.S15M, folder, "q3", 1))
+                .hasMessageContaining("q8_0 and q4_k_m");
     }
 }

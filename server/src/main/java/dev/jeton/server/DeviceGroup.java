@@ -25,7 +25,7 @@ public final class DeviceGroup {
     private static final String GPU = "cuda";
     private static final String TORCH = "torch";
     private static final String ONNX = "onnx";
-
+    private static final String TENSORRT = "trtllm";
     private static final Pattern ONNX_GPU = Pattern.compile("(?:cuda|tensorrt)(?::(\\d{1,3}))?");
 
     private DeviceGroup() {}
@@ -41,6 +41,9 @@ public final class DeviceGroup {
         }
         if (model.engine().equals(ONNX)) {
             return onnx(model.device());
+        }
+        if (model.engine().equals(TENSORRT)) {
+            return GPU;
         }
         if (!model.engine().equals(GPU) || model.device().isEmpty()) {
             return model.engine();

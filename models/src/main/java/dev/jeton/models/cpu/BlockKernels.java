@@ -32,7 +32,8 @@ import jdk.incubator.vector.VectorOperators;
  * </ul>
  *
  * <p>Scales are unpacked into scratch before a block's numbers are, and most kernels do half a panel at a time: more in
- * one loop is more than the compiler inlines, and a kernel with a call in it is twenty times slower.
+ * one loop is more than the compiler inlines, and a kernel with a call in it is twenty times slower. For the same reason
+ * each is called from one place: what is called from two is inlined twice.
  *
  * <p>Limits. One row takes a mask, a conversion, two fma and a shift for 16 weights (three more operations in Q5_K and
  * Q6_K). Out of the caches a core at 4.2 GHz does 40 billion weights a second in Q4_K, four chains of fma of four cycles
@@ -81,11 +82,17 @@ final class BlockKernels {
 
     /** Unpacks the scales and offsets of groups of Q4_K or Q5_K, offsets negated: {@code [groups][2][PANEL]}. */
     private static void scales32(long block, long first, long groupBytes, int groups, long scales) {
-        for (int half = 0; half < 2; half++) {
-            long d = block + half * VECTOR;
-            long to = scales + 2 * half * VECTOR;
-            products(d, first, 16 * half, groupBytes, groups, 1, to);
-            products(d + 2 * VECTOR, first + VECTOR, 16 * half, groupBytes, groups, -1, to + 4 * VECTOR);
+        for (int part = 0; part < 4; part++) {
+            int half = part % 2;
+            int offset = part / 2;
+            products(
+                    block + part * VECTOR,
+                    first + offset * VECTOR,
+                    16 * half,
+                    groupBytes,
+                    groups,
+                    1 - 2 * offset,
+                    scales + (4 * offset + 2 * half) * VECTOR);
         }
     }
 
@@ -248,8 +255,10 @@ final class BlockKernels {
             long first = block + 4 * VECTOR + i % K_BLOCK / 32 * Q4_GROUP;
             scales32(block, first, Q4_GROUP, run / 32, scales);
             int from = xFrom + i - k;
-            q4x2Half(first, scales, x, from, stride, run, y, yFrom);
-            q4x2Half(first + 2 * VECTOR, scales + 2 * VECTOR, x, from, stride, run, y, yFrom + 2 * LANES);
+            for (int half = 0; half < 2; half++) {
+                long skip = 2 * half * VECTOR;
+                q4x2Half(first + skip, scales + skip, x, from, stride, run, y, yFrom + 2 * half * LANES);
+            }
             i += run;
         }
     }
@@ -290,8 +299,10 @@ final class BlockKernels {
             long first = block + 4 * VECTOR + i % K_BLOCK / 32 * Q4_GROUP;
             scales32(block, first, Q4_GROUP, run / 32, scales);
             long to = slab + (i - k) * 4L * PANEL;
-            widenQ4Half(first, scales, run, to);
-            widenQ4Half(first + 2 * VECTOR, scales + 2 * VECTOR, run, to + 2 * VECTOR);
+            for (int half = 0; half < 2; half++) {
+                long skip = 2 * half * VECTOR;
+                widenQ4Half(first + skip, scales + skip, run, to + skip);
+            }
             i += run;
         }
     }
@@ -343,8 +354,10 @@ final class BlockKernels {
             long first = block + 4 * VECTOR + i % K_BLOCK / 32 * Q5_GROUP;
             scales32(block, first, Q5_GROUP, run / 32, scales);
             int from = xFrom + i - k;
-            q5x1Half(first, scales, x, from, stride, run, y, yFrom);
-            q5x1Half(first + 2 * VECTOR, scales + 2 * VECTOR, x, from, stride, run, y, yFrom + 2 * LANES);
+            for (int half = 0; half < 2; half++) {
+                long skip = 2 * half * VECTOR;
+                q5x1Half(first + skip, scales + skip, x, from, stride, run, y, yFrom + 2 * half * LANES);
+            }
             i += run;
         }
     }
@@ -406,8 +419,10 @@ final class BlockKernels {
             long first = block + 4 * VECTOR + i % K_BLOCK / 32 * Q5_GROUP;
             scales32(block, first, Q5_GROUP, run / 32, scales);
             int from = xFrom + i - k;
-            q5x2Half(first, scales, x, from, stride, run, y, yFrom);
-            q5x2Half(first + 2 * VECTOR, scales + 2 * VECTOR, x, from, stride, run, y, yFrom + 2 * LANES);
+            for (int half = 0; half < 2; half++) {
+                long skip = 2 * half * VECTOR;
+                q5x2Half(first + skip, scales + skip, x, from, stride, run, y, yFrom + 2 * half * LANES);
+            }
             i += run;
         }
     }
@@ -453,8 +468,10 @@ final class BlockKernels {
             long first = block + 4 * VECTOR + i % K_BLOCK / 32 * Q5_GROUP;
             scales32(block, first, Q5_GROUP, run / 32, scales);
             long to = slab + (i - k) * 4L * PANEL;
-            widenQ5Half(first, scales, run, to);
-            widenQ5Half(first + 2 * VECTOR, scales + 2 * VECTOR, run, to + 2 * VECTOR);
+            for (int half = 0; half < 2; half++) {
+                long skip = 2 * half * VECTOR;
+                widenQ5Half(first + skip, scales + skip, run, to + skip);
+            }
             i += run;
         }
     }
@@ -506,8 +523,10 @@ final class BlockKernels {
             long first = block + 2 * VECTOR + i % K_BLOCK / 16 * Q6_GROUP;
             scales16(block, first, run / 16, scales);
             int from = xFrom + i - k;
-            q6x1Half(first, scales, x, from, stride, run, y, yFrom);
-            q6x1Half(first + 2 * VECTOR, scales + 2 * VECTOR, x, from, stride, run, y, yFrom + 2 * LANES);
+            for (int half = 0; half < 2; half++) {
+                long skip = 2 * half * VECTOR;
+                q6x1Half(first + skip, scales + skip, x, from, stride, run, y, yFrom + 2 * half * LANES);
+            }
             i += run;
         }
     }
@@ -569,8 +588,10 @@ final class BlockKernels {
             long first = block + 2 * VECTOR + i % K_BLOCK / 16 * Q6_GROUP;
             scales16(block, first, run / 16, scales);
             int from = xFrom + i - k;
-            q6x2Half(first, scales, x, from, stride, run, y, yFrom);
-            q6x2Half(first + 2 * VECTOR, scales + 2 * VECTOR, x, from, stride, run, y, yFrom + 2 * LANES);
+            for (int half = 0; half < 2; half++) {
+                long skip = 2 * half * VECTOR;
+                q6x2Half(first + skip, scales + skip, x, from, stride, run, y, yFrom + 2 * half * LANES);
+            }
             i += run;
         }
     }
@@ -616,8 +637,10 @@ final class BlockKernels {
             long first = block + 2 * VECTOR + i % K_BLOCK / 16 * Q6_GROUP;
             scales16(block, first, run / 16, scales);
             long to = slab + (i - k) * 4L * PANEL;
-            widenQ6Half(first, scales, run, to);
-            widenQ6Half(first + 2 * VECTOR, scales + 2 * VECTOR, run, to + 2 * VECTOR);
+            for (int half = 0; half < 2; half++) {
+                long skip = 2 * half * VECTOR;
+                widenQ6Half(first + skip, scales + skip, run, to + skip);
+            }
             i += run;
         }
     }

@@ -43,7 +43,11 @@ public final class TorchEngineProvider implements StepEngineProvider {
 
     @Override
     public EngineSupport support() {
-        return new EngineSupport(libraries.device(), List.of("safetensors (f32, f16, bf16)"), List.of(), CAPABILITIES);
+        return new EngineSupport(
+                libraries.device(),
+                List.of("safetensors (f32, f16, bf16)", "GGUF (widened to 16 bits)"),
+                List.of(),
+                CAPABILITIES);
     }
 
     @Override

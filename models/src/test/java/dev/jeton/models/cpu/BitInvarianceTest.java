@@ -10,6 +10,7 @@ import dev.jeton.models.engine.SamplingParameters;
 import dev.jeton.models.engine.StepBatch;
 import dev.jeton.models.engine.StepResult;
 import dev.jeton.models.reference.Configs;
+import dev.jeton.models.reference.GgufModel;
 import dev.jeton.models.reference.TinyModel;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -49,7 +50,21 @@ class BitInvarianceTest {
             default -> Configs.qwen3("");
         };
         TinyModel model = new TinyModel(folder, config, type, SEED);
-        int[] prompt = new Random(SEED).ints(331, 0, model.spec.vocabulary()).toArray();
+        check(model.folder, model.spec.vocabulary(), quantize);
+    }
+
+    @ParameterizedTest
+    @CsvSource({"llama, Q4_K_M", "qwen3, Q5_K_M", "qwen2, Q8_0"})
+    void shouldGiveTheSameBitsFromGgufFiles(String architecture, String types) throws IOException {
+        String config = GgufReferenceTest.config(architecture, 8);
+        TinyModel model = new TinyModel(folder, config, TensorType.F32, SEED);
+        Path file = new GgufModel(architecture, model.spec, model.weights, GgufReferenceTest.type(types))
+                .write(folder.resolve("m.gguf"));
+        check(file, model.spec.vocabulary(), "none");
+    }
+
+    private static void check(Path model, int vocabulary, String quantize) {
+        int[] prompt = new Random(SEED).ints(331, 0, vocabulary).toArray();
         List<Integer> expected = new ArrayList<>();
         try (CpuEngine engine = load(model, quantize, 1)) {
             expected.addAll(alone(engine, 0, prompt, prompt.length));
@@ -71,8 +86,8 @@ class BitInvarianceTest {
         }
     }
 
-    private static CpuEngine load(TinyModel model, String quantize, int threads) {
-        return CpuEngine.load(model.folder, new EngineOptions(0, 8 << 20, 8, 400, 16, threads, quantize));
+    private static CpuEngine load(Path model, String quantize, int threads) {
+        return CpuEngine.load(model, new EngineOptions(0, 8 << 20, 8, 400, 16, threads, quantize));
     }
 
     private static List<Integer> alone(CpuEngine engine, long blockSeed, int[] prompt, int chunk) {
