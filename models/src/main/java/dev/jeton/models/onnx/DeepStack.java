@@ -5,9 +5,9 @@ import java.util.concurrent.CompletionException;
 import java.util.function.Supplier;
 
 /**
- * Runs what starts ONNX Runtime on a thread whose stack is large. As it starts, version 1.29 matches the process's whole
- * command line against a regular expression by recursion over its characters: some five kilobytes, a class path of seventy
- * jars, overflow a stack of one megabyte and kill the process.
+ * Runs what starts ONNX Runtime on a thread whose stack is large. As it starts, version 1.29 matches the process's
+ * whole command line against a regular expression by recursion over its characters: some five kilobytes, a class path
+ * of seventy jars, overflow a stack of one megabyte and kill the process.
  */
 final class DeepStack {
 

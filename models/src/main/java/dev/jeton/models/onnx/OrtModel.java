@@ -129,7 +129,7 @@ final class OrtModel implements AutoCloseable {
             }
         } catch (OrtException e) {
             throw new ModelException(
-                    "device %s:%d cannot be used by ONNX Runtime %s: %s; it needs the GPU's driver and the CUDA libraries"
+                    "device %s:%d cannot be used by ONNX Runtime %s: %s; it needs driver and CUDA libraries"
                             .formatted(name, number, version(), e.getMessage()),
                     e);
         }
