@@ -20,8 +20,6 @@
 /* Inputs of a slice: 64 outputs of 256 inputs are 32 KB, which stay in the first cache while all rows pass over them. */
 #define SLICE 256
 #define MOST_ROWS 6
-/* How far ahead lines are asked for. */
-#define AHEAD 8192
 
 /* 1 where the processor and the system have what the kernels need. */
 int32_t jeton_cpu_bf16(void)
@@ -45,7 +43,7 @@ static void halves(const float* x, int64_t count, uint16_t* to)
 }
 
 static inline __attribute__((always_inline)) void rows(const int count, const char* w, int64_t pairs,
-    const uint16_t (*x)[SLICE], float* tile, const char* end)
+    const uint16_t (*x)[SLICE], float* tile)
 {
     __m512 sum[MOST_ROWS][VECTORS];
 #pragma GCC unroll 6
@@ -60,9 +58,6 @@ static inline __attribute__((always_inline)) void rows(const int count, const ch
 #pragma GCC unroll 4
         for (int v = 0; v < VECTORS; v++) {
             weights[v] = (__m512bh) _mm512_loadu_si512(w + 64 * v);
-            /* the last row's address is asked for again and again: one that was read is cheap */
-            const char* next = w + 64 * v + AHEAD;
-            _mm_prefetch(next < end ? next : w, _MM_HINT_T0);
         }
         w += 64 * VECTORS;
 #pragma GCC unroll 6
@@ -89,10 +84,11 @@ static inline __attribute__((always_inline)) void rows(const int count, const ch
  * w     the panel: [pairs of inputs][64 outputs][2]
  * x     rows of inputs, stride apart
  * tile  [rows][64]
- * end   up to where the caller goes on reading the matrix after this panel
+ *
+ * Lines are not asked for ahead: with so few instructions a line the processor keeps enough of them in flight by itself (a
+ * row at a time reads 36 GB/s, with prefetches 31).
  */
-void jeton_cpu_bf16_panel(const char* w, const float* x, int64_t stride, int64_t inputs, int64_t count, float* tile,
-    const char* end)
+void jeton_cpu_bf16_panel(const char* w, const float* x, int64_t stride, int64_t inputs, int64_t count, float* tile)
 {
     uint16_t halved[MOST_ROWS][SLICE] __attribute__((aligned(64)));
     for (int64_t k = 0; k < inputs; k += SLICE) {
@@ -107,12 +103,12 @@ void jeton_cpu_bf16_panel(const char* w, const float* x, int64_t stride, int64_t
             float* to = tile + r * PANEL;
             const uint16_t(*from)[SLICE] = (const uint16_t(*)[SLICE]) halved;
             switch (left) {
-            case 1: rows(1, slice, pairs, from, to, end); break;
-            case 2: rows(2, slice, pairs, from, to, end); break;
-            case 3: rows(3, slice, pairs, from, to, end); break;
-            case 4: rows(4, slice, pairs, from, to, end); break;
-            case 5: rows(5, slice, pairs, from, to, end); break;
-            default: rows(6, slice, pairs, from, to, end); break;
+            case 1: rows(1, slice, pairs, from, to); break;
+            case 2: rows(2, slice, pairs, from, to); break;
+            case 3: rows(3, slice, pairs, from, to); break;
+            case 4: rows(4, slice, pairs, from, to); break;
+            case 5: rows(5, slice, pairs, from, to); break;
+            default: rows(6, slice, pairs, from, to); break;
             }
         }
     }

@@ -56,7 +56,7 @@ final class MatMul {
             return;
         }
         if (format == PackedMatrix.Format.BF16_PAIRS) {
-            NativeKernels.bf16(w.start(panel), x, from, stride, w.columns(), rows, work.tile, end);
+            NativeKernels.bf16(w.start(panel), x, from, stride, w.columns(), rows, work.tile);
             return;
         }
         boolean direct = rows <= directRows(format);

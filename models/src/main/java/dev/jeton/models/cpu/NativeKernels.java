@@ -38,8 +38,7 @@ final class NativeKernels {
             ValueLayout.JAVA_LONG,
             ValueLayout.JAVA_LONG,
             ValueLayout.JAVA_LONG,
-            ValueLayout.ADDRESS,
-            ValueLayout.JAVA_LONG);
+            ValueLayout.ADDRESS);
     private static final MethodType TYPE = PANEL.toMethodType();
     private static final MethodHandle NOTHING = MethodHandles.empty(TYPE);
     private static final MethodHandle BF16 = link();
@@ -55,13 +54,12 @@ final class NativeKernels {
      *
      * @param w the panel's address
      * @param x rows of inputs, the first at {@code from}, {@code stride} apart
-     * @param end address up to which the caller goes on reading the matrix after this panel
      */
-    static void bf16(long w, float[] x, int from, int stride, int inputs, int rows, float[] tile, long end) {
+    static void bf16(long w, float[] x, int from, int stride, int inputs, int rows, float[] tile) {
         assert (long) from + (long) (rows - 1) * stride + inputs <= x.length && rows * Kernels.PANEL <= tile.length;
         MemorySegment first = MemorySegment.ofArray(x).asSlice((long) Float.BYTES * from);
         try {
-            BF16.invokeExact(w, first, (long) stride, (long) inputs, (long) rows, MemorySegment.ofArray(tile), end);
+            BF16.invokeExact(w, first, (long) stride, (long) inputs, (long) rows, MemorySegment.ofArray(tile));
         } catch (Throwable e) {
             throw new AssertionError("a kernel cannot fail", e);
         }

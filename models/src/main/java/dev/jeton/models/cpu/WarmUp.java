@@ -83,7 +83,7 @@ final class WarmUp {
     }
 
     private static void pairs(long w, float[] x, int xFrom, int stride, int count, float[] y, int yFrom) {
-        NativeKernels.bf16(w, x, xFrom, stride, count, 1, y, w + 2L * PANEL * count);
+        NativeKernels.bf16(w, x, xFrom, stride, count, 1, y);
     }
 
     private static List<Kernel> few(PackedMatrix.Format format) {

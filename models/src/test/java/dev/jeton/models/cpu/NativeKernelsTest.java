@@ -34,7 +34,7 @@ class NativeKernelsTest {
     private static float[] product(PackedMatrix matrix, float[] x, int from, int stride, int rows, float[] before) {
         float[] tile = new float[(rows + MatMul.SPARE_ROWS) * PANEL];
         System.arraycopy(before, 0, tile, 0, rows * PANEL);
-        NativeKernels.bf16(matrix.start(0), x, from, stride, matrix.columns(), rows, tile, matrix.start(1));
+        NativeKernels.bf16(matrix.start(0), x, from, stride, matrix.columns(), rows, tile);
         return tile;
     }
 
