@@ -74,8 +74,9 @@ class BudgetTickTest {
         assertThat(run.budgets.quietMicros()).isZero();
         run.budgets.tick();
         assertThat(running)
-                .allSatisfy(client -> assertThat(Objects.requireNonNull(client.hold).stoppedBy())
-                        .isPresent());
+                .allSatisfy(
+                        client -> assertThat(Objects.requireNonNull(client.hold).stoppedBy())
+                                .isPresent());
     }
 
     /** Called only when it says, it ends everybody at the limit, whoever comes and goes meanwhile. */
