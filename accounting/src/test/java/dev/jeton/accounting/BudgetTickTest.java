@@ -65,6 +65,20 @@ class BudgetTickTest {
         assertThat(run.budgets.quietMicros()).isLessThanOrEqualTo(5_000);
     }
 
+    @Test
+    void endsAllAtOnceWhoSpendACounterTogether() {
+        BudgetRun run = new BudgetRun(5, List.of(wall(10)));
+        run.budgets.tick();
+        List<BudgetRun.Client> running = List.of(begin(run), begin(run), begin(run), begin(run));
+        run.now += 2_500_000;
+        assertThat(run.budgets.quietMicros()).isZero();
+        run.budgets.tick();
+        assertThat(running)
+                .allSatisfy(
+                        client -> assertThat(Objects.requireNonNull(client.hold).stoppedBy())
+                                .isPresent());
+    }
+
     /** Called only when it says, it ends everybody at the limit, whoever comes and goes meanwhile. */
     @ParameterizedTest
     @ValueSource(longs = {1, 2, 3, 4, 5, 6, 7, 8})

@@ -17,6 +17,8 @@ import java.util.Map;
 import java.util.TreeSet;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.LongSupplier;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Requests over an engine that batches by itself: hands sequences to it in the order of their priority and arrival, as many
@@ -33,6 +35,7 @@ import java.util.function.LongSupplier;
  */
 final class SequenceScheduler implements Turns {
 
+    private static final Logger LOG = LoggerFactory.getLogger(SequenceScheduler.class);
     /** Sequences that have ended and of which an iteration may still be told. */
     private static final int REMEMBERED = 4_096;
 
@@ -73,6 +76,7 @@ final class SequenceScheduler implements Turns {
     private long bookedTo;
     private DeviceState restState = DeviceState.IDLE;
     private DeviceState state = DeviceState.LOADING;
+    private boolean lost;
 
     SequenceScheduler(
             SequenceEngine engine,
@@ -168,7 +172,9 @@ final class SequenceScheduler implements Turns {
             book(restState, now);
         }
         expire(now);
-        boolean did = hear(now);
+        boolean did = hear();
+        // an iteration that was told meanwhile ended after the turn began
+        now = clock.getAsLong();
         did |= deliver(now);
         did |= begin(now);
         if (running.isEmpty() && state != restState) {
@@ -179,14 +185,14 @@ final class SequenceScheduler implements Turns {
         return did;
     }
 
-    private boolean hear(long now) {
+    private boolean hear() {
         boolean any = false;
         while (events.poll()) {
             any = true;
             switch (events.kind) {
                 case ROW -> row();
                 case ITERATION -> iteration(events.id, events.until);
-                case TOKEN -> token(now);
+                case TOKEN -> token();
                 case FINISHED -> finished();
                 case LOST -> throw new EngineException(events.message);
             }
@@ -249,7 +255,7 @@ final class SequenceScheduler implements Turns {
         recordRuns.clear();
     }
 
-    private void token(long now) {
+    private void token() {
         SequenceRun run = running.get(events.id);
         if (run == null) {
             return;
@@ -260,7 +266,7 @@ final class SequenceScheduler implements Turns {
         }
         GenerationState.Totals totals = run.generation.totals;
         if (totals.firstTokenAt == Long.MIN_VALUE) {
-            totals.firstTokenAt = now;
+            totals.firstTokenAt = clock.getAsLong();
         }
         run.told(events.a, Float.intBitsToFloat(events.b));
     }
@@ -459,7 +465,8 @@ final class SequenceScheduler implements Turns {
     @Override
     public void endEverything(FinishReason reason, String message) {
         List.copyOf(live.keySet()).forEach(generation -> endAll(generation, reason, message));
-        // what the engine would still say of them nobody waits for: closing it ends them
+        // nobody waits for what the engine will still say of them: closing it ends them
+        running.values().forEach(run -> gone.put(run.id, run));
         running.clear();
     }
 
@@ -473,6 +480,8 @@ final class SequenceScheduler implements Turns {
         waiting.clear();
         live.clear();
         running.clear();
+        lost = true;
+        events.close();
         book(DeviceState.STALLED, now);
         restState = DeviceState.DOWN;
         enter(DeviceState.DOWN, now);
@@ -539,9 +548,18 @@ final class SequenceScheduler implements Turns {
         return timeline;
     }
 
+    /** Closes the engine, and books what it did until then. */
     @Override
     public void close() {
         events.close();
         engine.close();
+        if (!lost) {
+            try {
+                hear();
+            } catch (EngineException e) {
+                LOG.warn("the engine was lost while it was closed: {}", e.getMessage());
+            }
+        }
+        book(state == DeviceState.STEP ? DeviceState.STALLED : state, clock.getAsLong());
     }
 }

@@ -8,7 +8,6 @@ import dev.jeton.models.ModelException;
 import dev.jeton.models.StepEngineProvider;
 import dev.jeton.models.engine.Capability;
 import dev.jeton.models.engine.Engine;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Set;
@@ -52,9 +51,7 @@ public final class TorchEngineProvider implements StepEngineProvider {
 
     @Override
     public String refusal(Path model) {
-        return Files.isRegularFile(model)
-                ? "it reads folders of safetensors, not GGUF files"
-                : DecoderFiles.refusal(model, DecoderSpec::read);
+        return DecoderFiles.refusal(model, DecoderSpec::read);
     }
 
     @Override
