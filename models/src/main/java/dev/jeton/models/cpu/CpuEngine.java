@@ -82,7 +82,7 @@ public final class CpuEngine implements Engine {
 
     /** Loads a model folder or a GGUF file. */
     public static CpuEngine load(Path folder, EngineOptions options) {
-        DecoderSpec spec = DecoderSpec.read(folder);
+        DecoderSpec spec = DecoderSpec.read(folder).within(options.maxModelLength());
         if (!options.device().device().isEmpty()) {
             throw new ModelException(
                     "device \"%s\" is for engines that run on a GPU, which the cpu engine does not; see --engine"

@@ -50,7 +50,7 @@ public final class TorchEngineProvider implements StepEngineProvider {
     public String refusal(Path model) {
         return Files.isRegularFile(model)
                 ? "it reads folders of safetensors, not GGUF files"
-                : DecoderFiles.refusal(model, DecoderSpec::read);
+                : DecoderFiles.refusal(model, folder -> DecoderSpec.read(folder).requireOnly("torch", Set.of()));
     }
 
     @Override
