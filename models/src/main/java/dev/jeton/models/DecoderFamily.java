@@ -2,21 +2,29 @@ package dev.jeton.models;
 
 import java.util.Arrays;
 import java.util.Collections;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 
 /**
  * The supported families of decoders: what each adds to the common Llama plan. A further family of the same plan is one
- * more constant; tensor names are the same in all.
+ * more constant; where tensors have other names or are fused, {@link FamilyWeights} gives them the common ones.
  */
 enum DecoderFamily {
     LLAMA("LlamaForCausalLM", "llama", Biases.BY_CONFIGURATION, false, Windows.NONE),
     /** GGUF files have its models as {@code llama}. */
     MISTRAL("MistralForCausalLM", "", Biases.NONE, false, Windows.ALL_LAYERS),
     QWEN2("Qwen2ForCausalLM", "qwen2", Biases.QUERY_KEY_VALUE, false, Windows.UPPER_LAYERS),
-    QWEN3("Qwen3ForCausalLM", "qwen3", Biases.BY_CONFIGURATION, true, Windows.UPPER_LAYERS);
+    QWEN3("Qwen3ForCausalLM", "qwen3", Biases.BY_CONFIGURATION, true, Windows.UPPER_LAYERS),
+    /** GGUF files have its models as {@code llama} with experts. */
+    MIXTRAL("MixtralForCausalLM", "", Biases.NONE, false, Windows.ALL_LAYERS),
+    QWEN3_MOE("Qwen3MoeForCausalLM", "qwen3moe", Biases.BY_CONFIGURATION, true, Windows.ALL_LAYERS_BY_FLAG),
+    PHI3("Phi3ForCausalLM", "phi3", Biases.NONE, false, Windows.ALL_LAYERS),
+    GEMMA2("Gemma2ForCausalLM", "gemma2", Biases.BY_CONFIGURATION, false, Windows.INTERLEAVED),
+    GEMMA3("Gemma3ForCausalLM", "gemma3", Biases.BY_CONFIGURATION, true, Windows.INTERLEAVED);
 
     /** Which attention projections carry a bias. */
     enum Biases {
@@ -30,6 +38,10 @@ enum DecoderFamily {
     enum Windows {
         NONE,
         ALL_LAYERS,
+        /** All where {@code use_sliding_window}. */
+        ALL_LAYERS_BY_FLAG,
+        /** All but each n-th, or as {@code layer_types} says. */
+        INTERLEAVED,
         /** Those from {@code max_window_layers} on, where {@code use_sliding_window}; or as {@code layer_types} says. */
         UPPER_LAYERS
     }
@@ -48,10 +60,30 @@ enum DecoderFamily {
         this.windows = windows;
     }
 
+    /** Gemma 3 with an encoder of images, of which the decoder of text is served. */
+    private static final String GEMMA3_WITH_IMAGES = "Gemma3ForConditionalGeneration";
+
+    /** What Hugging Face's configuration of Gemma takes where config.json leaves it out. */
+    private static final Map<String, Object> GEMMA = Map.of(
+            "tie_word_embeddings", true,
+            "head_dim", 256,
+            "hidden_activation", "gelu_pytorch_tanh",
+            "query_pre_attn_scalar", 256,
+            "max_position_embeddings", 8192);
+
+    private static final Map<String, Object> GEMMA3_MORE = Map.of(
+            "num_attention_heads", 8,
+            "num_key_value_heads", 4,
+            "vocab_size", 262_208,
+            "max_position_embeddings", 131_072,
+            "rope_theta", 1_000_000,
+            "rope_local_base_freq", 10_000);
+
     /** The family that a configuration names. */
     static DecoderFamily of(JsonObject config) {
         List<Object> named = config.list("architectures");
-        String architecture = named.isEmpty() ? "" : String.valueOf(named.getFirst());
+        String given = named.isEmpty() ? "" : String.valueOf(named.getFirst());
+        String architecture = given.equals(GEMMA3_WITH_IMAGES) ? GEMMA3.architecture : given;
         return Arrays.stream(values())
                 .filter(f -> f.architecture.equals(architecture))
                 .findFirst()
@@ -62,8 +94,16 @@ enum DecoderFamily {
                                 Arrays.stream(values()).map(f -> f.architecture).collect(Collectors.joining(", ")))));
     }
 
+    /** The family of an architecture that a description names. */
+    static DecoderFamily named(String architecture) {
+        return Arrays.stream(values())
+                .filter(f -> f.architecture.equals(architecture))
+                .findFirst()
+                .orElseThrow();
+    }
+
     /** The family that {@code general.architecture} of a GGUF file names. */
-    static DecoderFamily ofGguf(String source, String architecture) {
+    private static DecoderFamily ofGguf(String source, String architecture) {
         return Arrays.stream(values())
                 .filter(f -> !f.gguf.isEmpty() && f.gguf.equals(architecture))
                 .findFirst()
@@ -77,12 +117,17 @@ enum DecoderFamily {
                                         .collect(Collectors.joining(", ")))));
     }
 
+    /** The family of a GGUF file, where those of several have one name there. */
+    static DecoderFamily ofGguf(String source, String architecture, boolean experts) {
+        return experts && architecture.equals(LLAMA.gguf) ? MIXTRAL : ofGguf(source, architecture);
+    }
+
     /**
      * Whether GGUF files have the rows of q and k pair by pair: llama.cpp turns neighbours in this family, and the two
      * halves of a head in the others.
      */
     boolean pairedRowsInGguf() {
-        return this == LLAMA;
+        return this == LLAMA || this == MIXTRAL;
     }
 
     /** Whether attention projections have biases where {@code attention_bias} says so, and not by nature. */
@@ -94,9 +139,85 @@ enum DecoderFamily {
         return architecture;
     }
 
-    /** Whether query and key heads are normalised before rotation. */
-    boolean headNorms() {
-        return headNorms;
+    /** Whether tensors that are apart in other families are one in this. */
+    static boolean fused(String architecture) {
+        return architecture.equals(PHI3.architecture);
+    }
+
+    /** Whether norms of Hugging Face folders multiply with 1 more than the weight. */
+    boolean normsFromOne() {
+        return isGemma();
+    }
+
+    boolean isGemma() {
+        return this == GEMMA2 || this == GEMMA3;
+    }
+
+    DecoderSpec.Norms norms() {
+        return new DecoderSpec.Norms(headNorms, isGemma());
+    }
+
+    /** The configuration of the decoder of text, with what the family takes where it says nothing. */
+    JsonObject completed(JsonObject config) {
+        if (!isGemma()) {
+            return config;
+        }
+        Map<String, Object> all = new LinkedHashMap<>(GEMMA);
+        if (this == GEMMA3) {
+            all.putAll(GEMMA3_MORE);
+        }
+        JsonObject text = config.object("text_config").orElse(config);
+        config.value("tie_word_embeddings").ifPresent(tied -> all.put("tie_word_embeddings", tied));
+        text.keys().forEach(key -> text.value(key).ifPresent(value -> all.put(key, value)));
+        return JsonObject.of(text.source(), all);
+    }
+
+    DecoderSpec.Scales scales(JsonObject config, int hidden, int headDim) {
+        if (!isGemma()) {
+            return new DecoderSpec.Scales(1, 1 / Math.sqrt(headDim), 0, 0);
+        }
+        double scalar = config.number("query_pre_attn_scalar", headDim);
+        double[] caps = {cap(config, "attn_logit_softcapping"), cap(config, "final_logit_softcapping")};
+        if (!(scalar > 0)) {
+            throw new ModelException("%s: \"query_pre_attn_scalar\" is %s".formatted(config.source(), scalar));
+        }
+        return new DecoderSpec.Scales(Math.sqrt(hidden), 1 / Math.sqrt(scalar), caps[0], caps[1]);
+    }
+
+    /** Gemma 2 has caps wherever its configuration says nothing; a configuration that does is asked for. */
+    private double cap(JsonObject config, String key) {
+        double cap = config.number(key, 0);
+        if (cap < 0 || cap == 0 && this == GEMMA2) {
+            throw new ModelException("%s: \"%s\" is %s".formatted(config.source(), key, cap == 0 ? "missing" : cap));
+        }
+        return cap;
+    }
+
+    DecoderSpec.Experts experts(JsonObject config, int layers) {
+        return switch (this) {
+            case MIXTRAL ->
+                new DecoderSpec.Experts(
+                        config.optionalInteger("num_local_experts", 1, 1 << 12).orElse(8),
+                        config.optionalInteger("num_experts_per_tok", 1, 1 << 12)
+                                .orElse(2),
+                        config.integer("intermediate_size", 1, 1 << 20),
+                        true,
+                        Collections.nCopies(layers, true));
+            case QWEN3_MOE -> {
+                int step = config.optionalInteger("decoder_sparse_step", 1, 1 << 12)
+                        .orElse(1);
+                List<Object> dense = config.list("mlp_only_layers");
+                yield new DecoderSpec.Experts(
+                        config.integer("num_experts", 1, 1 << 12),
+                        config.integer("num_experts_per_tok", 1, 1 << 12),
+                        config.integer("moe_intermediate_size", 1, 1 << 20),
+                        config.flag("norm_topk_prob", false),
+                        IntStream.range(0, layers)
+                                .mapToObj(i -> (i + 1) % step == 0 && !dense.contains(i))
+                                .toList());
+            }
+            default -> DecoderSpec.Experts.NONE;
+        };
     }
 
     boolean queryKeyValueBias(JsonObject config) {
@@ -113,6 +234,18 @@ enum DecoderFamily {
         return switch (windows) {
             case NONE -> Collections.nCopies(layers, 0);
             case ALL_LAYERS -> Collections.nCopies(layers, window.orElse(0));
+            case ALL_LAYERS_BY_FLAG ->
+                Collections.nCopies(layers, config.flag("use_sliding_window", false) ? window.orElse(0) : 0);
+            case INTERLEAVED -> {
+                if (config.has("layer_types")) {
+                    yield byType(config, layers, window.orElse(0));
+                }
+                int pattern = config.optionalInteger("sliding_window_pattern", 1, 1 << 12)
+                        .orElse(this == GEMMA2 ? 2 : 6);
+                yield IntStream.range(0, layers)
+                        .mapToObj(i -> (i + 1) % pattern == 0 ? 0 : window.orElse(0))
+                        .toList();
+            }
             case UPPER_LAYERS -> {
                 if (!config.flag("use_sliding_window", false) || window.isEmpty()) {
                     yield Collections.nCopies(layers, 0);

@@ -1,14 +1,18 @@
 package dev.jeton.models;
 
 import java.nio.file.Path;
+import java.util.EnumSet;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
+import java.util.stream.Collectors;
 
 /**
  * A plain description of a decoder-only transformer, which every engine interprets.
  *
- * <p>The plan: embedding; per layer x += O(attention(rotary(QKV(rms(x))))) and x += down(silu(gate(rms(x))) *
- * up(rms(x))); rms; output projection. Linear layers have no bias but where said here.
+ * <p>The plan: embedding; per layer x += O(attention(rotary(QKV(rms(x))))) and x += down(activation(gate(rms(x))) *
+ * up(rms(x))); rms; output projection. Linear layers have no bias but where said here. What few families have beyond
+ * that is among the {@link #features}, of which an engine says which it computes.
  *
  * @param architecture as in config.json
  * @param vocabulary rows of the embedding
@@ -17,15 +21,18 @@ import java.util.Optional;
  * @param heads query heads
  * @param keyValueHeads key and value heads; divides {@code heads}
  * @param headDim elements of a head; even
- * @param intermediate width of the feed-forward layer
+ * @param intermediate width of the feed-forward layer, where it is not of experts
  * @param normEpsilon added to the mean square in every norm
  * @param tiedEmbedding whether the output projection is the embedding
  * @param queryKeyValueBias whether the q, k and v projections have biases
  * @param outputBias whether the o projection has one
- * @param headNorms whether query and key heads are normalised before rotation
+ * @param norms which norms there are beyond one before each half of a layer
+ * @param activation of the feed-forward layers
+ * @param experts which feed-forward layers are of experts
+ * @param scales numbers that values are multiplied with, and limits
  * @param context most positions
- * @param rotaryTheta base of the rotary frequencies
- * @param rotaryScaling how they are stretched
+ * @param rotary how queries and keys are turned
+ * @param windowRotary the same in layers with a window
  * @param windows per layer: tokens that a position looks back on, itself included; 0 for all
  */
 public record DecoderSpec(
@@ -41,11 +48,69 @@ public record DecoderSpec(
         boolean tiedEmbedding,
         boolean queryKeyValueBias,
         boolean outputBias,
-        boolean headNorms,
+        Norms norms,
+        Activation activation,
+        Experts experts,
+        Scales scales,
         int context,
-        double rotaryTheta,
-        RotaryScaling rotaryScaling,
+        Rotary rotary,
+        Rotary windowRotary,
         List<Integer> windows) {
+
+    /**
+     * Norms that only some families have.
+     *
+     * @param heads whether query and key heads are normalised before rotation
+     * @param branches whether what attention and the feed-forward layer give is normalised before it is added to x
+     */
+    public record Norms(boolean heads, boolean branches) {}
+
+    /** What the gate of a feed-forward layer goes through. */
+    public enum Activation {
+        /** x / (1 + e^-x). */
+        SILU,
+        /** x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2 (Hendrycks, Gimpel: Gaussian Error Linear Units). */
+        GELU_TANH
+    }
+
+    /**
+     * Numbers that values are multiplied with, and limits.
+     *
+     * @param embedding what embeddings are multiplied with
+     * @param query what scores of attention are multiplied with
+     * @param attentionCap c where scores s become c tanh(s / c) before the softmax; 0 for none
+     * @param logitCap the same of logits
+     */
+    public record Scales(double embedding, double query, double attentionCap, double logitCap) {}
+
+    /**
+     * Layers whose feed-forward part is a choice of experts (Shazeer et al.: Outrageously Large Neural Networks): softmax
+     * over a router's logits, of which the likeliest experts are taken and summed by their probabilities.
+     *
+     * @param count experts of a layer; 0 where the model has none
+     * @param perToken how many of them a token goes through
+     * @param intermediate width of an expert
+     * @param normalised whether the probabilities of those chosen are made to sum to one
+     * @param layers by layer: whether it is of experts
+     */
+    public record Experts(int count, int perToken, int intermediate, boolean normalised, List<Boolean> layers) {
+
+        /** A model without. */
+        public static final Experts NONE = new Experts(0, 0, 0, false, List.of());
+
+        /** Checks that there are as many as a token goes through. */
+        public Experts {
+            layers = List.copyOf(layers);
+            if (perToken > count) {
+                throw new ModelException("num_experts_per_tok %d of %d experts".formatted(perToken, count));
+            }
+        }
+
+        /** Whether a layer is of experts. */
+        public boolean in(int layer) {
+            return count > 0 && layers.get(layer);
+        }
+    }
 
     private static final int MAX_WIDTH = 1 << 20;
 
@@ -59,8 +124,8 @@ public record DecoderSpec(
         if (headDim % 2 != 0) {
             throw new ModelException("head_dim %d is odd; rotary embedding needs pairs".formatted(headDim));
         }
-        if (rotaryScaling instanceof RotaryScaling.Factors(List<Double> factors) && factors.size() != headDim / 2) {
-            throw new ModelException("%d rotary factors for %d pairs".formatted(factors.size(), headDim / 2));
+        if (rotary.width() > headDim || windowRotary.width() > headDim) {
+            throw new ModelException("%d elements of a head of %d are to be turned".formatted(rotary.width(), headDim));
         }
         if (windows.size() != layers) {
             throw new ModelException("%d windows for %d layers".formatted(windows.size(), layers));
@@ -83,20 +148,21 @@ public record DecoderSpec(
         return read(ModelFiles.config(model));
     }
 
-    private static DecoderSpec read(JsonObject config) {
-        DecoderFamily family = DecoderFamily.of(config);
+    private static DecoderSpec read(JsonObject given) {
+        DecoderFamily family = DecoderFamily.of(given);
+        JsonObject config = family.completed(given);
         refuse(config);
         int hidden = config.integer("hidden_size", 1, MAX_WIDTH);
         int heads = config.integer("num_attention_heads", 1, 1 << 14);
         int layers = config.integer("num_hidden_layers", 1, 1 << 12);
-        Optional<Integer> headDim = config.optionalInteger("head_dim", 2, 1024);
-        if (headDim.isEmpty() && (hidden % heads != 0 || hidden / heads > 1024)) {
+        Optional<Integer> width = config.optionalInteger("head_dim", 2, 1024);
+        if (width.isEmpty() && (hidden % heads != 0 || hidden / heads > 1024)) {
             throw new ModelException("%s: hidden_size %d does not divide into %d heads of at most 1024"
                     .formatted(config.source(), hidden, heads));
         }
+        int headDim = width.orElse(hidden / heads);
         int context =
                 config.optionalInteger("max_position_embeddings", 1, 1 << 28).orElse(2048);
-        JsonObject rope = rope(config);
         return new DecoderSpec(
                 family.architecture(),
                 config.integer("vocab_size", 1, 1 << 24),
@@ -104,31 +170,41 @@ public record DecoderSpec(
                 layers,
                 heads,
                 config.optionalInteger("num_key_value_heads", 1, 1 << 14).orElse(heads),
-                headDim.orElse(hidden / heads),
+                headDim,
                 config.integer("intermediate_size", 1, MAX_WIDTH),
                 epsilon(config),
                 config.flag("tie_word_embeddings", false),
                 family.queryKeyValueBias(config),
                 family.outputBias(config),
-                family.headNorms(),
+                family.norms(),
+                activation(config),
+                family.experts(config, layers),
+                family.scales(config, hidden, headDim),
                 context,
-                theta(config, rope),
-                RotaryScaling.read(rope, context),
+                Rotary.read(config, headDim, context),
+                Rotary.readForWindows(config, headDim, context),
                 family.windows(config, layers));
+    }
+
+    private static Activation activation(JsonObject config) {
+        String name = config.string("hidden_activation")
+                .or(() -> config.string("hidden_act"))
+                .orElse("silu");
+        return switch (name) {
+            case "silu", "swish" -> Activation.SILU;
+            case "gelu_pytorch_tanh" -> Activation.GELU_TANH;
+            default ->
+                throw new ModelException("%s: hidden_act \"%s\" is not supported; silu and gelu_pytorch_tanh are"
+                        .formatted(config.source(), name));
+        };
     }
 
     /** What would silently give wrong numbers is refused by name. */
     private static void refuse(JsonObject config) {
-        String activation = config.string("hidden_act").orElse("silu");
-        if (!activation.equals("silu") && !activation.equals("swish")) {
-            throw new ModelException(
-                    "%s: hidden_act \"%s\" is not supported; silu is".formatted(config.source(), activation));
-        }
-        if (config.flag("mlp_bias", false)) {
-            throw new ModelException(config.source() + ": mlp_bias is not supported");
-        }
-        if (config.number("partial_rotary_factor", 1) != 1) {
-            throw new ModelException(config.source() + ": partial_rotary_factor is not supported");
+        for (String flag : List.of("mlp_bias", "use_bidirectional_attention")) {
+            if (config.flag(flag, false)) {
+                throw new ModelException("%s: %s is not supported".formatted(config.source(), flag));
+            }
         }
     }
 
@@ -140,20 +216,66 @@ public record DecoderSpec(
         return epsilon;
     }
 
-    private static double theta(JsonObject config, JsonObject rope) {
-        double theta =
-                rope.number("rope_theta").or(() -> config.number("rope_theta")).orElse(10_000.0);
-        if (!(theta > 1)) {
-            throw new ModelException("%s: \"rope_theta\" is %s".formatted(config.source(), theta));
-        }
-        return theta;
+    /** The same with a context of at most so many positions, where it matters for rotation; 0 for the model's own. */
+    public DecoderSpec within(int most) {
+        int positions = most > 0 ? Math.min(most, context) : context;
+        return new DecoderSpec(
+                architecture,
+                vocabulary,
+                hidden,
+                layers,
+                heads,
+                keyValueHeads,
+                headDim,
+                intermediate,
+                normEpsilon,
+                tiedEmbedding,
+                queryKeyValueBias,
+                outputBias,
+                norms,
+                activation,
+                experts,
+                scales,
+                context,
+                rotary.within(positions),
+                windowRotary.within(positions),
+                windows);
     }
 
-    /** Rotary settings in either spelling; an empty object where there are none. */
-    private static JsonObject rope(JsonObject config) {
-        return config.object("rope_parameters")
-                .or(() -> config.object("rope_scaling"))
-                .orElseGet(() -> JsonObject.parse(config.source(), new byte[] {'{', '}'}));
+    /** What the model needs beyond the plan that all engines compute. */
+    public Set<DecoderFeature> features() {
+        Set<DecoderFeature> features = EnumSet.noneOf(DecoderFeature.class);
+        for (DecoderFeature feature : DecoderFeature.values()) {
+            if (feature.isNeededBy(this)) {
+                features.add(feature);
+            }
+        }
+        return features;
+    }
+
+    /**
+     * Refuses a model that an engine would compute wrongly.
+     *
+     * @param engine for the message
+     * @param able what the engine computes of what only some models need
+     * @throws ModelException naming all that it does not
+     */
+    public DecoderSpec requireOnly(String engine, Set<DecoderFeature> able) {
+        Set<DecoderFeature> lacking = features();
+        lacking.removeAll(able);
+        if (!lacking.isEmpty()) {
+            throw new ModelException("%s needs %s, which the %s engine does not compute; the cpu engine does"
+                    .formatted(
+                            architecture,
+                            lacking.stream().map(DecoderFeature::description).collect(Collectors.joining(", ")),
+                            engine));
+        }
+        return this;
+    }
+
+    /** Whether query and key heads are normalised before rotation. */
+    public boolean headNorms() {
+        return norms.heads();
     }
 
     /** Width of the query heads together. */

@@ -19,6 +19,8 @@ final class GgufConfig {
     /** Keys below the architecture's name that would change what is computed. */
     private static final List<String> REFUSED = List.of(
             "expert_count",
+            "expert_shared_count",
+            "expert_weights_scale",
             "attention.scale",
             "attention.clamp_kqv",
             "attention.max_alibi_bias",
@@ -52,14 +54,15 @@ final class GgufConfig {
                 .orElseThrow(() ->
                         new ModelException("%s: \"general.architecture\" is missing; the file holds no language model"
                                 .formatted(file.path())));
-        DecoderFamily family = DecoderFamily.ofGguf(metadata.source(), architecture);
         String prefix = architecture + ".";
-        refuse(metadata, prefix);
+        boolean experts = metadata.number(prefix + "expert_count", 0) > 0;
+        DecoderFamily family = DecoderFamily.ofGguf(metadata.source(), architecture, experts);
+        refuse(metadata, prefix, GgufFamilies.known(family));
         int hidden = metadata.integer(prefix + "embedding_length", 1, Integer.MAX_VALUE);
         int layers = metadata.integer(prefix + "block_count", 1, 1 << 12);
         int heads = perLayer(file, prefix + "attention.head_count", layers)
                 .orElseThrow(() -> missing(file, prefix + "attention.head_count"));
-        int headDim = headDim(metadata, prefix, hidden, heads);
+        int headDim = headDim(metadata, prefix, hidden, heads, family);
         Map<String, Object> config = new LinkedHashMap<>();
         config.put("architectures", List.of(family.architecture()));
         config.put("vocab_size", vocabulary(file));
@@ -80,6 +83,7 @@ final class GgufConfig {
         config.put("attention_bias", family.biasByConfiguration() && file.holds("blk.0.attn_q.bias"));
         metadata.number(prefix + "rope.freq_base").ifPresent(base -> config.put("rope_theta", base));
         rotaryScaling(file, prefix).ifPresent(scaling -> config.put("rope_scaling", scaling));
+        GgufFamilies.complete(family, file, prefix, config);
         return JsonObject.of(metadata.source(), config);
     }
 
@@ -142,7 +146,7 @@ final class GgufConfig {
         return (int) Math.min(Integer.MAX_VALUE, shape.getFirst());
     }
 
-    private static int headDim(JsonObject metadata, String prefix, int hidden, int heads) {
+    private static int headDim(JsonObject metadata, String prefix, int hidden, int heads, DecoderFamily family) {
         int headDim = metadata.optionalInteger(prefix + "attention.key_length", 2, 1024)
                 .orElseGet(() -> {
                     if (hidden % heads != 0) {
@@ -151,7 +155,10 @@ final class GgufConfig {
                     }
                     return hidden / heads;
                 });
-        for (String key : List.of("attention.value_length", "rope.dimension_count")) {
+        List<String> others = family == DecoderFamily.PHI3
+                ? List.of("attention.value_length")
+                : List.of("attention.value_length", "rope.dimension_count");
+        for (String key : others) {
             int other =
                     metadata.optionalInteger(prefix + key, 0, Integer.MAX_VALUE).orElse(headDim);
             if (other != headDim) {
@@ -162,9 +169,9 @@ final class GgufConfig {
         return headDim;
     }
 
-    private static void refuse(JsonObject metadata, String prefix) {
+    private static void refuse(JsonObject metadata, String prefix, Set<String> known) {
         for (String key : REFUSED) {
-            double value = metadata.number(prefix + key, 0);
+            double value = known.contains(key) ? 0 : metadata.number(prefix + key, 0);
             if (value != 0) {
                 throw new ModelException(
                         "%s: \"%s%s\" %s is not supported".formatted(metadata.source(), prefix, key, value));

@@ -35,19 +35,28 @@ final class GgufWeights implements WeightFiles {
             Map.entry("attn_k_norm", "self_attn.k_norm"),
             Map.entry("ffn_gate", "mlp.gate_proj"),
             Map.entry("ffn_up", "mlp.up_proj"),
-            Map.entry("ffn_down", "mlp.down_proj"));
+            Map.entry("ffn_down", "mlp.down_proj"),
+            Map.entry("post_attention_norm", "post_attention_layernorm"),
+            Map.entry("post_ffw_norm", "post_feedforward_layernorm"),
+            Map.entry("attn_qkv", "self_attn.qkv_proj"),
+            Map.entry("ffn_gate_inp", "mlp.gate"),
+            Map.entry("ffn_gate_exps", "mlp.experts.gate_proj"),
+            Map.entry("ffn_up_exps", "mlp.experts.up_proj"),
+            Map.entry("ffn_down_exps", "mlp.experts.down_proj"));
 
     /** Read into the configuration, or, per layer, repeating what is known. */
-    private static final Pattern ELSEWHERE = Pattern.compile("rope_freqs\\.weight|blk\\.\\d+\\.attn_rot_embd\\.weight");
+    private static final Pattern ELSEWHERE =
+            Pattern.compile("rope_(?:freqs|factors_long|factors_short)\\.weight|blk\\.\\d+\\.attn_rot_embd\\.weight");
 
     private final GgufFile file;
     private final Map<String, String> stored = new HashMap<>();
     private final int pairedHead;
+    private final DecoderFamily family;
 
     private GgufWeights(GgufFile file) {
         this.file = file;
         JsonObject config = GgufConfig.config(file);
-        DecoderFamily family = DecoderFamily.of(config);
+        family = DecoderFamily.of(config);
         pairedHead = family.pairedRowsInGguf() ? config.integer("head_dim", 2, 1024) : 0;
         for (String name : file.names()) {
             if (!ELSEWHERE.matcher(name).matches()) {
@@ -74,7 +83,8 @@ final class GgufWeights implements WeightFiles {
         }
         Matcher layer = LAYER.matcher(name);
         if (layer.matches()) {
-            String inside = INSIDE.getOrDefault(layer.group(2), "");
+            String inside = GgufFamilies.inside(
+                    family, layer.group(2), layer.group(3), INSIDE.getOrDefault(layer.group(2), ""));
             if (!inside.isEmpty()) {
                 return "model.layers.%d.%s.%s".formatted(Integer.parseInt(layer.group(1)), inside, layer.group(3));
             }

@@ -37,16 +37,51 @@ public sealed interface RotaryScaling {
      * Each pair's frequency divided by a factor of its own, as GGUF files hold the scaling of Llama 3.1.
      *
      * @param factors one for each pair
+     * @param attention what cosines and sines are multiplied with
      */
-    record Factors(List<Double> factors) implements RotaryScaling {
+    record Factors(List<Double> factors, double attention) implements RotaryScaling {
         /** Copies the list. */
         public Factors {
             factors = List.copyOf(factors);
         }
     }
 
-    /** Reads {@code rope_scaling} or {@code rope_parameters} of a configuration. */
-    static RotaryScaling read(JsonObject json, int maxPositions) {
+    /**
+     * Factors by the length of the context (Ding et al., LongRoPE). Hugging Face chooses them anew as a sequence grows past
+     * the original context, which leaves its earlier keys turned by the others; here the longest context that an engine
+     * serves decides once, so that equal prefixes have equal keys.
+     *
+     * @param shortFactors one for each pair, for contexts up to the original one
+     * @param longFactors for longer ones
+     * @param originalContext tokens of context in training
+     * @param attention what cosines and sines are multiplied with in both
+     */
+    record LongRope(List<Double> shortFactors, List<Double> longFactors, int originalContext, double attention)
+            implements RotaryScaling {
+        /** Copies the lists. */
+        public LongRope {
+            shortFactors = List.copyOf(shortFactors);
+            longFactors = List.copyOf(longFactors);
+            if (shortFactors.size() != longFactors.size()) {
+                throw new ModelException(
+                        "%d short rotary factors and %d long ones".formatted(shortFactors.size(), longFactors.size()));
+            }
+        }
+    }
+
+    /** What holds for contexts of so many positions. */
+    default RotaryScaling within(int positions) {
+        return this instanceof LongRope(var below, var above, int original, double attention)
+                ? new Factors(positions > original ? above : below, attention)
+                : this;
+    }
+
+    /**
+     * Reads {@code rope_scaling} or {@code rope_parameters} of a configuration.
+     *
+     * @param originalOfModel the original context where the configuration has it outside of that
+     */
+    static RotaryScaling read(JsonObject json, int maxPositions, Optional<Integer> originalOfModel) {
         String type = json.string("rope_type").or(() -> json.string("type")).orElse("default");
         int original = json.optionalInteger("original_max_position_embeddings", 1, 1 << 30)
                 .orElse(maxPositions);
@@ -60,22 +95,39 @@ public sealed interface RotaryScaling {
                         positive(json, "low_freq_factor"),
                         positive(json, "high_freq_factor"),
                         original);
-            case "factors" -> factors(json);
+            case "factors" -> new Factors(factors(json, "factors"), json.number("attention_factor", 1));
+            case "longrope", "su" -> longRope(json, maxPositions, originalOfModel);
             default ->
-                throw new ModelException("%s: rope type \"%s\" is not supported; default, linear, yarn and llama3 are"
-                        .formatted(json.source(), type));
+                throw new ModelException(
+                        "%s: rope type \"%s\" is not supported; default, linear, yarn, llama3 and longrope are"
+                                .formatted(json.source(), type));
         };
     }
 
-    private static Factors factors(JsonObject json) {
+    private static LongRope longRope(JsonObject json, int maxPositions, Optional<Integer> originalOfModel) {
+        Optional<Integer> original =
+                originalOfModel.or(() -> json.optionalInteger("original_max_position_embeddings", 2, 1 << 30));
+        double factor = original.map(tokens -> (double) maxPositions / tokens)
+                .or(() -> json.number("factor"))
+                .orElse(1.0);
+        int tokens = original.orElse(maxPositions);
+        double attention = json.number("attention_factor")
+                .orElse(factor <= 1 ? 1 : Math.sqrt(1 + Math.log(factor) / Math.log(tokens)));
+        return new LongRope(factors(json, "short_factor"), factors(json, "long_factor"), tokens, attention);
+    }
+
+    private static List<Double> factors(JsonObject json, String key) {
+        if (json.list(key).isEmpty()) {
+            throw new ModelException("%s: \"%s\" is missing".formatted(json.source(), key));
+        }
         List<Double> factors = new ArrayList<>();
-        for (Object value : json.list("factors")) {
+        for (Object value : json.list(key)) {
             if (!(value instanceof Number n) || !(n.doubleValue() > 0) || Double.isInfinite(n.doubleValue())) {
                 throw new ModelException("%s: a factor is %s; factors are positive".formatted(json.source(), value));
             }
             factors.add(n.doubleValue());
         }
-        return new Factors(factors);
+        return factors;
     }
 
     private static Yarn yarn(JsonObject json, int original) {
@@ -110,7 +162,12 @@ public sealed interface RotaryScaling {
 
     /** What cosines and sines are multiplied with. */
     default double attentionFactor() {
-        return this instanceof Yarn yarn ? yarn.attention() : 1;
+        return switch (this) {
+            case Yarn yarn -> yarn.attention();
+            case Factors factors -> factors.attention();
+            case LongRope longRope -> longRope.attention();
+            case None _, Linear _, Llama3 _ -> 1;
+        };
     }
 
     /**
@@ -131,7 +188,8 @@ public sealed interface RotaryScaling {
         return switch (this) {
             case None() -> frequency;
             case Linear(double factor) -> frequency / factor;
-            case Factors(List<Double> factors) -> frequency / factors.get(pair);
+            case Factors(List<Double> factors, double attention) -> frequency / factors.get(pair);
+            case LongRope longRope -> frequency / longRope.longFactors.get(pair);
             case Yarn yarn -> {
                 double low = pairOf(yarn.betaFast, yarn.originalContext, theta, headDim);
                 double high = pairOf(yarn.betaSlow, yarn.originalContext, theta, headDim);

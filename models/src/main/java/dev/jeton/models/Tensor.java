@@ -3,6 +3,7 @@ package dev.jeton.models;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
+import java.util.ArrayList;
 import java.util.List;
 
 /**
@@ -56,6 +57,21 @@ public final class Tensor {
             throw new ModelException("tensor \"%s\" of shape %s has no heads of %d rows".formatted(name, shape, head));
         }
         return new Tensor(name, type, shape, stored, head);
+    }
+
+    /** Rows [from, from + count) of the outermost dimension, which lie in order. */
+    Tensor rows(long from, long count) {
+        if (pairedRows != 0) {
+            throw new IllegalStateException("rows of \"" + name + "\" lie in another order");
+        }
+        List<Long> part = new ArrayList<>(shape);
+        part.set(0, count);
+        return new Tensor(name, type, part, stored.asSlice(bytes(width) * from, bytes(width) * count));
+    }
+
+    /** The same without an outermost dimension of one. */
+    Tensor withoutFirst() {
+        return new Tensor(name, type, shape.subList(1, shape.size()), stored);
     }
 
     /** In the words of a Hugging Face folder. */

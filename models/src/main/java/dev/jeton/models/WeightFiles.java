@@ -13,7 +13,7 @@ import java.util.Set;
  *
  * <p>Thread-safe for reading until {@link #close}, after which tensors must not be touched.
  */
-public sealed interface WeightFiles extends AutoCloseable permits Safetensors, GgufWeights {
+public sealed interface WeightFiles extends AutoCloseable permits Safetensors, GgufWeights, FamilyWeights {
 
     /**
      * Maps the weights of a model: a Hugging Face folder or a GGUF file.
@@ -30,6 +30,17 @@ public sealed interface WeightFiles extends AutoCloseable permits Safetensors, G
      * @param offset of the first byte
      */
     record FilePlace(Path file, long offset) {}
+
+    /** The same under the names, and in the parts, that most families of decoders have. */
+    static WeightFiles open(Path model, DecoderSpec spec) {
+        WeightFiles files = open(model);
+        try {
+            return new FamilyWeights(files, spec);
+        } catch (RuntimeException | Error e) {
+            files.close();
+            throw e;
+        }
+    }
 
     /** Names of all tensors. */
     Set<String> names();

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -32,8 +33,8 @@ class DecoderSpecTest {
         DecoderSpec spec = read("LlamaForCausalLM", "");
         assertThat(spec.headDim()).isEqualTo(16);
         assertThat(spec.keyValueHeads()).isEqualTo(4);
-        assertThat(spec.rotaryTheta()).isEqualTo(10_000);
-        assertThat(spec.rotaryScaling()).isEqualTo(new RotaryScaling.None());
+        assertThat(spec.rotary().theta()).isEqualTo(10_000);
+        assertThat(spec.rotary().scaling()).isEqualTo(new RotaryScaling.None());
         assertThat(spec.windows()).containsOnly(0);
         assertThat(spec.tiedEmbedding()).isFalse();
         assertThat(spec.queryKeyValueBias()).isFalse();
@@ -58,14 +59,69 @@ class DecoderSpecTest {
     }
 
     @Test
+    void shouldKnowWhichLayersAreOfExperts() throws IOException {
+        DecoderSpec.Experts mixtral = read("MixtralForCausalLM", "").experts();
+        assertThat(mixtral).isEqualTo(new DecoderSpec.Experts(8, 2, 128, true, List.of(true, true, true, true)));
+        String experts = ", \"num_experts\": 16, \"num_experts_per_tok\": 4, \"moe_intermediate_size\": 24";
+        DecoderSpec qwen =
+                read("Qwen3MoeForCausalLM", experts + ", \"decoder_sparse_step\": 2, \"mlp_only_layers\": [3]");
+        assertThat(qwen.experts())
+                .isEqualTo(new DecoderSpec.Experts(16, 4, 24, false, List.of(false, true, false, false)));
+        assertThat(qwen.headNorms()).isTrue();
+        assertThat(read("LlamaForCausalLM", "").experts()).isEqualTo(DecoderSpec.Experts.NONE);
+    }
+
+    @Test
+    void shouldFillInWhatConfigurationsOfGemmaLeaveOut() throws IOException {
+        DecoderSpec gemma2 = read(
+                "Gemma2ForCausalLM",
+                ", \"attn_logit_softcapping\": 50.0, \"final_logit_softcapping\": 30.0, \"sliding_window\": 4096,"
+                        + " \"query_pre_attn_scalar\": 144");
+        assertThat(gemma2.headDim()).isEqualTo(256);
+        assertThat(gemma2.tiedEmbedding()).isTrue();
+        assertThat(gemma2.activation()).isEqualTo(DecoderSpec.Activation.GELU_TANH);
+        assertThat(gemma2.scales()).isEqualTo(new DecoderSpec.Scales(8, 1.0 / 12, 50, 30));
+        assertThat(gemma2.windows()).containsExactly(4096, 0, 4096, 0);
+        Files.writeString(
+                folder.resolve("config.json"),
+                "{\"architectures\": [\"Gemma3ForConditionalGeneration\"], \"text_config\": {\"hidden_size\": 2560,"
+                        + " \"intermediate_size\": 10240, \"num_hidden_layers\": 34, \"sliding_window\": 1024,"
+                        + " \"rope_scaling\": {\"factor\": 8.0, \"rope_type\": \"linear\"}}}");
+        DecoderSpec gemma3 = DecoderSpec.read(folder);
+        assertThat(gemma3.architecture()).isEqualTo("Gemma3ForCausalLM");
+        assertThat(gemma3.heads()).isEqualTo(8);
+        assertThat(gemma3.keyValueHeads()).isEqualTo(4);
+        assertThat(gemma3.vocabulary()).isEqualTo(262_208);
+        assertThat(gemma3.context()).isEqualTo(131_072);
+        assertThat(gemma3.rotary()).isEqualTo(new Rotary(1_000_000, new RotaryScaling.Linear(8), 256));
+        assertThat(gemma3.windowRotary()).isEqualTo(new Rotary(10_000, new RotaryScaling.None(), 256));
+        assertThat(gemma3.windows().subList(0, 7)).containsExactly(1024, 1024, 1024, 1024, 1024, 0, 1024);
+    }
+
+    @Test
+    void shouldChooseTheFactorsOfLongRopeByTheContextServed() throws IOException {
+        String scaling = ", \"max_position_embeddings\": 4096, \"original_max_position_embeddings\": 1024,"
+                + " \"partial_rotary_factor\": 0.5, \"rope_scaling\": {\"type\": \"su\","
+                + " \"short_factor\": [1, 2, 3, 4], \"long_factor\": [5, 6, 7, 8]}";
+        DecoderSpec spec = read("Phi3ForCausalLM", scaling);
+        double attention = Math.sqrt(1 + Math.log(4) / Math.log(1024));
+        assertThat(spec.within(0).rotary().scaling())
+                .isEqualTo(new RotaryScaling.Factors(List.of(5.0, 6.0, 7.0, 8.0), attention));
+        assertThat(spec.within(1024).rotary().scaling())
+                .isEqualTo(new RotaryScaling.Factors(List.of(1.0, 2.0, 3.0, 4.0), attention));
+        assertThat(spec.rotary().width()).isEqualTo(8);
+    }
+
+    @Test
     void shouldReadBothSpellingsOfRotaryScaling() throws IOException {
         assertThat(read("LlamaForCausalLM", ", \"rope_scaling\": {\"type\": \"linear\", \"factor\": 2}")
-                        .rotaryScaling())
+                        .rotary()
+                        .scaling())
                 .isEqualTo(new RotaryScaling.Linear(2));
         DecoderSpec spec = read(
                 "LlamaForCausalLM", ", \"rope_parameters\": {\"rope_type\": \"default\", \"rope_theta\": 500000.0}");
-        assertThat(spec.rotaryTheta()).isEqualTo(500_000);
-        assertThat(read("LlamaForCausalLM", ", \"rope_scaling\": null").rotaryScaling())
+        assertThat(spec.rotary().theta()).isEqualTo(500_000);
+        assertThat(read("LlamaForCausalLM", ", \"rope_scaling\": null").rotary().scaling())
                 .isEqualTo(new RotaryScaling.None());
     }
 
@@ -75,7 +131,15 @@ class DecoderSpecTest {
             value = {
                 "GPT2LMHeadModel | '' | GPT2LMHeadModel",
                 "LlamaForCausalLM | ', \"hidden_act\": \"gelu\"' | gelu",
-                "LlamaForCausalLM | ', \"rope_scaling\": {\"type\": \"longrope\"}' | longrope",
+                "LlamaForCausalLM | ', \"rope_scaling\": {\"type\": \"longrope\"}' | short_factor",
+                "LlamaForCausalLM | ', \"rope_scaling\": {\"type\": \"dynamic\"}' | dynamic",
+                "LlamaForCausalLM | ', \"partial_rotary_factor\": 1.5' | partial_rotary_factor",
+                "Phi3ForCausalLM | ', \"partial_rotary_factor\": 0.05' | partial_rotary_factor",
+                "Qwen3MoeForCausalLM | ', \"num_experts\": 4' | num_experts_per_tok",
+                "MixtralForCausalLM | ', \"num_local_experts\": 1' | num_experts_per_tok",
+                "Gemma2ForCausalLM | '' | attn_logit_softcapping",
+                "Gemma3ForCausalLM | ', \"query_pre_attn_scalar\": 0' | query_pre_attn_scalar",
+                "Gemma3ForCausalLM | ', \"use_bidirectional_attention\": true' | use_bidirectional_attention",
                 "LlamaForCausalLM | ', \"rope_scaling\": {\"type\": \"linear\"}' | factor",
                 "LlamaForCausalLM | ', \"mlp_bias\": true' | mlp_bias",
                 "LlamaForCausalLM | ', \"num_key_value_heads\": 3' | num_key_value_heads",

@@ -27,6 +27,7 @@ final class Attention {
     /** Queries computed together. */
     static final int GROUP = 8;
 
+    private final float cap;
     private final int headDim;
     private final int width;
     private final float[] query;
@@ -39,6 +40,12 @@ final class Attention {
     private final float[] lanes = new float[LANES];
 
     Attention(int headDim) {
+        this(headDim, 0);
+    }
+
+    /** With the c where scores s become c tanh(s / c); 0 for none. */
+    Attention(int headDim, float cap) {
+        this.cap = cap;
         this.headDim = headDim;
         this.width = KvArena.width(headDim);
         this.query = new float[GROUP * headDim];
@@ -137,6 +144,9 @@ final class Attention {
         if (high[j] < from || low[j] >= to) {
             Arrays.fill(scores, at + from, at + to, 0);
             return;
+        }
+        if (cap > 0) {
+            RowKernels.cap(scores, at + from, to - from, cap);
         }
         AttentionKernels.mask(scores, at, from, to, low[j], high[j]);
         float before = maxima[j];

@@ -97,7 +97,7 @@ public final class CpuEngine implements Engine {
      * @param pairs whether BF16 weights are left to the kernels in C, which must be there
      */
     static CpuEngine load(Path folder, EngineOptions options, boolean pairs) {
-        DecoderSpec spec = DecoderSpec.read(folder);
+        DecoderSpec spec = DecoderSpec.read(folder).within(options.maxModelLength());
         if (!options.device().device().isEmpty()) {
             throw new ModelException(
                     "device \"%s\" is for engines that run on a GPU, which the cpu engine does not; see --engine"

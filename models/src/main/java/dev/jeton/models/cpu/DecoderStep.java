@@ -15,7 +15,9 @@ import java.util.List;
  * <p>Per layer: q, k and v in one multiplication; rotation, storing K and V, and attention; the output projection added
  * to the residual; gate, up and their product; the down projection added to the residual. That is five phases; a step
  * with chunks of prompt has a sixth, since then K and V of all positions must be stored before any is read, and one with
- * many tokens two more, since then normalising is shared instead of repeated by every thread. After the layers, rows that
+ * many tokens two more, since then normalising is shared instead of repeated by every thread. Layers of experts have
+ * phases for the router's logits, the choice, gate and up, down, and the sum ({@link SparseFeed}); families that normalise
+ * what a half of a layer gives before they add it have one after each half. After the layers, rows that
  * need logits go through the output projection and are sampled, at most {@value #LOGIT_ROWS} at a time.
  *
  * <p>Tiles are made a few microseconds long at least (claiming costs a tenth of one), and small enough that each thread
@@ -40,9 +42,16 @@ final class DecoderStep implements ComputeTeam.Program {
         STORE,
         ATTEND,
         OUTPUT,
+        ADD_ATTENTION,
         FEED_NORM,
         GATE_UP,
         DOWN,
+        ADD_FEED,
+        ROUTER,
+        ROUTE,
+        EXPERTS_GATE_UP,
+        EXPERTS_DOWN,
+        ADD_EXPERTS,
         FINAL_NORM,
         HEAD,
         SAMPLE
@@ -52,13 +61,14 @@ final class DecoderStep implements ComputeTeam.Program {
     static final int LOGIT_ROWS = 64;
 
     /** Rows that a multiplication's tile has at most; a multiple of six. */
-    private static final int TILE_ROWS = 132;
+    static final int TILE_ROWS = 132;
 
     /** Up to this many floats every thread normalises all rows for itself. */
     private static final int PRIVATE_NORM_FLOATS = 8192;
 
     private static final int EMBED_TOKENS = 8;
     private static final int NORM_TOKENS = 8;
+    private static final int ROUTE_TOKENS = 8;
     private static final int STORE_TOKENS = 16;
     private static final int ATTEND_POSITIONS = 32;
     private static final long TILE_NANOS = 12_000;
@@ -71,8 +81,13 @@ final class DecoderStep implements ComputeTeam.Program {
     private final StepRows batch;
     private final Sampling sampling;
     private final Workspace[] workspaces;
-    private final double[] frequencies;
+    private final RotaryTable rotary;
+    private final RotaryTable windowRotary;
     private final float attentionScale;
+    private final float embeddingScale;
+    private final float logitCap;
+    private final boolean branchNorms;
+    private final SparseFeed sparse;
 
     private final int hiddenStride;
     private final int hiddenPadded;
@@ -85,8 +100,8 @@ final class DecoderStep implements ComputeTeam.Program {
     private final float[] attended;
     private final float[] inner;
     private final float[] logits;
-    private final float[] cosines;
-    private final float[] sines;
+    /** What a half of a layer gave, where it is normalised before it is added. */
+    private final float[] branch;
 
     private Phase phase = Phase.START;
     private long phaseCount;
@@ -131,24 +146,29 @@ final class DecoderStep implements ComputeTeam.Program {
                 groups.placeIn().stream().mapToInt(Integer::intValue).toArray();
         this.batch = batch;
         this.sampling = sampling;
-        this.frequencies = spec.rotaryScaling().frequencies(spec.rotaryTheta(), spec.headDim());
-        this.attentionScale = (float) (1 / Math.sqrt(spec.headDim()));
+        rotary = new RotaryTable(spec.rotary(), maxTokens);
+        windowRotary =
+                spec.windowRotary().equals(spec.rotary()) ? rotary : new RotaryTable(spec.windowRotary(), maxTokens);
+        attentionScale = (float) spec.scales().query();
+        embeddingScale = (float) spec.scales().embedding();
+        logitCap = (float) spec.scales().logitCap();
+        branchNorms = spec.norms().branches();
         DecoderWeights.Layer any = weights.layer(0);
         int rows = maxTokens + MatMul.SPARE_ROWS;
         hiddenStride = any.output().panels() * PANEL;
         hiddenPadded = (spec.hidden() + LANES - 1) / LANES * LANES;
         qkvStride = any.queryKeyValue().panels() * PANEL;
-        innerStride = any.gateUp().panels() * PANEL / 2;
+        innerStride = (spec.intermediate() + PANEL / 2 - 1) / (PANEL / 2) * (PANEL / 2);
         logitStride = weights.head().panels() * PANEL;
         x = new float[rows * hiddenStride];
         normed = new float[rows * hiddenStride];
         qkv = new float[rows * qkvStride];
         attended = new float[rows * spec.queryWidth()];
-        inner = new float[rows * innerStride];
+        inner = new float[weights.hasDense() ? rows * innerStride : 0];
+        branch = new float[branchNorms ? rows * hiddenStride : 0];
         int logitRows = Math.min(LOGIT_ROWS, maxTokens);
         logits = new float[logitRows * logitStride];
-        cosines = new float[maxTokens * frequencies.length];
-        sines = new float[maxTokens * frequencies.length];
+        sparse = new SparseFeed(spec, hiddenStride, spec.experts().count() > 0 ? maxTokens : 0, threads);
         sampleRow = new int[logitRows];
         matrix = weights.head();
         input = x;
@@ -157,7 +177,9 @@ final class DecoderStep implements ComputeTeam.Program {
         int tileRows = Math.min(TILE_ROWS, Math.max(maxTokens, 1));
         int privateFloats = (PRIVATE_NORM_FLOATS / spec.hidden() + 1 + MatMul.SPARE_ROWS) * hiddenStride;
         for (int i = 0; i < threads; i++) {
-            workspaces[i] = new Workspace(tileRows, privateFloats, spec.headDim(), spec.vocabulary(), memory);
+            Attention attention =
+                    new Attention(spec.headDim(), (float) spec.scales().attentionCap());
+            workspaces[i] = new Workspace(tileRows, privateFloats, attention, spec.vocabulary(), memory);
         }
     }
 
@@ -202,10 +224,16 @@ final class DecoderStep implements ComputeTeam.Program {
             case QUERY_KEY_VALUE -> batch.chunked ? tokens(Phase.STORE, STORE_TOKENS) : beginAttend();
             case STORE -> beginAttend();
             case ATTEND -> beginOutput();
-            case OUTPUT -> beginFeed();
-            case FEED_NORM -> beginGateUp();
+            case OUTPUT -> branchNorms ? tokens(Phase.ADD_ATTENTION, NORM_TOKENS) : beginFeed();
+            case ADD_ATTENTION -> beginFeed();
+            case FEED_NORM -> spec.experts().in(layer) ? beginRouter() : beginGateUp();
             case GATE_UP -> beginDown();
-            case DOWN -> layer + 1 < spec.layers() ? beginLayer(layer + 1) : beginLogits();
+            case DOWN -> branchNorms ? tokens(Phase.ADD_FEED, NORM_TOKENS) : endLayer();
+            case ADD_FEED, ADD_EXPERTS -> endLayer();
+            case ROUTER -> tokens(Phase.ROUTE, ROUTE_TOKENS);
+            case ROUTE -> beginExperts();
+            case EXPERTS_GATE_UP -> experts(Phase.EXPERTS_DOWN);
+            case EXPERTS_DOWN -> tokens(Phase.ADD_EXPERTS, NORM_TOKENS);
             case FINAL_NORM -> beginHead();
             case HEAD -> beginSample();
             case SAMPLE -> beginLogits();
@@ -226,6 +254,10 @@ final class DecoderStep implements ComputeTeam.Program {
         return privateNorm ? beginQkv() : tokens(Phase.ATTENTION_NORM, NORM_TOKENS);
     }
 
+    private int endLayer() {
+        return layer + 1 < spec.layers() ? beginLayer(layer + 1) : beginLogits();
+    }
+
     private int beginQkv() {
         phase = Phase.QUERY_KEY_VALUE;
         return linear(weights.layer(layer).queryKeyValue(), normed, hiddenStride);
@@ -244,19 +276,35 @@ final class DecoderStep implements ComputeTeam.Program {
 
     private int beginFeed() {
         norm = weights.layer(layer).feedForwardNorm();
-        privateNorm = linearRows * spec.hidden() <= PRIVATE_NORM_FLOATS;
+        privateNorm = linearRows * spec.hidden() <= PRIVATE_NORM_FLOATS
+                && !spec.experts().in(layer);
         return privateNorm ? beginGateUp() : tokens(Phase.FEED_NORM, NORM_TOKENS);
     }
 
     private int beginGateUp() {
         phase = Phase.GATE_UP;
-        return linear(weights.layer(layer).gateUp(), normed, hiddenStride);
+        return linear(weights.dense(layer).gateUp(), normed, hiddenStride);
+    }
+
+    private int beginRouter() {
+        phase = Phase.ROUTER;
+        return linear(weights.sparse(layer).router(), normed, hiddenStride);
+    }
+
+    private int beginExperts() {
+        sparse.group(batch.tokenCount);
+        return experts(Phase.EXPERTS_GATE_UP);
+    }
+
+    private int experts(Phase next) {
+        phase = next;
+        return sparse.tiles(weights.sparse(layer).experts(), next == Phase.EXPERTS_DOWN, workspaces.length);
     }
 
     private int beginDown() {
         phase = Phase.DOWN;
         privateNorm = false;
-        return linear(weights.layer(layer).down(), inner, innerStride);
+        return linear(weights.dense(layer).down(), inner, innerStride);
     }
 
     /** The next rows of logits, or the end. */
@@ -304,12 +352,16 @@ final class DecoderStep implements ComputeTeam.Program {
         int rows = linearRows;
         rowBlocks = (rows + TILE_ROWS - 1) / TILE_ROWS;
         rowsPerTile = rowBlocks == 1 ? rows : ((rows + rowBlocks - 1) / rowBlocks + 5) / 6 * 6;
-        // About 16 bytes and 128 operations a nanosecond: only the tile's size hangs on it, not the result.
-        long nanos = Math.max(w.bytes() / w.panels() / 16, 2L * rowsPerTile * PANEL * w.columns() / 128);
-        int wanted = (int) Math.max(1, TILE_NANOS / Math.max(1, nanos));
-        int fair = Math.max(1, w.panels() / (4 * workspaces.length));
-        panelsPerTile = Math.min(wanted, fair);
+        panelsPerTile = panelsPerTile(w, rowsPerTile, w.panels(), workspaces.length);
         return rowBlocks * ((w.panels() + panelsPerTile - 1) / panelsPerTile);
+    }
+
+    /** About 16 bytes and 128 operations a nanosecond: only the tile's size hangs on it, not the result. */
+    static int panelsPerTile(PackedMatrix w, int rows, int allPanels, int threads) {
+        long nanos = Math.max(w.bytes() / w.panels() / 16, 2L * rows * PANEL * w.columns() / 128);
+        int wanted = (int) Math.max(1, TILE_NANOS / Math.max(1, nanos));
+        int fair = Math.max(1, allPanels / (4 * threads));
+        return Math.min(wanted, fair);
     }
 
     // ---- tiles -------------------------------------------------------------------------------------------------
@@ -322,7 +374,17 @@ final class DecoderStep implements ComputeTeam.Program {
             case EMBED -> embed(tile * EMBED_TOKENS);
             case ATTENTION_NORM, FEED_NORM, FINAL_NORM ->
                 normalise(tile * tileTokens, Math.min(linearRows, (tile + 1) * tileTokens), normed, workspace);
-            case QUERY_KEY_VALUE, OUTPUT, GATE_UP, DOWN, HEAD -> linearTile(tile, workspace);
+            case QUERY_KEY_VALUE, OUTPUT, GATE_UP, DOWN, HEAD, ROUTER -> linearTile(tile, workspace);
+            case EXPERTS_GATE_UP, EXPERTS_DOWN -> {
+                boolean down = phase == Phase.EXPERTS_DOWN;
+                sparse.tile(tile, down, weights.sparse(layer).experts(), normed, member, workspace);
+            }
+            case ADD_ATTENTION, ADD_FEED, ROUTE, ADD_EXPERTS -> {
+                int end = Math.min(batch.tokenCount, (tile + 1) * tileTokens);
+                for (int t = tile * tileTokens; t < end; t++) {
+                    betweenProducts(t, workspace);
+                }
+            }
             case STORE -> {
                 int end = Math.min(batch.tokenCount, (tile + 1) * STORE_TOKENS);
                 for (int t = tile * STORE_TOKENS; t < end; t++) {
@@ -342,15 +404,31 @@ final class DecoderStep implements ComputeTeam.Program {
     }
 
     private void embed(int from) {
-        int pairs = frequencies.length;
-        double factor = spec.rotaryScaling().attentionFactor();
         for (int t = from; t < Math.min(batch.tokenCount, from + EMBED_TOKENS); t++) {
             weights.embed(batch.tokens[t], x, t * hiddenStride);
-            int position = batch.tokenPosition[t];
-            for (int i = 0; i < pairs; i++) {
-                double angle = position * frequencies[i];
-                cosines[t * pairs + i] = (float) (Math.cos(angle) * factor);
-                sines[t * pairs + i] = (float) (Math.sin(angle) * factor);
+            if (embeddingScale != 1) {
+                RowKernels.scale(x, t * hiddenStride, spec.hidden(), embeddingScale);
+            }
+            rotary.set(t, batch.tokenPosition[t]);
+            if (windowRotary != rotary) {
+                windowRotary.set(t, batch.tokenPosition[t]);
+            }
+        }
+    }
+
+    /** What a token is done between multiplications: its choice of experts, or adding what a half of the layer gave. */
+    private void betweenProducts(int token, Workspace workspace) {
+        int at = token * hiddenStride;
+        DecoderWeights.Layer of = weights.layer(layer);
+        switch (phase) {
+            case ROUTE -> sparse.route(token);
+            case ADD_EXPERTS -> sparse.add(token, x, at, hiddenPadded);
+            default -> {
+                float[] weight = phase == Phase.ADD_ATTENTION ? of.attentionBranchNorm() : of.feedBranchNorm();
+                float epsilon = (float) spec.normEpsilon();
+                RowKernels.rmsNorm(
+                        branch, at, spec.hidden(), hiddenPadded, epsilon, weight, branch, at, workspace.lanes);
+                RowKernels.addScaled(x, at, hiddenPadded, 1, branch, at);
             }
         }
     }
@@ -401,8 +479,12 @@ final class DecoderStep implements ComputeTeam.Program {
         switch (phase) {
             case QUERY_KEY_VALUE -> fillBias(of.queryKeyValueBias(), panel, rows, tile);
             case OUTPUT, DOWN -> {
-                for (int r = 0; r < rows; r++) {
-                    System.arraycopy(x, (row + r) * hiddenStride + panel * PANEL, tile, r * PANEL, PANEL);
+                if (branchNorms) {
+                    Arrays.fill(tile, 0, rows * PANEL, 0);
+                } else {
+                    for (int r = 0; r < rows; r++) {
+                        System.arraycopy(x, (row + r) * hiddenStride + panel * PANEL, tile, r * PANEL, PANEL);
+                    }
                 }
                 if (phase == Phase.OUTPUT && of.outputBias().length > 0) {
                     addBias(of.outputBias(), panel, rows, tile);
@@ -434,13 +516,28 @@ final class DecoderStep implements ComputeTeam.Program {
     private void drain(int panel, int row, int rows, float[] tile) {
         switch (phase) {
             case QUERY_KEY_VALUE -> copyOut(tile, rows, qkv, row * qkvStride + panel * PANEL, qkvStride);
-            case OUTPUT, DOWN -> copyOut(tile, rows, x, row * hiddenStride + panel * PANEL, hiddenStride);
-            case GATE_UP -> RowKernels.gate(tile, rows, inner, row * innerStride + panel * (PANEL / 2), innerStride);
-            default -> copyOut(tile, rows, logits, row * logitStride + panel * PANEL, logitStride);
+            case OUTPUT, DOWN -> {
+                float[] target = branchNorms ? branch : x;
+                copyOut(tile, rows, target, row * hiddenStride + panel * PANEL, hiddenStride);
+            }
+            case GATE_UP -> {
+                int at = row * innerStride + panel * (PANEL / 2);
+                RowKernels.gate(spec.activation(), tile, rows, inner, at, innerStride);
+            }
+            case ROUTER -> {
+                int stride = sparse.scoreStride();
+                copyOut(tile, rows, sparse.scores(), row * stride + panel * PANEL, stride);
+            }
+            default -> {
+                if (logitCap > 0) {
+                    RowKernels.cap(tile, 0, rows * PANEL, logitCap);
+                }
+                copyOut(tile, rows, logits, row * logitStride + panel * PANEL, logitStride);
+            }
         }
     }
 
-    private static void copyOut(float[] tile, int rows, float[] target, int at, int stride) {
+    static void copyOut(float[] tile, int rows, float[] target, int at, int stride) {
         for (int r = 0; r < rows; r++) {
             System.arraycopy(tile, r * PANEL, target, at + r * stride, PANEL);
         }
@@ -451,19 +548,19 @@ final class DecoderStep implements ComputeTeam.Program {
         DecoderWeights.Layer of = weights.layer(layer);
         int headDim = spec.headDim();
         int perHead = spec.heads() / spec.keyValueHeads();
-        int pairs = headDim / 2;
+        RotaryTable table = arenas[groupOfLayer[layer]].group().window() > 0 ? windowRotary : rotary;
         int at = token * qkvStride;
         for (int h = head * perHead; h < (head + 1) * perHead; h++) {
             if (spec.headNorms()) {
                 RowKernels.headNorm(qkv, at + h * headDim, headDim, (float) spec.normEpsilon(), of.queryNorm());
             }
-            RowKernels.rotate(qkv, at + h * headDim, pairs, cosines, sines, token * pairs, attentionScale);
+            table.rotate(token, qkv, at + h * headDim, headDim, attentionScale);
         }
         int key = at + spec.queryWidth() + head * headDim;
         if (spec.headNorms()) {
             RowKernels.headNorm(qkv, key, headDim, (float) spec.normEpsilon(), of.keyNorm());
         }
-        RowKernels.rotate(qkv, key, pairs, cosines, sines, token * pairs, 1);
+        table.rotate(token, qkv, key, headDim, 1);
         int group = groupOfLayer[layer];
         int row = batch.tokenRow[token];
         int position = batch.tokenPosition[token];

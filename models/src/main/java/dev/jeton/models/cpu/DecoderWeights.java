@@ -12,6 +12,7 @@ import java.lang.foreign.SegmentAllocator;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.EnumSet;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -27,8 +28,20 @@ import java.util.function.IntFunction;
  */
 final class DecoderWeights implements AutoCloseable {
 
+    /** The feed-forward half of a layer. */
+    sealed interface Feed {}
+
+    /** One for all tokens, or one expert. */
+    record Dense(PackedMatrix gateUp, PackedMatrix down) implements Feed {}
+
+    /** A choice of experts; the router's weights are never quantised at load. */
+    record Sparse(PackedMatrix router, List<Dense> experts) implements Feed {}
+
     /**
-     * One layer; biases and head norms are empty where the model has none, norms are padded to the activations' stride.
+     * One layer; biases and norms are empty where the model has none, norms are padded to the activations' stride.
+     *
+     * @param attentionBranchNorm of what attention gives, before it is added
+     * @param feedBranchNorm of what the feed-forward half gives
      */
     @SuppressWarnings("ArrayRecordComponent") // never compared
     record Layer(
@@ -36,10 +49,11 @@ final class DecoderWeights implements AutoCloseable {
             float[] queryKeyValueBias,
             PackedMatrix output,
             float[] outputBias,
-            PackedMatrix gateUp,
-            PackedMatrix down,
+            Feed feed,
             float[] attentionNorm,
+            float[] attentionBranchNorm,
             float[] feedForwardNorm,
+            float[] feedBranchNorm,
             float[] queryNorm,
             float[] keyNorm) {}
 
@@ -69,7 +83,7 @@ final class DecoderWeights implements AutoCloseable {
     static DecoderWeights load(
             Path folder, DecoderSpec spec, boolean quantize, boolean pairs, SegmentAllocator memory, ComputeTeam team) {
         DecoderWeights weights;
-        try (WeightFiles files = WeightFiles.open(folder)) {
+        try (WeightFiles files = WeightFiles.open(folder, spec)) {
             Loader loader = new Loader(spec, files, quantize, pairs, memory);
             List<Layer> layers = new ArrayList<>();
             for (int i = 0; i < spec.layers(); i++) {
@@ -84,7 +98,7 @@ final class DecoderWeights implements AutoCloseable {
             return weights;
         }
         // Mapped anew: the pages that packing has read stay behind with the first mapping.
-        WeightFiles files = WeightFiles.open(folder);
+        WeightFiles files = WeightFiles.open(folder, spec);
         return new DecoderWeights(
                 weights.layers,
                 weights.head,
@@ -97,6 +111,27 @@ final class DecoderWeights implements AutoCloseable {
         return layers.get(index);
     }
 
+    /** The feed-forward half of a layer without experts. */
+    Dense dense(int index) {
+        if (layers.get(index).feed instanceof Dense dense) {
+            return dense;
+        }
+        throw new IllegalStateException("layer " + index + " is of experts");
+    }
+
+    /** The feed-forward half of a layer of experts. */
+    Sparse sparse(int index) {
+        if (layers.get(index).feed instanceof Sparse sparse) {
+            return sparse;
+        }
+        throw new IllegalStateException("layer " + index + " has no experts");
+    }
+
+    /** Whether any layer is without experts. */
+    boolean hasDense() {
+        return layers.stream().anyMatch(layer -> layer.feed instanceof Dense);
+    }
+
     PackedMatrix head() {
         return head;
     }
@@ -107,12 +142,23 @@ final class DecoderWeights implements AutoCloseable {
 
     /** The formats that there are, most of the weights first. */
     List<PackedMatrix.Format> formats() {
-        Layer first = layers.getFirst();
         Set<PackedMatrix.Format> formats = new LinkedHashSet<>();
-        for (PackedMatrix matrix : List.of(first.gateUp, first.queryKeyValue, first.output, first.down, head)) {
-            formats.addAll(matrix.formats());
+        for (Layer layer : List.of(layers.getFirst(), layers.getLast())) {
+            for (PackedMatrix matrix : matrices(layer)) {
+                formats.addAll(matrix.formats());
+            }
         }
+        formats.addAll(head.formats());
         return List.copyOf(formats);
+    }
+
+    private static List<PackedMatrix> matrices(Layer layer) {
+        return switch (layer.feed) {
+            case Dense(PackedMatrix gateUp, PackedMatrix down) ->
+                List.of(gateUp, layer.queryKeyValue, layer.output, down);
+            case Sparse(PackedMatrix router, List<Dense> experts) ->
+                List.of(experts.getFirst().gateUp, layer.queryKeyValue, layer.output, experts.getFirst().down, router);
+        };
     }
 
     /** Writes the embedding of a token. */
@@ -192,7 +238,10 @@ final class DecoderWeights implements AutoCloseable {
             this.quantize = quantize;
             this.pairs = pairs;
             this.memory = memory;
-            long width = spec.queryWidth() + spec.keyValueWidth() + (3L * spec.intermediate() + 1) / 2;
+            long inner = Math.max(
+                    spec.intermediate(),
+                    (long) spec.experts().count() * spec.experts().intermediate());
+            long width = spec.queryWidth() + spec.keyValueWidth() + (3 * inner + 1) / 2;
             this.large = 2L * spec.hidden() * (spec.layers() * width + spec.vocabulary()) > CACHED_WEIGHTS;
             this.stride = PackedMatrix.panelsFor(spec.hidden()) * PANEL;
         }
@@ -210,22 +259,44 @@ final class DecoderWeights implements AutoCloseable {
                             files.tensor(attention + "v_proj.weight", kv, hidden)));
             PackedMatrix output = stacked(
                     spec.queryWidth(), List.of(files.tensor(attention + "o_proj.weight", hidden, spec.queryWidth())));
-            PackedMatrix down = stacked(
-                    spec.intermediate(),
-                    List.of(files.tensor(name + "mlp.down_proj.weight", hidden, spec.intermediate())));
+            boolean branches = spec.norms().branches();
             return new Layer(
                     qkv,
                     biases(qkv.panels() * PANEL, attention),
                     output,
                     spec.outputBias() ? vector(attention + "o_proj.bias", hidden, stride) : new float[0],
-                    interleaved(
-                            files.tensor(name + "mlp.gate_proj.weight", spec.intermediate(), hidden),
-                            files.tensor(name + "mlp.up_proj.weight", spec.intermediate(), hidden)),
-                    down,
+                    spec.experts().in(index) ? sparse(name + "mlp.") : dense(name + "mlp.", spec.intermediate()),
                     norm(name + "input_layernorm.weight"),
-                    norm(name + "post_attention_layernorm.weight"),
+                    branches ? norm(name + "post_attention_layernorm.weight") : new float[0],
+                    norm(name + (branches ? "pre_feedforward_layernorm" : "post_attention_layernorm") + ".weight"),
+                    branches ? norm(name + "post_feedforward_layernorm.weight") : new float[0],
                     headNorm(attention + "q_norm.weight"),
                     headNorm(attention + "k_norm.weight"));
+        }
+
+        private Dense dense(String name, int width) {
+            int hidden = spec.hidden();
+            return new Dense(
+                    interleaved(
+                            files.tensor(name + "gate_proj.weight", width, hidden),
+                            files.tensor(name + "up_proj.weight", width, hidden)),
+                    stacked(width, List.of(files.tensor(name + "down_proj.weight", hidden, width))));
+        }
+
+        /** A router is small, and which experts a token goes to hangs on its last bits. */
+        private Sparse sparse(String name) {
+            int count = spec.experts().count();
+            Tensor router = files.tensor(name + "gate.weight", count, spec.hidden());
+            List<PackedMatrix.Format> formats =
+                    Collections.nCopies(PackedMatrix.panelsFor(count), exactly(Set.of(router.type())));
+            PackedMatrix matrix =
+                    packed(spec.hidden(), formats, output -> new Place(router, output < count ? output : PADDING));
+            List<Dense> experts = new ArrayList<>();
+            for (int i = 0; i < count; i++) {
+                experts.add(
+                        dense("%sexperts.%d.".formatted(name, i), spec.experts().intermediate()));
+            }
+            return new Sparse(matrix, List.copyOf(experts));
         }
 
         PackedMatrix head() {
@@ -284,7 +355,7 @@ final class DecoderWeights implements AutoCloseable {
         /** Half a panel of gate, then the half of up that belongs to it. */
         private PackedMatrix interleaved(Tensor gate, Tensor up) {
             int half = PANEL / 2;
-            int rows = spec.intermediate();
+            int rows = gate.shape().getFirst().intValue();
             return packed(spec.hidden(), (rows + half - 1) / half, output -> {
                 int row = output / PANEL * half + output % half;
                 return new Place(output % PANEL < half ? gate : up, row < rows ? row : PADDING);
@@ -300,6 +371,10 @@ final class DecoderWeights implements AutoCloseable {
                 }
                 formats.add(paired(format(types), columns));
             }
+            return packed(columns, formats, places);
+        }
+
+        private PackedMatrix packed(int columns, List<PackedMatrix.Format> formats, IntFunction<Place> places) {
             PackedMatrix matrix = new PackedMatrix(formats, columns, large, memory);
             jobs.add(new Job(matrix, new Rows(columns, places)));
             return matrix;
@@ -326,6 +401,10 @@ final class DecoderWeights implements AutoCloseable {
                 throw new ModelException("the weights of %s are quantised already, in %s; leave --quantize"
                         .formatted(files.source(), types));
             }
+            return exactly(types);
+        }
+
+        private static PackedMatrix.Format exactly(Set<TensorType> types) {
             if (EIGHTS.containsAll(types)) {
                 return PackedMatrix.Format.Q8_0;
             }

@@ -4,6 +4,7 @@ import static dev.jeton.models.cpu.Kernels.PANEL;
 import static dev.jeton.models.vector.VectorMath.FLOATS;
 import static dev.jeton.models.vector.VectorMath.LANES;
 
+import dev.jeton.models.DecoderSpec;
 import dev.jeton.models.vector.VectorMath;
 import jdk.incubator.vector.FloatVector;
 
@@ -74,14 +75,42 @@ final class RowKernels {
         }
     }
 
-    /** {@code out[r][i] = silu(tile[r][i]) * tile[r][PANEL / 2 + i]} for half a panel of outputs. */
-    static void gate(float[] tile, int rows, float[] out, int outAt, int stride) {
+    /** {@code out[r][i] = activation(tile[r][i]) * tile[r][PANEL / 2 + i]} for half a panel of outputs. */
+    static void gate(DecoderSpec.Activation activation, float[] tile, int rows, float[] out, int outAt, int stride) {
+        boolean silu = activation == DecoderSpec.Activation.SILU;
         for (int r = 0; r < rows; r++) {
             for (int i = 0; i < PANEL / 2; i += LANES) {
                 FloatVector gate = FloatVector.fromArray(FLOATS, tile, r * PANEL + i);
                 FloatVector up = FloatVector.fromArray(FLOATS, tile, r * PANEL + PANEL / 2 + i);
-                VectorMath.silu(gate).mul(up).intoArray(out, outAt + r * stride + i);
+                FloatVector active = silu ? VectorMath.silu(gate) : VectorMath.geluTanh(gate);
+                active.mul(up).intoArray(out, outAt + r * stride + i);
             }
+        }
+    }
+
+    /** {@code x += weight * y}, of whole vectors. */
+    static void addScaled(float[] x, int at, int padded, float weight, float[] y, int yAt) {
+        FloatVector factor = FloatVector.broadcast(FLOATS, weight);
+        for (int i = 0; i < padded; i += LANES) {
+            FloatVector.fromArray(FLOATS, y, yAt + i)
+                    .fma(factor, FloatVector.fromArray(FLOATS, x, at + i))
+                    .intoArray(x, at + i);
+        }
+    }
+
+    /** Multiplies {@code count} values by {@code factor}. */
+    static void scale(float[] x, int at, int count, float factor) {
+        for (int i = at; i < at + count; i++) {
+            x[i] *= factor;
+        }
+    }
+
+    /** Replaces {@code count} values, of whole vectors, by {@code cap * tanh(x / cap)}. */
+    static void cap(float[] x, int at, int count, float cap) {
+        for (int i = at; i < at + count; i += LANES) {
+            VectorMath.tanh(FloatVector.fromArray(FLOATS, x, i).div(cap))
+                    .mul(cap)
+                    .intoArray(x, i);
         }
     }
 }

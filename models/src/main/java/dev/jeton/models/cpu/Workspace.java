@@ -27,12 +27,16 @@ final class Workspace {
     final Sampler sampler;
 
     Workspace(int tileRows, int normedFloats, int headDim, int vocabulary, SegmentAllocator memory) {
+        this(tileRows, normedFloats, new Attention(headDim), vocabulary, memory);
+    }
+
+    Workspace(int tileRows, int normedFloats, Attention attention, int vocabulary, SegmentAllocator memory) {
         tile = new float[(tileRows + MatMul.SPARE_ROWS) * PANEL];
         slab = memory.allocate(4L * MatMul.SLICE * PANEL, 64).address();
         scales = memory.allocate(4L * MatMul.DIRECT_SLICE / Kernels.Q8_BLOCK * 2 * PANEL, 64)
                 .address();
         normed = new float[normedFloats];
-        attention = new Attention(headDim);
+        this.attention = attention;
         sampler = new Sampler(vocabulary);
     }
 }

@@ -1,6 +1,7 @@
 package dev.jeton.models.cuda;
 
 import dev.jeton.models.CheckpointQuantization;
+import dev.jeton.models.DecoderFeature;
 import dev.jeton.models.DecoderSpec;
 import dev.jeton.models.EngineOptions;
 import dev.jeton.models.ModelException;
@@ -36,6 +37,9 @@ import org.jspecify.annotations.Nullable;
  * engine and leaves the process.
  */
 public final class CudaEngine implements Engine {
+
+    /** What it computes of what only some models need. */
+    static final Set<DecoderFeature> ABLE = Set.of(DecoderFeature.FUSED_TENSORS, DecoderFeature.FACTORS_BY_LENGTH);
 
     /** What it can do beyond plain sampling. */
     static final Set<Capability> CAPABILITIES = Set.of(
@@ -77,7 +81,9 @@ public final class CudaEngine implements Engine {
      */
     static CudaEngine load(Path folder, EngineOptions options, DeviceLibraries libraries) {
         check(options);
-        DecoderSpec spec = DecoderSpec.readQuantized(folder);
+        DecoderSpec spec = DecoderSpec.readQuantized(folder)
+                .within(options.maxModelLength())
+                .requireOnly("cuda", ABLE);
         CheckpointQuantization checkpoint = CheckpointQuantization.read(folder);
         DeviceShape.Type type = DeviceWeights.type(folder);
         DeviceShape.KvType kv = DeviceShape.KvType.of(options.device().kvType(), type);

@@ -69,7 +69,7 @@ public final class CudaEngineProvider implements StepEngineProvider {
     @Override
     public String refusal(Path model) {
         return DecoderFiles.refusal(model, folder -> {
-            DecoderSpec.readQuantized(folder);
+            DecoderSpec.readQuantized(folder).requireOnly("cuda", CudaEngine.ABLE);
             CheckpointQuantization.read(folder);
         });
     }

@@ -98,8 +98,7 @@ final class DecoderProgram {
                     device.memory((long) TILE * sizes.prefillTiles(maxRows, maxTokens))
                             .address()));
         }
-        frequencies = device.constants(spec.rotaryScaling().frequencies(spec.rotaryTheta(), spec.headDim()))
-                .address();
+        frequencies = device.constants(spec.rotary().frequencies()).address();
         int logitRows = Math.min(StepLayout.CHUNK, maxTokens);
         buffers = new Buffers(
                 device.memory(4L * maxTokens * spec.hidden()).address(),
@@ -195,7 +194,7 @@ final class DecoderProgram {
                 .pointer(at(input, layout.token()))
                 .pointer(slots.lastToken())
                 .pointer(frequencies)
-                .number(spec.rotaryScaling().attentionFactor())
+                .number(spec.rotary().attentionFactor())
                 .pointer(buffers.tokenId)
                 .pointer(buffers.tokenRow)
                 .pointer(buffers.tokenPosition)

@@ -96,7 +96,7 @@ record DeviceWeights(long embedding, Matrix head, long finalNorm, List<Layer> la
             StepKernels kernels,
             CheckpointQuantization checkpoint,
             WeightFormat wanted) {
-        try (WeightFiles files = WeightFiles.open(folder)) {
+        try (WeightFiles files = WeightFiles.open(folder, shape.spec())) {
             WeightUpload upload = new WeightUpload(device, shape.type(), kernels);
             MatrixLoader matrices = new MatrixLoader(files, device, upload, kernels, checkpoint, wanted);
             Loader loader = new Loader(shape.spec(), files, upload, matrices);

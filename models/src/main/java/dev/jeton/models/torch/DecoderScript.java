@@ -79,7 +79,7 @@ final class DecoderScript {
                 .replace("$CHUNK", Integer.toString(CHUNK))
                 .replace("$MOST", Integer.toString(MOST_SCORES))
                 .replace("$EPSILON", Double.toString(spec.normEpsilon()))
-                .replace("$FACTOR", Double.toString(spec.rotaryScaling().attentionFactor()))
+                .replace("$FACTOR", Double.toString(spec.rotary().attentionFactor()))
                 .replace("$SCALE", Double.toString(1 / Math.sqrt(spec.headDim())))
                 .replace("$GROUPS", Integer.toString(groups.count()))
                 .replace("$GROUPOF", list(groups.groupOf()))

@@ -27,6 +27,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.Set;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
@@ -93,7 +94,7 @@ final class TorchEngine implements Engine {
     }
 
     static TorchEngine load(Path folder, EngineOptions options, TorchDevice device, MachineMemory memory) {
-        DecoderSpec spec = DecoderSpec.read(folder);
+        DecoderSpec spec = DecoderSpec.read(folder).requireOnly("torch", Set.of());
         check(options);
         DecoderTensors tensors = DecoderTensors.of(spec);
         try (TorchWeights weights = TorchWeights.open(folder, tensors, device.isGpu())) {
@@ -123,7 +124,7 @@ final class TorchEngine implements Engine {
 
     private static TorchEngine start(TorchEngine engine, TorchWeights weights, DecoderSpec spec) {
         try {
-            double[] frequencies = spec.rotaryScaling().frequencies(spec.rotaryTheta(), spec.headDim());
+            double[] frequencies = spec.rotary().frequencies();
             engine.module.start(frequencies);
             weights.load(engine.module);
             engine.module.run(

@@ -51,7 +51,7 @@ public final class TorchEngineProvider implements StepEngineProvider {
 
     @Override
     public String refusal(Path model) {
-        return DecoderFiles.refusal(model, DecoderSpec::read);
+        return DecoderFiles.refusal(model, folder -> DecoderSpec.read(folder).requireOnly("torch", Set.of()));
     }
 
     @Override

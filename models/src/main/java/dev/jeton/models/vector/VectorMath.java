@@ -30,6 +30,7 @@ public final class VectorMath {
 
     private static final float LN2_HIGH = 0.693359375f;
     private static final float LN2_LOW = -2.12194440e-4f;
+    private static final float SQRT_2_OVER_PI = 0.7978845608f;
     private static final float LEAST = -87.3f;
     private static final float MOST = 88.3f;
 
@@ -62,6 +63,32 @@ public final class VectorMath {
     /** x / (1 + e^-x), the activation of the supported families. */
     public static FloatVector silu(FloatVector x) {
         return x.div(exp(x.neg()).add(1f));
+    }
+
+    /** x (1 + tanh(u)) / 2 with u = sqrt(2 / pi) (x + 0.044715 x^3), which is x / (1 + e^-2u). */
+    public static FloatVector geluTanh(FloatVector x) {
+        FloatVector cubic = x.mul(x).mul(0.044715f).fma(x, x);
+        return x.div(exp(cubic.mul(-2 * SQRT_2_OVER_PI)).add(1f));
+    }
+
+    /**
+     * The hyperbolic tangent with an error below 2e-7 relative.
+     *
+     * <p>Cephes tanhf: a polynomial of x^2 below 0.625, 1 - 2 / (e^2|x| + 1) with the sign of x above.
+     */
+    public static FloatVector tanh(FloatVector x) {
+        FloatVector size = x.abs();
+        FloatVector z = x.mul(x);
+        FloatVector p = z.fma(
+                FloatVector.broadcast(FLOATS, -5.70498872745e-3f), FloatVector.broadcast(FLOATS, 2.06390887954e-2f));
+        p = p.fma(z, FloatVector.broadcast(FLOATS, -5.37397155531e-2f));
+        p = p.fma(z, FloatVector.broadcast(FLOATS, 1.33314422036e-1f));
+        p = p.fma(z, FloatVector.broadcast(FLOATS, -3.33332819422e-1f));
+        FloatVector near = p.mul(z).fma(x, x);
+        FloatVector far = FloatVector.broadcast(FLOATS, 1f)
+                .sub(FloatVector.broadcast(FLOATS, 2f).div(exp(size.add(size)).add(1f)));
+        FloatVector signed = far.blend(far.neg(), x.compare(VectorOperators.LT, 0f));
+        return signed.blend(near, size.compare(VectorOperators.LT, 0.625f));
     }
 
     /** Sum of {@code count} floats (a power of two) from {@code from} on, by halves: the tree is always the same. */

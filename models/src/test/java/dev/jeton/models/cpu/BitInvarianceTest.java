@@ -37,8 +37,18 @@ class BitInvarianceTest {
 
     @ParameterizedTest
     @CsvSource({
-        "llama, F32, none", "llama, BF16, none", "llama, BF16, q8_0",
-        "mistral, F32, none", "qwen2, BF16, none", "qwen3, F32, q8_0"
+        "llama, F32, none",
+        "llama, BF16, none",
+        "llama, BF16, q8_0",
+        "mistral, F32, none",
+        "qwen2, BF16, none",
+        "qwen3, F32, q8_0",
+        "mixtral, F32, none",
+        "mixtral, BF16, q8_0",
+        "qwen3moe, BF16, none",
+        "phi3, BF16, none",
+        "gemma2, F32, none",
+        "gemma3, BF16, q8_0"
     })
     void shouldGiveTheSameBitsWhateverSurroundsASequence(String family, TensorType type, String quantize)
             throws IOException {
@@ -47,6 +57,11 @@ class BitInvarianceTest {
             case "mistral" -> Configs.mistral(37);
             case "qwen2" ->
                 Configs.qwen2("\"use_sliding_window\": true, \"sliding_window\": 40, \"max_window_layers\": 2");
+            case "mixtral" -> Configs.mixtral("");
+            case "qwen3moe" -> Configs.qwen3Moe("\"mlp_only_layers\": [1]");
+            case "phi3" -> Configs.phi3("\"sliding_window\": 37, \"partial_rotary_factor\": 0.75");
+            case "gemma2" -> Configs.gemma2("");
+            case "gemma3" -> Configs.gemma3("");
             default -> Configs.qwen3("");
         };
         TinyModel model = new TinyModel(folder, config, type, SEED);

@@ -16,6 +16,7 @@ import dev.jeton.models.reference.TinyModel;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.function.Function;
+import java.util.function.UnaryOperator;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -42,6 +43,49 @@ class GgufReferenceTest {
     })
     void matchesTheReferenceOverTheWeightsOfTheFile(String architecture, String types) throws IOException {
         check(architecture, config(architecture, 8), type(types), OPTIONS);
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "mixtral, F16", "mixtral, Q8_0", "mixtral, Q4_K_M", "qwen3moe, BF16", "qwen3moe, Q4_K_M", "phi3, F32",
+        "phi3, Q8_0", "phi3, Q4_K_M", "gemma2, F32", "gemma2, Q4_K_M", "gemma3, F32", "gemma3, Q8_0"
+    })
+    void matchesTheReferenceForFamiliesBeyondTheCommonPlan(String family, String types) throws IOException {
+        TinyModel tiny = tiny(config(family, 8));
+        String architecture = family.equals("mixtral") ? "llama" : family;
+        GgufModel model = new GgufModel(architecture, tiny.spec, tiny.weights, type(types));
+        Path file = model.write(folder.resolve("m.gguf"));
+        ReferenceDecoder reference = new ReferenceDecoder(
+                tiny.spec,
+                model.weights,
+                tiny.spec.rotary().frequencies(),
+                tiny.spec.windowRotary().frequencies(),
+                1,
+                UnaryOperator.identity());
+        ReferenceCheck.check((path, o) -> CpuEngine.load(file, o, false), tiny, reference, TOLERANCE, OPTIONS, SEED);
+    }
+
+    @Test
+    void readsTheFactorsOfLongRope() throws IOException {
+        TinyModel tiny = tiny(config("phi3", 8));
+        GgufModel model = new GgufModel("phi3", tiny.spec, tiny.weights, name -> TensorType.F32);
+        float[] factors = new float[tiny.spec.rotary().width() / 2];
+        float[] ones = new float[factors.length];
+        double[] frequencies = FamilyContract.plain(tiny.spec.rotary().width());
+        for (int i = 0; i < factors.length; i++) {
+            ones[i] = 1;
+            factors[i] = 1 + i / 2f;
+            frequencies[i] /= factors[i];
+        }
+        int[] shape = {factors.length};
+        byte[] above = GgmlBlocks.store(TensorType.F32, factors).bytes();
+        model.writer.tensor("rope_factors_long.weight", TensorType.F32, shape, above);
+        byte[] below = GgmlBlocks.store(TensorType.F32, ones).bytes();
+        model.writer
+                .tensor("rope_factors_short.weight", TensorType.F32, shape, below)
+                .put("phi3.rope.scaling.original_context_length", 256)
+                .put("phi3.rope.scaling.attn_factor", 1.25f);
+        check(tiny, model, frequencies, 1.25, OPTIONS);
     }
 
     /** Heads so narrow that q, k and v, of different types, share panels. */
@@ -122,8 +166,19 @@ class GgufReferenceTest {
 
     @Test
     void refusesByNameWhatWouldGiveOtherNumbers() throws IOException {
-        refused("gemma2", writer -> {}, "architecture \"gemma2\" is not supported; llama, qwen2, qwen3");
-        refused("llama", writer -> writer.put("llama.expert_count", 8), "\"llama.expert_count\" 8");
+        refused("gpt2", writer -> {}, "architecture \"gpt2\" is not supported; llama, qwen2, qwen3");
+        refused("qwen3", writer -> writer.put("qwen3.expert_count", 8), "\"qwen3.expert_count\" 8");
+        refused("llama", writer -> writer.put("llama.expert_count", 8), "\"llama.expert_used_count\" is missing");
+        refused(
+                "qwen3moe",
+                writer -> writer.put("qwen3moe.expert_count", 8)
+                        .put("qwen3moe.expert_used_count", 2)
+                        .put("qwen3moe.expert_gating_func", 2),
+                "\"qwen3moe.expert_gating_func\" 2");
+        refused(
+                "llama",
+                writer -> writer.put("llama.attn_logit_softcapping", 3f),
+                "\"llama.attn_logit_softcapping\" 3.0");
         refused("llama", writer -> writer.put("llama.rope.scaling.type", "longrope"), "longrope");
         refused("llama", writer -> writer.put("llama.rope.dimension_count", 8), "twice");
         refused(
@@ -175,6 +230,53 @@ class GgufReferenceTest {
             case "qwen2" ->
                 Configs.config(
                         "Qwen2ForCausalLM", 256, heads, heads, heads == 8 ? 32 : 256, 256, "\"rms_norm_eps\": 1e-6");
+            case "mixtral" ->
+                Configs.config(
+                        "MixtralForCausalLM",
+                        256,
+                        heads,
+                        1,
+                        32,
+                        256,
+                        "\"tie_word_embeddings\": true, \"num_local_experts\": 5, \"num_experts_per_tok\": 2");
+            case "qwen3moe" ->
+                Configs.config(
+                        "Qwen3MoeForCausalLM",
+                        256,
+                        heads,
+                        2,
+                        64,
+                        256,
+                        "\"num_experts\": 7, \"num_experts_per_tok\": 3, \"moe_intermediate_size\": 256,"
+                                + " \"norm_topk_prob\": true");
+            case "phi3" ->
+                Configs.config(
+                        "Phi3ForCausalLM",
+                        256,
+                        heads,
+                        4,
+                        32,
+                        256,
+                        "\"partial_rotary_factor\": 0.75, \"sliding_window\": 21");
+            case "gemma2" ->
+                Configs.config(
+                        "Gemma2ForCausalLM",
+                        256,
+                        heads,
+                        2,
+                        64,
+                        256,
+                        "\"attn_logit_softcapping\": 5.0, \"final_logit_softcapping\": 8.0,"
+                                + " \"query_pre_attn_scalar\": 64, \"sliding_window\": 21");
+            case "gemma3" ->
+                Configs.config(
+                        "Gemma3ForCausalLM",
+                        256,
+                        heads,
+                        2,
+                        64,
+                        256,
+                        "\"query_pre_attn_scalar\": 64, \"sliding_window\": 21, \"sliding_window_pattern\": 2");
             default -> Configs.config("Qwen3ForCausalLM", 256, heads, 2, 64, 256, "\"tie_word_embeddings\": true");
         };
     }

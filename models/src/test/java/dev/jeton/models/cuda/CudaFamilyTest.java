@@ -1,13 +1,25 @@
 package dev.jeton.models.cuda;
 
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
 import dev.jeton.models.EngineOptions;
+import dev.jeton.models.ModelException;
 import dev.jeton.models.TensorType;
 import dev.jeton.models.engine.Engine;
+import dev.jeton.models.reference.Configs;
 import dev.jeton.models.reference.FamilyContract;
+import dev.jeton.models.reference.TinyModel;
+import java.io.IOException;
 import java.nio.file.Path;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
+import org.junit.jupiter.api.io.TempDir;
 
 class CudaFamilyTest extends FamilyContract {
+
+    @TempDir
+    Path folder;
 
     @RegisterExtension
     static final StandInMachine MACHINE = new StandInMachine();
@@ -30,5 +42,35 @@ class CudaFamilyTest extends FamilyContract {
     @Override
     protected double tolerance(double ofFloat32, TensorType weights) {
         return weights == TensorType.BF16 ? 1 : 0.15;
+    }
+
+    @Test
+    void shouldMatchTheReferenceForPhi3() throws IOException {
+        TinyModel model = new TinyModel(folder, Configs.phi3("\"sliding_window\": 21"), TensorType.F16, SEED);
+        check(model, plain(24), 1, tolerance(2e-4, TensorType.F16), "none");
+    }
+
+    @Test
+    void shouldMatchTheReferenceForLongRope() throws IOException {
+        String factors =
+                IntStream.range(0, 12).mapToObj(i -> 2 + i / 4.0).toList().toString();
+        String longRope = "\"original_max_position_embeddings\": 128, \"rope_scaling\": {\"type\": \"longrope\","
+                + " \"short_factor\": %s, \"long_factor\": %s}".formatted(factors.replace("2.0", "1.0"), factors);
+        double[] frequencies = plain(24);
+        for (int i = 0; i < frequencies.length; i++) {
+            frequencies[i] /= 2 + i / 4.0;
+        }
+        TinyModel model = new TinyModel(folder, Configs.phi3(longRope), TensorType.F16, SEED);
+        double attention = Math.sqrt(1 + Math.log(8) / Math.log(128));
+        check(model, frequencies, attention, tolerance(2e-4, TensorType.F16), "none");
+    }
+
+    @Test
+    void shouldRefuseAtLoadWhatItWouldComputeWrongly() throws IOException {
+        TinyModel model = new TinyModel(folder, Configs.mixtral(""), TensorType.F16, SEED);
+        EngineOptions options = new EngineOptions(0, 1 << 22, 4, 64, 16, 2, "none");
+        assertThatThrownBy(() -> load(model.folder, options))
+                .isInstanceOf(ModelException.class)
+                .hasMessageContaining("layers of experts");
     }
 }

@@ -48,8 +48,8 @@ public final class DecoderExport {
         this.folder = folder;
         this.spec = DecoderSpec.read(folder);
         this.style = style;
-        frequencies = spec.rotaryScaling().frequencies(spec.rotaryTheta(), spec.headDim());
-        factor = spec.rotaryScaling().attentionFactor();
+        frequencies = spec.rotary().frequencies();
+        factor = spec.rotary().attentionFactor();
         weights = new HashMap<>();
         try (Safetensors file = Safetensors.open(folder)) {
             for (String name : file.names()) {

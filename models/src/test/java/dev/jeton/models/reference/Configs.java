@@ -21,6 +21,34 @@ public final class Configs {
         return config("Qwen3ForCausalLM", 64, 4, 2, 32, 128, "\"tie_word_embeddings\": true" + comma(more));
     }
 
+    public static String mixtral(String more) {
+        String experts = "\"tie_word_embeddings\": true, \"num_local_experts\": 5, \"num_experts_per_tok\": 2";
+        return config("MixtralForCausalLM", 64, 4, 2, 16, 96, experts + comma(more));
+    }
+
+    public static String qwen3Moe(String more) {
+        String experts = "\"num_experts\": 7, \"num_experts_per_tok\": 3, \"moe_intermediate_size\": 40,"
+                + " \"tie_word_embeddings\": true";
+        return config("Qwen3MoeForCausalLM", 64, 4, 2, 32, 128, experts + comma(more));
+    }
+
+    public static String phi3(String more) {
+        return config("Phi3ForCausalLM", 96, 4, 2, 24, 104, "\"tie_word_embeddings\": true" + comma(more));
+    }
+
+    /** With caps so low that they matter. */
+    public static String gemma2(String more) {
+        String caps = "\"attn_logit_softcapping\": 5.0, \"final_logit_softcapping\": 8.0,"
+                + " \"query_pre_attn_scalar\": 30, \"sliding_window\": 21";
+        return config("Gemma2ForCausalLM", 72, 4, 2, 24, 112, caps + comma(more));
+    }
+
+    public static String gemma3(String more) {
+        String rotary = "\"rope_local_base_freq\": 500.0, \"query_pre_attn_scalar\": 30, \"sliding_window\": 21,"
+                + " \"sliding_window_pattern\": 2, \"rope_scaling\": {\"rope_type\": \"linear\", \"factor\": 8.0}";
+        return config("Gemma3ForCausalLM", 72, 4, 2, 24, 112, rotary + comma(more));
+    }
+
     private static String comma(String more) {
         return more.isEmpty() ? "" : ", " + more;
     }

@@ -3,13 +3,17 @@ package dev.jeton.models.reference;
 import dev.jeton.models.DecoderSpec;
 import dev.jeton.models.GgufWriter;
 import dev.jeton.models.TensorType;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Function;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /** A model's weights as a GGUF file in the manner of llama.cpp's converter, and what they are in it. */
 public final class GgufModel {
@@ -29,7 +33,23 @@ public final class GgufModel {
             Map.entry("self_attn.k_norm", "attn_k_norm"),
             Map.entry("mlp.gate_proj", "ffn_gate"),
             Map.entry("mlp.up_proj", "ffn_up"),
-            Map.entry("mlp.down_proj", "ffn_down"));
+            Map.entry("mlp.down_proj", "ffn_down"),
+            Map.entry("pre_feedforward_layernorm", "ffn_norm"),
+            Map.entry("post_feedforward_layernorm", "post_ffw_norm"),
+            Map.entry("self_attn.qkv_proj", "attn_qkv"),
+            Map.entry("mlp.gate_up_proj", "ffn_up"),
+            Map.entry("mlp.gate", "ffn_gate_inp"),
+            Map.entry("block_sparse_moe.gate", "ffn_gate_inp"),
+            Map.entry("w1", "ffn_gate_exps"),
+            Map.entry("w2", "ffn_down_exps"),
+            Map.entry("w3", "ffn_up_exps"),
+            Map.entry("gate_proj", "ffn_gate_exps"),
+            Map.entry("down_proj", "ffn_down_exps"),
+            Map.entry("up_proj", "ffn_up_exps"));
+
+    /** A matrix of one expert. */
+    private static final Pattern EXPERT =
+            Pattern.compile("model\\.layers\\.(\\d+)\\.(?:mlp|block_sparse_moe)\\.experts\\.(\\d+)\\.(\\w+)\\.weight");
 
     public final Map<String, double[]> weights = new LinkedHashMap<>();
     public final GgufWriter writer = new GgufWriter();
@@ -44,22 +64,48 @@ public final class GgufModel {
     public GgufModel(
             String architecture, DecoderSpec spec, Map<String, double[]> values, Function<String, TensorType> types) {
         metadata(architecture, spec);
+        boolean gemma = architecture.startsWith("gemma");
+        Map<String, List<byte[]>> experts = new LinkedHashMap<>();
+        Map<String, int[]> shapes = new LinkedHashMap<>();
+        Map<String, TensorType> stacked = new LinkedHashMap<>();
         values.forEach((name, value) -> {
             int columns = columns(name, spec);
             boolean matrix = columns > 0;
             int[] shape = matrix ? new int[] {value.length / columns, columns} : new int[] {value.length};
             float[] floats = new float[value.length];
             for (int i = 0; i < floats.length; i++) {
-                floats[i] = (float) value[i];
+                floats[i] = (float) value[i] + (gemma && !matrix ? 1 : 0);
             }
-            GgmlBlocks.Stored stored = GgmlBlocks.store(matrix ? types.apply(name) : TensorType.F32, floats);
-            weights.put(name, stored.values());
+            TensorType type = matrix && !name.endsWith(".gate.weight") ? types.apply(name) : TensorType.F32;
+            GgmlBlocks.Stored stored = GgmlBlocks.store(type, floats);
+            weights.put(name, gemma && !matrix ? value : stored.values());
+            Matcher expert = EXPERT.matcher(name);
+            if (expert.matches()) {
+                String all = "blk.%s.%s.weight".formatted(expert.group(1), NAMES.getOrDefault(expert.group(3), "?"));
+                experts.computeIfAbsent(all, key -> new ArrayList<>()).add(stored.bytes());
+                shapes.put(all, new int[] {spec.experts().count(), shape[0], columns});
+                stacked.put(all, type);
+                return;
+            }
             int head = name.contains("q_proj") || name.contains("k_proj") ? spec.headDim() : 0;
             byte[] bytes = architecture.equals("llama") && head > 0
                     ? permuted(stored.bytes(), shape[0], head)
                     : stored.bytes();
-            writer.tensor(name(name), matrix ? types.apply(name) : TensorType.F32, shape, bytes);
+            boolean branch = gemma && name.endsWith("post_attention_layernorm.weight");
+            String own = branch ? name(name).replace("ffn_norm", "post_attention_norm") : name(name);
+            writer.tensor(own, type, shape, bytes);
         });
+        experts.forEach((name, parts) -> writer.tensor(
+                name,
+                stacked.getOrDefault(name, TensorType.F32),
+                shapes.getOrDefault(name, new int[0]),
+                joined(parts)));
+    }
+
+    private static byte[] joined(List<byte[]> parts) {
+        ByteArrayOutputStream out = new ByteArrayOutputStream();
+        parts.forEach(out::writeBytes);
+        return out.toByteArray();
     }
 
     /** Writes the file. */
@@ -80,8 +126,24 @@ public final class GgufModel {
                 .put(prefix + "attention.key_length", spec.headDim())
                 .put(prefix + "attention.value_length", spec.headDim())
                 .put(prefix + "attention.layer_norm_rms_epsilon", (float) spec.normEpsilon())
-                .put(prefix + "rope.dimension_count", spec.headDim())
-                .put(prefix + "rope.freq_base", (float) spec.rotaryTheta());
+                .put(prefix + "rope.dimension_count", spec.rotary().width())
+                .put(prefix + "rope.freq_base", (float) spec.rotary().theta());
+        if (spec.experts().count() > 0) {
+            writer.put(prefix + "expert_count", spec.experts().count())
+                    .put(prefix + "expert_used_count", spec.experts().perToken())
+                    .put(prefix + "expert_feed_forward_length", spec.experts().intermediate());
+        }
+        int window = spec.windows().getFirst();
+        if (window > 0 && !architecture.equals("llama")) {
+            writer.put(prefix + "attention.sliding_window", window);
+        }
+        if (architecture.startsWith("gemma")) {
+            writer.put(prefix + "attention.sliding_window_pattern", 2)
+                    .put(prefix + "attn_logit_softcapping", (float)
+                            spec.scales().attentionCap())
+                    .put(prefix + "final_logit_softcapping", (float)
+                            spec.scales().logitCap());
+        }
     }
 
     /** Reshape rows to (heads, 2, half), swap the last two: row i of a half goes to twice i. */
@@ -99,6 +161,10 @@ public final class GgufModel {
     private static int columns(String name, DecoderSpec spec) {
         if (name.contains("norm") || name.endsWith(".bias")) {
             return 0;
+        }
+        if (EXPERT.matcher(name).matches()) {
+            boolean down = name.contains("w2") || name.contains("down_proj");
+            return down ? spec.experts().intermediate() : spec.hidden();
         }
         return name.contains("down_proj")
                 ? spec.intermediate()

@@ -36,7 +36,19 @@ public final class ReferenceCheck {
             double tolerance,
             EngineOptions options,
             long seed) {
-        DoubleSummaryStatistics errors = errors(load, model, reference, options, seed, 70, 23);
+        check(load, model, reference, tolerance, options, seed, 70);
+    }
+
+    /** The same with a prompt of so many tokens. */
+    public static void check(
+            BiFunction<Path, EngineOptions, Engine> load,
+            TinyModel model,
+            ReferenceDecoder reference,
+            double tolerance,
+            EngineOptions options,
+            long seed,
+            int length) {
+        DoubleSummaryStatistics errors = errors(load, model, reference, options, seed, length, 23);
         assertThat(errors.getMax())
                 .as("seed %d, greatest error of a log-probability", seed)
                 .isLessThan(tolerance);

@@ -1,8 +1,13 @@
 package dev.jeton.models.reference;
 
 import dev.jeton.models.DecoderSpec;
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.List;
 import java.util.Map;
 import java.util.function.UnaryOperator;
+import java.util.stream.DoubleStream;
+import java.util.stream.IntStream;
 
 /**
  * A decoder's forward pass written as plainly as its definition, in float64, independent of the engine: one position at
@@ -13,6 +18,7 @@ public final class ReferenceDecoder {
     private final DecoderSpec spec;
     private final Map<String, double[]> weights;
     private final double[] frequencies;
+    private final double[] windowFrequencies;
     private final double rotaryFactor;
     private final UnaryOperator<double[]> cached;
 
@@ -28,6 +34,18 @@ public final class ReferenceDecoder {
             double[] frequencies,
             double rotaryFactor,
             UnaryOperator<double[]> cached) {
+        this(spec, weights, frequencies, frequencies, rotaryFactor, cached);
+    }
+
+    /** With frequencies of their own in layers with a window. */
+    public ReferenceDecoder(
+            DecoderSpec spec,
+            Map<String, double[]> weights,
+            double[] frequencies,
+            double[] windowFrequencies,
+            double rotaryFactor,
+            UnaryOperator<double[]> cached) {
+        this.windowFrequencies = windowFrequencies;
         this.cached = cached;
         this.spec = spec;
         this.weights = weights;
@@ -41,7 +59,10 @@ public final class ReferenceDecoder {
         double[][] x = new double[n][];
         double[] embedding = weights.get("model.embed_tokens.weight");
         for (int t = 0; t < n; t++) {
-            x[t] = java.util.Arrays.copyOfRange(embedding, tokens[t] * spec.hidden(), (tokens[t] + 1) * spec.hidden());
+            x[t] = Arrays.copyOfRange(embedding, tokens[t] * spec.hidden(), (tokens[t] + 1) * spec.hidden());
+            for (int i = 0; i < x[t].length && isGemma(); i++) {
+                x[t][i] *= Math.sqrt(spec.hidden());
+            }
         }
         for (int layer = 0; layer < spec.layers(); layer++) {
             layer(layer, x);
@@ -50,6 +71,9 @@ public final class ReferenceDecoder {
         double[][] logits = new double[n][];
         for (int t = 0; t < n; t++) {
             logits[t] = times(head, norm(x[t], weights.get("model.norm.weight")), new double[0]);
+            for (int i = 0; i < logits[t].length; i++) {
+                logits[t][i] = capped(logits[t][i], spec.scales().logitCap());
+            }
         }
         return logits;
     }
@@ -63,28 +87,98 @@ public final class ReferenceDecoder {
         double[][] v = new double[n][];
         for (int t = 0; t < n; t++) {
             double[] in = norm(x[t], weights.get(name + "input_layernorm.weight"));
-            q[t] = linear(attention + "q_proj", in);
-            k[t] = linear(attention + "k_proj", in);
-            v[t] = linear(attention + "v_proj", in);
-            heads(q[t], t, spec.heads(), attention + "q_norm.weight");
-            heads(k[t], t, spec.keyValueHeads(), attention + "k_norm.weight");
+            if (weights.containsKey(attention + "qkv_proj.weight")) {
+                double[] all = linear(attention + "qkv_proj", in);
+                int query = spec.queryWidth();
+                int key = query + spec.keyValueWidth();
+                q[t] = Arrays.copyOfRange(all, 0, query);
+                k[t] = Arrays.copyOfRange(all, query, key);
+                v[t] = Arrays.copyOfRange(all, key, all.length);
+            } else {
+                q[t] = linear(attention + "q_proj", in);
+                k[t] = linear(attention + "k_proj", in);
+                v[t] = linear(attention + "v_proj", in);
+            }
+            double[] turns = spec.windows().get(layer) > 0 ? windowFrequencies : frequencies;
+            heads(q[t], t, spec.heads(), attention + "q_norm.weight", turns);
+            heads(k[t], t, spec.keyValueHeads(), attention + "k_norm.weight", turns);
             keep(k[t]);
             keep(v[t]);
         }
         for (int t = 0; t < n; t++) {
-            add(
-                    x[t],
-                    linear(
-                            attention + "o_proj",
-                            attend(q[t], k, v, t, spec.windows().get(layer))));
-            double[] in = norm(x[t], weights.get(name + "post_attention_layernorm.weight"));
-            double[] gate = linear(name + "mlp.gate_proj", in);
-            double[] up = linear(name + "mlp.up_proj", in);
-            for (int i = 0; i < gate.length; i++) {
-                gate[i] = gate[i] / (1 + Math.exp(-gate[i])) * up[i];
+            double[] attended = linear(
+                    attention + "o_proj", attend(q[t], k, v, t, spec.windows().get(layer)));
+            if (isGemma()) {
+                add(x[t], norm(attended, weights.get(name + "post_attention_layernorm.weight")));
+                double[] in = norm(x[t], weights.get(name + "pre_feedforward_layernorm.weight"));
+                add(x[t], norm(feed(name, in), weights.get(name + "post_feedforward_layernorm.weight")));
+            } else {
+                add(x[t], attended);
+                add(x[t], feed(name, norm(x[t], weights.get(name + "post_attention_layernorm.weight"))));
             }
-            add(x[t], linear(name + "mlp.down_proj", gate));
         }
+    }
+
+    private double[] feed(String name, double[] in) {
+        if (weights.containsKey(name + "block_sparse_moe.gate.weight")) {
+            return experts(name + "block_sparse_moe.", "w1", "w3", "w2", in);
+        }
+        if (weights.containsKey(name + "mlp.gate.weight")) {
+            return experts(name + "mlp.", "gate_proj", "up_proj", "down_proj", in);
+        }
+        if (weights.containsKey(name + "mlp.gate_up_proj.weight")) {
+            double[] both = linear(name + "mlp.gate_up_proj", in);
+            int half = both.length / 2;
+            double[] up = Arrays.copyOfRange(both, half, both.length);
+            return linear(name + "mlp.down_proj", gated(Arrays.copyOf(both, half), up));
+        }
+        return expert(name + "mlp.", "gate_proj", "up_proj", "down_proj", in);
+    }
+
+    private double[] expert(String name, String gate, String up, String down, double[] in) {
+        return linear(name + down, gated(linear(name + gate, in), linear(name + up, in)));
+    }
+
+    /** Softmax over all experts, the most probable of them, each weighted with its probability. */
+    private double[] experts(String name, String gate, String up, String down, double[] in) {
+        double[] logits = linear(name + "gate", in);
+        double sum = DoubleStream.of(logits).map(Math::exp).sum();
+        List<Integer> chosen = IntStream.range(0, logits.length)
+                .boxed()
+                .sorted(Comparator.comparing(e -> -logits[e]))
+                .limit(spec.experts().perToken())
+                .toList();
+        double share =
+                chosen.stream().mapToDouble(e -> Math.exp(logits[e]) / sum).sum();
+        double[] out = new double[in.length];
+        for (int e : chosen) {
+            double weight = Math.exp(logits[e]) / sum / (spec.experts().normalised() ? share : 1);
+            double[] of = expert(name + "experts." + e + ".", gate, up, down, in);
+            for (int i = 0; i < out.length; i++) {
+                out[i] += weight * of[i];
+            }
+        }
+        return out;
+    }
+
+    private double[] gated(double[] gate, double[] up) {
+        double[] out = new double[gate.length];
+        for (int i = 0; i < out.length; i++) {
+            double x = gate[i];
+            double active = isGemma()
+                    ? x / 2 * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x * x * x)))
+                    : x / (1 + Math.exp(-x));
+            out[i] = active * up[i];
+        }
+        return out;
+    }
+
+    private static double capped(double value, double cap) {
+        return cap == 0 ? value : cap * Math.tanh(value / cap);
+    }
+
+    private boolean isGemma() {
+        return spec.architecture().startsWith("Gemma");
     }
 
     private double[] attend(double[] q, double[][] k, double[][] v, int position, int window) {
@@ -100,7 +194,8 @@ public final class ReferenceDecoder {
                 for (int i = 0; i < d; i++) {
                     score[t] += q[h * d + i] * k[t][at + i];
                 }
-                score[t] = Math.exp(score[t] / Math.sqrt(d));
+                score[t] = Math.exp(
+                        capped(score[t] * spec.scales().query(), spec.scales().attentionCap()));
                 sum += score[t];
             }
             for (int t = first; t <= position; t++) {
@@ -112,19 +207,21 @@ public final class ReferenceDecoder {
         return out;
     }
 
-    private void heads(double[] x, int position, int heads, String norm) {
+    private void heads(double[] x, int position, int heads, String norm, double[] turns) {
         int d = spec.headDim();
         for (int h = 0; h < heads; h++) {
-            double[] head = java.util.Arrays.copyOfRange(x, h * d, (h + 1) * d);
+            double[] head = Arrays.copyOfRange(x, h * d, (h + 1) * d);
             if (spec.headNorms()) {
                 head = norm(head, weights.get(norm));
             }
-            for (int i = 0; i < d / 2; i++) {
-                double angle = position * frequencies[i];
+            System.arraycopy(head, 0, x, h * d, d);
+            int half = turns.length;
+            for (int i = 0; i < half; i++) {
+                double angle = position * turns[i];
                 double cos = Math.cos(angle) * rotaryFactor;
                 double sin = Math.sin(angle) * rotaryFactor;
-                x[h * d + i] = head[i] * cos - head[i + d / 2] * sin;
-                x[h * d + i + d / 2] = head[i + d / 2] * cos + head[i] * sin;
+                x[h * d + i] = head[i] * cos - head[i + half] * sin;
+                x[h * d + i + half] = head[i + half] * cos + head[i] * sin;
             }
         }
     }
@@ -132,7 +229,7 @@ public final class ReferenceDecoder {
     private void keep(double[] x) {
         int d = spec.headDim();
         for (int at = 0; at < x.length; at += d) {
-            System.arraycopy(cached.apply(java.util.Arrays.copyOfRange(x, at, at + d)), 0, x, at, d);
+            System.arraycopy(cached.apply(Arrays.copyOfRange(x, at, at + d)), 0, x, at, d);
         }
     }
 
@@ -144,7 +241,7 @@ public final class ReferenceDecoder {
         double root = Math.sqrt(sum / x.length + spec.normEpsilon());
         double[] out = new double[x.length];
         for (int i = 0; i < x.length; i++) {
-            out[i] = x[i] / root * weight[i];
+            out[i] = x[i] / root * (isGemma() ? 1 + weight[i] : weight[i]);
         }
         return out;
     }

@@ -7,6 +7,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.function.Consumer;
@@ -34,7 +35,14 @@ public final class TinyModel {
         double[] store(SafetensorsWriter writer, String name, TensorType type, int rows, int columns, float[] values);
     }
 
+    /** Rows and columns of every matrix, and elements of every vector. */
+    public final Map<String, int[]> shapes = new LinkedHashMap<>();
+
     private final Storage storage;
+    /** Where the files have what the reference has below {@code model.}. */
+    private final String prefix;
+
+    private final double normMean;
     private final Random random;
     public final TensorType type;
     private final SafetensorsWriter writer = new SafetensorsWriter();
@@ -65,11 +73,13 @@ public final class TinyModel {
         Files.createDirectories(folder);
         Files.writeString(folder.resolve("config.json"), config);
         spec = DecoderSpec.readQuantized(folder);
+        prefix = config.contains("ForConditionalGeneration") ? "language_model.model." : "model.";
+        normMean = spec.architecture().startsWith("Gemma") ? 0 : 1;
         matrix("model.embed_tokens.weight", spec.vocabulary(), spec.hidden(), 1);
         for (int i = 0; i < spec.layers(); i++) {
-            layer("model.layers." + i + ".");
+            layer("model.layers." + i + ".", spec.experts().in(i));
         }
-        vector("model.norm.weight", spec.hidden(), 1, 0.1);
+        vector("model.norm.weight", spec.hidden(), normMean, 0.1);
         if (!spec.tiedEmbedding()) {
             matrix("lm_head.weight", spec.vocabulary(), spec.hidden(), 1 / Math.sqrt(spec.hidden()));
         }
@@ -77,15 +87,24 @@ public final class TinyModel {
         writer.write(folder.resolve("model.safetensors"));
     }
 
-    private void layer(String name) {
+    private void layer(String name, boolean sparse) {
         String attention = name + "self_attn.";
         int hidden = spec.hidden();
         double scale = 1.5 / Math.sqrt(hidden);
-        vector(name + "input_layernorm.weight", hidden, 1, 0.1);
-        vector(name + "post_attention_layernorm.weight", hidden, 1, 0.1);
-        matrix(attention + "q_proj.weight", spec.queryWidth(), hidden, scale);
-        matrix(attention + "k_proj.weight", spec.keyValueWidth(), hidden, scale);
-        matrix(attention + "v_proj.weight", spec.keyValueWidth(), hidden, scale);
+        vector(name + "input_layernorm.weight", hidden, normMean, 0.1);
+        vector(name + "post_attention_layernorm.weight", hidden, normMean, 0.1);
+        if (spec.architecture().startsWith("Gemma")) {
+            vector(name + "pre_feedforward_layernorm.weight", hidden, normMean, 0.1);
+            vector(name + "post_feedforward_layernorm.weight", hidden, normMean, 0.1);
+        }
+        boolean fused = spec.architecture().startsWith("Phi3");
+        if (fused) {
+            matrix(attention + "qkv_proj.weight", spec.queryWidth() + 2 * spec.keyValueWidth(), hidden, scale);
+        } else {
+            matrix(attention + "q_proj.weight", spec.queryWidth(), hidden, scale);
+            matrix(attention + "k_proj.weight", spec.keyValueWidth(), hidden, scale);
+            matrix(attention + "v_proj.weight", spec.keyValueWidth(), hidden, scale);
+        }
         matrix(attention + "o_proj.weight", hidden, spec.queryWidth(), scale);
         if (spec.queryKeyValueBias()) {
             vector(attention + "q_proj.bias", spec.queryWidth(), 0, 0.5);
@@ -96,12 +115,33 @@ public final class TinyModel {
             vector(attention + "o_proj.bias", hidden, 0, 0.5);
         }
         if (spec.headNorms()) {
-            vector(attention + "q_norm.weight", spec.headDim(), 1, 0.2);
-            vector(attention + "k_norm.weight", spec.headDim(), 1, 0.2);
+            vector(attention + "q_norm.weight", spec.headDim(), normMean, 0.2);
+            vector(attention + "k_norm.weight", spec.headDim(), normMean, 0.2);
         }
-        matrix(name + "mlp.gate_proj.weight", spec.intermediate(), hidden, scale);
-        matrix(name + "mlp.up_proj.weight", spec.intermediate(), hidden, scale);
-        matrix(name + "mlp.down_proj.weight", hidden, spec.intermediate(), 1 / Math.sqrt(spec.intermediate()));
+        if (sparse) {
+            experts(name, scale);
+        } else if (fused) {
+            matrix(name + "mlp.gate_up_proj.weight", 2 * spec.intermediate(), hidden, scale);
+            matrix(name + "mlp.down_proj.weight", hidden, spec.intermediate(), 1 / Math.sqrt(spec.intermediate()));
+        } else {
+            feed(name + "mlp.", List.of("gate_proj", "up_proj", "down_proj"), spec.intermediate(), scale);
+        }
+    }
+
+    private void experts(String name, double scale) {
+        boolean mixtral = spec.architecture().startsWith("Mixtral");
+        String block = name + (mixtral ? "block_sparse_moe." : "mlp.");
+        List<String> names = mixtral ? List.of("w1", "w3", "w2") : List.of("gate_proj", "up_proj", "down_proj");
+        matrix(block + "gate.weight", spec.experts().count(), spec.hidden(), scale);
+        for (int i = 0; i < spec.experts().count(); i++) {
+            feed(block + "experts." + i + ".", names, spec.experts().intermediate(), scale);
+        }
+    }
+
+    private void feed(String name, List<String> names, int width, double scale) {
+        matrix(name + names.get(0) + ".weight", width, spec.hidden(), scale);
+        matrix(name + names.get(1) + ".weight", width, spec.hidden(), scale);
+        matrix(name + names.get(2) + ".weight", spec.hidden(), width, 1 / Math.sqrt(width));
     }
 
     private void matrix(String name, int rows, int columns, double scale) {
@@ -124,11 +164,16 @@ public final class TinyModel {
             exact[i] = values[i];
         }
         if (name.endsWith("_proj.weight")) {
-            String matrix = name.substring(0, name.length() - ".weight".length());
+            String matrix = inFile(name.substring(0, name.length() - ".weight".length()));
             exact = storage.store(writer, matrix, type, shape[0], shape[1], values);
         } else {
-            writer.add(name, type, shape, values);
+            writer.add(inFile(name), type, shape, values);
         }
         weights.put(name, exact);
+        shapes.put(name, shape);
+    }
+
+    private String inFile(String name) {
+        return name.startsWith("model.") ? prefix + name.substring("model.".length()) : name;
     }
 }

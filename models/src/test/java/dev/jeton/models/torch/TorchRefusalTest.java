@@ -120,6 +120,12 @@ class TorchRefusalTest {
     }
 
     @Test
+    void shouldRefuseAFamilyThatItWouldComputeWrongly() throws IOException, InterruptedException {
+        Files.writeString(model.resolve("config.json"), Configs.gemma2(""));
+        refused("soft-capping, which the torch engine does not compute", model.toString(), "0", "none", "");
+    }
+
+    @Test
     void shouldRefuseAGpuWithoutALibtorchForIt() throws IOException, InterruptedException {
         refused("PYTORCH_FLAVOR=cu128", model.toString(), "0", "none", "0");
     }

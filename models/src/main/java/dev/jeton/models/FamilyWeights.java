@@ -1,0 +1,160 @@
+package dev.jeton.models;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/**
+ * The weights of a decoder under the names that most families have, whatever its own are: tensors that are one in the
+ * files are given in parts, and norms that multiply with 1 more than their weight as what they multiply with.
+ */
+final class FamilyWeights implements WeightFiles {
+
+    private static final Pattern ATTENTION = Pattern.compile("(.+\\.self_attn\\.)([qkv])_proj(\\.(?:weight|bias))");
+    private static final Pattern FEED = Pattern.compile("(.+\\.mlp\\.)(gate|up)_proj\\.weight");
+    private static final Pattern EXPERT =
+            Pattern.compile("(.+)\\.mlp\\.experts\\.(\\d+)\\.(gate|up|down)_proj\\.weight");
+    private static final String ROUTER = ".mlp.gate.weight";
+
+    /** Where models with encoders of images have the decoder. */
+    private static final List<String> PREFIXES = List.of("language_model.model.", "model.language_model.");
+
+    private static final ValueLayout.OfFloat FLOAT =
+            ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+
+    private final WeightFiles files;
+    private final DecoderSpec spec;
+    private final boolean folder;
+    private final DecoderFamily family;
+    private final String prefix;
+
+    FamilyWeights(WeightFiles files, DecoderSpec spec) {
+        this.files = files;
+        this.spec = spec;
+        folder = files instanceof Safetensors;
+        family = DecoderFamily.named(spec.architecture());
+        Set<String> names = files.names();
+        prefix = PREFIXES.stream()
+                .filter(each -> names.contains(each + "embed_tokens.weight"))
+                .findFirst()
+                .orElse("model.");
+    }
+
+    @Override
+    public Set<String> names() {
+        return files.names();
+    }
+
+    @Override
+    public Optional<Tensor> find(String name) {
+        Optional<Tensor> whole = files.find(own(name));
+        if (whole.isPresent()) {
+            boolean fromOne = folder && family.normsFromOne() && name.endsWith("norm.weight");
+            return fromOne ? whole.map(FamilyWeights::plusOne) : whole;
+        }
+        Matcher attention = ATTENTION.matcher(name);
+        if (attention.matches()) {
+            int query = spec.queryWidth();
+            int keyValue = spec.keyValueWidth();
+            String fused = attention.group(1) + "qkv_proj" + attention.group(3);
+            return switch (attention.group(2)) {
+                case "q" -> part(fused, 0, query, query + 2 * keyValue);
+                case "k" -> part(fused, query, keyValue, query + 2 * keyValue);
+                default -> part(fused, query + keyValue, keyValue, query + 2 * keyValue);
+            };
+        }
+        Matcher feed = FEED.matcher(name);
+        if (feed.matches()) {
+            int width = spec.intermediate();
+            return part(
+                    feed.group(1) + "gate_up_proj.weight", feed.group(2).equals("up") ? width : 0, width, 2 * width);
+        }
+        Matcher expert = EXPERT.matcher(name);
+        if (expert.matches()) {
+            int number = Integer.parseInt(expert.group(2));
+            return files.find(expert.group(1) + ".mlp.experts." + expert.group(3) + "_proj.weight")
+                    .filter(all -> all.shape().size() == 3)
+                    .map(all -> {
+                        if (all.shape().getFirst() != spec.experts().count()) {
+                            throw new ModelException("%s: tensor \"%s\" has shape %s where there are %d experts"
+                                    .formatted(
+                                            source(),
+                                            all.name(),
+                                            all.shape(),
+                                            spec.experts().count()));
+                        }
+                        return all.rows(number, 1).withoutFirst();
+                    });
+        }
+        return Optional.empty();
+    }
+
+    private Optional<Tensor> part(String name, int from, int count, int of) {
+        return files.find(own(name)).map(fused -> {
+            if (fused.shape().getFirst() != of) {
+                throw new ModelException("%s: tensor \"%s\" has shape %s where the configuration asks for %d rows"
+                        .formatted(source(), name, fused.shape(), of));
+            }
+            return fused.rows(from, count);
+        });
+    }
+
+    /** What the files call a tensor. */
+    private String own(String name) {
+        if (!folder) {
+            return name;
+        }
+        if (family == DecoderFamily.MIXTRAL) {
+            if (name.endsWith(ROUTER)) {
+                return name.replace(ROUTER, ".block_sparse_moe.gate.weight");
+            }
+            Matcher expert = EXPERT.matcher(name);
+            if (expert.matches()) {
+                String matrix = switch (expert.group(3)) {
+                    case "gate" -> "w1";
+                    case "down" -> "w2";
+                    default -> "w3";
+                };
+                return "%s.block_sparse_moe.experts.%s.%s.weight".formatted(expert.group(1), expert.group(2), matrix);
+            }
+        }
+        return name.startsWith("model.") ? prefix + name.substring("model.".length()) : name;
+    }
+
+    private static Tensor plusOne(Tensor tensor) {
+        float[] values = tensor.toFloats();
+        MemorySegment sum = Arena.ofAuto().allocate(4L * values.length, 64);
+        for (int i = 0; i < values.length; i++) {
+            sum.setAtIndex(FLOAT, i, 1 + values[i]);
+        }
+        return new Tensor(tensor.name(), TensorType.F32, tensor.shape(), sum.asReadOnly());
+    }
+
+    @Override
+    public Optional<String> type(String name) {
+        return files.type(own(name))
+                .or(() -> find(name).map(tensor -> tensor.type().name()));
+    }
+
+    @Override
+    public MemorySegment bytes(String name, String type, long... shape) {
+        return files.bytes(own(name), type, shape);
+    }
+
+    @Override
+    public Path source() {
+        return files.source();
+    }
+
+    @Override
+    public void close() {
+        files.close();
+    }
+}

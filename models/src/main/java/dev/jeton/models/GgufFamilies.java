@@ -1,0 +1,141 @@
+package dev.jeton.models;
+
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+
+/** What the metadata and names of GGUF files have for some families alone, in the manner of llama.cpp's converter. */
+final class GgufFamilies {
+
+    private static final String LONG = "rope_factors_long.weight";
+    private static final String SHORT = "rope_factors_short.weight";
+
+    /** Layers of the models of 27 billion parameters, whose query scale is not that of the head and in no key. */
+    private static final Map<DecoderFamily, Integer> LAYERS_OF_27B =
+            Map.of(DecoderFamily.GEMMA2, 46, DecoderFamily.GEMMA3, 62);
+
+    /** Softmax over the router's logits, in llama.cpp's numbers. */
+    private static final int SOFTMAX = 1;
+
+    private GgufFamilies() {}
+
+    /** Keys that are understood of a family and refused of others. */
+    static Set<String> known(DecoderFamily family) {
+        return switch (family) {
+            case MIXTRAL, QWEN3_MOE -> Set.of("expert_count");
+            case PHI3 -> Set.of("attention.sliding_window");
+            case GEMMA2, GEMMA3 ->
+                Set.of("attn_logit_softcapping", "final_logit_softcapping", "attention.sliding_window");
+            case LLAMA, MISTRAL, QWEN2, QWEN3 -> Set.of();
+        };
+    }
+
+    /** Adds to a configuration what only some families have. */
+    static void complete(DecoderFamily family, GgufFile file, String prefix, Map<String, Object> config) {
+        switch (family) {
+            case MIXTRAL, QWEN3_MOE -> experts(family, file.metadata(), prefix, config);
+            case PHI3 -> phi3(file, prefix, config);
+            case GEMMA2, GEMMA3 -> gemma(family, file, prefix, config);
+            case LLAMA, MISTRAL, QWEN2, QWEN3 -> {}
+        }
+    }
+
+    private static void experts(DecoderFamily family, JsonObject metadata, String prefix, Map<String, Object> config) {
+        int gating = metadata.optionalInteger(prefix + "expert_gating_func", 0, Integer.MAX_VALUE)
+                .orElse(SOFTMAX);
+        if (gating > SOFTMAX) {
+            throw new ModelException("%s: \"%sexpert_gating_func\" %d is not supported; softmax (%d) is"
+                    .formatted(metadata.source(), prefix, gating, SOFTMAX));
+        }
+        int count = metadata.integer(prefix + "expert_count", 1, 1 << 12);
+        config.put(family == DecoderFamily.MIXTRAL ? "num_local_experts" : "num_experts", count);
+        config.put("num_experts_per_tok", metadata.integer(prefix + "expert_used_count", 1, 1 << 12));
+        config.put("norm_topk_prob", true);
+        metadata.value(prefix + "expert_feed_forward_length")
+                .ifPresent(width -> config.put("moe_intermediate_size", width));
+    }
+
+    private static void phi3(GgufFile file, String prefix, Map<String, Object> config) {
+        JsonObject metadata = file.metadata();
+        window(metadata, prefix, config);
+        int headDim = JsonObject.of(metadata.source(), config).integer("head_dim", 2, 1024);
+        int turned = metadata.optionalInteger(prefix + "rope.dimension_count", 2, headDim)
+                .orElse(headDim);
+        config.put("partial_rotary_factor", (double) turned / headDim);
+        if (file.holds(LONG) && file.holds(SHORT)) {
+            Map<String, Object> scaling = new LinkedHashMap<>();
+            scaling.put("rope_type", "longrope");
+            scaling.put("long_factor", factors(file, LONG));
+            scaling.put("short_factor", factors(file, SHORT));
+            metadata.number(prefix + "rope.scaling.attn_factor")
+                    .ifPresent(factor -> scaling.put("attention_factor", factor));
+            config.put("rope_scaling", scaling);
+            config.put(
+                    "original_max_position_embeddings",
+                    metadata.integer(prefix + "rope.scaling.original_context_length", 2, 1 << 30));
+        }
+    }
+
+    private static List<Object> factors(GgufFile file, String name) {
+        List<Object> factors = new ArrayList<>();
+        for (float value : file.find(name, name).orElseThrow().toFloats()) {
+            factors.add((double) value);
+        }
+        return factors;
+    }
+
+    private static void gemma(DecoderFamily family, GgufFile file, String prefix, Map<String, Object> config) {
+        JsonObject metadata = file.metadata();
+        window(metadata, prefix, config);
+        List<Object> layers = file.list(prefix + "attention.sliding_window_pattern");
+        if (!layers.isEmpty()) {
+            config.put(
+                    "layer_types",
+                    layers.stream()
+                            .map(sliding -> Boolean.TRUE.equals(sliding) ? "sliding_attention" : "full_attention")
+                            .toList());
+        } else {
+            metadata.value(prefix + "attention.sliding_window_pattern")
+                    .ifPresent(pattern -> config.put("sliding_window_pattern", pattern));
+        }
+        for (String cap : List.of("attn_logit_softcapping", "final_logit_softcapping")) {
+            metadata.value(prefix + cap).ifPresent(value -> config.put(cap, value));
+        }
+        JsonObject common = JsonObject.of(metadata.source(), config);
+        boolean large = common.integer("num_hidden_layers", 1, 1 << 12) == LAYERS_OF_27B.getOrDefault(family, 0);
+        int scalar = large
+                ? common.integer("hidden_size", 1, 1 << 20) / common.integer("num_attention_heads", 1, 1 << 14)
+                : common.integer("head_dim", 2, 1024);
+        config.put("query_pre_attn_scalar", scalar);
+        metadata.number(prefix + "rope.freq_base_swa").ifPresent(base -> config.put("rope_local_base_freq", base));
+    }
+
+    private static void window(JsonObject metadata, String prefix, Map<String, Object> config) {
+        int window = metadata.optionalInteger(prefix + "attention.sliding_window", 0, Integer.MAX_VALUE)
+                .orElse(0);
+        if (window > 0) {
+            config.put("sliding_window", window);
+        }
+    }
+
+    /**
+     * What a tensor of a layer is called in Hugging Face folders of a family; empty where the family has none of that name.
+     *
+     * @param kind {@code weight} or {@code bias}
+     * @param usual what it is in most families that have it
+     */
+    static String inside(DecoderFamily family, String name, String kind, String usual) {
+        boolean phi3 = family == DecoderFamily.PHI3;
+        return switch (name) {
+            case "ffn_norm" -> family.isGemma() ? "pre_feedforward_layernorm" : usual;
+            case "post_attention_norm", "post_ffw_norm" -> family.isGemma() ? usual : "";
+            case "attn_qkv" -> phi3 && kind.equals("weight") ? usual : "";
+            case "ffn_up" -> phi3 ? "mlp.gate_up_proj" : usual;
+            case "ffn_gate_inp", "ffn_gate_exps", "ffn_up_exps", "ffn_down_exps" ->
+                family == DecoderFamily.MIXTRAL || family == DecoderFamily.QWEN3_MOE ? usual : "";
+            default -> usual;
+        };
+    }
+}

@@ -1,0 +1,63 @@
+package dev.jeton.models;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.jeton.models.cpu.CpuEngineProvider;
+import dev.jeton.models.cuda.CudaEngineProvider;
+import dev.jeton.models.reference.Configs;
+import dev.jeton.models.torch.TorchEngineProvider;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** An engine refuses by name the models of which it would compute wrong numbers, before it looks for a device. */
+class EngineRefusalTest {
+
+    @TempDir
+    Path folder;
+
+    private Path model(String config) throws IOException {
+        Files.writeString(folder.resolve("config.json"), config);
+        Files.createFile(folder.resolve("model.safetensors"));
+        return folder;
+    }
+
+    private static String config(String family) {
+        return switch (family) {
+            case "mixtral" -> Configs.mixtral("");
+            case "qwen3moe" -> Configs.qwen3Moe("");
+            case "gemma2" -> Configs.gemma2("");
+            case "gemma3" -> Configs.gemma3("");
+            case "partial" -> Configs.phi3("\"partial_rotary_factor\": 0.75");
+            default -> Configs.phi3("");
+        };
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "mixtral, layers of experts", "qwen3moe, layers of experts", "gemma2, soft-capping",
+        "gemma2, norms after attention", "gemma3, other rotation in layers with a window", "gemma3, scaled embeddings",
+        "partial, rotation of a part of each head"
+    })
+    void namesWhatCudaAndTorchDoNotCompute(String family, String reason) throws IOException {
+        Path model = model(config(family));
+        assertThat(new CudaEngineProvider().refusal(model))
+                .contains(reason)
+                .contains("the cuda engine does not compute; the cpu engine does");
+        assertThat(new TorchEngineProvider().refusal(model))
+                .contains(reason)
+                .contains("the torch engine does not compute; the cpu engine does");
+        assertThat(new CpuEngineProvider().refusal(model)).isEmpty();
+    }
+
+    @Test
+    void letsOnlyTorchRefuseFusedTensors() throws IOException {
+        Path model = model(config("phi3"));
+        assertThat(new CudaEngineProvider().refusal(model)).isEmpty();
+        assertThat(new TorchEngineProvider().refusal(model)).contains("q, k and v in one tensor");
+    }
+}

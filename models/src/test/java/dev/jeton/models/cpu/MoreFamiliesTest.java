@@ -1,0 +1,14 @@
+package dev.jeton.models.cpu;
+
+import dev.jeton.models.EngineOptions;
+import dev.jeton.models.engine.Engine;
+import dev.jeton.models.reference.MoreFamiliesContract;
+import java.nio.file.Path;
+
+class MoreFamiliesTest extends MoreFamiliesContract {
+
+    @Override
+    protected Engine load(Path model, EngineOptions options) {
+        return CpuEngine.load(model, options);
+    }
+}
