@@ -1,6 +1,7 @@
 package dev.jeton.accounting;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.time.ZoneId;
 import java.util.ArrayList;
@@ -77,6 +78,22 @@ class BudgetTickTest {
                 .allSatisfy(
                         client -> assertThat(Objects.requireNonNull(client.hold).stoppedBy())
                                 .isPresent());
+    }
+
+    @Test
+    void isTriedAgainSoonButNotAtOnceWhereItFails() {
+        BudgetRun run = new BudgetRun(6, List.of(Budget.of("tokens", "t", BudgetUnit.OUTPUT_TOKENS, DAY, 10)));
+        BudgetRun.Client first = run.client(PAYER, 1, 1, 10, 10);
+        run.begin(first);
+        Fact.Opened opened = Objects.requireNonNull(first.hold).opened;
+        BudgetHold hold = run.budgets.hold(opened, run.prices, List.of());
+        run.budgets.begin(hold, 10, total -> {
+            throw new IllegalStateException("as the test wants it");
+        });
+        assertThatThrownBy(() -> run.end(first, Fact.Outcome.COMPLETED)).isInstanceOf(IllegalStateException.class);
+        run.now += 10_000;
+        assertThatThrownBy(run.budgets::tick).hasMessage("as the test wants it");
+        assertThat(run.budgets.quietMicros()).isEqualTo(5_000);
     }
 
     /** Called only when it says, it ends everybody at the limit, whoever comes and goes meanwhile. */

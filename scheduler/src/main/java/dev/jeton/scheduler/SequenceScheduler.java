@@ -29,7 +29,8 @@ import org.slf4j.LoggerFactory;
  * at most what was kept back and {@link SequenceEngine#maxOverrun}, is overrun, the house's.
  *
  * <p><b>Time.</b> Each iteration's span is divided over its rows by {@link Attribution} as a step's is. Between spans the
- * device is stalled while sequences run and idle otherwise; spans that the engine tells late begin where the books end.
+ * device is stalled while sequences run and idle otherwise. It is said to step while the engine has sequences, and not while
+ * readers only take what was told, or that time would be the next iteration's. Spans that the engine tells late begin where the books end.
  *
  * <p>Owned by the loop's thread.
  */
@@ -77,6 +78,8 @@ final class SequenceScheduler implements Turns {
     private DeviceState restState = DeviceState.IDLE;
     private DeviceState state = DeviceState.LOADING;
     private boolean lost;
+    /** Sequences that the engine has not ended; others of {@link #running} wait for their readers alone. */
+    private int computing;
 
     SequenceScheduler(
             SequenceEngine engine,
@@ -177,10 +180,11 @@ final class SequenceScheduler implements Turns {
         now = clock.getAsLong();
         did |= deliver(now);
         did |= begin(now);
-        if (running.isEmpty() && state != restState) {
+        DeviceState next = running.isEmpty() ? restState : computing > 0 ? DeviceState.STEP : DeviceState.STALLED;
+        if (next != state) {
             long ended = clock.getAsLong();
             book(DeviceState.STALLED, ended);
-            enter(restState, ended);
+            enter(next, ended);
         }
         return did;
     }
@@ -277,6 +281,7 @@ final class SequenceScheduler implements Turns {
             return;
         }
         run.finished = true;
+        computing--;
         run.message = events.message;
         run.how = switch (SequenceEngine.Finish.values()[events.a]) {
             case STOP -> FinishReason.STOP;
@@ -370,7 +375,7 @@ final class SequenceScheduler implements Turns {
                 live.remove(generation);
                 continue;
             }
-            if (running.isEmpty()) {
+            if (computing == 0) {
                 enter(DeviceState.STEP, now);
             }
             for (int i = 0; i < generation.request().sequences(); i++) {
@@ -392,6 +397,7 @@ final class SequenceScheduler implements Turns {
         int tokens = Math.min(request.maxTokens(), contextLength - prompt.length);
         runs(generation).add(run);
         running.put(run.id, run);
+        computing++;
         try {
             engine.submit(
                     run.id,
@@ -401,6 +407,7 @@ final class SequenceScheduler implements Turns {
                     request.priority());
         } catch (EngineException e) {
             run.finished = true;
+            computing--;
             end(run, FinishReason.ERROR, -1, String.valueOf(e.getMessage()));
             publish(generation, now);
         }
@@ -468,6 +475,7 @@ final class SequenceScheduler implements Turns {
         // nobody waits for what the engine will still say of them: closing it ends them
         running.values().forEach(run -> gone.put(run.id, run));
         running.clear();
+        computing = 0;
     }
 
     @Override
@@ -560,6 +568,9 @@ final class SequenceScheduler implements Turns {
                 LOG.warn("the engine was lost while it was closed: {}", e.getMessage());
             }
         }
-        book(state == DeviceState.STEP ? DeviceState.STALLED : state, clock.getAsLong());
+        long now = clock.getAsLong();
+        book(state == DeviceState.STEP ? DeviceState.STALLED : state, now);
+        // or whoever hears of states waits for a step that never lands
+        enter(restState, now);
     }
 }

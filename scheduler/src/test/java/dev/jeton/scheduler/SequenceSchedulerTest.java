@@ -24,6 +24,7 @@ class SequenceSchedulerTest {
     private final SimClock clock = new SimClock(1_000);
     private final SequenceEvents sink = new SequenceEvents(() -> {});
     private final List<Byte> kinds = new ArrayList<>();
+    private final List<DeviceState> states = new ArrayList<>();
     private Runnable whenClosed = () -> {};
 
     private final class Told implements SequenceEngine {
@@ -66,17 +67,40 @@ class SequenceSchedulerTest {
     }
 
     private SequenceScheduler scheduler(LongSupplier time) {
-        StepListener kept = record -> {
-            for (int row = 0; row < record.rows(); row++) {
-                kinds.add(record.kind[row]);
+        StepListener kept = new StepListener() {
+            @Override
+            public void onState(DeviceState state, long now) {
+                states.add(state);
+            }
+
+            @Override
+            public void onStep(StepRecord record) {
+                for (int row = 0; row < record.rows(); row++) {
+                    kinds.add(record.kind[row]);
+                }
             }
         };
         return new SequenceScheduler(new Told(), CONFIG, time, time.getAsLong(), kept, new AtomicInteger(1), sink);
     }
 
     private GenerationState begin(SequenceScheduler scheduler) {
+        return begin(scheduler, Allowance.UNLIMITED);
+    }
+
+    private GenerationState begin(SequenceScheduler scheduler, Allowance allowance) {
         GenerationState generation = new GenerationState(
-                GenerationRequest.of("r", new int[] {1, 2, 3}, 8, SamplingParameters.GREEDY),
+                new GenerationRequest(
+                        "r",
+                        new int[] {1, 2, 3},
+                        1,
+                        8,
+                        SamplingParameters.GREEDY,
+                        new int[0],
+                        false,
+                        0,
+                        Long.MAX_VALUE,
+                        0,
+                        allowance),
                 16,
                 clock.getAsLong(),
                 () -> {},
@@ -109,6 +133,7 @@ class SequenceSchedulerTest {
         assertThat(scheduler.timeline().nanos(DeviceState.STEP)).isEqualTo(1_000);
         assertThat(scheduler.timeline().imbalance(4_000)).isZero();
         assertThat(kinds).containsExactly(StepRecord.OVERRUN);
+        assertThat(states).containsExactly(DeviceState.LOADING, DeviceState.IDLE, DeviceState.STEP, DeviceState.IDLE);
     }
 
     @Test
@@ -146,5 +171,38 @@ class SequenceSchedulerTest {
         assertThat(usage.prefillNanos()).isEqualTo(500);
         assertThat(usage.decodeNanos()).isZero();
         assertThat(usage.totalNanos()).isEqualTo(1_000);
+    }
+
+    @Test
+    void doesNotStepWhileReadersOnlyTakeWhatWasTold() {
+        boolean[] granting = {false};
+        SequenceScheduler scheduler = scheduler(clock);
+        GenerationState generation = begin(scheduler, new Allowance() {
+            @Override
+            public int grant(int tokens) {
+                return granting[0] ? tokens : 0;
+            }
+
+            @Override
+            public boolean exhausted() {
+                return false;
+            }
+        });
+        iterate(1_000, 2_000);
+        sink.token(0, 7, -0.5f);
+        sink.finished(0, SequenceEngine.Finish.LENGTH, "");
+        clock.advanceTo(2_000);
+        scheduler.turn();
+        assertThat(scheduler.idle()).isFalse();
+        assertThat(states).endsWith(DeviceState.STEP, DeviceState.STALLED);
+        clock.advanceTo(9_000);
+        granting[0] = true;
+        scheduler.turn();
+        assertThat(generation.ended()).isTrue();
+        assertThat(states).endsWith(DeviceState.STALLED, DeviceState.IDLE);
+        assertThat(scheduler.timeline().nanos(DeviceState.STALLED)).isEqualTo(7_000);
+        assertThat(scheduler.timeline().imbalance(9_000)).isZero();
+        begin(scheduler);
+        assertThat(states).endsWith(DeviceState.IDLE, DeviceState.STEP);
     }
 }
