@@ -7,7 +7,6 @@ import dev.jeton.models.engine.SamplingParameters;
 import dev.jeton.models.engine.SequenceEngine;
 import dev.jeton.models.engine.SequenceSpec;
 import dev.jeton.models.engine.StepResult;
-import dev.jeton.models.engine.StepTimeModel;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashMap;
@@ -50,16 +49,11 @@ final class SequenceScheduler implements Turns {
     private final EngineInfo info;
     private final SchedulerConfig config;
     private final LongSupplier clock;
-    private final StepListener listener;
     private final SequenceEvents events;
     private final AtomicInteger queued;
     private final int contextLength;
     private final int most;
-    private final DeviceTimeline timeline;
-    private final StepTimeModel timeModel = new StepTimeModel(new StepTimeModel.Coefficients(1e6, 1e4, 10));
-    private final Attribution attribution = new Attribution();
-    private final StepRecord record = new StepRecord();
-    private final List<SequenceRun> recordRuns = new ArrayList<>();
+    private final IterationBooks books;
     private final StepResult one = new StepResult();
     private final TreeSet<Waiting> waiting = new TreeSet<>(Waiting.ORDER);
     private final Map<Long, SequenceRun> running = new LinkedHashMap<>();
@@ -70,13 +64,10 @@ final class SequenceScheduler implements Turns {
         }
     };
     private final Map<GenerationState, List<SequenceRun>> live = new HashMap<>();
-    private final Scheduler.Counters counters = new Scheduler.Counters();
     private long arrivals;
     private long ids;
     private long nearestDeadline = Long.MAX_VALUE;
-    private long bookedTo;
     private DeviceState restState = DeviceState.IDLE;
-    private DeviceState state = DeviceState.LOADING;
     private boolean lost;
     /** Sequences that the engine has not ended; others of {@link #running} wait for their readers alone. */
     private int computing;
@@ -92,7 +83,6 @@ final class SequenceScheduler implements Turns {
         this.engine = engine;
         this.config = config;
         this.clock = clock;
-        this.listener = listener;
         this.queued = queued;
         this.events = events;
         info = engine.info();
@@ -102,12 +92,10 @@ final class SequenceScheduler implements Turns {
         }
         contextLength = context;
         most = Math.min(config.maxSequences(), info.maxSlots());
-        timeline = new DeviceTimeline(loadingSince);
-        bookedTo = loadingSince;
-        listener.onState(DeviceState.LOADING, loadingSince);
+        books = new IterationBooks(loadingSince, listener);
         long now = clock.getAsLong();
-        book(DeviceState.LOADING, now);
-        enter(restState, now);
+        books.book(DeviceState.LOADING, now);
+        books.enter(restState, now);
         engine.start(events);
     }
 
@@ -163,7 +151,7 @@ final class SequenceScheduler implements Turns {
 
     @Override
     public Quote quote(int[] prompt, long salt) {
-        return new Quote(0, running.size(), info.maxTokens(), timeModel.coefficients());
+        return new Quote(0, running.size(), info.maxTokens(), books.timeModel().coefficients());
     }
 
     // ---- a turn ----
@@ -172,7 +160,7 @@ final class SequenceScheduler implements Turns {
     public boolean turn() {
         long now = clock.getAsLong();
         if (running.isEmpty()) {
-            book(restState, now);
+            books.book(restState, now);
         }
         expire(now);
         boolean did = hear();
@@ -181,10 +169,10 @@ final class SequenceScheduler implements Turns {
         did |= deliver(now);
         did |= begin(now);
         DeviceState next = running.isEmpty() ? restState : computing > 0 ? DeviceState.STEP : DeviceState.STALLED;
-        if (next != state) {
+        if (next != books.state()) {
             long ended = clock.getAsLong();
-            book(DeviceState.STALLED, ended);
-            enter(next, ended);
+            books.book(DeviceState.STALLED, ended);
+            books.enter(next, ended);
         }
         return did;
     }
@@ -195,7 +183,7 @@ final class SequenceScheduler implements Turns {
             any = true;
             switch (events.kind) {
                 case ROW -> row();
-                case ITERATION -> iteration(events.id, events.until);
+                case ITERATION -> books.iteration(events.id, events.until);
                 case TOKEN -> token();
                 case FINISHED -> finished();
                 case LOST -> throw new EngineException(events.message);
@@ -206,57 +194,9 @@ final class SequenceScheduler implements Turns {
 
     private void row() {
         SequenceRun run = running.getOrDefault(events.id, gone.get(events.id));
-        if (run == null) {
-            return;
+        if (run != null) {
+            books.row(run, events.a, events.b, events.c);
         }
-        int prefill = events.a;
-        int generated = events.b;
-        int tokens = Math.max(1, prefill > 0 ? prefill : generated);
-        byte kind = run.kind(prefill);
-        record.add(run.generation.request(), run.index, kind, tokens, events.c);
-        recordRuns.add(run);
-        run.attributed += generated;
-        counters.rows++;
-        if (kind == StepRecord.PREFILL) {
-            counters.prefillTokens += tokens;
-        } else if (kind == StepRecord.DECODE) {
-            counters.decodeTokens += tokens;
-        } else {
-            counters.overrunTokens += tokens;
-        }
-        GenerationState.Totals totals = run.generation.totals;
-        if (!run.stepped) {
-            run.stepped = true;
-            int found = Math.max(0, events.c - prefill);
-            totals.cachedTokens += run.index == 0 ? found : 0;
-            totals.savedNanos += run.index == 0 ? Math.round(found * timeModel.perToken()) : 0;
-        }
-    }
-
-    private void iteration(long start, long end) {
-        book(DeviceState.STALLED, start);
-        record.startNanos = bookedTo;
-        book(DeviceState.STEP, end);
-        record.endNanos = bookedTo;
-        record.step = counters.steps++;
-        attribution.attribute(record, timeModel);
-        int tokens = 0;
-        long kvTokens = 0;
-        for (int row = 0; row < record.rows(); row++) {
-            tokens += record.tokens[row];
-            kvTokens += record.kvTokens[row];
-            GenerationState.Totals totals = recordRuns.get(row).generation.totals;
-            totals.deviceNanos += record.nanos[row];
-            if (totals.firstStepAt == Long.MIN_VALUE) {
-                totals.firstStepAt = Math.max(record.startNanos, totals.submittedAt);
-            }
-        }
-        if (tokens > 0 && record.endNanos > record.startNanos) {
-            timeModel.observe(tokens, kvTokens, record.endNanos - record.startNanos);
-        }
-        listener.onStep(record);
-        record.clear();
-        recordRuns.clear();
     }
 
     private void token() {
@@ -376,7 +316,7 @@ final class SequenceScheduler implements Turns {
                 continue;
             }
             if (computing == 0) {
-                enter(DeviceState.STEP, now);
+                books.enter(DeviceState.STEP, now);
             }
             for (int i = 0; i < generation.request().sequences(); i++) {
                 begin(generation, i, now);
@@ -490,9 +430,9 @@ final class SequenceScheduler implements Turns {
         running.clear();
         lost = true;
         events.close();
-        book(DeviceState.STALLED, now);
+        books.book(DeviceState.STALLED, now);
         restState = DeviceState.DOWN;
-        enter(DeviceState.DOWN, now);
+        books.enter(DeviceState.DOWN, now);
     }
 
     @Override
@@ -502,26 +442,12 @@ final class SequenceScheduler implements Turns {
 
     // ---- the device's books ----
 
-    private void book(DeviceState as, long until) {
-        if (until > bookedTo) {
-            timeline.record(as, bookedTo, until);
-            bookedTo = until;
-        }
-    }
-
-    private void enter(DeviceState next, long now) {
-        if (next != state) {
-            state = next;
-            listener.onState(next, now);
-        }
-    }
-
     @Override
     public void restState(DeviceState next) {
         long now = clock.getAsLong();
         if (running.isEmpty()) {
-            book(restState, now);
-            enter(next, now);
+            books.book(restState, now);
+            books.enter(next, now);
         }
         restState = next;
     }
@@ -529,7 +455,7 @@ final class SequenceScheduler implements Turns {
     @Override
     public DispatcherStats stats() {
         long[] states = new long[DeviceState.values().length];
-        timeline.copyTo(states);
+        books.timeline().copyTo(states);
         return new DispatcherStats(
                 running.size(),
                 waiting.size(),
@@ -538,12 +464,12 @@ final class SequenceScheduler implements Turns {
                 0,
                 0,
                 0,
-                counters.steps,
-                counters.rows,
-                counters.prefillTokens,
-                counters.decodeTokens,
+                books.counters().steps,
+                books.counters().rows,
+                books.counters().prefillTokens,
+                books.counters().decodeTokens,
                 0,
-                counters.overrunTokens,
+                books.counters().overrunTokens,
                 0,
                 0,
                 0,
@@ -553,7 +479,7 @@ final class SequenceScheduler implements Turns {
 
     /** The device's books. */
     DeviceTimeline timeline() {
-        return timeline;
+        return books.timeline();
     }
 
     /** Closes the engine, and books what it did until then. */
@@ -569,8 +495,8 @@ final class SequenceScheduler implements Turns {
             }
         }
         long now = clock.getAsLong();
-        book(state == DeviceState.STEP ? DeviceState.STALLED : state, now);
+        books.book(books.state() == DeviceState.STEP ? DeviceState.STALLED : books.state(), now);
         // or whoever hears of states waits for a step that never lands
-        enter(restState, now);
+        books.enter(restState, now);
     }
 }
