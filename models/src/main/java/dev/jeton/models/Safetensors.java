@@ -68,13 +68,6 @@ public final class Safetensors implements WeightFiles {
             long offset,
             MemorySegment data) {}
 
-    /**
-     * Where a tensor's bytes lie in a file.
-     *
-     * @param offset of the first byte
-     */
-    public record FilePlace(Path file, long offset) {}
-
     private final Arena arena;
     private final Path folder;
     private final Map<String, Entry> entries = new LinkedHashMap<>();
@@ -133,7 +126,7 @@ public final class Safetensors implements WeightFiles {
         return entry.data;
     }
 
-    /** Where a tensor lies, for engines whose library maps files itself; empty where the files do not hold the tensor. */
+    @Override
     public Optional<FilePlace> place(String name) {
         return Optional.ofNullable(entries.get(name)).map(entry -> new FilePlace(entry.file, entry.offset));
     }

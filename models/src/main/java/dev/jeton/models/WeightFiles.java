@@ -35,6 +35,13 @@ public sealed interface WeightFiles extends AutoCloseable permits Safetensors, G
         }
     }
 
+    /**
+     * Where a tensor's bytes lie in a file.
+     *
+     * @param offset of the first byte
+     */
+    record FilePlace(Path file, long offset) {}
+
     /** Names of all tensors. */
     Set<String> names();
 
@@ -51,6 +58,14 @@ public sealed interface WeightFiles extends AutoCloseable permits Safetensors, G
      * @throws ModelException naming the tensor, where it is missing or differs
      */
     MemorySegment bytes(String name, String type, long... shape);
+
+    /**
+     * Where a tensor lies, for engines whose library maps files itself; empty where the files do not hold it as it is
+     * read, with its elements in order.
+     */
+    default Optional<FilePlace> place(String name) {
+        return Optional.empty();
+    }
 
     /** A tensor of the given shape; an error that names it where it is missing or differs. */
     default Tensor tensor(String name, long... shape) {

@@ -46,7 +46,9 @@ public abstract class GenerationContract {
 
     @AfterEach
     void close() {
-        dispatcher.close();
+        if (dispatcher != null) { // an engine that is missing here skips its tests before there is one
+            dispatcher.close();
+        }
     }
 
     private static SamplingParameters sampled(long seed) {

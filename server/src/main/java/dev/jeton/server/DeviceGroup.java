@@ -9,6 +9,8 @@ import java.nio.file.Path;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /**
  * The name under which the time of what an engine runs on is booked: the engine's, and for the cuda engine on another
@@ -22,6 +24,9 @@ public final class DeviceGroup {
 
     private static final String GPU = "cuda";
     private static final String TORCH = "torch";
+    private static final String ONNX = "onnx";
+    private static final String TENSORRT = "trtllm";
+    private static final Pattern ONNX_GPU = Pattern.compile("(?:cuda|tensorrt)(?::(\\d{1,3}))?");
 
     private DeviceGroup() {}
 
@@ -33,6 +38,12 @@ public final class DeviceGroup {
     static String of(ModelSettings model, Optional<Path> driver) {
         if (model.engine().equals(TORCH)) {
             return torch(model.device(), System.getenv());
+        }
+        if (model.engine().equals(ONNX)) {
+            return onnx(model.device());
+        }
+        if (model.engine().equals(TENSORRT)) {
+            return GPU;
         }
         if (!model.engine().equals(GPU) || model.device().isEmpty()) {
             return model.engine();
@@ -52,6 +63,15 @@ public final class DeviceGroup {
         } catch (ModelException e) {
             return PROCESSORS;
         }
+    }
+
+    /** The onnx engine, too: on the machine's cores unless a GPU is named. */
+    static String onnx(String device) {
+        Matcher gpu = ONNX_GPU.matcher(device);
+        if (!gpu.matches()) {
+            return PROCESSORS;
+        }
+        return name(gpu.group(1) == null ? 0 : Integer.parseInt(gpu.group(1)));
     }
 
     private static String name(int ordinal) {

@@ -31,6 +31,13 @@ class DeviceGroupTest {
     }
 
     @ParameterizedTest
+    @CsvSource({"'', cpu", "cpu, cpu", "cuda, cuda", "cuda:0, cuda", "cuda:1, cuda-1", "tensorrt:2, cuda-2", "x, cpu"})
+    void sharesTheGroupOfWhatTheOnnxEngineComputesOn(String device, String group) {
+        assertThat(DeviceGroup.of(model(Map.of("engine.engine", "onnx", "engine.device", device))))
+                .isEqualTo(group);
+    }
+
+    @ParameterizedTest
     @CsvSource({"cuda, 0", "cuda-1, 1", "cuda-17, 17"})
     void tellsWhichGpuItIs(String group, int ordinal) {
         assertThat(DeviceGroup.gpu(group)).hasValue(ordinal);

@@ -54,12 +54,18 @@ public final class CpuEngine implements Engine {
     private boolean closed;
 
     private CpuEngine(
-            DecoderSpec spec, EngineInfo info, NativeMemory memory, ComputeTeam team, Path folder, boolean q8) {
+            DecoderSpec spec,
+            EngineInfo info,
+            NativeMemory memory,
+            ComputeTeam team,
+            Path folder,
+            boolean q8,
+            boolean pairs) {
         this.info = info;
         this.memory = memory;
         this.team = team;
         slots = new HostSlots(info);
-        weights = DecoderWeights.load(folder, spec, q8, memory, team);
+        weights = DecoderWeights.load(folder, spec, q8, pairs, memory, team);
         WindowGroups groups = WindowGroups.of(spec);
         arenas = new ArrayList<>();
         for (LayerGroup group : info.groups()) {
@@ -82,6 +88,15 @@ public final class CpuEngine implements Engine {
 
     /** Loads a model folder or a GGUF file. */
     public static CpuEngine load(Path folder, EngineOptions options) {
+        return load(folder, options, NativeKernels.AVAILABLE);
+    }
+
+    /**
+     * The same.
+     *
+     * @param pairs whether BF16 weights are left to the kernels in C, which must be there
+     */
+    static CpuEngine load(Path folder, EngineOptions options, boolean pairs) {
         DecoderSpec spec = DecoderSpec.read(folder).within(options.maxModelLength());
         if (!options.device().device().isEmpty()) {
             throw new ModelException(
@@ -106,7 +121,7 @@ public final class CpuEngine implements Engine {
         NativeMemory memory = new NativeMemory();
         ComputeTeam team = new ComputeTeam(threads);
         try {
-            CpuEngine engine = new CpuEngine(spec, info, memory, team, folder, q8);
+            CpuEngine engine = new CpuEngine(spec, info, memory, team, folder, q8, pairs);
             new WarmUp(engine, engine.weights.formats()).run();
             return engine;
         } catch (RuntimeException | Error e) {

@@ -81,10 +81,10 @@ final class DecoderWeights implements AutoCloseable {
 
     /** Packs a model folder's weights with all threads of the team. */
     static DecoderWeights load(
-            Path folder, DecoderSpec spec, boolean quantize, SegmentAllocator memory, ComputeTeam team) {
+            Path folder, DecoderSpec spec, boolean quantize, boolean pairs, SegmentAllocator memory, ComputeTeam team) {
         DecoderWeights weights;
         try (WeightFiles files = WeightFiles.open(folder, spec)) {
-            Loader loader = new Loader(spec, files, quantize, memory);
+            Loader loader = new Loader(spec, files, quantize, pairs, memory);
             List<Layer> layers = new ArrayList<>();
             for (int i = 0; i < spec.layers(); i++) {
                 layers.add(loader.layer(i));
@@ -226,15 +226,17 @@ final class DecoderWeights implements AutoCloseable {
         private final DecoderSpec spec;
         private final WeightFiles files;
         private final boolean quantize;
+        private final boolean pairs;
         private final SegmentAllocator memory;
         private final int stride;
         private final boolean large;
         final List<Job> jobs = new ArrayList<>();
 
-        Loader(DecoderSpec spec, WeightFiles files, boolean quantize, SegmentAllocator memory) {
+        Loader(DecoderSpec spec, WeightFiles files, boolean quantize, boolean pairs, SegmentAllocator memory) {
             this.spec = spec;
             this.files = files;
             this.quantize = quantize;
+            this.pairs = pairs;
             this.memory = memory;
             long inner = Math.max(
                     spec.intermediate(),
@@ -367,7 +369,7 @@ final class DecoderWeights implements AutoCloseable {
                 for (int output = panel * PANEL; output < (panel + 1) * PANEL; output++) {
                     types.add(places.apply(output).tensor.type());
                 }
-                formats.add(format(types));
+                formats.add(paired(format(types), columns));
             }
             return packed(columns, formats, places);
         }
@@ -376,6 +378,13 @@ final class DecoderWeights implements AutoCloseable {
             PackedMatrix matrix = new PackedMatrix(formats, columns, large, memory);
             jobs.add(new Job(matrix, new Rows(columns, places)));
             return matrix;
+        }
+
+        /** BF16 as the kernels in C read it, where they are to. */
+        private PackedMatrix.Format paired(PackedMatrix.Format format, int columns) {
+            return format == PackedMatrix.Format.BF16 && pairs && columns % 2 == 0
+                    ? PackedMatrix.Format.BF16_PAIRS
+                    : format;
         }
 
         /**

@@ -11,6 +11,8 @@ import static dev.jeton.models.cpu.Kernels.PANEL;
  * order that {@link Kernels} states, so they give the same bits. Memory is read ahead of both:
  * see {@link Prefetch}.
  *
+ * <p>Pairs of BF16 are read by a kernel in C ({@link NativeKernels}), whatever the number of rows.
+ *
  * <p>The kernels run on one, two, four or six rows; a remainder of three or five takes the next larger kernel, whose
  * surplus rows read and write spare memory: inputs and tiles have {@value #SPARE_ROWS} rows more than they need.
  */
@@ -53,6 +55,10 @@ final class MatMul {
             }
             return;
         }
+        if (format == PackedMatrix.Format.BF16_PAIRS) {
+            NativeKernels.bf16(w.start(panel), x, from, stride, w.columns(), rows, work.tile);
+            return;
+        }
         boolean direct = rows <= directRows(format);
         int slice = direct ? directSlice(w, format) : SLICE;
         long ahead = aheadBytes(w, w.sliceBytes(panel, slice));
@@ -92,7 +98,7 @@ final class MatMul {
             return DIRECT_SLICE;
         }
         return switch (format) {
-            case F32, BF16, Q8_0 -> 64;
+            case F32, BF16, BF16_PAIRS, Q8_0 -> 64;
             case Q4_K, Q5_K, Q6_K -> BlockKernels.K_BLOCK;
         };
     }
@@ -170,7 +176,7 @@ final class MatMul {
                     BlockKernels.q6x2(start, k, scales, x, from, stride, count, tile, 0);
                 }
             }
-            case F32 -> throw new IllegalStateException("F32 panels have a way of their own");
+            case F32, BF16_PAIRS -> throw new IllegalStateException("such panels have a way of their own");
         }
     }
 }

@@ -59,6 +59,19 @@ final class PackKernels {
         }
     }
 
+    /** {@code count} inputs as pairs of BF16; an even number of them. */
+    static void pairs(float[] turned, int count, long at) {
+        for (int i = 0; i < count; i += 2) {
+            int from = i * PANEL;
+            for (int lane = 0; lane < PANEL; lane += LANES) {
+                storePairs(
+                        FloatVector.fromArray(FLOATS, turned, from + lane),
+                        FloatVector.fromArray(FLOATS, turned, from + PANEL + lane),
+                        at + i * (2L * PANEL) + 4L * lane);
+            }
+        }
+    }
+
     /**
      * A block of up to 32 inputs as Q8_0: scale = max / 127 as binary16, q = the nearest integer to weight / scale.
      *

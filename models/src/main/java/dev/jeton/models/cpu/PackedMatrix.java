@@ -26,6 +26,8 @@ final class PackedMatrix {
     enum Format {
         F32,
         BF16,
+        /** The same numbers, two inputs of an output side by side, as {@link NativeKernels} reads them. */
+        BF16_PAIRS,
         /** Blocks of 32 inputs with one scale of sixteen bits: 1.0625 bytes a weight. */
         Q8_0,
         /** ggml's blocks of 256 inputs: 4.625 bits a weight. */
@@ -39,7 +41,7 @@ final class PackedMatrix {
         long panelBytes(int columns) {
             return switch (this) {
                 case F32 -> 4L * PANEL * columns;
-                case BF16 -> 2L * PANEL * columns;
+                case BF16, BF16_PAIRS -> 2L * PANEL * columns;
                 case Q8_0 -> (columns + Q8_BLOCK - 1) / Q8_BLOCK * Q8_BYTES;
                 case Q4_K -> columns / K_BLOCK * BlockKernels.Q4_BYTES;
                 case Q5_K -> columns / K_BLOCK * BlockKernels.Q5_BYTES;
@@ -161,7 +163,8 @@ final class PackedMatrix {
     }
 
     /**
-     * The address at which input {@code k} of a panel begins, a multiple of 32 but in F32 and BF16. In blocks of 256 inputs
+     * The address at which input {@code k} of a panel begins, a multiple of 32 but in F32 and BF16, and of 2
+     * in pairs. In blocks of 256 inputs
      * that is where its group begins, and the block's own where it is the first.
      */
     long address(int panel, int k) {
@@ -169,7 +172,7 @@ final class PackedMatrix {
         long start = starts[panel];
         return switch (formats.get(panel)) {
             case F32 -> start + 4L * PANEL * k;
-            case BF16 -> start + 2L * PANEL * k;
+            case BF16, BF16_PAIRS -> start + 2L * PANEL * k;
             case Q8_0 -> start + k / Q8_BLOCK * Q8_BYTES;
             case Q4_K ->
                 start + k / K_BLOCK * BlockKernels.Q4_BYTES + inBlock(k % K_BLOCK / 32, 4, BlockKernels.Q4_GROUP);
@@ -195,7 +198,7 @@ final class PackedMatrix {
             case Q4_K -> BlockKernels.widenQ4(starts[panel], k, count, work.scales, work.slab);
             case Q5_K -> BlockKernels.widenQ5(starts[panel], k, count, work.scales, work.slab);
             case Q6_K -> BlockKernels.widenQ6(starts[panel], k, count, work.scales, work.slab);
-            case F32 -> throw new IllegalStateException("F32 panels are read as they are");
+            case F32, BF16_PAIRS -> throw new IllegalStateException("such panels are read as they are");
         }
     }
 
@@ -217,7 +220,7 @@ final class PackedMatrix {
                     packFloats(panel, source, scratch);
                 }
             }
-            case F32, BF16 -> packFloats(panel, source, scratch);
+            case F32, BF16, BF16_PAIRS -> packFloats(panel, source, scratch);
         }
     }
 
@@ -232,6 +235,7 @@ final class PackedMatrix {
             switch (formats.get(panel)) {
                 case F32 -> MemorySegment.copy(scratch.turned, 0, ALL, FLOAT, at, count * PANEL);
                 case BF16 -> PackKernels.halves(scratch.turned, count, at);
+                case BF16_PAIRS -> PackKernels.pairs(scratch.turned, count, at);
                 default -> PackKernels.bytes(scratch.turned, count, scratch.scales, at);
             }
         }
@@ -260,6 +264,12 @@ final class PackedMatrix {
                 for (int k = 0; k < columns; k++) {
                     target[offset + k] =
                             Float.intBitsToFloat(ALL.get(SHORT, PackKernels.halfAt(address(panel, k), lane)) << 16);
+                }
+            }
+            case BF16_PAIRS -> {
+                for (int k = 0; k < columns; k++) {
+                    long at = address(panel, k - k % 2) + 4L * lane + 2L * (k % 2);
+                    target[offset + k] = Float.intBitsToFloat(ALL.get(SHORT, at) << 16);
                 }
             }
             case Q8_0 -> {

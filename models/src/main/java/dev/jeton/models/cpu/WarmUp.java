@@ -71,6 +71,7 @@ final class WarmUp {
         return switch (format) {
             case F32 -> Kernels::f32x1;
             case BF16 -> Kernels::bf16x1;
+            case BF16_PAIRS -> WarmUp::pairs;
             case Q8_0 -> (w, x, at, stride, count, y, to) -> Kernels.q8x1(w, w, x, at, stride, count, y, to);
             case Q4_K ->
                 (w, x, at, stride, count, y, to) -> BlockKernels.q4x1(w, 0, w + SCRATCH, x, at, stride, count, y, to);
@@ -81,9 +82,13 @@ final class WarmUp {
         };
     }
 
+    private static void pairs(long w, float[] x, int xFrom, int stride, int count, float[] y, int yFrom) {
+        NativeKernels.bf16(w, x, xFrom, stride, count, 1, y);
+    }
+
     private static List<Kernel> few(PackedMatrix.Format format) {
         return switch (format) {
-            case F32 -> List.of();
+            case F32, BF16_PAIRS -> List.of();
             case BF16 -> List.of(Kernels::bf16x4, Kernels::bf16x2);
             case Q8_0 -> List.of((w, x, at, stride, count, y, to) -> Kernels.q8x2(w, w, x, at, stride, count, y, to));
             case Q4_K ->

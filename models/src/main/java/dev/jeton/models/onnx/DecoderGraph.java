@@ -23,8 +23,8 @@ import java.util.Set;
  * @param lastLogits whether logits come for the last input only
  * @param shared whether past and present are one buffer, into which the graph appends (GroupQueryAttention)
  * @param merged whether {@code use_cache_branch} chooses between a graph for prompts and one for what follows
- * @param unsure whether it must be tried if several inputs can follow a past (exports in two parts were once traced with
- *     one)
+ * @param unsure whether it must be tried if several inputs can follow a past: exports in two parts were once traced
+ *     with one
  * @param tokens type of token ids
  * @param mask type of the attention mask, where there is one
  * @param positions type of positions, where there are some
@@ -90,7 +90,7 @@ record DecoderGraph(
             }
             if (layers == 0) {
                 throw new ModelException(
-                        ("%s takes no past keys and values (\"%s\"), so each token would compute the whole text anew; export it"
+                        ("%s takes no past keys and values (\"%s\"), so each token would compute all text anew; export it"
                                         + " with them (optimum: --task text-generation-with-past). Its inputs are %s")
                                 .formatted(file.path(), Names.of(names.pastKey(), 0), model.inputs()));
             }
@@ -145,8 +145,8 @@ record DecoderGraph(
                 String value = Names.of(names.pastValue(), layer) + " " + Names.of(names.presentValue(), layer);
                 if (!direct.contains(key) || !direct.contains(value)) {
                     throw new ModelException(
-                            ("%s: GroupQueryAttention of layer %d does not take and give the graph's own keys and values,"
-                                            + " so past and present cannot share a buffer; such graphs are not supported")
+                            ("%s: GroupQueryAttention of layer %d does not take and give the graph's own past,"
+                                            + " so both cannot share a buffer; such graphs are not supported")
                                     .formatted(file.path(), layer));
                 }
             }

@@ -2,6 +2,7 @@ package dev.jeton.models.onnx;
 
 import ai.onnxruntime.OnnxJavaType;
 import ai.onnxruntime.OnnxTensor;
+import dev.jeton.models.ModelException;
 import dev.jeton.models.engine.EngineException;
 import dev.jeton.models.rows.RowSampling;
 import dev.jeton.models.rows.StepRows;
@@ -14,10 +15,10 @@ import java.util.Map;
 /**
  * Takes a step's ragged rows through a graph that wants rectangles.
  *
- * <p>Rows of one input go together where their lengths are alike within a factor of two, shorter ones padded with places
- * that the attention mask leaves out, which adds exact zeros to their sums. So do rows of few inputs, as many in each;
- * where the graph appends in place it takes several inputs of one row only. Where it takes no positions, only rows of
- * one length go together. Longer chunks go alone, in pieces whose logits have a bound.
+ * <p>Rows of one input go together where their lengths are alike within a factor of two, shorter ones padded with
+ * places that the attention mask leaves out, which adds exact zeros to their sums. So do rows of few inputs, as many
+ * in each; where the graph appends in place it takes several inputs of one row only. Where it takes no positions,
+ * only rows of one length go together. Longer chunks go alone, in pieces whose logits have a bound.
  *
  * <p>Owned by the engine's thread. A run that fails fails its rows, not the step.
  */
@@ -101,7 +102,7 @@ final class DecoderRuns implements AutoCloseable {
                 gather(row);
                 try {
                     compute();
-                } catch (EngineException e) {
+                } catch (EngineException | ModelException e) {
                     buffers.leave(run);
                     for (int i = 0; i < run.count; i++) {
                         sampling.fail(run.row[i], String.valueOf(e.getMessage()));

@@ -23,15 +23,15 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * An encoder's ONNX export, run by ONNX Runtime: a row holds a whole text (or pair of texts) and brings its embedding, or
- * the logits of its labels. Nothing is kept between steps.
+ * An encoder's ONNX export, run by ONNX Runtime: a row holds a whole text (or pair of texts) and brings its
+ * embedding, or the logits of its labels. Nothing is kept between steps.
  *
  * <p>A step's rows are sorted by length and go through the graph in runs of similar ones. Padding is left out by the
  * attention mask, so a text's vector is the same alone and among others within rounding (1e-5 of an embedding's length
  * for f32).
  *
- * <p>Owned by one thread; see {@link Engine}. {@link #launch} checks and copies, {@link #await} computes. A run that fails
- * fails its rows alone.
+ * <p>Owned by one thread; see {@link Engine}. {@link #launch} checks and copies, {@link #await} computes. A run that
+ * fails fails its rows alone.
  */
 final class EncoderEngine implements Engine {
 
@@ -154,7 +154,7 @@ final class EncoderEngine implements Engine {
             int end = end(from);
             try {
                 run(from, end, result);
-            } catch (EngineException e) {
+            } catch (EngineException | ModelException e) {
                 for (int i = from; i < end; i++) {
                     result.fail(order[i], String.valueOf(e.getMessage()));
                 }

@@ -129,7 +129,7 @@ final class EncoderHead {
         };
     }
 
-    /** The standard normal distribution function, by the series of Abramowitz and Stegun 26.2.10 or its tail 26.2.14. */
+    /** The standard normal distribution function: Abramowitz and Stegun 26.2.11, and 26.2.14 for the tails. */
     private static double normalDistribution(double x) {
         double a = Math.abs(x);
         double density = Math.exp(-a * a / 2) / Math.sqrt(2 * Math.PI);

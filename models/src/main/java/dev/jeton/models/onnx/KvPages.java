@@ -7,9 +7,9 @@ import java.lang.foreign.MemorySegment;
  * K and V in blocks, in the graph's own type. All of the engine's truth about a sequence is here; {@link PastBuffer}s
  * are made from it.
  *
- * <p>The memory is {@code [plane][head][block][token][element]}, a plane being the keys or the values of a layer. So where
- * a sequence's blocks follow each other, its keys of a layer are a tensor {@code [1, heads, all tokens of the pool,
- * elements]} that begins at its first block: what a graph needs that appends in place, without any copy. The last
+ * <p>The memory is {@code [plane][head][block][token][element]}, a plane being the keys or the values of a layer. So
+ * where a sequence's blocks follow each other, its keys of a layer are a tensor {@code [1, heads, all tokens of the
+ * pool, elements]} that begins at its first block: what a graph needs that appends in place, without any copy. The last
  * plane's last head of that tensor reaches over the plane's end, so there is one head of spare room behind.
  *
  * <p>Owned by the engine's thread.

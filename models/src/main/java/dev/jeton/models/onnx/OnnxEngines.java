@@ -50,7 +50,7 @@ final class OnnxEngines {
     private static void refuse(EngineOptions options) {
         if (!options.quantize().equals("none")) {
             throw new ModelException(
-                    "quantize \"%s\" is not for the onnx engine, which computes as the graph says; use a quantised export"
+                    "quantize \"%s\" is not for the onnx engine, which computes as graphs say; use a quantised export"
                             .formatted(options.quantize()));
         }
         if (!options.device().kvType().equals("auto")) {

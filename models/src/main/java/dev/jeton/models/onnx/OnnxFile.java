@@ -22,7 +22,8 @@ import java.util.Set;
  *
  * @param path of the file
  * @param bytes of the file and its external data
- * @param operators names of all operators, those of subgraphs included; with the domain before a colon unless it is ONNX's
+ * @param operators names of all operators, those of subgraphs included; with the domain before a colon unless it is
+ *     ONNX's
  * @param attentions the GroupQueryAttention nodes of the main graph
  */
 record OnnxFile(Path path, long bytes, Set<String> operators, List<SharedAttention> attentions) {

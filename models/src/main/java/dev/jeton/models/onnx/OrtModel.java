@@ -64,12 +64,13 @@ final class OrtModel implements AutoCloseable {
 
     /** One environment serves the process; it logs nothing, since what goes wrong is said by exceptions. */
     private static OrtEnvironment environment() {
-        return OrtEnvironment.getEnvironment(OrtLoggingLevel.ORT_LOGGING_LEVEL_FATAL, "jeton");
+        return DeepStack.call(() -> OrtEnvironment.getEnvironment(OrtLoggingLevel.ORT_LOGGING_LEVEL_FATAL, "jeton"));
     }
 
     /**
      * Loads a graph.
      *
+     * @param graph the file
      * @param device {@code cpu}, {@code cuda:N} or {@code tensorrt:N}; empty for the cpu
      * @throws ModelException where the graph or the device cannot be used
      */
@@ -128,7 +129,7 @@ final class OrtModel implements AutoCloseable {
             }
         } catch (OrtException e) {
             throw new ModelException(
-                    "device %s:%d cannot be used by ONNX Runtime %s: %s; it needs the GPU's driver and the CUDA libraries"
+                    "device %s:%d cannot be used by ONNX Runtime %s: %s; it needs driver and CUDA libraries"
                             .formatted(name, number, version(), e.getMessage()),
                     e);
         }

@@ -7,9 +7,9 @@ import java.util.Arrays;
  * Keys and values of a run's rows as the graph takes them, {@code [rows, heads, tokens, elements]} a plane. A cache of
  * {@link KvPages}: what a row needs is there from the step before, or is gathered from its blocks.
  *
- * <p>A graph that appends in place (GroupQueryAttention) has one memory for past and present; a row's tokens begin at 0.
- * Of other graphs the present of a run is the past of the next, so there are two memories that change places; rows are
- * of one length then, shorter ones with zeros before their tokens, which the attention mask leaves out.
+ * <p>A graph that appends in place (GroupQueryAttention) has one memory for past and present; a row's tokens begin at
+ * 0. Of other graphs the present of a run is the past of the next, so there are two memories that change places; rows
+ * are of one length then, shorter ones with zeros before their tokens, which the attention mask leaves out.
  *
  * <p>Owned by the engine's thread.
  */

@@ -4,8 +4,8 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * The buffers of the runs that go on from step to step, bounded in bytes: the one used longest ago goes first. A slot has
- * a place in one of them at most, so that what is in a place is all that was computed of its sequence.
+ * The buffers of the runs that go on from step to step, bounded in bytes: the one used longest ago goes first. A slot
+ * has a place in one of them at most, so that what is in a place is all that was computed of its sequence.
  *
  * <p>Owned by the engine's thread.
  */
@@ -32,7 +32,8 @@ final class PastBuffers implements AutoCloseable {
     /** Most rows of a run whose longest row then has so many tokens; at least 1. */
     int mostRows(int tokens) {
         long one = PastBuffer.bytes(graph, 1, tokens);
-        long plane = graph.headBytes() * graph.heads() * tokens;
+        // a tensor of the binding has less than 2 GiB, and a buffer may have room for twice the tokens
+        long plane = graph.headBytes() * graph.heads() * (2L * tokens + LEAST_TOKENS);
         return (int) Math.clamp(Math.min(mostBytes / one, Integer.MAX_VALUE / plane - 1), 1, maxRows);
     }
 

@@ -170,7 +170,7 @@ final class StepPlan implements AutoCloseable {
         return made;
     }
 
-    /** Whether a query of so many blocks, the most so far, goes with those of {@code total}: at most half is padding. */
+    /** Whether a query of so many blocks, the most so far, goes with {@code total}: at most half is padding. */
     private boolean joins(int members, int total, int blocks) {
         return members == 0 || total + blocks <= mostEntries && (members + 1L) * blocks <= 2L * (total + blocks);
     }

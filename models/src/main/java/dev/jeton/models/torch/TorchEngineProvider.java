@@ -1,5 +1,6 @@
 package dev.jeton.models.torch;
 
+import dev.jeton.models.DecoderFeature;
 import dev.jeton.models.DecoderFiles;
 import dev.jeton.models.DecoderSpec;
 import dev.jeton.models.EngineOptions;
@@ -10,6 +11,7 @@ import dev.jeton.models.engine.Capability;
 import dev.jeton.models.engine.Engine;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.EnumSet;
 import java.util.List;
 import java.util.Set;
 
@@ -19,6 +21,9 @@ public final class TorchEngineProvider implements StepEngineProvider {
     /** What it can do beyond plain sampling. */
     static final Set<Capability> CAPABILITIES = Set.of(
             Capability.LOG_PROBABILITIES, Capability.PROMPT_LOG_PROBABILITIES, Capability.MASKS, Capability.DRAFTS);
+
+    /** What it computes of what only some models need. */
+    static final Set<DecoderFeature> ABLE = Set.copyOf(EnumSet.complementOf(EnumSet.of(DecoderFeature.EXPERTS)));
 
     private final TorchLibraries libraries;
 
@@ -43,14 +48,18 @@ public final class TorchEngineProvider implements StepEngineProvider {
 
     @Override
     public EngineSupport support() {
-        return new EngineSupport(libraries.device(), List.of("safetensors (f32, f16, bf16)"), List.of(), CAPABILITIES);
+        return new EngineSupport(
+                libraries.device(),
+                List.of("safetensors (f32, f16, bf16)", "GGUF (widened to 16 bits)"),
+                List.of(),
+                CAPABILITIES);
     }
 
     @Override
     public String refusal(Path model) {
         return Files.isRegularFile(model)
                 ? "it reads folders of safetensors, not GGUF files"
-                : DecoderFiles.refusal(model, folder -> DecoderSpec.read(folder).requireOnly("torch", Set.of()));
+                : DecoderFiles.refusal(model, folder -> DecoderSpec.read(folder).requireOnly("torch", ABLE));
     }
 
     @Override

@@ -12,8 +12,8 @@ import java.lang.invoke.MethodHandle;
  * libtorch in this process. It is loaded once and stays; its threads are the process's.
  *
  * <p>libgomp's threads wait by spinning unless told otherwise before it is loaded, and then a step with more threads
- * than free cores takes up to thirty times longer. So {@code OMP_WAIT_POLICY} is set first, and {@code GOMP_SPINCOUNT} so
- * that they spin for about ten microseconds, unless the environment has them. Without any spinning two threads are no
+ * than free cores takes up to thirty times longer. So {@code OMP_WAIT_POLICY} is set first, and {@code GOMP_SPINCOUNT}
+ * so that they spin for about ten microseconds, unless the environment has them. Without any spinning two threads are no
  * faster than one in decoding, since a step has hundreds of parallel regions; with ten times as much a busy core halves
  * their speed.
  */
@@ -40,7 +40,7 @@ final class TorchRuntime {
         } catch (RuntimeException | LinkageError e) {
             Throwable cause = e.getCause() == null ? e : e.getCause();
             throw new ModelException(
-                    "libtorch cannot be loaded: %s; DJL_CACHE_DIR (by default ~/.djl.ai), where it is unpacked, must be writable"
+                    "libtorch cannot be loaded: %s; it is unpacked to DJL_CACHE_DIR (~/.djl.ai), which must be writable"
                             .formatted(cause.getMessage()),
                     e);
         }
@@ -52,7 +52,7 @@ final class TorchRuntime {
         JniUtils.setNumThreads(threads);
     }
 
-    /** Compute threads where none are configured: a core is left to the server, since libgomp's threads do not yield. */
+    /** Compute threads where none are configured: a core is left to the server; libgomp's threads do not yield. */
     static int defaultThreads() {
         return Math.max(1, Runtime.getRuntime().availableProcessors() - 1);
     }

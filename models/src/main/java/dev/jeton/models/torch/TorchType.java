@@ -1,7 +1,7 @@
 package dev.jeton.models.torch;
 
-import dev.jeton.models.ModelException;
 import dev.jeton.models.TensorType;
+import java.util.Optional;
 
 /**
  * Element types by libtorch's numbers (c10/core/ScalarType.h). DJL's own names are not used: its BFLOAT16 aborts the
@@ -33,14 +33,13 @@ enum TorchType {
         return bytes;
     }
 
-    /** The type that holds elements of a weights file as they are. */
-    static TorchType of(TensorType type) {
+    /** The type that holds elements of a weights file as they are; empty for blocks of quantised ones. */
+    static Optional<TorchType> of(TensorType type) {
         return switch (type) {
-            case F32 -> FLOAT;
-            case F16 -> HALF;
-            case BF16 -> BFLOAT16;
-            case Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q4_K, Q5_K, Q6_K ->
-                throw new ModelException("the torch engine does not read weights of %s".formatted(type));
+            case F32 -> Optional.of(FLOAT);
+            case F16 -> Optional.of(HALF);
+            case BF16 -> Optional.of(BFLOAT16);
+            case Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q4_K, Q5_K, Q6_K -> Optional.empty();
         };
     }
 }

@@ -3,10 +3,11 @@ package dev.jeton.models.torch;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.pytorch.engine.PtNDArray;
 import ai.djl.pytorch.jni.IValue;
+import dev.jeton.models.DecoderSpec;
 import dev.jeton.models.ModelException;
-import dev.jeton.models.Safetensors;
 import dev.jeton.models.Tensor;
 import dev.jeton.models.TensorType;
+import dev.jeton.models.WeightFiles;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -20,7 +21,7 @@ import java.util.Optional;
 /**
  * A model's weights as libtorch reads them: where they lie in files that it maps, without a copy, if the engine
  * computes in their type on the machine's cores; converted or on the device otherwise. The one place that knows of
- * files; checked by {@link Safetensors}, which is needed only while loading.
+ * files; checked by {@link WeightFiles}, which are needed only while loading.
  */
 final class TorchWeights implements AutoCloseable {
 
@@ -30,12 +31,12 @@ final class TorchWeights implements AutoCloseable {
     /** A file as libtorch maps it: all of it, as elements of one type. */
     private record Mapping(Path file, TorchType type) {}
 
-    private final Safetensors files;
+    private final WeightFiles files;
     private final DecoderTensors tensors;
     private final TorchType type;
     private final boolean gpu;
 
-    private TorchWeights(Safetensors files, DecoderTensors tensors, boolean gpu) {
+    private TorchWeights(WeightFiles files, DecoderTensors tensors, boolean gpu) {
         this.files = files;
         this.tensors = tensors;
         this.gpu = gpu;
@@ -47,8 +48,8 @@ final class TorchWeights implements AutoCloseable {
      *
      * @throws ModelException naming what is missing or broken
      */
-    static TorchWeights open(Path model, DecoderTensors tensors, boolean gpu) {
-        Safetensors files = Safetensors.open(model);
+    static TorchWeights open(Path model, DecoderSpec spec, DecoderTensors tensors, boolean gpu) {
+        WeightFiles files = WeightFiles.open(model, spec);
         try {
             return new TorchWeights(files, tensors, gpu);
         } catch (RuntimeException | Error e) {
@@ -57,15 +58,20 @@ final class TorchWeights implements AutoCloseable {
         }
     }
 
-    /** bf16 where all matrices are; fp16 likewise, on a GPU only, since cores compute it slowly; else float32. */
+    /**
+     * bf16 where all matrices are, or some are quantised, which is widened; fp16 where all are, on a GPU only, since
+     * cores compute it slowly; else float32.
+     */
     private TorchType type() {
         List<TensorType> types = tensors.inOrder().stream()
                 .filter(entry -> entry.shape().size() == 2)
                 .map(entry -> tensor(entry).type())
                 .distinct()
                 .toList();
-        boolean kept = types.equals(List.of(TensorType.BF16)) || gpu && types.equals(List.of(TensorType.F16));
-        return kept ? TorchType.of(types.getFirst()) : TorchType.FLOAT;
+        if (types.equals(List.of(TensorType.BF16)) || types.stream().anyMatch(TensorType::quantized)) {
+            return TorchType.BFLOAT16;
+        }
+        return gpu && types.equals(List.of(TensorType.F16)) ? TorchType.HALF : TorchType.FLOAT;
     }
 
     private Tensor tensor(DecoderTensors.Entry entry) {
@@ -83,9 +89,14 @@ final class TorchWeights implements AutoCloseable {
         for (DecoderTensors.Entry entry : tensors.inOrder()) {
             TorchType kept = kept(entry);
             bytes += entry.elements() * kept.bytes();
-            TorchType stored = TorchType.of(tensor(entry).type());
+            Tensor tensor = tensor(entry);
+            boolean asStored = TorchType.of(tensor.type()).equals(Optional.of(kept));
             // on the way to another type the file's pages are in memory, too
-            bytes += !gpu && stored != kept ? entry.elements() * stored.bytes() : 0;
+            bytes += !gpu && !asStored
+                    ? tensor.elements()
+                            / tensor.type().blockElements()
+                            * tensor.type().blockBytes()
+                    : 0;
         }
         return bytes;
     }
@@ -99,27 +110,37 @@ final class TorchWeights implements AutoCloseable {
         List<Mapping> mapped = new ArrayList<>();
         for (DecoderTensors.Entry entry : tensors.inOrder()) {
             Tensor tensor = tensor(entry);
-            TorchType stored = TorchType.of(tensor.type());
-            Optional<Safetensors.FilePlace> place =
-                    files.place(entry.name()).filter(p -> p.offset() % stored.bytes() == 0);
-            if (place.isPresent()) {
-                Mapping mapping = new Mapping(place.get().file(), stored);
-                if (!mapped.contains(mapping)) {
-                    map(module, mapping);
-                    mapped.add(mapping);
-                }
-                module.run(
-                        "take",
-                        TorchModule.number(mapped.indexOf(mapping)),
-                        TorchModule.number(place.get().offset() / stored.bytes()),
-                        TorchModule.number(entry.elements()),
-                        TorchModule.number(kept(entry).code()),
-                        TorchModule.numbers(entry.shapeArray()));
+            Optional<TorchType> stored = TorchType.of(tensor.type());
+            Optional<WeightFiles.FilePlace> place = files.place(entry.name());
+            if (stored.isPresent()
+                    && place.isPresent()
+                    && place.get().offset() % stored.get().bytes() == 0) {
+                take(module, mapped, entry, place.get(), stored.get());
             } else {
                 copy(module, entry, tensor);
             }
         }
         module.run("unmap");
+    }
+
+    private void take(
+            TorchModule module,
+            List<Mapping> mapped,
+            DecoderTensors.Entry entry,
+            WeightFiles.FilePlace place,
+            TorchType stored) {
+        Mapping mapping = new Mapping(place.file(), stored);
+        if (!mapped.contains(mapping)) {
+            map(module, mapping);
+            mapped.add(mapping);
+        }
+        module.run(
+                "take",
+                TorchModule.number(mapped.indexOf(mapping)),
+                TorchModule.number(place.offset() / stored.bytes()),
+                TorchModule.number(entry.elements()),
+                TorchModule.number(kept(entry).code()),
+                TorchModule.numbers(entry.shapeArray()));
     }
 
     private static void map(TorchModule module, Mapping mapping) {

@@ -78,13 +78,21 @@ class BitInvarianceTest {
         check(file, model.spec.vocabulary(), "none");
     }
 
+    /** Every way that this machine knows: with the kernels in C, and without. */
     private static void check(Path model, int vocabulary, String quantize) {
+        check(model, vocabulary, quantize, false);
+        if (NativeKernels.AVAILABLE) {
+            check(model, vocabulary, quantize, true);
+        }
+    }
+
+    private static void check(Path model, int vocabulary, String quantize, boolean pairs) {
         int[] prompt = new Random(SEED).ints(331, 0, vocabulary).toArray();
         List<Integer> expected = new ArrayList<>();
-        try (CpuEngine engine = load(model, quantize, 1)) {
+        try (CpuEngine engine = load(model, quantize, 1, pairs)) {
             expected.addAll(alone(engine, 0, prompt, prompt.length));
         }
-        try (CpuEngine engine = load(model, quantize, 2)) {
+        try (CpuEngine engine = load(model, quantize, 2, pairs)) {
             for (int chunk : new int[] {1, 7, 16, 100, prompt.length}) {
                 assertThat(alone(engine, SEED + chunk, prompt, chunk))
                         .as("chunks of %d", chunk)
@@ -101,8 +109,8 @@ class BitInvarianceTest {
         }
     }
 
-    private static CpuEngine load(Path model, String quantize, int threads) {
-        return CpuEngine.load(model, new EngineOptions(0, 8 << 20, 8, 400, 16, threads, quantize));
+    private static CpuEngine load(Path model, String quantize, int threads, boolean pairs) {
+        return CpuEngine.load(model, new EngineOptions(0, 8 << 20, 8, 400, 16, threads, quantize), pairs);
     }
 
     private static List<Integer> alone(CpuEngine engine, long blockSeed, int[] prompt, int chunk) {

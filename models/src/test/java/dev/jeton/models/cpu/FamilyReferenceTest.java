@@ -15,6 +15,7 @@ import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
+/** What is computed without the kernels in C, which round inputs: see {@link NativeFamilyTest}. */
 class FamilyReferenceTest extends FamilyContract {
 
     @TempDir
@@ -22,7 +23,7 @@ class FamilyReferenceTest extends FamilyContract {
 
     @Override
     protected Engine load(Path model, EngineOptions options) {
-        return CpuEngine.load(model, options);
+        return CpuEngine.load(model, options, false);
     }
 
     @Test

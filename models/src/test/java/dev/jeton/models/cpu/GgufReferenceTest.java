@@ -62,7 +62,7 @@ class GgufReferenceTest {
                 tiny.spec.windowRotary().frequencies(),
                 1,
                 UnaryOperator.identity());
-        ReferenceCheck.check((path, o) -> CpuEngine.load(file, o), tiny, reference, TOLERANCE, OPTIONS, SEED);
+        ReferenceCheck.check((path, o) -> CpuEngine.load(file, o, false), tiny, reference, TOLERANCE, OPTIONS, SEED);
     }
 
     @Test
@@ -218,7 +218,7 @@ class GgufReferenceTest {
             throws IOException {
         Path file = model.write(folder.resolve("m.gguf"));
         ReferenceDecoder reference = new ReferenceDecoder(tiny.spec, model.weights, frequencies, factor);
-        ReferenceCheck.check((path, o) -> CpuEngine.load(file, o), tiny, reference, TOLERANCE, options, SEED);
+        ReferenceCheck.check((path, o) -> CpuEngine.load(file, o, false), tiny, reference, TOLERANCE, options, SEED);
     }
 
     /** Widths of which blocks of 256 are parts, with heads of 32. */

@@ -73,6 +73,12 @@ class BadInputTest {
         assertThat(child(true, "missing")).containsExactly("");
     }
 
+    /** ONNX Runtime looks at the command line by recursion. */
+    @Test
+    void startsInAProcessWithALongCommandLine() throws Exception {
+        assertThat(child(true, "missing", "x".repeat(100_000))).containsExactly("");
+    }
+
     @Test
     void refusesEachWithItsReason() throws Exception {
         Path good = export("good").write();

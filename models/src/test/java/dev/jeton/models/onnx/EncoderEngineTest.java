@@ -144,7 +144,7 @@ class EncoderEngineTest extends EncoderContract {
         }
     }
 
-    /** First, greatest, mean, mean by the root, weighted mean, last: the order of sentence-transformers, but for the mean. */
+    /** First, greatest, mean, mean by the root, weighted mean, last: the order of sentence-transformers. */
     private static double[] pooled(double[][] states) {
         int n = states.length;
         double[] all = new double[6 * 32];

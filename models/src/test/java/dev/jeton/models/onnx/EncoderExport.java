@@ -17,7 +17,8 @@ public final class EncoderExport {
      * Sizes of an encoder.
      *
      * @param labels of a classifier; 0 for an embedding
-     * @param shift what is added to positions (RoBERTa's padding token and one); -1 for BERT, which also has token types
+     * @param shift what is added to positions (RoBERTa's padding token and one); -1 for BERT, which also has token
+     *     types
      */
     public record Shape(
             int vocabulary, int hidden, int layers, int heads, int inner, int positions, int labels, int shift) {

@@ -1,0 +1,9 @@
+package dev.jeton.benchmarks.engines;
+
+/** The cpu engine. */
+class CpuGenerationTest extends EngineGenerationContract {
+
+    CpuGenerationTest() {
+        super("cpu");
+    }
+}
