@@ -59,22 +59,9 @@ final class FamilyWeights implements WeightFiles {
             boolean fromOne = folder && family.normsFromOne() && name.endsWith("norm.weight");
             return fromOne ? whole.map(FamilyWeights::plusOne) : whole;
         }
-        Matcher attention = ATTENTION.matcher(name);
-        if (attention.matches()) {
-            int query = spec.queryWidth();
-            int keyValue = spec.keyValueWidth();
-            String fused = attention.group(1) + "qkv_proj" + attention.group(3);
-            return switch (attention.group(2)) {
-                case "q" -> part(fused, 0, query, query + 2 * keyValue);
-                case "k" -> part(fused, query, keyValue, query + 2 * keyValue);
-                default -> part(fused, query + keyValue, keyValue, query + 2 * keyValue);
-            };
-        }
-        Matcher feed = FEED.matcher(name);
-        if (feed.matches()) {
-            int width = spec.intermediate();
-            return part(
-                    feed.group(1) + "gate_up_proj.weight", feed.group(2).equals("up") ? width : 0, width, 2 * width);
+        Optional<Part> part = fused(name);
+        if (part.isPresent()) {
+            return part.flatMap(this::rows);
         }
         Matcher expert = EXPERT.matcher(name);
         if (expert.matches()) {
@@ -96,13 +83,55 @@ final class FamilyWeights implements WeightFiles {
         return Optional.empty();
     }
 
-    private Optional<Tensor> part(String name, int from, int count, int of) {
-        return files.find(own(name)).map(fused -> {
-            if (fused.shape().getFirst() != of) {
+    @Override
+    public Optional<FilePlace> place(String name) {
+        if (folder && family.normsFromOne() && name.endsWith("norm.weight")) {
+            return Optional.empty();
+        }
+        return files.place(own(name)).or(() -> fused(name).flatMap(this::place));
+    }
+
+    private Optional<FilePlace> place(Part part) {
+        return files.find(own(part.name)).flatMap(whole -> {
+            long rowBytes = whole.row(0).byteSize();
+            return files.place(own(part.name))
+                    .map(place -> new FilePlace(place.file(), place.offset() + part.from * rowBytes));
+        });
+    }
+
+    /** Rows of a tensor that is of several. */
+    private record Part(String name, int from, int count, int of) {}
+
+    private Optional<Part> fused(String name) {
+        Matcher attention = ATTENTION.matcher(name);
+        if (attention.matches()) {
+            int query = spec.queryWidth();
+            int keyValue = spec.keyValueWidth();
+            int all = query + 2 * keyValue;
+            String fused = attention.group(1) + "qkv_proj" + attention.group(3);
+            return Optional.of(
+                    switch (attention.group(2)) {
+                        case "q" -> new Part(fused, 0, query, all);
+                        case "k" -> new Part(fused, query, keyValue, all);
+                        default -> new Part(fused, query + keyValue, keyValue, all);
+                    });
+        }
+        Matcher feed = FEED.matcher(name);
+        if (feed.matches()) {
+            int width = spec.intermediate();
+            int from = feed.group(2).equals("up") ? width : 0;
+            return Optional.of(new Part(feed.group(1) + "gate_up_proj.weight", from, width, 2 * width));
+        }
+        return Optional.empty();
+    }
+
+    private Optional<Tensor> rows(Part part) {
+        return files.find(own(part.name)).map(whole -> {
+            if (whole.shape().getFirst() != part.of) {
                 throw new ModelException("%s: tensor \"%s\" has shape %s where the configuration asks for %d rows"
-                        .formatted(source(), name, fused.shape(), of));
+                        .formatted(source(), part.name, whole.shape(), part.of));
             }
-            return fused.rows(from, count);
+            return whole.rows(part.from, part.count);
         });
     }
 

@@ -1,9 +1,13 @@
 package dev.jeton.models.torch;
 
+import dev.jeton.models.DecoderFeature;
 import dev.jeton.models.DecoderSpec;
+import dev.jeton.models.Rotary;
 import dev.jeton.models.WindowGroups;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Collectors;
+import java.util.stream.DoubleStream;
 
 /**
  * Writes a decoder in TorchScript, from the same description that the other engines interpret. One call of {@code step}
@@ -74,18 +78,63 @@ final class DecoderScript {
                 .replace("$KEYHEADS", Integer.toString(spec.keyValueHeads()))
                 .replace("$SHARE", Integer.toString(spec.heads() / spec.keyValueHeads()))
                 .replace("$DIM", Integer.toString(spec.headDim()))
-                .replace("$HALF", Integer.toString(spec.headDim() / 2))
+                .replace("$HALF", Integer.toString(spec.rotary().width() / 2))
+                .replace("$TURNED", Integer.toString(spec.rotary().width()))
+                .replace("$REST", rest())
+                .replace("$CAP(", spec.scales().attentionCap() > 0 ? "(self).cap(" : "(")
+                .replace("$LIMIT", Double.toString(spec.scales().attentionCap()))
                 .replace("$WIDTH", Integer.toString(spec.queryWidth()))
                 .replace("$CHUNK", Integer.toString(CHUNK))
                 .replace("$MOST", Integer.toString(MOST_SCORES))
                 .replace("$EPSILON", Double.toString(spec.normEpsilon()))
-                .replace("$FACTOR", Double.toString(spec.rotary().attentionFactor()))
-                .replace("$SCALE", Double.toString(1 / Math.sqrt(spec.headDim())))
+                .replace("$SCALE", Double.toString(spec.scales().query()))
                 .replace("$GROUPS", Integer.toString(groups.count()))
                 .replace("$GROUPOF", list(groups.groupOf()))
                 .replace("$WINDOWS", list(groups.windows()))
                 .replace("$LAYERS", Integer.toString(spec.layers()))
                 .replace("$STRIDE", Integer.toString(tensors.layer().size()));
+    }
+
+    /** The part of a head that is not turned, behind the two halves of the one that is. */
+    private String rest() {
+        return spec.rotary().width() == spec.headDim()
+                ? ""
+                : ", torch.mul(torch.slice(f, 2, %d, %d), scale)"
+                        .formatted(spec.rotary().width(), spec.headDim());
+    }
+
+    /** The rotations of a decoder: one for all layers, or that of layers without a window and that of those with one. */
+    private static List<Rotary> rotations(DecoderSpec spec) {
+        return spec.features().contains(DecoderFeature.WINDOW_ROTARY)
+                ? List.of(spec.rotary(), spec.windowRotary())
+                : List.of(spec.rotary());
+    }
+
+    /** Radians per position of each pair, of one rotation after the other. */
+    static double[] frequencies(DecoderSpec spec) {
+        return rotations(spec).stream()
+                .flatMapToDouble(rotary -> DoubleStream.of(rotary.frequencies()))
+                .toArray();
+    }
+
+    /** A tensor of cosines or sines for each rotation, multiplied with {@code scale}. */
+    private String turns(String function, double scale) {
+        List<String> turns = new ArrayList<>();
+        int half = spec.rotary().width() / 2;
+        for (Rotary rotary : rotations(spec)) {
+            int from = turns.size() * half;
+            turns.add("torch.unsqueeze(torch.to(torch.mul(torch.%s(torch.slice(angle, 1, %d, %d)), %s), 6), 1)"
+                    .formatted(function, from, from + half, rotary.attentionFactor() * scale));
+        }
+        return "[" + String.join(", ", turns) + "]";
+    }
+
+    /** By layer: its rotation. */
+    private String rotationOfLayer() {
+        boolean one = rotations(spec).size() == 1;
+        return list(spec.windows().stream()
+                .map(window -> one || window == 0 ? 0 : 1)
+                .toList());
     }
 
     private static String list(List<Integer> numbers) {
@@ -182,13 +231,15 @@ final class DecoderScript {
                   e = p + 4 + 5 * a[p + 2] + 6 * d
                   _6 = torch.append(out, torch.slice(x, 0, a[e + 5], a[e + 5] + a[e + 3]))
                 return out
-              def rotate(self: __torch__.$CLASS, x: Tensor, c: Tensor, s: Tensor) -> Tensor:
+              def cap(self: __torch__.$CLASS, s: Tensor) -> Tensor:
+                return torch.mul(torch.tanh(torch.div(s, $LIMIT)), $LIMIT)
+              def rotate(self: __torch__.$CLASS, x: Tensor, c: Tensor, s: Tensor, scale: float) -> Tensor:
                 f = torch.to(x, 6)
                 x1 = torch.slice(f, 2, 0, $HALF)
-                x2 = torch.slice(f, 2, $HALF, $DIM)
+                x2 = torch.slice(f, 2, $HALF, $TURNED)
                 y1 = torch.addcmul(torch.mul(x1, c), x2, s, value=-1)
                 y2 = torch.addcmul(torch.mul(x2, c), x1, s)
-                return torch.to(torch.cat([y1, y2], 2), $TYPE)
+                return torch.to(torch.cat([y1, y2$REST], 2), $TYPE)
               def blocks(self: __torch__.$CLASS, pages: Tensor, index: Tensor, first: int, n: int) -> Tensor:
                 if first >= 0:
                   b = torch.slice(pages, 0, first, first + n)
@@ -203,7 +254,7 @@ final class DecoderScript {
                       first: int) -> Tensor:
                 kb = torch.view((self).blocks(kp, t[at], first, n), [n * $KEYHEADS, $BLOCK, $DIM])
                 qe = torch.view(torch.index_select(q, 0, t[at + 1]), [n * $KEYHEADS, $SHARE, $DIM])
-                s = torch.view(torch.to(torch.bmm(qe, torch.transpose(kb, 1, 2)), 6), [n, $HEADS, $BLOCK])
+                s = $CAP(torch.view(torch.to(torch.bmm(qe, torch.transpose(kb, 1, 2)), 6), [n, $HEADS, $BLOCK]))
                 s = torch.reshape(torch.transpose(torch.add(s, t[at + 3]), 0, 1), [$HEADS, n * $BLOCK])
                 p = torch.view(torch.to(torch.softmax(s, 1), $TYPE), [$HEADS, n, $BLOCK])
                 p = torch.reshape(torch.transpose(p, 0, 1), [n * $KEYHEADS, $SHARE, $BLOCK])
@@ -214,7 +265,7 @@ final class DecoderScript {
                       n: int, places: int, first: int) -> Tensor:
                 kb = torch.view((self).blocks(kp, t[at], first, n), [n * $KEYHEADS, $BLOCK, $DIM])
                 qe = torch.view(torch.index_select(q, 0, t[at + 1]), [n * $KEYHEADS, $SHARE, $DIM])
-                s = torch.view(torch.to(torch.bmm(qe, torch.transpose(kb, 1, 2)), 6), [n, $HEADS, $BLOCK])
+                s = $CAP(torch.view(torch.to(torch.bmm(qe, torch.transpose(kb, 1, 2)), 6), [n, $HEADS, $BLOCK]))
                 s = torch.add(s, t[at + 3])
                 most = torch.amax(s, [2])
                 most = torch.cat([most, torch.full([1, $HEADS], -1.0e+30, dtype=6, device=$DEVICE)])
@@ -252,7 +303,7 @@ final class DecoderScript {
                   qc = torch.view(torch.slice(q, 0, start + done, start + done + n), [n, $KEYHEADS, $SHARE, $DIM])
                   qc = torch.reshape(torch.permute(qc, [1, 2, 0, 3]), [$KEYHEADS, $SHARE * n, $DIM])
                   kc = torch.slice(k, 1, begin, end)
-                  s = torch.view(torch.bmm(qc, torch.transpose(kc, 1, 2)), [$KEYHEADS, $SHARE, n, end - begin])
+                  s = $CAP(torch.view(torch.bmm(qc, torch.transpose(kc, 1, 2)), [$KEYHEADS, $SHARE, n, end - begin]))
                   own = torch.slice(torch.slice(self.c[3], 0, 0, n), 1, 0, n)
                   _0 = torch.add_(torch.slice(s, 3, end - n - begin, end - begin), own)
                   if window > 0:
@@ -320,6 +371,8 @@ final class DecoderScript {
         String head = "self.w[%d]"
                 .formatted(tensors.place(spec.tiedEmbedding() ? DecoderTensors.EMBEDDING : DecoderTensors.HEAD));
         boolean biases = spec.queryKeyValueBias();
+        String beforeFeed =
+                spec.norms().branches() ? "pre_feedforward_layernorm.weight" : "post_attention_layernorm.weight";
         String headNorms = spec.headNorms()
                 ? """
                   q = %s
@@ -333,17 +386,18 @@ final class DecoderScript {
                 n = a[0]
                 x = torch.to(given, $DEVICE, 4)
                 angle = torch.mul(torch.unsqueeze(torch.to(torch.slice(x, 0, n, 2 * n), 7), 1), self.c[0])
-                kc = torch.unsqueeze(torch.to(torch.mul(torch.cos(angle), $FACTOR), 6), 1)
-                ks = torch.unsqueeze(torch.to(torch.mul(torch.sin(angle), $FACTOR), 6), 1)
-                qc = torch.mul(kc, $SCALE)
-                qs = torch.mul(ks, $SCALE)
+                kc = %s
+                ks = %s
+                qc = %s
+                qs = %s
+                rotations = %s
                 plans = annotate(List[List[Tensor]], [])
                 for g in range($GROUPS):
                   _0 = torch.append(plans, (self).plan(x, a, a[2 + g]))
                 groups = $GROUPOF
                 windows = $WINDOWS
                 wanted = torch.slice(x, 0, 2 * n, 2 * n + a[1])
-                h = torch.to(torch.embedding(self.w[%d], torch.slice(x, 0, 0, n)), 6)
+                h = %s
                 for i in range($LAYERS):
                   g = groups[i]
                   b = i * $STRIDE
@@ -352,8 +406,9 @@ final class DecoderScript {
                   k = torch.view(%s, [n, $KEYHEADS, $DIM])
                   v = torch.view(%s, [n, $KEYHEADS, $DIM])
             %s\
-                  q = (self).rotate(q, qc, qs)
-                  k = (self).rotate(k, kc, ks)
+                  r = rotations[i]
+                  q = (self).rotate(q, qc[r], qs[r], $SCALE)
+                  k = (self).rotate(k, kc[r], ks[r], 1.0)
                   o = (self).attend(q, k, v, self.k[i], self.v[i], plans[g], a, a[2 + g], windows[g])
                   if i == $LAYERS - 1:
                     if a[1] < n:
@@ -362,27 +417,57 @@ final class DecoderScript {
                   if i < $LAYERS - 1 or a[1] > 0:
                     h = torch.add_(h, %s)
                     y = torch.to(%s, $TYPE)
-                    f = torch.mul_(torch.silu_(%s), %s)
+                    f = torch.mul_(%s, %s)
                     h = torch.add_(h, %s)
                 if a[1] > 0:
                   self.h = [torch.to(%s, $TYPE)]
                 return None
               def logits(self: __torch__.$CLASS, begin: int, end: int) -> Tensor:
                 rows = torch.slice(self.h[0], 0, begin, end)
-                return torch.to(torch.linear(rows, %s), torch.device("cpu"), 6)
+                return %s
             """.formatted(
-                        tensors.place(DecoderTensors.EMBEDDING),
+                        turns("cos", 1),
+                        turns("sin", 1),
+                        turns("cos", spec.scales().query()),
+                        turns("sin", spec.scales().query()),
+                        rotationOfLayer(),
+                        embedded(),
                         norm("h", "$HIDDEN", weight("input_layernorm.weight")),
                         linear("y", "self_attn.q_proj", biases),
                         linear("y", "self_attn.k_proj", biases),
                         linear("y", "self_attn.v_proj", biases),
                         headNorms,
-                        linear("o", "self_attn.o_proj", spec.outputBias()),
-                        norm("h", "$HIDDEN", weight("post_attention_layernorm.weight")),
-                        linear("y", "mlp.gate_proj", false),
+                        added(linear("o", "self_attn.o_proj", spec.outputBias()), "post_attention_layernorm.weight"),
+                        norm("h", "$HIDDEN", weight(beforeFeed)),
+                        activated(linear("y", "mlp.gate_proj", false)),
                         linear("y", "mlp.up_proj", false),
-                        linear("f", "mlp.down_proj", false),
+                        added(linear("f", "mlp.down_proj", false), "post_feedforward_layernorm.weight"),
                         norm("h", "$HIDDEN", "self.w[%d]".formatted(tensors.place(DecoderTensors.NORM))),
-                        head);
+                        logits(head));
+    }
+
+    private String embedded() {
+        String rows = "torch.to(torch.embedding(self.w[%d], torch.slice(x, 0, 0, n)), 6)"
+                .formatted(tensors.place(DecoderTensors.EMBEDDING));
+        double scale = spec.scales().embedding();
+        return scale == 1 ? rows : "torch.mul(%s, %s)".formatted(rows, scale);
+    }
+
+    /** What a half of a layer gives, as it is added. */
+    private String added(String given, String norm) {
+        return spec.norms().branches() ? norm("torch.to(%s, 6)".formatted(given), "$HIDDEN", weight(norm)) : given;
+    }
+
+    private String activated(String gate) {
+        return switch (spec.activation()) {
+            case SILU -> "torch.silu_(%s)".formatted(gate);
+            case GELU_TANH -> "torch.gelu(%s, approximate=\"tanh\")".formatted(gate);
+        };
+    }
+
+    private String logits(String head) {
+        String logits = "torch.to(torch.linear(rows, %s), torch.device(\"cpu\"), 6)".formatted(head);
+        double cap = spec.scales().logitCap();
+        return cap == 0 ? logits : "torch.mul(torch.tanh(torch.div(%s, %s)), %s)".formatted(logits, cap, cap);
     }
 }

@@ -69,6 +69,10 @@ record DecoderTensors(List<Entry> layer, List<Entry> outer, int layers) {
         layer.add(Entry.matrix("self_attn.v_proj.weight", keys, hidden));
         layer.add(Entry.matrix("self_attn.o_proj.weight", hidden, queries));
         layer.add(Entry.norm("post_attention_layernorm.weight", hidden));
+        if (spec.norms().branches()) {
+            layer.add(Entry.norm("pre_feedforward_layernorm.weight", hidden));
+            layer.add(Entry.norm("post_feedforward_layernorm.weight", hidden));
+        }
         layer.add(Entry.matrix("mlp.gate_proj.weight", spec.intermediate(), hidden));
         layer.add(Entry.matrix("mlp.up_proj.weight", spec.intermediate(), hidden));
         layer.add(Entry.matrix("mlp.down_proj.weight", hidden, spec.intermediate()));

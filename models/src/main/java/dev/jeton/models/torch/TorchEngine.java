@@ -27,7 +27,6 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
-import java.util.Set;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
@@ -94,10 +93,12 @@ final class TorchEngine implements Engine {
     }
 
     static TorchEngine load(Path folder, EngineOptions options, TorchDevice device, MachineMemory memory) {
-        DecoderSpec spec = DecoderSpec.read(folder).requireOnly("torch", Set.of());
+        DecoderSpec spec = DecoderSpec.read(folder)
+                .within(options.maxModelLength())
+                .requireOnly("torch", TorchEngineProvider.ABLE);
         check(options);
         DecoderTensors tensors = DecoderTensors.of(spec);
-        try (TorchWeights weights = TorchWeights.open(folder, tensors, device.isGpu())) {
+        try (TorchWeights weights = TorchWeights.open(folder, spec, tensors, device.isGpu())) {
             TorchType type = weights.computeType();
             int context =
                     options.maxModelLength() > 0 ? Math.min(options.maxModelLength(), spec.context()) : spec.context();
@@ -124,8 +125,7 @@ final class TorchEngine implements Engine {
 
     private static TorchEngine start(TorchEngine engine, TorchWeights weights, DecoderSpec spec) {
         try {
-            double[] frequencies = spec.rotary().frequencies();
-            engine.module.start(frequencies);
+            engine.module.start(DecoderScript.frequencies(spec));
             weights.load(engine.module);
             engine.module.run(
                     "pages",

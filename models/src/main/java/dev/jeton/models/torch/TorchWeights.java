@@ -3,6 +3,7 @@ package dev.jeton.models.torch;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.pytorch.engine.PtNDArray;
 import ai.djl.pytorch.jni.IValue;
+import dev.jeton.models.DecoderSpec;
 import dev.jeton.models.ModelException;
 import dev.jeton.models.Tensor;
 import dev.jeton.models.TensorType;
@@ -47,8 +48,8 @@ final class TorchWeights implements AutoCloseable {
      *
      * @throws ModelException naming what is missing or broken
      */
-    static TorchWeights open(Path model, DecoderTensors tensors, boolean gpu) {
-        WeightFiles files = WeightFiles.open(model);
+    static TorchWeights open(Path model, DecoderSpec spec, DecoderTensors tensors, boolean gpu) {
+        WeightFiles files = WeightFiles.open(model, spec);
         try {
             return new TorchWeights(files, tensors, gpu);
         } catch (RuntimeException | Error e) {

@@ -5,10 +5,11 @@ import dev.jeton.models.engine.Engine;
 import dev.jeton.models.reference.MoreFamiliesContract;
 import java.nio.file.Path;
 
+/** What is computed without the kernels in C, which round inputs: see {@link NativeDenseFamiliesTest}. */
 class MoreFamiliesTest extends MoreFamiliesContract {
 
     @Override
     protected Engine load(Path model, EngineOptions options) {
-        return CpuEngine.load(model, options);
+        return CpuEngine.load(model, options, false);
     }
 }

@@ -121,8 +121,8 @@ class TorchRefusalTest {
 
     @Test
     void shouldRefuseAFamilyThatItWouldComputeWrongly() throws IOException, InterruptedException {
-        Files.writeString(model.resolve("config.json"), Configs.gemma2(""));
-        refused("soft-capping, which the torch engine does not compute", model.toString(), "0", "none", "");
+        Files.writeString(model.resolve("config.json"), Configs.mixtral(""));
+        refused("layers of experts, which the torch engine does not compute", model.toString(), "0", "none", "");
     }
 
     @Test

@@ -33,7 +33,7 @@ public final class TrtLlmDouble {
         }
     }
 
-    /** Builds it; returns the folder with {@code libjeton_trtllm.so} and {@code bridge_test}. */
+    /** Builds it; returns the folder with {@code libjeton_trtllm.so}, or, sanitized, with {@code bridge_test}. */
     public static Path build(Path folder, boolean sanitized) throws IOException {
         Path source = Path.of("").toAbsolutePath();
         while (!Files.isRegularFile(source.resolve("native/trtllm/CMakeLists.txt"))) {
@@ -51,9 +51,11 @@ public final class TrtLlmDouble {
                 folder.toString(),
                 "-DJETON_TRTLLM_DOUBLE=ON"));
         if (sanitized) {
-            configure.add("-DJETON_SANITIZE=ON");
+            configure.addAll(List.of("-DJETON_SANITIZE=ON", "-DCMAKE_BUILD_TYPE=Debug"));
         }
-        if (run(configure, 120) != 0 || run(List.of("cmake", "--build", folder.toString()), 300) != 0) {
+        String target = sanitized ? "bridge_test" : "jeton_trtllm";
+        if (run(configure, 120) != 0
+                || run(List.of("cmake", "--build", folder.toString(), "--target", target), 300) != 0) {
             throw new IOException("the shim was not built; what CMake said stands above");
         }
         return folder;

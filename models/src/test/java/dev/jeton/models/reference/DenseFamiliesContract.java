@@ -1,0 +1,145 @@
+package dev.jeton.models.reference;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.jeton.models.EngineOptions;
+import dev.jeton.models.TensorType;
+import dev.jeton.models.engine.Engine;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Map;
+import java.util.function.UnaryOperator;
+import java.util.stream.DoubleStream;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Families beyond the common plan but those of experts against the float64 reference. */
+public abstract class DenseFamiliesContract {
+
+    private static final long SEED = 20_260_303;
+    private static final double TOLERANCE = 2e-4;
+    static final String[] TYPES = {"F32", "BF16"};
+
+    @TempDir
+    Path folder;
+
+    /** Loads a model folder onto the engine. */
+    protected abstract Engine load(Path model, EngineOptions options);
+
+    /** Most that a log-probability may be off, as given for float32, with weights of a type; the average is an eighth. */
+    protected double tolerance(double ofFloat32, TensorType weights) {
+        return ofFloat32;
+    }
+
+    @Test
+    void shouldMatchTheReferenceForPhi3() throws IOException {
+        for (String type : TYPES) {
+            check(model(Configs.phi3("\"sliding_window\": 21"), type), plain(24));
+        }
+    }
+
+    @Test
+    void shouldMatchTheReferenceForPhi3WithAPartOfEachHeadTurned() throws IOException {
+        check(model(Configs.phi3("\"partial_rotary_factor\": 0.75"), "F32"), plain(18));
+    }
+
+    /** 1024 positions of 128 in training: long factors; 100 of them served: short ones. */
+    @Test
+    void shouldMatchTheReferenceForBothFactorsOfLongRope() throws IOException {
+        String longRope = "\"original_max_position_embeddings\": 128, \"rope_scaling\": {\"type\": \"longrope\","
+                + " \"short_factor\": %s, \"long_factor\": %s}".formatted(ramp(1), ramp(3));
+        double attention = Math.sqrt(1 + Math.log(8) / Math.log(128));
+        TinyModel model = model(Configs.phi3(longRope), "F32");
+        for (int context : new int[] {0, 100}) {
+            double[] frequencies = plain(24);
+            for (int i = 0; i < frequencies.length; i++) {
+                frequencies[i] /= (context == 0 ? 3 : 1) + i / 4.0;
+            }
+            check(model, model.weights, frequencies, frequencies, attention, new Served(context, "none"));
+        }
+    }
+
+    @Test
+    void shouldMatchTheReferenceForGemma2() throws IOException {
+        TinyModel model = model(Configs.gemma2(""), "F32");
+        assertThat(model.spec.windows()).containsExactly(21, 0, 21);
+        check(model, plain(24));
+        check(model(Configs.gemma2(""), "BF16"), plain(24));
+    }
+
+    @Test
+    void shouldMatchTheReferenceForGemma3() throws IOException {
+        TinyModel model = model(Configs.gemma3(""), "F32");
+        assertThat(model.spec.windows()).containsExactly(21, 0, 21);
+        for (String type : TYPES) {
+            checkGemma3(model(Configs.gemma3(""), type));
+        }
+    }
+
+    @Test
+    void shouldServeTheTextOfGemma3WithImages() throws IOException {
+        String text = Configs.gemma3("").replace("\"architectures\": [\"Gemma3ForCausalLM\"], ", "");
+        String config =
+                "{\"architectures\": [\"Gemma3ForConditionalGeneration\"], \"text_config\": %s}".formatted(text);
+        checkGemma3(model(config, "BF16"));
+    }
+
+    @Test
+    void shouldReadRotarySettingsByTypeOfLayer() throws IOException {
+        String byType = Configs.gemma3(
+                        "\"layer_types\": [\"full_attention\", \"sliding_attention\", \"sliding_attention\"]")
+                .replace("\"rope_local_base_freq\": 500.0, ", "")
+                .replace(
+                        "\"rope_scaling\": {\"rope_type\": \"linear\", \"factor\": 8.0}",
+                        "\"rope_parameters\": {\"full_attention\": {\"rope_type\": \"linear\", \"factor\": 8.0,"
+                                + " \"rope_theta\": 10000.0}, \"sliding_attention\": {\"rope_type\": \"default\","
+                                + " \"rope_theta\": 500.0}}");
+        TinyModel model = model(byType, "F32");
+        assertThat(model.spec.windows()).containsExactly(0, 21, 21);
+        checkGemma3(model);
+    }
+
+    private void checkGemma3(TinyModel model) {
+        double[] wide = DoubleStream.of(plain(24)).map(f -> f / 8).toArray();
+        check(model, model.weights, wide, local(), 1, new Served(0, "none"));
+    }
+
+    static double[] local() {
+        return IntStream.range(0, 12).mapToDouble(i -> Math.pow(500, -i / 12.0)).toArray();
+    }
+
+    static double[] plain(int width) {
+        return FamilyContract.plain(width);
+    }
+
+    private static String ramp(int from) {
+        return IntStream.range(0, 12).mapToObj(i -> from + i / 4.0).toList().toString();
+    }
+
+    protected final TinyModel model(String config, String type) throws IOException {
+        return new TinyModel(Files.createTempDirectory(folder, "model"), config, TensorType.valueOf(type), SEED);
+    }
+
+    record Served(int context, String quantize) {}
+
+    protected final void check(TinyModel model, double[] frequencies) {
+        check(model, model.weights, frequencies, frequencies, 1, new Served(0, "none"));
+    }
+
+    final void check(
+            TinyModel model,
+            Map<String, double[]> weights,
+            double[] frequencies,
+            double[] windowFrequencies,
+            double factor,
+            Served served) {
+        EngineOptions options = new EngineOptions(served.context, 1 << 22, 4, 64, 16, 2, served.quantize);
+        ReferenceDecoder reference = new ReferenceDecoder(
+                model.spec, weights, frequencies, windowFrequencies, factor, UnaryOperator.identity());
+        int length = served.context == 0 ? 70 : 60;
+        double tolerance = tolerance(TOLERANCE, model.type);
+        ReferenceCheck.check(this::load, model, reference, tolerance, options, SEED, length);
+    }
+}
