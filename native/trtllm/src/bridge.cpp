@@ -114,7 +114,11 @@ Bridge::Bridge(Settings const& settings)
 
 Bridge::~Bridge()
 {
-    shutdown();
+    try {
+        shutdown();
+    } catch (...) {
+        // nobody is left to tell, and an exception here would end the process
+    }
 }
 
 void Bridge::open() const

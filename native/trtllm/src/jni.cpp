@@ -20,7 +20,9 @@ constexpr int FLOATS = 7;
 constexpr int INTS = 4;
 
 std::mutex mutex;
-std::map<jlong, std::shared_ptr<jeton::Bridge>> bridges;
+// Never destroyed: a process that ends without closing its executors must not shut them down among static destructors, while
+// a thread of the JVM still awaits one.
+auto& bridges = *new std::map<jlong, std::shared_ptr<jeton::Bridge>>;
 jlong handles = 0;
 
 std::shared_ptr<jeton::Bridge> find(jlong handle)

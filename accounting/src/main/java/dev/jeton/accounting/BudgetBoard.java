@@ -119,12 +119,18 @@ final class BudgetBoard {
      */
     long passTime(long now) {
         counted = now;
-        long next = Long.MAX_VALUE;
+        // of all first: a counter that the last of several requests spends ends those before it, too
         for (BudgetHold hold : holds.values()) {
             for (int i = 0; i < hold.accounts.length; i++) {
-                BudgetAccount account = hold.accounts[i];
-                if (account.timed() && !account.removed) {
+                if (!hold.accounts[i].removed) {
                     hold.passTime(i, now);
+                }
+            }
+        }
+        long next = Long.MAX_VALUE;
+        for (BudgetHold hold : holds.values()) {
+            for (BudgetAccount account : hold.accounts) {
+                if (account.timed() && !account.removed) {
                     if (account.budget.mode() == Budget.Mode.HARD && account.available(now) <= 0) {
                         hold.stop(account.budget, account.subject, BudgetRefusal.Reason.SPENT, true);
                     } else {

@@ -331,6 +331,8 @@ public final class Budgets {
         board.lock.lock();
         try {
             long now = board.now();
+            // where something of it fails, it is tried again soon, and not at once for ever
+            board.sleep(now, now);
             board.rollAll(now);
             long exhausted = board.passTime(now);
             board.process(now);

@@ -1,6 +1,7 @@
 package dev.jeton.accounting;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.time.ZoneId;
 import java.util.ArrayList;
@@ -63,6 +64,36 @@ class BudgetTickTest {
         begin(run);
         run.budgets.define(List.of(wall(1)));
         assertThat(run.budgets.quietMicros()).isLessThanOrEqualTo(5_000);
+    }
+
+    @Test
+    void endsAllAtOnceWhoSpendACounterTogether() {
+        BudgetRun run = new BudgetRun(5, List.of(wall(10)));
+        run.budgets.tick();
+        List<BudgetRun.Client> running = List.of(begin(run), begin(run), begin(run), begin(run));
+        run.now += 2_500_000;
+        assertThat(run.budgets.quietMicros()).isZero();
+        run.budgets.tick();
+        assertThat(running)
+                .allSatisfy(
+                        client -> assertThat(Objects.requireNonNull(client.hold).stoppedBy())
+                                .isPresent());
+    }
+
+    @Test
+    void isTriedAgainSoonButNotAtOnceWhereItFails() {
+        BudgetRun run = new BudgetRun(6, List.of(Budget.of("tokens", "t", BudgetUnit.OUTPUT_TOKENS, DAY, 10)));
+        BudgetRun.Client first = run.client(PAYER, 1, 1, 10, 10);
+        run.begin(first);
+        Fact.Opened opened = Objects.requireNonNull(first.hold).opened;
+        BudgetHold hold = run.budgets.hold(opened, run.prices, List.of());
+        run.budgets.begin(hold, 10, total -> {
+            throw new IllegalStateException("as the test wants it");
+        });
+        assertThatThrownBy(() -> run.end(first, Fact.Outcome.COMPLETED)).isInstanceOf(IllegalStateException.class);
+        run.now += 10_000;
+        assertThatThrownBy(run.budgets::tick).hasMessage("as the test wants it");
+        assertThat(run.budgets.quietMicros()).isEqualTo(5_000);
     }
 
     /** Called only when it says, it ends everybody at the limit, whoever comes and goes meanwhile. */

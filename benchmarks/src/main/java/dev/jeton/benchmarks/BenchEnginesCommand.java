@@ -44,7 +44,7 @@ final class BenchEnginesCommand implements Callable<Integer> {
     @Option(
             names = "--model",
             required = true,
-            description = "Model folder, or ORG/NAME in the local Hugging Face cache.")
+            description = "Model folder, GGUF file, or ORG/NAME in the local Hugging Face cache.")
     private String model = "";
 
     @Option(

@@ -47,10 +47,16 @@ final class EngineTrial {
         int most = together.stream().mapToInt(i -> i).max().orElse(1);
         long start = System.nanoTime();
         try {
-            StepEngineProvider provider = (StepEngineProvider) Engines.found().choose(args[1], folder);
+            if (!(Engines.found().choose(args[1], folder) instanceof StepEngineProvider provider)) {
+                throw new ModelException(
+                        "it runs whole sequences: serve it, and measure that with 'jeton bench serve'");
+            }
             EngineOptions options = new EngineOptions(1024, 1L << 30, most, PREFILL, 16, threads, args[2]);
             try (Engine engine = provider.open(folder, options)) {
                 print("load_ms", (System.nanoTime() - start) / 1e6);
+                if (engine.info().supports(Capability.WHOLE_PROMPTS)) {
+                    throw new ModelException("this model gives vectors and generates nothing");
+                }
                 EngineBench bench = new EngineBench(engine, Double.parseDouble(args[4]));
                 print("first_ms", bench.firstToken());
                 print("prefill", bench.prefill(PREFILL));

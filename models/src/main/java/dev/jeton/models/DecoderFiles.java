@@ -1,8 +1,10 @@
 package dev.jeton.models;
 
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.function.Consumer;
+import java.util.stream.Stream;
 
 /** Whether a folder or file holds a decoder's weights in a form that {@link DecoderSpec} describes; nothing is loaded. */
 public final class DecoderFiles {
@@ -22,13 +24,23 @@ public final class DecoderFiles {
         if (!gguf
                 && !Files.isRegularFile(model.resolve("model.safetensors"))
                 && !Files.isRegularFile(model.resolve("model.safetensors.index.json"))) {
-            return "there is neither model.safetensors nor model.safetensors.index.json";
+            String none = "there is neither model.safetensors nor model.safetensors.index.json";
+            return holdsGguf(model) ? none + "; to serve a GGUF file of the folder, name that file" : none;
         }
         try {
             spec.accept(model);
             return "";
         } catch (ModelException e) {
             return String.valueOf(e.getMessage());
+        }
+    }
+
+    /** Whether there are GGUF files beside a config.json, as many repositories of such files have it. */
+    private static boolean holdsGguf(Path folder) {
+        try (Stream<Path> files = Files.list(folder)) {
+            return files.anyMatch(file -> file.getFileName().toString().endsWith(".gguf"));
+        } catch (IOException e) {
+            return false;
         }
     }
 }

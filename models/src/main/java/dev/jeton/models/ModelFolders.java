@@ -61,7 +61,8 @@ public final class ModelFolders {
                             "%s holds neither config.json nor a .gguf file; it is no model folder".formatted(path)));
         }
         if (!REPOSITORY.matcher(model).matches()) {
-            throw new ModelException("there is no model folder %s; give a folder or ORG/NAME".formatted(path));
+            throw new ModelException(
+                    "there is no model folder or file %s; give a folder, a GGUF file, or ORG/NAME".formatted(path));
         }
         Path repository = cache.resolve("models--" + model.replace("/", "--"));
         return revision(repository)

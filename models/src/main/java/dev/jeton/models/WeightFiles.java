@@ -24,6 +24,13 @@ public sealed interface WeightFiles extends AutoCloseable permits Safetensors, G
         return GgufFile.is(model) ? GgufWeights.open(model) : Safetensors.open(model);
     }
 
+    /**
+     * Where a tensor's bytes lie in a file.
+     *
+     * @param offset of the first byte
+     */
+    record FilePlace(Path file, long offset) {}
+
     /** The same under the names, and in the parts, that most families of decoders have. */
     static WeightFiles open(Path model, DecoderSpec spec) {
         WeightFiles files = open(model);
@@ -34,13 +41,6 @@ public sealed interface WeightFiles extends AutoCloseable permits Safetensors, G
             throw e;
         }
     }
-
-    /**
-     * Where a tensor's bytes lie in a file.
-     *
-     * @param offset of the first byte
-     */
-    record FilePlace(Path file, long offset) {}
 
     /** Names of all tensors. */
     Set<String> names();

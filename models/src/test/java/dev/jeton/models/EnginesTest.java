@@ -80,7 +80,11 @@ class EnginesTest {
         assertThat(Engines.found().choose(Engines.AUTO, model).name()).isEqualTo("cpu");
         Files.copy(model.resolve("config.json"), folder.resolve("config.json"));
         assertThatThrownBy(() -> Engines.found().choose(Engines.AUTO, folder))
-                .hasMessageContaining("cpu: there is neither model.safetensors nor");
+                .hasMessageContaining("cpu: there is neither model.safetensors nor")
+                .hasMessageNotContaining("GGUF file of the folder");
+        Files.writeString(folder.resolve("m.Q8_0.gguf"), "one of several");
+        assertThatThrownBy(() -> Engines.found().choose(Engines.AUTO, folder))
+                .hasMessageContaining("to serve a GGUF file of the folder, name that file");
     }
 
     @Test

@@ -177,6 +177,7 @@ abstract class DispatchLoop implements Dispatcher {
             refuseRest();
             refuseQuotes();
             scheduler.close();
+            snapshot(true);
         }
     }
 

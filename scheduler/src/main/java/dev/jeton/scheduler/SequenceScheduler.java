@@ -7,7 +7,6 @@ import dev.jeton.models.engine.SamplingParameters;
 import dev.jeton.models.engine.SequenceEngine;
 import dev.jeton.models.engine.SequenceSpec;
 import dev.jeton.models.engine.StepResult;
-import dev.jeton.models.engine.StepTimeModel;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashMap;
@@ -17,6 +16,8 @@ import java.util.Map;
 import java.util.TreeSet;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.LongSupplier;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Requests over an engine that batches by itself: hands sequences to it in the order of their priority and arrival, as many
@@ -27,12 +28,14 @@ import java.util.function.LongSupplier;
  * at most what was kept back and {@link SequenceEngine#maxOverrun}, is overrun, the house's.
  *
  * <p><b>Time.</b> Each iteration's span is divided over its rows by {@link Attribution} as a step's is. Between spans the
- * device is stalled while sequences run and idle otherwise; spans that the engine tells late begin where the books end.
+ * device is stalled while sequences run and idle otherwise. It is said to step while the engine has sequences, and not while
+ * readers only take what was told, or that time would be the next iteration's. Spans that the engine tells late begin where the books end.
  *
  * <p>Owned by the loop's thread.
  */
 final class SequenceScheduler implements Turns {
 
+    private static final Logger LOG = LoggerFactory.getLogger(SequenceScheduler.class);
     /** Sequences that have ended and of which an iteration may still be told. */
     private static final int REMEMBERED = 4_096;
 
@@ -46,16 +49,11 @@ final class SequenceScheduler implements Turns {
     private final EngineInfo info;
     private final SchedulerConfig config;
     private final LongSupplier clock;
-    private final StepListener listener;
     private final SequenceEvents events;
     private final AtomicInteger queued;
     private final int contextLength;
     private final int most;
-    private final DeviceTimeline timeline;
-    private final StepTimeModel timeModel = new StepTimeModel(new StepTimeModel.Coefficients(1e6, 1e4, 10));
-    private final Attribution attribution = new Attribution();
-    private final StepRecord record = new StepRecord();
-    private final List<SequenceRun> recordRuns = new ArrayList<>();
+    private final IterationBooks books;
     private final StepResult one = new StepResult();
     private final TreeSet<Waiting> waiting = new TreeSet<>(Waiting.ORDER);
     private final Map<Long, SequenceRun> running = new LinkedHashMap<>();
@@ -66,13 +64,13 @@ final class SequenceScheduler implements Turns {
         }
     };
     private final Map<GenerationState, List<SequenceRun>> live = new HashMap<>();
-    private final Scheduler.Counters counters = new Scheduler.Counters();
     private long arrivals;
     private long ids;
     private long nearestDeadline = Long.MAX_VALUE;
-    private long bookedTo;
     private DeviceState restState = DeviceState.IDLE;
-    private DeviceState state = DeviceState.LOADING;
+    private boolean lost;
+    /** Sequences that the engine has not ended; others of {@link #running} wait for their readers alone. */
+    private int computing;
 
     SequenceScheduler(
             SequenceEngine engine,
@@ -85,7 +83,6 @@ final class SequenceScheduler implements Turns {
         this.engine = engine;
         this.config = config;
         this.clock = clock;
-        this.listener = listener;
         this.queued = queued;
         this.events = events;
         info = engine.info();
@@ -95,12 +92,10 @@ final class SequenceScheduler implements Turns {
         }
         contextLength = context;
         most = Math.min(config.maxSequences(), info.maxSlots());
-        timeline = new DeviceTimeline(loadingSince);
-        bookedTo = loadingSince;
-        listener.onState(DeviceState.LOADING, loadingSince);
+        books = new IterationBooks(loadingSince, listener);
         long now = clock.getAsLong();
-        book(DeviceState.LOADING, now);
-        enter(restState, now);
+        books.book(DeviceState.LOADING, now);
+        books.enter(restState, now);
         engine.start(events);
     }
 
@@ -156,7 +151,7 @@ final class SequenceScheduler implements Turns {
 
     @Override
     public Quote quote(int[] prompt, long salt) {
-        return new Quote(0, running.size(), info.maxTokens(), timeModel.coefficients());
+        return new Quote(0, running.size(), info.maxTokens(), books.timeModel().coefficients());
     }
 
     // ---- a turn ----
@@ -165,28 +160,31 @@ final class SequenceScheduler implements Turns {
     public boolean turn() {
         long now = clock.getAsLong();
         if (running.isEmpty()) {
-            book(restState, now);
+            books.book(restState, now);
         }
         expire(now);
-        boolean did = hear(now);
+        boolean did = hear();
+        // an iteration that was told meanwhile ended after the turn began
+        now = clock.getAsLong();
         did |= deliver(now);
         did |= begin(now);
-        if (running.isEmpty() && state != restState) {
+        DeviceState next = running.isEmpty() ? restState : computing > 0 ? DeviceState.STEP : DeviceState.STALLED;
+        if (next != books.state()) {
             long ended = clock.getAsLong();
-            book(DeviceState.STALLED, ended);
-            enter(restState, ended);
+            books.book(DeviceState.STALLED, ended);
+            books.enter(next, ended);
         }
         return did;
     }
 
-    private boolean hear(long now) {
+    private boolean hear() {
         boolean any = false;
         while (events.poll()) {
             any = true;
             switch (events.kind) {
                 case ROW -> row();
-                case ITERATION -> iteration(events.id, events.until);
-                case TOKEN -> token(now);
+                case ITERATION -> books.iteration(events.id, events.until);
+                case TOKEN -> token();
                 case FINISHED -> finished();
                 case LOST -> throw new EngineException(events.message);
             }
@@ -196,60 +194,12 @@ final class SequenceScheduler implements Turns {
 
     private void row() {
         SequenceRun run = running.getOrDefault(events.id, gone.get(events.id));
-        if (run == null) {
-            return;
-        }
-        int prefill = events.a;
-        int generated = events.b;
-        int tokens = Math.max(1, prefill > 0 ? prefill : generated);
-        byte kind = run.kind(prefill);
-        record.add(run.generation.request(), run.index, kind, tokens, events.c);
-        recordRuns.add(run);
-        run.attributed += generated;
-        counters.rows++;
-        if (kind == StepRecord.PREFILL) {
-            counters.prefillTokens += tokens;
-        } else if (kind == StepRecord.DECODE) {
-            counters.decodeTokens += tokens;
-        } else {
-            counters.overrunTokens += tokens;
-        }
-        GenerationState.Totals totals = run.generation.totals;
-        if (!run.stepped) {
-            run.stepped = true;
-            int found = Math.max(0, events.c - prefill);
-            totals.cachedTokens += run.index == 0 ? found : 0;
-            totals.savedNanos += run.index == 0 ? Math.round(found * timeModel.perToken()) : 0;
+        if (run != null) {
+            books.row(run, events.a, events.b, events.c);
         }
     }
 
-    private void iteration(long start, long end) {
-        book(DeviceState.STALLED, start);
-        record.startNanos = bookedTo;
-        book(DeviceState.STEP, end);
-        record.endNanos = bookedTo;
-        record.step = counters.steps++;
-        attribution.attribute(record, timeModel);
-        int tokens = 0;
-        long kvTokens = 0;
-        for (int row = 0; row < record.rows(); row++) {
-            tokens += record.tokens[row];
-            kvTokens += record.kvTokens[row];
-            GenerationState.Totals totals = recordRuns.get(row).generation.totals;
-            totals.deviceNanos += record.nanos[row];
-            if (totals.firstStepAt == Long.MIN_VALUE) {
-                totals.firstStepAt = Math.max(record.startNanos, totals.submittedAt);
-            }
-        }
-        if (tokens > 0 && record.endNanos > record.startNanos) {
-            timeModel.observe(tokens, kvTokens, record.endNanos - record.startNanos);
-        }
-        listener.onStep(record);
-        record.clear();
-        recordRuns.clear();
-    }
-
-    private void token(long now) {
+    private void token() {
         SequenceRun run = running.get(events.id);
         if (run == null) {
             return;
@@ -260,7 +210,7 @@ final class SequenceScheduler implements Turns {
         }
         GenerationState.Totals totals = run.generation.totals;
         if (totals.firstTokenAt == Long.MIN_VALUE) {
-            totals.firstTokenAt = now;
+            totals.firstTokenAt = clock.getAsLong();
         }
         run.told(events.a, Float.intBitsToFloat(events.b));
     }
@@ -271,6 +221,7 @@ final class SequenceScheduler implements Turns {
             return;
         }
         run.finished = true;
+        computing--;
         run.message = events.message;
         run.how = switch (SequenceEngine.Finish.values()[events.a]) {
             case STOP -> FinishReason.STOP;
@@ -364,8 +315,8 @@ final class SequenceScheduler implements Turns {
                 live.remove(generation);
                 continue;
             }
-            if (running.isEmpty()) {
-                enter(DeviceState.STEP, now);
+            if (computing == 0) {
+                books.enter(DeviceState.STEP, now);
             }
             for (int i = 0; i < generation.request().sequences(); i++) {
                 begin(generation, i, now);
@@ -386,6 +337,7 @@ final class SequenceScheduler implements Turns {
         int tokens = Math.min(request.maxTokens(), contextLength - prompt.length);
         runs(generation).add(run);
         running.put(run.id, run);
+        computing++;
         try {
             engine.submit(
                     run.id,
@@ -395,6 +347,7 @@ final class SequenceScheduler implements Turns {
                     request.priority());
         } catch (EngineException e) {
             run.finished = true;
+            computing--;
             end(run, FinishReason.ERROR, -1, String.valueOf(e.getMessage()));
             publish(generation, now);
         }
@@ -459,8 +412,10 @@ final class SequenceScheduler implements Turns {
     @Override
     public void endEverything(FinishReason reason, String message) {
         List.copyOf(live.keySet()).forEach(generation -> endAll(generation, reason, message));
-        // what the engine would still say of them nobody waits for: closing it ends them
+        // nobody waits for what the engine will still say of them: closing it ends them
+        running.values().forEach(run -> gone.put(run.id, run));
         running.clear();
+        computing = 0;
     }
 
     @Override
@@ -473,9 +428,11 @@ final class SequenceScheduler implements Turns {
         waiting.clear();
         live.clear();
         running.clear();
-        book(DeviceState.STALLED, now);
+        lost = true;
+        events.close();
+        books.book(DeviceState.STALLED, now);
         restState = DeviceState.DOWN;
-        enter(DeviceState.DOWN, now);
+        books.enter(DeviceState.DOWN, now);
     }
 
     @Override
@@ -485,26 +442,12 @@ final class SequenceScheduler implements Turns {
 
     // ---- the device's books ----
 
-    private void book(DeviceState as, long until) {
-        if (until > bookedTo) {
-            timeline.record(as, bookedTo, until);
-            bookedTo = until;
-        }
-    }
-
-    private void enter(DeviceState next, long now) {
-        if (next != state) {
-            state = next;
-            listener.onState(next, now);
-        }
-    }
-
     @Override
     public void restState(DeviceState next) {
         long now = clock.getAsLong();
         if (running.isEmpty()) {
-            book(restState, now);
-            enter(next, now);
+            books.book(restState, now);
+            books.enter(next, now);
         }
         restState = next;
     }
@@ -512,7 +455,7 @@ final class SequenceScheduler implements Turns {
     @Override
     public DispatcherStats stats() {
         long[] states = new long[DeviceState.values().length];
-        timeline.copyTo(states);
+        books.timeline().copyTo(states);
         return new DispatcherStats(
                 running.size(),
                 waiting.size(),
@@ -521,12 +464,12 @@ final class SequenceScheduler implements Turns {
                 0,
                 0,
                 0,
-                counters.steps,
-                counters.rows,
-                counters.prefillTokens,
-                counters.decodeTokens,
+                books.counters().steps,
+                books.counters().rows,
+                books.counters().prefillTokens,
+                books.counters().decodeTokens,
                 0,
-                counters.overrunTokens,
+                books.counters().overrunTokens,
                 0,
                 0,
                 0,
@@ -536,12 +479,24 @@ final class SequenceScheduler implements Turns {
 
     /** The device's books. */
     DeviceTimeline timeline() {
-        return timeline;
+        return books.timeline();
     }
 
+    /** Closes the engine, and books what it did until then. */
     @Override
     public void close() {
         events.close();
         engine.close();
+        if (!lost) {
+            try {
+                hear();
+            } catch (EngineException e) {
+                LOG.warn("the engine was lost while it was closed: {}", e.getMessage());
+            }
+        }
+        long now = clock.getAsLong();
+        books.book(books.state() == DeviceState.STEP ? DeviceState.STALLED : books.state(), now);
+        // or whoever hears of states waits for a step that never lands
+        books.enter(restState, now);
     }
 }

@@ -11,7 +11,8 @@ import static dev.jeton.models.cpu.Kernels.PANEL;
  * order that {@link Kernels} states, so they give the same bits. Memory is read ahead of both:
  * see {@link Prefetch}.
  *
- * <p>Pairs of BF16 are read by a kernel in C ({@link NativeKernels}), whatever the number of rows.
+ * <p>Pairs of BF16 are read by a kernel in C ({@link NativeKernels}), whatever the number of rows, and so are quantised
+ * panels where it is there, with the same bits.
  *
  * <p>The kernels run on one, two, four or six rows; a remainder of three or five takes the next larger kernel, whose
  * surplus rows read and write spare memory: inputs and tiles have {@value #SPARE_ROWS} rows more than they need.
@@ -47,16 +48,25 @@ final class MatMul {
      */
     static void panel(PackedMatrix w, int panel, float[] x, int from, int stride, int rows, long end, Workspace work) {
         PackedMatrix.Format format = w.format(panel);
+        if (format == PackedMatrix.Format.BF16_PAIRS) {
+            NativeKernels.bf16(w.start(panel), x, from, stride, w.columns(), rows, work.tile);
+        } else if (NativeKernels.reads(format)) {
+            NativeKernels.blocks(format, w.start(panel), x, from, stride, w.columns(), rows, work.tile, end);
+        } else {
+            vectors(w, panel, x, from, stride, rows, end, work);
+        }
+    }
+
+    /** The same by the Vector API, for all formats but pairs of BF16. */
+    static void vectors(
+            PackedMatrix w, int panel, float[] x, int from, int stride, int rows, long end, Workspace work) {
+        PackedMatrix.Format format = w.format(panel);
         if (format == PackedMatrix.Format.F32) {
             int slice = rows <= 6 ? w.columns() : SLICE;
             for (int k = 0; k < w.columns(); k += slice) {
                 int count = Math.min(slice, w.columns() - k);
                 f32(w.address(panel, k), x, from + k, stride, count, rows, work.tile);
             }
-            return;
-        }
-        if (format == PackedMatrix.Format.BF16_PAIRS) {
-            NativeKernels.bf16(w.start(panel), x, from, stride, w.columns(), rows, work.tile);
             return;
         }
         boolean direct = rows <= directRows(format);

@@ -11,7 +11,6 @@ import java.lang.foreign.SymbolLookup;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
 import java.lang.invoke.MethodHandles;
-import java.lang.invoke.MethodType;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -19,13 +18,19 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Kernels in C for what the Vector API has no instructions for ({@code models/src/main/c/jeton_cpu.c}): products of BF16
- * weights with BF16 inputs by VDPBF16PS, which does twice the work of a fma and more than 2.5 times that of widening first.
+ * Kernels in C ({@code models/src/main/c}) for what the Vector API has no instructions for, or its compiler no registers:
  *
- * <p>The build compiles them where there is a C compiler and carries the library in the jar; it is used on Linux on x86-64
- * where the processor has AVX-512 with BF16, unless {@code -Djeton.cpu.native=false}. Elsewhere {@link #AVAILABLE} is false and
- * BF16 weights are widened by {@link Kernels}. The two differ in what they compute: with these kernels inputs are rounded to
- * BF16 as well, as other engines of that type do. Either way a row's bits do not depend on the batch.
+ * <ul>
+ *   <li>products of BF16 weights with BF16 inputs by VDPBF16PS, which does twice the work of a fma and more than 2.5 times
+ *       that of widening first. They differ from {@link Kernels} in what they compute: inputs are rounded to BF16 as well,
+ *       as other engines of that type do.
+ *   <li>products of quantised weights with F32 inputs: the same bits as by {@link Kernels} and {@link BlockKernels}, sooner.
+ * </ul>
+ *
+ * <p>The build compiles them where there is a C compiler and carries the library in the jar; they are used on Linux on x86-64
+ * where the processor has AVX-512 (and BF16 for the first), unless {@code -Djeton.cpu.native=false}. Elsewhere {@link
+ * #AVAILABLE} or {@link #BLOCKS} are false and {@link Kernels} does their work. Either way a row's bits do not depend on the
+ * batch.
  */
 final class NativeKernels {
 
@@ -39,12 +44,22 @@ final class NativeKernels {
             ValueLayout.JAVA_LONG,
             ValueLayout.JAVA_LONG,
             ValueLayout.ADDRESS);
-    private static final MethodType TYPE = PANEL.toMethodType();
-    private static final MethodHandle NOTHING = MethodHandles.empty(TYPE);
-    private static final MethodHandle BF16 = link();
+    private static final FunctionDescriptor FORMAT_PANEL =
+            PANEL.insertArgumentLayouts(0, ValueLayout.JAVA_INT).appendArgumentLayouts(ValueLayout.JAVA_LONG);
+    private static final MethodHandle NO_BF16 = MethodHandles.empty(PANEL.toMethodType());
+    private static final MethodHandle NO_BLOCKS = MethodHandles.empty(FORMAT_PANEL.toMethodType());
+    private static final Handles HANDLES = link();
+    private static final MethodHandle BF16_PANEL = HANDLES.bf16();
+    private static final MethodHandle BLOCKS_PANEL = HANDLES.blocks();
 
-    /** Whether they are here and this processor can run them. */
-    static final boolean AVAILABLE = BF16 != NOTHING;
+    /** Whether those for BF16 are here and this processor can run them. */
+    static final boolean AVAILABLE = BF16_PANEL != NO_BF16;
+
+    /** Whether those for quantised weights are. */
+    static final boolean BLOCKS = BLOCKS_PANEL != NO_BLOCKS;
+
+    /** The functions, or ones that do nothing. */
+    private record Handles(MethodHandle bf16, MethodHandle blocks) {}
 
     private NativeKernels() {}
 
@@ -59,46 +74,98 @@ final class NativeKernels {
         assert (long) from + (long) (rows - 1) * stride + inputs <= x.length && rows * Kernels.PANEL <= tile.length;
         MemorySegment first = MemorySegment.ofArray(x).asSlice((long) Float.BYTES * from);
         try {
-            BF16.invokeExact(w, first, (long) stride, (long) inputs, (long) rows, MemorySegment.ofArray(tile));
+            BF16_PANEL.invokeExact(w, first, (long) stride, (long) inputs, (long) rows, MemorySegment.ofArray(tile));
         } catch (Throwable e) {
             throw new AssertionError("a kernel cannot fail", e);
         }
     }
 
-    private static MethodHandle link() {
+    /** Whether panels of a format are read by a kernel in C. */
+    static boolean reads(PackedMatrix.Format format) {
+        return switch (format) {
+            case F32, BF16 -> false;
+            case BF16_PAIRS -> true;
+            case Q8_0, Q4_K, Q5_K, Q6_K -> BLOCKS;
+        };
+    }
+
+    /** The same for the outputs of a panel of a quantised format. */
+    static void blocks(
+            PackedMatrix.Format format,
+            long w,
+            float[] x,
+            int from,
+            int stride,
+            int inputs,
+            int rows,
+            float[] tile,
+            long end) {
+        assert (long) from + (long) (rows - 1) * stride + inputs <= x.length && rows * Kernels.PANEL <= tile.length;
+        int number = number(format);
+        MemorySegment first = MemorySegment.ofArray(x).asSlice((long) Float.BYTES * from);
+        MemorySegment sums = MemorySegment.ofArray(tile);
+        try {
+            BLOCKS_PANEL.invokeExact(number, w, first, (long) stride, (long) inputs, (long) rows, sums, end);
+        } catch (Throwable e) {
+            throw new AssertionError("a kernel cannot fail", e);
+        }
+    }
+
+    /** The number of a format in the enumeration in C. */
+    private static int number(PackedMatrix.Format format) {
+        return switch (format) {
+            case Q8_0 -> 0;
+            case Q4_K -> 1;
+            case Q5_K -> 2;
+            case Q6_K -> 3;
+            case F32, BF16, BF16_PAIRS -> throw new IllegalStateException(format + " has no blocks");
+        };
+    }
+
+    private static Handles link() {
+        Handles none = new Handles(NO_BF16, NO_BLOCKS);
         boolean wanted = System.getProperty("os.name").equals("Linux")
                 && System.getProperty("os.arch").equals("amd64")
                 && VectorMath.LANES == LANES
                 && !System.getProperty("jeton.cpu.native", "true").equals("false");
         if (!wanted) {
-            return NOTHING;
+            return none;
         }
         try (InputStream in = NativeKernels.class.getResourceAsStream(LIBRARY)) {
-            return in == null ? NOTHING : link(in);
+            return in == null ? none : link(in);
         } catch (IOException | IllegalArgumentException e) {
             LOG.warn("the kernels in C cannot be loaded, the cpu engine goes without: {}", e.getMessage());
-            return NOTHING;
+            return none;
         }
     }
 
-    private static MethodHandle link(InputStream library) throws IOException {
+    private static Handles link(InputStream library) throws IOException {
         Path file = Files.createTempFile("jeton", ".so");
         try {
             Files.copy(library, file, StandardCopyOption.REPLACE_EXISTING);
             SymbolLookup symbols = SymbolLookup.libraryLookup(file, Arena.global());
-            Linker linker = Linker.nativeLinker();
-            MethodHandle can = linker.downcallHandle(
-                    symbols.findOrThrow("jeton_cpu_bf16"), FunctionDescriptor.of(ValueLayout.JAVA_INT));
-            return (int) can.invokeExact() == 1
-                    ? linker.downcallHandle(
-                            symbols.findOrThrow("jeton_cpu_bf16_panel"), PANEL, Linker.Option.critical(true))
-                    : NOTHING;
-        } catch (IOException | RuntimeException e) {
-            throw e;
-        } catch (Throwable e) {
-            throw new AssertionError("asking the processor cannot fail", e);
+            return new Handles(
+                    function(symbols, "jeton_cpu_bf16", PANEL, NO_BF16),
+                    function(symbols, "jeton_cpu_blocks", FORMAT_PANEL, NO_BLOCKS));
         } finally {
             Files.deleteIfExists(file); // it stays mapped
         }
+    }
+
+    /** The function {@code name_panel} where the one called {@code name} says that the processor can run it. */
+    private static MethodHandle function(
+            SymbolLookup symbols, String name, FunctionDescriptor descriptor, MethodHandle otherwise) {
+        Linker linker = Linker.nativeLinker();
+        MethodHandle can =
+                linker.downcallHandle(symbols.findOrThrow(name), FunctionDescriptor.of(ValueLayout.JAVA_INT));
+        int able;
+        try {
+            able = (int) can.invokeExact();
+        } catch (Throwable e) {
+            throw new AssertionError("asking the processor cannot fail", e);
+        }
+        return able == 1
+                ? linker.downcallHandle(symbols.findOrThrow(name + "_panel"), descriptor, Linker.Option.critical(true))
+                : otherwise;
     }
 }

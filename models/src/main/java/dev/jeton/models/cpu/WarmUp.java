@@ -46,7 +46,10 @@ final class WarmUp {
 
     void run() {
         long start = System.nanoTime();
-        List<Kernel> first = new ArrayList<>(List.of(Kernels::f32x6));
+        List<Kernel> first = new ArrayList<>();
+        if (!formats.stream().allMatch(NativeKernels::reads)) {
+            first.add(Kernels::f32x6);
+        }
         formats.forEach(format -> first.add(single(format)));
         kernels(first, start + KERNEL_NANOS);
         steps(start + ALL_NANOS);
@@ -58,7 +61,9 @@ final class WarmUp {
         LockSupport.parkNanos(BACKGROUND_AFTER_NANOS);
         List<Kernel> later = new ArrayList<>();
         formats.forEach(format -> later.addAll(few(format)));
-        later.addAll(List.of(Kernels::f32x4, Kernels::f32x2, Kernels::f32x1));
+        if (!formats.stream().allMatch(NativeKernels::reads)) {
+            later.addAll(List.of(Kernels::f32x4, Kernels::f32x2, Kernels::f32x1));
+        }
         kernels(later, System.nanoTime() + BACKGROUND_NANOS);
     }
 
@@ -68,10 +73,13 @@ final class WarmUp {
     }
 
     private static Kernel single(PackedMatrix.Format format) {
+        if (NativeKernels.reads(format)) {
+            return (w, x, at, stride, count, y, to) -> compiled(format, w, x, at, stride, count, y);
+        }
         return switch (format) {
             case F32 -> Kernels::f32x1;
             case BF16 -> Kernels::bf16x1;
-            case BF16_PAIRS -> WarmUp::pairs;
+            case BF16_PAIRS -> throw new IllegalStateException("there are such panels only for kernels in C");
             case Q8_0 -> (w, x, at, stride, count, y, to) -> Kernels.q8x1(w, w, x, at, stride, count, y, to);
             case Q4_K ->
                 (w, x, at, stride, count, y, to) -> BlockKernels.q4x1(w, 0, w + SCRATCH, x, at, stride, count, y, to);
@@ -82,11 +90,19 @@ final class WarmUp {
         };
     }
 
-    private static void pairs(long w, float[] x, int xFrom, int stride, int count, float[] y, int yFrom) {
-        NativeKernels.bf16(w, x, xFrom, stride, count, 1, y);
+    private static void compiled(
+            PackedMatrix.Format format, long w, float[] x, int from, int stride, int count, float[] y) {
+        if (format == PackedMatrix.Format.BF16_PAIRS) {
+            NativeKernels.bf16(w, x, from, stride, count, 1, y);
+        } else {
+            NativeKernels.blocks(format, w, x, from, stride, count, 1, y, w);
+        }
     }
 
     private static List<Kernel> few(PackedMatrix.Format format) {
+        if (NativeKernels.reads(format)) {
+            return List.of();
+        }
         return switch (format) {
             case F32, BF16_PAIRS -> List.of();
             case BF16 -> List.of(Kernels::bf16x4, Kernels::bf16x2);

@@ -9,7 +9,6 @@ import dev.jeton.models.ModelException;
 import dev.jeton.models.StepEngineProvider;
 import dev.jeton.models.engine.Capability;
 import dev.jeton.models.engine.Engine;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.EnumSet;
 import java.util.List;
@@ -57,9 +56,7 @@ public final class TorchEngineProvider implements StepEngineProvider {
 
     @Override
     public String refusal(Path model) {
-        return Files.isRegularFile(model)
-                ? "it reads folders of safetensors, not GGUF files"
-                : DecoderFiles.refusal(model, folder -> DecoderSpec.read(folder).requireOnly("torch", ABLE));
+        return DecoderFiles.refusal(model, folder -> DecoderSpec.read(folder).requireOnly("torch", ABLE));
     }
 
     @Override

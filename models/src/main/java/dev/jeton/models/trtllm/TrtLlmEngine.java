@@ -211,9 +211,10 @@ final class TrtLlmEngine implements SequenceEngine {
             while (!closing) {
                 tell(executor.await(AWAIT_MILLIS), System.nanoTime(), to);
             }
-        } catch (NativeException e) {
+        } catch (RuntimeException e) {
+            // without this thread nobody would hear of any sequence again, so whatever ended it is told
             if (!closing) {
-                to.lost(String.valueOf(e.getMessage()));
+                to.lost(e instanceof NativeException ? String.valueOf(e.getMessage()) : e.toString());
                 return;
             }
         }

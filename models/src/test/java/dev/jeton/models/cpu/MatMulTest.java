@@ -14,7 +14,7 @@ import java.util.Random;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** Every way through the kernels gives the bits of the chain {@code y = fma(w, x, y)} over k = 0, 1, 2, ... */
+/** Every way through the kernels, in C and not, gives the bits of the chain {@code y = fma(w, x, y)} over k = 0, 1, 2, ... */
 class MatMulTest {
 
     private static final long SEED = 31;
@@ -76,7 +76,7 @@ class MatMulTest {
                     assertThat(exact[i]).as("seed %d, weight %d", SEED, i).isEqualTo((float) stored.values()[i]);
                 }
                 Workspace work = new Workspace(140, 1, 64, 10, memory);
-                for (int rows : new int[] {1, 2, 3, 6, 9, 13, 132}) {
+                for (int rows : new int[] {1, 2, 3, 4, 5, 6, 7, 8, 9, 13, 132}) {
                     check(matrix, exact, outputs, rows, gaussian(random, (rows + 2) * columns), random, work);
                 }
             }
@@ -128,15 +128,27 @@ class MatMulTest {
         return all;
     }
 
+    /** {@link MatMul#panel} or {@link MatMul#vectors}, which goes by the Vector API where there are kernels in C. */
+    private interface Way {
+        void multiply(PackedMatrix w, int panel, float[] x, int from, int stride, int rows, long end, Workspace work);
+    }
+
     private static void check(
             PackedMatrix matrix, float[] w, int outputs, int rows, float[] x, Random random, Workspace work) {
+        for (Way way : List.<Way>of(MatMul::panel, MatMul::vectors)) {
+            check(way, matrix, w, outputs, rows, x, random, work);
+        }
+    }
+
+    private static void check(
+            Way way, PackedMatrix matrix, float[] w, int outputs, int rows, float[] x, Random random, Workspace work) {
         int columns = matrix.columns();
         for (int panel = 0; panel < 2; panel++) {
             float[] start = gaussian(random, rows * PANEL);
             System.arraycopy(start, 0, work.tile, 0, start.length);
             long end = matrix.start(panel + 1);
             MatMul.begin(matrix, panel, end, work);
-            MatMul.panel(matrix, panel, x, 0, columns, rows, end, work);
+            way.multiply(matrix, panel, x, 0, columns, rows, end, work);
             for (int r = 0; r < rows; r++) {
                 for (int lane = 0; lane < PANEL && panel * PANEL + lane < outputs; lane++) {
                     float expected = start[r * PANEL + lane];

@@ -1,5 +1,7 @@
 package dev.jeton.models.torch;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
 import dev.jeton.models.DecoderSpec;
 import dev.jeton.models.EngineOptions;
 import dev.jeton.models.TensorType;
@@ -35,6 +37,7 @@ class TorchGgufTest {
         DecoderSpec spec = tiny.spec;
         GgufModel model = new GgufModel("llama", spec, tiny.weights, name -> type);
         Path file = model.write(folder.resolve("m.gguf"));
+        assertThat(new TorchEngineProvider().refusal(file)).isEmpty();
         ReferenceDecoder reference = new ReferenceDecoder(spec, model.weights, FamilyContract.plain(spec.headDim()), 1);
         ReferenceCheck.check(
                 (path, options) -> TorchEngine.load(file, options, TorchDevice.PROCESSORS),

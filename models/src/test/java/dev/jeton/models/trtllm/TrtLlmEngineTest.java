@@ -177,6 +177,34 @@ class TrtLlmEngineTest {
     }
 
     @Test
+    void saysThatItIsLostWhereItCannotTellWhatHappens() throws Exception {
+        CompletableFuture<String> lost = new CompletableFuture<>();
+        SequenceEngine.Sink broken = new SequenceEngine.Sink() {
+            @Override
+            public void iteration(Iteration iteration) {}
+
+            @Override
+            public void token(long id, int token, float logProbability) {
+                throw new IllegalStateException("this token is not taken");
+            }
+
+            @Override
+            public void finished(long id, SequenceEngine.Finish how, String why) {}
+
+            @Override
+            public void lost(String why) {
+                lost.complete(why);
+            }
+        };
+        try (SequenceEngine engine =
+                new TrtLlmEngineProvider(Map.of()).open(engine(TrtLlmDouble.VERSION, ""), OPTIONS)) {
+            engine.start(broken);
+            engine.submit(1, spec(1, 5), 3, 0);
+            assertThat(lost.get(30, TimeUnit.SECONDS)).contains("this token is not taken");
+        }
+    }
+
+    @Test
     void endsWhatRunsWhenItIsClosed() throws Exception {
         Ears ears = new Ears();
         SequenceEngine engine = open(ears, "\"iteration_us\": 500");

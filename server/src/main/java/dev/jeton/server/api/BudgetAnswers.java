@@ -2,6 +2,7 @@ package dev.jeton.server.api;
 
 import dev.jeton.accounting.Budget;
 import dev.jeton.accounting.BudgetRefusal;
+import dev.jeton.accounting.BudgetStop;
 import dev.jeton.accounting.BudgetUnit;
 import dev.jeton.accounting.BudgetView;
 import dev.jeton.accounting.Money;
@@ -67,6 +68,21 @@ final class BudgetAnswers {
                                 budget.window().kind().text(),
                                 when),
                 headers);
+    }
+
+    /** A 429 for who had to be answered whole, and was ended by a budget before that; as {@link #refusal}. */
+    static ApiException stopped(BudgetStop stop) {
+        return new ApiException(
+                429,
+                "insufficient_quota",
+                "",
+                "budget_" + stop.reason().text(),
+                "The budget '%s' of %s ended this request before all of it was computed"
+                        .formatted(stop.budget(), stop.subject()),
+                Map.of(
+                        "x-should-retry", "false",
+                        "x-jeton-budget", stop.budget(),
+                        "x-jeton-budget-reason", stop.reason().text()));
     }
 
     /** Those that a caller may see: device time depends on what others do. */

@@ -62,6 +62,7 @@ final class ChatEndpoint implements Endpoint {
 
     /** Reads a request and makes its prompt. */
     Prepared prepare(JsonObject body, ServedModel model) throws InterruptedException {
+        model.requireText();
         Unsupported.check(body);
         GenerationOptions options =
                 GenerationOptions.read(body, model, limits, maxTokens(body, model), logProbabilities(body));

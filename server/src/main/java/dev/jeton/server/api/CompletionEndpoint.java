@@ -74,6 +74,7 @@ final class CompletionEndpoint implements Endpoint {
 
     /** Reads a request and makes its prompts. */
     Prepared prepare(JsonObject body, ServedModel model) throws InterruptedException {
+        model.requireText();
         Unsupported.check(body);
         int logProbabilities = body.whole("logprobs", -1, 0, SamplingParameters.MAX_LOG_PROBABILITIES);
         // Nothing is generated only where the prompt is what is asked for.

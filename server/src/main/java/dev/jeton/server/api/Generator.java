@@ -84,7 +84,9 @@ final class Generator {
         if (keeper.isPresent()) {
             call.keep(CallBooks.open(keeper.get(), call, model, ask));
         }
-        call.asks(ask.options());
+        if (!ask.pooled()) {
+            call.asks(ask.options());
+        }
     }
 
     private static String id(Call call, Prepared ask, int prompt) {
@@ -114,14 +116,6 @@ final class Generator {
 
     private static void checkCapabilities(ServedModel model, GenerationOptions options, boolean promptScores) {
         EngineInfo engine = model.dispatcher().engine();
-        if (engine.supports(Capability.WHOLE_PROMPTS)) {
-            throw new ApiException(
-                    400,
-                    ApiException.INVALID_REQUEST,
-                    "model",
-                    "unsupported_by_model",
-                    "The model '%s' generates no text; it is for %s".formatted(model.name(), model.purposes()));
-        }
         if (options.sampling().logProbabilities() >= 0 && !engine.supports(Capability.LOG_PROBABILITIES)) {
             throw ApiException.unsupported(
                     "logprobs", "the engine '%s' gives no log-probabilities".formatted(engine.name()));
@@ -189,7 +183,11 @@ final class Generator {
                         ask.options().servedAs().priority(),
                         deadline(call),
                         call.caller().salt(),
-                        call.books().allowance()));
+                        call.books().allowance()),
+                () -> call.books()
+                        .stoppedBy()
+                        .map(BudgetAnswers::stopped)
+                        .orElseGet(() -> ApiException.internal("The engine gave no vector")));
         call.exchange().onHangUp(run::cancel);
         Fact.Outcome outcome = Fact.Outcome.FAILED;
         try {
@@ -217,7 +215,10 @@ final class Generator {
     }
 
     private static Fact.Outcome outcome(ApiException e) {
-        return e.status() == 503 || e.status() == 504 || e.status() == 408 ? Fact.Outcome.STOPPED : Fact.Outcome.FAILED;
+        return switch (e.status()) {
+            case 408, 429, 503, 504 -> Fact.Outcome.STOPPED;
+            default -> Fact.Outcome.FAILED;
+        };
     }
 
     private static void record(ModelMetrics model, UsageTotals usage) {

@@ -71,6 +71,22 @@ public record ServedModel(
                 .orElse("/v1/completions and /v1/chat/completions");
     }
 
+    /**
+     * Checks that it generates text.
+     *
+     * @throws ApiException 400 if not
+     */
+    void requireText() {
+        if (encoder.isPresent()) {
+            throw new ApiException(
+                    400,
+                    ApiException.INVALID_REQUEST,
+                    "model",
+                    "unsupported_by_model",
+                    "The model '%s' generates no text; it is for %s".formatted(name, purposes()));
+        }
+    }
+
     /** Length of the longest entry of a tokenizer's vocabulary, for {@link #longestToken}. */
     public static int longestToken(Tokenizer tokenizer) {
         int longest = 1;

@@ -11,6 +11,7 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
+import java.util.function.Supplier;
 
 /**
  * A call's prompts on their way to vectors, some at a time: a long list must not fill the queue that it shares with other
@@ -30,16 +31,19 @@ final class VectorRun {
     private final List<int[]> prompts;
     private final Dispatcher dispatcher;
     private final Asking asking;
+    private final Supplier<ApiException> without;
     private final Deque<Generation> underWay = new ArrayDeque<>();
     private final List<float[]> vectors = new ArrayList<>();
     private final List<GenerationUsage> usages = new ArrayList<>();
     private final GenerationEvent event = new GenerationEvent();
     private boolean cancelled;
 
-    VectorRun(List<int[]> prompts, Dispatcher dispatcher, Asking asking) {
+    /** @param without why a prompt ended without its vector, though nothing failed */
+    VectorRun(List<int[]> prompts, Dispatcher dispatcher, Asking asking, Supplier<ApiException> without) {
         this.prompts = prompts;
         this.dispatcher = dispatcher;
         this.asking = asking;
+        this.without = without;
     }
 
     /**
@@ -94,7 +98,7 @@ final class VectorRun {
         }
         usages.add(oldest.usage());
         if (oldest.pooled().length == 0) {
-            throw ApiException.internal("The engine gave no vector");
+            throw without.get();
         }
         vectors.add(oldest.pooled());
     }

@@ -183,6 +183,11 @@ final class ServeCommand implements Callable<Integer> {
         LOG.atInfo()
                 .addKeyValue("models", served.stream().map(ServedModel::name).toList())
                 .addKeyValue(
+                        "engines",
+                        served.stream()
+                                .map(model -> model.dispatcher().engine().name())
+                                .toList())
+                .addKeyValue(
                         "url",
                         "http://%s:%d/v1".formatted(configuration.server().host(), server.port()))
                 .log("ready");

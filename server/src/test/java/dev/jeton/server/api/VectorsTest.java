@@ -9,6 +9,7 @@ import dev.jeton.server.testing.ByteTokenizer;
 import dev.jeton.server.testing.TestServer;
 import dev.jeton.server.testing.TestServer.Answer;
 import java.io.IOException;
+import java.net.http.HttpRequest;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Files;
@@ -233,6 +234,39 @@ class VectorsTest {
             Answer refused = server.post("/v1/embeddings", ask("'aaaaaaa'"));
             assertThat(refused.status()).isEqualTo(429);
             assertThat(refused.header("x-jeton-budget")).isEqualTo("few");
+        }
+    }
+
+    @Test
+    void namesTheBudgetThatEndsAListInItsMiddle() throws IOException {
+        Path prices = Files.writeString(folder.resolve("prices.yaml"), PRICES);
+        try (TestServer server = embeddings()
+                .sequences(2)
+                .batchedTokens(16)
+                .set("books.folder", folder.toString())
+                .set("books.prices", prices.toString())
+                .start()) {
+            String texts =
+                    IntStream.range(0, 300).mapToObj(i -> "'aaaaaaaa'").collect(Collectors.joining(",", "[", "]"));
+            Answer answer = server.send(server.request("/v1/embeddings")
+                    .header("x-jeton-budget", "device-seconds=0.000001")
+                    .POST(HttpRequest.BodyPublishers.ofString(ask(texts).replace('\'', '"'))));
+            assertThat(answer.status()).isEqualTo(429);
+            assertThat(answer.at("error.code")).isEqualTo("budget_spent");
+            assertThat(answer.header("x-jeton-budget")).isEqualTo("request/device-seconds");
+        }
+    }
+
+    @Test
+    void saysThatNoTextIsGeneratedBeforeItLooksAtAConversationOrAPrice() throws IOException {
+        try (TestServer server =
+                embeddings().set("books.folder", folder.toString()).start()) {
+            String chat = "{'model':'test-model','messages':[{'role':'user','content':'hi'}]}";
+            for (String path : List.of("/v1/chat/completions", "/v1/estimate")) {
+                Answer answer = server.post(path, chat);
+                assertThat(answer.status()).as(path).isEqualTo(400);
+                assertThat((String) answer.at("error.message")).as(path).contains("generates no text");
+            }
         }
     }
 
