@@ -58,7 +58,8 @@ final class MatMul {
     }
 
     /** The same by the Vector API, for all formats but pairs of BF16. */
-    static void vectors(PackedMatrix w, int panel, float[] x, int from, int stride, int rows, long end, Workspace work) {
+    static void vectors(
+            PackedMatrix w, int panel, float[] x, int from, int stride, int rows, long end, Workspace work) {
         PackedMatrix.Format format = w.format(panel);
         if (format == PackedMatrix.Format.F32) {
             int slice = rows <= 6 ? w.columns() : SLICE;

@@ -141,14 +141,7 @@ class MatMulTest {
     }
 
     private static void check(
-            Way way,
-            PackedMatrix matrix,
-            float[] w,
-            int outputs,
-            int rows,
-            float[] x,
-            Random random,
-            Workspace work) {
+            Way way, PackedMatrix matrix, float[] w, int outputs, int rows, float[] x, Random random, Workspace work) {
         int columns = matrix.columns();
         for (int panel = 0; panel < 2; panel++) {
             float[] start = gaussian(random, rows * PANEL);
