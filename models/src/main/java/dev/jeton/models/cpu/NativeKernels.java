@@ -18,19 +18,19 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Kernels in C ({@code models/src/main/c}) for what the Vector API has no instructions for, or its compiler no registers:
+ * Kernels in C ({@code models/src/main/c}) for what the Vector API has no instructions or its compiler no registers for:
  *
  * <ul>
- *   <li>products of BF16 weights with BF16 inputs by VDPBF16PS, which does twice the work of a fma and more than 2.5 times
- *       that of widening first. They differ from {@link Kernels} in what they compute: inputs are rounded to BF16 as well,
- *       as other engines of that type do.
- *   <li>products of quantised weights with F32 inputs: the same bits as by {@link Kernels} and {@link BlockKernels}, sooner.
+ *   <li>products of BF16 weights with BF16 inputs by VDPBF16PS, which does twice the work of a fma and more than 2.5
+ *       times that of widening first. They differ from {@link Kernels} in what they compute: inputs are rounded to BF16
+ *       as well, as other engines of that type do.
+ *   <li>products of quantised weights with F32 inputs: the same bits as by {@link Kernels} and {@link BlockKernels}.
  * </ul>
  *
- * <p>The build compiles them where there is a C compiler and carries the library in the jar; they are used on Linux on x86-64
- * where the processor has AVX-512 (and BF16 for the first), unless {@code -Djeton.cpu.native=false}. Elsewhere {@link
- * #AVAILABLE} or {@link #BLOCKS} are false and {@link Kernels} does their work. Either way a row's bits do not depend on the
- * batch.
+ * <p>The build compiles them where there is a C compiler and carries the library in the jar; they are used on Linux on
+ * x86-64 where the processor has AVX-512 (and BF16 for the first), unless {@code -Djeton.cpu.native=false}. Elsewhere
+ * {@link #AVAILABLE} or {@link #BLOCKS} are false and {@link Kernels} does their work. Either way a row's bits do not
+ * depend on the batch.
  */
 final class NativeKernels {
 
