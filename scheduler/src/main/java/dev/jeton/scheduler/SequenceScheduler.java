@@ -24,8 +24,10 @@ import org.slf4j.LoggerFactory;
  * as it runs at a time, and gives readers what it tells.
  *
  * <p><b>Grants.</b> Such an engine cannot be asked for one token more. So what it tells is kept back until its sequence's
- * allowance grants it, and a sequence whose allowance is exhausted is cancelled: what was computed of it and not delivered,
- * at most what was kept back and {@link SequenceEngine#maxOverrun}, is overrun, the house's.
+ * allowance grants it, and a sequence whose allowance is exhausted is cancelled. What was computed of it and not delivered, at
+ * most what was kept back and {@link SequenceEngine#maxOverrun}, is counted as overrun and never in its usage. Time of
+ * iterations after its end is the house's; that of tokens which were told before it is booked as decoding, since nobody could
+ * know then that they would not be granted.
  *
  * <p><b>Time.</b> Each iteration's span is divided over its rows by {@link Attribution} as a step's is. Between spans the
  * device is stalled while sequences run and idle otherwise. It is said to step while the engine has sequences, and not while
