@@ -7,48 +7,14 @@ import dev.jeton.server.json.JsonWriter;
 import java.util.List;
 
 /** {@code POST /v1/classify}: scores of a classifier's labels, in vLLM's shape. */
-final class ClassifyEndpoint implements Endpoint {
-
-    private final ServedModels models;
-    private final Texts texts;
-    private final Generator generator;
-    private final Ladder ladder;
+final class ClassifyEndpoint extends VectorEndpoint {
 
     ClassifyEndpoint(ServedModels models, Texts texts, Generator generator, Ladder ladder) {
-        this.models = models;
-        this.texts = texts;
-        this.generator = generator;
-        this.ladder = ladder;
+        super("classify", models, texts, generator, ladder);
     }
 
     @Override
-    public String name() {
-        return "classify";
-    }
-
-    @Override
-    public String method() {
-        return "POST";
-    }
-
-    @Override
-    public Guard guard() {
-        return Guard.WORK;
-    }
-
-    @Override
-    public boolean repeatable() {
-        return true;
-    }
-
-    @Override
-    public void handle(Call call) throws InterruptedException {
-        JsonObject body = call.json();
-        call.tagged(RequestTags.of(call, body));
-        ladder.climb(call, models.named(call, body), model -> answer(call, body, model));
-    }
-
-    private void answer(Call call, JsonObject body, ServedModel model) throws InterruptedException {
+    void answer(Call call, JsonObject body, ServedModel model) throws InterruptedException {
         EncoderSpec encoder = Texts.require(model, Kind.CLASSIFIER);
         Prepared ask = texts.input(body, model);
         generator.vectors(call, model, ask, (out, vectors, usage) -> {

@@ -10,48 +10,14 @@ import java.util.Arrays;
 import java.util.Base64;
 
 /** {@code POST /v1/embeddings}: vectors of texts, in OpenAI's shape. */
-final class EmbeddingsEndpoint implements Endpoint {
-
-    private final ServedModels models;
-    private final Texts texts;
-    private final Generator generator;
-    private final Ladder ladder;
+final class EmbeddingsEndpoint extends VectorEndpoint {
 
     EmbeddingsEndpoint(ServedModels models, Texts texts, Generator generator, Ladder ladder) {
-        this.models = models;
-        this.texts = texts;
-        this.generator = generator;
-        this.ladder = ladder;
+        super("embeddings", models, texts, generator, ladder);
     }
 
     @Override
-    public String name() {
-        return "embeddings";
-    }
-
-    @Override
-    public String method() {
-        return "POST";
-    }
-
-    @Override
-    public Guard guard() {
-        return Guard.WORK;
-    }
-
-    @Override
-    public boolean repeatable() {
-        return true;
-    }
-
-    @Override
-    public void handle(Call call) throws InterruptedException {
-        JsonObject body = call.json();
-        call.tagged(RequestTags.of(call, body));
-        ladder.climb(call, models.named(call, body), model -> answer(call, body, model));
-    }
-
-    private void answer(Call call, JsonObject body, ServedModel model) throws InterruptedException {
+    void answer(Call call, JsonObject body, ServedModel model) throws InterruptedException {
         EncoderSpec encoder = Texts.require(model, Kind.EMBEDDING);
         boolean base64 = switch (body.optionalText("encoding_format").orElse("float")) {
             case "float" -> false;

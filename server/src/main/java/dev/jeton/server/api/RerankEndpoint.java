@@ -8,48 +8,14 @@ import java.util.List;
 import java.util.stream.IntStream;
 
 /** {@code POST /v1/rerank}: how well documents answer a query, in the shape of Jina and Cohere. */
-final class RerankEndpoint implements Endpoint {
-
-    private final ServedModels models;
-    private final Texts texts;
-    private final Generator generator;
-    private final Ladder ladder;
+final class RerankEndpoint extends VectorEndpoint {
 
     RerankEndpoint(ServedModels models, Texts texts, Generator generator, Ladder ladder) {
-        this.models = models;
-        this.texts = texts;
-        this.generator = generator;
-        this.ladder = ladder;
+        super("rerank", models, texts, generator, ladder);
     }
 
     @Override
-    public String name() {
-        return "rerank";
-    }
-
-    @Override
-    public String method() {
-        return "POST";
-    }
-
-    @Override
-    public Guard guard() {
-        return Guard.WORK;
-    }
-
-    @Override
-    public boolean repeatable() {
-        return true;
-    }
-
-    @Override
-    public void handle(Call call) throws InterruptedException {
-        JsonObject body = call.json();
-        call.tagged(RequestTags.of(call, body));
-        ladder.climb(call, models.named(call, body), model -> answer(call, body, model));
-    }
-
-    private void answer(Call call, JsonObject body, ServedModel model) throws InterruptedException {
+    void answer(Call call, JsonObject body, ServedModel model) throws InterruptedException {
         EncoderSpec encoder = Texts.require(model, Kind.RERANKER);
         String query = body.text("query");
         if (query.isEmpty()) {
