@@ -26,6 +26,9 @@ abstract class DispatchLoop implements Dispatcher {
     private static final Logger LOG = LoggerFactory.getLogger(DispatchLoop.class);
     private static final long SNAPSHOT_NANOS = 5_000_000;
     private static final long DOWN_NANOS = 10_000_000;
+    /** After how long a loop without work books the time it has been idle, so that metrics do not stand still. */
+    private static final long IDLE_NANOS = 1_000_000_000;
+
     /** Quotes that may wait for the step under way to end. */
     private static final int MOST_ASKED = 64;
 
@@ -244,17 +247,13 @@ abstract class DispatchLoop implements Dispatcher {
     }
 
     /**
-     * Parks until there is a request to look at or somebody wakes it; with sequences whose readers are slow, looks again
-     * every millisecond.
+     * Parks until there is a request to look at or somebody wakes it, a second at most; with sequences whose readers are
+     * slow, looks again every millisecond.
      */
     private void rest() {
         parked.set(true);
         if (inbox.isEmpty() && asked.isEmpty() && !closing && !woken) {
-            if (scheduler.idle()) {
-                LockSupport.park(this);
-            } else {
-                LockSupport.parkNanos(this, blockedNanos);
-            }
+            LockSupport.parkNanos(this, scheduler.idle() ? IDLE_NANOS : blockedNanos);
         }
         parked.set(false);
     }

@@ -342,12 +342,13 @@ final class GenerationState implements Generation {
         long visible = tail;
         Totals t = totals;
         long end = Math.max(t.lastEventAt, t.submittedAt);
-        long firstStep = t.firstStepAt == Long.MIN_VALUE ? end : t.firstStepAt;
+        boolean begun = t.firstStepAt != Long.MIN_VALUE;
+        long firstStep = begun ? t.firstStepAt : end;
         long firstToken = t.firstTokenAt == Long.MIN_VALUE ? end : t.firstTokenAt;
         assert visible >= 0;
         return new GenerationUsage(
-                request.prompt().length,
-                t.cachedTokens,
+                begun ? request.prompt().length : 0,
+                begun ? t.cachedTokens : 0,
                 t.completionTokens,
                 t.overrunTokens,
                 t.recomputedTokens,
@@ -358,6 +359,6 @@ final class GenerationState implements Generation {
                 end - t.submittedAt,
                 t.deviceNanos,
                 t.kvBlockNanos,
-                t.savedNanos);
+                begun ? t.savedNanos : 0);
     }
 }

@@ -92,6 +92,19 @@ class StepLoopTest {
     }
 
     @Test
+    @Timeout(value = 120, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+    void timeWithoutWorkIsBookedWhileItPasses() {
+        SimClock clock = new SimClock(0);
+        try (StepLoop loop = new StepLoop("test", engine(), config(64), clock, 0, StepListener.NONE)) {
+            clock.advance(5_000_000_000L);
+            while (loop.stats().deviceNanos()[DeviceState.IDLE.ordinal()] < 5_000_000_000L) {
+                Thread.yield();
+            }
+            assertThat(loop.idle()).isTrue();
+        }
+    }
+
+    @Test
     void closeEndsWhatStillRuns() throws Exception {
         StepLoop loop = loop(64);
         Generation generation = loop.submit(request(1, 400));

@@ -5,6 +5,7 @@ import dev.jeton.server.metrics.OtlpMetrics;
 import dev.jeton.server.metrics.ServerMetrics;
 import dev.jeton.server.tracing.Trace;
 import java.util.Locale;
+import java.util.Set;
 
 /**
  * What a call's span and its metrics for a collector say, by OpenTelemetry's conventions for generative AI; costs under
@@ -14,13 +15,15 @@ final class CallTelemetry {
 
     private static final String CHAT = "chat";
     private static final String TEXT = "text_completion";
+    /** Operations that run a model; rerank and classify have no name in the conventions and keep their endpoint's. */
+    private static final Set<String> INFERENCE = Set.of(CHAT, TEXT, "embeddings", "rerank", "classify");
 
     private CallTelemetry() {}
 
-    /** Completes the span of a call that has ended, and records how long a generation took. */
+    /** Completes the span of a call that has ended, and records how long a model took. */
     static void end(ServerMetrics metrics, Call call, Endpoint endpoint, Outcome outcome) {
         String operation = operation(endpoint.name());
-        if (operation.equals(CHAT) || operation.equals(TEXT)) {
+        if (INFERENCE.contains(operation)) {
             metrics.exported().ifPresent(collector -> times(collector, call, operation, outcome));
         }
         if (call.trace().recorded()) {

@@ -7,6 +7,7 @@ import dev.jeton.scheduler.GenerationEvent;
 import dev.jeton.scheduler.GenerationRequest;
 import dev.jeton.scheduler.GenerationUsage;
 import dev.jeton.scheduler.RejectedException;
+import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
@@ -21,6 +22,10 @@ final class VectorRun {
 
     /** Prompts that are submitted at a time. */
     private static final int WINDOW = 128;
+    /** Between two tries to get a place in a full queue, while nothing of the call's is under way. */
+    private static final Duration PAUSE = Duration.ofMillis(10);
+    /** Half a minute of them for one prompt. */
+    private static final int MOST_PAUSES = 3_000;
 
     /** What is asked of the dispatcher for a prompt. */
     @FunctionalInterface
@@ -50,7 +55,7 @@ final class VectorRun {
      * Computes them.
      *
      * @throws ApiException if one failed; the others are cancelled then
-     * @throws RejectedException if none can be submitted
+     * @throws RejectedException if none can be submitted, or no place was to be had for one of them for half a minute
      */
     List<float[]> vectors() throws InterruptedException {
         for (int i = 0; i < prompts.size(); i++) {
@@ -65,7 +70,12 @@ final class VectorRun {
         return List.copyOf(vectors);
     }
 
+    /**
+     * Submits a prompt. A call that has begun is not refused because others fill the queue meanwhile, which would throw
+     * away what was computed for it: it waits for a place.
+     */
     private void submit(GenerationRequest request) throws InterruptedException {
+        int pauses = 0;
         while (true) {
             try {
                 Generation generation = dispatcher.submit(request);
@@ -77,12 +87,22 @@ final class VectorRun {
                 }
                 return;
             } catch (RejectedException e) {
-                if (e.reason() != RejectedException.Reason.QUEUE_FULL || underWay.isEmpty()) {
+                if (e.reason() != RejectedException.Reason.QUEUE_FULL || !submitted()) {
                     throw e;
                 }
-                take();
+                if (!underWay.isEmpty()) {
+                    take();
+                } else if (pauses++ < MOST_PAUSES && !cancelled()) {
+                    Thread.sleep(PAUSE);
+                } else {
+                    throw e;
+                }
             }
         }
+    }
+
+    private synchronized boolean cancelled() {
+        return cancelled;
     }
 
     /** Waits for the oldest. */
@@ -114,7 +134,7 @@ final class VectorRun {
         return !usages.isEmpty() || !underWay.isEmpty();
     }
 
-    /** What was used so far. */
+    /** What was used so far; of prompts that no step has read yet, nothing. */
     UsageTotals usage() {
         List<GenerationUsage> all = new ArrayList<>(usages);
         underWay.forEach(generation -> all.add(generation.usage()));

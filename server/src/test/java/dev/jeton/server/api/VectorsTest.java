@@ -6,6 +6,7 @@ import dev.jeton.models.EncoderSpec;
 import dev.jeton.models.EncoderSpec.Kind;
 import dev.jeton.models.EncoderSpec.Scores;
 import dev.jeton.server.testing.ByteTokenizer;
+import dev.jeton.server.testing.PrometheusText;
 import dev.jeton.server.testing.TestServer;
 import dev.jeton.server.testing.TestServer.Answer;
 import java.io.IOException;
@@ -17,6 +18,7 @@ import java.nio.file.Path;
 import java.util.Base64;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
@@ -179,6 +181,48 @@ class VectorsTest {
             assertThat(answer.status()).isEqualTo(500);
             assertThat((String) answer.at("error.message")).contains("as the test wants it");
             assertThat(server.post("/v1/embeddings", ask("'a'")).status()).isEqualTo(200);
+        }
+    }
+
+    private static double promptTokens(TestServer server) {
+        return PrometheusText.parse(server.get("/metrics").body())
+                .value("jeton_tokens_prompt_total", "model=\"test-model\"");
+    }
+
+    @Test
+    void countsNoTokensOfTextsThatWaitedWhenTheCallFailed() {
+        try (TestServer server = embeddings().sequences(1).batchedTokens(16).start()) {
+            String texts = IntStream.range(0, 100)
+                    .mapToObj(i -> i == 0 ? "'!'" : "'" + "a".repeat(9) + "'")
+                    .collect(Collectors.joining(",", "[", "]"));
+            assertThat(server.post("/v1/embeddings", ask(texts)).status()).isEqualTo(500);
+            // the first text of 2 tokens and those of 10 that were computed until the call's thread saw it fail
+            assertThat(promptTokens(server)).isLessThan(2 + 10 * 99);
+        }
+    }
+
+    @Test
+    void keepsItsPlaceWhereOthersFillTheQueue() throws InterruptedException {
+        try (TestServer server =
+                embeddings().waiting(1).sequences(1).batchedTokens(16).start()) {
+            String texts =
+                    IntStream.range(0, 40).mapToObj(i -> "'aaaaaaaaa'").collect(Collectors.joining(",", "[", "]"));
+            AtomicInteger answered = new AtomicInteger();
+            List<Thread> clients = IntStream.range(0, 4)
+                    .mapToObj(client -> Thread.ofVirtual().start(() -> {
+                        for (int i = 0; i < 20; i++) {
+                            if (server.post("/v1/embeddings", ask(texts)).status() == 200) {
+                                answered.incrementAndGet();
+                            }
+                        }
+                    }))
+                    .toList();
+            for (Thread client : clients) {
+                client.join();
+            }
+            assertThat(answered.get()).isPositive();
+            // those that were refused had nothing computed
+            assertThat(promptTokens(server)).isEqualTo(400.0 * answered.get());
         }
     }
 

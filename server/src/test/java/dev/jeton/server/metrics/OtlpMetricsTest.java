@@ -3,7 +3,9 @@ package dev.jeton.server.metrics;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import dev.jeton.models.EncoderSpec;
 import dev.jeton.server.config.Tenant;
+import dev.jeton.server.testing.ByteTokenizer;
 import dev.jeton.server.testing.Collector;
 import dev.jeton.server.testing.Eventually;
 import dev.jeton.server.testing.PrometheusText;
@@ -120,6 +122,30 @@ class OtlpMetricsTest {
                         .getExplicitBoundsList())
                 .hasSize(13)
                 .endsWith(2.5);
+    }
+
+    @Test
+    void tellsHowLongEmbeddingsTook() {
+        EncoderSpec spec = new EncoderSpec(
+                EncoderSpec.Kind.EMBEDDING,
+                "Test",
+                ByteTokenizer.SIZE,
+                64,
+                4,
+                4,
+                List.of(),
+                List.of(),
+                EncoderSpec.Scores.NONE,
+                0,
+                -1);
+        try (TestServer server =
+                exporting().encoder(spec, tokens -> new float[] {1, 2, 3, 4}).start()) {
+            server.post("/v1/embeddings", "{'model':'" + TestServer.MODEL + "','input':'abc'}");
+        }
+        HistogramDataPoint point =
+                named("gen_ai.server.request.duration").getHistogram().getDataPoints(0);
+        assertThat(point.getCount()).isEqualTo(1);
+        assertThat(attributes(point.getAttributesList())).containsEntry("gen_ai.operation.name", "embeddings");
     }
 
     @Test
