@@ -41,8 +41,12 @@ public class AttentionBenchmark {
     @Param({"256", "4096"})
     public int context;
 
+    /** Of K and V. */
+    @Param({"F32", "BF16"})
+    public String type = "F32";
+
     private final NativeMemory memory = new NativeMemory();
-    private final Attention attention = new Attention(HEAD_DIM);
+    private final Attention attention = new Attention(HEAD_DIM, memory);
     private final float[] queries = new float[CHUNK * HEADS * HEAD_DIM];
     private final float[] result = new float[CHUNK * HEADS * HEAD_DIM];
     private KvArena arena = arena(BLOCK);
@@ -50,8 +54,9 @@ public class AttentionBenchmark {
 
     private KvArena arena(int tokens) {
         int blocks = tokens / BLOCK;
-        long bytes = KvArena.blockBytes(1, 1, HEAD_DIM, BLOCK);
-        return new KvArena(new LayerGroup(BLOCK, blocks, bytes, 0), 1, HEAD_DIM, memory);
+        KvArena.Type kv = KvArena.Type.valueOf(type);
+        long bytes = KvArena.blockBytes(kv, 1, 1, HEAD_DIM, BLOCK);
+        return new KvArena(new LayerGroup(BLOCK, blocks, bytes, 0), kv, 1, HEAD_DIM, memory);
     }
 
     /** Random K and V in blocks whose order is turned round. */

@@ -4,6 +4,7 @@ import static dev.jeton.models.cpu.AttentionKernels.SEGMENT;
 import static dev.jeton.models.vector.VectorMath.LANES;
 
 import dev.jeton.models.vector.VectorMath;
+import java.lang.foreign.SegmentAllocator;
 import java.util.Arrays;
 
 /**
@@ -21,11 +22,18 @@ import java.util.Arrays;
  *
  * <p>Scratch of one thread; queries in groups of at most {@value #GROUP} (positions times the heads that share a key
  * head), so that a key or value that was read serves them all.
+ *
+ * <p>Keys and values of BF16 are widened, a vector of tokens' keys or some tokens' values at a time, into scratch that stays
+ * in the first cache, and go through the same loops: their bits are those that F32 of the same numbers would give. Where
+ * {@link NativeKernels} are there, they do so without the scratch.
  */
 final class Attention {
 
     /** Queries computed together. */
     static final int GROUP = 8;
+
+    /** Tokens whose values are widened at a time. */
+    private static final int WIDENED = 16;
 
     private final float cap;
     private final int headDim;
@@ -38,14 +46,26 @@ final class Attention {
     private final int[] low = new int[GROUP];
     private final int[] high = new int[GROUP];
     private final float[] lanes = new float[LANES];
+    private final boolean natively;
+    private final int pairedWidth;
+    private final long widened;
 
-    Attention(int headDim) {
-        this(headDim, 0);
+    Attention(int headDim, SegmentAllocator memory) {
+        this(headDim, 0, NativeKernels.ATTENTION, memory);
     }
 
-    /** With the c where scores s become c tanh(s / c); 0 for none. */
-    Attention(int headDim, float cap) {
+    /**
+     * The same.
+     *
+     * @param cap the c where scores s become c tanh(s / c); 0 for none
+     * @param natively whether BF16 is left to the kernels in C, which must be there
+     */
+    Attention(int headDim, float cap, boolean natively, SegmentAllocator memory) {
         this.cap = cap;
+        this.natively = natively;
+        pairedWidth = KvArena.pairedWidth(headDim);
+        widened = memory.allocate(4L * Math.max(WIDENED * pairedWidth, LANES * headDim), 64)
+                .address();
         this.headDim = headDim;
         this.width = KvArena.width(headDim);
         this.query = new float[GROUP * headDim];
@@ -124,10 +144,22 @@ final class Attention {
 
     private void takeScores(
             KvArena kv, int layer, int head, int[] table, int tableAt, int size, int base, int from, int to) {
+        boolean words = kv.type() == KvArena.Type.BF16;
+        if (words && natively) {
+            NativeKernels.scores(kv, layer, head, table, tableAt, from, to, headDim, query, size, scores, from - base);
+            return;
+        }
         int blockSize = kv.group().blockSize();
-        long step = 4L * blockSize;
+        long step = words ? 4L * LANES : 4L * blockSize;
         for (int t = from; t < to; t += LANES) {
+            if (t == from || t % blockSize == 0) {
+                readKeys(kv, layer, head, table, tableAt, t - t % blockSize + blockSize, to);
+            }
             long at = kv.keys(table[tableAt + t / blockSize], layer, head) + 4L * (t % blockSize);
+            if (words) {
+                AttentionKernels.widenKeys(at, 4L * blockSize, headDim, widened);
+                at = widened;
+            }
             if (size == 1) {
                 AttentionKernels.scores1(at, step, query, headDim, scores, t - base);
             } else if (size <= 4) {
@@ -135,6 +167,22 @@ final class Attention {
             } else {
                 AttentionKernels.scores8(at, step, query, headDim, scores, t - base);
             }
+        }
+    }
+
+    /** Asks memory for the keys of the block of a token, if it is before {@code to}. */
+    private static void readKeys(KvArena kv, int layer, int head, int[] table, int tableAt, int token, int to) {
+        if (Prefetch.AVAILABLE && token < to) {
+            long at = kv.keys(table[tableAt + token / kv.group().blockSize()], layer, head);
+            Prefetch.lines(at, at + kv.headKeyBytes());
+        }
+    }
+
+    /** The same for values. */
+    private static void readValues(KvArena kv, int layer, int head, int[] table, int tableAt, int token, int to) {
+        if (Prefetch.AVAILABLE && token < to) {
+            long at = kv.values(table[tableAt + token / kv.group().blockSize()], layer, head);
+            Prefetch.lines(at, at + kv.headValueBytes());
         }
     }
 
@@ -164,23 +212,36 @@ final class Attention {
 
     private void addValues(
             KvArena kv, int layer, int head, int[] table, int tableAt, int size, int base, int from, int to) {
+        boolean words = kv.type() == KvArena.Type.BF16;
+        if (words && natively) {
+            NativeKernels.values(kv, layer, head, table, tableAt, from, to, scores, from - base, size, out, width);
+            return;
+        }
+        readValues(kv, layer, head, table, tableAt, from, to);
         int blockSize = kv.group().blockSize();
+        long step = 4L * (words ? pairedWidth : width);
         for (int t = from; t < to; ) {
             int inBlock = t % blockSize;
-            int count = Math.min(blockSize - inBlock, to - t);
-            long at = kv.values(table[tableAt + t / blockSize], layer, head) + 4L * width * inBlock;
+            if (inBlock == 0 || t == from) {
+                readValues(kv, layer, head, table, tableAt, t - inBlock + blockSize, to);
+            }
+            int count = Math.min(words ? Math.min(blockSize - inBlock, WIDENED) : blockSize - inBlock, to - t);
+            long at = kv.values(table[tableAt + t / blockSize], layer, head) + (long) kv.tokenBytes() * inBlock;
+            if (words) {
+                AttentionKernels.widenValues(at, count * (pairedWidth / (2 * LANES)), widened);
+                at = widened;
+            }
             for (int d = 0; d < width; d += 4 * LANES) {
                 int vectors = Math.min(4, (width - d) / LANES);
                 for (int j = 0; j < size; j += 4) {
-                    values(at + 4L * d, size == 1, vectors, j * SEGMENT + t - base, count, j * width + d);
+                    values(at + 4L * d, step, size == 1, vectors, j * SEGMENT + t - base, count, j * width + d);
                 }
             }
             t += count;
         }
     }
 
-    private void values(long at, boolean single, int vectors, int from, int count, int to) {
-        long step = 4L * width;
+    private void values(long at, long step, boolean single, int vectors, int from, int count, int to) {
         if (single) {
             switch (vectors) {
                 case 1 -> AttentionKernels.values1x1(at, step, scores, from, count, out, to, width);

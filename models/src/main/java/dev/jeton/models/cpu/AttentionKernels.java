@@ -2,11 +2,13 @@ package dev.jeton.models.cpu;
 
 import static dev.jeton.models.cpu.NativeMemory.ALL;
 import static dev.jeton.models.vector.VectorMath.FLOATS;
+import static dev.jeton.models.vector.VectorMath.INTS;
 import static dev.jeton.models.vector.VectorMath.LANES;
 
 import dev.jeton.models.vector.VectorMath;
 import java.nio.ByteOrder;
 import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
 
@@ -14,7 +16,7 @@ import jdk.incubator.vector.VectorOperators;
  * The inner loops of {@link Attention}. Scores: a vector spans tokens, each lane adds over the head's elements in order.
  * Values: a vector spans the head's elements, each lane adds over tokens in order. So neither reduces across lanes.
  *
- * <p>Limit of a decoding row: reading K and V once, 8 bytes a token and element.
+ * <p>Limit of a decoding row: reading K and V once, 8 bytes a token and element in F32, 4 in BF16.
  */
 final class AttentionKernels {
 
@@ -71,6 +73,32 @@ final class AttentionKernels {
         for (int i = 0; i < count; i += LANES) {
             FloatVector.fromArray(FLOATS, values, at + i).mul(factor).intoArray(values, at + i);
         }
+    }
+
+    /**
+     * Widens one vector of tokens' keys of BF16: {@code [element][token]} of floats.
+     *
+     * @param at words {@code [pair of elements][token]}, pairs {@code step} bytes apart
+     */
+    static void widenKeys(long at, long step, int headDim, long to) {
+        long from = at;
+        for (long end = to + headDim * VECTOR; to < end; to += 2 * VECTOR) {
+            widen(from, to);
+            from += step;
+        }
+    }
+
+    /** Widens {@code vectors} vectors of words of values. */
+    static void widenValues(long at, int vectors, long to) {
+        for (int i = 0; i < vectors; i++) {
+            widen(at + i * VECTOR, to + i * 2 * VECTOR);
+        }
+    }
+
+    private static void widen(long words, long to) {
+        IntVector pair = IntVector.fromMemorySegment(INTS, ALL, words, LITTLE);
+        pair.lanewise(VectorOperators.LSHL, 16).intoMemorySegment(ALL, to, LITTLE);
+        pair.and(0xFFFF_0000).intoMemorySegment(ALL, to + VECTOR, LITTLE);
     }
 
     /** Scores of 1 query against one vector of tokens. */

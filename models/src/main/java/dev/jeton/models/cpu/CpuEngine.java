@@ -3,6 +3,8 @@ package dev.jeton.models.cpu;
 import dev.jeton.models.DecoderSpec;
 import dev.jeton.models.EngineOptions;
 import dev.jeton.models.ModelException;
+import dev.jeton.models.TensorType;
+import dev.jeton.models.WeightFiles;
 import dev.jeton.models.WindowGroups;
 import dev.jeton.models.engine.Capability;
 import dev.jeton.models.engine.Engine;
@@ -59,6 +61,7 @@ public final class CpuEngine implements Engine {
             NativeMemory memory,
             ComputeTeam team,
             Path folder,
+            KvArena.Type kv,
             boolean q8,
             boolean pairs) {
         this.info = info;
@@ -69,7 +72,7 @@ public final class CpuEngine implements Engine {
         WindowGroups groups = WindowGroups.of(spec);
         arenas = new ArrayList<>();
         for (LayerGroup group : info.groups()) {
-            arenas.add(new KvArena(group, spec.keyValueHeads(), spec.headDim(), memory));
+            arenas.add(new KvArena(group, kv, spec.keyValueHeads(), spec.headDim(), memory));
         }
         rows = new StepRows(info.groups().size(), info.maxRows(), info.maxTokens());
         sampling = new RowSampling(info, rows, slots);
@@ -103,11 +106,6 @@ public final class CpuEngine implements Engine {
                     "device \"%s\" is for engines that run on a GPU, which the cpu engine does not; see --engine"
                             .formatted(options.device().device()));
         }
-        if (!options.device().kvType().equals("auto")) {
-            throw new ModelException(
-                    "kv-cache-dtype \"%s\" is for the cuda engine; the cpu engine keeps K and V as they are"
-                            .formatted(options.device().kvType()));
-        }
         boolean q8 = switch (options.quantize()) {
             case "none" -> false;
             case "q8_0" -> true;
@@ -117,11 +115,12 @@ public final class CpuEngine implements Engine {
         };
         int threads =
                 options.threads() > 0 ? options.threads() : Runtime.getRuntime().availableProcessors();
-        EngineInfo info = info(spec, options, threads);
+        KvArena.Type kv = kvType(options, folder, spec, q8);
+        EngineInfo info = info(spec, options, kv, threads);
         NativeMemory memory = new NativeMemory();
         ComputeTeam team = new ComputeTeam(threads);
         try {
-            CpuEngine engine = new CpuEngine(spec, info, memory, team, folder, q8, pairs);
+            CpuEngine engine = new CpuEngine(spec, info, memory, team, folder, kv, q8, pairs);
             new WarmUp(engine, engine.weights.formats()).run();
             return engine;
         } catch (RuntimeException | Error e) {
@@ -131,7 +130,26 @@ public final class CpuEngine implements Engine {
         }
     }
 
-    private static EngineInfo info(DecoderSpec spec, EngineOptions options, int threads) {
+    /** What keys and values are kept in: not more precisely than the weights are, if nothing else is asked for. */
+    private static KvArena.Type kvType(EngineOptions options, Path folder, DecoderSpec spec, boolean q8) {
+        return switch (options.device().kvType()) {
+            case "auto" -> {
+                try (WeightFiles files = WeightFiles.open(folder, spec)) {
+                    boolean precise = files.find("model.layers.0.self_attn.o_proj.weight")
+                            .map(weights -> weights.type() == TensorType.F32)
+                            .orElse(true);
+                    yield precise && !q8 ? KvArena.Type.F32 : KvArena.Type.BF16;
+                }
+            }
+            case "f32" -> KvArena.Type.F32;
+            case "bf16" -> KvArena.Type.BF16;
+            default ->
+                throw new ModelException("kv-cache-dtype \"%s\" is not known to the cpu engine; auto, f32 and bf16 are"
+                        .formatted(options.device().kvType()));
+        };
+    }
+
+    private static EngineInfo info(DecoderSpec spec, EngineOptions options, KvArena.Type kv, int threads) {
         int blockSize = options.blockSize();
         if (blockSize < 16 || blockSize > AttentionKernels.SEGMENT || Integer.bitCount(blockSize) != 1) {
             throw new ModelException("block size %d: the cpu engine takes 16, 32, 64, 128 or 256".formatted(blockSize));
@@ -147,7 +165,7 @@ public final class CpuEngine implements Engine {
                 spec.vocabulary(),
                 context,
                 List.of("cpu: %d threads".formatted(threads)),
-                groups(spec, options, context),
+                groups(spec, options, kv, context),
                 options.maxSequences(),
                 options.maxSequences(),
                 Math.max(options.maxBatchedTokens(), options.maxSequences()),
@@ -155,9 +173,9 @@ public final class CpuEngine implements Engine {
                 CAPABILITIES);
     }
 
-    private static List<LayerGroup> groups(DecoderSpec spec, EngineOptions options, int context) {
+    private static List<LayerGroup> groups(DecoderSpec spec, EngineOptions options, KvArena.Type kv, int context) {
         WindowGroups groups = WindowGroups.of(spec);
-        long layer = KvArena.blockBytes(1, spec.keyValueHeads(), spec.headDim(), options.blockSize());
+        long layer = KvArena.blockBytes(kv, 1, spec.keyValueHeads(), spec.headDim(), options.blockSize());
         long perSequence = groups.sequenceBytes(options, context, layer);
         long bytes = options.kvBytes() > 0
                 ? options.kvBytes()

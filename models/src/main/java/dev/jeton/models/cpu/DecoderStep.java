@@ -177,8 +177,8 @@ final class DecoderStep implements ComputeTeam.Program {
         int tileRows = Math.min(TILE_ROWS, Math.max(maxTokens, 1));
         int privateFloats = (PRIVATE_NORM_FLOATS / spec.hidden() + 1 + MatMul.SPARE_ROWS) * hiddenStride;
         for (int i = 0; i < threads; i++) {
-            Attention attention =
-                    new Attention(spec.headDim(), (float) spec.scales().attentionCap());
+            Attention attention = new Attention(
+                    spec.headDim(), (float) spec.scales().attentionCap(), NativeKernels.ATTENTION, memory);
             workspaces[i] = new Workspace(tileRows, privateFloats, attention, spec.vocabulary(), memory);
         }
     }

@@ -10,53 +10,106 @@ import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 
 /**
- * K and V of one layer group in blocks, in F32: keys and values are as precise as the sums that make them, so a prefix
- * read from the cache gives the bits that computing it gives, and the golden log-probabilities hold.
+ * K and V of one layer group in blocks. A step reads what it wrote itself from here, too, so a prefix that is read from the
+ * cache gives the bits that computing it gives, whatever the type.
  *
- * <p>A block is {@code [layer][K, V][head]}; a head's keys are {@code [element][token]}, so that a vector spans tokens,
- * its values {@code [token][element]} with elements padded to whole vectors. The arrangement of memory within a block is
- * this class's own: others copy whole blocks.
+ * <p>A block is {@code [layer][K, V][head]}. Of type F32, a head's keys are {@code [element][token]}, so that a vector
+ * spans tokens, its values {@code [token][element]} with elements padded to whole vectors. Of type BF16, two elements share
+ * a word, and a vector of words widens to two of floats: keys are {@code [pair of elements][token]}, values {@code
+ * [token][word]}, whose word i of each vector holds elements i and i + LANES of two vectors. The arrangement of memory
+ * within a block is this class's own: others copy whole blocks.
  *
  * <p>Written by one tile per (token, head); a step reads what it or steps before it wrote.
  */
 final class KvArena {
 
+    /** Types of K and V. */
+    enum Type {
+        /** As precise as the sums that make them. */
+        F32,
+        /** The nearest number with an exponent of 8 and a mantissa of 7 bits: half the memory, and half the reading. */
+        BF16
+    }
+
     private static final ValueLayout.OfFloat FLOAT =
             ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+    private static final ValueLayout.OfInt WORD = ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
     private final LayerGroup group;
+    private final Type type;
     private final int headDim;
-    private final int width;
+    private final int tokenBytes;
     private final long headKeyBytes;
     private final long headValueBytes;
     private final long layerBytes;
     private final int heads;
     private final long start;
 
-    KvArena(LayerGroup group, int heads, int headDim, SegmentAllocator memory) {
+    /** @param headDim elements of a head; even */
+    KvArena(LayerGroup group, Type type, int heads, int headDim, SegmentAllocator memory) {
+        assert headDim % 2 == 0 : headDim;
         this.group = group;
+        this.type = type;
         this.heads = heads;
         this.headDim = headDim;
-        this.width = width(headDim);
-        this.headKeyBytes = 4L * headDim * group.blockSize();
-        this.headValueBytes = 4L * width * group.blockSize();
+        this.tokenBytes = tokenBytes(type, headDim);
+        this.headKeyBytes = keyBytes(type, headDim) * group.blockSize();
+        this.headValueBytes = (long) tokenBytes * group.blockSize();
         this.layerBytes = heads * (headKeyBytes + headValueBytes);
         this.start =
                 memory.allocate(group.bytesPerBlock() * group.blockCount(), 64).address();
     }
 
-    /** Elements of a head in the values, padded to whole vectors. */
+    /** Elements of a head in the values as they are computed with, padded to whole vectors. */
     static int width(int headDim) {
         return (headDim + LANES - 1) / LANES * LANES;
     }
 
+    /** Elements of a head in values of BF16: whole vectors of words. */
+    static int pairedWidth(int headDim) {
+        return (headDim + 2 * LANES - 1) / (2 * LANES) * (2 * LANES);
+    }
+
+    private static long keyBytes(Type type, int headDim) {
+        return switch (type) {
+            case F32 -> 4L * headDim;
+            case BF16 -> 2L * headDim;
+        };
+    }
+
+    private static int tokenBytes(Type type, int headDim) {
+        return switch (type) {
+            case F32 -> 4 * width(headDim);
+            case BF16 -> 2 * pairedWidth(headDim);
+        };
+    }
+
     /** Bytes of a block of {@code blockSize} tokens of {@code layers} layers. */
-    static long blockBytes(int layers, int heads, int headDim, int blockSize) {
-        return 4L * layers * heads * blockSize * (headDim + width(headDim));
+    static long blockBytes(Type type, int layers, int heads, int headDim, int blockSize) {
+        return (long) layers * heads * blockSize * (keyBytes(type, headDim) + tokenBytes(type, headDim));
     }
 
     LayerGroup group() {
         return group;
+    }
+
+    Type type() {
+        return type;
+    }
+
+    /** Bytes from a token's values to the next token's. */
+    int tokenBytes() {
+        return tokenBytes;
+    }
+
+    /** Bytes of the keys of a head in a block. */
+    long headKeyBytes() {
+        return headKeyBytes;
+    }
+
+    /** Bytes of the values of a head in a block. */
+    long headValueBytes() {
+        return headValueBytes;
     }
 
     /** The address at which the keys of a block, layer of the group, and head begin. */
@@ -73,14 +126,47 @@ final class KvArena {
 
     /** Stores key and value of one token and head. */
     void write(int block, int layer, int head, int token, float[] kv, int keyAt, int valueAt) {
-        long at = keys(block, layer, head) + 4L * token;
+        long keys = keys(block, layer, head) + 4L * token;
+        long values = values(block, layer, head) + (long) tokenBytes * token;
         long step = 4L * group.blockSize();
-        for (int d = 0; d < headDim; d++) {
-            ALL.set(FLOAT, at, kv[keyAt + d]);
-            at += step;
+        switch (type) {
+            case F32 -> {
+                for (int d = 0; d < headDim; d++) {
+                    ALL.set(FLOAT, keys, kv[keyAt + d]);
+                    keys += step;
+                }
+                MemorySegment.copy(kv, valueAt, ALL, FLOAT, values, headDim);
+            }
+            case BF16 -> {
+                for (int d = 0; d < headDim; d += 2) {
+                    ALL.set(WORD, keys, word(kv[keyAt + d], kv[keyAt + d + 1]));
+                    keys += step;
+                }
+                for (int d = 0; d < headDim; d += 2 * LANES) {
+                    writeWords(kv, valueAt + d, headDim - d, values + 2L * d);
+                }
+            }
         }
-        long values = this.values(block, layer, head) + 4L * width * token;
-        MemorySegment.copy(kv, valueAt, ALL, FLOAT, values, headDim);
+    }
+
+    /** A vector of words of values, of which {@code left} elements are there. */
+    private static void writeWords(float[] kv, int from, int left, long at) {
+        for (int i = 0; i < LANES; i++) {
+            float low = i < left ? kv[from + i] : 0;
+            float high = i + LANES < left ? kv[from + i + LANES] : 0;
+            ALL.set(WORD, at + 4L * i, word(low, high));
+        }
+    }
+
+    private static int word(float low, float high) {
+        return bf16(low) >>> 16 | bf16(high);
+    }
+
+    /** The nearest BF16, ties to even, in the upper half; what is not a number stays none. */
+    static int bf16(float value) {
+        int bits = Float.floatToRawIntBits(value);
+        int nearest = bits + 0x7FFF + (bits >>> 16 & 1);
+        return Float.isNaN(value) ? 0x7FC0_0000 : nearest & 0xFFFF_0000;
     }
 
     /** Copies a block. */

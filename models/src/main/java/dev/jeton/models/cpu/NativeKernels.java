@@ -25,11 +25,12 @@ import org.slf4j.LoggerFactory;
  *       times that of widening first. They differ from {@link Kernels} in what they compute: inputs are rounded to BF16
  *       as well, as other engines of that type do.
  *   <li>products of quantised weights with F32 inputs: the same bits as by {@link Kernels} and {@link BlockKernels}.
+ *   <li>scores and outputs of attention over K and V of BF16: the same bits as by {@link AttentionKernels}.
  * </ul>
  *
  * <p>The build compiles them where there is a C compiler and carries the library in the jar; they are used on Linux on
  * x86-64 where the processor has AVX-512 (and BF16 for the first), unless {@code -Djeton.cpu.native=false}. Elsewhere
- * {@link #AVAILABLE} or {@link #BLOCKS} are false and {@link Kernels} does their work. Either way a row's bits do not
+ * {@link #AVAILABLE}, {@link #BLOCKS} or {@link #ATTENTION} are false and the Vector API does their work. Either way a row's bits do not
  * depend on the batch.
  */
 final class NativeKernels {
@@ -46,11 +47,43 @@ final class NativeKernels {
             ValueLayout.ADDRESS);
     private static final FunctionDescriptor FORMAT_PANEL =
             PANEL.insertArgumentLayouts(0, ValueLayout.JAVA_INT).appendArgumentLayouts(ValueLayout.JAVA_LONG);
+    private static final FunctionDescriptor SCORES = FunctionDescriptor.ofVoid(
+            ValueLayout.JAVA_LONG,
+            ValueLayout.JAVA_LONG,
+            ValueLayout.JAVA_LONG,
+            ValueLayout.ADDRESS,
+            ValueLayout.JAVA_LONG,
+            ValueLayout.JAVA_LONG,
+            ValueLayout.JAVA_LONG,
+            ValueLayout.JAVA_LONG,
+            ValueLayout.JAVA_LONG,
+            ValueLayout.ADDRESS,
+            ValueLayout.JAVA_LONG,
+            ValueLayout.ADDRESS,
+            ValueLayout.JAVA_LONG);
+    private static final FunctionDescriptor VALUES = FunctionDescriptor.ofVoid(
+            ValueLayout.JAVA_LONG,
+            ValueLayout.JAVA_LONG,
+            ValueLayout.ADDRESS,
+            ValueLayout.JAVA_LONG,
+            ValueLayout.JAVA_LONG,
+            ValueLayout.JAVA_LONG,
+            ValueLayout.JAVA_LONG,
+            ValueLayout.JAVA_LONG,
+            ValueLayout.ADDRESS,
+            ValueLayout.JAVA_LONG,
+            ValueLayout.JAVA_LONG,
+            ValueLayout.ADDRESS,
+            ValueLayout.JAVA_LONG);
     private static final MethodHandle NO_BF16 = MethodHandles.empty(PANEL.toMethodType());
     private static final MethodHandle NO_BLOCKS = MethodHandles.empty(FORMAT_PANEL.toMethodType());
+    private static final MethodHandle NO_SCORES = MethodHandles.empty(SCORES.toMethodType());
+    private static final MethodHandle NO_VALUES = MethodHandles.empty(VALUES.toMethodType());
     private static final Handles HANDLES = link();
     private static final MethodHandle BF16_PANEL = HANDLES.bf16();
     private static final MethodHandle BLOCKS_PANEL = HANDLES.blocks();
+    private static final MethodHandle ATTENTION_SCORES = HANDLES.scores();
+    private static final MethodHandle ATTENTION_VALUES = HANDLES.values();
 
     /** Whether those for BF16 are here and this processor can run them. */
     static final boolean AVAILABLE = BF16_PANEL != NO_BF16;
@@ -58,8 +91,11 @@ final class NativeKernels {
     /** Whether those for quantised weights are. */
     static final boolean BLOCKS = BLOCKS_PANEL != NO_BLOCKS;
 
+    /** Whether those for attention are. */
+    static final boolean ATTENTION = ATTENTION_SCORES != NO_SCORES;
+
     /** The functions, or ones that do nothing. */
-    private record Handles(MethodHandle bf16, MethodHandle blocks) {}
+    private record Handles(MethodHandle bf16, MethodHandle blocks, MethodHandle scores, MethodHandle values) {}
 
     private NativeKernels() {}
 
@@ -111,6 +147,88 @@ final class NativeKernels {
         }
     }
 
+    /**
+     * {@code scores[j][t - from] = sum over d of q[j][d] * k[t][d]} for tokens {@code [from, to)}, both multiples of a
+     * vector's lanes.
+     *
+     * @param kv of {@link KvArena.Type#BF16}
+     * @param table block ids, the row's first at {@code tableAt}
+     * @param q {@code [queries][headDim]}; at most {@link Attention#GROUP} queries
+     * @param scores {@code [queries][AttentionKernels.SEGMENT]} from {@code scoresAt} on
+     */
+    static void scores(
+            KvArena kv,
+            int layer,
+            int head,
+            int[] table,
+            int tableAt,
+            int from,
+            int to,
+            int headDim,
+            float[] q,
+            int queries,
+            float[] scores,
+            int scoresAt) {
+        long keys = kv.keys(0, layer, head);
+        try {
+            ATTENTION_SCORES.invokeExact(
+                    keys,
+                    kv.values(0, layer, head) - keys,
+                    kv.group().bytesPerBlock(),
+                    MemorySegment.ofArray(table),
+                    (long) tableAt,
+                    (long) kv.group().blockSize(),
+                    (long) from,
+                    (long) to,
+                    (long) headDim,
+                    MemorySegment.ofArray(q),
+                    (long) queries,
+                    MemorySegment.ofArray(scores),
+                    (long) scoresAt);
+        } catch (Throwable e) {
+            throw new AssertionError("a kernel cannot fail", e);
+        }
+    }
+
+    /**
+     * {@code out[j][d] += sum over tokens [from, to) of p[j][t - from] * v[t][d]}.
+     *
+     * @param p {@code [queries][AttentionKernels.SEGMENT]} from {@code weightsAt} on
+     * @param out {@code [queries][width]}
+     */
+    static void values(
+            KvArena kv,
+            int layer,
+            int head,
+            int[] table,
+            int tableAt,
+            int from,
+            int to,
+            float[] p,
+            int weightsAt,
+            int queries,
+            float[] out,
+            int width) {
+        try {
+            ATTENTION_VALUES.invokeExact(
+                    kv.values(0, layer, head),
+                    kv.group().bytesPerBlock(),
+                    MemorySegment.ofArray(table),
+                    (long) tableAt,
+                    (long) kv.group().blockSize(),
+                    (long) from,
+                    (long) to,
+                    (long) kv.tokenBytes(),
+                    MemorySegment.ofArray(p),
+                    (long) weightsAt,
+                    (long) queries,
+                    MemorySegment.ofArray(out),
+                    (long) width);
+        } catch (Throwable e) {
+            throw new AssertionError("a kernel cannot fail", e);
+        }
+    }
+
     /** The number of a format in the enumeration in C. */
     private static int number(PackedMatrix.Format format) {
         return switch (format) {
@@ -123,7 +241,7 @@ final class NativeKernels {
     }
 
     private static Handles link() {
-        Handles none = new Handles(NO_BF16, NO_BLOCKS);
+        Handles none = new Handles(NO_BF16, NO_BLOCKS, NO_SCORES, NO_VALUES);
         boolean wanted = System.getProperty("os.name").equals("Linux")
                 && System.getProperty("os.arch").equals("amd64")
                 && VectorMath.LANES == LANES
@@ -145,16 +263,18 @@ final class NativeKernels {
             Files.copy(library, file, StandardCopyOption.REPLACE_EXISTING);
             SymbolLookup symbols = SymbolLookup.libraryLookup(file, Arena.global());
             return new Handles(
-                    function(symbols, "jeton_cpu_bf16", PANEL, NO_BF16),
-                    function(symbols, "jeton_cpu_blocks", FORMAT_PANEL, NO_BLOCKS));
+                    function(symbols, "jeton_cpu_bf16", "_panel", PANEL, NO_BF16),
+                    function(symbols, "jeton_cpu_blocks", "_panel", FORMAT_PANEL, NO_BLOCKS),
+                    function(symbols, "jeton_cpu_attention", "_scores", SCORES, NO_SCORES),
+                    function(symbols, "jeton_cpu_attention", "_values", VALUES, NO_VALUES));
         } finally {
             Files.deleteIfExists(file); // it stays mapped
         }
     }
 
-    /** The function {@code name_panel} where the one called {@code name} says that the processor can run it. */
+    /** The function {@code name + suffix} where the one called {@code name} says that the processor can run it. */
     private static MethodHandle function(
-            SymbolLookup symbols, String name, FunctionDescriptor descriptor, MethodHandle otherwise) {
+            SymbolLookup symbols, String name, String suffix, FunctionDescriptor descriptor, MethodHandle otherwise) {
         Linker linker = Linker.nativeLinker();
         MethodHandle can =
                 linker.downcallHandle(symbols.findOrThrow(name), FunctionDescriptor.of(ValueLayout.JAVA_INT));
@@ -165,7 +285,7 @@ final class NativeKernels {
             throw new AssertionError("asking the processor cannot fail", e);
         }
         return able == 1
-                ? linker.downcallHandle(symbols.findOrThrow(name + "_panel"), descriptor, Linker.Option.critical(true))
+                ? linker.downcallHandle(symbols.findOrThrow(name + suffix), descriptor, Linker.Option.critical(true))
                 : otherwise;
     }
 }

@@ -27,7 +27,7 @@ final class Workspace {
     final Sampler sampler;
 
     Workspace(int tileRows, int normedFloats, int headDim, int vocabulary, SegmentAllocator memory) {
-        this(tileRows, normedFloats, new Attention(headDim), vocabulary, memory);
+        this(tileRows, normedFloats, new Attention(headDim, memory), vocabulary, memory);
     }
 
     Workspace(int tileRows, int normedFloats, Attention attention, int vocabulary, SegmentAllocator memory) {

@@ -55,7 +55,7 @@ final class OnnxEngines {
         }
         if (!options.device().kvType().equals("auto")) {
             throw new ModelException(
-                    "kv-cache-dtype \"%s\" is for the cuda engine; the onnx engine keeps K and V as the graph has them"
+                    "kv-cache-dtype \"%s\" is for the cpu and cuda engines; the onnx engine keeps K and V as the graph has them"
                             .formatted(options.device().kvType()));
         }
     }

@@ -148,7 +148,7 @@ final class TorchEngine implements Engine {
         }
         if (!options.device().kvType().equals("auto")) {
             throw new ModelException(
-                    "kv-cache-dtype \"%s\" is for the cuda engine; the torch engine keeps K and V in the weights' type"
+                    "kv-cache-dtype \"%s\" is for the cpu and cuda engines; the torch engine keeps K and V in the weights' type"
                             .formatted(options.device().kvType()));
         }
         int blockSize = options.blockSize();

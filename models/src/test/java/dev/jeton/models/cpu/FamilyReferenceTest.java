@@ -23,7 +23,7 @@ class FamilyReferenceTest extends FamilyContract {
 
     @Override
     protected Engine load(Path model, EngineOptions options) {
-        return CpuEngine.load(model, options, false);
+        return CpuEngine.load(model, KvTypes.precise(options), false);
     }
 
     @Test

@@ -29,7 +29,7 @@ class GgufReferenceTest {
     /** Logits are four times as wide as those of the folders' models, which are a quarter as wide. */
     private static final double TOLERANCE = 6e-4;
 
-    private static final EngineOptions OPTIONS = new EngineOptions(0, 1 << 22, 4, 64, 16, 2, "none");
+    private static final EngineOptions OPTIONS = KvTypes.precise(new EngineOptions(0, 1 << 22, 4, 64, 16, 2, "none"));
 
     @TempDir
     private Path folder;
@@ -103,7 +103,7 @@ class GgufReferenceTest {
 
     @Test
     void quantisesPlainWeightsOfAFileAtLoad() throws IOException {
-        EngineOptions q8 = new EngineOptions(0, 1 << 22, 4, 64, 16, 2, "q8_0");
+        EngineOptions q8 = KvTypes.precise(new EngineOptions(0, 1 << 22, 4, 64, 16, 2, "q8_0"));
         Path file = model("llama", config("llama", 8), name -> TensorType.BF16).write(folder.resolve("m.gguf"));
         CpuEngine.load(file, q8).close();
         check("llama", config("llama", 8), name -> TensorType.Q8_0, q8);
@@ -111,7 +111,7 @@ class GgufReferenceTest {
 
     @Test
     void refusesToQuantiseAgain() throws IOException {
-        EngineOptions q8 = new EngineOptions(0, 1 << 22, 4, 64, 16, 2, "q8_0");
+        EngineOptions q8 = KvTypes.precise(new EngineOptions(0, 1 << 22, 4, 64, 16, 2, "q8_0"));
         Path file = model("llama", config("llama", 8), type("Q4_K_M")).write(folder.resolve("m.gguf"));
         assertThatThrownBy(() -> CpuEngine.load(file, q8))
                 .isInstanceOf(ModelException.class)

@@ -10,6 +10,6 @@ class MoreFamiliesTest extends MoreFamiliesContract {
 
     @Override
     protected Engine load(Path model, EngineOptions options) {
-        return CpuEngine.load(model, options, false);
+        return CpuEngine.load(model, KvTypes.precise(options), false);
     }
 }

@@ -136,7 +136,8 @@ final class ServeCommand implements Callable<Integer> {
     @Option(
             names = "--kv-cache-dtype",
             paramLabel = "TYPE",
-            description = "K and V in a GPU's memory: auto, fp8 or int8 (default: auto, as activations).")
+            description =
+                    "K and V in memory: auto, f32 or bf16 on the cpu engine, fp8 or int8 on a GPU (default: auto).")
     void kvType(String value) {
         flags.put("engine.kv-cache-dtype --kv-cache-dtype", value);
     }

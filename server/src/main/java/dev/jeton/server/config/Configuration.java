@@ -303,7 +303,7 @@ public record Configuration(
      * @param quantize {@code none}, {@code q8_0}, {@code int8} or {@code fp8}
      * @param device which GPU, by number or UUID; empty for the first
      * @param deterministic whether only algorithms are taken whose sums have one order
-     * @param kvType of K and V in a GPU's memory: {@code auto}, {@code fp8} or {@code int8}
+     * @param kvType of K and V in memory: {@code auto}, {@code f32}, {@code bf16}, {@code fp8} or {@code int8}
      * @param searchTime how long a load may time algorithms on a GPU
      */
     public record ModelSettings(

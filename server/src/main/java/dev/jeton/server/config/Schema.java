@@ -156,9 +156,10 @@ final class Schema {
             new Setting("engine.deterministic", new Flag(), "false", "only algorithms whose sums have one order"),
             new Setting(
                     "engine.kv-cache-dtype",
-                    new Choice(List.of("auto", "fp8", "int8")),
+                    new Choice(List.of("auto", "f32", "bf16", "fp8", "int8")),
                     "auto",
-                    "type of K and V in a GPU's memory; auto: as activations"),
+                    "type of K and V: f32 or bf16 on the cpu engine (auto: bf16 unless the weights are f32), fp8 or int8 on the"
+                            + " cuda engine (auto: as activations)"),
             new Setting(
                     "engine.search-time",
                     new Time(Duration.ZERO, Duration.ofHours(1)),
