@@ -93,9 +93,7 @@ final class TorchEngine implements Engine {
     }
 
     static TorchEngine load(Path folder, EngineOptions options, TorchDevice device, MachineMemory memory) {
-        DecoderSpec spec = DecoderSpec.read(folder)
-                .within(options.maxModelLength())
-                .requireOnly("torch", TorchEngineProvider.ABLE);
+        DecoderSpec spec = DecoderSpec.read(folder).within(options.maxModelLength());
         check(options);
         DecoderTensors tensors = DecoderTensors.of(spec);
         try (TorchWeights weights = TorchWeights.open(folder, spec, tensors, device.isGpu())) {
@@ -198,7 +196,10 @@ final class TorchEngine implements Engine {
         long pageBytes = info.groups().stream()
                 .mapToLong(g -> g.bytesPerBlock() * g.blockCount())
                 .sum();
+        DecoderSpec.Experts experts = spec.experts();
         long perToken = 16L * spec.hidden() + 12L * spec.intermediate() + 16L * spec.queryWidth();
+        // rows sorted, what experts give, and that in float32 while it is summed
+        perToken += experts.perToken() * (12L * spec.hidden() + 8L) + 12L * experts.intermediate();
         long logitBytes = 8L * spec.vocabulary() * Math.min(LOGIT_ROWS, info.maxTokens());
         long needed = weightBytes + pageBytes + perToken * info.maxTokens() + logitBytes + WORK_BYTES;
         OptionalLong available = memory.available();

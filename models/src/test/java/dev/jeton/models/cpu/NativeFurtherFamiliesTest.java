@@ -5,16 +5,12 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import dev.jeton.models.EngineOptions;
 import dev.jeton.models.TensorType;
 import dev.jeton.models.engine.Engine;
-import dev.jeton.models.reference.Configs;
-import dev.jeton.models.reference.DenseFamiliesContract;
-import dev.jeton.models.reference.FamilyContract;
-import java.io.IOException;
+import dev.jeton.models.reference.ExpertFamiliesContract;
 import java.nio.file.Path;
 import org.junit.jupiter.api.BeforeAll;
-import org.junit.jupiter.api.Test;
 
 /** The same with the kernels in C, as {@link NativeFamilyTest} has the others. */
-class NativeDenseFamiliesTest extends DenseFamiliesContract {
+class NativeFurtherFamiliesTest extends ExpertFamiliesContract {
 
     @BeforeAll
     static void available() {
@@ -31,13 +27,8 @@ class NativeDenseFamiliesTest extends DenseFamiliesContract {
         return weights == TensorType.F32 ? ofFloat32 : 0.8;
     }
 
-    /**
-     * The kernels round the inputs of BF16 weights, so a token whose router's logits are nearly equal may go to another
-     * expert than in float64, which no tolerance describes; here every token goes to all of them.
-     */
-    @Test
-    void shouldMatchTheReferenceForExpertsWhereNoneIsLeftOut() throws IOException {
-        String all = Configs.mixtral("").replace("\"num_experts_per_tok\": 2", "\"num_experts_per_tok\": 5");
-        check(model(all, "BF16"), FamilyContract.plain(16));
+    @Override
+    protected boolean roundsInputs(TensorType weights) {
+        return weights == TensorType.BF16;
     }
 }
