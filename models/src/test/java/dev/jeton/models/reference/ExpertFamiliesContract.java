@@ -12,8 +12,11 @@ public abstract class ExpertFamiliesContract extends DenseFamiliesContract {
 
     private static final EngineOptions OPTIONS = new EngineOptions(0, 1 << 22, 4, 64, 16, 2, "none");
 
-    /** Experts are compared where the router's logits are further apart than inputs rounded to bf16 bring them. */
-    private static final double CLEAR = 0.04;
+    /**
+     * Rows are compared where the router's logits of experts chosen and not chosen are so far apart. Inputs rounded to
+     * bf16 shift these models' logits by 0.01 on average, and choices differed where they were less than 0.01 apart.
+     */
+    private static final double CLEAR = 0.05;
 
     /**
      * Whether the engine rounds inputs of products with weights of a type. A token whose router's logits are nearly equal

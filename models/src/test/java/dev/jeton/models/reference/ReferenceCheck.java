@@ -24,7 +24,7 @@ public final class ReferenceCheck {
             new SamplingParameters(0, 0, 1, 0, 1, 0, 0, LogitBias.NONE, 0, 0, new int[0], 5);
 
     /** Tokens of a prompt in which the choice of experts is to be clear throughout. */
-    private static final int SHORT = 5;
+    private static final int SHORT = 4;
 
     private ReferenceCheck() {}
 
@@ -129,7 +129,7 @@ public final class ReferenceCheck {
         int rows = 0;
         try (Engine engine = load.apply(model.folder, options)) {
             Driver driver = new Driver(engine);
-            for (int round = 0; round < 30; round++) {
+            for (int round = 0; round < 40; round++) {
                 Driver.Sequence[] sequences = new Driver.Sequence[4];
                 driver.begin();
                 for (int i = 0; i < sequences.length; i++) {
