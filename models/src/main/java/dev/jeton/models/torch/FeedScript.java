@@ -82,18 +82,20 @@ final class FeedScript {
                 shares = %3$s
                 of, places = torch.sort(chosen, stable=True, dim=0, descending=False)
                 numbers, _0, counts = torch.unique_consecutive(of, False, True)
-                active = annotate(List[int], torch.to(numbers, torch.device("cpu"), 4).tolist())
-                rows = annotate(List[int], torch.to(counts, torch.device("cpu"), 4).tolist())
+                kinds = torch.size(numbers, 0)
+                found = torch.to(torch.cat([numbers, counts]), torch.device("cpu"), 4)
+                sizes = annotate(List[int], found.tolist())
                 y = torch.index_select(torch.to(z, $TYPE), 0, torch.floor_divide(places, %1$d))
                 given = torch.empty([slots, $HIDDEN], dtype=$TYPE, device=$DEVICE)
                 at = 0
-                for i in range(torch.len(active)):
-                  e = b + %4$d + %5$d * active[i]
-                  x = torch.slice(y, 0, at, at + rows[i])
+                for i in range(kinds):
+                  e = b + %4$d + %5$d * sizes[i]
+                  end = at + sizes[kinds + i]
+                  x = torch.slice(y, 0, at, end)
                   f = torch.mul_(%6$s, torch.linear(x, self.w[e + 1]))
-                  place = torch.slice(places, 0, at, at + rows[i])
+                  place = torch.slice(places, 0, at, end)
                   _1 = torch.index_copy_(given, 0, place, torch.linear(f, self.w[e + 2]))
-                  at = at + rows[i]
+                  at = end
                 each = torch.view(given, [-1, %1$d, $HIDDEN])
                 return torch.sum(torch.mul(each, torch.unsqueeze(shares, 2)), [1])
             """.formatted(
