@@ -129,6 +129,11 @@ INLINE void take(const int rows, const struct target* to, int64_t k, const __m51
         for (int v = 0; v < VECTORS; v++) {
             sum[r][v] = _mm512_fmadd_ps(weights[v], x, sum[r][v]);
         }
+        /*
+         * Computes nothing: sums are in registers here. Without it gcc 12 moves the unpacking of later inputs up until
+         * Q5_K's sums go through memory, whose latency the chain then waits for.
+         */
+        __asm__("" : "+v"(sum[r][0]), "+v"(sum[r][1]), "+v"(sum[r][2]), "+v"(sum[r][3]));
     }
 }
 

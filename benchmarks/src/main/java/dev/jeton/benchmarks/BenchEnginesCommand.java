@@ -34,7 +34,8 @@ import picocli.CommandLine.Option;
         footer = {
             "",
             "Example: jeton bench engines --model models/110m --engines cpu,cpu:q8_0,torch --svg engines.svg",
-            "Figures are the best of what was seen; the distance is the largest of 127 positions."
+            "Figures are the best of what was seen; the distance is the largest of 127 positions. Prompts are of 512 tokens for",
+            "prefill and of 128 for decode, or what the model's context holds."
         })
 final class BenchEnginesCommand implements Callable<Integer> {
 
@@ -70,6 +71,7 @@ final class BenchEnginesCommand implements Callable<Integer> {
     @Option(names = "--svg", paramLabel = "FILE", description = "Write a picture, too.")
     private @Nullable Path svg;
 
+    /** Exit code 1 where no engine ran, with what each of them said. */
     @Override
     public Integer call() throws IOException, InterruptedException {
         PrintWriter out = spec.commandLine().getOut();
@@ -89,6 +91,11 @@ final class BenchEnginesCommand implements Callable<Integer> {
             err.printf("measuring %s ...%n", each);
             err.flush();
             figures.add(trial(folder, each));
+        }
+        if (figures.stream().noneMatch(EngineFigures::ran)) {
+            throw new ModelException(figures.stream()
+                    .map(each -> "%n  %s: %s".formatted(each.name(), each.refused()))
+                    .collect(Collectors.joining("", "no engine ran " + folder + ":", "")));
         }
         out.print(EngineFigures.table(figures, together));
         out.flush();

@@ -2,6 +2,7 @@ package dev.jeton.benchmarks;
 
 import dev.jeton.models.EngineOptions;
 import dev.jeton.models.Engines;
+import dev.jeton.models.ModelException;
 import dev.jeton.models.StepEngineProvider;
 import dev.jeton.models.engine.Engine;
 import dev.jeton.models.engine.LayerGroup;
@@ -10,7 +11,9 @@ import dev.jeton.models.engine.SequenceSpec;
 import dev.jeton.models.engine.StepBatch;
 import dev.jeton.models.engine.StepResult;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.Locale;
+import java.util.Random;
 
 /**
  * Times an engine through its port, with nothing around it: what a server on top of it can reach at best.
@@ -22,22 +25,37 @@ public final class EngineBench {
 
     private static final int PROMPT = 128;
     private static final int OUTPUT = 64;
+    /** Longest context that is asked for. */
+    static final int CONTEXT = 1024;
 
     private final Engine engine;
     private final StepBatch batch;
     private final int blockSize;
     private final int[] tokens;
     private final long nanos;
+    private final int context;
+    private final int prompt;
+    private final int output;
 
+    /**
+     * Prompts of {@value #PROMPT} tokens and {@value #OUTPUT} after them, or what of that a shorter context holds.
+     *
+     * @throws ModelException if it holds no prompt and answer at all
+     */
     EngineBench(Engine engine, double seconds) {
+        context = Math.min(CONTEXT, engine.info().contextLength());
+        if (context < 2) {
+            throw new ModelException("a context of one position has no room for a prompt and an answer");
+        }
+        output = Math.min(OUTPUT, context / 2);
+        prompt = Math.min(PROMPT, context - output);
         this.engine = engine;
         this.nanos = (long) (seconds * 1e9);
         this.batch = new StepBatch(engine.info().groups().size());
         LayerGroup group = engine.info().groups().getFirst();
         this.blockSize = group.blockSize();
-        this.tokens = new java.util.Random(1)
-                .ints(2048, 5, engine.info().vocabulary())
-                .toArray();
+        this.tokens =
+                new Random(1).ints(2 * CONTEXT, 5, engine.info().vocabulary()).toArray();
     }
 
     /** Prints one line of figures. */
@@ -50,7 +68,7 @@ public final class EngineBench {
         String together = args.length > 6 ? args[6] : "1";
         StepEngineProvider provider = (StepEngineProvider) Engines.found().named(name);
         long start = System.nanoTime();
-        EngineOptions options = new EngineOptions(1024, 1L << 30, 32, 512, 16, threads, quantize);
+        EngineOptions options = new EngineOptions(CONTEXT, 1L << 30, 32, 512, 16, threads, quantize);
         try (Engine engine = provider.open(folder, options)) {
             double loaded = (System.nanoTime() - start) / 1e6;
             EngineBench bench = new EngineBench(engine, seconds);
@@ -80,8 +98,8 @@ public final class EngineBench {
                         Locale.ROOT,
                         "  %d clients, %d in, %d out: %.1f tok/s%n",
                         clients,
-                        PROMPT,
-                        OUTPUT,
+                        bench.prompt,
+                        bench.output,
                         bench.closedLoop(clients));
             }
         }
@@ -89,27 +107,35 @@ public final class EngineBench {
 
     double firstToken() {
         long start = System.nanoTime();
-        engine.open(0, spec());
+        engine.open(0, spec(0));
         batch.clear();
-        row(0, 0, PROMPT, true);
+        row(0, 0, prompt, true);
         engine.await(engine.launch(batch));
         engine.close(0);
         return (System.nanoTime() - start) / 1e6;
     }
 
-    private SequenceSpec spec() {
-        return new SequenceSpec(SamplingParameters.GREEDY, tokens, PROMPT, PROMPT);
+    /** Sequences differ, since equal ones would go through the same experts. */
+    private SequenceSpec spec(int slot) {
+        int from = first(slot);
+        return new SequenceSpec(
+                SamplingParameters.GREEDY, Arrays.copyOfRange(tokens, from, from + prompt), prompt, prompt);
+    }
+
+    /** Where a slot's prompt begins among the tokens. */
+    private int first(int slot) {
+        return slot * 61 % (tokens.length - CONTEXT);
     }
 
     /** Adds inputs of the sequence in a slot; each slot has blocks of its own. */
     private void row(int slot, int position, int count, boolean given) {
-        boolean ends = position + count >= PROMPT;
+        boolean ends = position + count >= prompt;
         if (given) {
-            batch.addRow(slot, ends ? StepBatch.SAMPLE : 0, position, tokens, position, count);
+            batch.addRow(slot, ends ? StepBatch.SAMPLE : 0, position, tokens, first(slot) + position, count);
         } else {
             batch.addLastTokenRow(slot, StepBatch.SAMPLE, position);
         }
-        int perSlot = 1024 / blockSize;
+        int perSlot = Math.ceilDiv(context, blockSize);
         int needed = (position + count + blockSize - 1) / blockSize;
         int blocks = engine.info().groups().getFirst().blockCount();
         int[] table = new int[needed];
@@ -121,26 +147,26 @@ public final class EngineBench {
         }
     }
 
-    /** Steps of decodes with contexts from 128 to 192. */
+    /** Steps of decodes right behind prompts. */
     double decode(int rows) {
         for (int slot = 0; slot < rows; slot++) {
-            engine.open(slot, spec());
+            engine.open(slot, spec(slot));
             batch.clear();
-            row(slot, 0, PROMPT, true);
+            row(slot, 0, prompt, true);
             engine.await(engine.launch(batch));
         }
         double best = 0;
         long end = System.nanoTime() + nanos;
         while (System.nanoTime() < end) {
             long start = System.nanoTime();
-            for (int i = 0; i < OUTPUT; i++) {
+            for (int i = 0; i < output; i++) {
                 batch.clear();
                 for (int slot = 0; slot < rows; slot++) {
-                    row(slot, PROMPT + i, 1, false);
+                    row(slot, prompt + i, 1, false);
                 }
                 engine.await(engine.launch(batch));
             }
-            best = Math.max(best, rows * OUTPUT * 1e9 / (System.nanoTime() - start));
+            best = Math.max(best, rows * output * 1e9 / (System.nanoTime() - start));
         }
         for (int slot = 0; slot < rows; slot++) {
             engine.close(slot);
@@ -148,8 +174,10 @@ public final class EngineBench {
         return best;
     }
 
-    double prefill(int count) {
-        engine.open(0, spec());
+    /** A prompt of so many tokens, or of what the context holds. */
+    double prefill(int most) {
+        int count = Math.min(most, context);
+        engine.open(0, spec(0));
         double best = 0;
         long end = System.nanoTime() + nanos;
         while (System.nanoTime() < end) {
@@ -171,10 +199,10 @@ public final class EngineBench {
     private double closedLoop(int clients) {
         int[] computed = new int[clients];
         for (int slot = 0; slot < clients; slot++) {
-            engine.open(slot, spec());
-            computed[slot] = slot * (PROMPT + OUTPUT - 1) / clients;
+            engine.open(slot, spec(slot));
+            computed[slot] = slot * (prompt + output - 1) / clients;
         }
-        long round = (long) clients * OUTPUT;
+        long round = (long) clients * output;
         for (long generated = 0; generated < round; ) {
             generated += loopStep(clients, computed);
         }
@@ -199,14 +227,14 @@ public final class EngineBench {
         batch.clear();
         int left = 512;
         for (int slot = 0; slot < clients; slot++) {
-            if (computed[slot] >= PROMPT) {
+            if (computed[slot] >= prompt) {
                 row(slot, computed[slot]++, 1, false);
                 left--;
             }
         }
         for (int slot = 0; slot < clients; slot++) {
-            int count = Math.min(left, PROMPT - computed[slot]);
-            if (computed[slot] < PROMPT && count > 0) {
+            int count = Math.min(left, prompt - computed[slot]);
+            if (computed[slot] < prompt && count > 0) {
                 row(slot, computed[slot], count, true);
                 computed[slot] += count;
                 left -= count;
@@ -218,9 +246,9 @@ public final class EngineBench {
             generated += result.accepted[row];
         }
         for (int slot = 0; slot < clients; slot++) {
-            if (computed[slot] == PROMPT + OUTPUT - 1) {
+            if (computed[slot] == prompt + output - 1) {
                 engine.close(slot);
-                engine.open(slot, spec());
+                engine.open(slot, spec(slot));
                 computed[slot] = 0;
             }
         }

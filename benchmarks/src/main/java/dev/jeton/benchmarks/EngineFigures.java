@@ -42,6 +42,11 @@ record EngineFigures(String name, Map<String, Double> figures, List<Double> scor
         return new EngineFigures(name, figures, scores, refused);
     }
 
+    /** Whether there are figures. */
+    boolean ran() {
+        return refused.isEmpty();
+    }
+
     /** Largest difference of log-probabilities to another's; empty where one of them has none. */
     OptionalDouble distance(EngineFigures other) {
         if (scores.isEmpty() || scores.size() != other.scores.size()) {
@@ -63,7 +68,7 @@ record EngineFigures(String name, Map<String, Double> figures, List<Double> scor
                 .append('\n');
         for (EngineFigures each : all) {
             out.append("| ").append(each.name).append(" | ");
-            if (!each.refused.isEmpty()) {
+            if (!each.ran()) {
                 out.append(each.refused.replace("|", "/")).append(" |").append(" |".repeat(4 + together.size()));
             } else {
                 out.append(each.text("load_ms", "%.0f")).append(" | ");
@@ -91,10 +96,9 @@ record EngineFigures(String name, Map<String, Double> figures, List<Double> scor
 
     /** Bars side by side: a group for prefill and for each number of sequences, each scaled to its own best. */
     static String picture(String title, List<EngineFigures> all, List<Integer> together) {
-        List<EngineFigures> shown =
-                all.stream().filter(each -> each.refused.isEmpty()).toList();
+        List<EngineFigures> shown = all.stream().filter(EngineFigures::ran).toList();
         Map<String, String> groups = new LinkedHashMap<>();
-        groups.put("prefill", "prefill of 512 tokens");
+        groups.put("prefill", "prefill");
         together.forEach(
                 rows -> groups.put("decode_" + rows, "decode, " + rows + (rows == 1 ? " sequence" : " together")));
         int height = 70 + groups.size() * (34 + 24 * shown.size());

@@ -28,7 +28,7 @@ import java.util.stream.IntStream;
  */
 final class EngineTrial {
 
-    /** Positions whose log-probabilities are compared. */
+    /** Positions whose log-probabilities are compared, if the context has them. */
     static final int SCORED = 128;
 
     /** Begins every line that is a figure. */
@@ -51,7 +51,8 @@ final class EngineTrial {
                 throw new ModelException(
                         "it runs whole sequences: serve it, and measure that with 'jeton bench serve'");
             }
-            EngineOptions options = new EngineOptions(1024, 1L << 30, most, PREFILL, 16, threads, args[2]);
+            EngineOptions options =
+                    new EngineOptions(EngineBench.CONTEXT, 1L << 30, most, PREFILL, 16, threads, args[2]);
             try (Engine engine = provider.open(folder, options)) {
                 print("load_ms", (System.nanoTime() - start) / 1e6);
                 if (engine.info().supports(Capability.WHOLE_PROMPTS)) {
@@ -95,17 +96,18 @@ final class EngineTrial {
         if (!engine.info().supports(Capability.PROMPT_LOG_PROBABILITIES)) {
             return "";
         }
-        int[] tokens = new Random(2).ints(SCORED, 5, engine.info().vocabulary()).toArray();
-        engine.open(0, new SequenceSpec(SamplingParameters.GREEDY, tokens, SCORED, SCORED));
+        int scored = Math.min(SCORED, engine.info().contextLength());
+        int[] tokens = new Random(2).ints(scored, 5, engine.info().vocabulary()).toArray();
+        engine.open(0, new SequenceSpec(SamplingParameters.GREEDY, tokens, scored, scored));
         StepBatch batch = new StepBatch(engine.info().groups().size());
-        batch.addRow(0, StepBatch.PROMPT_LOG_PROBABILITIES, 0, tokens, 0, SCORED);
+        batch.addRow(0, StepBatch.PROMPT_LOG_PROBABILITIES, 0, tokens, 0, scored);
         for (int g = 0; g < batch.groups(); g++) {
             int size = engine.info().groups().get(g).blockSize();
-            int[] table = IntStream.range(0, Math.ceilDiv(SCORED, size)).toArray();
+            int[] table = IntStream.range(0, Math.ceilDiv(scored, size)).toArray();
             batch.addBlocks(g, table, 0, table.length);
         }
         StepResult result = engine.await(engine.launch(batch));
-        String scores = IntStream.range(0, SCORED - 1)
+        String scores = IntStream.range(0, scored - 1)
                 .mapToObj(i -> Float.toString(result.promptLogProbabilities[i]))
                 .collect(Collectors.joining(" "));
         engine.close(0);

@@ -50,6 +50,10 @@ final class GgufMaker {
      * @param type {@code f32}, {@code f16}, {@code bf16}, {@code q8_0}, or {@code q4_k_m}: the mixture that llama.cpp makes
      */
     static void make(ModelShape shape, Path folder, String type, long seed) {
+        if (shape.experts > 0) {
+            throw new IllegalArgumentException(
+                    "shape \"%s\" has experts, which are written as safetensors only".formatted(shape.label()));
+        }
         GgufMaker maker = new GgufMaker(shape, seed);
         maker.entries(types(shape, type));
         maker.metadata();

@@ -9,7 +9,7 @@ import picocli.CommandLine.Option;
 /** {@code jeton bench make-model}: a folder of random weights in the shape of a real model. */
 @CommandLine.Command(
         name = "make-model",
-        description = "Writes a Llama model of random weights with a working tokenizer, for measuring.",
+        description = "Writes a model of random weights with a working tokenizer, for measuring.",
         mixinStandardHelpOptions = true,
         sortOptions = false,
         footer = {"", "Example: jeton bench make-model --shape 110m --dtype bf16 --out models/110m"})
@@ -18,7 +18,7 @@ final class MakeModelCommand implements Callable<Integer> {
     @CommandLine.Spec
     private CommandLine.Model.CommandSpec spec = CommandLine.Model.CommandSpec.create();
 
-    @Option(names = "--shape", required = true, description = "15m, 110m, 1b or 8b.")
+    @Option(names = "--shape", required = true, description = "15m, 110m, 8x110m, 1b or 8b.")
     private String shape = "";
 
     @Option(names = "--out", required = true, paramLabel = "FOLDER", description = "Folder to write.")

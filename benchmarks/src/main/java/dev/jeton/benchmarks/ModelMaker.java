@@ -15,7 +15,7 @@ import java.util.SplittableRandom;
 import java.util.stream.IntStream;
 
 /**
- * Writes Llama folders of random weights, for measuring: every byte of a real model of that shape is there, and its
+ * Writes Llama or Mixtral folders of random weights, for measuring: every byte of a real model of that shape is there, and its
  * words mean nothing. Weights above 2 GB are sharded.
  */
 public final class ModelMaker {
@@ -70,8 +70,8 @@ public final class ModelMaker {
         ModelShape s = options.shape;
         Files.writeString(options.folder.resolve("config.json"), """
                 {
-                  "architectures": ["LlamaForCausalLM"],
-                  "model_type": "llama",
+                  "architectures": ["%s"],
+                  "model_type": "%s",%s
                   "hidden_size": %d,
                   "intermediate_size": %d,
                   "num_hidden_layers": %d,
@@ -88,6 +88,9 @@ public final class ModelMaker {
                   "torch_dtype": "%s"
                 }
                 """.formatted(
+                        s.experts > 0 ? "MixtralForCausalLM" : "LlamaForCausalLM",
+                        s.experts > 0 ? "mixtral" : "llama",
+                        experts(s),
                         s.hidden,
                         s.intermediate,
                         s.layers,
@@ -100,6 +103,13 @@ public final class ModelMaker {
                         MadeTokenizer.BEGIN,
                         MadeTokenizer.END,
                         bytes == 4 ? "float32" : "bfloat16"));
+    }
+
+    private static String experts(ModelShape shape) {
+        return shape.experts == 0
+                ? ""
+                : "%n  \"num_local_experts\": %d,%n  \"num_experts_per_tok\": %d,"
+                        .formatted(shape.experts, shape.expertsPerToken);
     }
 
     private List<Entry> entries() {
@@ -115,9 +125,19 @@ public final class ModelMaker {
             all.add(entry(layer + "self_attn.k_proj.weight", kv, s.hidden));
             all.add(entry(layer + "self_attn.v_proj.weight", kv, s.hidden));
             all.add(entry(layer + "self_attn.o_proj.weight", s.hidden, s.hidden));
-            all.add(entry(layer + "mlp.gate_proj.weight", s.intermediate, s.hidden));
-            all.add(entry(layer + "mlp.up_proj.weight", s.intermediate, s.hidden));
-            all.add(entry(layer + "mlp.down_proj.weight", s.hidden, s.intermediate));
+            if (s.experts == 0) {
+                all.add(entry(layer + "mlp.gate_proj.weight", s.intermediate, s.hidden));
+                all.add(entry(layer + "mlp.up_proj.weight", s.intermediate, s.hidden));
+                all.add(entry(layer + "mlp.down_proj.weight", s.hidden, s.intermediate));
+            } else {
+                all.add(entry(layer + "block_sparse_moe.gate.weight", s.experts, s.hidden));
+            }
+            for (int e = 0; e < s.experts; e++) {
+                String expert = layer + "block_sparse_moe.experts." + e;
+                all.add(entry(expert + ".w1.weight", s.intermediate, s.hidden));
+                all.add(entry(expert + ".w2.weight", s.hidden, s.intermediate));
+                all.add(entry(expert + ".w3.weight", s.intermediate, s.hidden));
+            }
         }
         all.add(entry("model.norm.weight", s.hidden));
         if (!s.tied) {

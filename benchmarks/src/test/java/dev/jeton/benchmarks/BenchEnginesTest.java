@@ -2,6 +2,10 @@ package dev.jeton.benchmarks;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.jeton.models.TensorType;
+import dev.jeton.models.reference.Configs;
+import dev.jeton.models.reference.TinyModel;
+import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.file.Files;
@@ -17,7 +21,13 @@ class BenchEnginesTest {
     @TempDir
     Path folder;
 
+    private record Outcome(int code, String output) {}
+
     private static String run(String... args) {
+        return outcome(args).output;
+    }
+
+    private static Outcome outcome(String... args) {
         StringWriter out = new StringWriter();
         CommandLine line = new CommandLine(new BenchEnginesCommand());
         line.setOut(new PrintWriter(out));
@@ -26,8 +36,7 @@ class BenchEnginesTest {
             out.append(e.getMessage());
             return 1;
         });
-        line.execute(args);
-        return out.toString();
+        return new Outcome(line.execute(args), out.toString());
     }
 
     @Test
@@ -55,6 +64,35 @@ class BenchEnginesTest {
                         .getElementsByTagName("rect")
                         .getLength())
                 .isEqualTo(1 + 3 * 2);
+    }
+
+    @Test
+    void endsWithAnErrorAndTheReasonsWhereNoneRan() {
+        Outcome outcome = outcome(
+                "--model", "../models/demo/jeton-demo-small", "--engines", "cpu:fp8,cpu:int4", "--seconds", "0.1");
+        assertThat(outcome.code).isEqualTo(1);
+        assertThat(outcome.output)
+                .contains("no engine ran")
+                .contains("cpu:fp8: quantize \"fp8\" is not known to the cpu engine")
+                .contains("cpu:int4: quantize \"int4\" is not known to the cpu engine");
+    }
+
+    @Test
+    void measuresAModelWhoseContextIsShorterThanItsPrompts() throws IOException {
+        for (int context : new int[] {2, 50, 200}) {
+            Path model = new TinyModel(
+                            folder.resolve("of" + context),
+                            Configs.llama("").replace(": 1024", ": " + context),
+                            TensorType.F32,
+                            1)
+                    .folder;
+            Outcome outcome =
+                    outcome("--model", model.toString(), "--engines", "cpu", "--seconds", "0.02", "--together", "1,3");
+            assertThat(outcome.code).as(outcome.output).isZero();
+            assertThat(outcome.output.lines().toList().get(2))
+                    .startsWith("| cpu | ")
+                    .endsWith("| 0.0 |");
+        }
     }
 
     @Test

@@ -69,10 +69,12 @@ class ModelMakerTest {
     @Test
     void refusesShapesAndTypesItDoesNotKnow() {
         assertThat(ModelShape.named("15M")).isEqualTo(ModelShape.S15M);
-        assertThatThrownBy(() -> ModelShape.named("2b")).hasMessageContaining("15m, 110m, 1b, 8b");
+        assertThatThrownBy(() -> ModelShape.named("2b")).hasMessageContaining("15m, 110m, 8x110m, 1b, 8b");
         assertThatThrownBy(() -> new ModelMaker.Options(ModelShape.S15M, folder, "q8", 1))
                 .hasMessageContaining("f32 and bf16");
         assertThatThrownBy(() -> GgufMaker.make(ModelShape.S15M, folder, "q3", 1))
                 .hasMessageContaining("q8_0 and q4_k_m");
+        assertThatThrownBy(() -> GgufMaker.make(ModelShape.E8X110M, folder, "bf16", 1))
+                .hasMessageContaining("safetensors only");
     }
 }

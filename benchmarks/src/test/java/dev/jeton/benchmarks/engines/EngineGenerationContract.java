@@ -24,8 +24,16 @@ abstract class EngineGenerationContract extends GenerationContract {
 
     private final String engine;
 
+    private final String config;
+
     EngineGenerationContract(String engine) {
+        this(engine, Configs.qwen2(""));
+    }
+
+    /** On another model than most. */
+    EngineGenerationContract(String engine, String config) {
         this.engine = engine;
+        this.config = config;
     }
 
     /** Changes what the folder of safetensors holds into what the engine reads. */
@@ -35,7 +43,7 @@ abstract class EngineGenerationContract extends GenerationContract {
     protected Dispatcher create() throws IOException {
         StepEngineProvider provider = (StepEngineProvider) Engines.found().named(engine);
         assumeTrue(provider.missing().isEmpty(), provider.missing());
-        TinyModel model = new TinyModel(folder, Configs.qwen2(""), TensorType.F32, 3);
+        TinyModel model = new TinyModel(folder, config, TensorType.F32, 3);
         export(model.folder);
         long since = System.nanoTime();
         EngineOptions options = new EngineOptions(128, 8 << 20, 4, 256, 16, 1, "none");

@@ -8,52 +8,32 @@ import dev.jeton.models.WeightFiles;
 import dev.jeton.models.WindowGroups;
 import dev.jeton.models.engine.Capability;
 import dev.jeton.models.engine.Engine;
-import dev.jeton.models.engine.EngineException;
 import dev.jeton.models.engine.EngineInfo;
 import dev.jeton.models.engine.LayerGroup;
-import dev.jeton.models.engine.SequenceSpec;
-import dev.jeton.models.engine.StepBatch;
-import dev.jeton.models.engine.StepResult;
-import dev.jeton.models.engine.StepTicket;
-import dev.jeton.models.engine.TokenMasks;
-import dev.jeton.models.rows.HostSlots;
+import dev.jeton.models.rows.HostEngine;
 import dev.jeton.models.rows.RowSampling;
-import dev.jeton.models.rows.StepRows;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Set;
 import java.util.stream.Collectors;
-import org.jspecify.annotations.Nullable;
 
 /**
- * A decoder on this machine's cores. {@link #launch} checks and copies the batch, {@link #await} computes it: the caller
- * is one of the compute threads. One ticket is in flight at most.
+ * A decoder on this machine's cores; the thread that awaits a step is one of those that compute it.
  *
  * <p>Owned by one thread; see {@link Engine}. Failures of a row (logits that are not finite) fail that row alone.
  */
-public final class CpuEngine implements Engine {
+public final class CpuEngine extends HostEngine {
 
     /** What it can do beyond plain sampling. */
     static final Set<Capability> CAPABILITIES = Set.of(
             Capability.LOG_PROBABILITIES, Capability.PROMPT_LOG_PROBABILITIES, Capability.MASKS, Capability.DRAFTS);
 
-    private final EngineInfo info;
     private final NativeMemory memory;
     private final ComputeTeam team;
     private final DecoderWeights weights;
     private final List<KvArena> arenas;
-    private final StepRows rows;
     private final DecoderStep step;
-    private final RowSampling sampling;
-    private final HostSlots slots;
-
-    private long launched;
-    private boolean inFlight;
-    private int[] copies = new int[0];
-    private int copyCount;
-    private boolean closed;
 
     private CpuEngine(
             DecoderSpec spec,
@@ -64,24 +44,22 @@ public final class CpuEngine implements Engine {
             KvArena.Type kv,
             boolean q8,
             boolean pairs) {
-        this.info = info;
+        super(info);
         this.memory = memory;
         this.team = team;
-        slots = new HostSlots(info);
         weights = DecoderWeights.load(folder, spec, q8, pairs, memory, team);
         WindowGroups groups = WindowGroups.of(spec);
         arenas = new ArrayList<>();
         for (LayerGroup group : info.groups()) {
             arenas.add(new KvArena(group, kv, spec.keyValueHeads(), spec.headDim(), memory));
         }
-        rows = new StepRows(info.groups().size(), info.maxRows(), info.maxTokens());
-        sampling = new RowSampling(info, rows, slots);
+        RowSampling sampling = sampling();
         step = new DecoderStep(
                 spec,
                 weights,
                 arenas,
                 groups,
-                rows,
+                rows(),
                 (row, first, end, logits, offset, stride, workspace) ->
                         sampling.take(row, first, end, logits, offset, stride, workspace.sampler),
                 info.maxTokens(),
@@ -187,96 +165,28 @@ public final class CpuEngine implements Engine {
     private static final long DEFAULT_KV_BYTES = 512L << 20;
 
     @Override
-    public EngineInfo info() {
-        return info;
+    protected void compute() {
+        step.begin();
+        team.run(step);
     }
 
     @Override
-    public void open(int slot, SequenceSpec spec) {
-        slots.open(slot, spec);
-    }
-
-    @Override
-    public void close(int slot) {
-        slots.close(slot);
-    }
-
-    @Override
-    public StepTicket launch(StepBatch batch) {
-        if (closed || inFlight) {
-            throw new EngineException(closed ? "the engine is closed" : "one step is in flight; await it first");
-        }
-        slots.launch(batch, rows);
-        sampling.begin();
-        inFlight = true;
-        return new StepTicket(launched++);
-    }
-
-    @Override
-    public void masks(StepTicket ticket, TokenMasks masks) {
-        checkTicket(ticket);
-        sampling.masks(masks);
-    }
-
-    @Override
-    public StepResult await(StepTicket ticket) {
-        checkTicket(ticket);
-        long start = System.nanoTime();
-        sampling.checkMasks();
-        inFlight = false;
-        if (rows.rows > 0) {
-            step.begin();
-            team.run(step);
-        }
-        StepResult result = sampling.result();
-        result.startNanos = start;
-        result.endNanos = System.nanoTime();
-        copyPending();
-        return result;
-    }
-
-    @Override
-    public void transfer(int group, int[] from, int[] to, int count) {
-        slots.checkTransfer(group, from, to, count);
-        if (copies.length < copyCount + 3 * count) {
-            copies = Arrays.copyOf(copies, 2 * (copyCount + 3 * count));
-        }
-        for (int i = 0; i < count; i++) {
-            copies[copyCount++] = group;
-            copies[copyCount++] = from[i];
-            copies[copyCount++] = to[i];
-        }
-        if (!inFlight) {
-            copyPending();
+    protected void copy(int group, int[] from, int[] to) {
+        for (int i = 0; i < from.length; i++) {
+            arenas.get(group).copy(from[i], to[i]);
         }
     }
 
     @Override
-    public void close() {
-        if (!closed) {
-            closed = true;
-            team.close();
-            weights.close();
-            memory.close();
-        }
-    }
-
-    /** Copies ordered after the step that was in flight when they were asked for. */
-    private void copyPending() {
-        for (int i = 0; i < copyCount; i += 3) {
-            arenas.get(copies[i]).copy(copies[i + 1], copies[i + 2]);
-        }
-        copyCount = 0;
-    }
-
-    private void checkTicket(@Nullable StepTicket ticket) {
-        if (!inFlight || ticket == null || ticket.number() != launched - 1) {
-            throw new EngineException("ticket %s is not in flight".formatted(ticket));
-        }
+    protected void release() {
+        team.close();
+        weights.close();
+        memory.close();
     }
 
     @Override
     public String toString() {
-        return "cpu engine, " + info.groups().stream().map(LayerGroup::toString).collect(Collectors.joining(", "));
+        return "cpu engine, "
+                + info().groups().stream().map(LayerGroup::toString).collect(Collectors.joining(", "));
     }
 }

@@ -14,18 +14,13 @@ import dev.jeton.models.engine.SequenceSpec;
 import dev.jeton.models.engine.StepBatch;
 import dev.jeton.models.engine.StepResult;
 import dev.jeton.models.engine.StepTicket;
-import dev.jeton.models.engine.TokenMasks;
-import dev.jeton.models.rows.HostSlots;
-import dev.jeton.models.rows.RowSampling;
-import dev.jeton.models.rows.StepRows;
+import dev.jeton.models.rows.HostEngine;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Set;
-import org.jspecify.annotations.Nullable;
 
 /**
- * A decoder's ONNX export, run by ONNX Runtime. {@link #launch} checks and copies the batch, {@link #await} computes
- * it. One ticket is in flight at most.
+ * A decoder's ONNX export, run by ONNX Runtime.
  *
  * <p>K and V are in pages ({@link KvPages}) on the host, since ONNX Runtime's Java binding has no tensors on a
  * device: with a GPU's provider they travel there and back with each run. A graph that appends in place
@@ -40,42 +35,30 @@ import org.jspecify.annotations.Nullable;
  * <p>Owned by one thread; see {@link Engine}. A run that fails fails its rows alone. A step allocates the handles of
  * tensors that ONNX Runtime's binding asks for, nothing per token.
  */
-final class DecoderEngine implements Engine {
+final class DecoderEngine extends HostEngine {
 
     /** KV memory where none is configured, if the context does not need more and the sequences not less. */
     private static final long DEFAULT_KV_BYTES = 512L << 20;
 
-    private final EngineInfo info;
     private final OrtModel model;
     private final KvPages pages;
-    private final StepRows rows;
-    private final HostSlots slots;
-    private final RowSampling sampling;
     private final DecoderRuns runs;
     private final PastBuffers buffers;
     private final boolean lastLogits;
 
-    private long launched;
-    private boolean inFlight;
-    private int[] copies = new int[0];
-    private int copyCount;
-    private boolean closed;
-
     /** Takes over a loaded graph, which is closed with the engine. */
     DecoderEngine(OrtModel model, OnnxFolder folder, OnnxFile file, EngineOptions options, int threads) {
-        this.model = model;
         DecoderGraph graph = DecoderGraph.read(model, folder, file);
+        EngineInfo info = info(graph, folder, options, model.device(), threads);
+        super(info);
+        this.model = model;
         lastLogits = graph.lastLogits();
-        info = info(graph, folder, options, model.device(), threads);
-        rows = new StepRows(1, info.maxRows(), info.maxTokens());
-        slots = new HostSlots(info);
-        sampling = new RowSampling(info, rows, slots);
         pages = new KvPages(info.groups().getFirst(), graph);
         int context = info.contextLength();
         int memories = graph.shared() ? 1 : 2;
         long mostBytes = memories * Math.max(pages.bytes(), PastBuffer.bytes(graph, 1, context) / memories);
         buffers = new PastBuffers(graph, context, info.maxRows(), mostBytes);
-        runs = new DecoderRuns(model, graph, pages, buffers, rows, sampling, info.maxRows(), info.maxSlots());
+        runs = new DecoderRuns(model, graph, pages, buffers, rows(), sampling(), info.maxRows(), info.maxSlots());
         try {
             if (graph.unsure()) {
                 runs.allowChunks(chunksFollowAPast());
@@ -133,27 +116,19 @@ final class DecoderEngine implements Engine {
     }
 
     @Override
-    public EngineInfo info() {
-        return info;
-    }
-
-    @Override
     public void open(int slot, SequenceSpec spec) {
-        slots.open(slot, spec);
+        super.open(slot, spec);
         runs.slotChanged(slot);
     }
 
     @Override
     public void close(int slot) {
-        slots.close(slot);
+        super.close(slot);
         runs.slotChanged(slot);
     }
 
     @Override
     public StepTicket launch(StepBatch batch) {
-        if (closed || inFlight) {
-            throw new EngineException(closed ? "the engine is closed" : "one step is in flight; await it first");
-        }
         if (lastLogits) {
             for (int row = 0; row < batch.rows(); row++) {
                 if (batch.drafts[row] > 0 || batch.has(row, StepBatch.PROMPT_LOG_PROBABILITIES)) {
@@ -162,61 +137,19 @@ final class DecoderEngine implements Engine {
                 }
             }
         }
-        slots.launch(batch, rows);
-        sampling.begin();
-        inFlight = true;
-        return new StepTicket(launched++);
+        return super.launch(batch);
     }
 
     @Override
-    public void masks(StepTicket ticket, TokenMasks masks) {
-        checkTicket(ticket);
-        sampling.masks(masks);
-    }
-
-    @Override
-    public StepResult await(StepTicket ticket) {
-        checkTicket(ticket);
-        long start = System.nanoTime();
-        sampling.checkMasks();
-        inFlight = false;
+    protected void compute() {
         runs.step();
-        StepResult result = sampling.result();
-        result.startNanos = start;
-        result.endNanos = System.nanoTime();
-        copyPending();
-        return result;
     }
 
     @Override
-    public void transfer(int group, int[] from, int[] to, int count) {
-        slots.checkTransfer(group, from, to, count);
-        if (copies.length < copyCount + 2 * count) {
-            copies = Arrays.copyOf(copies, 2 * (copyCount + 2 * count));
-        }
-        for (int i = 0; i < count; i++) {
-            copies[copyCount++] = from[i];
-            copies[copyCount++] = to[i];
-        }
-        if (!inFlight) {
-            copyPending();
-        }
-    }
-
-    /** Copies ordered after the step that was in flight when they were asked for. */
-    private void copyPending() {
-        if (copyCount > 0) {
-            buffers.clear();
-        }
-        for (int i = 0; i < copyCount; i += 2) {
-            pages.copy(copies[i], copies[i + 1]);
-        }
-        copyCount = 0;
-    }
-
-    private void checkTicket(@Nullable StepTicket ticket) {
-        if (!inFlight || ticket == null || ticket.number() != launched - 1) {
-            throw new EngineException("ticket %s is not in flight".formatted(ticket));
+    protected void copy(int group, int[] from, int[] to) {
+        buffers.clear();
+        for (int i = 0; i < from.length; i++) {
+            pages.copy(from[i], to[i]);
         }
     }
 
@@ -225,10 +158,10 @@ final class DecoderEngine implements Engine {
      * were traced with one input and have lost the order among several.
      */
     private boolean chunksFollowAPast() {
-        int length = Math.min(8, Math.min(info.contextLength(), info.maxTokens()));
-        int blocks = (length + info.groups().getFirst().blockSize() - 1)
-                / info.groups().getFirst().blockSize();
-        if (length < 4 || blocks > info.groups().getFirst().blockCount()) {
+        int length = Math.min(8, Math.min(info().contextLength(), info().maxTokens()));
+        int blocks = (length + info().groups().getFirst().blockSize() - 1)
+                / info().groups().getFirst().blockSize();
+        if (length < 4 || blocks > info().groups().getFirst().blockCount()) {
             return false;
         }
         float[] alone = scores(length, blocks, false);
@@ -245,7 +178,7 @@ final class DecoderEngine implements Engine {
     private float[] scores(int length, int blocks, boolean together) {
         runs.allowChunks(together);
         int[] text = new int[length];
-        Arrays.setAll(text, i -> (int) ((i * 7919L + 13) % info.vocabulary()));
+        Arrays.setAll(text, i -> (int) ((i * 7919L + 13) % info().vocabulary()));
         SamplingParameters greedy = new SamplingParameters(0, 0, 1, 0, 1, 0, 0, LogitBias.NONE, 0, 0, new int[0], -1);
         open(0, new SequenceSpec(greedy, text, length, length));
         float[] scores = new float[length - 2];
@@ -270,17 +203,14 @@ final class DecoderEngine implements Engine {
     }
 
     @Override
-    public void close() {
-        if (!closed) {
-            closed = true;
-            runs.close();
-            pages.close();
-            model.close();
-        }
+    protected void release() {
+        runs.close();
+        pages.close();
+        model.close();
     }
 
     @Override
     public String toString() {
-        return "onnx engine, " + info.groups().getFirst();
+        return "onnx engine, " + info().groups().getFirst();
     }
 }

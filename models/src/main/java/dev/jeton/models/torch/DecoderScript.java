@@ -13,20 +13,8 @@ import java.util.stream.DoubleStream;
  * Writes a decoder in TorchScript, from the same description that the other engines interpret. One call of {@code step}
  * computes all layers of a step; {@code logits} then gives rows of logits.
  *
- * <p>Pages: for every layer a tensor of keys and one of values, {@code [block][key head][place][element]}, written in
- * place. How rows attend is planned by {@link StepPlan}:
- *
- * <ul>
- *   <li>Rows of few inputs, by groups: each pair of a query and one of its blocks is an entry. One batched product
- *       gives the scores of all entries and key heads, read from the pages as they lie where a group's blocks are
- *       neighbours, else gathered once. Softmax runs over a query's entries, by an index that pads them to the group's
- *       most; what is padded is scores and outputs, never keys. A query alone needs no index.
- *   <li>Rows of many inputs, one by one, in chunks of queries over the keys that the chunk may see: their own fresh
- *       keys at position 0, otherwise the pages.
- * </ul>
- *
- * <p>Products, keys and values have the weights' type; the residual stream, norms, rotation and the softmax's sums are
- * float32. Hidden scores are masked by a large negative number, so no infinity meets another.
+ * <p>Attention is written by {@link AttentionScript}, feed-forward layers by {@link FeedScript}. Products, keys and
+ * values have the weights' type; the residual stream, norms, rotation and the softmax's sums are float32.
  */
 final class DecoderScript {
 
@@ -40,6 +28,7 @@ final class DecoderScript {
 
     private final DecoderSpec spec;
     private final DecoderTensors tensors;
+    private final FeedScript feed;
     private final TorchType type;
     private final String device;
     private final int blockSize;
@@ -52,6 +41,7 @@ final class DecoderScript {
     DecoderScript(DecoderSpec spec, DecoderTensors tensors, TorchType type, String device, int blockSize) {
         this.spec = spec;
         this.tensors = tensors;
+        feed = new FeedScript(spec, tensors);
         this.type = type;
         this.device = device;
         this.blockSize = blockSize;
@@ -64,7 +54,7 @@ final class DecoderScript {
 
     /** The class in TorchScript. */
     String text() {
-        return fill(HEADER + LOADING + PLAN + attend() + layers());
+        return fill(HEADER + LOADING + AttentionScript.text() + feed.text() + layers());
     }
 
     private String fill(String template) {
@@ -92,7 +82,7 @@ final class DecoderScript {
                 .replace("$GROUPOF", list(groups.groupOf()))
                 .replace("$WINDOWS", list(groups.windows()))
                 .replace("$LAYERS", Integer.toString(spec.layers()))
-                .replace("$STRIDE", Integer.toString(tensors.layer().size()));
+                .replace("$BASES", list(tensors.bases()));
     }
 
     /** The part of a head that is not turned, behind the two halves of the one that is. */
@@ -203,164 +193,11 @@ final class DecoderScript {
                 return None
             """;
 
-    /** Tensors of a layer group that all its layers share; see {@link StepPlan} for the numbers. */
-    private static final String PLAN = """
-              def plan(self: __torch__.$CLASS, x: Tensor, a: List[int], p: int) -> List[Tensor]:
-                n = a[0]
-                o = a[p]
-                slots = torch.unsqueeze(torch.slice(x, 0, o, o + n), 1)
-                out = [torch.view(torch.add(slots, self.c[1]), [-1]), torch.slice(x, 0, o + n, o + n + a[p + 1])]
-                for d in range(a[p + 2]):
-                  e = p + 4 + 5 * d
-                  rows = a[e]
-                  m = a[e + 1]
-                  b = a[e + 4]
-                  bounds = torch.unsqueeze(torch.slice(x, 0, b + 3 * m, b + 5 * m), 1)
-                  low = torch.le(torch.slice(bounds, 0, 0, m), self.c[2])
-                  high = torch.gt(torch.slice(bounds, 0, m, 2 * m), self.c[2])
-                  hidden = torch.mul(torch.to(torch.logical_not(torch.logical_and(low, high)), 6), -1.0e+30)
-                  end = b + 5 * m
-                  pads = rows * a[e + 2]
-                  _0 = torch.append(out, torch.slice(x, 0, b, b + m))
-                  _1 = torch.append(out, torch.slice(x, 0, b + m, b + 2 * m))
-                  _2 = torch.append(out, torch.slice(x, 0, b + 2 * m, b + 3 * m))
-                  _3 = torch.append(out, torch.unsqueeze(hidden, 1))
-                  _4 = torch.append(out, torch.slice(x, 0, end, end + pads))
-                  _5 = torch.append(out, torch.slice(x, 0, end + pads, end + pads + rows))
-                for d in range(a[p + 3]):
-                  e = p + 4 + 5 * a[p + 2] + 6 * d
-                  _6 = torch.append(out, torch.slice(x, 0, a[e + 5], a[e + 5] + a[e + 3]))
-                return out
-              def cap(self: __torch__.$CLASS, s: Tensor) -> Tensor:
-                return torch.mul(torch.tanh(torch.div(s, $LIMIT)), $LIMIT)
-              def rotate(self: __torch__.$CLASS, x: Tensor, c: Tensor, s: Tensor, scale: float) -> Tensor:
-                f = torch.to(x, 6)
-                x1 = torch.slice(f, 2, 0, $HALF)
-                x2 = torch.slice(f, 2, $HALF, $TURNED)
-                y1 = torch.addcmul(torch.mul(x1, c), x2, s, value=-1)
-                y2 = torch.addcmul(torch.mul(x2, c), x1, s)
-                return torch.to(torch.cat([y1, y2$REST], 2), $TYPE)
-              def blocks(self: __torch__.$CLASS, pages: Tensor, index: Tensor, first: int, n: int) -> Tensor:
-                if first >= 0:
-                  b = torch.slice(pages, 0, first, first + n)
-                else:
-                  b = torch.index_select(pages, 0, index)
-                return b
-            """;
-
-    private static String attend() {
-        return """
-              def one(self: __torch__.$CLASS, q: Tensor, kp: Tensor, vp: Tensor, t: List[Tensor], at: int, n: int,
-                      first: int) -> Tensor:
-                kb = torch.view((self).blocks(kp, t[at], first, n), [n * $KEYHEADS, $BLOCK, $DIM])
-                qe = torch.view(torch.index_select(q, 0, t[at + 1]), [n * $KEYHEADS, $SHARE, $DIM])
-                s = $CAP(torch.view(torch.to(torch.bmm(qe, torch.transpose(kb, 1, 2)), 6), [n, $HEADS, $BLOCK]))
-                s = torch.reshape(torch.transpose(torch.add(s, t[at + 3]), 0, 1), [$HEADS, n * $BLOCK])
-                p = torch.view(torch.to(torch.softmax(s, 1), $TYPE), [$HEADS, n, $BLOCK])
-                p = torch.reshape(torch.transpose(p, 0, 1), [n * $KEYHEADS, $SHARE, $BLOCK])
-                vb = torch.view((self).blocks(vp, t[at], first, n), [n * $KEYHEADS, $BLOCK, $DIM])
-                o = torch.sum(torch.view(torch.bmm(p, vb), [n, $WIDTH]), [0], True, dtype=6)
-                return torch.to(o, $TYPE)
-              def few(self: __torch__.$CLASS, q: Tensor, kp: Tensor, vp: Tensor, t: List[Tensor], at: int, rows: int,
-                      n: int, places: int, first: int) -> Tensor:
-                kb = torch.view((self).blocks(kp, t[at], first, n), [n * $KEYHEADS, $BLOCK, $DIM])
-                qe = torch.view(torch.index_select(q, 0, t[at + 1]), [n * $KEYHEADS, $SHARE, $DIM])
-                s = $CAP(torch.view(torch.to(torch.bmm(qe, torch.transpose(kb, 1, 2)), 6), [n, $HEADS, $BLOCK]))
-                s = torch.add(s, t[at + 3])
-                most = torch.amax(s, [2])
-                most = torch.cat([most, torch.full([1, $HEADS], -1.0e+30, dtype=6, device=$DEVICE)])
-                most = torch.amax(torch.view(torch.index_select(most, 0, t[at + 4]), [rows, places, $HEADS]), [1])
-                e = torch.exp_(torch.sub_(s, torch.unsqueeze(torch.index_select(most, 0, t[at + 2]), 2)))
-                sums = torch.cat([torch.sum(e, [2]), torch.zeros([1, $HEADS], dtype=6, device=$DEVICE)])
-                sums = torch.sum(torch.view(torch.index_select(sums, 0, t[at + 4]), [rows, places, $HEADS]), [1])
-                p = torch.view(torch.to(e, $TYPE), [n * $KEYHEADS, $SHARE, $BLOCK])
-                vb = torch.view((self).blocks(vp, t[at], first, n), [n * $KEYHEADS, $BLOCK, $DIM])
-                o = torch.view(torch.bmm(p, vb), [n, $WIDTH])
-                o = torch.cat([o, torch.zeros([1, $WIDTH], dtype=$TYPE, device=$DEVICE)])
-                o = torch.view(torch.index_select(o, 0, t[at + 4]), [rows, places, $WIDTH])
-                o = torch.view(torch.sum(o, [1], False, dtype=6), [rows, $HEADS, $DIM])
-                return torch.view(torch.to(torch.div(o, torch.unsqueeze(sums, 2)), $TYPE), [rows, $WIDTH])
-              def many(self: __torch__.$CLASS, q: Tensor, k: Tensor, v: Tensor, start: int, count: int, before: int,
-                       window: int, out: Tensor) -> NoneType:
-                keys = torch.size(k, 1)
-                size = torch.floordiv($MOST, keys * $HEADS)
-                if size > $CHUNK:
-                  size = $CHUNK
-                if size < 1:
-                  size = 1
-                done = 0
-                while done < count:
-                  n = size
-                  if done + n > count:
-                    n = count - done
-                  end = before + done + n
-                  edge = 0
-                  if window > 0:
-                    edge = before + done - window + 1
-                  begin = 0
-                  if edge > 0:
-                    begin = edge
-                  qc = torch.view(torch.slice(q, 0, start + done, start + done + n), [n, $KEYHEADS, $SHARE, $DIM])
-                  qc = torch.reshape(torch.permute(qc, [1, 2, 0, 3]), [$KEYHEADS, $SHARE * n, $DIM])
-                  kc = torch.slice(k, 1, begin, end)
-                  s = $CAP(torch.view(torch.bmm(qc, torch.transpose(kc, 1, 2)), [$KEYHEADS, $SHARE, n, end - begin]))
-                  own = torch.slice(torch.slice(self.c[3], 0, 0, n), 1, 0, n)
-                  _0 = torch.add_(torch.slice(s, 3, end - n - begin, end - begin), own)
-                  if window > 0:
-                    wide = end - begin
-                    if wide > n:
-                      wide = n
-                    gone = torch.tril(self.c[4], edge - begin - 1)
-                    _1 = torch.add_(torch.slice(s, 3, 0, wide), torch.slice(torch.slice(gone, 0, 0, n), 1, 0, wide))
-                  p = torch.view(torch.softmax(s, -1), [$KEYHEADS, $SHARE * n, end - begin])
-                  o = torch.view(torch.bmm(p, torch.slice(v, 1, begin, end)), [$KEYHEADS, $SHARE, n, $DIM])
-                  target = torch.view(torch.slice(out, 0, start + done, start + done + n), [n, $KEYHEADS, $SHARE, $DIM])
-                  _2 = torch.copy_(target, torch.permute(o, [2, 0, 1, 3]))
-                  done = done + n
-                return None
-              def attend(self: __torch__.$CLASS, q: Tensor, k: Tensor, v: Tensor, kp: Tensor, vp: Tensor,
-                         t: List[Tensor], a: List[int], p: int, window: int) -> Tensor:
-                if a[p + 1] > 0:
-                  _0 = torch.index_fill_(kp, 0, t[1], 0)
-                  _1 = torch.index_fill_(vp, 0, t[1], 0)
-                _2 = torch.index_copy_(torch.view(kp, [-1, $DIM]), 0, t[0], torch.view(k, [-1, $DIM]))
-                _3 = torch.index_copy_(torch.view(vp, [-1, $DIM]), 0, t[0], torch.view(v, [-1, $DIM]))
-                out = torch.empty([a[0], $WIDTH], dtype=$TYPE, device=$DEVICE)
-                for d in range(a[p + 2]):
-                  e = p + 4 + 5 * d
-                  if a[e] == 1:
-                    o = (self).one(q, kp, vp, t, 2 + 6 * d, a[e + 1], a[e + 3])
-                  else:
-                    o = (self).few(q, kp, vp, t, 2 + 6 * d, a[e], a[e + 1], a[e + 2], a[e + 3])
-                  _4 = torch.index_copy_(out, 0, t[7 + 6 * d], o)
-                for d in range(a[p + 3]):
-                  e = p + 4 + 5 * a[p + 2] + 6 * d
-                  start = a[e]
-                  count = a[e + 1]
-                  n = a[e + 3]
-                  if n == 0:
-                    kr = torch.transpose(torch.slice(k, 0, start, start + count), 0, 1)
-                    vr = torch.transpose(torch.slice(v, 0, start, start + count), 0, 1)
-                    (self).many(q, kr, vr, start, count, 0, window, out)
-                  else:
-                    index = t[2 + 6 * a[p + 2] + d]
-                    kb = torch.permute((self).blocks(kp, index, a[e + 4], n), [1, 0, 2, 3])
-                    vb = torch.permute((self).blocks(vp, index, a[e + 4], n), [1, 0, 2, 3])
-                    kr = torch.reshape(kb, [$KEYHEADS, n * $BLOCK, $DIM])
-                    vr = torch.reshape(vb, [$KEYHEADS, n * $BLOCK, $DIM])
-                    (self).many(q, kr, vr, start, count, a[e + 2], window, out)
-                return out
-            """;
-    }
-
-    private String weight(String name) {
-        return "self.w[b + " + tensors.inLayer(name) + "]";
-    }
-
     private String linear(String input, String name, boolean bias) {
         return bias
-                ? "torch.linear(%s, %s, %s)".formatted(input, weight(name + ".weight"), weight(name + ".bias"))
-                : "torch.linear(%s, %s)".formatted(input, weight(name + ".weight"));
+                ? "torch.linear(%s, %s, %s)"
+                        .formatted(input, tensors.inScript(name + ".weight"), tensors.inScript(name + ".bias"))
+                : "torch.linear(%s, %s)".formatted(input, tensors.inScript(name + ".weight"));
     }
 
     private static String norm(String input, String width, String weight) {
@@ -378,8 +215,8 @@ final class DecoderScript {
                   q = %s
                   k = %s
             """.formatted(
-                                norm("torch.to(q, 6)", "$DIM", weight("self_attn.q_norm.weight")),
-                                norm("torch.to(k, 6)", "$DIM", weight("self_attn.k_norm.weight")))
+                                norm("torch.to(q, 6)", "$DIM", tensors.inScript("self_attn.q_norm.weight")),
+                                norm("torch.to(k, 6)", "$DIM", tensors.inScript("self_attn.k_norm.weight")))
                 : "";
         return """
               def step(self: __torch__.$CLASS, given: Tensor, a: List[int]) -> NoneType:
@@ -396,11 +233,12 @@ final class DecoderScript {
                   _0 = torch.append(plans, (self).plan(x, a, a[2 + g]))
                 groups = $GROUPOF
                 windows = $WINDOWS
+                bases = $BASES
                 wanted = torch.slice(x, 0, 2 * n, 2 * n + a[1])
                 h = %s
                 for i in range($LAYERS):
                   g = groups[i]
-                  b = i * $STRIDE
+                  b = bases[i]
                   y = torch.to(%s, $TYPE)
                   q = torch.view(%s, [n, $HEADS, $DIM])
                   k = torch.view(%s, [n, $KEYHEADS, $DIM])
@@ -416,8 +254,8 @@ final class DecoderScript {
                       o = torch.index_select(o, 0, wanted)
                   if i < $LAYERS - 1 or a[1] > 0:
                     h = torch.add_(h, %s)
-                    y = torch.to(%s, $TYPE)
-                    f = torch.mul_(%s, %s)
+                    y = %s
+            %s\
                     h = torch.add_(h, %s)
                 if a[1] > 0:
                   self.h = [torch.to(%s, $TYPE)]
@@ -432,16 +270,15 @@ final class DecoderScript {
                         turns("sin", spec.scales().query()),
                         rotationOfLayer(),
                         embedded(),
-                        norm("h", "$HIDDEN", weight("input_layernorm.weight")),
+                        norm("h", "$HIDDEN", tensors.inScript("input_layernorm.weight")),
                         linear("y", "self_attn.q_proj", biases),
                         linear("y", "self_attn.k_proj", biases),
                         linear("y", "self_attn.v_proj", biases),
                         headNorms,
                         added(linear("o", "self_attn.o_proj", spec.outputBias()), "post_attention_layernorm.weight"),
-                        norm("h", "$HIDDEN", weight(beforeFeed)),
-                        activated(linear("y", "mlp.gate_proj", false)),
-                        linear("y", "mlp.up_proj", false),
-                        added(linear("f", "mlp.down_proj", false), "post_feedforward_layernorm.weight"),
+                        norm("h", "$HIDDEN", tensors.inScript(beforeFeed)),
+                        feed.call(),
+                        added("f", "post_feedforward_layernorm.weight"),
                         norm("h", "$HIDDEN", "self.w[%d]".formatted(tensors.place(DecoderTensors.NORM))),
                         logits(head));
     }
@@ -455,14 +292,9 @@ final class DecoderScript {
 
     /** What a half of a layer gives, as it is added. */
     private String added(String given, String norm) {
-        return spec.norms().branches() ? norm("torch.to(%s, 6)".formatted(given), "$HIDDEN", weight(norm)) : given;
-    }
-
-    private String activated(String gate) {
-        return switch (spec.activation()) {
-            case SILU -> "torch.silu_(%s)".formatted(gate);
-            case GELU_TANH -> "torch.gelu(%s, approximate=\"tanh\")".formatted(gate);
-        };
+        return spec.norms().branches()
+                ? norm("torch.to(%s, 6)".formatted(given), "$HIDDEN", tensors.inScript(norm))
+                : given;
     }
 
     private String logits(String head) {

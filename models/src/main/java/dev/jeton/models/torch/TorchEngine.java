@@ -17,13 +17,10 @@ import dev.jeton.models.engine.SequenceSpec;
 import dev.jeton.models.engine.StepBatch;
 import dev.jeton.models.engine.StepResult;
 import dev.jeton.models.engine.StepTicket;
-import dev.jeton.models.engine.TokenMasks;
-import dev.jeton.models.rows.HostSlots;
-import dev.jeton.models.rows.RowSampling;
+import dev.jeton.models.rows.HostEngine;
 import dev.jeton.models.rows.StepRows;
 import dev.jeton.models.sampler.Sampler;
 import java.nio.file.Path;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
@@ -31,8 +28,7 @@ import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A decoder in libtorch. {@link #launch} checks and copies the batch, {@link #await} computes it in one call of the
- * script, and samples its logits on the host. One ticket is in flight at most.
+ * A decoder in libtorch. A step is one call of the script; its logits are sampled on the host.
  *
  * <p>Logits depend on the batch within rounding: libtorch's products take other kernels for other shapes. With float32
  * weights that is some 1e-5 of a log-probability, with bf16 some 0.1.
@@ -41,7 +37,7 @@ import org.jspecify.annotations.Nullable;
  * step (memory, above all) fails the step's rows, and the engine goes on; an error of CUDA loses the device. A step
  * allocates what DJL's JNI needs for its calls.
  */
-final class TorchEngine implements Engine {
+final class TorchEngine extends HostEngine {
 
     /** Rows of logits computed at once. */
     private static final int LOGIT_ROWS = 64;
@@ -50,35 +46,23 @@ final class TorchEngine implements Engine {
     /** What scores and gathered keys of a step may take at most. */
     private static final long WORK_BYTES = 192L << 20;
 
-    private final EngineInfo info;
     private final boolean gpu;
     private final int threads;
     private final TorchModule module;
     private final StepPlan plan;
-    private final HostSlots slots;
-    private final StepRows rows;
-    private final RowSampling sampling;
     private final Sampler sampler;
     private final float[] logits;
 
-    private long launched;
-    private boolean inFlight;
-    private int[] copies = new int[0];
-    private int copyCount;
-    private boolean closed;
     private @Nullable Thread owner;
     private Optional<DeviceLostException> lost = Optional.empty();
 
     private TorchEngine(
             DecoderSpec spec, EngineInfo info, TorchDevice device, int threads, TorchType type, TorchModule module) {
-        this.info = info;
+        super(info);
         this.gpu = device.isGpu();
         this.threads = threads;
         this.module = module;
         plan = new StepPlan(spec, info.groups(), type);
-        slots = new HostSlots(info);
-        rows = new StepRows(info.groups().size(), info.maxRows(), info.maxTokens());
-        sampling = new RowSampling(info, rows, slots);
         sampler = new Sampler(spec.vocabulary());
         logits = new float[Math.multiplyExact(spec.vocabulary(), Math.min(LOGIT_ROWS, info.maxTokens()))];
     }
@@ -93,9 +77,7 @@ final class TorchEngine implements Engine {
     }
 
     static TorchEngine load(Path folder, EngineOptions options, TorchDevice device, MachineMemory memory) {
-        DecoderSpec spec = DecoderSpec.read(folder)
-                .within(options.maxModelLength())
-                .requireOnly("torch", TorchEngineProvider.ABLE);
+        DecoderSpec spec = DecoderSpec.read(folder).within(options.maxModelLength());
         check(options);
         DecoderTensors tensors = DecoderTensors.of(spec);
         try (TorchWeights weights = TorchWeights.open(folder, spec, tensors, device.isGpu())) {
@@ -129,7 +111,7 @@ final class TorchEngine implements Engine {
             weights.load(engine.module);
             engine.module.run(
                     "pages",
-                    TorchModule.numbers(engine.info.groups().stream()
+                    TorchModule.numbers(engine.info().groups().stream()
                             .mapToLong(LayerGroup::blockCount)
                             .toArray()));
             engine.warmUp();
@@ -198,7 +180,10 @@ final class TorchEngine implements Engine {
         long pageBytes = info.groups().stream()
                 .mapToLong(g -> g.bytesPerBlock() * g.blockCount())
                 .sum();
+        DecoderSpec.Experts experts = spec.experts();
         long perToken = 16L * spec.hidden() + 12L * spec.intermediate() + 16L * spec.queryWidth();
+        // rows sorted, what experts give, and that in float32 while it is summed
+        perToken += experts.perToken() * (12L * spec.hidden() + 8L) + 12L * experts.intermediate();
         long logitBytes = 8L * spec.vocabulary() * Math.min(LOGIT_ROWS, info.maxTokens());
         long needed = weightBytes + pageBytes + perToken * info.maxTokens() + logitBytes + WORK_BYTES;
         OptionalLong available = memory.available();
@@ -217,14 +202,14 @@ final class TorchEngine implements Engine {
 
     /** One token and a few more: the first call of each kind sets things up in libtorch that later ones find. */
     private void warmUp() {
-        int inputs = Math.min(StepPlan.FEW + 1, Math.min(info.maxTokens(), info.contextLength()));
+        int inputs = Math.min(StepPlan.FEW + 1, Math.min(info().maxTokens(), info().contextLength()));
         int[] tokens = new int[inputs];
         open(0, new SequenceSpec(SamplingParameters.GREEDY, tokens, inputs, inputs));
-        StepBatch batch = new StepBatch(info.groups().size());
+        StepBatch batch = new StepBatch(info().groups().size());
         for (int count : new int[] {inputs, 1}) {
             batch.clear();
             batch.addRow(0, StepBatch.SAMPLE, 0, tokens, 0, count);
-            for (int g = 0; g < info.groups().size(); g++) {
+            for (int g = 0; g < info().groups().size(); g++) {
                 batch.addBlocks(g, new int[] {0}, 0, 1);
             }
             StepResult result = await(launch(batch));
@@ -240,59 +225,21 @@ final class TorchEngine implements Engine {
     }
 
     @Override
-    public EngineInfo info() {
-        return info;
-    }
-
-    @Override
-    public void open(int slot, SequenceSpec spec) {
-        slots.open(slot, spec);
-    }
-
-    @Override
-    public void close(int slot) {
-        slots.close(slot);
-    }
-
-    @Override
     public StepTicket launch(StepBatch batch) {
         if (lost.isPresent()) {
             throw lost.get();
         }
-        if (closed || inFlight) {
-            throw new EngineException(closed ? "the engine is closed" : "one step is in flight; await it first");
-        }
-        slots.launch(batch, rows);
-        sampling.begin();
-        inFlight = true;
-        return new StepTicket(launched++);
+        return super.launch(batch);
     }
 
     @Override
-    public void masks(StepTicket ticket, TokenMasks masks) {
-        checkTicket(ticket);
-        sampling.masks(masks);
-    }
-
-    @Override
-    public StepResult await(StepTicket ticket) {
-        checkTicket(ticket);
-        long start = System.nanoTime();
-        sampling.checkMasks();
-        inFlight = false;
+    protected void compute() {
         enter();
-        if (rows.rows > 0) {
-            try {
-                compute();
-            } catch (EngineException e) {
-                sampling.failAll(String.valueOf(checked(e).getMessage()));
-            }
+        try {
+            step();
+        } catch (EngineException e) {
+            sampling().failAll(String.valueOf(checked(e).getMessage()));
         }
-        StepResult result = sampling.result();
-        result.startNanos = start;
-        result.endNanos = System.nanoTime();
-        copyPending();
-        return result;
     }
 
     /** The step loop's thread is another than the one that loads. */
@@ -303,12 +250,13 @@ final class TorchEngine implements Engine {
         }
     }
 
-    private void compute() {
+    private void step() {
+        StepRows rows = rows();
         plan.plan(rows);
         try (PtNDArray indices = module.tensor(plan.indices(), DataType.INT64)) {
             module.run("step", IValue.from(indices), TorchModule.numbers(plan.steering()));
         }
-        int vocabulary = info.vocabulary();
+        int vocabulary = info().vocabulary();
         int row = 0;
         for (int from = 0; from < rows.logitCount; from += LOGIT_ROWS) {
             int end = Math.min(from + LOGIT_ROWS, rows.logitCount);
@@ -316,7 +264,7 @@ final class TorchEngine implements Engine {
             while (row < rows.rows && rows.logitStart[row] < end) {
                 int first = Math.max(from, rows.logitStart[row]);
                 int last = Math.min(end, rows.logitStart[row + 1]);
-                sampling.take(row, first, last, logits, (first - from) * vocabulary, vocabulary, sampler);
+                sampling().take(row, first, last, logits, (first - from) * vocabulary, vocabulary, sampler);
                 if (rows.logitStart[row + 1] > end) {
                     break;
                 }
@@ -338,63 +286,29 @@ final class TorchEngine implements Engine {
     }
 
     @Override
-    public void transfer(int group, int[] from, int[] to, int count) {
-        slots.checkTransfer(group, from, to, count);
-        if (copies.length < copyCount + 3 * count) {
-            copies = Arrays.copyOf(copies, 2 * (copyCount + 3 * count));
+    protected void copy(int group, int[] from, int[] to) {
+        enter();
+        long[] pairs = new long[2 * from.length];
+        for (int i = 0; i < from.length; i++) {
+            pairs[2 * i] = from[i];
+            pairs[2 * i + 1] = to[i];
         }
-        for (int i = 0; i < count; i++) {
-            copies[copyCount++] = group;
-            copies[copyCount++] = from[i];
-            copies[copyCount++] = to[i];
+        try {
+            module.run("copy", TorchModule.number(group), TorchModule.numbers(pairs));
+        } catch (EngineException e) {
+            throw checked(e);
         }
-        if (!inFlight) {
-            enter();
-            copyPending();
-        }
-    }
-
-    /** Copies ordered after the step that was in flight when they were asked for. */
-    private void copyPending() {
-        for (int at = 0; at < copyCount; ) {
-            int group = copies[at];
-            int end = at;
-            while (end < copyCount && copies[end] == group) {
-                end += 3;
-            }
-            long[] pairs = new long[2 * (end - at) / 3];
-            for (int i = 0; i < pairs.length; i += 2) {
-                pairs[i] = copies[at + 3 * i / 2 + 1];
-                pairs[i + 1] = copies[at + 3 * i / 2 + 2];
-            }
-            try {
-                module.run("copy", TorchModule.number(group), TorchModule.numbers(pairs));
-            } catch (EngineException e) {
-                throw checked(e);
-            }
-            at = end;
-        }
-        copyCount = 0;
     }
 
     @Override
-    public void close() {
-        if (!closed) {
-            closed = true;
-            module.close();
-            plan.close();
-        }
-    }
-
-    private void checkTicket(@Nullable StepTicket ticket) {
-        if (!inFlight || ticket == null || ticket.number() != launched - 1) {
-            throw new EngineException("ticket %s is not in flight".formatted(ticket));
-        }
+    protected void release() {
+        module.close();
+        plan.close();
     }
 
     @Override
     public String toString() {
         return "torch engine, "
-                + info.groups().stream().map(LayerGroup::toString).collect(Collectors.joining(", "));
+                + info().groups().stream().map(LayerGroup::toString).collect(Collectors.joining(", "));
     }
 }

@@ -1,6 +1,5 @@
 package dev.jeton.models.torch;
 
-import dev.jeton.models.DecoderFeature;
 import dev.jeton.models.DecoderFiles;
 import dev.jeton.models.DecoderSpec;
 import dev.jeton.models.EngineOptions;
@@ -10,7 +9,6 @@ import dev.jeton.models.StepEngineProvider;
 import dev.jeton.models.engine.Capability;
 import dev.jeton.models.engine.Engine;
 import java.nio.file.Path;
-import java.util.EnumSet;
 import java.util.List;
 import java.util.Set;
 
@@ -20,9 +18,6 @@ public final class TorchEngineProvider implements StepEngineProvider {
     /** What it can do beyond plain sampling. */
     static final Set<Capability> CAPABILITIES = Set.of(
             Capability.LOG_PROBABILITIES, Capability.PROMPT_LOG_PROBABILITIES, Capability.MASKS, Capability.DRAFTS);
-
-    /** What it computes of what only some models need. */
-    static final Set<DecoderFeature> ABLE = Set.copyOf(EnumSet.complementOf(EnumSet.of(DecoderFeature.EXPERTS)));
 
     private final TorchLibraries libraries;
 
@@ -56,7 +51,7 @@ public final class TorchEngineProvider implements StepEngineProvider {
 
     @Override
     public String refusal(Path model) {
-        return DecoderFiles.refusal(model, folder -> DecoderSpec.read(folder).requireOnly("torch", ABLE));
+        return DecoderFiles.refusal(model, DecoderSpec::read);
     }
 
     @Override

@@ -59,12 +59,12 @@ final class TorchWeights implements AutoCloseable {
     }
 
     /**
-     * bf16 where all matrices are, or some are quantised, which is widened; fp16 where all are, on a GPU only, since
+     * bf16 where all matrices but routers are, or some are quantised, which is widened; fp16 where all are, on a GPU only, since
      * cores compute it slowly; else float32.
      */
     private TorchType type() {
         List<TensorType> types = tensors.inOrder().stream()
-                .filter(entry -> entry.shape().size() == 2)
+                .filter(entry -> entry.shape().size() == 2 && !entry.single())
                 .map(entry -> tensor(entry).type())
                 .distinct()
                 .toList();
@@ -102,7 +102,7 @@ final class TorchWeights implements AutoCloseable {
     }
 
     private TorchType kept(DecoderTensors.Entry entry) {
-        return entry.norm() ? TorchType.FLOAT : type;
+        return entry.single() ? TorchType.FLOAT : type;
     }
 
     /** Hands all to the module, in the order that its script expects. */

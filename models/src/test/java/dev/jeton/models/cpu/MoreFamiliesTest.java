@@ -5,7 +5,7 @@ import dev.jeton.models.engine.Engine;
 import dev.jeton.models.reference.MoreFamiliesContract;
 import java.nio.file.Path;
 
-/** What is computed without the kernels in C, which round inputs: see {@link NativeDenseFamiliesTest}. */
+/** What is computed without the kernels in C, which round inputs: see {@link NativeFurtherFamiliesTest}. */
 class MoreFamiliesTest extends MoreFamiliesContract {
 
     @Override

@@ -45,6 +45,7 @@ public final class Driver {
     private final Engine engine;
     private final StepBatch batch;
     private final List<List<Integer>> free = new ArrayList<>();
+    private boolean failuresExpected;
 
     public Driver(Engine engine) {
         this(engine, 0);
@@ -64,6 +65,12 @@ public final class Driver {
             }
             free.add(ids);
         }
+    }
+
+    /** From now on a row that fails is for the test to look at, and not an error. */
+    public Driver expectingFailures() {
+        failuresExpected = true;
+        return this;
     }
 
     public Sequence open(int slot, int[] prompt, SamplingParameters sampling) {
@@ -155,6 +162,9 @@ public final class Driver {
         sequence.computed += batch.inputs(row);
         if (result.accepted[row] < 0) {
             sequence.failure = result.failure(row).orElseThrow();
+            assertThat(failuresExpected)
+                    .as("slot %d failed: %s", sequence.slot, sequence.failure)
+                    .isTrue();
         }
         for (int i = 0; i < result.accepted[row]; i++) {
             sequence.append(result.tokens[result.tokenStart[row] + i]);

@@ -38,8 +38,8 @@ public final class BadInputChild {
             if (engine.info().groups().isEmpty()) {
                 return "loaded";
             }
-            Driver.Sequence sequence =
-                    new Driver(engine).generate(0, new int[] {1, 2, 3}, SamplingParameters.GREEDY, 3, 3);
+            Driver driver = new Driver(engine).expectingFailures();
+            Driver.Sequence sequence = driver.generate(0, new int[] {1, 2, 3}, SamplingParameters.GREEDY, 3, 3);
             return "loaded " + sequence.failure.replace('\n', ' ');
         } catch (ModelException | EngineException e) {
             return e.getClass().getSimpleName() + ": "

@@ -19,7 +19,7 @@ import org.junit.jupiter.api.io.TempDir;
 public abstract class DenseFamiliesContract {
 
     private static final long SEED = 20_260_303;
-    private static final double TOLERANCE = 2e-4;
+    static final double TOLERANCE = 2e-4;
     static final String[] TYPES = {"F32", "BF16"};
 
     @TempDir

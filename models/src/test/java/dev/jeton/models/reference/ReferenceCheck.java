@@ -11,6 +11,7 @@ import dev.jeton.models.engine.SamplingParameters;
 import dev.jeton.models.engine.StepBatch;
 import dev.jeton.models.engine.StepResult;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.DoubleSummaryStatistics;
 import java.util.Random;
 import java.util.function.BiFunction;
@@ -21,6 +22,9 @@ public final class ReferenceCheck {
 
     private static final SamplingParameters SCORED =
             new SamplingParameters(0, 0, 1, 0, 1, 0, 0, LogitBias.NONE, 0, 0, new int[0], 5);
+
+    /** Tokens of a prompt in which the choice of experts is to be clear throughout. */
+    private static final int SHORT = 4;
 
     private ReferenceCheck() {}
 
@@ -91,7 +95,7 @@ public final class ReferenceCheck {
                 driver.begin().addLast(sequence);
                 driver.apply(driver.run(), 0, sequence);
             }
-            double[][] all = reference.logits(java.util.Arrays.copyOf(sequence.tokens, sequence.length));
+            double[][] all = reference.logits(Arrays.copyOf(sequence.tokens, sequence.length));
             for (int i = 0; i < sequence.logProbabilities.size(); i++) {
                 int position = prompt.length - 1 + i;
                 double own = logProbability(all[position], sequence.tokens[position + 1]);
@@ -105,6 +109,56 @@ public final class ReferenceCheck {
             }
             return errors;
         }
+    }
+
+    /**
+     * The same for layers of experts, over short prompts beside each other, where the choice of experts is clear up to a
+     * row's own position.
+     *
+     * @param clear least difference between router's logits of experts chosen and not chosen
+     */
+    public static void checkClear(
+            BiFunction<Path, EngineOptions, Engine> load,
+            TinyModel model,
+            ReferenceDecoder reference,
+            double tolerance,
+            EngineOptions options,
+            double clear) {
+        Random random = new Random(20_260_404);
+        DoubleSummaryStatistics errors = new DoubleSummaryStatistics();
+        int rows = 0;
+        try (Engine engine = load.apply(model.folder, options)) {
+            Driver driver = new Driver(engine);
+            for (int round = 0; round < 40; round++) {
+                Driver.Sequence[] sequences = new Driver.Sequence[4];
+                driver.begin();
+                for (int i = 0; i < sequences.length; i++) {
+                    int[] prompt =
+                            random.ints(SHORT, 0, model.spec.vocabulary()).toArray();
+                    sequences[i] = driver.open(i, prompt, SCORED);
+                    driver.add(sequences[i], SHORT, StepBatch.PROMPT_LOG_PROBABILITIES);
+                }
+                StepResult result = driver.run();
+                for (Driver.Sequence sequence : sequences) {
+                    double[] margins = new double[SHORT];
+                    double[][] exact = reference.logits(Arrays.copyOf(sequence.tokens, SHORT), margins);
+                    int start = driver.batch().inputStart[sequence.slot];
+                    double margin = Double.POSITIVE_INFINITY;
+                    for (int i = 0; i + 1 < SHORT; i++) {
+                        margin = Math.min(margin, margins[i]);
+                        rows++;
+                        if (margin > clear) {
+                            double own = logProbability(exact[i], sequence.tokens[i + 1]);
+                            errors.accept(Math.abs(result.promptLogProbabilities[start + i] - own));
+                        }
+                    }
+                    driver.close(sequence);
+                }
+            }
+        }
+        assertThat(errors.getCount()).as("rows whose experts are clear").isGreaterThan(rows / 2);
+        assertThat(errors.getMax()).as("greatest error where they are").isLessThan(tolerance);
+        assertThat(errors.getAverage()).as("average error there").isLessThan(tolerance / 8);
     }
 
     private static double logProbability(double[] logits, int token) {

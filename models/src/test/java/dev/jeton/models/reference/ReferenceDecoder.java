@@ -55,7 +55,18 @@ public final class ReferenceDecoder {
 
     /** Logits at every position. */
     public double[][] logits(int[] tokens) {
+        return logits(tokens, new double[tokens.length]);
+    }
+
+    /**
+     * The same, and how clear the choice of experts is at every position.
+     *
+     * @param margins where that goes: how far the router's logit of the last expert chosen is above that of the first one
+     *     not chosen, in the layer where it is the least; infinite where nothing is left out
+     */
+    public double[][] logits(int[] tokens, double[] margins) {
         int n = tokens.length;
+        Arrays.fill(margins, Double.POSITIVE_INFINITY);
         double[][] x = new double[n][];
         double[] embedding = weights.get("model.embed_tokens.weight");
         for (int t = 0; t < n; t++) {
@@ -65,7 +76,7 @@ public final class ReferenceDecoder {
             }
         }
         for (int layer = 0; layer < spec.layers(); layer++) {
-            layer(layer, x);
+            layer(layer, x, margins);
         }
         double[] head = weights.get(spec.tiedEmbedding() ? "model.embed_tokens.weight" : "lm_head.weight");
         double[][] logits = new double[n][];
@@ -78,7 +89,7 @@ public final class ReferenceDecoder {
         return logits;
     }
 
-    private void layer(int layer, double[][] x) {
+    private void layer(int layer, double[][] x, double[] margins) {
         String name = "model.layers." + layer + ".";
         String attention = name + "self_attn.";
         int n = x.length;
@@ -111,20 +122,25 @@ public final class ReferenceDecoder {
             if (isGemma()) {
                 add(x[t], norm(attended, weights.get(name + "post_attention_layernorm.weight")));
                 double[] in = norm(x[t], weights.get(name + "pre_feedforward_layernorm.weight"));
-                add(x[t], norm(feed(name, in), weights.get(name + "post_feedforward_layernorm.weight")));
+                add(x[t], norm(feed(name, in, t, margins), weights.get(name + "post_feedforward_layernorm.weight")));
             } else {
                 add(x[t], attended);
-                add(x[t], feed(name, norm(x[t], weights.get(name + "post_attention_layernorm.weight"))));
+                double[] in = norm(x[t], weights.get(name + "post_attention_layernorm.weight"));
+                add(x[t], feed(name, in, t, margins));
             }
         }
     }
 
-    private double[] feed(String name, double[] in) {
-        if (weights.containsKey(name + "block_sparse_moe.gate.weight")) {
-            return experts(name + "block_sparse_moe.", "w1", "w3", "w2", in);
-        }
-        if (weights.containsKey(name + "mlp.gate.weight")) {
-            return experts(name + "mlp.", "gate_proj", "up_proj", "down_proj", in);
+    private double[] feed(String name, double[] in, int position, double[] margins) {
+        for (String block : List.of(name + "block_sparse_moe.", name + "mlp.")) {
+            if (weights.containsKey(block + "gate.weight")) {
+                double[] logits = linear(block + "gate", in);
+                margins[position] = Math.min(margins[position], margin(logits));
+                boolean own = block.endsWith("mlp.");
+                return own
+                        ? experts(block, "gate_proj", "up_proj", "down_proj", in, logits)
+                        : experts(block, "w1", "w3", "w2", in, logits);
+            }
         }
         if (weights.containsKey(name + "mlp.gate_up_proj.weight")) {
             double[] both = linear(name + "mlp.gate_up_proj", in);
@@ -139,9 +155,15 @@ public final class ReferenceDecoder {
         return linear(name + down, gated(linear(name + gate, in), linear(name + up, in)));
     }
 
+    private double margin(double[] logits) {
+        double[] sorted = logits.clone();
+        Arrays.sort(sorted);
+        int out = logits.length - spec.experts().perToken();
+        return out == 0 ? Double.POSITIVE_INFINITY : sorted[out] - sorted[out - 1];
+    }
+
     /** Softmax over all experts, the most probable of them, each weighted with its probability. */
-    private double[] experts(String name, String gate, String up, String down, double[] in) {
-        double[] logits = linear(name + "gate", in);
+    private double[] experts(String name, String gate, String up, String down, double[] in, double[] logits) {
         double sum = DoubleStream.of(logits).map(Math::exp).sum();
         List<Integer> chosen = IntStream.range(0, logits.length)
                 .boxed()

@@ -57,6 +57,9 @@ class ScriptArchiveTest {
     void shouldCompileForAGpuInEveryType() throws IOException {
         for (TorchType type : TorchType.values()) {
             TorchModule.load(archive(Configs.qwen3(""), type, "cuda:1")).close();
+            TorchModule.load(archive(Configs.mixtral(""), type, "cuda:1")).close();
+            TorchModule.load(archive(Configs.qwen3Moe("\"decoder_sparse_step\": 2"), type, "cuda:1"))
+                    .close();
         }
     }
 

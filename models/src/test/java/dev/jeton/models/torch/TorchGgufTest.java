@@ -33,9 +33,22 @@ class TorchGgufTest {
     @CsvSource({"F32, 6e-4", "F16, 6e-4", "BF16, 2", "Q8_0, 2", "Q4_K, 2"})
     void matchesTheReferenceOverTheWeightsOfTheFile(TensorType type, double tolerance) throws IOException {
         String config = Configs.config("LlamaForCausalLM", 256, 8, 4, 32, 256, "\"tie_word_embeddings\": false");
+        check("llama", config, type, tolerance);
+    }
+
+    /** Experts of a layer are one tensor there. */
+    @ParameterizedTest
+    @CsvSource({"llama, F32", "qwen3moe, F16"})
+    void matchesTheReferenceOverTheExpertsOfTheFile(String architecture, TensorType type) throws IOException {
+        String config =
+                architecture.equals("llama") ? Configs.mixtral("") : Configs.qwen3Moe("\"norm_topk_prob\": true");
+        check(architecture, config, type, 6e-4);
+    }
+
+    private void check(String architecture, String config, TensorType type, double tolerance) throws IOException {
         TinyModel tiny = new TinyModel(folder.resolve("hf"), config, TensorType.F32, SEED);
         DecoderSpec spec = tiny.spec;
-        GgufModel model = new GgufModel("llama", spec, tiny.weights, name -> type);
+        GgufModel model = new GgufModel(architecture, spec, tiny.weights, name -> type);
         Path file = model.write(folder.resolve("m.gguf"));
         assertThat(new TorchEngineProvider().refusal(file)).isEmpty();
         ReferenceDecoder reference = new ReferenceDecoder(spec, model.weights, FamilyContract.plain(spec.headDim()), 1);

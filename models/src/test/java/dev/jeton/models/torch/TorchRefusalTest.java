@@ -121,8 +121,16 @@ class TorchRefusalTest {
 
     @Test
     void shouldRefuseAFamilyThatItWouldComputeWrongly() throws IOException, InterruptedException {
-        Files.writeString(model.resolve("config.json"), Configs.mixtral(""));
-        refused("layers of experts, which the torch engine does not compute", model.toString(), "0", "none", "");
+        Files.writeString(
+                model.resolve("config.json"), Configs.llama("").replace("LlamaForCausalLM", "FalconForCausalLM"));
+        refused("architecture \"FalconForCausalLM\" is not supported", model.toString(), "0", "none", "");
+    }
+
+    @Test
+    void shouldRefuseExpertsThatTheFilesLack() throws IOException, InterruptedException {
+        Files.writeString(
+                model.resolve("config.json"), Configs.llama("").replace("LlamaForCausalLM", "MixtralForCausalLM"));
+        refused("mlp.experts.0.gate_proj.weight\" is missing", model.toString(), "0", "none", "");
     }
 
     @Test

@@ -1,0 +1,141 @@
+package dev.jeton.models.rows;
+
+import dev.jeton.models.engine.Engine;
+import dev.jeton.models.engine.EngineException;
+import dev.jeton.models.engine.EngineInfo;
+import dev.jeton.models.engine.SequenceSpec;
+import dev.jeton.models.engine.StepBatch;
+import dev.jeton.models.engine.StepResult;
+import dev.jeton.models.engine.StepTicket;
+import dev.jeton.models.engine.TokenMasks;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * An engine that computes when it is awaited, one step at a time, and samples on the host: {@link #launch} checks and
+ * copies the batch, {@link #await} computes and samples it, and copies of blocks are ordered after the step in flight.
+ * What a step computes is the subclass's affair.
+ *
+ * <p>Owned by one thread; see {@link Engine}.
+ */
+public abstract class HostEngine implements Engine {
+
+    /** Blocks to be copied, in order. */
+    private record Copies(int group, int[] from, int[] to) {}
+
+    private final EngineInfo info;
+    private final StepRows rows;
+    private final HostSlots slots;
+    private final RowSampling sampling;
+    private final List<Copies> copies = new ArrayList<>();
+    private long launched;
+    private boolean inFlight;
+    private boolean closed;
+
+    /** An engine of which that is known. */
+    protected HostEngine(EngineInfo info) {
+        this.info = info;
+        rows = new StepRows(info.groups().size(), info.maxRows(), info.maxTokens());
+        slots = new HostSlots(info);
+        sampling = new RowSampling(info, rows, slots);
+    }
+
+    /** Computes {@link #rows}, of which there are some, and hands their logits to {@link #sampling}. */
+    protected abstract void compute();
+
+    /** Copies blocks of a layer group, pair by pair; no step is in flight. */
+    protected abstract void copy(int group, int[] from, int[] to);
+
+    /** Gives back what the engine has; called once. */
+    protected abstract void release();
+
+    /** The rows of the step launched last. */
+    protected final StepRows rows() {
+        return rows;
+    }
+
+    /** Takes those rows' logits. */
+    protected final RowSampling sampling() {
+        return sampling;
+    }
+
+    @Override
+    public final EngineInfo info() {
+        return info;
+    }
+
+    @Override
+    public void open(int slot, SequenceSpec spec) {
+        slots.open(slot, spec);
+    }
+
+    @Override
+    public void close(int slot) {
+        slots.close(slot);
+    }
+
+    @Override
+    public StepTicket launch(StepBatch batch) {
+        if (closed || inFlight) {
+            throw new EngineException(closed ? "the engine is closed" : "one step is in flight; await it first");
+        }
+        slots.launch(batch, rows);
+        sampling.begin();
+        inFlight = true;
+        return new StepTicket(launched++);
+    }
+
+    @Override
+    public final void masks(StepTicket ticket, TokenMasks masks) {
+        checkTicket(ticket);
+        sampling.masks(masks);
+    }
+
+    @Override
+    public final StepResult await(StepTicket ticket) {
+        checkTicket(ticket);
+        long start = System.nanoTime();
+        sampling.checkMasks();
+        inFlight = false;
+        if (rows.rows > 0) {
+            compute();
+        }
+        StepResult result = sampling.result();
+        result.startNanos = start;
+        result.endNanos = System.nanoTime();
+        copyPending();
+        return result;
+    }
+
+    private void checkTicket(@Nullable StepTicket ticket) {
+        if (!inFlight || ticket == null || ticket.number() != launched - 1) {
+            throw new EngineException("ticket %s is not in flight".formatted(ticket));
+        }
+    }
+
+    @Override
+    public final void transfer(int group, int[] from, int[] to, int count) {
+        slots.checkTransfer(group, from, to, count);
+        copies.add(new Copies(group, Arrays.copyOf(from, count), Arrays.copyOf(to, count)));
+        if (!inFlight) {
+            copyPending();
+        }
+    }
+
+    private void copyPending() {
+        for (Copies each : copies) {
+            copy(each.group, each.from, each.to);
+        }
+        copies.clear();
+    }
+
+    @Override
+    public final void close() {
+        if (!closed) {
+            closed = true;
+            release();
+        }
+    }
+}
