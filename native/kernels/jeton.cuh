@@ -24,6 +24,9 @@
 #ifndef HEAD_DIM
 #define HEAD_DIM 128
 #endif
+#ifndef ROTARY_DIM
+#define ROTARY_DIM HEAD_DIM  // elements at the front of a head that are turned
+#endif
 #ifndef GROUP
 #define GROUP 4  // query heads per key head
 #endif
@@ -32,6 +35,7 @@
 #endif
 
 static_assert(HEAD_DIM >= 2 && HEAD_DIM <= 256 && HEAD_DIM % 2 == 0, "HEAD_DIM must be even, 2 to 256");
+static_assert(ROTARY_DIM >= 2 && ROTARY_DIM <= HEAD_DIM && ROTARY_DIM % 2 == 0, "ROTARY_DIM must be even, to HEAD_DIM");
 static_assert(GROUP >= 1 && GROUP <= 64, "GROUP must be 1 to 64");
 static_assert(BLOCK_SIZE >= 16 && BLOCK_SIZE <= 256 && (BLOCK_SIZE & (BLOCK_SIZE - 1)) == 0,
               "BLOCK_SIZE must be a power of two, 16 to 256");
@@ -251,6 +255,18 @@ DEVICE unsigned pack_e4m3(float low, float high) {
 #else
     return float_bits_to_e4m3(bits_of(low)) | (unsigned)float_bits_to_e4m3(bits_of(high)) << 8;
 #endif
+}
+
+// ---- activations of gates -----------------------------------------------------------------------------------------
+
+#define ACTIVATION_SILU 0
+#define ACTIVATION_GELU 1
+
+// x / (1 + e^-x), or x (1 + tanh(u)) / 2 with u = sqrt(2 / pi) (x + 0.044715 x^3), which is x / (1 + e^-2u).
+template <int activation>
+DEVICE float activated(float x) {
+    float u = activation == ACTIVATION_SILU ? x : 1.5957691216057308f * (x + 0.044715f * x * x * x);
+    return x / (1.0f + exp2_fast(u * -1.4426950408889634f));
 }
 
 // ---- vectors of eight ---------------------------------------------------------------------------------------------

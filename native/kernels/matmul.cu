@@ -28,6 +28,7 @@
 #define MODE_FLOAT 1
 #define MODE_RESIDUAL 2
 #define MODE_SWIGLU 4
+#define MODE_GEGLU 5
 
 #define INT4_GROUP 128
 
@@ -43,10 +44,13 @@ INDEX constexpr int stage_bytes(int kind) { return tiles_of(kind) * 2 * 16 * THR
 INDEX constexpr int stages_of(int kind) { return kind == KIND_INT4 ? 4 : 6; }
 INDEX constexpr int ring_bytes(int kind) { return stages_of(kind) * stage_bytes(kind); }
 
-// Row of w that row r of a block's tiles is, or -1: with SwiGLU the first eight rows of each 16 are gates, the others
+// Whether rows of w are gates and ups, which are joined.
+INDEX bool gated(int mode) { return mode >= MODE_SWIGLU; }
+
+// Row of w that row r of a block's tiles is, or -1: where gated, the first eight rows of each 16 are gates, the others
 // their ups.
 INDEX int weight_row(int block, int r, int n, int mode, int tiles) {
-    if (mode == MODE_SWIGLU) {
+    if (gated(mode)) {
         int at = block * 8 * tiles + r / 16 * 8 + r % 8;
         return at >= n ? -1 : r % 16 < 8 ? at : at + n;
     }
@@ -371,14 +375,14 @@ DEVICE void skinny_product(const Product& p) {
         if (kind == KIND_FP8 && n >= 0) {
             value[m] *= p.scales[n] * FP8_LIFT;
         }
-        if (p.mode == MODE_SWIGLU) {
+        if (gated(p.mode)) {
             // A place that nobody but this thread has read.
             sums[r * 17 + row] = value[m];
         } else if (n >= 0 && row < rows) {
             store_result(p, p.first + row, n, value[m]);
         }
     }
-    if (p.mode == MODE_SWIGLU) {
+    if (gated(p.mode)) {
         __syncthreads();
         for (int i = threadIdx.x; i < 16 * 8 * tiles; i += THREADS) {
             int out = i % (8 * tiles);
@@ -388,8 +392,8 @@ DEVICE void skinny_product(const Product& p) {
             if (n < p.n && row < rows) {
                 float gate = sums[r * 17 + row];
                 float up = sums[(r + 8) * 17 + row];
-                ((act*)p.y)[(long long)(p.first + row) * p.yStride + n] =
-                    float_to_act(gate / (1.0f + exp2_fast(gate * -1.4426950408889634f)) * up);
+                float active = p.mode == MODE_GEGLU ? activated<ACTIVATION_GELU>(gate) : activated<ACTIVATION_SILU>(gate);
+                ((act*)p.y)[(long long)(p.first + row) * p.yStride + n] = float_to_act(active * up);
             }
         }
     }

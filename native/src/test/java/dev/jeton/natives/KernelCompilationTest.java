@@ -23,6 +23,7 @@ class KernelCompilationTest {
     @CsvSource({
         "rows.cu,",
         "rows.cu, -DJETON_TYPE=1 -DJETON_KV=3 -DJETON_RESIDUAL=0 -DHEAD_DIM=10",
+        "rows.cu, -DHEAD_DIM=128 -DROTARY_DIM=96",
         "blocks.cu,",
         "attention.cu,",
         "attention.cu, -DJETON_KV=2 -DHEAD_DIM=256 -DGROUP=8",

@@ -39,7 +39,16 @@ import org.jspecify.annotations.Nullable;
 public final class CudaEngine implements Engine {
 
     /** What it computes of what only some models need. */
-    static final Set<DecoderFeature> ABLE = Set.of(DecoderFeature.FUSED_TENSORS, DecoderFeature.FACTORS_BY_LENGTH);
+    static final Set<DecoderFeature> ABLE = Set.of(
+            DecoderFeature.FUSED_TENSORS,
+            DecoderFeature.PARTIAL_ROTARY,
+            DecoderFeature.FACTORS_BY_LENGTH,
+            DecoderFeature.WINDOW_ROTARY,
+            DecoderFeature.BRANCH_NORMS,
+            DecoderFeature.GELU,
+            DecoderFeature.EMBEDDING_SCALE,
+            DecoderFeature.QUERY_SCALE,
+            DecoderFeature.SOFT_CAPS);
 
     /** What it can do beyond plain sampling. */
     static final Set<Capability> CAPABILITIES = Set.of(
@@ -85,7 +94,7 @@ public final class CudaEngine implements Engine {
                 .within(options.maxModelLength())
                 .requireOnly("cuda", ABLE);
         CheckpointQuantization checkpoint = CheckpointQuantization.read(folder);
-        DeviceShape.Type type = DeviceWeights.type(folder);
+        DeviceShape.Type type = DeviceWeights.type(folder, spec);
         DeviceShape.KvType kv = DeviceShape.KvType.of(options.device().kvType(), type);
         DeviceShape shape = new DeviceShape(spec, type, kv, options.blockSize());
         try {

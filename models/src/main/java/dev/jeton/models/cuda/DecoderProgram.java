@@ -1,5 +1,6 @@
 package dev.jeton.models.cuda;
 
+import dev.jeton.models.DecoderFeature;
 import dev.jeton.models.DecoderSpec;
 import dev.jeton.models.WindowGroups;
 import dev.jeton.models.cuda.DeviceWeights.Layer;
@@ -15,7 +16,8 @@ import java.util.function.LongUnaryOperator;
  * there really are from the step's header, so a graph made for a bucket serves every step that fits.
  *
  * <p>Per layer: norm; q, k and v; rotation and storing K and V; attention; output projection; norm; gate and up; down.
- * Where few rows make products that add to the residual stream themselves, the next norm has nothing to add.
+ * Where few rows make products that add to the residual stream themselves, the next norm has nothing to add; else it
+ * adds what the half of the layer before it left, through a norm of its own in families that have one.
  *
  * <p>Bytes of a decode step of n rows: all weights once, K and V of every context once, and about {@code 40 * hidden}
  * bytes of activations a row and layer, which stay in the second cache.
@@ -41,6 +43,7 @@ final class DecoderProgram {
             long tokenRow,
             long tokenPosition,
             long rotary,
+            long windowRotary,
             long logits) {}
 
     /** The attention of one layer group: its window and its tiles. */
@@ -57,13 +60,18 @@ final class DecoderProgram {
     private final List<Group> groups = new ArrayList<>();
     private final AttentionSizes sizes;
     private final long frequencies;
+    /** Of layers with a window, where they turn otherwise; else 0. */
+    private final long windowFrequencies;
+
     private final ProductSearch search;
     private final SamplingProgram sampling;
     private final float scale;
     private final long[] pool;
     private final long[] blockBytes;
-    /** What the last layer left to be added to the residual stream; 0 where it is there already. */
+    /** What a half of a layer left to be added to the residual stream; 0 where it is there already. */
     private long left;
+    /** The norm through which that goes first; 0 for none. */
+    private long leftNorm;
 
     /**
      * Takes all memory that steps need beside pages, which follow by {@link #pages}.
@@ -85,7 +93,7 @@ final class DecoderProgram {
         this.windows = WindowGroups.of(spec);
         this.slots = slots;
         this.kernels = kernels;
-        scale = (float) (1 / Math.sqrt(spec.headDim()));
+        scale = (float) spec.scales().query();
         products = new Products(device, kernels, weights.matrices(), maxTokens);
         sizes = new AttentionSizes(device, shape, kernels);
         pool = new long[windows.count()];
@@ -99,6 +107,10 @@ final class DecoderProgram {
                             .address()));
         }
         frequencies = device.constants(spec.rotary().frequencies()).address();
+        boolean twice = spec.features().contains(DecoderFeature.WINDOW_ROTARY);
+        windowFrequencies =
+                twice ? device.constants(spec.windowRotary().frequencies()).address() : 0;
+        long rotaryBytes = 4L * maxTokens * spec.headDim();
         int logitRows = Math.min(StepLayout.CHUNK, maxTokens);
         buffers = new Buffers(
                 device.memory(4L * maxTokens * spec.hidden()).address(),
@@ -111,7 +123,8 @@ final class DecoderProgram {
                 device.memory(4L * maxTokens).address(),
                 device.memory(4L * maxTokens).address(),
                 device.memory(4L * maxTokens).address(),
-                device.memory(4L * maxTokens * spec.headDim()).address(),
+                device.memory(rotaryBytes).address(),
+                twice ? device.memory(rotaryBytes).address() : 0,
                 device.memory(4L * logitRows * shape.logitStride()).address());
         search = search(maxTokens, logitRows);
         sampling = new SamplingProgram(device, shape, kernels, slots, buffers.logits, outputs);
@@ -137,18 +150,18 @@ final class DecoderProgram {
         for (int g = 0; g < groups.size(); g++) {
             plan(input, layout, groups.get(g));
         }
-        long delta = 0;
+        left = 0;
+        leftNorm = 0;
         for (int layer = 0; layer < spec.layers(); layer++) {
             Layer w = weights.layers().get(layer);
-            norm(header, TOKENS, tokens, delta, 0, w.attentionNorm());
+            norm(header, TOKENS, tokens, 0, w.attentionNorm());
             products.activations(header, TOKENS, tokens, buffers.normed, w.queryKeyValue(), buffers.qkv);
             rotate(input, layout, layer, tokens, w);
             attend(input, layout, layer, tokens, decodes, prefills);
-            delta = output(header, tokens, w);
-            norm(header, TOKENS, tokens, delta, 0, w.feedForwardNorm());
-            delta = feedForward(header, tokens, w);
+            leave(header, tokens, buffers.attended, w.output(), w.outputBias(), w.attentionBranchNorm());
+            norm(header, TOKENS, tokens, 0, w.feedForwardNorm());
+            feedForward(header, tokens, w);
         }
-        left = delta;
     }
 
     /** How products are computed. */
@@ -195,10 +208,13 @@ final class DecoderProgram {
                 .pointer(slots.lastToken())
                 .pointer(frequencies)
                 .number(spec.rotary().attentionFactor())
+                .pointer(windowFrequencies)
+                .number(spec.windowRotary().attentionFactor())
                 .pointer(buffers.tokenId)
                 .pointer(buffers.tokenRow)
                 .pointer(buffers.tokenPosition)
                 .pointer(buffers.rotary)
+                .pointer(buffers.windowRotary)
                 .launch(tokens, 1, 128, 0);
         kernels.get("embed")
                 .begin()
@@ -206,6 +222,7 @@ final class DecoderProgram {
                 .pointer(buffers.tokenId)
                 .pointer(weights.embedding())
                 .integer(spec.hidden())
+                .single((float) spec.scales().embedding())
                 .pointer(buffers.residual)
                 .launch(tokens, 1, 128, 0);
     }
@@ -227,12 +244,14 @@ final class DecoderProgram {
                 .launch(1, 1, sizes.planThreads(), 0);
     }
 
-    private void norm(long header, int entry, int rows, long delta, long rowIndex, long weight) {
+    /** Adds what was left and normalises: all rows, which then have it, or those of an index, for themselves. */
+    private void norm(long header, int entry, int rows, long rowIndex, long weight) {
         kernels.get("rms_norm")
                 .begin()
                 .pointer(header)
                 .integer(entry)
-                .pointer(delta)
+                .pointer(left)
+                .pointer(leftNorm)
                 .pointer(buffers.residual)
                 .pointer(rowIndex)
                 .pointer(weight)
@@ -246,6 +265,7 @@ final class DecoderProgram {
         int g = windows.groupOf().get(layer);
         Group group = groups.get(g);
         int heads = spec.heads() + 2 * spec.keyValueHeads();
+        boolean otherwise = buffers.windowRotary != 0 && group.window() > 0;
         kernels.get("rotary_append")
                 .begin()
                 .pointer(input)
@@ -256,7 +276,7 @@ final class DecoderProgram {
                 .pointer(w.queryNorm())
                 .pointer(w.keyNorm())
                 .single((float) spec.normEpsilon())
-                .pointer(buffers.rotary)
+                .pointer(otherwise ? buffers.windowRotary : buffers.rotary)
                 .pointer(buffers.tokenRow)
                 .pointer(buffers.tokenPosition)
                 .pointer(at(input, layout.blocks()))
@@ -308,7 +328,7 @@ final class DecoderProgram {
                 .pointer(at(input, layout.position()))
                 .pointer(at(input, layout.inputStart()))
                 .single(scale)
-                .single(0)
+                .single((float) spec.scales().attentionCap())
                 .integer(group.window())
                 .single(weights.layers().get(layer).keyScale())
                 .single(weights.layers().get(layer).valueScale())
@@ -320,27 +340,34 @@ final class DecoderProgram {
                 .launch(tiles, spec.keyValueHeads(), way.threads(), way.shared());
     }
 
-    /** The output projection; returns what is left to be added to the residual stream. */
-    private long output(long header, int tokens, Layer w) {
-        boolean added = products.residual(
-                header, TOKENS, tokens, buffers.attended, w.output(), w.outputBias(), buffers.residual, buffers.delta);
-        if (!added && w.outputBias() != 0) {
+    /** The projection that ends a half of a layer: added to the residual stream at once, or left for the next norm. */
+    private void leave(long header, int tokens, long x, Matrix w, long bias, long branchNorm) {
+        leftNorm = branchNorm;
+        left = buffers.delta;
+        if (branchNorm != 0) {
+            products.activations(header, TOKENS, tokens, x, w, buffers.delta);
+        } else if (products.residual(header, TOKENS, tokens, x, w, bias, buffers.residual, buffers.delta)) {
+            left = 0;
+            return;
+        }
+        if (bias != 0) {
             kernels.get("add_bias")
                     .begin()
                     .pointer(header)
                     .integer(TOKENS)
                     .pointer(buffers.delta)
-                    .pointer(w.outputBias())
+                    .pointer(bias)
                     .integer(spec.hidden())
                     .launch(tokens, 1, 256, 0);
         }
-        return added ? 0 : buffers.delta;
     }
 
-    private long feedForward(long header, int tokens, Layer w) {
+    private void feedForward(long header, int tokens, Layer w) {
         int width = spec.intermediate();
-        if (!products.gated(header, TOKENS, tokens, buffers.normed, w.gateUp(), buffers.inner, buffers.gateUp)) {
-            kernels.get("swiglu")
+        DecoderSpec.Activation activation = spec.activation();
+        if (!products.gated(
+                activation, header, TOKENS, tokens, buffers.normed, w.gateUp(), buffers.inner, buffers.gateUp)) {
+            kernels.get(activation == DecoderSpec.Activation.SILU ? "swiglu" : "geglu")
                     .begin()
                     .pointer(header)
                     .integer(TOKENS)
@@ -349,9 +376,7 @@ final class DecoderProgram {
                     .pointer(buffers.inner)
                     .launch(tokens, Kernel.blocks(width, 2048), 256, 0);
         }
-        boolean added =
-                products.residual(header, TOKENS, tokens, buffers.inner, w.down(), 0, buffers.residual, buffers.delta);
-        return added ? 0 : buffers.delta;
+        leave(header, tokens, buffers.inner, w.down(), 0, w.feedBranchNorm());
     }
 
     /**
@@ -365,7 +390,7 @@ final class DecoderProgram {
         for (int from = 0; from < logitRows; from += StepLayout.CHUNK) {
             int rows = Math.min(StepLayout.CHUNK, logitRows - from);
             long header = at(input, layout.header(from / StepLayout.CHUNK));
-            norm(header, LOGIT_ROWS, rows, left, at(input, layout.logitToken() + from), weights.finalNorm());
+            norm(header, LOGIT_ROWS, rows, at(input, layout.logitToken() + from), weights.finalNorm());
             products.logits(header, LOGIT_ROWS, rows, buffers.normed, weights.head(), buffers.logits);
             sampling.sample(input, layout, header, from, rows, scored, masks);
         }

@@ -131,6 +131,7 @@ record DeviceShape(DecoderSpec spec, Type type, KvType kv, int blockSize) {
                 "-DJETON_RESIDUAL=1",
                 "-DJETON_KV=" + kv.ordinal(),
                 "-DHEAD_DIM=" + spec.headDim(),
+                "-DROTARY_DIM=" + spec.rotary().width(),
                 "-DGROUP=" + group(),
                 "-DBLOCK_SIZE=" + blockSize);
     }

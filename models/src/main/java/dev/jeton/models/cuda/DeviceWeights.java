@@ -16,7 +16,8 @@ import java.util.stream.Stream;
 
 /**
  * A decoder's weights on the device. Matrices that read the same input are one: q, k and v one after the other, gate
- * and then up. What is no matrix is an address; 0 where the model has none.
+ * and then up. What is no matrix is an address; 0 where the model has none. Norms are binary32, since families that
+ * multiply with 1 more than the weight have it added here.
  *
  * @param embedding {@code [vocabulary][hidden]}, with room for {@link DeviceShape#logitStride} rows
  * @param head the output projection of as many rows; the embedding where they are tied
@@ -28,6 +29,8 @@ record DeviceWeights(long embedding, Matrix head, long finalNorm, List<Layer> la
     /**
      * One layer.
      *
+     * @param attentionBranchNorm of what attention gives, before it is added; 0 in most families
+     * @param feedBranchNorm the same of the feed-forward layer
      * @param keyScale what K is divided by in pages of fp8
      * @param valueScale the same of V
      */
@@ -39,9 +42,11 @@ record DeviceWeights(long embedding, Matrix head, long finalNorm, List<Layer> la
             long keyNorm,
             Matrix output,
             long outputBias,
+            long attentionBranchNorm,
             long feedForwardNorm,
             Matrix gateUp,
             Matrix down,
+            long feedBranchNorm,
             float keyScale,
             float valueScale) {}
 
@@ -69,14 +74,17 @@ record DeviceWeights(long embedding, Matrix head, long finalNorm, List<Layer> la
             case INT8, FP8 -> 4 * rows;
             case INT4 -> matrices / CheckpointQuantization.GROUP * 4;
         };
-        long vectors = 2 * (4 * hidden + spec.queryWidth() + 2L * spec.keyValueWidth());
+        long biases = 2 * (hidden + spec.queryWidth() + 2L * spec.keyValueWidth());
+        long norms = 4 * (4 * hidden + 2L * spec.headDim());
         long tables = (spec.tiedEmbedding() ? 1 : 2) * hidden * spec.vocabulary();
-        return 2 * (tables + hidden) + spec.layers() * (matrices * format.bits() / Byte.SIZE + scales + vectors);
+        return 2 * tables
+                + 4 * hidden
+                + spec.layers() * (matrices * format.bits() / Byte.SIZE + scales + biases + norms);
     }
 
     /** The type that a model's weights are brought to: fp16 where the files have F16, bf16 otherwise. */
-    static DeviceShape.Type type(Path folder) {
-        try (WeightFiles files = WeightFiles.open(folder)) {
+    static DeviceShape.Type type(Path folder, DecoderSpec spec) {
+        try (WeightFiles files = WeightFiles.open(folder, spec)) {
             Tensor embedding = files.find("model.embed_tokens.weight")
                     .orElseThrow(
                             () -> new ModelException(folder + ": tensor \"model.embed_tokens.weight\" is missing"));
@@ -109,7 +117,7 @@ record DeviceWeights(long embedding, Matrix head, long finalNorm, List<Layer> la
                 layers.add(loader.layer("model.layers." + i + "."));
             }
             DeviceWeights weights = new DeviceWeights(
-                    embedding.address(), head, loader.vector(spec.hidden(), "model.norm.weight"), layers);
+                    embedding.address(), head, loader.norm(spec.hidden(), "model.norm.weight"), layers);
             matrices.finish();
             return weights;
         }
@@ -122,8 +130,9 @@ record DeviceWeights(long embedding, Matrix head, long finalNorm, List<Layer> la
             int query = spec.queryWidth();
             int keyValue = spec.keyValueWidth();
             String attention = name + "self_attn.";
+            boolean branches = spec.norms().branches();
             return new Layer(
-                    vector(hidden, name + "input_layernorm.weight"),
+                    norm(hidden, name + "input_layernorm.weight"),
                     matrices.load(
                             hidden,
                             new Part(attention + "q_proj", query),
@@ -135,16 +144,18 @@ record DeviceWeights(long embedding, Matrix head, long finalNorm, List<Layer> la
                                     files.tensor(attention + "k_proj.bias", keyValue),
                                     files.tensor(attention + "v_proj.bias", keyValue))
                             : 0,
-                    spec.headNorms() ? vector(spec.headDim(), attention + "q_norm.weight") : 0,
-                    spec.headNorms() ? vector(spec.headDim(), attention + "k_norm.weight") : 0,
+                    spec.headNorms() ? norm(spec.headDim(), attention + "q_norm.weight") : 0,
+                    spec.headNorms() ? norm(spec.headDim(), attention + "k_norm.weight") : 0,
                     matrices.load(query, new Part(attention + "o_proj", hidden)),
                     spec.outputBias() ? vector(hidden, attention + "o_proj.bias") : 0,
-                    vector(hidden, name + "post_attention_layernorm.weight"),
+                    branches ? norm(hidden, name + "post_attention_layernorm.weight") : 0,
+                    norm(hidden, name + (branches ? "pre_feedforward" : "post_attention") + "_layernorm.weight"),
                     matrices.load(
                             hidden,
                             new Part(name + "mlp.gate_proj", spec.intermediate()),
                             new Part(name + "mlp.up_proj", spec.intermediate())),
                     matrices.load(spec.intermediate(), new Part(name + "mlp.down_proj", hidden)),
+                    branches ? norm(hidden, name + "post_feedforward_layernorm.weight") : 0,
                     scale(attention + "k_scale"),
                     scale(attention + "v_scale"));
         }
@@ -167,6 +178,10 @@ record DeviceWeights(long embedding, Matrix head, long finalNorm, List<Layer> la
                         .formatted(name, tensor.get().shape(), tensor.get().elements() == 0 ? "nothing" : scale));
             }
             return scale;
+        }
+
+        long norm(long size, String name) {
+            return upload.floats(files.tensor(name, size)).address();
         }
 
         long vector(long size, String name) {

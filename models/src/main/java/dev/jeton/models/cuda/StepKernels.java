@@ -18,6 +18,7 @@ final class StepKernels {
                             "rms_norm",
                             "rotary_append",
                             "swiglu",
+                            "geglu",
                             "add_bias",
                             "quantize_fp8_rows",
                             "quantize_int8_rows",
@@ -30,6 +31,7 @@ final class StepKernels {
                     List.of(
                             "clear_slot",
                             "count_tokens",
+                            "cap_logits",
                             "score_logits",
                             "adjust_logits",
                             "sample_logits",
