@@ -269,6 +269,57 @@ DEVICE float activated(float x) {
     return x / (1.0f + exp2_fast(u * -1.4426950408889634f));
 }
 
+// ---- products -----------------------------------------------------------------------------------------------------
+
+#define MODE_ACT 0
+#define MODE_FLOAT 1
+#define MODE_RESIDUAL 2
+#define MODE_SWIGLU 4
+#define MODE_GEGLU 5
+
+// Whether rows of w are gates and ups, which are joined.
+INDEX bool gated(int mode) { return mode >= MODE_SWIGLU; }
+
+DEVICE float gate_of(int mode, float x) {
+    return mode == MODE_GEGLU ? activated<ACTIVATION_GELU>(x) : activated<ACTIVATION_SILU>(x);
+}
+
+// Row of w that row r of a block's tiles is, or -1: where gated, the first eight rows of each 16 are gates, the others
+// their ups.
+INDEX int weight_row(int block, int r, int n, int mode, int tiles) {
+    if (gated(mode)) {
+        int at = block * 8 * tiles + r / 16 * 8 + r % 8;
+        return at >= n ? -1 : r % 16 < 8 ? at : at + n;
+    }
+    int at = block * 16 * tiles + r;
+    return at < n ? at : -1;
+}
+
+// Rows of experts lie in slots: those of expert 0, of expert 1 and so on. A tile of slots is 4 ints {expert, first slot,
+// slots, 0}; plan[0] is how many tiles there are.
+#define EXPERT_TILE 4
+
+// Blocks of threads of a product of experts go through its tiles and its blocks of columns in strips of so many tiles: those
+// that run at once then share the rows of as few tiles and the weights of as few columns as they can.
+#define STRIP 16
+
+INDEX int strip_tile(int block, int tiles, int columns) {
+    int first = block / (STRIP * columns) * STRIP;
+    int width = tiles - first < STRIP ? tiles - first : STRIP;
+    return first + (block - first * columns) % width;
+}
+
+INDEX int strip_column(int block, int tiles, int columns) {
+    int first = block / (STRIP * columns) * STRIP;
+    int width = tiles - first < STRIP ? tiles - first : STRIP;
+    return (block - first * columns) / width;
+}
+
+// The row of x of a slot: the token of the choice that has the slot, or the slot itself.
+INDEX int row_of_slot(const int* choices, int perToken, int slot) {
+    return choices ? choices[slot] / perToken : slot;
+}
+
 // ---- vectors of eight ---------------------------------------------------------------------------------------------
 
 DEVICE void unpack_act(unsigned x, float* to) {

@@ -70,11 +70,28 @@ embed(const int* header, const int* tokenId, const act* table, int hidden, float
 struct Delta {
     const act* values;   // 0: nothing is left to be added
     const float* weight; // of the norm that it goes through first, or 0
+    const int* slotOf;   // 0, or values are what experts gave, by slot, and a row's are summed
+    const float* share;  // by their shares, in the order of the row's choice
+    int perToken;
 };
 
 // Eight values of a row's delta.
 DEVICE void load_delta8(const Delta& delta, int row, int i, int hidden, float* to) {
-    load8(delta.values + (long long)row * hidden + i, to);
+    if (!delta.slotOf) {
+        load8(delta.values + (long long)row * hidden + i, to);
+        return;
+    }
+    for (int j = 0; j < 8; j++) {
+        to[j] = 0;
+    }
+#pragma unroll 1
+    for (int c = row * delta.perToken; c < (row + 1) * delta.perToken; c++) {
+        float v[8];
+        load8(delta.values + (long long)delta.slotOf[c] * hidden + i, v);
+        for (int j = 0; j < 8; j++) {
+            to[j] += delta.share[c] * v[j];
+        }
+    }
 }
 
 // Brings a row's delta to shared memory and returns what its norm multiplies it with beside the weight.
@@ -130,11 +147,13 @@ DEVICE float norm_row(const Delta& delta, residual* x, int from, bool store, flo
 
 // Bytes per row: hidden * (sizeof(residual) read, 2 more and the residual written where there is a delta, 2 written):
 // with delta and an fp32 residual 12 * hidden, 0.4 GB for 8,192 rows of 4,096: 120 us on H100, 84 us on H200; a norm of
-// the delta adds no bytes, since the row waits in shared memory. Weights, 4 * hidden, stay in the first cache. The row
-// is kept in shared memory, so it is read once. A thread reads back only what it wrote, so no barrier is between.
+// the delta adds no bytes, since the row waits in shared memory. What experts gave is 2 * hidden for each that a token
+// chose in place of the delta's. Weights, 4 * hidden, stay in the first cache. The row is kept in shared memory, so it
+// is read once. A thread reads back only what it wrote, so no barrier is between.
 extern "C" __global__ void __launch_bounds__(256)
-rms_norm(const int* header, int count, const act* delta, const float* deltaWeight, residual* x, const int* rowIndex,
-         const float* weight, float epsilon, int hidden, act* out) {
+rms_norm(const int* header, int count, const act* delta, const float* deltaWeight, const int* slotOf,
+         const float* share, int perToken, residual* x, const int* rowIndex, const float* weight, float epsilon,
+         int hidden, act* out) {
     take_turn();
     DYNAMIC_SHARED(shared);
     __shared__ float scratch[32];
@@ -143,7 +162,7 @@ rms_norm(const int* header, int count, const act* delta, const float* deltaWeigh
     }
     int from = rowIndex ? rowIndex[blockIdx.x] : blockIdx.x;
     float* row = (float*)shared;
-    float inverse = norm_row({delta, deltaWeight}, x, from, rowIndex == 0, epsilon, hidden, row, scratch);
+    float inverse = norm_row({delta, deltaWeight, slotOf, share, perToken}, x, from, rowIndex == 0, epsilon, hidden, row, scratch);
     act* to = out + (long long)blockIdx.x * hidden;
     for (int i = threadIdx.x * 8; i < hidden; i += 256 * 8) {
         float v[8], w[8];
@@ -161,8 +180,9 @@ DEVICE float fp8_scale(float greatest) { return greatest > 0 ? greatest * (1.0f 
 
 // Bytes per row: as rms_norm, with 1 instead of 2 written.
 extern "C" __global__ void __launch_bounds__(256)
-rms_norm_fp8(const int* header, int count, const act* delta, const float* deltaWeight, residual* x,
-             const int* rowIndex, const float* weight, float epsilon, int hidden, unsigned char* out, float* scale) {
+rms_norm_fp8(const int* header, int count, const act* delta, const float* deltaWeight, const int* slotOf,
+             const float* share, int perToken, residual* x, const int* rowIndex, const float* weight, float epsilon,
+             int hidden, unsigned char* out, float* scale) {
     take_turn();
     DYNAMIC_SHARED(shared);
     __shared__ float scratch[32];
@@ -172,7 +192,7 @@ rms_norm_fp8(const int* header, int count, const act* delta, const float* deltaW
     }
     int from = rowIndex ? rowIndex[blockIdx.x] : blockIdx.x;
     float* row = (float*)shared;
-    float inverse = norm_row({delta, deltaWeight}, x, from, rowIndex == 0, epsilon, hidden, row, scratch);
+    float inverse = norm_row({delta, deltaWeight, slotOf, share, perToken}, x, from, rowIndex == 0, epsilon, hidden, row, scratch);
     float greatest = 0;
     for (int i = threadIdx.x * 8; i < hidden; i += 256 * 8) {
         float v[8], w[8];

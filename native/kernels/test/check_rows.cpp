@@ -44,13 +44,28 @@ static std::vector<float> random_floats(size_t n) {
     return v;
 }
 
-static void norms(int rows, int hidden, bool withDelta, bool deltaNorm, bool indexed) {
-    context = "norm " + std::to_string(rows) + "x" + std::to_string(hidden);
+// perToken > 0: the delta is what so many experts gave.
+static void norms(int rows, int hidden, bool withDelta, bool deltaNorm, bool indexed, int perToken = 0) {
+    context = "norm " + std::to_string(rows) + "x" + std::to_string(hidden) + " experts " + std::to_string(perToken);
     int bucket = rows + 3;
     int source = indexed ? rows + 5 : bucket;
     std::vector<residual> x0((size_t)source * hidden);
     for (auto& x : x0) x = to_residual(normal() * 3);
-    auto d0 = random_acts((size_t)source * hidden);
+    int slots = source * std::max(1, perToken);
+    auto d0 = random_acts((size_t)slots * hidden);
+    std::vector<double> sum0((size_t)source * hidden);
+    std::vector<int> slotOf(slots);
+    for (int i = 0; i < slots; i++) slotOf[i] = i;
+    if (perToken) std::shuffle(slotOf.begin(), slotOf.end(), random_bits);
+    auto shares = random_floats(slots);
+    for (int i = 0; i < slots; i++) {
+        for (int j = 0; j < hidden; j++) {
+            sum0[(size_t)(i / std::max(1, perToken)) * hidden + j] += from_act(d0[(size_t)slotOf[i] * hidden + j]) * (perToken ? shares[i] : 1);
+        }
+    }
+    Array<int> dSlotOf(slotOf);
+    Array<float> dShares(shares);
+    const int* so = perToken ? dSlotOf.data() : nullptr;
     auto w0 = random_floats(hidden), dw0 = random_floats(hidden);
     Array<residual> x(x0), x2(x0);
     Array<float> weight(w0), deltaWeight(dw0);
@@ -64,21 +79,21 @@ static void norms(int rows, int hidden, bool withDelta, bool deltaNorm, bool ind
     const int* ip = indexed ? rowIndex.data() : nullptr;
     const act* dp = withDelta ? delta.data() : nullptr;
     const float* dwp = deltaNorm ? deltaWeight.data() : nullptr;
-    RUN(GRID(bucket), 256, hidden * 4, rms_norm, header, 2, dp, dwp, x, ip, weight, 1e-5f, hidden, out);
-    RUN(GRID(bucket), 256, hidden * 4, rms_norm_fp8, nullptr, rows, dp, dwp, x2, ip, weight, 1e-5f, hidden, out8, scale);
+    RUN(GRID(bucket), 256, hidden * 4, rms_norm, header, 2, dp, dwp, so, dShares, perToken, x, ip, weight, 1e-5f, hidden, out);
+    RUN(GRID(bucket), 256, hidden * 4, rms_norm_fp8, nullptr, rows, dp, dwp, so, dShares, perToken, x2, ip, weight, 1e-5f, hidden, out8, scale);
     for (int r = 0; r < rows; r++) {
         int from = indexed ? index[r] : r;
         std::vector<double> v(hidden);
         double sum = 0, greatest = 0, deltaSum = 0;
-        for (int i = 0; i < hidden; i++) deltaSum += std::pow(from_act(d0[(size_t)from * hidden + i]), 2);
+        for (int i = 0; i < hidden; i++) deltaSum += std::pow(sum0[(size_t)from * hidden + i], 2);
         double deltaInverse = 1 / std::sqrt(deltaSum / hidden + 1e-5);
         for (int i = 0; i < hidden; i++) {
-            double d = withDelta ? from_act(d0[(size_t)from * hidden + i]) * (deltaNorm ? deltaInverse * dw0[i] : 1) : 0;
+            double d = withDelta ? sum0[(size_t)from * hidden + i] * (deltaNorm ? deltaInverse * dw0[i] : 1) : 0;
             v[i] = from_residual(x0[(size_t)from * hidden + i]) + d;
             sum += v[i] * v[i];
             double kept = from_residual(x[(size_t)from * hidden + i]);
             double want = withDelta && !indexed ? v[i] : from_residual(x0[(size_t)from * hidden + i]);
-            double summands = std::fabs(d) + std::fabs(want);
+            double summands = (std::fabs(d) + std::fabs(want)) * (perToken ? 8 : 1) + (perToken ? 1 : 0);
             expect_near(kept, want, JETON_RESIDUAL ? summands * 1e-6 : std::fabs(want) * ACT_EPSILON + summands * 1e-6, "x", i);
         }
         double inverse = 1 / std::sqrt(sum / hidden + 1e-5);
@@ -274,6 +289,8 @@ int main() {
     norms(4, 104, false, false, true);
     norms(3, 3584, true, true, false);
     norms(6, 72, true, true, true);
+    norms(4, 2048, true, false, false, 8);
+    norms(5, 104, true, true, true, 2);
     rotary(1, 1, false, false);
     rotary(7, 3, true, true);
     rotary(12, 2, true, false);

@@ -2,13 +2,13 @@ package dev.jeton.models;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.jeton.models.cpu.CpuEngineProvider;
 import dev.jeton.models.cuda.CudaEngineProvider;
 import dev.jeton.models.reference.Configs;
 import dev.jeton.models.torch.TorchEngineProvider;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -37,14 +37,12 @@ class EngineRefusalTest {
         };
     }
 
-    @ParameterizedTest
-    @CsvSource({"mixtral, layers of experts", "qwen3moe, layers of experts"})
-    void namesWhatCudaDoesNotCompute(String family, String reason) throws IOException {
-        Path model = model(config(family));
-        assertThat(new CudaEngineProvider().refusal(model))
-                .contains(reason)
-                .contains("the cuda engine does not compute; the cpu engine does");
-        assertThat(new CpuEngineProvider().refusal(model)).isEmpty();
+    @Test
+    void cudaRefusesExpertsOfFewerBits() throws IOException {
+        String fp8 = "\"quantization_config\": {\"quant_method\": \"fp8\"}";
+        assertThat(new CudaEngineProvider().refusal(model(Configs.qwen3Moe(fp8))))
+                .contains("layers of experts")
+                .contains("sixteen bits only; use the original weights");
     }
 
     @ParameterizedTest
@@ -61,7 +59,7 @@ class EngineRefusalTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"phi3", "partial", "gemma2", "gemma3"})
+    @ValueSource(strings = {"phi3", "partial", "gemma2", "gemma3", "mixtral", "qwen3moe"})
     void letsCudaRunWhatItComputes(String family) throws IOException {
         assertThat(new CudaEngineProvider().refusal(model(config(family)))).isEmpty();
     }

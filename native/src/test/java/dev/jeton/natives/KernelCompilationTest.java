@@ -29,7 +29,9 @@ class KernelCompilationTest {
         "attention.cu, -DJETON_KV=2 -DHEAD_DIM=256 -DGROUP=8",
         "sampling.cu,",
         "matmul.cu,",
-        "matmul.cu, -DJETON_TYPE=1"
+        "matmul.cu, -DJETON_TYPE=1",
+        "experts.cu,",
+        "experts.cu, -DJETON_TYPE=1"
     })
     void compilesForEveryArchitecture(String source, String macros) throws IOException, InterruptedException {
         Assumptions.assumeTrue(KernelSources.exists(folder, "nvcc", "--version"), "there is no nvcc");
@@ -61,6 +63,6 @@ class KernelCompilationTest {
     }
 
     static List<String> sources() {
-        return List.of("rows.cu", "blocks.cu", "attention.cu", "sampling.cu", "matmul.cu");
+        return List.of("rows.cu", "blocks.cu", "attention.cu", "sampling.cu", "matmul.cu", "experts.cu");
     }
 }

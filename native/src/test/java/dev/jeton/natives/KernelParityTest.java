@@ -37,7 +37,9 @@ class KernelParityTest {
                 "attention HEAD_DIM=256 GROUP=2 JETON_KV=2 BLOCK_SIZE=64",
                 "sampling",
                 "matmul",
-                "matmul JETON_TYPE=1 JETON_RESIDUAL=0"
+                "matmul JETON_TYPE=1 JETON_RESIDUAL=0",
+                "experts",
+                "experts JETON_TYPE=1"
             })
     void agreesWithFloat64OnTheHost(String check) throws IOException, InterruptedException {
         Assumptions.assumeTrue(
@@ -79,7 +81,9 @@ class KernelParityTest {
                 "attention HEAD_DIM=256 GROUP=2 JETON_KV=2 BLOCK_SIZE=64",
                 "sampling",
                 "matmul",
-                "matmul JETON_TYPE=1 JETON_RESIDUAL=0"
+                "matmul JETON_TYPE=1 JETON_RESIDUAL=0",
+                "experts",
+                "experts JETON_TYPE=1"
             })
     void agreesWithFloat64OnTheGpu(String check) throws IOException, InterruptedException {
         Assumptions.assumeTrue(Files.exists(Path.of("/dev/nvidia0")), "there is no GPU");

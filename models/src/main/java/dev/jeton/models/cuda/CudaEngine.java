@@ -40,6 +40,7 @@ public final class CudaEngine implements Engine {
 
     /** What it computes of what only some models need. */
     static final Set<DecoderFeature> ABLE = Set.of(
+            DecoderFeature.EXPERTS,
             DecoderFeature.FUSED_TENSORS,
             DecoderFeature.PARTIAL_ROTARY,
             DecoderFeature.FACTORS_BY_LENGTH,
@@ -94,6 +95,7 @@ public final class CudaEngine implements Engine {
                 .within(options.maxModelLength())
                 .requireOnly("cuda", ABLE);
         CheckpointQuantization checkpoint = CheckpointQuantization.read(folder);
+        requirePlainExperts(folder, spec, checkpoint, options.quantize());
         DeviceShape.Type type = DeviceWeights.type(folder, spec);
         DeviceShape.KvType kv = DeviceShape.KvType.of(options.device().kvType(), type);
         DeviceShape shape = new DeviceShape(spec, type, kv, options.blockSize());
@@ -107,6 +109,18 @@ public final class CudaEngine implements Engine {
             }
         } catch (NativeException e) {
             throw new ModelException("the cuda engine cannot load %s: %s".formatted(folder, e.getMessage()), e);
+        }
+    }
+
+    /** Experts are multiplied in sixteen bits alone: the kernels of fewer bits take one matrix at a time. */
+    static void requirePlainExperts(Path folder, DecoderSpec spec, CheckpointQuantization checkpoint, String quantize) {
+        boolean plain = checkpoint instanceof CheckpointQuantization.None && quantize.equals("none");
+        if (spec.experts().count() > 0 && !plain) {
+            String how = checkpoint instanceof CheckpointQuantization.None
+                    ? "leave --quantize " + quantize
+                    : "use the original weights";
+            throw new ModelException("%s has layers of experts, which the cuda engine computes in sixteen bits only; %s"
+                    .formatted(folder, how));
         }
     }
 

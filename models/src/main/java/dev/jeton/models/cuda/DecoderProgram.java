@@ -2,12 +2,13 @@ package dev.jeton.models.cuda;
 
 import dev.jeton.models.DecoderFeature;
 import dev.jeton.models.DecoderSpec;
+import dev.jeton.models.DecoderSpec.Activation;
 import dev.jeton.models.WindowGroups;
 import dev.jeton.models.cuda.DeviceWeights.Layer;
 import dev.jeton.models.cuda.ProductSearch.Use;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.function.Function;
+import java.util.Optional;
 import java.util.function.LongUnaryOperator;
 
 /**
@@ -30,22 +31,6 @@ final class DecoderProgram {
     private static final int NORM_THREADS = 256;
     private static final int TILE = 8 * 4;
 
-    /** What a step needs of the device beside weights and slots. */
-    private record Buffers(
-            long residual,
-            long normed,
-            long qkv,
-            long attended,
-            long delta,
-            long gateUp,
-            long inner,
-            long tokenId,
-            long tokenRow,
-            long tokenPosition,
-            long rotary,
-            long windowRotary,
-            long logits) {}
-
     /** The attention of one layer group: its window and its tiles. */
     private record Group(int window, long plan, long decodeTiles, long prefillTiles) {}
 
@@ -56,7 +41,8 @@ final class DecoderProgram {
     private final Slots slots;
     private final StepKernels kernels;
     private final Products products;
-    private final Buffers buffers;
+    private final StepBuffers buffers;
+    private final Optional<ExpertProgram> experts;
     private final List<Group> groups = new ArrayList<>();
     private final AttentionSizes sizes;
     private final long frequencies;
@@ -72,6 +58,10 @@ final class DecoderProgram {
     private long left;
     /** The norm through which that goes first; 0 for none. */
     private long leftNorm;
+    /** Where a token's choices have their slots and shares, if it is what experts gave; else 0. */
+    private long leftSlots;
+
+    private long leftShares;
 
     /**
      * Takes all memory that steps need beside pages, which follow by {@link #pages}.
@@ -107,27 +97,13 @@ final class DecoderProgram {
                             .address()));
         }
         frequencies = device.constants(spec.rotary().frequencies()).address();
-        boolean twice = spec.features().contains(DecoderFeature.WINDOW_ROTARY);
-        windowFrequencies =
-                twice ? device.constants(spec.windowRotary().frequencies()).address() : 0;
-        long rotaryBytes = 4L * maxTokens * spec.headDim();
-        int logitRows = Math.min(StepLayout.CHUNK, maxTokens);
-        buffers = new Buffers(
-                device.memory(4L * maxTokens * spec.hidden()).address(),
-                device.memory(2L * maxTokens * spec.hidden()).address(),
-                device.memory(2L * maxTokens * shape.qkvWidth()).address(),
-                device.memory(2L * maxTokens * spec.queryWidth()).address(),
-                device.memory(2L * maxTokens * spec.hidden()).address(),
-                device.memory(4L * maxTokens * spec.intermediate()).address(),
-                device.memory(2L * maxTokens * spec.intermediate()).address(),
-                device.memory(4L * maxTokens).address(),
-                device.memory(4L * maxTokens).address(),
-                device.memory(4L * maxTokens).address(),
-                device.memory(rotaryBytes).address(),
-                twice ? device.memory(rotaryBytes).address() : 0,
-                device.memory(4L * logitRows * shape.logitStride()).address());
-        search = search(maxTokens, logitRows);
-        sampling = new SamplingProgram(device, shape, kernels, slots, buffers.logits, outputs);
+        windowFrequencies = spec.features().contains(DecoderFeature.WINDOW_ROTARY)
+                ? device.constants(spec.windowRotary().frequencies()).address()
+                : 0;
+        buffers = StepBuffers.of(device, shape, maxTokens);
+        experts = ExpertProgram.of(device, shape, kernels, products, maxTokens);
+        search = search(maxTokens);
+        sampling = new SamplingProgram(device, shape, kernels, slots, buffers.logits(), outputs);
     }
 
     /** Says where the pages of a layer group lie. */
@@ -150,17 +126,19 @@ final class DecoderProgram {
         for (int g = 0; g < groups.size(); g++) {
             plan(input, layout, groups.get(g));
         }
-        left = 0;
-        leftNorm = 0;
+        leave(0, 0, 0, 0);
         for (int layer = 0; layer < spec.layers(); layer++) {
             Layer w = weights.layers().get(layer);
             norm(header, TOKENS, tokens, 0, w.attentionNorm());
-            products.activations(header, TOKENS, tokens, buffers.normed, w.queryKeyValue(), buffers.qkv);
+            products.activations(header, TOKENS, tokens, buffers.normed(), w.queryKeyValue(), buffers.qkv());
             rotate(input, layout, layer, tokens, w);
             attend(input, layout, layer, tokens, decodes, prefills);
-            leave(header, tokens, buffers.attended, w.output(), w.outputBias(), w.attentionBranchNorm());
+            project(header, tokens, buffers.attended(), w.output(), w.outputBias(), w.attentionBranchNorm());
             norm(header, TOKENS, tokens, 0, w.feedForwardNorm());
-            feedForward(header, tokens, w);
+            switch (w.feed()) {
+                case DeviceWeights.Dense dense -> feedForward(header, tokens, dense, w.feedBranchNorm());
+                case DeviceWeights.Sparse sparse -> chooseExperts(header, tokens, sparse, w.feedBranchNorm());
+            }
         }
     }
 
@@ -169,26 +147,28 @@ final class DecoderProgram {
         return search;
     }
 
-    private ProductSearch search(int maxTokens, int logitRows) {
-        int widest = Math.max(spec.queryWidth(), Math.max(spec.hidden(), spec.intermediate()));
+    private ProductSearch search(int maxTokens) {
+        int widest = Math.max(spec.queryWidth(), Math.max(spec.hidden(), shape.denseIntermediate()));
         // weights are as good an input as any, where there are enough of them
         boolean enough = (long) spec.vocabulary() * spec.hidden() >= (long) maxTokens * widest;
         LongUnaryOperator input = buffer -> enough ? weights.embedding() : buffer;
-        long normed = input.applyAsLong(buffers.normed);
-        long attended = input.applyAsLong(buffers.attended);
-        long inner = input.applyAsLong(buffers.inner);
+        long normed = input.applyAsLong(buffers.normed());
+        long attended = input.applyAsLong(buffers.attended());
+        long inner = input.applyAsLong(buffers.inner());
+        List<Use> uses = List.of(
+                new Use(weights.all(Layer::queryKeyValue), false, normed, buffers.qkv(), maxTokens),
+                new Use(weights.all(Layer::output), false, attended, buffers.delta(), maxTokens),
+                new Use(weights.dense(DeviceWeights.Dense::gateUp), false, normed, buffers.gateUp(), maxTokens),
+                new Use(weights.dense(DeviceWeights.Dense::down), false, inner, buffers.delta(), maxTokens),
+                new Use(
+                        weights.routers(),
+                        true,
+                        normed,
+                        experts.map(ExpertProgram::logits).orElse(0L),
+                        maxTokens),
+                new Use(List.of(weights.head()), true, normed, buffers.logits(), StepBuffers.logitRows(maxTokens)));
         return new ProductSearch(
-                products,
-                List.of(
-                        new Use(all(Layer::queryKeyValue), false, normed, buffers.qkv, maxTokens),
-                        new Use(all(Layer::output), false, attended, buffers.delta, maxTokens),
-                        new Use(all(Layer::gateUp), false, normed, buffers.gateUp, maxTokens),
-                        new Use(all(Layer::down), false, inner, buffers.delta, maxTokens),
-                        new Use(List.of(weights.head()), true, normed, buffers.logits, logitRows)));
-    }
-
-    private List<Matrix> all(Function<Layer, Matrix> matrix) {
-        return weights.layers().stream().map(matrix).toList();
+                products, uses.stream().filter(use -> !use.weights().isEmpty()).toList());
     }
 
     /** Whether a row of so many inputs is attended by decode tiles. */
@@ -210,20 +190,20 @@ final class DecoderProgram {
                 .number(spec.rotary().attentionFactor())
                 .pointer(windowFrequencies)
                 .number(spec.windowRotary().attentionFactor())
-                .pointer(buffers.tokenId)
-                .pointer(buffers.tokenRow)
-                .pointer(buffers.tokenPosition)
-                .pointer(buffers.rotary)
-                .pointer(buffers.windowRotary)
+                .pointer(buffers.tokenId())
+                .pointer(buffers.tokenRow())
+                .pointer(buffers.tokenPosition())
+                .pointer(buffers.rotary())
+                .pointer(buffers.windowRotary())
                 .launch(tokens, 1, 128, 0);
         kernels.get("embed")
                 .begin()
                 .pointer(input)
-                .pointer(buffers.tokenId)
+                .pointer(buffers.tokenId())
                 .pointer(weights.embedding())
                 .integer(spec.hidden())
                 .single((float) spec.scales().embedding())
-                .pointer(buffers.residual)
+                .pointer(buffers.residual())
                 .launch(tokens, 1, 128, 0);
     }
 
@@ -252,12 +232,15 @@ final class DecoderProgram {
                 .integer(entry)
                 .pointer(left)
                 .pointer(leftNorm)
-                .pointer(buffers.residual)
+                .pointer(leftSlots)
+                .pointer(leftShares)
+                .integer(spec.experts().perToken())
+                .pointer(buffers.residual())
                 .pointer(rowIndex)
                 .pointer(weight)
                 .single((float) spec.normEpsilon())
                 .integer(spec.hidden())
-                .pointer(buffers.normed)
+                .pointer(buffers.normed())
                 .launch(rows, 1, NORM_THREADS, 4 * spec.hidden());
     }
 
@@ -265,20 +248,20 @@ final class DecoderProgram {
         int g = windows.groupOf().get(layer);
         Group group = groups.get(g);
         int heads = spec.heads() + 2 * spec.keyValueHeads();
-        boolean otherwise = buffers.windowRotary != 0 && group.window() > 0;
+        boolean otherwise = buffers.windowRotary() != 0 && group.window() > 0;
         kernels.get("rotary_append")
                 .begin()
                 .pointer(input)
-                .pointer(buffers.qkv)
+                .pointer(buffers.qkv())
                 .integer(shape.qkvWidth())
                 .integer(spec.keyValueHeads())
                 .pointer(w.queryKeyValueBias())
                 .pointer(w.queryNorm())
                 .pointer(w.keyNorm())
                 .single((float) spec.normEpsilon())
-                .pointer(otherwise ? buffers.windowRotary : buffers.rotary)
-                .pointer(buffers.tokenRow)
-                .pointer(buffers.tokenPosition)
+                .pointer(otherwise ? buffers.windowRotary() : buffers.rotary())
+                .pointer(buffers.tokenRow())
+                .pointer(buffers.tokenPosition())
                 .pointer(at(input, layout.blocks()))
                 .pointer(at(input, layout.tableStart(g)))
                 .pointer(layerPages(g, layer))
@@ -319,7 +302,7 @@ final class DecoderProgram {
                 .begin()
                 .pointer(group.plan)
                 .pointer(tileList)
-                .pointer(buffers.qkv)
+                .pointer(buffers.qkv())
                 .integer(shape.qkvWidth())
                 .pointer(layerPages(g, layer))
                 .longInteger(blockBytes[g])
@@ -335,48 +318,61 @@ final class DecoderProgram {
                 .pointer(way.partialOut())
                 .pointer(way.partialSum())
                 .pointer(way.counters())
-                .pointer(buffers.attended)
+                .pointer(buffers.attended())
                 .integer(spec.queryWidth())
                 .launch(tiles, spec.keyValueHeads(), way.threads(), way.shared());
     }
 
-    /** The projection that ends a half of a layer: added to the residual stream at once, or left for the next norm. */
-    private void leave(long header, int tokens, long x, Matrix w, long bias, long branchNorm) {
+    private void leave(long values, long branchNorm, long slots, long shares) {
+        left = values;
         leftNorm = branchNorm;
-        left = buffers.delta;
+        leftSlots = slots;
+        leftShares = shares;
+    }
+
+    /** The projection that ends a half of a layer: added to the residual stream at once, or left for the next norm. */
+    private void project(long header, int tokens, long x, Matrix w, long bias, long branchNorm) {
         if (branchNorm != 0) {
-            products.activations(header, TOKENS, tokens, x, w, buffers.delta);
-        } else if (products.residual(header, TOKENS, tokens, x, w, bias, buffers.residual, buffers.delta)) {
-            left = 0;
+            products.activations(header, TOKENS, tokens, x, w, buffers.delta());
+        } else if (products.residual(header, TOKENS, tokens, x, w, bias, buffers.residual(), buffers.delta())) {
+            leave(0, 0, 0, 0);
             return;
         }
+        leave(buffers.delta(), branchNorm, 0, 0);
         if (bias != 0) {
             kernels.get("add_bias")
                     .begin()
                     .pointer(header)
                     .integer(TOKENS)
-                    .pointer(buffers.delta)
+                    .pointer(buffers.delta())
                     .pointer(bias)
                     .integer(spec.hidden())
                     .launch(tokens, 1, 256, 0);
         }
     }
 
-    private void feedForward(long header, int tokens, Layer w) {
+    private void feedForward(long header, int tokens, DeviceWeights.Dense w, long branchNorm) {
         int width = spec.intermediate();
-        DecoderSpec.Activation activation = spec.activation();
+        Activation activation = spec.activation();
+        long normed = buffers.normed();
         if (!products.gated(
-                activation, header, TOKENS, tokens, buffers.normed, w.gateUp(), buffers.inner, buffers.gateUp)) {
-            kernels.get(activation == DecoderSpec.Activation.SILU ? "swiglu" : "geglu")
+                activation, header, TOKENS, tokens, normed, w.gateUp(), buffers.inner(), buffers.gateUp())) {
+            kernels.get(activation == Activation.SILU ? "swiglu" : "geglu")
                     .begin()
                     .pointer(header)
                     .integer(TOKENS)
-                    .pointer(buffers.gateUp)
+                    .pointer(buffers.gateUp())
                     .integer(width)
-                    .pointer(buffers.inner)
+                    .pointer(buffers.inner())
                     .launch(tokens, Kernel.blocks(width, 2048), 256, 0);
         }
-        leave(header, tokens, buffers.inner, w.down(), 0, w.feedBranchNorm());
+        project(header, tokens, buffers.inner(), w.down(), 0, branchNorm);
+    }
+
+    private void chooseExperts(long header, int tokens, DeviceWeights.Sparse w, long branchNorm) {
+        ExpertProgram program = experts.orElseThrow();
+        program.feed(header, TOKENS, tokens, buffers.normed(), w);
+        leave(program.given(), branchNorm, program.slotOf(), program.shares());
     }
 
     /**
@@ -391,7 +387,7 @@ final class DecoderProgram {
             int rows = Math.min(StepLayout.CHUNK, logitRows - from);
             long header = at(input, layout.header(from / StepLayout.CHUNK));
             norm(header, LOGIT_ROWS, rows, at(input, layout.logitToken() + from), weights.finalNorm());
-            products.logits(header, LOGIT_ROWS, rows, buffers.normed, weights.head(), buffers.logits);
+            products.logits(header, LOGIT_ROWS, rows, buffers.normed(), weights.head(), buffers.logits());
             sampling.sample(input, layout, header, from, rows, scored, masks);
         }
         sampling.accept(input, layout);

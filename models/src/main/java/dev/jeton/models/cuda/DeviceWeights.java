@@ -12,6 +12,8 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Function;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
 /**
@@ -44,31 +46,73 @@ record DeviceWeights(long embedding, Matrix head, long finalNorm, List<Layer> la
             long outputBias,
             long attentionBranchNorm,
             long feedForwardNorm,
-            Matrix gateUp,
-            Matrix down,
+            Feed feed,
             long feedBranchNorm,
             float keyScale,
             float valueScale) {}
+
+    /** The feed-forward half of a layer. */
+    sealed interface Feed {}
+
+    /** One for all tokens. */
+    record Dense(Matrix gateUp, Matrix down) implements Feed {}
+
+    /**
+     * One of experts.
+     *
+     * @param router {@code [experts][hidden]}
+     * @param gateUp gate and up of expert 0, of expert 1 and so on, in sixteen bits
+     * @param down the same of down
+     */
+    record Sparse(Matrix router, long gateUp, long down) implements Feed {}
 
     DeviceWeights {
         layers = List.copyOf(layers);
     }
 
-    /** All that activations are multiplied with. */
+    /** All that activations are multiplied with, but for the matrices of experts. */
     List<Matrix> matrices() {
-        return Stream.concat(
-                        layers.stream().flatMap(l -> Stream.of(l.queryKeyValue, l.output, l.gateUp, l.down)),
-                        Stream.of(head))
+        Stream<Matrix> feeds = layers.stream().flatMap(layer -> switch (layer.feed) {
+            case Dense(Matrix gateUp, Matrix down) -> Stream.of(gateUp, down);
+            case Sparse sparse -> Stream.of(sparse.router);
+        });
+        Stream<Matrix> attention = layers.stream().flatMap(l -> Stream.of(l.queryKeyValue, l.output));
+        return Stream.of(attention, feeds, Stream.of(head))
+                .flatMap(Function.identity())
                 .toList();
+    }
+
+    /** A matrix of every layer. */
+    List<Matrix> all(Function<Layer, Matrix> matrix) {
+        return layers.stream().map(matrix).toList();
+    }
+
+    /** A matrix of every layer without experts. */
+    List<Matrix> dense(Function<Dense, Matrix> matrix) {
+        return feeds(Dense.class).map(matrix).toList();
+    }
+
+    /** What chooses experts, of every layer of them. */
+    List<Matrix> routers() {
+        return feeds(Sparse.class).map(Sparse::router).toList();
+    }
+
+    private <F extends Feed> Stream<F> feeds(Class<F> kind) {
+        return layers.stream().map(Layer::feed).filter(kind::isInstance).map(kind::cast);
     }
 
     /** Bytes that the weights of a model take, matrices of layers in a format, all else in sixteen bits; scales included. */
     static long bytes(DecoderSpec spec, WeightFormat format) {
         long hidden = spec.hidden();
-        long matrices = hidden * (spec.queryWidth() + 2L * spec.keyValueWidth())
-                + hidden * spec.queryWidth()
-                + 3 * hidden * spec.intermediate();
-        long rows = 2L * hidden + spec.queryWidth() + 2L * spec.keyValueWidth() + 2L * spec.intermediate();
+        long sparse =
+                IntStream.range(0, spec.layers()).filter(spec.experts()::in).count();
+        long dense = spec.layers() - sparse;
+        long attention = 2 * hidden * spec.queryWidth() + 2 * hidden * spec.keyValueWidth();
+        long matrices = spec.layers() * attention + dense * 3 * hidden * spec.intermediate();
+        long rows = spec.layers() * (hidden + spec.queryWidth() + 2L * spec.keyValueWidth())
+                + dense * (hidden + 2L * spec.intermediate());
+        long experts =
+                spec.experts().count() * hidden * (1 + 3L * spec.experts().intermediate());
         long scales = switch (format) {
             case SIXTEEN -> 0;
             case INT8, FP8 -> 4 * rows;
@@ -79,7 +123,10 @@ record DeviceWeights(long embedding, Matrix head, long finalNorm, List<Layer> la
         long tables = (spec.tiedEmbedding() ? 1 : 2) * hidden * spec.vocabulary();
         return 2 * tables
                 + 4 * hidden
-                + spec.layers() * (matrices * format.bits() / Byte.SIZE + scales + biases + norms);
+                + matrices * format.bits() / Byte.SIZE
+                + scales
+                + sparse * 2 * experts
+                + spec.layers() * (biases + norms);
     }
 
     /** The type that a model's weights are brought to: fp16 where the files have F16, bf16 otherwise. */
@@ -114,7 +161,8 @@ record DeviceWeights(long embedding, Matrix head, long finalNorm, List<Layer> la
             Matrix head = spec.tiedEmbedding() ? embedding : loader.table(rows, "lm_head.weight");
             List<Layer> layers = new ArrayList<>();
             for (int i = 0; i < spec.layers(); i++) {
-                layers.add(loader.layer("model.layers." + i + "."));
+                layers.add(
+                        loader.layer("model.layers." + i + ".", spec.experts().in(i)));
             }
             DeviceWeights weights = new DeviceWeights(
                     embedding.address(), head, loader.norm(spec.hidden(), "model.norm.weight"), layers);
@@ -125,7 +173,7 @@ record DeviceWeights(long embedding, Matrix head, long finalNorm, List<Layer> la
 
     private record Loader(DecoderSpec spec, WeightFiles files, WeightUpload upload, MatrixLoader matrices) {
 
-        Layer layer(String name) {
+        Layer layer(String name, boolean sparse) {
             int hidden = spec.hidden();
             int query = spec.queryWidth();
             int keyValue = spec.keyValueWidth();
@@ -150,14 +198,37 @@ record DeviceWeights(long embedding, Matrix head, long finalNorm, List<Layer> la
                     spec.outputBias() ? vector(hidden, attention + "o_proj.bias") : 0,
                     branches ? norm(hidden, name + "post_attention_layernorm.weight") : 0,
                     norm(hidden, name + (branches ? "pre_feedforward" : "post_attention") + "_layernorm.weight"),
-                    matrices.load(
-                            hidden,
-                            new Part(name + "mlp.gate_proj", spec.intermediate()),
-                            new Part(name + "mlp.up_proj", spec.intermediate())),
-                    matrices.load(spec.intermediate(), new Part(name + "mlp.down_proj", hidden)),
+                    sparse ? experts(name + "mlp.") : dense(name + "mlp."),
                     branches ? norm(hidden, name + "post_feedforward_layernorm.weight") : 0,
                     scale(attention + "k_scale"),
                     scale(attention + "v_scale"));
+        }
+
+        private Dense dense(String name) {
+            int width = spec.intermediate();
+            return new Dense(
+                    matrices.load(
+                            spec.hidden(), new Part(name + "gate_proj", width), new Part(name + "up_proj", width)),
+                    matrices.load(width, new Part(name + "down_proj", spec.hidden())));
+        }
+
+        private Sparse experts(String name) {
+            int width = spec.experts().intermediate();
+            int count = spec.experts().count();
+            List<Part> gateUp = new ArrayList<>();
+            List<Part> down = new ArrayList<>();
+            for (int i = 0; i < count; i++) {
+                String expert = "%sexperts.%d.".formatted(name, i);
+                gateUp.add(new Part(expert + "gate_proj", width));
+                gateUp.add(new Part(expert + "up_proj", width));
+                down.add(new Part(expert + "down_proj", spec.hidden()));
+            }
+            Matrix router =
+                    new Matrix(join(files.tensor(name + "gate.weight", count, spec.hidden())), count, spec.hidden());
+            return new Sparse(
+                    router,
+                    matrices.load(spec.hidden(), gateUp.toArray(Part[]::new)).address(),
+                    matrices.load(width, down.toArray(Part[]::new)).address());
         }
 
         /** A row for every token, and padding to {@code rows}, of undefined content. */

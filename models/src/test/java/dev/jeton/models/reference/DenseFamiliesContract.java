@@ -38,6 +38,11 @@ public abstract class DenseFamiliesContract {
         return ofFloat32;
     }
 
+    /** The same for a model. */
+    protected double tolerance(double ofFloat32, TinyModel model) {
+        return tolerance(ofFloat32, model.type);
+    }
+
     @Test
     void shouldMatchTheReferenceForPhi3() throws IOException {
         for (String type : TYPES) {
@@ -145,7 +150,7 @@ public abstract class DenseFamiliesContract {
         ReferenceDecoder reference = new ReferenceDecoder(
                 model.spec, weights, frequencies, windowFrequencies, factor, UnaryOperator.identity());
         int length = served.context == 0 ? 70 : 60;
-        double tolerance = tolerance(TOLERANCE, model.type);
+        double tolerance = tolerance(TOLERANCE, model);
         ReferenceCheck.check(this::load, model, reference, tolerance, options, SEED, length);
     }
 }

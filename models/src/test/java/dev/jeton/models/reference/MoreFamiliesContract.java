@@ -1,7 +1,5 @@
 package dev.jeton.models.reference;
 
-import static org.assertj.core.api.Assertions.assertThat;
-
 import dev.jeton.models.SafetensorsWriter;
 import dev.jeton.models.TensorType;
 import java.io.IOException;
@@ -10,41 +8,12 @@ import java.util.Map;
 import java.util.stream.DoubleStream;
 import org.junit.jupiter.api.Test;
 
-/** Those of experts too, and all over weights that the engine quantises at load. */
-public abstract class MoreFamiliesContract extends DenseFamiliesContract {
-
-    @Test
-    void shouldMatchTheReferenceForMixtral() throws IOException {
-        for (String type : TYPES) {
-            check(model(Configs.mixtral(""), type), plain(16));
-        }
-    }
-
-    @Test
-    void shouldMatchTheReferenceForMixtralWithAWindow() throws IOException {
-        check(model(Configs.mixtral("\"sliding_window\": 21"), "F32"), plain(16));
-    }
+/** All over weights that the engine quantises at load, too. */
+public abstract class MoreFamiliesContract extends ExpertFamiliesContract {
 
     @Test
     void shouldMatchTheReferenceForMixtralOverQuantisedWeights() throws IOException {
         checkQuantised(model(Configs.mixtral(""), "BF16"), plain(16), plain(16));
-    }
-
-    @Test
-    void shouldMatchTheReferenceForQwen3WithExperts() throws IOException {
-        for (String type : TYPES) {
-            check(model(Configs.qwen3Moe("\"norm_topk_prob\": true"), type), plain(32));
-        }
-    }
-
-    @Test
-    void shouldMatchTheReferenceForQwen3WithExpertsInSomeLayers() throws IOException {
-        TinyModel every = model(Configs.qwen3Moe("\"decoder_sparse_step\": 2"), "F32");
-        assertThat(every.spec.experts().layers()).containsExactly(false, true, false);
-        check(every, plain(32));
-        TinyModel but = model(Configs.qwen3Moe("\"mlp_only_layers\": [1], \"norm_topk_prob\": false"), "BF16");
-        assertThat(but.spec.experts().layers()).containsExactly(true, false, true);
-        check(but, plain(32));
     }
 
     @Test
