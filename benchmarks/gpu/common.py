@@ -330,9 +330,12 @@ def write_json(folder, name, value):
 
 
 def rope(transformers, **parameters):
-    """Rotary settings in the spelling of the transformers at hand."""
+    """Rotary settings, one for all layers or one for each type of them, in the spelling of the transformers at hand."""
     if int(transformers.__version__.split(".")[0]) >= 5:
         return {"rope_parameters": parameters}
+    if "full_attention" in parameters:
+        local = parameters["sliding_attention"]["rope_theta"]
+        return {"rope_local_base_freq": local, **rope(transformers, **parameters["full_attention"])}
     theta = parameters.pop("rope_theta")
     return {"rope_theta": theta, "rope_scaling": parameters if parameters["rope_type"] != "default" else None}
 

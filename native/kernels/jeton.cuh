@@ -24,6 +24,9 @@
 #ifndef HEAD_DIM
 #define HEAD_DIM 128
 #endif
+#ifndef ROTARY_DIM
+#define ROTARY_DIM HEAD_DIM  // elements at the front of a head that are turned
+#endif
 #ifndef GROUP
 #define GROUP 4  // query heads per key head
 #endif
@@ -32,6 +35,7 @@
 #endif
 
 static_assert(HEAD_DIM >= 2 && HEAD_DIM <= 256 && HEAD_DIM % 2 == 0, "HEAD_DIM must be even, 2 to 256");
+static_assert(ROTARY_DIM >= 2 && ROTARY_DIM <= HEAD_DIM && ROTARY_DIM % 2 == 0, "ROTARY_DIM must be even, to HEAD_DIM");
 static_assert(GROUP >= 1 && GROUP <= 64, "GROUP must be 1 to 64");
 static_assert(BLOCK_SIZE >= 16 && BLOCK_SIZE <= 256 && (BLOCK_SIZE & (BLOCK_SIZE - 1)) == 0,
               "BLOCK_SIZE must be a power of two, 16 to 256");
@@ -251,6 +255,69 @@ DEVICE unsigned pack_e4m3(float low, float high) {
 #else
     return float_bits_to_e4m3(bits_of(low)) | (unsigned)float_bits_to_e4m3(bits_of(high)) << 8;
 #endif
+}
+
+// ---- activations of gates -----------------------------------------------------------------------------------------
+
+#define ACTIVATION_SILU 0
+#define ACTIVATION_GELU 1
+
+// x / (1 + e^-x), or x (1 + tanh(u)) / 2 with u = sqrt(2 / pi) (x + 0.044715 x^3), which is x / (1 + e^-2u).
+template <int activation>
+DEVICE float activated(float x) {
+    float u = activation == ACTIVATION_SILU ? x : 1.5957691216057308f * (x + 0.044715f * x * x * x);
+    return x / (1.0f + exp2_fast(u * -1.4426950408889634f));
+}
+
+// ---- products -----------------------------------------------------------------------------------------------------
+
+#define MODE_ACT 0
+#define MODE_FLOAT 1
+#define MODE_RESIDUAL 2
+#define MODE_SWIGLU 4
+#define MODE_GEGLU 5
+
+// Whether rows of w are gates and ups, which are joined.
+INDEX bool gated(int mode) { return mode >= MODE_SWIGLU; }
+
+DEVICE float gate_of(int mode, float x) {
+    return mode == MODE_GEGLU ? activated<ACTIVATION_GELU>(x) : activated<ACTIVATION_SILU>(x);
+}
+
+// Row of w that row r of a block's tiles is, or -1: where gated, the first eight rows of each 16 are gates, the others
+// their ups.
+INDEX int weight_row(int block, int r, int n, int mode, int tiles) {
+    if (gated(mode)) {
+        int at = block * 8 * tiles + r / 16 * 8 + r % 8;
+        return at >= n ? -1 : r % 16 < 8 ? at : at + n;
+    }
+    int at = block * 16 * tiles + r;
+    return at < n ? at : -1;
+}
+
+// Rows of experts lie in slots: those of expert 0, of expert 1 and so on. A tile of slots is 4 ints {expert, first slot,
+// slots, 0}; plan[0] is how many tiles there are.
+#define EXPERT_TILE 4
+
+// Blocks of threads of a product of experts go through its tiles and its blocks of columns in strips of so many tiles: those
+// that run at once then share the rows of as few tiles and the weights of as few columns as they can.
+#define STRIP 16
+
+INDEX int strip_tile(int block, int tiles, int columns) {
+    int first = block / (STRIP * columns) * STRIP;
+    int width = tiles - first < STRIP ? tiles - first : STRIP;
+    return first + (block - first * columns) % width;
+}
+
+INDEX int strip_column(int block, int tiles, int columns) {
+    int first = block / (STRIP * columns) * STRIP;
+    int width = tiles - first < STRIP ? tiles - first : STRIP;
+    return (block - first * columns) / width;
+}
+
+// The row of x of a slot: the token of the choice that has the slot, or the slot itself.
+INDEX int row_of_slot(const int* choices, int perToken, int slot) {
+    return choices ? choices[slot] / perToken : slot;
 }
 
 // ---- vectors of eight ---------------------------------------------------------------------------------------------

@@ -5,13 +5,27 @@
 
 // ---- the step's inputs --------------------------------------------------------------------------------------------
 
-// Bytes per token: HEAD_DIM * 4 written, a few ints read. Operations: HEAD_DIM / 2 double sine and cosine pairs, once
-// per step: 8,192 tokens of 64 pairs are 0.5M pairs of about 60 double operations, 1 us of 34 TFLOP/s and in practice
-// several. Angles are taken in double, as on the host: position * frequency in float is wrong by 0.01 at 131,072.
+#define TURNED (ROTARY_DIM / 2)  // pairs of a head that are turned
+
+// Cosines and sines of a position's angles, times a factor.
+DEVICE void turn(int at, const double* frequencies, double attentionFactor, float* to) {
+    for (int i = threadIdx.x; i < TURNED; i += 128) {
+        double sine, cosine;
+        sincospi(at * frequencies[i] * 0.31830988618379067154, &sine, &cosine);
+        to[i] = (float)(cosine * attentionFactor);
+        to[HEAD_DIM / 2 + i] = (float)(sine * attentionFactor);
+    }
+}
+
+// Bytes per token: HEAD_DIM * 4 written, a few ints read; twice that where layers with a window turn otherwise.
+// Operations: HEAD_DIM / 2 double sine and cosine pairs, once per step: 8,192 tokens of 64 pairs are 0.5M pairs of about
+// 60 double operations, 1 us of 34 TFLOP/s and in practice several. Angles are taken in double, as on the host: position
+// * frequency in float is wrong by 0.01 at 131,072.
 extern "C" __global__ void __launch_bounds__(128)
 prepare_step(const int* header, const int* slot, const int* flags, const int* position, const int* inputStart,
              const int* tokens, const int* lastToken, const double* frequencies, double attentionFactor,
-             int* tokenId, int* tokenRow, int* tokenPosition, float* rotary) {
+             const double* windowFrequencies, double windowFactor, int* tokenId, int* tokenRow, int* tokenPosition,
+             float* rotary, float* windowRotary) {
     take_turn();
     int token = blockIdx.x;
     if (token >= header[HEADER_TOKENS]) {
@@ -24,19 +38,15 @@ prepare_step(const int* header, const int* slot, const int* flags, const int* po
         tokenRow[token] = row;
         tokenPosition[token] = at;
     }
-    const int half = HEAD_DIM / 2;
-    float* to = rotary + (long long)token * HEAD_DIM;
-    for (int i = threadIdx.x; i < half; i += 128) {
-        double sine, cosine;
-        sincospi(at * frequencies[i] * 0.31830988618379067154, &sine, &cosine);
-        to[i] = (float)(cosine * attentionFactor);
-        to[half + i] = (float)(sine * attentionFactor);
+    turn(at, frequencies, attentionFactor, rotary + (long long)token * HEAD_DIM);
+    if (windowRotary) {
+        turn(at, windowFrequencies, windowFactor, windowRotary + (long long)token * HEAD_DIM);
     }
 }
 
 // Bytes per token: hidden * (2 read + sizeof(residual) written).
 extern "C" __global__ void __launch_bounds__(128)
-embed(const int* header, const int* tokenId, const act* table, int hidden, residual* x) {
+embed(const int* header, const int* tokenId, const act* table, int hidden, float scale, residual* x) {
     take_turn();
     int token = blockIdx.x;
     if (token >= header[HEADER_TOKENS]) {
@@ -47,23 +57,79 @@ embed(const int* header, const int* tokenId, const act* table, int hidden, resid
     for (int i = threadIdx.x * 8; i < hidden; i += 128 * 8) {
         float v[8];
         load8(from + i, v);
+        for (int j = 0; j < 8; j++) {
+            v[j] *= scale;
+        }
         store8(to + i, v);
     }
 }
 
 // ---- norms --------------------------------------------------------------------------------------------------------
 
+// What a half of a layer gave for the residual stream.
+struct Delta {
+    const act* values;   // 0: nothing is left to be added
+    const float* weight; // of the norm that it goes through first, or 0
+    const int* slotOf;   // 0, or values are what experts gave, by slot, and a row's are summed
+    const float* share;  // by their shares, in the order of the row's choice
+    int perToken;
+};
+
+// Eight values of a row's delta.
+DEVICE void load_delta8(const Delta& delta, int row, int i, int hidden, float* to) {
+    if (!delta.slotOf) {
+        load8(delta.values + (long long)row * hidden + i, to);
+        return;
+    }
+    for (int j = 0; j < 8; j++) {
+        to[j] = 0;
+    }
+#pragma unroll 1
+    for (int c = row * delta.perToken; c < (row + 1) * delta.perToken; c++) {
+        float v[8];
+        load8(delta.values + (long long)delta.slotOf[c] * hidden + i, v);
+        for (int j = 0; j < 8; j++) {
+            to[j] += delta.share[c] * v[j];
+        }
+    }
+}
+
+// Brings a row's delta to shared memory and returns what its norm multiplies it with beside the weight.
+DEVICE float delta_row(const Delta& delta, int from, float epsilon, int hidden, float* row) {
+    __shared__ float scratch[32];
+    float sum = 0;
+    for (int i = threadIdx.x * 8; i < hidden; i += 256 * 8) {
+        float d[8];
+        load_delta8(delta, from, i, hidden, d);
+        for (int j = 0; j < 8; j++) {
+            sum += d[j] * d[j];
+        }
+        store8(row + i, d);
+    }
+    return 1.0f / sqrtf(block_sum(sum, scratch) / hidden + epsilon);
+}
+
 // Brings row `from` of x (with delta added) to shared memory and returns 1 / sqrt(mean(x^2) + epsilon).
-DEVICE float norm_row(const act* delta, residual* x, int from, bool store, float epsilon, int hidden, float* row,
+DEVICE float norm_row(const Delta& delta, residual* x, int from, bool store, float epsilon, int hidden, float* row,
                       float* scratch) {
     long long start = (long long)from * hidden;
+    float inverse = delta.weight ? delta_row(delta, from, epsilon, hidden, row) : 1.0f;
     float sum = 0;
     for (int i = threadIdx.x * 8; i < hidden; i += 256 * 8) {
         float v[8];
         load8(x + start + i, v);
-        if (delta) {
+        if (delta.values) {
             float d[8];
-            load8(delta + start + i, d);
+            if (delta.weight) {
+                float w[8];
+                load8(row + i, d);
+                load8(delta.weight + i, w);
+                for (int j = 0; j < 8; j++) {
+                    d[j] = d[j] * inverse * w[j];
+                }
+            } else {
+                load_delta8(delta, from, i, hidden, d);
+            }
             for (int j = 0; j < 8; j++) {
                 v[j] += d[j];
             }
@@ -80,11 +146,14 @@ DEVICE float norm_row(const act* delta, residual* x, int from, bool store, float
 }
 
 // Bytes per row: hidden * (sizeof(residual) read, 2 more and the residual written where there is a delta, 2 written):
-// with delta and an fp32 residual 12 * hidden, 0.4 GB for 8,192 rows of 4,096: 120 us on H100, 84 us on H200. The row
-// is kept in shared memory, so it is read once. A thread reads back only what it wrote, so no barrier is between.
+// with delta and an fp32 residual 12 * hidden, 0.4 GB for 8,192 rows of 4,096: 120 us on H100, 84 us on H200; a norm of
+// the delta adds no bytes, since the row waits in shared memory. What experts gave is 2 * hidden for each that a token
+// chose in place of the delta's. Weights, 4 * hidden, stay in the first cache. The row is kept in shared memory, so it
+// is read once. A thread reads back only what it wrote, so no barrier is between.
 extern "C" __global__ void __launch_bounds__(256)
-rms_norm(const int* header, int count, const act* delta, residual* x, const int* rowIndex, const act* weight,
-         float epsilon, int hidden, act* out) {
+rms_norm(const int* header, int count, const act* delta, const float* deltaWeight, const int* slotOf,
+         const float* share, int perToken, residual* x, const int* rowIndex, const float* weight, float epsilon,
+         int hidden, act* out) {
     take_turn();
     DYNAMIC_SHARED(shared);
     __shared__ float scratch[32];
@@ -93,7 +162,7 @@ rms_norm(const int* header, int count, const act* delta, residual* x, const int*
     }
     int from = rowIndex ? rowIndex[blockIdx.x] : blockIdx.x;
     float* row = (float*)shared;
-    float inverse = norm_row(delta, x, from, rowIndex == 0, epsilon, hidden, row, scratch);
+    float inverse = norm_row({delta, deltaWeight, slotOf, share, perToken}, x, from, rowIndex == 0, epsilon, hidden, row, scratch);
     act* to = out + (long long)blockIdx.x * hidden;
     for (int i = threadIdx.x * 8; i < hidden; i += 256 * 8) {
         float v[8], w[8];
@@ -111,8 +180,9 @@ DEVICE float fp8_scale(float greatest) { return greatest > 0 ? greatest * (1.0f 
 
 // Bytes per row: as rms_norm, with 1 instead of 2 written.
 extern "C" __global__ void __launch_bounds__(256)
-rms_norm_fp8(const int* header, int count, const act* delta, residual* x, const int* rowIndex, const act* weight,
-             float epsilon, int hidden, unsigned char* out, float* scale) {
+rms_norm_fp8(const int* header, int count, const act* delta, const float* deltaWeight, const int* slotOf,
+             const float* share, int perToken, residual* x, const int* rowIndex, const float* weight, float epsilon,
+             int hidden, unsigned char* out, float* scale) {
     take_turn();
     DYNAMIC_SHARED(shared);
     __shared__ float scratch[32];
@@ -122,7 +192,7 @@ rms_norm_fp8(const int* header, int count, const act* delta, residual* x, const 
     }
     int from = rowIndex ? rowIndex[blockIdx.x] : blockIdx.x;
     float* row = (float*)shared;
-    float inverse = norm_row(delta, x, from, rowIndex == 0, epsilon, hidden, row, scratch);
+    float inverse = norm_row({delta, deltaWeight, slotOf, share, perToken}, x, from, rowIndex == 0, epsilon, hidden, row, scratch);
     float greatest = 0;
     for (int i = threadIdx.x * 8; i < hidden; i += 256 * 8) {
         float v[8], w[8];
@@ -151,15 +221,20 @@ rms_norm_fp8(const int* header, int count, const act* delta, residual* x, const 
 // ---- rotary embedding and K, V into pages -------------------------------------------------------------------------
 
 #define HALF (HEAD_DIM / 2)
-#if HEAD_DIM % 4 == 0
-#define LANE_WIDTH 2  // adjacent elements of a half that a lane takes at once
+#if HEAD_DIM % 4 == 0 && ROTARY_DIM % 4 == 0
+#define LANE_WIDTH 2  // adjacent pairs that a lane takes at once
 #else
 #define LANE_WIDTH 1
 #endif
 #define LANE_STEPS ((HALF + 32 * LANE_WIDTH - 1) / (32 * LANE_WIDTH))
 
-// The element of a half head that a lane takes first in a step.
-INDEX int rotary_element(int lane, int step) { return (lane + 32 * step) * LANE_WIDTH; }
+// The pair of a head that a lane takes first in a step.
+INDEX int rotary_pair(int lane, int step) { return (lane + 32 * step) * LANE_WIDTH; }
+
+// The two elements of pair i: turned ones lie ROTARY_DIM / 2 apart at the front of the head, and those that are not turned
+// are paired behind them, half of their number apart.
+INDEX int pair_low(int i) { return i < TURNED ? i : i + TURNED; }
+INDEX int pair_high(int i) { return i < TURNED ? i + TURNED : i + HALF; }
 
 DEVICE void load_pair(const act* from, float* to) {
 #if LANE_WIDTH == 2
@@ -167,6 +242,13 @@ DEVICE void load_pair(const act* from, float* to) {
 #else
     to[0] = act_to_float(*from);
 #endif
+}
+
+DEVICE void load_pair(const float* from, float* to) {
+    to[0] = from[0];
+    if (LANE_WIDTH == 2) {
+        to[1] = from[1];
+    }
 }
 
 DEVICE void store_pair(act* to, const float* from) {
@@ -206,10 +288,10 @@ DEVICE void store_kv(char* token, int element, const float* from, float by) {
 
 // Bytes per token: (GROUP * kvHeads + 2 * kvHeads) * HEAD_DIM * 2 read, q written back, K and V written in the pages'
 // type, HEAD_DIM * 4 of angles (second cache after the first head). Llama-3.1-8B: 24 KB a token, 0.2 GB for 8,192
-// tokens: 60 us on H100, 42 us on H200 per layer. A warp per head: pairs (i, i + HALF) are in one lane.
+// tokens: 60 us on H100, 42 us on H200 per layer. A warp per head: both elements of a pair are in one lane.
 extern "C" __global__ void __launch_bounds__(128)
-rotary_append(const int* header, act* qkv, int qkvStride, int kvHeads, const act* bias, const act* queryNorm,
-              const act* keyNorm, float epsilon, const float* rotary, const int* tokenRow, const int* tokenPosition,
+rotary_append(const int* header, act* qkv, int qkvStride, int kvHeads, const act* bias, const float* queryNorm,
+              const float* keyNorm, float epsilon, const float* rotary, const int* tokenRow, const int* tokenPosition,
               const int* blocks, const int* tableStart, char* pages, long long blockBytes, float kScale,
               float vScale) {
     take_turn();
@@ -225,15 +307,15 @@ rotary_append(const int* header, act* qkv, int qkvStride, int kvHeads, const act
     act* from = qkv + (long long)token * qkvStride + head * HEAD_DIM;
     float low[LANE_STEPS][2], high[LANE_STEPS][2];
     for (int s = 0; s < LANE_STEPS; s++) {
-        int i = rotary_element(lane, s);
+        int i = rotary_pair(lane, s);
         low[s][0] = low[s][1] = high[s][0] = high[s][1] = 0;
         if (i < HALF) {
-            load_pair(from + i, low[s]);
-            load_pair(from + HALF + i, high[s]);
+            load_pair(from + pair_low(i), low[s]);
+            load_pair(from + pair_high(i), high[s]);
             if (bias) {
                 float b[2], c[2];
-                load_pair(bias + head * HEAD_DIM + i, b);
-                load_pair(bias + head * HEAD_DIM + HALF + i, c);
+                load_pair(bias + head * HEAD_DIM + pair_low(i), b);
+                load_pair(bias + head * HEAD_DIM + pair_high(i), c);
                 for (int v = 0; v < LANE_WIDTH; v++) {
                     low[s][v] += b[v];
                     high[s][v] += c[v];
@@ -241,7 +323,7 @@ rotary_append(const int* header, act* qkv, int qkvStride, int kvHeads, const act
             }
         }
     }
-    const act* norm = isValue ? 0 : isQuery ? queryNorm : keyNorm;
+    const float* norm = isValue ? 0 : isQuery ? queryNorm : keyNorm;
     if (norm) {
         float sum = 0;
         for (int s = 0; s < LANE_STEPS; s++) {
@@ -251,11 +333,11 @@ rotary_append(const int* header, act* qkv, int qkvStride, int kvHeads, const act
         }
         float inverse = 1.0f / sqrtf(warp_sum(sum) / HEAD_DIM + epsilon);
         for (int s = 0; s < LANE_STEPS; s++) {
-            int i = rotary_element(lane, s);
+            int i = rotary_pair(lane, s);
             if (i < HALF) {
                 float w[2], u[2];
-                load_pair(norm + i, w);
-                load_pair(norm + HALF + i, u);
+                load_pair(norm + pair_low(i), w);
+                load_pair(norm + pair_high(i), u);
                 for (int v = 0; v < LANE_WIDTH; v++) {
                     low[s][v] *= inverse * w[v];
                     high[s][v] *= inverse * u[v];
@@ -267,8 +349,8 @@ rotary_append(const int* header, act* qkv, int qkvStride, int kvHeads, const act
         const float* angles = rotary + (long long)token * HEAD_DIM;
         for (int s = 0; s < LANE_STEPS; s++) {
             for (int v = 0; v < LANE_WIDTH; v++) {
-                int i = rotary_element(lane, s) + v;
-                if (i < HALF) {
+                int i = rotary_pair(lane, s) + v;
+                if (i < TURNED) {
                     float c = angles[i];
                     float d = angles[HALF + i];
                     float a = low[s][v];
@@ -281,10 +363,10 @@ rotary_append(const int* header, act* qkv, int qkvStride, int kvHeads, const act
     }
     if (isQuery) {
         for (int s = 0; s < LANE_STEPS; s++) {
-            int i = rotary_element(lane, s);
+            int i = rotary_pair(lane, s);
             if (i < HALF) {
-                store_pair(from + i, low[s]);
-                store_pair(from + HALF + i, high[s]);
+                store_pair(from + pair_low(i), low[s]);
+                store_pair(from + pair_high(i), high[s]);
             }
         }
         return;
@@ -314,10 +396,10 @@ rotary_append(const int* header, act* qkv, int qkvStride, int kvHeads, const act
     }
 #endif
     for (int s = 0; s < LANE_STEPS; s++) {
-        int i = rotary_element(lane, s);
+        int i = rotary_pair(lane, s);
         if (i < HALF) {
-            store_kv(to, i, low[s], by);
-            store_kv(to, HALF + i, high[s], by);
+            store_kv(to, pair_low(i), low[s], by);
+            store_kv(to, pair_high(i), high[s], by);
         }
     }
     for (int i = HEAD_DIM * KV_BYTES + lane; i < HEAD_PAD * KV_BYTES; i += 32) {
@@ -327,28 +409,38 @@ rotary_append(const int* header, act* qkv, int qkvStride, int kvHeads, const act
 
 // ---- feed-forward -------------------------------------------------------------------------------------------------
 
-DEVICE float silu(float x) { return x / (1.0f + exp2_fast(x * -1.4426950408889634f)); }
-
+template <int activation>
 DEVICE void gate8(const act* gateUp, int width, int i, float* to) {
     float up[8];
     load8(gateUp + i, to);
     load8(gateUp + width + i, up);
     for (int j = 0; j < 8; j++) {
-        to[j] = silu(to[j]) * up[j];
+        to[j] = activated<activation>(to[j]) * up[j];
     }
 }
 
-// Bytes per row: 6 * width. Llama-3.1-8B, 8,192 rows: 0.7 GB, 210 us on H100, 147 us on H200.
-extern "C" __global__ void __launch_bounds__(256)
-swiglu(const int* header, int count, const act* gateUp, int width, act* out) {
+template <int activation>
+DEVICE void gate_rows(const int* header, int count, const act* gateUp, int width, act* out) {
     take_turn();
     int i = (blockIdx.y * 256 + threadIdx.x) * 8;
     if ((int)blockIdx.x >= count_of(header, count) || i >= width) {
         return;
     }
     float v[8];
-    gate8(gateUp + (long long)blockIdx.x * 2 * width, width, i, v);
+    gate8<activation>(gateUp + (long long)blockIdx.x * 2 * width, width, i, v);
     store8(out + (long long)blockIdx.x * width + i, v);
+}
+
+// Bytes per row: 6 * width. Llama-3.1-8B, 8,192 rows: 0.7 GB, 210 us on H100, 147 us on H200.
+extern "C" __global__ void __launch_bounds__(256)
+swiglu(const int* header, int count, const act* gateUp, int width, act* out) {
+    gate_rows<ACTIVATION_SILU>(header, count, gateUp, width, out);
+}
+
+// The same with GELU's tanh form (Gemma).
+extern "C" __global__ void __launch_bounds__(256)
+geglu(const int* header, int count, const act* gateUp, int width, act* out) {
+    gate_rows<ACTIVATION_GELU>(header, count, gateUp, width, out);
 }
 
 // Bytes per row: 5 * width. The products wait in shared memory, as act, until their greatest is known.
@@ -364,7 +456,7 @@ swiglu_fp8(const int* header, int count, const act* gateUp, int width, unsigned 
     float greatest = 0;
     for (int i = threadIdx.x * 8; i < width; i += 256 * 8) {
         float v[8];
-        gate8(gateUp + (long long)blockIdx.x * 2 * width, width, i, v);
+        gate8<ACTIVATION_SILU>(gateUp + (long long)blockIdx.x * 2 * width, width, i, v);
         store8(row + i, v);
         load8(row + i, v);
         for (int j = 0; j < 8; j++) {

@@ -192,6 +192,31 @@ count_tokens(unsigned* counts, const int* tokens, int promptLength, int length) 
     }
 }
 
+// ---- soft-cap -----------------------------------------------------------------------------------------------------
+
+// Logits x become cap * tanh(x / cap), before anything looks at them; what is not finite stays so, for its row to fail.
+// Bytes per row: 8 * vocabulary, from the second cache for up to some thirty rows: 256,000 logits are 2 MB, 0.1 GB and
+// 27 us on H200 for 64 rows, beside 1.2 GB of the output projection of such a model.
+extern "C" __global__ void __launch_bounds__(256)
+cap_logits(const int* header, float* logits, int stride, int vocabulary, float cap) {
+    take_turn();
+    int i = (blockIdx.y * 256 + threadIdx.x) * 4;
+    if ((int)blockIdx.x >= header[HEADER_LOGIT_ROWS] || i >= vocabulary) {
+        return;
+    }
+    // rows have room for whole vectors
+    float4* at = (float4*)(logits + (long long)blockIdx.x * stride + i);
+    float4 v = *at;
+    float* x = &v.x;
+#pragma unroll
+    for (int j = 0; j < 4; j++) {
+        if (fabsf(x[j]) < float_of(0x7f800000u)) {
+            x[j] = cap * tanhf(x[j] / cap);
+        }
+    }
+    *at = v;
+}
+
 // ---- penalties, bias, masks ---------------------------------------------------------------------------------------
 
 // Bytes per row of logits: 4 * vocabulary read; written back only where something is changed; 4 * vocabulary of counts

@@ -4,14 +4,14 @@
 #include "../matmul.cu"
 
 static int blocks_of(int kind, int n, int mode) {
-    int rows = 16 * tiles_of(kind) / (mode == MODE_SWIGLU ? 2 : 1);
+    int rows = 16 * tiles_of(kind) / (gated(mode) ? 2 : 1);
     return (n + rows - 1) / rows;
 }
 
 static void run(int kind, int rows, int n, int k, int mode, bool biased, int splits, bool gptq) {
     context = "kind " + std::to_string(kind) + " rows " + std::to_string(rows) + " n " + std::to_string(n) + " k " + std::to_string(k) + " mode " + std::to_string(mode) +
               " splits " + std::to_string(splits);
-    int wRows = mode == MODE_SWIGLU ? 2 * n : n, xStride = k + 8, yStride = n + 3;
+    int wRows = gated(mode) ? 2 * n : n, xStride = k + 8, yStride = n + 3;
     auto x0 = random_acts((size_t)rows * xStride), b0 = random_acts(n, 3);
     Array<act> x(x0), bias(b0);
     std::vector<double> w((size_t)wRows * k);
@@ -141,10 +141,12 @@ static void run(int kind, int rows, int n, int k, int mode, bool biased, int spl
                 continue;
             }
             double magnitude, other, want = dot(j, magnitude) + (biased ? from_act(b0[j]) : 0);
-            if (mode == MODE_SWIGLU) {
+            if (gated(mode)) {
                 double up = dot(j + n, other);
                 double error = 1e-5 * (magnitude * std::fabs(up) + other * std::fabs(want));
-                want = want / (1 + std::exp(-want)) * up;
+                double gate = want;
+                want = gate / (1 + std::exp(-gate)) * up;
+                if (mode == MODE_GEGLU) want = gate / 2 * (1 + std::tanh(std::sqrt(2 / M_PI) * (gate + 0.044715 * gate * gate * gate))) * up;
                 expect_near(got, want, error + std::fabs(want) * ACT_EPSILON + 1e-6, "y", at);
             } else {
                 want += before[at];
@@ -175,5 +177,8 @@ int main() {
     run(KIND_FP8, 20, 24, 384, MODE_SWIGLU, false, 1, false);
     run(KIND_INT4, 49, 72, 1152, MODE_ACT, true, 1, true);
     run(KIND_INT4, 12, 40, 5120, MODE_SWIGLU, false, 3, false);
+    run(KIND_ACT, 5, 25, 384, MODE_GEGLU, false, 1, false);
+    run(KIND_ACT, 11, 16, 2048, MODE_GEGLU, false, 3, false);
+    run(KIND_INT8, 7, 40, 256, MODE_GEGLU, false, 1, false);
     return report("matmul");
 }

@@ -38,16 +38,38 @@ static void conversions() {
     for (int i = 0; i < 1000; i++) EXPECT(std::fabs(f[i]) < 1e-4 || b[i] == b2[i], "bf16 -> fp16 -> bf16 %d", i);
 }
 
-static void norms(int rows, int hidden, bool withDelta, bool indexed) {
-    context = "norm " + std::to_string(rows) + "x" + std::to_string(hidden);
+static std::vector<float> random_floats(size_t n) {
+    std::vector<float> v(n);
+    for (auto& x : v) x = (float)normal();
+    return v;
+}
+
+// perToken > 0: the delta is what so many experts gave.
+static void norms(int rows, int hidden, bool withDelta, bool deltaNorm, bool indexed, int perToken = 0) {
+    context = "norm " + std::to_string(rows) + "x" + std::to_string(hidden) + " experts " + std::to_string(perToken);
     int bucket = rows + 3;
     int source = indexed ? rows + 5 : bucket;
     std::vector<residual> x0((size_t)source * hidden);
     for (auto& x : x0) x = to_residual(normal() * 3);
-    auto d0 = random_acts((size_t)source * hidden);
-    auto w0 = random_acts(hidden);
+    int slots = source * std::max(1, perToken);
+    auto d0 = random_acts((size_t)slots * hidden);
+    std::vector<double> sum0((size_t)source * hidden);
+    std::vector<int> slotOf(slots);
+    for (int i = 0; i < slots; i++) slotOf[i] = i;
+    if (perToken) std::shuffle(slotOf.begin(), slotOf.end(), random_bits);
+    auto shares = random_floats(slots);
+    for (int i = 0; i < slots; i++) {
+        for (int j = 0; j < hidden; j++) {
+            sum0[(size_t)(i / std::max(1, perToken)) * hidden + j] += from_act(d0[(size_t)slotOf[i] * hidden + j]) * (perToken ? shares[i] : 1);
+        }
+    }
+    Array<int> dSlotOf(slotOf);
+    Array<float> dShares(shares);
+    const int* so = perToken ? dSlotOf.data() : nullptr;
+    auto w0 = random_floats(hidden), dw0 = random_floats(hidden);
     Array<residual> x(x0), x2(x0);
-    Array<act> delta(d0), weight(w0), out((size_t)bucket * hidden);
+    Array<float> weight(w0), deltaWeight(dw0);
+    Array<act> delta(d0), out((size_t)bucket * hidden);
     Array<unsigned char> out8((size_t)bucket * hidden);
     Array<float> scale(bucket);
     std::vector<int> index;
@@ -56,22 +78,27 @@ static void norms(int rows, int hidden, bool withDelta, bool indexed) {
     Array<int> header(std::vector<int>{0, 0, rows, 0, 0, 0, 0, 0});
     const int* ip = indexed ? rowIndex.data() : nullptr;
     const act* dp = withDelta ? delta.data() : nullptr;
-    RUN(GRID(bucket), 256, hidden * 4, rms_norm, header, 2, dp, x, ip, weight, 1e-5f, hidden, out);
-    RUN(GRID(bucket), 256, hidden * 4, rms_norm_fp8, nullptr, rows, dp, x2, ip, weight, 1e-5f, hidden, out8, scale);
+    const float* dwp = deltaNorm ? deltaWeight.data() : nullptr;
+    RUN(GRID(bucket), 256, hidden * 4, rms_norm, header, 2, dp, dwp, so, dShares, perToken, x, ip, weight, 1e-5f, hidden, out);
+    RUN(GRID(bucket), 256, hidden * 4, rms_norm_fp8, nullptr, rows, dp, dwp, so, dShares, perToken, x2, ip, weight, 1e-5f, hidden, out8, scale);
     for (int r = 0; r < rows; r++) {
         int from = indexed ? index[r] : r;
         std::vector<double> v(hidden);
-        double sum = 0, greatest = 0;
+        double sum = 0, greatest = 0, deltaSum = 0;
+        for (int i = 0; i < hidden; i++) deltaSum += std::pow(sum0[(size_t)from * hidden + i], 2);
+        double deltaInverse = 1 / std::sqrt(deltaSum / hidden + 1e-5);
         for (int i = 0; i < hidden; i++) {
-            v[i] = from_residual(x0[(size_t)from * hidden + i]) + (withDelta ? from_act(d0[(size_t)from * hidden + i]) : 0);
+            double d = withDelta ? sum0[(size_t)from * hidden + i] * (deltaNorm ? deltaInverse * dw0[i] : 1) : 0;
+            v[i] = from_residual(x0[(size_t)from * hidden + i]) + d;
             sum += v[i] * v[i];
             double kept = from_residual(x[(size_t)from * hidden + i]);
             double want = withDelta && !indexed ? v[i] : from_residual(x0[(size_t)from * hidden + i]);
-            expect_near(kept, want, std::fabs(want) * (JETON_RESIDUAL ? 1e-6 : ACT_EPSILON), "x", i);
+            double summands = (std::fabs(d) + std::fabs(want)) * (perToken ? 8 : 1) + (perToken ? 1 : 0);
+            expect_near(kept, want, JETON_RESIDUAL ? summands * 1e-6 : std::fabs(want) * ACT_EPSILON + summands * 1e-6, "x", i);
         }
         double inverse = 1 / std::sqrt(sum / hidden + 1e-5);
         for (int i = 0; i < hidden; i++) {
-            v[i] *= inverse * from_act(w0[i]);
+            v[i] *= inverse * w0[i];
             greatest = std::max(greatest, std::fabs(v[i]));
         }
         expect_near(scale[r], greatest / 448, greatest / 448 * 1e-5, "scale", r);
@@ -92,34 +119,40 @@ static void rotary(int rows, int kvHeads, bool bias, bool headNorms) {
     for (int r = 0; r < rows; r++) {
         if (b.inputStart[r + 1] - b.inputStart[r] == 1) b.flags[r] = between(0, 1);
     }
-    int tokens = b.tokenCount(), bucket = tokens + 4, half = HEAD_DIM / 2;
+    int tokens = b.tokenCount(), bucket = tokens + 4, half = ROTARY_DIM / 2;
     int width = (GROUP + 2) * kvHeads * HEAD_DIM, stride = width + 8, layers = 2;
     std::vector<double> freq(half);
-    for (int i = 0; i < half; i++) freq[i] = std::pow(10000.0, -2.0 * i / HEAD_DIM);
-    double factor = 1.1;
+    for (int i = 0; i < half; i++) freq[i] = std::pow(10000.0, -2.0 * i / ROTARY_DIM);
+    double factor = 1.1, windowFactor = 0.9;
+    std::vector<double> windowFreq(half);
+    for (int i = 0; i < half; i++) windowFreq[i] = std::pow(500.0, -2.0 * i / ROTARY_DIM);
+    bool twice = headNorms;
     std::vector<int> last(rows);
     for (auto& t : last) t = between(0, 1000);
     Array<int> header(b.header), slot(b.slot), flags(b.flags), position(b.position), start(b.inputStart), toks(b.tokens), lastToken(last);
     Array<int> blocks(b.blocks), table(b.tableStart);
-    Array<double> frequencies(freq);
+    Array<double> frequencies(freq), windowFrequencies(windowFreq);
     Array<int> tokenId(bucket), tokenRow(bucket), tokenPosition(bucket);
-    Array<float> angles((size_t)bucket * HEAD_DIM);
-    RUN(GRID(bucket), 128, 0, prepare_step, header, slot, flags, position, start, toks, lastToken, frequencies, factor, tokenId, tokenRow, tokenPosition, angles);
+    Array<float> angles((size_t)bucket * HEAD_DIM), windowAngles((size_t)bucket * HEAD_DIM);
+    RUN(GRID(bucket), 128, 0, prepare_step, header, slot, flags, position, start, toks, lastToken, frequencies, factor, twice ? windowFrequencies.data() : nullptr, windowFactor,
+        tokenId, tokenRow, tokenPosition, angles, twice ? windowAngles.data() : nullptr);
     int hidden = 64;
     auto e0 = random_acts(1001 * hidden);
     Array<act> embedding(e0);
     Array<residual> x((size_t)bucket * hidden);
-    RUN(GRID(bucket), 128, 0, embed, header, tokenId, embedding, hidden, x);
-    auto q0 = random_acts((size_t)tokens * stride), b0 = random_acts(width), n0 = random_acts(HEAD_DIM), n1 = random_acts(HEAD_DIM);
+    RUN(GRID(bucket), 128, 0, embed, header, tokenId, embedding, hidden, 7.5f, x);
+    auto q0 = random_acts((size_t)tokens * stride), b0 = random_acts(width);
+    auto n0 = random_floats(HEAD_DIM), n1 = random_floats(HEAD_DIM);
     q0.resize((size_t)bucket * stride, 0x1234);
-    Array<act> qkv(q0), biases(b0), queryNorm(n0), keyNorm(n1);
+    Array<act> qkv(q0), biases(b0);
+    Array<float> queryNorm(n0), keyNorm(n1);
     long long layerBytes = 2LL * kvHeads * BLOCK_SIZE * (HEAD_PAD * KV_BYTES + (JETON_KV == 3 ? 4 : 0));
     long long blockBytes = layers * layerBytes;
     Array<char> pool((size_t)blockCount * blockBytes);
     float kScale = 0.5f, vScale = 0.25f;
     int layer = 1;
     RUN(GRID(bucket, ((GROUP + 2) * kvHeads + 3) / 4), 128, 0, rotary_append, header, qkv, stride, kvHeads, bias ? biases.data() : nullptr,
-        headNorms ? queryNorm.data() : nullptr, headNorms ? keyNorm.data() : nullptr, 1e-6f, angles, tokenRow, tokenPosition, blocks, table,
+        headNorms ? queryNorm.data() : nullptr, headNorms ? keyNorm.data() : nullptr, 1e-6f, (twice ? windowAngles : angles).data(), tokenRow, tokenPosition, blocks, table,
         pool + layer * layerBytes, blockBytes, kScale, vScale);
     std::vector<char> touched((size_t)blockCount * blockBytes, 0);
     for (int r = 0; r < rows; r++) {
@@ -128,7 +161,8 @@ static void rotary(int rows, int kvHeads, bool bias, bool headNorms) {
             int id = b.flags[r] & 1 ? last[b.slot[r]] : b.tokens[t];
             EXPECT(tokenId[t] == id && tokenRow[t] == r && tokenPosition[t] == at, "token %d", t);
             for (int i = 0; i < hidden; i++) {
-                expect_near(from_residual(x[(size_t)t * hidden + i]), from_act(e0[(size_t)id * hidden + i]), 0, "embedding", i);
+                double want = 7.5 * from_act(e0[(size_t)id * hidden + i]);
+                expect_near(from_residual(x[(size_t)t * hidden + i]), want, std::fabs(want) * (JETON_RESIDUAL ? 1e-7 : ACT_EPSILON), "embedding", i);
             }
             for (int h = 0; h < (GROUP + 2) * kvHeads; h++) {
                 bool q = h < GROUP * kvHeads, v = h >= (GROUP + 1) * kvHeads;
@@ -139,11 +173,13 @@ static void rotary(int rows, int kvHeads, bool bias, bool headNorms) {
                     sum += e[i] * e[i];
                 }
                 if (headNorms && !v) {
-                    for (int i = 0; i < HEAD_DIM; i++) e[i] *= from_act(q ? n0[i] : n1[i]) / std::sqrt(sum / HEAD_DIM + 1e-6);
+                    for (int i = 0; i < HEAD_DIM; i++) e[i] *= (q ? n0[i] : n1[i]) / std::sqrt(sum / HEAD_DIM + 1e-6);
                 }
                 if (!v) {
                     for (int i = 0; i < half; i++) {
-                        double c = std::cos(at * freq[i]) * factor, s = std::sin(at * freq[i]) * factor;
+                        expect_near(angles[(size_t)t * HEAD_DIM + i], std::cos(at * freq[i]) * factor, 1e-6, "cosine", i);
+                        double turned = at * (twice ? windowFreq : freq)[i], by = twice ? windowFactor : factor;
+                        double c = std::cos(turned) * by, s = std::sin(turned) * by;
                         double lo = e[i], hi = e[i + half];
                         e[i] = lo * c - hi * s;
                         e[i + half] = hi * c + lo * s;
@@ -201,6 +237,8 @@ static void feedForward(int rows, int width) {
     Array<float> scale(bucket), qScale(bucket), iScale(bucket);
     Array<int> header(std::vector<int>{rows, rows, rows, 0, 0, 0, 0, 0});
     RUN(GRID(bucket, (width + 2047) / 2048), 256, 0, swiglu, header, 1, gateUp, width, out);
+    Array<act> gelu((size_t)bucket * width);
+    RUN(GRID(bucket, (width + 2047) / 2048), 256, 0, geglu, header, 1, gateUp, width, gelu);
     RUN(GRID(bucket), 256, width * 2, swiglu_fp8, header, 1, gateUp, width, out8, scale);
     RUN(GRID(bucket), 256, 0, add_bias, header, 1, x, bias, width);
     RUN(GRID(bucket), 256, 0, quantize_fp8_rows, header, 1, gateUp, width, q8, qScale);
@@ -210,6 +248,8 @@ static void feedForward(int rows, int width) {
             double g = from_act(g0[(size_t)r * 2 * width + i]), u = from_act(g0[(size_t)r * 2 * width + width + i]);
             double want = g / (1 + std::exp(-g)) * u;
             expect_near(from_act(out[(size_t)r * width + i]), want, std::fabs(want) * ACT_EPSILON + 1e-7, "swiglu", i);
+            double tanhForm = g / 2 * (1 + std::tanh(std::sqrt(2 / M_PI) * (g + 0.044715 * g * g * g))) * u;
+            expect_near(from_act(gelu[(size_t)r * width + i]), tanhForm, std::fabs(tanhForm) * ACT_EPSILON + 1e-6, "geglu", i);
             expect_near(from_e4m3(out8[(size_t)r * width + i]) * scale[r], want, std::fabs(want) / 14 + scale[r] / 900, "swiglu8", i);
             double plain = from_act(g0[(size_t)r * width + i]);
             expect_near(from_e4m3(q8[(size_t)r * width + i]) * qScale[r], plain, std::fabs(plain) / 15.9 + qScale[r] / 1000, "quantised", i);
@@ -218,7 +258,7 @@ static void feedForward(int rows, int width) {
             expect_near(from_act(x[(size_t)r * width + i]), sum, std::fabs(sum) * ACT_EPSILON + 1e-7, "bias", i);
         }
     }
-    for (int i = rows * width; i < bucket * width; i++) EXPECT(out[i] == 0xffff && out8[i] == 0xff && q8[i] == 0xff && i8[i] == -1, "wrote past the count");
+    for (int i = rows * width; i < bucket * width; i++) EXPECT(out[i] == 0xffff && gelu[i] == 0xffff && out8[i] == 0xff && q8[i] == 0xff && i8[i] == -1, "wrote past the count");
     for (int r = 0; r < rows; r++) {
         int greatest = 0;
         for (int i = 0; i < width; i++) greatest = std::max(greatest, std::abs((int)i8[(size_t)r * width + i]));
@@ -243,10 +283,14 @@ static void copies() {
 
 int main() {
     conversions();
-    norms(5, 4096, true, false);
-    norms(3, 8, false, false);
-    norms(2, 2568, true, true);
-    norms(4, 104, false, true);
+    norms(5, 4096, true, false, false);
+    norms(3, 8, false, false, false);
+    norms(2, 2568, true, false, true);
+    norms(4, 104, false, false, true);
+    norms(3, 3584, true, true, false);
+    norms(6, 72, true, true, true);
+    norms(4, 2048, true, false, false, 8);
+    norms(5, 104, true, true, true, 2);
     rotary(1, 1, false, false);
     rotary(7, 3, true, true);
     rotary(12, 2, true, false);

@@ -329,8 +329,33 @@ static void counting() {
     for (int i = 0; i < 900; i++) EXPECT(counts[i] == want[i], "count %d", i);
 }
 
+static void capping(int rows, int vocabulary, float cap) {
+    context = "cap " + std::to_string(vocabulary);
+    int stride = (vocabulary + 7) / 8 * 8, bucket = rows + 2;
+    std::vector<float> before((size_t)bucket * stride);
+    for (auto& x : before) x = (float)(normal() * 2 * cap);
+    before[0] = NAN;
+    before[stride] = INFINITY;
+    before[stride + vocabulary - 1] = -INFINITY;
+    Array<float> logits(before);
+    Array<int> header(std::vector<int>{1, 1, rows, 0, 0, 0, 0, 0});
+    RUN(GRID(bucket, (vocabulary + 1023) / 1024), 256, 0, cap_logits, header, logits, stride, vocabulary, cap);
+    for (size_t i = 0; i < before.size(); i++) {
+        if ((int)(i % stride) >= vocabulary) continue;
+        bool capped = i / stride < (size_t)rows && std::isfinite(before[i]);
+        double want = capped ? cap * std::tanh((double)before[i] / cap) : before[i];
+        if (std::isfinite(want)) {
+            expect_near(logits[i], want, capped ? cap * 1e-6 : 0, "logit", (long long)i);
+        } else {
+            EXPECT(memcmp(&logits[i], &before[i], 4) == 0, "logit[%zu] is %g, not %g", i, logits[i], before[i]);
+        }
+    }
+}
+
 int main(int argc, char** argv) {
     counting();
+    capping(3, 1003, 30);
+    capping(2, 7, 5);
     for (int i = 0; i < (argc > 1 ? atoi(argv[1]) : 2); i++) {
         run(1, 3, false);
         run(7, 20, true);

@@ -208,7 +208,7 @@ enum DecoderFamily {
                         .orElse(1);
                 List<Object> dense = config.list("mlp_only_layers");
                 yield new DecoderSpec.Experts(
-                        config.integer("num_experts", 1, 1 << 12),
+                        config.integer(config.has("num_experts") ? "num_experts" : "num_local_experts", 1, 1 << 12),
                         config.integer("num_experts_per_tok", 1, 1 << 12),
                         config.integer("moe_intermediate_size", 1, 1 << 20),
                         config.flag("norm_topk_prob", false),

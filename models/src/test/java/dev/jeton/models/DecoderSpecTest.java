@@ -67,6 +67,13 @@ class DecoderSpecTest {
                 read("Qwen3MoeForCausalLM", experts + ", \"decoder_sparse_step\": 2, \"mlp_only_layers\": [3]");
         assertThat(qwen.experts())
                 .isEqualTo(new DecoderSpec.Experts(16, 4, 24, false, List.of(false, true, false, false)));
+        assertThat(read(
+                                "Qwen3MoeForCausalLM",
+                                experts.replace("num_experts\"", "num_local_experts\"")
+                                        + ", \"decoder_sparse_step\": 2, \"mlp_only_layers\": [3]")
+                        .experts())
+                .as("as transformers 5 writes it")
+                .isEqualTo(qwen.experts());
         assertThat(qwen.headNorms()).isTrue();
         assertThat(read("LlamaForCausalLM", "").experts()).isEqualTo(DecoderSpec.Experts.NONE);
     }

@@ -2,7 +2,6 @@ package dev.jeton.models;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.jeton.models.cpu.CpuEngineProvider;
 import dev.jeton.models.cuda.CudaEngineProvider;
 import dev.jeton.models.reference.Configs;
 import dev.jeton.models.torch.TorchEngineProvider;
@@ -13,6 +12,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** An engine refuses by name the models of which it would compute wrong numbers, before it looks for a device. */
 class EngineRefusalTest {
@@ -37,18 +37,12 @@ class EngineRefusalTest {
         };
     }
 
-    @ParameterizedTest
-    @CsvSource({
-        "mixtral, layers of experts", "qwen3moe, layers of experts", "gemma2, soft-capping",
-        "gemma2, norms after attention", "gemma3, other rotation in layers with a window", "gemma3, scaled embeddings",
-        "partial, rotation of a part of each head"
-    })
-    void namesWhatCudaDoesNotCompute(String family, String reason) throws IOException {
-        Path model = model(config(family));
-        assertThat(new CudaEngineProvider().refusal(model))
-                .contains(reason)
-                .contains("the cuda engine does not compute; the cpu engine does");
-        assertThat(new CpuEngineProvider().refusal(model)).isEmpty();
+    @Test
+    void cudaRefusesExpertsOfFewerBits() throws IOException {
+        String fp8 = "\"quantization_config\": {\"quant_method\": \"fp8\"}";
+        assertThat(new CudaEngineProvider().refusal(model(Configs.qwen3Moe(fp8))))
+                .contains("layers of experts")
+                .contains("sixteen bits only; use the original weights");
     }
 
     @ParameterizedTest
@@ -57,8 +51,9 @@ class EngineRefusalTest {
         assertThat(new TorchEngineProvider().refusal(model(config(family)))).isEmpty();
     }
 
-    @Test
-    void letsCudaRunPhi3WhereWholeHeadsAreTurned() throws IOException {
-        assertThat(new CudaEngineProvider().refusal(model(config("phi3")))).isEmpty();
+    @ParameterizedTest
+    @ValueSource(strings = {"phi3", "partial", "gemma2", "gemma3", "mixtral", "qwen3moe"})
+    void letsCudaRunWhatItComputes(String family) throws IOException {
+        assertThat(new CudaEngineProvider().refusal(model(config(family)))).isEmpty();
     }
 }

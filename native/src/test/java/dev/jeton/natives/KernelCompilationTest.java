@@ -23,12 +23,15 @@ class KernelCompilationTest {
     @CsvSource({
         "rows.cu,",
         "rows.cu, -DJETON_TYPE=1 -DJETON_KV=3 -DJETON_RESIDUAL=0 -DHEAD_DIM=10",
+        "rows.cu, -DHEAD_DIM=128 -DROTARY_DIM=96",
         "blocks.cu,",
         "attention.cu,",
         "attention.cu, -DJETON_KV=2 -DHEAD_DIM=256 -DGROUP=8",
         "sampling.cu,",
         "matmul.cu,",
-        "matmul.cu, -DJETON_TYPE=1"
+        "matmul.cu, -DJETON_TYPE=1",
+        "experts.cu,",
+        "experts.cu, -DJETON_TYPE=1"
     })
     void compilesForEveryArchitecture(String source, String macros) throws IOException, InterruptedException {
         Assumptions.assumeTrue(KernelSources.exists(folder, "nvcc", "--version"), "there is no nvcc");
@@ -60,6 +63,6 @@ class KernelCompilationTest {
     }
 
     static List<String> sources() {
-        return List.of("rows.cu", "blocks.cu", "attention.cu", "sampling.cu", "matmul.cu");
+        return List.of("rows.cu", "blocks.cu", "attention.cu", "sampling.cu", "matmul.cu", "experts.cu");
     }
 }

@@ -28,6 +28,7 @@ class KernelParityTest {
                 "rows",
                 "rows HEAD_DIM=80 GROUP=1 JETON_TYPE=1",
                 "rows HEAD_DIM=6 GROUP=3 JETON_KV=2",
+                "rows HEAD_DIM=24 ROTARY_DIM=18 GROUP=2 JETON_KV=3",
                 "rows HEAD_DIM=256 GROUP=7 JETON_KV=3 BLOCK_SIZE=32 JETON_RESIDUAL=0",
                 "attention",
                 "attention HEAD_DIM=80 GROUP=1 JETON_TYPE=1",
@@ -36,7 +37,9 @@ class KernelParityTest {
                 "attention HEAD_DIM=256 GROUP=2 JETON_KV=2 BLOCK_SIZE=64",
                 "sampling",
                 "matmul",
-                "matmul JETON_TYPE=1 JETON_RESIDUAL=0"
+                "matmul JETON_TYPE=1 JETON_RESIDUAL=0",
+                "experts",
+                "experts JETON_TYPE=1"
             })
     void agreesWithFloat64OnTheHost(String check) throws IOException, InterruptedException {
         Assumptions.assumeTrue(
@@ -64,6 +67,7 @@ class KernelParityTest {
                 "rows",
                 "rows HEAD_DIM=80 GROUP=1 JETON_TYPE=1",
                 "rows HEAD_DIM=6 GROUP=3 JETON_KV=2",
+                "rows HEAD_DIM=24 ROTARY_DIM=18 GROUP=2 JETON_KV=3",
                 "rows HEAD_DIM=256 GROUP=7 JETON_KV=3 BLOCK_SIZE=32 JETON_RESIDUAL=0",
                 "attention",
                 "attention HEAD_DIM=64 GROUP=8",
@@ -77,7 +81,9 @@ class KernelParityTest {
                 "attention HEAD_DIM=256 GROUP=2 JETON_KV=2 BLOCK_SIZE=64",
                 "sampling",
                 "matmul",
-                "matmul JETON_TYPE=1 JETON_RESIDUAL=0"
+                "matmul JETON_TYPE=1 JETON_RESIDUAL=0",
+                "experts",
+                "experts JETON_TYPE=1"
             })
     void agreesWithFloat64OnTheGpu(String check) throws IOException, InterruptedException {
         Assumptions.assumeTrue(Files.exists(Path.of("/dev/nvidia0")), "there is no GPU");

@@ -140,6 +140,7 @@ class ShippedKernelsTest {
                 "rms_norm_fp8",
                 "rotary_append",
                 "swiglu",
+                "geglu",
                 "swiglu_fp8",
                 "add_bias",
                 "quantize_fp8_rows",

@@ -39,7 +39,17 @@ import org.jspecify.annotations.Nullable;
 public final class CudaEngine implements Engine {
 
     /** What it computes of what only some models need. */
-    static final Set<DecoderFeature> ABLE = Set.of(DecoderFeature.FUSED_TENSORS, DecoderFeature.FACTORS_BY_LENGTH);
+    static final Set<DecoderFeature> ABLE = Set.of(
+            DecoderFeature.EXPERTS,
+            DecoderFeature.FUSED_TENSORS,
+            DecoderFeature.PARTIAL_ROTARY,
+            DecoderFeature.FACTORS_BY_LENGTH,
+            DecoderFeature.WINDOW_ROTARY,
+            DecoderFeature.BRANCH_NORMS,
+            DecoderFeature.GELU,
+            DecoderFeature.EMBEDDING_SCALE,
+            DecoderFeature.QUERY_SCALE,
+            DecoderFeature.SOFT_CAPS);
 
     /** What it can do beyond plain sampling. */
     static final Set<Capability> CAPABILITIES = Set.of(
@@ -85,7 +95,8 @@ public final class CudaEngine implements Engine {
                 .within(options.maxModelLength())
                 .requireOnly("cuda", ABLE);
         CheckpointQuantization checkpoint = CheckpointQuantization.read(folder);
-        DeviceShape.Type type = DeviceWeights.type(folder);
+        requirePlainExperts(folder, spec, checkpoint, options.quantize());
+        DeviceShape.Type type = DeviceWeights.type(folder, spec);
         DeviceShape.KvType kv = DeviceShape.KvType.of(options.device().kvType(), type);
         DeviceShape shape = new DeviceShape(spec, type, kv, options.blockSize());
         try {
@@ -98,6 +109,18 @@ public final class CudaEngine implements Engine {
             }
         } catch (NativeException e) {
             throw new ModelException("the cuda engine cannot load %s: %s".formatted(folder, e.getMessage()), e);
+        }
+    }
+
+    /** Experts are multiplied in sixteen bits alone: the kernels of fewer bits take one matrix at a time. */
+    static void requirePlainExperts(Path folder, DecoderSpec spec, CheckpointQuantization checkpoint, String quantize) {
+        boolean plain = checkpoint instanceof CheckpointQuantization.None && quantize.equals("none");
+        if (spec.experts().count() > 0 && !plain) {
+            String how = checkpoint instanceof CheckpointQuantization.None
+                    ? "leave --quantize " + quantize
+                    : "use the original weights";
+            throw new ModelException("%s has layers of experts, which the cuda engine computes in sixteen bits only; %s"
+                    .formatted(folder, how));
         }
     }
 

@@ -69,8 +69,8 @@ public final class CudaEngineProvider implements StepEngineProvider {
     @Override
     public String refusal(Path model) {
         return DecoderFiles.refusal(model, folder -> {
-            DecoderSpec.readQuantized(folder).requireOnly("cuda", CudaEngine.ABLE);
-            CheckpointQuantization.read(folder);
+            DecoderSpec spec = DecoderSpec.readQuantized(folder).requireOnly("cuda", CudaEngine.ABLE);
+            CudaEngine.requirePlainExperts(folder, spec, CheckpointQuantization.read(folder), "none");
         });
     }
 

@@ -1,12 +1,14 @@
 package dev.jeton.models.cuda;
 
+import dev.jeton.models.DecoderFeature;
 import dev.jeton.models.DecoderSpec;
+import dev.jeton.models.DecoderSpec.Activation;
 import dev.jeton.models.WindowGroups;
 import dev.jeton.models.cuda.DeviceWeights.Layer;
 import dev.jeton.models.cuda.ProductSearch.Use;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.function.Function;
+import java.util.Optional;
 import java.util.function.LongUnaryOperator;
 
 /**
@@ -15,7 +17,8 @@ import java.util.function.LongUnaryOperator;
  * there really are from the step's header, so a graph made for a bucket serves every step that fits.
  *
  * <p>Per layer: norm; q, k and v; rotation and storing K and V; attention; output projection; norm; gate and up; down.
- * Where few rows make products that add to the residual stream themselves, the next norm has nothing to add.
+ * Where few rows make products that add to the residual stream themselves, the next norm has nothing to add; else it
+ * adds what the half of the layer before it left, through a norm of its own in families that have one.
  *
  * <p>Bytes of a decode step of n rows: all weights once, K and V of every context once, and about {@code 40 * hidden}
  * bytes of activations a row and layer, which stay in the second cache.
@@ -28,21 +31,6 @@ final class DecoderProgram {
     private static final int NORM_THREADS = 256;
     private static final int TILE = 8 * 4;
 
-    /** What a step needs of the device beside weights and slots. */
-    private record Buffers(
-            long residual,
-            long normed,
-            long qkv,
-            long attended,
-            long delta,
-            long gateUp,
-            long inner,
-            long tokenId,
-            long tokenRow,
-            long tokenPosition,
-            long rotary,
-            long logits) {}
-
     /** The attention of one layer group: its window and its tiles. */
     private record Group(int window, long plan, long decodeTiles, long prefillTiles) {}
 
@@ -53,17 +41,27 @@ final class DecoderProgram {
     private final Slots slots;
     private final StepKernels kernels;
     private final Products products;
-    private final Buffers buffers;
+    private final StepBuffers buffers;
+    private final Optional<ExpertProgram> experts;
     private final List<Group> groups = new ArrayList<>();
     private final AttentionSizes sizes;
     private final long frequencies;
+    /** Of layers with a window, where they turn otherwise; else 0. */
+    private final long windowFrequencies;
+
     private final ProductSearch search;
     private final SamplingProgram sampling;
     private final float scale;
     private final long[] pool;
     private final long[] blockBytes;
-    /** What the last layer left to be added to the residual stream; 0 where it is there already. */
+    /** What a half of a layer left to be added to the residual stream; 0 where it is there already. */
     private long left;
+    /** The norm through which that goes first; 0 for none. */
+    private long leftNorm;
+    /** Where a token's choices have their slots and shares, if it is what experts gave; else 0. */
+    private long leftSlots;
+
+    private long leftShares;
 
     /**
      * Takes all memory that steps need beside pages, which follow by {@link #pages}.
@@ -85,7 +83,7 @@ final class DecoderProgram {
         this.windows = WindowGroups.of(spec);
         this.slots = slots;
         this.kernels = kernels;
-        scale = (float) (1 / Math.sqrt(spec.headDim()));
+        scale = (float) spec.scales().query();
         products = new Products(device, kernels, weights.matrices(), maxTokens);
         sizes = new AttentionSizes(device, shape, kernels);
         pool = new long[windows.count()];
@@ -99,22 +97,13 @@ final class DecoderProgram {
                             .address()));
         }
         frequencies = device.constants(spec.rotary().frequencies()).address();
-        int logitRows = Math.min(StepLayout.CHUNK, maxTokens);
-        buffers = new Buffers(
-                device.memory(4L * maxTokens * spec.hidden()).address(),
-                device.memory(2L * maxTokens * spec.hidden()).address(),
-                device.memory(2L * maxTokens * shape.qkvWidth()).address(),
-                device.memory(2L * maxTokens * spec.queryWidth()).address(),
-                device.memory(2L * maxTokens * spec.hidden()).address(),
-                device.memory(4L * maxTokens * spec.intermediate()).address(),
-                device.memory(2L * maxTokens * spec.intermediate()).address(),
-                device.memory(4L * maxTokens).address(),
-                device.memory(4L * maxTokens).address(),
-                device.memory(4L * maxTokens).address(),
-                device.memory(4L * maxTokens * spec.headDim()).address(),
-                device.memory(4L * logitRows * shape.logitStride()).address());
-        search = search(maxTokens, logitRows);
-        sampling = new SamplingProgram(device, shape, kernels, slots, buffers.logits, outputs);
+        windowFrequencies = spec.features().contains(DecoderFeature.WINDOW_ROTARY)
+                ? device.constants(spec.windowRotary().frequencies()).address()
+                : 0;
+        buffers = StepBuffers.of(device, shape, maxTokens);
+        experts = ExpertProgram.of(device, shape, kernels, products, maxTokens);
+        search = search(maxTokens);
+        sampling = new SamplingProgram(device, shape, kernels, slots, buffers.logits(), outputs);
     }
 
     /** Says where the pages of a layer group lie. */
@@ -137,18 +126,20 @@ final class DecoderProgram {
         for (int g = 0; g < groups.size(); g++) {
             plan(input, layout, groups.get(g));
         }
-        long delta = 0;
+        leave(0, 0, 0, 0);
         for (int layer = 0; layer < spec.layers(); layer++) {
             Layer w = weights.layers().get(layer);
-            norm(header, TOKENS, tokens, delta, 0, w.attentionNorm());
-            products.activations(header, TOKENS, tokens, buffers.normed, w.queryKeyValue(), buffers.qkv);
+            norm(header, TOKENS, tokens, 0, w.attentionNorm());
+            products.activations(header, TOKENS, tokens, buffers.normed(), w.queryKeyValue(), buffers.qkv());
             rotate(input, layout, layer, tokens, w);
             attend(input, layout, layer, tokens, decodes, prefills);
-            delta = output(header, tokens, w);
-            norm(header, TOKENS, tokens, delta, 0, w.feedForwardNorm());
-            delta = feedForward(header, tokens, w);
+            project(header, tokens, buffers.attended(), w.output(), w.outputBias(), w.attentionBranchNorm());
+            norm(header, TOKENS, tokens, 0, w.feedForwardNorm());
+            switch (w.feed()) {
+                case DeviceWeights.Dense dense -> feedForward(header, tokens, dense, w.feedBranchNorm());
+                case DeviceWeights.Sparse sparse -> chooseExperts(header, tokens, sparse, w.feedBranchNorm());
+            }
         }
-        left = delta;
     }
 
     /** How products are computed. */
@@ -156,26 +147,28 @@ final class DecoderProgram {
         return search;
     }
 
-    private ProductSearch search(int maxTokens, int logitRows) {
-        int widest = Math.max(spec.queryWidth(), Math.max(spec.hidden(), spec.intermediate()));
+    private ProductSearch search(int maxTokens) {
+        int widest = Math.max(spec.queryWidth(), Math.max(spec.hidden(), shape.denseIntermediate()));
         // weights are as good an input as any, where there are enough of them
         boolean enough = (long) spec.vocabulary() * spec.hidden() >= (long) maxTokens * widest;
         LongUnaryOperator input = buffer -> enough ? weights.embedding() : buffer;
-        long normed = input.applyAsLong(buffers.normed);
-        long attended = input.applyAsLong(buffers.attended);
-        long inner = input.applyAsLong(buffers.inner);
+        long normed = input.applyAsLong(buffers.normed());
+        long attended = input.applyAsLong(buffers.attended());
+        long inner = input.applyAsLong(buffers.inner());
+        List<Use> uses = List.of(
+                new Use(weights.all(Layer::queryKeyValue), false, normed, buffers.qkv(), maxTokens),
+                new Use(weights.all(Layer::output), false, attended, buffers.delta(), maxTokens),
+                new Use(weights.dense(DeviceWeights.Dense::gateUp), false, normed, buffers.gateUp(), maxTokens),
+                new Use(weights.dense(DeviceWeights.Dense::down), false, inner, buffers.delta(), maxTokens),
+                new Use(
+                        weights.routers(),
+                        true,
+                        normed,
+                        experts.map(ExpertProgram::logits).orElse(0L),
+                        maxTokens),
+                new Use(List.of(weights.head()), true, normed, buffers.logits(), StepBuffers.logitRows(maxTokens)));
         return new ProductSearch(
-                products,
-                List.of(
-                        new Use(all(Layer::queryKeyValue), false, normed, buffers.qkv, maxTokens),
-                        new Use(all(Layer::output), false, attended, buffers.delta, maxTokens),
-                        new Use(all(Layer::gateUp), false, normed, buffers.gateUp, maxTokens),
-                        new Use(all(Layer::down), false, inner, buffers.delta, maxTokens),
-                        new Use(List.of(weights.head()), true, normed, buffers.logits, logitRows)));
-    }
-
-    private List<Matrix> all(Function<Layer, Matrix> matrix) {
-        return weights.layers().stream().map(matrix).toList();
+                products, uses.stream().filter(use -> !use.weights().isEmpty()).toList());
     }
 
     /** Whether a row of so many inputs is attended by decode tiles. */
@@ -195,18 +188,22 @@ final class DecoderProgram {
                 .pointer(slots.lastToken())
                 .pointer(frequencies)
                 .number(spec.rotary().attentionFactor())
-                .pointer(buffers.tokenId)
-                .pointer(buffers.tokenRow)
-                .pointer(buffers.tokenPosition)
-                .pointer(buffers.rotary)
+                .pointer(windowFrequencies)
+                .number(spec.windowRotary().attentionFactor())
+                .pointer(buffers.tokenId())
+                .pointer(buffers.tokenRow())
+                .pointer(buffers.tokenPosition())
+                .pointer(buffers.rotary())
+                .pointer(buffers.windowRotary())
                 .launch(tokens, 1, 128, 0);
         kernels.get("embed")
                 .begin()
                 .pointer(input)
-                .pointer(buffers.tokenId)
+                .pointer(buffers.tokenId())
                 .pointer(weights.embedding())
                 .integer(spec.hidden())
-                .pointer(buffers.residual)
+                .single((float) spec.scales().embedding())
+                .pointer(buffers.residual())
                 .launch(tokens, 1, 128, 0);
     }
 
@@ -227,18 +224,23 @@ final class DecoderProgram {
                 .launch(1, 1, sizes.planThreads(), 0);
     }
 
-    private void norm(long header, int entry, int rows, long delta, long rowIndex, long weight) {
+    /** Adds what was left and normalises: all rows, which then have it, or those of an index, for themselves. */
+    private void norm(long header, int entry, int rows, long rowIndex, long weight) {
         kernels.get("rms_norm")
                 .begin()
                 .pointer(header)
                 .integer(entry)
-                .pointer(delta)
-                .pointer(buffers.residual)
+                .pointer(left)
+                .pointer(leftNorm)
+                .pointer(leftSlots)
+                .pointer(leftShares)
+                .integer(spec.experts().perToken())
+                .pointer(buffers.residual())
                 .pointer(rowIndex)
                 .pointer(weight)
                 .single((float) spec.normEpsilon())
                 .integer(spec.hidden())
-                .pointer(buffers.normed)
+                .pointer(buffers.normed())
                 .launch(rows, 1, NORM_THREADS, 4 * spec.hidden());
     }
 
@@ -246,19 +248,20 @@ final class DecoderProgram {
         int g = windows.groupOf().get(layer);
         Group group = groups.get(g);
         int heads = spec.heads() + 2 * spec.keyValueHeads();
+        boolean otherwise = buffers.windowRotary() != 0 && group.window() > 0;
         kernels.get("rotary_append")
                 .begin()
                 .pointer(input)
-                .pointer(buffers.qkv)
+                .pointer(buffers.qkv())
                 .integer(shape.qkvWidth())
                 .integer(spec.keyValueHeads())
                 .pointer(w.queryKeyValueBias())
                 .pointer(w.queryNorm())
                 .pointer(w.keyNorm())
                 .single((float) spec.normEpsilon())
-                .pointer(buffers.rotary)
-                .pointer(buffers.tokenRow)
-                .pointer(buffers.tokenPosition)
+                .pointer(otherwise ? buffers.windowRotary() : buffers.rotary())
+                .pointer(buffers.tokenRow())
+                .pointer(buffers.tokenPosition())
                 .pointer(at(input, layout.blocks()))
                 .pointer(at(input, layout.tableStart(g)))
                 .pointer(layerPages(g, layer))
@@ -299,7 +302,7 @@ final class DecoderProgram {
                 .begin()
                 .pointer(group.plan)
                 .pointer(tileList)
-                .pointer(buffers.qkv)
+                .pointer(buffers.qkv())
                 .integer(shape.qkvWidth())
                 .pointer(layerPages(g, layer))
                 .longInteger(blockBytes[g])
@@ -308,50 +311,68 @@ final class DecoderProgram {
                 .pointer(at(input, layout.position()))
                 .pointer(at(input, layout.inputStart()))
                 .single(scale)
-                .single(0)
+                .single((float) spec.scales().attentionCap())
                 .integer(group.window())
                 .single(weights.layers().get(layer).keyScale())
                 .single(weights.layers().get(layer).valueScale())
                 .pointer(way.partialOut())
                 .pointer(way.partialSum())
                 .pointer(way.counters())
-                .pointer(buffers.attended)
+                .pointer(buffers.attended())
                 .integer(spec.queryWidth())
                 .launch(tiles, spec.keyValueHeads(), way.threads(), way.shared());
     }
 
-    /** The output projection; returns what is left to be added to the residual stream. */
-    private long output(long header, int tokens, Layer w) {
-        boolean added = products.residual(
-                header, TOKENS, tokens, buffers.attended, w.output(), w.outputBias(), buffers.residual, buffers.delta);
-        if (!added && w.outputBias() != 0) {
+    private void leave(long values, long branchNorm, long slots, long shares) {
+        left = values;
+        leftNorm = branchNorm;
+        leftSlots = slots;
+        leftShares = shares;
+    }
+
+    /** The projection that ends a half of a layer: added to the residual stream at once, or left for the next norm. */
+    private void project(long header, int tokens, long x, Matrix w, long bias, long branchNorm) {
+        if (branchNorm != 0) {
+            products.activations(header, TOKENS, tokens, x, w, buffers.delta());
+        } else if (products.residual(header, TOKENS, tokens, x, w, bias, buffers.residual(), buffers.delta())) {
+            leave(0, 0, 0, 0);
+            return;
+        }
+        leave(buffers.delta(), branchNorm, 0, 0);
+        if (bias != 0) {
             kernels.get("add_bias")
                     .begin()
                     .pointer(header)
                     .integer(TOKENS)
-                    .pointer(buffers.delta)
-                    .pointer(w.outputBias())
+                    .pointer(buffers.delta())
+                    .pointer(bias)
                     .integer(spec.hidden())
                     .launch(tokens, 1, 256, 0);
         }
-        return added ? 0 : buffers.delta;
     }
 
-    private long feedForward(long header, int tokens, Layer w) {
+    private void feedForward(long header, int tokens, DeviceWeights.Dense w, long branchNorm) {
         int width = spec.intermediate();
-        if (!products.gated(header, TOKENS, tokens, buffers.normed, w.gateUp(), buffers.inner, buffers.gateUp)) {
-            kernels.get("swiglu")
+        Activation activation = spec.activation();
+        long normed = buffers.normed();
+        if (!products.gated(
+                activation, header, TOKENS, tokens, normed, w.gateUp(), buffers.inner(), buffers.gateUp())) {
+            kernels.get(activation == Activation.SILU ? "swiglu" : "geglu")
                     .begin()
                     .pointer(header)
                     .integer(TOKENS)
-                    .pointer(buffers.gateUp)
+                    .pointer(buffers.gateUp())
                     .integer(width)
-                    .pointer(buffers.inner)
+                    .pointer(buffers.inner())
                     .launch(tokens, Kernel.blocks(width, 2048), 256, 0);
         }
-        boolean added =
-                products.residual(header, TOKENS, tokens, buffers.inner, w.down(), 0, buffers.residual, buffers.delta);
-        return added ? 0 : buffers.delta;
+        project(header, tokens, buffers.inner(), w.down(), 0, branchNorm);
+    }
+
+    private void chooseExperts(long header, int tokens, DeviceWeights.Sparse w, long branchNorm) {
+        ExpertProgram program = experts.orElseThrow();
+        program.feed(header, TOKENS, tokens, buffers.normed(), w);
+        leave(program.given(), branchNorm, program.slotOf(), program.shares());
     }
 
     /**
@@ -365,8 +386,8 @@ final class DecoderProgram {
         for (int from = 0; from < logitRows; from += StepLayout.CHUNK) {
             int rows = Math.min(StepLayout.CHUNK, logitRows - from);
             long header = at(input, layout.header(from / StepLayout.CHUNK));
-            norm(header, LOGIT_ROWS, rows, left, at(input, layout.logitToken() + from), weights.finalNorm());
-            products.logits(header, LOGIT_ROWS, rows, buffers.normed, weights.head(), buffers.logits);
+            norm(header, LOGIT_ROWS, rows, at(input, layout.logitToken() + from), weights.finalNorm());
+            products.logits(header, LOGIT_ROWS, rows, buffers.normed(), weights.head(), buffers.logits());
             sampling.sample(input, layout, header, from, rows, scored, masks);
         }
         sampling.accept(input, layout);

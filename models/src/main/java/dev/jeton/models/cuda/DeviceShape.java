@@ -3,6 +3,7 @@ package dev.jeton.models.cuda;
 import dev.jeton.models.DecoderSpec;
 import dev.jeton.models.ModelException;
 import java.util.List;
+import java.util.stream.IntStream;
 
 /**
  * A decoder as the kernels are compiled for it: one model needs one compilation of each source file.
@@ -68,6 +69,9 @@ record DeviceShape(DecoderSpec spec, Type type, KvType kv, int blockSize) {
     private static final int MAX_HEAD = 256;
     private static final int MAX_GROUP = 64;
     private static final int MAX_HIDDEN = 24_576;
+    private static final int MAX_EXPERTS = 512;
+    /** A lane of a warp for each expert of a token. */
+    private static final int MAX_CHOICES = 32;
 
     DeviceShape {
         int group = spec.heads() / spec.keyValueHeads();
@@ -83,6 +87,16 @@ record DeviceShape(DecoderSpec spec, Type type, KvType kv, int blockSize) {
                                     + " per key head; this model has %d, %d and %d")
                             .formatted(MAX_HIDDEN, MAX_HEAD, MAX_GROUP, spec.hidden(), spec.headDim(), group));
         }
+        DecoderSpec.Experts experts = spec.experts();
+        if (experts.count() > MAX_EXPERTS || experts.perToken() > MAX_CHOICES) {
+            throw new ModelException(
+                    "the cuda engine takes at most %d experts of which a token goes through %d; this model has %d and %d"
+                            .formatted(MAX_EXPERTS, MAX_CHOICES, experts.count(), experts.perToken()));
+        }
+        if (experts.intermediate() % VECTOR != 0) {
+            throw new ModelException("the cuda engine takes experts of widths that are multiples of %d, not %d"
+                    .formatted(VECTOR, experts.intermediate()));
+        }
         if (spec.vocabulary() > MAX_VOCABULARY) {
             throw new ModelException("the cuda engine takes a vocabulary of at most %d; this model's is %d"
                     .formatted(MAX_VOCABULARY, spec.vocabulary()));
@@ -96,6 +110,23 @@ record DeviceShape(DecoderSpec spec, Type type, KvType kv, int blockSize) {
     /** Query heads that share a key head. */
     int group() {
         return spec.heads() / spec.keyValueHeads();
+    }
+
+    /** Width of the feed-forward layers without experts; 0 where there are none. */
+    int denseIntermediate() {
+        boolean any =
+                IntStream.range(0, spec.layers()).anyMatch(i -> !spec.experts().in(i));
+        return any ? spec.intermediate() : 0;
+    }
+
+    /** Rows of experts in a step: one for each token and expert that it goes through. */
+    int slots(int tokens) {
+        return Math.multiplyExact(tokens, spec.experts().perToken());
+    }
+
+    /** Most tiles of so many rows that slots of so many tokens make, each expert's rows beginning a tile of their own. */
+    int expertTiles(int tokens, int tileRows) {
+        return Math.min(spec.experts().count(), slots(tokens)) + slots(tokens) / tileRows;
     }
 
     /** Elements of a head in pages. */
@@ -131,6 +162,7 @@ record DeviceShape(DecoderSpec spec, Type type, KvType kv, int blockSize) {
                 "-DJETON_RESIDUAL=1",
                 "-DJETON_KV=" + kv.ordinal(),
                 "-DHEAD_DIM=" + spec.headDim(),
+                "-DROTARY_DIM=" + spec.rotary().width(),
                 "-DGROUP=" + group(),
                 "-DBLOCK_SIZE=" + blockSize);
     }

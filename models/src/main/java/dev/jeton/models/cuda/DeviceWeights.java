@@ -12,11 +12,14 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Function;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
 /**
  * A decoder's weights on the device. Matrices that read the same input are one: q, k and v one after the other, gate
- * and then up. What is no matrix is an address; 0 where the model has none.
+ * and then up. What is no matrix is an address; 0 where the model has none. Norms are binary32, since families that
+ * multiply with 1 more than the weight have it added here.
  *
  * @param embedding {@code [vocabulary][hidden]}, with room for {@link DeviceShape#logitStride} rows
  * @param head the output projection of as many rows; the embedding where they are tied
@@ -28,6 +31,8 @@ record DeviceWeights(long embedding, Matrix head, long finalNorm, List<Layer> la
     /**
      * One layer.
      *
+     * @param attentionBranchNorm of what attention gives, before it is added; 0 in most families
+     * @param feedBranchNorm the same of the feed-forward layer
      * @param keyScale what K is divided by in pages of fp8
      * @param valueScale the same of V
      */
@@ -39,44 +44,94 @@ record DeviceWeights(long embedding, Matrix head, long finalNorm, List<Layer> la
             long keyNorm,
             Matrix output,
             long outputBias,
+            long attentionBranchNorm,
             long feedForwardNorm,
-            Matrix gateUp,
-            Matrix down,
+            Feed feed,
+            long feedBranchNorm,
             float keyScale,
             float valueScale) {}
+
+    /** The feed-forward half of a layer. */
+    sealed interface Feed {}
+
+    /** One for all tokens. */
+    record Dense(Matrix gateUp, Matrix down) implements Feed {}
+
+    /**
+     * One of experts.
+     *
+     * @param router {@code [experts][hidden]}
+     * @param gateUp gate and up of expert 0, of expert 1 and so on, in sixteen bits
+     * @param down the same of down
+     */
+    record Sparse(Matrix router, long gateUp, long down) implements Feed {}
 
     DeviceWeights {
         layers = List.copyOf(layers);
     }
 
-    /** All that activations are multiplied with. */
+    /** All that activations are multiplied with, but for the matrices of experts. */
     List<Matrix> matrices() {
-        return Stream.concat(
-                        layers.stream().flatMap(l -> Stream.of(l.queryKeyValue, l.output, l.gateUp, l.down)),
-                        Stream.of(head))
+        Stream<Matrix> feeds = layers.stream().flatMap(layer -> switch (layer.feed) {
+            case Dense(Matrix gateUp, Matrix down) -> Stream.of(gateUp, down);
+            case Sparse sparse -> Stream.of(sparse.router);
+        });
+        Stream<Matrix> attention = layers.stream().flatMap(l -> Stream.of(l.queryKeyValue, l.output));
+        return Stream.of(attention, feeds, Stream.of(head))
+                .flatMap(Function.identity())
                 .toList();
+    }
+
+    /** A matrix of every layer. */
+    List<Matrix> all(Function<Layer, Matrix> matrix) {
+        return layers.stream().map(matrix).toList();
+    }
+
+    /** A matrix of every layer without experts. */
+    List<Matrix> dense(Function<Dense, Matrix> matrix) {
+        return feeds(Dense.class).map(matrix).toList();
+    }
+
+    /** What chooses experts, of every layer of them. */
+    List<Matrix> routers() {
+        return feeds(Sparse.class).map(Sparse::router).toList();
+    }
+
+    private <F extends Feed> Stream<F> feeds(Class<F> kind) {
+        return layers.stream().map(Layer::feed).filter(kind::isInstance).map(kind::cast);
     }
 
     /** Bytes that the weights of a model take, matrices of layers in a format, all else in sixteen bits; scales included. */
     static long bytes(DecoderSpec spec, WeightFormat format) {
         long hidden = spec.hidden();
-        long matrices = hidden * (spec.queryWidth() + 2L * spec.keyValueWidth())
-                + hidden * spec.queryWidth()
-                + 3 * hidden * spec.intermediate();
-        long rows = 2L * hidden + spec.queryWidth() + 2L * spec.keyValueWidth() + 2L * spec.intermediate();
+        long sparse =
+                IntStream.range(0, spec.layers()).filter(spec.experts()::in).count();
+        long dense = spec.layers() - sparse;
+        long attention = 2 * hidden * spec.queryWidth() + 2 * hidden * spec.keyValueWidth();
+        long matrices = spec.layers() * attention + dense * 3 * hidden * spec.intermediate();
+        long rows = spec.layers() * (hidden + spec.queryWidth() + 2L * spec.keyValueWidth())
+                + dense * (hidden + 2L * spec.intermediate());
+        long experts =
+                spec.experts().count() * hidden * (1 + 3L * spec.experts().intermediate());
         long scales = switch (format) {
             case SIXTEEN -> 0;
             case INT8, FP8 -> 4 * rows;
             case INT4 -> matrices / CheckpointQuantization.GROUP * 4;
         };
-        long vectors = 2 * (4 * hidden + spec.queryWidth() + 2L * spec.keyValueWidth());
+        long biases = 2 * (hidden + spec.queryWidth() + 2L * spec.keyValueWidth());
+        long norms = 4 * (4 * hidden + 2L * spec.headDim());
         long tables = (spec.tiedEmbedding() ? 1 : 2) * hidden * spec.vocabulary();
-        return 2 * (tables + hidden) + spec.layers() * (matrices * format.bits() / Byte.SIZE + scales + vectors);
+        return 2 * tables
+                + 4 * hidden
+                + matrices * format.bits() / Byte.SIZE
+                + scales
+                + sparse * 2 * experts
+                + spec.layers() * (biases + norms);
     }
 
     /** The type that a model's weights are brought to: fp16 where the files have F16, bf16 otherwise. */
-    static DeviceShape.Type type(Path folder) {
-        try (WeightFiles files = WeightFiles.open(folder)) {
+    static DeviceShape.Type type(Path folder, DecoderSpec spec) {
+        try (WeightFiles files = WeightFiles.open(folder, spec)) {
             Tensor embedding = files.find("model.embed_tokens.weight")
                     .orElseThrow(
                             () -> new ModelException(folder + ": tensor \"model.embed_tokens.weight\" is missing"));
@@ -106,10 +161,11 @@ record DeviceWeights(long embedding, Matrix head, long finalNorm, List<Layer> la
             Matrix head = spec.tiedEmbedding() ? embedding : loader.table(rows, "lm_head.weight");
             List<Layer> layers = new ArrayList<>();
             for (int i = 0; i < spec.layers(); i++) {
-                layers.add(loader.layer("model.layers." + i + "."));
+                layers.add(
+                        loader.layer("model.layers." + i + ".", spec.experts().in(i)));
             }
             DeviceWeights weights = new DeviceWeights(
-                    embedding.address(), head, loader.vector(spec.hidden(), "model.norm.weight"), layers);
+                    embedding.address(), head, loader.norm(spec.hidden(), "model.norm.weight"), layers);
             matrices.finish();
             return weights;
         }
@@ -117,13 +173,14 @@ record DeviceWeights(long embedding, Matrix head, long finalNorm, List<Layer> la
 
     private record Loader(DecoderSpec spec, WeightFiles files, WeightUpload upload, MatrixLoader matrices) {
 
-        Layer layer(String name) {
+        Layer layer(String name, boolean sparse) {
             int hidden = spec.hidden();
             int query = spec.queryWidth();
             int keyValue = spec.keyValueWidth();
             String attention = name + "self_attn.";
+            boolean branches = spec.norms().branches();
             return new Layer(
-                    vector(hidden, name + "input_layernorm.weight"),
+                    norm(hidden, name + "input_layernorm.weight"),
                     matrices.load(
                             hidden,
                             new Part(attention + "q_proj", query),
@@ -135,18 +192,43 @@ record DeviceWeights(long embedding, Matrix head, long finalNorm, List<Layer> la
                                     files.tensor(attention + "k_proj.bias", keyValue),
                                     files.tensor(attention + "v_proj.bias", keyValue))
                             : 0,
-                    spec.headNorms() ? vector(spec.headDim(), attention + "q_norm.weight") : 0,
-                    spec.headNorms() ? vector(spec.headDim(), attention + "k_norm.weight") : 0,
+                    spec.headNorms() ? norm(spec.headDim(), attention + "q_norm.weight") : 0,
+                    spec.headNorms() ? norm(spec.headDim(), attention + "k_norm.weight") : 0,
                     matrices.load(query, new Part(attention + "o_proj", hidden)),
                     spec.outputBias() ? vector(hidden, attention + "o_proj.bias") : 0,
-                    vector(hidden, name + "post_attention_layernorm.weight"),
-                    matrices.load(
-                            hidden,
-                            new Part(name + "mlp.gate_proj", spec.intermediate()),
-                            new Part(name + "mlp.up_proj", spec.intermediate())),
-                    matrices.load(spec.intermediate(), new Part(name + "mlp.down_proj", hidden)),
+                    branches ? norm(hidden, name + "post_attention_layernorm.weight") : 0,
+                    norm(hidden, name + (branches ? "pre_feedforward" : "post_attention") + "_layernorm.weight"),
+                    sparse ? experts(name + "mlp.") : dense(name + "mlp."),
+                    branches ? norm(hidden, name + "post_feedforward_layernorm.weight") : 0,
                     scale(attention + "k_scale"),
                     scale(attention + "v_scale"));
+        }
+
+        private Dense dense(String name) {
+            int width = spec.intermediate();
+            return new Dense(
+                    matrices.load(
+                            spec.hidden(), new Part(name + "gate_proj", width), new Part(name + "up_proj", width)),
+                    matrices.load(width, new Part(name + "down_proj", spec.hidden())));
+        }
+
+        private Sparse experts(String name) {
+            int width = spec.experts().intermediate();
+            int count = spec.experts().count();
+            List<Part> gateUp = new ArrayList<>();
+            List<Part> down = new ArrayList<>();
+            for (int i = 0; i < count; i++) {
+                String expert = "%sexperts.%d.".formatted(name, i);
+                gateUp.add(new Part(expert + "gate_proj", width));
+                gateUp.add(new Part(expert + "up_proj", width));
+                down.add(new Part(expert + "down_proj", spec.hidden()));
+            }
+            Matrix router =
+                    new Matrix(join(files.tensor(name + "gate.weight", count, spec.hidden())), count, spec.hidden());
+            return new Sparse(
+                    router,
+                    matrices.load(spec.hidden(), gateUp.toArray(Part[]::new)).address(),
+                    matrices.load(width, down.toArray(Part[]::new)).address());
         }
 
         /** A row for every token, and padding to {@code rows}, of undefined content. */
@@ -167,6 +249,10 @@ record DeviceWeights(long embedding, Matrix head, long finalNorm, List<Layer> la
                         .formatted(name, tensor.get().shape(), tensor.get().elements() == 0 ? "nothing" : scale));
             }
             return scale;
+        }
+
+        long norm(long size, String name) {
+            return upload.floats(files.tensor(name, size)).address();
         }
 
         long vector(long size, String name) {

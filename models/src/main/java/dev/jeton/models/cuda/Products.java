@@ -1,5 +1,6 @@
 package dev.jeton.models.cuda;
 
+import dev.jeton.models.DecoderSpec.Activation;
 import dev.jeton.natives.MatmulShape;
 import java.util.EnumMap;
 import java.util.List;
@@ -37,12 +38,25 @@ final class Products {
         ACTIVATION(0),
         LOGITS(1),
         RESIDUAL(2),
-        SWIGLU(4);
+        SWIGLU(4),
+        GEGLU(5);
 
         private final int number;
 
         Mode(int number) {
             this.number = number;
+        }
+
+        static Mode gated(Activation activation) {
+            return switch (activation) {
+                case SILU -> SWIGLU;
+                case GELU_TANH -> GEGLU;
+            };
+        }
+
+        /** Whether two rows of weights make one output. */
+        boolean joins() {
+            return this == SWIGLU || this == GEGLU;
         }
     }
 
@@ -199,14 +213,15 @@ final class Products {
     /**
      * Joins gate and up where it can.
      *
+     * @param activation of the gate
      * @param w rows of gate, then as many of up
      * @param inner where the result goes then, {@code [rows][n / 2]}
      * @param gateUp where gate and up go otherwise, {@code [rows][n]}
      * @return whether they were joined
      */
-    boolean gated(long header, int entry, int rows, long x, Matrix w, long inner, long gateUp) {
+    boolean gated(Activation activation, long header, int entry, int rows, long x, Matrix w, long inner, long gateUp) {
         if (skinny(rows, w)) {
-            launch(Mode.SWIGLU, header, entry, rows, x, w, w.rows() / 2, 0, inner);
+            launch(Mode.gated(activation), header, entry, rows, x, w, w.rows() / 2, 0, inner);
             return true;
         }
         multiply(header, entry, rows, x, w, gateUp, false);
@@ -248,7 +263,7 @@ final class Products {
             throw new IllegalStateException("no kernel for " + w.format());
         }
         int k = w.columns();
-        int blocks = Kernel.blocks(n, mode == Mode.SWIGLU ? by.columns / 2 : by.columns);
+        int blocks = Kernel.blocks(n, mode.joins() ? by.columns / 2 : by.columns);
         int splits = Math.clamp((by.wanted + blocks - 1) / blocks, 1, Math.max(1, k / SPLIT_STEP));
         for (int first = 0; first < rows; first += SKINNY_ROWS) {
             by.kernel

@@ -1,17 +1,22 @@
 package dev.jeton.models.cuda;
 
 /**
- * What becomes of logits, as launches on the stream: scores of prompts, then penalties, biases and masks, then the
+ * What becomes of logits, as launches on the stream: the model's soft-cap where it has one, scores of prompts, then penalties, biases and masks, then the
  * choice of a token by the slot's parameters; and, once for a step, what was chosen is taken into the slots.
  *
  * <p>A row of logits is read three times, twice of them from the second cache: 4 bytes an entry of the vocabulary.
  */
 final class SamplingProgram {
 
+    private static final int CAP_THREADS = 256;
+    /** Logits that a block of threads caps. */
+    private static final int CAP_STEP = 4 * CAP_THREADS;
+
     private final StepKernels kernels;
     private final Slots slots;
     private final int vocabulary;
     private final int stride;
+    private final float cap;
     private final long logits;
     private final long segments;
     private final long outputs;
@@ -27,6 +32,7 @@ final class SamplingProgram {
         this.outputs = outputs;
         vocabulary = shape.spec().vocabulary();
         stride = shape.logitStride();
+        cap = (float) shape.spec().scales().logitCap();
         segments = device.memory(16L * StepLayout.CHUNK * kernels.segments(vocabulary))
                 .address();
     }
@@ -42,6 +48,16 @@ final class SamplingProgram {
      */
     void sample(long input, StepLayout layout, long header, int from, int rows, boolean scored, long masks) {
         StepOutputs.Layout out = new StepOutputs.Layout(layout.rows(), layout.logitRows());
+        if (cap > 0) {
+            kernels.get("cap_logits")
+                    .begin()
+                    .pointer(header)
+                    .pointer(logits)
+                    .integer(stride)
+                    .integer(vocabulary)
+                    .single(cap)
+                    .launch(rows, Kernel.blocks(vocabulary, CAP_STEP), CAP_THREADS, 0);
+        }
         if (scored) {
             score(input, layout, out, header, from, rows);
         }

@@ -10,53 +10,65 @@ import java.util.Map;
 /** The kernels of {@code native/kernels}, compiled for one model and device. */
 final class StepKernels {
 
+    /** Compiled for models of experts alone. */
+    private static final String EXPERTS = "experts.cu";
+
     private static final Map<String, List<String>> SOURCES = Map.of(
             "rows.cu",
-                    List.of(
-                            "prepare_step",
-                            "embed",
-                            "rms_norm",
-                            "rotary_append",
-                            "swiglu",
-                            "add_bias",
-                            "quantize_fp8_rows",
-                            "quantize_int8_rows",
-                            "convert_f32_bf16",
-                            "convert_f32_fp16",
-                            "convert_bf16_fp16",
-                            "convert_fp16_bf16"),
-            "attention.cu", List.of("plan_attention", "attention_decode", "attention_prefill"),
+            List.of(
+                    "prepare_step",
+                    "embed",
+                    "rms_norm",
+                    "rotary_append",
+                    "swiglu",
+                    "geglu",
+                    "add_bias",
+                    "quantize_fp8_rows",
+                    "quantize_int8_rows",
+                    "convert_f32_bf16",
+                    "convert_f32_fp16",
+                    "convert_bf16_fp16",
+                    "convert_fp16_bf16"),
+            "attention.cu",
+            List.of("plan_attention", "attention_decode", "attention_prefill"),
             "sampling.cu",
-                    List.of(
-                            "clear_slot",
-                            "count_tokens",
-                            "score_logits",
-                            "adjust_logits",
-                            "sample_logits",
-                            "accept_tokens"),
+            List.of(
+                    "clear_slot",
+                    "count_tokens",
+                    "cap_logits",
+                    "score_logits",
+                    "adjust_logits",
+                    "sample_logits",
+                    "accept_tokens"),
             "matmul.cu",
-                    List.of(
-                            "skinny_matmul",
-                            "skinny_matmul_int8",
-                            "skinny_matmul_int4",
-                            "skinny_matmul_fp8",
-                            "dequantize_int8",
-                            "dequantize_int4",
-                            "dequantize_fp8",
-                            "repack_awq",
-                            "repack_gptq"),
-            "blocks.cu", List.of("copy_blocks"));
+            List.of(
+                    "skinny_matmul",
+                    "skinny_matmul_int8",
+                    "skinny_matmul_int4",
+                    "skinny_matmul_fp8",
+                    "expert_few",
+                    "dequantize_int8",
+                    "dequantize_int4",
+                    "dequantize_fp8",
+                    "repack_awq",
+                    "repack_gptq"),
+            "blocks.cu",
+            List.of("copy_blocks"),
+            EXPERTS,
+            List.of("choose_experts", "group_experts", "expert_many"));
 
     private final Map<String, Kernel> kernels = new HashMap<>();
     private final int[] attention;
     private final int[] sampling;
     private final int[] matmul;
+    private final int[] experts;
 
-    private StepKernels(Map<String, Kernel> kernels, int[] attention, int[] sampling, int[] matmul) {
+    private StepKernels(Map<String, Kernel> kernels, int[] attention, int[] sampling, int[] matmul, int[] experts) {
         this.kernels.putAll(kernels);
         this.attention = attention;
         this.sampling = sampling;
         this.matmul = matmul;
+        this.experts = experts;
         if (sampling[3] != Slots.RECORD) {
             throw new IllegalStateException(
                     "the kernels' slots have %d bytes, the engine's %d".formatted(sampling[3], Slots.RECORD));
@@ -67,7 +79,11 @@ final class StepKernels {
     static StepKernels load(Device device, DeviceShape shape) {
         Map<String, Kernel> kernels = new HashMap<>();
         Map<String, CudaModule> modules = new HashMap<>();
+        boolean sparse = shape.spec().experts().count() > 0;
         SOURCES.forEach((source, names) -> {
+            if (source.equals(EXPERTS) && !sparse) {
+                return;
+            }
             boolean pages = source.equals("rows.cu") || source.equals("attention.cu");
             CudaModule module = device.module(source, pages ? shape.pageMacros() : shape.macros());
             modules.put(source, module);
@@ -80,7 +96,11 @@ final class StepKernels {
                     .formatted(shape.spec().headDim(), shared, device.name(), device.mostShared()));
         }
         return new StepKernels(
-                kernels, attention, constants(device, modules, "sampling", 4), constants(device, modules, "matmul", 8));
+                kernels,
+                attention,
+                constants(device, modules, "sampling", 4),
+                constants(device, modules, "matmul", 8),
+                sparse ? constants(device, modules, "experts", 8) : new int[0]);
     }
 
     /** What a launch must know, which a kernel of one thread writes. */
@@ -115,6 +135,11 @@ final class StepKernels {
     /** Of {@code matmul.cu}. */
     int[] matmulConstants() {
         return matmul;
+    }
+
+    /** Of {@code experts.cu}; none where the model has no experts. */
+    int[] expertsConstants() {
+        return experts;
     }
 
     /** Segments into which a row of logits is cut while it is adjusted. */

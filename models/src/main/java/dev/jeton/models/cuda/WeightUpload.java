@@ -11,7 +11,7 @@ import java.nio.ByteOrder;
 import java.util.stream.IntStream;
 
 /**
- * Brings tensors from mapped files to the device in sixteen bits, through two pieces of pinned memory: while the device
+ * Brings tensors from mapped files to the device in sixteen bits (norms in 32), through two pieces of pinned memory: while the device
  * copies one, the host fills the other. Elements of another plain type are converted on the device, blocks on the host.
  *
  * <p>Limit: a byte is read once from the page cache and crosses the bus once, 20 to 50 GB/s; one core fills about 10
@@ -46,6 +46,14 @@ final class WeightUpload {
     /** Room for so many elements of the engine's type. */
     DeviceMemory memory(long elements) {
         return device.memory(2 * elements);
+    }
+
+    /** Memory with a small tensor in binary32, whatever its type: what one rounding more would shift in every row. */
+    DeviceMemory floats(Tensor tensor) {
+        float[] values = tensor.toFloats();
+        DeviceMemory memory = device.memory((long) Float.BYTES * values.length);
+        bytes(MemorySegment.ofArray(values), memory, 0);
+        return memory;
     }
 
     /** Sends a tensor to {@code offset} bytes into memory. */

@@ -66,11 +66,12 @@ class CudaFamilyTest extends FamilyContract {
     }
 
     @Test
-    void shouldRefuseAtLoadWhatItWouldComputeWrongly() throws IOException {
+    void shouldRefuseToQuantiseExperts() throws IOException {
         TinyModel model = new TinyModel(folder, Configs.mixtral(""), TensorType.F16, SEED);
-        EngineOptions options = new EngineOptions(0, 1 << 22, 4, 64, 16, 2, "none");
+        EngineOptions options = new EngineOptions(0, 1 << 22, 4, 64, 16, 2, "int8");
         assertThatThrownBy(() -> load(model.folder, options))
                 .isInstanceOf(ModelException.class)
-                .hasMessageContaining("layers of experts");
+                .hasMessageContaining("experts")
+                .hasMessageContaining("leave --quantize int8");
     }
 }

@@ -28,9 +28,19 @@ public abstract class DenseFamiliesContract {
     /** Loads a model folder onto the engine. */
     protected abstract Engine load(Path model, EngineOptions options);
 
+    /** The type of weights to test with in place of another: those that the engine keeps exactly. */
+    protected TensorType exactly(TensorType type) {
+        return type;
+    }
+
     /** Most that a log-probability may be off, as given for float32, with weights of a type; the average is an eighth. */
     protected double tolerance(double ofFloat32, TensorType weights) {
         return ofFloat32;
+    }
+
+    /** The same for a model. */
+    protected double tolerance(double ofFloat32, TinyModel model) {
+        return tolerance(ofFloat32, model.type);
     }
 
     @Test
@@ -110,7 +120,7 @@ public abstract class DenseFamiliesContract {
         return IntStream.range(0, 12).mapToDouble(i -> Math.pow(500, -i / 12.0)).toArray();
     }
 
-    static double[] plain(int width) {
+    protected static double[] plain(int width) {
         return FamilyContract.plain(width);
     }
 
@@ -119,7 +129,8 @@ public abstract class DenseFamiliesContract {
     }
 
     protected final TinyModel model(String config, String type) throws IOException {
-        return new TinyModel(Files.createTempDirectory(folder, "model"), config, TensorType.valueOf(type), SEED);
+        return new TinyModel(
+                Files.createTempDirectory(folder, "model"), config, exactly(TensorType.valueOf(type)), SEED);
     }
 
     record Served(int context, String quantize) {}
@@ -139,7 +150,7 @@ public abstract class DenseFamiliesContract {
         ReferenceDecoder reference = new ReferenceDecoder(
                 model.spec, weights, frequencies, windowFrequencies, factor, UnaryOperator.identity());
         int length = served.context == 0 ? 70 : 60;
-        double tolerance = tolerance(TOLERANCE, model.type);
+        double tolerance = tolerance(TOLERANCE, model);
         ReferenceCheck.check(this::load, model, reference, tolerance, options, SEED, length);
     }
 }
