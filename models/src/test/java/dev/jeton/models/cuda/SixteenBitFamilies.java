@@ -22,14 +22,9 @@ abstract class SixteenBitFamilies extends ExpertFamiliesContract {
         return weights == TensorType.BF16 ? 1 : 0.15;
     }
 
-    /**
-     * In bf16 some tokens go through another expert than in float64, those whose router hardly tells two apart: they are off
-     * by up to 3, others as in other families. fp16 has eight times as few and finds what else is wrong.
-     */
     @Override
-    protected double tolerance(double ofFloat32, TinyModel model) {
-        boolean flips = model.spec.experts().count() > 0 && model.type == TensorType.BF16;
-        return flips ? 4 : tolerance(ofFloat32, model.type);
+    protected boolean roundsInputs(TensorType weights) {
+        return weights == TensorType.BF16;
     }
 
     /** Widths of whole steps of 128 inputs, so that few rows go through our own product, which joins and adds by itself. */

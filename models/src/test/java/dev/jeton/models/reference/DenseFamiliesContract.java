@@ -38,11 +38,6 @@ public abstract class DenseFamiliesContract {
         return ofFloat32;
     }
 
-    /** The same for a model. */
-    protected double tolerance(double ofFloat32, TinyModel model) {
-        return tolerance(ofFloat32, model.type);
-    }
-
     @Test
     void shouldMatchTheReferenceForPhi3() throws IOException {
         for (String type : TYPES) {
@@ -150,7 +145,7 @@ public abstract class DenseFamiliesContract {
         ReferenceDecoder reference = new ReferenceDecoder(
                 model.spec, weights, frequencies, windowFrequencies, factor, UnaryOperator.identity());
         int length = served.context == 0 ? 70 : 60;
-        double tolerance = tolerance(TOLERANCE, model);
+        double tolerance = tolerance(TOLERANCE, model.type);
         ReferenceCheck.check(this::load, model, reference, tolerance, options, SEED, length);
     }
 }
