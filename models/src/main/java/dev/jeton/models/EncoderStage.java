@@ -3,7 +3,7 @@ package dev.jeton.models;
 import java.nio.file.Path;
 import java.util.List;
 
-/** A step from an encoder's hidden states to its embedding, in the order of a folder's modules.json. */
+/** A step from an encoder's hidden states to its embedding, in the order in which the folder has them. */
 public sealed interface EncoderStage {
 
     /** How hidden states of a text's tokens become one vector. */
@@ -58,10 +58,19 @@ public sealed interface EncoderStage {
     }
 
     /**
-     * Multiplies with a matrix of {@code model.safetensors}: {@code linear.weight} of [outputs, inputs], and {@code
-     * linear.bias} where there is one.
+     * Multiplies with a matrix: {@code linear.weight} of [outputs, inputs], and {@code linear.bias} where there is one.
+     *
+     * @param weights a safetensors file, or a folder that holds model.safetensors
      */
-    record Dense(Path folder, int inputs, int outputs, boolean bias, Activation activation) implements EncoderStage {}
+    record Dense(Path weights, int inputs, int outputs, boolean bias, Activation activation) implements EncoderStage {}
+
+    /**
+     * Takes off the mean and divides by the deviation, then multiplies with {@code norm.weight} and adds {@code
+     * norm.bias}.
+     *
+     * @param weights a safetensors file, or a folder that holds model.safetensors
+     */
+    record LayerNorm(Path weights, int width) implements EncoderStage {}
 
     /** Divides by the Euclidean norm. */
     record Normalize() implements EncoderStage {}

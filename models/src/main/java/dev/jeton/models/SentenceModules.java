@@ -4,6 +4,7 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -43,10 +44,11 @@ final class SentenceModules {
                 }
                 case "Pooling" -> stage = pool(place, width);
                 case "Dense" -> stage = dense(place, width);
+                case "LayerNorm" -> stage = layerNorm(place, width);
                 case "Normalize" -> stage = new EncoderStage.Normalize();
                 default ->
                     throw new ModelException(
-                            "%s: module \"%s\" is not supported; Transformer, Pooling, Dense and Normalize are"
+                            "%s: module \"%s\" is not supported; Transformer, Pooling, Dense, LayerNorm and Normalize are"
                                     .formatted(file, type));
             }
             stages.add(stage);
@@ -68,7 +70,7 @@ final class SentenceModules {
             result = switch (stage) {
                 case EncoderStage.Pool pool -> result * pool.modes().size();
                 case EncoderStage.Dense dense -> dense.outputs();
-                case EncoderStage.Normalize _ -> result;
+                case EncoderStage.LayerNorm _, EncoderStage.Normalize _ -> result;
             };
         }
         return result;
@@ -90,13 +92,18 @@ final class SentenceModules {
         }
     }
 
-    private static Path inside(Path folder, String path, Path file) {
+    /** A place that a file names beside it, which must not be elsewhere. */
+    static Path inside(Path folder, String path, Path file) {
         Path root = folder.toAbsolutePath().normalize();
-        Path place = root.resolve(path).normalize();
-        if (!place.startsWith(root)) {
-            throw new ModelException("%s: module path \"%s\" is outside the folder".formatted(file, path));
+        try {
+            Path place = root.resolve(path).normalize();
+            if (place.startsWith(root)) {
+                return place;
+            }
+        } catch (InvalidPathException e) {
+            throw new ModelException("%s: \"%s\" is no path".formatted(file, path), e);
         }
-        return place;
+        throw new ModelException("%s: path \"%s\" is outside the folder".formatted(file, path));
     }
 
     private static EncoderStage pool(Path place, int width) {
@@ -138,5 +145,15 @@ final class SentenceModules {
         };
         return new EncoderStage.Dense(
                 place, inputs, config.integer("out_features", 1, 1 << 20), config.flag("bias", true), activation);
+    }
+
+    private static EncoderStage layerNorm(Path place, int width) {
+        JsonObject config = JsonObject.read(place.resolve("config.json"));
+        int said = config.integer("dimension", 1, 1 << 20);
+        if (said != width) {
+            throw new ModelException(
+                    "%s: takes vectors of %d, where %d wide ones come".formatted(config.source(), said, width));
+        }
+        return new EncoderStage.LayerNorm(place, width);
     }
 }
