@@ -51,7 +51,7 @@ final class TorchEngine implements Engine {
     private static final long WORK_BYTES = 192L << 20;
 
     private final EngineInfo info;
-    private final boolean gpu;
+    private final TorchDevice device;
     private final int threads;
     private final TorchModule module;
     private final StepPlan plan;
@@ -72,7 +72,7 @@ final class TorchEngine implements Engine {
     private TorchEngine(
             DecoderSpec spec, EngineInfo info, TorchDevice device, int threads, TorchType type, TorchModule module) {
         this.info = info;
-        this.gpu = device.isGpu();
+        this.device = device;
         this.threads = threads;
         this.module = module;
         plan = new StepPlan(spec, info.groups(), type);
@@ -140,7 +140,8 @@ final class TorchEngine implements Engine {
         }
     }
 
-    private static void check(EngineOptions options) {
+    /** What the torch engine never does, with a decoder or an encoder. */
+    static void refuse(EngineOptions options) {
         if (!options.quantize().equals("none")) {
             throw new ModelException(
                     "quantize \"%s\": the torch engine computes in the weights' type; take --engine cpu or cuda"
@@ -151,6 +152,10 @@ final class TorchEngine implements Engine {
                     "kv-cache-dtype \"%s\" is for the cuda engine; the torch engine keeps K and V in the weights' type"
                             .formatted(options.device().kvType()));
         }
+    }
+
+    private static void check(EngineOptions options) {
+        refuse(options);
         int blockSize = options.blockSize();
         if (blockSize < 16 || blockSize > 256 || Integer.bitCount(blockSize) != 1) {
             throw new ModelException(
@@ -325,16 +330,13 @@ final class TorchEngine implements Engine {
         }
     }
 
-    /** What a failed call means: CUDA's errors are those of the process, all later calls fail, too. */
     private EngineException checked(EngineException e) {
-        String message = String.valueOf(e.getMessage());
-        if (gpu && (message.contains("CUDA error") || message.contains("CUBLAS_STATUS"))) {
-            DeviceLostException failure = new DeviceLostException(
-                    "the GPU failed, and every sequence on it with it; restart the server: " + message, e);
+        EngineException meant = TorchRuntime.checked(e, device);
+        if (meant instanceof DeviceLostException failure) {
             lost = Optional.of(failure);
             throw failure;
         }
-        return e;
+        return meant;
     }
 
     @Override

@@ -7,19 +7,26 @@ import dev.jeton.models.EngineOptions;
 import dev.jeton.models.EngineSupport;
 import dev.jeton.models.ModelException;
 import dev.jeton.models.StepEngineProvider;
+import dev.jeton.models.TorchScriptFolder;
 import dev.jeton.models.engine.Capability;
 import dev.jeton.models.engine.Engine;
 import java.nio.file.Path;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Set;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /** Brings the torch engine, where DJL's PyTorch engine and libtorch are found. Uses no class of DJL before that. */
 public final class TorchEngineProvider implements StepEngineProvider {
 
-    /** What it can do beyond plain sampling. */
+    /** What it can do with decoders beyond plain sampling. */
     static final Set<Capability> CAPABILITIES = Set.of(
             Capability.LOG_PROBABILITIES, Capability.PROMPT_LOG_PROBABILITIES, Capability.MASKS, Capability.DRAFTS);
+
+    /** What it can do with decoders, or with encoders. */
+    private static final Set<Capability> SUPPORTED =
+            Stream.concat(CAPABILITIES.stream(), Stream.of(Capability.POOLING)).collect(Collectors.toUnmodifiableSet());
 
     /** What it computes of what only some models need. */
     static final Set<DecoderFeature> ABLE = Set.copyOf(EnumSet.complementOf(EnumSet.of(DecoderFeature.EXPERTS)));
@@ -49,13 +56,21 @@ public final class TorchEngineProvider implements StepEngineProvider {
     public EngineSupport support() {
         return new EngineSupport(
                 libraries.device(),
-                List.of("safetensors (f32, f16, bf16)", "GGUF (widened to 16 bits)"),
+                List.of("safetensors (f32, f16, bf16)", "GGUF (widened to 16 bits)", "TorchScript encoders"),
                 List.of(),
-                CAPABILITIES);
+                SUPPORTED);
     }
 
     @Override
     public String refusal(Path model) {
+        try {
+            if (TorchScriptFolder.describes(model)) {
+                TorchScriptFolder.read(model);
+                return "";
+            }
+        } catch (ModelException e) {
+            return String.valueOf(e.getMessage());
+        }
         return DecoderFiles.refusal(model, folder -> DecoderSpec.read(folder).requireOnly("torch", ABLE));
     }
 
@@ -65,6 +80,9 @@ public final class TorchEngineProvider implements StepEngineProvider {
         if (!missing.isEmpty()) {
             throw new ModelException("the torch engine lacks " + missing);
         }
-        return TorchEngine.load(folder, options, TorchDevice.of(options.device().device(), libraries.environment()));
+        TorchDevice device = TorchDevice.of(options.device().device(), libraries.environment());
+        return TorchScriptFolder.describes(folder)
+                ? TorchEncoders.load(folder, options, device, MachineMemory.OF_MACHINE)
+                : TorchEngine.load(folder, options, device);
     }
 }

@@ -2,6 +2,8 @@ package dev.jeton.models.torch;
 
 import ai.djl.pytorch.jni.JniUtils;
 import dev.jeton.models.ModelException;
+import dev.jeton.models.engine.DeviceLostException;
+import dev.jeton.models.engine.EngineException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
@@ -50,6 +52,15 @@ final class TorchRuntime {
     static void enter(int threads) {
         JniUtils.setGradMode(false);
         JniUtils.setNumThreads(threads);
+    }
+
+    /** What a failed call means: CUDA's errors are those of the process, all later calls fail, too. */
+    static EngineException checked(EngineException e, TorchDevice device) {
+        String message = String.valueOf(e.getMessage());
+        return device.isGpu() && (message.contains("CUDA error") || message.contains("CUBLAS_STATUS"))
+                ? new DeviceLostException(
+                        "the GPU failed, and every sequence on it with it; restart the server: " + message, e)
+                : e;
     }
 
     /** Compute threads where none are configured: a core is left to the server; libgomp's threads do not yield. */
