@@ -169,7 +169,9 @@ abstract class EncoderServingContract {
             Answer failed = serving.post("/v1/embeddings", "{'model':'tiny','input':['w7','w" + BROKEN + "']}");
             assertThat(failed.status()).isEqualTo(500);
             assertThat(failed.at("error.message").toString()).contains("not finite");
-            assertThat(serving.post("/v1/embeddings", "{'model':'tiny','input':'w7'}").status()).isEqualTo(200);
+            assertThat(serving.post("/v1/embeddings", "{'model':'tiny','input':'w7'}")
+                            .status())
+                    .isEqualTo(200);
         }
     }
 
@@ -215,7 +217,8 @@ abstract class EncoderServingContract {
             Answer answer = serving.post("/v1/classify", "{'model':'tiny','input':'w7 w8 w9'}");
             assertThat(answer.status()).as(answer.body()).isEqualTo(200);
             double[] logits = encoder.logits(whole(7, 8, 9), -1);
-            double sum = IntStream.range(0, 3).mapToDouble(i -> Math.exp(logits[i])).sum();
+            double sum =
+                    IntStream.range(0, 3).mapToDouble(i -> Math.exp(logits[i])).sum();
             List<String> labels = List.of("good", "bad", "ugly");
             for (int i = 0; i < 3; i++) {
                 assertThat(answer.number("data.0.scores." + labels.get(i)))

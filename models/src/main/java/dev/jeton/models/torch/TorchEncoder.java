@@ -91,13 +91,10 @@ final class TorchEncoder implements EncoderModel {
         TorchRuntime.start();
         TorchRuntime.enter(threads);
         boolean narrow = folder.inputs().map(TorchScriptFolder.Inputs::narrow).orElse(false);
-        String script = ADAPTER.replace("$CLASS", NAME)
-                .replace("$DEVICE", device.torchName())
-                .replace("$WHOLE", narrow ? "3" : "4");
         TorchModule module = TorchModule.load(folder.module(), device);
         TorchModule adapter = null;
         try {
-            adapter = TorchModule.load(ScriptArchive.write(NAME, script, List.of()));
+            adapter = TorchModule.load(adapter(device, narrow));
             return new TorchEncoder(module, adapter, folder, device, threads);
         } catch (RuntimeException | Error e) {
             module.close();
@@ -106,6 +103,18 @@ final class TorchEncoder implements EncoderModel {
             }
             throw e;
         }
+    }
+
+    /**
+     * The script that takes a module's outputs to the host, as an archive.
+     *
+     * @param narrow whether whole numbers are of 32 bits, not 64
+     */
+    static byte[] adapter(TorchDevice device, boolean narrow) {
+        String script = ADAPTER.replace("$CLASS", NAME)
+                .replace("$DEVICE", device.torchName())
+                .replace("$WHOLE", narrow ? "3" : "4");
+        return ScriptArchive.write(NAME, script, List.of());
     }
 
     /** Runs texts of several lengths, up to the longest: whether hidden states of tokens come. */

@@ -3,6 +3,7 @@ package dev.jeton.models.torch;
 import dev.jeton.models.DecoderFeature;
 import dev.jeton.models.DecoderFiles;
 import dev.jeton.models.DecoderSpec;
+import dev.jeton.models.EncoderSpec;
 import dev.jeton.models.EngineOptions;
 import dev.jeton.models.EngineSupport;
 import dev.jeton.models.ModelException;
@@ -68,10 +69,14 @@ public final class TorchEngineProvider implements StepEngineProvider {
                 TorchScriptFolder.read(model);
                 return "";
             }
+            String refusal = DecoderFiles.refusal(
+                    model, folder -> DecoderSpec.read(folder).requireOnly("torch", ABLE));
+            return !refusal.isEmpty() && EncoderSpec.describes(model)
+                    ? "it is an encoder, and there is no TorchScript module (model.pt), as torch.jit.save writes one"
+                    : refusal;
         } catch (ModelException e) {
             return String.valueOf(e.getMessage());
         }
-        return DecoderFiles.refusal(model, folder -> DecoderSpec.read(folder).requireOnly("torch", ABLE));
     }
 
     @Override

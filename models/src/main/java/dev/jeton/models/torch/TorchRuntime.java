@@ -32,13 +32,10 @@ final class TorchRuntime {
         // DJL otherwise looks for libraries to download and reports its use to a server
         System.setProperty("ai.djl.offline", "true");
         System.setProperty("OPT_OUT_TRACKING", "true");
-        // profiling runs and recompilations would make the first steps of every shape slow
-        System.setProperty("ai.djl.pytorch.graph_optimizer", "false");
         environment("OMP_WAIT_POLICY", "PASSIVE");
         environment("GOMP_SPINCOUNT", "1000");
         try {
             ai.djl.engine.Engine.getEngine("PyTorch");
-            JniUtils.setGraphExecutorOptimize(false);
         } catch (RuntimeException | LinkageError e) {
             Throwable cause = e.getCause() == null ? e : e.getCause();
             throw new ModelException(
@@ -51,6 +48,8 @@ final class TorchRuntime {
     /** What libtorch keeps by thread: called on the thread that is to run steps, when that changes. */
     static void enter(int threads) {
         JniUtils.setGradMode(false);
+        // profiling runs and recompilations would make the first steps of every shape slow
+        JniUtils.setGraphExecutorOptimize(false);
         JniUtils.setNumThreads(threads);
     }
 

@@ -145,6 +145,20 @@ class EncoderEngineTest extends EncoderContract {
         }
     }
 
+    /** DJL's model zoo has ONNX exports, too. */
+    @Test
+    void poolsAsTheTranslatorOfDjlThatServingPropertiesNames() throws IOException {
+        TinyEncoder encoder = new TinyEncoder(BERT, 9);
+        new EncoderExport(encoder).write(folder, "BertForMaskedLM", "");
+        Files.writeString(
+                folder.resolve("serving.properties"),
+                "engine=OnnxRuntime\noption.modelName=model\npooling=cls\nnormalize=false\n"
+                        + "translatorFactory=ai.djl.huggingface.translator.TextEmbeddingTranslatorFactory\n");
+        try (Engine engine = OnnxEngines.load(folder, OPTIONS)) {
+            near(vector(engine, text(9)), encoder.hidden(text(9), -1)[0]);
+        }
+    }
+
     /** First, greatest, mean, mean by the root, weighted mean, last: the order of sentence-transformers. */
     private static double[] pooled(double[][] states) {
         int n = states.length;

@@ -4,6 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import ai.djl.Device;
+import ai.djl.pytorch.engine.PtNDManager;
+import ai.djl.pytorch.jni.JniUtils;
 import dev.jeton.models.EncoderSpec;
 import dev.jeton.models.EngineOptions;
 import dev.jeton.models.Engines;
@@ -17,7 +20,9 @@ import dev.jeton.models.engine.SequenceSpec;
 import dev.jeton.models.engine.StepBatch;
 import dev.jeton.models.engine.StepResult;
 import dev.jeton.models.reference.TinyEncoder;
+import java.io.ByteArrayInputStream;
 import java.io.IOException;
+import java.io.OutputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -133,6 +138,25 @@ class TorchEncoderTest extends EncoderContract {
     }
 
     @Test
+    void readsWhatLibtorchItselfSaves() throws IOException {
+        TinyEncoder encoder = new TinyEncoder(BERT, 6);
+        new EncoderArchive(encoder).write(folder, "model.pt", "BertModel", "");
+        Path file = folder.resolve("model.pt");
+        byte[] written = Files.readAllBytes(file);
+        TorchRuntime.start();
+        try (PtNDManager manager =
+                        (PtNDManager) ai.djl.engine.Engine.getEngine("PyTorch").newBaseManager(Device.cpu());
+                OutputStream out = Files.newOutputStream(file)) {
+            JniUtils.writeModule(
+                    JniUtils.loadModule(manager, new ByteArrayInputStream(written), false, false), out, false);
+        }
+        assertThat(Files.readAllBytes(file)).isNotEqualTo(written);
+        try (Engine engine = load(folder)) {
+            near(vector(engine, text(11)), mean(encoder.hidden(text(11), -1)), 1e-4);
+        }
+    }
+
+    @Test
     void poolsAsTheModulesOfSentenceTransformersSay() throws IOException {
         TinyEncoder encoder = new TinyEncoder(BERT, 9);
         new EncoderArchive(encoder).write(folder, "model.pt", "BertModel", "");
@@ -228,6 +252,13 @@ class TorchEncoderTest extends EncoderContract {
         }
     }
 
+    /** Nothing runs on a GPU here, but libtorch compiles the script and so checks every call in it. */
+    @Test
+    void compilesItsAdapterForAGpu() {
+        TorchRuntime.start();
+        TorchModule.load(TorchEncoder.adapter(new TorchDevice(1), true)).close();
+    }
+
     @Test
     void saysWhatItRunsOn() throws IOException {
         try (Engine engine = create()) {
@@ -240,6 +271,12 @@ class TorchEncoderTest extends EncoderContract {
     void isTakenByAutoWhereThereIsNothingElse() throws IOException {
         new EncoderArchive(new TinyEncoder(BERT, 7)).write(folder, "my.pt", "BertModel", "");
         assertThat(Engines.found().choose("auto", folder).name()).isEqualTo("torch");
+    }
+
+    @Test
+    void saysWhatAnEncoderWithoutAModuleLacks() throws IOException {
+        new TinyEncoder(BERT, 7).config(folder, "BertModel", "");
+        assertThat(new TorchEngineProvider().refusal(folder)).contains("there is no TorchScript module (model.pt)");
     }
 
     @Test
