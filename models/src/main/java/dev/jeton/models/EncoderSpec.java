@@ -145,18 +145,28 @@ public record EncoderSpec(
         if (SHIFTED.contains(config.string("model_type").orElse(""))) {
             positions -= padding + 1;
         }
-        Path sentences = folder.resolve("sentence_bert_config.json");
-        if (Files.exists(sentences)) {
-            positions = Math.min(
-                    positions,
-                    JsonObject.read(sentences)
-                            .optionalInteger("max_seq_length", 1, 1 << 28)
-                            .orElse(positions));
-        }
+        positions = sentenceTokens(folder, positions);
         if (positions < 1) {
             throw new ModelException(config.source() + ": max_position_embeddings leaves no position for a token");
         }
         return positions;
+    }
+
+    /** What sentence-transformers cuts texts to, in its own file or, since version 6, in the tokenizer's. */
+    private static int sentenceTokens(Path folder, int positions) {
+        Path sentences = folder.resolve("sentence_bert_config.json");
+        Optional<Integer> most = Files.exists(sentences)
+                ? JsonObject.read(sentences).optionalInteger("max_seq_length", 1, 1 << 28)
+                : Optional.empty();
+        Path tokenizer = folder.resolve("tokenizer_config.json");
+        if (most.isEmpty() && Files.exists(folder.resolve("modules.json")) && Files.exists(tokenizer)) {
+            // a number beyond all models where it was not set
+            most = JsonObject.read(tokenizer)
+                    .number("model_max_length")
+                    .filter(number -> number >= 1 && number < positions)
+                    .map(Double::intValue);
+        }
+        return Math.min(positions, most.orElse(positions));
     }
 
     private static List<String> labels(JsonObject config, Optional<Kind> kind) {

@@ -9,10 +9,13 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.stream.Stream;
 
 /** Reads what sentence-transformers writes beside an encoder: modules.json and the modules' folders. */
 final class SentenceModules {
 
+    private static final String POOLED = "sentence_embedding";
     private static final int MOST_MODULES = 32;
     private static final long MOST_BYTES = 1 << 20;
 
@@ -108,22 +111,41 @@ final class SentenceModules {
 
     private static EncoderStage pool(Path place, int width) {
         JsonObject config = JsonObject.read(place.resolve("config.json"));
-        List<EncoderStage.Pooling> modes = new ArrayList<>();
-        for (EncoderStage.Pooling mode : EncoderStage.Pooling.values()) {
-            if (config.flag(mode.key(), false)) {
-                modes.add(mode);
-            }
-        }
+        List<EncoderStage.Pooling> modes = modes(config);
         if (modes.isEmpty()) {
             throw new ModelException(config.source() + ": no pooling mode is on");
         }
         int said =
-                config.optionalInteger("word_embedding_dimension", 1, 1 << 20).orElse(width);
+                config.optionalInteger("word_embedding_dimension", 1, 1 << 20)
+                .or(() -> config.optionalInteger("embedding_dimension", 1, 1 << 20))
+                .orElse(width);
         if (said != width) {
             throw new ModelException(
                     "%s: pools vectors of %d, where the encoder's have %d".formatted(config.source(), said, width));
         }
         return new EncoderStage.Pool(modes);
+    }
+
+    /** A name, or several, since sentence-transformers 6; before that those of all that are on. */
+    private static List<EncoderStage.Pooling> modes(JsonObject config) {
+        List<EncoderStage.Pooling> modes = new ArrayList<>();
+        Optional<Object> named = config.value("pooling_mode");
+        if (named.isEmpty()) {
+            for (EncoderStage.Pooling mode : EncoderStage.Pooling.values()) {
+                if (config.flag(mode.key(), false)) {
+                    modes.add(mode);
+                }
+            }
+            return modes;
+        }
+        for (Object name : named.get() instanceof List<?> list ? list : List.of(named.get())) {
+            modes.add(Stream.of(EncoderStage.Pooling.values())
+                    .filter(mode -> mode.title().equals(name))
+                    .findFirst()
+                    .orElseThrow(() -> new ModelException(
+                            "%s: pooling mode \"%s\" is not supported".formatted(config.source(), name))));
+        }
+        return modes;
     }
 
     private static EncoderStage dense(Path place, int width) {
@@ -132,6 +154,13 @@ final class SentenceModules {
         if (inputs != width) {
             throw new ModelException(
                     "%s: takes vectors of %d, where %d wide ones come".formatted(config.source(), inputs, width));
+        }
+        for (String key : List.of("module_input_name", "module_output_name")) {
+            String what = config.string(key).orElse(POOLED);
+            if (!what.equals(POOLED)) {
+                throw new ModelException("%s: \"%s\" is \"%s\"; only layers after pooling are supported"
+                        .formatted(config.source(), key, what));
+            }
         }
         String name = config.string("activation_function").orElse("torch.nn.modules.activation.Tanh");
         EncoderStage.Activation activation = switch (name.substring(name.lastIndexOf('.') + 1)) {

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.jeton.models.EncoderSpec;
+import dev.jeton.models.EncoderStage;
 import dev.jeton.models.EngineOptions;
 import dev.jeton.models.ModelException;
 import dev.jeton.models.SafetensorsWriter;
@@ -19,6 +20,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -253,6 +255,29 @@ class EncoderEngineTest extends EncoderContract {
         try (Engine engine = OnnxEngines.load(folder, OPTIONS)) {
             assertThat(engine.info().contextLength()).isEqualTo(20);
         }
+    }
+
+    @Test
+    void readsWhatSentenceTransformersWritesSinceVersionSix() throws IOException {
+        new EncoderExport(new TinyEncoder(BERT, 7)).write(folder, "BertModel", "");
+        modules(folder, "Transformer", "Pooling");
+        Path pooling = folder.resolve("1_Pooling/config.json");
+        Files.writeString(pooling, "{\"embedding_dimension\": 32, \"pooling_mode\": [\"lasttoken\", \"cls\"]}");
+        Files.writeString(folder.resolve("sentence_bert_config.json"), "{\"transformer_task\": \"feature-extraction\"}");
+        Files.writeString(folder.resolve("tokenizer_config.json"), "{\"model_max_length\": 21}");
+        EncoderSpec spec = EncoderSpec.read(folder);
+        assertThat(spec.stages())
+                .containsExactly(new EncoderStage.Pool(
+                        List.of(EncoderStage.Pooling.LAST, EncoderStage.Pooling.FIRST)));
+        assertThat(spec.width()).isEqualTo(64);
+        assertThat(spec.maxTokens()).isEqualTo(21);
+        Files.writeString(folder.resolve("tokenizer_config.json"), "{\"model_max_length\": 1e30}");
+        Files.writeString(pooling, "{\"pooling_mode\": \"max\"}");
+        assertThat(EncoderSpec.read(folder).maxTokens()).isEqualTo(48);
+        assertThat(EncoderSpec.read(folder).stages())
+                .containsExactly(new EncoderStage.Pool(List.of(EncoderStage.Pooling.MAX)));
+        Files.writeString(pooling, "{\"pooling_mode\": \"median\"}");
+        assertThatThrownBy(() -> EncoderSpec.read(folder)).hasMessageContaining("\"median\" is not supported");
     }
 
     @Test
