@@ -115,8 +115,7 @@ final class SentenceModules {
         if (modes.isEmpty()) {
             throw new ModelException(config.source() + ": no pooling mode is on");
         }
-        int said =
-                config.optionalInteger("word_embedding_dimension", 1, 1 << 20)
+        int said = config.optionalInteger("word_embedding_dimension", 1, 1 << 20)
                 .or(() -> config.optionalInteger("embedding_dimension", 1, 1 << 20))
                 .orElse(width);
         if (said != width) {

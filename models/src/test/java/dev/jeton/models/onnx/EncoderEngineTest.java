@@ -263,12 +263,12 @@ class EncoderEngineTest extends EncoderContract {
         modules(folder, "Transformer", "Pooling");
         Path pooling = folder.resolve("1_Pooling/config.json");
         Files.writeString(pooling, "{\"embedding_dimension\": 32, \"pooling_mode\": [\"lasttoken\", \"cls\"]}");
-        Files.writeString(folder.resolve("sentence_bert_config.json"), "{\"transformer_task\": \"feature-extraction\"}");
+        Files.writeString(
+                folder.resolve("sentence_bert_config.json"), "{\"transformer_task\": \"feature-extraction\"}");
         Files.writeString(folder.resolve("tokenizer_config.json"), "{\"model_max_length\": 21}");
         EncoderSpec spec = EncoderSpec.read(folder);
         assertThat(spec.stages())
-                .containsExactly(new EncoderStage.Pool(
-                        List.of(EncoderStage.Pooling.LAST, EncoderStage.Pooling.FIRST)));
+                .containsExactly(new EncoderStage.Pool(List.of(EncoderStage.Pooling.LAST, EncoderStage.Pooling.FIRST)));
         assertThat(spec.width()).isEqualTo(64);
         assertThat(spec.maxTokens()).isEqualTo(21);
         Files.writeString(folder.resolve("tokenizer_config.json"), "{\"model_max_length\": 1e30}");

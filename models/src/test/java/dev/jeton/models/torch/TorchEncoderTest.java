@@ -307,6 +307,8 @@ class TorchEncoderTest extends EncoderContract {
         refused("Tensor pixel_values", "attention mask");
         new EncoderArchive(encoder).inputs(EncoderArchive.Inputs.IDS).write(folder, "model.pt", "BertModel", "");
         refused("forward(__torch__.Encoder self, Tensor input_ids)", "attention mask");
+        new EncoderArchive(encoder).operator("def forward", "def backward").write(folder, "model.pt", "BertModel", "");
+        refused("has no forward");
     }
 
     @Test
