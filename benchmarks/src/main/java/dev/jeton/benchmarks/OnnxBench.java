@@ -13,6 +13,7 @@ import dev.jeton.models.engine.SequenceSpec;
 import dev.jeton.models.engine.StepBatch;
 import dev.jeton.models.engine.StepResult;
 import dev.jeton.models.onnx.EncoderExport;
+import dev.jeton.models.reference.TinyEncoder;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -59,7 +60,7 @@ public final class OnnxBench {
     }
 
     private static void write(Path folder) throws IOException {
-        new EncoderExport(new EncoderExport.Shape(VOCABULARY, 384, 6, 12, 1536, 512, 0, -1), 1)
+        new EncoderExport(new TinyEncoder(new TinyEncoder.Shape(VOCABULARY, 384, 6, 12, 1536, 512, 0, -1), 1))
                 .write(folder, "BertModel", "");
         Files.writeString(folder.resolve("modules.json"), """
                 [{"type": "sentence_transformers.models.Transformer", "path": ""},

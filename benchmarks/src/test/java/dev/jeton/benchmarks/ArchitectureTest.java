@@ -107,6 +107,16 @@ class ArchitectureTest {
     }
 
     @Test
+    void whatEncodersShareKnowsNoneOfTheEnginesThatUseIt() {
+        jetonOnly(
+                "dev.jeton.models.encoder..",
+                "dev.jeton.models.encoder..",
+                "dev.jeton.models",
+                "dev.jeton.models.engine..",
+                "dev.jeton.models.rows..");
+    }
+
+    @Test
     void onlyTheOnnxEngineAndBenchmarksKnowOnnxRuntime() {
         noClasses()
                 .that()

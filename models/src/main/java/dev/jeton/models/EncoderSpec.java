@@ -12,7 +12,8 @@ import java.util.Set;
  *
  * <p>A folder of sentence-transformers is known by its modules.json, one for pairs or classes by its architecture
  * ({@code ...ForSequenceClassification}). An encoder without modules.json pools by the mean and does not normalise, as
- * sentence-transformers does with such a folder.
+ * sentence-transformers does with such a folder. Where serving.properties names one of DJL's translators, that alone
+ * says what the model is for.
  *
  * @param kind what comes out
  * @param architecture as in config.json
@@ -73,11 +74,17 @@ public record EncoderSpec(
         labels = List.copyOf(labels);
     }
 
-    /** Whether a folder holds an encoder: something whose architecture is not one that generates. */
+    /**
+     * Whether a folder holds an encoder: something whose architecture is not one that generates, or what one of DJL's
+     * translators is named for.
+     */
     public static boolean describes(Path folder) {
         Path config = folder.resolve("config.json");
         if (!Files.isRegularFile(config) || Files.exists(folder.resolve("genai_config.json"))) {
             return false;
+        }
+        if (DjlTranslator.isNamed(ServingProperties.read(folder))) {
+            return true;
         }
         String architecture = architecture(JsonObject.read(config));
         boolean generates = architecture.endsWith("ForCausalLM")
@@ -98,22 +105,31 @@ public record EncoderSpec(
         int hidden = config.optionalInteger("hidden_size", 1, 1 << 20)
                 .or(() -> config.optionalInteger("dim", 1, 1 << 20))
                 .orElseThrow(() -> new ModelException(config.source() + ": \"hidden_size\" is missing"));
-        boolean labelled = architecture(config).endsWith(LABELS) && !Files.exists(folder.resolve("modules.json"));
-        List<String> labels = labelled ? labels(config) : List.of();
-        List<EncoderStage> stages = labelled ? List.of() : SentenceModules.read(folder, hidden);
-        Kind kind = !labelled ? Kind.EMBEDDING : labels.size() == 1 ? Kind.RERANKER : Kind.CLASSIFIER;
-        int width = labelled ? labels.size() : SentenceModules.width(stages, hidden);
+        Optional<DjlTranslator> translator = DjlTranslator.read(folder);
+        boolean labelled = translator
+                .map(named -> named.kind() != Kind.EMBEDDING)
+                .orElse(architecture(config).endsWith(LABELS) && !Files.exists(folder.resolve("modules.json")));
+        List<String> labels = labelled ? labels(config, translator.map(DjlTranslator::kind)) : List.of();
+        List<EncoderStage> stages = labelled
+                ? List.of()
+                : translator
+                        .map(named -> named.stages(folder, hidden))
+                        .orElseGet(() -> SentenceModules.read(folder, hidden));
+        Kind unnamed = !labelled ? Kind.EMBEDDING : labels.size() == 1 ? Kind.RERANKER : Kind.CLASSIFIER;
         int padding = config.optionalInteger("pad_token_id", 0, 1 << 24).orElse(0);
+        int most = maxTokens(folder, config, padding);
         return new EncoderSpec(
-                kind,
+                translator.map(DjlTranslator::kind).orElse(unnamed),
                 architecture(config),
                 config.integer("vocab_size", 1, 1 << 24),
-                maxTokens(folder, config, padding),
+                Math.min(most, translator.flatMap(DjlTranslator::maxLength).orElse(most)),
                 hidden,
-                width,
+                labelled ? labels.size() : SentenceModules.width(stages, hidden),
                 stages,
                 labels,
-                labelled ? scores(config, labels.size()) : Scores.NONE,
+                translator
+                        .map(named -> named.scores(config, labels.size()))
+                        .orElseGet(() -> labelled ? scores(config, labels.size()) : Scores.NONE),
                 padding,
                 separator(folder, config));
     }
@@ -129,24 +145,43 @@ public record EncoderSpec(
         if (SHIFTED.contains(config.string("model_type").orElse(""))) {
             positions -= padding + 1;
         }
-        Path sentences = folder.resolve("sentence_bert_config.json");
-        if (Files.exists(sentences)) {
-            positions = Math.min(
-                    positions,
-                    JsonObject.read(sentences)
-                            .optionalInteger("max_seq_length", 1, 1 << 28)
-                            .orElse(positions));
-        }
+        positions = sentenceTokens(folder, positions);
         if (positions < 1) {
             throw new ModelException(config.source() + ": max_position_embeddings leaves no position for a token");
         }
         return positions;
     }
 
-    private static List<String> labels(JsonObject config) {
+    /** What sentence-transformers cuts texts to, in its own file or, since version 6, in the tokenizer's. */
+    private static int sentenceTokens(Path folder, int positions) {
+        Path sentences = folder.resolve("sentence_bert_config.json");
+        Optional<Integer> most = Files.exists(sentences)
+                ? JsonObject.read(sentences).optionalInteger("max_seq_length", 1, 1 << 28)
+                : Optional.empty();
+        Path tokenizer = folder.resolve("tokenizer_config.json");
+        if (most.isEmpty() && Files.exists(folder.resolve("modules.json")) && Files.exists(tokenizer)) {
+            // a number beyond all models where it was not set
+            most = JsonObject.read(tokenizer)
+                    .number("model_max_length")
+                    .filter(number -> number >= 1 && number < positions)
+                    .map(Double::intValue);
+        }
+        return Math.min(positions, most.orElse(positions));
+    }
+
+    private static List<String> labels(JsonObject config, Optional<Kind> kind) {
+        List<String> labels = labels(config, kind.equals(Optional.of(Kind.RERANKER)) ? 1 : 2);
+        if (kind.equals(Optional.of(Kind.RERANKER)) && labels.size() != 1) {
+            throw new ModelException("%s names %d labels, where a reranker's score is one logit"
+                    .formatted(config.source(), labels.size()));
+        }
+        return labels;
+    }
+
+    private static List<String> labels(JsonObject config, int unsaid) {
         Optional<JsonObject> named = config.object("id2label");
         if (named.isEmpty()) {
-            int count = config.optionalInteger("num_labels", 1, MOST_LABELS).orElse(2);
+            int count = config.optionalInteger("num_labels", 1, MOST_LABELS).orElse(unsaid);
             List<String> labels = new ArrayList<>();
             for (int i = 0; i < count; i++) {
                 labels.add("LABEL_" + i);

@@ -3,33 +3,40 @@ package dev.jeton.models;
 import java.nio.file.Path;
 import java.util.List;
 
-/** A step from an encoder's hidden states to its embedding, in the order of a folder's modules.json. */
+/** A step from an encoder's hidden states to its embedding, in the order in which the folder has them. */
 public sealed interface EncoderStage {
 
     /** How hidden states of a text's tokens become one vector. */
     enum Pooling {
         /** That of the first token. */
-        FIRST("pooling_mode_cls_token"),
+        FIRST("pooling_mode_cls_token", "cls"),
         /** The greatest of each element. */
-        MAX("pooling_mode_max_tokens"),
+        MAX("pooling_mode_max_tokens", "max"),
         /** The sum over the number of tokens. */
-        MEAN("pooling_mode_mean_tokens"),
+        MEAN("pooling_mode_mean_tokens", "mean"),
         /** The sum over the root of the number of tokens. */
-        MEAN_ROOT("pooling_mode_mean_sqrt_len_tokens"),
+        MEAN_ROOT("pooling_mode_mean_sqrt_len_tokens", "mean_sqrt_len_tokens"),
         /** The mean weighted with each token's place, from 1. */
-        WEIGHTED_MEAN("pooling_mode_weightedmean_tokens"),
+        WEIGHTED_MEAN("pooling_mode_weightedmean_tokens", "weightedmean"),
         /** That of the last token. */
-        LAST("pooling_mode_lasttoken");
+        LAST("pooling_mode_lasttoken", "lasttoken");
 
         private final String key;
+        private final String title;
 
-        Pooling(String key) {
+        Pooling(String key, String title) {
             this.key = key;
+            this.title = title;
         }
 
-        /** Key in 1_Pooling/config.json. */
+        /** Key in 1_Pooling/config.json of sentence-transformers before 6, where all modes are keys. */
         String key() {
             return key;
+        }
+
+        /** Name in the value of {@code pooling_mode} since then. */
+        String title() {
+            return title;
         }
     }
 
@@ -58,10 +65,19 @@ public sealed interface EncoderStage {
     }
 
     /**
-     * Multiplies with a matrix of {@code model.safetensors}: {@code linear.weight} of [outputs, inputs], and {@code
-     * linear.bias} where there is one.
+     * Multiplies with a matrix: {@code linear.weight} of [outputs, inputs], and {@code linear.bias} where there is one.
+     *
+     * @param weights a safetensors file, or a folder that holds model.safetensors
      */
-    record Dense(Path folder, int inputs, int outputs, boolean bias, Activation activation) implements EncoderStage {}
+    record Dense(Path weights, int inputs, int outputs, boolean bias, Activation activation) implements EncoderStage {}
+
+    /**
+     * Takes off the mean and divides by the deviation, then multiplies with {@code norm.weight} and adds {@code
+     * norm.bias}.
+     *
+     * @param weights a safetensors file, or a folder that holds model.safetensors
+     */
+    record LayerNorm(Path weights, int width) implements EncoderStage {}
 
     /** Divides by the Euclidean norm. */
     record Normalize() implements EncoderStage {}

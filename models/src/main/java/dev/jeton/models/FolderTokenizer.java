@@ -5,6 +5,7 @@ import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.IntPredicate;
@@ -17,28 +18,40 @@ public final class FolderTokenizer implements Tokenizer {
 
     private final HuggingFaceTokenizer backing;
     private final TokenizerFile file;
+    private final boolean specialTokens;
     private final Optional<PieceDecoder> pieces;
 
-    private FolderTokenizer(HuggingFaceTokenizer backing, TokenizerFile file) {
+    private FolderTokenizer(HuggingFaceTokenizer backing, TokenizerFile file, boolean specialTokens) {
         this.backing = backing;
         this.file = file;
+        this.specialTokens = specialTokens;
         pieces = PieceDecoder.of(file);
     }
 
     /**
-     * Loads {@code tokenizer.json} of a folder, or the tokenizer of a GGUF file.
+     * Loads {@code tokenizer.json} of a folder, or the tokenizer of a GGUF file. Where the folder's serving.properties
+     * names one of DJL's translators, what it says of lower case and special tokens counts.
      *
      * @throws ModelException if there is none or it is broken
      */
     public static FolderTokenizer load(Path model) {
         byte[] json = ModelFiles.tokenizer(model);
         TokenizerFile file = TokenizerFile.parse(model, json);
+        ServingProperties serving = ServingProperties.read(model);
+        boolean djl = DjlTranslator.isNamed(serving);
         // DJL otherwise looks for newer natives and reports its use to a server
         System.setProperty("ai.djl.offline", "true");
         System.setProperty("OPT_OUT_TRACKING", "true");
         try {
-            Map<String, String> options = Map.of("truncation", "false", "padding", "false", "addSpecialTokens", "true");
-            return new FolderTokenizer(HuggingFaceTokenizer.newInstance(new ByteArrayInputStream(json), options), file);
+            Map<String, String> options =
+                    new HashMap<>(Map.of("truncation", "false", "padding", "false", "addSpecialTokens", "true"));
+            if (djl) {
+                serving.text("doLowerCase").ifPresent(value -> options.put("doLowerCase", value));
+            }
+            return new FolderTokenizer(
+                    HuggingFaceTokenizer.newInstance(new ByteArrayInputStream(json), options),
+                    file,
+                    !djl || serving.flag("addSpecialTokens", true));
         } catch (IOException | RuntimeException e) {
             throw new ModelException("the tokenizer of %s cannot be loaded: %s".formatted(model, e.getMessage()), e);
         }
@@ -46,12 +59,13 @@ public final class FolderTokenizer implements Tokenizer {
 
     @Override
     public int[] encode(String text, boolean addSpecialTokens) {
-        return narrow(backing.encode(text, addSpecialTokens, false).getIds());
+        return narrow(
+                backing.encode(text, addSpecialTokens && specialTokens, false).getIds());
     }
 
     @Override
     public int[] encodePair(String first, String second) {
-        return narrow(backing.encode(first, second, true, false).getIds());
+        return narrow(backing.encode(first, second, specialTokens, false).getIds());
     }
 
     private static int[] narrow(long[] ids) {

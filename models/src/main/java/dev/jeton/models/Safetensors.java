@@ -77,12 +77,14 @@ public final class Safetensors implements WeightFiles {
         this.arena = Arena.ofShared();
     }
 
-    /** Maps the weights of a model folder. */
+    /** Maps the weights of a model folder, or one file. */
     public static Safetensors open(Path folder) {
         Safetensors weights = new Safetensors(folder);
         try {
             Path index = folder.resolve(INDEX);
-            if (Files.exists(folder.resolve(SINGLE))) {
+            if (Files.isRegularFile(folder)) {
+                weights.map(folder);
+            } else if (Files.exists(folder.resolve(SINGLE))) {
                 weights.map(folder.resolve(SINGLE));
             } else if (Files.exists(index)) {
                 weights.mapShards(JsonObject.read(index));

@@ -4,14 +4,18 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.stream.Stream;
 
 /** Reads what sentence-transformers writes beside an encoder: modules.json and the modules' folders. */
 final class SentenceModules {
 
+    private static final String POOLED = "sentence_embedding";
     private static final int MOST_MODULES = 32;
     private static final long MOST_BYTES = 1 << 20;
 
@@ -43,10 +47,11 @@ final class SentenceModules {
                 }
                 case "Pooling" -> stage = pool(place, width);
                 case "Dense" -> stage = dense(place, width);
+                case "LayerNorm" -> stage = layerNorm(place, width);
                 case "Normalize" -> stage = new EncoderStage.Normalize();
                 default ->
                     throw new ModelException(
-                            "%s: module \"%s\" is not supported; Transformer, Pooling, Dense and Normalize are"
+                            "%s: module \"%s\" is not supported; Transformer, Pooling, Dense, LayerNorm and Normalize are"
                                     .formatted(file, type));
             }
             stages.add(stage);
@@ -68,7 +73,7 @@ final class SentenceModules {
             result = switch (stage) {
                 case EncoderStage.Pool pool -> result * pool.modes().size();
                 case EncoderStage.Dense dense -> dense.outputs();
-                case EncoderStage.Normalize _ -> result;
+                case EncoderStage.LayerNorm _, EncoderStage.Normalize _ -> result;
             };
         }
         return result;
@@ -90,33 +95,56 @@ final class SentenceModules {
         }
     }
 
-    private static Path inside(Path folder, String path, Path file) {
+    /** A place that a file names beside it, which must not be elsewhere. */
+    static Path inside(Path folder, String path, Path file) {
         Path root = folder.toAbsolutePath().normalize();
-        Path place = root.resolve(path).normalize();
-        if (!place.startsWith(root)) {
-            throw new ModelException("%s: module path \"%s\" is outside the folder".formatted(file, path));
+        try {
+            Path place = root.resolve(path).normalize();
+            if (place.startsWith(root)) {
+                return place;
+            }
+        } catch (InvalidPathException e) {
+            throw new ModelException("%s: \"%s\" is no path".formatted(file, path), e);
         }
-        return place;
+        throw new ModelException("%s: path \"%s\" is outside the folder".formatted(file, path));
     }
 
     private static EncoderStage pool(Path place, int width) {
         JsonObject config = JsonObject.read(place.resolve("config.json"));
-        List<EncoderStage.Pooling> modes = new ArrayList<>();
-        for (EncoderStage.Pooling mode : EncoderStage.Pooling.values()) {
-            if (config.flag(mode.key(), false)) {
-                modes.add(mode);
-            }
-        }
+        List<EncoderStage.Pooling> modes = modes(config);
         if (modes.isEmpty()) {
             throw new ModelException(config.source() + ": no pooling mode is on");
         }
-        int said =
-                config.optionalInteger("word_embedding_dimension", 1, 1 << 20).orElse(width);
+        int said = config.optionalInteger("word_embedding_dimension", 1, 1 << 20)
+                .or(() -> config.optionalInteger("embedding_dimension", 1, 1 << 20))
+                .orElse(width);
         if (said != width) {
             throw new ModelException(
                     "%s: pools vectors of %d, where the encoder's have %d".formatted(config.source(), said, width));
         }
         return new EncoderStage.Pool(modes);
+    }
+
+    /** A name, or several, since sentence-transformers 6; before that those of all that are on. */
+    private static List<EncoderStage.Pooling> modes(JsonObject config) {
+        List<EncoderStage.Pooling> modes = new ArrayList<>();
+        Optional<Object> named = config.value("pooling_mode");
+        if (named.isEmpty()) {
+            for (EncoderStage.Pooling mode : EncoderStage.Pooling.values()) {
+                if (config.flag(mode.key(), false)) {
+                    modes.add(mode);
+                }
+            }
+            return modes;
+        }
+        for (Object name : named.get() instanceof List<?> list ? list : List.of(named.get())) {
+            modes.add(Stream.of(EncoderStage.Pooling.values())
+                    .filter(mode -> mode.title().equals(name))
+                    .findFirst()
+                    .orElseThrow(() -> new ModelException(
+                            "%s: pooling mode \"%s\" is not supported".formatted(config.source(), name))));
+        }
+        return modes;
     }
 
     private static EncoderStage dense(Path place, int width) {
@@ -125,6 +153,13 @@ final class SentenceModules {
         if (inputs != width) {
             throw new ModelException(
                     "%s: takes vectors of %d, where %d wide ones come".formatted(config.source(), inputs, width));
+        }
+        for (String key : List.of("module_input_name", "module_output_name")) {
+            String what = config.string(key).orElse(POOLED);
+            if (!what.equals(POOLED)) {
+                throw new ModelException("%s: \"%s\" is \"%s\"; only layers after pooling are supported"
+                        .formatted(config.source(), key, what));
+            }
         }
         String name = config.string("activation_function").orElse("torch.nn.modules.activation.Tanh");
         EncoderStage.Activation activation = switch (name.substring(name.lastIndexOf('.') + 1)) {
@@ -138,5 +173,15 @@ final class SentenceModules {
         };
         return new EncoderStage.Dense(
                 place, inputs, config.integer("out_features", 1, 1 << 20), config.flag("bias", true), activation);
+    }
+
+    private static EncoderStage layerNorm(Path place, int width) {
+        JsonObject config = JsonObject.read(place.resolve("config.json"));
+        int said = config.integer("dimension", 1, 1 << 20);
+        if (said != width) {
+            throw new ModelException(
+                    "%s: takes vectors of %d, where %d wide ones come".formatted(config.source(), said, width));
+        }
+        return new EncoderStage.LayerNorm(place, width);
     }
 }

@@ -1,8 +1,6 @@
 package dev.jeton.models;
 
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
-import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -13,11 +11,6 @@ import java.util.List;
  * {@link #copyTo} and {@link #data} undo.
  */
 public final class Tensor {
-
-    private static final ValueLayout.OfFloat FLOAT =
-            ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-    private static final ValueLayout.OfShort SHORT =
-            ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
     private final String name;
     private final TensorType type;
@@ -160,19 +153,10 @@ public final class Tensor {
     }
 
     private void copyStored(long index, float[] target, int offset, int count) {
-        switch (type) {
-            case F32 -> MemorySegment.copy(stored, FLOAT, 4 * index, target, offset, count);
-            case F16 -> {
-                for (int i = 0; i < count; i++) {
-                    target[offset + i] = Float.float16ToFloat(stored.get(SHORT, 2 * (index + i)));
-                }
-            }
-            case BF16 -> {
-                for (int i = 0; i < count; i++) {
-                    target[offset + i] = Float.intBitsToFloat(stored.get(SHORT, 2 * (index + i)) << 16);
-                }
-            }
-            case Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q4_K, Q5_K, Q6_K -> copyBlocks(index, target, offset, count);
+        if (type.quantized()) {
+            copyBlocks(index, target, offset, count);
+        } else {
+            type.floats(stored, index, target, offset, count);
         }
     }
 

@@ -1,5 +1,9 @@
 package dev.jeton.models;
 
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
+
 /**
  * Element types of weights that engines read: plain ones, and ggml's blocks of quantised elements, in which the last
  * dimension is cut ({@link QuantizedBlock} says what each holds).
@@ -27,6 +31,11 @@ public enum TensorType {
     Q5_K(256, 176),
     /** Six bits, with scales of eight bits for each 16. */
     Q6_K(256, 210);
+
+    private static final ValueLayout.OfFloat FLOAT =
+            ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+    private static final ValueLayout.OfShort SHORT =
+            ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
     private final int blockElements;
     private final int blockBytes;
@@ -61,5 +70,30 @@ public enum TensorType {
             throw new IllegalStateException("elements of " + this + " have no bytes of their own");
         }
         return blockBytes;
+    }
+
+    /**
+     * Reads elements of a plain type, little-endian, as floats.
+     *
+     * @param memory of elements of this type
+     * @param index of the first
+     * @throws IllegalStateException for blocks
+     */
+    public void floats(MemorySegment memory, long index, float[] target, int offset, int count) {
+        switch (this) {
+            case F32 -> MemorySegment.copy(memory, FLOAT, 4 * index, target, offset, count);
+            case F16 -> {
+                for (int i = 0; i < count; i++) {
+                    target[offset + i] = Float.float16ToFloat(memory.get(SHORT, 2 * (index + i)));
+                }
+            }
+            case BF16 -> {
+                for (int i = 0; i < count; i++) {
+                    target[offset + i] = Float.intBitsToFloat(memory.get(SHORT, 2 * (index + i)) << 16);
+                }
+            }
+            case Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q4_K, Q5_K, Q6_K ->
+                throw new IllegalStateException("elements of " + this + " cannot be read one by one");
+        }
     }
 }

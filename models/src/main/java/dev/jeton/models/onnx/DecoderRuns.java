@@ -5,6 +5,7 @@ import ai.onnxruntime.OnnxTensor;
 import dev.jeton.models.ModelException;
 import dev.jeton.models.engine.EngineException;
 import dev.jeton.models.rows.RowSampling;
+import dev.jeton.models.rows.Scratch;
 import dev.jeton.models.rows.StepRows;
 import dev.jeton.models.sampler.Sampler;
 import java.lang.foreign.MemorySegment;
@@ -249,7 +250,7 @@ final class DecoderRuns implements AutoCloseable {
         for (int place = 0; place < run.count; place++) {
             int first = rows.inputStart[run.row[run.at[place]]] + offset;
             for (int t = 0; t < count; t++) {
-                Scratch.put(ids, type, (long) place * count + t, rows.tokens[first + t]);
+                Elements.put(ids, type, (long) place * count + t, rows.tokens[first + t]);
             }
         }
         given.put(graph.names().tokens(), model.tensor(ids, type, run.count, count));
@@ -272,7 +273,7 @@ final class DecoderRuns implements AutoCloseable {
             int first = graph.shared() ? 0 : stride - length;
             int end = graph.shared() ? length + count : total;
             for (int t = 0; t < total; t++) {
-                Scratch.put(memory, type, (long) place * total + t, t >= first && t < end ? 1 : 0);
+                Elements.put(memory, type, (long) place * total + t, t >= first && t < end ? 1 : 0);
             }
         }
         given.put(graph.names().mask(), model.tensor(memory, type, run.count, total));
@@ -282,7 +283,7 @@ final class DecoderRuns implements AutoCloseable {
         MemorySegment memory = positions.of((long) run.count * count * type.size);
         for (int place = 0; place < run.count; place++) {
             for (int t = 0; t < count; t++) {
-                Scratch.put(memory, type, (long) place * count + t, run.length[run.at[place]] + t);
+                Elements.put(memory, type, (long) place * count + t, run.length[run.at[place]] + t);
             }
         }
         given.put(graph.names().positions(), model.tensor(memory, type, run.count, count));
@@ -313,7 +314,7 @@ final class DecoderRuns implements AutoCloseable {
             }
             long column = graph.lastLogits() ? 0 : input;
             long index = (place * (long) columns + column) * graph.vocabulary();
-            Scratch.floats(memory, graph.logitsType(), index, rowLogits, 0, graph.vocabulary());
+            Elements.of(graph.logitsType()).floats(memory, index, rowLogits, 0, graph.vocabulary());
             sampling.take(row, i, i + 1, rowLogits, 0, graph.vocabulary(), sampler);
         }
     }

@@ -1,6 +1,7 @@
 package dev.jeton.models.onnx;
 
 import dev.jeton.models.engine.LayerGroup;
+import dev.jeton.models.rows.HostMemory;
 import java.lang.foreign.MemorySegment;
 
 /**

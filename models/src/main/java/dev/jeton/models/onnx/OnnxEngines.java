@@ -1,9 +1,11 @@
 package dev.jeton.models.onnx;
 
 import com.sun.management.OperatingSystemMXBean;
+import dev.jeton.models.EncoderSpec;
 import dev.jeton.models.EngineOptions;
 import dev.jeton.models.ModelException;
 import dev.jeton.models.OnnxFolder;
+import dev.jeton.models.encoder.EncoderEngine;
 import dev.jeton.models.engine.Engine;
 import dev.jeton.models.engine.EngineException;
 import java.lang.management.ManagementFactory;
@@ -35,7 +37,7 @@ final class OnnxEngines {
         OrtModel model = OrtModel.open(read.graph(), options.device().device(), threads);
         try {
             return read.encoder().isPresent()
-                    ? new EncoderEngine(model, read.encoder().get(), options, threads)
+                    ? encoder(model, read.encoder().get(), options, threads)
                     : new DecoderEngine(model, read, file, options, threads);
         } catch (EngineException e) {
             model.close();
@@ -44,6 +46,10 @@ final class OnnxEngines {
             model.close();
             throw e;
         }
+    }
+
+    private static Engine encoder(OrtModel model, EncoderSpec spec, EngineOptions options, int threads) {
+        return new EncoderEngine(new OnnxEncoder(model, spec, threads), spec, options);
     }
 
     /** What the files decide is not an option here. */

@@ -1,5 +1,6 @@
 package dev.jeton.models.onnx;
 
+import dev.jeton.models.rows.HostMemory;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 

@@ -26,6 +26,9 @@ final class DecoderScript {
     /** Most scores of a chunk; longer contexts take smaller chunks. */
     private static final int MOST_SCORES = 1 << 24;
 
+    /** The module's class. */
+    private static final String CLASS = "Decoder";
+
     private final DecoderSpec spec;
     private final DecoderTensors tensors;
     private final FeedScript feed;
@@ -49,7 +52,7 @@ final class DecoderScript {
 
     /** The archive's bytes. */
     byte[] archive() {
-        return ScriptArchive.write(text(), LISTS);
+        return ScriptArchive.write(CLASS, text(), LISTS);
     }
 
     /** The class in TorchScript. */
@@ -59,7 +62,7 @@ final class DecoderScript {
 
     private String fill(String template) {
         WindowGroups groups = WindowGroups.of(spec);
-        return template.replace("$CLASS", ScriptArchive.CLASS)
+        return template.replace("$CLASS", CLASS)
                 .replace("$TYPE", Integer.toString(type.code()))
                 .replace("$DEVICE", "torch.device(\"" + device + "\")")
                 .replace("$BLOCK", Integer.toString(blockSize))

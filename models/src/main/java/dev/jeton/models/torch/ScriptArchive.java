@@ -18,9 +18,6 @@ import java.util.zip.ZipOutputStream;
  */
 final class ScriptArchive {
 
-    /** The module's class. */
-    static final String CLASS = "Decoder";
-
     /** Format of PyTorch 1.11 to 2.7 at least; it decides which operators' old meanings are kept. */
     private static final String VERSION = "10\n";
 
@@ -29,13 +26,14 @@ final class ScriptArchive {
     /**
      * The archive's bytes.
      *
-     * @param code the class {@link #CLASS} in TorchScript
+     * @param name of the module's class
+     * @param code the class in TorchScript
      * @param lists names of its attributes, each a {@code List[Tensor]}
      */
-    static byte[] write(String code, List<String> lists) {
+    static byte[] write(String name, String code, List<String> lists) {
         ByteArrayOutputStream bytes = new ByteArrayOutputStream();
         try (ZipOutputStream zip = new ZipOutputStream(bytes)) {
-            add(zip, "data.pkl", module(lists));
+            add(zip, "data.pkl", module(name, lists));
             add(zip, "code/__torch__.py", code.getBytes(StandardCharsets.UTF_8));
             add(zip, "constants.pkl", new Pickle().op(')').end());
             add(zip, "version", VERSION.getBytes(StandardCharsets.UTF_8));
@@ -58,9 +56,9 @@ final class ScriptArchive {
     }
 
     /** An object of the class: made without arguments, then given its attributes. */
-    private static byte[] module(List<String> lists) {
+    private static byte[] module(String name, List<String> lists) {
         Pickle pickle = new Pickle();
-        pickle.global("__torch__", CLASS).op(')').op(0x81).op('}').op('(');
+        pickle.global("__torch__", name).op(')').op(0x81).op('}').op('(');
         pickle.string("training").op(0x89);
         for (String list : lists) {
             pickle.string(list);

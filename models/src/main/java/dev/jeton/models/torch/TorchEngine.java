@@ -46,7 +46,7 @@ final class TorchEngine extends HostEngine {
     /** What scores and gathered keys of a step may take at most. */
     private static final long WORK_BYTES = 192L << 20;
 
-    private final boolean gpu;
+    private final TorchDevice device;
     private final int threads;
     private final TorchModule module;
     private final StepPlan plan;
@@ -59,7 +59,7 @@ final class TorchEngine extends HostEngine {
     private TorchEngine(
             DecoderSpec spec, EngineInfo info, TorchDevice device, int threads, TorchType type, TorchModule module) {
         super(info);
-        this.gpu = device.isGpu();
+        this.device = device;
         this.threads = threads;
         this.module = module;
         plan = new StepPlan(spec, info.groups(), type);
@@ -122,7 +122,8 @@ final class TorchEngine extends HostEngine {
         }
     }
 
-    private static void check(EngineOptions options) {
+    /** What the torch engine never does, with a decoder or an encoder. */
+    static void refuse(EngineOptions options) {
         if (!options.quantize().equals("none")) {
             throw new ModelException(
                     "quantize \"%s\": the torch engine computes in the weights' type; take --engine cpu or cuda"
@@ -133,6 +134,10 @@ final class TorchEngine extends HostEngine {
                     "kv-cache-dtype \"%s\" is for the cpu and cuda engines; the torch engine keeps K and V in the weights' type"
                             .formatted(options.device().kvType()));
         }
+    }
+
+    private static void check(EngineOptions options) {
+        refuse(options);
         int blockSize = options.blockSize();
         if (blockSize < 16 || blockSize > 256 || Integer.bitCount(blockSize) != 1) {
             throw new ModelException(
@@ -273,16 +278,13 @@ final class TorchEngine extends HostEngine {
         }
     }
 
-    /** What a failed call means: CUDA's errors are those of the process, all later calls fail, too. */
     private EngineException checked(EngineException e) {
-        String message = String.valueOf(e.getMessage());
-        if (gpu && (message.contains("CUDA error") || message.contains("CUBLAS_STATUS"))) {
-            DeviceLostException failure = new DeviceLostException(
-                    "the GPU failed, and every sequence on it with it; restart the server: " + message, e);
+        EngineException meant = TorchRuntime.checked(e, device);
+        if (meant instanceof DeviceLostException failure) {
             lost = Optional.of(failure);
             throw failure;
         }
-        return e;
+        return meant;
     }
 
     @Override

@@ -2,22 +2,30 @@ package dev.jeton.models.torch;
 
 import dev.jeton.models.DecoderFiles;
 import dev.jeton.models.DecoderSpec;
+import dev.jeton.models.EncoderSpec;
 import dev.jeton.models.EngineOptions;
 import dev.jeton.models.EngineSupport;
 import dev.jeton.models.ModelException;
 import dev.jeton.models.StepEngineProvider;
+import dev.jeton.models.TorchScriptFolder;
 import dev.jeton.models.engine.Capability;
 import dev.jeton.models.engine.Engine;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Set;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /** Brings the torch engine, where DJL's PyTorch engine and libtorch are found. Uses no class of DJL before that. */
 public final class TorchEngineProvider implements StepEngineProvider {
 
-    /** What it can do beyond plain sampling. */
+    /** What it can do with decoders beyond plain sampling. */
     static final Set<Capability> CAPABILITIES = Set.of(
             Capability.LOG_PROBABILITIES, Capability.PROMPT_LOG_PROBABILITIES, Capability.MASKS, Capability.DRAFTS);
+
+    /** What it can do with decoders, or with encoders. */
+    private static final Set<Capability> SUPPORTED =
+            Stream.concat(CAPABILITIES.stream(), Stream.of(Capability.POOLING)).collect(Collectors.toUnmodifiableSet());
 
     private final TorchLibraries libraries;
 
@@ -44,14 +52,25 @@ public final class TorchEngineProvider implements StepEngineProvider {
     public EngineSupport support() {
         return new EngineSupport(
                 libraries.device(),
-                List.of("safetensors (f32, f16, bf16)", "GGUF (widened to 16 bits)"),
+                List.of("safetensors (f32, f16, bf16)", "GGUF (widened to 16 bits)", "TorchScript encoders"),
                 List.of(),
-                CAPABILITIES);
+                SUPPORTED);
     }
 
     @Override
     public String refusal(Path model) {
-        return DecoderFiles.refusal(model, DecoderSpec::read);
+        try {
+            if (TorchScriptFolder.describes(model)) {
+                TorchScriptFolder.read(model);
+                return "";
+            }
+            String refusal = DecoderFiles.refusal(model, DecoderSpec::read);
+            return !refusal.isEmpty() && EncoderSpec.describes(model)
+                    ? "it is an encoder, and there is no TorchScript module (model.pt), as torch.jit.save writes one"
+                    : refusal;
+        } catch (ModelException e) {
+            return String.valueOf(e.getMessage());
+        }
     }
 
     @Override
@@ -60,6 +79,9 @@ public final class TorchEngineProvider implements StepEngineProvider {
         if (!missing.isEmpty()) {
             throw new ModelException("the torch engine lacks " + missing);
         }
-        return TorchEngine.load(folder, options, TorchDevice.of(options.device().device(), libraries.environment()));
+        TorchDevice device = TorchDevice.of(options.device().device(), libraries.environment());
+        return TorchScriptFolder.describes(folder)
+                ? TorchEncoders.load(folder, options, device, MachineMemory.OF_MACHINE)
+                : TorchEngine.load(folder, options, device);
     }
 }

@@ -18,6 +18,10 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.Map;
+import java.util.Optional;
 
 /**
  * A TorchScript module that is called method by method; the one place that knows DJL's JNI. Nothing made here outlives
@@ -27,6 +31,11 @@ import java.nio.ByteOrder;
  * message, which says what happened; the lines before it are the script's.
  */
 final class TorchModule implements AutoCloseable {
+
+    /** More than a method of any encoder has. */
+    private static final int MOST_ARGUMENTS = 256;
+
+    private static final String DECLARATION = "Declaration: ";
 
     private final PtNDManager manager;
     private final PtSymbolBlock block;
@@ -53,6 +62,25 @@ final class TorchModule implements AutoCloseable {
         }
     }
 
+    /**
+     * Loads a module from a file, with its weights on the device, and ready to be run, not trained.
+     *
+     * @throws EngineException if it is damaged or libtorch does not understand it
+     */
+    static TorchModule load(Path file, TorchDevice device) {
+        Device place = device.isGpu() ? Device.gpu(device.gpu()) : Device.cpu();
+        PtNDManager manager = (PtNDManager) Engine.getEngine("PyTorch").newBaseManager(place);
+        try {
+            PtSymbolBlock block =
+                    JniUtils.loadModule(manager, file, device.isGpu(), new String[0], new String[0], false);
+            JniUtils.enableInferenceMode(block);
+            return new TorchModule(manager, block);
+        } catch (RuntimeException e) {
+            manager.close();
+            throw new EngineException("the TorchScript file cannot be loaded: " + reason(e), e);
+        }
+    }
+
     /** A number as an argument. */
     static IValue number(long value) {
         return IValue.from(value);
@@ -65,14 +93,14 @@ final class TorchModule implements AutoCloseable {
 
     /** A tensor over memory off the heap, without a copy, alive as long as the module. */
     PtNDArray tensor(MemorySegment memory, DataType type) {
+        return tensor(memory, type, memory.byteSize() / type.getNumOfBytes());
+    }
+
+    /** The same in a shape of exactly the memory's size. */
+    PtNDArray tensor(MemorySegment memory, DataType type, long... shape) {
         ByteBuffer bytes = memory.asByteBuffer().order(ByteOrder.nativeOrder());
         return JniUtils.createNdFromByteBuffer(
-                manager,
-                bytes,
-                new Shape(memory.byteSize() / type.getNumOfBytes()),
-                type,
-                ai.djl.ndarray.types.SparseFormat.DENSE,
-                Device.cpu());
+                manager, bytes, new Shape(shape), type, ai.djl.ndarray.types.SparseFormat.DENSE, Device.cpu());
     }
 
     /** Calls {@code start} with float64 numbers. */
@@ -102,15 +130,56 @@ final class TorchModule implements AutoCloseable {
         }
     }
 
-    private IValue call(String method, IValue... arguments) {
+    /**
+     * How a method is declared, in libtorch's words: {@code name(TYPE self, TYPE NAME, TYPE NAME=DEFAULT) -> TYPE}; empty
+     * where there is no such method. Nothing is run.
+     */
+    Optional<String> declaration(String method) {
+        IValue[] tooMany = new IValue[MOST_ARGUMENTS];
+        Arrays.setAll(tooMany, i -> number(0));
         try {
-            return IValueUtils.runMethod(block, method, arguments);
+            IValueUtils.runMethod(block, method, tooMany).close();
+            return Optional.empty();
         } catch (RuntimeException e) {
-            throw new EngineException("libtorch failed in %s: %s".formatted(method, reason(e)), e);
+            String message = String.valueOf(e.getMessage());
+            int at = message.indexOf(DECLARATION);
+            return at < 0
+                    ? Optional.empty()
+                    : message.substring(at + DECLARATION.length()).lines().findFirst();
+        } finally {
+            for (IValue argument : tooMany) {
+                argument.close();
+            }
+        }
+    }
+
+    /** A tensor as it was returned; closing it is the caller's. */
+    PtNDArray tensor(IValue value) {
+        return value.toTensor(manager);
+    }
+
+    /** A dictionary of tensors, which are left to the caller. */
+    IValue dictionary(Map<String, IValue> tensors) {
+        return IValue.stringIValueMapFrom(tensors);
+    }
+
+    /** Calls a method; closes the arguments, and leaves the result to the caller. */
+    IValue call(String method, IValue... arguments) {
+        try {
+            return ask(method, arguments);
         } finally {
             for (IValue argument : arguments) {
                 argument.close();
             }
+        }
+    }
+
+    /** Calls a method; leaves the arguments and the result to the caller. */
+    IValue ask(String method, IValue... arguments) {
+        try {
+            return IValueUtils.runMethod(block, method, arguments);
+        } catch (RuntimeException e) {
+            throw new EngineException("libtorch failed in %s: %s".formatted(method, reason(e)), e);
         }
     }
 

@@ -2,6 +2,8 @@ package dev.jeton.models.torch;
 
 import ai.djl.pytorch.jni.JniUtils;
 import dev.jeton.models.ModelException;
+import dev.jeton.models.engine.DeviceLostException;
+import dev.jeton.models.engine.EngineException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
@@ -30,13 +32,10 @@ final class TorchRuntime {
         // DJL otherwise looks for libraries to download and reports its use to a server
         System.setProperty("ai.djl.offline", "true");
         System.setProperty("OPT_OUT_TRACKING", "true");
-        // profiling runs and recompilations would make the first steps of every shape slow
-        System.setProperty("ai.djl.pytorch.graph_optimizer", "false");
         environment("OMP_WAIT_POLICY", "PASSIVE");
         environment("GOMP_SPINCOUNT", "1000");
         try {
             ai.djl.engine.Engine.getEngine("PyTorch");
-            JniUtils.setGraphExecutorOptimize(false);
         } catch (RuntimeException | LinkageError e) {
             Throwable cause = e.getCause() == null ? e : e.getCause();
             throw new ModelException(
@@ -49,7 +48,18 @@ final class TorchRuntime {
     /** What libtorch keeps by thread: called on the thread that is to run steps, when that changes. */
     static void enter(int threads) {
         JniUtils.setGradMode(false);
+        // profiling runs and recompilations would make the first steps of every shape slow
+        JniUtils.setGraphExecutorOptimize(false);
         JniUtils.setNumThreads(threads);
+    }
+
+    /** What a failed call means: CUDA's errors are those of the process, all later calls fail, too. */
+    static EngineException checked(EngineException e, TorchDevice device) {
+        String message = String.valueOf(e.getMessage());
+        return device.isGpu() && (message.contains("CUDA error") || message.contains("CUBLAS_STATUS"))
+                ? new DeviceLostException(
+                        "the GPU failed, and every sequence on it with it; restart the server: " + message, e)
+                : e;
     }
 
     /** Compute threads where none are configured: a core is left to the server; libgomp's threads do not yield. */

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.jeton.models.EngineProvider;
 import dev.jeton.models.TensorType;
 import dev.jeton.models.reference.Configs;
+import dev.jeton.models.reference.TinyEncoder;
 import dev.jeton.models.reference.TinyModel;
 import java.io.File;
 import java.io.IOException;
@@ -106,7 +107,7 @@ class BadInputTest {
         Path late = export("late").opset(99).write();
         Path pastless = export("pastless").write();
         Files.move(pastless.resolve("model.onnx"), pastless.resolve("x"));
-        new EncoderExport(new EncoderExport.Shape(301, 32, 1, 4, 48, 48, 0, -1), 1)
+        new EncoderExport(new TinyEncoder(new TinyEncoder.Shape(301, 32, 1, 4, 48, 48, 0, -1), 1))
                 .graphOnly(pastless.resolve("model.onnx"));
         String[][] cases = {
             {good.toString(), "none", "", "loaded "},

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.jeton.models.EncoderSpec;
+import dev.jeton.models.EncoderStage;
 import dev.jeton.models.EngineOptions;
 import dev.jeton.models.ModelException;
 import dev.jeton.models.SafetensorsWriter;
@@ -14,10 +15,12 @@ import dev.jeton.models.engine.SamplingParameters;
 import dev.jeton.models.engine.SequenceSpec;
 import dev.jeton.models.engine.StepBatch;
 import dev.jeton.models.engine.StepResult;
+import dev.jeton.models.reference.TinyEncoder;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -26,7 +29,7 @@ import org.junit.jupiter.api.io.TempDir;
 class EncoderEngineTest extends EncoderContract {
 
     private static final EngineOptions OPTIONS = new EngineOptions(0, 0, 8, 256, 16, 2, "none");
-    private static final EncoderExport.Shape BERT = new EncoderExport.Shape(64, 32, 2, 4, 48, 48, 0, -1);
+    private static final TinyEncoder.Shape BERT = new TinyEncoder.Shape(64, 32, 2, 4, 48, 48, 0, -1);
     private static final int SEPARATOR = 3;
 
     @TempDir
@@ -35,7 +38,7 @@ class EncoderEngineTest extends EncoderContract {
     @Override
     protected Engine create() throws IOException {
         Path model = Files.createTempDirectory(folder, "model");
-        new EncoderExport(BERT, 7).write(model, "BertModel", "");
+        new EncoderExport(new TinyEncoder(BERT, 7)).write(model, "BertModel", "");
         return OnnxEngines.load(model, OPTIONS);
     }
 
@@ -82,11 +85,11 @@ class EncoderEngineTest extends EncoderContract {
 
     @Test
     void poolsByTheMeanWithoutModules() throws IOException {
-        EncoderExport export = new EncoderExport(BERT, 7);
-        export.write(folder, "BertModel", "");
+        TinyEncoder encoder = new TinyEncoder(BERT, 7);
+        new EncoderExport(encoder).write(folder, "BertModel", "");
         int[] text = text(13);
         double[] mean = new double[32];
-        for (double[] state : export.hidden(text, -1)) {
+        for (double[] state : encoder.hidden(text, -1)) {
             for (int h = 0; h < 32; h++) {
                 mean[h] += state[h] / text.length;
             }
@@ -98,8 +101,8 @@ class EncoderEngineTest extends EncoderContract {
 
     @Test
     void joinsSeveralPoolingsMultipliesAndNormalises() throws IOException {
-        EncoderExport export = new EncoderExport(BERT, 9);
-        export.write(folder, "BertModel", "");
+        TinyEncoder encoder = new TinyEncoder(BERT, 9);
+        new EncoderExport(encoder).write(folder, "BertModel", "");
         modules(folder, "Transformer", "Pooling", "Dense", "Normalize");
         Files.writeString(folder.resolve("1_Pooling/config.json"), """
                 {"word_embedding_dimension": 32, "pooling_mode_cls_token": true, "pooling_mode_mean_tokens": true,
@@ -124,7 +127,7 @@ class EncoderEngineTest extends EncoderContract {
                 .add("linear.bias", TensorType.F32, new int[] {5}, bias)
                 .write(folder.resolve("2_Dense/model.safetensors"));
         int[] text = text(11);
-        double[] pooled = pooled(export.hidden(text, -1));
+        double[] pooled = pooled(encoder.hidden(text, -1));
         double[] out = new double[5];
         double square = 0;
         for (int o = 0; o < 5; o++) {
@@ -141,6 +144,20 @@ class EncoderEngineTest extends EncoderContract {
         assertThat(EncoderSpec.read(folder).width()).isEqualTo(5);
         try (Engine engine = OnnxEngines.load(folder, OPTIONS)) {
             near(vector(engine, text), out);
+        }
+    }
+
+    /** DJL's model zoo has ONNX exports, too. */
+    @Test
+    void poolsAsTheTranslatorOfDjlThatServingPropertiesNames() throws IOException {
+        TinyEncoder encoder = new TinyEncoder(BERT, 9);
+        new EncoderExport(encoder).write(folder, "BertForMaskedLM", "");
+        Files.writeString(
+                folder.resolve("serving.properties"),
+                "engine=OnnxRuntime\noption.modelName=model\npooling=cls\nnormalize=false\n"
+                        + "translatorFactory=ai.djl.huggingface.translator.TextEmbeddingTranslatorFactory\n");
+        try (Engine engine = OnnxEngines.load(folder, OPTIONS)) {
+            near(vector(engine, text(9)), encoder.hidden(text(9), -1)[0]);
         }
     }
 
@@ -182,23 +199,26 @@ class EncoderEngineTest extends EncoderContract {
 
     @Test
     void tellsTheTextsOfAPairApartByTokenTypes() throws IOException {
-        EncoderExport export = new EncoderExport(new EncoderExport.Shape(64, 32, 2, 4, 48, 48, 1, -1), 3);
-        export.write(
-                folder, "BertForSequenceClassification", "\"id2label\": {\"0\": \"LABEL_0\"}, \"sep_token_id\": 3");
+        TinyEncoder encoder = new TinyEncoder(new TinyEncoder.Shape(64, 32, 2, 4, 48, 48, 1, -1), 3);
+        new EncoderExport(encoder)
+                .write(
+                        folder,
+                        "BertForSequenceClassification",
+                        "\"id2label\": {\"0\": \"LABEL_0\"}, \"sep_token_id\": 3");
         EncoderSpec spec = EncoderSpec.read(folder);
         assertThat(spec.kind()).isEqualTo(EncoderSpec.Kind.RERANKER);
         assertThat(spec.scores()).isEqualTo(EncoderSpec.Scores.SIGMOID);
         int[] pair = {2, 10, 11, SEPARATOR, 20, 21, 22, SEPARATOR};
         try (Engine engine = OnnxEngines.load(folder, OPTIONS)) {
-            near(vector(engine, pair), export.logits(pair, SEPARATOR));
+            near(vector(engine, pair), encoder.logits(pair, SEPARATOR));
             assertThat((double) vector(engine, pair)[0])
-                    .isNotCloseTo(export.logits(pair, -1)[0], org.assertj.core.api.Assertions.within(1e-3));
+                    .isNotCloseTo(encoder.logits(pair, -1)[0], org.assertj.core.api.Assertions.within(1e-3));
         }
     }
 
     @Test
     void findsTheSeparatorInTheTokenizer() throws IOException {
-        new EncoderExport(BERT, 3).write(folder, "BertForSequenceClassification", "");
+        new EncoderExport(new TinyEncoder(BERT, 3)).write(folder, "BertForSequenceClassification", "");
         Files.writeString(
                 folder.resolve("tokenizer.json"),
                 "{\"added_tokens\": [{\"id\": 3, \"content\": \"</s>\", \"special\": true}], \"model\": {\"vocab\": {\"a\": 0}}}");
@@ -208,11 +228,12 @@ class EncoderEngineTest extends EncoderContract {
 
     @Test
     void readsLabelsAndHowTheyAreScored() throws IOException {
-        EncoderExport export = new EncoderExport(new EncoderExport.Shape(64, 32, 1, 4, 48, 48, 3, 2), 3);
-        export.write(
-                folder,
-                "RobertaForSequenceClassification",
-                "\"id2label\": {\"0\": \"a\", \"1\": \"b\", \"2\": \"c\"}, \"problem_type\": \"multi_label_classification\"");
+        TinyEncoder encoder = new TinyEncoder(new TinyEncoder.Shape(64, 32, 1, 4, 48, 48, 3, 2), 3);
+        new EncoderExport(encoder)
+                .write(
+                        folder,
+                        "RobertaForSequenceClassification",
+                        "\"id2label\": {\"0\": \"a\", \"1\": \"b\", \"2\": \"c\"}, \"problem_type\": \"multi_label_classification\"");
         EncoderSpec spec = EncoderSpec.read(folder);
         assertThat(spec.kind()).isEqualTo(EncoderSpec.Kind.CLASSIFIER);
         assertThat(spec.labels()).containsExactly("a", "b", "c");
@@ -222,14 +243,14 @@ class EncoderEngineTest extends EncoderContract {
                 .isEqualTo(46);
         int[] text = text(46);
         try (Engine engine = OnnxEngines.load(folder, OPTIONS)) {
-            near(vector(engine, text), export.logits(text, -1));
-            near(vector(engine, text(5)), export.logits(text(5), -1));
+            near(vector(engine, text), encoder.logits(text, -1));
+            near(vector(engine, text(5)), encoder.logits(text(5), -1));
         }
     }
 
     @Test
     void takesTheShorterOfTheModelsAndTheSentencesLimit() throws IOException {
-        new EncoderExport(BERT, 7).write(folder, "BertModel", "");
+        new EncoderExport(new TinyEncoder(BERT, 7)).write(folder, "BertModel", "");
         Files.writeString(folder.resolve("sentence_bert_config.json"), "{\"max_seq_length\": 20}");
         try (Engine engine = OnnxEngines.load(folder, OPTIONS)) {
             assertThat(engine.info().contextLength()).isEqualTo(20);
@@ -237,10 +258,33 @@ class EncoderEngineTest extends EncoderContract {
     }
 
     @Test
+    void readsWhatSentenceTransformersWritesSinceVersionSix() throws IOException {
+        new EncoderExport(new TinyEncoder(BERT, 7)).write(folder, "BertModel", "");
+        modules(folder, "Transformer", "Pooling");
+        Path pooling = folder.resolve("1_Pooling/config.json");
+        Files.writeString(pooling, "{\"embedding_dimension\": 32, \"pooling_mode\": [\"lasttoken\", \"cls\"]}");
+        Files.writeString(
+                folder.resolve("sentence_bert_config.json"), "{\"transformer_task\": \"feature-extraction\"}");
+        Files.writeString(folder.resolve("tokenizer_config.json"), "{\"model_max_length\": 21}");
+        EncoderSpec spec = EncoderSpec.read(folder);
+        assertThat(spec.stages())
+                .containsExactly(new EncoderStage.Pool(List.of(EncoderStage.Pooling.LAST, EncoderStage.Pooling.FIRST)));
+        assertThat(spec.width()).isEqualTo(64);
+        assertThat(spec.maxTokens()).isEqualTo(21);
+        Files.writeString(folder.resolve("tokenizer_config.json"), "{\"model_max_length\": 1e30}");
+        Files.writeString(pooling, "{\"pooling_mode\": \"max\"}");
+        assertThat(EncoderSpec.read(folder).maxTokens()).isEqualTo(48);
+        assertThat(EncoderSpec.read(folder).stages())
+                .containsExactly(new EncoderStage.Pool(List.of(EncoderStage.Pooling.MAX)));
+        Files.writeString(pooling, "{\"pooling_mode\": \"median\"}");
+        assertThatThrownBy(() -> EncoderSpec.read(folder)).hasMessageContaining("\"median\" is not supported");
+    }
+
+    @Test
     void failsTheRowWhoseVectorIsNotFiniteAndNoOther() throws IOException {
-        EncoderExport export = new EncoderExport(BERT, 7);
-        export.breakWord(50);
-        export.write(folder, "BertModel", "");
+        TinyEncoder encoder = new TinyEncoder(BERT, 7);
+        encoder.breakWord(50);
+        new EncoderExport(encoder).write(folder, "BertModel", "");
         try (Engine engine = OnnxEngines.load(folder, OPTIONS)) {
             int[] good = text(6);
             good[2] = 7;
@@ -263,12 +307,12 @@ class EncoderEngineTest extends EncoderContract {
 
     @Test
     void refusesModulesThatItDoesNotKnow() throws IOException {
-        new EncoderExport(BERT, 7).write(folder, "BertModel", "");
-        modules(folder, "Transformer", "Pooling", "LayerNorm");
+        new EncoderExport(new TinyEncoder(BERT, 7)).write(folder, "BertModel", "");
+        modules(folder, "Transformer", "Pooling", "CNN");
         Files.writeString(folder.resolve("1_Pooling/config.json"), "{\"pooling_mode_mean_tokens\": true}");
         assertThatThrownBy(() -> EncoderSpec.read(folder))
                 .isInstanceOf(ModelException.class)
-                .hasMessageContaining("LayerNorm")
+                .hasMessageContaining("CNN")
                 .hasMessageContaining("Normalize");
         modules(folder, "Transformer", "Pooling");
         Files.writeString(folder.resolve("1_Pooling/config.json"), "{\"pooling_mode_mean_tokens\": false}");
@@ -279,7 +323,7 @@ class EncoderEngineTest extends EncoderContract {
 
     @Test
     void refusesAGraphWhoseOutputIsNotWhatTheFolderSays() throws IOException {
-        new EncoderExport(BERT, 7).write(folder, "BertForSequenceClassification", "\"num_labels\": 2");
+        new EncoderExport(new TinyEncoder(BERT, 7)).write(folder, "BertForSequenceClassification", "\"num_labels\": 2");
         assertThatThrownBy(() -> OnnxEngines.load(folder, OPTIONS))
                 .isInstanceOf(ModelException.class)
                 .hasMessageContaining("logits")

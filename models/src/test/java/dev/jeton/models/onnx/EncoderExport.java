@@ -4,114 +4,25 @@ import static dev.jeton.models.onnx.OnnxGraph.FLOAT;
 import static dev.jeton.models.onnx.OnnxGraph.INT64;
 
 import dev.jeton.models.onnx.OnnxGraph.Attribute;
+import dev.jeton.models.reference.TinyEncoder;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Random;
 
-/** A BERT-like encoder with random weights: its ONNX file, its folder, and the same in float64. */
+/** An encoder as an ONNX export. */
 public final class EncoderExport {
 
-    /**
-     * Sizes of an encoder.
-     *
-     * @param labels of a classifier; 0 for an embedding
-     * @param shift what is added to positions (RoBERTa's padding token and one); -1 for BERT, which also has token
-     *     types
-     */
-    public record Shape(
-            int vocabulary, int hidden, int layers, int heads, int inner, int positions, int labels, int shift) {
+    private final TinyEncoder encoder;
+    private final TinyEncoder.Shape shape;
 
-        boolean types() {
-            return shift < 0;
-        }
-    }
-
-    private record Linear(float[] weight, float[] bias, int inputs, int outputs) {}
-
-    private record Norm(float[] weight, float[] bias) {}
-
-    private record Layer(
-            Linear query, Linear key, Linear value, Linear out, Norm first, Linear up, Linear down, Norm second) {}
-
-    private final Shape shape;
-    private final Random random;
-    private final float[] words;
-    private final float[] places;
-    private final float[] types;
-    private final Norm norm;
-    private final Layer[] layers;
-    private final Linear pooler;
-    private final Linear classifier;
-
-    public EncoderExport(Shape shape, long seed) {
-        this.shape = shape;
-        random = new Random(seed);
-        words = gaussian(shape.vocabulary * shape.hidden, 1);
-        places = gaussian(shape.positions * shape.hidden, 0.5);
-        types = gaussian(2 * shape.hidden, 0.5);
-        norm = norm();
-        layers = new Layer[shape.layers];
-        for (int i = 0; i < layers.length; i++) {
-            layers[i] = new Layer(
-                    linear(shape.hidden, shape.hidden),
-                    linear(shape.hidden, shape.hidden),
-                    linear(shape.hidden, shape.hidden),
-                    linear(shape.hidden, shape.hidden),
-                    norm(),
-                    linear(shape.hidden, shape.inner),
-                    linear(shape.inner, shape.hidden),
-                    norm());
-        }
-        pooler = linear(shape.hidden, shape.hidden);
-        classifier = linear(shape.hidden, Math.max(1, shape.labels));
-    }
-
-    private float[] gaussian(int count, double scale) {
-        float[] values = new float[count];
-        for (int i = 0; i < count; i++) {
-            values[i] = (float) (scale * random.nextGaussian());
-        }
-        return values;
-    }
-
-    private Linear linear(int inputs, int outputs) {
-        return new Linear(gaussian(inputs * outputs, 1 / Math.sqrt(inputs)), gaussian(outputs, 0.1), inputs, outputs);
-    }
-
-    private Norm norm() {
-        float[] weight = gaussian(shape.hidden, 0.1);
-        for (int i = 0; i < weight.length; i++) {
-            weight[i] += 1;
-        }
-        return new Norm(weight, gaussian(shape.hidden, 0.1));
-    }
-
-    /** Makes a token's embedding infinite. */
-    public void breakWord(int token) {
-        words[token * shape.hidden] = Float.POSITIVE_INFINITY;
+    public EncoderExport(TinyEncoder encoder) {
+        this.encoder = encoder;
+        shape = encoder.shape;
     }
 
     /** Writes config.json and model.onnx. */
     public void write(Path folder, String architecture, String more) throws IOException {
-        Files.createDirectories(folder);
-        Files.writeString(folder.resolve("config.json"), """
-                {"architectures": ["%s"], "model_type": "%s", "vocab_size": %d, "hidden_size": %d,
-                 "num_hidden_layers": %d, "num_attention_heads": %d, "intermediate_size": %d,
-                 "max_position_embeddings": %d, "type_vocab_size": %d, "pad_token_id": %d%s}
-                """.formatted(
-                        architecture,
-                        shape.types() ? "bert" : "roberta",
-                        shape.vocabulary,
-                        shape.hidden,
-                        shape.layers,
-                        shape.heads,
-                        shape.inner,
-                        shape.positions,
-                        shape.types() ? 2 : 1,
-                        Math.max(0, shape.shift - 1),
-                        more.isEmpty() ? "" : ", " + more));
+        encoder.config(folder, architecture, more);
         graph().write(folder.resolve("model.onnx"));
     }
 
@@ -129,32 +40,39 @@ public final class EncoderExport {
         }
         String mask = g.node("Unsqueeze", List.of(g.cast("attention_mask", OnnxGraph.BOOL), g.numbers(1, 2)));
         String bias = g.node("Where", List.of(mask, g.real(0), g.real(-Float.MAX_VALUE)));
-        String x = g.node("Gather", List.of(g.weights(words, shape.vocabulary, shape.hidden), "input_ids"));
+        String x = g.node("Gather", List.of(g.weights(encoder.words, shape.vocabulary(), shape.hidden()), "input_ids"));
         x = g.node(
                 "Add",
-                List.of(x, g.node("Gather", List.of(g.weights(places, shape.positions, shape.hidden), place(g)))));
+                List.of(
+                        x,
+                        g.node(
+                                "Gather",
+                                List.of(g.weights(encoder.places, shape.positions(), shape.hidden()), place(g)))));
         if (shape.types()) {
             x = g.node(
-                    "Add", List.of(x, g.node("Gather", List.of(g.weights(types, 2, shape.hidden), "token_type_ids"))));
+                    "Add",
+                    List.of(
+                            x,
+                            g.node("Gather", List.of(g.weights(encoder.types, 2, shape.hidden()), "token_type_ids"))));
         }
-        x = norm(g, x, norm);
-        for (Layer layer : layers) {
-            x = norm(g, g.node("Add", List.of(x, apply(g, attend(g, layer, x, bias), layer.out))), layer.first);
-            String inner = apply(g, x, layer.up);
+        x = norm(g, x, encoder.norm);
+        for (TinyEncoder.Layer layer : encoder.layers) {
+            x = norm(g, g.node("Add", List.of(x, apply(g, attend(g, layer, x, bias), layer.out()))), layer.first());
+            String inner = apply(g, x, layer.up());
             String erf = g.node("Erf", List.of(g.node("Div", List.of(inner, g.real((float) Math.sqrt(2))))));
             String gelu = g.node(
                     "Mul",
                     List.of(g.node("Mul", List.of(inner, g.real(0.5f))), g.node("Add", List.of(erf, g.real(1)))));
-            x = norm(g, g.node("Add", List.of(x, apply(g, gelu, layer.down))), layer.second);
+            x = norm(g, g.node("Add", List.of(x, apply(g, gelu, layer.down()))), layer.second());
         }
-        if (shape.labels == 0) {
+        if (shape.labels() == 0) {
             g.name(x, "last_hidden_state");
-            g.output("last_hidden_state", FLOAT, "batch", "tokens", shape.hidden);
+            g.output("last_hidden_state", FLOAT, "batch", "tokens", shape.hidden());
         } else {
             String first = g.node("Gather", List.of(x, g.number(0)), Attribute.of("axis", 1L));
-            String pooled = g.node("Tanh", List.of(apply(g, first, pooler)));
-            g.name(apply(g, pooled, classifier), "logits");
-            g.output("logits", FLOAT, "batch", shape.labels);
+            String pooled = g.node("Tanh", List.of(apply(g, first, encoder.pooler)));
+            g.name(apply(g, pooled, encoder.classifier), "logits");
+            g.output("logits", FLOAT, "batch", shape.labels());
         }
         return g;
     }
@@ -162,162 +80,43 @@ public final class EncoderExport {
     private String place(OnnxGraph g) {
         if (!shape.types()) {
             String real = g.cast(
-                    g.node("Not", List.of(g.node("Equal", List.of("input_ids", g.number(shape.shift - 1))))), INT64);
+                    g.node("Not", List.of(g.node("Equal", List.of("input_ids", g.number(shape.shift() - 1))))), INT64);
             String counted = g.node("Mul", List.of(g.node("CumSum", List.of(real, g.number(1))), real));
-            return g.node("Add", List.of(counted, g.number(shape.shift - 1)));
+            return g.node("Add", List.of(counted, g.number(shape.shift() - 1)));
         }
         String count = g.node("Gather", List.of(g.node("Shape", List.of("input_ids")), g.number(1)));
         return g.node("Range", List.of(g.number(0), count, g.number(1)));
     }
 
-    private String attend(OnnxGraph g, Layer layer, String x, String bias) {
-        String q = heads(g, apply(g, x, layer.query));
-        String k = heads(g, apply(g, x, layer.key));
-        String v = heads(g, apply(g, x, layer.value));
+    private String attend(OnnxGraph g, TinyEncoder.Layer layer, String x, String bias) {
+        String q = heads(g, apply(g, x, layer.query()));
+        String k = heads(g, apply(g, x, layer.key()));
+        String v = heads(g, apply(g, x, layer.value()));
         String turned = g.node("Transpose", List.of(k), Attribute.of("perm", 0, 1, 3, 2));
         String scores = g.node("MatMul", List.of(q, turned));
-        float scale = (float) Math.sqrt((double) shape.hidden / shape.heads);
+        float scale = (float) Math.sqrt((double) shape.hidden() / shape.heads());
         scores = g.node("Add", List.of(g.node("Div", List.of(scores, g.real(scale))), bias));
         String mixed = g.node("MatMul", List.of(g.node("Softmax", List.of(scores), Attribute.of("axis", -1L)), v));
         mixed = g.node("Transpose", List.of(mixed), Attribute.of("perm", 0, 2, 1, 3));
-        return g.node("Reshape", List.of(mixed, g.numbers(0, 0, shape.hidden)));
+        return g.node("Reshape", List.of(mixed, g.numbers(0, 0, shape.hidden())));
     }
 
     private String heads(OnnxGraph g, String x) {
-        String split = g.node("Reshape", List.of(x, g.numbers(0, 0, shape.heads, shape.hidden / shape.heads)));
+        String split = g.node("Reshape", List.of(x, g.numbers(0, 0, shape.heads(), shape.hidden() / shape.heads())));
         return g.node("Transpose", List.of(split), Attribute.of("perm", 0, 2, 1, 3));
     }
 
-    private static String apply(OnnxGraph g, String x, Linear linear) {
-        String product = g.node("MatMul", List.of(x, g.weights(linear.weight, linear.inputs, linear.outputs)));
-        return g.node("Add", List.of(product, g.weights(linear.bias, linear.outputs)));
+    private static String apply(OnnxGraph g, String x, TinyEncoder.Linear linear) {
+        String product = g.node("MatMul", List.of(x, g.weights(linear.weight(), linear.inputs(), linear.outputs())));
+        return g.node("Add", List.of(product, g.weights(linear.bias(), linear.outputs())));
     }
 
-    private static String norm(OnnxGraph g, String x, Norm norm) {
-        int width = norm.weight.length;
+    private static String norm(OnnxGraph g, String x, TinyEncoder.Norm norm) {
+        int width = norm.weight().length;
         return g.node(
                 "LayerNormalization",
-                List.of(x, g.weights(norm.weight, width), g.weights(norm.bias, width)),
+                List.of(x, g.weights(norm.weight(), width), g.weights(norm.bias(), width)),
                 Attribute.of("axis", -1L),
                 Attribute.of("epsilon", 1e-12f));
-    }
-
-    /** Hidden states of a text, in float64; token types are 1 after the first {@code separator}. */
-    public double[][] hidden(int[] tokens, int separator) {
-        double[][] x = new double[tokens.length][];
-        int type = 0;
-        for (int t = 0; t < tokens.length; t++) {
-            x[t] = new double[shape.hidden];
-            for (int h = 0; h < shape.hidden; h++) {
-                x[t][h] = words[tokens[t] * shape.hidden + h]
-                        + places[(t + Math.max(0, shape.shift)) * shape.hidden + h]
-                        + (shape.types() ? types[type * shape.hidden + h] : 0);
-            }
-            x[t] = normed(x[t], norm);
-            type = tokens[t] == separator ? 1 : type;
-        }
-        for (Layer layer : layers) {
-            double[][] mixed = attended(layer, x);
-            for (int t = 0; t < x.length; t++) {
-                x[t] = normed(sum(x[t], times(mixed[t], layer.out)), layer.first);
-                double[] inner = times(x[t], layer.up);
-                for (int i = 0; i < inner.length; i++) {
-                    inner[i] *= 0.5 * (1 + erf(inner[i] / Math.sqrt(2)));
-                }
-                x[t] = normed(sum(x[t], times(inner, layer.down)), layer.second);
-            }
-        }
-        return x;
-    }
-
-    /** Logits of a text's labels. */
-    public double[] logits(int[] tokens, int separator) {
-        double[] pooled = times(hidden(tokens, separator)[0], pooler);
-        for (int i = 0; i < pooled.length; i++) {
-            pooled[i] = Math.tanh(pooled[i]);
-        }
-        return times(pooled, classifier);
-    }
-
-    private double[][] attended(Layer layer, double[][] x) {
-        int n = x.length;
-        int width = shape.hidden / shape.heads;
-        double[][] q = new double[n][];
-        double[][] k = new double[n][];
-        double[][] v = new double[n][];
-        for (int t = 0; t < n; t++) {
-            q[t] = times(x[t], layer.query);
-            k[t] = times(x[t], layer.key);
-            v[t] = times(x[t], layer.value);
-        }
-        double[][] out = new double[n][shape.hidden];
-        for (int t = 0; t < n; t++) {
-            for (int from = 0; from < shape.hidden; from += width) {
-                double[] share = new double[n];
-                double all = 0;
-                for (int u = 0; u < n; u++) {
-                    for (int i = from; i < from + width; i++) {
-                        share[u] += q[t][i] * k[u][i];
-                    }
-                    share[u] = Math.exp(share[u] / Math.sqrt(width));
-                    all += share[u];
-                }
-                for (int u = 0; u < n; u++) {
-                    for (int i = from; i < from + width; i++) {
-                        out[t][i] += share[u] / all * v[u][i];
-                    }
-                }
-            }
-        }
-        return out;
-    }
-
-    private static double[] times(double[] x, Linear linear) {
-        double[] y = new double[linear.outputs];
-        for (int o = 0; o < y.length; o++) {
-            y[o] = linear.bias[o];
-            for (int i = 0; i < x.length; i++) {
-                y[o] += x[i] * linear.weight[i * linear.outputs + o];
-            }
-        }
-        return y;
-    }
-
-    private static double[] sum(double[] a, double[] b) {
-        double[] c = a.clone();
-        for (int i = 0; i < c.length; i++) {
-            c[i] += b[i];
-        }
-        return c;
-    }
-
-    private static double[] normed(double[] x, Norm norm) {
-        double mean = 0;
-        for (double value : x) {
-            mean += value / x.length;
-        }
-        double variance = 0;
-        for (double value : x) {
-            variance += (value - mean) * (value - mean) / x.length;
-        }
-        double[] y = new double[x.length];
-        for (int i = 0; i < y.length; i++) {
-            y[i] = (x[i] - mean) / Math.sqrt(variance + 1e-12) * norm.weight[i] + norm.bias[i];
-        }
-        return y;
-    }
-
-    /** By its Taylor series, which is exact enough for what comes here. */
-    private static double erf(double x) {
-        if (Math.abs(x) > 5) {
-            return Math.signum(x);
-        }
-        double term = x;
-        double sum = x;
-        for (int n = 1; n < 200; n++) {
-            term *= -x * x / n;
-            sum += term / (2 * n + 1);
-        }
-        return 2 / Math.sqrt(Math.PI) * sum;
     }
 }

@@ -7,14 +7,10 @@ import dev.jeton.models.TensorType;
 import dev.jeton.models.reference.Configs;
 import dev.jeton.models.reference.TinyModel;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.List;
 import java.util.Map;
-import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
@@ -34,36 +30,12 @@ class TorchRefusalTest {
         model = new TinyModel(folder.resolve("model"), Configs.llama(""), TensorType.BF16, 1).folder;
     }
 
-    private record Outcome(int code, String output) {}
-
     private Outcome run(Map<String, String> environment, String... arguments) throws IOException, InterruptedException {
-        Path work = Files.createDirectories(folder.resolve("work"));
-        List<String> command = new ArrayList<>(List.of(
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "-Xmx256m",
-                "--add-modules",
-                "jdk.incubator.vector",
-                "--enable-native-access=ALL-UNNAMED",
-                "-cp",
-                System.getProperty("java.class.path"),
-                Refusal.class.getName()));
-        command.addAll(List.of(arguments));
-        ProcessBuilder builder = new ProcessBuilder(command)
-                .directory(work.toFile())
-                .redirectErrorStream(true)
-                .redirectOutput(folder.resolve("output").toFile());
-        builder.environment().putAll(environment);
-        int code = builder.start().waitFor();
-        try (Stream<Path> left = Files.list(work)) {
-            assertThat(left).as("what a dying JVM leaves").isEmpty();
-        }
-        return new Outcome(code, Files.readString(folder.resolve("output"), StandardCharsets.UTF_8));
+        return Outcome.of(folder, environment, arguments);
     }
 
     private void refused(String message, String... arguments) throws IOException, InterruptedException {
-        Outcome outcome = run(Map.of(), arguments);
-        assertThat(outcome.output).contains(message).doesNotContain("\tat ");
-        assertThat(outcome.code).isEqualTo(1);
+        run(Map.of(), arguments).refused(message);
     }
 
     private void cut(int bytes) throws IOException {
@@ -75,7 +47,7 @@ class TorchRefusalTest {
     @Test
     void shouldLoadWhatIsWhole() throws IOException, InterruptedException {
         Outcome outcome = run(Map.of(), model.toString(), "0", "none", "");
-        assertThat(outcome.code).as(outcome.output).isZero();
+        assertThat(outcome.code()).as(outcome.output()).isZero();
     }
 
     @Test
@@ -169,7 +141,7 @@ class TorchRefusalTest {
                 "0",
                 "none",
                 "");
-        assertThat(outcome.output).contains("libtorch cannot be loaded");
-        assertThat(outcome.code).isEqualTo(1);
+        assertThat(outcome.output()).contains("libtorch cannot be loaded");
+        assertThat(outcome.code()).isEqualTo(1);
     }
 }

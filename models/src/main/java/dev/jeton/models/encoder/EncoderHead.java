@@ -1,50 +1,65 @@
-package dev.jeton.models.onnx;
+package dev.jeton.models.encoder;
 
-import ai.onnxruntime.OnnxJavaType;
 import dev.jeton.models.EncoderStage;
 import dev.jeton.models.EncoderStage.Activation;
 import dev.jeton.models.EncoderStage.Pooling;
 import dev.jeton.models.Safetensors;
 import dev.jeton.models.Tensor;
+import dev.jeton.models.TensorType;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
 
 /**
- * From a text's hidden states to its embedding, as the folder's modules say. Sums are in float64, so that they do not
+ * From a text's hidden states to its embedding, as the folder's modules or DJL's translator say. Sums are in float64, so that they do not
  * depend on how many tokens are padding.
  *
  * <p>Owned by the engine's thread.
  */
 final class EncoderHead {
 
-    /** A linear layer's weights, row by row. */
-    private record Matrix(float[] weight, float[] bias) {}
+    /** Of torch's layer norm where nothing else is said. */
+    private static final double EPSILON = 1e-5;
+
+    /** A layer's weights, row by row; none where a stage has none. */
+    private record Layer(float[] weight, float[] bias) {}
 
     private final List<EncoderStage> stages;
-    private final List<Matrix> matrices = new ArrayList<>();
+    private final List<Layer> layers = new ArrayList<>();
     private final int hidden;
     private final float[] token;
     private double[] sums = new double[0];
 
-    /** Reads the matrices of dense stages. */
+    /** Reads the weights of stages that have some. */
     EncoderHead(List<EncoderStage> stages, int hidden) {
         this.stages = stages;
         this.hidden = hidden;
         token = new float[hidden];
         for (EncoderStage stage : stages) {
-            matrices.add(
-                    stage instanceof EncoderStage.Dense dense ? matrix(dense) : new Matrix(new float[0], new float[0]));
+            layers.add(
+                    switch (stage) {
+                        case EncoderStage.Dense dense -> matrix(dense);
+                        case EncoderStage.LayerNorm norm -> scales(norm);
+                        case EncoderStage.Pool _, EncoderStage.Normalize _ -> new Layer(new float[0], new float[0]);
+                    });
         }
     }
 
-    private static Matrix matrix(EncoderStage.Dense dense) {
-        try (Safetensors weights = Safetensors.open(dense.folder())) {
+    private static Layer matrix(EncoderStage.Dense dense) {
+        try (Safetensors weights = Safetensors.open(dense.weights())) {
             Tensor weight = weights.tensor("linear.weight", dense.outputs(), dense.inputs());
             float[] bias = dense.bias()
                     ? weights.tensor("linear.bias", dense.outputs()).toFloats()
                     : new float[dense.outputs()];
-            return new Matrix(weight.toFloats(), bias);
+            return new Layer(weight.toFloats(), bias);
+        }
+    }
+
+    private static Layer scales(EncoderStage.LayerNorm norm) {
+        try (Safetensors weights = Safetensors.open(norm.weights())) {
+            return new Layer(
+                    weights.tensor("norm.weight", norm.width()).toFloats(),
+                    weights.tensor("norm.bias", norm.width()).toFloats());
         }
     }
 
@@ -53,12 +68,13 @@ final class EncoderHead {
      *
      * @param states hidden states of {@code tokens} tokens, the first at element {@code first}
      */
-    void embed(MemorySegment states, OnnxJavaType type, long first, int tokens, float[] target, int at) {
+    void embed(MemorySegment states, TensorType type, long first, int tokens, float[] target, int at) {
         double[] vector = new double[0];
         for (int i = 0; i < stages.size(); i++) {
             vector = switch (stages.get(i)) {
                 case EncoderStage.Pool pool -> pool(pool, states, type, first, tokens);
-                case EncoderStage.Dense dense -> dense(dense, matrices.get(i), vector);
+                case EncoderStage.Dense dense -> dense(dense, layers.get(i), vector);
+                case EncoderStage.LayerNorm _ -> layerNormed(layers.get(i), vector);
                 case EncoderStage.Normalize _ -> normalized(vector);
             };
         }
@@ -67,7 +83,7 @@ final class EncoderHead {
         }
     }
 
-    private double[] pool(EncoderStage.Pool pool, MemorySegment states, OnnxJavaType type, long first, int tokens) {
+    private double[] pool(EncoderStage.Pool pool, MemorySegment states, TensorType type, long first, int tokens) {
         int width = hidden * pool.modes().size();
         if (sums.length != width) {
             sums = new double[width];
@@ -78,7 +94,7 @@ final class EncoderHead {
             }
         }
         for (int t = 0; t < tokens; t++) {
-            Scratch.floats(states, type, first + (long) t * hidden, token, 0, hidden);
+            type.floats(states, first + (long) t * hidden, token, 0, hidden);
             for (int m = 0; m < pool.modes().size(); m++) {
                 add(pool.modes().get(m), m * hidden, t, tokens);
             }
@@ -108,12 +124,12 @@ final class EncoderHead {
         }
     }
 
-    private static double[] dense(EncoderStage.Dense dense, Matrix matrix, double[] in) {
+    private static double[] dense(EncoderStage.Dense dense, Layer layer, double[] in) {
         double[] out = new double[dense.outputs()];
         for (int o = 0; o < out.length; o++) {
-            double sum = matrix.bias[o];
+            double sum = layer.bias[o];
             for (int i = 0; i < in.length; i++) {
-                sum += matrix.weight[o * in.length + i] * in[i];
+                sum += layer.weight[o * in.length + i] * in[i];
             }
             out[o] = activated(dense.activation(), sum);
         }
@@ -150,6 +166,22 @@ final class EncoderHead {
             upper = density / fraction;
         }
         return x > 0 ? 1 - upper : upper;
+    }
+
+    private static double[] layerNormed(Layer layer, double[] in) {
+        double mean = 0;
+        for (double value : in) {
+            mean += value / in.length;
+        }
+        double variance = 0;
+        for (double value : in) {
+            variance += (value - mean) * (value - mean) / in.length;
+        }
+        double[] out = new double[in.length];
+        for (int i = 0; i < out.length; i++) {
+            out[i] = (in[i] - mean) / Math.sqrt(variance + EPSILON) * layer.weight[i] + layer.bias[i];
+        }
+        return out;
     }
 
     /** Like torch's normalize: a vector of zeros stays one. */

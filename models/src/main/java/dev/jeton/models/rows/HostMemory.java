@@ -1,4 +1,4 @@
-package dev.jeton.models.onnx;
+package dev.jeton.models.rows;
 
 import dev.jeton.models.ModelException;
 import java.lang.foreign.FunctionDescriptor;
@@ -9,10 +9,10 @@ import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
 
 /**
- * Zeroed memory of the C library, which ONNX Runtime reads and writes. Large pieces take room only as they are touched,
+ * Zeroed memory of the C library, which native libraries read and write. Large pieces take room only as they are touched,
  * and none counts as the JVM's direct memory, whose limit is for network buffers.
  */
-final class HostMemory {
+public final class HostMemory {
 
     private static final MethodHandle CALLOC =
             link("calloc", FunctionDescriptor.of(ValueLayout.JAVA_LONG, ValueLayout.JAVA_LONG, ValueLayout.JAVA_LONG));
@@ -31,7 +31,7 @@ final class HostMemory {
      * @param what names the use where there is not enough
      * @throws ModelException where there is not enough
      */
-    static MemorySegment allocate(long bytes, String what) {
+    public static MemorySegment allocate(long bytes, String what) {
         long address;
         try {
             address = (long) CALLOC.invokeExact(1L, Math.max(1, bytes));
@@ -47,7 +47,7 @@ final class HostMemory {
     }
 
     /** Gives memory back; nothing may use it any more. */
-    static void free(MemorySegment memory) {
+    public static void free(MemorySegment memory) {
         try {
             FREE.invokeExact(memory.address());
         } catch (Throwable e) {

@@ -1,11 +1,10 @@
-package dev.jeton.models.onnx;
+package dev.jeton.models.encoder;
 
-import ai.onnxruntime.OnnxJavaType;
-import ai.onnxruntime.OnnxTensor;
 import dev.jeton.models.EncoderSpec;
 import dev.jeton.models.EngineOptions;
 import dev.jeton.models.ModelException;
 import dev.jeton.models.engine.Capability;
+import dev.jeton.models.engine.DeviceLostException;
 import dev.jeton.models.engine.Engine;
 import dev.jeton.models.engine.EngineException;
 import dev.jeton.models.engine.EngineInfo;
@@ -17,23 +16,21 @@ import dev.jeton.models.engine.TokenMasks;
 import dev.jeton.models.rows.HostSlots;
 import dev.jeton.models.rows.StepRows;
 import java.lang.foreign.MemorySegment;
-import java.util.HashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.Set;
 
 /**
- * An encoder's ONNX export, run by ONNX Runtime: a row holds a whole text (or pair of texts) and brings its
- * embedding, or the logits of its labels. Nothing is kept between steps.
+ * An encoder, whatever library runs it: a row holds a whole text (or pair of texts) and brings its embedding, or the
+ * logits of its labels. Nothing is kept between steps.
  *
- * <p>A step's rows are sorted by length and go through the graph in runs of similar ones. Padding is left out by the
+ * <p>A step's rows are sorted by length and go through the model in runs of similar ones. Padding is left out by the
  * attention mask, so a text's vector is the same alone and among others within rounding (1e-5 of an embedding's length
  * for f32).
  *
  * <p>Owned by one thread; see {@link Engine}. {@link #launch} checks and copies, {@link #await} computes. A run that
  * fails fails its rows alone.
  */
-final class EncoderEngine implements Engine {
+public final class EncoderEngine implements Engine {
 
     /** Most tokens of a run, padding included, unless a single text has more. */
     private static final int MOST_TOKENS = 8192;
@@ -41,36 +38,33 @@ final class EncoderEngine implements Engine {
     private static final int ENOUGH_TOKENS = 256;
 
     private final EngineInfo info;
-    private final OrtModel model;
+    private final EncoderModel model;
     private final EncoderSpec spec;
-    private final EncoderGraph graph;
     private final EncoderHead head;
     private final HostSlots slots;
     private final StepRows rows;
+    private final TextRun texts;
     private final int[] slotLength;
     private final StepResult[] results = {new StepResult(), new StepResult()};
     private final int[] order;
-
-    private final Scratch tokens = new Scratch("token ids of a run");
-    private final Scratch mask = new Scratch("the attention mask of a run");
-    private final Scratch kinds = new Scratch("token types of a run");
-    private final Scratch output = new Scratch("the output of a run");
-    private final Map<String, OnnxTensor> given = new HashMap<>();
 
     private long launched;
     private boolean inFlight;
     private boolean closed;
 
-    /** Takes over a loaded graph, which is closed with the engine. */
-    EncoderEngine(OrtModel model, EncoderSpec spec, EngineOptions options, int threads) {
+    /**
+     * Takes over a loaded model, which is closed with the engine, but not where this throws.
+     *
+     * @throws ModelException where options or files do not allow it
+     */
+    public EncoderEngine(EncoderModel model, EncoderSpec spec, EngineOptions options) {
         this.model = model;
         this.spec = spec;
-        graph = EncoderGraph.read(model, spec);
-        if (graph.kinds().isPresent() && spec.kind() == EncoderSpec.Kind.RERANKER && spec.separator() < 0) {
-            throw new ModelException("the graph takes token types, but neither config.json (sep_token_id) nor"
+        if (model.tokenTypes() && spec.kind() == EncoderSpec.Kind.RERANKER && spec.separator() < 0) {
+            throw new ModelException("the encoder takes token types, but neither config.json (sep_token_id) nor"
                     + " tokenizer.json says which token separates a pair of texts");
         }
-        head = new EncoderHead(graph.byToken() ? spec.stages() : List.of(), spec.hidden());
+        head = new EncoderHead(model.byToken() ? spec.stages() : List.of(), spec.hidden());
         if (options.maxSequences() < 1 || options.maxBatchedTokens() < 1) {
             throw new ModelException("sequences %d and batched tokens %d must be positive"
                     .formatted(options.maxSequences(), options.maxBatchedTokens()));
@@ -78,10 +72,10 @@ final class EncoderEngine implements Engine {
         int most =
                 options.maxModelLength() > 0 ? Math.min(options.maxModelLength(), spec.maxTokens()) : spec.maxTokens();
         info = new EngineInfo(
-                "onnx",
+                model.engine(),
                 spec.vocabulary(),
                 most,
-                List.of("%s, %d threads".formatted(model.device(), threads)),
+                List.of(model.device()),
                 List.of(),
                 options.maxSequences(),
                 options.maxSequences(),
@@ -90,6 +84,7 @@ final class EncoderEngine implements Engine {
                 Set.of(Capability.POOLING, Capability.WHOLE_PROMPTS));
         slots = new HostSlots(info);
         rows = new StepRows(0, info.maxRows(), info.maxTokens());
+        texts = new TextRun(spec.padding(), spec.separator());
         slotLength = new int[info.maxSlots()];
         order = new int[info.maxRows()];
     }
@@ -132,7 +127,7 @@ final class EncoderEngine implements Engine {
 
     @Override
     public void masks(StepTicket ticket, TokenMasks masks) {
-        throw new EngineException("the onnx engine samples nothing from an encoder, so it takes no masks");
+        throw new EngineException("an encoder samples nothing, so it takes no masks");
     }
 
     @Override
@@ -154,6 +149,8 @@ final class EncoderEngine implements Engine {
             int end = end(from);
             try {
                 run(from, end, result);
+            } catch (DeviceLostException e) {
+                throw e;
             } catch (EngineException | ModelException e) {
                 for (int i = from; i < end; i++) {
                     result.fail(order[i], String.valueOf(e.getMessage()));
@@ -200,71 +197,24 @@ final class EncoderEngine implements Engine {
     }
 
     private void run(int from, int end, StepResult result) {
-        int count = end - from;
-        int longest = length(from);
-        long places = (long) count * longest;
-        try {
-            MemorySegment ids = tokens.of(places * graph.tokens().size);
-            MemorySegment ones = mask.of(places * graph.mask().size);
-            fill(from, end, longest, ids, ones);
-            given.put(EncoderGraph.TOKENS, model.tensor(ids, graph.tokens(), count, longest));
-            given.put(EncoderGraph.MASK, model.tensor(ones, graph.mask(), count, longest));
-            graph.kinds().ifPresent(type -> {
-                MemorySegment memory = kinds.of(places * type.size);
-                fillKinds(from, end, longest, memory, type);
-                given.put(EncoderGraph.KINDS, model.tensor(memory, type, count, longest));
-            });
-            long elements = (graph.byToken() ? places : count) * graph.width();
-            MemorySegment memory = output.of(elements * graph.type().size);
-            try (OnnxTensor tensor = graph.byToken()
-                    ? model.tensor(memory, graph.type(), count, longest, graph.width())
-                    : model.tensor(memory, graph.type(), count, graph.width())) {
-                model.run(given, Map.of(graph.output(), tensor));
-            }
-            for (int i = from; i < end; i++) {
-                take(memory, i - from, longest, order[i], length(i), result);
-            }
-        } finally {
-            given.values().forEach(OnnxTensor::close);
-            given.clear();
-        }
-    }
-
-    private void fill(int from, int end, int longest, MemorySegment ids, MemorySegment ones) {
+        texts.begin(rows.tokens);
         for (int i = from; i < end; i++) {
-            int first = rows.inputStart[order[i]];
-            int length = length(i);
-            long at = (long) (i - from) * longest;
-            for (int t = 0; t < longest; t++) {
-                boolean inside = t < length;
-                Scratch.put(ids, graph.tokens(), at + t, inside ? rows.tokens[first + t] : spec.padding());
-                Scratch.put(ones, graph.mask(), at + t, inside ? 1 : 0);
-            }
+            texts.add(order[i], rows.inputStart[order[i]], length(i));
+        }
+        MemorySegment memory = model.run(texts);
+        for (int i = 0; i < texts.count(); i++) {
+            take(memory, i, result);
         }
     }
 
-    /** The second text of a pair, which begins after the first separator, is of type 1. */
-    private void fillKinds(int from, int end, int longest, MemorySegment memory, OnnxJavaType type) {
-        for (int i = from; i < end; i++) {
-            int first = rows.inputStart[order[i]];
-            int length = length(i);
-            int kind = 0;
-            for (int t = 0; t < longest; t++) {
-                Scratch.put(memory, type, (long) (i - from) * longest + t, t < length ? kind : 0);
-                if (t < length && rows.tokens[first + t] == spec.separator()) {
-                    kind = 1;
-                }
-            }
-        }
-    }
-
-    private void take(MemorySegment memory, int place, int longest, int row, int length, StepResult result) {
+    private void take(MemorySegment memory, int text, StepResult result) {
+        int row = texts.row(text);
         int at = row * spec.width();
-        if (graph.byToken()) {
-            long first = (long) place * longest * graph.width();
-            head.embed(memory, graph.type(), first, length, result.pooled, at);
+        if (model.byToken()) {
+            long first = (long) text * texts.longest() * model.width();
+            head.embed(memory, model.type(), first, texts.length(text), result.pooled, at);
         } else {
-            Scratch.floats(memory, graph.type(), (long) place * graph.width(), result.pooled, at, graph.width());
+            model.type().floats(memory, (long) text * model.width(), result.pooled, at, model.width());
         }
         for (int i = 0; i < spec.width(); i++) {
             if (!Float.isFinite(result.pooled[at + i])) {
@@ -283,16 +233,12 @@ final class EncoderEngine implements Engine {
     public void close() {
         if (!closed) {
             closed = true;
-            tokens.close();
-            mask.close();
-            kinds.close();
-            output.close();
             model.close();
         }
     }
 
     @Override
     public String toString() {
-        return "onnx engine, %s of %d".formatted(spec.kind(), spec.width());
+        return "%s engine, %s of %d".formatted(info.name(), spec.kind(), spec.width());
     }
 }
