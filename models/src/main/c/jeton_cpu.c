@@ -20,6 +20,9 @@
 /* Inputs of a slice: 64 outputs of 256 inputs are 32 KB, which stay in the first cache while all rows pass over them. */
 #define SLICE 256
 #define MOST_ROWS 6
+/* How far ahead lines are asked for, and from how many rows on. */
+#define AHEAD 8192
+#define AHEAD_ROWS 3
 
 /* 1 where the processor and the system have what the kernels need. */
 int32_t jeton_cpu_bf16(void)
@@ -42,7 +45,8 @@ static void halves(const float* x, int64_t count, uint16_t* to)
     }
 }
 
-static inline __attribute__((always_inline)) void rows(const int count, const char* w, int64_t pairs,
+/* Products of some rows with a slice; lines are asked for ahead or not. */
+static inline __attribute__((always_inline)) void rows(const int count, const int ahead, const char* w, int64_t pairs,
     const uint16_t (*x)[SLICE], float* tile)
 {
     __m512 sum[MOST_ROWS][VECTORS];
@@ -58,6 +62,9 @@ static inline __attribute__((always_inline)) void rows(const int count, const ch
 #pragma GCC unroll 4
         for (int v = 0; v < VECTORS; v++) {
             weights[v] = (__m512bh) _mm512_loadu_si512(w + 64 * v);
+            if (ahead) {
+                _mm_prefetch(w + AHEAD + 64 * v, _MM_HINT_T0);
+            }
         }
         w += 64 * VECTORS;
 #pragma GCC unroll 6
@@ -78,6 +85,19 @@ static inline __attribute__((always_inline)) void rows(const int count, const ch
     }
 }
 
+static inline __attribute__((always_inline)) void few(const int64_t count, const int ahead, const char* w, int64_t pairs,
+    const uint16_t (*x)[SLICE], float* tile)
+{
+    switch (count) {
+    case 1: rows(1, ahead, w, pairs, x, tile); break;
+    case 2: rows(2, ahead, w, pairs, x, tile); break;
+    case 3: rows(3, ahead, w, pairs, x, tile); break;
+    case 4: rows(4, ahead, w, pairs, x, tile); break;
+    case 5: rows(5, ahead, w, pairs, x, tile); break;
+    default: rows(6, ahead, w, pairs, x, tile); break;
+    }
+}
+
 /*
  * tile[r][n] += sum over k of x[r][k] * w[n][k] for the 64 outputs n of a panel.
  *
@@ -85,12 +105,14 @@ static inline __attribute__((always_inline)) void rows(const int count, const ch
  * x     rows of inputs, stride apart
  * tile  [rows][64]
  *
- * Lines are not asked for ahead: with so few instructions a line the processor keeps enough of them in flight by itself (a
- * row at a time reads 36 GB/s, with prefetches 31).
+ * One or two rows spend so few instructions on a line that the processor keeps enough of them in flight by itself; more ask
+ * for lines ahead (six rows read 42 GB/s for 26, eight 31 for 24). The first six rows take a slice from memory, the others find
+ * it in the first cache. What is asked for past the matrix's end is never read.
  */
 void jeton_cpu_bf16_panel(const char* w, const float* x, int64_t stride, int64_t inputs, int64_t count, float* tile)
 {
     uint16_t halved[MOST_ROWS][SLICE] __attribute__((aligned(64)));
+    const uint16_t(*from)[SLICE] = (const uint16_t(*)[SLICE]) halved;
     for (int64_t k = 0; k < inputs; k += SLICE) {
         const int64_t part = inputs - k < SLICE ? inputs - k : SLICE;
         const int64_t pairs = (part + 1) / 2;
@@ -101,14 +123,10 @@ void jeton_cpu_bf16_panel(const char* w, const float* x, int64_t stride, int64_t
                 halves(x + (r + i) * stride + k, part, halved[i]);
             }
             float* to = tile + r * PANEL;
-            const uint16_t(*from)[SLICE] = (const uint16_t(*)[SLICE]) halved;
-            switch (left) {
-            case 1: rows(1, slice, pairs, from, to); break;
-            case 2: rows(2, slice, pairs, from, to); break;
-            case 3: rows(3, slice, pairs, from, to); break;
-            case 4: rows(4, slice, pairs, from, to); break;
-            case 5: rows(5, slice, pairs, from, to); break;
-            default: rows(6, slice, pairs, from, to); break;
+            if (r == 0 && left >= AHEAD_ROWS) {
+                few(left, 1, slice, pairs, from, to);
+            } else {
+                few(left, 0, slice, pairs, from, to);
             }
         }
     }
