@@ -21,8 +21,8 @@ import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 
 /**
- * Measures one engine in a process of its own, so that its memory is its own and its end ends nothing else. Prints a line
- * for each figure, {@code > name value...}; libraries may log between them.
+ * Measures one engine in a process of its own, so that its memory is its own and its end ends nothing else. Prints a
+ * line for each figure, {@code > name value...}; libraries may log between them.
  *
  * <p>Arguments: folder, engine, quantize, threads, seconds per figure, sequences that decode together, with commas.
  */

@@ -19,7 +19,8 @@ import java.util.function.Function;
 
 /**
  * Writes Llama models of random weights as one GGUF file, for measuring. Blocks are random as they stand, with scales
- * that give weights of the size that {@link ModelMaker} gives them: nothing is quantised, since nothing was there before.
+ * that give weights of the size that {@link ModelMaker} gives them: nothing is quantised, since nothing was there
+ * before.
  */
 final class GgufMaker {
 
@@ -47,7 +48,8 @@ final class GgufMaker {
     /**
      * Writes {@code model.gguf} into a folder.
      *
-     * @param type {@code f32}, {@code f16}, {@code bf16}, {@code q8_0}, or {@code q4_k_m}: the mixture that llama.cpp makes
+     * @param type {@code f32}, {@code f16}, {@code bf16}, {@code q8_0}, or {@code q4_k_m}: the mixture that llama.cpp
+     *     makes
      */
     static void make(ModelShape shape, Path folder, String type, long seed) {
         if (shape.experts > 0) {

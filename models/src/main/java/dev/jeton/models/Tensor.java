@@ -7,8 +7,8 @@ import java.util.List;
 /**
  * A tensor of a weights file, mapped and read-only; valid until its {@link WeightFiles} are closed.
  *
- * <p>Elements are in row-major order. The rows of a file may lie in another order than the tensor's, which {@link #row},
- * {@link #copyTo} and {@link #data} undo.
+ * <p>Elements are in row-major order. The rows of a file may lie in another order than the tensor's, which {@link
+ * #row}, {@link #copyTo} and {@link #data} undo.
  */
 public final class Tensor {
 

@@ -14,9 +14,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * What dispatchers of both kinds of engine have in common: one platform thread owns the {@link Turns} and its engine and
- * turns as long as there is work. Other threads reach it through its {@link Inbox} and a few flags only, never waiting for
- * it, and read a snapshot of its statistics that it renews every few milliseconds.
+ * What dispatchers of both kinds of engine have in common: one platform thread owns the {@link Turns} and its engine
+ * and turns as long as there is work. Other threads reach it through its {@link Inbox} and a few flags only, never
+ * waiting for it, and read a snapshot of its statistics that it renews every few milliseconds.
  *
  * <p>An exception in a turn ends every request with an error and the loop with it: a scheduler whose books may be wrong
  * does not go on.
@@ -185,8 +185,8 @@ abstract class DispatchLoop implements Dispatcher {
     }
 
     /**
-     * Ends what was submitted while the loop was ending. Called by the loop's thread after its last turn, and by whoever
-     * submits and then sees that the loop has ended: one of the two finds it.
+     * Ends what was submitted while the loop was ending. Called by the loop's thread after its last turn, and by
+     * whoever submits and then sees that the loop has ended: one of the two finds it.
      */
     private synchronized void refuseRest() {
         for (GenerationState generation = inbox.poll(); generation != null; generation = inbox.poll()) {
@@ -247,8 +247,8 @@ abstract class DispatchLoop implements Dispatcher {
     }
 
     /**
-     * Parks until there is a request to look at or somebody wakes it, a second at most; with sequences whose readers are
-     * slow, looks again every millisecond.
+     * Parks until there is a request to look at or somebody wakes it, a second at most; with sequences whose readers
+     * are slow, looks again every millisecond.
      */
     private void rest() {
         parked.set(true);

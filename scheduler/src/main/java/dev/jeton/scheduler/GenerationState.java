@@ -68,6 +68,9 @@ final class GenerationState implements Generation {
     /** What the loop adds up while the request runs; nanoseconds on the scheduler's clock. */
     static final class Totals {
         long submittedAt;
+        /** Whether the engine was given any of the prompt. */
+        boolean given;
+
         long firstStepAt = Long.MIN_VALUE;
         long firstTokenAt = Long.MIN_VALUE;
         long lastEventAt;
@@ -342,13 +345,12 @@ final class GenerationState implements Generation {
         long visible = tail;
         Totals t = totals;
         long end = Math.max(t.lastEventAt, t.submittedAt);
-        boolean begun = t.firstStepAt != Long.MIN_VALUE;
-        long firstStep = begun ? t.firstStepAt : end;
+        long firstStep = t.firstStepAt == Long.MIN_VALUE ? end : t.firstStepAt;
         long firstToken = t.firstTokenAt == Long.MIN_VALUE ? end : t.firstTokenAt;
         assert visible >= 0;
         return new GenerationUsage(
-                begun ? request.prompt().length : 0,
-                begun ? t.cachedTokens : 0,
+                t.given ? request.prompt().length : 0,
+                t.given ? t.cachedTokens : 0,
                 t.completionTokens,
                 t.overrunTokens,
                 t.recomputedTokens,
@@ -359,6 +361,6 @@ final class GenerationState implements Generation {
                 end - t.submittedAt,
                 t.deviceNanos,
                 t.kvBlockNanos,
-                begun ? t.savedNanos : 0);
+                t.given ? t.savedNanos : 0);
     }
 }

@@ -3,8 +3,8 @@ package dev.jeton.scheduler;
 /**
  * What a request used, all its sequences together; complete once the last of them has ended.
  *
- * @param promptTokens tokens of the prompt, counted once; 0 until a step had one of its rows, so that what ends while it
- *     waits is not billed for a prompt that nobody read
+ * @param promptTokens tokens of the prompt, counted once; 0 until the engine was given any of them, so that what ends
+ *     while it waits is not billed for a prompt that nobody read
  * @param cachedTokens of those, found in the prefix cache at first admission
  * @param completionTokens tokens generated and delivered, stop tokens included
  * @param overrunTokens tokens computed past a stop or a hang-up: never delivered

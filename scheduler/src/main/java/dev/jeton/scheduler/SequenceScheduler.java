@@ -20,18 +20,19 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Requests over an engine that batches by itself: hands sequences to it in the order of their priority and arrival, as many
- * as it runs at a time, and gives readers what it tells.
+ * Requests over an engine that batches by itself: hands sequences to it in the order of their priority and arrival,
+ * as many as it runs at a time, and gives readers what it tells.
  *
- * <p><b>Grants.</b> Such an engine cannot be asked for one token more. So what it tells is kept back until its sequence's
- * allowance grants it, and a sequence whose allowance is exhausted is cancelled. What was computed of it and not delivered, at
- * most what was kept back and {@link SequenceEngine#maxOverrun}, is counted as overrun and never in its usage. Time of
- * iterations after its end is the house's; that of tokens which were told before it is booked as decoding, since nobody could
- * know then that they would not be granted.
+ * <p><b>Grants.</b> Such an engine cannot be asked for one token more. So what it tells is kept back until its
+ * sequence's allowance grants it, and a sequence whose allowance is exhausted is cancelled. What was computed of it and
+ * not delivered, at most what was kept back and {@link SequenceEngine#maxOverrun}, is counted as overrun and never in
+ * its usage. Time of iterations after its end is the house's; that of tokens which were told before it is booked as
+ * decoding, since nobody could know then that they would not be granted.
  *
- * <p><b>Time.</b> Each iteration's span is divided over its rows by {@link Attribution} as a step's is. Between spans the
- * device is stalled while sequences run and idle otherwise. It is said to step while the engine has sequences, and not while
- * readers only take what was told, or that time would be the next iteration's. Spans that the engine tells late begin where the books end.
+ * <p><b>Time.</b> Each iteration's span is divided over its rows by {@link Attribution} as a step's is. Between spans
+ * the device is stalled while sequences run and idle otherwise. It is said to step while the engine has sequences, and
+ * not while readers only take what was told, or that time would be the next iteration's. Spans that the engine tells
+ * late begin where the books end.
  *
  * <p>Owned by the loop's thread.
  */
@@ -347,6 +348,7 @@ final class SequenceScheduler implements Turns {
                             sampling.withStopTokens(request.stopTokens()), prompt, prompt.length, prompt.length),
                     tokens,
                     request.priority());
+            generation.totals.given = true;
         } catch (EngineException e) {
             run.finished = true;
             computing--;

@@ -103,6 +103,10 @@ final class StepApplier {
 
     /** The flight that was filled is under way. */
     void launched() {
+        Flight flight = flights[next];
+        for (int row = 0; row < flight.batch.rows(); row++) {
+            flight.sequence(row).generation.totals.given = true;
+        }
         next = 1 - next;
         inFlight++;
     }

@@ -93,6 +93,23 @@ class StepLoopTest {
 
     @Test
     @Timeout(value = 120, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+    void aPromptCountsFromWhenTheEngineHasIt() throws Exception {
+        HeldEngine engine = new HeldEngine(engine());
+        try (StepLoop loop = new StepLoop("test", engine, config(64), new SimClock(0), 0, StepListener.NONE)) {
+            Generation given = loop.submit(request(0, 5));
+            engine.awaitHeld();
+            Generation waiting = loop.submit(request(1, 5));
+            assertThat(given.usage().promptTokens()).isEqualTo(request(0, 5).prompt().length);
+            assertThat(waiting.usage().promptTokens()).isZero();
+            engine.release();
+            read(given);
+            read(waiting);
+            assertThat(waiting.usage().promptTokens()).isEqualTo(request(1, 5).prompt().length);
+        }
+    }
+
+    @Test
+    @Timeout(value = 120, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
     void timeWithoutWorkIsBookedWhileItPasses() {
         SimClock clock = new SimClock(0);
         try (StepLoop loop = new StepLoop("test", engine(), config(64), clock, 0, StepListener.NONE)) {

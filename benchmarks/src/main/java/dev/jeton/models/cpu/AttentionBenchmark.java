@@ -21,8 +21,8 @@ import org.openjdk.jmh.annotations.Warmup;
  *
  * <p>Limits: a position of context is 512 bytes of K and V and, for each query, 256 operations. One query is bound by
  * reading: 4,096 positions are 2.1 MB, 64 us from memory at 33 GB/s, less from a cache. A chunk of 32 positions of four
- * query heads shares each read among eight queries and is bound by arithmetic: 134 million operations at 4,096 positions,
- * 0.8 ms at 170 GFLOP/s.
+ * query heads shares each read among eight queries and is bound by arithmetic: 134 million operations at 4,096
+ * positions, 0.8 ms at 170 GFLOP/s.
  */
 @State(Scope.Thread)
 @BenchmarkMode(Mode.AverageTime)

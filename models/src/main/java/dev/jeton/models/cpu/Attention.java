@@ -15,17 +15,17 @@ import java.util.Arrays;
  * scores of all queries; the new maximum; the former sum and output scaled by e^(old - new); exponents, added lane by
  * lane; values added token by token.
  *
- * <p><b>Same bits however queries are grouped.</b> A score is one chain over the head's elements. A query's maximum, sum
- * and output depend on the tokens it may see alone: tokens that only other queries of its group see have score minus
- * infinity, so weight zero, and adding zero changes no sum. Blocks are visited in order of position, so where they lie
- * does not matter. A context is never split between threads.
+ * <p><b>Same bits however queries are grouped.</b> A score is one chain over the head's elements. A query's maximum,
+ * sum and output depend on the tokens it may see alone: tokens that only other queries of its group see have score
+ * minus infinity, so weight zero, and adding zero changes no sum. Blocks are visited in order of position, so where
+ * they lie does not matter. A context is never split between threads.
  *
  * <p>Scratch of one thread; queries in groups of at most {@value #GROUP} (positions times the heads that share a key
  * head), so that a key or value that was read serves them all.
  *
- * <p>Keys and values of BF16 are widened, a vector of tokens' keys or some tokens' values at a time, into scratch that stays
- * in the first cache, and go through the same loops: their bits are those that F32 of the same numbers would give. Where
- * {@link NativeKernels} are there, they do so without the scratch.
+ * <p>Keys and values of BF16 are widened, a vector of tokens' keys or some tokens' values at a time, into scratch
+ * that stays in the first cache, and go through the same loops: their bits are those that F32 of the same numbers would
+ * give. Where {@link NativeKernels} are there, they do so without the scratch.
  */
 final class Attention {
 

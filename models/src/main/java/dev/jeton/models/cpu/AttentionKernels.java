@@ -13,8 +13,9 @@ import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
 
 /**
- * The inner loops of {@link Attention}. Scores: a vector spans tokens, each lane adds over the head's elements in order.
- * Values: a vector spans the head's elements, each lane adds over tokens in order. So neither reduces across lanes.
+ * The inner loops of {@link Attention}. Scores: a vector spans tokens, each lane adds over the head's elements in
+ * order. Values: a vector spans the head's elements, each lane adds over tokens in order. So neither reduces across
+ * lanes.
  *
  * <p>Limit of a decoding row: reading K and V once, 8 bytes a token and element in F32, 4 in BF16.
  */

@@ -114,7 +114,7 @@ public final class CpuEngine extends HostEngine {
             case "auto" -> {
                 try (WeightFiles files = WeightFiles.open(folder, spec)) {
                     boolean precise = files.find("model.layers.0.self_attn.o_proj.weight")
-                            .map(weights -> weights.type() == TensorType.F32)
+                            .map(weights -> weights.type() == TensorType.F32 || weights.type() == TensorType.F16)
                             .orElse(true);
                     yield precise && !q8 ? KvArena.Type.F32 : KvArena.Type.BF16;
                 }

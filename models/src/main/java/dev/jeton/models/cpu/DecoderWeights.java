@@ -388,9 +388,9 @@ final class DecoderWeights implements AutoCloseable {
         }
 
         /**
-         * What keeps weights of these types exactly. ggml's blocks of 256 keep their bits; those of 32 without an offset are
-         * whole numbers and a scale, which is Q8_0. F16 is widened to F32: BF16 has not its precision. So are blocks with
-         * an offset for each 32, and the panel in which two types meet that have no format in common.
+         * What keeps weights of these types exactly. ggml's blocks of 256 keep their bits; those of 32 without an
+         * offset are whole numbers and a scale, which is Q8_0. F16 is widened to F32: BF16 has not its precision. So
+         * are blocks with an offset for each 32, and the panel in which two types meet that have no format in common.
          */
         private PackedMatrix.Format format(Set<TensorType> types) {
             boolean plain = types.stream().noneMatch(TensorType::quantized);

@@ -18,7 +18,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Kernels in C ({@code models/src/main/c}) for what the Vector API has no instructions or its compiler no registers for:
+ * Kernels in C ({@code models/src/main/c}) for what the Vector API has no instructions or its compiler no registers
+ * for:
  *
  * <ul>
  *   <li>products of BF16 weights with BF16 inputs by VDPBF16PS, which does twice the work of a fma and more than 2.5
@@ -30,8 +31,8 @@ import org.slf4j.LoggerFactory;
  *
  * <p>The build compiles them where there is a C compiler and carries the library in the jar; they are used on Linux on
  * x86-64 where the processor has AVX-512 (and BF16 for the first), unless {@code -Djeton.cpu.native=false}. Elsewhere
- * {@link #AVAILABLE}, {@link #BLOCKS} or {@link #ATTENTION} are false and the Vector API does their work. Either way a row's bits do not
- * depend on the batch.
+ * {@link #AVAILABLE}, {@link #BLOCKS} or {@link #ATTENTION} are false and the Vector API does their work. Either way
+ * a row's bits do not depend on the batch.
  */
 final class NativeKernels {
 
@@ -169,6 +170,9 @@ final class NativeKernels {
             int queries,
             float[] scores,
             int scoresAt) {
+        assert queries * headDim <= q.length
+                && scoresAt + (queries - 1) * AttentionKernels.SEGMENT + to - from <= scores.length
+                && tableAt + (to - 1) / kv.group().blockSize() < table.length;
         long keys = kv.keys(0, layer, head);
         try {
             ATTENTION_SCORES.invokeExact(
@@ -209,6 +213,9 @@ final class NativeKernels {
             int queries,
             float[] out,
             int width) {
+        assert queries * width <= out.length
+                && weightsAt + (queries - 1) * AttentionKernels.SEGMENT + to - from <= p.length
+                && (to == from || tableAt + (to - 1) / kv.group().blockSize() < table.length);
         try {
             ATTENTION_VALUES.invokeExact(
                     kv.values(0, layer, head),

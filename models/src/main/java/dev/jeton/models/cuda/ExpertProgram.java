@@ -6,9 +6,9 @@ import java.util.Optional;
 
 /**
  * The feed-forward half of layers of experts, as launches on the stream: the router's logits, each token's choice, rows
- * grouped by expert, gate and up and then down for the rows of each expert, from which the next norm takes a token's sum
- * by {@link #slotOf} and {@link #shares}. The host only knows how many tiles there may be, so a captured graph serves any
- * choice.
+ * grouped by expert, gate and up and then down for the rows of each expert, from which the next norm takes a token's
+ * sum by {@link #slotOf} and {@link #shares}. The host only knows how many tiles there may be, so a captured graph
+ * serves any choice.
  *
  * <p>Bytes of a step: the weights of the experts that any token chose, once, and 2 bytes for each row of an expert and
  * element of the hidden and the expert's width, twice. Few rows an expert are bound by the weights and take tiles of

@@ -7,11 +7,11 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * Products of activations with weights, by the way that suits their number of rows and the weights' format. Up to {@value
- * #SKINNY_ROWS} rows a launch go through a kernel of our own, which is bound by reading the weights once and can add to
- * the residual stream or join gate and up in place; of quantised weights a few launches after another, as long as they
- * read less than writing the weights out would. More rows go through cuBLASLt, whose algorithm is chosen once for each
- * shape: as fp8 where weights are and the device takes scales of rows, else in sixteen bits, into which
+ * Products of activations with weights, by the way that suits their number of rows and the weights' format. Up to
+ * {@value #SKINNY_ROWS} rows a launch go through a kernel of our own, which is bound by reading the weights once and
+ * can add to the residual stream or join gate and up in place; of quantised weights a few launches after another, as
+ * long as they read less than writing the weights out would. More rows go through cuBLASLt, whose algorithm is chosen
+ * once for each shape: as fp8 where weights are and the device takes scales of rows, else in sixteen bits, into which
  * quantised weights are written first.
  *
  * <p>All of {@code y[row][n] = sum over k of x[row][k] * w[n][k]}, rows without gaps.

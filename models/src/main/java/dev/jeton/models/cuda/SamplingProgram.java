@@ -1,8 +1,9 @@
 package dev.jeton.models.cuda;
 
 /**
- * What becomes of logits, as launches on the stream: the model's soft-cap where it has one, scores of prompts, then penalties, biases and masks, then the
- * choice of a token by the slot's parameters; and, once for a step, what was chosen is taken into the slots.
+ * What becomes of logits, as launches on the stream: the model's soft-cap where it has one, scores of prompts, then
+ * penalties, biases and masks, then the choice of a token by the slot's parameters; and, once for a step, what was
+ * chosen is taken into the slots.
  *
  * <p>A row of logits is read three times, twice of them from the second cache: 4 bytes an entry of the vocabulary.
  */

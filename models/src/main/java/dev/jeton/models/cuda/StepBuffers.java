@@ -5,8 +5,8 @@ import dev.jeton.models.DecoderSpec;
 
 /**
  * What a step needs of the device beside weights, slots and pages, as addresses: rows for as many tokens as a step may
- * have, of the widths that the model has; the residual stream and angles in binary32, the rest of activations in sixteen
- * bits.
+ * have, of the widths that the model has; the residual stream and angles in binary32, the rest of activations in
+ * sixteen bits.
  *
  * @param delta what a half of a layer gave and the next norm adds
  * @param gateUp of layers without experts

@@ -11,8 +11,9 @@ import java.nio.ByteOrder;
 import java.util.stream.IntStream;
 
 /**
- * Brings tensors from mapped files to the device in sixteen bits (norms in 32), through two pieces of pinned memory: while the device
- * copies one, the host fills the other. Elements of another plain type are converted on the device, blocks on the host.
+ * Brings tensors from mapped files to the device in sixteen bits (norms in 32), through two pieces of pinned memory:
+ * while the device copies one, the host fills the other. Elements of another plain type are converted on the device,
+ * blocks on the host.
  *
  * <p>Limit: a byte is read once from the page cache and crosses the bus once, 20 to 50 GB/s; one core fills about 10
  * GB/s, so several do.

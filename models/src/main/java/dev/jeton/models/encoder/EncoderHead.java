@@ -11,8 +11,8 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * From a text's hidden states to its embedding, as the folder's modules or DJL's translator say. Sums are in float64, so that they do not
- * depend on how many tokens are padding.
+ * From a text's hidden states to its embedding, as the folder's modules or DJL's translator say. Sums are in float64,
+ * so that they do not depend on how many tokens are padding.
  *
  * <p>Owned by the engine's thread.
  */

@@ -117,6 +117,9 @@ public abstract class HostEngine implements Engine {
 
     @Override
     public final void transfer(int group, int[] from, int[] to, int count) {
+        if (closed) {
+            throw new EngineException("the engine is closed");
+        }
         slots.checkTransfer(group, from, to, count);
         copies.add(new Copies(group, Arrays.copyOf(from, count), Arrays.copyOf(to, count)));
         if (!inFlight) {
@@ -125,16 +128,21 @@ public abstract class HostEngine implements Engine {
     }
 
     private void copyPending() {
-        for (Copies each : copies) {
-            copy(each.group, each.from, each.to);
+        try {
+            for (Copies each : copies) {
+                copy(each.group, each.from, each.to);
+            }
+        } finally {
+            copies.clear();
         }
-        copies.clear();
     }
 
     @Override
     public final void close() {
         if (!closed) {
             closed = true;
+            inFlight = false;
+            copies.clear();
             release();
         }
     }

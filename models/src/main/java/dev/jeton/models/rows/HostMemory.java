@@ -9,8 +9,8 @@ import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
 
 /**
- * Zeroed memory of the C library, which native libraries read and write. Large pieces take room only as they are touched,
- * and none counts as the JVM's direct memory, whose limit is for network buffers.
+ * Zeroed memory of the C library, which native libraries read and write. Large pieces take room only as they are
+ * touched, and none counts as the JVM's direct memory, whose limit is for network buffers.
  */
 public final class HostMemory {
 

@@ -8,8 +8,8 @@ import java.util.Map;
 import java.util.TreeSet;
 
 /**
- * Which of the tensors that a module returns is read: of a dictionary the first of the names, or its only one; of a tuple
- * or list the first.
+ * Which of the tensors that a module returns is read: of a dictionary the first of the names, or its only one; of a
+ * tuple or list the first.
  *
  * @param names in a dictionary, the first that is there counts
  * @param hiddenOnly whether only hidden states of tokens will do

@@ -25,7 +25,8 @@ import org.jspecify.annotations.Nullable;
  * An encoder's TorchScript module, run by libtorch. What it returns becomes float32 on the host by a script of our own
  * ({@link #ADAPTER}), since DJL's JNI does not know all of libtorch's types.
  *
- * <p>Owned by the engine's thread; see {@link EncoderModel}. What comes of a run lies in libtorch's memory until the next.
+ * <p>Owned by the engine's thread; see {@link EncoderModel}. What comes of a run lies in libtorch's memory until the
+ * next.
  */
 final class TorchEncoder implements EncoderModel {
 

@@ -131,8 +131,8 @@ final class TorchModule implements AutoCloseable {
     }
 
     /**
-     * How a method is declared, in libtorch's words: {@code name(TYPE self, TYPE NAME, TYPE NAME=DEFAULT) -> TYPE}; empty
-     * where there is no such method. Nothing is run.
+     * How a method is declared, in libtorch's words: {@code name(TYPE self, TYPE NAME, TYPE NAME=DEFAULT) -> TYPE};
+     * empty where there is no such method. Nothing is run.
      */
     Optional<String> declaration(String method) {
         IValue[] tooMany = new IValue[MOST_ARGUMENTS];

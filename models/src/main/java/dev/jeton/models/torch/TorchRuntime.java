@@ -15,9 +15,9 @@ import java.lang.invoke.MethodHandle;
  *
  * <p>libgomp's threads wait by spinning unless told otherwise before it is loaded, and then a step with more threads
  * than free cores takes up to thirty times longer. So {@code OMP_WAIT_POLICY} is set first, and {@code GOMP_SPINCOUNT}
- * so that they spin for about ten microseconds, unless the environment has them. Without any spinning two threads are no
- * faster than one in decoding, since a step has hundreds of parallel regions; with ten times as much a busy core halves
- * their speed.
+ * so that they spin for about ten microseconds, unless the environment has them. Without any spinning two threads are
+ * no faster than one in decoding, since a step has hundreds of parallel regions; with ten times as much a busy core
+ * halves their speed.
  */
 final class TorchRuntime {
 

@@ -59,8 +59,8 @@ final class TorchWeights implements AutoCloseable {
     }
 
     /**
-     * bf16 where all matrices but routers are, or some are quantised, which is widened; fp16 where all are, on a GPU only, since
-     * cores compute it slowly; else float32.
+     * bf16 where all matrices but routers are, or some are quantised, which is widened; fp16 where all are, on a GPU
+     * only, since cores compute it slowly; else float32.
      */
     private TorchType type() {
         List<TensorType> types = tensors.inOrder().stream()

@@ -61,12 +61,14 @@ class KvTypeTest {
     void keepsThemNoMorePreciselyThanTheWeights() throws IOException {
         TinyModel precise = new TinyModel(folder.resolve("a"), Configs.llama(""), TensorType.F32, SEED);
         TinyModel coarse = new TinyModel(folder.resolve("b"), Configs.llama(""), TensorType.BF16, SEED);
+        TinyModel half = new TinyModel(folder.resolve("c"), Configs.llama(""), TensorType.F16, SEED);
         long f32 = blockBytes(precise, KvTypes.with(OPTIONS, "f32"));
         long bf16 = blockBytes(precise, KvTypes.with(OPTIONS, "bf16"));
         assertThat(bf16).isLessThan(f32);
         assertThat(blockBytes(precise, OPTIONS)).isEqualTo(f32);
         assertThat(blockBytes(precise, new EngineOptions(0, 1 << 22, 4, 64, 16, 2, "q8_0")))
                 .isEqualTo(bf16);
+        assertThat(blockBytes(half, OPTIONS)).isEqualTo(f32);
         assertThat(blockBytes(coarse, OPTIONS)).isEqualTo(bf16);
         assertThat(blockBytes(coarse, KvTypes.with(OPTIONS, "f32"))).isEqualTo(f32);
     }

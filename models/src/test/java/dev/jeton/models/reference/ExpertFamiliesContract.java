@@ -19,8 +19,8 @@ public abstract class ExpertFamiliesContract extends DenseFamiliesContract {
     private static final double CLEAR = 0.05;
 
     /**
-     * Whether the engine rounds inputs of products with weights of a type. A token whose router's logits are nearly equal
-     * may then go to another expert than in float64, which no tolerance describes.
+     * Whether the engine rounds inputs of products with weights of a type. A token whose router's logits are nearly
+     * equal may then go to another expert than in float64, which no tolerance describes.
      */
     protected boolean roundsInputs(TensorType weights) {
         return false;

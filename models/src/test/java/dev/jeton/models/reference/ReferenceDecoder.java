@@ -61,8 +61,8 @@ public final class ReferenceDecoder {
     /**
      * The same, and how clear the choice of experts is at every position.
      *
-     * @param margins where that goes: how far the router's logit of the last expert chosen is above that of the first one
-     *     not chosen, in the layer where it is the least; infinite where nothing is left out
+     * @param margins where that goes: how far the router's logit of the last expert chosen is above that of the first
+     *     one not chosen, in the layer where it is the least; infinite where nothing is left out
      */
     public double[][] logits(int[] tokens, double[] margins) {
         int n = tokens.length;

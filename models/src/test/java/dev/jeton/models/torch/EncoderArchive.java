@@ -16,8 +16,8 @@ import java.util.zip.ZipEntry;
 import java.util.zip.ZipOutputStream;
 
 /**
- * An encoder as a TorchScript file, as {@code torch.jit.save} writes one: code, and weights as tensors in files of their
- * own that the pickled module refers to.
+ * An encoder as a TorchScript file, as {@code torch.jit.save} writes one: code, and weights as tensors in files of
+ * their own that the pickled module refers to.
  */
 public final class EncoderArchive {
 

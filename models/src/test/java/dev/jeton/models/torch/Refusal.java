@@ -17,8 +17,8 @@ final class Refusal {
     private Refusal() {}
 
     /**
-     * Arguments: model folder; KV bytes; quantize; device. Or {@code script} and an archive. Or {@code damage}, a folder
-     * with an encoder, a seed, and how often its module is damaged.
+     * Arguments: model folder; KV bytes; quantize; device. Or {@code script} and an archive. Or {@code damage}, a
+     * folder with an encoder, a seed, and how often its module is damaged.
      */
     public static void main(String[] args) throws IOException {
         try {

@@ -15,8 +15,8 @@ import java.util.List;
 import java.util.function.Supplier;
 
 /**
- * A call's prompts on their way to vectors, some at a time: a long list must not fill the queue that it shares with other
- * callers. Used by the call's thread alone, but for {@link #cancel}.
+ * A call's prompts on their way to vectors, some at a time: a long list must not fill the queue that it shares with
+ * other callers. Used by the call's thread alone, but for {@link #cancel}.
  */
 final class VectorRun {
 
@@ -24,7 +24,7 @@ final class VectorRun {
     private static final int WINDOW = 128;
     /** Between two tries to get a place in a full queue, while nothing of the call's is under way. */
     private static final Duration PAUSE = Duration.ofMillis(10);
-    /** Half a minute of them for one prompt. */
+    /** Half a minute of them for a call. */
     private static final int MOST_PAUSES = 3_000;
 
     /** What is asked of the dispatcher for a prompt. */
@@ -41,6 +41,7 @@ final class VectorRun {
     private final List<float[]> vectors = new ArrayList<>();
     private final List<GenerationUsage> usages = new ArrayList<>();
     private final GenerationEvent event = new GenerationEvent();
+    private int pauses;
     private boolean cancelled;
 
     /** @param without why a prompt ended without its vector, though nothing failed */
@@ -55,7 +56,7 @@ final class VectorRun {
      * Computes them.
      *
      * @throws ApiException if one failed; the others are cancelled then
-     * @throws RejectedException if none can be submitted, or no place was to be had for one of them for half a minute
+     * @throws RejectedException if none can be submitted, or it waited half a minute for places
      */
     List<float[]> vectors() throws InterruptedException {
         for (int i = 0; i < prompts.size(); i++) {
@@ -75,7 +76,6 @@ final class VectorRun {
      * away what was computed for it: it waits for a place.
      */
     private void submit(GenerationRequest request) throws InterruptedException {
-        int pauses = 0;
         while (true) {
             try {
                 Generation generation = dispatcher.submit(request);
@@ -92,13 +92,24 @@ final class VectorRun {
                 }
                 if (!underWay.isEmpty()) {
                     take();
-                } else if (pauses++ < MOST_PAUSES && !cancelled()) {
-                    Thread.sleep(PAUSE);
                 } else {
-                    throw e;
+                    pause(request, e);
                 }
             }
         }
+    }
+
+    private void pause(GenerationRequest request, RejectedException refusal) throws InterruptedException {
+        if (cancelled()) {
+            throw Choices.failure(FinishReason.CANCELLED, "");
+        }
+        if (request.deadlineNanos() < Long.MAX_VALUE && System.nanoTime() >= request.deadlineNanos()) {
+            throw Choices.failure(FinishReason.DEADLINE, "");
+        }
+        if (pauses++ == MOST_PAUSES) {
+            throw refusal;
+        }
+        Thread.sleep(PAUSE);
     }
 
     private synchronized boolean cancelled() {

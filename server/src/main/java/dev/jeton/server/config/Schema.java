@@ -158,8 +158,8 @@ final class Schema {
                     "engine.kv-cache-dtype",
                     new Choice(List.of("auto", "f32", "bf16", "fp8", "int8")),
                     "auto",
-                    "type of K and V: f32 or bf16 on the cpu engine (auto: bf16 unless the weights are f32), fp8 or int8 on the"
-                            + " cuda engine (auto: as activations)"),
+                    "type of K and V: f32 or bf16 on the cpu engine (auto: bf16 if weights are bf16 or quantised), fp8"
+                            + " or int8 on the cuda engine (auto: as activations)"),
             new Setting(
                     "engine.search-time",
                     new Time(Duration.ZERO, Duration.ofHours(1)),
