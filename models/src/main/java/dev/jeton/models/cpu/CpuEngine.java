@@ -108,7 +108,7 @@ public final class CpuEngine extends HostEngine {
         }
     }
 
-    /** What keys and values are kept in: not more precisely than the weights are, if nothing else is asked for. */
+    /** What keys and values are kept in where nothing is asked for: BF16 where weights are no more precise, else F32. */
     private static KvArena.Type kvType(EngineOptions options, Path folder, DecoderSpec spec, boolean q8) {
         return switch (options.device().kvType()) {
             case "auto" -> {

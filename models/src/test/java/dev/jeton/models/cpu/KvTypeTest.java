@@ -58,7 +58,7 @@ class KvTypeTest {
     }
 
     @Test
-    void keepsThemNoMorePreciselyThanTheWeights() throws IOException {
+    void keepsThemInBf16WhereWeightsAreNoMorePrecise() throws IOException {
         TinyModel precise = new TinyModel(folder.resolve("a"), Configs.llama(""), TensorType.F32, SEED);
         TinyModel coarse = new TinyModel(folder.resolve("b"), Configs.llama(""), TensorType.BF16, SEED);
         TinyModel half = new TinyModel(folder.resolve("c"), Configs.llama(""), TensorType.F16, SEED);
