@@ -10,13 +10,15 @@ import java.util.Optional;
  * @param driver {@code libcuda}; empty where it is looked for in the usual places, as are the others
  * @param nvrtc {@code libnvrtc}
  * @param cublasLt {@code libcublasLt}
+ * @param nccl {@code libnccl}, which only a model on several devices needs
  * @param cache folder of compiled kernels and chosen algorithms
  */
-record DeviceLibraries(Optional<Path> driver, Optional<Path> nvrtc, Optional<Path> cublasLt, Path cache) {
+record DeviceLibraries(
+        Optional<Path> driver, Optional<Path> nvrtc, Optional<Path> cublasLt, Optional<Path> nccl, Path cache) {
 
     /**
-     * As environment variables say: {@code JETON_CUDA_DRIVER}, {@code JETON_NVRTC} and {@code JETON_CUBLASLT} name
-     * files, {@code JETON_CUDA_CACHE} a folder.
+     * As environment variables say: {@code JETON_CUDA_DRIVER}, {@code JETON_NVRTC}, {@code JETON_CUBLASLT} and {@code
+     * JETON_NCCL} name files, {@code JETON_CUDA_CACHE} a folder.
      */
     static DeviceLibraries of(Map<String, String> environment) {
         String home = environment.getOrDefault("XDG_CACHE_HOME", System.getProperty("user.home", "/tmp") + "/.cache");
@@ -24,6 +26,7 @@ record DeviceLibraries(Optional<Path> driver, Optional<Path> nvrtc, Optional<Pat
                 file(environment, "JETON_CUDA_DRIVER"),
                 file(environment, "JETON_NVRTC"),
                 file(environment, "JETON_CUBLASLT"),
+                file(environment, "JETON_NCCL"),
                 Path.of(environment.getOrDefault("JETON_CUDA_CACHE", home + "/jeton/cuda")));
     }
 

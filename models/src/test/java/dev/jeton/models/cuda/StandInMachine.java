@@ -51,6 +51,7 @@ final class StandInMachine implements BeforeAllCallback, BeforeEachCallback, Aft
                 Optional.of(made.driver()),
                 Optional.of(made.nvrtc()),
                 Optional.of(made.cublasLt()),
+                Optional.of(made.nccl()),
                 folder.resolve("cache"));
     }
 }
