@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.jeton.natives.testing.CudaStandIn;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Optional;
@@ -12,22 +13,56 @@ import org.junit.jupiter.api.extension.BeforeAllCallback;
 import org.junit.jupiter.api.extension.BeforeEachCallback;
 import org.junit.jupiter.api.extension.ExtensionContext;
 
-/** A machine that stands in for one with a GPU and really runs its kernels; tests are skipped where there is no g++. */
+/**
+ * A machine that stands in for one with GPUs and really runs their kernels; tests are skipped where there is no g++.
+ * Kernels that one class of tests had compiled are there for the next; all else is the class's own.
+ */
 final class StandInMachine implements BeforeAllCallback, BeforeEachCallback, AfterTestExecutionCallback {
 
+    private static final Path KERNELS = folder("jeton-machine-kernels");
+
+    private final int devices;
     private Optional<CudaStandIn> standIn = Optional.empty();
     private Path folder = Path.of("");
+
+    /** With one GPU. */
+    StandInMachine() {
+        this(1);
+    }
+
+    /** With several, of 1 GiB each. */
+    StandInMachine(int devices) {
+        this.devices = devices;
+    }
+
+    private static Path folder(String name) {
+        try {
+            return Files.createTempDirectory(name);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
 
     @Override
     public void beforeAll(ExtensionContext context) throws IOException {
         assumeTrue(CudaStandIn.possible(), "there is no g++ to make the stand-in for a GPU");
-        folder = Files.createTempDirectory("jeton-machine");
+        folder = folder("jeton-machine");
+        Files.createDirectories(folder.resolve("cache"));
+        Files.createSymbolicLink(folder.resolve("cache/kernels"), KERNELS);
         standIn = Optional.of(CudaStandIn.compile(folder));
     }
 
     @Override
     public void beforeEach(ExtensionContext context) {
+        reset();
+    }
+
+    /** A new machine, on which nothing is open. */
+    void reset() {
         knobs().reset();
+        if (devices > 1) {
+            knobs().devices(devices, 9, 0, 1L << 30);
+        }
     }
 
     @Override
