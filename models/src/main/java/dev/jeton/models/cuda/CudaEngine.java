@@ -218,8 +218,21 @@ public final class CudaEngine implements Engine {
 
     /** Does something on all devices; what fails on one is the engine's loss. */
     private void all(Ranks.Work work) {
+        perform(work, true);
+    }
+
+    /**
+     * The same.
+     *
+     * @param alike whether what one device refuses the others must refuse, too
+     */
+    private void perform(Ranks.Work work, boolean alike) {
         try {
-            ranks.all(work);
+            if (alike) {
+                ranks.all(work);
+            } else {
+                ranks.each(work);
+            }
         } catch (NativeException e) {
             throw failed(e);
         } finally {
@@ -284,7 +297,7 @@ public final class CudaEngine implements Engine {
         launchBatch = batch;
         if (ranks.count() > 1) {
             // a device that has no room must say so before another has begun
-            all(reserving);
+            perform(reserving, false);
         }
         all(launching);
         launchBatch = NO_BATCH;

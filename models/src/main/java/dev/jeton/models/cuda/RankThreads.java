@@ -108,6 +108,20 @@ final class RankThreads implements AutoCloseable {
      * @throws RuntimeException the first rank's failure; others may have failed for its sake
      */
     void all(Work next) {
+        all(next, true);
+    }
+
+    /**
+     * The same of work that may be refused by some and done for others, and nobody is the worse for it.
+     *
+     * @throws EngineException the first that refused it
+     * @throws RuntimeException the first rank's failure; others may have failed for its sake
+     */
+    void each(Work next) {
+        all(next, false);
+    }
+
+    private void all(Work next, boolean alike) {
         if (runners.isEmpty()) {
             next.run(0);
             return;
@@ -126,7 +140,7 @@ final class RankThreads implements AutoCloseable {
         }
         Throwable cause = first.getAndSet(null);
         if (cause != null) {
-            raise(cause);
+            raise(cause, alike);
         }
     }
 
@@ -156,9 +170,9 @@ final class RankThreads implements AutoCloseable {
         }
     }
 
-    private void raise(Throwable cause) {
+    private void raise(Throwable cause, boolean alike) {
         int refused = refusals.getAndSet(0);
-        if (cause instanceof EngineException && refused < count) {
+        if (alike && cause instanceof EngineException && refused < count) {
             giveUp.run();
             throw new NativeException(
                     "one of %d GPUs refused what others did: %s".formatted(count, cause.getMessage()), cause);

@@ -167,6 +167,16 @@ final class Ranks implements AutoCloseable {
         threads.all(perform);
     }
 
+    /**
+     * The same of what one device may refuse although another has done it, since nothing follows from it.
+     *
+     * @throws EngineException where one refused it
+     */
+    void each(Work next) {
+        work = next;
+        threads.each(perform);
+    }
+
     private void perform(int rank) {
         work.run(ranks[rank]);
     }
