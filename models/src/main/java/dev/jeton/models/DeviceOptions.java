@@ -13,8 +13,7 @@ import java.time.Duration;
  * @param search how long a load may take to time algorithms that no earlier load has timed; zero for not at all
  * @param tensorParallel devices that share the model, each with a part of every matrix
  */
-public record DeviceOptions(
-        String device, boolean deterministic, String kvType, Duration search, int tensorParallel) {
+public record DeviceOptions(String device, boolean deterministic, String kvType, Duration search, int tensorParallel) {
 
     /** Most devices that may share a model. */
     public static final int MOST_DEVICES = 64;
@@ -22,8 +21,8 @@ public record DeviceOptions(
     /** Checks that there is a device, and not more than are thinkable. */
     public DeviceOptions {
         if (tensorParallel < 1 || tensorParallel > MOST_DEVICES) {
-            throw new ModelException("--tensor-parallel-size %d: a model is on 1 to %d devices"
-                    .formatted(tensorParallel, MOST_DEVICES));
+            throw new ModelException(
+                    "--tensor-parallel-size %d: a model is on 1 to %d devices".formatted(tensorParallel, MOST_DEVICES));
         }
     }
 

@@ -61,8 +61,7 @@ public final class CudaEngine implements Engine {
     /** Rows of a step that the plan of attention has room for. */
     private static final int MOST_ROWS = 4096;
 
-    private static final SequenceSpec NO_SPEC =
-            new SequenceSpec(SamplingParameters.GREEDY, new int[] {0}, 1, 1);
+    private static final SequenceSpec NO_SPEC = new SequenceSpec(SamplingParameters.GREEDY, new int[] {0}, 1, 1);
     private static final StepBatch NO_BATCH = new StepBatch(0);
     private static final StepTicket NO_TICKET = new StepTicket(-1);
     private static final TokenMasks NO_MASKS = new TokenMasks(0, 0, new long[0]);
@@ -103,15 +102,6 @@ public final class CudaEngine implements Engine {
      * @throws ModelException naming what the engine cannot do with this model, or what the machine lacks
      */
     static CudaEngine load(Path folder, EngineOptions options, DeviceLibraries libraries) {
-        return load(folder, options, libraries, false);
-    }
-
-    /**
-     * The same.
-     *
-     * @param join whether one device alone goes the way of several, through NCCL: for tests where there is one
-     */
-    static CudaEngine load(Path folder, EngineOptions options, DeviceLibraries libraries, boolean join) {
         check(options);
         DecoderSpec spec = DecoderSpec.readQuantized(folder)
                 .within(options.maxModelLength())
@@ -125,7 +115,7 @@ public final class CudaEngine implements Engine {
                 .mapToObj(rank -> new DeviceShape(Shard.of(spec, rank, count), type, kv, options.blockSize()))
                 .toList();
         try {
-            Ranks ranks = Ranks.open(libraries, options.device(), type, join);
+            Ranks ranks = Ranks.open(libraries, options.device(), type);
             try {
                 return load(folder, options, shapes, checkpoint, ranks);
             } catch (RuntimeException | Error e) {

@@ -23,11 +23,11 @@ import dev.jeton.natives.Kernels;
 import dev.jeton.natives.MatmulPlan;
 import dev.jeton.natives.MatmulShape;
 import dev.jeton.natives.MatrixType;
+import dev.jeton.natives.NativeException;
 import dev.jeton.natives.Nccl;
 import dev.jeton.natives.NcclRank;
 import dev.jeton.natives.NcclRanks;
 import dev.jeton.natives.NcclType;
-import dev.jeton.natives.NativeException;
 import dev.jeton.natives.Nvrtc;
 import dev.jeton.natives.PinnedMemory;
 import java.lang.foreign.MemorySegment;
@@ -96,8 +96,9 @@ final class Device implements AutoCloseable {
         int count = options.tensorParallel();
         if (options.device().isEmpty() && count > 1) {
             if (driver.devices().size() < count) {
-                throw new ModelException("--tensor-parallel-size %d: this process may see %d GPUs (see CUDA_VISIBLE_DEVICES)"
-                        .formatted(count, driver.devices().size()));
+                throw new ModelException(
+                        "--tensor-parallel-size %d: this process may see %d GPUs (see CUDA_VISIBLE_DEVICES)"
+                                .formatted(count, driver.devices().size()));
             }
             return driver.devices().subList(0, count);
         }
@@ -271,7 +272,8 @@ final class Device implements AutoCloseable {
 
     /** Joins devices, in the order of ranks; all belong to the calling thread meanwhile, and the first afterwards. */
     static NcclRanks join(Nccl nccl, List<Device> devices) {
-        NcclRanks ranks = nccl.join(devices.stream().map(device -> device.context).toList());
+        NcclRanks ranks =
+                nccl.join(devices.stream().map(device -> device.context).toList());
         for (int i = 0; i < devices.size(); i++) {
             devices.get(i).rank = Optional.of(ranks.rank(i));
         }

@@ -66,19 +66,15 @@ final class DeviceRank implements AutoCloseable {
                 new DecoderProgram(device, shape, weights, kernels, slots, rows, tokens, outputs.address());
         long blocks = (long) windows * rows * Kernel.blocks(context, options.blockSize());
         boolean told = shape.shard().rank() == 0;
-        StepQueue queue = new StepQueue(
-                device, slots, program, told, windows, rows, tokens, spec.vocabulary(), blocks, outputs);
+        StepQueue queue =
+                new StepQueue(device, slots, program, told, windows, rows, tokens, spec.vocabulary(), blocks, outputs);
         queue.warmUp(options.device().search());
         return new DeviceRank(device, kernels, slots, program, queue);
     }
 
     /** Refuses weights for which a device has too little memory, before anything is brought to it. */
     static void requireRoom(
-            Path folder,
-            EngineOptions options,
-            DeviceShape shape,
-            CheckpointQuantization checkpoint,
-            Device device) {
+            Path folder, EngineOptions options, DeviceShape shape, CheckpointQuantization checkpoint, Device device) {
         WeightFormat format = switch (checkpoint) {
             case CheckpointQuantization.None none -> WeightFormat.of(options.quantize());
             case CheckpointQuantization.Awq awq -> WeightFormat.INT4;

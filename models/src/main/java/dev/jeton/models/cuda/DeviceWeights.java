@@ -153,8 +153,8 @@ record DeviceWeights(long embedding, Matrix head, long finalNorm, List<Layer> la
             StepKernels kernels,
             CheckpointQuantization checkpoint,
             WeightFormat wanted) {
-        try (ShardFiles files = new ShardFiles(
-                WeightFiles.open(folder, shape.shard().whole()), shape.shard())) {
+        try (ShardFiles files =
+                new ShardFiles(WeightFiles.open(folder, shape.shard().whole()), shape.shard())) {
             WeightUpload upload = new WeightUpload(device, shape.type(), kernels);
             MatrixLoader matrices = new MatrixLoader(files, device, upload, kernels, checkpoint, wanted);
             Loader loader = new Loader(shape, shape.spec(), files, upload, matrices);

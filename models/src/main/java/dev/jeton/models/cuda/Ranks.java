@@ -7,17 +7,14 @@ import dev.jeton.models.ModelException;
 import dev.jeton.models.engine.EngineException;
 import dev.jeton.models.engine.LayerGroup;
 import dev.jeton.natives.CudaDevice;
+import dev.jeton.natives.NativeException;
 import dev.jeton.natives.Nccl;
 import dev.jeton.natives.NcclRanks;
-import dev.jeton.natives.NativeException;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicReference;
-import java.util.function.LongSupplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -55,22 +52,22 @@ final class Ranks implements AutoCloseable {
     /**
      * Opens the devices that the options name.
      *
-     * @param join whether a device is joined, too, where it is the only one, and so calls what several would
      * @throws ModelException where there are no such devices, or some that cannot share a model
      */
-    static Ranks open(DeviceLibraries libraries, DeviceOptions options, DeviceShape.Type type, boolean join) {
+    static Ranks open(DeviceLibraries libraries, DeviceOptions options, DeviceShape.Type type) {
         List<CudaDevice> named = Device.named(libraries, options);
-        int capabilities = (int)
-                named.stream().map(device -> device.attributes().capability()).distinct().count();
+        int capabilities = (int) named.stream()
+                .map(device -> device.attributes().capability())
+                .distinct()
+                .count();
         if (capabilities > 1) {
             throw new ModelException("GPUs that share a model must be of one kind; these are %s".formatted(named));
         }
         Optional<Nccl> nccl =
-                join || named.size() > 1 ? Optional.of(Nccl.open(libraries.nccl())) : Optional.empty();
+                libraries.joinOne() || named.size() > 1 ? Optional.of(Nccl.open(libraries.nccl())) : Optional.empty();
         Ranks ranks = new Ranks(named.size());
         try {
-            ranks.threads.all(
-                    rank -> ranks.devices[rank] = Device.open(libraries, named.get(rank), options, type));
+            ranks.threads.all(rank -> ranks.devices[rank] = Device.open(libraries, named.get(rank), options, type));
             nccl.ifPresent(library -> ranks.join(library));
             return ranks;
         } catch (RuntimeException | Error e) {

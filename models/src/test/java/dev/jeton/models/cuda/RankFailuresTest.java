@@ -194,8 +194,7 @@ class RankFailuresTest {
                                 7)
                         .folder
                 : model("");
-        assertThatThrownBy(() ->
-                        CudaEngine.load(model, options(heads ? "" : devices, ranks), MACHINE.libraries()))
+        assertThatThrownBy(() -> CudaEngine.load(model, options(heads ? "" : devices, ranks), MACHINE.libraries()))
                 .isInstanceOf(ModelException.class)
                 .hasMessageContaining(message);
     }
@@ -216,6 +215,7 @@ class RankFailuresTest {
                 there.nvrtc(),
                 there.cublasLt(),
                 Optional.of(folder.resolve("nowhere.so")),
+                false,
                 there.cache());
         Path model = model("");
         assertThatThrownBy(() -> CudaEngine.load(model, options("", 2), without))

@@ -87,6 +87,7 @@ final class StandInMachine implements BeforeAllCallback, BeforeEachCallback, Aft
                 Optional.of(made.nvrtc()),
                 Optional.of(made.cublasLt()),
                 Optional.of(made.nccl()),
+                false,
                 folder.resolve("cache"));
     }
 }

@@ -159,7 +159,8 @@ class TensorParallelTest {
     @Test
     void readsPartsOfGgufFiles() throws IOException {
         TinyModel tiny = model(Configs.config("LlamaForCausalLM", 256, 16, 8, 16, 256, "\"rms_norm_eps\": 1e-6"));
-        GgufModel gguf = new GgufModel("llama", tiny.spec, tiny.weights, name -> name.contains("emb") ? TensorType.F16 : TensorType.Q6_K);
+        GgufModel gguf = new GgufModel(
+                "llama", tiny.spec, tiny.weights, name -> name.contains("emb") ? TensorType.F16 : TensorType.Q6_K);
         Path file = gguf.write(folder.resolve("m.gguf"));
         ReferenceDecoder reference = new ReferenceDecoder(tiny.spec, gguf.weights, FamilyContract.plain(16), 1);
         double error = ReferenceCheck.errors(
@@ -180,7 +181,8 @@ class TensorParallelTest {
         TinyModel model = plain();
         ReferenceDecoder reference = new ReferenceDecoder(model.spec, model.weights, FamilyContract.plain(16), 1);
         double error = ReferenceCheck.errors(
-                        (path, options) -> CudaEngine.load(path, options, MACHINE.libraries(), true),
+                        (path, options) -> CudaEngine.load(
+                                path, options, MACHINE.libraries().joiningOne()),
                         model,
                         reference,
                         options(1, "none"),
@@ -253,8 +255,7 @@ class TensorParallelTest {
             while (!flying.isEmpty()) {
                 engine.await(flying.remove());
             }
-            assertThat(tokens.stream().mapToInt(Integer::intValue).toArray())
-                    .isEqualTo(expected);
+            assertThat(tokens.stream().mapToInt(Integer::intValue).toArray()).isEqualTo(expected);
         }
     }
 }

@@ -152,7 +152,12 @@ final class Schema {
                     "engine.device",
                     TEXT,
                     "",
-                    "GPU: its number, or its UUID or that one's beginning; empty: the first"),
+                    "GPU: its number, or its UUID or that one's beginning; several: with commas between; empty: the first"),
+            new Setting(
+                    "engine.tensor-parallel-size",
+                    new Whole(1, 64),
+                    "1",
+                    "GPUs that share a model on the cuda engine, each with a part of every matrix; needs NCCL from 2 on"),
             new Setting("engine.deterministic", new Flag(), "false", "only algorithms whose sums have one order"),
             new Setting(
                     "engine.kv-cache-dtype",
