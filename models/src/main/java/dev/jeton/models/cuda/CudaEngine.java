@@ -168,13 +168,21 @@ public final class CudaEngine implements Engine {
                 spec.vocabulary(),
                 context,
                 ranks.names(),
-                groups,
+                together(groups, ranks.count()),
                 rows,
                 rows,
                 Math.max(options.maxBatchedTokens(), rows),
                 2,
                 CAPABILITIES);
         return new CudaEngine(ranks, info);
+    }
+
+    /** Layer groups as they are told: a block's bytes are those of all devices. */
+    private static List<LayerGroup> together(List<LayerGroup> groups, int devices) {
+        return groups.stream()
+                .map(group -> new LayerGroup(
+                        group.blockSize(), group.blockCount(), devices * group.bytesPerBlock(), group.window()))
+                .toList();
     }
 
     /** Layer groups as each device has them: of several, each has its heads of every block. */

@@ -10,7 +10,6 @@ import dev.jeton.natives.CublasLt;
 import dev.jeton.natives.CudaContext;
 import dev.jeton.natives.CudaDevice;
 import dev.jeton.natives.CudaDeviceLostException;
-import dev.jeton.natives.CudaDriver;
 import dev.jeton.natives.CudaEvent;
 import dev.jeton.natives.CudaException;
 import dev.jeton.natives.CudaGraph;
@@ -31,7 +30,6 @@ import dev.jeton.natives.NcclType;
 import dev.jeton.natives.Nvrtc;
 import dev.jeton.natives.PinnedMemory;
 import java.lang.foreign.MemorySegment;
-import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -82,35 +80,6 @@ final class Device implements AutoCloseable {
                         PRODUCT_WORKSPACE,
                         deterministic,
                         Optional.of(new AlgorithmCache(libraries.cache().resolve("algorithms"), LOG::warn))));
-    }
-
-    /**
-     * Which GPUs the options name: by their list, or the first ones.
-     *
-     * @throws dev.jeton.natives.LibraryMissingException naming what is missing and where it was looked for
-     * @throws dev.jeton.natives.NoSuchDeviceException naming the GPUs that there are
-     * @throws ModelException where there are fewer than the model is to be divided among, or others
-     */
-    static List<CudaDevice> named(DeviceLibraries libraries, DeviceOptions options) {
-        CudaDriver driver = CudaDriver.open(libraries.driver());
-        int count = options.tensorParallel();
-        if (options.device().isEmpty() && count > 1) {
-            if (driver.devices().size() < count) {
-                throw new ModelException(
-                        "--tensor-parallel-size %d: this process may see %d GPUs (see CUDA_VISIBLE_DEVICES)"
-                                .formatted(count, driver.devices().size()));
-            }
-            return driver.devices().subList(0, count);
-        }
-        List<CudaDevice> named = Arrays.stream(options.device().split(",", -1))
-                .map(String::strip)
-                .map(driver::device)
-                .toList();
-        if (named.size() != count || named.stream().distinct().count() != count) {
-            throw new ModelException("--device %s names %d different GPUs, and --tensor-parallel-size is %d"
-                    .formatted(options.device(), named.stream().distinct().count(), count));
-        }
-        return named;
     }
 
     /**

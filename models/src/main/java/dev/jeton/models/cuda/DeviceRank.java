@@ -8,12 +8,14 @@ import dev.jeton.models.WindowGroups;
 import dev.jeton.models.engine.LayerGroup;
 import dev.jeton.natives.DeviceMemory;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 
 /**
  * What an engine has on one of its devices: the model or a {@link Shard} of it, slots, pages, and the steps in flight.
- * Loaded in two parts, since only after the first is it known how much memory is left for pages.
+ * Made in three parts, each on all devices before the next: all but pages; steps without rows, after which it is known
+ * how much memory is left; and pages.
  *
  * <p>Owned by the device's thread, see {@link RankThreads}.
  */
@@ -40,7 +42,7 @@ final class DeviceRank implements AutoCloseable {
     }
 
     /**
-     * Everything but pages.
+     * Everything but pages, which takes memory and asks nothing of other devices.
      *
      * @param context most tokens of a sequence
      * @throws ModelException where the device has too little memory
@@ -68,7 +70,6 @@ final class DeviceRank implements AutoCloseable {
         boolean told = shape.shard().rank() == 0;
         StepQueue queue =
                 new StepQueue(device, slots, program, told, windows, rows, tokens, spec.vocabulary(), blocks, outputs);
-        queue.warmUp(options.device().search());
         return new DeviceRank(device, kernels, slots, program, queue);
     }
 
@@ -90,6 +91,16 @@ final class DeviceRank implements AutoCloseable {
             throw new ModelException("the weights of %s%s take %d bytes; %s has %d free"
                     .formatted(part, folder, weightBytes, device.name(), device.freeBytes()));
         }
+    }
+
+    /**
+     * Tries steps without rows. No device may be taking memory meanwhile: that waits for others which have begun a sum,
+     * and they wait for it.
+     *
+     * @param search how long algorithms of products may be timed
+     */
+    void warmUp(Duration search) {
+        queue.warmUp(search);
     }
 
     /** Bytes that pages may take. */

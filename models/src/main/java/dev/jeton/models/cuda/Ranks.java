@@ -7,6 +7,7 @@ import dev.jeton.models.ModelException;
 import dev.jeton.models.engine.EngineException;
 import dev.jeton.models.engine.LayerGroup;
 import dev.jeton.natives.CudaDevice;
+import dev.jeton.natives.CudaDriver;
 import dev.jeton.natives.NativeException;
 import dev.jeton.natives.Nccl;
 import dev.jeton.natives.NcclRanks;
@@ -55,7 +56,7 @@ final class Ranks implements AutoCloseable {
      * @throws ModelException where there are no such devices, or some that cannot share a model
      */
     static Ranks open(DeviceLibraries libraries, DeviceOptions options, DeviceShape.Type type) {
-        List<CudaDevice> named = Device.named(libraries, options);
+        List<CudaDevice> named = named(libraries, options);
         int capabilities = (int) named.stream()
                 .map(device -> device.attributes().capability())
                 .distinct()
@@ -74,6 +75,35 @@ final class Ranks implements AutoCloseable {
             ranks.close();
             throw e;
         }
+    }
+
+    /**
+     * Which GPUs the options name: by their list, or the first ones.
+     *
+     * @throws dev.jeton.natives.LibraryMissingException naming what is missing and where it was looked for
+     * @throws dev.jeton.natives.NoSuchDeviceException naming the GPUs that there are
+     * @throws ModelException where there are fewer than the model is to be divided among, or others
+     */
+    private static List<CudaDevice> named(DeviceLibraries libraries, DeviceOptions options) {
+        CudaDriver driver = CudaDriver.open(libraries.driver());
+        int count = options.tensorParallel();
+        if (options.device().isEmpty() && count > 1) {
+            if (driver.devices().size() < count) {
+                throw new ModelException(
+                        "--tensor-parallel-size %d: this process may see %d GPUs (see CUDA_VISIBLE_DEVICES)"
+                                .formatted(count, driver.devices().size()));
+            }
+            return driver.devices().subList(0, count);
+        }
+        List<CudaDevice> named = Arrays.stream(options.device().split(",", -1))
+                .map(String::strip)
+                .map(driver::device)
+                .toList();
+        if (named.size() != count || named.stream().distinct().count() != count) {
+            throw new ModelException("--device %s names %d different GPUs, and --tensor-parallel-size is %d"
+                    .formatted(options.device(), named.stream().distinct().count(), count));
+        }
+        return named;
     }
 
     private void join(Nccl nccl) {
@@ -129,6 +159,7 @@ final class Ranks implements AutoCloseable {
             ranks[rank] = DeviceRank.load(
                     folder, options, shapes.get(rank), checkpoint, context, devices[rank], kernels[rank]);
         });
+        threads.all(rank -> ranks[rank].warmUp(options.device().search()));
     }
 
     /** Bytes that pages may take on each device: what the fullest has. */

@@ -197,9 +197,15 @@ class TensorParallelTest {
 
     @Test
     void oneRankAloneNeedsNoNccl() throws IOException {
-        try (Engine engine = load(plain().folder, options(1, "none"))) {
+        Path model = plain().folder;
+        try (Engine engine = load(model, options(1, "none"))) {
             assertThat(engine.info().devices()).hasSize(1);
             assertThat(MACHINE.knobs().calls("ncclGetVersion")).isZero();
+            try (Engine pair = load(model, options(2, "none"))) {
+                assertThat(pair.info().groups().getFirst().bytesPerBlock())
+                        .as("bytes of a block on both devices")
+                        .isEqualTo(engine.info().groups().getFirst().bytesPerBlock());
+            }
         }
     }
 
