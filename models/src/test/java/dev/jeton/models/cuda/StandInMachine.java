@@ -6,14 +6,18 @@ import dev.jeton.natives.testing.CudaStandIn;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Comparator;
 import java.util.Optional;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.extension.AfterAllCallback;
 import org.junit.jupiter.api.extension.AfterTestExecutionCallback;
 import org.junit.jupiter.api.extension.BeforeAllCallback;
 import org.junit.jupiter.api.extension.BeforeEachCallback;
 import org.junit.jupiter.api.extension.ExtensionContext;
 
 /** A machine that stands in for one with a GPU and really runs its kernels; tests are skipped where there is no g++. */
-final class StandInMachine implements BeforeAllCallback, BeforeEachCallback, AfterTestExecutionCallback {
+final class StandInMachine
+        implements BeforeAllCallback, BeforeEachCallback, AfterTestExecutionCallback, AfterAllCallback {
 
     private Optional<CudaStandIn> standIn = Optional.empty();
     private Path folder = Path.of("");
@@ -37,6 +41,18 @@ final class StandInMachine implements BeforeAllCallback, BeforeEachCallback, Aft
                 failure.addSuppressed(new IllegalStateException("the device was lost: " + knobs().message()));
             }
         });
+    }
+
+    /** The machine's files go; what of its library is loaded stays so until the process ends. */
+    @Override
+    public void afterAll(ExtensionContext context) throws IOException {
+        if (standIn.isPresent()) {
+            try (Stream<Path> files = Files.walk(folder)) {
+                for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
+                    Files.delete(file);
+                }
+            }
+        }
     }
 
     /** Its knobs. */
