@@ -29,9 +29,14 @@ int failures = 0;
         }                                                                                                                  \
     } while (false)
 
+std::filesystem::path home()
+{
+    return std::filesystem::temp_directory_path() / ("jeton-trtllm-" + std::to_string(getpid()));
+}
+
 std::string engine(std::string const& name, std::string const& knobs = "")
 {
-    auto const folder = std::filesystem::temp_directory_path() / ("jeton-trtllm-" + std::to_string(getpid()) + "-" + name);
+    auto const folder = home() / name;
     std::filesystem::create_directories(folder);
     std::ofstream(folder / "config.json") << "{\"pretrained_config\": {\"vocab_size\": 1000}, \"build_config\": "
                                              "{\"max_seq_len\": 128, \"max_batch_size\": 4, \"max_num_tokens\": 32}, "
@@ -282,5 +287,6 @@ int main()
     whatCannotBeMadeIsRefused();
     nothingIsUsedAfterAShutdown();
     doubleKeepsToTheDocumentation();
+    std::filesystem::remove_all(home());
     return failures == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -2,13 +2,8 @@ package dev.jeton.accounting;
 
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.ArrayDeque;
-import java.util.Deque;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
-import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
 import java.util.function.Function;
@@ -28,17 +23,7 @@ public final class Bookkeeper implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Bookkeeper.class);
     private static final long WINDOW_TICKS = 5;
     private static final long QUIET_TICKS = 60;
-    private static final int MAX_WINDOWS = 3_600;
-    private static final long DRAIN_NANOS = 10_000_000_000L;
-    private static final long DRAIN_PAUSE_NANOS = 5_000_000;
-    private static final long FIRST_PAUSE_NANOS = 1_000_000_000L;
-    private static final long LAST_PAUSE_NANOS = 30_000_000_000L;
     private static final long ADOPT_NANOS = 10_000_000_000L;
-    /** A window that has ended waits for its steps, which take milliseconds; longer than this nobody waits. */
-    private static final long LANDING_NANOS = 2_000_000_000L;
-
-    private static final long LANDING_PAUSE_NANOS = 200_000;
-
     /**
      * How soon what need not be at once is done.
      *
@@ -55,9 +40,6 @@ public final class Bookkeeper implements AutoCloseable {
         /** Everything soon, where nobody is held up by it. */
         public static final Pace PROMPT = new Pace(0, 10_000_000L, 0);
     }
-
-    /** The ledger, once it is open. */
-    private record OpenLedger(Ledger ledger, Projection projection) {}
 
     /** What is billed of a request that a crash cut off. */
     public enum AbortedPolicy {
@@ -111,27 +93,21 @@ public final class Bookkeeper implements AutoCloseable {
 
     private final Settings settings;
     private final Pace pace;
-    private final Function<String, EnergyCounter> counters;
     private final BookClock clock;
     private final Journal journal;
     private final Budgets budgets;
     private final StateKeeper keptState;
     private final Grants grants;
     private final Tasks tasks;
-    private final Thread opener;
-    private volatile Optional<OpenLedger> ledger = Optional.empty();
+    private final LedgerKeeper ledger;
     private volatile PolicyDocument policy;
     private final BookInForce prices;
-    private final Map<String, Meter> meters = new ConcurrentHashMap<>();
+    private final MeterWindows windows;
     private final Thread ticker;
     /** The ticker's alone. */
     private final PeriodRequests periodRequests;
 
-    /** Windows that have ended and are not journaled yet; the ticker's alone. */
-    private final Deque<Fact.Window> windows = new ArrayDeque<>();
-
     private volatile boolean closing;
-    private volatile boolean closed;
 
     /**
      * Opens the books, and closes what the last run left open.
@@ -162,12 +138,12 @@ public final class Bookkeeper implements AutoCloseable {
     private Bookkeeper(Settings settings, Pace pace, Function<String, EnergyCounter> counters, BookClock clock) {
         this.settings = settings;
         this.pace = pace;
-        this.counters = counters;
         this.clock = clock;
         this.policy = PolicyDocument.of(settings.aborted(), settings.budgets());
         journal = Journal.open(PeriodCommands.journal(settings.folder()), config(settings));
         PriceBookShelf shelf = new PriceBookShelf(settings.folder());
         prices = new BookInForce(settings.prices(), shelf);
+        windows = new MeterWindows(journal, clock, settings.prices(), counters);
         budgets = new Budgets(Budgets.Limits.USUAL, clock::micros);
         tasks = new Tasks(settings.tasks(), clock::micros, this::appendTask);
         keptState = restore(shelf);
@@ -175,39 +151,9 @@ public final class Bookkeeper implements AutoCloseable {
         startKeeping();
         grants = new Grants(journal, budgets, clock::micros);
         periodRequests = new PeriodRequests(settings.folder());
-        opener = Thread.ofPlatform().name("ledger-opener").daemon(true).unstarted(this::openLedger);
-        opener.start();
+        ledger = LedgerKeeper.start(settings, pace, journal, clock);
         ticker = Thread.ofPlatform().name("meter").daemon(true).unstarted(this::tick);
         ticker.start();
-    }
-
-    /** Opens the ledger beside everything else: requests need the journal only, and a database may be away for a while. */
-    private void openLedger() {
-        if (!closing && pace.settleNanos() > 0) {
-            LockSupport.parkNanos(this, pace.settleNanos());
-        }
-        long pause = FIRST_PAUSE_NANOS;
-        while (!closed) {
-            try {
-                Ledger opened = Ledger.open(settings.url(), settings.user(), settings.password());
-                Projection projection = opened.project(
-                        settings.node(),
-                        new JournalSource(journal),
-                        Costing::inForce,
-                        clock::micros,
-                        pace.gatherNanos());
-                ledger = Optional.of(new OpenLedger(opened, projection));
-                return;
-            } catch (AccountingException e) {
-                LOG.error(
-                        "the ledger cannot be opened; it is tried again in {} s, and the journal keeps what happens until it"
-                                + " is full: {}",
-                        pause / 1_000_000_000,
-                        e.getMessage());
-                LockSupport.parkNanos(this, pause);
-                pause = Math.min(LAST_PAUSE_NANOS, 2 * pause);
-            }
-        }
     }
 
     private static JournalConfig config(Settings settings) {
@@ -279,14 +225,7 @@ public final class Bookkeeper implements AutoCloseable {
 
     /** The meter of a device group; the same for all its engines. */
     public Meter meter(String device) {
-        return meters.computeIfAbsent(
-                device,
-                name -> new Meter(
-                        name,
-                        clock,
-                        new EnergyModel(settings.prices().device(name)),
-                        counters.apply(name),
-                        windows::add));
+        return windows.meter(device);
     }
 
     /**
@@ -413,22 +352,6 @@ public final class Bookkeeper implements AutoCloseable {
         return BookInForce.await(asked, ADOPT_NANOS);
     }
 
-    /** Ends windows now, and waits until they are complete. */
-    private void endWindows() {
-        settleWindows();
-        meters.values().forEach(meter -> meter.tick(true));
-        settleWindows();
-    }
-
-    private void settleWindows() {
-        long end = System.nanoTime() + LANDING_NANOS;
-        for (Meter meter : meters.values()) {
-            while (!meter.handOn() && System.nanoTime() - end < 0) {
-                LockSupport.parkNanos(LANDING_PAUSE_NANOS);
-            }
-        }
-    }
-
     /** What may be spent. */
     public Budgets budgets() {
         return budgets;
@@ -471,7 +394,7 @@ public final class Bookkeeper implements AutoCloseable {
 
     /** The ledger, to be asked and not to be closed; empty until it has been opened, some seconds after the start. */
     public Optional<Ledger> ledger() {
-        return ledger.map(OpenLedger::ledger);
+        return ledger.ledger();
     }
 
     /**
@@ -490,28 +413,17 @@ public final class Bookkeeper implements AutoCloseable {
      * @return whether the ledger has it
      */
     public boolean awaitProjected(Duration most) throws InterruptedException {
-        long target = journal.durable();
-        long end = System.nanoTime() + most.toNanos();
-        while (projection().applied() < target) {
-            if (projection().stopped() || System.nanoTime() - end > 0) {
-                return false;
-            }
-            ledger.ifPresent(open -> open.projection().hurry());
-            TimeUnit.NANOSECONDS.sleep(DRAIN_PAUSE_NANOS);
-        }
-        return true;
+        return ledger.awaitProjected(most);
     }
 
     /** How far the ledger is behind the journal. */
     public Projection.Status projection() {
-        return ledger.map(open -> open.projection().status())
-                .orElseGet(() -> new Projection.Status(
-                        settings.node(), 0, journal.durable(), 0, Optional.of("the ledger is not open yet"), false));
+        return ledger.status();
     }
 
     /** What accounts have taken of each device, as booked in the ledger since the process began. */
     public List<DeviceTaking> takings() {
-        return ledger.map(open -> open.projection().takings()).orElse(List.of());
+        return ledger.takings();
     }
 
     /** ISO 4217 code of the price book's currency. */
@@ -521,7 +433,7 @@ public final class Bookkeeper implements AutoCloseable {
 
     /** Nanoseconds missing (positive) or booked twice in any device's open window: always 0. */
     public long imbalance() {
-        return meters.values().stream().mapToLong(Meter::imbalance).sum();
+        return windows.imbalance();
     }
 
     long append(Fact fact) {
@@ -545,7 +457,7 @@ public final class Bookkeeper implements AutoCloseable {
             long now = Periods.hour(clock.micros());
             boolean newHour = now != hour;
             hour = now;
-            prices.adoptAsked(journal, clock::micros, this::endWindows, this::journalWindows);
+            prices.adoptAsked(journal, clock::micros, windows::endAll, windows::journalEnded);
             periodRequests.answer(journal, clock.micros(), ledger());
             if (newHour || ticks % WINDOW_TICKS == 0) {
                 tick(newHour || ticks % QUIET_TICKS == 0);
@@ -553,30 +465,13 @@ public final class Bookkeeper implements AutoCloseable {
         }
     }
 
-    private void tick(boolean due) {
-        if (windows.size() < MAX_WINDOWS) {
-            // otherwise the windows under way grow until the journal takes the old ones
-            meters.values().forEach(meter -> meter.tick(due));
-        }
-        journalWindows();
-    }
-
-    /** Whether the journal has all windows that are complete. */
-    private boolean journalWindows() {
-        try {
-            while (!windows.isEmpty()) {
-                journal.append(windows.getFirst());
-                windows.removeFirst();
-            }
-        } catch (AccountingException e) {
-            LOG.warn("{} windows of device time wait for the journal: {}", windows.size(), e.getMessage());
-        }
+    private void tick(boolean all) {
+        windows.tick(all);
         try {
             tasks.tidy();
         } catch (AccountingException e) {
             LOG.warn("idle tasks wait for the journal: {}", e.getMessage());
         }
-        return windows.isEmpty();
     }
 
     /**
@@ -586,7 +481,7 @@ public final class Bookkeeper implements AutoCloseable {
     @Override
     public void close() {
         closing = true;
-        LockSupport.unpark(opener);
+        ledger.hasten();
         LockSupport.unpark(ticker);
         join(ticker);
         tick(true);
@@ -595,16 +490,9 @@ public final class Bookkeeper implements AutoCloseable {
         keptState.close();
         long last = journal.append(new Fact.Stopped(clock.micros()));
         keepState();
-        long end = System.nanoTime() + DRAIN_NANOS;
-        while (projection().applied() < last && !projection().stopped() && System.nanoTime() < end) {
-            LockSupport.parkNanos(DRAIN_PAUSE_NANOS);
-        }
-        closed = true;
-        LockSupport.unpark(opener);
-        join(opener);
-        ledger.ifPresent(open -> open.projection().close());
+        ledger.drain(last);
         journal.close();
-        ledger.ifPresent(open -> open.ledger().close());
+        ledger.close();
     }
 
     private void keepState() {
@@ -619,7 +507,7 @@ public final class Bookkeeper implements AutoCloseable {
         }
     }
 
-    private static void join(Thread thread) {
+    static void join(Thread thread) {
         try {
             thread.join();
         } catch (InterruptedException e) {

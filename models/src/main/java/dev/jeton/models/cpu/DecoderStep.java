@@ -15,7 +15,8 @@ import java.util.List;
  * <p>Per layer: q, k and v in one multiplication; rotation, storing K and V, and attention; the output projection added
  * to the residual; gate, up and their product; the down projection added to the residual. That is five phases; a step
  * with chunks of prompt has a sixth, since then K and V of all positions must be stored before any is read, and one
- * with many tokens two more, since then normalising is shared instead of repeated by every thread. Layers of experts
+ * with many tokens two more, since then normalising is shared instead of repeated by every thread, and one before each
+ * multiplication where inputs are to be rounded first ({@link Product}). Layers of experts
  * have phases for the router's logits, the choice, gate and up, down, and the sum ({@link SparseFeed}); families that
  * normalise what a half of a layer gives before they add it have one after each half. After the layers, rows that need
  * logits go through the output projection and are sampled, at most {@value #LOGIT_ROWS} at a time.
@@ -37,6 +38,7 @@ final class DecoderStep implements ComputeTeam.Program {
     private enum Phase {
         START,
         EMBED,
+        ROUND,
         ATTENTION_NORM,
         QUERY_KEY_VALUE,
         STORE,
@@ -60,9 +62,6 @@ final class DecoderStep implements ComputeTeam.Program {
     /** Most rows of logits held at once. */
     static final int LOGIT_ROWS = 64;
 
-    /** Rows that a multiplication's tile has at most; a multiple of six. */
-    static final int TILE_ROWS = 132;
-
     /** Up to this many floats every thread normalises all rows for itself. */
     private static final int PRIVATE_NORM_FLOATS = 8192;
 
@@ -71,7 +70,6 @@ final class DecoderStep implements ComputeTeam.Program {
     private static final int ROUTE_TOKENS = 8;
     private static final int STORE_TOKENS = 16;
     private static final int ATTEND_POSITIONS = 32;
-    private static final long TILE_NANOS = 12_000;
 
     private final DecoderSpec spec;
     private final DecoderWeights weights;
@@ -104,21 +102,19 @@ final class DecoderStep implements ComputeTeam.Program {
     private final float[] branch;
 
     private Phase phase = Phase.START;
+    /** What follows once the inputs of a multiplication are rounded. */
+    private Phase afterRound = Phase.START;
+
     private long phaseCount;
     private int layer;
     private int logitFrom;
     private int logitEnd;
     private int tileTokens;
 
-    private PackedMatrix matrix;
-    private float[] input;
-    private int inputStride;
+    private final Product product;
     private float[] norm;
     private int linearRows;
     private boolean privateNorm;
-    private int panelsPerTile;
-    private int rowsPerTile;
-    private int rowBlocks;
 
     private int attendTiles;
     private int[] attendRow = new int[64];
@@ -170,16 +166,17 @@ final class DecoderStep implements ComputeTeam.Program {
         logits = new float[logitRows * logitStride];
         sparse = new SparseFeed(spec, hiddenStride, spec.experts().count() > 0 ? maxTokens : 0, threads);
         sampleRow = new int[logitRows];
-        matrix = weights.head();
-        input = x;
         norm = weights.finalNorm();
         workspaces = new Workspace[threads];
-        int tileRows = Math.min(TILE_ROWS, Math.max(maxTokens, 1));
+        int tileRows = Math.min(Product.TILE_ROWS, Math.max(maxTokens, 1));
+        int widest = weights.widestPairs();
+        product = new Product(weights.head(), widest, Math.max(maxTokens, 1), threads, memory);
+        long halves = Math.max(Product.privateHalves(widest), sparse.halves(widest));
         int privateFloats = (PRIVATE_NORM_FLOATS / spec.hidden() + 1 + MatMul.SPARE_ROWS) * hiddenStride;
         for (int i = 0; i < threads; i++) {
             Attention attention = new Attention(
                     spec.headDim(), (float) spec.scales().attentionCap(), NativeKernels.ATTENTION, memory);
-            workspaces[i] = new Workspace(tileRows, privateFloats, attention, spec.vocabulary(), memory);
+            workspaces[i] = new Workspace(tileRows, privateFloats, halves, attention, spec.vocabulary(), memory);
         }
     }
 
@@ -220,6 +217,7 @@ final class DecoderStep implements ComputeTeam.Program {
         return switch (phase) {
             case START -> tokens(Phase.EMBED, EMBED_TOKENS);
             case EMBED -> beginLayer(0);
+            case ROUND -> beginTiles(afterRound);
             case ATTENTION_NORM -> beginQkv();
             case QUERY_KEY_VALUE -> batch.chunked ? tokens(Phase.STORE, STORE_TOKENS) : beginAttend();
             case STORE -> beginAttend();
@@ -259,8 +257,7 @@ final class DecoderStep implements ComputeTeam.Program {
     }
 
     private int beginQkv() {
-        phase = Phase.QUERY_KEY_VALUE;
-        return linear(weights.layer(layer).queryKeyValue(), normed, hiddenStride);
+        return linear(Phase.QUERY_KEY_VALUE, weights.layer(layer).queryKeyValue(), normed, hiddenStride);
     }
 
     private int beginAttend() {
@@ -269,9 +266,8 @@ final class DecoderStep implements ComputeTeam.Program {
     }
 
     private int beginOutput() {
-        phase = Phase.OUTPUT;
         privateNorm = false;
-        return linear(weights.layer(layer).output(), attended, spec.queryWidth());
+        return linear(Phase.OUTPUT, weights.layer(layer).output(), attended, spec.queryWidth());
     }
 
     private int beginFeed() {
@@ -282,13 +278,11 @@ final class DecoderStep implements ComputeTeam.Program {
     }
 
     private int beginGateUp() {
-        phase = Phase.GATE_UP;
-        return linear(weights.dense(layer).gateUp(), normed, hiddenStride);
+        return linear(Phase.GATE_UP, weights.dense(layer).gateUp(), normed, hiddenStride);
     }
 
     private int beginRouter() {
-        phase = Phase.ROUTER;
-        return linear(weights.sparse(layer).router(), normed, hiddenStride);
+        return linear(Phase.ROUTER, weights.sparse(layer).router(), normed, hiddenStride);
     }
 
     private int beginExperts() {
@@ -302,9 +296,8 @@ final class DecoderStep implements ComputeTeam.Program {
     }
 
     private int beginDown() {
-        phase = Phase.DOWN;
         privateNorm = false;
-        return linear(weights.dense(layer).down(), inner, innerStride);
+        return linear(Phase.DOWN, weights.dense(layer).down(), inner, innerStride);
     }
 
     /** The next rows of logits, or the end. */
@@ -326,8 +319,7 @@ final class DecoderStep implements ComputeTeam.Program {
     }
 
     private int beginHead() {
-        phase = Phase.HEAD;
-        return linear(weights.head(), normed, hiddenStride);
+        return linear(Phase.HEAD, weights.head(), normed, hiddenStride);
     }
 
     private int beginSample() {
@@ -344,24 +336,21 @@ final class DecoderStep implements ComputeTeam.Program {
         return sampleRows;
     }
 
-    /** Lays a multiplication out in tiles of whole panels and of blocks of rows. */
-    private int linear(PackedMatrix w, float[] from, int stride) {
-        matrix = w;
-        input = from;
-        inputStride = stride;
-        int rows = linearRows;
-        rowBlocks = (rows + TILE_ROWS - 1) / TILE_ROWS;
-        rowsPerTile = rowBlocks == 1 ? rows : ((rows + rowBlocks - 1) / rowBlocks + 5) / 6 * 6;
-        panelsPerTile = panelsPerTile(w, rowsPerTile, w.panels(), workspaces.length);
-        return rowBlocks * ((w.panels() + panelsPerTile - 1) / panelsPerTile);
+    /** Begins a multiplication, with the rounding of its inputs where that is a phase of its own. */
+    private int linear(Phase next, PackedMatrix w, float[] from, int stride) {
+        product.begin(w, from, stride, linearRows);
+        int tiles = product.roundTiles();
+        if (tiles == 0) {
+            return beginTiles(next);
+        }
+        phase = Phase.ROUND;
+        afterRound = next;
+        return tiles;
     }
 
-    /** About 16 bytes and 128 operations a nanosecond: only the tile's size hangs on it, not the result. */
-    static int panelsPerTile(PackedMatrix w, int rows, int allPanels, int threads) {
-        long nanos = Math.max(w.bytes() / w.panels() / 16, 2L * rows * PANEL * w.columns() / 128);
-        int wanted = (int) Math.max(1, TILE_NANOS / Math.max(1, nanos));
-        int fair = Math.max(1, allPanels / (4 * threads));
-        return Math.min(wanted, fair);
+    private int beginTiles(Phase next) {
+        phase = next;
+        return product.tiles();
     }
 
     // ---- tiles -------------------------------------------------------------------------------------------------
@@ -374,6 +363,7 @@ final class DecoderStep implements ComputeTeam.Program {
             case EMBED -> embed(tile * EMBED_TOKENS);
             case ATTENTION_NORM, FEED_NORM, FINAL_NORM ->
                 normalise(tile * tileTokens, Math.min(linearRows, (tile + 1) * tileTokens), normed, workspace);
+            case ROUND -> product.round(tile);
             case QUERY_KEY_VALUE, OUTPUT, GATE_UP, DOWN, HEAD, ROUTER -> linearTile(tile, workspace);
             case EXPERTS_GATE_UP, EXPERTS_DOWN -> {
                 boolean down = phase == Phase.EXPERTS_DOWN;
@@ -452,7 +442,7 @@ final class DecoderStep implements ComputeTeam.Program {
     }
 
     private void linearTile(int tile, Workspace workspace) {
-        float[] from = input;
+        float[] from = product.input();
         if (privateNorm) {
             if (workspace.normedPhase != phaseCount) {
                 normalise(0, linearRows, workspace.normed, workspace);
@@ -460,15 +450,15 @@ final class DecoderStep implements ComputeTeam.Program {
             }
             from = workspace.normed;
         }
-        int row = tile % rowBlocks * rowsPerTile;
-        int rows = Math.min(rowsPerTile, linearRows - row);
-        int first = tile / rowBlocks * panelsPerTile;
-        int end = Math.min(matrix.panels(), first + panelsPerTile);
-        long endAddress = matrix.start(end);
-        MatMul.begin(matrix, first, endAddress, workspace);
+        int row = product.row(tile);
+        int rows = product.rows(tile);
+        int first = product.panel(tile);
+        int end = product.endPanel(tile);
+        long endAddress = product.matrix().start(end);
+        MatMul.begin(product.matrix(), first, endAddress, workspace);
         for (int panel = first; panel < end; panel++) {
             fill(panel, row, rows, workspace.tile);
-            MatMul.panel(matrix, panel, from, row * inputStride, inputStride, rows, endAddress, workspace);
+            product.multiply(from, tile, panel, endAddress, workspace);
             drain(panel, row, rows, workspace.tile);
         }
     }

@@ -18,6 +18,7 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.function.IntFunction;
+import java.util.stream.Stream;
 
 /**
  * A decoder's weights as the kernels read them. Matrices that read the same input are one: q, k and v one after the
@@ -150,6 +151,16 @@ final class DecoderWeights implements AutoCloseable {
         }
         formats.addAll(head.formats());
         return List.copyOf(formats);
+    }
+
+    /** Inputs of the widest matrix that has panels of pairs; 0 for none. */
+    int widestPairs() {
+        Stream<PackedMatrix> all =
+                Stream.concat(layers.stream().flatMap(layer -> matrices(layer).stream()), Stream.of(head));
+        return all.filter(PackedMatrix::pairs)
+                .mapToInt(PackedMatrix::columns)
+                .max()
+                .orElse(0);
     }
 
     private static List<PackedMatrix> matrices(Layer layer) {

@@ -11,8 +11,8 @@ import static dev.jeton.models.cpu.Kernels.PANEL;
  * order that {@link Kernels} states, so they give the same bits. Memory is read ahead of both:
  * see {@link Prefetch}.
  *
- * <p>Pairs of BF16 are read by a kernel in C ({@link NativeKernels}), whatever the number of rows, and so are quantised
- * panels where it is there, with the same bits.
+ * <p>Pairs of BF16 are read by a kernel in C ({@link NativeKernels}), whatever the number of rows, which takes inputs as
+ * {@link HalfRows}; quantised panels are read by another where it is there, with the same bits.
  *
  * <p>The kernels run on one, two, four or six rows; a remainder of three or five takes the next larger kernel, whose
  * surplus rows read and write spare memory: inputs and tiles have {@value #SPARE_ROWS} rows more than they need.
@@ -49,7 +49,7 @@ final class MatMul {
     static void panel(PackedMatrix w, int panel, float[] x, int from, int stride, int rows, long end, Workspace work) {
         PackedMatrix.Format format = w.format(panel);
         if (format == PackedMatrix.Format.BF16_PAIRS) {
-            NativeKernels.bf16(w.start(panel), x, from, stride, w.columns(), rows, work.tile);
+            NativeKernels.bf16(w.start(panel), work.inputHalves, w.columns(), rows, work.tile);
         } else if (NativeKernels.reads(format)) {
             NativeKernels.blocks(format, w.start(panel), x, from, stride, w.columns(), rows, work.tile, end);
         } else {

@@ -39,15 +39,29 @@ final class NativeKernels {
     private static final Logger LOG = LoggerFactory.getLogger(NativeKernels.class);
     private static final String LIBRARY = "libjeton_cpu.so";
     private static final int LANES = 16;
+    private static final FunctionDescriptor ROUND = FunctionDescriptor.ofVoid(
+            ValueLayout.ADDRESS,
+            ValueLayout.JAVA_LONG,
+            ValueLayout.JAVA_LONG,
+            ValueLayout.JAVA_LONG,
+            ValueLayout.JAVA_LONG,
+            ValueLayout.JAVA_LONG);
     private static final FunctionDescriptor PANEL = FunctionDescriptor.ofVoid(
+            ValueLayout.JAVA_LONG,
+            ValueLayout.JAVA_LONG,
+            ValueLayout.JAVA_LONG,
+            ValueLayout.JAVA_LONG,
+            ValueLayout.JAVA_LONG,
+            ValueLayout.ADDRESS);
+    private static final FunctionDescriptor FORMAT_PANEL = FunctionDescriptor.ofVoid(
+            ValueLayout.JAVA_INT,
             ValueLayout.JAVA_LONG,
             ValueLayout.ADDRESS,
             ValueLayout.JAVA_LONG,
             ValueLayout.JAVA_LONG,
             ValueLayout.JAVA_LONG,
-            ValueLayout.ADDRESS);
-    private static final FunctionDescriptor FORMAT_PANEL =
-            PANEL.insertArgumentLayouts(0, ValueLayout.JAVA_INT).appendArgumentLayouts(ValueLayout.JAVA_LONG);
+            ValueLayout.ADDRESS,
+            ValueLayout.JAVA_LONG);
     private static final FunctionDescriptor SCORES = FunctionDescriptor.ofVoid(
             ValueLayout.JAVA_LONG,
             ValueLayout.JAVA_LONG,
@@ -76,11 +90,13 @@ final class NativeKernels {
             ValueLayout.JAVA_LONG,
             ValueLayout.ADDRESS,
             ValueLayout.JAVA_LONG);
+    private static final MethodHandle NO_ROUND = MethodHandles.empty(ROUND.toMethodType());
     private static final MethodHandle NO_BF16 = MethodHandles.empty(PANEL.toMethodType());
     private static final MethodHandle NO_BLOCKS = MethodHandles.empty(FORMAT_PANEL.toMethodType());
     private static final MethodHandle NO_SCORES = MethodHandles.empty(SCORES.toMethodType());
     private static final MethodHandle NO_VALUES = MethodHandles.empty(VALUES.toMethodType());
     private static final Handles HANDLES = link();
+    private static final MethodHandle BF16_ROUND = HANDLES.round();
     private static final MethodHandle BF16_PANEL = HANDLES.bf16();
     private static final MethodHandle BLOCKS_PANEL = HANDLES.blocks();
     private static final MethodHandle ATTENTION_SCORES = HANDLES.scores();
@@ -96,7 +112,8 @@ final class NativeKernels {
     static final boolean ATTENTION = ATTENTION_SCORES != NO_SCORES;
 
     /** The functions, or ones that do nothing. */
-    private record Handles(MethodHandle bf16, MethodHandle blocks, MethodHandle scores, MethodHandle values) {}
+    private record Handles(
+            MethodHandle round, MethodHandle bf16, MethodHandle blocks, MethodHandle scores, MethodHandle values) {}
 
     private NativeKernels() {}
 
@@ -105,13 +122,29 @@ final class NativeKernels {
      * PackedMatrix.Format#BF16_PAIRS}.
      *
      * @param w the panel's address
-     * @param x rows of inputs, the first at {@code from}, {@code stride} apart
+     * @param x that of the rows of inputs, as {@link HalfRows} has them
      */
-    static void bf16(long w, float[] x, int from, int stride, int inputs, int rows, float[] tile) {
-        assert (long) from + (long) (rows - 1) * stride + inputs <= x.length && rows * Kernels.PANEL <= tile.length;
+    static void bf16(long w, long x, int inputs, int rows, float[] tile) {
+        assert rows * Kernels.PANEL <= tile.length;
+        long stride = HalfRows.stride(inputs);
+        try {
+            BF16_PANEL.invokeExact(w, x, stride, (long) inputs, (long) rows, MemorySegment.ofArray(tile));
+        } catch (Throwable e) {
+            throw new AssertionError("a kernel cannot fail", e);
+        }
+    }
+
+    /**
+     * Rounds rows of inputs to BF16, ties to even; an odd one has a zero beside it.
+     *
+     * @param x rows of inputs, the first at {@code from}, {@code stride} apart
+     * @param to the address of the first row, {@code toStride} numbers before the next
+     */
+    static void round(float[] x, int from, int stride, int inputs, int rows, long to, int toStride) {
+        assert (long) from + (long) (rows - 1) * stride + inputs <= x.length && toStride >= inputs;
         MemorySegment first = MemorySegment.ofArray(x).asSlice((long) Float.BYTES * from);
         try {
-            BF16_PANEL.invokeExact(w, first, (long) stride, (long) inputs, (long) rows, MemorySegment.ofArray(tile));
+            BF16_ROUND.invokeExact(first, (long) stride, (long) inputs, (long) rows, to, (long) toStride);
         } catch (Throwable e) {
             throw new AssertionError("a kernel cannot fail", e);
         }
@@ -248,7 +281,7 @@ final class NativeKernels {
     }
 
     private static Handles link() {
-        Handles none = new Handles(NO_BF16, NO_BLOCKS, NO_SCORES, NO_VALUES);
+        Handles none = new Handles(NO_ROUND, NO_BF16, NO_BLOCKS, NO_SCORES, NO_VALUES);
         boolean wanted = System.getProperty("os.name").equals("Linux")
                 && System.getProperty("os.arch").equals("amd64")
                 && VectorMath.LANES == LANES
@@ -270,6 +303,7 @@ final class NativeKernels {
             Files.copy(library, file, StandardCopyOption.REPLACE_EXISTING);
             SymbolLookup symbols = SymbolLookup.libraryLookup(file, Arena.global());
             return new Handles(
+                    function(symbols, "jeton_cpu_bf16", "_round", ROUND, NO_ROUND),
                     function(symbols, "jeton_cpu_bf16", "_panel", PANEL, NO_BF16),
                     function(symbols, "jeton_cpu_blocks", "_panel", FORMAT_PANEL, NO_BLOCKS),
                     function(symbols, "jeton_cpu_attention", "_scores", SCORES, NO_SCORES),

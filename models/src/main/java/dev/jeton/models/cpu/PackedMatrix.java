@@ -96,6 +96,7 @@ final class PackedMatrix {
     private final long[] starts;
 
     private final boolean beyondCaches;
+    private final boolean pairs;
 
     /**
      * Room for {@code panels} panels of {@code columns} inputs each.
@@ -111,6 +112,7 @@ final class PackedMatrix {
         this.formats = List.copyOf(formats);
         this.columns = columns;
         this.beyondCaches = beyondCaches;
+        pairs = formats.contains(Format.BF16_PAIRS);
         starts = new long[formats.size() + 1];
         for (int panel = 0; panel < formats.size(); panel++) {
             starts[panel + 1] = starts[panel] + formats.get(panel).panelBytes(columns);
@@ -150,6 +152,11 @@ final class PackedMatrix {
     /** The address at which a panel begins; for the number of panels, where the last one ends. */
     long start(int panel) {
         return starts[panel];
+    }
+
+    /** Whether it has panels that take inputs in BF16. */
+    boolean pairs() {
+        return pairs;
     }
 
     /** Whether the matrix comes from memory each time. */

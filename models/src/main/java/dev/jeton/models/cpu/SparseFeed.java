@@ -39,6 +39,7 @@ final class SparseFeed {
     private final long[] gatheredFor;
     private long groupings;
 
+    private final int mostRows;
     private final int[] firstSlot;
     private final int[] active;
     private final int[] firstTile;
@@ -67,12 +68,18 @@ final class SparseFeed {
         tokenOf = new int[slots];
         inner = new float[rows * innerStride];
         given = new float[slots * hiddenStride];
-        gathered = new float[threads][(Math.min(DecoderStep.TILE_ROWS, maxTokens) + MatMul.SPARE_ROWS) * hiddenStride];
+        mostRows = Math.min(Product.TILE_ROWS, maxTokens);
+        gathered = new float[threads][(mostRows + MatMul.SPARE_ROWS) * hiddenStride];
         gatheredFor = new long[threads];
         Arrays.fill(gatheredFor, -1);
         firstSlot = new int[experts.count() + 1];
         active = new int[experts.count()];
         firstTile = new int[experts.count() + 1];
+    }
+
+    /** Numbers that the rows of a tile take when a thread rounds them. */
+    long halves(int widest) {
+        return tokenOf.length == 0 || widest == 0 ? 0 : HalfRows.size(mostRows, widest);
     }
 
     /** Where the router's logits go: {@code [token][scoreStride]}. */
@@ -159,8 +166,8 @@ final class SparseFeed {
         PackedMatrix any = matrix(weights.getFirst(), down);
         panels = any.panels();
         int slots = firstSlot[experts.count()];
-        int rows = Math.min(DecoderStep.TILE_ROWS, Math.max(1, slots / Math.max(1, actives)));
-        panelsPerTile = DecoderStep.panelsPerTile(any, rows, panels * actives, threads);
+        int rows = Math.min(Product.TILE_ROWS, Math.max(1, slots / Math.max(1, actives)));
+        panelsPerTile = Product.panelsPerTile(any, rows, panels * actives, threads);
         int perBlock = (panels + panelsPerTile - 1) / panelsPerTile;
         for (int i = 0; i < actives; i++) {
             firstTile[i + 1] = firstTile[i] + blocks(rows(active[i])) * perBlock;
@@ -195,6 +202,9 @@ final class SparseFeed {
         float[] from = down ? inner : gathered[member];
         int at = down ? slot * innerStride : 0;
         long endAddress = matrix.start(end);
+        if (matrix.pairs()) {
+            round(from, at, down, slot, count, matrix.columns(), workspace);
+        }
         MatMul.begin(matrix, first, endAddress, workspace);
         for (int panel = first; panel < end; panel++) {
             Arrays.fill(workspace.tile, 0, count * PANEL, 0);
@@ -228,12 +238,20 @@ final class SparseFeed {
         gatheredFor[member] = key;
     }
 
+    private void round(float[] from, int at, boolean down, int slot, int count, int columns, Workspace workspace) {
+        HalfRows halves = workspace.halves;
+        if (!halves.holds(2 * (groupings * (tokenOf.length + 1L) + slot) + (down ? 1 : 0))) {
+            halves.round(from, at, down ? innerStride : hiddenStride, columns, 0, count);
+        }
+        workspace.inputHalves = halves.row(0, columns);
+    }
+
     private int rows(int expert) {
         return firstSlot[expert + 1] - firstSlot[expert];
     }
 
     private static int blocks(int rows) {
-        return (rows + DecoderStep.TILE_ROWS - 1) / DecoderStep.TILE_ROWS;
+        return (rows + Product.TILE_ROWS - 1) / Product.TILE_ROWS;
     }
 
     private static PackedMatrix matrix(DecoderWeights.Dense weights, boolean down) {

@@ -93,7 +93,8 @@ final class WarmUp {
     private static void compiled(
             PackedMatrix.Format format, long w, float[] x, int from, int stride, int count, float[] y) {
         if (format == PackedMatrix.Format.BF16_PAIRS) {
-            NativeKernels.bf16(w, x, from, stride, count, 1, y);
+            NativeKernels.round(x, from, stride, count, 1, w + SCRATCH, HalfRows.stride(count));
+            NativeKernels.bf16(w, w + SCRATCH, count, 1, y);
         } else {
             NativeKernels.blocks(format, w, x, from, stride, count, 1, y, w);
         }

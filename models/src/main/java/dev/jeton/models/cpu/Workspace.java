@@ -15,6 +15,10 @@ final class Workspace {
     final long slab;
     /** The address of the scales, as floats, of what is being read. */
     final long scales;
+    /** Rows of inputs that this thread rounds for itself. */
+    final HalfRows halves;
+    /** Where the first of the rows that {@link MatMul#panel} multiplies is in BF16; set where the matrix wants it so. */
+    long inputHalves;
     /** Normalised rows of a small batch, and the phase they were made for. */
     final float[] normed;
 
@@ -26,16 +30,24 @@ final class Workspace {
     final Attention attention;
     final Sampler sampler;
 
+    /** For products of formats that take inputs in F32. */
     Workspace(int tileRows, int normedFloats, int headDim, int vocabulary, SegmentAllocator memory) {
-        this(tileRows, normedFloats, new Attention(headDim, memory), vocabulary, memory);
+        this(tileRows, normedFloats, 0, new Attention(headDim, memory), vocabulary, memory);
     }
 
-    Workspace(int tileRows, int normedFloats, Attention attention, int vocabulary, SegmentAllocator memory) {
+    Workspace(
+            int tileRows,
+            int normedFloats,
+            long halvesSize,
+            Attention attention,
+            int vocabulary,
+            SegmentAllocator memory) {
         tile = new float[(tileRows + MatMul.SPARE_ROWS) * PANEL];
         slab = memory.allocate(4L * MatMul.SLICE * PANEL, 64).address();
         scales = memory.allocate(4L * MatMul.DIRECT_SLICE / Kernels.Q8_BLOCK * 2 * PANEL, 64)
                 .address();
         normed = new float[normedFloats];
+        halves = new HalfRows(halvesSize, memory);
         this.attention = attention;
         sampler = new Sampler(vocabulary);
     }

@@ -34,7 +34,11 @@ class NativeKernelsTest {
     private static float[] product(PackedMatrix matrix, float[] x, int from, int stride, int rows, float[] before) {
         float[] tile = new float[(rows + MatMul.SPARE_ROWS) * PANEL];
         System.arraycopy(before, 0, tile, 0, rows * PANEL);
-        NativeKernels.bf16(matrix.start(0), x, from, stride, matrix.columns(), rows, tile);
+        try (NativeMemory memory = new NativeMemory()) {
+            HalfRows halves = new HalfRows(HalfRows.size(rows, matrix.columns()), memory);
+            halves.round(x, from, stride, matrix.columns(), 0, rows);
+            NativeKernels.bf16(matrix.start(0), halves.row(0, matrix.columns()), matrix.columns(), rows, tile);
+        }
         return tile;
     }
 

@@ -7,7 +7,10 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Comparator;
 import java.util.Optional;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.extension.AfterAllCallback;
 import org.junit.jupiter.api.extension.AfterTestExecutionCallback;
 import org.junit.jupiter.api.extension.BeforeAllCallback;
 import org.junit.jupiter.api.extension.BeforeEachCallback;
@@ -17,9 +20,25 @@ import org.junit.jupiter.api.extension.ExtensionContext;
  * A machine that stands in for one with GPUs and really runs their kernels; tests are skipped where there is no g++.
  * Kernels that one class of tests had compiled are there for the next; all else is the class's own.
  */
-final class StandInMachine implements BeforeAllCallback, BeforeEachCallback, AfterTestExecutionCallback {
+final class StandInMachine
+        implements BeforeAllCallback, BeforeEachCallback, AfterTestExecutionCallback, AfterAllCallback {
 
-    private static final Path KERNELS = folder("jeton-machine-kernels");
+    /** Compiled kernels, which go when all tests of the process have run. */
+    private record Compiled(Path folder) implements AutoCloseable {
+
+        static Compiled make() {
+            try {
+                return new Compiled(Files.createTempDirectory("jeton-machine-kernels"));
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
+            }
+        }
+
+        @Override
+        public void close() throws IOException {
+            delete(folder);
+        }
+    }
 
     private final int devices;
     private Optional<CudaStandIn> standIn = Optional.empty();
@@ -35,20 +54,15 @@ final class StandInMachine implements BeforeAllCallback, BeforeEachCallback, Aft
         this.devices = devices;
     }
 
-    private static Path folder(String name) {
-        try {
-            return Files.createTempDirectory(name);
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        }
-    }
-
     @Override
     public void beforeAll(ExtensionContext context) throws IOException {
         assumeTrue(CudaStandIn.possible(), "there is no g++ to make the stand-in for a GPU");
-        folder = folder("jeton-machine");
+        Compiled compiled = context.getRoot()
+                .getStore(ExtensionContext.Namespace.create(StandInMachine.class))
+                .computeIfAbsent("kernels", key -> Compiled.make(), Compiled.class);
+        folder = Files.createTempDirectory("jeton-machine");
         Files.createDirectories(folder.resolve("cache"));
-        Files.createSymbolicLink(folder.resolve("cache/kernels"), KERNELS);
+        Files.createSymbolicLink(folder.resolve("cache/kernels"), compiled.folder);
         standIn = Optional.of(CudaStandIn.compile(folder));
     }
 
@@ -72,6 +86,22 @@ final class StandInMachine implements BeforeAllCallback, BeforeEachCallback, Aft
                 failure.addSuppressed(new IllegalStateException("the device was lost: " + knobs().message()));
             }
         });
+    }
+
+    /** The machine's files go; what of its library is loaded stays so until the process ends. */
+    @Override
+    public void afterAll(ExtensionContext context) throws IOException {
+        if (standIn.isPresent()) {
+            delete(folder);
+        }
+    }
+
+    private static void delete(Path folder) throws IOException {
+        try (Stream<Path> files = Files.walk(folder)) {
+            for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
+                Files.delete(file);
+            }
+        }
     }
 
     /** Its knobs. */
