@@ -265,16 +265,23 @@ final class Device implements AutoCloseable {
     /** A mark in the stream; one that was never set counts as reached. */
     static final class Mark {
         private final CudaEvent event;
-        private final Device device;
+        private final CudaStream stream;
+        /** Where what comes before may wait for other devices. */
+        private final Optional<Device> joined;
 
-        private Mark(CudaEvent event, Device device) {
+        private Mark(CudaEvent event, CudaStream stream) {
+            this(event, stream, Optional.empty());
+        }
+
+        private Mark(CudaEvent event, CudaStream stream, Optional<Device> joined) {
             this.event = event;
-            this.device = device;
+            this.stream = stream;
+            this.joined = joined;
         }
 
         /** Sets it after what was queued so far. */
         void record() {
-            event.record(device.stream);
+            event.record(stream);
         }
 
         /** Whether the device has come to it. */
@@ -284,13 +291,13 @@ final class Device implements AutoCloseable {
 
         /** Waits until the device has come to it. */
         void await() {
-            if (device.rank.isEmpty()) {
+            if (joined.isEmpty()) {
                 event.synchronize();
                 return;
             }
             long asked = System.nanoTime();
             while (!event.isDone()) {
-                asked = device.ask(asked);
+                asked = joined.get().ask(asked);
             }
         }
 
@@ -302,12 +309,16 @@ final class Device implements AutoCloseable {
 
     /** A mark without a time. */
     Mark mark() {
-        return new Mark(context.event(false), this);
+        return mark(context.event(false));
     }
 
     /** A mark whose time can be asked for. */
     Mark timedMark() {
-        return new Mark(context.event(), this);
+        return mark(context.event());
+    }
+
+    private Mark mark(CudaEvent event) {
+        return joined() ? new Mark(event, stream, Optional.of(this)) : new Mark(event, stream);
     }
 
     /** Recorded work. */
