@@ -7,9 +7,10 @@ import java.util.function.ToIntFunction;
  * The host's tier: copies of blocks that the device would otherwise lose, and blocks on their way in either direction.
  *
  * <p><b>Write-behind.</b> The cached blocks that would be given away next are copied to the host ahead of need, oldest
- * first, until an eighth of the device's blocks can be given away without losing anything ({@link #writeBehind}). So an
- * eviction never waits for a copy. Younger ones are not copied: they would take the host's room twice, and most are used
- * again where they are. A block that is being copied can be held, but not given away; at most as many are under way as
+ * first, until half of the device's blocks can be given away without losing anything ({@link #writeBehind}). So an eviction
+ * never waits for a copy. It takes so many, since an admission takes all its blocks in one go, and a long prompt may be a
+ * good part of the device; younger ones are not copied: they would take the host's room twice, and most are used again
+ * where they are. A block that is being copied can be held, but not given away; at most as many are under way as
  * can be had otherwise, and as {@link #MOST_UNDER_WAY} says.
  *
  * <p><b>Bringing back.</b> An admission that finds more of its prefix on the host takes blocks of the device for it, which
@@ -37,7 +38,7 @@ public final class HostTier {
     static final int MOST_UNDER_WAY = 512;
 
     /** The part of the device's blocks that can be given away without losing their content, if the host has room. */
-    private static final int AHEAD_PART = 8;
+    private static final int AHEAD_PART = 2;
 
     private final BlockPool[] devices;
     private final HostPool[] hosts;

@@ -129,6 +129,7 @@ final class TorchEngine extends HostEngine {
                     "quantize \"%s\": the torch engine computes in the weights' type; take --engine cpu or cuda"
                             .formatted(options.quantize()));
         }
+        options.refuseHostKv("torch", "has no copies beside its steps");
         if (!options.device().kvType().equals("auto")) {
             throw new ModelException(
                     "kv-cache-dtype \"%s\" is for the cpu and cuda engines; the torch engine keeps K and V in the weights' type"
