@@ -4,6 +4,7 @@ import dev.jeton.models.CheckpointQuantization;
 import dev.jeton.models.DecoderFeature;
 import dev.jeton.models.DecoderSpec;
 import dev.jeton.models.EngineOptions;
+import dev.jeton.models.MachineMemory;
 import dev.jeton.models.ModelException;
 import dev.jeton.models.WindowGroups;
 import dev.jeton.models.engine.Capability;
@@ -26,6 +27,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -55,6 +57,11 @@ public final class CudaEngine implements Engine {
     static final Set<Capability> CAPABILITIES = Set.of(
             Capability.LOG_PROBABILITIES, Capability.PROMPT_LOG_PROBABILITIES, Capability.MASKS, Capability.DRAFTS);
 
+    /** The same with a host's tier. */
+    static final Set<Capability> CAPABILITIES_WITH_HOST = Stream.concat(
+                    CAPABILITIES.stream(), Stream.of(Capability.HOST_TIER))
+            .collect(Collectors.toUnmodifiableSet());
+
     /** Rows of a step that the plan of attention has room for. */
     private static final int MOST_ROWS = 4096;
 
@@ -70,16 +77,24 @@ public final class CudaEngine implements Engine {
     private final Slots slots;
     private final StepQueue queue;
     private final BlockCopies copies;
+    private final Optional<HostPages> host;
     private final long[] epochs;
     private Optional<DeviceLostException> lost = Optional.empty();
     private boolean closed;
 
-    private CudaEngine(Device device, EngineInfo info, Slots slots, StepQueue queue, BlockCopies copies) {
+    private CudaEngine(
+            Device device,
+            EngineInfo info,
+            Slots slots,
+            StepQueue queue,
+            BlockCopies copies,
+            Optional<HostPages> host) {
         this.device = device;
         this.info = info;
         this.slots = slots;
         this.queue = queue;
         this.copies = copies;
+        this.host = host;
         checks = new EngineChecks(info);
         epochs = new long[info.maxSlots()];
     }
@@ -125,9 +140,23 @@ public final class CudaEngine implements Engine {
     }
 
     private static void check(EngineOptions options) {
-        if (options.maxSequences() < 1 || options.maxBatchedTokens() < 1 || options.kvBytes() < 0) {
-            throw new ModelException("sequences %d and batched tokens %d must be positive, KV bytes %d not negative"
-                    .formatted(options.maxSequences(), options.maxBatchedTokens(), options.kvBytes()));
+        if (options.maxSequences() < 1
+                || options.maxBatchedTokens() < 1
+                || options.kvBytes() < 0
+                || options.hostKvBytes() < 0) {
+            throw new ModelException(
+                    "sequences %d and batched tokens %d must be positive, KV bytes %d and on the host %d not negative"
+                            .formatted(
+                                    options.maxSequences(),
+                                    options.maxBatchedTokens(),
+                                    options.kvBytes(),
+                                    options.hostKvBytes()));
+        }
+        long available = MachineMemory.OF_MACHINE.available().orElse(Long.MAX_VALUE);
+        if (options.hostKvBytes() > available) {
+            throw new ModelException(
+                    "kv-host-memory of %d bytes is asked for; this machine has %d available; lower --kv-host-memory"
+                            .formatted(options.hostKvBytes(), available));
         }
         if (options.maxSequences() > MOST_ROWS) {
             throw new ModelException("the cuda engine takes %d sequences at most, not %d; lower --max-num-seqs"
@@ -167,15 +196,18 @@ public final class CudaEngine implements Engine {
                 device, slots, program, windows.count(), rows, tokens, spec.vocabulary(), blocks, outputs);
         queue.warmUp(options.device().search());
         List<LayerGroup> groups = groups(device, windows, shape, options, context);
-        List<Long> pools = new ArrayList<>();
+        List<DeviceMemory> pages = new ArrayList<>();
         for (int g = 0; g < groups.size(); g++) {
             LayerGroup group = groups.get(g);
-            pools.add(device.memory(group.bytesPerBlock() * group.blockCount()).address());
-            program.pages(g, pools.get(g), group.bytesPerBlock());
+            pages.add(device.memory(group.bytesPerBlock() * group.blockCount()));
+            program.pages(g, pages.get(g).address(), group.bytesPerBlock());
         }
         queue.capture();
+        List<Long> pools = pages.stream().map(DeviceMemory::address).toList();
         BlockCopies copies = new BlockCopies(device, kernels.get("copy_blocks"), groups, pools);
-        return new CudaEngine(device, info(device, spec, context, groups, rows, tokens), slots, queue, copies);
+        Optional<HostPages> host =
+                options.hostKvBytes() > 0 ? Optional.of(new HostPages(device, groups, pages)) : Optional.empty();
+        return new CudaEngine(device, info(device, spec, context, groups, rows, tokens), slots, queue, copies, host);
     }
 
     private static EngineInfo info(
@@ -190,7 +222,7 @@ public final class CudaEngine implements Engine {
                 rows,
                 tokens,
                 2,
-                CAPABILITIES);
+                groups.getFirst().hostBlocks() > 0 ? CAPABILITIES_WITH_HOST : CAPABILITIES);
     }
 
     private static List<LayerGroup> groups(
@@ -204,7 +236,8 @@ public final class CudaEngine implements Engine {
                                     + " else uses it; lower --kv-memory")
                             .formatted(bytes, device.name(), most));
         }
-        return windows.divide(options, context, shape.layerBytes(), bytes);
+        return WindowGroups.withHost(
+                windows.divide(options, context, shape.layerBytes(), bytes), options.hostKvBytes());
     }
 
     @Override
@@ -297,9 +330,57 @@ public final class CudaEngine implements Engine {
         checks.transfer(group, from, to, count);
         try {
             copies.copy(group, from, to, count);
+            host.ifPresent(HostPages::copied);
         } catch (NativeException e) {
             throw failed(e);
         }
+    }
+
+    @Override
+    public void offload(int group, int[] blocks, int[] hostBlocks, int count) {
+        HostPages pages = hostPages();
+        checks.move(group, blocks, hostBlocks, count);
+        try {
+            pages.offload(group, blocks, hostBlocks, count);
+        } catch (NativeException e) {
+            throw failed(e);
+        }
+    }
+
+    @Override
+    public void onload(int group, int[] blocks, int[] hostBlocks, int count) {
+        HostPages pages = hostPages();
+        checks.move(group, blocks, hostBlocks, count);
+        try {
+            pages.onload(group, blocks, hostBlocks, count);
+        } catch (NativeException e) {
+            throw failed(e);
+        }
+    }
+
+    @Override
+    public long offloaded() {
+        HostPages pages = hostPages();
+        try {
+            return pages.offloaded();
+        } catch (NativeException e) {
+            throw failed(e);
+        }
+    }
+
+    @Override
+    public long onloaded() {
+        HostPages pages = hostPages();
+        try {
+            return pages.onloaded();
+        } catch (NativeException e) {
+            throw failed(e);
+        }
+    }
+
+    private HostPages hostPages() {
+        enter();
+        return host.orElseThrow(() -> new EngineException("the engine has no host's tier; see --kv-host-memory"));
     }
 
     @Override

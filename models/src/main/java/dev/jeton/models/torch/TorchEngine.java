@@ -5,6 +5,7 @@ import ai.djl.pytorch.engine.PtNDArray;
 import ai.djl.pytorch.jni.IValue;
 import dev.jeton.models.DecoderSpec;
 import dev.jeton.models.EngineOptions;
+import dev.jeton.models.MachineMemory;
 import dev.jeton.models.ModelException;
 import dev.jeton.models.WindowGroups;
 import dev.jeton.models.engine.DeviceLostException;

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.jeton.models.DeviceOptions;
 import dev.jeton.models.EngineOptions;
 import dev.jeton.models.Engines;
+import dev.jeton.models.MachineMemory;
 import dev.jeton.models.ModelException;
 import dev.jeton.models.TensorType;
 import dev.jeton.models.engine.Driver;
