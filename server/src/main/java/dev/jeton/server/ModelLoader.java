@@ -180,7 +180,8 @@ public final class ModelLoader {
                 settings.threads(),
                 settings.quantize(),
                 new DeviceOptions(
-                        settings.device(), settings.deterministic(), settings.kvType(), settings.searchTime()));
+                        settings.device(), settings.deterministic(), settings.kvType(), settings.searchTime()),
+                settings.hostKvBytes());
     }
 
     private SchedulerConfig scheduling(ModelSettings settings) {

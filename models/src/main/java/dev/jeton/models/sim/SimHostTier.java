@@ -63,7 +63,7 @@ final class SimHostTier {
     }
 
     private void begin(Lane lane, int group, int block, int hostBlock, long[] content) {
-        long nanos = Math.max(1, Math.round(groups.get(group).bytesPerBlock() * nanosPerByte));
+        long nanos = Math.round(groups.get(group).bytesPerBlock() * nanosPerByte);
         lane.freeAt = Math.max(lane.freeAt, clock.getAsLong()) + nanos;
         lane.copies.add(new Copy(group, block, hostBlock, content, lane.freeAt));
     }

@@ -71,6 +71,7 @@ class TorchEngineTest extends StepContract {
         refuses(model, new EngineOptions(0, 0, 4, 64, 16, 1, "int8"), "int8");
         DeviceOptions eight = new DeviceOptions("", false, "int8", Duration.ZERO);
         refuses(model, OPTIONS.with(eight), "kv-cache-dtype");
+        refuses(model, OPTIONS.withHostKv(1 << 20), "kv-host-memory");
     }
 
     private static void refuses(TinyModel model, EngineOptions options, String message) {

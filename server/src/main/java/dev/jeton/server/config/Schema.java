@@ -138,6 +138,11 @@ final class Schema {
                     "name, see jeton engines; auto: the first that reads the model"),
             new Setting("engine.max-model-len", new Whole(0, 1 << 24), "0", "tokens of a sequence; 0: the model's own"),
             new Setting("engine.kv-memory", new Size(0, 1L << 50), "0", "bytes of KV memory; 0: the engine chooses"),
+            new Setting(
+                    "engine.kv-host-memory",
+                    new Size(0, 1L << 50),
+                    "0",
+                    "bytes of the host's memory, pinned, where K and V that a GPU evicts are kept; 0: none"),
             new Setting("engine.max-num-seqs", new Whole(1, 65_536), "64", "sequences in a batch"),
             new Setting("engine.max-batched-tokens", new Whole(1, 1 << 20), "512", "tokens in a step"),
             new Setting("engine.max-waiting", new Whole(1, 1 << 20), "1024", "sequences waiting; more get 429"),
