@@ -1,14 +1,16 @@
 package dev.jeton.kvcache;
 
+import static dev.jeton.kvcache.CachedBlocks.check;
+
 import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
 /**
  * The blocks of one layer group, in flat arrays.
  *
- * <p>A block is {@linkplain BlockState free, computing, cached or held}. Free blocks are a stack; cached ones a doubly
- * linked list in the order in which they were let go, so that the one let go longest ago is given away first. A sequence
- * lets go of its blocks from the last to the first: the tail of a prefix, which is useful to fewest, goes first.
+ * <p>A block is {@linkplain BlockState free, computing, loading, cached or held}. Free blocks are a stack; cached ones a
+ * list in the order in which they were let go, so that the one let go longest ago is given away first. A sequence lets go
+ * of its blocks from the last to the first: the tail of a prefix, which is useful to fewest, goes first.
  *
  * <p>A block's residency is shared by its holders: {@code share[b]} accumulates nanoseconds divided by the number of
  * holders, settled whenever that number changes. What a holder owes is the difference between its value when it lets go
@@ -20,10 +22,10 @@ final class BlockPool {
 
     private static final byte FREE = (byte) BlockState.FREE.ordinal();
     private static final byte COMPUTING = (byte) BlockState.COMPUTING.ordinal();
+    private static final byte LOADING = (byte) BlockState.LOADING.ordinal();
     private static final byte CACHED = (byte) BlockState.CACHED.ordinal();
     private static final byte HELD = (byte) BlockState.HELD.ordinal();
     private static final BlockState[] STATES = BlockState.values();
-    private static final int NIL = -1;
 
     private final byte[] state;
     private final int[] refs;
@@ -34,15 +36,13 @@ final class BlockPool {
     private final long[] share;
     private final long[] settledAt;
     private final int[] freeStack;
-    private final int[] newer;
-    private final int[] older;
+    private final CachedBlocks cached;
     private final PrefixIndex index;
     private int freeCount;
-    private int cachedCount;
     private int computingCount;
+    private int loadingCount;
+    private int loadingUnheld;
     private int heldCount;
-    private int oldest = NIL;
-    private int newest = NIL;
     private long evictions;
 
     BlockPool(int blockCount) {
@@ -58,8 +58,7 @@ final class BlockPool {
         share = new long[blockCount];
         settledAt = new long[blockCount];
         freeStack = new int[blockCount];
-        newer = new int[blockCount];
-        older = new int[blockCount];
+        cached = new CachedBlocks(blockCount);
         index = new PrefixIndex(blockCount);
         for (int i = 0; i < blockCount; i++) {
             freeStack[i] = blockCount - 1 - i;
@@ -71,16 +70,37 @@ final class BlockPool {
         return state.length;
     }
 
-    /** Blocks that can be had now: free ones and cached ones. */
+    /** Cached blocks, and which blocks are being copied to the host. */
+    CachedBlocks cached() {
+        return cached;
+    }
+
+    /** Blocks that can be had now: free ones, and cached ones that are not being copied. */
     int available() {
-        return freeCount + cachedCount;
+        return freeCount + cached.idle();
+    }
+
+    /** Blocks that can be had once copies that are under way are complete. */
+    int returning() {
+        return cached.busyCount() + loadingUnheld;
+    }
+
+    /** Whether a block is among those that can be had now, with content. */
+    boolean cachedIdle(int block) {
+        return state[block] == CACHED && !cached.busy(block);
+    }
+
+    /** Whether a block cannot be had, whoever lets go of it, before a copy is complete. */
+    boolean moving(int block) {
+        return state[block] == LOADING || cached.busy(block);
     }
 
     int count(BlockState wanted) {
         return switch (wanted) {
             case FREE -> freeCount;
             case COMPUTING -> computingCount;
-            case CACHED -> cachedCount;
+            case LOADING -> loadingCount;
+            case CACHED -> cached.size();
             case HELD -> heldCount;
         };
     }
@@ -101,7 +121,12 @@ final class BlockPool {
         return state[block] == COMPUTING && owner[block] == sequence;
     }
 
-    /** Who computes the block, or null where it is ready. */
+    /** Whether it is ready, or will be without any sequence's doing. */
+    boolean certain(int block) {
+        return ready(block) || state[block] == LOADING;
+    }
+
+    /** Who computes the block, or null where nobody needs to. */
     @Nullable
     KvSequence owner(int block) {
         return owner[block];
@@ -111,29 +136,44 @@ final class BlockPool {
         return refs[block];
     }
 
-    /** The block of a hash, ready or being computed, or {@link PrefixIndex#ABSENT}. */
+    /** The block of a hash, ready or being filled, or {@link PrefixIndex#ABSENT}. */
     int find(long high, long low) {
         return index.find(high, low);
     }
 
     /** Takes a free block, or evicts the cached one let go longest ago; it is then being computed by {@code sequence}. */
     int allocate(KvSequence sequence, long now) {
-        int block;
-        if (freeCount > 0) {
-            block = freeStack[--freeCount];
-        } else if (oldest != NIL) {
-            block = oldest;
-            unlink(block);
-            cachedCount--;
-            unindex(block);
-            evictions++;
-        } else {
-            throw new KvCacheException("no block is available; the caller must check available() first");
-        }
-        assert refs[block] == 0;
+        int block = take(now);
         state[block] = COMPUTING;
         computingCount++;
         owner[block] = sequence;
+        return block;
+    }
+
+    /** The same; it is then being loaded with the content of a hash, under which it is found, and held once. */
+    int load(long high, long low, long now) {
+        int block = take(now);
+        state[block] = LOADING;
+        loadingCount++;
+        announce(block, high, low);
+        assert indexed[block] : "what is on the device already is not loaded";
+        return block;
+    }
+
+    private int take(long now) {
+        int block;
+        if (freeCount > 0) {
+            block = freeStack[--freeCount];
+        } else {
+            block = cached.oldestIdle();
+            if (block == BlockList.NIL) {
+                throw new KvCacheException("no block is available; the caller must check available() first");
+            }
+            cached.remove(block);
+            unindex(block);
+            evictions++;
+        }
+        assert refs[block] == 0;
         refs[block] = 1;
         share[block] = 0;
         settledAt[block] = now;
@@ -159,12 +199,12 @@ final class BlockPool {
     void hold(int block, long now) {
         settle(block, now);
         if (state[block] == CACHED) {
-            unlink(block);
-            cachedCount--;
+            cached.remove(block);
             state[block] = HELD;
             heldCount++;
         }
-        assert state[block] == HELD || state[block] == COMPUTING;
+        assert state[block] != FREE;
+        loadingUnheld -= state[block] == LOADING && refs[block] == 0 ? 1 : 0;
         refs[block]++;
     }
 
@@ -175,6 +215,20 @@ final class BlockPool {
         computingCount--;
         heldCount++;
         owner[block] = null;
+    }
+
+    /** The content of a block that was being loaded is there, whether anybody still wants it or not. */
+    void loaded(int block) {
+        assert state[block] == LOADING;
+        loadingCount--;
+        if (refs[block] > 0) {
+            state[block] = HELD;
+            heldCount++;
+        } else {
+            loadingUnheld--;
+            state[block] = CACHED;
+            cached.add(block);
+        }
     }
 
     /** Hands a block that is being computed to one of its waiters. */
@@ -196,11 +250,12 @@ final class BlockPool {
             heldCount--;
             if (indexed[block]) {
                 state[block] = CACHED;
-                cachedCount++;
-                linkNewest(block);
+                cached.add(block);
             } else {
                 free(block);
             }
+        } else if (state[block] == LOADING) {
+            loadingUnheld++;
         } else {
             computingCount--;
             if (indexed[block]) {
@@ -217,15 +272,14 @@ final class BlockPool {
         return share[block];
     }
 
-    /** Forgets all cached content. */
-    void dropCached() {
-        while (oldest != NIL) {
-            int block = oldest;
-            unlink(block);
-            cachedCount--;
-            unindex(block);
-            free(block);
-        }
+    /** The hash's upper half, of a block in the index. */
+    long hashHigh(int block) {
+        return hashHigh[block];
+    }
+
+    /** The hash's lower half, of a block in the index. */
+    long hashLow(int block) {
+        return hashLow[block];
     }
 
     private void settle(int block, long now) {
@@ -246,47 +300,33 @@ final class BlockPool {
         indexed[block] = false;
     }
 
-    private void linkNewest(int block) {
-        older[block] = newest;
-        newer[block] = NIL;
-        if (newest == NIL) {
-            oldest = block;
-        } else {
-            newer[newest] = block;
-        }
-        newest = block;
-    }
-
-    private void unlink(int block) {
-        int before = older[block];
-        int after = newer[block];
-        if (before == NIL) {
-            oldest = after;
-        } else {
-            newer[before] = after;
-        }
-        if (after == NIL) {
-            newest = before;
-        } else {
-            older[after] = before;
-        }
-    }
-
     /**
      * Checks that every block is in exactly one state and that lists, counts, index and the given holders agree.
      *
      * @param holders how many sequences name each block in their tables
+     * @param loading how many copies under way write each block
+     * @param copying how many read it
      */
-    void verifyIntegrity(int[] holders) {
+    void verifyIntegrity(int[] holders, int[] loading, int[] copying) {
         int[] byState = new int[STATES.length];
         int indexedCount = 0;
+        int unheld = 0;
         for (int b = 0; b < state.length; b++) {
             byState[state[b]]++;
             check(refs[b] == holders[b], "block %d has %d references but %d holders", b, refs[b], holders[b]);
             boolean inUse = state[b] == COMPUTING || state[b] == HELD;
-            check(inUse == refs[b] > 0, "block %d is %s with %d references", b, state(b), refs[b]);
+            unheld += state[b] == LOADING && refs[b] == 0 ? 1 : 0;
+            check(
+                    state[b] == LOADING || inUse == refs[b] > 0,
+                    "block %d is %s with %d references",
+                    b,
+                    state(b),
+                    refs[b]);
             check((state[b] == COMPUTING) == (owner[b] != null), "block %d is %s, owner %s", b, state(b), owner[b]);
-            check(state[b] != CACHED || indexed[b], "block %d is cached but not in the index", b);
+            check(loading[b] == (state[b] == LOADING ? 1 : 0), "block %d is %s, %d writers", b, state(b), loading[b]);
+            check(copying[b] == 0 || ready(b), "block %d is copied but %s", b, state(b));
+            check(cached.contains(b) == (state[b] == CACHED), "block %d is %s, and in the list or not", b, state(b));
+            check(indexed[b] || (state[b] != CACHED && state[b] != LOADING), "block %d is not in the index", b);
             check(state[b] != FREE || !indexed[b], "block %d is free but in the index", b);
             if (indexed[b]) {
                 indexedCount++;
@@ -295,34 +335,20 @@ final class BlockPool {
             }
         }
         check(indexedCount == index.size(), "%d blocks are indexed, the index has %d", indexedCount, index.size());
-        check(byState[FREE] == freeCount, "free: %d by state, %d by count", byState[FREE], freeCount);
-        check(byState[COMPUTING] == computingCount, "computing: %d and %d", byState[COMPUTING], computingCount);
-        check(byState[CACHED] == cachedCount, "cached: %d by state, %d by count", byState[CACHED], cachedCount);
-        check(byState[HELD] == heldCount, "held: %d by state, %d by count", byState[HELD], heldCount);
-        check(
-                freeCount + computingCount + cachedCount + heldCount == state.length,
-                "free %d + computing %d + cached %d + held %d",
-                freeCount,
-                computingCount,
-                cachedCount,
-                heldCount);
+        check(unheld == loadingUnheld, "%d loading blocks are nobody's, %d are counted", unheld, loadingUnheld);
+        int sum = 0;
+        for (BlockState each : STATES) {
+            int counted = byState[each.ordinal()];
+            check(counted == count(each), "%s: %d by state, %d by count", each, counted, count(each));
+            sum += count(each);
+        }
+        check(sum == state.length, "%d blocks in all states, of %d", sum, state.length);
         int[] stack = Arrays.copyOf(freeStack, freeCount);
         Arrays.sort(stack);
         for (int i = 0; i < stack.length; i++) {
             check(state[stack[i]] == FREE, "block %d is on the free stack but %s", stack[i], state(stack[i]));
             check(i == 0 || stack[i] != stack[i - 1], "block %d is on the free stack twice", stack[i]);
         }
-        int linked = 0;
-        for (int b = oldest; b != NIL; b = newer[b]) {
-            check(state[b] == CACHED, "block %d is in the cached list but %s", b, state(b));
-            check(++linked <= cachedCount, "the cached list is longer than %d", cachedCount);
-        }
-        check(linked == cachedCount, "the cached list has %d of %d", linked, cachedCount);
-    }
-
-    private static void check(boolean holds, String message, @Nullable Object... arguments) {
-        if (!holds) {
-            throw new KvCacheException("kvcache integrity: " + message.formatted(arguments));
-        }
+        cached.verifyIntegrity(copying);
     }
 }

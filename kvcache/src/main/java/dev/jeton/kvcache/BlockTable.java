@@ -47,6 +47,12 @@ public final class BlockTable {
         length++;
     }
 
+    /** Names the block of an entry that was added without one. */
+    void set(int entry, int block) {
+        assert blocks[entry] == BlockId.NONE && entry >= first;
+        blocks[entry] = block;
+    }
+
     /** Forgets the first entry that still names a block. */
     void dropFirst() {
         blocks[first++] = BlockId.NONE;

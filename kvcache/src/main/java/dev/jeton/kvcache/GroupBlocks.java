@@ -12,6 +12,7 @@ final class GroupBlocks {
 
     private final int group;
     private final BlockPool pool;
+    private final HostTier host;
     private final List<KvSequence> active;
 
     /**
@@ -19,14 +20,16 @@ final class GroupBlocks {
      *
      * @param active the sequences that are admitted, in that order; the cache's, and only read here
      */
-    GroupBlocks(int group, BlockPool pool, List<KvSequence> active) {
+    GroupBlocks(int group, BlockPool pool, HostTier host, List<KvSequence> active) {
         this.group = group;
         this.pool = pool;
+        this.host = host;
         this.active = active;
     }
 
     /**
-     * Holds the blocks of a prefix that was found, from the first that is still read on.
+     * Holds the blocks of a prefix that was found, from the first that is still read on; what only the host has is
+     * brought to blocks that it takes, once all others are held and cannot be given away for it.
      *
      * @return whether one of them is being computed by another sequence
      */
@@ -39,9 +42,19 @@ final class GroupBlocks {
                 continue;
             }
             int block = pool.find(sequence.hashHigh(entry), sequence.hashLow(entry));
+            if (block == PrefixIndex.ABSENT) {
+                table.add(BlockId.NONE, 0);
+                continue;
+            }
             pool.hold(block, now);
             table.add(block, pool.share(block, now));
-            waits |= !pool.ready(block);
+            waits |= !pool.certain(block);
+        }
+        // the tail of a prefix comes first, so that the host, too, counts it as used longer ago than what is before it
+        for (int entry = found - 1; entry >= first; entry--) {
+            if (table.block(entry) == BlockId.NONE) {
+                table.set(entry, host.load(group, sequence.hashHigh(entry), sequence.hashLow(entry), now));
+            }
         }
         return waits;
     }
@@ -151,6 +164,6 @@ final class GroupBlocks {
                 holders[table.block(entry)]++;
             }
         }
-        pool.verifyIntegrity(holders);
+        pool.verifyIntegrity(holders, host.loading(group), host.copying(group));
     }
 }

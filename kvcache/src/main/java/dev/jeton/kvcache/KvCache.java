@@ -18,6 +18,9 @@ import java.util.List;
  * over blocks that became ready ({@link #advance}), and otherwise waits. When the owner of a block being computed lets
  * go of it (preempted, cancelled, failed), the waiter that was admitted first becomes its owner and computes it.
  *
+ * <p><b>Two tiers.</b> Blocks that the device would give away next are copied to the host, if there is a {@link HostTier},
+ * and a prefix that is found there is brought back instead of being computed.
+ *
  * <p>The last known token is always left to compute, because its logits are what the caller wants: only blocks before
  * it are looked up.
  *
@@ -34,10 +37,17 @@ public final class KvCache {
     /**
      * Size of one layer group.
      *
-     * @param blockCount blocks of the device tier
+     * @param blockCount blocks of the device's tier
+     * @param hostBlocks blocks of the host's tier; 0 where there is none
      * @param window as in the engine's layer group: tokens that a position reads, itself included; 0 for all
      */
-    public record Group(int blockCount, int window) {}
+    public record Group(int blockCount, int hostBlocks, int window) {
+
+        /** Without a host's tier. */
+        public Group(int blockCount, int window) {
+            this(blockCount, 0, window);
+        }
+    }
 
     private final int blockSize;
     private final int[] windows;
@@ -48,8 +58,10 @@ public final class KvCache {
     private final GroupBlocks[] held;
     private final PrefixLookup prefixes;
     private final Leaving leaving;
+    private final HostTier host;
     private long queriedTokens;
     private long hitTokens;
+    private long hostHitTokens;
     private long sharedWaits;
 
     /**
@@ -69,9 +81,10 @@ public final class KvCache {
         hash = new PrefixHash(hashKey);
         windows = groups.stream().mapToInt(Group::window).toArray();
         pools = groups.stream().map(g -> new BlockPool(g.blockCount())).toArray(BlockPool[]::new);
+        host = new HostTier(pools, groups.stream().mapToInt(Group::hostBlocks).toArray());
         held = new GroupBlocks[pools.length];
-        Arrays.setAll(held, g -> new GroupBlocks(g, pools[g], active));
-        prefixes = new PrefixLookup(blockSize, windows, pools);
+        Arrays.setAll(held, g -> new GroupBlocks(g, pools[g], host, active));
+        prefixes = new PrefixLookup(blockSize, windows, pools, host);
         leaving = new Leaving(pools);
     }
 
@@ -85,7 +98,12 @@ public final class KvCache {
         return pools.length;
     }
 
-    /** Blocks of all groups in a state. */
+    /** The host's tier, which may be absent. */
+    public HostTier host() {
+        return host;
+    }
+
+    /** Blocks of all groups in a state; of the device, as all that is not said of {@link #host}. */
     public int count(BlockState state) {
         int sum = 0;
         for (BlockPool pool : pools) {
@@ -108,9 +126,14 @@ public final class KvCache {
         return queriedTokens;
     }
 
-    /** Of those, tokens found, ready or being computed. */
+    /** Of those, tokens found, ready or being computed or loaded, or on the host. */
     public long hitTokens() {
         return hitTokens;
+    }
+
+    /** Of those, tokens found on the host alone. */
+    public long hostHitTokens() {
+        return hostHitTokens;
     }
 
     /** Admissions that found a block which another sequence was computing. */
@@ -161,13 +184,14 @@ public final class KvCache {
         int found = prefixes.find(sequence, shareable);
         int total = blocksFor(length);
         for (int g = 0; g < pools.length; g++) {
-            int needed = total - found + forks.size() + prefixes.cachedAmong(sequence, g, found);
+            int needed = total - found + forks.size() + prefixes.takenAmong(sequence, g, found);
             if (needed + spare > pools[g].available()) {
                 return false;
             }
         }
         queriedTokens += (long) shareable * blockSize;
         hitTokens += (long) found * blockSize;
+        hostHitTokens += (long) prefixes.loadedAmong(sequence, found) * blockSize;
         boolean waits = false;
         for (int g = 0; g < pools.length; g++) {
             waits |= held[g].hold(sequence, prefixes.firstNeeded(g), found, now);
@@ -218,7 +242,7 @@ public final class KvCache {
     }
 
     /**
-     * How many of a sequence's tokens {@link #admit} would find now, ready or being computed; changes nothing.
+     * How many of a sequence's tokens {@link #admit} would find now, on either tier or being computed; changes nothing.
      *
      * @param sequence one that is not admitted
      * @param tokens the known tokens
@@ -260,7 +284,24 @@ public final class KvCache {
         return true;
     }
 
-    /** Moves over blocks that others have completed since. */
+    /**
+     * Whether {@link #extend} will succeed without anybody's doing: copies that are under way keep blocks from being
+     * available.
+     */
+    public boolean extendableLater(KvSequence sequence, int length) {
+        int total = blocksFor(length);
+        boolean later = false;
+        for (int g = 0; g < pools.length; g++) {
+            int missing = total - sequence.table(g).length() - pools[g].available();
+            if (missing > pools[g].returning()) {
+                return false;
+            }
+            later |= missing > 0;
+        }
+        return later;
+    }
+
+    /** Moves over blocks that others have completed, or that have been loaded, since. */
     public void advance(KvSequence sequence) {
         int computed = sequence.computed();
         while (computed % blockSize == 0 && computed < sequence.found() && readyAt(sequence, computed / blockSize)) {
@@ -366,16 +407,10 @@ public final class KvCache {
         return sum;
     }
 
-    /** Forgets all content that nobody holds. */
-    public void dropCached() {
-        for (BlockPool pool : pools) {
-            pool.dropCached();
-        }
-    }
-
     /**
-     * Checks that the books add up: per group free + computing + cached + held == total, references equal holders, and
-     * lists and index agree with the states.
+     * Checks that the books add up: per group free + computing + loading + cached + held == total on the device, free +
+     * filling + kept + reading == total on the host; references equal holders, copies under way agree with the states of
+     * both their ends, and so do lists and indexes.
      *
      * @throws KvCacheException naming the first thing that does not
      */
@@ -383,6 +418,7 @@ public final class KvCache {
         for (GroupBlocks each : held) {
             each.verifyIntegrity();
         }
+        host.verifyIntegrity();
     }
 
     private int blocksFor(int tokens) {

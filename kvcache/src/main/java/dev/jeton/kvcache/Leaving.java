@@ -27,7 +27,7 @@ final class Leaving {
             BlockTable table = sequence.table(g);
             for (int entry = table.first(); entry < table.length(); entry++) {
                 int block = table.block(entry);
-                freed[g] += ++holders[g][block] == pools[g].refs(block) ? 1 : 0;
+                freed[g] += ++holders[g][block] == pools[g].refs(block) && !pools[g].moving(block) ? 1 : 0;
             }
         }
     }
@@ -38,12 +38,12 @@ final class Leaving {
             BlockTable table = sequence.table(g);
             for (int entry = table.first(); entry < table.length(); entry++) {
                 int block = table.block(entry);
-                freed[g] -= holders[g][block]-- == pools[g].refs(block) ? 1 : 0;
+                freed[g] -= holders[g][block]-- == pools[g].refs(block) && !pools[g].moving(block) ? 1 : 0;
             }
         }
     }
 
-    /** Blocks of a group that would become free or cached. */
+    /** Blocks of a group that would become free or cached, and are not being copied. */
     int freed(int group) {
         return freed[group];
     }
@@ -53,8 +53,8 @@ final class Leaving {
         return pools[group].refs(block) > holders[group][block];
     }
 
-    /** Whether the block would still be in the index: it is ready, or somebody who stays would go on computing it. */
+    /** Whether the block would still be in the index: it is certain, or somebody who stays would go on computing it. */
     boolean found(int group, int block) {
-        return pools[group].ready(block) || held(group, block);
+        return pools[group].certain(block) || held(group, block);
     }
 }

@@ -11,6 +11,7 @@ package dev.jeton.models;
  * @param threads compute threads; 0 takes the machine's cores, the torch engine one less
  * @param quantize {@code none}, or a format of weights that the engine knows: {@code q8_0}, {@code int8}, {@code fp8}
  * @param device how a GPU is used; engines without one refuse the choice of a device, the torch engine takes {@code cpu}, too
+ * @param hostKvBytes bytes of the host's memory to which K and V are offloaded; 0 for none
  */
 public record EngineOptions(
         int maxModelLength,
@@ -20,7 +21,8 @@ public record EngineOptions(
         int blockSize,
         int threads,
         String quantize,
-        DeviceOptions device) {
+        DeviceOptions device,
+        long hostKvBytes) {
 
     /** With the first GPU, where there is one. */
     public EngineOptions(
@@ -39,13 +41,40 @@ public record EngineOptions(
                 blockSize,
                 threads,
                 quantize,
-                DeviceOptions.DEFAULT);
+                DeviceOptions.DEFAULT,
+                0);
     }
 
     /** The same, with another use of the GPU. */
     public EngineOptions with(DeviceOptions other) {
         return new EngineOptions(
-                maxModelLength, kvBytes, maxSequences, maxBatchedTokens, blockSize, threads, quantize, other);
+                maxModelLength,
+                kvBytes,
+                maxSequences,
+                maxBatchedTokens,
+                blockSize,
+                threads,
+                quantize,
+                other,
+                hostKvBytes);
+    }
+
+    /** The same, with so much of the host's memory to offload K and V to. */
+    public EngineOptions withHostKv(long bytes) {
+        return new EngineOptions(
+                maxModelLength, kvBytes, maxSequences, maxBatchedTokens, blockSize, threads, quantize, device, bytes);
+    }
+
+    /**
+     * What an engine says that offloads nothing.
+     *
+     * @throws ModelException where it is asked to
+     */
+    public void refuseHostKv(String engine, String why) {
+        if (hostKvBytes != 0) {
+            throw new ModelException("kv-host-memory of %d bytes is for the cuda engine, the %s engine %s; leave it out"
+                    .formatted(hostKvBytes, engine, why));
+        }
     }
 
     /** What a server starts with when nothing is configured. */

@@ -14,6 +14,9 @@ import java.util.List;
  */
 public record WindowGroups(List<Integer> windows, List<Integer> groupOf, List<Integer> placeIn) {
 
+    /** Blocks of a group on the host, as a cache numbers them. */
+    private static final long MOST_HOST_BLOCKS = 1L << 27;
+
     /** Copies the lists. */
     public WindowGroups {
         windows = List.copyOf(windows);
@@ -54,6 +57,33 @@ public record WindowGroups(List<Integer> windows, List<Integer> groupOf, List<In
         int size = options.blockSize();
         long tokens = window == 0 ? context : Math.min(context, (long) window + options.maxBatchedTokens() + size);
         return (tokens + size - 1) / size;
+    }
+
+    /**
+     * Gives groups blocks on the host as they have them on the device.
+     *
+     * @param bytes of the host's memory in all; 0 for none
+     * @throws ModelException where a group would have no block
+     */
+    public static List<LayerGroup> withHost(List<LayerGroup> groups, long bytes) {
+        if (bytes == 0) {
+            return groups;
+        }
+        double all = groups.stream()
+                .mapToDouble(group -> (double) group.blockCount() * group.bytesPerBlock())
+                .sum();
+        List<LayerGroup> both = new ArrayList<>();
+        for (LayerGroup group : groups) {
+            long blocks = Math.min(MOST_HOST_BLOCKS, (long) (bytes * (group.blockCount() / all)));
+            if (blocks < 1) {
+                throw new ModelException(
+                        "kv-host-memory of %d bytes does not hold a block of %d bytes for each of %d layer groups; give more or none"
+                                .formatted(bytes, group.bytesPerBlock(), groups.size()));
+            }
+            both.add(new LayerGroup(
+                    group.blockSize(), group.blockCount(), group.bytesPerBlock(), group.window(), (int) blocks));
+        }
+        return both;
     }
 
     /**

@@ -248,12 +248,12 @@ abstract class DispatchLoop implements Dispatcher {
 
     /**
      * Parks until there is a request to look at or somebody wakes it, a second at most; with sequences whose readers
-     * are slow, looks again every millisecond.
+     * are slow, or while blocks are copied between the tiers, looks again every millisecond.
      */
     private void rest() {
         parked.set(true);
         if (inbox.isEmpty() && asked.isEmpty() && !closing && !woken) {
-            LockSupport.parkNanos(this, scheduler.idle() ? IDLE_NANOS : blockedNanos);
+            LockSupport.parkNanos(this, scheduler.idle() && !scheduler.copying() ? IDLE_NANOS : blockedNanos);
         }
         parked.set(false);
     }

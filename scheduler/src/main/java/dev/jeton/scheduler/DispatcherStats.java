@@ -8,6 +8,7 @@ package dev.jeton.scheduler;
  * @param waitingBound most sequences that may wait
  * @param blocksFree blocks without content
  * @param blocksComputing blocks being filled
+ * @param blocksLoading blocks being filled from the host's tier
  * @param blocksCached blocks with content that nobody holds
  * @param blocksHeld blocks with content that running sequences hold
  * @param steps steps run
@@ -17,9 +18,11 @@ package dev.jeton.scheduler;
  * @param recomputedTokens of the prefill tokens, those computed before and lost to preemption
  * @param overrunTokens tokens computed past a stop or a hang-up
  * @param prefixQueriedTokens prompt tokens looked up in the prefix cache
- * @param prefixHitTokens of those, found
+ * @param prefixHitTokens of those, found, on the host included
  * @param prefixWaits times a sequence waited for a block that another was computing
  * @param preemptions sequences preempted
+ * @param evictions cached blocks of the device given away for others
+ * @param host the host's tier
  * @param deviceNanos device time by {@link DeviceState}, indexed by ordinal
  */
 public record DispatcherStats(
@@ -28,6 +31,7 @@ public record DispatcherStats(
         int waitingBound,
         int blocksFree,
         int blocksComputing,
+        int blocksLoading,
         int blocksCached,
         int blocksHeld,
         long steps,
@@ -40,4 +44,6 @@ public record DispatcherStats(
         long prefixHitTokens,
         long prefixWaits,
         long preemptions,
+        long evictions,
+        HostTierStats host,
         long[] deviceNanos) {}

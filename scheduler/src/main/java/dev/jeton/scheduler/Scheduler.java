@@ -49,6 +49,7 @@ public final class Scheduler implements Turns {
     private final StepPlanner planner;
     private final StepApplier applier;
     private final BlockCopies copies;
+    private final TierCopies tiers;
     private final Sequences sequences;
     private final Timeouts timeouts;
     private final Counters counters = new Counters();
@@ -56,6 +57,9 @@ public final class Scheduler implements Turns {
     private final StepListener listener;
     private boolean nothingToDo = true;
     private DeviceState restState = DeviceState.IDLE;
+    /** What time without a step in flight is booked as. */
+    private DeviceState between = DeviceState.IDLE;
+
     private DeviceState state = DeviceState.LOADING;
 
     /** Counts that only grow; read through {@link Scheduler#stats()}. */
@@ -99,13 +103,14 @@ public final class Scheduler implements Turns {
             if (group.blockSize() != blockSize) {
                 throw new IllegalArgumentException("layer groups with different block sizes are not supported");
             }
-            groups.add(new KvCache.Group(group.blockCount(), group.window()));
+            groups.add(new KvCache.Group(group.blockCount(), group.hostBlocks(), group.window()));
         }
         kv = new KvCache(blockSize, groups, config.seed(), kept && config.prefixCaching());
         bounds = Bounds.of(config, info);
         timeline = new DeviceTimeline(loadingSince);
         timeModel = new StepTimeModel(new StepTimeModel.Coefficients(1e6, 1e4, 10));
         copies = new BlockCopies(groups.size());
+        tiers = new TierCopies(engine, kv);
         sequences = new Sequences(engine, kv, copies, clock, timeModel, queued);
         timeouts = new Timeouts(sequences, config.stallNanos());
         applier = new StepApplier(sequences, kv, timeModel, timeline, listener, counters, bounds);
@@ -226,6 +231,7 @@ public final class Scheduler implements Turns {
         applier.book(DeviceState.STALLED, now);
         nothingToDo = true;
         restState = DeviceState.DOWN;
+        between = DeviceState.DOWN;
         enter(DeviceState.DOWN, now);
     }
 
@@ -233,6 +239,11 @@ public final class Scheduler implements Turns {
     @Override
     public boolean idle() {
         return sequences.isEmpty() && applier.inFlight() == 0;
+    }
+
+    @Override
+    public boolean copying() {
+        return tiers.copying();
     }
 
     /**
@@ -244,19 +255,28 @@ public final class Scheduler implements Turns {
     @Override
     public boolean turn() {
         long now = clock.getAsLong();
-        bookTo(now, nothingToDo ? restState : DeviceState.STALLED);
-        if (nothingToDo && !idle()) {
-            enter(DeviceState.STALLED, now);
+        bookTo(now, between);
+        if (between == DeviceState.COPY || (nothingToDo && !idle())) {
+            between = DeviceState.STALLED;
+            enter(between, now);
         }
+        tiers.poll();
         timeouts.expire(now);
         boolean did = advance(now);
+        tiers.writeBehind();
         nothingToDo = idle();
-        if (nothingToDo && state != restState) {
-            long ended = clock.getAsLong();
-            bookTo(ended, DeviceState.STALLED);
-            enter(restState, ended);
-        }
+        rest(nothingToDo ? restState : did || !tiers.copying() ? DeviceState.STALLED : DeviceState.COPY);
         return did;
+    }
+
+    /** What time without a step in flight is booked as from now on. */
+    private void rest(DeviceState next) {
+        if (next != between) {
+            long ended = clock.getAsLong();
+            bookTo(ended, between);
+            between = next;
+            enter(next, ended);
+        }
     }
 
     private boolean advance(long now) {
@@ -278,7 +298,13 @@ public final class Scheduler implements Turns {
 
     private boolean launch(long now) {
         StepApplier.Flight flight = applier.nextFlight();
-        if (!planner.plan(flight, applier.inFlight() > 0, now)) {
+        boolean planned = planner.plan(flight, applier.inFlight() > 0, now);
+        if (tiers.wantsLoads()) {
+            // a fork may copy from a block that was given to one of these since
+            transfer();
+            tiers.load();
+        }
+        if (!planned) {
             return false;
         }
         transfer();
@@ -330,9 +356,10 @@ public final class Scheduler implements Turns {
     @Override
     public void restState(DeviceState next) {
         long now = clock.getAsLong();
-        bookTo(now, nothingToDo ? restState : DeviceState.STALLED);
+        bookTo(now, between);
         restState = next;
         if (nothingToDo) {
+            between = next;
             enter(next, now);
         }
     }
@@ -363,6 +390,7 @@ public final class Scheduler implements Turns {
                 config.maxWaiting(),
                 kv.count(BlockState.FREE),
                 kv.count(BlockState.COMPUTING),
+                kv.count(BlockState.LOADING),
                 kv.count(BlockState.CACHED),
                 kv.count(BlockState.HELD),
                 counters.steps,
@@ -375,6 +403,8 @@ public final class Scheduler implements Turns {
                 kv.hitTokens(),
                 kv.sharedWaits(),
                 sequences.preemptions(),
+                kv.evictions(),
+                tiers.stats(),
                 states);
     }
 

@@ -468,6 +468,7 @@ final class SequenceScheduler implements Turns {
                 0,
                 0,
                 0,
+                0,
                 books.counters().steps,
                 books.counters().rows,
                 books.counters().prefillTokens,
@@ -478,6 +479,8 @@ final class SequenceScheduler implements Turns {
                 0,
                 0,
                 0,
+                0,
+                HostTierStats.NONE,
                 states);
     }
 

@@ -32,6 +32,11 @@ interface Turns extends AutoCloseable {
     /** Whether nothing runs or waits. */
     boolean idle();
 
+    /** Whether copies are under way that go on without sequences, and lead to others. */
+    default boolean copying() {
+        return false;
+    }
+
     /** Ends everything, for a shutdown. */
     void endEverything(FinishReason reason, String message);
 

@@ -53,6 +53,26 @@ abstract class EngineAround implements Engine {
     }
 
     @Override
+    public void offload(int group, int[] blocks, int[] hostBlocks, int count) {
+        engine.offload(group, blocks, hostBlocks, count);
+    }
+
+    @Override
+    public void onload(int group, int[] blocks, int[] hostBlocks, int count) {
+        engine.onload(group, blocks, hostBlocks, count);
+    }
+
+    @Override
+    public long offloaded() {
+        return engine.offloaded();
+    }
+
+    @Override
+    public long onloaded() {
+        return engine.onloaded();
+    }
+
+    @Override
     public void close() {
         engine.close();
     }

@@ -8,6 +8,7 @@ import dev.jeton.models.sim.SimClock;
 import dev.jeton.models.sim.SimEngine;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.OptionalLong;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.UnaryOperator;
 
@@ -36,12 +37,20 @@ final class Simulation {
     /** With something around the engine, such as one that fails. */
     Simulation(Shape shape, StepListener listener, UnaryOperator<Engine> around) {
         List<LayerGroup> groups = new ArrayList<>();
-        groups.add(new LayerGroup(BLOCK, shape.blocks, 1024, 0));
+        groups.add(new LayerGroup(BLOCK, shape.blocks, 1024, 0, shape.hostBlocks));
         if (shape.window > 0) {
-            groups.add(new LayerGroup(BLOCK, shape.blocks, 1024, shape.window));
+            groups.add(new LayerGroup(BLOCK, shape.blocks, 1024, shape.window, shape.hostBlocks));
         }
         engine = new SimEngine(
-                VOCABULARY, shape.context, groups, shape.sequences, shape.tokens, shape.tickets, TIME, clock);
+                VOCABULARY,
+                shape.context,
+                groups,
+                shape.sequences,
+                shape.tokens,
+                shape.tickets,
+                TIME,
+                shape.copyNanosPerByte,
+                clock);
         SchedulerConfig config = new SchedulerConfig(
                 shape.sequences, shape.tokens, 64, shape.ring, 1_000_000_000L, 0, shape.prefixCaching, 7);
         scheduler = new Scheduler(
@@ -71,6 +80,8 @@ final class Simulation {
     /** Sizes of a simulated engine. */
     static final class Shape {
         int blocks = 256;
+        int hostBlocks;
+        double copyNanosPerByte = 20;
         int window;
         int context = 512;
         int sequences = 8;
@@ -81,6 +92,18 @@ final class Simulation {
 
         Shape blocks(int value) {
             blocks = value;
+            return this;
+        }
+
+        /** A host's tier of so many blocks, 20 us a block. */
+        Shape hostBlocks(int value) {
+            hostBlocks = value;
+            return this;
+        }
+
+        /** The same, where a byte takes another time than 20 ns. */
+        Shape copyNanosPerByte(double value) {
+            copyNanosPerByte = value;
             return this;
         }
 
@@ -127,11 +150,15 @@ final class Simulation {
         return queued.get();
     }
 
-    /** Turns until there is nothing to do. */
+    /** Turns until there is nothing to do, and waits for copies between the tiers. */
     void run() {
         for (int i = 0; i < 1_000_000; i++) {
             if (!scheduler.turn()) {
-                return;
+                OptionalLong copied = engine.nextCopy();
+                if (copied.isEmpty()) {
+                    return;
+                }
+                clock.advanceTo(copied.getAsLong());
             }
         }
         throw new IllegalStateException("the scheduler does not come to rest");

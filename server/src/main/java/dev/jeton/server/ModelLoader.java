@@ -184,7 +184,8 @@ public final class ModelLoader {
                         settings.deterministic(),
                         settings.kvType(),
                         settings.searchTime(),
-                        settings.tensorParallel()));
+                        settings.tensorParallel()),
+                settings.hostKvBytes());
     }
 
     private SchedulerConfig scheduling(ModelSettings settings) {

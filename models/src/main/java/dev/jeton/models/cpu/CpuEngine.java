@@ -84,6 +84,7 @@ public final class CpuEngine extends HostEngine {
                     "device \"%s\" is for engines that run on a GPU, which the cpu engine does not; see --engine"
                             .formatted(options.device().device()));
         }
+        options.refuseHostKv("cpu", "keeps K and V in the host's memory anyway: give it more with --kv-memory");
         boolean q8 = switch (options.quantize()) {
             case "none" -> false;
             case "q8_0" -> true;

@@ -4,6 +4,7 @@ import dev.jeton.models.CheckpointQuantization;
 import dev.jeton.models.DecoderFeature;
 import dev.jeton.models.DecoderSpec;
 import dev.jeton.models.EngineOptions;
+import dev.jeton.models.MachineMemory;
 import dev.jeton.models.ModelException;
 import dev.jeton.models.WindowGroups;
 import dev.jeton.models.engine.Capability;
@@ -26,6 +27,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -58,6 +60,11 @@ public final class CudaEngine implements Engine {
     static final Set<Capability> CAPABILITIES = Set.of(
             Capability.LOG_PROBABILITIES, Capability.PROMPT_LOG_PROBABILITIES, Capability.MASKS, Capability.DRAFTS);
 
+    /** The same with a host's tier. */
+    static final Set<Capability> CAPABILITIES_WITH_HOST = Stream.concat(
+                    CAPABILITIES.stream(), Stream.of(Capability.HOST_TIER))
+            .collect(Collectors.toUnmodifiableSet());
+
     /** Rows of a step that the plan of attention has room for. */
     private static final int MOST_ROWS = 4096;
 
@@ -86,6 +93,8 @@ public final class CudaEngine implements Engine {
     private final Ranks.Work launching = this::launch;
     private final Ranks.Work masking = rank -> rank.queue().masks(givenTicket, maskBits);
     private final Ranks.Work awaiting = this::await;
+    private final Ranks.Work countingOut = DeviceRank::countOffloaded;
+    private final Ranks.Work countingIn = DeviceRank::countOnloaded;
     private Optional<DeviceLostException> lost = Optional.empty();
     private boolean closed;
 
@@ -140,9 +149,23 @@ public final class CudaEngine implements Engine {
     }
 
     private static void check(EngineOptions options) {
-        if (options.maxSequences() < 1 || options.maxBatchedTokens() < 1 || options.kvBytes() < 0) {
-            throw new ModelException("sequences %d and batched tokens %d must be positive, KV bytes %d not negative"
-                    .formatted(options.maxSequences(), options.maxBatchedTokens(), options.kvBytes()));
+        if (options.maxSequences() < 1
+                || options.maxBatchedTokens() < 1
+                || options.kvBytes() < 0
+                || options.hostKvBytes() < 0) {
+            throw new ModelException(
+                    "sequences %d and batched tokens %d must be positive, KV bytes %d and on the host %d not negative"
+                            .formatted(
+                                    options.maxSequences(),
+                                    options.maxBatchedTokens(),
+                                    options.kvBytes(),
+                                    options.hostKvBytes()));
+        }
+        long available = MachineMemory.OF_MACHINE.available().orElse(Long.MAX_VALUE);
+        if (options.hostKvBytes() > available) {
+            throw new ModelException(
+                    "kv-host-memory of %d bytes is asked for; this machine has %d available; lower --kv-host-memory"
+                            .formatted(options.hostKvBytes(), available));
         }
         if (options.maxSequences() > MOST_ROWS) {
             throw new ModelException("the cuda engine takes %d sequences at most, not %d; lower --max-num-seqs"
@@ -173,7 +196,7 @@ public final class CudaEngine implements Engine {
                 rows,
                 Math.max(options.maxBatchedTokens(), rows),
                 2,
-                CAPABILITIES);
+                groups.getFirst().hostBlocks() > 0 ? CAPABILITIES_WITH_HOST : CAPABILITIES);
         return new CudaEngine(ranks, info);
     }
 
@@ -181,7 +204,11 @@ public final class CudaEngine implements Engine {
     private static List<LayerGroup> together(List<LayerGroup> groups, int devices) {
         return groups.stream()
                 .map(group -> new LayerGroup(
-                        group.blockSize(), group.blockCount(), devices * group.bytesPerBlock(), group.window()))
+                        group.blockSize(),
+                        group.blockCount(),
+                        devices * group.bytesPerBlock(),
+                        group.window(),
+                        group.hostBlocks()))
                 .toList();
     }
 
@@ -195,7 +222,9 @@ public final class CudaEngine implements Engine {
                                     + " else uses it; lower --kv-memory")
                             .formatted(bytes, String.join(", ", ranks.names()), most));
         }
-        return WindowGroups.of(shape.spec()).divide(options, context, shape.layerBytes(), bytes);
+        return WindowGroups.withHost(
+                WindowGroups.of(shape.spec()).divide(options, context, shape.layerBytes(), bytes),
+                options.hostKvBytes() / ranks.count());
     }
 
     @Override
@@ -343,6 +372,41 @@ public final class CudaEngine implements Engine {
             throw failed(e);
         } finally {
             noteLoss();
+        }
+    }
+
+    @Override
+    public void offload(int group, int[] blocks, int[] hostBlocks, int count) {
+        requireHost();
+        checks.move(group, blocks, hostBlocks, count);
+        all(rank -> rank.host().orElseThrow().offload(group, blocks, hostBlocks, count));
+    }
+
+    @Override
+    public void onload(int group, int[] blocks, int[] hostBlocks, int count) {
+        requireHost();
+        checks.move(group, blocks, hostBlocks, count);
+        all(rank -> rank.host().orElseThrow().onload(group, blocks, hostBlocks, count));
+    }
+
+    @Override
+    public long offloaded() {
+        requireHost();
+        all(countingOut);
+        return ranks.leastMoved();
+    }
+
+    @Override
+    public long onloaded() {
+        requireHost();
+        all(countingIn);
+        return ranks.leastMoved();
+    }
+
+    private void requireHost() {
+        enter();
+        if (!info.supports(Capability.HOST_TIER)) {
+            throw new EngineException("the engine has no host's tier; see --kv-host-memory");
         }
     }
 

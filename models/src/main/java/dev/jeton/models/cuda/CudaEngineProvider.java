@@ -53,7 +53,7 @@ public final class CudaEngineProvider implements StepEngineProvider {
                 devices(),
                 List.of("safetensors (f32, f16, bf16, fp8, AWQ, GPTQ)", "GGUF (widened to 16 bits)"),
                 List.of("int8", "fp8"),
-                CudaEngine.CAPABILITIES);
+                CudaEngine.CAPABILITIES_WITH_HOST);
     }
 
     private String devices() {

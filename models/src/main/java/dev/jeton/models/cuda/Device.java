@@ -30,6 +30,7 @@ import dev.jeton.natives.NcclType;
 import dev.jeton.natives.Nvrtc;
 import dev.jeton.natives.PinnedMemory;
 import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -59,6 +60,7 @@ final class Device implements AutoCloseable {
     private final CublasLt products;
     private final MatrixType type;
     private final Map<MatmulShape, MatmulPlan> plans = new HashMap<>();
+    private final List<Lane> lanes = new ArrayList<>();
     private final boolean deterministic;
     private Thread owner = Thread.currentThread();
     private Optional<NcclRank> rank = Optional.empty();
@@ -260,6 +262,46 @@ final class Device implements AutoCloseable {
         rank.orElseThrow().allGather(from, to, count, NcclType.F32, stream);
     }
 
+    // ---- copies beside the steps -------------------------------------------------------------------------------
+
+    /** A stream of its own for copies between the host and the device, beside all else. */
+    static final class Lane {
+        private final CudaContext context;
+        private final CudaStream stream;
+
+        private Lane(CudaContext context) {
+            this.context = context;
+            stream = context.stream();
+        }
+
+        /** Queues a copy to the device. */
+        void upload(DeviceMemory to, long toOffset, PinnedMemory from, long fromOffset, long bytes) {
+            to.upload(toOffset, from.segment(), fromOffset, bytes, stream);
+        }
+
+        /** Queues a copy from the device. */
+        void download(PinnedMemory to, long toOffset, DeviceMemory from, long fromOffset, long bytes) {
+            from.download(fromOffset, to.segment(), toOffset, bytes, stream);
+        }
+
+        /** Holds back what is queued from now on until a mark, as it was set last, is reached; not where it never was. */
+        void after(Mark mark) {
+            stream.waitFor(mark.event);
+        }
+
+        /** A mark in it, without a time. */
+        Mark mark() {
+            return new Mark(context.event(false), stream);
+        }
+    }
+
+    /** Another lane. */
+    Lane lane() {
+        Lane lane = new Lane(context);
+        lanes.add(lane);
+        return lane;
+    }
+
     // ---- marks and graphs --------------------------------------------------------------------------------------
 
     /** A mark in the stream; one that was never set counts as reached. */
@@ -455,6 +497,7 @@ final class Device implements AutoCloseable {
         closed = true;
         quietly(this::enter);
         quietly(stream::synchronize);
+        lanes.forEach(lane -> quietly(lane.stream::synchronize));
         plans.values().forEach(plan -> quietly(plan::close));
         quietly(products::close);
         quietly(context::close);

@@ -11,6 +11,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * What an engine has on one of its devices: the model or a {@link Shard} of it, slots, pages, and the steps in flight.
@@ -32,6 +33,8 @@ final class DeviceRank implements AutoCloseable {
     private final Slots slots;
     private final DecoderProgram program;
     private final StepQueue queue;
+    private Optional<HostPages> host = Optional.empty();
+    private long moved;
 
     private DeviceRank(Device device, StepKernels kernels, Slots slots, DecoderProgram program, StepQueue queue) {
         this.device = device;
@@ -111,13 +114,17 @@ final class DeviceRank implements AutoCloseable {
 
     /** Takes the memory of pages and records steps; the copies of their blocks. */
     BlockCopies pages(List<LayerGroup> groups) {
-        List<Long> pools = new ArrayList<>();
+        List<DeviceMemory> pages = new ArrayList<>();
         for (int g = 0; g < groups.size(); g++) {
             LayerGroup group = groups.get(g);
-            pools.add(device.memory(group.bytesPerBlock() * group.blockCount()).address());
-            program.pages(g, pools.get(g), group.bytesPerBlock());
+            pages.add(device.memory(group.bytesPerBlock() * group.blockCount()));
+            program.pages(g, pages.get(g).address(), group.bytesPerBlock());
         }
         queue.capture();
+        if (groups.getFirst().hostBlocks() > 0) {
+            host = Optional.of(new HostPages(device, groups, pages));
+        }
+        List<Long> pools = pages.stream().map(DeviceMemory::address).toList();
         return new BlockCopies(device, kernels.get("copy_blocks"), groups, pools);
     }
 
@@ -129,6 +136,26 @@ final class DeviceRank implements AutoCloseable {
     /** Steps. */
     StepQueue queue() {
         return queue;
+    }
+
+    /** Its part of pages on the host. */
+    Optional<HostPages> host() {
+        return host;
+    }
+
+    /** Counts blocks whose part is on the host. */
+    void countOffloaded() {
+        moved = host.orElseThrow().offloaded();
+    }
+
+    /** Counts blocks whose part is back. */
+    void countOnloaded() {
+        moved = host.orElseThrow().onloaded();
+    }
+
+    /** What was counted last. */
+    long moved() {
+        return moved;
     }
 
     /** Lets go of recorded steps, which must be gone before the devices part. */

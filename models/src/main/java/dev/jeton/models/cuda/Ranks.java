@@ -211,7 +211,19 @@ final class Ranks implements AutoCloseable {
 
     /** Copies blocks within each device. */
     void copy(int group, int[] from, int[] to, int count) {
-        threads.all(rank -> copies[rank].copy(group, from, to, count));
+        threads.all(rank -> {
+            copies[rank].copy(group, from, to, count);
+            ranks[rank].host().ifPresent(HostPages::copied);
+        });
+    }
+
+    /** Blocks that have come to where they were sent on every device, as each has just counted them. */
+    long leastMoved() {
+        long least = ranks[0].moved();
+        for (DeviceRank rank : ranks) {
+            least = Math.min(least, rank.moved());
+        }
+        return least;
     }
 
     /** Lets go of all devices, in the order in which they can be; one that is lost does not keep the others. */

@@ -19,6 +19,6 @@ public enum Capability {
      * 0. Nothing is kept of it, so there are no layer groups, and nothing is sampled.
      */
     WHOLE_PROMPTS,
-    /** A host tier and transfers to and from it. */
+    /** A host's tier, and copies of blocks to and from it beside steps ({@link Engine#offload}). */
     HOST_TIER
 }

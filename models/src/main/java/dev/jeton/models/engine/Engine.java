@@ -48,15 +48,61 @@ public interface Engine extends AutoCloseable {
     StepResult await(StepTicket ticket);
 
     /**
-     * Copies blocks between or within tiers, ordered after every step launched before and ahead of every step launched
-     * after. Used for forks (a copied tail block) and for offloading.
+     * Copies blocks within the device, ordered after every step launched before and ahead of every step launched after.
+     * Used for forks (a copied tail block).
      *
      * @param group layer group whose blocks are copied
-     * @param from block ids, tier included
-     * @param to block ids, tier included, same length
+     * @param from block ids
+     * @param to block ids, same length
      * @param count how many of the two arrays count
      */
     void transfer(int group, int[] from, int[] to, int count);
+
+    // ---- the host's tier, of engines with Capability.HOST_TIER ----
+
+    /**
+     * Starts copying blocks of the device to blocks of the host, beside the steps, and returns without waiting. What is
+     * copied is what steps have written that were awaited, and transfers handed in before the last of these was launched;
+     * the caller sees to it that nothing writes either block before the copy is complete.
+     *
+     * @param group layer group whose blocks are copied
+     * @param blocks of the device
+     * @param hostBlocks of the host, same length
+     * @param count how many of the two arrays count; they may be refilled as soon as this returns
+     * @throws EngineException if there is no host's tier, or a block is outside of it; nothing was started then
+     */
+    default void offload(int group, int[] blocks, int[] hostBlocks, int count) {
+        throw withoutHostTier();
+    }
+
+    /**
+     * Starts copying blocks of the host to blocks of the device, beside the steps but after every transfer handed in
+     * before, and returns without waiting. No step in flight names the device's blocks, and none may be launched that does
+     * before the copy is complete; what is copied is what offloads have written that are complete.
+     *
+     * @param group layer group whose blocks are copied
+     * @param blocks of the device
+     * @param hostBlocks of the host, same length
+     * @param count how many of the two arrays count; they may be refilled as soon as this returns
+     * @throws EngineException if there is no host's tier, or a block is outside of it; nothing was started then
+     */
+    default void onload(int group, int[] blocks, int[] hostBlocks, int count) {
+        throw withoutHostTier();
+    }
+
+    /** How many blocks have been offloaded by now, of all groups; they are complete in the order they were handed in. */
+    default long offloaded() {
+        return 0;
+    }
+
+    /** How many blocks have been onloaded by now, of all groups; they are complete in the order they were handed in. */
+    default long onloaded() {
+        return 0;
+    }
+
+    private EngineException withoutHostTier() {
+        return new EngineException("the %s engine has no host's tier".formatted(info().name()));
+    }
 
     @Override
     void close();

@@ -86,19 +86,36 @@ public final class EngineChecks {
         }
     }
 
-    /** Blocks are to be copied within the device's tier. */
+    /** Blocks are to be copied within the device. */
     public void transfer(int group, int[] from, int[] to, int count) {
+        int blocks = group(group).blockCount();
+        for (int i = 0; i < count; i++) {
+            if (from[i] < 0 || from[i] >= blocks || to[i] < 0 || to[i] >= blocks) {
+                throw new EngineException("transfer of block %d to %d: the %s engine has blocks 0 to %d"
+                        .formatted(from[i], to[i], info.name(), blocks - 1));
+            }
+        }
+    }
+
+    /** Blocks are to be copied between the device and the host, either way. */
+    public void move(int group, int[] blocks, int[] hostBlocks, int count) {
+        int most = group(group).blockCount();
+        int hostMost = group(group).hostBlocks();
+        for (int i = 0; i < count; i++) {
+            if (blocks[i] < 0 || blocks[i] >= most || hostBlocks[i] < 0 || hostBlocks[i] >= hostMost) {
+                throw new EngineException(
+                        "copy between block %d and block %d of the host: the %s engine has %d blocks, the host %d"
+                                .formatted(blocks[i], hostBlocks[i], info.name(), most, hostMost));
+            }
+        }
+    }
+
+    private LayerGroup group(int group) {
         if (group < 0 || group >= info.groups().size()) {
             throw new EngineException(
                     "layer group " + group + " of " + info.groups().size());
         }
-        int blocks = info.groups().get(group).blockCount();
-        for (int i = 0; i < count; i++) {
-            if (from[i] < 0 || from[i] >= blocks || to[i] < 0 || to[i] >= blocks) {
-                throw new EngineException("transfer of block %d to %d: the %s engine has blocks 0 to %d and one tier"
-                        .formatted(from[i], to[i], info.name(), blocks - 1));
-            }
-        }
+        return info.groups().get(group);
     }
 
     private void slot(int slot) {

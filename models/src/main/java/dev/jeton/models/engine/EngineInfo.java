@@ -38,6 +38,10 @@ public record EngineInfo(
         if (groups.isEmpty() != capabilities.contains(Capability.WHOLE_PROMPTS)) {
             throw new IllegalArgumentException("an engine has layer groups, or takes whole prompts only");
         }
+        boolean offloads = groups.stream().anyMatch(group -> group.hostBlocks() > 0);
+        if (offloads != capabilities.contains(Capability.HOST_TIER)) {
+            throw new IllegalArgumentException("an engine with a host's tier has blocks there, and others have none");
+        }
         if (vocabulary < 1 || contextLength < 1 || maxRows < 1 || maxRows > maxSlots || maxTokens < 1) {
             throw new IllegalArgumentException(
                     "engine %s: vocabulary %d, context %d, rows %d, slots %d and tokens %d must be positive, rows <= slots"

@@ -2,6 +2,7 @@ package dev.jeton.models.sim;
 
 import dev.jeton.models.engine.Capability;
 import dev.jeton.models.engine.Engine;
+import dev.jeton.models.engine.EngineChecks;
 import dev.jeton.models.engine.EngineException;
 import dev.jeton.models.engine.EngineInfo;
 import dev.jeton.models.engine.LayerGroup;
@@ -12,7 +13,9 @@ import dev.jeton.models.engine.StepTicket;
 import dev.jeton.models.engine.StepTimeModel;
 import dev.jeton.models.engine.TokenMasks;
 import java.util.Arrays;
+import java.util.EnumSet;
 import java.util.List;
+import java.util.OptionalLong;
 import java.util.Set;
 
 /**
@@ -21,17 +24,24 @@ import java.util.Set;
  * scheduler that mixes up blocks, positions, forks or tickets generates other tokens than the same sequence alone, and a
  * read of something never written, or overwritten by another sequence, is an error at once.
  *
- * <p>Time passes on the injected clock only: a step takes what its {@link StepTimeModel.Coefficients} say.
+ * <p>Time passes on the injected clock only: a step takes what its {@link StepTimeModel.Coefficients} say, a block between
+ * the tiers what its bytes take, beside the steps.
  * Single-threaded, as every engine.
  */
 public final class SimEngine implements Engine {
 
-    private static final long UNWRITTEN = 0;
+    /** What a place holds that nobody wrote. */
+    static final long UNWRITTEN = 0;
+
+    /** What a bus of 50 GB/s takes for a byte. */
+    private static final double NANOS_PER_BYTE = 1 / 50.0;
 
     private final EngineInfo info;
     private final StepTimeModel time;
     private final SimClock clock;
     private final long[][] content;
+    private final EngineChecks checks;
+    private final SimHostTier hostTier;
     private final Slot[] slots;
     private final InFlight[] flights = {new InFlight(), new InFlight()};
     private long launched;
@@ -69,6 +79,24 @@ public final class SimEngine implements Engine {
             int maxTickets,
             StepTimeModel.Coefficients coefficients,
             SimClock clock) {
+        this(vocabulary, contextLength, groups, maxSlots, maxTokens, maxTickets, coefficients, NANOS_PER_BYTE, clock);
+    }
+
+    /** The same, where copies between the tiers take so long for a byte. */
+    public SimEngine(
+            int vocabulary,
+            int contextLength,
+            List<LayerGroup> groups,
+            int maxSlots,
+            int maxTokens,
+            int maxTickets,
+            StepTimeModel.Coefficients coefficients,
+            double nanosPerByte,
+            SimClock clock) {
+        Set<Capability> able = EnumSet.of(Capability.LOG_PROBABILITIES, Capability.PROMPT_LOG_PROBABILITIES);
+        if (groups.stream().anyMatch(group -> group.hostBlocks() > 0)) {
+            able.add(Capability.HOST_TIER);
+        }
         info = new EngineInfo(
                 "sim",
                 vocabulary,
@@ -79,13 +107,15 @@ public final class SimEngine implements Engine {
                 maxSlots,
                 maxTokens,
                 maxTickets,
-                Set.of(Capability.LOG_PROBABILITIES, Capability.PROMPT_LOG_PROBABILITIES));
+                able);
+        checks = new EngineChecks(info);
         time = new StepTimeModel(coefficients);
         this.clock = clock;
         content = new long[groups.size()][];
         for (int g = 0; g < groups.size(); g++) {
             content[g] = new long[groups.get(g).blockCount() * groups.get(g).blockSize()];
         }
+        hostTier = new SimHostTier(info.groups(), content, nanosPerByte, clock);
         slots = new Slot[maxSlots];
         Arrays.setAll(slots, i -> new Slot());
     }
@@ -228,6 +258,33 @@ public final class SimEngine implements Engine {
         awaited++;
         clock.advanceTo(result.endNanos);
         return result;
+    }
+
+    @Override
+    public void offload(int group, int[] blocks, int[] hostBlocks, int count) {
+        checks.move(group, blocks, hostBlocks, count);
+        hostTier.offload(group, blocks, hostBlocks, count);
+    }
+
+    @Override
+    public void onload(int group, int[] blocks, int[] hostBlocks, int count) {
+        checks.move(group, blocks, hostBlocks, count);
+        hostTier.onload(group, blocks, hostBlocks, count);
+    }
+
+    @Override
+    public long offloaded() {
+        return hostTier.offloaded();
+    }
+
+    @Override
+    public long onloaded() {
+        return hostTier.onloaded();
+    }
+
+    /** When the next copy between the tiers is complete, if one is under way. */
+    public OptionalLong nextCopy() {
+        return hostTier.next();
     }
 
     @Override

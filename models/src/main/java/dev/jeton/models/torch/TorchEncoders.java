@@ -1,6 +1,7 @@
 package dev.jeton.models.torch;
 
 import dev.jeton.models.EngineOptions;
+import dev.jeton.models.MachineMemory;
 import dev.jeton.models.ModelException;
 import dev.jeton.models.TorchScriptFolder;
 import dev.jeton.models.encoder.EncoderEngine;

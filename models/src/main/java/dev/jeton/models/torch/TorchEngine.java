@@ -5,6 +5,7 @@ import ai.djl.pytorch.engine.PtNDArray;
 import ai.djl.pytorch.jni.IValue;
 import dev.jeton.models.DecoderSpec;
 import dev.jeton.models.EngineOptions;
+import dev.jeton.models.MachineMemory;
 import dev.jeton.models.ModelException;
 import dev.jeton.models.WindowGroups;
 import dev.jeton.models.engine.DeviceLostException;
@@ -130,6 +131,7 @@ final class TorchEngine extends HostEngine {
                     "quantize \"%s\": the torch engine computes in the weights' type; take --engine cpu or cuda"
                             .formatted(options.quantize()));
         }
+        options.refuseHostKv("torch", "has no copies beside its steps");
         if (!options.device().kvType().equals("auto")) {
             throw new ModelException(
                     "kv-cache-dtype \"%s\" is for the cpu and cuda engines; the torch engine keeps K and V in the weights' type"

@@ -5,6 +5,7 @@ import dev.jeton.models.DecoderSpec;
 import dev.jeton.models.EncoderSpec;
 import dev.jeton.models.EngineOptions;
 import dev.jeton.models.EngineSupport;
+import dev.jeton.models.MachineMemory;
 import dev.jeton.models.ModelException;
 import dev.jeton.models.StepEngineProvider;
 import dev.jeton.models.TorchScriptFolder;

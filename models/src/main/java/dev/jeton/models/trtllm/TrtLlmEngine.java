@@ -118,6 +118,7 @@ final class TrtLlmEngine implements SequenceEngine {
                     "quantize \"%s\": an engine of TensorRT-LLM is quantised when trtllm-build builds it"
                             .formatted(options.quantize()));
         }
+        options.refuseHostKv("trtllm", "manages its blocks by itself");
         if (!options.device().device().isEmpty() || !options.device().kvType().equals("auto")) {
             throw new ModelException(
                     "device and kv-cache-dtype are chosen when an engine of TensorRT-LLM is built; use CUDA_VISIBLE_DEVICES");

@@ -100,6 +100,11 @@ class CpuEngineTest extends StepContract {
         assertThatThrownBy(() -> CpuEngine.load(model.folder, new EngineOptions(0, 0, 4, 64, 16, 1, "q4")))
                 .isInstanceOf(ModelException.class)
                 .hasMessageContaining("q4");
+        EngineOptions onHost = EngineOptions.DEFAULT.withHostKv(1 << 20);
+        assertThatThrownBy(() -> CpuEngine.load(model.folder, onHost))
+                .isInstanceOf(ModelException.class)
+                .hasMessageContaining("kv-host-memory")
+                .hasMessageContaining("the cpu engine keeps K and V in the host's memory anyway");
     }
 
     /** The Vector API boxes vectors until it is compiled; after that a step may allocate its ticket and little else. */

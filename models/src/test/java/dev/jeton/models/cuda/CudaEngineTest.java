@@ -43,7 +43,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** The whole engine on a machine that stands in for a GPU and really runs its kernels. */
 class CudaEngineTest extends StepContract {
 
-    private static final EngineOptions OPTIONS = new EngineOptions(512, 8 << 20, 4, 64, 16, 0, "none");
+    private static final EngineOptions OPTIONS =
+            new EngineOptions(512, 8 << 20, 4, 64, 16, 0, "none").withHostKv(1 << 20);
 
     @RegisterExtension
     static final StandInMachine MACHINE = new StandInMachine();

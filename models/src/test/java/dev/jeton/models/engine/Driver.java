@@ -19,6 +19,9 @@ public final class Driver {
         public int computed;
 
         public final int[][] table;
+        /** The same blocks on the host, of those that were copied there. */
+        public int[][] onHost;
+
         public final List<Float> logProbabilities = new ArrayList<>();
         public String failure = "";
 
@@ -28,6 +31,7 @@ public final class Driver {
             this.tokens = Arrays.copyOf(prompt, Math.max(16, 2 * prompt.length));
             this.length = prompt.length;
             this.table = new int[groups][0];
+            this.onHost = new int[groups][0];
         }
 
         public int[] generated() {

@@ -154,6 +154,68 @@ public abstract class StepContract {
     }
 
     @Test
+    void shouldGoOnFromBlocksThatWereOffloadedAndBroughtBack() {
+        assumeTrue(engine.info().supports(Capability.HOST_TIER));
+        Driver.Sequence whole = driver.generate(0, prompt, SAMPLED, 15, prompt.length);
+        Driver.Sequence original = driver.generate(1, prompt, SAMPLED, 5, prompt.length);
+        int[][] away = move(original, true);
+        driver.close(original);
+        Driver.Sequence other = driver.generate(2, Arrays.copyOf(prompt, 40), SAMPLED.withSeed(1), 30, 40);
+        Driver.Sequence back = driver.open(1, prompt, SAMPLED);
+        engine.close(1);
+        for (int token : original.generated()) {
+            back.append(token);
+        }
+        engine.open(1, new SequenceSpec(SAMPLED, back.tokens, back.promptLength, back.length));
+        back.computed = back.length - 1;
+        driver.reserve(back, back.computed);
+        back.onHost = away;
+        move(back, false);
+        while (back.length < whole.length) {
+            driver.begin().add(back, 1, 0);
+            driver.add(other, 1, 0);
+            StepResult result = driver.run();
+            driver.apply(result, 0, back);
+            driver.apply(result, 1, other);
+        }
+        assertThat(back.generated()).isEqualTo(whole.generated());
+    }
+
+    /** Copies what a sequence has to the host's last blocks, or back from where it was, and waits for that. */
+    private int[][] move(Driver.Sequence sequence, boolean away) {
+        int[][] hostBlocks = sequence.onHost;
+        long before = away ? engine.offloaded() : engine.onloaded();
+        int moved = 0;
+        for (int g = 0; g < sequence.table.length; g++) {
+            int[] there = Arrays.stream(sequence.table[g]).filter(b -> b >= 0).toArray();
+            if (away) {
+                int last = engine.info().groups().get(g).hostBlocks() - 1;
+                hostBlocks[g] = new int[there.length];
+                Arrays.setAll(hostBlocks[g], i -> last - i);
+                engine.offload(g, there, hostBlocks[g], there.length);
+            } else {
+                engine.onload(g, there, hostBlocks[g], there.length);
+            }
+            moved += there.length;
+        }
+        for (long i = 0; (away ? engine.offloaded() : engine.onloaded()) < before + moved; i++) {
+            assertThat(i).as("looks until the copies are complete").isLessThan(100_000_000);
+        }
+        return hostBlocks;
+    }
+
+    @Test
+    void shouldRefuseToCopyWhatIsOnNeitherTier() {
+        LayerGroup group = engine.info().groups().getFirst();
+        int[] first = {0};
+        int[] beyond = {group.hostBlocks()};
+        assertThatThrownBy(() -> engine.offload(0, first, beyond, 1)).isInstanceOf(EngineException.class);
+        assertThatThrownBy(() -> engine.onload(0, first, beyond, 1)).isInstanceOf(EngineException.class);
+        assertThatThrownBy(() -> engine.onload(0, new int[] {group.blockCount()}, first, 1))
+                .isInstanceOf(EngineException.class);
+    }
+
+    @Test
     void shouldNotNeedTheBatchOnceItIsLaunched() {
         int[] expected = tokens(SAMPLED, prompt.length);
         Driver.Sequence sequence = driver.open(0, prompt, SAMPLED);

@@ -282,6 +282,9 @@ class DecoderEngineTest {
         assertThatThrownBy(() -> OnnxEngines.load(model, new EngineOptions(0, 0, 4, 64, 12, 1, "none")))
                 .isInstanceOf(ModelException.class)
                 .hasMessageContaining("block size 12");
+        assertThatThrownBy(() -> OnnxEngines.load(model, EngineOptions.DEFAULT.withHostKv(1 << 20)))
+                .isInstanceOf(ModelException.class)
+                .hasMessageContaining("kv-host-memory");
         assertThatThrownBy(() -> OnnxEngines.load(model, new EngineOptions(0, 100, 4, 64, 16, 1, "none")))
                 .isInstanceOf(ModelException.class)
                 .hasMessageContaining("--kv-memory");

@@ -10,6 +10,7 @@ import ai.djl.pytorch.jni.JniUtils;
 import dev.jeton.models.EncoderSpec;
 import dev.jeton.models.EngineOptions;
 import dev.jeton.models.Engines;
+import dev.jeton.models.MachineMemory;
 import dev.jeton.models.ModelException;
 import dev.jeton.models.SafetensorsWriter;
 import dev.jeton.models.TensorType;

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.jeton.models.DeviceOptions;
 import dev.jeton.models.EngineOptions;
 import dev.jeton.models.Engines;
+import dev.jeton.models.MachineMemory;
 import dev.jeton.models.ModelException;
 import dev.jeton.models.TensorType;
 import dev.jeton.models.engine.Driver;
@@ -70,6 +71,7 @@ class TorchEngineTest extends StepContract {
         refuses(model, new EngineOptions(0, 0, 4, 64, 16, 1, "int8"), "int8");
         DeviceOptions eight = new DeviceOptions("", false, "int8", Duration.ZERO);
         refuses(model, OPTIONS.with(eight), "kv-cache-dtype");
+        refuses(model, OPTIONS.withHostKv(1 << 20), "kv-host-memory");
     }
 
     private static void refuses(TinyModel model, EngineOptions options, String message) {

@@ -244,6 +244,9 @@ class TrtLlmEngineTest {
                         () -> provider.open(good, OPTIONS.with(new DeviceOptions("1", false, "auto", Duration.ZERO))))
                 .isInstanceOf(ModelException.class)
                 .hasMessageContaining("CUDA_VISIBLE_DEVICES");
+        assertThatThrownBy(() -> provider.open(good, OPTIONS.withHostKv(1 << 20)))
+                .isInstanceOf(ModelException.class)
+                .hasMessageContaining("kv-host-memory");
         assertThatThrownBy(() -> provider.open(engine("0.9.0", ""), OPTIONS))
                 .isInstanceOf(ModelException.class)
                 .hasMessageContaining("built by TensorRT-LLM 0.9.0")

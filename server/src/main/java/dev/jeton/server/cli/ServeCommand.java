@@ -104,6 +104,15 @@ final class ServeCommand implements Callable<Integer> {
         flags.put("engine.kv-memory --kv-memory", value);
     }
 
+    @Option(
+            names = "--kv-host-memory",
+            paramLabel = "SIZE",
+            description =
+                    "Host memory of each model for K and V that the GPU evicts, as in 64GiB (cuda) (default: none).")
+    void kvHostMemory(String value) {
+        flags.put("engine.kv-host-memory --kv-host-memory", value);
+    }
+
     @Option(names = "--max-num-seqs", paramLabel = "N", description = "Most sequences in a batch (default: 64).")
     void maxSequences(String value) {
         flags.put("engine.max-num-seqs --max-num-seqs", value);

@@ -296,6 +296,7 @@ public record Configuration(
      * @param engine engine's name
      * @param maxModelLength most tokens of a sequence; 0 takes the model's own
      * @param kvBytes bytes of KV memory; 0 lets the engine choose
+     * @param hostKvBytes bytes of the host's memory to which K and V are offloaded; 0 for none
      * @param maxSequences most sequences in a batch
      * @param maxBatchedTokens most tokens in a step
      * @param maxWaiting most sequences waiting; more get 429
@@ -315,6 +316,7 @@ public record Configuration(
             String engine,
             int maxModelLength,
             long kvBytes,
+            long hostKvBytes,
             int maxSequences,
             int maxBatchedTokens,
             int maxWaiting,
@@ -336,6 +338,7 @@ public record Configuration(
                     other,
                     maxModelLength,
                     kvBytes,
+                    hostKvBytes,
                     maxSequences,
                     maxBatchedTokens,
                     maxWaiting,

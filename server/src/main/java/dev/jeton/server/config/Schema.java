@@ -142,6 +142,11 @@ final class Schema {
                     new Size(0, 1L << 50),
                     "0",
                     "bytes of KV memory, of each GPU where several share a model; 0: the engine chooses"),
+            new Setting(
+                    "engine.kv-host-memory",
+                    new Size(0, 1L << 50),
+                    "0",
+                    "bytes of the host's memory, pinned, where K and V that a GPU evicts are kept; 0: none"),
             new Setting("engine.max-num-seqs", new Whole(1, 65_536), "64", "sequences in a batch"),
             new Setting("engine.max-batched-tokens", new Whole(1, 1 << 20), "512", "tokens in a step"),
             new Setting("engine.max-waiting", new Whole(1, 1 << 20), "1024", "sequences waiting; more get 429"),

@@ -145,6 +145,7 @@ public record Settings(
                 of(entry, "engine"),
                 Integer.parseInt(of(entry, "max-model-len")),
                 Units.size(of(entry, "kv-memory")),
+                Units.size(of(entry, "kv-host-memory")),
                 Integer.parseInt(of(entry, "max-num-seqs")),
                 Integer.parseInt(of(entry, "max-batched-tokens")),
                 Integer.parseInt(of(entry, "max-waiting")),

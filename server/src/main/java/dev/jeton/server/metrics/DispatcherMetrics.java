@@ -1,5 +1,6 @@
 package dev.jeton.server.metrics;
 
+import dev.jeton.models.engine.Capability;
 import dev.jeton.scheduler.DeviceState;
 import dev.jeton.scheduler.Dispatcher;
 import dev.jeton.scheduler.DispatcherStats;
@@ -58,22 +59,75 @@ final class DispatcherMetrics {
         gauge("jeton.kv.utilisation", "Share of the KV blocks that sequences hold", DispatcherMetrics::utilisation);
         counter("jeton.preemptions", "Sequences preempted", DispatcherStats::preemptions);
         counter("jeton.prefix.queried.tokens", "Prompt tokens looked up", DispatcherStats::prefixQueriedTokens);
-        counter("jeton.prefix.hit.tokens", "Prompt tokens found in the prefix cache", DispatcherStats::prefixHitTokens);
+        hits("device", stats -> stats.prefixHitTokens() - stats.host().hitTokens());
         counter("jeton.prefix.waits", "Waits for a block another sequence computes", DispatcherStats::prefixWaits);
     }
 
     private void blocks() {
-        blocks("free", DispatcherStats::blocksFree);
-        blocks("computing", DispatcherStats::blocksComputing);
-        blocks("cached", DispatcherStats::blocksCached);
-        blocks("held", DispatcherStats::blocksHeld);
+        blocks("device", "free", DispatcherStats::blocksFree);
+        blocks("device", "computing", DispatcherStats::blocksComputing);
+        blocks("device", "loading", DispatcherStats::blocksLoading);
+        blocks("device", "cached", DispatcherStats::blocksCached);
+        blocks("device", "held", DispatcherStats::blocksHeld);
+        evictions("device", DispatcherStats::evictions);
+        if (dispatcher.engine().supports(Capability.HOST_TIER)) {
+            hostTier();
+        }
     }
 
-    private void blocks(String state, ToDoubleFunction<DispatcherStats> value) {
+    private void hostTier() {
+        hits("host", stats -> stats.host().hitTokens());
+        blocks("host", "free", stats -> stats.host().blocksFree());
+        blocks("host", "filling", stats -> stats.host().blocksFilling());
+        blocks("host", "kept", stats -> stats.host().blocksKept());
+        blocks("host", "reading", stats -> stats.host().blocksReading());
+        evictions("host", stats -> stats.host().evictions());
+        moved("offload", "blocks", stats -> stats.host().offloadedBlocks());
+        moved("offload", "bytes", stats -> stats.host().offloadedBytes());
+        moved("load", "blocks", stats -> stats.host().loadedBlocks());
+        moved("load", "bytes", stats -> stats.host().loadedBytes());
+        moving("offload", stats -> stats.host().offloading());
+        moving("load", stats -> stats.host().loading());
+    }
+
+    private void blocks(String tier, String state, ToDoubleFunction<DispatcherStats> value) {
         Gauge.builder("jeton.kv.blocks", this, self -> value.applyAsDouble(self.latest))
-                .description("KV blocks by state")
+                .description("KV blocks by tier and state")
                 .tag("model", model)
+                .tag("tier", tier)
                 .tag("state", state)
+                .register(registry);
+    }
+
+    private void hits(String tier, ToDoubleFunction<DispatcherStats> value) {
+        FunctionCounter.builder("jeton.prefix.hit.tokens", this, self -> value.applyAsDouble(self.latest))
+                .description("Prompt tokens found in the prefix cache, by the tier that had them")
+                .tag("model", model)
+                .tag("tier", tier)
+                .register(registry);
+    }
+
+    private void evictions(String tier, ToDoubleFunction<DispatcherStats> value) {
+        FunctionCounter.builder("jeton.kv.evictions", this, self -> value.applyAsDouble(self.latest))
+                .description("Cached KV blocks given away for others, by tier")
+                .tag("model", model)
+                .tag("tier", tier)
+                .register(registry);
+    }
+
+    private void moved(String direction, String unit, ToDoubleFunction<DispatcherStats> value) {
+        FunctionCounter.builder("jeton.kv.moved." + unit, this, self -> value.applyAsDouble(self.latest))
+                .description("KV " + unit + " copied between the tiers")
+                .tag("model", model)
+                .tag("direction", direction)
+                .register(registry);
+    }
+
+    private void moving(String direction, ToDoubleFunction<DispatcherStats> value) {
+        Gauge.builder("jeton.kv.moving.blocks", this, self -> value.applyAsDouble(self.latest))
+                .description("KV blocks being copied between the tiers")
+                .tag("model", model)
+                .tag("direction", direction)
                 .register(registry);
     }
 
@@ -95,7 +149,7 @@ final class DispatcherMetrics {
     }
 
     static double utilisation(DispatcherStats stats) {
-        int used = stats.blocksHeld() + stats.blocksComputing();
+        int used = stats.blocksHeld() + stats.blocksComputing() + stats.blocksLoading();
         int all = used + stats.blocksCached() + stats.blocksFree();
         return all == 0 ? 0 : (double) used / all;
     }

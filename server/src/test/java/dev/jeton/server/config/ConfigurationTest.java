@@ -37,6 +37,7 @@ class ConfigurationTest {
                   - path: some/folder
                     name: mine
                     kv-memory: 1GiB
+                    kv-host-memory: 64GiB
                   - path: other
                 """).configuration();
         assertThat(configuration.server().port()).isEqualTo(9_000);
@@ -46,6 +47,8 @@ class ConfigurationTest {
         assertThat(configuration.models()).hasSize(2);
         assertThat(configuration.models().getFirst().name()).isEqualTo("mine");
         assertThat(configuration.models().getFirst().kvBytes()).isEqualTo(1L << 30);
+        assertThat(configuration.models().getFirst().hostKvBytes()).isEqualTo(64L << 30);
+        assertThat(configuration.models().getLast().hostKvBytes()).isZero();
         assertThat(configuration.models().getLast().kvBytes()).isZero();
     }
 

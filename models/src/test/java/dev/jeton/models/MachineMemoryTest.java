@@ -1,4 +1,4 @@
-package dev.jeton.models.torch;
+package dev.jeton.models;
 
 import static org.assertj.core.api.Assertions.assertThat;
 

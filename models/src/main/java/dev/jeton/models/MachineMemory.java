@@ -1,4 +1,4 @@
-package dev.jeton.models.torch;
+package dev.jeton.models;
 
 import java.io.IOException;
 import java.nio.file.Files;
@@ -12,16 +12,16 @@ import java.util.OptionalLong;
  *
  * @param root of the file system, {@code /} but in tests
  */
-record MachineMemory(Path root) {
+public record MachineMemory(Path root) {
 
     /** This machine's. */
-    static final MachineMemory OF_MACHINE = new MachineMemory(Path.of("/"));
+    public static final MachineMemory OF_MACHINE = new MachineMemory(Path.of("/"));
 
     /**
      * Bytes: what the kernel says is available, or what the control group of the process leaves, whichever is less.
      * Empty where neither is known.
      */
-    OptionalLong available() {
+    public OptionalLong available() {
         OptionalLong machine = number("proc/meminfo", "MemAvailable:", 1024);
         OptionalLong group = group();
         if (machine.isEmpty()) {
