@@ -121,11 +121,12 @@ final class DeviceRank implements AutoCloseable {
             program.pages(g, pages.get(g).address(), group.bytesPerBlock());
         }
         queue.capture();
+        List<Long> pools = pages.stream().map(DeviceMemory::address).toList();
+        BlockCopies copies = new BlockCopies(device, kernels.get("copy_blocks"), groups, pools);
         if (groups.getFirst().hostBlocks() > 0) {
             host = Optional.of(new HostPages(device, groups, pages));
         }
-        List<Long> pools = pages.stream().map(DeviceMemory::address).toList();
-        return new BlockCopies(device, kernels.get("copy_blocks"), groups, pools);
+        return copies;
     }
 
     /** The sampling state of sequences. */

@@ -26,6 +26,7 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
+import java.util.function.LongSupplier;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.api.io.TempDir;
@@ -207,6 +208,37 @@ class TensorParallelTest {
                         .isEqualTo(engine.info().groups().getFirst().bytesPerBlock());
             }
         }
+    }
+
+    /** Each device puts its heads of a block away and brings them back; a block is there when all have. */
+    @Test
+    void goesOnFromBlocksThatWereOnTheHost() throws IOException {
+        int[] prompt = {5, 9, 200, 31, 7, 7, 90};
+        EngineOptions options = options(2, "none").withHostKv(1 << 20);
+        try (Engine engine = load(plain().folder, options)) {
+            Driver driver = new Driver(engine);
+            int[] expected =
+                    driver.generate(0, prompt, SamplingParameters.GREEDY, 4, 7).generated();
+            Driver.Sequence moved = driver.generate(1, prompt, SamplingParameters.GREEDY, 1, 7);
+            int first = moved.table[0][0];
+            engine.offload(0, new int[] {first}, new int[] {3}, 1);
+            until(engine::offloaded);
+            engine.onload(0, new int[] {first + 5}, new int[] {3}, 1);
+            until(engine::onloaded);
+            moved.table[0][0] = first + 5;
+            for (int i = 1; i < expected.length; i++) {
+                driver.begin().addLast(moved);
+                driver.apply(driver.run(), 0, moved);
+            }
+            assertThat(moved.generated()).isEqualTo(expected);
+        }
+    }
+
+    private static void until(LongSupplier moved) {
+        for (int i = 0; i < 1_000 && moved.getAsLong() == 0; i++) {
+            Thread.onSpinWait();
+        }
+        assertThat(moved.getAsLong()).isEqualTo(1);
     }
 
     @Test
