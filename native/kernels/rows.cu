@@ -496,6 +496,25 @@ add_bias(const int* header, int count, act* x, const act* bias, int width) {
     }
 }
 
+// out[row][i] = x[row][order[i]]: inputs in the order in which a matrix has them. width % 8 == 0.
+// Bytes per row: 4 * width, and 4 * width of order once, all from the second cache in a decode step. 8,192 rows of 4,096:
+// 0.13 GB, 28 us on H200; reads of two bytes anywhere in a row of 8 KB that the first cache holds.
+extern "C" __global__ void __launch_bounds__(256)
+gather_columns(const int* header, int count, const act* x, const int* order, int width, act* out) {
+    take_turn();
+    int i = (blockIdx.y * 256 + threadIdx.x) * 8;
+    if ((int)blockIdx.x >= count_of(header, count) || i >= width) {
+        return;
+    }
+    const act* row = x + (long long)blockIdx.x * width;
+    unsigned words[4];
+#pragma unroll
+    for (int j = 0; j < 4; j++) {
+        words[j] = row[order[i + 2 * j]] | (unsigned)row[order[i + 2 * j + 1]] << 16;
+    }
+    *(uint4*)(out + (long long)blockIdx.x * width + i) = make_uint4(words[0], words[1], words[2], words[3]);
+}
+
 // Bytes per row: 3 * width (the second reading of the row comes from the caches).
 extern "C" __global__ void __launch_bounds__(256)
 quantize_fp8_rows(const int* header, int count, const act* x, int width, unsigned char* out, float* scale) {

@@ -241,6 +241,12 @@ static void feedForward(int rows, int width) {
     RUN(GRID(bucket, (width + 2047) / 2048), 256, 0, geglu, header, 1, gateUp, width, gelu);
     RUN(GRID(bucket), 256, width * 2, swiglu_fp8, header, 1, gateUp, width, out8, scale);
     RUN(GRID(bucket), 256, 0, add_bias, header, 1, x, bias, width);
+    std::vector<int> places(width);
+    for (int i = 0; i < width; i++) places[i] = i;
+    std::shuffle(places.begin(), places.end(), random_bits);
+    Array<int> order(places);
+    Array<act> ordered(bucket * width);
+    RUN(GRID(bucket, (width + 2047) / 2048), 256, 0, gather_columns, header, 1, gateUp, order, width, ordered);
     RUN(GRID(bucket), 256, 0, quantize_fp8_rows, header, 1, gateUp, width, q8, qScale);
     RUN(GRID(bucket), 256, 0, quantize_int8_rows, header, 1, gateUp, width, i8, iScale);
     for (int r = 0; r < rows; r++) {
@@ -254,11 +260,12 @@ static void feedForward(int rows, int width) {
             double plain = from_act(g0[(size_t)r * width + i]);
             expect_near(from_e4m3(q8[(size_t)r * width + i]) * qScale[r], plain, std::fabs(plain) / 15.9 + qScale[r] / 1000, "quantised", i);
             expect_near(i8[(size_t)r * width + i] * (double)iScale[r], plain, iScale[r] * 0.5001, "integers", i);
+            EXPECT(ordered[(size_t)r * width + i] == g0[(size_t)r * width + places[i]], "ordered %d", i);
             double sum = plain + from_act(b0[i]);
             expect_near(from_act(x[(size_t)r * width + i]), sum, std::fabs(sum) * ACT_EPSILON + 1e-7, "bias", i);
         }
     }
-    for (int i = rows * width; i < bucket * width; i++) EXPECT(out[i] == 0xffff && gelu[i] == 0xffff && out8[i] == 0xff && q8[i] == 0xff && i8[i] == -1, "wrote past the count");
+    for (int i = rows * width; i < bucket * width; i++) EXPECT(out[i] == 0xffff && ordered[i] == 0xffff && gelu[i] == 0xffff && out8[i] == 0xff && q8[i] == 0xff && i8[i] == -1, "wrote past the count");
     for (int r = 0; r < rows; r++) {
         int greatest = 0;
         for (int i = 0; i < width; i++) greatest = std::max(greatest, std::abs((int)i8[(size_t)r * width + i]));

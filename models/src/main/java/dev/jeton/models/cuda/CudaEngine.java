@@ -95,7 +95,6 @@ public final class CudaEngine implements Engine {
                 .within(options.maxModelLength())
                 .requireOnly("cuda", ABLE);
         CheckpointQuantization checkpoint = CheckpointQuantization.read(folder);
-        requirePlainExperts(folder, spec, checkpoint, options.quantize());
         DeviceShape.Type type = DeviceWeights.type(folder, spec);
         DeviceShape.KvType kv = DeviceShape.KvType.of(options.device().kvType(), type);
         DeviceShape shape = new DeviceShape(spec, type, kv, options.blockSize());
@@ -109,18 +108,6 @@ public final class CudaEngine implements Engine {
             }
         } catch (NativeException e) {
             throw new ModelException("the cuda engine cannot load %s: %s".formatted(folder, e.getMessage()), e);
-        }
-    }
-
-    /** Experts are multiplied in sixteen bits alone: the kernels of fewer bits take one matrix at a time. */
-    static void requirePlainExperts(Path folder, DecoderSpec spec, CheckpointQuantization checkpoint, String quantize) {
-        boolean plain = checkpoint instanceof CheckpointQuantization.None && quantize.equals("none");
-        if (spec.experts().count() > 0 && !plain) {
-            String how = checkpoint instanceof CheckpointQuantization.None
-                    ? "leave --quantize " + quantize
-                    : "use the original weights";
-            throw new ModelException("%s has layers of experts, which the cuda engine computes in sixteen bits only; %s"
-                    .formatted(folder, how));
         }
     }
 
@@ -139,13 +126,7 @@ public final class CudaEngine implements Engine {
             Path folder, EngineOptions options, DeviceShape shape, CheckpointQuantization checkpoint, Device device) {
         DecoderSpec spec = shape.spec();
         WeightFormat wanted = WeightFormat.of(options.quantize());
-        WeightFormat format = switch (checkpoint) {
-            case CheckpointQuantization.None none -> wanted;
-            case CheckpointQuantization.Awq awq -> WeightFormat.INT4;
-            case CheckpointQuantization.Gptq gptq -> WeightFormat.INT4;
-            case CheckpointQuantization.Fp8 fp8 -> WeightFormat.FP8;
-        };
-        long weightBytes = DeviceWeights.bytes(spec, format);
+        long weightBytes = DeviceWeights.bytes(spec, WeightFormat.of(checkpoint, wanted));
         if (weightBytes > device.freeBytes()) {
             throw new ModelException("the weights of %s take %d bytes; %s has %d free"
                     .formatted(folder, weightBytes, device.name(), device.freeBytes()));

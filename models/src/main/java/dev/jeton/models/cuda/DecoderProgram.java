@@ -101,7 +101,7 @@ final class DecoderProgram {
                 ? device.constants(spec.windowRotary().frequencies()).address()
                 : 0;
         buffers = StepBuffers.of(device, shape, maxTokens);
-        experts = ExpertProgram.of(device, shape, kernels, products, maxTokens);
+        experts = ExpertProgram.of(device, shape, kernels, products, weights, maxTokens);
         search = search(maxTokens);
         sampling = new SamplingProgram(device, shape, kernels, slots, buffers.logits(), outputs);
     }
