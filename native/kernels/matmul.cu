@@ -375,54 +375,56 @@ repack_awq(const int* qweight, const int* qzeros, const half_bits* scales, int g
 }
 
 // GPTQ: qweight[k / 8][n], k from the lowest nibble; qzeros[k / groupSize][n / 8], n from the lowest nibble, of which the
-// old format stores one less. order[k] (0: as it is) names the column of the files that each of ours is: those of a
-// group beside each other.
+// old format stores one less. order[k] (0: as it is) names the input of the files that each of ours is: those of a group
+// beside each other. rowOrder[n] (0: as it is) the same of outputs: those that another matrix has in an order of its own.
 extern "C" __global__ void __launch_bounds__(256)
-repack_gptq(const int* qweight, const int* qzeros, const half_bits* scales, const int* order, int groupSize, int n, int k,
-            unsigned* w, unsigned* groups, int zeroOffset) {
+repack_gptq(const int* qweight, const int* qzeros, const half_bits* scales, const int* order, const int* rowOrder,
+            int groupSize, int n, int k, unsigned* w, unsigned* groups, int zeroOffset) {
     take_turn();
     long long words = (long long)n * (k / 8);
     for (long long i = blockIdx.x * 256LL + threadIdx.x; i < words; i += gridDim.x * 256LL) {
         int row = (int)(i % n);
         int at = (int)(i / n) * 8;
+        int source = rowOrder ? rowOrder[row] : row;
         unsigned word = 0;
         for (int j = 0; j < 8; j++) {
             int from = order ? order[at + j] : at + j;
-            word |= ((unsigned)qweight[(long long)(from / 8) * n + row] >> 4 * (from % 8) & 15) << 4 * nibble_of(j);
+            word |= ((unsigned)qweight[(long long)(from / 8) * n + source] >> 4 * (from % 8) & 15) << 4 * nibble_of(j);
         }
         w[(long long)row * (k / 8) + at / 8] = word;
         if (at % SCALE_GROUP == 0) {
             int group = at / groupSize;
-            unsigned zero = ((unsigned)qzeros[(long long)group * (n / 8) + row / 8] >> 4 * (row % 8) & 15) + zeroOffset;
+            unsigned zero = ((unsigned)qzeros[(long long)group * (n / 8) + source / 8] >> 4 * (source % 8) & 15) + zeroOffset;
             groups[(long long)row * (k / SCALE_GROUP) + at / SCALE_GROUP] =
-                group_word(scales[(long long)group * n + row], zero);
+                group_word(scales[(long long)group * n + source], zero);
         }
     }
 }
 
 // compressed-tensors (pack-quantized): packed[n][k / 8], k from the lowest nibble, each value plus 8; scales[n][k /
-// groupSize]; zeros[n / 8][k / groupSize], n from the lowest nibble, plus 8, too, or 0 where there are none. order as
+// groupSize]; zeros[n / 8][k / groupSize], n from the lowest nibble, plus 8, too, or 0 where there are none. Orders as
 // above.
 extern "C" __global__ void __launch_bounds__(256)
-repack_packed(const int* packed, const int* zeros, const half_bits* scales, const int* order, int groupSize, int n, int k,
-              unsigned* w, unsigned* groups) {
+repack_packed(const int* packed, const int* zeros, const half_bits* scales, const int* order, const int* rowOrder,
+              int groupSize, int n, int k, unsigned* w, unsigned* groups) {
     take_turn();
     long long words = (long long)n * (k / 8);
     for (long long i = blockIdx.x * 256LL + threadIdx.x; i < words; i += gridDim.x * 256LL) {
         int row = (int)(i / (k / 8));
         int at = (int)(i % (k / 8)) * 8;
+        int source = rowOrder ? rowOrder[row] : row;
         unsigned word = 0;
         for (int j = 0; j < 8; j++) {
             int from = order ? order[at + j] : at + j;
-            word |= ((unsigned)packed[(long long)row * (k / 8) + from / 8] >> 4 * (from % 8) & 15) << 4 * nibble_of(j);
+            word |= ((unsigned)packed[(long long)source * (k / 8) + from / 8] >> 4 * (from % 8) & 15) << 4 * nibble_of(j);
         }
         w[i] = word;
         if (at % SCALE_GROUP == 0) {
             int of = k / groupSize;
             int group = at / groupSize;
-            unsigned zero = zeros ? (unsigned)zeros[(long long)(row / 8) * of + group] >> 4 * (row % 8) & 15 : 8;
+            unsigned zero = zeros ? (unsigned)zeros[(long long)(source / 8) * of + group] >> 4 * (source % 8) & 15 : 8;
             groups[(long long)row * (k / SCALE_GROUP) + at / SCALE_GROUP] =
-                group_word(scales[(long long)row * of + group], zero);
+                group_word(scales[(long long)source * of + group], zero);
         }
     }
 }

@@ -51,16 +51,19 @@ static void written(int n, int k) {
 enum Layout { AWQ, GPTQ, PACKED };
 
 // The layouts of checkpoints, written from their descriptions, must become the one that kernels read.
-static void repacked(Layout layout, int n, int k, int groupSize, bool ordered, bool zeros) {
+static void repacked(Layout layout, int n, int k, int groupSize, bool ordered, bool rowsOrdered, bool zeros) {
     context = "repack " + std::to_string(layout) + " n " + std::to_string(n) + " k " + std::to_string(k) + " groups of " + std::to_string(groupSize);
     static const int awq[8] = {0, 2, 4, 6, 1, 3, 5, 7};
     Weights weights = random_weights(n, k);
     int groups = k / groupSize, fine = k / 128, less = layout == GPTQ ? 1 : 0;
-    std::vector<int> order(k), qweight((size_t)n * k / 8, 0), qzeros((size_t)n / 8 * groups, 0);
+    std::vector<int> order(k), rowOrder(n), qweight((size_t)n * k / 8, 0), qzeros((size_t)n / 8 * groups, 0);
     for (int i = 0; i < k; i++) order[i] = i;
+    for (int r = 0; r < n; r++) rowOrder[r] = r;
     if (ordered) std::shuffle(order.begin(), order.end(), random_bits);
+    if (rowsOrdered) std::shuffle(rowOrder.begin(), rowOrder.end(), random_bits);
     std::vector<half_bits> scales((size_t)n * groups);
     for (int r = 0; r < n; r++) {
+        int file = rowOrder[r];
         for (int g = 0; g < groups; g++) {
             // scales of 128 values that share one
             scale_of_weights own = weights.scales[(size_t)r * fine + g * (groupSize / 128)];
@@ -70,37 +73,38 @@ static void repacked(Layout layout, int n, int k, int groupSize, bool ordered, b
                 weights.scales[(size_t)r * fine + g * (groupSize / 128) + i] = (nothing ? 1 : own & 0xffff) | (unsigned)zero << 16;
             }
             half_bits scale = nothing ? 0 : (half_bits)own;
-            int place = layout == AWQ ? (int)(std::find(awq, awq + 8, r % 8) - awq) : r % 8;
+            int place = layout == AWQ ? (int)(std::find(awq, awq + 8, file % 8) - awq) : file % 8;
             if (layout == PACKED) {
-                scales[(size_t)r * groups + g] = scale;
-                qzeros[(size_t)(r / 8) * groups + g] |= (unsigned)zero << 4 * place;
+                scales[(size_t)file * groups + g] = scale;
+                qzeros[(size_t)(file / 8) * groups + g] |= (unsigned)zero << 4 * place;
             } else {
-                scales[(size_t)g * n + r] = scale;
-                qzeros[(size_t)g * (n / 8) + r / 8] |= (unsigned)(zero - less) << 4 * place;
+                scales[(size_t)g * n + file] = scale;
+                qzeros[(size_t)g * (n / 8) + file / 8] |= (unsigned)(zero - less) << 4 * place;
             }
         }
         for (int i = 0; i < k; i++) {
             unsigned code = weights.code[(size_t)r * k + i];
             int at = order[i];
             if (layout == AWQ) {
-                qweight[(size_t)at * (n / 8) + r / 8] |= code << 4 * (int)(std::find(awq, awq + 8, r % 8) - awq);
+                qweight[(size_t)at * (n / 8) + file / 8] |= code << 4 * (int)(std::find(awq, awq + 8, file % 8) - awq);
             } else if (layout == GPTQ) {
-                qweight[(size_t)(at / 8) * n + r] |= code << 4 * (at % 8);
+                qweight[(size_t)(at / 8) * n + file] |= code << 4 * (at % 8);
             } else {
-                qweight[(size_t)r * (k / 8) + at / 8] |= code << 4 * (at % 8);
+                qweight[(size_t)file * (k / 8) + at / 8] |= code << 4 * (at % 8);
             }
         }
     }
-    Array<int> dq(qweight), dz(qzeros), dOrder(order);
+    Array<int> dq(qweight), dz(qzeros), dOrder(order), dRows(rowOrder);
     Array<half_bits> ds(scales);
     Array<unsigned> w((size_t)n * k / 8), got((size_t)n * fine);
     const int* by = ordered ? dOrder.data() : nullptr;
+    const int* rowsBy = rowsOrdered ? dRows.data() : nullptr;
     if (layout == AWQ) {
         RUN(GRID(3), 256, 0, repack_awq, dq, dz, ds, groupSize, n, k, w, got);
     } else if (layout == GPTQ) {
-        RUN(GRID(3), 256, 0, repack_gptq, dq, dz, ds, by, groupSize, n, k, w, got, 1);
+        RUN(GRID(3), 256, 0, repack_gptq, dq, dz, ds, by, rowsBy, groupSize, n, k, w, got, 1);
     } else {
-        RUN(GRID(3), 256, 0, repack_packed, dq, zeros ? dz.data() : (int*)nullptr, ds, by, groupSize, n, k, w, got);
+        RUN(GRID(3), 256, 0, repack_packed, dq, zeros ? dz.data() : (int*)nullptr, ds, by, rowsBy, groupSize, n, k, w, got);
     }
     for (size_t i = 0; i < w.count; i++) {
         unsigned word;
@@ -161,14 +165,14 @@ int main() {
     if (WEIGHTS != WEIGHTS_INT4) written(24, 136);
 #endif
 #if WEIGHTS == WEIGHTS_INT4
-    repacked(AWQ, 72, 256, 128, false, true);
-    repacked(AWQ, 16, 512, 256, false, true);
-    repacked(GPTQ, 40, 384, 128, false, true);
-    repacked(GPTQ, 24, 512, 512, false, true);
-    repacked(GPTQ, 40, 384, 128, true, true);
-    repacked(PACKED, 24, 256, 128, false, true);
-    repacked(PACKED, 16, 384, 384, false, false);
-    repacked(PACKED, 32, 512, 128, true, false);
+    repacked(AWQ, 72, 256, 128, false, false, true);
+    repacked(AWQ, 16, 512, 256, false, false, true);
+    repacked(GPTQ, 40, 384, 128, false, false, true);
+    repacked(GPTQ, 24, 512, 512, false, false, true);
+    repacked(GPTQ, 40, 384, 128, true, true, true);
+    repacked(PACKED, 24, 256, 128, false, false, true);
+    repacked(PACKED, 16, 384, 384, false, false, false);
+    repacked(PACKED, 32, 512, 128, true, true, false);
 #endif
 #if WEIGHTS != WEIGHTS_ACT
     bool odd = WEIGHTS != WEIGHTS_FP8_BLOCK;

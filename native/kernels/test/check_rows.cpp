@@ -45,7 +45,7 @@ static std::vector<float> random_floats(size_t n) {
 }
 
 // perToken > 0: the delta is what so many experts gave.
-static void norms(int rows, int hidden, bool withDelta, bool deltaNorm, bool indexed, int perToken = 0) {
+static void norms(int rows, int hidden, bool withDelta, bool deltaNorm, bool indexed, int perToken = 0, bool ordered = false) {
     context = "norm " + std::to_string(rows) + "x" + std::to_string(hidden) + " experts " + std::to_string(perToken);
     int bucket = rows + 3;
     int source = indexed ? rows + 5 : bucket;
@@ -79,7 +79,11 @@ static void norms(int rows, int hidden, bool withDelta, bool deltaNorm, bool ind
     const int* ip = indexed ? rowIndex.data() : nullptr;
     const act* dp = withDelta ? delta.data() : nullptr;
     const float* dwp = deltaNorm ? deltaWeight.data() : nullptr;
-    RUN(GRID(bucket), 256, hidden * 4, rms_norm, header, 2, dp, dwp, so, dShares, perToken, x, ip, weight, 1e-5f, hidden, out);
+    std::vector<int> places(hidden);
+    for (int i = 0; i < hidden; i++) places[i] = i;
+    if (ordered) std::shuffle(places.begin(), places.end(), random_bits);
+    Array<int> order(places);
+    RUN(GRID(bucket), 256, hidden * 4, rms_norm, header, 2, dp, dwp, so, dShares, perToken, x, ip, weight, 1e-5f, hidden, ordered ? order.data() : nullptr, out);
     RUN(GRID(bucket), 256, hidden * 4, rms_norm_fp8, nullptr, rows, dp, dwp, so, dShares, perToken, x2, ip, weight, 1e-5f, hidden, out8, scale);
     for (int r = 0; r < rows; r++) {
         int from = indexed ? index[r] : r;
@@ -103,7 +107,8 @@ static void norms(int rows, int hidden, bool withDelta, bool deltaNorm, bool ind
         }
         expect_near(scale[r], greatest / 448, greatest / 448 * 1e-5, "scale", r);
         for (int i = 0; i < hidden; i++) {
-            expect_near(from_act(out[(size_t)r * hidden + i]), v[i], std::fabs(v[i]) * ACT_EPSILON + 1e-6, "norm", i);
+            double at = v[places[i]];
+            expect_near(from_act(out[(size_t)r * hidden + i]), at, std::fabs(at) * ACT_EPSILON + 1e-6, "norm", i);
             expect_near(from_e4m3(out8[(size_t)r * hidden + i]) * scale[r], v[i], std::fabs(v[i]) / 15 + scale[r] / 900, "norm8", i);
         }
     }
@@ -291,6 +296,7 @@ static void copies() {
 int main() {
     conversions();
     norms(5, 4096, true, false, false);
+    norms(5, 2200, true, false, false, 0, true);
     norms(3, 8, false, false, false);
     norms(2, 2568, true, false, true);
     norms(4, 104, false, false, true);

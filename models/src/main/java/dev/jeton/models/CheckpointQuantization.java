@@ -97,6 +97,9 @@ public sealed interface CheckpointQuantization {
 
     private static CheckpointQuantization gptq(JsonObject quantization) {
         fourBitsInGroups(quantization);
+        if (quantization.flag("lm_head", false)) {
+            throw refused(quantization, "lm_head", "false");
+        }
         return switch (quantization.string("checkpoint_format").orElse("gptq")) {
             case "gptq" -> new Gptq(true);
             case "gptq_v2" -> new Gptq(false);

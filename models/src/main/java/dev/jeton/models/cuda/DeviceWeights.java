@@ -54,10 +54,19 @@ record DeviceWeights(long embedding, Matrix head, long finalNorm, List<Layer> la
             float valueScale) {}
 
     /** The feed-forward half of a layer. */
-    sealed interface Feed {}
+    sealed interface Feed {
+
+        /** Address of the order in which it takes its inputs; 0 where they are in order. */
+        long order();
+    }
 
     /** One for all tokens. */
-    record Dense(Matrix gateUp, Matrix down) implements Feed {}
+    record Dense(Matrix gateUp, Matrix down) implements Feed {
+        @Override
+        public long order() {
+            return gateUp.order();
+        }
+    }
 
     /**
      * One of experts.
@@ -66,7 +75,12 @@ record DeviceWeights(long embedding, Matrix head, long finalNorm, List<Layer> la
      * @param gateUp gate and up of expert 0, of expert 1 and so on
      * @param down the same of down
      */
-    record Sparse(Matrix router, Matrix gateUp, Matrix down) implements Feed {}
+    record Sparse(Matrix router, Matrix gateUp, Matrix down) implements Feed {
+        @Override
+        public long order() {
+            return 0;
+        }
+    }
 
     DeviceWeights {
         layers = List.copyOf(layers);
@@ -214,10 +228,12 @@ record DeviceWeights(long embedding, Matrix head, long finalNorm, List<Layer> la
 
         private Dense dense(String name) {
             int width = spec.intermediate();
-            return new Dense(
-                    matrices.load(
-                            spec.hidden(), new Part(name + "gate_proj", width), new Part(name + "up_proj", width)),
-                    matrices.load(width, new Part(name + "down_proj", spec.hidden())));
+            return matrices.feed(
+                    spec.hidden(),
+                    width,
+                    new Part(name + "gate_proj", width),
+                    new Part(name + "up_proj", width),
+                    new Part(name + "down_proj", spec.hidden()));
         }
 
         private Sparse experts(String name) {

@@ -22,6 +22,11 @@ record Matrix(WeightFormat format, long address, long scales, int rows, int colu
         return format.valueBytes(rows, columns);
     }
 
+    /** The same for inputs that come in its order. */
+    Matrix inOrder() {
+        return new Matrix(format, address, scales, rows, columns, 0);
+    }
+
     /** Where a row's scales are. */
     long scales(int row) {
         return scales + format.scaleBytes(row, columns);

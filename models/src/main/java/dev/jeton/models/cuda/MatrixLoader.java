@@ -4,6 +4,7 @@ import dev.jeton.models.CheckpointQuantization;
 import dev.jeton.models.ModelException;
 import dev.jeton.models.Tensor;
 import dev.jeton.models.WeightFiles;
+import dev.jeton.models.cuda.DeviceWeights.Dense;
 import dev.jeton.models.cuda.StoredMatrix.FourBits;
 import dev.jeton.natives.DeviceMemory;
 import java.lang.foreign.Arena;
@@ -67,9 +68,51 @@ final class MatrixLoader {
 
     /** Loads matrices of {@code columns} inputs one after the other. */
     Matrix load(int columns, Part... parts) {
-        List<StoredMatrix> all = Arrays.stream(parts)
-                .map(part -> new StoredMatrix(files, checkpoint, part.name, part.rows, columns))
-                .toList();
+        return load(columns, Optional.empty(), parts);
+    }
+
+    /**
+     * Loads a feed-forward layer. Where down has its inputs in an order of its own, so have gate and up their outputs, if
+     * they are of four bits, too: nothing is left to be brought into order then.
+     *
+     * @param hidden inputs of gate and up
+     * @param width inputs of down
+     */
+    Dense feed(int hidden, int width, Part gate, Part up, Part down) {
+        StoredMatrix last = stored(width, down);
+        StoredMatrix first = stored(hidden, gate);
+        Optional<int[]> order = last.format() == WeightFormat.INT4 && first.format() == WeightFormat.INT4
+                ? last.fourBits().order()
+                : Optional.empty();
+        Matrix gateUp = load(hidden, order, gate, up);
+        Matrix loaded = load(width, down);
+        return new Dense(gateUp, order.isPresent() ? loaded.inOrder() : loaded);
+    }
+
+    private StoredMatrix stored(int columns, Part part) {
+        return new StoredMatrix(files, checkpoint, part.name, part.rows, columns);
+    }
+
+    /**
+     * Rows of q, k and v, or of gate and up, are one matrix in the files of some families; where it is quantised, it is
+     * loaded as it is.
+     */
+    private List<StoredMatrix> stored(int columns, Part... parts) {
+        String first = parts[0].name;
+        String whole = parts.length == 3 && first.endsWith(".q_proj")
+                ? first.replaceFirst("q_proj$", "qkv_proj")
+                : parts.length == 2 && first.endsWith(".gate_proj")
+                        ? first.replaceFirst("gate_proj$", "gate_up_proj")
+                        : first;
+        int rows = Arrays.stream(parts).mapToInt(Part::rows).sum();
+        StoredMatrix fused = stored(columns, new Part(whole, rows));
+        return !whole.equals(first) && fused.format() != WeightFormat.SIXTEEN
+                ? List.of(fused)
+                : Arrays.stream(parts).map(part -> stored(columns, part)).toList();
+    }
+
+    private Matrix load(int columns, Optional<int[]> rowOrder, Part... parts) {
+        List<StoredMatrix> all = stored(columns, parts);
         List<WeightFormat> formats = all.stream().map(this::format).distinct().toList();
         if (formats.size() > 1) {
             throw new ModelException("%s are of different formats (%s), which cannot be multiplied together"
@@ -99,7 +142,7 @@ final class MatrixLoader {
                                         .formatted(names(all)));
                     }
                     order = four.order();
-                    repack(four, each, room.matrix, from);
+                    repack(four, rowOrder, each, room.matrix, from);
                 }
             }
             from += each.rows();
@@ -166,23 +209,26 @@ final class MatrixLoader {
         upload.bytes(MemorySegment.ofArray(scales), room.scaled(), format.scaleBytes(from, stored.columns()));
     }
 
-    private void repack(FourBits four, StoredMatrix stored, Matrix matrix, int from) {
+    private void repack(FourBits four, Optional<int[]> rowOrder, StoredMatrix stored, Matrix matrix, int from) {
         long zerosAt = aligned(four.words().byteSize());
         long scalesAt =
                 zerosAt + aligned(four.zeros().map(MemorySegment::byteSize).orElse(0L));
         long orderAt = scalesAt + aligned(2L * four.scales().length);
-        DeviceMemory packed = scratch(orderAt + 4L * stored.columns());
+        long rowOrderAt = orderAt + aligned(4L * stored.columns());
+        DeviceMemory packed = scratch(rowOrderAt + 4L * stored.rows());
         upload.bytes(four.words(), packed, 0);
         four.zeros().ifPresent(zeros -> upload.bytes(zeros, packed, zerosAt));
         upload.bytes(MemorySegment.ofArray(four.scales()), packed, scalesAt);
         four.order().ifPresent(order -> upload.bytes(MemorySegment.ofArray(order), packed, orderAt));
+        rowOrder.ifPresent(order -> upload.bytes(MemorySegment.ofArray(order), packed, rowOrderAt));
         Kernel kernel = kernels.get(four.kernel(), WeightFormat.INT4)
                 .begin()
                 .pointer(packed.address())
                 .pointer(four.zeros().isPresent() ? packed.address() + zerosAt : 0)
                 .pointer(packed.address() + scalesAt);
         if (!(checkpoint instanceof CheckpointQuantization.Awq)) {
-            kernel.pointer(four.order().isPresent() ? packed.address() + orderAt : 0);
+            kernel.pointer(four.order().isPresent() ? packed.address() + orderAt : 0)
+                    .pointer(rowOrder.isPresent() ? packed.address() + rowOrderAt : 0);
         }
         kernel.integer(four.group())
                 .integer(stored.rows())

@@ -16,8 +16,8 @@ import java.util.stream.Collectors;
  * each shape: as fp8 where weights are, a row having one scale, and the device takes that; else in sixteen bits, into which
  * weights in fewer bits are written first.
  *
- * <p>All of {@code y[row][n] = sum over k of x[row][k] * w[n][k]}, rows without gaps. Where a matrix has its inputs in an
- * order of its own, those of x are brought into it first.
+ * <p>All of {@code y[row][n] = sum over k of x[row][k] * w[n][k]}, rows without gaps, the inputs of x in the
+ * order of w's ({@link #inOrder}).
  *
  * <p>Bytes a weight of b bytes: {@code b} through our kernels and for fp8 through cuBLASLt, {@code b + 4} where weights are
  * written out. Above {@value #WIDE_ROWS} rows these 4 bytes cost less than what mma.sync is behind cuBLASLt: at 4.8 TB/s
@@ -268,8 +268,24 @@ final class Products {
         return false;
     }
 
-    private void multiply(long header, int entry, int rows, long plain, Matrix w, long y, boolean floats) {
-        long x = inOrder(header, entry, rows, plain, w);
+    /** Where activations are in the order of a matrix's inputs, for products with it; until the next are asked for. */
+    long inOrder(long header, int entry, int rows, long x, Matrix w) {
+        if (w.order() == 0) {
+            return x;
+        }
+        kernels.get("gather_columns")
+                .begin()
+                .pointer(header)
+                .integer(entry)
+                .pointer(x)
+                .pointer(w.order())
+                .integer(w.columns())
+                .pointer(ordered)
+                .launch(rows, Kernel.blocks(w.columns(), GATHERED), THREADS, 0);
+        return ordered;
+    }
+
+    private void multiply(long header, int entry, int rows, long x, Matrix w, long y, boolean floats) {
         MatmulShape shape = shape(rows, w, floats);
         if (narrow(w)) {
             kernels.get("quantize_fp8_rows")
@@ -298,25 +314,7 @@ final class Products {
         }
     }
 
-    /** Where activations are in the order of a matrix's inputs. */
-    private long inOrder(long header, int entry, int rows, long x, Matrix w) {
-        if (w.order() == 0) {
-            return x;
-        }
-        kernels.get("gather_columns")
-                .begin()
-                .pointer(header)
-                .integer(entry)
-                .pointer(x)
-                .pointer(w.order())
-                .integer(w.columns())
-                .pointer(ordered)
-                .launch(rows, Kernel.blocks(w.columns(), GATHERED), THREADS, 0);
-        return ordered;
-    }
-
-    private void launch(Mode mode, long header, int entry, int rows, long plain, Matrix w, int n, long bias, long y) {
-        long x = inOrder(header, entry, rows, plain, w);
+    private void launch(Mode mode, long header, int entry, int rows, long x, Matrix w, int n, long bias, long y) {
         if (way(rows, w) == Way.WIDE) {
             Wide by = wide.get(w.format());
             if (by == null) {
