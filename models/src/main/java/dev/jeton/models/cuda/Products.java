@@ -21,7 +21,7 @@ import java.util.stream.Collectors;
  *
  * <p>Bytes a weight of b bytes: {@code b} through our kernels and for fp8 through cuBLASLt, {@code b + 4} where weights are
  * written out. Above {@value #WIDE_ROWS} rows these 4 bytes cost less than what mma.sync is behind cuBLASLt: at 4.8 TB/s
- * and 990 TFLOP/s, 60% of them reached, the two are equal at about 450 rows.
+ * and 990 TFLOP/s, 60% of them reached, the two are equal at about 450 rows or more.
  */
 final class Products {
 

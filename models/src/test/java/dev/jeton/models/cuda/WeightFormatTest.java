@@ -272,8 +272,8 @@ class WeightFormatTest {
     @Test
     void readsMatricesThatAreOneInTheFiles() throws IOException {
         String quantization = "\"quantization_config\": ";
-        TinyModel blocks = model(
-                "Phi3ForCausalLM", quantization + BLOCKS, PackedWeights.fp8Blocks(".weight_scale_inv"), 128, 256);
+        TinyModel blocks =
+                model("Phi3ForCausalLM", quantization + BLOCKS, PackedWeights.fp8Blocks(".weight_scale_inv"), 128, 256);
         assertThat(error(blocks, "none", 20)).isLessThan(SIXTEEN);
         TinyModel awq = model("Phi3ForCausalLM", quantization + AWQ, PackedWeights.awq(), 128, 256);
         assertThat(error(awq, "none", 20)).isLessThan(SIXTEEN);
