@@ -33,6 +33,15 @@
 #ifndef BLOCK_SIZE
 #define BLOCK_SIZE 16  // tokens of a KV block
 #endif
+#ifndef WEIGHTS
+#define WEIGHTS 0  // weights of products: one of the numbers below
+#endif
+
+#define WEIGHTS_ACT 0       // as activations
+#define WEIGHTS_INT8 1      // with a float for each row
+#define WEIGHTS_INT4 2      // with a scale and a zero for each row and 128 values
+#define WEIGHTS_FP8 3       // e4m3 with a float for each row
+#define WEIGHTS_FP8_BLOCK 4 // e4m3 with a float for each eight rows and 128 values
 
 static_assert(HEAD_DIM >= 2 && HEAD_DIM <= 256 && HEAD_DIM % 2 == 0, "HEAD_DIM must be even, 2 to 256");
 static_assert(ROTARY_DIM >= 2 && ROTARY_DIM <= HEAD_DIM && ROTARY_DIM % 2 == 0, "ROTARY_DIM must be even, to HEAD_DIM");
@@ -295,6 +304,25 @@ INDEX int weight_row(int block, int r, int n, int mode, int tiles) {
     return at < n ? at : -1;
 }
 
+// Where a value of a product goes: row and column n of y, whose rows are yStride apart, plus bias[n] where it is not 0.
+DEVICE void store_result(void* y, int yStride, int mode, const act* bias, int row, int n, float value) {
+    if (bias) {
+        value += act_to_float(bias[n]);
+    }
+    long long at = (long long)row * yStride + n;
+    if (mode == MODE_FLOAT) {
+        ((float*)y)[at] = value;
+    } else if (mode == MODE_RESIDUAL) {
+#if JETON_RESIDUAL == 1
+        ((float*)y)[at] += value;
+#else
+        ((act*)y)[at] = float_to_act(act_to_float(((act*)y)[at]) + value);
+#endif
+    } else {
+        ((act*)y)[at] = float_to_act(value);
+    }
+}
+
 // Rows of experts lie in slots: those of expert 0, of expert 1 and so on. A tile of slots is 4 ints {expert, first slot,
 // slots, 0}; plan[0] is how many tiles there are.
 #define EXPERT_TILE 4
@@ -318,6 +346,121 @@ INDEX int strip_column(int block, int tiles, int columns) {
 // The row of x of a slot: the token of the choice that has the slot, or the slot itself.
 INDEX int row_of_slot(const int* choices, int perToken, int slot) {
     return choices ? choices[slot] / perToken : slot;
+}
+
+// ---- weights in fewer bits, as act pairs --------------------------------------------------------------------------
+
+static_assert(WEIGHTS >= WEIGHTS_ACT && WEIGHTS <= WEIGHTS_FP8_BLOCK, "WEIGHTS must be 0 to 4");
+
+#define SCALE_GROUP 128  // values along k that share a scale
+#define SCALE_ROWS 8     // rows that share those of WEIGHTS_FP8_BLOCK
+
+// Whether scales change along k.
+#define GROUPED (WEIGHTS == WEIGHTS_INT4 || WEIGHTS == WEIGHTS_FP8_BLOCK)
+
+INDEX long long weight_bytes(long long values) {
+    return WEIGHTS == WEIGHTS_ACT ? 2 * values : WEIGHTS == WEIGHTS_INT4 ? values / 2 : values;
+}
+
+// What scales are: floats, or for int4 words of an fp16 scale and zero << 16.
+#if WEIGHTS == WEIGHTS_INT4
+typedef unsigned scale_of_weights;
+#else
+typedef float scale_of_weights;
+#endif
+
+INDEX int groups_of(int k) { return (k + SCALE_GROUP - 1) / SCALE_GROUP; }
+
+// Index of a row's first scale in a matrix of k columns.
+INDEX long long scale_index(long long row, int k) {
+    return WEIGHTS == WEIGHTS_INT4        ? row * groups_of(k)
+           : WEIGHTS == WEIGHTS_FP8_BLOCK ? row / SCALE_ROWS * groups_of(k)
+                                          : row;
+}
+
+// The nibble of a word where value k (0 to 7) lies: pairs (0, 1), (2, 3)... 16 bits apart, so that one mask takes
+// both.
+INDEX int nibble_of(int k) { return k / 2 + k % 2 * 4; }
+
+// Values 2j and 2j + 1 (of four) of a word of int8.
+DEVICE unsigned int8_pair(unsigned word, int j) {
+#if JETON_TYPE == 0
+    unsigned shifted = word ^ 0x80808080u;
+    // 2^23 + u as floats; bf16 holds -128 to 127 exactly, so the upper halves are the values.
+    float low = float_of(permute(shifted, 0x4b000000u, j ? 0x7442u : 0x7440u)) - 8388736.0f;
+    float high = float_of(permute(shifted, 0x4b000000u, j ? 0x7443u : 0x7441u)) - 8388736.0f;
+    return permute(bits_of(low), bits_of(high), 0x7632u);
+#else
+    unsigned spread = permute(word ^ 0x80808080u, 0x64u, j ? 0x4342u : 0x4140u);
+    return fma2_fp16(spread, 0x3c003c00u, 0xe480e480u);  // 1024 + u, minus 1152
+#endif
+}
+
+// Values 2j and 2j + 1 (of eight) of a word of int4, minus a zero given as minus_zero().
+DEVICE unsigned int4_pair(unsigned word, int j, unsigned zero) {
+    unsigned nibbles = word >> 4 * j & 0x000f000fu;
+#if JETON_TYPE == 0
+    return fma2_bf16(nibbles | 0x43004300u, 0x3f803f80u, zero);  // 128 + v
+#else
+    return fma2_fp16(nibbles | 0x64006400u, 0x3c003c00u, zero);  // 1024 + v
+#endif
+}
+DEVICE unsigned minus_zero(unsigned zero) {
+#if JETON_TYPE == 0
+    return (0xc300u + zero) * 0x10001u;
+#else
+    return (0xe400u + zero) * 0x10001u;
+#endif
+}
+
+// Values 2j and 2j + 1 (of four) of a word of e4m3, as 1 / FP8_LIFT of their value. Their bits are those of a small bf16
+// or fp16, subnormals included; bf16 would be too small for float sums, so one product brings it back.
+DEVICE unsigned fp8_pair(unsigned word, int j) {
+    unsigned spread = permute(word, 0, j ? 0x3424u : 0x1404u);
+#if JETON_TYPE == 0
+    return fma2_bf16((spread & 0x80008000u) | (spread >> 4 & 0x07f007f0u), 0x7b807b80u, 0x80008000u);  // times 2^120
+#else
+    return (spread & 0x80008000u) | (spread >> 1 & 0x3f803f80u);
+#endif
+}
+#if JETON_TYPE == 0
+#define FP8_LIFT 1.0f
+#else
+#define FP8_LIFT 256.0f
+#endif
+
+// What the sum of pairs is multiplied by, of a scale.
+DEVICE float factor_of(scale_of_weights scale) {
+#if WEIGHTS == WEIGHTS_INT4
+    return fp16_to_float((half_bits)scale);
+#elif WEIGHTS == WEIGHTS_FP8 || WEIGHTS == WEIGHTS_FP8_BLOCK
+    return scale * FP8_LIFT;
+#else
+    return scale;
+#endif
+}
+
+// The minus_zero() that belongs to a scale; of formats without zeros anything.
+DEVICE unsigned zero_of(scale_of_weights scale) {
+#if WEIGHTS == WEIGHTS_INT4
+    return minus_zero(scale >> 16);
+#else
+    return 0;
+#endif
+}
+
+// Values 2i and 2i + 1 of words of weights that follow each other.
+DEVICE unsigned weight_pair(const unsigned* words, int i, unsigned zero) {
+    if (WEIGHTS == WEIGHTS_ACT) {
+        return words[i];
+    }
+    if (WEIGHTS == WEIGHTS_INT8) {
+        return int8_pair(words[i / 2], i % 2);
+    }
+    if (WEIGHTS == WEIGHTS_INT4) {
+        return int4_pair(words[i / 4], i % 4, zero);
+    }
+    return fp8_pair(words[i / 2], i % 2);
 }
 
 // ---- vectors of eight ---------------------------------------------------------------------------------------------
@@ -410,6 +553,13 @@ DEVICE void copy16_async(void* to, const void* from, bool take) {
                  : "r"(shared_address(to)), "l"(from), "r"(take ? 16 : 0)
                  : "memory");
 }
+// The same of four bytes, which stay in the first cache.
+DEVICE void copy4_async(void* to, const void* from, bool take) {
+    asm volatile("cp.async.ca.shared.global [%0], [%1], 4, %2;"
+                 :
+                 : "r"(shared_address(to)), "l"(from), "r"(take ? 4 : 0)
+                 : "memory");
+}
 DEVICE void copies_commit() { asm volatile("cp.async.commit_group;" ::: "memory"); }
 // Waits until at most `left` of this thread's committed groups are under way.
 template <int left>
@@ -466,6 +616,7 @@ DEVICE float load_fresh(const float* from) { return __ldcg(from); }
 struct jeton_copy {
     void* to;
     const void* from;
+    int bytes;
     bool take;
 };
 
@@ -478,10 +629,12 @@ static jeton_copies jeton_pending[1024];
 static unsigned jeton_exchange[32][32][8];
 static const void* jeton_rows[32][32];
 
-static inline void copy16_async(void* to, const void* from, bool take) {
-    memset(to, 0xff, 16);
-    jeton_pending[threadIdx.x].open.push_back({to, from, take});
+static inline void jeton_begin_copy(void* to, const void* from, int bytes, bool take) {
+    memset(to, 0xff, bytes);
+    jeton_pending[threadIdx.x].open.push_back({to, from, bytes, take});
 }
+static inline void copy16_async(void* to, const void* from, bool take) { jeton_begin_copy(to, from, 16, take); }
+static inline void copy4_async(void* to, const void* from, bool take) { jeton_begin_copy(to, from, 4, take); }
 static inline void copies_commit() {
     jeton_copies& mine = jeton_pending[threadIdx.x];
     mine.groups.push_back(mine.open);
@@ -493,9 +646,9 @@ static inline void copies_wait() {
     while ((int)mine.groups.size() > left) {
         for (const jeton_copy& copy : mine.groups.front()) {
             if (copy.take) {
-                memcpy(copy.to, copy.from, 16);
+                memcpy(copy.to, copy.from, copy.bytes);
             } else {
-                memset(copy.to, 0, 16);
+                memset(copy.to, 0, copy.bytes);
             }
         }
         mine.groups.pop_front();

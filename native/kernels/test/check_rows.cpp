@@ -45,7 +45,7 @@ static std::vector<float> random_floats(size_t n) {
 }
 
 // perToken > 0: the delta is what so many experts gave.
-static void norms(int rows, int hidden, bool withDelta, bool deltaNorm, bool indexed, int perToken = 0) {
+static void norms(int rows, int hidden, bool withDelta, bool deltaNorm, bool indexed, int perToken = 0, bool ordered = false) {
     context = "norm " + std::to_string(rows) + "x" + std::to_string(hidden) + " experts " + std::to_string(perToken);
     int bucket = rows + 3;
     int source = indexed ? rows + 5 : bucket;
@@ -79,7 +79,11 @@ static void norms(int rows, int hidden, bool withDelta, bool deltaNorm, bool ind
     const int* ip = indexed ? rowIndex.data() : nullptr;
     const act* dp = withDelta ? delta.data() : nullptr;
     const float* dwp = deltaNorm ? deltaWeight.data() : nullptr;
-    RUN(GRID(bucket), 256, hidden * 4, rms_norm, header, 2, dp, dwp, so, dShares, perToken, x, ip, weight, 1e-5f, hidden, out);
+    std::vector<int> places(hidden);
+    for (int i = 0; i < hidden; i++) places[i] = i;
+    if (ordered) std::shuffle(places.begin(), places.end(), random_bits);
+    Array<int> order(places);
+    RUN(GRID(bucket), 256, hidden * 4, rms_norm, header, 2, dp, dwp, so, dShares, perToken, x, ip, weight, 1e-5f, hidden, ordered ? order.data() : nullptr, out);
     RUN(GRID(bucket), 256, hidden * 4, rms_norm_fp8, nullptr, rows, dp, dwp, so, dShares, perToken, x2, ip, weight, 1e-5f, hidden, out8, scale);
     for (int r = 0; r < rows; r++) {
         int from = indexed ? index[r] : r;
@@ -103,7 +107,8 @@ static void norms(int rows, int hidden, bool withDelta, bool deltaNorm, bool ind
         }
         expect_near(scale[r], greatest / 448, greatest / 448 * 1e-5, "scale", r);
         for (int i = 0; i < hidden; i++) {
-            expect_near(from_act(out[(size_t)r * hidden + i]), v[i], std::fabs(v[i]) * ACT_EPSILON + 1e-6, "norm", i);
+            double at = v[places[i]];
+            expect_near(from_act(out[(size_t)r * hidden + i]), at, std::fabs(at) * ACT_EPSILON + 1e-6, "norm", i);
             expect_near(from_e4m3(out8[(size_t)r * hidden + i]) * scale[r], v[i], std::fabs(v[i]) / 15 + scale[r] / 900, "norm8", i);
         }
     }
@@ -241,6 +246,12 @@ static void feedForward(int rows, int width) {
     RUN(GRID(bucket, (width + 2047) / 2048), 256, 0, geglu, header, 1, gateUp, width, gelu);
     RUN(GRID(bucket), 256, width * 2, swiglu_fp8, header, 1, gateUp, width, out8, scale);
     RUN(GRID(bucket), 256, 0, add_bias, header, 1, x, bias, width);
+    std::vector<int> places(width);
+    for (int i = 0; i < width; i++) places[i] = i;
+    std::shuffle(places.begin(), places.end(), random_bits);
+    Array<int> order(places);
+    Array<act> ordered(bucket * width);
+    RUN(GRID(bucket, (width + 2047) / 2048), 256, 0, gather_columns, header, 1, gateUp, order, width, ordered);
     RUN(GRID(bucket), 256, 0, quantize_fp8_rows, header, 1, gateUp, width, q8, qScale);
     RUN(GRID(bucket), 256, 0, quantize_int8_rows, header, 1, gateUp, width, i8, iScale);
     for (int r = 0; r < rows; r++) {
@@ -254,11 +265,12 @@ static void feedForward(int rows, int width) {
             double plain = from_act(g0[(size_t)r * width + i]);
             expect_near(from_e4m3(q8[(size_t)r * width + i]) * qScale[r], plain, std::fabs(plain) / 15.9 + qScale[r] / 1000, "quantised", i);
             expect_near(i8[(size_t)r * width + i] * (double)iScale[r], plain, iScale[r] * 0.5001, "integers", i);
+            EXPECT(ordered[(size_t)r * width + i] == g0[(size_t)r * width + places[i]], "ordered %d", i);
             double sum = plain + from_act(b0[i]);
             expect_near(from_act(x[(size_t)r * width + i]), sum, std::fabs(sum) * ACT_EPSILON + 1e-7, "bias", i);
         }
     }
-    for (int i = rows * width; i < bucket * width; i++) EXPECT(out[i] == 0xffff && gelu[i] == 0xffff && out8[i] == 0xff && q8[i] == 0xff && i8[i] == -1, "wrote past the count");
+    for (int i = rows * width; i < bucket * width; i++) EXPECT(out[i] == 0xffff && ordered[i] == 0xffff && gelu[i] == 0xffff && out8[i] == 0xff && q8[i] == 0xff && i8[i] == -1, "wrote past the count");
     for (int r = 0; r < rows; r++) {
         int greatest = 0;
         for (int i = 0; i < width; i++) greatest = std::max(greatest, std::abs((int)i8[(size_t)r * width + i]));
@@ -284,6 +296,7 @@ static void copies() {
 int main() {
     conversions();
     norms(5, 4096, true, false, false);
+    norms(5, 2200, true, false, false, 0, true);
     norms(3, 8, false, false, false);
     norms(2, 2568, true, false, true);
     norms(4, 104, false, false, true);

@@ -1,38 +1,57 @@
 package dev.jeton.models;
 
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Optional;
 
 /**
  * How the matrices of a checkpoint are quantised, as {@code quantization_config} of config.json says. Tables, norms and
- * biases are not; matrices that the files have in sixteen bits stay so.
+ * biases are not; matrices that the files have in sixteen bits stay so, whatever the configuration leaves out. How many
+ * values share a scale is seen by the scales' shapes.
  *
- * <p>Sources: the formats as AutoAWQ (gemm), AutoGPTQ and GPTQModel, and compressed-tensors (float-quantized) write them.
+ * <p>Sources: the formats as AutoAWQ (gemm), AutoGPTQ and GPTQModel, transformers (fp8, fbgemm_fp8), modelopt (FP8) and
+ * compressed-tensors (float-quantized, int-quantized, naive-quantized, pack-quantized) write them.
  */
 public sealed interface CheckpointQuantization {
 
-    /** Values of a group that share a scale. */
-    int GROUP = 128;
+    /** Rows and columns of a block of e4m3 that shares a scale. */
+    int BLOCK = 128;
 
     /** Matrices in sixteen or thirty-two bits. */
     record None() implements CheckpointQuantization {}
 
     /**
-     * Four bits with a scale and a zero for each group: {@code qweight} {@code [k][n / 8]}, columns 0, 2, 4, 6, 1, 3, 5,
-     * 7 from the lowest four bits of a word, {@code qzeros} {@code [k / 128][n / 8]} likewise, {@code scales} {@code [k /
-     * 128][n]}.
+     * Four bits with a scale and a zero for each group of {@code g} inputs: {@code qweight} {@code [k][n / 8]}, columns 0,
+     * 2, 4, 6, 1, 3, 5, 7 from the lowest four bits of a word, {@code qzeros} {@code [k / g][n / 8]} likewise, {@code
+     * scales} {@code [k / g][n]}.
      */
     record Awq() implements CheckpointQuantization {}
 
     /**
      * The same with {@code qweight} {@code [k / 8][n]}, k from the lowest four bits, and {@code qzeros} in order of n.
+     * {@code g_idx} {@code [k]} may name the group of each input.
      *
      * @param zerosLessOne whether zeros are stored less one, as in the first version of the format
      */
     record Gptq(boolean zerosLessOne) implements CheckpointQuantization {}
 
-    /** e4m3, with {@code weight_scale} for the matrix or for each row of it; inputs are quantised as they come. */
-    record Fp8() implements CheckpointQuantization {}
+    /**
+     * {@code weight} of e4m3 or of integers to 127, with {@code weight_scale} or {@code weight_scale_inv}, by which values
+     * are multiplied. Inputs, which some of these formats round, too, are not rounded for it.
+     *
+     * @param blocks whether there is a scale for each {@value #BLOCK} by {@value #BLOCK} values, those at the ends being
+     *     fewer; else one for each row or for the matrix
+     */
+    record Scaled(boolean blocks) implements CheckpointQuantization {}
+
+    /**
+     * Integers packed into words along the inputs, each with half of its range added: {@code weight_packed} {@code [n][k *
+     * bits / 32]}, {@code weight_scale} {@code [n][k / g]}, {@code weight_zero_point} of four bits {@code [n / 8][k / g]},
+     * packed along n, where there are zeros; {@code weight_g_idx} as in {@link Gptq}.
+     *
+     * @param bits 4, or 8 with a scale for each row
+     */
+    record Packed(int bits) implements CheckpointQuantization {}
 
     /**
      * Reads config.json of a model folder; GGUF files have none of these formats.
@@ -50,14 +69,18 @@ public sealed interface CheckpointQuantization {
         return switch (method) {
             case "awq" -> awq(quantization);
             case "gptq" -> gptq(quantization);
-            case "fp8" -> {
-                if (quantization.has("weight_block_size")) {
-                    throw refused(quantization, "weight_block_size", "scales of a row or of the whole matrix");
+            case "fp8" -> fp8(quantization);
+            case "fbgemm_fp8" -> new Scaled(false);
+            case "modelopt" -> {
+                if (!quantization.string("quant_algo").orElse("").equals("FP8")) {
+                    throw refused(quantization, "quant_algo", "FP8");
                 }
-                yield new Fp8();
+                yield new Scaled(false);
             }
             case "compressed-tensors" -> compressed(quantization);
-            default -> throw refused(quantization, "quant_method", "awq, gptq, fp8 or compressed-tensors");
+            default ->
+                throw refused(
+                        quantization, "quant_method", "awq, gptq, fp8, fbgemm_fp8, modelopt or compressed-tensors");
         };
     }
 
@@ -74,8 +97,8 @@ public sealed interface CheckpointQuantization {
 
     private static CheckpointQuantization gptq(JsonObject quantization) {
         fourBitsInGroups(quantization);
-        if (quantization.flag("desc_act", false)) {
-            throw refused(quantization, "desc_act", "false");
+        if (quantization.flag("lm_head", false)) {
+            throw refused(quantization, "lm_head", "false");
         }
         return switch (quantization.string("checkpoint_format").orElse("gptq")) {
             case "gptq" -> new Gptq(true);
@@ -88,34 +111,123 @@ public sealed interface CheckpointQuantization {
         if (quantization.number("bits", 4) != 4) {
             throw refused(quantization, "bits", "4");
         }
-        if (quantization.number("group_size", GROUP) != GROUP) {
-            throw refused(quantization, "group_size", Integer.toString(GROUP));
+        requireGroup(quantization);
+    }
+
+    /** Kernels have a scale for each 128 values, so scales of more are given to each of these. */
+    private static void requireGroup(JsonObject quantization) {
+        double size = quantization.number("group_size", BLOCK);
+        if (size != -1 && (size <= 0 || size % BLOCK != 0)) {
+            throw refused(quantization, "group_size", "a multiple of %d, or -1 for whole rows".formatted(BLOCK));
+        }
+    }
+
+    private static CheckpointQuantization fp8(JsonObject quantization) {
+        boolean blocks = quantization.has("weight_block_size");
+        if (blocks) {
+            requireBlock(quantization, "weight_block_size");
+        }
+        return new Scaled(blocks);
+    }
+
+    private static void requireBlock(JsonObject in, String key) {
+        List<Long> sizes = in.list(key).stream()
+                .map(size -> in.checked(key, size, 1, Integer.MAX_VALUE))
+                .toList();
+        if (!sizes.equals(List.of((long) BLOCK, (long) BLOCK))) {
+            throw refused(in, key, "[%d, %d]".formatted(BLOCK, BLOCK));
         }
     }
 
     private static CheckpointQuantization compressed(JsonObject quantization) {
-        if (!quantization.string("format").orElse("").equals("float-quantized")) {
-            throw refused(quantization, "format", "float-quantized");
+        String format = quantization.string("format").orElse("");
+        boolean packed = switch (format) {
+            case "float-quantized", "int-quantized", "naive-quantized" -> false;
+            case "pack-quantized" -> true;
+            default ->
+                throw refused(
+                        quantization, "format", "float-quantized, int-quantized, naive-quantized or pack-quantized");
+        };
+        Optional<JsonObject> sparsity = quantization.object("sparsity_config");
+        if (sparsity.isPresent()
+                && !sparsity.get().string("format").orElse("dense").equals("dense")) {
+            throw refused(sparsity.get(), "format", "dense");
         }
         JsonObject groups = quantization
                 .object("config_groups")
                 .orElseThrow(() -> refused(quantization, "config_groups", "a description of the weights"));
+        int bits = 0;
+        boolean blocks = false;
         for (String name : groups.keys()) {
             JsonObject weights = groups.object(name)
                     .flatMap(group -> group.object("weights"))
                     .orElseThrow(() -> refused(groups, name, "a group with weights"));
-            if (weights.number("num_bits", 0) != 8) {
-                throw refused(weights, "num_bits", "8");
+            int own = packed ? packedBits(weights) : scaledBits(weights);
+            if (bits != 0 && bits != own) {
+                throw refused(weights, "num_bits", "one number for all matrices");
             }
-            if (!weights.string("type").orElse("").equals("float")) {
-                throw refused(weights, "type", "float");
-            }
-            String strategy = weights.string("strategy").orElse("");
-            if (!strategy.equals("channel") && !strategy.equals("tensor")) {
-                throw refused(weights, "strategy", "channel or tensor");
-            }
+            bits = own;
+            blocks |= weights.string("strategy").orElse("").equals("block");
         }
-        return new Fp8();
+        if (bits == 0) {
+            throw refused(quantization, "config_groups", "a description of the weights");
+        }
+        return packed ? new Packed(bits) : new Scaled(blocks);
+    }
+
+    private static int scaledBits(JsonObject weights) {
+        if (weights.number("num_bits", 0) != 8) {
+            throw refused(weights, "num_bits", "8");
+        }
+        String type = weights.string("type").orElse("");
+        if (!type.equals("float") && !type.equals("int")) {
+            throw refused(weights, "type", "float or int");
+        }
+        requireSymmetric(weights);
+        switch (weights.string("strategy").orElse("")) {
+            case "channel", "tensor" -> {
+                return 8;
+            }
+            case "block" -> {
+                if (type.equals("int")) {
+                    throw refused(weights, "strategy", "channel or tensor of integers");
+                }
+                requireBlock(weights, "block_structure");
+                return 8;
+            }
+            default -> throw refused(weights, "strategy", "channel, tensor or block");
+        }
+    }
+
+    private static int packedBits(JsonObject weights) {
+        double bits = weights.number("num_bits", 0);
+        if (bits != 4 && bits != 8) {
+            throw refused(weights, "num_bits", "4 or 8");
+        }
+        if (!weights.string("type").orElse("int").equals("int")) {
+            throw refused(weights, "type", "int");
+        }
+        String strategy = weights.string("strategy").orElse("");
+        if (bits == 8) {
+            requireSymmetric(weights);
+            if (!strategy.equals("channel")) {
+                throw refused(weights, "strategy", "channel of eight bits");
+            }
+            return 8;
+        }
+        if (!strategy.equals("channel") && !strategy.equals("group")) {
+            throw refused(weights, "strategy", "channel or group");
+        }
+        if (strategy.equals("group")) {
+            requireGroup(weights);
+        }
+        return 4;
+    }
+
+    private static void requireSymmetric(JsonObject weights) {
+        if (!weights.flag("symmetric", true)) {
+            throw refused(weights, "symmetric", "true of eight bits");
+        }
     }
 
     private static ModelException refused(JsonObject in, String key, String supported) {

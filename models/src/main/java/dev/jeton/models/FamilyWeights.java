@@ -20,7 +20,7 @@ final class FamilyWeights implements WeightFiles {
     private static final Pattern ATTENTION = Pattern.compile("(.+\\.self_attn\\.)([qkv])_proj(\\.(?:weight|bias))");
     private static final Pattern FEED = Pattern.compile("(.+\\.mlp\\.)(gate|up)_proj\\.weight");
     private static final Pattern EXPERT =
-            Pattern.compile("(.+)\\.mlp\\.experts\\.(\\d+)\\.(gate|up|down)_proj\\.weight");
+            Pattern.compile("(.+)\\.mlp\\.experts\\.(\\d+)\\.(gate|up|down)_proj\\.(\\w+)");
     private static final String ROUTER = ".mlp.gate.weight";
 
     /** Where models with encoders of images have the decoder. */
@@ -64,7 +64,7 @@ final class FamilyWeights implements WeightFiles {
             return part.flatMap(this::rows);
         }
         Matcher expert = EXPERT.matcher(name);
-        if (expert.matches()) {
+        if (expert.matches() && expert.group(4).equals("weight")) {
             int number = Integer.parseInt(expert.group(2));
             return files.find(expert.group(1) + ".mlp.experts." + expert.group(3) + "_proj.weight")
                     .filter(all -> all.shape().size() == 3)
@@ -151,7 +151,8 @@ final class FamilyWeights implements WeightFiles {
                     case "down" -> "w2";
                     default -> "w3";
                 };
-                return "%s.block_sparse_moe.experts.%s.%s.weight".formatted(expert.group(1), expert.group(2), matrix);
+                return "%s.block_sparse_moe.experts.%s.%s.%s"
+                        .formatted(expert.group(1), expert.group(2), matrix, expert.group(4));
             }
         }
         return name.startsWith("model.") ? prefix + name.substring("model.".length()) : name;

@@ -30,9 +30,16 @@ class KernelCompilationTest {
         "attention.cu, -DJETON_KV=2 -DHEAD_DIM=256 -DGROUP=8",
         "sampling.cu,",
         "matmul.cu,",
-        "matmul.cu, -DJETON_TYPE=1",
-        "experts.cu,",
-        "experts.cu, -DJETON_TYPE=1"
+        "matmul.cu, -DWEIGHTS=1 -DJETON_TYPE=1",
+        "matmul.cu, -DWEIGHTS=2",
+        "matmul.cu, -DWEIGHTS=3",
+        "matmul.cu, -DWEIGHTS=4 -DJETON_TYPE=1",
+        "wide.cu,",
+        "wide.cu, -DWEIGHTS=1",
+        "wide.cu, -DWEIGHTS=2 -DJETON_TYPE=1",
+        "wide.cu, -DWEIGHTS=3 -DJETON_TYPE=1",
+        "wide.cu, -DWEIGHTS=4",
+        "experts.cu,"
     })
     void compilesForEveryArchitecture(String source, String macros) throws IOException, InterruptedException {
         Assumptions.assumeTrue(KernelSources.exists(folder, "nvcc", "--version"), "there is no nvcc");
@@ -64,6 +71,6 @@ class KernelCompilationTest {
     }
 
     static List<String> sources() {
-        return List.of("rows.cu", "blocks.cu", "attention.cu", "sampling.cu", "matmul.cu", "experts.cu", "ranks.cu");
+        return List.of("rows.cu", "blocks.cu", "attention.cu", "sampling.cu", "matmul.cu", "wide.cu", "experts.cu", "ranks.cu");
     }
 }

@@ -36,10 +36,17 @@ class KernelParityTest {
                 "attention HEAD_DIM=10 GROUP=5 JETON_KV=3",
                 "attention HEAD_DIM=256 GROUP=2 JETON_KV=2 BLOCK_SIZE=64",
                 "sampling",
-                "matmul",
-                "matmul JETON_TYPE=1 JETON_RESIDUAL=0",
+                "products",
+                "products WEIGHTS=1",
+                "products WEIGHTS=2",
+                "products WEIGHTS=3",
+                "products WEIGHTS=4",
+                "products JETON_TYPE=1 JETON_RESIDUAL=0",
+                "products WEIGHTS=1 JETON_TYPE=1 JETON_RESIDUAL=0",
+                "products WEIGHTS=2 JETON_TYPE=1 JETON_RESIDUAL=0",
+                "products WEIGHTS=3 JETON_TYPE=1 JETON_RESIDUAL=0",
+                "products WEIGHTS=4 JETON_TYPE=1 JETON_RESIDUAL=0",
                 "experts",
-                "experts JETON_TYPE=1",
                 "ranks JETON_TYPE=1"
             })
     void agreesWithFloat64OnTheHost(String check) throws IOException, InterruptedException {
@@ -49,8 +56,7 @@ class KernelParityTest {
         List<String> compile = new ArrayList<>(List.of(
                 "g++",
                 "-std=c++20",
-                "-O2",
-                "-g1",
+                "-O1",
                 "-w",
                 "-fno-strict-aliasing",
                 "-march=native",
@@ -81,10 +87,17 @@ class KernelParityTest {
                 "attention HEAD_DIM=256 GROUP=1",
                 "attention HEAD_DIM=256 GROUP=2 JETON_KV=2 BLOCK_SIZE=64",
                 "sampling",
-                "matmul",
-                "matmul JETON_TYPE=1 JETON_RESIDUAL=0",
+                "products",
+                "products WEIGHTS=1",
+                "products WEIGHTS=2",
+                "products WEIGHTS=3",
+                "products WEIGHTS=4",
+                "products JETON_TYPE=1 JETON_RESIDUAL=0",
+                "products WEIGHTS=1 JETON_TYPE=1 JETON_RESIDUAL=0",
+                "products WEIGHTS=2 JETON_TYPE=1 JETON_RESIDUAL=0",
+                "products WEIGHTS=3 JETON_TYPE=1 JETON_RESIDUAL=0",
+                "products WEIGHTS=4 JETON_TYPE=1 JETON_RESIDUAL=0",
                 "experts",
-                "experts JETON_TYPE=1",
                 "ranks JETON_TYPE=1"
             })
     void agreesWithFloat64OnTheGpu(String check) throws IOException, InterruptedException {

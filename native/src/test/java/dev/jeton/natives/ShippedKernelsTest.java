@@ -94,10 +94,19 @@ class ShippedKernelsTest {
 
     @Test
     void matmulTellsRowsAndMemoryOfABlock() {
-        CudaModule module = module("matmul.cu");
-        assertThat(constants(module, "matmul_constants", 8))
-                .containsExactly(32, 98304, 32, 98304, 64, 131072, 32, 98304);
-        assertThat(module.function("skinny_matmul").arguments().count()).isEqualTo(15);
+        CudaModule sixteen = module("matmul.cu");
+        assertThat(constants(sixteen, "matmul_constants", 2)).containsExactly(32, 98304);
+        assertThat(sixteen.function("skinny_matmul").arguments().count()).isEqualTo(16);
+        CudaModule four = module("matmul.cu", "WEIGHTS=2");
+        assertThat(constants(four, "matmul_constants", 2)).containsExactly(64, 131072);
+        assertThat(four.function("repack_packed").arguments().count()).isEqualTo(9);
+    }
+
+    @Test
+    void wideProductsTellTilesAndMemoryOfABlock() {
+        CudaModule eight = module("wide.cu", "WEIGHTS=3");
+        assertThat(constants(eight, "wide_constants", 8)).containsExactly(128, 128, 256, 98304, 64, 128, 128, 98304);
+        assertThat(eight.function("wide_matmul").arguments().count()).isEqualTo(16);
     }
 
     @Test

@@ -116,7 +116,6 @@ public final class CudaEngine implements Engine {
                 .within(options.maxModelLength())
                 .requireOnly("cuda", ABLE);
         CheckpointQuantization checkpoint = CheckpointQuantization.read(folder);
-        requirePlainExperts(folder, spec, checkpoint, options.quantize());
         DeviceShape.Type type = DeviceWeights.type(folder, spec);
         DeviceShape.KvType kv = DeviceShape.KvType.of(options.device().kvType(), type);
         int count = options.device().tensorParallel();
@@ -133,18 +132,6 @@ public final class CudaEngine implements Engine {
             }
         } catch (NativeException e) {
             throw new ModelException("the cuda engine cannot load %s: %s".formatted(folder, e.getMessage()), e);
-        }
-    }
-
-    /** Experts are multiplied in sixteen bits alone: the kernels of fewer bits take one matrix at a time. */
-    static void requirePlainExperts(Path folder, DecoderSpec spec, CheckpointQuantization checkpoint, String quantize) {
-        boolean plain = checkpoint instanceof CheckpointQuantization.None && quantize.equals("none");
-        if (spec.experts().count() > 0 && !plain) {
-            String how = checkpoint instanceof CheckpointQuantization.None
-                    ? "leave --quantize " + quantize
-                    : "use the original weights";
-            throw new ModelException("%s has layers of experts, which the cuda engine computes in sixteen bits only; %s"
-                    .formatted(folder, how));
         }
     }
 

@@ -51,7 +51,9 @@ public final class CudaEngineProvider implements StepEngineProvider {
     public EngineSupport support() {
         return new EngineSupport(
                 devices(),
-                List.of("safetensors (f32, f16, bf16, fp8, AWQ, GPTQ)", "GGUF (widened to 16 bits)"),
+                List.of(
+                        "safetensors (f32, f16, bf16, fp8, AWQ, GPTQ, compressed-tensors)",
+                        "GGUF (widened to 16 bits)"),
                 List.of("int8", "fp8"),
                 CudaEngine.CAPABILITIES_WITH_HOST);
     }
@@ -69,8 +71,8 @@ public final class CudaEngineProvider implements StepEngineProvider {
     @Override
     public String refusal(Path model) {
         return DecoderFiles.refusal(model, folder -> {
-            DecoderSpec spec = DecoderSpec.readQuantized(folder).requireOnly("cuda", CudaEngine.ABLE);
-            CudaEngine.requirePlainExperts(folder, spec, CheckpointQuantization.read(folder), "none");
+            DecoderSpec.readQuantized(folder).requireOnly("cuda", CudaEngine.ABLE);
+            CheckpointQuantization.read(folder);
         });
     }
 

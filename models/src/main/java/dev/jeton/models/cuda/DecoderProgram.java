@@ -103,7 +103,7 @@ final class DecoderProgram {
                 ? device.constants(spec.windowRotary().frequencies()).address()
                 : 0;
         buffers = StepBuffers.of(device, shape, maxTokens);
-        experts = ExpertProgram.of(device, shape, kernels, products, maxTokens);
+        experts = ExpertProgram.of(device, shape, kernels, products, weights, maxTokens);
         peers = Peers.of(device, shape, kernels, StepBuffers.logitRows(maxTokens));
         search = search(maxTokens);
         sampling = new SamplingProgram(device, shape, kernels, slots, buffers.logits(), outputs);
@@ -132,12 +132,12 @@ final class DecoderProgram {
         leave(0, 0, 0, 0);
         for (int layer = 0; layer < spec.layers(); layer++) {
             Layer w = weights.layers().get(layer);
-            norm(header, TOKENS, tokens, 0, w.attentionNorm());
+            norm(header, TOKENS, tokens, 0, w.attentionNorm(), w.queryKeyValue().order());
             products.activations(header, TOKENS, tokens, buffers.normed(), w.queryKeyValue(), buffers.qkv());
             rotate(input, layout, layer, tokens, w);
             attend(input, layout, layer, tokens, decodes, prefills);
             project(header, tokens, buffers.attended(), w.output(), w.outputBias(), w.attentionBranchNorm());
-            norm(header, TOKENS, tokens, 0, w.feedForwardNorm());
+            norm(header, TOKENS, tokens, 0, w.feedForwardNorm(), w.feed().order());
             switch (w.feed()) {
                 case DeviceWeights.Dense dense -> feedForward(header, tokens, dense, w.feedBranchNorm());
                 case DeviceWeights.Sparse sparse -> chooseExperts(header, tokens, sparse, w.feedBranchNorm());
@@ -227,8 +227,11 @@ final class DecoderProgram {
                 .launch(1, 1, sizes.planThreads(), 0);
     }
 
-    /** Adds what was left and normalises: all rows, which then have it, or those of an index, for themselves. */
-    private void norm(long header, int entry, int rows, long rowIndex, long weight) {
+    /**
+     * Adds what was left and normalises: all rows, which then have it, or those of an index, for themselves; in the order
+     * of a matrix's inputs where it has one.
+     */
+    private void norm(long header, int entry, int rows, long rowIndex, long weight, long order) {
         kernels.get("rms_norm")
                 .begin()
                 .pointer(header)
@@ -243,6 +246,7 @@ final class DecoderProgram {
                 .pointer(weight)
                 .single((float) spec.normEpsilon())
                 .integer(spec.hidden())
+                .pointer(order)
                 .pointer(buffers.normed())
                 .launch(rows, 1, NORM_THREADS, 4 * spec.hidden());
     }
@@ -334,7 +338,8 @@ final class DecoderProgram {
     }
 
     /** The projection that ends a half of a layer: added to the residual stream at once, or left for the next norm. */
-    private void project(long header, int tokens, long x, Matrix w, long bias, long branchNorm) {
+    private void project(long header, int tokens, long inputs, Matrix w, long bias, long branchNorm) {
+        long x = products.inOrder(header, TOKENS, tokens, inputs, w);
         if (peers.isPresent()) {
             products.activations(header, TOKENS, tokens, x, w, buffers.delta());
             peers.get().sum(buffers.delta(), tokens);
@@ -398,7 +403,7 @@ final class DecoderProgram {
         for (int from = 0; from < logitRows; from += StepLayout.CHUNK) {
             int rows = Math.min(StepLayout.CHUNK, logitRows - from);
             long header = at(input, layout.header(from / StepLayout.CHUNK));
-            norm(header, LOGIT_ROWS, rows, at(input, layout.logitToken() + from), weights.finalNorm());
+            norm(header, LOGIT_ROWS, rows, at(input, layout.logitToken() + from), weights.finalNorm(), 0);
             logits(header, rows);
             sampling.sample(input, layout, header, from, rows, scored, masks);
         }

@@ -79,12 +79,7 @@ final class DeviceRank implements AutoCloseable {
     /** Refuses weights for which a device has too little memory, before anything is brought to it. */
     static void requireRoom(
             Path folder, EngineOptions options, DeviceShape shape, CheckpointQuantization checkpoint, Device device) {
-        WeightFormat format = switch (checkpoint) {
-            case CheckpointQuantization.None none -> WeightFormat.of(options.quantize());
-            case CheckpointQuantization.Awq awq -> WeightFormat.INT4;
-            case CheckpointQuantization.Gptq gptq -> WeightFormat.INT4;
-            case CheckpointQuantization.Fp8 fp8 -> WeightFormat.FP8;
-        };
+        WeightFormat format = WeightFormat.of(checkpoint, WeightFormat.of(options.quantize()));
         long weightBytes = DeviceWeights.bytes(shape, format);
         if (weightBytes > device.freeBytes()) {
             String part = shape.shard().ranks() == 1

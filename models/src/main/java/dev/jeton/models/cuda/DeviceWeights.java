@@ -12,7 +12,9 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.Function;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
@@ -52,19 +54,33 @@ record DeviceWeights(long embedding, Matrix head, long finalNorm, List<Layer> la
             float valueScale) {}
 
     /** The feed-forward half of a layer. */
-    sealed interface Feed {}
+    sealed interface Feed {
+
+        /** Address of the order in which it takes its inputs; 0 where they are in order. */
+        long order();
+    }
 
     /** One for all tokens. */
-    record Dense(Matrix gateUp, Matrix down) implements Feed {}
+    record Dense(Matrix gateUp, Matrix down) implements Feed {
+        @Override
+        public long order() {
+            return gateUp.order();
+        }
+    }
 
     /**
      * One of experts.
      *
      * @param router {@code [experts][hidden]}
-     * @param gateUp gate and up of expert 0, of expert 1 and so on, in sixteen bits
+     * @param gateUp gate and up of expert 0, of expert 1 and so on
      * @param down the same of down
      */
-    record Sparse(Matrix router, long gateUp, long down) implements Feed {}
+    record Sparse(Matrix router, Matrix gateUp, Matrix down) implements Feed {
+        @Override
+        public long order() {
+            return 0;
+        }
+    }
 
     DeviceWeights {
         layers = List.copyOf(layers);
@@ -97,6 +113,13 @@ record DeviceWeights(long embedding, Matrix head, long finalNorm, List<Layer> la
         return feeds(Sparse.class).map(Sparse::router).toList();
     }
 
+    /** What experts are multiplied with. */
+    Set<WeightFormat> expertFormats() {
+        return feeds(Sparse.class)
+                .flatMap(feed -> Stream.of(feed.gateUp.format(), feed.down.format()))
+                .collect(Collectors.toSet());
+    }
+
     private <F extends Feed> Stream<F> feeds(Class<F> kind) {
         return layers.stream().map(Layer::feed).filter(kind::isInstance).map(kind::cast);
     }
@@ -104,31 +127,30 @@ record DeviceWeights(long embedding, Matrix head, long finalNorm, List<Layer> la
     /** Bytes that the weights take, matrices of layers in a format, all else in sixteen bits; scales included. */
     static long bytes(DeviceShape shape, WeightFormat format) {
         DecoderSpec spec = shape.spec();
-        long hidden = spec.hidden();
+        int hidden = spec.hidden();
         long sparse =
                 IntStream.range(0, spec.layers()).filter(spec.experts()::in).count();
-        long dense = spec.layers() - sparse;
-        long attention = 2 * hidden * spec.queryWidth() + 2 * hidden * spec.keyValueWidth();
-        long matrices = spec.layers() * attention + dense * 3 * hidden * spec.intermediate();
-        long rows = spec.layers() * (hidden + spec.queryWidth() + 2L * spec.keyValueWidth())
-                + dense * (hidden + 2L * spec.intermediate());
-        long experts =
-                spec.experts().count() * hidden * (1 + 3L * spec.experts().intermediate());
-        long scales = switch (format) {
-            case SIXTEEN -> 0;
-            case INT8, FP8 -> 4 * rows;
-            case INT4 -> matrices / CheckpointQuantization.GROUP * 4;
-        };
+        long attention = bytes(format, spec.queryWidth() + 2 * spec.keyValueWidth(), hidden)
+                + bytes(format, hidden, spec.queryWidth());
+        long experts = 2L * spec.experts().count() * hidden
+                + spec.experts().count() * feed(format, hidden, spec.experts().intermediate());
         long biases = 2 * (hidden + spec.queryWidth() + 2L * spec.keyValueWidth());
-        long norms = 4 * (4 * hidden + 2L * spec.headDim());
+        long norms = 4 * (4L * hidden + 2L * spec.headDim());
         long head = spec.tiedEmbedding() ? 0 : shape.shard().headRows();
         long tables = hidden * (spec.vocabulary() + head);
         return 2 * tables
-                + 4 * hidden
-                + matrices * format.bits() / Byte.SIZE
-                + scales
-                + sparse * 2 * experts
-                + spec.layers() * (biases + norms);
+                + 4L * hidden
+                + spec.layers() * (attention + biases + norms)
+                + (spec.layers() - sparse) * feed(format, hidden, spec.intermediate())
+                + sparse * experts;
+    }
+
+    private static long feed(WeightFormat format, int hidden, int width) {
+        return bytes(format, 2L * width, hidden) + bytes(format, hidden, width);
+    }
+
+    private static long bytes(WeightFormat format, long rows, long columns) {
+        return format.valueBytes(rows, columns) + format.scaleBytes(rows, columns);
     }
 
     /** The type that a model's weights are brought to: fp16 where the files have F16, bf16 otherwise. */
@@ -208,10 +230,12 @@ record DeviceWeights(long embedding, Matrix head, long finalNorm, List<Layer> la
 
         private Dense dense(String name) {
             int width = spec.intermediate();
-            return new Dense(
-                    matrices.load(
-                            spec.hidden(), new Part(name + "gate_proj", width), new Part(name + "up_proj", width)),
-                    matrices.load(width, new Part(name + "down_proj", spec.hidden())));
+            return matrices.feed(
+                    spec.hidden(),
+                    width,
+                    new Part(name + "gate_proj", width),
+                    new Part(name + "up_proj", width),
+                    new Part(name + "down_proj", spec.hidden()));
         }
 
         private Sparse experts(String name) {
@@ -229,8 +253,22 @@ record DeviceWeights(long embedding, Matrix head, long finalNorm, List<Layer> la
                     new Matrix(join(files.tensor(name + "gate.weight", count, spec.hidden())), count, spec.hidden());
             return new Sparse(
                     router,
-                    matrices.load(spec.hidden(), gateUp.toArray(Part[]::new)).address(),
-                    matrices.load(width, down.toArray(Part[]::new)).address());
+                    fitting(matrices.load(spec.hidden(), gateUp.toArray(Part[]::new))),
+                    fitting(matrices.load(width, down.toArray(Part[]::new))));
+        }
+
+        /** Weights of experts are never written out, so their widths must be those that kernels read. */
+        private static Matrix fitting(Matrix matrix) {
+            if (matrix.columns() % matrix.format().step() != 0 || matrix.order() != 0) {
+                throw new ModelException(
+                        "experts of %d inputs%s are not multiplied in %s, which takes multiples of %d in order; use the original weights"
+                                .formatted(
+                                        matrix.columns(),
+                                        matrix.order() == 0 ? "" : " that are reordered",
+                                        matrix.format(),
+                                        matrix.format().step()));
+            }
+            return matrix;
         }
 
         /** Some rows of a table of all tokens, and padding to {@code rows}, of undefined content. */

@@ -2,13 +2,18 @@ package dev.jeton.models.cuda;
 
 import dev.jeton.models.DecoderSpec;
 import dev.jeton.models.cuda.DeviceWeights.Sparse;
+import java.util.EnumMap;
+import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 
 /**
  * The feed-forward half of layers of experts, as launches on the stream: the router's logits, each token's choice, rows
  * grouped by expert, gate and up and then down for the rows of each expert, from which the next norm takes a token's
  * sum by {@link #slotOf} and {@link #shares}. The host only knows how many tiles there may be, so a captured graph
  * serves any choice.
+ *
+ * <p>Weights are read in the format that they have, whatever the number of rows.
  *
  * <p>Bytes of a step: the weights of the experts that any token chose, once, and 2 bytes for each row of an expert and
  * element of the hidden and the expert's width, twice. Few rows an expert are bound by the weights and take tiles of
@@ -22,6 +27,7 @@ final class ExpertProgram {
     private static final int FEW_ROWS = 16;
     private static final int FEW_STEP = 128;
     private static final int FEW_THREADS = 256;
+    private static final int MANY_ROWS = 128;
     /** Up to so many tokens are routed by the block that groups them, two for each warp of it. */
     private static final int ROUTED_WITH_GROUPS = 64;
 
@@ -29,16 +35,16 @@ final class ExpertProgram {
     private static final int GEGLU = 5;
     private static final int PLAIN = 0;
 
-    /** One of the two kernels of products: rows of a tile, rows of weights of a block, and its launch. */
-    private record Way(Kernel kernel, int rows, int columns, int threads, int shared) {}
+    /** One of the kernels of products: rows of weights of a block, and its launch. */
+    private record Way(Kernel kernel, int columns, int threads, int shared) {}
 
     private final DeviceShape shape;
     private final DecoderSpec.Experts experts;
     private final Products products;
     private final Kernel choose;
     private final Kernel group;
-    private final Way few;
-    private final Way many;
+    private final Map<WeightFormat, Way> few = new EnumMap<>(WeightFormat.class);
+    private final Map<WeightFormat, Way> many = new EnumMap<>(WeightFormat.class);
     private final int chooseTokens;
     private final int groupThreads;
     private final int groupShared;
@@ -58,13 +64,24 @@ final class ExpertProgram {
 
     /** The program of a model that has layers of experts; takes the memory for steps of at most so many tokens. */
     static Optional<ExpertProgram> of(
-            Device device, DeviceShape shape, StepKernels kernels, Products products, int maxTokens) {
+            Device device,
+            DeviceShape shape,
+            StepKernels kernels,
+            Products products,
+            DeviceWeights weights,
+            int maxTokens) {
         return shape.spec().experts().count() == 0
                 ? Optional.empty()
-                : Optional.of(new ExpertProgram(device, shape, kernels, products, maxTokens));
+                : Optional.of(new ExpertProgram(device, shape, kernels, products, weights.expertFormats(), maxTokens));
     }
 
-    private ExpertProgram(Device device, DeviceShape shape, StepKernels kernels, Products products, int maxTokens) {
+    private ExpertProgram(
+            Device device,
+            DeviceShape shape,
+            StepKernels kernels,
+            Products products,
+            Set<WeightFormat> formats,
+            int maxTokens) {
         this.shape = shape;
         this.products = products;
         experts = shape.spec().experts();
@@ -73,16 +90,21 @@ final class ExpertProgram {
             case SILU -> SWIGLU;
             case GELU_TANH -> GEGLU;
         };
-        int[] matmul = kernels.matmulConstants();
+        for (WeightFormat format : formats) {
+            int[] matmul = kernels.matmulConstants(format);
+            int[] wide = kernels.wideConstants(format);
+            if (wide[0] != MANY_ROWS) {
+                throw new IllegalStateException("tiles of %d rows, not %d".formatted(wide[0], MANY_ROWS));
+            }
+            few.put(format, new Way(kernels.get("expert_few", format), matmul[0], FEW_THREADS, matmul[1]));
+            many.put(format, new Way(kernels.get("expert_many", format), wide[1], wide[2], wide[3]));
+        }
         int[] constants = kernels.expertsConstants();
-        int sixteen = WeightFormat.SIXTEEN.constants();
-        few = new Way(kernels.get("expert_few"), FEW_ROWS, matmul[sixteen], FEW_THREADS, matmul[sixteen + 1]);
-        many = new Way(kernels.get("expert_many"), constants[0], constants[1], constants[2], constants[3]);
         choose = kernels.get("choose_experts");
         group = kernels.get("group_experts");
-        chooseTokens = constants[4];
-        groupThreads = constants[5];
-        groupShared = Integer.BYTES * constants[6] * experts.count();
+        chooseTokens = constants[0];
+        groupThreads = constants[1];
+        groupShared = Integer.BYTES * constants[2] * experts.count();
         fewFits = hidden % FEW_STEP == 0 && experts.intermediate() % FEW_STEP == 0;
         long slots = shape.slots(maxTokens);
         logits = device.memory(4L * maxTokens * experts.count()).address();
@@ -127,14 +149,16 @@ final class ExpertProgram {
         products.logits(header, entry, tokens, normed, w.router(), logits);
         // on average, of which an expert here and there has twice as many
         boolean fewEach = (long) shape.slots(tokens) <= (long) FEW_ROWS * experts.count();
-        Way way = fewFits && fewEach ? few : many;
-        route(header, tokens, way);
+        boolean byFew = fewFits && fewEach;
+        int rows = byFew ? FEW_ROWS : MANY_ROWS;
+        Map<WeightFormat, Way> ways = byFew ? few : many;
+        route(header, tokens, rows);
         int width = experts.intermediate();
-        multiply(way, tokens, choices, normed, hidden, w.gateUp(), width, gate, inner);
-        multiply(way, tokens, 0, inner, width, w.down(), hidden, PLAIN, given);
+        multiply(ways, rows, tokens, choices, normed, w.gateUp(), width, gate, inner);
+        multiply(ways, rows, tokens, 0, inner, w.down(), hidden, PLAIN, given);
     }
 
-    private void route(long header, int tokens, Way way) {
+    private void route(long header, int tokens, int tileRows) {
         boolean together = tokens <= ROUTED_WITH_GROUPS;
         if (!together) {
             choose.begin()
@@ -153,8 +177,8 @@ final class ExpertProgram {
                 .integer(experts.count())
                 .integer(experts.perToken())
                 .integer(experts.normalised() ? 1 : 0)
-                .integer(way.rows)
-                .integer(shape.expertTiles(tokens, way.rows))
+                .integer(tileRows)
+                .integer(shape.expertTiles(tokens, tileRows))
                 .pointer(chosen)
                 .pointer(shares)
                 .pointer(slotOf)
@@ -165,7 +189,12 @@ final class ExpertProgram {
     }
 
     /** Rows of x by choice, or by slot where {@code by} is 0. */
-    private void multiply(Way way, int tokens, long by, long x, int k, long w, int n, int mode, long y) {
+    private void multiply(
+            Map<WeightFormat, Way> ways, int tileRows, int tokens, long by, long x, Matrix w, int n, int mode, long y) {
+        Way way = ways.get(w.format());
+        if (way == null) {
+            throw new IllegalStateException("no kernel for experts in " + w.format());
+        }
         int columns = Kernel.blocks(n, mode == PLAIN ? way.columns : way.columns / 2);
         way.kernel
                 .begin()
@@ -174,13 +203,14 @@ final class ExpertProgram {
                 .pointer(by)
                 .integer(experts.perToken())
                 .pointer(x)
-                .integer(k)
-                .pointer(w)
+                .integer(w.columns())
+                .pointer(w.address())
+                .pointer(w.scales())
                 .integer(n)
-                .integer(k)
+                .integer(w.columns())
                 .integer(mode)
                 .pointer(y)
                 .integer(n)
-                .launch(Math.multiplyExact(shape.expertTiles(tokens, way.rows), columns), 1, way.threads, way.shared);
+                .launch(Math.multiplyExact(shape.expertTiles(tokens, tileRows), columns), 1, way.threads, way.shared);
     }
 }

@@ -3,17 +3,19 @@ package dev.jeton.models.cuda;
 import dev.jeton.models.CheckpointQuantization;
 import dev.jeton.models.ModelException;
 import dev.jeton.models.Tensor;
+import dev.jeton.models.cuda.DeviceWeights.Dense;
+import dev.jeton.models.cuda.StoredMatrix.FourBits;
 import dev.jeton.natives.DeviceMemory;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
-import java.nio.ByteOrder;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.Collectors;
 
 /**
  * Brings matrices to the device in the format that the files have, or quantised on the way as the options ask. Matrices
- * that read the same input are loaded as one, each into its rows.
+ * that read the same input are loaded as one, each into its rows; so are those of all experts of a layer.
  *
  * <p>Bytes on the device: those that come over the bus are written and read once more where they are repacked or
  * quantised, which is little beside the bus.
@@ -32,8 +34,6 @@ final class MatrixLoader {
             return scales.orElseThrow();
         }
     }
-
-    private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
     private final ShardFiles files;
     private final Device device;
@@ -67,174 +67,188 @@ final class MatrixLoader {
 
     /** Loads matrices of {@code columns} inputs one after the other. */
     Matrix load(int columns, Part... parts) {
-        List<WeightFormat> formats =
-                List.of(parts).stream().map(this::format).distinct().toList();
+        return load(columns, Optional.empty(), parts);
+    }
+
+    /**
+     * Loads a feed-forward layer. Where down has its inputs in an order of its own, so have gate and up their outputs, if
+     * they are of four bits, too: nothing is left to be brought into order then.
+     *
+     * @param hidden inputs of gate and up
+     * @param width inputs of down
+     */
+    Dense feed(int hidden, int width, Part gate, Part up, Part down) {
+        StoredMatrix last = stored(width, down);
+        StoredMatrix first = stored(hidden, gate);
+        Optional<int[]> order = last.format() == WeightFormat.INT4 && first.format() == WeightFormat.INT4
+                ? last.fourBits().order()
+                : Optional.empty();
+        Matrix gateUp = load(hidden, order, gate, up);
+        Matrix loaded = load(width, down);
+        return new Dense(gateUp, order.isPresent() ? loaded.inOrder() : loaded);
+    }
+
+    private StoredMatrix stored(int columns, Part part) {
+        return new StoredMatrix(files, checkpoint, part.name, part.rows, columns);
+    }
+
+    /**
+     * Rows of q, k and v, or of gate and up, are one matrix in the files of some families; where it is quantised, it is
+     * loaded as it is.
+     */
+    private List<StoredMatrix> stored(int columns, Part... parts) {
+        String first = parts[0].name;
+        String whole = parts.length == 3 && first.endsWith(".q_proj")
+                ? first.replaceFirst("q_proj$", "qkv_proj")
+                : parts.length == 2 && first.endsWith(".gate_proj")
+                        ? first.replaceFirst("gate_proj$", "gate_up_proj")
+                        : first;
+        int rows = Arrays.stream(parts).mapToInt(Part::rows).sum();
+        StoredMatrix fused = stored(columns, new Part(whole, rows));
+        return !whole.equals(first) && fused.format() != WeightFormat.SIXTEEN
+                ? List.of(fused)
+                : Arrays.stream(parts).map(part -> stored(columns, part)).toList();
+    }
+
+    private Matrix load(int columns, Optional<int[]> rowOrder, Part... parts) {
+        List<StoredMatrix> all = stored(columns, parts);
+        List<WeightFormat> formats = all.stream().map(this::format).distinct().toList();
         if (formats.size() > 1) {
             throw new ModelException("%s are of different formats (%s), which cannot be multiplied together"
                     .formatted(
-                            List.of(parts).stream().map(Part::name).collect(Collectors.joining(", ")),
+                            names(all),
                             formats.stream().map(WeightFormat::toString).collect(Collectors.joining(", "))));
         }
-        int rows = 0;
-        for (Part part : parts) {
-            rows += part.rows;
-        }
-        Room room = room(formats.getFirst(), rows, columns);
+        Room room = room(
+                formats.getFirst(), all.stream().mapToInt(StoredMatrix::rows).sum(), columns);
+        Optional<int[]> order = Optional.empty();
         int from = 0;
-        for (Part part : parts) {
+        for (StoredMatrix each : all) {
             switch (room.matrix.format()) {
-                case SIXTEEN -> upload.send(plain(part, columns), room.values, 2L * from * columns);
-                case INT8 -> quantize("quantize_int8_rows", part, room.matrix, from);
-                case INT4 -> repack(part, room.matrix, from);
-                case FP8 -> {
-                    if (stored(part)) {
-                        copy(part, room, from);
+                case SIXTEEN -> upload.send(plain(each), room.values, 2L * from * columns);
+                case INT8, FP8, FP8_BLOCK -> {
+                    if (each.format() == WeightFormat.SIXTEEN) {
+                        quantize(each, room.matrix, from);
                     } else {
-                        quantize("quantize_fp8_rows", part, room.matrix, from);
+                        copy(each, room, from);
                     }
                 }
+                case INT4 -> {
+                    FourBits four = each.fourBits();
+                    if (from > 0 && !Arrays.equals(four.order().orElse(null), order.orElse(null))) {
+                        throw new ModelException(
+                                "%s reorder inputs each in its own way, so that they cannot be multiplied together"
+                                        .formatted(names(all)));
+                    }
+                    order = four.order();
+                    repack(four, rowOrder, each, room.matrix, from);
+                }
             }
-            from += part.rows;
+            from += each.rows();
             files.release();
         }
-        return room.matrix;
+        Matrix matrix = room.matrix;
+        return order.map(inputs -> new Matrix(
+                        matrix.format(),
+                        matrix.address(),
+                        matrix.scales(),
+                        matrix.rows(),
+                        columns,
+                        indexes(inputs).address()))
+                .orElse(matrix);
     }
 
-    private WeightFormat format(Part part) {
-        return switch (checkpoint) {
-            case CheckpointQuantization.None none -> wanted;
-            case CheckpointQuantization.Awq awq -> packed(part);
-            case CheckpointQuantization.Gptq gptq -> packed(part);
-            case CheckpointQuantization.Fp8 fp8 -> stored(part) ? WeightFormat.FP8 : WeightFormat.SIXTEEN;
-        };
+    private static String names(List<StoredMatrix> all) {
+        return all.stream().limit(3).map(StoredMatrix::name).collect(Collectors.joining(", "))
+                + (all.size() > 3 ? " and %d more".formatted(all.size() - 3) : "");
     }
 
-    private WeightFormat packed(Part part) {
-        return files.type(part.name + ".qweight").isPresent() ? WeightFormat.INT4 : WeightFormat.SIXTEEN;
-    }
-
-    private boolean stored(Part part) {
-        return files.type(part.name + ".weight").filter("F8_E4M3"::equals).isPresent();
+    private WeightFormat format(StoredMatrix stored) {
+        return checkpoint instanceof CheckpointQuantization.None ? wanted : stored.format();
     }
 
     private Room room(WeightFormat format, int rows, int columns) {
-        DeviceMemory values = device.memory((long) rows * columns * format.bits() / Byte.SIZE);
-        Optional<DeviceMemory> scales = switch (format) {
-            case SIXTEEN -> Optional.empty();
-            case INT8, FP8 -> Optional.of(device.memory(4L * rows));
-            case INT4 -> Optional.of(device.memory(4L * rows * Kernel.blocks(columns, CheckpointQuantization.GROUP)));
-        };
+        DeviceMemory values = device.memory(format.valueBytes(rows, columns));
+        Optional<DeviceMemory> scales = format == WeightFormat.SIXTEEN
+                ? Optional.empty()
+                : Optional.of(device.memory(format.scaleBytes(rows, columns)));
         long scalesAt = scales.map(DeviceMemory::address).orElse(0L);
-        return new Room(new Matrix(format, values.address(), scalesAt, rows, columns), values, scales);
+        return new Room(new Matrix(format, values.address(), scalesAt, rows, columns, 0), values, scales);
     }
 
-    private Tensor plain(Part part, int columns) {
-        Tensor tensor = files.tensor(part.name + ".weight", part.rows, columns);
+    private Tensor plain(StoredMatrix stored) {
+        Tensor tensor = files.tensor(stored.name() + ".weight", stored.rows(), stored.columns());
         if (tensor.type().quantized() && wanted != WeightFormat.SIXTEEN) {
             throw new ModelException("the weights are quantised already (%s is %s); leave --quantize"
-                    .formatted(part.name, tensor.type()));
+                    .formatted(stored.name(), tensor.type()));
         }
         return tensor;
     }
 
-    private void quantize(String kernel, Part part, Matrix matrix, int from) {
+    private void quantize(StoredMatrix stored, Matrix matrix, int from) {
         int columns = matrix.columns();
-        DeviceMemory plain = scratch(2L * part.rows * columns);
-        upload.send(plain(part, columns), plain, 0);
-        kernels.get(kernel)
+        DeviceMemory plain = scratch(2L * stored.rows() * columns);
+        upload.send(plain(stored), plain, 0);
+        kernels.get(matrix.format() == WeightFormat.INT8 ? "quantize_int8_rows" : "quantize_fp8_rows")
                 .begin()
                 .pointer(0)
-                .integer(part.rows)
+                .integer(stored.rows())
                 .pointer(plain.address())
                 .integer(columns)
                 .pointer(matrix.address() + (long) from * columns)
-                .pointer(matrix.scales() + 4L * from)
-                .launch(part.rows, 1, 256, 0);
+                .pointer(matrix.scales(from))
+                .launch(stored.rows(), 1, 256, 0);
     }
 
-    private void repack(Part part, Matrix matrix, int from) {
-        int n = part.rows;
-        int k = matrix.columns();
-        int group = CheckpointQuantization.GROUP;
-        if (k % group != 0 || n % 8 != 0) {
-            throw new ModelException(
-                    "%s has %d outputs and %d inputs; of four bits each, multiples of 8 and %d are read"
-                            .formatted(part.name, n, k, group));
+    private void copy(StoredMatrix stored, Room room, int from) {
+        WeightFormat format = room.matrix.format();
+        float[] scales = format == WeightFormat.FP8_BLOCK ? stored.blockScales() : stored.rowScales();
+        try (Arena arena = Arena.ofConfined()) {
+            upload.bytes(stored.eightBits(format, arena), room.values, (long) from * stored.columns());
         }
-        boolean awq = checkpoint instanceof CheckpointQuantization.Awq;
-        MemorySegment words = awq
-                ? files.bytes(part.name + ".qweight", "I32", k, n / 8)
-                : files.bytes(part.name + ".qweight", "I32", k / 8, n);
-        MemorySegment zeros = files.bytes(part.name + ".qzeros", "I32", k / group, n / 8);
-        MemorySegment scales = files.bytes(part.name + ".scales", "F16", k / group, n);
-        requireOrder(part, k);
-        long zerosAt = aligned(words.byteSize());
-        long scalesAt = zerosAt + aligned(zeros.byteSize());
-        DeviceMemory packed = scratch(scalesAt + scales.byteSize());
-        upload.bytes(words, packed, 0);
-        upload.bytes(zeros, packed, zerosAt);
-        upload.bytes(scales, packed, scalesAt);
-        Kernel kernel = kernels.get(awq ? "repack_awq" : "repack_gptq")
+        upload.bytes(MemorySegment.ofArray(scales), room.scaled(), format.scaleBytes(from, stored.columns()));
+    }
+
+    private void repack(FourBits four, Optional<int[]> rowOrder, StoredMatrix stored, Matrix matrix, int from) {
+        long zerosAt = aligned(four.words().byteSize());
+        long scalesAt =
+                zerosAt + aligned(four.zeros().map(MemorySegment::byteSize).orElse(0L));
+        long orderAt = scalesAt + aligned(2L * four.scales().length);
+        long rowOrderAt = orderAt + aligned(4L * stored.columns());
+        DeviceMemory packed = scratch(rowOrderAt + 4L * stored.rows());
+        upload.bytes(four.words(), packed, 0);
+        four.zeros().ifPresent(zeros -> upload.bytes(zeros, packed, zerosAt));
+        upload.bytes(MemorySegment.ofArray(four.scales()), packed, scalesAt);
+        four.order().ifPresent(order -> upload.bytes(MemorySegment.ofArray(order), packed, orderAt));
+        rowOrder.ifPresent(order -> upload.bytes(MemorySegment.ofArray(order), packed, rowOrderAt));
+        Kernel kernel = kernels.get(four.kernel(), WeightFormat.INT4)
                 .begin()
                 .pointer(packed.address())
-                .pointer(packed.address() + zerosAt)
-                .pointer(packed.address() + scalesAt)
-                .integer(n)
-                .integer(k)
-                .pointer(matrix.address() + (long) from * k / 2)
-                .pointer(matrix.scales() + 4L * from * (k / group));
+                .pointer(four.zeros().isPresent() ? packed.address() + zerosAt : 0)
+                .pointer(packed.address() + scalesAt);
+        if (!(checkpoint instanceof CheckpointQuantization.Awq)) {
+            kernel.pointer(four.order().isPresent() ? packed.address() + orderAt : 0)
+                    .pointer(rowOrder.isPresent() ? packed.address() + rowOrderAt : 0);
+        }
+        kernel.integer(four.group())
+                .integer(stored.rows())
+                .integer(stored.columns())
+                .pointer(matrix.address() + matrix.format().valueBytes(from, stored.columns()))
+                .pointer(matrix.scales(from));
         if (checkpoint instanceof CheckpointQuantization.Gptq gptq) {
             kernel.integer(gptq.zerosLessOne() ? 1 : 0);
         }
-        kernel.launch(Kernel.blocks((long) n * k / 8, 4096), 1, 256, 0);
+        kernel.launch(Kernel.blocks((long) stored.rows() * stored.columns() / 8, 4096), 1, 256, 0);
     }
 
     private static long aligned(long bytes) {
         return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
     }
 
-    /** GPTQ may say for each input which group it is in; inputs that are not in order would be multiplied wrongly. */
-    private void requireOrder(Part part, int k) {
-        String name = part.name + ".g_idx";
-        if (files.type(name).isEmpty()) {
-            return;
-        }
-        int inputs = files.wholeInputs(part.name, k);
-        MemorySegment index = files.whole().bytes(name, "I32", inputs);
-        for (int i = 0; i < inputs; i++) {
-            if (index.get(INT, 4L * i) != i / CheckpointQuantization.GROUP) {
-                throw new ModelException(
-                        "tensor \"%s\" reorders inputs, which is not supported; quantise with desc_act false"
-                                .formatted(name));
-            }
-        }
-    }
-
-    private void copy(Part part, Room room, int from) {
-        int columns = room.matrix.columns();
-        upload.bytes(
-                files.bytes(part.name + ".weight", "F8_E4M3", part.rows, columns), room.values, (long) from * columns);
-        upload.bytes(MemorySegment.ofArray(scales(part)), room.scaled(), 4L * from);
-    }
-
-    /** A scale for each row; one for the whole matrix is each row's. */
-    private float[] scales(Part part) {
-        String name = part.name + ".weight_scale";
-        Tensor tensor =
-                files.find(name).orElseThrow(() -> new ModelException("tensor \"%s\" is missing".formatted(name)));
-        if (tensor.elements() != 1 && tensor.elements() != part.rows) {
-            throw new ModelException("tensor \"%s\" has shape %s; one scale, or one for each of %d rows is expected"
-                    .formatted(name, tensor.shape(), part.rows));
-        }
-        float[] scales = new float[part.rows];
-        for (int i = 0; i < part.rows; i++) {
-            scales[i] = tensor.at(tensor.elements() == 1 ? 0 : i);
-            if (!(scales[i] > 0 && scales[i] < Float.POSITIVE_INFINITY)) {
-                throw new ModelException(
-                        "tensor \"%s\" has the scale %s; scales are positive".formatted(name, scales[i]));
-            }
-        }
-        return scales;
+    private DeviceMemory indexes(int[] values) {
+        DeviceMemory memory = device.memory(4L * values.length);
+        upload.bytes(MemorySegment.ofArray(values), memory, 0);
+        return memory;
     }
 
     /** Memory that the next matrix may overwrite: everything happens in order. */

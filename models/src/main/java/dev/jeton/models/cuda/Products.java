@@ -5,24 +5,29 @@ import dev.jeton.natives.MatmulShape;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.stream.Collectors;
 
 /**
  * Products of activations with weights, by the way that suits their number of rows and the weights' format. Up to
- * {@value #SKINNY_ROWS} rows a launch go through a kernel of our own, which is bound by reading the weights once and
- * can add to the residual stream or join gate and up in place; of quantised weights a few launches after another, as
- * long as they read less than writing the weights out would. More rows go through cuBLASLt, whose algorithm is chosen
- * once for each shape: as fp8 where weights are and the device takes scales of rows, else in sixteen bits, into which
- * quantised weights are written first.
+ * {@value #SKINNY_ROWS} rows go through a kernel of our own, which is bound by reading the weights once and can add to the
+ * residual stream or join gate and up in place; up to {@value #WIDE_ROWS} by weights in fewer bits through another, which
+ * reads them once, too, and multiplies on tensor cores. All else goes through cuBLASLt, whose algorithm is chosen once for
+ * each shape: as fp8 where weights are, a row having one scale, and the device takes that; else in sixteen bits, into which
+ * weights in fewer bits are written first.
  *
- * <p>All of {@code y[row][n] = sum over k of x[row][k] * w[n][k]}, rows without gaps.
+ * <p>All of {@code y[row][n] = sum over k of x[row][k] * w[n][k]}, rows without gaps, the inputs of x in the
+ * order of w's ({@link #inOrder}).
  *
- * <p>Bytes a weight of b bytes: {@code b} a launch of our kernel, {@code b} of fp8 through cuBLASLt, {@code b + 4}
- * where weights are written out.
+ * <p>Bytes a weight of b bytes: {@code b} through our kernels and for fp8 through cuBLASLt, {@code b + 4} where weights are
+ * written out. Above {@value #WIDE_ROWS} rows these 4 bytes cost less than what mma.sync is behind cuBLASLt: at 4.8 TB/s
+ * and 990 TFLOP/s, 60% of them reached, the two are equal at about 450 rows or more.
  */
 final class Products {
 
     private static final int SKINNY_ROWS = 16;
     private static final int SKINNY_STEP = 128;
+    private static final int WIDE_ROWS = 256;
     private static final int SPLIT_STEP = 1024;
     private static final int THREADS = 256;
     /** Floats of partial sums of a block of threads, for an output of it. */
@@ -30,10 +35,20 @@ final class Products {
     /** Sizes of products of fp8 are multiples of so much. */
     private static final int FP8_STEP = 16;
 
+    /** Columns that a block of threads gathers. */
+    private static final int GATHERED = 2048;
+
     /** Blocks of threads on a multiprocessor that write weights out. */
     private static final int WRITERS = 16;
 
-    /** What becomes of a skinny product. The numbers are the kernel's. */
+    /** How a product is computed. */
+    private enum Way {
+        FEW,
+        WIDE,
+        LIBRARY
+    }
+
+    /** What becomes of a product of our own kernels. The numbers are the kernel's. */
     private enum Mode {
         ACTIVATION(0),
         LOGITS(1),
@@ -63,9 +78,13 @@ final class Products {
     /** The kernel for few rows of a format: outputs of a block of threads, its shared memory, blocks to keep all busy. */
     private record Skinny(Kernel kernel, int columns, int shared, int wanted) {}
 
+    /** The kernel for more of a format in fewer bits: rows and outputs of a block of threads, and its launch. */
+    private record Wide(Kernel kernel, int rows, int columns, int threads, int shared) {}
+
     private final Device device;
     private final StepKernels kernels;
     private final Map<WeightFormat, Skinny> skinny = new EnumMap<>(WeightFormat.class);
+    private final Map<WeightFormat, Wide> wide = new EnumMap<>(WeightFormat.class);
     private final long partials;
     private final long counters;
     private final boolean rowScales;
@@ -75,6 +94,8 @@ final class Products {
     private final long narrow;
 
     private final long narrowScales;
+    /** Activations in the order of a matrix's inputs; 0 where all are in order. */
+    private final long ordered;
 
     /**
      * @param matrices all that will be multiplied with
@@ -84,29 +105,39 @@ final class Products {
         this.device = device;
         this.kernels = kernels;
         rowScales = rowScales(matrices, maxRows);
-        int[] constants = kernels.matmulConstants();
-        int mostPartials = 0;
+        long mostPartials = 0;
         int mostCounters = 0;
         int widest = 1;
         for (Matrix matrix : matrices) {
             widest = Math.max(widest, matrix.rows());
         }
-        for (WeightFormat format : WeightFormat.values()) {
-            int columns = constants[format.constants()];
+        Set<WeightFormat> formats = matrices.stream().map(Matrix::format).collect(Collectors.toSet());
+        for (WeightFormat format : formats) {
+            int[] constants = kernels.matmulConstants(format);
+            int columns = constants[0];
             // int4 has twice the outputs in a block
             int wanted = format == WeightFormat.INT4 ? device.multiprocessors() : 2 * device.multiprocessors();
-            skinny.put(
-                    format,
-                    new Skinny(kernels.get(format.product()), columns, constants[format.constants() + 1], wanted));
+            skinny.put(format, new Skinny(kernels.get("skinny_matmul", format), columns, constants[1], wanted));
             // only products of fewer blocks than are wanted are split, into less than twice as many as are wanted
-            mostPartials = Math.max(mostPartials, PARTIALS * columns * 2 * wanted);
+            mostPartials = Math.max(mostPartials, 2L * wanted * PARTIALS * columns);
             mostCounters = Math.max(mostCounters, Math.max(wanted, Kernel.blocks(widest, columns / 2)));
+            if (format != WeightFormat.SIXTEEN) {
+                int[] own = kernels.wideConstants(format);
+                wide.put(format, new Wide(kernels.get("wide_matmul", format), own[4], own[5], own[6], own[7]));
+                int blocks = 2 * device.multiprocessors();
+                mostPartials = Math.max(mostPartials, 2L * blocks * own[4] * own[5]);
+                mostCounters = Math.max(mostCounters, blocks);
+            }
         }
         partials = device.memory(4L * mostPartials).address();
         counters = device.zeroed(4L * 2 * mostCounters).address();
         long largest = 0;
         long longest = 0;
+        long reordered = 0;
         for (Matrix matrix : matrices) {
+            if (matrix.order() != 0) {
+                reordered = Math.max(reordered, matrix.columns());
+            }
             if (narrow(matrix)) {
                 longest = Math.max(longest, matrix.columns());
             } else if (matrix.format() != WeightFormat.SIXTEEN) {
@@ -116,6 +147,7 @@ final class Products {
         written = largest == 0 ? 0 : device.memory(largest).address();
         narrow = longest == 0 ? 0 : device.memory(maxRows * longest).address();
         narrowScales = longest == 0 ? 0 : device.memory(4L * maxRows).address();
+        ordered = reordered == 0 ? 0 : device.memory(2 * maxRows * reordered).address();
     }
 
     /** Some generations of devices have products of fp8 with scales of rows and others have not: cuBLASLt is asked. */
@@ -136,10 +168,18 @@ final class Products {
         return rowScales && fitsFp8(w);
     }
 
-    /** Whether our own kernel is taken. */
-    private boolean skinny(int rows, Matrix w) {
-        int launches = narrow(w) ? 1 : w.format().launches();
-        return rows <= SKINNY_ROWS * launches && w.columns() % SKINNY_STEP == 0;
+    private Way way(int rows, Matrix w) {
+        if (rows <= SKINNY_ROWS && w.columns() % SKINNY_STEP == 0) {
+            return Way.FEW;
+        }
+        boolean fits =
+                w.format() != WeightFormat.SIXTEEN && w.columns() % w.format().step() == 0;
+        return fits && rows <= WIDE_ROWS && !narrow(w) ? Way.WIDE : Way.LIBRARY;
+    }
+
+    /** Whether one of our own kernels is taken. */
+    private boolean own(int rows, Matrix w) {
+        return way(rows, w) != Way.LIBRARY;
     }
 
     private MatmulShape shape(int rows, Matrix w, boolean wide) {
@@ -148,7 +188,7 @@ final class Products {
 
     /** Chooses how a product is computed, before it is first needed. */
     void choose(int rows, Matrix w, boolean wide) {
-        if (!skinny(rows, w)) {
+        if (!own(rows, w)) {
             device.plan(shape(rows, w, wide));
         }
     }
@@ -156,7 +196,7 @@ final class Products {
     /** Whether there is nothing to search for: our own kernel, one order of sums, or an algorithm that was searched. */
     boolean decided(int rows, Matrix w, boolean wide) {
         return device.deterministic()
-                || skinny(rows, w)
+                || own(rows, w)
                 || device.plan(shape(rows, w, wide)).searched();
     }
 
@@ -178,7 +218,7 @@ final class Products {
 
     /** Activations out: {@code y[rows][n]} in sixteen bits. */
     void activations(long header, int entry, int rows, long x, Matrix w, long y) {
-        if (skinny(rows, w)) {
+        if (own(rows, w)) {
             launch(Mode.ACTIVATION, header, entry, rows, x, w, w.rows(), 0, y);
         } else {
             multiply(header, entry, rows, x, w, y, false);
@@ -187,7 +227,7 @@ final class Products {
 
     /** Logits out: {@code y[rows][n]} in float32. */
     void logits(long header, int entry, int rows, long x, Matrix w, long y) {
-        if (skinny(rows, w)) {
+        if (own(rows, w)) {
             launch(Mode.LOGITS, header, entry, rows, x, w, w.rows(), 0, y);
         } else {
             multiply(header, entry, rows, x, w, y, true);
@@ -202,7 +242,7 @@ final class Products {
      * @return whether it was added: the bias too
      */
     boolean residual(long header, int entry, int rows, long x, Matrix w, long bias, long residual, long delta) {
-        if (skinny(rows, w)) {
+        if (own(rows, w)) {
             launch(Mode.RESIDUAL, header, entry, rows, x, w, w.rows(), bias, residual);
             return true;
         }
@@ -220,7 +260,7 @@ final class Products {
      * @return whether they were joined
      */
     boolean gated(Activation activation, long header, int entry, int rows, long x, Matrix w, long inner, long gateUp) {
-        if (skinny(rows, w)) {
+        if (own(rows, w)) {
             launch(Mode.gated(activation), header, entry, rows, x, w, w.rows() / 2, 0, inner);
             return true;
         }
@@ -228,8 +268,25 @@ final class Products {
         return false;
     }
 
-    private void multiply(long header, int entry, int rows, long x, Matrix w, long y, boolean wide) {
-        MatmulShape shape = shape(rows, w, wide);
+    /** Where activations are in the order of a matrix's inputs, for products with it; until the next are asked for. */
+    long inOrder(long header, int entry, int rows, long x, Matrix w) {
+        if (w.order() == 0) {
+            return x;
+        }
+        kernels.get("gather_columns")
+                .begin()
+                .pointer(header)
+                .integer(entry)
+                .pointer(x)
+                .pointer(w.order())
+                .integer(w.columns())
+                .pointer(ordered)
+                .launch(rows, Kernel.blocks(w.columns(), GATHERED), THREADS, 0);
+        return ordered;
+    }
+
+    private void multiply(long header, int entry, int rows, long x, Matrix w, long y, boolean floats) {
+        MatmulShape shape = shape(rows, w, floats);
         if (narrow(w)) {
             kernels.get("quantize_fp8_rows")
                     .begin()
@@ -245,7 +302,7 @@ final class Products {
             device.multiply(shape, x, 0, w.address(), 0, y);
         } else {
             int pieces = Kernel.blocks((long) w.rows() * w.columns() / 8, THREADS);
-            kernels.get(w.format().dequantizer())
+            kernels.get("dequantize", w.format())
                     .begin()
                     .pointer(w.address())
                     .pointer(w.scales())
@@ -258,36 +315,61 @@ final class Products {
     }
 
     private void launch(Mode mode, long header, int entry, int rows, long x, Matrix w, int n, long bias, long y) {
+        if (way(rows, w) == Way.WIDE) {
+            Wide by = wide.get(w.format());
+            if (by == null) {
+                throw new IllegalStateException("no kernel of many rows for " + w.format());
+            }
+            int rowBlocks = Kernel.blocks(rows, by.rows);
+            int blocks = rowBlocks * Kernel.blocks(n, mode.joins() ? by.columns / 2 : by.columns);
+            int splits = splits(2 * device.multiprocessors(), blocks, w);
+            arguments(by.kernel, header, entry, rowBlocks, x, mode, w, n, bias, y, splits)
+                    .launch(blocks, splits, by.threads, by.shared);
+            return;
+        }
         Skinny by = skinny.get(w.format());
         if (by == null) {
-            throw new IllegalStateException("no kernel for " + w.format());
+            throw new IllegalStateException("no kernel of few rows for " + w.format());
         }
-        int k = w.columns();
         int blocks = Kernel.blocks(n, mode.joins() ? by.columns / 2 : by.columns);
-        int splits = Math.clamp((by.wanted + blocks - 1) / blocks, 1, Math.max(1, k / SPLIT_STEP));
-        for (int first = 0; first < rows; first += SKINNY_ROWS) {
-            by.kernel
-                    .begin()
-                    .pointer(header)
-                    .integer(entry)
-                    .integer(first)
-                    .pointer(x)
-                    .integer(k)
-                    .pointer(w.address());
-            if (w.format() != WeightFormat.SIXTEEN) {
-                by.kernel.pointer(w.scales());
-            }
-            by.kernel
-                    .integer(n)
-                    .integer(k)
-                    .integer(mode.number)
-                    .pointer(bias)
-                    .pointer(y)
-                    .integer(n)
-                    .integer(splits)
-                    .pointer(partials)
-                    .pointer(counters)
-                    .launch(blocks, splits, THREADS, by.shared);
-        }
+        int splits = splits(by.wanted, blocks, w);
+        arguments(by.kernel, header, entry, 0, x, mode, w, n, bias, y, splits)
+                .launch(blocks, splits, THREADS, by.shared);
+    }
+
+    private static int splits(int wanted, int blocks, Matrix w) {
+        return Math.clamp((wanted + blocks - 1) / blocks, 1, Math.max(1, w.columns() / SPLIT_STEP));
+    }
+
+    /** Those that both of our kernels take; {@code third} is the first row of the one, blocks of rows of the other. */
+    private Kernel arguments(
+            Kernel kernel,
+            long header,
+            int entry,
+            int third,
+            long x,
+            Mode mode,
+            Matrix w,
+            int n,
+            long bias,
+            long y,
+            int splits) {
+        return kernel.begin()
+                .pointer(header)
+                .integer(entry)
+                .integer(third)
+                .pointer(x)
+                .integer(w.columns())
+                .pointer(w.address())
+                .pointer(w.scales())
+                .integer(n)
+                .integer(w.columns())
+                .integer(mode.number)
+                .pointer(bias)
+                .pointer(y)
+                .integer(n)
+                .integer(splits)
+                .pointer(partials)
+                .pointer(counters);
     }
 }

@@ -26,6 +26,9 @@ import java.util.stream.LongStream;
  */
 final class ShardFiles implements AutoCloseable {
 
+    /** Modules that the files of some families have in place of several. */
+    private static final List<String> FUSED = List.of("qkv_proj", "gate_up_proj");
+
     private static final int STRIPES = 8;
     private static final int ALIGNMENT = 64;
     private static final ValueLayout.OfFloat FLOAT =
@@ -42,19 +45,32 @@ final class ShardFiles implements AutoCloseable {
         this.shard = shard;
     }
 
-    /** The files of the whole. */
-    WeightFiles whole() {
-        return files;
-    }
-
     /** The element type as the format names it; empty where the files do not hold the tensor. */
     Optional<String> type(String name) {
         return files.type(name);
     }
 
-    /** Inputs of a part's module in the whole. */
-    int wholeInputs(String module, int inputs) {
-        return Shard.cut(module) == Cut.INPUTS ? inputs * shard.parts(module) : inputs;
+    /** The first of a part's inputs in the whole. */
+    int firstInput(String module, int inputs) {
+        return Shard.cut(module) == Cut.INPUTS ? inputs * shard.part(module) : 0;
+    }
+
+    /**
+     * Refuses a part that begins or ends within a block of values that share a scale.
+     *
+     * @param block outputs, and inputs, of a block
+     * @throws ModelException naming the module
+     */
+    void requireWhole(String module, int outputs, int inputs, int block) {
+        int size = switch (Shard.cut(module)) {
+            case NONE -> block;
+            case OUTPUTS -> outputs;
+            case INPUTS -> inputs;
+        };
+        if (shard.ranks() > 1 && size % block != 0) {
+            throw new ModelException("%s would have %d rows or columns on each of %d GPUs, and has scales of blocks of %d"
+                    .formatted(module, size, shard.ranks(), block));
+        }
     }
 
     /** The part of a tensor, if the files hold it. */
@@ -96,20 +112,37 @@ final class ShardFiles implements AutoCloseable {
 
     /** The dimension along which a tensor is divided; -1 where every part has all of it. */
     private int dimension(String name) {
-        Cut cut = Shard.cut(module(name));
-        if (shard.ranks() == 1 || cut == Cut.NONE) {
+        String module = module(name);
+        Cut cut = Shard.cut(module);
+        if (shard.ranks() == 1) {
+            return -1;
+        }
+        if (FUSED.stream().anyMatch(module::endsWith)) {
+            throw new ModelException(
+                    "\"%s\" is of several matrices in one, which cannot be divided among GPUs".formatted(name));
+        }
+        if (cut == Cut.NONE) {
             return -1;
         }
         boolean outputs = cut == Cut.OUTPUTS;
         return switch (name.substring(name.lastIndexOf('.') + 1)) {
             case "weight" -> outputs ? 0 : 1;
-            case "bias", "weight_scale" -> outputs ? 0 : -1;
+            case "weight_packed", "weight_zero_point" -> outputs ? 0 : 1;
+            case "bias" -> outputs ? 0 : -1;
+            case "weight_scale", "weight_scale_inv" -> outputs ? 0 : acrossInputs(name) ? 1 : -1;
             case "qweight", "qzeros", "scales" -> outputs ? 1 : 0;
-            case "g_idx" -> outputs ? -1 : 0;
+            case "g_idx", "weight_g_idx" -> outputs ? -1 : 0;
             default ->
                 throw new ModelException(
                         "tensor \"%s\" cannot be divided among GPUs; use --tensor-parallel-size 1".formatted(name));
         };
+    }
+
+    /** Whether scales are of groups of inputs, not of all. */
+    private boolean acrossInputs(String name) {
+        return files.find(name)
+                .filter(scale -> scale.shape().size() == 2 && scale.shape().get(1) > 1)
+                .isPresent();
     }
 
     private long[] wholeShape(String name, int dimension, long[] shape) {

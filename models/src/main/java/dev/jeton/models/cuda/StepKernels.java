@@ -6,6 +6,7 @@ import dev.jeton.natives.DeviceMemory;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 
 /** The kernels of {@code native/kernels}, compiled for one model and device. */
 final class StepKernels {
@@ -25,6 +26,7 @@ final class StepKernels {
                     "swiglu",
                     "geglu",
                     "add_bias",
+                    "gather_columns",
                     "quantize_fp8_rows",
                     "quantize_int8_rows",
                     "convert_f32_bf16",
@@ -42,36 +44,46 @@ final class StepKernels {
                     "adjust_logits",
                     "sample_logits",
                     "accept_tokens"),
-            "matmul.cu",
-            List.of(
-                    "skinny_matmul",
-                    "skinny_matmul_int8",
-                    "skinny_matmul_int4",
-                    "skinny_matmul_fp8",
-                    "expert_few",
-                    "dequantize_int8",
-                    "dequantize_int4",
-                    "dequantize_fp8",
-                    "repack_awq",
-                    "repack_gptq"),
             "blocks.cu",
             List.of("copy_blocks"),
             EXPERTS,
-            List.of("choose_experts", "group_experts", "expert_many"),
+            List.of("choose_experts", "group_experts"),
             RANKS,
             List.of("order_logits", "combine_experts"));
 
+    /** Compiled for each format of weights that a model has, when it is first asked for. */
+    private static final Map<String, String> WEIGHT_SOURCES = Map.of(
+            "skinny_matmul", "matmul.cu",
+            "expert_few", "matmul.cu",
+            "dequantize", "matmul.cu",
+            "repack_awq", "matmul.cu",
+            "repack_gptq", "matmul.cu",
+            "repack_packed", "matmul.cu",
+            "matmul_constants", "matmul.cu",
+            "wide_matmul", "wide.cu",
+            "expert_many", "wide.cu",
+            "wide_constants", "wide.cu");
+
+    private final Device device;
+    private final DeviceShape shape;
     private final Map<String, Kernel> kernels = new HashMap<>();
+    private final Map<String, CudaModule> weightModules = new HashMap<>();
     private final int[] attention;
     private final int[] sampling;
-    private final int[] matmul;
     private final int[] experts;
 
-    private StepKernels(Map<String, Kernel> kernels, int[] attention, int[] sampling, int[] matmul, int[] experts) {
+    private StepKernels(
+            Device device,
+            DeviceShape shape,
+            Map<String, Kernel> kernels,
+            int[] attention,
+            int[] sampling,
+            int[] experts) {
+        this.device = device;
+        this.shape = shape;
         this.kernels.putAll(kernels);
         this.attention = attention;
         this.sampling = sampling;
-        this.matmul = matmul;
         this.experts = experts;
         if (sampling[3] != Slots.RECORD) {
             throw new IllegalStateException(
@@ -79,7 +91,7 @@ final class StepKernels {
         }
     }
 
-    /** Compiles what is not compiled yet, a second or so for each source, and loads all. */
+    /** Compiles what is not compiled yet, a second or so for each source, and loads all but what weights need. */
     static StepKernels load(Device device, DeviceShape shape) {
         Map<String, Kernel> kernels = new HashMap<>();
         Map<String, CudaModule> modules = new HashMap<>();
@@ -93,31 +105,33 @@ final class StepKernels {
             modules.put(source, module);
             names.forEach(name -> kernels.put(name, device.kernel(module, name)));
         });
-        int[] attention = constants(device, modules, "attention", 8);
+        int[] attention = constants(device, module(modules, "attention.cu"), "attention_constants", 8);
         int shared = Math.max(attention[5], attention[6]);
         if (shared > device.mostShared()) {
             throw new ModelException("attention with heads of %d takes %d bytes of shared memory; a block of %s has %d"
                     .formatted(shape.spec().headDim(), shared, device.name(), device.mostShared()));
         }
         return new StepKernels(
+                device,
+                shape,
                 kernels,
                 attention,
-                constants(device, modules, "sampling", 4),
-                constants(device, modules, "matmul", 8),
-                sparse ? constants(device, modules, "experts", 8) : new int[0]);
+                constants(device, module(modules, "sampling.cu"), "sampling_constants", 4),
+                sparse ? constants(device, module(modules, EXPERTS), "experts_constants", 3) : new int[0]);
+    }
+
+    private static CudaModule module(Map<String, CudaModule> modules, String source) {
+        CudaModule module = modules.get(source);
+        if (module == null) {
+            throw new IllegalStateException("no source " + source);
+        }
+        return module;
     }
 
     /** What a launch must know, which a kernel of one thread writes. */
-    private static int[] constants(Device device, Map<String, CudaModule> modules, String name, int count) {
-        CudaModule module = modules.get(name + ".cu");
-        if (module == null) {
-            throw new IllegalStateException("no source " + name);
-        }
+    private static int[] constants(Device device, CudaModule module, String name, int count) {
         try (DeviceMemory out = device.memory(4L * count)) {
-            device.kernel(module, name + "_constants")
-                    .begin()
-                    .pointer(out.address())
-                    .launch(1, 1, 1, 0);
+            device.kernel(module, name).begin().pointer(out.address()).launch(1, 1, 1, 0);
             return device.integers(out, count);
         }
     }
@@ -131,14 +145,37 @@ final class StepKernels {
         return kernel;
     }
 
+    /** A kernel that reads weights, for a format of them. */
+    Kernel get(String name, WeightFormat format) {
+        return kernels.computeIfAbsent(name + " " + format, key -> device.kernel(weightModule(name, format), name));
+    }
+
+    private CudaModule weightModule(String name, WeightFormat format) {
+        String source = WEIGHT_SOURCES.get(name);
+        if (source == null) {
+            throw new IllegalArgumentException("there is no kernel of weights " + name);
+        }
+        return weightModules.computeIfAbsent(
+                source + " " + format,
+                key -> device.module(
+                        source,
+                        Stream.concat(shape.macros().stream(), Stream.of("-DWEIGHTS=" + format.ordinal()))
+                                .toList()));
+    }
+
+    /** Of {@code matmul.cu} for a format: rows of weights of a block, its shared memory. */
+    int[] matmulConstants(WeightFormat format) {
+        return constants(device, weightModule("matmul_constants", format), "matmul_constants", 2);
+    }
+
+    /** Of {@code wide.cu} for a format, as the kernels' README lists them. */
+    int[] wideConstants(WeightFormat format) {
+        return constants(device, weightModule("wide_constants", format), "wide_constants", 8);
+    }
+
     /** Of {@code attention.cu}, as its README lists them. */
     int[] attentionConstants() {
         return attention;
-    }
-
-    /** Of {@code matmul.cu}. */
-    int[] matmulConstants() {
-        return matmul;
     }
 
     /** Of {@code experts.cu}; none where the model has no experts. */

@@ -1,30 +1,33 @@
 package dev.jeton.models.cuda;
 
+import dev.jeton.models.CheckpointQuantization;
 import dev.jeton.models.ModelException;
 
-/** How a matrix of weights lies on the device, and which kernels of {@code matmul.cu} read it. */
+/** How a matrix of weights lies on the device. The numbers are those of {@code WEIGHTS} in {@code jeton.cuh}. */
 enum WeightFormat {
     /** bf16 or fp16, as activations. */
-    SIXTEEN(16, "skinny_matmul", "", 0, 1),
+    SIXTEEN(16, 8),
     /** Integers to 127 and a float for each row. */
-    INT8(8, "skinny_matmul_int8", "dequantize_int8", 2, 4),
+    INT8(8, 16),
     /** Integers to 15 with a scale and a zero for each row and 128 values. */
-    INT4(4, "skinny_matmul_int4", "dequantize_int4", 4, 8),
+    INT4(4, 128),
     /** e4m3 and a float for each row. */
-    FP8(8, "skinny_matmul_fp8", "dequantize_fp8", 6, 4);
+    FP8(8, 16),
+    /** e4m3 and a float for each eight rows and 128 values, those of a block of the files having one. */
+    FP8_BLOCK(8, 16);
+
+    /** Values along a row that share a scale, where not all do. */
+    static final int GROUP = 128;
+
+    /** Rows that share the scales of {@link #FP8_BLOCK}. */
+    static final int SCALE_ROWS = 8;
 
     private final int bits;
-    private final String product;
-    private final String dequantizer;
-    private final int constants;
-    private final int launches;
+    private final int step;
 
-    WeightFormat(int bits, String product, String dequantizer, int constants, int launches) {
+    WeightFormat(int bits, int step) {
         this.bits = bits;
-        this.product = product;
-        this.dequantizer = dequantizer;
-        this.constants = constants;
-        this.launches = launches;
+        this.step = step;
     }
 
     /** What {@code --quantize} asks for. */
@@ -39,31 +42,40 @@ enum WeightFormat {
         };
     }
 
+    /** That of the matrices that a checkpoint has quantised, or {@code wanted} where it has none. */
+    static WeightFormat of(CheckpointQuantization checkpoint, WeightFormat wanted) {
+        return switch (checkpoint) {
+            case CheckpointQuantization.None none -> wanted;
+            case CheckpointQuantization.Awq awq -> INT4;
+            case CheckpointQuantization.Gptq gptq -> INT4;
+            case CheckpointQuantization.Scaled scaled -> scaled.blocks() ? FP8_BLOCK : FP8;
+            case CheckpointQuantization.Packed packed -> packed.bits() == 4 ? INT4 : INT8;
+        };
+    }
+
     /** Bits of a value. */
     int bits() {
         return bits;
     }
 
-    /** The kernel for few rows. */
-    String product() {
-        return product;
+    /** Columns are multiples of so much where rows are multiplied without being written out. */
+    int step() {
+        return step;
     }
 
-    /** The kernel that writes a matrix out in sixteen bits; none for {@link #SIXTEEN}. */
-    String dequantizer() {
-        return dequantizer;
+    /** Bytes that values take. */
+    long valueBytes(long rows, long columns) {
+        return rows * columns * bits / Byte.SIZE;
     }
 
-    /** Where in the source's constants outputs and shared memory of the kernel for few rows are. */
-    int constants() {
-        return constants;
-    }
-
-    /**
-     * How often the kernel for few rows may be launched, for sixteen rows each, before it is better to write the matrix
-     * out: each launch reads {@code bits / 8} bytes a value, writing out and multiplying {@code bits / 8 + 4}.
-     */
-    int launches() {
-        return launches;
+    /** Bytes that what they are multiplied by takes. */
+    long scaleBytes(long rows, long columns) {
+        long groups = (columns + GROUP - 1) / GROUP;
+        return switch (this) {
+            case SIXTEEN -> 0;
+            case INT8, FP8 -> 4 * rows;
+            case INT4 -> 4 * rows * groups;
+            case FP8_BLOCK -> (rows + SCALE_ROWS - 1) / SCALE_ROWS * 4 * groups;
+        };
     }
 }

@@ -25,7 +25,7 @@ class CudaExpertsStepTest extends StepContract {
     protected Engine create() throws IOException {
         Path model = Files.createTempDirectory(folder, "model");
         String experts = "\"num_local_experts\": 5, \"num_experts_per_tok\": 2, \"sliding_window\": 24";
-        new TinyModel(model, Configs.config("MixtralForCausalLM", 128, 4, 2, 16, 128, experts), TensorType.BF16, 3);
+        new TinyModel(model, Configs.config("MixtralForCausalLM", 128, 4, 2, 16, 128, experts), TensorType.BF16, 4);
         return CudaEngine.load(model, new EngineOptions(512, 8 << 20, 4, 64, 16, 0, "none"), MACHINE.libraries());
     }
 

@@ -1,9 +1,6 @@
 package dev.jeton.models.cuda;
 
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
-
 import dev.jeton.models.EngineOptions;
-import dev.jeton.models.ModelException;
 import dev.jeton.models.TensorType;
 import dev.jeton.models.engine.Engine;
 import dev.jeton.models.reference.Configs;
@@ -63,15 +60,5 @@ class CudaFamilyTest extends FamilyContract {
         TinyModel model = new TinyModel(folder, Configs.phi3(longRope), TensorType.F16, SEED);
         double attention = Math.sqrt(1 + Math.log(8) / Math.log(128));
         check(model, frequencies, attention, tolerance(2e-4, TensorType.F16), "none");
-    }
-
-    @Test
-    void shouldRefuseToQuantiseExperts() throws IOException {
-        TinyModel model = new TinyModel(folder, Configs.mixtral(""), TensorType.F16, SEED);
-        EngineOptions options = new EngineOptions(0, 1 << 22, 4, 64, 16, 2, "int8");
-        assertThatThrownBy(() -> load(model.folder, options))
-                .isInstanceOf(ModelException.class)
-                .hasMessageContaining("experts")
-                .hasMessageContaining("leave --quantize int8");
     }
 }

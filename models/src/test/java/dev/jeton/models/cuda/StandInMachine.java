@@ -4,7 +4,6 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.jeton.natives.testing.CudaStandIn;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Comparator;
@@ -18,27 +17,10 @@ import org.junit.jupiter.api.extension.ExtensionContext;
 
 /**
  * A machine that stands in for one with GPUs and really runs their kernels; tests are skipped where there is no g++.
- * Kernels that one class of tests had compiled are there for the next; all else is the class's own.
+ * Kernels that were compiled once are there for all classes of tests; all else is the class's own.
  */
 final class StandInMachine
         implements BeforeAllCallback, BeforeEachCallback, AfterTestExecutionCallback, AfterAllCallback {
-
-    /** Compiled kernels, which go when all tests of the process have run. */
-    private record Compiled(Path folder) implements AutoCloseable {
-
-        static Compiled make() {
-            try {
-                return new Compiled(Files.createTempDirectory("jeton-machine-kernels"));
-            } catch (IOException e) {
-                throw new UncheckedIOException(e);
-            }
-        }
-
-        @Override
-        public void close() throws IOException {
-            delete(folder);
-        }
-    }
 
     private final int devices;
     private Optional<CudaStandIn> standIn = Optional.empty();
@@ -57,13 +39,13 @@ final class StandInMachine
     @Override
     public void beforeAll(ExtensionContext context) throws IOException {
         assumeTrue(CudaStandIn.possible(), "there is no g++ to make the stand-in for a GPU");
-        Compiled compiled = context.getRoot()
-                .getStore(ExtensionContext.Namespace.create(StandInMachine.class))
-                .computeIfAbsent("kernels", key -> Compiled.make(), Compiled.class);
         folder = Files.createTempDirectory("jeton-machine");
+        CudaStandIn made = CudaStandIn.compile(folder);
+        standIn = Optional.of(made);
+        // compiling is most of what these tests take, and many have kernels in common
+        Files.createDirectories(made.kernels());
         Files.createDirectories(folder.resolve("cache"));
-        Files.createSymbolicLink(folder.resolve("cache/kernels"), compiled.folder);
-        standIn = Optional.of(CudaStandIn.compile(folder));
+        Files.createSymbolicLink(folder.resolve("cache/kernels"), made.kernels());
     }
 
     @Override

@@ -5,6 +5,7 @@ import dev.jeton.models.TensorType;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.Arrays;
+import java.util.Random;
 import java.util.function.UnaryOperator;
 
 /** Quantised weights as checkpoints have them, written from the formats' descriptions. */
@@ -50,10 +51,107 @@ public final class PackedWeights {
         };
     }
 
+    /** e4m3 with a scale for each 128 by 128 values, under the name that the tensor of scales is to have. */
+    public static TinyModel.Storage fp8Blocks(String scaleName) {
+        return (writer, name, type, rows, columns, values) -> {
+            int across = (columns + GROUP - 1) / GROUP;
+            int down = (rows + GROUP - 1) / GROUP;
+            float[] scales = new float[down * across];
+            byte[] bytes = new byte[rows * columns];
+            double[] exact = new double[rows * columns];
+            for (int i = 0; i < exact.length; i++) {
+                int at = i / columns / GROUP * across + i % columns / GROUP;
+                scales[at] = Math.max(scales[at], Math.abs(values[i]) / 448);
+            }
+            for (int i = 0; i < exact.length; i++) {
+                float scale = scales[i / columns / GROUP * across + i % columns / GROUP];
+                double value = EightBits.e4m3(values[i] / scale);
+                bytes[i] = EightBits.e4m3Bits(value);
+                exact[i] = value * scale;
+            }
+            writer.add(name + ".weight", "F8_E4M3", new int[] {rows, columns}, bytes);
+            writer.add(name + scaleName, TensorType.F32, new int[] {down, across}, scales);
+            return exact;
+        };
+    }
+
+    /** Integers to 127 with a scale for each row, as compressed-tensors has them: as they are, or packed into words. */
+    public static TinyModel.Storage int8(boolean packed) {
+        return (writer, name, type, rows, columns, values) -> {
+            float[] scales = new float[rows];
+            byte[] bytes = new byte[rows * columns];
+            double[] exact = new double[rows * columns];
+            for (int i = 0; i < exact.length; i++) {
+                scales[i / columns] = Math.max(scales[i / columns], Math.abs(values[i]));
+            }
+            for (int r = 0; r < rows; r++) {
+                // the next in sixteen bits, as files have them
+                scales[r] = Float.intBitsToFloat((Float.floatToRawIntBits(scales[r] / 127) & 0xffff0000) + 0x10000);
+            }
+            for (int i = 0; i < exact.length; i++) {
+                int value = Math.round(values[i] / scales[i / columns]);
+                bytes[i] = (byte) (packed ? value + 128 : value);
+                exact[i] = value * (double) scales[i / columns];
+            }
+            if (packed) {
+                writer.add(name + ".weight_packed", "I32", new int[] {rows, columns / 4}, bytes);
+            } else {
+                writer.add(name + ".weight", "I8", new int[] {rows, columns}, bytes);
+            }
+            writer.add(name + ".weight_scale", TensorType.BF16, new int[] {rows, 1}, scales);
+            return exact;
+        };
+    }
+
+    /**
+     * Four bits as compressed-tensors packs them.
+     *
+     * @param group inputs that share a scale; 0 for all of a row
+     * @param symmetric whether zeros are all 8, which the files then do not have
+     * @param index what names the group of each input becomes
+     */
+    public static TinyModel.Storage packed(int group, boolean symmetric, UnaryOperator<int[]> index) {
+        return (writer, name, type, rows, columns, values) -> {
+            FourBits four = new FourBits(rows, columns, values, group == 0 ? columns : group, symmetric, index);
+            int[] words = new int[rows * columns / 8];
+            int[] zeros = new int[rows / 8 * four.groups];
+            float[] scales = new float[rows * four.groups];
+            for (int r = 0; r < rows; r++) {
+                for (int k = 0; k < columns; k++) {
+                    words[(r * columns + k) / 8] |= four.value[r][k] << 4 * (k % 8);
+                }
+                for (int g = 0; g < four.groups; g++) {
+                    zeros[r / 8 * four.groups + g] |= four.zero[r][g] << 4 * (r % 8);
+                    scales[r * four.groups + g] = four.scale[r][g];
+                }
+            }
+            writer.add(name + ".weight_packed", "I32", new int[] {rows, columns / 8}, bytes(words));
+            writer.add(name + ".weight_scale", TensorType.F16, new int[] {rows, four.groups}, scales);
+            writer.add(name + ".weight_shape", "I64", new int[] {2}, new byte[16]);
+            if (!symmetric) {
+                writer.add(name + ".weight_zero_point", "I32", new int[] {rows / 8, four.groups}, bytes(zeros));
+            }
+            four.addIndex(writer, name + ".weight_g_idx");
+            return four.exact();
+        };
+    }
+
+    /** Inputs of each group anywhere, the same for matrices of as many inputs. */
+    public static int[] shuffled(int[] index) {
+        Random random = new Random(index.length);
+        for (int i = index.length - 1; i > 0; i--) {
+            int j = random.nextInt(i + 1);
+            int other = index[j];
+            index[j] = index[i];
+            index[i] = other;
+        }
+        return index;
+    }
+
     /** Four bits as AWQ has them. */
     public static TinyModel.Storage awq() {
         return (writer, name, type, rows, columns, values) -> {
-            FourBits four = new FourBits(rows, columns, values);
+            FourBits four = new FourBits(rows, columns, values, GROUP, false, UnaryOperator.identity());
             int[] words = new int[columns * rows / 8];
             int[] zeros = new int[columns / GROUP * rows / 8];
             for (int place = 0; place < 8; place++) {
@@ -75,24 +173,23 @@ public final class PackedWeights {
      * Four bits as GPTQ has them.
      *
      * @param less what zeros are stored less than they are: 1 in the first version of the format
+     * @param index what names the group of each input becomes
      */
     public static TinyModel.Storage gptq(int less, UnaryOperator<int[]> index) {
         return (writer, name, type, rows, columns, values) -> {
-            FourBits four = new FourBits(rows, columns, values);
+            FourBits four = new FourBits(rows, columns, values, GROUP, false, index);
             int[] words = new int[columns / 8 * rows];
             int[] zeros = new int[columns / GROUP * rows / 8];
-            int[] groups = new int[columns];
             for (int r = 0; r < rows; r++) {
                 for (int k = 0; k < columns; k++) {
                     words[k / 8 * rows + r] |= four.value[r][k] << 4 * (k % 8);
-                    groups[k] = k / GROUP;
                 }
                 for (int g = 0; g < columns / GROUP; g++) {
                     zeros[g * (rows / 8) + r / 8] |= four.zero[r][g] - less << 4 * (r % 8);
                 }
             }
             four.add(writer, name, words, new int[] {columns / 8, rows}, zeros);
-            writer.add(name + ".g_idx", "I32", new int[] {columns}, bytes(index.apply(groups)));
+            writer.add(name + ".g_idx", "I32", new int[] {columns}, bytes(four.groupOf));
             return four.exact();
         };
     }
@@ -101,34 +198,44 @@ public final class PackedWeights {
     private static final class FourBits {
         private final int rows;
         private final int columns;
+        private final int groups;
+        private final int[] groupOf;
+        private final boolean inOrder;
         private final int[][] value;
         private final int[][] zero;
         private final float[][] scale;
 
-        FourBits(int rows, int columns, float[] values) {
+        FourBits(int rows, int columns, float[] values, int group, boolean symmetric, UnaryOperator<int[]> index) {
             this.rows = rows;
             this.columns = columns;
+            groups = columns / group;
+            int[] natural = new int[columns];
+            Arrays.setAll(natural, k -> k / group);
+            groupOf = index.apply(natural.clone());
+            inOrder = Arrays.equals(natural, groupOf);
             value = new int[rows][columns];
-            zero = new int[rows][columns / GROUP];
-            scale = new float[rows][columns / GROUP];
+            zero = new int[rows][groups];
+            scale = new float[rows][groups];
             for (int r = 0; r < rows; r++) {
-                for (int g = 0; g < columns / GROUP; g++) {
-                    group(r, g, Arrays.copyOfRange(values, r * columns + g * GROUP, r * columns + (g + 1) * GROUP));
-                }
+                row(r, Arrays.copyOfRange(values, r * columns, (r + 1) * columns), symmetric);
             }
         }
 
-        private void group(int r, int g, float[] of) {
-            float least = 0;
-            float most = 0;
-            for (float v : of) {
-                least = Math.min(least, v);
-                most = Math.max(most, v);
+        private void row(int r, float[] of, boolean symmetric) {
+            float[] least = new float[groups];
+            float[] most = new float[groups];
+            for (int k = 0; k < columns; k++) {
+                int g = groupOf[k];
+                least[g] = Math.min(least[g], symmetric ? -Math.abs(of[k]) : of[k]);
+                most[g] = Math.max(most[g], symmetric ? Math.abs(of[k]) : of[k]);
             }
-            scale[r][g] = Float.float16ToFloat(Float.floatToFloat16((most - least) / 15));
-            zero[r][g] = Math.clamp(Math.round(-least / scale[r][g]), 1, 15);
-            for (int i = 0; i < GROUP; i++) {
-                value[r][g * GROUP + i] = Math.clamp(Math.round(of[i] / scale[r][g]) + zero[r][g], 0, 15);
+            for (int g = 0; g < groups; g++) {
+                scale[r][g] = Float.float16ToFloat(Float.floatToFloat16((most[g] - least[g]) / 15));
+                zero[r][g] = symmetric ? 8 : Math.clamp(Math.round(-least[g] / scale[r][g]), 1, 15);
+            }
+            for (int k = 0; k < columns; k++) {
+                int g = groupOf[k];
+                value[r][k] = Math.clamp(Math.round(of[k] / scale[r][g]) + zero[r][g], 0, 15);
             }
         }
 
@@ -137,19 +244,25 @@ public final class PackedWeights {
             for (int i = 0; i < exact.length; i++) {
                 int r = i / columns;
                 int k = i % columns;
-                exact[i] = (value[r][k] - zero[r][k / GROUP]) * (double) scale[r][k / GROUP];
+                exact[i] = (value[r][k] - zero[r][groupOf[k]]) * (double) scale[r][groupOf[k]];
             }
             return exact;
         }
 
+        private void addIndex(SafetensorsWriter writer, String name) {
+            if (!inOrder) {
+                writer.add(name, "I32", new int[] {columns}, bytes(groupOf));
+            }
+        }
+
         private void add(SafetensorsWriter writer, String name, int[] words, int[] shape, int[] zeros) {
-            float[] scales = new float[columns / GROUP * rows];
+            float[] scales = new float[groups * rows];
             for (int i = 0; i < scales.length; i++) {
                 scales[i] = scale[i % rows][i / rows];
             }
             writer.add(name + ".qweight", "I32", shape, bytes(words));
-            writer.add(name + ".qzeros", "I32", new int[] {columns / GROUP, rows / 8}, bytes(zeros));
-            writer.add(name + ".scales", TensorType.F16, new int[] {columns / GROUP, rows}, scales);
+            writer.add(name + ".qzeros", "I32", new int[] {groups, rows / 8}, bytes(zeros));
+            writer.add(name + ".scales", TensorType.F16, new int[] {groups, rows}, scales);
         }
     }
 

@@ -163,7 +163,7 @@ public final class TinyModel {
             values[i] = SafetensorsWriter.rounded(type, (float) (mean + scale * random.nextGaussian()));
             exact[i] = values[i];
         }
-        if (name.endsWith("_proj.weight")) {
+        if (name.matches(".*(_proj|\\.w[123])\\.weight")) {
             String matrix = inFile(name.substring(0, name.length() - ".weight".length()));
             exact = storage.store(writer, matrix, type, shape[0], shape[1], values);
         } else {

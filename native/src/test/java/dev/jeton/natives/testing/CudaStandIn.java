@@ -189,6 +189,12 @@ public final class CudaStandIn {
         return nccl;
     }
 
+    /** A folder where kernels that this machine compiled, without checking, can be kept for other tests and later runs. */
+    public Path kernels() throws IOException {
+        return Path.of(System.getProperty("java.io.tmpdir"))
+                .resolve("jeton-standin-" + System.getProperty("user.name") + "-" + hash() + "-kernels");
+    }
+
     /** A new machine: nothing allocated, nothing ordered. What was open is gone, and must not be closed any more. */
     public void reset() {
         call("standin_reset", FunctionDescriptor.ofVoid());

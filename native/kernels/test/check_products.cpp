@@ -1,0 +1,193 @@
+// matmul.cu and wide.cu against float64, for the weights that WEIGHTS names: every mode, split or not, widths and depths
+// that end within a block or a stage, and the layouts that checkpoints have.
+#include "check_products.h"
+#include "../matmul.cu"
+#include "../wide.cu"
+
+static int blocks_of(int n, int mode) {
+    int rows = 16 * TILES / (gated(mode) ? 2 : 1);
+    return (n + rows - 1) / rows;
+}
+
+static void skinny(int rows, int n, int k, int mode, bool biased, int splits) {
+    expect_product("skinny", rows, n, k, mode, biased, splits, [&](int* header, act* x, int xStride, unsigned char* w, scale_of_weights* scales, act* bias, char* y, int yStride) {
+        int blocks = blocks_of(n, mode);
+        Array<float> partials((size_t)blocks * splits * TILES * THREADS);
+        Array<int> counters(std::vector<int>(blocks, 0));
+        for (int first = 0; first < rows; first += 16) {
+            bool told = (rows + first) % 2 == 0;  // the count is in the header, or given
+            RUN(GRID(blocks, splits), THREADS, RING_BYTES, skinny_matmul, told ? header : nullptr, told ? 1 : rows, first, x, xStride, w, scales, n, k, mode, bias, y, yStride, splits,
+                partials, counters);
+        }
+        for (int i = 0; i < blocks; i++) EXPECT(counters[i] == 0, "counter %d", i);
+    });
+}
+
+static void few(int tokens, int experts, int perToken, int n, int k, int mode, bool gathered, int kind) {
+    expect_experts("few", 16, tokens, experts, perToken, n, k, mode, gathered, kind,
+                   [&](int maxTiles, int* plan, int* tiles, int* by, act* x, int xStride, unsigned char* w, scale_of_weights* scales, act* y, int yStride) {
+                       RUN(GRID(maxTiles * blocks_of(n, mode)), THREADS, RING_BYTES, expert_few, plan, tiles, by, perToken, x, xStride, w, scales, n, k, mode, y, yStride);
+                   });
+}
+
+#if WEIGHTS != WEIGHTS_ACT
+
+static void written(int n, int k) {
+    context = "dequantize " + std::to_string(n) + " x " + std::to_string(k);
+    Weights weights = random_weights(n, k);
+    Array<unsigned char> w(weights.bytes);
+    Array<scale_of_weights> scales(weights.scales);
+    Array<act> plain((size_t)n * k);
+    RUN(GRID(2), 256, 0, dequantize, w, scales, n, k, plain);
+    for (size_t i = 0; i < weights.value.size(); i++) {
+        expect_near(from_act(plain[i]), weights.value[i], std::fabs(weights.value[i]) * ACT_EPSILON + (JETON_TYPE ? 6e-8 : 0), "dequantised", i);
+    }
+}
+
+#endif
+
+#if WEIGHTS == WEIGHTS_INT4
+
+enum Layout { AWQ, GPTQ, PACKED };
+
+// The layouts of checkpoints, written from their descriptions, must become the one that kernels read.
+static void repacked(Layout layout, int n, int k, int groupSize, bool ordered, bool rowsOrdered, bool zeros) {
+    context = "repack " + std::to_string(layout) + " n " + std::to_string(n) + " k " + std::to_string(k) + " groups of " + std::to_string(groupSize);
+    static const int awq[8] = {0, 2, 4, 6, 1, 3, 5, 7};
+    Weights weights = random_weights(n, k);
+    int groups = k / groupSize, fine = k / 128, less = layout == GPTQ ? 1 : 0;
+    std::vector<int> order(k), rowOrder(n), qweight((size_t)n * k / 8, 0), qzeros((size_t)n / 8 * groups, 0);
+    for (int i = 0; i < k; i++) order[i] = i;
+    for (int r = 0; r < n; r++) rowOrder[r] = r;
+    if (ordered) std::shuffle(order.begin(), order.end(), random_bits);
+    if (rowsOrdered) std::shuffle(rowOrder.begin(), rowOrder.end(), random_bits);
+    std::vector<half_bits> scales((size_t)n * groups);
+    for (int r = 0; r < n; r++) {
+        int file = rowOrder[r];
+        for (int g = 0; g < groups; g++) {
+            // scales of 128 values that share one
+            scale_of_weights own = weights.scales[(size_t)r * fine + g * (groupSize / 128)];
+            int zero = zeros ? std::min(std::max((int)(own >> 16), less), 15) : 8;
+            bool nothing = r == 3 && g == 0;
+            for (int i = 0; i < groupSize / 128; i++) {
+                weights.scales[(size_t)r * fine + g * (groupSize / 128) + i] = (nothing ? 1 : own & 0xffff) | (unsigned)zero << 16;
+            }
+            half_bits scale = nothing ? 0 : (half_bits)own;
+            int place = layout == AWQ ? (int)(std::find(awq, awq + 8, file % 8) - awq) : file % 8;
+            if (layout == PACKED) {
+                scales[(size_t)file * groups + g] = scale;
+                qzeros[(size_t)(file / 8) * groups + g] |= (unsigned)zero << 4 * place;
+            } else {
+                scales[(size_t)g * n + file] = scale;
+                qzeros[(size_t)g * (n / 8) + file / 8] |= (unsigned)(zero - less) << 4 * place;
+            }
+        }
+        for (int i = 0; i < k; i++) {
+            unsigned code = weights.code[(size_t)r * k + i];
+            int at = order[i];
+            if (layout == AWQ) {
+                qweight[(size_t)at * (n / 8) + file / 8] |= code << 4 * (int)(std::find(awq, awq + 8, file % 8) - awq);
+            } else if (layout == GPTQ) {
+                qweight[(size_t)(at / 8) * n + file] |= code << 4 * (at % 8);
+            } else {
+                qweight[(size_t)file * (k / 8) + at / 8] |= code << 4 * (at % 8);
+            }
+        }
+    }
+    Array<int> dq(qweight), dz(qzeros), dOrder(order), dRows(rowOrder);
+    Array<half_bits> ds(scales);
+    Array<unsigned> w((size_t)n * k / 8), got((size_t)n * fine);
+    const int* by = ordered ? dOrder.data() : nullptr;
+    const int* rowsBy = rowsOrdered ? dRows.data() : nullptr;
+    if (layout == AWQ) {
+        RUN(GRID(3), 256, 0, repack_awq, dq, dz, ds, groupSize, n, k, w, got);
+    } else if (layout == GPTQ) {
+        RUN(GRID(3), 256, 0, repack_gptq, dq, dz, ds, by, rowsBy, groupSize, n, k, w, got, 1);
+    } else {
+        RUN(GRID(3), 256, 0, repack_packed, dq, zeros ? dz.data() : (int*)nullptr, ds, by, rowsBy, groupSize, n, k, w, got);
+    }
+    for (size_t i = 0; i < w.count; i++) {
+        unsigned word;
+        memcpy(&word, &weights.bytes[4 * i], 4);
+        EXPECT(w[i] == word, "word %zu is %08x, not %08x", i, w[i], word);
+    }
+    for (size_t i = 0; i < got.count; i++) EXPECT(got[i] == weights.scales[i], "group %zu is %08x, not %08x", i, got[i], weights.scales[i]);
+}
+
+#endif
+
+#if WEIGHTS != WEIGHTS_ACT
+
+static void wide(int rows, int n, int k, int mode, bool biased, int splits, int bucket) {
+    expect_product("wide", rows, n, k, mode, biased, splits, [&](int* header, act* x, int xStride, unsigned char* w, scale_of_weights* scales, act* bias, char* y, int yStride) {
+        int outputs = COLUMNS / (gated(mode) ? 2 : 1), rowBlocks = (bucket + WIDE_ROWS - 1) / WIDE_ROWS, blocks = (n + outputs - 1) / outputs * rowBlocks;
+        Array<float> partials((size_t)blocks * splits * 64 * WIDE_THREADS);
+        Array<int> counters(std::vector<int>(blocks, 0));
+        bool told = rows % 2 == 0;
+        RUN(GRID(blocks, splits), WIDE_THREADS, WIDE_SHARED, wide_matmul, told ? header : nullptr, told ? 1 : rows, rowBlocks, x, xStride, w, scales, n, k, mode, bias, y, yStride,
+            splits, partials, counters);
+        for (int i = 0; i < blocks; i++) EXPECT(counters[i] == 0, "counter %d", i);
+    });
+}
+
+#endif
+
+static void many(int tokens, int experts, int perToken, int n, int k, int mode, bool gathered, int kind) {
+    expect_experts("many", MANY_ROWS, tokens, experts, perToken, n, k, mode, gathered, kind,
+                   [&](int maxTiles, int* plan, int* tiles, int* by, act* x, int xStride, unsigned char* w, scale_of_weights* scales, act* y, int yStride) {
+                       int outputs = COLUMNS / (gated(mode) ? 2 : 1), columns = (n + outputs - 1) / outputs;
+                       RUN(GRID(maxTiles * columns), MANY_THREADS, MANY_SHARED, expert_many, plan, tiles, by, perToken, x, xStride, w, scales, n, k, mode, y, yStride);
+                   });
+}
+
+// The next k that a format has.
+static int fits(int k) {
+    int step = WEIGHTS == WEIGHTS_ACT ? 8 : WEIGHTS == WEIGHTS_INT4 ? 128 : 16;
+    return (k + step - 1) / step * step;
+}
+
+int main() {
+    skinny(1, 40, 128, MODE_ACT, false, 1);
+    skinny(8, 64, 512, MODE_FLOAT, true, 1);
+    skinny(9, 40, 2048, MODE_RESIDUAL, false, 2);
+    skinny(16, 48, 640, MODE_ACT, true, 2);
+    skinny(3, 24, 384, MODE_SWIGLU, false, 1);
+    skinny(13, 24, 2048, MODE_SWIGLU, false, 3);
+    skinny(5, 24, 1152, MODE_GEGLU, false, 1);
+    skinny(37, 40, 256, MODE_RESIDUAL, true, 2);
+    if (WEIGHTS != WEIGHTS_FP8_BLOCK) skinny(6, 33, 256, MODE_ACT, true, 1);
+    if (WEIGHTS != WEIGHTS_FP8_BLOCK) skinny(11, 17, 2048, MODE_GEGLU, false, 3);
+    few(1, 8, 2, 40, 128, MODE_SWIGLU, true, 0);
+    few(20, 6, 3, 72, 256, MODE_ACT, false, 3);
+    few(33, 16, 4, 24, 384, MODE_GEGLU, true, 0);
+#if WEIGHTS != WEIGHTS_ACT
+    written(40, 256);
+    if (WEIGHTS != WEIGHTS_INT4) written(24, 136);
+#endif
+#if WEIGHTS == WEIGHTS_INT4
+    repacked(AWQ, 72, 256, 128, false, false, true);
+    repacked(AWQ, 16, 512, 256, false, false, true);
+    repacked(GPTQ, 40, 384, 128, false, false, true);
+    repacked(GPTQ, 24, 512, 512, false, false, true);
+    repacked(GPTQ, 40, 384, 128, true, true, true);
+    repacked(PACKED, 24, 256, 128, false, false, true);
+    repacked(PACKED, 16, 384, 384, false, false, false);
+    repacked(PACKED, 32, 512, 128, true, true, false);
+#endif
+#if WEIGHTS != WEIGHTS_ACT
+    bool odd = WEIGHTS != WEIGHTS_FP8_BLOCK;
+    wide(1, 40, fits(16), MODE_ACT, false, 1, 1);
+    wide(17, odd ? 33 : 32, fits(128), MODE_FLOAT, true, 1, 32);
+    wide(64, 136, fits(400), MODE_ACT, true, 2, 64);
+    wide(70, 72, fits(720), MODE_RESIDUAL, true, 3, 200);
+    wide(49, 24, fits(208), MODE_SWIGLU, false, 1, 64);
+    wide(33, odd ? 69 : 72, fits(1280), MODE_GEGLU, false, 4, 64);
+    wide(40, 24, fits(2048), MODE_RESIDUAL, false, 1, 64);
+#endif
+    many(1, 4, 1, 8, fits(8), MODE_ACT, true, 0);
+    many(60, 5, 2, 96, fits(64), MODE_SWIGLU, true, 0);
+    many(70, 7, 3, 136, fits(40), MODE_ACT, false, 1);
+    many(150, 3, 2, 72, fits(200), MODE_GEGLU, true, 3);
+    many(30, 2, 1, 40, fits(640), MODE_ACT, true, 0);
+    return report("products");
+}

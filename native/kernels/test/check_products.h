@@ -1,0 +1,216 @@
+// What the checks of products share: which rows go through which expert, weights in the format that WEIGHTS names, and what
+// their products must be.
+#pragma once
+#include "check.h"
+
+struct Routing {
+    int tokens, experts, perToken, slots;
+    std::vector<int> chosen, slotOf, choices, count, start;
+    std::vector<double> share;
+};
+
+// What choosing and grouping must give.
+static Routing route(const std::vector<float>& logits, int tokens, int experts, int perToken, bool normalised) {
+    Routing r = {tokens, experts, perToken, tokens * perToken};
+    r.count.assign(experts, 0), r.start.assign(experts + 1, 0);
+    for (int t = 0; t < tokens; t++) {
+        const float* l = &logits[(size_t)t * experts];
+        std::vector<int> order(experts);
+        for (int e = 0; e < experts; e++) order[e] = e;
+        auto value = [&](int e) { return std::isnan(l[e]) ? -INFINITY : l[e]; };
+        std::stable_sort(order.begin(), order.end(), [&](int a, int b) { return value(a) > value(b); });
+        double all = 0, taken = 0, most = -INFINITY;
+        for (int e = 0; e < experts; e++) most = std::max(most, (double)value(e));
+        for (int e = 0; e < experts; e++) all += std::exp(l[e] - most);
+        for (int j = 0; j < perToken; j++) taken += std::exp(value(order[j]) - most);
+        for (int j = 0; j < perToken; j++) {
+            r.chosen.push_back(order[j]);
+            r.share.push_back(std::isnan(all) ? NAN : std::exp(value(order[j]) - most) / (normalised ? taken : all));
+            r.count[order[j]]++;
+        }
+    }
+    for (int e = 0; e < experts; e++) r.start[e + 1] = r.start[e] + r.count[e];
+    std::vector<int> next(r.start);
+    r.slotOf.resize(r.slots), r.choices.resize(r.slots);
+    for (int i = 0; i < r.slots; i++) {
+        r.slotOf[i] = next[r.chosen[i]]++;
+        r.choices[r.slotOf[i]] = i;
+    }
+    return r;
+}
+
+// How many tiles there may be.
+static int most_tiles(int slots, int experts, int tileRows) { return std::min(experts, slots) + slots / tileRows; }
+
+static std::vector<float> router(int tokens, int experts, int kind) {
+    std::vector<float> l((size_t)tokens * experts);
+    for (auto& v : l) v = (float)(kind == 1 ? std::round(2 * normal()) : kind == 2 ? 0.5 : 2 * normal());
+    if (kind == 3) for (int t = 0; t < tokens; t++) l[(size_t)t * experts + experts / 3] += 20;  // all go through one
+    return l;
+}
+
+// ---- weights ------------------------------------------------------------------------------------------------------
+
+// Values of a matrix, and the same as kernels read them (native/kernels/README.md), written from the formats' definitions.
+struct Weights {
+    std::vector<double> value;
+    std::vector<unsigned char> bytes;
+    std::vector<scale_of_weights> scales;
+    std::vector<int> code, zero;  // int4: of each value, of each row and group
+};
+
+static Weights random_weights(int rows, int k) {
+    Weights w;
+    int groups = (k + 127) / 128;
+    w.value.resize((size_t)rows * k);
+    if (WEIGHTS == WEIGHTS_ACT) {
+        auto acts = random_acts(w.value.size(), 0.5);
+        w.bytes.resize(2 * w.value.size());
+        memcpy(w.bytes.data(), acts.data(), w.bytes.size());
+        for (size_t i = 0; i < acts.size(); i++) w.value[i] = from_act(acts[i]);
+        w.scales.resize(1);
+        return w;
+    }
+    if (WEIGHTS == WEIGHTS_INT4) {
+        w.bytes.assign(w.value.size() / 2, 0), w.code.resize(w.value.size());
+        for (int i = 0; i < rows * groups; i++) {
+            unsigned short scale = to_fp16(std::exp(normal() * 0.8 - 4));
+            w.zero.push_back(between(0, 16));
+            w.scales.push_back(scale | (unsigned)w.zero[i] << 16);
+        }
+        for (size_t i = 0; i < w.value.size(); i++) {
+            size_t group = i / k * groups + i % k / 128;
+            int j = i % 8, nibble = j / 2 + j % 2 * 4;
+            w.code[i] = between(0, 15);
+            w.bytes[i / 8 * 4 + nibble / 2] |= w.code[i] << nibble % 2 * 4;
+            w.value[i] = (w.code[i] - w.zero[group]) * from_fp16((unsigned short)w.scales[group]);
+        }
+        return w;
+    }
+    bool blocks = WEIGHTS == WEIGHTS_FP8_BLOCK;
+    w.bytes.resize(w.value.size());
+    for (int i = 0; i < (blocks ? (rows + 7) / 8 * groups : rows); i++) {
+        float scale = (float)std::exp(normal() - 6);
+        w.scales.push_back((scale_of_weights)scale);
+    }
+    for (size_t i = 0; i < w.value.size(); i++) {
+        size_t row = i / k;
+        double scale = w.scales[blocks ? row / 8 * groups + i % k / 128 : row];
+        unsigned bits = between(0, 255);
+        if (WEIGHTS != WEIGHTS_INT8 && (bits & 127) == 127) bits--;  // no NaN
+        w.bytes[i] = (unsigned char)bits;
+        w.value[i] = (WEIGHTS == WEIGHTS_INT8 ? (signed char)bits : from_e4m3((unsigned char)bits)) * scale;
+    }
+    return w;
+}
+
+// ---- products -----------------------------------------------------------------------------------------------------
+
+struct Wanted {
+    double value, error;
+};
+
+// What an output is, and how far off float sums may be: of the product of x with rows j and, where gated, j + n of w.
+static Wanted wanted(const double* x, const double* w, int j, int n, int k, int mode) {
+    double sum[2] = {0, 0}, magnitude[2] = {0, 0};
+    for (int h = 0; h < (gated(mode) ? 2 : 1); h++) {
+        for (int i = 0; i < k; i++) {
+            double v = x[i] * w[(size_t)(j + h * n) * k + i];
+            sum[h] += v, magnitude[h] += std::fabs(v);
+        }
+    }
+    if (!gated(mode)) {
+        return {sum[0], magnitude[0] * 4e-6};
+    }
+    double gate = sum[0];
+    double value = gate / (1 + std::exp(-gate)) * sum[1];
+    if (mode == MODE_GEGLU) value = gate / 2 * (1 + std::tanh(std::sqrt(2 / M_PI) * (gate + 0.044715 * gate * gate * gate))) * sum[1];
+    return {value, 1e-5 * (magnitude[0] * std::fabs(sum[1]) + magnitude[1] * std::fabs(gate))};
+}
+
+// Products of `rows` rows as an engine asks for them: launch(header, x, xStride, w, scales, bias, y, yStride) writes y,
+// which is compared; what lies between rows must stay.
+template <class Launch>
+static void expect_product(const char* name, int rows, int n, int k, int mode, bool biased, int splits, Launch launch) {
+    context = std::string(name) + " of weights " + std::to_string(WEIGHTS) + " rows " + std::to_string(rows) + " n " + std::to_string(n) + " k " + std::to_string(k) +
+              " mode " + std::to_string(mode) + " splits " + std::to_string(splits);
+    int wRows = gated(mode) ? 2 * n : n, xStride = k + 8, yStride = n + 3;
+    auto x0 = random_acts((size_t)rows * xStride), b0 = random_acts(n, 3);
+    Weights weights = random_weights(wRows, k);
+    Array<act> x(x0), bias(b0);
+    Array<unsigned char> w(weights.bytes);
+    Array<scale_of_weights> scales(weights.scales);
+    Array<int> header(std::vector<int>{rows, rows, rows, 0, 0, 0, 0, 0});
+    bool wide = mode == MODE_FLOAT || (mode == MODE_RESIDUAL && JETON_RESIDUAL);
+    Array<char> y((size_t)rows * yStride * (wide ? 4 : 2));
+    std::vector<double> before((size_t)rows * yStride, 0);
+    if (mode == MODE_RESIDUAL) {
+        for (size_t i = 0; i < before.size(); i++) {
+            residual r = to_residual(normal() * 10);
+            memcpy(y + i * sizeof r, &r, sizeof r);
+            before[i] = from_residual(r);
+        }
+    }
+    launch(header.data(), x.data(), xStride, w.data(), scales.data(), biased ? bias.data() : (act*)nullptr, y.data(), yStride);
+    std::vector<double> xs(x0.size());
+    for (size_t i = 0; i < xs.size(); i++) xs[i] = from_act(x0[i]);
+    for (int r = 0; r < rows; r++) {
+        for (int j = 0; j < yStride; j++) {
+            size_t at = (size_t)r * yStride + j;
+            double got;
+            if (wide) {
+                float f;
+                memcpy(&f, y + at * 4, 4);
+                got = f;
+            } else {
+                act a;
+                memcpy(&a, y + at * 2, 2);
+                got = from_act(a);
+            }
+            if (j >= n) {
+                EXPECT(mode == MODE_RESIDUAL ? got == before[at] : std::isnan(got), "wrote between rows");
+                continue;
+            }
+            Wanted want = wanted(&xs[(size_t)r * xStride], weights.value.data(), j, n, k, mode);
+            want.value += (biased ? from_act(b0[j]) : 0) + before[at];
+            expect_near(got, want.value, want.error + std::fabs(want.value) * (wide ? 1e-6 : ACT_EPSILON) + 1e-6, "y", at);
+        }
+    }
+}
+
+// Products of rows that experts have: launch(maxTiles, plan, tiles, by, x, xStride, w, scales, y, yStride) writes y by slots.
+template <class Launch>
+static void expect_experts(const char* name, int tileRows, int tokens, int experts, int perToken, int n, int k, int mode, bool gathered, int kind, Launch launch) {
+    context = std::string(name) + " of weights " + std::to_string(WEIGHTS) + ", " + std::to_string(tokens) + " tokens, " + std::to_string(perToken) + " of " +
+              std::to_string(experts) + ", n " + std::to_string(n) + " k " + std::to_string(k) + " mode " + std::to_string(mode);
+    Routing r = route(router(tokens, experts, kind), tokens, experts, perToken, true);
+    int wRows = gated(mode) ? 2 * n : n, xRows = gathered ? tokens : r.slots;
+    int xStride = k + 8, yStride = n + 6, maxTiles = most_tiles(r.slots + 5, experts, tileRows);
+    auto x0 = random_acts((size_t)xRows * xStride);
+    Weights weights = random_weights(experts * wRows, k);
+    std::vector<int> list, counts = {0, r.slots, 0, 0, 0, 0, 0, 0};
+    for (int e = 0; e < experts; e++) {
+        for (int row = 0; row < r.count[e]; row += tileRows) {
+            list.insert(list.end(), {e, r.start[e] + row, std::min(tileRows, r.count[e] - row), 0});
+            counts[0]++;
+        }
+    }
+    Array<act> x(x0), y((size_t)(r.slots + 2) * yStride);
+    Array<unsigned char> w(weights.bytes);
+    Array<scale_of_weights> scales(weights.scales);
+    Array<int> plan(counts), tiles(list), choices(r.choices);
+    launch(maxTiles, plan.data(), tiles.data(), gathered ? choices.data() : (int*)nullptr, x.data(), xStride, w.data(), scales.data(), y.data(), yStride);
+    std::vector<double> xs(x0.size());
+    for (size_t i = 0; i < xs.size(); i++) xs[i] = from_act(x0[i]);
+    for (int slot = 0; slot < r.slots; slot++) {
+        int expert = r.chosen[r.choices[slot]];
+        const double* from = &xs[(size_t)(gathered ? r.choices[slot] / perToken : slot) * xStride];
+        for (int j = 0; j < n; j++) {
+            Wanted want = wanted(from, &weights.value[(size_t)expert * wRows * k], j, n, k, mode);
+            expect_near(from_act(y[(size_t)slot * yStride + j]), want.value, want.error + std::fabs(want.value) * ACT_EPSILON + 1e-6, "y", (long long)slot * yStride + j);
+        }
+    }
+    for (size_t i = 0; i < y.count; i++) {
+        EXPECT((i / yStride < (size_t)r.slots && i % yStride < (size_t)n) || y[i] == 0xffff, "wrote at %zu", i);
+    }
+}
