@@ -43,11 +43,11 @@ public final class CpuEngine extends HostEngine {
             Path folder,
             KvArena.Type kv,
             boolean q8,
-            boolean pairs) {
+            boolean halves) {
         super(info);
         this.memory = memory;
         this.team = team;
-        weights = DecoderWeights.load(folder, spec, q8, pairs, memory, team);
+        weights = DecoderWeights.load(folder, spec, q8, halves, memory, team);
         WindowGroups groups = WindowGroups.of(spec);
         arenas = new ArrayList<>();
         for (LayerGroup group : info.groups()) {
@@ -75,9 +75,9 @@ public final class CpuEngine extends HostEngine {
     /**
      * The same.
      *
-     * @param pairs whether BF16 weights are left to the kernels in C, which must be there
+     * @param halves whether inputs of products are rounded to BF16 where there are kernels in C that want them so
      */
-    static CpuEngine load(Path folder, EngineOptions options, boolean pairs) {
+    static CpuEngine load(Path folder, EngineOptions options, boolean halves) {
         DecoderSpec spec = DecoderSpec.read(folder).within(options.maxModelLength());
         if (!options.device().device().isEmpty()) {
             throw new ModelException(
@@ -99,7 +99,7 @@ public final class CpuEngine extends HostEngine {
         NativeMemory memory = new NativeMemory();
         ComputeTeam team = new ComputeTeam(threads);
         try {
-            CpuEngine engine = new CpuEngine(spec, info, memory, team, folder, kv, q8, pairs);
+            CpuEngine engine = new CpuEngine(spec, info, memory, team, folder, kv, q8, halves);
             new WarmUp(engine, engine.weights.formats()).run();
             return engine;
         } catch (RuntimeException | Error e) {

@@ -169,9 +169,9 @@ final class DecoderStep implements ComputeTeam.Program {
         norm = weights.finalNorm();
         workspaces = new Workspace[threads];
         int tileRows = Math.min(Product.TILE_ROWS, Math.max(maxTokens, 1));
-        int widest = weights.widestPairs();
-        product = new Product(weights.head(), widest, Math.max(maxTokens, 1), threads, memory);
-        long halves = Math.max(Product.privateHalves(widest), sparse.halves(widest));
+        int ofRow = weights.halvesOfRow();
+        product = new Product(weights.head(), ofRow, Math.max(maxTokens, 1), threads, memory);
+        long halves = Math.max(Product.privateHalves(ofRow), sparse.halves(ofRow));
         int privateFloats = (PRIVATE_NORM_FLOATS / spec.hidden() + 1 + MatMul.SPARE_ROWS) * hiddenStride;
         for (int i = 0; i < threads; i++) {
             Attention attention = new Attention(

@@ -82,10 +82,15 @@ final class DecoderWeights implements AutoCloseable {
 
     /** Packs a model folder's weights with all threads of the team. */
     static DecoderWeights load(
-            Path folder, DecoderSpec spec, boolean quantize, boolean pairs, SegmentAllocator memory, ComputeTeam team) {
+            Path folder,
+            DecoderSpec spec,
+            boolean quantize,
+            boolean halves,
+            SegmentAllocator memory,
+            ComputeTeam team) {
         DecoderWeights weights;
         try (WeightFiles files = WeightFiles.open(folder, spec)) {
-            Loader loader = new Loader(spec, files, quantize, pairs, memory);
+            Loader loader = new Loader(spec, files, quantize, halves, memory);
             List<Layer> layers = new ArrayList<>();
             for (int i = 0; i < spec.layers(); i++) {
                 layers.add(loader.layer(i));
@@ -153,14 +158,11 @@ final class DecoderWeights implements AutoCloseable {
         return List.copyOf(formats);
     }
 
-    /** Inputs of the widest matrix that has panels of pairs; 0 for none. */
-    int widestPairs() {
+    /** Numbers that a row of inputs in BF16 takes at most; 0 where no matrix wants them so. */
+    int halvesOfRow() {
         Stream<PackedMatrix> all =
                 Stream.concat(layers.stream().flatMap(layer -> matrices(layer).stream()), Stream.of(head));
-        return all.filter(PackedMatrix::pairs)
-                .mapToInt(PackedMatrix::columns)
-                .max()
-                .orElse(0);
+        return all.mapToInt(HalfRows::stride).max().orElse(0);
     }
 
     private static List<PackedMatrix> matrices(Layer layer) {
@@ -237,17 +239,17 @@ final class DecoderWeights implements AutoCloseable {
         private final DecoderSpec spec;
         private final WeightFiles files;
         private final boolean quantize;
-        private final boolean pairs;
+        private final boolean halves;
         private final SegmentAllocator memory;
         private final int stride;
         private final boolean large;
         final List<Job> jobs = new ArrayList<>();
 
-        Loader(DecoderSpec spec, WeightFiles files, boolean quantize, boolean pairs, SegmentAllocator memory) {
+        Loader(DecoderSpec spec, WeightFiles files, boolean quantize, boolean halves, SegmentAllocator memory) {
             this.spec = spec;
             this.files = files;
             this.quantize = quantize;
-            this.pairs = pairs;
+            this.halves = halves;
             this.memory = memory;
             long inner = Math.max(
                     spec.intermediate(),
@@ -386,14 +388,14 @@ final class DecoderWeights implements AutoCloseable {
         }
 
         private PackedMatrix packed(int columns, List<PackedMatrix.Format> formats, IntFunction<Place> places) {
-            PackedMatrix matrix = new PackedMatrix(formats, columns, large, memory);
+            PackedMatrix matrix = new PackedMatrix(formats, columns, large, halves, memory);
             jobs.add(new Job(matrix, new Rows(columns, places)));
             return matrix;
         }
 
         /** BF16 as the kernels in C read it, where they are to. */
         private PackedMatrix.Format paired(PackedMatrix.Format format, int columns) {
-            return format == PackedMatrix.Format.BF16 && pairs && columns % 2 == 0
+            return format == PackedMatrix.Format.BF16 && halves && columns % 2 == 0
                     ? PackedMatrix.Format.BF16_PAIRS
                     : format;
         }

@@ -12,7 +12,8 @@ import static dev.jeton.models.cpu.Kernels.PANEL;
  * see {@link Prefetch}.
  *
  * <p>Pairs of BF16 are read by a kernel in C ({@link NativeKernels}), whatever the number of rows, which takes inputs as
- * {@link HalfRows}; quantised panels are read by another where it is there, with the same bits.
+ * {@link HalfRows}, and so are quantised panels where the processor multiplies BF16. Where it does not, another kernel
+ * in C reads quantised panels, with the same bits as here.
  *
  * <p>The kernels run on one, two, four or six rows; a remainder of three or five takes the next larger kernel, whose
  * surplus rows read and write spare memory: inputs and tiles have {@value #SPARE_ROWS} rows more than they need.
@@ -50,6 +51,8 @@ final class MatMul {
         PackedMatrix.Format format = w.format(panel);
         if (format == PackedMatrix.Format.BF16_PAIRS) {
             NativeKernels.bf16(w.start(panel), work.inputHalves, w.columns(), rows, work.tile);
+        } else if (w.order() == HalfRows.Order.HALVES_OF_EIGHT && NativeKernels.halves(format)) {
+            NativeKernels.halves(format, w.start(panel), work.inputHalves, w.columns(), rows, work.tile, end);
         } else if (NativeKernels.reads(format)) {
             NativeKernels.blocks(format, w.start(panel), x, from, stride, w.columns(), rows, work.tile, end);
         } else {

@@ -25,12 +25,14 @@ import org.slf4j.LoggerFactory;
  *   <li>products of BF16 weights with BF16 inputs by VDPBF16PS, which does twice the work of a fma and more than 2.5
  *       times that of widening first. They differ from {@link Kernels} in what they compute: inputs are rounded to BF16
  *       as well, as other engines of that type do.
- *   <li>products of quantised weights with F32 inputs: the same bits as by {@link Kernels} and {@link BlockKernels}.
+ *   <li>products of quantised weights with BF16 inputs, by the same instruction. Weights stay exact.
+ *   <li>products of quantised weights with F32 inputs, where there is no such instruction: the same bits as by {@link
+ *       Kernels} and {@link BlockKernels}.
  *   <li>scores and outputs of attention over K and V of BF16: the same bits as by {@link AttentionKernels}.
  * </ul>
  *
  * <p>The build compiles them where there is a C compiler and carries the library in the jar; they are used on Linux on
- * x86-64 where the processor has AVX-512 (and BF16 for the first), unless {@code -Djeton.cpu.native=false}. Elsewhere
+ * x86-64 where the processor has AVX-512 (and BF16 for the first two, VBMI for the second), unless {@code -Djeton.cpu.native=false}. Elsewhere
  * {@link #AVAILABLE}, {@link #BLOCKS} or {@link #ATTENTION} are false and the Vector API does their work. Either way
  * a row's bits do not depend on the batch.
  */
@@ -92,18 +94,33 @@ final class NativeKernels {
             ValueLayout.JAVA_LONG);
     private static final MethodHandle NO_ROUND = MethodHandles.empty(ROUND.toMethodType());
     private static final MethodHandle NO_BF16 = MethodHandles.empty(PANEL.toMethodType());
+    private static final FunctionDescriptor HALVES_PANEL = FunctionDescriptor.ofVoid(
+            ValueLayout.JAVA_INT,
+            ValueLayout.JAVA_LONG,
+            ValueLayout.JAVA_LONG,
+            ValueLayout.JAVA_LONG,
+            ValueLayout.JAVA_LONG,
+            ValueLayout.JAVA_LONG,
+            ValueLayout.ADDRESS,
+            ValueLayout.JAVA_LONG);
+    private static final MethodHandle NO_HALVES = MethodHandles.empty(HALVES_PANEL.toMethodType());
     private static final MethodHandle NO_BLOCKS = MethodHandles.empty(FORMAT_PANEL.toMethodType());
     private static final MethodHandle NO_SCORES = MethodHandles.empty(SCORES.toMethodType());
     private static final MethodHandle NO_VALUES = MethodHandles.empty(VALUES.toMethodType());
     private static final Handles HANDLES = link();
     private static final MethodHandle BF16_ROUND = HANDLES.round();
     private static final MethodHandle BF16_PANEL = HANDLES.bf16();
+    private static final MethodHandle HALVES_ROUND = HANDLES.halvesRound();
+    private static final MethodHandle HALVES_PANEL_OF = HANDLES.halves();
     private static final MethodHandle BLOCKS_PANEL = HANDLES.blocks();
     private static final MethodHandle ATTENTION_SCORES = HANDLES.scores();
     private static final MethodHandle ATTENTION_VALUES = HANDLES.values();
 
     /** Whether those for BF16 are here and this processor can run them. */
     static final boolean AVAILABLE = BF16_PANEL != NO_BF16;
+
+    /** Whether those for quantised weights and inputs in BF16 are. */
+    private static final boolean HALVES = HALVES_PANEL_OF != NO_HALVES;
 
     /** Whether those for quantised weights are. */
     static final boolean BLOCKS = BLOCKS_PANEL != NO_BLOCKS;
@@ -113,7 +130,13 @@ final class NativeKernels {
 
     /** The functions, or ones that do nothing. */
     private record Handles(
-            MethodHandle round, MethodHandle bf16, MethodHandle blocks, MethodHandle scores, MethodHandle values) {}
+            MethodHandle round,
+            MethodHandle bf16,
+            MethodHandle halvesRound,
+            MethodHandle halves,
+            MethodHandle blocks,
+            MethodHandle scores,
+            MethodHandle values) {}
 
     private NativeKernels() {}
 
@@ -126,7 +149,7 @@ final class NativeKernels {
      */
     static void bf16(long w, long x, int inputs, int rows, float[] tile) {
         assert rows * Kernels.PANEL <= tile.length;
-        long stride = HalfRows.stride(inputs);
+        long stride = HalfRows.stride(inputs, HalfRows.Order.PLAIN);
         try {
             BF16_PANEL.invokeExact(w, x, stride, (long) inputs, (long) rows, MemorySegment.ofArray(tile));
         } catch (Throwable e) {
@@ -135,16 +158,49 @@ final class NativeKernels {
     }
 
     /**
-     * Rounds rows of inputs to BF16, ties to even; an odd one has a zero beside it.
+     * Rounds rows of inputs to BF16, ties to even; what is beyond them is zero as far as it is read.
      *
      * @param x rows of inputs, the first at {@code from}, {@code stride} apart
-     * @param to the address of the first row, {@code toStride} numbers before the next
+     * @param to the address of the first row, as {@link HalfRows} has them
      */
-    static void round(float[] x, int from, int stride, int inputs, int rows, long to, int toStride) {
-        assert (long) from + (long) (rows - 1) * stride + inputs <= x.length && toStride >= inputs;
+    static void round(HalfRows.Order order, float[] x, int from, int stride, int inputs, int rows, long to) {
+        assert (long) from + (long) (rows - 1) * stride + inputs <= x.length;
         MemorySegment first = MemorySegment.ofArray(x).asSlice((long) Float.BYTES * from);
+        long toStride = HalfRows.stride(inputs, order);
         try {
-            BF16_ROUND.invokeExact(first, (long) stride, (long) inputs, (long) rows, to, (long) toStride);
+            switch (order) {
+                case FLOATS -> throw new IllegalArgumentException("floats are not rounded");
+                case PLAIN -> BF16_ROUND.invokeExact(first, (long) stride, (long) inputs, (long) rows, to, toStride);
+                case HALVES_OF_EIGHT ->
+                    HALVES_ROUND.invokeExact(first, (long) stride, (long) inputs, (long) rows, to, toStride);
+            }
+        } catch (Throwable e) {
+            throw new AssertionError("a kernel cannot fail", e);
+        }
+    }
+
+    /** Whether panels of a format are read by a kernel in C that takes inputs of {@link HalfRows.Order#HALVES_OF_EIGHT}. */
+    static boolean halves(PackedMatrix.Format format) {
+        return switch (format) {
+            case F32, BF16, BF16_PAIRS -> false;
+            case Q8_0, Q4_K, Q5_K, Q6_K -> HALVES;
+        };
+    }
+
+    /**
+     * {@code tile[r][n] += sum over k of x[r][k] * w[n][k]} for the outputs n of a panel of a quantised format.
+     *
+     * @param w the panel's address
+     * @param x that of the rows of inputs, as {@link HalfRows} has them
+     * @param end address up to which the caller goes on reading the matrix
+     */
+    static void halves(PackedMatrix.Format format, long w, long x, int inputs, int rows, float[] tile, long end) {
+        assert rows * Kernels.PANEL <= tile.length;
+        int number = number(format);
+        long stride = HalfRows.stride(inputs, HalfRows.Order.HALVES_OF_EIGHT);
+        MemorySegment sums = MemorySegment.ofArray(tile);
+        try {
+            HALVES_PANEL_OF.invokeExact(number, w, x, stride, (long) inputs, (long) rows, sums, end);
         } catch (Throwable e) {
             throw new AssertionError("a kernel cannot fail", e);
         }
@@ -281,7 +337,7 @@ final class NativeKernels {
     }
 
     private static Handles link() {
-        Handles none = new Handles(NO_ROUND, NO_BF16, NO_BLOCKS, NO_SCORES, NO_VALUES);
+        Handles none = new Handles(NO_ROUND, NO_BF16, NO_ROUND, NO_HALVES, NO_BLOCKS, NO_SCORES, NO_VALUES);
         boolean wanted = System.getProperty("os.name").equals("Linux")
                 && System.getProperty("os.arch").equals("amd64")
                 && VectorMath.LANES == LANES
@@ -305,6 +361,8 @@ final class NativeKernels {
             return new Handles(
                     function(symbols, "jeton_cpu_bf16", "_round", ROUND, NO_ROUND),
                     function(symbols, "jeton_cpu_bf16", "_panel", PANEL, NO_BF16),
+                    function(symbols, "jeton_cpu_halves", "_round", ROUND, NO_ROUND),
+                    function(symbols, "jeton_cpu_halves", "_panel", HALVES_PANEL, NO_HALVES),
                     function(symbols, "jeton_cpu_blocks", "_panel", FORMAT_PANEL, NO_BLOCKS),
                     function(symbols, "jeton_cpu_attention", "_scores", SCORES, NO_SCORES),
                     function(symbols, "jeton_cpu_attention", "_values", VALUES, NO_VALUES));

@@ -96,7 +96,7 @@ final class PackedMatrix {
     private final long[] starts;
 
     private final boolean beyondCaches;
-    private final boolean pairs;
+    private final HalfRows.Order order;
 
     /**
      * Room for {@code panels} panels of {@code columns} inputs each.
@@ -104,15 +104,19 @@ final class PackedMatrix {
      * @param beyondCaches whether the model is too large for the caches, so that reading ahead pays
      */
     PackedMatrix(Format format, int columns, int panels, boolean beyondCaches, SegmentAllocator memory) {
-        this(Collections.nCopies(panels, format), columns, beyondCaches, memory);
+        this(Collections.nCopies(panels, format), columns, beyondCaches, false, memory);
     }
 
-    /** The same with a format for each panel. */
-    PackedMatrix(List<Format> formats, int columns, boolean beyondCaches, SegmentAllocator memory) {
+    /**
+     * The same with a format for each panel.
+     *
+     * @param halves whether inputs of quantised panels may be rounded to BF16
+     */
+    PackedMatrix(List<Format> formats, int columns, boolean beyondCaches, boolean halves, SegmentAllocator memory) {
         this.formats = List.copyOf(formats);
         this.columns = columns;
         this.beyondCaches = beyondCaches;
-        pairs = formats.contains(Format.BF16_PAIRS);
+        order = order(this.formats, halves);
         starts = new long[formats.size() + 1];
         for (int panel = 0; panel < formats.size(); panel++) {
             starts[panel + 1] = starts[panel] + formats.get(panel).panelBytes(columns);
@@ -154,9 +158,17 @@ final class PackedMatrix {
         return starts[panel];
     }
 
-    /** Whether it has panels that take inputs in BF16. */
-    boolean pairs() {
-        return pairs;
+    private static HalfRows.Order order(List<Format> formats, boolean halves) {
+        if (formats.contains(Format.BF16_PAIRS)) {
+            return HalfRows.Order.PLAIN;
+        }
+        boolean wanted = halves && formats.stream().anyMatch(NativeKernels::halves);
+        return wanted ? HalfRows.Order.HALVES_OF_EIGHT : HalfRows.Order.FLOATS;
+    }
+
+    /** How inputs are wanted, where not as floats; panels of other formats then still read floats. */
+    HalfRows.Order order() {
+        return order;
     }
 
     /** Whether the matrix comes from memory each time. */

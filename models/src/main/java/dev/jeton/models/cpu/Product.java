@@ -39,17 +39,17 @@ final class Product {
      * Room for the rows of any product of a model.
      *
      * @param any one of its matrices
-     * @param widest inputs of the widest matrix that has panels of pairs; 0 for none
+     * @param halves numbers of a row of inputs in BF16, at most; 0 where none are wanted so
      */
-    Product(PackedMatrix any, int widest, int maxRows, int threads, SegmentAllocator memory) {
+    Product(PackedMatrix any, int halves, int maxRows, int threads, SegmentAllocator memory) {
         this.threads = threads;
         matrix = any;
-        rounded = new HalfRows(widest == 0 ? 0 : HalfRows.size(maxRows, widest), memory);
+        rounded = new HalfRows((long) maxRows * halves, memory);
     }
 
     /** Numbers that a thread rounds for itself at most. */
-    static long privateHalves(int widest) {
-        return widest == 0 ? 0 : PRIVATE_HALVES;
+    static long privateHalves(int halves) {
+        return halves == 0 ? 0 : PRIVATE_HALVES;
     }
 
     /** Lays out {@code from · w}: rows of inputs from the first on. */
@@ -108,12 +108,12 @@ final class Product {
     }
 
     private boolean roundedTogether() {
-        return matrix.pairs() && HalfRows.size(rows, matrix.columns()) > PRIVATE_HALVES;
+        return (long) rows * HalfRows.stride(matrix) > PRIVATE_HALVES;
     }
 
     void round(int tile) {
         int from = tile * ROUND_ROWS;
-        rounded.round(input, from * stride, stride, matrix.columns(), from, Math.min(ROUND_ROWS, rows - from));
+        rounded.round(input, from * stride, stride, matrix, from, Math.min(ROUND_ROWS, rows - from));
     }
 
     /**
@@ -123,8 +123,8 @@ final class Product {
      */
     void multiply(float[] from, int tile, int panel, long end, Workspace workspace) {
         int row = row(tile);
-        if (matrix.pairs()) {
-            workspace.inputHalves = halves(from, workspace).row(row, matrix.columns());
+        if (matrix.order() != HalfRows.Order.FLOATS) {
+            workspace.inputHalves = halves(from, workspace).row(row, matrix);
         }
         MatMul.panel(matrix, panel, from, row * stride, stride, rows(tile), end, workspace);
     }
@@ -136,7 +136,7 @@ final class Product {
         HalfRows own = workspace.halves;
         // experts count upwards
         if (!own.holds(-2 - number)) {
-            own.round(from, 0, stride, matrix.columns(), 0, rows);
+            own.round(from, 0, stride, matrix, 0, rows);
         }
         return own;
     }

@@ -78,8 +78,8 @@ final class SparseFeed {
     }
 
     /** Numbers that the rows of a tile take when a thread rounds them. */
-    long halves(int widest) {
-        return tokenOf.length == 0 || widest == 0 ? 0 : HalfRows.size(mostRows, widest);
+    long halves(int ofRow) {
+        return tokenOf.length == 0 ? 0 : (long) mostRows * ofRow;
     }
 
     /** Where the router's logits go: {@code [token][scoreStride]}. */
@@ -202,8 +202,8 @@ final class SparseFeed {
         float[] from = down ? inner : gathered[member];
         int at = down ? slot * innerStride : 0;
         long endAddress = matrix.start(end);
-        if (matrix.pairs()) {
-            round(from, at, down, slot, count, matrix.columns(), workspace);
+        if (matrix.order() != HalfRows.Order.FLOATS) {
+            round(from, at, down, slot, count, matrix, workspace);
         }
         MatMul.begin(matrix, first, endAddress, workspace);
         for (int panel = first; panel < end; panel++) {
@@ -238,12 +238,13 @@ final class SparseFeed {
         gatheredFor[member] = key;
     }
 
-    private void round(float[] from, int at, boolean down, int slot, int count, int columns, Workspace workspace) {
+    private void round(
+            float[] from, int at, boolean down, int slot, int count, PackedMatrix matrix, Workspace workspace) {
         HalfRows halves = workspace.halves;
         if (!halves.holds(2 * (groupings * (tokenOf.length + 1L) + slot) + (down ? 1 : 0))) {
-            halves.round(from, at, down ? innerStride : hiddenStride, columns, 0, count);
+            halves.round(from, at, down ? innerStride : hiddenStride, matrix, 0, count);
         }
-        workspace.inputHalves = halves.row(0, columns);
+        workspace.inputHalves = halves.row(0, matrix);
     }
 
     private int rows(int expert) {

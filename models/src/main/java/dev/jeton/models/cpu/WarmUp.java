@@ -93,8 +93,11 @@ final class WarmUp {
     private static void compiled(
             PackedMatrix.Format format, long w, float[] x, int from, int stride, int count, float[] y) {
         if (format == PackedMatrix.Format.BF16_PAIRS) {
-            NativeKernels.round(x, from, stride, count, 1, w + SCRATCH, HalfRows.stride(count));
+            NativeKernels.round(HalfRows.Order.PLAIN, x, from, stride, count, 1, w + SCRATCH);
             NativeKernels.bf16(w, w + SCRATCH, count, 1, y);
+        } else if (NativeKernels.halves(format)) {
+            NativeKernels.round(HalfRows.Order.HALVES_OF_EIGHT, x, from, stride, count, 1, w + SCRATCH);
+            NativeKernels.halves(format, w, w + SCRATCH, count, 1, y, w);
         } else {
             NativeKernels.blocks(format, w, x, from, stride, count, 1, y, w);
         }

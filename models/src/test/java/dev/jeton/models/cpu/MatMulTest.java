@@ -3,7 +3,6 @@ package dev.jeton.models.cpu;
 import static dev.jeton.models.cpu.Kernels.PANEL;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.jeton.models.QuantizedBlock;
 import dev.jeton.models.SafetensorsWriter;
 import dev.jeton.models.Tensor;
 import dev.jeton.models.TensorType;
@@ -69,8 +68,8 @@ class MatMulTest {
             try (NativeMemory memory = new NativeMemory()) {
                 PackedMatrix matrix = new PackedMatrix(format, columns, 2, beyondCaches, memory);
                 PackedMatrix.Scratch scratch = new PackedMatrix.Scratch();
-                matrix.pack(0, new Blocks(tensor), scratch);
-                matrix.pack(1, new Blocks(tensor), scratch);
+                matrix.pack(0, new TensorBlocks(tensor), scratch);
+                matrix.pack(1, new TensorBlocks(tensor), scratch);
                 float[] exact = exact(matrix, outputs, columns);
                 for (int i = 0; i < exact.length; i++) {
                     assertThat(exact[i]).as("seed %d, weight %d", SEED, i).isEqualTo((float) stored.values()[i]);
@@ -80,28 +79,6 @@ class MatMulTest {
                     check(matrix, exact, outputs, rows, gaussian(random, (rows + 2) * columns), random, work);
                 }
             }
-        }
-    }
-
-    /** The rows of a tensor, and padding after them. */
-    private record Blocks(Tensor tensor) implements PackedMatrix.RowSource {
-        @Override
-        public void read(int output, int first, int count, float[] target, int offset) {
-            throw new AssertionError("blocks are not to be read as floats");
-        }
-
-        @Override
-        public boolean blocks(int panel) {
-            return true;
-        }
-
-        @Override
-        public boolean block(int output, int number, QuantizedBlock target) {
-            if (output >= tensor.shape().getFirst()) {
-                return false;
-            }
-            tensor.block(output, number, target);
-            return true;
         }
     }
 

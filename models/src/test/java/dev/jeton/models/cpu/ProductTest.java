@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.Random;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -33,7 +34,7 @@ class ProductTest {
     }
 
     private PackedMatrix matrix(PackedMatrix.Format format, int columns, int panels) {
-        PackedMatrix matrix = new PackedMatrix(format, columns, panels, false, memory);
+        PackedMatrix matrix = new PackedMatrix(Collections.nCopies(panels, format), columns, false, true, memory);
         PackedMatrix.Scratch scratch = new PackedMatrix.Scratch();
         for (int panel = 0; panel < panels; panel++) {
             matrix.pack(
@@ -46,11 +47,11 @@ class ProductTest {
     }
 
     private Product product(PackedMatrix matrix, int mostRows) {
-        return new Product(matrix, matrix.pairs() ? matrix.columns() : 0, mostRows, THREADS, memory);
+        return new Product(matrix, HalfRows.stride(matrix), mostRows, THREADS, memory);
     }
 
     private Workspace workspace(PackedMatrix matrix) {
-        long halves = Product.privateHalves(matrix.pairs() ? matrix.columns() : 0);
+        long halves = Product.privateHalves(HalfRows.stride(matrix));
         return new Workspace(Product.TILE_ROWS, 1, halves, new Attention(2, 0, false, memory), 1, memory);
     }
 
@@ -80,7 +81,17 @@ class ProductTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"F32, 1", "F32, 7", "F32, 300", "BF16_PAIRS, 1", "BF16_PAIRS, 60", "BF16_PAIRS, 61", "BF16_PAIRS, 300"})
+    @CsvSource({
+        "F32, 1",
+        "F32, 7",
+        "F32, 300",
+        "BF16_PAIRS, 1",
+        "BF16_PAIRS, 60",
+        "BF16_PAIRS, 61",
+        "BF16_PAIRS, 300",
+        "Q8_0, 4",
+        "Q8_0, 61"
+    })
     void computesEveryRowOnceAndAsAlone(PackedMatrix.Format format, int rows) {
         assumeTrue(format != PackedMatrix.Format.BF16_PAIRS || NativeKernels.AVAILABLE, "no kernels for BF16 here");
         PackedMatrix matrix = matrix(format, 512, 5);
