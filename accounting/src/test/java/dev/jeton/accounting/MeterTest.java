@@ -18,6 +18,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.OptionalLong;
 import java.util.Random;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -61,15 +62,19 @@ class MeterTest {
                 new Owned(new RequestMeter(id)));
     }
 
+    /** A block of 1,024 bytes takes 0.1 ms, a tenth of a step. */
+    private static final double COPY_NANOS_PER_BYTE = 100;
+
     private Scheduler scheduler(int blocks, int tickets) {
         SimEngine engine = new SimEngine(
                 100,
                 256,
-                List.of(new LayerGroup(4, blocks, 1024, 0)),
+                List.of(new LayerGroup(4, blocks, 1024, 0, 200)),
                 8,
                 32,
                 tickets,
                 new StepTimeModel.Coefficients(1_000_003, 20_011, 53),
+                COPY_NANOS_PER_BYTE,
                 clock);
         SchedulerConfig config = new SchedulerConfig(8, 32, 64, 1024, 1_000_000_000L, 0, true, 7);
         return new Scheduler(engine, config, clock, clock.getAsLong(), meter.engine());
@@ -134,6 +139,33 @@ class MeterTest {
             assertThat(lines(window)).as("seed " + seed).isEqualTo(state(window, DeviceState.STEP));
         }
         assertThat(at).isEqualTo(clock.getAsLong());
+    }
+
+    /** A prompt that the device has evicted comes back, and nothing else is to do meanwhile. */
+    @Test
+    void timeOfCopiesAloneIsCopyAndNobodys() {
+        long start = clock.getAsLong();
+        Scheduler scheduler = scheduler(20, 1);
+        for (int i = 0; i <= 20; i++) {
+            int from = i == 20 ? 0 : i * 2;
+            int[] prompt = IntStream.range(from, from + (from == 0 ? 41 : 12)).toArray();
+            scheduler.submit(request("r" + i, prompt, 1));
+            while (!scheduler.idle() || scheduler.copying()) {
+                clock.advance(scheduler.turn() ? 0 : 10_000);
+            }
+        }
+        assertThat(scheduler.stats().host().loadedBlocks()).isEqualTo(10);
+        meter.tick(true);
+        long copied = 0;
+        for (Fact.Window window : windows) {
+            long sum = window.states().stream().mapToLong(Long::longValue).sum();
+            assertThat(sum).isEqualTo(window.toNanos() - window.fromNanos());
+            assertThat(lines(window)).isEqualTo(state(window, DeviceState.STEP));
+            copied += state(window, DeviceState.COPY);
+        }
+        assertThat(copied).isBetween(10 * 102_400L, 11 * 102_400L);
+        assertThat(windows.getFirst().fromNanos()).isEqualTo(start);
+        assertThat(windows.getLast().toNanos()).isEqualTo(clock.getAsLong());
     }
 
     @Test

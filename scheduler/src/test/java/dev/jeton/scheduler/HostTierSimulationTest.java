@@ -165,10 +165,12 @@ class HostTierSimulationTest {
     @Test
     void bookAsCopyWhatIsSpentOnWaitingForBlocksAlone() {
         List<DeviceState> states = new ArrayList<>();
+        List<Long> stamps = new ArrayList<>();
         Simulation simulation = new Simulation(new Shape().blocks(20).hostBlocks(100), new StepListener() {
             @Override
             public void onState(DeviceState state, long now) {
                 states.add(state);
+                stamps.add(now);
             }
 
             @Override
@@ -177,6 +179,7 @@ class HostTierSimulationTest {
         evictOne(simulation);
         long before = simulation.scheduler.timeline().nanos(DeviceState.COPY);
         states.clear();
+        stamps.clear();
         GenerationState again = simulation.submit(Simulation.tokens(0, 41), 2);
         simulation.run();
 
@@ -185,6 +188,11 @@ class HostTierSimulationTest {
         assertThat(simulation.scheduler.timeline().nanos(DeviceState.COPY) - before)
                 .as("ten blocks of 1024 bytes of 20 ns")
                 .isEqualTo(10 * 20_480);
+        long told = 0;
+        for (int i = 0; i + 1 < states.size(); i++) {
+            told += states.get(i) == DeviceState.COPY ? stamps.get(i + 1) - stamps.get(i) : 0;
+        }
+        assertThat(told).as("told to listeners").isEqualTo(10 * 20_480);
         assertThat(states)
                 .filteredOn(state -> state != DeviceState.STALLED)
                 .containsSubsequence(DeviceState.COPY, DeviceState.STEP, DeviceState.IDLE);

@@ -203,7 +203,7 @@ final class MatrixLoader {
     private void copy(StoredMatrix stored, Room room, int from) {
         WeightFormat format = room.matrix.format();
         float[] scales = format == WeightFormat.FP8_BLOCK ? stored.blockScales() : stored.rowScales();
-        try (Arena arena = Arena.ofConfined()) {
+        try (Arena arena = Arena.ofShared()) {
             upload.bytes(stored.eightBits(format, arena), room.values, (long) from * stored.columns());
         }
         upload.bytes(MemorySegment.ofArray(scales), room.scaled(), format.scaleBytes(from, stored.columns()));

@@ -55,6 +55,20 @@ final class ShardFiles implements AutoCloseable {
         return Shard.cut(module) == Cut.INPUTS ? inputs * shard.part(module) : 0;
     }
 
+    /** How many parts there are. */
+    int ranks() {
+        return shard.ranks();
+    }
+
+    /** Whether a part's inputs are those of its own groups in order, or another part's are not in question. */
+    boolean inOrder(String module, int[] groupOf, int group) {
+        if (shard.ranks() == 1 || Shard.cut(module) != Cut.INPUTS) {
+            return true;
+        }
+        int first = firstInput(module, groupOf.length) / group;
+        return IntStream.range(0, groupOf.length).allMatch(i -> groupOf[i] == first + i / group);
+    }
+
     /**
      * Refuses a part that begins or ends within a block of values that share a scale.
      *

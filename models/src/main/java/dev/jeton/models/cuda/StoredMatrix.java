@@ -281,6 +281,11 @@ record StoredMatrix(ShardFiles files, CheckpointQuantization checkpoint, String 
                 .sorted(Comparator.comparingInt(i -> of[i]))
                 .mapToInt(Integer::intValue)
                 .toArray();
+        if (!files.inOrder(name, of, group)) {
+            throw new ModelException(
+                    "tensor \"%s\" reorders inputs, which cannot be divided among %d GPUs; quantise with desc_act false"
+                            .formatted(tensor, files.ranks()));
+        }
         int first = files.firstInput(name, columns) / group;
         boolean sorted = true;
         for (int i = 0; i < columns; i++) {

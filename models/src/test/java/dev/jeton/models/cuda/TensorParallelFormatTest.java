@@ -1,0 +1,101 @@
+package dev.jeton.models.cuda;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.jeton.models.ModelException;
+import dev.jeton.models.TensorType;
+import dev.jeton.models.engine.Engine;
+import dev.jeton.models.reference.Configs;
+import dev.jeton.models.reference.FamilyContract;
+import dev.jeton.models.reference.PackedWeights;
+import dev.jeton.models.reference.ReferenceCheck;
+import dev.jeton.models.reference.ReferenceDecoder;
+import dev.jeton.models.reference.TinyModel;
+import java.io.IOException;
+import java.nio.file.Path;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Checkpoints in fewer bits that two GPUs share: which part of each tensor is whose. */
+class TensorParallelFormatTest {
+
+    private static final long SEED = 20_260_109;
+    private static final double SIXTEEN = 0.005;
+    private static final String BLOCKS = "{\"quant_method\": \"fp8\", \"weight_block_size\": [128, 128]}";
+    private static final String COMPRESSED =
+            "{\"quant_method\": \"compressed-tensors\", \"format\": \"pack-quantized\", \"config_groups\": {\"group_0\":"
+                    + " {\"weights\": {\"num_bits\": %d, \"type\": \"int\", \"strategy\": \"%s\", \"group_size\": 128}}}}";
+    private static final String GPTQ =
+            "{\"quant_method\": \"gptq\", \"bits\": 4, \"group_size\": 128, \"desc_act\": true}";
+
+    @RegisterExtension
+    static final StandInMachine MACHINE = new StandInMachine(2);
+
+    @TempDir
+    Path folder;
+
+    private TinyModel model(String quantization, TinyModel.Storage storage, int keyHeads) throws IOException {
+        String more = "\"attention_bias\": true, \"quantization_config\": " + quantization;
+        String config = Configs.config("LlamaForCausalLM", 128, 16, keyHeads, 16, 256, more);
+        return new TinyModel(folder, config, TensorType.F16, SEED, storage);
+    }
+
+    private static Engine load(TinyModel model) {
+        return CudaEngine.load(model.folder, TensorParallelTest.options(2, "none"), MACHINE.libraries());
+    }
+
+    private double error(TinyModel model) {
+        ReferenceDecoder reference = new ReferenceDecoder(model.spec, model.weights, FamilyContract.plain(16), 1);
+        return ReferenceCheck.errors(
+                        (path, options) -> load(model),
+                        model,
+                        reference,
+                        TensorParallelTest.options(2, "none"),
+                        SEED,
+                        12,
+                        12)
+                .getAverage();
+    }
+
+    @Test
+    void blocksOfFp8() throws IOException {
+        assertThat(error(model(BLOCKS, PackedWeights.fp8Blocks(".weight_scale_inv"), 16)))
+                .isLessThan(SIXTEEN);
+    }
+
+    @Test
+    void packedEightBits() throws IOException {
+        assertThat(error(model(COMPRESSED.formatted(8, "channel"), PackedWeights.int8(true), 8)))
+                .isLessThan(SIXTEEN);
+    }
+
+    @ParameterizedTest
+    @ValueSource(booleans = {true, false})
+    void packedFourBits(boolean symmetric) throws IOException {
+        TinyModel model =
+                model(COMPRESSED.formatted(4, "group"), PackedWeights.packed(128, symmetric, index -> index), 8);
+        assertThat(error(model)).isLessThan(SIXTEEN);
+    }
+
+    /** Key heads of 64 outputs on each GPU. */
+    @Test
+    void refusesBlocksThatTwoGpusWouldShare() throws IOException {
+        TinyModel model = model(BLOCKS, PackedWeights.fp8Blocks(".weight_scale_inv"), 8);
+        assertThatThrownBy(() -> load(model))
+                .isInstanceOf(ModelException.class)
+                .hasMessageContaining("k_proj would have 64 rows or columns on each of 2 GPUs");
+    }
+
+    @Test
+    void refusesInputsThatAreReorderedAcrossGpus() throws IOException {
+        TinyModel model = model(GPTQ, PackedWeights.gptq(1, PackedWeights::shuffled), 8);
+        assertThatThrownBy(() -> load(model))
+                .isInstanceOf(ModelException.class)
+                .hasMessageContaining("o_proj.g_idx")
+                .hasMessageContaining("2 GPUs");
+    }
+}
