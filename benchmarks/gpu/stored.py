@@ -1,0 +1,199 @@
+"""Writes a model's matrices as checkpoints in fewer bits have them, and a second folder with the values that they then stand
+for, in float32: what an engine that reads the first rightly must compute. From the formats' descriptions, with numpy alone."""
+
+import json
+import os
+import re
+import shutil
+
+import numpy as np
+
+GROUP = 128
+# Values of e4m3 from 0 on, by their codes 0 to 126.
+E4M3 = np.array([m / 512 if e == 0 else (8 + m) * 2.0 ** (e - 10) for e in range(16) for m in range(8)][:127])
+AWQ = [0, 2, 4, 6, 1, 3, 5, 7]
+
+MATRIX = re.compile(r".*(_proj|\.w[123])\.weight")
+EXPERT = re.compile(r".*\.experts\.\d+\..*")
+
+
+# ---- safetensors ---------------------------------------------------------------------------------------------------
+
+WIDTH = {"F32": 4, "F16": 2, "BF16": 2}
+
+
+def read_tensors(file):
+    """{name: (type, shape, bytes)}."""
+    with open(file, "rb") as f:
+        header = json.loads(f.read(int.from_bytes(f.read(8), "little")))
+        data = f.read()
+    header.pop("__metadata__", None)
+    return {name: (e["dtype"], e["shape"], data[e["data_offsets"][0]:e["data_offsets"][1]])
+            for name, e in header.items()}
+
+
+def write_tensors(file, tensors):
+    header, at = {"__metadata__": {"format": "pt"}}, 0
+    for name, (kind, shape, data) in tensors.items():
+        header[name] = {"dtype": kind, "shape": list(shape), "data_offsets": [at, at + len(data)]}
+        at += len(data)
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    with open(file, "wb") as f:
+        f.write(len(text).to_bytes(8, "little") + text)
+        for _, _, data in tensors.values():
+            f.write(data)
+
+
+def floats(kind, shape, data):
+    if kind == "BF16":
+        values = (np.frombuffer(data, "<u2").astype(np.uint32) << 16).view(np.float32)
+    else:
+        values = np.frombuffer(data, {"F32": "<f4", "F16": "<f2"}[kind])
+    return values.astype(np.float64).reshape(shape)
+
+
+def single(values):
+    return np.ascontiguousarray(values, "<f4").tobytes()
+
+
+def words(values, axis):
+    """Eight values of four bits a word along an axis, the first lowest."""
+    moved = np.moveaxis(values.astype(np.uint32), axis, -1)
+    packed = np.zeros(moved.shape[:-1] + (moved.shape[-1] // 8,), np.uint32)
+    for i in range(8):
+        packed |= moved[..., i::8] << 4 * i
+    return np.ascontiguousarray(np.moveaxis(packed, -1, axis).astype("<u4")).tobytes()
+
+
+# ---- formats: tensors of a matrix w[n][k], and the values that they stand for --------------------------------------
+
+
+def e4m3(values):
+    """Codes of the nearest values, ties to the even code."""
+    magnitude = np.minimum(np.abs(values), 448)
+    above = np.clip(np.searchsorted(E4M3, magnitude), 1, 126)
+    below = above - 1
+    up, down = E4M3[above] - magnitude, magnitude - E4M3[below]
+    code = np.where((up < down) | ((up == down) & (above % 2 == 0)), above, below)
+    return (code | (values < 0) * 128).astype(np.uint8)
+
+
+def fp8_blocks(name, w, expert):
+    n, k = w.shape
+    down, across = -(-n // GROUP), -(-k // GROUP)
+    padded = np.zeros((down * GROUP, across * GROUP))
+    padded[:n, :k] = w
+    greatest = np.abs(padded).reshape(down, GROUP, across, GROUP).max(axis=(1, 3))
+    scale = np.where(greatest > 0, greatest / 448, 1).astype(np.float32)
+    each = np.repeat(np.repeat(scale, GROUP, 0), GROUP, 1)[:n, :k].astype(np.float64)
+    code = e4m3(w / each)
+    value = E4M3[code & 127] * np.where(code & 128, -1, 1) * each
+    return {".weight": ("F8_E4M3", (n, k), code.tobytes()),
+            ".weight_scale_inv": ("F32", (down, across), single(scale))}, value
+
+
+def int8(name, w, expert):
+    n, k = w.shape
+    scale = (np.abs(w).max(axis=1, keepdims=True) / 127).astype(np.float32)
+    value = np.rint(w / scale).clip(-127, 127)
+    return {".weight": ("I8", (n, k), value.astype(np.int8).tobytes()),
+            ".weight_scale": ("F32", (n, 1), single(scale))}, value * scale
+
+
+def four_bits(w, symmetric, order):
+    """Codes, zeros and scales; inputs order[g * 128 : g * 128 + 128] are those of group g."""
+    n, k = w.shape
+    grouped = w[:, order].reshape(n, k // GROUP, GROUP)
+    most = np.abs(grouped).max(2) if symmetric else np.maximum(grouped.max(2), 0)
+    least = -most if symmetric else np.minimum(grouped.min(2), 0)
+    scale = np.maximum((most - least) / 15, 1e-6).astype("<f2")
+    each = scale.astype(np.float64)[:, :, None]
+    zero = np.full(scale.shape, 8) if symmetric else np.rint(-least / each[:, :, 0]).clip(1, 15).astype(int)
+    code = (np.rint(grouped / each) + zero[:, :, None]).clip(0, 15).astype(int)
+    value = ((code - zero[:, :, None]) * each).reshape(n, k)
+    back = np.argsort(order)
+    return code.reshape(n, k)[:, back], zero, scale, value[:, back]
+
+
+def awq(name, w, expert):
+    n, k = w.shape
+    code, zero, scale, value = four_bits(w, False, np.arange(k))
+    mixed = lambda v: v.reshape(v.shape[0], -1, 8)[:, :, AWQ].reshape(v.shape)
+    return {".qweight": ("I32", (k, n // 8), words(mixed(code.T), 1)),
+            ".qzeros": ("I32", (k // GROUP, n // 8), words(mixed(zero.T), 1)),
+            ".scales": ("F16", (k // GROUP, n), np.ascontiguousarray(scale.T).tobytes())}, value
+
+
+def order_of(k, expert):
+    """The same for all matrices of k inputs; experts are not reordered."""
+    return np.arange(k) if expert else np.random.default_rng(k).permutation(k)
+
+
+def groups_of(order):
+    groups = np.empty(len(order), "<i4")
+    groups[order] = np.arange(len(order)) // GROUP
+    return groups
+
+
+def gptq(name, w, expert):
+    n, k = w.shape
+    order = order_of(k, expert)
+    code, zero, scale, value = four_bits(w, False, order)
+    return {".qweight": ("I32", (k // 8, n), words(code.T, 0)),
+            ".qzeros": ("I32", (k // GROUP, n // 8), words(zero.T - 1, 1)),
+            ".scales": ("F16", (k // GROUP, n), np.ascontiguousarray(scale.T).tobytes()),
+            ".g_idx": ("I32", (k,), groups_of(order).tobytes())}, value
+
+
+def packed(name, w, expert):
+    n, k = w.shape
+    code, zero, scale, value = four_bits(w, True, np.arange(k))
+    return {".weight_packed": ("I32", (n, k // 8), words(code, 1)),
+            ".weight_scale": ("F16", (n, k // GROUP), scale.tobytes()),
+            ".weight_shape": ("I64", (2,), np.array([n, k], "<i8").tobytes())}, value
+
+
+def compressed(form, **weights):
+    return {"quant_method": "compressed-tensors", "format": form,
+            "config_groups": {"group_0": {"targets": ["Linear"], "weights": weights}}}
+
+
+FORMS = {
+    "fp8-blocks": (fp8_blocks, {"quant_method": "fp8", "weight_block_size": [GROUP, GROUP]}),
+    "int8": (int8, compressed("int-quantized", num_bits=8, type="int", strategy="channel", symmetric=True)),
+    "awq": (awq, {"quant_method": "awq", "bits": 4, "group_size": GROUP, "version": "gemm", "zero_point": True}),
+    "gptq": (gptq, {"quant_method": "gptq", "bits": 4, "group_size": GROUP, "desc_act": True}),
+    "packed": (packed, compressed("pack-quantized", num_bits=4, type="int", strategy="group", group_size=GROUP,
+                                  symmetric=True)),
+}
+FOUR_BITS = ("awq", "gptq", "packed")
+
+
+def store(folder, exact, form):
+    """Rewrites `folder` in a form, and makes `exact`. Matrices whose inputs a form of four bits cannot group stay."""
+    write, config = FORMS[form]
+    file = os.path.join(folder, "model.safetensors")
+    stored, values, rewritten = {}, {}, 0
+    for name, (kind, shape, data) in read_tensors(file).items():
+        fits = form not in FOUR_BITS or (len(shape) == 2 and shape[1] % GROUP == 0 and shape[0] % 8 == 0)
+        if MATRIX.fullmatch(name) and len(shape) == 2 and fits:
+            own, value = write(name, floats(kind, shape, data), bool(EXPERT.fullmatch(name)))
+            for end, tensor in own.items():
+                stored[name[:-len(".weight")] + end] = tensor
+            values[name] = ("F32", shape, single(value))
+            rewritten += 1
+        else:
+            stored[name] = (kind, shape, data)
+            values[name] = ("F32", shape, single(floats(kind, shape, data)))
+    if rewritten == 0:
+        raise ValueError("no matrix of %s is written as %s" % (file, form))
+    shutil.rmtree(exact, ignore_errors=True)
+    shutil.copytree(folder, exact)
+    write_tensors(os.path.join(exact, "model.safetensors"), values)
+    write_tensors(file, stored)
+    path = os.path.join(folder, "config.json")
+    with open(path, encoding="utf-8") as f:
+        whole = json.load(f)
+    with open(path, "w", encoding="utf-8") as f:
+        json.dump({**whole, "quantization_config": config}, f, indent=2)
