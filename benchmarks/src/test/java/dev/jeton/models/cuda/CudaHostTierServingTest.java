@@ -45,7 +45,7 @@ class CudaHostTierServingTest {
     void servesFromTheHostWhatTheDeviceHasEvictedWithTheSameTokens() throws IOException {
         Path model = new TinyModel(folder.resolve("model"), Configs.llama(""), TensorType.BF16, 3).folder;
         DecoderSpec spec = DecoderSpec.read(model);
-        DeviceShape shape = new DeviceShape(spec, DeviceShape.Type.BF16, DeviceShape.KvType.BF16, 16);
+        DeviceShape shape = new DeviceShape(Shard.of(spec, 0, 1), DeviceShape.Type.BF16, DeviceShape.KvType.BF16, 16);
         long blockBytes = spec.layers() * shape.layerBytes();
         Served without = serve(load(model, BLOCKS * blockBytes, 0));
         Served with = serve(load(model, BLOCKS * blockBytes, 64 * blockBytes));
