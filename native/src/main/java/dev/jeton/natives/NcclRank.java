@@ -29,11 +29,6 @@ public final class NcclRank {
         this.device = device;
     }
 
-    /** Its number. */
-    public int rank() {
-        return rank;
-    }
-
     /**
      * Sums elements over all ranks, each rank having the same sums afterwards, bit by bit.
      *

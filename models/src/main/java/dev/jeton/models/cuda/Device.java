@@ -123,11 +123,6 @@ final class Device implements AutoCloseable {
         return "%s (%s)".formatted(context.device().name(), context.device().uuid());
     }
 
-    /** Compute capability, as 90. */
-    int capability() {
-        return context.device().attributes().capability();
-    }
-
     int multiprocessors() {
         return context.device().attributes().multiprocessors();
     }

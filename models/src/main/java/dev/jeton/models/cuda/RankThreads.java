@@ -96,11 +96,6 @@ final class RankThreads implements AutoCloseable {
         runners.forEach(runner -> runner.thread.start());
     }
 
-    /** How many there are, the caller's included. */
-    int count() {
-        return count;
-    }
-
     /**
      * Does work for every rank, and waits until it is done for all.
      *

@@ -26,11 +26,6 @@ record Shard(int rank, int ranks, DecoderSpec whole) {
 
     private static final int MOST_NAMED = 16;
 
-    /** All of a model. */
-    static Shard all(DecoderSpec whole) {
-        return new Shard(0, 1, whole);
-    }
-
     /**
      * One of several parts.
      *
