@@ -5,7 +5,7 @@ import java.math.BigInteger;
 /**
  * What a device group costs.
  *
- * @param name of the device group, or a beginning with {@code *}
+ * @param name of the device group, or a beginning with {@code *}, which is then the price of each of a group's members
  * @param capital what having it costs
  * @param idleWatts drawn while no step runs, for modelled energy
  * @param busyWatts drawn while a step runs, for modelled energy
@@ -91,6 +91,19 @@ public record DevicePrice(
                         micros(owned.price(), age(owned, at)),
                         owned.price().denominator().multiply(BigInteger.valueOf(owned.lifetimeMicros())));
         };
+    }
+
+    /** What so many of the device cost together. */
+    DevicePrice times(int count) {
+        if (count == 1) {
+            return this;
+        }
+        Capital all = switch (capital) {
+            case Rented rented -> new Rented(rented.perHour().times(count));
+            case Owned owned -> new Owned(owned.price().times(count), owned.lifetimeMicros(), owned.purchased());
+        };
+        return new DevicePrice(
+                name, all, idleWatts.times(count), busyWatts.times(count), pue, energyIncluded, residency);
     }
 
     NamePattern pattern() {

@@ -161,12 +161,21 @@ public record PriceBook(
         return devices.stream().anyMatch(price -> price.pattern().matches(device));
     }
 
-    /** What a device group costs: the entry with its name, or else the longest pattern for it, or else nothing. */
+    /**
+     * What a device group costs: the entry with its name, or else the longest pattern for it, or else nothing. A name
+     * joins its members by {@code +}, as {@code cuda-0+1}: an entry with that name is for the group, a pattern for each
+     * member.
+     */
     public DevicePrice device(String device) {
-        return devices.stream()
+        DevicePrice found = devices.stream()
                 .filter(price -> price.pattern().matches(device))
                 .max(Comparator.comparingInt(price -> price.pattern().closeness()))
                 .orElse(DevicePrice.FREE);
+        return found.pattern().open() ? found.times(members(device)) : found;
+    }
+
+    private static int members(String device) {
+        return 1 + (int) device.chars().filter(c -> c == '+').count();
     }
 
     /**

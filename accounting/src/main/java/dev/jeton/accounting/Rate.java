@@ -50,6 +50,11 @@ public record Rate(long unscaled, int scale) implements Comparable<Rate> {
         }
     }
 
+    /** So many times this. */
+    Rate times(int count) {
+        return of(decimal().multiply(BigDecimal.valueOf(count)));
+    }
+
     /** A rate of this value, exactly. */
     public static Rate of(BigDecimal value) {
         if (value.signum() < 0) {

@@ -212,6 +212,24 @@ class PriceBookTest {
         assertThatThrownBy(() -> book("a: " + "[".repeat(20) + "]".repeat(20))).hasMessageContaining("too deeply");
     }
 
+    /** GPUs that share a model are one device group, named by its members. */
+    @Test
+    void shouldPriceEachMemberOfAGroupUnlessTheGroupIsNamed() {
+        PriceBook book = book("""
+                electricity: 0.25
+                devices:
+                  - {name: "cuda*", per-hour: 2.5, idle-watts: 70, busy-watts: 600, energy: extra}
+                  - {name: "cuda-2+3", per-hour: 4}
+                """);
+        DevicePrice one = book.device("cuda-1");
+        DevicePrice four = book.device("cuda-0+1+2+3");
+        assertThat(four.capital()).isEqualTo(new DevicePrice.Rented(Rate.of("10")));
+        assertThat(four.idleWatts()).isEqualTo(Rate.of("280"));
+        assertThat(four.busyWatts()).isEqualTo(Rate.of("2400"));
+        assertThat(four.cost(0, 3_600_000_000L)).isEqualTo(4 * one.cost(0, 3_600_000_000L));
+        assertThat(book.device("cuda-2+3").capital()).isEqualTo(new DevicePrice.Rented(Rate.of("4")));
+    }
+
     @Test
     void shouldWarnThatTheBuiltInBookIsFree() {
         PriceBook book = PriceBook.free();

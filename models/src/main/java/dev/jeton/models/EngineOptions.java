@@ -4,7 +4,7 @@ package dev.jeton.models;
  * How a model is loaded.
  *
  * @param maxModelLength most tokens of a sequence; 0 takes the model's own
- * @param kvBytes bytes of KV memory; 0 lets the engine choose
+ * @param kvBytes bytes of KV memory, of each device where several share the model; 0 lets the engine choose
  * @param maxSequences most sequences in a batch
  * @param maxBatchedTokens most tokens in a step
  * @param blockSize tokens of a block

@@ -52,14 +52,15 @@ public final class Tensor {
         return new Tensor(name, type, shape, stored, head);
     }
 
-    /** Rows [from, from + count) of the outermost dimension, which lie in order. */
-    Tensor rows(long from, long count) {
-        if (pairedRows != 0) {
+    /** Rows [from, from + count) of the outermost dimension: of whole heads, where rows of a head lie in another order. */
+    public Tensor rows(long from, long count) {
+        if (pairedRows != 0 && (from % pairedRows != 0 || count % pairedRows != 0)) {
             throw new IllegalStateException("rows of \"" + name + "\" lie in another order");
         }
         List<Long> part = new ArrayList<>(shape);
         part.set(0, count);
-        return new Tensor(name, type, part, stored.asSlice(bytes(width) * from, bytes(width) * count));
+        MemorySegment rows = stored.asSlice(bytes(width) * from, bytes(width) * count);
+        return new Tensor(name, type, part, rows, pairedRows);
     }
 
     /** The same without an outermost dimension of one. */

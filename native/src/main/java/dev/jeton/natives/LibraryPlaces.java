@@ -16,8 +16,9 @@ import java.util.Set;
  */
 final class LibraryPlaces {
 
-    /** Folders of wheels below {@code site-packages}: of CUDA 13, then of CUDA 12. */
-    private static final List<String> WHEELS = List.of("nvidia/cu13/lib", "nvidia/cuda_nvrtc/lib", "nvidia/cublas/lib");
+    /** Folders of wheels below {@code site-packages}: of CUDA 13, then of CUDA 12, and of NCCL for either. */
+    private static final List<String> WHEELS =
+            List.of("nvidia/cu13/lib", "nvidia/cuda_nvrtc/lib", "nvidia/cublas/lib", "nvidia/nccl/lib");
 
     private static final int MOST = 256;
 
@@ -28,7 +29,7 @@ final class LibraryPlaces {
         return NativeLibrary.NVIDIA_FOLDERS;
     }
 
-    /** Folders of NVRTC and cuBLASLt, by the process's environment. */
+    /** Folders of NVRTC, cuBLASLt and NCCL, by the process's environment. */
     static List<Path> toolkit() {
         return toolkit(System.getenv(), Path.of("/"), Path.of(System.getProperty("user.home", "/")));
     }

@@ -86,6 +86,15 @@ final class NativeCall {
         }
     }
 
+    /** As {@code ncclAllReduce}. */
+    int call(long a, long b, long c, long d, long e, long f, long g) {
+        try {
+            return (int) handle.invokeExact(a, b, c, d, e, f, g);
+        } catch (Throwable t) {
+            throw Nvml.thrown(t, name);
+        }
+    }
+
     int call(long a, long b, long c, long d, long e, long f, long g, long h) {
         try {
             return (int) handle.invokeExact(a, b, c, d, e, f, g, h);

@@ -16,8 +16,8 @@ import java.util.Optional;
  * machine. A line for each step; the exit code is 0 where all went well, 1 where one failed, 2 for a wrong command
  * line.
  *
- * <p>Usage: {@code Probe [--driver FILE] [--nvrtc FILE] [--cublaslt FILE] [--nvml FILE]}; without a file the usual
- * places are searched.
+ * <p>Usage: {@code Probe [--driver FILE] [--nvrtc FILE] [--cublaslt FILE] [--nvml FILE] [--nccl FILE]}; without
+ * a file the usual places are searched. NCCL need not be there: only a model on several GPUs asks for it.
  */
 public final class Probe {
 
@@ -33,7 +33,7 @@ public final class Probe {
             }
             """;
 
-    private static final List<String> FLAGS = List.of("--driver", "--nvrtc", "--cublaslt", "--nvml");
+    private static final List<String> FLAGS = List.of("--driver", "--nvrtc", "--cublaslt", "--nvml", "--nccl");
     private static final int COUNT = 100_000;
     private static final int THREADS = 256;
     private static final long MOST_COPIED = 1L << 28;
@@ -104,6 +104,7 @@ public final class Probe {
                 step("graph", () -> graph(context));
                 step("matmul", () -> matmul(context));
                 step("copies", () -> copies(context));
+                step("nccl", () -> exchange(context));
                 CudaContext.Memory memory = context.memory();
                 return "%,d of %,d bytes free".formatted(memory.free(), memory.total());
             }
@@ -286,6 +287,44 @@ public final class Probe {
             }
         }
         return best;
+    }
+
+    /** A sum and a gather of one rank, through the same calls as of many. */
+    private String exchange(CudaContext context) {
+        Nccl nccl;
+        try {
+            nccl = Nccl.open(file(4));
+        } catch (LibraryMissingException e) {
+            return "not needed for one GPU; for a model on several: " + e.getMessage();
+        }
+        try (Arena arena = Arena.ofConfined();
+                CudaStream stream = context.stream();
+                DeviceMemory x = context.allocate(8L * COUNT);
+                NcclRanks ranks = nccl.join(List.of(context))) {
+            MemorySegment host = arena.allocate(8L * COUNT, 16);
+            for (int i = 0; i < COUNT; i++) {
+                host.setAtIndex(JAVA_FLOAT, i, i);
+            }
+            x.upload(0, host, 0, 4L * COUNT, stream);
+            NcclRank rank = ranks.rank(0);
+            stream.beginCapture();
+            rank.allReduce(x.address(), x.address(), COUNT, NcclType.F32, stream);
+            rank.allGather(x.address(), x.address() + 4L * COUNT, COUNT, NcclType.F32, stream);
+            try (CudaGraph graph = stream.endCapture();
+                    CudaGraphExec exec = graph.instantiate()) {
+                exec.launch(stream);
+                stream.synchronize();
+            }
+            rank.check();
+            x.download(0, host, 0, 8L * COUNT, stream);
+            stream.synchronize();
+            for (int i = 0; i < COUNT; i++) {
+                require(
+                        host.getAtIndex(JAVA_FLOAT, i) == i && host.getAtIndex(JAVA_FLOAT, COUNT + i) == i,
+                        "element %d of a sum or a gather is wrong".formatted(i));
+            }
+            return "NCCL %s, %s; one rank's sum and gather in a graph, right".formatted(nccl.version(), nccl.place());
+        }
     }
 
     private String telemetry() {

@@ -25,6 +25,7 @@ class KernelCompilationTest {
         "rows.cu, -DJETON_TYPE=1 -DJETON_KV=3 -DJETON_RESIDUAL=0 -DHEAD_DIM=10",
         "rows.cu, -DHEAD_DIM=128 -DROTARY_DIM=96",
         "blocks.cu,",
+        "ranks.cu,",
         "attention.cu,",
         "attention.cu, -DJETON_KV=2 -DHEAD_DIM=256 -DGROUP=8",
         "sampling.cu,",
@@ -63,6 +64,6 @@ class KernelCompilationTest {
     }
 
     static List<String> sources() {
-        return List.of("rows.cu", "blocks.cu", "attention.cu", "sampling.cu", "matmul.cu", "experts.cu");
+        return List.of("rows.cu", "blocks.cu", "attention.cu", "sampling.cu", "matmul.cu", "experts.cu", "ranks.cu");
     }
 }

@@ -39,7 +39,8 @@ class KernelParityTest {
                 "matmul",
                 "matmul JETON_TYPE=1 JETON_RESIDUAL=0",
                 "experts",
-                "experts JETON_TYPE=1"
+                "experts JETON_TYPE=1",
+                "ranks JETON_TYPE=1"
             })
     void agreesWithFloat64OnTheHost(String check) throws IOException, InterruptedException {
         Assumptions.assumeTrue(
@@ -83,7 +84,8 @@ class KernelParityTest {
                 "matmul",
                 "matmul JETON_TYPE=1 JETON_RESIDUAL=0",
                 "experts",
-                "experts JETON_TYPE=1"
+                "experts JETON_TYPE=1",
+                "ranks JETON_TYPE=1"
             })
     void agreesWithFloat64OnTheGpu(String check) throws IOException, InterruptedException {
         Assumptions.assumeTrue(Files.exists(Path.of("/dev/nvidia0")), "there is no GPU");

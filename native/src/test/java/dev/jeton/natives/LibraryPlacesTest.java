@@ -52,6 +52,7 @@ class LibraryPlacesTest {
                         environment.resolve("lib/python3.12/site-packages/nvidia/cu13/lib"),
                         environment.resolve("lib/python3.12/site-packages/nvidia/cuda_nvrtc/lib"),
                         home().resolve(".local/lib/python3.12/site-packages/nvidia/cublas/lib"),
+                        home().resolve(".local/lib/python3.12/site-packages/nvidia/nccl/lib"),
                         root.resolve("usr/local/lib/python3.12/dist-packages/nvidia/cu13/lib"),
                         root.resolve("usr/lib/python3/dist-packages/nvidia/cu13/lib"));
         assertThat(places).noneMatch(place -> place.toString().contains("python3.9"));

@@ -43,7 +43,8 @@ class ProbeTest {
             "--driver", machine.driver().toString(),
             "--nvrtc", machine.nvrtc().toString(),
             "--cublaslt", machine.cublasLt().toString(),
-            "--nvml", nvml.file().toString()
+            "--nvml", nvml.file().toString(),
+            "--nccl", machine.nccl().toString()
         };
         System.arraycopy(more, 0, arguments, 0, more.length);
         return Probe.run(new PrintStream(out, true, StandardCharsets.UTF_8), arguments);
@@ -64,9 +65,27 @@ class ProbeTest {
                 .contains("3 operations captured and replayed, right")
                 .contains("bf16 64 x 256 by 512, wrong by")
                 .contains("GB/s")
+                .contains("nccl       NCCL 2.27.3")
+                .contains("one rank's sum and gather in a graph, right")
                 .contains("all went well");
         assertThat(machine.open(CudaStandIn.Resource.ALLOCATIONS)).isZero();
         assertThat(machine.open(CudaStandIn.Resource.CONTEXTS)).isZero();
+    }
+
+    @Test
+    void machineWithoutNcclIsFineForOneGpu() {
+        String[] arguments = {
+            "--driver", machine.driver().toString(),
+            "--nvrtc", machine.nvrtc().toString(),
+            "--cublaslt", machine.cublasLt().toString(),
+            "--nvml", nvml.file().toString(),
+            "--nccl", folder.resolve("nowhere.so").toString()
+        };
+        assertThat(Probe.run(new PrintStream(out, true, StandardCharsets.UTF_8), arguments))
+                .as(said())
+                .isZero();
+        assertThat(said())
+                .contains("nccl       not needed for one GPU; for a model on several: NCCL (the package libnccl2");
     }
 
     @Test

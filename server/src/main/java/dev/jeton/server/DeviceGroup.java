@@ -6,16 +6,24 @@ import dev.jeton.natives.CudaDriver;
 import dev.jeton.natives.NativeException;
 import dev.jeton.server.config.Configuration.ModelSettings;
 import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.OptionalInt;
+import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 
 /**
  * The name under which the time of what an engine runs on is booked: the engine's, and for the cuda engine on another
- * GPU than the first that this process may see, {@code cuda-1} and so on. Models on one GPU share a group, however
- * their settings name it, and so do models on the machine's cores, whichever engine runs them.
+ * GPU than the first that this process may see, {@code cuda-1} and so on, on several GPUs {@code cuda-0+1}. Models on one
+ * GPU share a group, however their settings name it, and so do models on the machine's cores, whichever engine runs them.
+ *
+ * <p>GPUs that share a model do each step together, so a second of the group is a second of each of them: time is booked
+ * once, energy is that of all, and so is the price, see {@code PriceBook.device}.
  */
 public final class DeviceGroup {
 
@@ -45,13 +53,50 @@ public final class DeviceGroup {
         if (model.engine().equals(TENSORRT)) {
             return GPU;
         }
-        if (!model.engine().equals(GPU) || model.device().isEmpty()) {
+        if (!model.engine().equals(GPU) || (model.device().isEmpty() && model.tensorParallel() == 1)) {
             return model.engine();
         }
         try {
-            return name(CudaDriver.open(driver).device(model.device()).ordinal());
+            return name(ordinals(model, CudaDriver.open(driver)));
         } catch (NativeException e) {
             return GPU;
+        }
+    }
+
+    private static List<Integer> ordinals(ModelSettings model, CudaDriver driver) {
+        if (model.device().isEmpty()) {
+            return IntStream.range(0, model.tensorParallel()).boxed().toList();
+        }
+        return Arrays.stream(model.device().split(","))
+                .map(device -> driver.device(device.strip()).ordinal())
+                .distinct()
+                .sorted()
+                .toList();
+    }
+
+    private static String name(List<Integer> ordinals) {
+        return ordinals.size() == 1
+                ? name(ordinals.getFirst())
+                : GPU + "-" + ordinals.stream().map(String::valueOf).collect(Collectors.joining("+"));
+    }
+
+    /**
+     * Refuses groups of which two have a GPU in common: its time would be booked in both.
+     *
+     * @throws ModelException naming both
+     */
+    public static void requireApart(Set<String> groups) {
+        Map<Integer, String> groupOf = new HashMap<>();
+        for (String group : groups) {
+            for (int gpu : gpus(group)) {
+                String other = groupOf.put(gpu, group);
+                if (other != null) {
+                    throw new ModelException(
+                            "GPU %d is in device groups %s and %s, and its time would be booked twice; give the models the"
+                                            .formatted(gpu, other, group)
+                                    + " same --device and --tensor-parallel-size, or GPUs apart");
+                }
+            }
         }
     }
 
@@ -78,14 +123,17 @@ public final class DeviceGroup {
         return ordinal == 0 ? GPU : GPU + "-" + ordinal;
     }
 
-    /** The number of the GPU that a group is; empty where it is none. */
-    static OptionalInt gpu(String group) {
+    /** The numbers of the GPUs that a group is; empty where it is none. */
+    static List<Integer> gpus(String group) {
         if (group.equals(GPU)) {
-            return OptionalInt.of(0);
+            return List.of(0);
         }
-        return group.matches(GPU + "-[1-9][0-9]{0,3}")
-                ? OptionalInt.of(Integer.parseInt(group.substring(GPU.length() + 1)))
-                : OptionalInt.empty();
+        if (!group.matches(GPU + "-[1-9][0-9]{0,3}") && !group.matches(GPU + "-[0-9]{1,4}(\\+[0-9]{1,4})+")) {
+            return List.of();
+        }
+        return Arrays.stream(group.substring(GPU.length() + 1).split("\\+"))
+                .map(Integer::parseInt)
+                .toList();
     }
 
     /** What CUDA and NVML both call the GPU of that number. */

@@ -5,6 +5,7 @@ import dev.jeton.natives.NativeException;
 import dev.jeton.natives.Nvml;
 import dev.jeton.natives.NvmlDevice;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.function.Supplier;
@@ -12,7 +13,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The energy of the GPU that the CUDA engine runs on, by NVML's counter since the driver was loaded. NVML is opened
+ * The energy of the GPUs that a CUDA engine runs on, by NVML's counters since the driver was loaded: the sum of all, or
+ * nothing where one cannot be read. NVML is opened
  * when it is first asked, which only an engine on a GPU causes; where it cannot be, energy is modelled.
  *
  * <p>Owned by the thread that reads it.
@@ -23,18 +25,18 @@ final class GpuEnergy implements EnergyCounter {
     private static final long MICRO_PER_MILLI = 1_000;
 
     private final Optional<Path> nvml;
-    private final Supplier<String> uuid;
-    private Optional<NvmlDevice> device = Optional.empty();
+    private final Supplier<List<String>> uuids;
+    private List<NvmlDevice> devices = List.of();
     private boolean opened;
     private boolean failing;
 
     /**
      * @param nvml its file; empty to search the usual places
-     * @param uuid of the GPU, as the CUDA driver and NVML write it; asked once
+     * @param uuids of the GPUs, as the CUDA driver and NVML write them; asked once
      */
-    GpuEnergy(Optional<Path> nvml, Supplier<String> uuid) {
+    GpuEnergy(Optional<Path> nvml, Supplier<List<String>> uuids) {
         this.nvml = nvml;
-        this.uuid = uuid;
+        this.uuids = uuids;
     }
 
     @Override
@@ -42,16 +44,18 @@ final class GpuEnergy implements EnergyCounter {
         try {
             if (!opened) {
                 opened = true;
-                device = find();
+                devices = find();
             }
-            if (device.isEmpty()) {
-                return OptionalLong.empty();
+            long sum = 0;
+            for (NvmlDevice device : devices) {
+                OptionalLong millijoules = device.millijoules();
+                if (millijoules.isEmpty()) {
+                    return OptionalLong.empty();
+                }
+                sum = Math.addExact(sum, Math.multiplyExact(millijoules.getAsLong(), MICRO_PER_MILLI));
             }
-            OptionalLong millijoules = device.get().millijoules();
             failing = false;
-            return millijoules.isPresent()
-                    ? OptionalLong.of(Math.multiplyExact(millijoules.getAsLong(), MICRO_PER_MILLI))
-                    : OptionalLong.empty();
+            return devices.isEmpty() ? OptionalLong.empty() : OptionalLong.of(sum);
         } catch (NativeException e) {
             if (!failing) {
                 failing = true;
@@ -61,13 +65,14 @@ final class GpuEnergy implements EnergyCounter {
         }
     }
 
-    private Optional<NvmlDevice> find() {
-        String wanted = uuid.get();
-        Optional<NvmlDevice> found = Nvml.open(nvml).devices().stream()
-                .filter(candidate -> candidate.uuid().equals(wanted))
-                .findFirst();
-        if (found.isEmpty()) {
-            LOG.warn("NVML shows no GPU {}, so its energy is modelled", wanted);
+    private List<NvmlDevice> find() {
+        List<String> wanted = uuids.get();
+        List<NvmlDevice> found = Nvml.open(nvml).devices().stream()
+                .filter(candidate -> wanted.contains(candidate.uuid()))
+                .toList();
+        if (found.size() != wanted.size()) {
+            LOG.warn("NVML shows {} of the GPUs {}, so their energy is modelled", found.size(), wanted);
+            return List.of();
         }
         return found;
     }

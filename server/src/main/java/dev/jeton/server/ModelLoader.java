@@ -180,7 +180,11 @@ public final class ModelLoader {
                 settings.threads(),
                 settings.quantize(),
                 new DeviceOptions(
-                        settings.device(), settings.deterministic(), settings.kvType(), settings.searchTime()));
+                        settings.device(),
+                        settings.deterministic(),
+                        settings.kvType(),
+                        settings.searchTime(),
+                        settings.tensorParallel()));
     }
 
     private SchedulerConfig scheduling(ModelSettings settings) {

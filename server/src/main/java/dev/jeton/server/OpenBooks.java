@@ -19,9 +19,9 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Comparator;
+import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
-import java.util.OptionalInt;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.slf4j.Logger;
@@ -96,13 +96,13 @@ public final class OpenBooks {
                     .<EnergyCounter>map(counter -> counter)
                     .orElse(EnergyCounter.NONE);
         }
-        OptionalInt gpu = DeviceGroup.gpu(group);
-        if (gpu.isEmpty()) {
+        List<Integer> gpus = DeviceGroup.gpus(group);
+        if (gpus.isEmpty()) {
             return EnergyCounter.NONE;
         }
         return new GpuEnergy(
                 Optional.of(metrics.nvml()).filter(file -> !file.isEmpty()).map(Path::of),
-                () -> DeviceGroup.uuid(gpu.getAsInt()));
+                () -> gpus.stream().map(DeviceGroup::uuid).toList());
     }
 
     /** A folder that goes with the process. */

@@ -1,16 +1,20 @@
 package dev.jeton.server;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.jeton.models.ModelException;
 import dev.jeton.natives.testing.CudaStandIn;
 import dev.jeton.server.config.Configuration.ModelSettings;
 import dev.jeton.server.config.ConfigurationLoader;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -38,15 +42,17 @@ class DeviceGroupTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"cuda, 0", "cuda-1, 1", "cuda-17, 17"})
-    void tellsWhichGpuItIs(String group, int ordinal) {
-        assertThat(DeviceGroup.gpu(group)).hasValue(ordinal);
+    @CsvSource({"cuda, 0", "cuda-1, 1", "cuda-17, 17", "cuda-0+1, 0 1", "cuda-2+3+11, 2 3 11"})
+    void tellsWhichGpusItIs(String group, String ordinals) {
+        assertThat(DeviceGroup.gpus(group))
+                .isEqualTo(
+                        Arrays.stream(ordinals.split(" ")).map(Integer::valueOf).toList());
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"cpu", "sim", "cuda-", "cuda-0", "cuda-x", "cuda-12345"})
+    @ValueSource(strings = {"cpu", "sim", "cuda-", "cuda-0", "cuda-x", "cuda-12345", "cuda-1+", "cuda-+1", "cuda-1+x"})
     void tellsWhatIsNoGpu(String group) {
-        assertThat(DeviceGroup.gpu(group)).isEmpty();
+        assertThat(DeviceGroup.gpus(group)).isEmpty();
     }
 
     @Test
@@ -62,6 +68,21 @@ class DeviceGroupTest {
             assertThat(DeviceGroup.of(on(second), driver)).isEqualTo("cuda-1");
         }
         assertThat(DeviceGroup.uuid(1, driver)).startsWith("GPU-22222222-");
+        for (String both : List.of("", "0,1", "1, 0", "GPU-22,GPU-11")) {
+            ModelSettings model =
+                    model(Map.of("engine.engine", "cuda", "engine.device", both, "engine.tensor-parallel-size", "2"));
+            assertThat(model.tensorParallel()).isEqualTo(2);
+            assertThat(DeviceGroup.of(model, driver)).isEqualTo("cuda-0+1");
+        }
+    }
+
+    @Test
+    void oneGpuIsNotInTwoGroups() {
+        DeviceGroup.requireApart(Set.of("cpu", "cuda", "cuda-1+2", "cuda-3"));
+        assertThatThrownBy(() -> DeviceGroup.requireApart(Set.of("cuda-1+2", "cuda-2")))
+                .isInstanceOf(ModelException.class)
+                .hasMessageContaining("GPU 2")
+                .hasMessageContaining("booked twice");
     }
 
     @Test

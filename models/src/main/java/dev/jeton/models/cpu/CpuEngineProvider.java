@@ -42,6 +42,7 @@ public final class CpuEngineProvider implements StepEngineProvider {
 
     @Override
     public Engine open(Path folder, EngineOptions options) {
+        options.device().requireOneDevice("cpu");
         return CpuEngine.load(folder, options);
     }
 }

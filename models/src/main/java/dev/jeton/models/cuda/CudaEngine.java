@@ -13,25 +13,28 @@ import dev.jeton.models.engine.EngineChecks;
 import dev.jeton.models.engine.EngineException;
 import dev.jeton.models.engine.EngineInfo;
 import dev.jeton.models.engine.LayerGroup;
+import dev.jeton.models.engine.SamplingParameters;
 import dev.jeton.models.engine.SequenceSpec;
 import dev.jeton.models.engine.StepBatch;
 import dev.jeton.models.engine.StepResult;
 import dev.jeton.models.engine.StepTicket;
 import dev.jeton.models.engine.TokenMasks;
-import dev.jeton.natives.DeviceMemory;
 import dev.jeton.natives.NativeException;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A decoder on one GPU. {@link #launch} puts a step on the device's stream and returns; {@link #await} waits for its
- * end. Two steps may be in flight: the second takes its tokens from the slots, where the first leaves them, so the host
- * is not asked between them.
+ * A decoder on one GPU, or on several that each have a part of every matrix. {@link #launch} puts a step on the device's
+ * stream and returns; {@link #await} waits for its end. Two steps may be in flight: the second takes its tokens from the
+ * slots, where the first leaves them, so the host is not asked between them.
+ *
+ * <p>Of several devices all do every step, so a step's time is the group's: it is measured on the first, which waits in
+ * it for the others, as they do for it. Results are the first's; all sample the same tokens.
  *
  * <p>Owned by one thread; see {@link Engine}. Logits that are not finite fail their row alone; a lost device fails the
  * engine and leaves the process.
@@ -58,28 +61,37 @@ public final class CudaEngine implements Engine {
     /** Rows of a step that the plan of attention has room for. */
     private static final int MOST_ROWS = 4096;
 
-    /**
-     * Memory left free beside pages: what the driver needs for graphs and for kernels that it loads late, and what
-     * masks take. A tenth of small devices.
-     */
-    private static final long RESERVE = 1L << 30;
+    private static final SequenceSpec NO_SPEC = new SequenceSpec(SamplingParameters.GREEDY, new int[] {0}, 1, 1);
+    private static final StepBatch NO_BATCH = new StepBatch(0);
+    private static final StepTicket NO_TICKET = new StepTicket(-1);
+    private static final TokenMasks NO_MASKS = new TokenMasks(0, 0, new long[0]);
 
-    private final Device device;
+    private final Ranks ranks;
     private final EngineInfo info;
     private final EngineChecks checks;
-    private final Slots slots;
-    private final StepQueue queue;
-    private final BlockCopies copies;
     private final long[] epochs;
+    /** What the devices' threads read of a call while it lasts, and what the first of them answers. */
+    private int openSlot;
+
+    private SequenceSpec openSpec = NO_SPEC;
+    private StepBatch launchBatch = NO_BATCH;
+    private StepTicket launchTicket = NO_TICKET;
+
+    private @Nullable StepTicket givenTicket;
+    private TokenMasks maskBits = NO_MASKS;
+    private StepResult awaited = new StepResult();
+
+    private final Ranks.Work opening = rank -> rank.slots().open(openSlot, openSpec);
+    private final Ranks.Work reserving = rank -> rank.queue().reserve(launchBatch);
+    private final Ranks.Work launching = this::launch;
+    private final Ranks.Work masking = rank -> rank.queue().masks(givenTicket, maskBits);
+    private final Ranks.Work awaiting = this::await;
     private Optional<DeviceLostException> lost = Optional.empty();
     private boolean closed;
 
-    private CudaEngine(Device device, EngineInfo info, Slots slots, StepQueue queue, BlockCopies copies) {
-        this.device = device;
+    private CudaEngine(Ranks ranks, EngineInfo info) {
+        this.ranks = ranks;
         this.info = info;
-        this.slots = slots;
-        this.queue = queue;
-        this.copies = copies;
         checks = new EngineChecks(info);
         epochs = new long[info.maxSlots()];
     }
@@ -98,13 +110,16 @@ public final class CudaEngine implements Engine {
         requirePlainExperts(folder, spec, checkpoint, options.quantize());
         DeviceShape.Type type = DeviceWeights.type(folder, spec);
         DeviceShape.KvType kv = DeviceShape.KvType.of(options.device().kvType(), type);
-        DeviceShape shape = new DeviceShape(spec, type, kv, options.blockSize());
+        int count = options.device().tensorParallel();
+        List<DeviceShape> shapes = IntStream.range(0, count)
+                .mapToObj(rank -> new DeviceShape(Shard.of(spec, rank, count), type, kv, options.blockSize()))
+                .toList();
         try {
-            Device device = Device.open(libraries, options.device(), type);
+            Ranks ranks = Ranks.open(libraries, options.device(), type);
             try {
-                return load(folder, options, shape, checkpoint, device);
+                return load(folder, options, shapes, checkpoint, ranks);
             } catch (RuntimeException | Error e) {
-                device.close();
+                ranks.close();
                 throw e;
             }
         } catch (NativeException e) {
@@ -136,75 +151,51 @@ public final class CudaEngine implements Engine {
     }
 
     private static CudaEngine load(
-            Path folder, EngineOptions options, DeviceShape shape, CheckpointQuantization checkpoint, Device device) {
-        DecoderSpec spec = shape.spec();
-        WeightFormat wanted = WeightFormat.of(options.quantize());
-        WeightFormat format = switch (checkpoint) {
-            case CheckpointQuantization.None none -> wanted;
-            case CheckpointQuantization.Awq awq -> WeightFormat.INT4;
-            case CheckpointQuantization.Gptq gptq -> WeightFormat.INT4;
-            case CheckpointQuantization.Fp8 fp8 -> WeightFormat.FP8;
-        };
-        long weightBytes = DeviceWeights.bytes(spec, format);
-        if (weightBytes > device.freeBytes()) {
-            throw new ModelException("the weights of %s take %d bytes; %s has %d free"
-                    .formatted(folder, weightBytes, device.name(), device.freeBytes()));
-        }
+            Path folder,
+            EngineOptions options,
+            List<DeviceShape> shapes,
+            CheckpointQuantization checkpoint,
+            Ranks ranks) {
+        DecoderSpec spec = shapes.getFirst().spec();
         int context =
                 options.maxModelLength() > 0 ? Math.min(options.maxModelLength(), spec.context()) : spec.context();
+        ranks.load(folder, options, shapes, checkpoint, context);
+        List<LayerGroup> groups = groups(ranks, shapes.getFirst(), options, context);
+        ranks.pages(groups);
         int rows = options.maxSequences();
-        int tokens = Math.max(options.maxBatchedTokens(), rows);
-        StepKernels kernels = StepKernels.load(device, shape);
-        DeviceWeights weights = DeviceWeights.load(folder, shape, device, kernels, checkpoint, wanted);
-        Slots slots = new Slots(
-                device, kernels.get("clear_slot"), kernels.get("count_tokens"), rows, spec.vocabulary(), context);
-        WindowGroups windows = WindowGroups.of(spec);
-        DeviceMemory outputs = device.memory(StepQueue.outputBytes(rows, tokens));
-        DecoderProgram program =
-                new DecoderProgram(device, shape, weights, kernels, slots, rows, tokens, outputs.address());
-        long blocks = (long) windows.count() * rows * Kernel.blocks(context, options.blockSize());
-        StepQueue queue = new StepQueue(
-                device, slots, program, windows.count(), rows, tokens, spec.vocabulary(), blocks, outputs);
-        queue.warmUp(options.device().search());
-        List<LayerGroup> groups = groups(device, windows, shape, options, context);
-        List<Long> pools = new ArrayList<>();
-        for (int g = 0; g < groups.size(); g++) {
-            LayerGroup group = groups.get(g);
-            pools.add(device.memory(group.bytesPerBlock() * group.blockCount()).address());
-            program.pages(g, pools.get(g), group.bytesPerBlock());
-        }
-        queue.capture();
-        BlockCopies copies = new BlockCopies(device, kernels.get("copy_blocks"), groups, pools);
-        return new CudaEngine(device, info(device, spec, context, groups, rows, tokens), slots, queue, copies);
-    }
-
-    private static EngineInfo info(
-            Device device, DecoderSpec spec, int context, List<LayerGroup> groups, int rows, int tokens) {
-        return new EngineInfo(
+        EngineInfo info = new EngineInfo(
                 "cuda",
                 spec.vocabulary(),
                 context,
-                List.of(device.name()),
-                groups,
+                ranks.names(),
+                together(groups, ranks.count()),
                 rows,
                 rows,
-                tokens,
+                Math.max(options.maxBatchedTokens(), rows),
                 2,
                 CAPABILITIES);
+        return new CudaEngine(ranks, info);
     }
 
-    private static List<LayerGroup> groups(
-            Device device, WindowGroups windows, DeviceShape shape, EngineOptions options, int context) {
-        long free = device.freeBytes();
-        long most = free - Math.min(RESERVE, free / 10);
+    /** Layer groups as they are told: a block's bytes are those of all devices. */
+    private static List<LayerGroup> together(List<LayerGroup> groups, int devices) {
+        return groups.stream()
+                .map(group -> new LayerGroup(
+                        group.blockSize(), group.blockCount(), devices * group.bytesPerBlock(), group.window()))
+                .toList();
+    }
+
+    /** Layer groups as each device has them: of several, each has its heads of every block. */
+    private static List<LayerGroup> groups(Ranks ranks, DeviceShape shape, EngineOptions options, int context) {
+        long most = ranks.mostPageBytes();
         long bytes = options.kvBytes() > 0 ? options.kvBytes() : most;
         if (bytes > most) {
             throw new ModelException(
                     ("%d bytes of KV memory are asked for; %s has %d for it beside the weights and what"
                                     + " else uses it; lower --kv-memory")
-                            .formatted(bytes, device.name(), most));
+                            .formatted(bytes, String.join(", ", ranks.names()), most));
         }
-        return windows.divide(options, context, shape.layerBytes(), bytes);
+        return WindowGroups.of(shape.spec()).divide(options, context, shape.layerBytes(), bytes);
     }
 
     @Override
@@ -220,7 +211,40 @@ public final class CudaEngine implements Engine {
         if (lost.isPresent()) {
             throw lost.get();
         }
-        device.enter();
+        ranks.enter();
+    }
+
+    /** Does something on all devices; what fails on one is the engine's loss. */
+    private void all(Ranks.Work work) {
+        perform(work, true);
+    }
+
+    /**
+     * The same.
+     *
+     * @param alike whether what one device refuses the others must refuse, too
+     */
+    private void perform(Ranks.Work work, boolean alike) {
+        try {
+            if (alike) {
+                ranks.all(work);
+            } else {
+                ranks.each(work);
+            }
+        } catch (NativeException e) {
+            throw failed(e);
+        } finally {
+            noteLoss();
+        }
+    }
+
+    /** A device whose thread failed otherwise than by a call is as lost as one that did. */
+    private void noteLoss() {
+        if (ranks.givenUp() && lost.isEmpty()) {
+            lost = Optional.of(new DeviceLostException(
+                    "the GPUs were given up, and every sequence on them; load the model anew",
+                    new IllegalStateException("a thread of theirs failed")));
+        }
     }
 
     /**
@@ -239,17 +263,21 @@ public final class CudaEngine implements Engine {
         enter();
         checks.open(slot, spec);
         try {
-            if (queue.waitsForMasks(slot)) {
+            if (ranks.first().queue().waitsForMasks(slot)) {
                 throw new EngineException(
                         "slot %d is in a step that waits for grammar masks; hand them in first".formatted(slot));
             }
-            slots.open(slot, spec);
+            openSlot = slot;
+            openSpec = spec;
+            all(opening);
             epochs[slot]++;
-        } catch (NativeException e) {
-            throw failed(e);
+        } catch (DeviceLostException e) {
+            throw e;
         } catch (EngineException e) {
             checks.close(slot);
             throw e;
+        } finally {
+            openSpec = NO_SPEC;
         }
     }
 
@@ -264,30 +292,44 @@ public final class CudaEngine implements Engine {
     public StepTicket launch(StepBatch batch) {
         enter();
         checks.check(batch);
-        try {
-            return queue.launch(batch, epochs);
-        } catch (NativeException e) {
-            throw failed(e);
+        launchBatch = batch;
+        if (ranks.count() > 1) {
+            // a device that has no room must say so before another has begun
+            perform(reserving, false);
+        }
+        all(launching);
+        launchBatch = NO_BATCH;
+        return launchTicket;
+    }
+
+    private void launch(DeviceRank rank) {
+        StepTicket ticket = rank.queue().launch(launchBatch, epochs);
+        if (rank == ranks.first()) {
+            launchTicket = ticket;
         }
     }
 
     @Override
     public void masks(StepTicket ticket, TokenMasks masks) {
         enter();
-        try {
-            queue.masks(ticket, masks);
-        } catch (NativeException e) {
-            throw failed(e);
-        }
+        givenTicket = ticket;
+        maskBits = masks;
+        all(masking);
+        maskBits = NO_MASKS;
     }
 
     @Override
     public StepResult await(@Nullable StepTicket ticket) {
         enter();
-        try {
-            return queue.await(ticket, epochs);
-        } catch (NativeException e) {
-            throw failed(e);
+        givenTicket = ticket;
+        all(awaiting);
+        return awaited;
+    }
+
+    private void await(DeviceRank rank) {
+        StepResult result = rank.queue().await(givenTicket, epochs);
+        if (rank == ranks.first()) {
+            awaited = result;
         }
     }
 
@@ -296,9 +338,11 @@ public final class CudaEngine implements Engine {
         enter();
         checks.transfer(group, from, to, count);
         try {
-            copies.copy(group, from, to, count);
+            ranks.copy(group, from, to, count);
         } catch (NativeException e) {
             throw failed(e);
+        } finally {
+            noteLoss();
         }
     }
 
@@ -306,7 +350,7 @@ public final class CudaEngine implements Engine {
     public void close() {
         if (!closed) {
             closed = true;
-            device.close();
+            ranks.close();
         }
     }
 
@@ -314,7 +358,7 @@ public final class CudaEngine implements Engine {
     public String toString() {
         return "cuda engine on %s, %s"
                 .formatted(
-                        device.name(),
+                        String.join(", ", info.devices()),
                         info.groups().stream().map(LayerGroup::toString).collect(Collectors.joining(", ")));
     }
 }

@@ -18,7 +18,8 @@ import java.util.function.LongUnaryOperator;
  *
  * <p>Per layer: norm; q, k and v; rotation and storing K and V; attention; output projection; norm; gate and up; down.
  * Where few rows make products that add to the residual stream themselves, the next norm has nothing to add; else it
- * adds what the half of the layer before it left, through a norm of its own in families that have one.
+ * adds what the half of the layer before it left, through a norm of its own in families that have one. Where other
+ * devices have the rest of the model, what a half gave is summed over all of them first, and biases are added after.
  *
  * <p>Bytes of a decode step of n rows: all weights once, K and V of every context once, and about {@code 40 * hidden}
  * bytes of activations a row and layer, which stay in the second cache.
@@ -43,6 +44,7 @@ final class DecoderProgram {
     private final Products products;
     private final StepBuffers buffers;
     private final Optional<ExpertProgram> experts;
+    private final Optional<Peers> peers;
     private final List<Group> groups = new ArrayList<>();
     private final AttentionSizes sizes;
     private final long frequencies;
@@ -102,6 +104,7 @@ final class DecoderProgram {
                 : 0;
         buffers = StepBuffers.of(device, shape, maxTokens);
         experts = ExpertProgram.of(device, shape, kernels, products, maxTokens);
+        peers = Peers.of(device, shape, kernels, StepBuffers.logitRows(maxTokens));
         search = search(maxTokens);
         sampling = new SamplingProgram(device, shape, kernels, slots, buffers.logits(), outputs);
     }
@@ -332,7 +335,10 @@ final class DecoderProgram {
 
     /** The projection that ends a half of a layer: added to the residual stream at once, or left for the next norm. */
     private void project(long header, int tokens, long x, Matrix w, long bias, long branchNorm) {
-        if (branchNorm != 0) {
+        if (peers.isPresent()) {
+            products.activations(header, TOKENS, tokens, x, w, buffers.delta());
+            peers.get().sum(buffers.delta(), tokens);
+        } else if (branchNorm != 0) {
             products.activations(header, TOKENS, tokens, x, w, buffers.delta());
         } else if (products.residual(header, TOKENS, tokens, x, w, bias, buffers.residual(), buffers.delta())) {
             leave(0, 0, 0, 0);
@@ -372,6 +378,12 @@ final class DecoderProgram {
     private void chooseExperts(long header, int tokens, DeviceWeights.Sparse w, long branchNorm) {
         ExpertProgram program = experts.orElseThrow();
         program.feed(header, TOKENS, tokens, buffers.normed(), w);
+        if (peers.isPresent()) {
+            peers.get().combine(header, TOKENS, tokens, program, buffers.delta());
+            peers.get().sum(buffers.delta(), tokens);
+            leave(buffers.delta(), branchNorm, 0, 0);
+            return;
+        }
         leave(program.given(), branchNorm, program.slotOf(), program.shares());
     }
 
@@ -387,10 +399,20 @@ final class DecoderProgram {
             int rows = Math.min(StepLayout.CHUNK, logitRows - from);
             long header = at(input, layout.header(from / StepLayout.CHUNK));
             norm(header, LOGIT_ROWS, rows, at(input, layout.logitToken() + from), weights.finalNorm());
-            products.logits(header, LOGIT_ROWS, rows, buffers.normed(), weights.head(), buffers.logits());
+            logits(header, rows);
             sampling.sample(input, layout, header, from, rows, scored, masks);
         }
         sampling.accept(input, layout);
+    }
+
+    private void logits(long header, int rows) {
+        if (peers.isEmpty()) {
+            products.logits(header, LOGIT_ROWS, rows, buffers.normed(), weights.head(), buffers.logits());
+            return;
+        }
+        Peers others = peers.get();
+        products.logits(header, LOGIT_ROWS, rows, buffers.normed(), weights.head(), others.part(rows));
+        others.gather(header, LOGIT_ROWS, rows, buffers.logits());
     }
 
     /** The address so many ints further. */

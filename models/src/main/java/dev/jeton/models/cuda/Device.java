@@ -10,7 +10,6 @@ import dev.jeton.natives.CublasLt;
 import dev.jeton.natives.CudaContext;
 import dev.jeton.natives.CudaDevice;
 import dev.jeton.natives.CudaDeviceLostException;
-import dev.jeton.natives.CudaDriver;
 import dev.jeton.natives.CudaEvent;
 import dev.jeton.natives.CudaException;
 import dev.jeton.natives.CudaGraph;
@@ -24,6 +23,10 @@ import dev.jeton.natives.MatmulPlan;
 import dev.jeton.natives.MatmulShape;
 import dev.jeton.natives.MatrixType;
 import dev.jeton.natives.NativeException;
+import dev.jeton.natives.Nccl;
+import dev.jeton.natives.NcclRank;
+import dev.jeton.natives.NcclRanks;
+import dev.jeton.natives.NcclType;
 import dev.jeton.natives.Nvrtc;
 import dev.jeton.natives.PinnedMemory;
 import java.lang.foreign.MemorySegment;
@@ -47,6 +50,8 @@ final class Device implements AutoCloseable {
     private static final int LEAST_CAPABILITY = 80;
     private static final long MOST_KERNEL_BYTES = 256L << 20;
     private static final long PRODUCT_WORKSPACE = 32L << 20;
+    /** How often it is asked, while something is awaited, whether what other devices have a part in still goes on. */
+    private static final long CHECK_NANOS = 1_000_000;
 
     private final CudaContext context;
     private final CudaStream stream;
@@ -56,6 +61,7 @@ final class Device implements AutoCloseable {
     private final Map<MatmulShape, MatmulPlan> plans = new HashMap<>();
     private final boolean deterministic;
     private Thread owner = Thread.currentThread();
+    private Optional<NcclRank> rank = Optional.empty();
     private boolean closed;
 
     private Device(
@@ -77,13 +83,11 @@ final class Device implements AutoCloseable {
     }
 
     /**
-     * Opens the GPU that the options name.
+     * Opens a GPU.
      *
      * @throws dev.jeton.natives.LibraryMissingException naming what is missing and where it was looked for
-     * @throws dev.jeton.natives.NoSuchDeviceException naming the GPUs that there are
      */
-    static Device open(DeviceLibraries libraries, DeviceOptions options, DeviceShape.Type type) {
-        CudaDevice device = CudaDriver.open(libraries.driver()).device(options.device());
+    static Device open(DeviceLibraries libraries, CudaDevice device, DeviceOptions options, DeviceShape.Type type) {
         int capability = device.attributes().capability();
         if (capability < LEAST_CAPABILITY) {
             throw new ModelException("%s has compute capability %d.%d; the cuda engine needs 8.0 (A100) or newer"
@@ -115,6 +119,11 @@ final class Device implements AutoCloseable {
     /** The product and what names it for ever, as {@code NVIDIA H200 (GPU-5b6f...)}. */
     String name() {
         return "%s (%s)".formatted(context.device().name(), context.device().uuid());
+    }
+
+    /** Compute capability, as 90. */
+    int capability() {
+        return context.device().attributes().capability();
     }
 
     int multiprocessors() {
@@ -206,7 +215,49 @@ final class Device implements AutoCloseable {
 
     /** Waits until all that was queued is done. */
     void await() {
-        stream.synchronize();
+        if (rank.isEmpty()) {
+            stream.synchronize();
+            return;
+        }
+        long asked = System.nanoTime();
+        while (!stream.isDone()) {
+            asked = ask(asked);
+        }
+    }
+
+    /** A breath between two looks; now and then asks whether other devices still do their part. */
+    private long ask(long asked) {
+        Thread.onSpinWait();
+        long now = System.nanoTime();
+        if (now - asked < CHECK_NANOS) {
+            return asked;
+        }
+        rank.orElseThrow().check();
+        Thread.yield();
+        return now;
+    }
+
+    // ---- other devices -----------------------------------------------------------------------------------------
+
+    /** Joins devices, in the order of ranks; all belong to the calling thread meanwhile, and the first afterwards. */
+    static NcclRanks join(Nccl nccl, List<Device> devices) {
+        NcclRanks ranks =
+                nccl.join(devices.stream().map(device -> device.context).toList());
+        for (int i = 0; i < devices.size(); i++) {
+            devices.get(i).rank = Optional.of(ranks.rank(i));
+        }
+        return ranks;
+    }
+
+    /** Queues the sum over all ranks of so many elements of the engine's type, in place. */
+    void sum(long values, long count) {
+        NcclType elements = type == MatrixType.BF16 ? NcclType.BF16 : NcclType.F16;
+        rank.orElseThrow().allReduce(values, values, count, elements, stream);
+    }
+
+    /** Queues that floats of all ranks come to lie one after the other, in the order of ranks. */
+    void gather(long from, long to, long count) {
+        rank.orElseThrow().allGather(from, to, count, NcclType.F32, stream);
     }
 
     // ---- marks and graphs --------------------------------------------------------------------------------------
@@ -215,10 +266,17 @@ final class Device implements AutoCloseable {
     static final class Mark {
         private final CudaEvent event;
         private final CudaStream stream;
+        /** Where what comes before may wait for other devices. */
+        private final Optional<Device> joined;
 
         private Mark(CudaEvent event, CudaStream stream) {
+            this(event, stream, Optional.empty());
+        }
+
+        private Mark(CudaEvent event, CudaStream stream, Optional<Device> joined) {
             this.event = event;
             this.stream = stream;
+            this.joined = joined;
         }
 
         /** Sets it after what was queued so far. */
@@ -233,7 +291,14 @@ final class Device implements AutoCloseable {
 
         /** Waits until the device has come to it. */
         void await() {
-            event.synchronize();
+            if (joined.isEmpty()) {
+                event.synchronize();
+                return;
+            }
+            long asked = System.nanoTime();
+            while (!event.isDone()) {
+                asked = joined.get().ask(asked);
+            }
         }
 
         /** Nanoseconds on the device from another mark to this; both timed and reached. */
@@ -244,12 +309,16 @@ final class Device implements AutoCloseable {
 
     /** A mark without a time. */
     Mark mark() {
-        return new Mark(context.event(false), stream);
+        return mark(context.event(false));
     }
 
     /** A mark whose time can be asked for. */
     Mark timedMark() {
-        return new Mark(context.event(), stream);
+        return mark(context.event());
+    }
+
+    private Mark mark(CudaEvent event) {
+        return joined() ? new Mark(event, stream, Optional.of(this)) : new Mark(event, stream);
     }
 
     /** Recorded work. */
@@ -365,6 +434,16 @@ final class Device implements AutoCloseable {
     /** Times cuBLASLt's algorithms for a product with several matrices of its shape, and keeps the fastest. */
     void search(MatmulShape shape, long x, long xScales, long[] ws, long wScales, long y) {
         plan(shape).search(x, ws, y, 0, xScales, wScales, stream);
+    }
+
+    /** Waits until nothing is under way, or nothing ever will be. */
+    void settle() {
+        quietly(stream::synchronize);
+    }
+
+    /** Whether it is joined with others, or by itself as if with others. */
+    boolean joined() {
+        return rank.isPresent();
     }
 
     /** Closes all that was opened; a device that is lost has nothing left to close. */

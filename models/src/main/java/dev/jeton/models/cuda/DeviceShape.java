@@ -8,12 +8,13 @@ import java.util.stream.IntStream;
 /**
  * A decoder as the kernels are compiled for it: one model needs one compilation of each source file.
  *
- * @param spec the model
+ * @param spec the model, or the part of it that this device has
  * @param type of weights and activations
  * @param kv type of K and V in pages
  * @param blockSize tokens of a block
+ * @param shard which part that is
  */
-record DeviceShape(DecoderSpec spec, Type type, KvType kv, int blockSize) {
+record DeviceShape(DecoderSpec spec, Type type, KvType kv, int blockSize, Shard shard) {
 
     /** Sixteen-bit types of weights and activations. The numbers are those of {@code JETON_TYPE}. */
     enum Type {
@@ -72,6 +73,11 @@ record DeviceShape(DecoderSpec spec, Type type, KvType kv, int blockSize) {
     private static final int MAX_EXPERTS = 512;
     /** A lane of a warp for each expert of a token. */
     private static final int MAX_CHOICES = 32;
+
+    /** A part of a model. */
+    DeviceShape(Shard shard, Type type, KvType kv, int blockSize) {
+        this(shard.spec(), type, kv, blockSize, shard);
+    }
 
     DeviceShape {
         int group = spec.heads() / spec.keyValueHeads();
@@ -147,7 +153,7 @@ record DeviceShape(DecoderSpec spec, Type type, KvType kv, int blockSize) {
 
     /** Floats of a row of logits: the vocabulary, and padding that nobody reads. */
     int logitStride() {
-        return (spec.vocabulary() + VECTOR - 1) / VECTOR * VECTOR;
+        return shard.ranks() * shard.headRows();
     }
 
     /** Macros that every source takes. */

@@ -17,12 +17,12 @@ import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
 /**
- * A decoder's weights on the device. Matrices that read the same input are one: q, k and v one after the other, gate
+ * A decoder's weights on the device, or its {@link Shard} of them. Matrices that read the same input are one: q, k and v one after the other, gate
  * and then up. What is no matrix is an address; 0 where the model has none. Norms are binary32, since families that
  * multiply with 1 more than the weight have it added here.
  *
  * @param embedding {@code [vocabulary][hidden]}, with room for {@link DeviceShape#logitStride} rows
- * @param head the output projection of as many rows; the embedding where they are tied
+ * @param head the output projection of {@link Shard#headRows} rows; rows of the embedding where they are tied
  * @param finalNorm {@code [hidden]}
  * @param layers in order
  */
@@ -101,8 +101,9 @@ record DeviceWeights(long embedding, Matrix head, long finalNorm, List<Layer> la
         return layers.stream().map(Layer::feed).filter(kind::isInstance).map(kind::cast);
     }
 
-    /** Bytes that the weights of a model take, matrices of layers in a format, all else in sixteen bits; scales included. */
-    static long bytes(DecoderSpec spec, WeightFormat format) {
+    /** Bytes that the weights take, matrices of layers in a format, all else in sixteen bits; scales included. */
+    static long bytes(DeviceShape shape, WeightFormat format) {
+        DecoderSpec spec = shape.spec();
         long hidden = spec.hidden();
         long sparse =
                 IntStream.range(0, spec.layers()).filter(spec.experts()::in).count();
@@ -120,7 +121,8 @@ record DeviceWeights(long embedding, Matrix head, long finalNorm, List<Layer> la
         };
         long biases = 2 * (hidden + spec.queryWidth() + 2L * spec.keyValueWidth());
         long norms = 4 * (4 * hidden + 2L * spec.headDim());
-        long tables = (spec.tiedEmbedding() ? 1 : 2) * hidden * spec.vocabulary();
+        long head = spec.tiedEmbedding() ? 0 : shape.shard().headRows();
+        long tables = hidden * (spec.vocabulary() + head);
         return 2 * tables
                 + 4 * hidden
                 + matrices * format.bits() / Byte.SIZE
@@ -151,27 +153,27 @@ record DeviceWeights(long embedding, Matrix head, long finalNorm, List<Layer> la
             StepKernels kernels,
             CheckpointQuantization checkpoint,
             WeightFormat wanted) {
-        try (WeightFiles files = WeightFiles.open(folder, shape.spec())) {
+        try (ShardFiles files =
+                new ShardFiles(WeightFiles.open(folder, shape.shard().whole()), shape.shard())) {
             WeightUpload upload = new WeightUpload(device, shape.type(), kernels);
             MatrixLoader matrices = new MatrixLoader(files, device, upload, kernels, checkpoint, wanted);
-            Loader loader = new Loader(shape.spec(), files, upload, matrices);
+            Loader loader = new Loader(shape, shape.spec(), files, upload, matrices);
             DecoderSpec spec = shape.spec();
-            int rows = shape.logitStride();
-            Matrix embedding = loader.table(rows, "model.embed_tokens.weight");
-            Matrix head = spec.tiedEmbedding() ? embedding : loader.table(rows, "lm_head.weight");
+            long embedding = loader.table(shape.logitStride(), "model.embed_tokens.weight", 0, spec.vocabulary());
             List<Layer> layers = new ArrayList<>();
             for (int i = 0; i < spec.layers(); i++) {
                 layers.add(
                         loader.layer("model.layers." + i + ".", spec.experts().in(i)));
             }
             DeviceWeights weights = new DeviceWeights(
-                    embedding.address(), head, loader.norm(spec.hidden(), "model.norm.weight"), layers);
+                    embedding, loader.head(embedding), loader.norm(spec.hidden(), "model.norm.weight"), layers);
             matrices.finish();
             return weights;
         }
     }
 
-    private record Loader(DecoderSpec spec, WeightFiles files, WeightUpload upload, MatrixLoader matrices) {
+    private record Loader(
+            DeviceShape shape, DecoderSpec spec, ShardFiles files, WeightUpload upload, MatrixLoader matrices) {
 
         Layer layer(String name, boolean sparse) {
             int hidden = spec.hidden();
@@ -231,9 +233,20 @@ record DeviceWeights(long embedding, Matrix head, long finalNorm, List<Layer> la
                     matrices.load(width, down.toArray(Part[]::new)).address());
         }
 
-        /** A row for every token, and padding to {@code rows}, of undefined content. */
-        Matrix table(int rows, String name) {
-            long address = join((long) rows * spec.hidden(), files.tensor(name, spec.vocabulary(), spec.hidden()));
+        /** Some rows of a table of all tokens, and padding to {@code rows}, of undefined content. */
+        long table(int rows, String name, int from, int count) {
+            Tensor all = files.tensor(name, spec.vocabulary(), spec.hidden());
+            return join((long) rows * spec.hidden(), all.rows(from, count));
+        }
+
+        /** The output projection of the tokens that are this part's. */
+        Matrix head(long embedding) {
+            int rows = shape.shard().headRows();
+            int from = Math.min(shape.shard().rank() * rows, spec.vocabulary());
+            int count = Math.min(rows, spec.vocabulary() - from);
+            long address = spec.tiedEmbedding()
+                    ? embedding + 2L * shape.shard().rank() * rows * spec.hidden()
+                    : table(rows, "lm_head.weight", from, count);
             return new Matrix(address, rows, spec.hidden());
         }
 

@@ -3,7 +3,6 @@ package dev.jeton.models.cuda;
 import dev.jeton.models.CheckpointQuantization;
 import dev.jeton.models.ModelException;
 import dev.jeton.models.Tensor;
-import dev.jeton.models.WeightFiles;
 import dev.jeton.natives.DeviceMemory;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -36,7 +35,7 @@ final class MatrixLoader {
 
     private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
-    private final WeightFiles files;
+    private final ShardFiles files;
     private final Device device;
     private final WeightUpload upload;
     private final StepKernels kernels;
@@ -49,7 +48,7 @@ final class MatrixLoader {
      * @throws ModelException where a quantised checkpoint is to be quantised again
      */
     MatrixLoader(
-            WeightFiles files,
+            ShardFiles files,
             Device device,
             WeightUpload upload,
             StepKernels kernels,
@@ -96,6 +95,7 @@ final class MatrixLoader {
                 }
             }
             from += part.rows;
+            files.release();
         }
         return room.matrix;
     }
@@ -199,8 +199,9 @@ final class MatrixLoader {
         if (files.type(name).isEmpty()) {
             return;
         }
-        MemorySegment index = files.bytes(name, "I32", k);
-        for (int i = 0; i < k; i++) {
+        int inputs = files.wholeInputs(part.name, k);
+        MemorySegment index = files.whole().bytes(name, "I32", inputs);
+        for (int i = 0; i < inputs; i++) {
             if (index.get(INT, 4L * i) != i / CheckpointQuantization.GROUP) {
                 throw new ModelException(
                         "tensor \"%s\" reorders inputs, which is not supported; quantise with desc_act false"

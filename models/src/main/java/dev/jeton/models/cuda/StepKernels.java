@@ -12,6 +12,8 @@ final class StepKernels {
 
     /** Compiled for models of experts alone. */
     private static final String EXPERTS = "experts.cu";
+    /** Compiled where a device is joined with others. */
+    private static final String RANKS = "ranks.cu";
 
     private static final Map<String, List<String>> SOURCES = Map.of(
             "rows.cu",
@@ -55,7 +57,9 @@ final class StepKernels {
             "blocks.cu",
             List.of("copy_blocks"),
             EXPERTS,
-            List.of("choose_experts", "group_experts", "expert_many"));
+            List.of("choose_experts", "group_experts", "expert_many"),
+            RANKS,
+            List.of("order_logits", "combine_experts"));
 
     private final Map<String, Kernel> kernels = new HashMap<>();
     private final int[] attention;
@@ -81,7 +85,7 @@ final class StepKernels {
         Map<String, CudaModule> modules = new HashMap<>();
         boolean sparse = shape.spec().experts().count() > 0;
         SOURCES.forEach((source, names) -> {
-            if (source.equals(EXPERTS) && !sparse) {
+            if ((source.equals(EXPERTS) && !sparse) || (source.equals(RANKS) && !device.joined())) {
                 return;
             }
             boolean pages = source.equals("rows.cu") || source.equals("attention.cu");

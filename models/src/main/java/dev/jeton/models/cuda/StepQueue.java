@@ -55,6 +55,7 @@ final class StepQueue {
     private final Device device;
     private final Slots slots;
     private final DecoderProgram program;
+    private final boolean told;
     private final int groups;
     private final int maxRows;
     private final int maxTokens;
@@ -72,6 +73,7 @@ final class StepQueue {
     private long lastEnd;
 
     /**
+     * @param told whether results are brought to the host; else only their end is awaited
      * @param groups layer groups
      * @param mostBlocks most block ids of a step, of all groups
      * @param outputs where the program leaves results
@@ -80,6 +82,7 @@ final class StepQueue {
             Device device,
             Slots slots,
             DecoderProgram program,
+            boolean told,
             int groups,
             int maxRows,
             int maxTokens,
@@ -89,6 +92,7 @@ final class StepQueue {
         this.device = device;
         this.slots = slots;
         this.program = program;
+        this.told = told;
         this.groups = groups;
         this.maxRows = maxRows;
         this.maxTokens = maxTokens;
@@ -147,14 +151,24 @@ final class StepQueue {
         device.await();
     }
 
+    /** Lets go of the graphs, which must be gone before ranks whose exchanges are in them. */
+    void close() {
+        graphs.values().forEach(Device.Graph::close);
+        graphs.clear();
+    }
+
     private void send(StepInputs step, StepBatch batch, StepLayout layout) {
         device.await();
         step.write(batch, layout);
         device.upload(input, 0, flights[0].input, 0, 4L * step.used);
     }
 
-    /** Starts a step of a batch that was checked. */
-    StepTicket launch(StepBatch batch, long[] epochs) {
+    /**
+     * Makes room for the grammar masks of the step that is launched next.
+     *
+     * @throws EngineException where no step can be launched, or there is no room; nothing was launched then
+     */
+    void reserve(StepBatch batch) {
         if (launched - awaited == MOST) {
             throw new EngineException("two steps are in flight; await the older one first");
         }
@@ -162,12 +176,18 @@ final class StepQueue {
             throw new EngineException(
                     "the step in flight waits for grammar masks; hand them in before the next launch");
         }
-        Flight flight = flight(launched);
-        StepInputs step = flight.inputs;
+        StepInputs step = flight(launched).inputs;
         step.count(batch);
         if (step.masks > 0) {
             maskMemory.reserve(index(launched), 8L * step.masks * maskWords);
         }
+    }
+
+    /** Starts a step of a batch that was checked. */
+    StepTicket launch(StepBatch batch, long[] epochs) {
+        reserve(batch);
+        Flight flight = flight(launched);
+        StepInputs step = flight.inputs;
         StepLayout layout = step.plain
                 ? Buckets.decode(step.rows, maxRows, groups)
                 : Buckets.mixed(step, maxRows, maxTokens, groups);
@@ -248,9 +268,11 @@ final class StepQueue {
     }
 
     private void finish(Flight flight) {
-        StepOutputs.Layout layout = flight.layout;
-        int ints = flight.inputs.scored ? layout.scores() : flight.tops ? layout.tops() : layout.plain();
-        device.download(flight.output, outputs, 4L * ints);
+        if (told) {
+            StepOutputs.Layout layout = flight.layout;
+            int ints = flight.inputs.scored ? layout.scores() : flight.tops ? layout.tops() : layout.plain();
+            device.download(flight.output, outputs, 4L * ints);
+        }
         ends[mark(flight.ticket)].record();
         flight.waitsForMasks = false;
     }
@@ -286,7 +308,7 @@ final class StepQueue {
         StepResult result = results[(int) (awaited % 2)];
         result.reset(flight.inputs.rows);
         stamp(flight, result);
-        if (flight.inputs.rows > 0) {
+        if (told && flight.inputs.rows > 0) {
             StepOutputs.read(flight.output.segment(), flight.layout, flight.inputs, slots.wanted(), epochs, result);
         }
         awaited++;

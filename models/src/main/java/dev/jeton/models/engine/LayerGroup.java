@@ -5,7 +5,7 @@ package dev.jeton.models.engine;
  *
  * @param blockSize tokens a block holds; a power of two
  * @param blockCount blocks of the device tier
- * @param bytesPerBlock bytes of K and V of all layers of the group in one block
+ * @param bytesPerBlock bytes of K and V of all layers of the group in one block, on all devices together
  * @param window tokens that a position may look back on, itself included; 0 where the whole context is read. Blocks
  *     wholly before the window of every position still to come are never read again.
  */

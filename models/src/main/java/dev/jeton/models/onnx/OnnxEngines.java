@@ -54,6 +54,7 @@ final class OnnxEngines {
 
     /** What the files decide is not an option here. */
     private static void refuse(EngineOptions options) {
+        options.device().requireOneDevice("onnx");
         if (!options.quantize().equals("none")) {
             throw new ModelException(
                     "quantize \"%s\" is not for the onnx engine, which computes as graphs say; use a quantised export"

@@ -124,6 +124,7 @@ final class TorchEngine extends HostEngine {
 
     /** What the torch engine never does, with a decoder or an encoder. */
     static void refuse(EngineOptions options) {
+        options.device().requireOneDevice("torch");
         if (!options.quantize().equals("none")) {
             throw new ModelException(
                     "quantize \"%s\": the torch engine computes in the weights' type; take --engine cpu or cuda"

@@ -112,6 +112,7 @@ final class TrtLlmEngine implements SequenceEngine {
     }
 
     private static void refuse(TrtLlmFolder engine, EngineOptions options) {
+        options.device().requireOneDevice("trtllm");
         if (!options.quantize().equals("none")) {
             throw new ModelException(
                     "quantize \"%s\": an engine of TensorRT-LLM is quantised when trtllm-build builds it"

@@ -50,7 +50,8 @@ class DeviceOptionsTest {
         return CudaEngine.load(
                 model,
                 OPTIONS.with(options),
-                new DeviceLibraries(libraries.driver(), libraries.nvrtc(), libraries.cublasLt(), cache));
+                new DeviceLibraries(
+                        libraries.driver(), libraries.nvrtc(), libraries.cublasLt(), libraries.nccl(), false, cache));
     }
 
     private long products(DeviceOptions options) {

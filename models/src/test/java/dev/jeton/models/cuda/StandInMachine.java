@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.jeton.natives.testing.CudaStandIn;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Comparator;
@@ -15,23 +16,67 @@ import org.junit.jupiter.api.extension.BeforeAllCallback;
 import org.junit.jupiter.api.extension.BeforeEachCallback;
 import org.junit.jupiter.api.extension.ExtensionContext;
 
-/** A machine that stands in for one with a GPU and really runs its kernels; tests are skipped where there is no g++. */
+/**
+ * A machine that stands in for one with GPUs and really runs their kernels; tests are skipped where there is no g++.
+ * Kernels that one class of tests had compiled are there for the next; all else is the class's own.
+ */
 final class StandInMachine
         implements BeforeAllCallback, BeforeEachCallback, AfterTestExecutionCallback, AfterAllCallback {
 
+    /** Compiled kernels, which go when all tests of the process have run. */
+    private record Compiled(Path folder) implements AutoCloseable {
+
+        static Compiled make() {
+            try {
+                return new Compiled(Files.createTempDirectory("jeton-machine-kernels"));
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
+            }
+        }
+
+        @Override
+        public void close() throws IOException {
+            delete(folder);
+        }
+    }
+
+    private final int devices;
     private Optional<CudaStandIn> standIn = Optional.empty();
     private Path folder = Path.of("");
+
+    /** With one GPU. */
+    StandInMachine() {
+        this(1);
+    }
+
+    /** With several, of 1 GiB each. */
+    StandInMachine(int devices) {
+        this.devices = devices;
+    }
 
     @Override
     public void beforeAll(ExtensionContext context) throws IOException {
         assumeTrue(CudaStandIn.possible(), "there is no g++ to make the stand-in for a GPU");
+        Compiled compiled = context.getRoot()
+                .getStore(ExtensionContext.Namespace.create(StandInMachine.class))
+                .computeIfAbsent("kernels", key -> Compiled.make(), Compiled.class);
         folder = Files.createTempDirectory("jeton-machine");
+        Files.createDirectories(folder.resolve("cache"));
+        Files.createSymbolicLink(folder.resolve("cache/kernels"), compiled.folder);
         standIn = Optional.of(CudaStandIn.compile(folder));
     }
 
     @Override
     public void beforeEach(ExtensionContext context) {
+        reset();
+    }
+
+    /** A new machine, on which nothing is open. */
+    void reset() {
         knobs().reset();
+        if (devices > 1) {
+            knobs().devices(devices, 9, 0, 1L << 30);
+        }
     }
 
     @Override
@@ -47,10 +92,14 @@ final class StandInMachine
     @Override
     public void afterAll(ExtensionContext context) throws IOException {
         if (standIn.isPresent()) {
-            try (Stream<Path> files = Files.walk(folder)) {
-                for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
-                    Files.delete(file);
-                }
+            delete(folder);
+        }
+    }
+
+    private static void delete(Path folder) throws IOException {
+        try (Stream<Path> files = Files.walk(folder)) {
+            for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
+                Files.delete(file);
             }
         }
     }
@@ -67,6 +116,8 @@ final class StandInMachine
                 Optional.of(made.driver()),
                 Optional.of(made.nvrtc()),
                 Optional.of(made.cublasLt()),
+                Optional.of(made.nccl()),
+                false,
                 folder.resolve("cache"));
     }
 }

@@ -24,12 +24,12 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 
 /**
- * A CUDA machine on the host for tests: libraries with the names, signatures and rules of the driver, NVRTC and
- * cuBLASLt, compiled from C++ beside this class, and the knobs of them. Kernels compiled by it really run, each thread
+ * A CUDA machine on the host for tests: libraries with the names, signatures and rules of the driver, NVRTC, cuBLASLt
+ * and NCCL, compiled from C++ beside this class, and the knobs of them. Kernels compiled by it really run, each thread
  * of a block a fiber: see cuda_host.h for what is found there (stuck barriers, split warps, use of undefined values),
  * standin_cuda.cpp for streams and memory.
  *
- * <p>It is one library under three names. Each folder's copy is a machine of its own. Any thread may turn its knobs.
+ * <p>It is one library under four names. Each folder's copy is a machine of its own. Any thread may turn its knobs.
  */
 public final class CudaStandIn {
 
@@ -48,20 +48,24 @@ public final class CudaStandIn {
         /** Graphs, and executables of them. */
         GRAPHS,
         /** Primary contexts, as often as they are retained. */
-        CONTEXTS
+        CONTEXTS,
+        /** Ranks of NCCL. */
+        COMMUNICATORS
     }
 
     private static final String COMPILER = "g++";
     private static final List<String> HEADERS = List.of("cuda_host.h", "cuda_host_fibers.h", "standin.h");
     private static final List<String> SOURCES =
-            List.of("standin_cuda.cpp", "standin_nvrtc.cpp", "standin_cublaslt.cpp");
+            List.of("standin_cuda.cpp", "standin_nvrtc.cpp", "standin_cublaslt.cpp", "standin_nccl.cpp");
 
     private final Path driver;
     private final Path nvrtc;
     private final Path cublasLt;
+    private final Path nccl;
     private final SymbolLookup symbols;
 
-    private CudaStandIn(Path driver, Path nvrtc, Path cublasLt) {
+    private CudaStandIn(Path driver, Path nvrtc, Path cublasLt, Path nccl) {
+        this.nccl = nccl;
         this.driver = driver;
         this.nvrtc = nvrtc;
         this.cublasLt = cublasLt;
@@ -89,7 +93,8 @@ public final class CudaStandIn {
         Files.copy(built(), driver, StandardCopyOption.REPLACE_EXISTING);
         Path nvrtc = link(folder.resolve("libnvrtc.so.13"), driver);
         Path cublasLt = link(folder.resolve("libcublasLt.so.13"), driver);
-        return new CudaStandIn(driver, nvrtc, cublasLt);
+        Path nccl = link(folder.resolve("libnccl.so.2"), driver);
+        return new CudaStandIn(driver, nvrtc, cublasLt, nccl);
     }
 
     private static Path link(Path link, Path to) throws IOException {
@@ -179,12 +184,17 @@ public final class CudaStandIn {
         return cublasLt;
     }
 
+    /** The library of NCCL. */
+    public Path nccl() {
+        return nccl;
+    }
+
     /** A new machine: nothing allocated, nothing ordered. What was open is gone, and must not be closed any more. */
     public void reset() {
         call("standin_reset", FunctionDescriptor.ofVoid());
     }
 
-    /** How many devices there are, their compute capability and the bytes that all of them share. */
+    /** How many devices there are, their compute capability and the bytes of each. */
     public void devices(int count, int major, int minor, long memory) {
         call(
                 "standin_device",
@@ -227,19 +237,30 @@ public final class CudaStandIn {
 
     /** The nth next call of a function (1: the next one; 0: every call) returns a code and does nothing else. */
     public void fail(String function, long nth, int code) {
-        order(function, nth, code, 0);
+        order(-1, function, nth, code, 0);
+    }
+
+    /** The same of the calls that threads make with a context of one device. */
+    public void fail(int device, String function, long nth, int code) {
+        order(device, function, nth, code, 0);
     }
 
     /** The same, and the device is lost with it: every later call of the driver returns the code. */
     public void lose(String function, long nth, int code) {
-        order(function, nth, code, 1);
+        order(-1, function, nth, code, 1);
     }
 
-    private void order(String function, long nth, int code, int sticky) {
+    /** The same of the calls that threads make with a context of one device, which is lost and no other. */
+    public void lose(int device, String function, long nth, int code) {
+        order(device, function, nth, code, 1);
+    }
+
+    private void order(int device, String function, long nth, int code, int sticky) {
         try (Arena arena = Arena.ofConfined()) {
             call(
                     "standin_fail",
-                    FunctionDescriptor.ofVoid(ADDRESS, JAVA_LONG, JAVA_INT, JAVA_INT),
+                    FunctionDescriptor.ofVoid(JAVA_INT, ADDRESS, JAVA_LONG, JAVA_INT, JAVA_INT),
+                    device,
                     arena.allocateFrom(function),
                     nth,
                     code,
@@ -247,7 +268,12 @@ public final class CudaStandIn {
         }
     }
 
-    /** The device is lost now. */
+    /** How long an exchange between devices may wait for a rank, and who makes ranks for the others; then it fails. */
+    public void patience(long millis) {
+        call("standin_patience", FunctionDescriptor.ofVoid(JAVA_LONG), millis);
+    }
+
+    /** The device of this thread's context is lost now. */
     public void lose(int code) {
         call("standin_lose", FunctionDescriptor.ofVoid(JAVA_INT), code);
     }

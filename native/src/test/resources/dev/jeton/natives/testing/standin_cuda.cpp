@@ -8,11 +8,17 @@
  * shows as wrong numbers. Pageable memory is copied when the copy is queued, pinned memory when it is made, as by the
  * driver. Fresh memory holds bytes of 0xff; red zones around each allocation are looked at after each launch.
  *
+ * Each device has memory, streams and functions of its own, and is lost for itself: what one is given of another is an
+ * error. A stream may be held by an exchange with another device (standin_nccl.cpp), whose thread may come at any time:
+ * who waits for it then waits for that thread, for as long as a test has patience.
+ *
  * One lock over everything: calls may come from any thread.
  */
 #include "standin.h"
 #include "cuda_host_fibers.h"
 #include <algorithm>
+#include <chrono>
+#include <condition_variable>
 #include <deque>
 #include <dlfcn.h>
 #include <elf.h>
@@ -23,6 +29,7 @@
 #include <random>
 #include <set>
 #include <sys/mman.h>
+#include <thread>
 #include <time.h>
 #include <unistd.h>
 #include <vector>
@@ -41,15 +48,25 @@ struct Op {
     std::string what;                 /* names the operation's kind and function: what a graph update compares */
     std::function<void()> work;
     std::function<bool()> ready;      /* empty: at once */
+    bool exchange = false;            /* what makes it ready may come from another thread */
+    std::function<bool()> over = {};  /* whether the work is done once it was begun; empty: it is */
 };
 
 struct Node { Op op; std::vector<int> after; };
 
 struct Graph { std::vector<Node> nodes; };
 
-struct Capture { Graph *graph; struct Stream *origin; std::set<Stream *> members; int mode; bool broken; };
+struct Capture {
+    Graph *graph;
+    struct Stream *origin;
+    std::set<Stream *> members;
+    int mode;
+    bool broken;
+    std::thread::id thread = std::this_thread::get_id();
+};
 
 struct Stream {
+    int device = 0;
     unsigned flags = 0;
     std::deque<Op> queue = {};
     Capture *capture = nullptr;
@@ -57,6 +74,7 @@ struct Stream {
 };
 
 struct Event {
+    int device = 0;
     unsigned flags = 0;
     uint64_t recorded = 0, done = 0;
     long long nanos = 0;
@@ -64,15 +82,24 @@ struct Event {
     std::vector<int> tail = {};
 };
 
-struct Module { void *handle; int fd; int architecture; };
+struct Module { void *handle; int fd; int architecture; int device; };
 
 struct Function { const jeton::Kernel *kernel; Module *module; unsigned most_shared; };
 
-struct Block { size_t bytes; unsigned char *raw; };
+struct Block { size_t bytes; unsigned char *raw; int device; };
 
-struct Device { std::string name = "Stand-in H200"; int major = 9, minor = 0; int retained = 0; };
+struct Device {
+    std::string name = "Stand-in H200";
+    int major = 9, minor = 0;
+    int retained = 0, lost = 0;
+    size_t used = 0;
+    Stream legacy = {};
+    std::map<std::string, long> calls = {};
+};
 
-struct Order { std::string call; long nth; int code; bool sticky; };
+struct Order { int device; std::string call; long nth; int code; bool sticky; };
+
+using Clock = std::chrono::steady_clock;
 
 struct State {
     std::vector<Device> devices{1};
@@ -80,14 +107,13 @@ struct State {
     std::map<uintptr_t, Block> memory;           /* device memory, by address */
     std::map<uintptr_t, size_t> pinned, registered;
     std::map<uintptr_t, size_t> globals;         /* loaded modules */
-    size_t total = 1ull << 30, used = 0;
+    size_t total = 1ull << 30;                   /* of each device */
     std::set<Stream *> streams;
     std::set<Event *> events;
     std::vector<std::unique_ptr<Event>> ended;
     std::set<Module *> modules;
     std::map<Module *, std::vector<Function *>> functions;
     std::set<Graph *> graphs, execs;
-    Stream legacy;
     bool deferred = false, check = false;
     uint64_t seed = 0, launches = 0;
     std::mt19937_64 random;
@@ -95,13 +121,20 @@ struct State {
     std::map<unsigned, long long> product_nanos;
     std::map<std::string, long> calls;
     std::vector<Order> orders;
-    int lost = 0;
     std::string message;
+    Clock::time_point moved = Clock::now();      /* when work was last queued or done */
+    std::chrono::milliseconds patience{20000};
 };
 
 std::recursive_mutex lock;
+std::condition_variable_any changed;
 State *state = new State();
-thread_local int context = -1;
+thread_local int context = -1, running = -1, depth = 0;
+
+/* The device that work is running on, or whose context the thread has. */
+int here() { return running >= 0 ? running : context >= 0 ? context : 0; }
+
+Device &device() { return state->devices[(size_t) here() < state->devices.size() ? here() : 0]; }
 
 /*
  * Device memory comes from one range of addresses, from below upwards and never twice, so that whatever lies in the range
@@ -125,7 +158,23 @@ unsigned char *arena_take(size_t bytes) {
 
 void arena_give(const Block &block) { madvise(block.raw, (block.bytes + 2 * ZONE + 4095) / 4096 * 4096, MADV_DONTNEED); }
 
-struct Locked { std::lock_guard<std::recursive_mutex> held{lock}; };
+struct Locked {
+    Locked() { lock.lock(); depth++; }
+    ~Locked() { depth--; lock.unlock(); }
+    Locked(const Locked &) = delete;
+};
+
+/* The lock as often as this thread has it, for a wait in which others may go on. */
+struct Whole {
+    int held = depth;
+    void lock() { for (int i = 0; i < held; i++) ::lock.lock(); }
+    void unlock() { for (int i = 0; i < held; i++) ::lock.unlock(); }
+};
+
+void moved() {
+    state->moved = Clock::now();
+    changed.notify_all();
+}
 
 #define ENTER(name) Locked locked; if (int code = ordered(name)) return code
 #define ENTER_CONTEXT(name) ENTER(name); if (context < 0) return INVALID_CONTEXT
@@ -137,44 +186,85 @@ long long now() {
     return t.tv_sec * 1000000000ll + t.tv_nsec + state->elapsed;
 }
 
-void execute(Op &op) {
-    if (state->lost) return;
-    state->clock += state->per_operation;
-    op.work();
+void execute(Op &op, int on) {
+    int before = running;
+    running = on;
+    if (!device().lost) {
+        state->clock += state->per_operation;
+        op.work();
+    }
+    running = before;
 }
 
-/* Runs the head of one stream that can go on; false where none can. */
+std::vector<Stream *> all_streams() {
+    std::vector<Stream *> all(state->streams.begin(), state->streams.end());
+    for (Device &d : state->devices) all.push_back(&d.legacy);
+    return all;
+}
+
+/* Runs the head of one stream that can go on; false where none can. What is queued on a lost device is dropped. */
 bool step() {
     std::vector<Stream *> able;
-    auto look = [&](Stream *s) {
-        if (!s->queue.empty() && (!s->queue.front().ready || s->queue.front().ready())) able.push_back(s);
-    };
-    look(&state->legacy);
-    for (Stream *s : state->streams) look(s);
+    for (Stream *s : all_streams()) {
+        if (!s->queue.empty() && (!s->queue.front().ready || state->devices[s->device].lost || s->queue.front().ready())) {
+            able.push_back(s);
+        }
+    }
     if (able.empty()) return false;
     std::sort(able.begin(), able.end());
     Stream *chosen = able[state->random() % able.size()];
-    Op op = std::move(chosen->queue.front());
-    chosen->queue.pop_front();
-    execute(op);
+    /* Of an operation that goes on later the stream keeps the head. */
+    Op op = chosen->queue.front();
+    execute(op, chosen->device);
+    if (!op.over || op.over() || state->devices[chosen->device].lost) chosen->queue.pop_front();
+    moved();
+    return true;
+}
+
+bool exchanging() {
+    for (Stream *s : all_streams()) if (!s->queue.empty() && s->queue.front().exchange) return true;
+    return false;
+}
+
+/* Where nothing can go on: whether a thread that brings an exchange on may still come. If not, the device is lost. */
+bool may_go_on() {
+    if (!exchanging()) {
+        lose(LAUNCH_FAILED, "streams wait for one another: an event is awaited that nothing will complete");
+        return false;
+    }
+    if (Clock::now() - state->moved > state->patience) {
+        lose(LAUNCH_TIMEOUT, "an exchange waits for a rank that does not come");
+        return false;
+    }
     return true;
 }
 
 int settle(const std::function<bool()> &until) {
-    while (!until()) {
-        if (state->lost) break;
-        if (!step()) {
-            lose(LAUNCH_FAILED, "streams wait for one another: an event is awaited that nothing will complete");
-            break;
-        }
+    while (!until() && !device().lost) {
+        if (step()) continue;
+        if (!may_go_on()) break;
+        Whole whole;
+        changed.wait_for(whole, std::chrono::milliseconds(2));
     }
-    return state->lost;
+    return device().lost;
+}
+
+/* For who asks again and again instead of waiting. */
+int ask() {
+    for (unsigned n = state->random() % 3; n > 0 && step(); n--) {}
+    if (exchanging() && Clock::now() - state->moved > state->patience) may_go_on();
+    return device().lost;
+}
+
+bool idle() {
+    for (Stream *s : all_streams()) if (s->device == here() && !s->queue.empty()) return false;
+    return true;
 }
 
 Stream *stream_of(void *handle) {
-    if (!handle || handle == (void *) 1) return &state->legacy;
+    if (!handle || handle == (void *) 1) return &device().legacy;
     auto *s = (Stream *) handle;
-    return state->streams.count(s) ? s : nullptr;
+    return state->streams.count(s) && s->device == here() ? s : nullptr;
 }
 
 int queue(Stream *s, Op op) {
@@ -185,23 +275,24 @@ int queue(Stream *s, Op op) {
         s->tail = {(int) graph->nodes.size() - 1};
         return SUCCESS;
     }
-    if (!state->deferred && s->queue.empty() && (!op.ready || op.ready())) {
-        execute(op);
-        return SUCCESS;
-    }
     s->queue.push_back(std::move(op));
+    moved();
     if (!state->deferred) {
-        Stream *own = s;
-        settle([own] { return own->queue.empty(); });
+        while (step()) {}
+        if (!s->queue.empty() && !exchanging()) may_go_on();
     }
     return SUCCESS;
 }
 
-/* Calls that wait or allocate are refused while a stream captures, and break the capture; not in relaxed mode. */
+/*
+ * Calls that wait or allocate are refused while a stream captures, and break the capture: to all threads in global mode,
+ * to the capturing one in its own mode, to none in relaxed mode.
+ */
 bool forbidden_in_capture() {
     bool any = false;
     for (Stream *s : state->streams) {
-        if (s->capture && s->capture->mode != 2) any = s->capture->broken = true;
+        if (!s->capture || s->capture->mode == 2) continue;
+        if (s->capture->mode == 0 || s->capture->thread == std::this_thread::get_id()) any = s->capture->broken = true;
     }
     return any;
 }
@@ -233,7 +324,7 @@ bool in_device(uintptr_t at, size_t bytes) {
     auto next = state->memory.upper_bound(at);
     if (next == state->memory.begin()) return false;
     auto &[from, block] = *std::prev(next);
-    return at - from <= block.bytes && bytes <= block.bytes - (at - from);
+    return at - from <= block.bytes && bytes <= block.bytes - (at - from) && block.device == here();
 }
 
 bool kernel_may(const void *address, size_t bytes, bool, char *why, size_t room) {
@@ -284,20 +375,56 @@ void forget(State *old) {
 
 int standin::ordered(const char *call) {
     Locked locked;
-    long n = ++state->calls[call];
+    long n = ++state->calls[call], own = ++device().calls[call];
     for (Order &order : state->orders) {
-        if (order.call == call && (order.nth == 0 || order.nth == n)) {
+        if (order.call != call || (order.device >= 0 && order.device != here())) continue;
+        if (order.nth == 0 || order.nth == (order.device < 0 ? n : own)) {
             if (order.sticky) lose(order.code, std::string("as a test ordered, at ") + call);
             return order.code;
         }
     }
-    return strncmp(call, "cu", 2) == 0 && strncmp(call, "cublas", 6) != 0 ? state->lost : 0;
+    return strncmp(call, "cu", 2) == 0 && strncmp(call, "cublas", 6) != 0 ? device().lost : 0;
 }
 
 int standin::enqueue(void *stream, const char *what, std::function<void()> work) {
     Locked locked;
     Stream *s = stream_of(stream);
     return s ? queue(s, {what, std::move(work), {}}) : (int) INVALID_HANDLE;
+}
+
+int standin::exchange(int on, void *stream, const char *what, std::function<void()> come, std::function<bool()> all) {
+    Locked locked;
+    int before = context;
+    context = on;
+    Stream *s = stream_of(stream);
+    int code = s ? device().lost : (int) INVALID_HANDLE;
+    if (!code) code = queue(s, {what, std::move(come), {}});
+    if (!code) code = queue(s, {what, [] {}, std::move(all), true});
+    context = before;
+    return code;
+}
+
+int standin::current() {
+    Locked locked;
+    return context;
+}
+
+bool standin::wait(const std::function<bool()> &until) {
+    Locked locked;
+    auto begin = Clock::now();
+    while (!until()) {
+        if (Clock::now() - begin > state->patience) return false;
+        Whole whole;
+        changed.wait_for(whole, std::chrono::milliseconds(2));
+    }
+    return true;
+}
+
+void standin::locked(const std::function<void()> &work) {
+    Locked locked;
+    work();
+    moved();
+    if (!state->deferred) while (step()) {}
 }
 
 bool standin::reachable(const void *address, size_t bytes, std::string &why) {
@@ -312,6 +439,9 @@ bool standin::reachable(const void *address, size_t bytes, std::string &why) {
         auto &[from, block] = *std::prev(next);
         snprintf(text, sizeof text, "; the nearest allocation below has %zu bytes and begins %zu bytes before",
                 block.bytes, (size_t) (at - from));
+        if (block.device != here()) {
+            snprintf(text, sizeof text, "; it lies in memory of device %d, and device %d asks for it", block.device, here());
+        }
     }
     why += text;
     return false;
@@ -319,15 +449,15 @@ bool standin::reachable(const void *address, size_t bytes, std::string &why) {
 
 int standin::capability() {
     Locked locked;
-    Device &device = state->devices[context < 0 ? 0 : context];
-    return device.major * 10 + device.minor;
+    return device().major * 10 + device().minor;
 }
 
 void standin::lose(int code, const std::string &message) {
-    if (state->lost) return;
-    state->lost = code;
+    if (device().lost) return;
+    device().lost = code;
     state->message = message;
-    fprintf(stderr, "stand-in for CUDA: %s\n", message.c_str());
+    fprintf(stderr, "stand-in for CUDA: device %d: %s\n", here(), message.c_str());
+    changed.notify_all();
 }
 
 bool standin::checking() { return state->check; }
@@ -344,12 +474,14 @@ extern "C" {
 void standin_reset() {
     Locked locked;
     forget(state);
+    forget_exchanges();
     state = new State();
 }
 void standin_device(int count, int major, int minor, long long memory) {
     Locked locked;
     state->devices.resize(count);
-    for (Device &d : state->devices) d.major = major, d.minor = minor;
+    int number = 0;
+    for (Device &d : state->devices) d.major = major, d.minor = minor, d.legacy.device = number++;
     state->total = memory;
 }
 void standin_deferred(int on, long long seed) {
@@ -361,12 +493,19 @@ void standin_order(long long seed) { Locked locked; state->seed = seed; }
 void standin_check(int on) { Locked locked; state->check = on; }
 void standin_clock(long long nanos) { Locked locked; state->per_operation = nanos; }
 void standin_product(int algorithm, long long nanos) { Locked locked; state->product_nanos[(unsigned) algorithm] = nanos; }
-void standin_fail(const char *call, long long nth, int code, int sticky) {
+void standin_fail(int on, const char *call, long long nth, int code, int sticky) {
     Locked locked;
-    state->orders.push_back({call, nth ? state->calls[call] + nth : 0, code, sticky != 0});
+    long before = on < 0 ? state->calls[call] : state->devices[on].calls[call];
+    state->orders.push_back({on, call, nth ? before + nth : 0, code, sticky != 0});
 }
-void standin_heal() { Locked locked; state->orders.clear(); state->lost = 0; state->message.clear(); }
+void standin_heal() {
+    Locked locked;
+    state->orders.clear();
+    for (Device &d : state->devices) d.lost = 0;
+    state->message.clear();
+}
 void standin_lose(int code) { Locked locked; lose(code, "as a test ordered"); }
+void standin_patience(long long millis) { Locked locked; state->patience = std::chrono::milliseconds(millis); }
 long long standin_calls(const char *call) { Locked locked; return state->calls[call]; }
 const char *standin_message() { Locked locked; return state->message.c_str(); }
 long long standin_open(int which) {
@@ -379,6 +518,7 @@ long long standin_open(int which) {
         case 4: return (long long) state->modules.size();
         case 5: return (long long) (state->graphs.size() + state->execs.size());
         case 6: { long long n = 0; for (Device &d : state->devices) n += d.retained; return n; }
+        case 7: return exchanges();
         default: return -1;
     }
 }
@@ -402,6 +542,7 @@ int cuGetErrorName(int code, const char **text) {
         case 500: *text = "CUDA_ERROR_NOT_FOUND"; return 0;
         case 600: *text = "CUDA_ERROR_NOT_READY"; return 0;
         case 700: *text = "CUDA_ERROR_ILLEGAL_ADDRESS"; return 0;
+        case 702: *text = "CUDA_ERROR_LAUNCH_TIMEOUT"; return 0;
         case 710: *text = "CUDA_ERROR_ASSERT"; return 0;
         case 712: *text = "CUDA_ERROR_HOST_MEMORY_ALREADY_REGISTERED"; return 0;
         case 713: *text = "CUDA_ERROR_HOST_MEMORY_NOT_REGISTERED"; return 0;
@@ -511,18 +652,17 @@ int cuDevicePrimaryCtxRelease_v2(int device) {
     return 0;
 }
 int cuCtxSetCurrent(void *c) {
-    ENTER("cuCtxSetCurrent");
+    Locked locked;
+    int before = context;
     context = (int) (intptr_t) c - 1;
-    return 0;
+    int code = ordered("cuCtxSetCurrent");
+    if (code) context = before;
+    return code;
 }
 int cuCtxSynchronize() {
     ENTER_CONTEXT("cuCtxSynchronize");
     if (forbidden_in_capture()) return CAPTURE_UNSUPPORTED;
-    return settle([] {
-        bool idle = state->legacy.queue.empty();
-        for (Stream *s : state->streams) idle = idle && s->queue.empty();
-        return idle;
-    });
+    return settle(idle);
 }
 
 /* ---- memory ---- */
@@ -531,33 +671,29 @@ int cuMemAlloc_v2(Address *out, size_t bytes) {
     ENTER_CONTEXT("cuMemAlloc_v2");
     if (!bytes) return INVALID_VALUE;
     if (forbidden_in_capture()) return CAPTURE_UNSUPPORTED;
-    if (bytes > state->total - state->used) return OUT_OF_MEMORY;
+    if (bytes > state->total - device().used) return OUT_OF_MEMORY;
     unsigned char *raw = arena_take(bytes + 2 * ZONE);
     if (!raw) return OUT_OF_MEMORY;
     memset(raw, ZONE_BYTE, ZONE);
     memset(raw + ZONE, FRESH, bytes);
     memset(raw + ZONE + bytes, ZONE_BYTE, ZONE);
-    state->memory[(uintptr_t) raw + ZONE] = {bytes, raw};
-    state->used += bytes;
+    state->memory[(uintptr_t) raw + ZONE] = {bytes, raw, here()};
+    device().used += bytes;
     *out = (Address) (uintptr_t) raw + ZONE;
     return 0;
 }
 int cuMemFree_v2(Address address) {
     ENTER_CONTEXT("cuMemFree_v2");
     auto at = state->memory.find((uintptr_t) address);
-    if (at == state->memory.end()) return INVALID_VALUE;
+    if (at == state->memory.end() || at->second.device != here()) return INVALID_VALUE;
     if (forbidden_in_capture()) return CAPTURE_UNSUPPORTED;
     /* The driver waits for the device before it frees. */
-    if (int code = settle([] {
-        bool idle = state->legacy.queue.empty();
-        for (Stream *s : state->streams) idle = idle && s->queue.empty();
-        return idle;
-    })) return code;
+    if (int code = settle(idle)) return code;
     zones();
-    state->used -= at->second.bytes;
+    device().used -= at->second.bytes;
     arena_give(at->second);
     state->memory.erase(at);
-    return state->lost;
+    return device().lost;
 }
 int cuMemAllocAsync(Address *out, size_t bytes, void *stream) {
     ENTER_CONTEXT("cuMemAllocAsync");
@@ -575,14 +711,14 @@ int cuMemFreeAsync(Address address, void *stream) {
     return queue(s, {"free", [=] {
         auto at = state->memory.find((uintptr_t) address);
         if (at == state->memory.end()) return;
-        state->used -= at->second.bytes;
+        device().used -= at->second.bytes;
         arena_give(at->second);
         state->memory.erase(at);
     }, {}});
 }
 int cuMemGetInfo_v2(size_t *free_bytes, size_t *total) {
     ENTER_CONTEXT("cuMemGetInfo_v2");
-    *free_bytes = state->total - state->used;
+    *free_bytes = state->total - device().used;
     *total = state->total;
     return 0;
 }
@@ -626,12 +762,12 @@ int cuMemHostGetDevicePointer_v2(Address *out, void *p, unsigned) {
 static int now_copy(void *to, const void *from, size_t bytes) {
     if (forbidden_in_capture()) return CAPTURE_UNSUPPORTED;
     if (int code = settle([] {
-        bool idle = state->legacy.queue.empty();
-        for (Stream *s : state->streams) idle = idle && ((s->flags & 1) || s->queue.empty());
+        bool idle = device().legacy.queue.empty();
+        for (Stream *s : state->streams) idle = idle && (s->device != here() || (s->flags & 1) || s->queue.empty());
         return idle;
     })) return code;
     memmove(to, from, bytes);
-    return state->lost;
+    return device().lost;
 }
 #define ON_DEVICE(address, bytes) \
     do { std::string why; if (!reachable((void *) (uintptr_t) (address), bytes, why)) return INVALID_VALUE; } while (0)
@@ -693,6 +829,7 @@ int cuMemsetD32Async(Address to, unsigned value, size_t count, void *stream) {
 int cuStreamCreateWithPriority(void **out, unsigned flags, int) {
     ENTER_CONTEXT("cuStreamCreateWithPriority");
     auto *s = new Stream();
+    s->device = here();
     s->flags = flags;
     state->streams.insert(s);
     *out = s;
@@ -711,7 +848,7 @@ int cuStreamDestroy_v2(void *stream) {
     settle([s] { return s->queue.empty(); });
     state->streams.erase(s);
     delete s;
-    return state->lost;
+    return device().lost;
 }
 int cuStreamSynchronize(void *stream) {
     ENTER_CONTEXT("cuStreamSynchronize");
@@ -725,13 +862,13 @@ int cuStreamQuery(void *stream) {
     Stream *s = stream_of(stream);
     if (!s) return INVALID_HANDLE;
     if (s->capture) { s->capture->broken = true; return CAPTURE_UNSUPPORTED; }
-    for (unsigned n = state->random() % 3; n > 0 && step(); n--) {}
-    if (state->lost) return state->lost;
+    if (int code = ask()) return code;
     return s->queue.empty() ? SUCCESS : NOT_READY;
 }
 int cuEventCreate(void **out, unsigned flags) {
     ENTER_CONTEXT("cuEventCreate");
     auto *e = new Event();
+    e->device = here();
     e->flags = flags;
     state->events.insert(e);
     *out = e;
@@ -744,13 +881,13 @@ int cuEventDestroy_v2(void *event) {
     /* Work that names it may still be queued. */
     state->events.erase(e);
     state->ended.emplace_back(e);
-    return state->lost;
+    return device().lost;
 }
 int cuEventRecord(void *event, void *stream) {
     ENTER_CONTEXT("cuEventRecord");
     auto *e = (Event *) event;
     Stream *s = stream_of(stream);
-    if (!s || !state->events.count(e)) return INVALID_HANDLE;
+    if (!s || !state->events.count(e) || e->device != s->device) return INVALID_HANDLE;
     if (s->capture) {
         e->captured = s->capture;
         e->tail = s->tail;
@@ -783,8 +920,7 @@ int cuEventQuery(void *event) {
     auto *e = (Event *) event;
     if (!state->events.count(e)) return INVALID_HANDLE;
     if (e->captured) return CAPTURED_EVENT;
-    for (unsigned n = state->random() % 3; n > 0 && step(); n--) {}
-    if (state->lost) return state->lost;
+    if (int code = ask()) return code;
     return e->done == e->recorded ? SUCCESS : NOT_READY;
 }
 int cuEventSynchronize(void *event) {
@@ -798,7 +934,7 @@ int cuEventElapsedTime(float *millis, void *start, void *end) {
     ENTER_CONTEXT("cuEventElapsedTime");
     auto *a = (Event *) start, *b = (Event *) end;
     if (!state->events.count(a) || !state->events.count(b) || !a->recorded || !b->recorded
-            || (a->flags & 2) || (b->flags & 2)) return INVALID_HANDLE;
+            || (a->flags & 2) || (b->flags & 2) || a->device != b->device) return INVALID_HANDLE;
     if (a->done != a->recorded || b->done != b->recorded) return NOT_READY;
     *millis = (float) ((double) (b->nanos - a->nanos) / 1e6);
     return 0;
@@ -852,7 +988,7 @@ int cuModuleLoadData(void **out, const void *image) {
         close(fd);
         return architecture ? NO_BINARY_FOR_GPU : INVALID_IMAGE;
     }
-    auto *module = new Module{handle, fd, *architecture};
+    auto *module = new Module{handle, fd, *architecture, here()};
     dl_iterate_phdr(add_globals, handle);
     state->modules.insert(module);
     *out = module;
@@ -934,7 +1070,7 @@ int cuLaunchKernel(void *function, unsigned gx, unsigned gy, unsigned gz, unsign
     ENTER_CONTEXT("cuLaunchKernel");
     auto *f = (Function *) function;
     Stream *s = stream_of(stream);
-    if (!f || !s) return INVALID_HANDLE;
+    if (!f || !s || f->module->device != s->device) return INVALID_HANDLE;
     uint64_t threads = (uint64_t) bx * by * bz;
     if (!gx || !gy || !gz || gy > 65535 || gz > 65535 || !threads || threads > 1024 || bz > 64
             || shared > f->most_shared || extra) return INVALID_VALUE;
@@ -967,6 +1103,7 @@ int cuStreamEndCapture(void *stream, void **out) {
     if (!state->streams.count(s) || !s->capture) return 401;
     Capture *capture = s->capture;
     if (capture->origin != s) return CAPTURE_UNMATCHED;
+    if (capture->mode != 2 && capture->thread != std::this_thread::get_id()) return CAPTURE_WRONG_THREAD;
     Graph *graph = capture->graph;
     /* Everything captured must lead to the tail of the stream that began. */
     std::set<int> reached;
@@ -1021,22 +1158,36 @@ int cuGraphLaunch(void *e, void *stream) {
     Stream *s = stream_of(stream);
     if (!s || !state->execs.count(exec)) return INVALID_VALUE;
     if (s->capture) return CAPTURE_UNSUPPORTED;
-    auto nodes = std::make_shared<std::vector<Node>>(exec->nodes);
-    return queue(s, {"graph", [nodes] {
-        std::vector<bool> done(nodes->size());
-        for (size_t n = 0; n < nodes->size(); n++) {
-            std::vector<size_t> able;
-            for (size_t i = 0; i < nodes->size(); i++) {
+    /* One launch: what it has done so far, since an exchange in it may hold it. */
+    struct Run {
+        std::vector<Node> nodes;
+        std::vector<bool> done;
+        size_t left, first = 0;
+        std::vector<size_t> able(bool any) {
+            std::vector<size_t> found;
+            while (first < nodes.size() && done[first]) first++;
+            for (size_t i = first; i < nodes.size(); i++) {
                 bool ready = !done[i];
-                for (int before : (*nodes)[i].after) ready = ready && done[before];
-                if (ready) able.push_back(i);
-                if (ready && !state->deferred) break;
+                for (int before : nodes[i].after) ready = ready && done[before];
+                if (!ready || (nodes[i].op.ready && !nodes[i].op.ready())) continue;
+                found.push_back(i);
+                if (any) break;
             }
-            size_t chosen = able[state->deferred ? state->random() % able.size() : 0];
-            done[chosen] = true;
-            execute((*nodes)[chosen].op);
+            return found;
         }
-    }, {}});
+    };
+    auto run = std::make_shared<Run>(Run{exec->nodes, std::vector<bool>(exec->nodes.size()), exec->nodes.size()});
+    bool exchange = false;
+    for (Node &node : run->nodes) exchange = exchange || node.op.exchange;
+    return queue(s, {"graph", [run] {
+        int on = running;
+        for (auto able = run->able(!state->deferred); !able.empty(); able = run->able(!state->deferred)) {
+            size_t chosen = able[state->deferred ? state->random() % able.size() : 0];
+            run->done[chosen] = true;
+            run->left--;
+            execute(run->nodes[chosen].op, on);
+        }
+    }, [run] { return run->left == 0 || !run->able(true).empty(); }, exchange, [run] { return run->left == 0; }});
 }
 int cuGraphExecUpdate_v2(void *e, void *g, void *info) {
     ENTER_CONTEXT("cuGraphExecUpdate_v2");

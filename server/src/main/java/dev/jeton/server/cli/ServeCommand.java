@@ -22,9 +22,11 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import org.slf4j.Logger;
@@ -123,9 +125,17 @@ final class ServeCommand implements Callable<Integer> {
     @Option(
             names = "--device",
             paramLabel = "GPU",
-            description = "GPU by number or UUID, or cpu (torch) (default: the first).")
+            description = "GPU by number or UUID, several with commas, or cpu (torch) (default: the first).")
     void device(String value) {
         flags.put("engine.device --device", value);
+    }
+
+    @Option(
+            names = "--tensor-parallel-size",
+            paramLabel = "N",
+            description = "GPUs that share a model on the cuda engine (default: 1).")
+    void tensorParallelSize(String value) {
+        flags.put("engine.tensor-parallel-size --tensor-parallel-size", value);
     }
 
     @Option(names = "--deterministic", description = "Take only algorithms whose sums have one order.")
@@ -229,29 +239,34 @@ final class ServeCommand implements Callable<Integer> {
             Optional<Bookkeeper> books) {
         ModelFolders folders = ModelFolders.of(System.getenv(), Path.of(System.getProperty("user.home", ".")));
         List<ServedModel> served = new ArrayList<>();
+        Set<String> groups = new LinkedHashSet<>();
         if (configuration.models().isEmpty()) {
             for (String name : DEMO_MODELS) {
                 Path folder = demoFolder(name);
                 ModelSettings model = loader.settle(folder, settings.model(folder.toString(), name));
-                served.add(loader.load(name, folder, model, listener(name, model, metrics, books)));
+                served.add(loader.load(name, folder, model, listener(name, model, groups, metrics, books)));
             }
         }
         for (ModelSettings wanted : configuration.models()) {
             Path folder = folders.resolve(wanted.path());
             ModelSettings model = loader.settle(folder, wanted);
             String name = model.name().isEmpty() ? ModelFolders.servedName(model.path()) : model.name();
-            served.add(loader.load(name, folder, model, listener(name, model, metrics, books)));
+            served.add(loader.load(name, folder, model, listener(name, model, groups, metrics, books)));
         }
         return served;
     }
 
     /** Metrics and the meter of the device group that the model's engine runs on. */
     private static StepListener listener(
-            String name, ModelSettings model, ServerMetrics metrics, Optional<Bookkeeper> books) {
+            String name, ModelSettings model, Set<String> groups, ServerMetrics metrics, Optional<Bookkeeper> books) {
         StepListener steps = metrics.steps(name);
-        return books.map(open -> StepListener.both(
-                        steps, open.meter(DeviceGroup.of(model)).engine()))
-                .orElse(steps);
+        if (books.isEmpty()) {
+            return steps;
+        }
+        String group = DeviceGroup.of(model);
+        groups.add(group);
+        DeviceGroup.requireApart(groups);
+        return StepListener.both(steps, books.get().meter(group).engine());
     }
 
     private static Path demoFolder(String name) {

@@ -302,7 +302,8 @@ public record Configuration(
      * @param blockSize tokens of a block
      * @param threads compute threads; 0 takes the machine's cores
      * @param quantize {@code none}, {@code q8_0}, {@code int8} or {@code fp8}
-     * @param device which GPU, by number or UUID; empty for the first
+     * @param device which GPU, by number or UUID, or several with commas between; empty for the first
+     * @param tensorParallel GPUs that share the model
      * @param deterministic whether only algorithms are taken whose sums have one order
      * @param kvType of K and V in memory: {@code auto}, {@code f32}, {@code bf16}, {@code fp8} or {@code int8}
      * @param searchTime how long a load may time algorithms on a GPU
@@ -321,6 +322,7 @@ public record Configuration(
             int threads,
             String quantize,
             String device,
+            int tensorParallel,
             boolean deterministic,
             String kvType,
             Duration searchTime) {
@@ -341,6 +343,7 @@ public record Configuration(
                     threads,
                     quantize,
                     device,
+                    tensorParallel,
                     deterministic,
                     kvType,
                     searchTime);

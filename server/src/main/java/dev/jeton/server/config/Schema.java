@@ -137,7 +137,11 @@ final class Schema {
                     Engines.AUTO,
                     "name, see jeton engines; auto: the first that reads the model"),
             new Setting("engine.max-model-len", new Whole(0, 1 << 24), "0", "tokens of a sequence; 0: the model's own"),
-            new Setting("engine.kv-memory", new Size(0, 1L << 50), "0", "bytes of KV memory; 0: the engine chooses"),
+            new Setting(
+                    "engine.kv-memory",
+                    new Size(0, 1L << 50),
+                    "0",
+                    "bytes of KV memory, of each GPU where several share a model; 0: the engine chooses"),
             new Setting("engine.max-num-seqs", new Whole(1, 65_536), "64", "sequences in a batch"),
             new Setting("engine.max-batched-tokens", new Whole(1, 1 << 20), "512", "tokens in a step"),
             new Setting("engine.max-waiting", new Whole(1, 1 << 20), "1024", "sequences waiting; more get 429"),
@@ -152,7 +156,12 @@ final class Schema {
                     "engine.device",
                     TEXT,
                     "",
-                    "GPU: its number, or its UUID or that one's beginning; empty: the first"),
+                    "GPU: its number, or its UUID or that one's beginning; several: with commas between; empty: the first"),
+            new Setting(
+                    "engine.tensor-parallel-size",
+                    new Whole(1, 64),
+                    "1",
+                    "GPUs that share a model on the cuda engine, each with a part of every matrix; needs NCCL from 2 on"),
             new Setting("engine.deterministic", new Flag(), "false", "only algorithms whose sums have one order"),
             new Setting(
                     "engine.kv-cache-dtype",

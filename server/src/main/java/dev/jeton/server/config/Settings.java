@@ -152,6 +152,7 @@ public record Settings(
                 Integer.parseInt(of(entry, "threads")),
                 of(entry, "quantize"),
                 of(entry, "device"),
+                Integer.parseInt(of(entry, "tensor-parallel-size")),
                 of(entry, "deterministic").equals("true"),
                 of(entry, "kv-cache-dtype"),
                 Units.duration(of(entry, "search-time")));

@@ -1,0 +1,155 @@
+package dev.jeton.models.cuda;
+
+import dev.jeton.models.DecoderSpec;
+import dev.jeton.models.DecoderSpec.Experts;
+import dev.jeton.models.ModelException;
+import java.util.List;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+
+/**
+ * The part of a model that one of several GPUs has (Shoeybi et al.: Megatron-LM): a range of heads with the rows of q, k
+ * and v and the columns of o that are theirs, a range of the feed-forward width with its rows of gate and up and its
+ * columns of down, and a range of the vocabulary in the output projection. The embedding and the norms are everywhere.
+ * What the columns give is summed over all parts, twice a layer.
+ *
+ * <p>Where there are fewer key heads than parts, each key head is in several, with the query heads that read it divided.
+ *
+ * @param rank of the part, from 0
+ * @param ranks of all parts
+ * @param whole the model
+ */
+record Shard(int rank, int ranks, DecoderSpec whole) {
+
+    /** Rows are read in vectors of so many elements. */
+    private static final int VECTOR = 8;
+
+    private static final int MOST_NAMED = 16;
+
+    /** All of a model. */
+    static Shard all(DecoderSpec whole) {
+        return new Shard(0, 1, whole);
+    }
+
+    /**
+     * One of several parts.
+     *
+     * @throws ModelException where the model does not divide into so many, saying why and into how many it does
+     */
+    static Shard of(DecoderSpec whole, int rank, int ranks) {
+        String refusal = refusal(whole, ranks);
+        if (!refusal.isEmpty()) {
+            String sizes = IntStream.rangeClosed(1, MOST_NAMED)
+                    .filter(size -> refusal(whole, size).isEmpty())
+                    .mapToObj(Integer::toString)
+                    .collect(Collectors.joining(", "));
+            throw new ModelException("%s cannot be divided among %d GPUs: %s; --tensor-parallel-size may be one of %s"
+                    .formatted(whole.architecture(), ranks, refusal, sizes));
+        }
+        return new Shard(rank, ranks, whole);
+    }
+
+    /** Why a model does not divide into so many parts; empty where it does. */
+    private static String refusal(DecoderSpec spec, int ranks) {
+        int keyHeads = spec.keyValueHeads();
+        if (ranks == 1) {
+            return "";
+        }
+        if (spec.heads() % ranks != 0) {
+            return "it has %d query heads".formatted(spec.heads());
+        }
+        if (keyHeads % ranks != 0 && ranks % keyHeads != 0) {
+            return "it has %d key and value heads, and neither number is a multiple of the other".formatted(keyHeads);
+        }
+        if (spec.heads() / ranks * spec.headDim() % VECTOR != 0) {
+            return "its heads together are no multiple of %d elements for each".formatted(VECTOR);
+        }
+        if (dense(spec) && spec.intermediate() % (VECTOR * ranks) != 0) {
+            return "its feed-forward width %d is no multiple of %d for each".formatted(spec.intermediate(), VECTOR);
+        }
+        if (spec.experts().count() > 0 && spec.experts().intermediate() % (VECTOR * ranks) != 0) {
+            return "its experts' width %d is no multiple of %d for each"
+                    .formatted(spec.experts().intermediate(), VECTOR);
+        }
+        return "";
+    }
+
+    private static boolean dense(DecoderSpec spec) {
+        return IntStream.range(0, spec.layers()).anyMatch(i -> !spec.experts().in(i));
+    }
+
+    /** The model as this part is computed: with fewer heads and narrower feed-forward layers. */
+    DecoderSpec spec() {
+        if (ranks == 1) {
+            return whole;
+        }
+        Experts experts = whole.experts();
+        return new DecoderSpec(
+                whole.architecture(),
+                whole.vocabulary(),
+                whole.hidden(),
+                whole.layers(),
+                whole.heads() / ranks,
+                whole.keyValueHeads() / keyParts(),
+                whole.headDim(),
+                dense(whole) ? whole.intermediate() / ranks : VECTOR,
+                whole.normEpsilon(),
+                whole.tiedEmbedding(),
+                whole.queryKeyValueBias(),
+                whole.outputBias(),
+                whole.norms(),
+                whole.activation(),
+                new Experts(
+                        experts.count(),
+                        experts.perToken(),
+                        experts.intermediate() / ranks,
+                        experts.normalised(),
+                        experts.layers()),
+                whole.scales(),
+                whole.context(),
+                whole.rotary(),
+                whole.windowRotary(),
+                whole.windows());
+    }
+
+    /** Parts that differ in their key heads. */
+    private int keyParts() {
+        return Math.min(ranks, whole.keyValueHeads());
+    }
+
+    /** Rows of the output projection in each part, of which the last may have fewer: a multiple of 8. */
+    int headRows() {
+        int vectors = (whole.vocabulary() + VECTOR * ranks - 1) / (VECTOR * ranks);
+        return vectors * VECTOR;
+    }
+
+    /** How a module's matrix is divided. */
+    enum Cut {
+        /** Every part has all of it. */
+        NONE,
+        /** Parts have different outputs: rows of {@code [outputs][inputs]}. */
+        OUTPUTS,
+        /** Parts have different inputs, and what they give is summed. */
+        INPUTS
+    }
+
+    /** How the module with a name is divided, as {@code model.layers.0.mlp.down_proj}. */
+    static Cut cut(String module) {
+        return switch (module.substring(module.lastIndexOf('.') + 1)) {
+            case "q_proj", "k_proj", "v_proj", "gate_proj", "up_proj" -> Cut.OUTPUTS;
+            case "o_proj", "down_proj" -> Cut.INPUTS;
+            default -> Cut.NONE;
+        };
+    }
+
+    /** Into how many different parts a module is divided. */
+    int parts(String module) {
+        boolean keys = List.of("k_proj", "v_proj").contains(module.substring(module.lastIndexOf('.') + 1));
+        return cut(module) == Cut.NONE ? 1 : keys ? keyParts() : ranks;
+    }
+
+    /** Which of a module's parts this is. */
+    int part(String module) {
+        return rank * parts(module) / ranks;
+    }
+}

@@ -1,0 +1,205 @@
+package dev.jeton.models.cuda;
+
+import dev.jeton.models.ModelException;
+import dev.jeton.models.Tensor;
+import dev.jeton.models.TensorType;
+import dev.jeton.models.WeightFiles;
+import dev.jeton.models.cuda.Shard.Cut;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.stream.IntStream;
+import java.util.stream.LongStream;
+
+/**
+ * The weights of a model's {@link Shard}: tensors under the names of the whole and with the shapes of the part. Rows of
+ * a tensor are where the file has them; columns are gathered first, so that only the part's bytes are read.
+ *
+ * <p>What was gathered stays until {@link #release}. Memory: the largest group of tensors between two releases, which
+ * is a matrix's part.
+ *
+ * <p>Owned by one thread.
+ */
+final class ShardFiles implements AutoCloseable {
+
+    private static final int STRIPES = 8;
+    private static final int ALIGNMENT = 64;
+    private static final ValueLayout.OfFloat FLOAT =
+            ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+
+    private final WeightFiles files;
+    private final Shard shard;
+    private final List<Arena> grown = new ArrayList<>();
+    private MemorySegment scratch = MemorySegment.NULL;
+    private long used;
+
+    ShardFiles(WeightFiles files, Shard shard) {
+        this.files = files;
+        this.shard = shard;
+    }
+
+    /** The files of the whole. */
+    WeightFiles whole() {
+        return files;
+    }
+
+    /** The element type as the format names it; empty where the files do not hold the tensor. */
+    Optional<String> type(String name) {
+        return files.type(name);
+    }
+
+    /** Inputs of a part's module in the whole. */
+    int wholeInputs(String module, int inputs) {
+        return Shard.cut(module) == Cut.INPUTS ? inputs * shard.parts(module) : inputs;
+    }
+
+    /** The part of a tensor, if the files hold it. */
+    Optional<Tensor> find(String name) {
+        return files.find(name).map(tensor -> {
+            int dimension = tensor.elements() == 1 ? -1 : dimension(name);
+            return dimension < 0 ? tensor : part(tensor, dimension, module(name));
+        });
+    }
+
+    /** The part of a tensor, which has the given shape; an error that names it where it is missing or differs. */
+    Tensor tensor(String name, long... shape) {
+        int dimension = dimension(name);
+        Tensor tensor = files.tensor(name, wholeShape(name, dimension, shape));
+        return dimension < 0 ? tensor : part(tensor, dimension, module(name));
+    }
+
+    /** The part's bytes of a tensor whose elements the engine interprets itself. */
+    MemorySegment bytes(String name, String type, long... shape) {
+        int dimension = dimension(name);
+        MemorySegment whole = files.bytes(name, type, wholeShape(name, dimension, shape));
+        if (dimension < 0) {
+            return whole;
+        }
+        String module = module(name);
+        long rows = LongStream.of(shape).limit(dimension).reduce(1, Math::multiplyExact);
+        long stride = whole.byteSize() / rows;
+        long width = stride / shard.parts(module);
+        long from = width * shard.part(module);
+        if (rows == 1) {
+            return whole.asSlice(from, width);
+        }
+        return gather(rows, width, row -> whole.asSlice(row * stride + from, width));
+    }
+
+    private static String module(String name) {
+        return name.substring(0, name.lastIndexOf('.'));
+    }
+
+    /** The dimension along which a tensor is divided; -1 where every part has all of it. */
+    private int dimension(String name) {
+        Cut cut = Shard.cut(module(name));
+        if (shard.ranks() == 1 || cut == Cut.NONE) {
+            return -1;
+        }
+        boolean outputs = cut == Cut.OUTPUTS;
+        return switch (name.substring(name.lastIndexOf('.') + 1)) {
+            case "weight" -> outputs ? 0 : 1;
+            case "bias", "weight_scale" -> outputs ? 0 : -1;
+            case "qweight", "qzeros", "scales" -> outputs ? 1 : 0;
+            case "g_idx" -> outputs ? -1 : 0;
+            default ->
+                throw new ModelException(
+                        "tensor \"%s\" cannot be divided among GPUs; use --tensor-parallel-size 1".formatted(name));
+        };
+    }
+
+    private long[] wholeShape(String name, int dimension, long[] shape) {
+        if (dimension < 0) {
+            return shape;
+        }
+        long[] whole = shape.clone();
+        whole[dimension] *= shard.parts(module(name));
+        return whole;
+    }
+
+    private Tensor part(Tensor tensor, int dimension, String module) {
+        int parts = shard.parts(module);
+        long size = tensor.shape().get(dimension);
+        if (size % parts != 0) {
+            throw new ModelException("tensor \"%s\" of shape %s cannot be divided among %d GPUs"
+                    .formatted(tensor.name(), tensor.shape(), parts));
+        }
+        long width = size / parts;
+        long from = width * shard.part(module);
+        if (dimension == 0) {
+            return tensor.rows(from, width);
+        }
+        return columns(tensor, from, width);
+    }
+
+    private Tensor columns(Tensor tensor, long from, long width) {
+        TensorType type = tensor.type();
+        long rows = tensor.shape().getFirst();
+        List<Long> shape = new ArrayList<>(List.of(rows, width));
+        int elements = type.blockElements();
+        if (from % elements == 0 && width % elements == 0) {
+            long bytes = width / elements * type.blockBytes();
+            long at = from / elements * type.blockBytes();
+            MemorySegment data = gather(rows, bytes, row -> tensor.row(row).asSlice(at, bytes));
+            return new Tensor(tensor.name(), type, shape, data);
+        }
+        // blocks of elements that two parts share are read by both
+        long whole = tensor.shape().get(1);
+        int count = Math.toIntExact(width);
+        MemorySegment data = gather(rows, Float.BYTES * width, row -> {
+            float[] values = new float[count];
+            tensor.copyTo(row * whole + from, values, 0, count);
+            MemorySegment floats = MemorySegment.ofArray(new byte[Float.BYTES * count]);
+            MemorySegment.copy(values, 0, floats, FLOAT, 0, count);
+            return floats;
+        });
+        return new Tensor(tensor.name(), TensorType.F32, shape, data);
+    }
+
+    /** Where a row's bytes are. */
+    private interface Row {
+        MemorySegment of(long row);
+    }
+
+    private MemorySegment gather(long rows, long width, Row from) {
+        MemorySegment to = memory(rows * width);
+        long stripe = (rows + STRIPES - 1) / STRIPES;
+        IntStream.range(0, STRIPES).parallel().forEach(i -> {
+            for (long row = i * stripe; row < Math.min(rows, (i + 1) * stripe); row++) {
+                MemorySegment.copy(from.of(row), 0, to, row * width, width);
+            }
+        });
+        return to;
+    }
+
+    private MemorySegment memory(long bytes) {
+        if (bytes > scratch.byteSize() - used) {
+            Arena arena = Arena.ofShared();
+            grown.add(arena);
+            scratch = arena.allocate(bytes, ALIGNMENT);
+            used = 0;
+        }
+        MemorySegment memory = scratch.asSlice(used, bytes);
+        used = Math.min(scratch.byteSize(), (used + bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT);
+        return memory;
+    }
+
+    /** What was gathered so far may be overwritten. */
+    void release() {
+        used = 0;
+        while (grown.size() > 1) {
+            grown.removeFirst().close();
+        }
+    }
+
+    /** Closes the files, too. */
+    @Override
+    public void close() {
+        grown.forEach(Arena::close);
+        files.close();
+    }
+}
