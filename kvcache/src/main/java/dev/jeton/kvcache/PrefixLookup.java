@@ -11,16 +11,20 @@ import java.util.Arrays;
 final class PrefixLookup {
 
     /**
-     * Fewer blocks than this are computed although the host has them. Who waits for a copy waits for the loop to look
-     * again, a step at least; 64 tokens of an 8B model, four blocks of 16, are a millisecond of a GPU's arithmetic in a
-     * step that runs anyway.
+     * Fewer tokens than this are computed although the host has them, but for blocks of so few tokens that this would be
+     * more than {@link #MOST_COMPUTED}. Who waits for a copy waits for the loop to look again, a step at least; 64 tokens of
+     * an 8B model are a millisecond of a GPU's arithmetic in a step that runs anyway.
      */
-    static final int LEAST_LOAD = 4;
+    private static final int LEAST_TOKENS = 64;
+
+    /** Blocks that are brought back whatever tokens they have. */
+    private static final int MOST_COMPUTED = 4;
 
     private final int blockSize;
     private final int[] windows;
     private final BlockPool[] pools;
     private final HostTier host;
+    private final int leastLoad;
     private final int[] runStart;
     private int restart;
     private boolean loads;
@@ -30,22 +34,23 @@ final class PrefixLookup {
         this.windows = windows;
         this.pools = pools;
         this.host = host;
+        leastLoad = Math.clamp(LEAST_TOKENS / blockSize, 1, MOST_COMPUTED);
         runStart = new int[pools.length];
     }
 
     /**
      * Entries of the longest usable prefix: in each group a run of present blocks that covers what is still read, also
      * where this sequence must take over the first block that is not certain to become ready ({@link #restart}). Blocks
-     * that only the host has count where that makes the prefix longer by {@link #LEAST_LOAD}.
+     * that only the host has count where that makes the prefix longer by {@link #LEAST_TOKENS}.
      */
     int find(KvSequence sequence, int fullBlocks) {
         loads = false;
         int found = search(sequence, fullBlocks);
-        if (host.present() && found + LEAST_LOAD <= fullBlocks) {
+        if (host.present() && found + leastLoad <= fullBlocks) {
             int before = restart;
             loads = true;
             int more = search(sequence, fullBlocks);
-            if (more >= found + LEAST_LOAD) {
+            if (more >= found + leastLoad) {
                 return more;
             }
             loads = false;
@@ -162,7 +167,7 @@ final class PrefixLookup {
     int mostLeft(KvSequence sequence, int fullBlocks, Leaving leaving) {
         int left = mostLeft(sequence, fullBlocks, leaving, false);
         int more = host.present() ? mostLeft(sequence, fullBlocks, leaving, true) : left;
-        return more >= left + LEAST_LOAD ? more : left;
+        return more >= left + leastLoad ? more : left;
     }
 
     private int mostLeft(KvSequence sequence, int fullBlocks, Leaving leaving, boolean withHost) {

@@ -69,7 +69,7 @@ class HostTierTest {
     }
 
     @Test
-    void computesWhatWouldBeFewBlocksToBringBack() {
+    void computesWhatWouldBeFewTokensToBringBack() {
         evict(tokens(0, 13));
         KvSequence again = admitted(tokens(0, 13));
 
