@@ -99,7 +99,7 @@ class ShippedKernelsTest {
         assertThat(sixteen.function("skinny_matmul").arguments().count()).isEqualTo(16);
         CudaModule four = module("matmul.cu", "WEIGHTS=2");
         assertThat(constants(four, "matmul_constants", 2)).containsExactly(64, 131072);
-        assertThat(four.function("repack_packed").arguments().count()).isEqualTo(9);
+        assertThat(four.function("repack_packed").arguments().count()).isEqualTo(10);
     }
 
     @Test
