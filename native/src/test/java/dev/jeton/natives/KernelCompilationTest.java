@@ -71,6 +71,14 @@ class KernelCompilationTest {
     }
 
     static List<String> sources() {
-        return List.of("rows.cu", "blocks.cu", "attention.cu", "sampling.cu", "matmul.cu", "wide.cu", "experts.cu", "ranks.cu");
+        return List.of(
+                "rows.cu",
+                "blocks.cu",
+                "attention.cu",
+                "sampling.cu",
+                "matmul.cu",
+                "wide.cu",
+                "experts.cu",
+                "ranks.cu");
     }
 }

@@ -82,8 +82,9 @@ final class ShardFiles implements AutoCloseable {
             case INPUTS -> inputs;
         };
         if (shard.ranks() > 1 && size % block != 0) {
-            throw new ModelException("%s would have %d rows or columns on each of %d GPUs, and has scales of blocks of %d"
-                    .formatted(module, size, shard.ranks(), block));
+            throw new ModelException(
+                    "%s would have %d rows or columns on each of %d GPUs, and has scales of blocks of %d"
+                            .formatted(module, size, shard.ranks(), block));
         }
     }
 
