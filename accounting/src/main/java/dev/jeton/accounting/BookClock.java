@@ -3,9 +3,9 @@ package dev.jeton.accounting;
 import java.util.function.LongSupplier;
 
 /**
- * The books' time: one monotonic clock, and what it means on the wall, anchored once. So the books' time never steps back
- * or jumps within a run, whatever is done to the machine's clock; a run of a month may differ from it by what the two
- * drift apart.
+ * The books' time: one monotonic clock, and what it means on the wall, anchored once. So the books' time never steps
+ * back or jumps within a run, whatever is done to the machine's clock; a run of a month may differ from it by what the
+ * two drift apart.
  */
 public final class BookClock {
 

@@ -10,8 +10,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The price book in force, and the one that is to follow it. Any thread may ask for a change; one thread, the one that ends
- * windows, makes it, because windows before it are costed by the old book and windows after it by the new one.
+ * The price book in force, and the one that is to follow it. Any thread may ask for a change; one thread, the one that
+ * ends windows, makes it, because windows before it are costed by the old book and windows after it by the new one.
  */
 final class BookInForce {
 

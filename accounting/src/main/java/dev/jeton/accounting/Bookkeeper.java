@@ -15,8 +15,8 @@ import org.slf4j.LoggerFactory;
  * Keeps the books of one process: meters its devices, journals what happens, and projects the journal into the ledger.
  * Everything in the accounting package that has a thread or a file is owned here.
  *
- * <p>At start it closes what a crash left open, as {@link Fact.Outcome#ABORTED}. Every five seconds it ends the windows in which
- * something was used, so that reports are seconds behind; quiet windows end each minute, and at the hour.
+ * <p>At start it closes what a crash left open, as {@link Fact.Outcome#ABORTED}. Every five seconds it ends the windows
+ * in which something was used, so that reports are seconds behind; quiet windows end each minute, and at the hour.
  */
 public final class Bookkeeper implements AutoCloseable {
 
@@ -27,8 +27,8 @@ public final class Bookkeeper implements AutoCloseable {
     /**
      * How soon what need not be at once is done.
      *
-     * @param settleNanos after the start, until the ledger is opened: it is not needed at once, and opening it would hold
-     *     up the first requests
+     * @param settleNanos after the start, until the ledger is opened: it is not needed at once, and opening it would
+     *     hold up the first requests
      * @param tickNanos between two looks at what is due; the fifth ends windows in which something was used
      * @param gatherNanos that the ledger waits for more facts once there is one
      */
@@ -229,8 +229,8 @@ public final class Bookkeeper implements AutoCloseable {
     }
 
     /**
-     * Admits a request to the books, and to its task. Where others have reserved what it needs of a budget it waits, for a
-     * bounded time.
+     * Admits a request to the books, and to its task. Where others have reserved what it needs of a budget it waits,
+     * for a bounded time.
      *
      * @throws BudgetRefusal where a budget does not pay for it
      * @throws AccountingException where the journal is full or failing: the request must be refused
@@ -319,7 +319,10 @@ public final class Bookkeeper implements AutoCloseable {
         return tasks;
     }
 
-    /** Unlike what the books themselves say, a task's fact is refused while the disk fails: its caller would wait for it. */
+    /**
+     * Unlike what the books themselves say, a task's fact is refused while the disk fails: its caller would wait for
+     * it.
+     */
     private long appendTask(Fact fact, boolean late) {
         if (journal.state() == Journal.State.FAILING) {
             throw new AccountingException("the journal's disk fails, so nothing is recorded of a task: see the log");
@@ -339,11 +342,11 @@ public final class Bookkeeper implements AutoCloseable {
     }
 
     /**
-     * Puts another price book in force. Requests that are open stay priced by the book they were opened under; windows of
-     * device time end, so that those before are costed by the old book.
+     * Puts another price book in force. Requests that are open stay priced by the book they were opened under; windows
+     * of device time end, so that those before are costed by the old book.
      *
-     * @return whether it is in force; false where the journal takes nothing just now, and it then comes into force as soon
-     *     as it does
+     * @return whether it is in force; false where the journal takes nothing just now, and it then comes into force as
+     *     soon as it does
      * @throws AccountingException where {@link PriceBook#obstacle} has a reason, or the book cannot be kept
      */
     public boolean adopt(PriceBook book) throws InterruptedException {
@@ -358,8 +361,8 @@ public final class Bookkeeper implements AutoCloseable {
     }
 
     /**
-     * Replaces the budgets' definitions, as {@link Budgets#define}: a new version of the policy, which requests opened from
-     * then on name. Returns when a restart would know what they have counted.
+     * Replaces the budgets' definitions, as {@link Budgets#define}: a new version of the policy, which requests opened
+     * from then on name. Returns when a restart would know what they have counted.
      *
      * @throws AccountingException where the journal takes nothing just now: they hold all the same
      */
@@ -398,8 +401,8 @@ public final class Bookkeeper implements AutoCloseable {
     }
 
     /**
-     * A moment, in microseconds since 1970, up to which the ledger has all of this process's requests whose answers were
-     * complete. Ask before asking the ledger.
+     * A moment, in microseconds since 1970, up to which the ledger has all of this process's requests whose answers
+     * were complete. Ask before asking the ledger.
      */
     public long projectedUntil() {
         long now = clock.micros();
@@ -475,8 +478,8 @@ public final class Bookkeeper implements AutoCloseable {
     }
 
     /**
-     * Ends the last windows, records that the process ended in good order, and waits a few seconds for the ledger to take
-     * it; what it has not taken it takes at the next start.
+     * Ends the last windows, records that the process ended in good order, and waits a few seconds for the ledger to
+     * take it; what it has not taken it takes at the next start.
      */
     @Override
     public void close() {

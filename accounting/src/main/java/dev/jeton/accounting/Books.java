@@ -84,8 +84,8 @@ final class Books {
     private Books() {}
 
     /**
-     * The closed periods, and those costed again. Also the lock that {@link Database#lockBooks} waits for, so writers read
-     * it first.
+     * The closed periods, and those costed again. Also the lock that {@link Database#lockBooks} waits for, so writers
+     * read it first.
      */
     static Periods periods(Connection connection) throws SQLException {
         try (PreparedStatement statement = connection.prepareStatement("SELECT period, closed_at FROM period");

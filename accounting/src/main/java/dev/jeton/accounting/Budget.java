@@ -5,8 +5,8 @@ import java.util.List;
 /**
  * A limit on what may be spent. Amounts are in the unit's smallest part, see {@link BudgetUnit}.
  *
- * <p>A budget with {@link #ANY} in place of a name is one for each: {@code (KEY, "acme", "*", "*")} gives every key of the
- * tenant acme a counter of its own.
+ * <p>A budget with {@link #ANY} in place of a name is one for each: {@code (KEY, "acme", "*", "*")} gives every key of
+ * the tenant acme a counter of its own.
  *
  * @param id its name, unique; what refusals and metrics name
  * @param level whose spending shares a counter

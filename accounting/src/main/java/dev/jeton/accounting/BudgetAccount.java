@@ -8,10 +8,11 @@ import java.util.Map;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
- * One counter of a budget. Guarded by the lock of {@link Budgets}, but for {@link #live} and {@link #liveLimit}, which step
- * loops use.
+ * One counter of a budget. Guarded by the lock of {@link Budgets}, but for {@link #live} and {@link #liveLimit}, which
+ * step loops use.
  *
- * <p>What requests reserve is charged as what they have spent is; only a request's {@link BudgetHold} knows the difference.
+ * <p>What requests reserve is charged as what they have spent is; only a request's {@link BudgetHold} knows the
+ * difference.
  */
 final class BudgetAccount {
 
@@ -244,8 +245,8 @@ final class BudgetAccount {
     }
 
     /**
-     * When it may be spent by time alone if no request comes or goes, microseconds since 1970; {@link Long#MAX_VALUE} where
-     * that ends nothing.
+     * When it may be spent by time alone if no request comes or goes, microseconds since 1970; {@link Long#MAX_VALUE}
+     * where that ends nothing.
      *
      * @param counted until when the time of its requests is counted
      */

@@ -6,8 +6,8 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 
 /**
- * Lets requests begin: charges their prompt and their first grant to all budgets above them, or lets them wait, or refuses
- * them. Any thread; takes the board's lock, and waits without it.
+ * Lets requests begin: charges their prompt and their first grant to all budgets above them, or lets them wait, or
+ * refuses them. Any thread; takes the board's lock, and waits without it.
  */
 final class BudgetAdmission {
 
@@ -64,7 +64,8 @@ final class BudgetAdmission {
     }
 
     /**
-     * Admits a request: charges its prompt and its first grant, or waits until others give back enough, for a bounded time.
+     * Admits a request: charges its prompt and its first grant, or waits until others give back enough, for a bounded
+     * time.
      *
      * @param first appends the request's beginning and its first grant
      * @throws BudgetRefusal where a budget does not pay for it

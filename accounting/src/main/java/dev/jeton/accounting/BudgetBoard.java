@@ -6,8 +6,8 @@ import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.LongSupplier;
 
 /**
- * What budgets know, behind one lock: definitions and counters, requests under way, reserved steps, and those who wait. Whoever
- * reads or changes anything of it has the lock, but for when time should pass next.
+ * What budgets know, behind one lock: definitions and counters, requests under way, reserved steps, and those who wait.
+ * Whoever reads or changes anything of it has the lock, but for when time should pass next.
  */
 final class BudgetBoard {
 

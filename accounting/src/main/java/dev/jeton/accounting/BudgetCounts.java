@@ -4,8 +4,8 @@ import java.util.HashMap;
 import java.util.Map;
 
 /**
- * Counts what budgets do. Those of tasks are counted together: there are as many as there are tasks. Guarded by the lock of
- * {@link Budgets}.
+ * Counts what budgets do. Those of tasks are counted together: there are as many as there are tasks. Guarded by the
+ * lock of {@link Budgets}.
  */
 final class BudgetCounts {
 

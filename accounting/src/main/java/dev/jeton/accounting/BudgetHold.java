@@ -8,8 +8,8 @@ import java.util.function.LongUnaryOperator;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What one request under way is charged to the budgets above it. Guarded by the lock of {@link Budgets}, but for the device
- * time, which the request's step loop adds.
+ * What one request under way is charged to the budgets above it. Guarded by the lock of {@link Budgets}, but for the
+ * device time, which the request's step loop adds.
  */
 final class BudgetHold {
 
@@ -71,7 +71,10 @@ final class BudgetHold {
         return accounts.length == 0;
     }
 
-    /** What it takes of a unit with so many tokens granted, over all windows; of time nothing, that is added as it passes. */
+    /**
+     * What it takes of a unit with so many tokens granted, over all windows; of time nothing, that is added as it
+     * passes.
+     */
     long total(BudgetUnit unit, long tokens) {
         return switch (unit) {
             case REQUESTS -> 1;
@@ -239,8 +242,8 @@ final class BudgetHold {
     }
 
     /**
-     * Adds device time to the budgets that count it, and ends the request where one of them is spent: the step loop, after
-     * the step, without a lock.
+     * Adds device time to the budgets that count it, and ends the request where one of them is spent: the step loop,
+     * after the step, without a lock.
      */
     void device(long nanos) {
         if (nanos <= 0) {

@@ -226,7 +226,9 @@ final class BudgetIndex {
         return found;
     }
 
-    /** Forgets counters that say nothing where so many more do not fit; before any is taken, or it could be one of them. */
+    /**
+     * Forgets counters that say nothing where so many more do not fit; before any is taken, or it could be one of them.
+     */
     void makeRoom(int more, long now) {
         if (accounts.size() + more > most) {
             sweep(now);
@@ -266,7 +268,9 @@ final class BudgetIndex {
         }
     }
 
-    /** Forgets counters that say nothing: of a window that is over, of which nothing was spent, or of a task that ended. */
+    /**
+     * Forgets counters that say nothing: of a window that is over, of which nothing was spent, or of a task that ended.
+     */
     void sweep(long now) {
         accounts.values()
                 .removeIf(account -> unused(account)

@@ -7,20 +7,22 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Grants what budgets still have, and makes wait who finds it reserved by others. Guarded by the lock of {@link Budgets}.
+ * Grants what budgets still have, and makes wait who finds it reserved by others. Guarded by the lock of
+ * {@link Budgets}.
  *
- * <p><b>Order.</b> Requests that run go before those that want to begin, each kind in the order in which they came; who has
- * to wait at a counter keeps those behind him from it. Who runs asks for more while it has something left, and counts as
- * waiting ({@link BudgetHold#blocked}) once that is computed; those who have something spend it or end: waiting ends.
+ * <p><b>Order.</b> Requests that run go before those that want to begin, each kind in the order in which they came; who
+ * has to wait at a counter keeps those behind him from it. Who runs asks for more while it has something left, and
+ * counts as waiting ({@link BudgetHold#blocked}) once that is computed; those who have something spend it or end:
+ * waiting ends.
  *
- * <p><b>The end of a budget.</b> Only when all requests at a counter wait like that, what it had is spent: then the first of
- * them is ended, and the others see what it gives back (the part of its prompt that was found in the cache, tokens computed
- * beyond a stop string) before it is the next one's turn. Requests can also hold one another up elsewhere: in the scheduler,
- * say, where those that wait here have the slots that those that could go on need. So who sees nothing move at its counter
- * for {@code patience} is ended, too.
+ * <p><b>The end of a budget.</b> Only when all requests at a counter wait like that, what it had is spent: then the
+ * first of them is ended, and the others see what it gives back (the part of its prompt that was found in the cache,
+ * tokens computed beyond a stop string) before it is the next one's turn. Requests can also hold one another up
+ * elsewhere: in the scheduler, say, where those that wait here have the slots that those that could go on need. So who
+ * sees nothing move at its counter for {@code patience} is ended, too.
  *
- * <p><b>How much.</b> What is asked for, or an equal part of what is left where that is less, so that the last tokens of a
- * budget do not all go to who asks first; but not less than {@link #LEAST} at a time, as each grant is a write.
+ * <p><b>How much.</b> What is asked for, or an equal part of what is left where that is less, so that the last tokens
+ * of a budget do not all go to who asks first; but not less than {@link #LEAST} at a time, as each grant is a write.
  */
 final class BudgetQueue {
 
@@ -104,7 +106,10 @@ final class BudgetQueue {
         return Math.min(wanted, hold.granted + Math.max(1, part));
     }
 
-    /** The most tokens, from {@code low} to {@code high}, that so much pays for; {@code low} where even that is too many. */
+    /**
+     * The most tokens, from {@code low} to {@code high}, that so much pays for; {@code low} where even that is too
+     * many.
+     */
     static long paidFor(BudgetHold hold, int i, long low, long high, long available) {
         long from = low;
         long to = high;

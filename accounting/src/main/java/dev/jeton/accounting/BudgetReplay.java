@@ -10,11 +10,12 @@ import java.util.Set;
 import java.util.function.Function;
 
 /**
- * Brings budgets to where they were when the process ended: from a copy of their state, and the facts after it. Used before
- * anything else uses the budgets.
+ * Brings budgets to where they were when the process ended: from a copy of their state, and the facts after it. Used
+ * before anything else uses the budgets.
  *
- * <p>Tokens that were granted and not computed when the process died are counted as spent: they may have been delivered, and a
- * limit must hold; list money is what the policy bills. Nothing stays reserved, since every request that was under way is ended at the start.
+ * <p>Tokens that were granted and not computed when the process died are counted as spent: they may have been
+ * delivered, and a limit must hold; list money is what the policy bills. Nothing stays reserved, since every request
+ * that was under way is ended at the start.
  */
 final class BudgetReplay {
 
@@ -23,7 +24,9 @@ final class BudgetReplay {
     private final Function<String, PriceBook> books;
     private final Tasks tasks;
     private final StepHolds steps;
-    /** Requests of the copy: of the window of device time that was under way then, a part is in their counters already. */
+    /**
+     * Requests of the copy: of the window of device time that was under way then, a part is in their counters already.
+     */
     private final Set<String> copied = new HashSet<>();
     /** When the process was last known to live. */
     private long lived;

@@ -12,8 +12,8 @@ package dev.jeton.accounting;
  * @param available what may still be reserved; negative where more was spent than there is
  * @param projected what will have been used at the window's end if it goes on as of late; what is used now, of a budget
  *     without an end
- * @param exhausted when the limit will be reached if it goes on as of late, microseconds since 1970; {@link Long#MAX_VALUE}
- *     where it will not within the window
+ * @param exhausted when the limit will be reached if it goes on as of late, microseconds since 1970;
+ *     {@link Long#MAX_VALUE} where it will not within the window
  */
 public record BudgetView(
         Budget budget,

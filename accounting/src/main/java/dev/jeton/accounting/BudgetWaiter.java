@@ -3,9 +3,7 @@ package dev.jeton.accounting;
 import java.util.concurrent.CompletableFuture;
 import org.jspecify.annotations.Nullable;
 
-/**
- * Who waits until others give back what they have reserved. Guarded by the lock of {@link Budgets}.
- */
+/** Who waits until others give back what they have reserved. Guarded by the lock of {@link Budgets}. */
 final class BudgetWaiter {
 
     /** Writes down what is granted; throws {@link AccountingException} where the journal has no room. */

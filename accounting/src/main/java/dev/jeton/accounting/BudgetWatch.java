@@ -3,8 +3,8 @@ package dev.jeton.accounting;
 import java.util.function.Consumer;
 
 /**
- * Looks at counters for people: how far they are, and how far they will be if it goes on as of late. Called with the lock of
- * {@link Budgets}.
+ * Looks at counters for people: how far they are, and how far they will be if it goes on as of late. Called with the
+ * lock of {@link Budgets}.
  */
 final class BudgetWatch {
 

@@ -75,8 +75,8 @@ public record BudgetWindow(Kind kind, ZoneId zone) {
     }
 
     /**
-     * The hour of a clock as it goes now, cut where the clock is moved: what it shows twice is two hours, and where it is moved
-     * by half an hour there are two short ones.
+     * The hour of a clock as it goes now, cut where the clock is moved: what it shows twice is two hours, and where it
+     * is moved by half an hour there are two short ones.
      */
     private Span hour(long micros, ZonedDateTime now) {
         long offset = now.getOffset().getTotalSeconds() * 1_000_000L;

@@ -9,25 +9,25 @@ import java.util.function.LongSupplier;
 import java.util.function.Supplier;
 
 /**
- * Budgets while they are spent: what may not be spent is not granted, so a limit holds at a token boundary whatever runs at
- * a time.
+ * Budgets while they are spent: what may not be spent is not granted, so a limit holds at a token boundary whatever
+ * runs at a time.
  *
- * <p><b>What is charged when.</b> A request is charged for what it was granted, before it has computed it, and for its prompt
- * at the dearest price, when it is admitted; at its end for what it really used. All budgets above it are charged at once or
- * none. List money is the price of all that was granted until then, priced as one, as the bill is, so prices that round do
- * not add up to more. Device time is added by the step loops, after the step, so it passes a limit by the steps in flight;
- * wall time by {@link #tick}.
+ * <p><b>What is charged when.</b> A request is charged for what it was granted, before it has computed it, and for its
+ * prompt at the dearest price, when it is admitted; at its end for what it really used. All budgets above it are
+ * charged at once or none. List money is the price of all that was granted until then, priced as one, as the bill is,
+ * so prices that round do not add up to more. Device time is added by the step loops, after the step, so it passes a
+ * limit by the steps in flight; wall time by {@link #tick}.
  *
- * <p><b>Facts.</b> The journal's fact of a grant and of an end is appended under the same lock in which it is charged. So the
- * order of facts is the order of charges, and a {@link BudgetState copy} of all counters, with the number of the last fact
- * then, together with the facts after it, is the whole truth: that is what a restart reads.
+ * <p><b>Facts.</b> The journal's fact of a grant and of an end is appended under the same lock in which it is charged.
+ * So the order of facts is the order of charges, and a {@link BudgetState copy} of all counters, with the number of the
+ * last fact then, together with the facts after it, is the whole truth: that is what a restart reads.
  *
- * <p><b>Windows.</b> What a request computes belongs to the window in which it does: when one ends, what was taken until then
- * stays in it, and what is only reserved moves to the next one, within a tick.
+ * <p><b>Windows.</b> What a request computes belongs to the window in which it does: when one ends, what was taken
+ * until then stays in it, and what is only reserved moves to the next one, within a tick.
  *
- * <p>Any thread; one lock, which a request takes for microseconds: to find what is above it, at its beginning and end, and
- * once per grant, of 16 to 64 tokens. Copies and looks at all counters hold it longer, as long as there are many. Only one who
- * wants to begin waits, without it; who runs is told.
+ * <p>Any thread; one lock, which a request takes for microseconds: to find what is above it, at its beginning and end,
+ * and once per grant, of 16 to 64 tokens. Copies and looks at all counters hold it longer, as long as there are many.
+ * Only one who wants to begin waits, without it; who runs is told.
  */
 public final class Budgets {
 
@@ -50,7 +50,8 @@ public final class Budgets {
     private final BudgetAdmission admission;
     private long nextLook = Long.MIN_VALUE;
 
-    /** Without any budgets yet.
+    /**
+     * Without any budgets yet.
      *
      * @param micros the books' time, microseconds since 1970, never stepping back
      */
@@ -73,8 +74,8 @@ public final class Budgets {
 
     /**
      * Replaces all definitions; at once, also for requests under way: a smaller limit, or a thrown switch, ends them. A
-     * budget that is still there, with the same unit, window and level, keeps its counters; others begin with nothing spent,
-     * and count requests admitted from then on.
+     * budget that is still there, with the same unit, window and level, keeps its counters; others begin with nothing
+     * spent, and count requests admitted from then on.
      *
      * @throws AccountingException if two have one id
      */
@@ -283,8 +284,8 @@ public final class Budgets {
      * @param late whether its task has ended
      * @param append appends the fact
      * @return what {@code append} does
-     * @throws BudgetRefusal where it is to be reserved and a budget does not pay for it; what was done already is charged
-     *     all the same
+     * @throws BudgetRefusal where it is to be reserved and a budget does not pay for it; what was done already is
+     *     charged all the same
      */
     long step(Fact.TaskStepped step, boolean late, LongSupplier append) {
         board.lock.lock();

@@ -1,8 +1,8 @@
 package dev.jeton.accounting;
 
 /**
- * How fast a budget is spent: what was spent, each part counted less the longer ago it is, by its half-life. Guarded by who
- * owns it.
+ * How fast a budget is spent: what was spent, each part counted less the longer ago it is, by its half-life. Guarded by
+ * who owns it.
  */
 final class BurnRate {
 

@@ -6,9 +6,8 @@ import java.util.function.Function;
 
 /**
  * Turns a window of device time into postings. What the window cost is fixed first, by the clock and the price of the
- * device and its energy; then exactly that is divided: what tenants are metered, idle, overhead, the house and
- * rounding sum to the device's cost, to the nano-unit. The same holds of nanoseconds and microjoules. Each result is
- * checked.
+ * device and its energy; then exactly that is divided: what tenants are metered, idle, overhead, the house and rounding
+ * sum to the device's cost, to the nano-unit. The same holds of nanoseconds and microjoules. Each result is checked.
  *
  * <ul>
  *   <li>Time in steps is the lines'. Prefill, decode and cancelled work are the tenant's; recomputation and overrun the

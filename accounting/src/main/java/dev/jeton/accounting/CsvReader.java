@@ -9,9 +9,10 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * Reads comma-separated values as RFC 4180 says: fields may stand in quotes, and hold commas, line ends and doubled quotes
- * there. Lines may also end in LF or CR alone, and the text may begin with a byte order mark; lines without anything are
- * skipped. Nothing is repaired: what is not so written is an error that names the line. Confined to one thread.
+ * Reads comma-separated values as RFC 4180 says: fields may stand in quotes, and hold commas, line ends and doubled
+ * quotes there. Lines may also end in LF or CR alone, and the text may begin with a byte order mark; lines without
+ * anything are skipped. Nothing is repaired: what is not so written is an error that names the line. Confined to one
+ * thread.
  */
 final class CsvReader {
 

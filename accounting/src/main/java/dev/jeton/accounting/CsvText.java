@@ -3,9 +3,9 @@ package dev.jeton.accounting;
 import java.util.regex.Pattern;
 
 /**
- * Cells of comma-separated values that may be opened in a spreadsheet. What a caller may choose (a label, an id) must not
- * become a formula there: <a href="https://owasp.org/www-community/attacks/CSV_Injection">CSV injection</a>. As OWASP
- * advises, a cell that begins like one gets an apostrophe before it, which spreadsheets take for "this is text".
+ * Cells of comma-separated values that may be opened in a spreadsheet. What a caller may choose (a label, an id) must
+ * not become a formula there: <a href="https://owasp.org/www-community/attacks/CSV_Injection">CSV injection</a>. As
+ * OWASP advises, a cell that begins like one gets an apostrophe before it, which spreadsheets take for "this is text".
  */
 public final class CsvText {
 

@@ -43,8 +43,8 @@ final class DeviceCosts {
     }
 
     /**
-     * The cost of hours, by device and hour. What was booked in its own hour comes from the rollup; what corrects a closed
-     * period stands in another hour and is looked up by its windows.
+     * The cost of hours, by device and hour. What was booked in its own hour comes from the rollup; what corrects a
+     * closed period stands in another hour and is looked up by its windows.
      */
     static List<DeviceCost> read(Connection connection, Period time) throws SQLException {
         TreeMap<Key, DeviceCost> costs = new TreeMap<>(

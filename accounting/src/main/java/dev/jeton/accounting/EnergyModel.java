@@ -41,8 +41,8 @@ public record EnergyModel(DevicePrice price) {
     }
 
     /**
-     * Divides a window's energy over its spans by time and power; by time alone where the book knows no power. What
-     * can be given to no span, because none has time, is left over.
+     * Divides a window's energy over its spans by time and power; by time alone where the book knows no power. What can
+     * be given to no span, because none has time, is left over.
      *
      * @param microjoules of the window, 0 or more
      * @param nanos of each span, 0 or more

@@ -129,8 +129,8 @@ public sealed interface Fact {
      *
      * @param sequence which of the request's sequences; -1 for all of them together
      * @param total all tokens granted to it until now
-     * @param confirmed tokens of the whole request that were on their way to the client for certain: the system had them to
-     *     send, so that not even the process's death could keep them back
+     * @param confirmed tokens of the whole request that were on their way to the client for certain: the system had
+     *     them to send, so that not even the process's death could keep them back
      */
     record Granted(long at, String request, int sequence, long total, long confirmed) implements Fact {}
 
@@ -162,8 +162,8 @@ public sealed interface Fact {
             implements Fact {}
 
     /**
-     * Where one device group's time went, and to whom. Windows of a device follow one another without gap or overlap; the
-     * lines' nanoseconds sum to the time in {@code STEP}.
+     * Where one device group's time went, and to whom. Windows of a device follow one another without gap or overlap;
+     * the lines' nanoseconds sum to the time in {@code STEP}.
      *
      * @param device the device group
      * @param from when it began; where the window before ended
@@ -194,12 +194,12 @@ public sealed interface Fact {
     }
 
     /**
-     * A period was frozen: facts about it that come later become corrections in the period in which they come, whichever
-     * node of the ledger has them.
+     * A period was frozen: facts about it that come later become corrections in the period in which they come,
+     * whichever node of the ledger has them.
      *
      * @param period a month as {@code 2026-11}, a day as {@code 2026-11-20}
-     * @param taken how far the ledger was with each node's facts then, by node: should it be projected again, those count
-     *     as come before
+     * @param taken how far the ledger was with each node's facts then, by node: should it be projected again, those
+     *     count as come before
      */
     record PeriodClosed(long at, String period, Map<String, Long> taken) implements Fact {
         /** With a map of its own, sorted. */

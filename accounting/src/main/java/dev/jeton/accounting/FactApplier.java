@@ -12,8 +12,8 @@ import java.util.Optional;
 
 /**
  * Turns facts of one node into rows, a batch in one transaction together with how far the node then is. A fact that is
- * not newer than that is skipped, so a batch may be applied any number of times. Confined to one thread,
- * but for {@link #takings}.
+ * not newer than that is skipped, so a batch may be applied any number of times. Confined to one thread, but for
+ * {@link #takings}.
  */
 final class FactApplier {
 
@@ -62,8 +62,9 @@ final class FactApplier {
     }
 
     /**
-     * Applies facts that follow one another, at least one; how far the node then is. What follows a {@link Fact.Recosted}
-     * waits until its hours are costed again, so that facts are booked at the same place whenever they are projected.
+     * Applies facts that follow one another, at least one; how far the node then is. What follows a
+     * {@link Fact.Recosted} waits until its hours are costed again, so that facts are booked at the same place whenever
+     * they are projected.
      */
     Books.Progress apply(Database database, List<FactSource.Entry> facts) {
         recost(database);

@@ -9,9 +9,9 @@ import java.util.Map;
 import java.util.TreeMap;
 
 /**
- * Facts as bytes: version, kind, then the fields in the order in which the records declare them. Numbers are variable in
- * length and signed, texts are UTF-8 with their length. Enum constants go by ordinal, so they may only ever be appended;
- * so may kinds. Another order of fields is another {@link #VERSION}.
+ * Facts as bytes: version, kind, then the fields in the order in which the records declare them. Numbers are variable
+ * in length and signed, texts are UTF-8 with their length. Enum constants go by ordinal, so they may only ever be
+ * appended; so may kinds. Another order of fields is another {@link #VERSION}.
  */
 final class FactCodec {
 

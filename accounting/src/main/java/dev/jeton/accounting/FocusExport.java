@@ -16,15 +16,15 @@ import java.util.function.Function;
  * Writes hours of the ledger as cost and usage data of FOCUS 1.2, the FinOps specification: CSV, UTF-8 if the caller
  * encodes so.
  *
- * <p>An export has one basis, because token rows and device rows together would count every cost twice; the other
- * basis is in the columns {@code x_ListCost} (tokens), {@code x_EgressCost} (bytes) and
- * {@code x_StepCost} (steps of tasks), both by the list too, and {@code x_MeteredCost}, each hour's in its first row. The list basis has a row for each kind of token, and one for the
- * bytes of answers where the price book has a price for them. The metered basis has a row for device time, at the
- * hour's average price of a second, and rows for idle time, overhead and the house.
+ * <p>An export has one basis, because token rows and device rows together would count every cost twice; the other basis
+ * is in the columns {@code x_ListCost} (tokens), {@code x_EgressCost} (bytes) and {@code x_StepCost} (steps of tasks),
+ * both by the list too, and {@code x_MeteredCost}, each hour's in its first row. The list basis has a row for each kind
+ * of token, and one for the bytes of answers where the price book has a price for them. The metered basis has a row for
+ * device time, at the hour's average price of a second, and rows for idle time, overhead and the house.
  *
- * <p>In each row quantity times unit price is the cost, exactly. What that leaves of the ledger's amounts is in rows
- * of its own, one an hour and tenant, so that {@link #billed} is the ledger's sum, exactly. Rows are expected by hour;
- * in another order there are only more rows of remainders.
+ * <p>In each row quantity times unit price is the cost, exactly. What that leaves of the ledger's amounts is in rows of
+ * its own, one an hour and tenant, so that {@link #billed} is the ledger's sum, exactly. Rows are expected by hour; in
+ * another order there are only more rows of remainders.
  *
  * <p>Not for more than one thread.
  */

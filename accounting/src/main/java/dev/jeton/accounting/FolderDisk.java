@@ -14,7 +14,9 @@ import java.util.Optional;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
-/** A folder of a local file system. It must be one on which {@code fdatasync} means what it says: not a network share. */
+/**
+ * A folder of a local file system. It must be one on which {@code fdatasync} means what it says: not a network share.
+ */
 final class FolderDisk implements JournalDisk {
 
     private static final String LOCK = "lock";

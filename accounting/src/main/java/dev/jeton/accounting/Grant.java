@@ -9,10 +9,10 @@ import org.jspecify.annotations.Nullable;
  * sequence {@link #ALL}. Its grants are as many times larger as there are sequences.
  *
  * <p>Taken from by one step loop, which alone owns {@code spent}, {@code seen} and {@code size}; grown by the journal's
- * writer thread, once a grant is durable, by storing {@code granted}. While {@code granted} is what it was when more was asked
- * for ({@code seen}) a renewal is under way, and the step loop leaves {@code asked} alone; that it sees the new {@code granted}
- * orders everything else. Who grants, under the budgets' lock or with the grant in hand, owns {@code given}: it may be less
- * than was asked for.
+ * writer thread, once a grant is durable, by storing {@code granted}. While {@code granted} is what it was when more
+ * was asked for ({@code seen}) a renewal is under way, and the step loop leaves {@code asked} alone; that it sees the
+ * new {@code granted} orders everything else. Who grants, under the budgets' lock or with the grant in hand, owns
+ * {@code given}: it may be less than was asked for.
  */
 public final class Grant implements Allowance {
 

@@ -10,11 +10,11 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Grants tokens to requests: what a request may compute is in the journal, durable, before it is computed. So after a crash
- * the journal tells for every request a bound on what its client can have received.
+ * Grants tokens to requests: what a request may compute is in the journal, durable, before it is computed. So after a
+ * crash the journal tells for every request a bound on what its client can have received.
  *
- * <p>Step loops ask for renewals without a lock, by pushing the request's {@link Grant} on a stack; one thread takes all of
- * them and appends the facts. Where the journal is full the request waits there and is tried again.
+ * <p>Step loops ask for renewals without a lock, by pushing the request's {@link Grant} on a stack; one thread takes
+ * all of them and appends the facts. Where the journal is full the request waits there and is tried again.
  */
 public final class Grants implements AutoCloseable {
 
@@ -50,13 +50,13 @@ public final class Grants implements AutoCloseable {
     }
 
     /**
-     * Admits a request to the books: its beginning and its first grant are appended and become durable in one commit, while
-     * the prompt is computed.
+     * Admits a request to the books: its beginning and its first grant are appended and become durable in one commit,
+     * while the prompt is computed.
      *
      * @param hold what budgets are above it: waits, for a bounded time, where others have reserved what it needs
      * @param most tokens that its sequences may generate together; {@link Long#MAX_VALUE} for no bound
-     * @param wake called whenever a grant has become durable, by the journal's thread, so it must not block: {@code
-     *     Dispatcher::wake}
+     * @param wake called whenever a grant has become durable, by the journal's thread, so it must not block:
+     *     {@code Dispatcher::wake}
      * @return what the scheduler takes tokens from; nothing is there until the first grant is durable
      * @throws BudgetRefusal if a budget does not pay for it
      * @throws AccountingException if the journal is full, failing or closed: the request must be refused

@@ -41,8 +41,8 @@ public sealed interface Grouping {
         }
 
         /**
-         * Whether only the rows of requests have it: such a report counts each request, with all its device time, in the
-         * hour in which it ended.
+         * Whether only the rows of requests have it: such a report counts each request, with all its device time, in
+         * the hour in which it ended.
          */
         public boolean ofRequests() {
             return requests;

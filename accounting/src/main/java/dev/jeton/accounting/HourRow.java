@@ -3,11 +3,11 @@ package dev.jeton.accounting;
 import java.util.Map;
 
 /**
- * What one combination of every price dimension used in one hour: what reports and exports are made of. Pricing a row is
- * pricing the sum of the requests in it, so it differs from the sum of their prices by rounding only.
+ * What one combination of every price dimension used in one hour: what reports and exports are made of. Pricing a row
+ * is pricing the sum of the requests in it, so it differs from the sum of their prices by rounding only.
  *
- * <p>One dimension is in the requests alone: when each was opened, which counts where the list changes. {@link
- * Reports#reprice} reads the requests of the rows where that matters.
+ * <p>One dimension is in the requests alone: when each was opened, which counts where the list changes.
+ * {@link Reports#reprice} reads the requests of the rows where that matters.
  *
  * @param hour first microsecond of the hour, since 1970
  * @param tenant who pays

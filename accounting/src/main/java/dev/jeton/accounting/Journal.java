@@ -11,20 +11,21 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The append-only journal: the point from which facts are durable. Any thread appends; one writer thread writes whatever
- * waits, forces it to the disk in one go, and then tells who waits for it. Nothing that was told to be durable is lost,
- * whatever happens to the process or the power; what was appended and not yet durable may be.
+ * The append-only journal: the point from which facts are durable. Any thread appends; one writer thread writes
+ * whatever waits, forces it to the disk in one go, and then tells who waits for it. Nothing that was told to be durable
+ * is lost, whatever happens to the process or the power; what was appended and not yet durable may be.
  *
- * <p>A commit begins when the first of the facts that wait has waited as long as {@link JournalConfig#patience} lets it, so
- * that facts of one moment share it.
+ * <p>A commit begins when the first of the facts that wait has waited as long as {@link JournalConfig#patience} lets
+ * it, so that facts of one moment share it.
  *
- * <p>Facts have sequence numbers, growing and never given twice, with gaps only after a crash that cut off a commit. Order
- * is by number alone: times are data, and a clock that steps back breaks nothing.
+ * <p>Facts have sequence numbers, growing and never given twice, with gaps only after a crash that cut off a commit.
+ * Order is by number alone: times are data, and a clock that steps back breaks nothing.
  *
- * <p>While the disk fails, the journal is {@link State#FAILING}: it refuses to admit requests, keeps what waits, tries again
- * with growing pauses, and recovers by itself. Space is bounded, see {@link JournalSpace}.
+ * <p>While the disk fails, the journal is {@link State#FAILING}: it refuses to admit requests, keeps what waits, tries
+ * again with growing pauses, and recovers by itself. Space is bounded, see {@link JournalSpace}.
  *
- * <p>{@link JournalAppender} has what waits, {@link JournalCommitter} the writer thread, {@link JournalWriter} the files.
+ * <p>{@link JournalAppender} has what waits, {@link JournalCommitter} the writer thread, {@link JournalWriter} the
+ * files.
  */
 public final class Journal implements AutoCloseable {
 
@@ -63,8 +64,8 @@ public final class Journal implements AutoCloseable {
     /**
      * Opens the journal in a folder, which is made if there is none.
      *
-     * @throws AccountingException if another process uses it, if it is another node's, if something that was acknowledged
-     *     is damaged, or if the disk fails
+     * @throws AccountingException if another process uses it, if it is another node's, if something that was
+     *     acknowledged is damaged, or if the disk fails
      */
     public static Journal open(Path folder, JournalConfig config) {
         try {
@@ -147,19 +148,20 @@ public final class Journal implements AutoCloseable {
     // ---- appending ----
 
     /**
-     * Appends a fact; any thread, never waits for the disk. A request's {@link Fact.Opened} should come by {@link #admit}.
+     * Appends a fact; any thread, never waits for the disk. A request's {@link Fact.Opened} should come by
+     * {@link #admit}.
      *
      * @return its sequence number
-     * @throws AccountingException if the journal is full or closed or the fact passes a bound, and for {@code Opened} also
-     *     if it fails; nothing was appended then. The end of an open request always has room.
+     * @throws AccountingException if the journal is full or closed or the fact passes a bound, and for {@code Opened}
+     *     also if it fails; nothing was appended then. The end of an open request always has room.
      */
     public long append(Fact fact) {
         return appender.append(fact);
     }
 
     /**
-     * Admits a request: appends its beginning and its first grant, which become durable together, and reserves room for its
-     * further grants and its end.
+     * Admits a request: appends its beginning and its first grant, which become durable together, and reserves room for
+     * its further grants and its end.
      *
      * @param reserve bytes that its further grants may take; the end is reserved for anyway
      * @return the grant's sequence number
@@ -211,8 +213,8 @@ public final class Journal implements AutoCloseable {
     }
 
     /**
-     * Calls back once a fact is durable: at once, or on the writer thread, so it must be quick, not block and not throw. If
-     * the journal closes without that, it never calls.
+     * Calls back once a fact is durable: at once, or on the writer thread, so it must be quick, not block and not
+     * throw. If the journal closes without that, it never calls.
      */
     public void whenDurable(long sequence, Runnable then) {
         if (appender.durable() >= sequence) {
@@ -243,8 +245,8 @@ public final class Journal implements AutoCloseable {
     }
 
     /**
-     * What a restart reads beside the journal is durable up to this fact: those after it are kept. Until it is called nothing
-     * is kept for that.
+     * What a restart reads beside the journal is durable up to this fact: those after it are kept. Until it is called
+     * nothing is kept for that.
      */
     void copiedUpTo(long sequence) {
         appender.copiedUpTo(sequence);

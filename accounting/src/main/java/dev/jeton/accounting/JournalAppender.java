@@ -11,8 +11,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The journal's front: takes facts from any thread, numbers them and keeps them until {@link JournalCommitter} has written
- * them, and knows who waits for which.
+ * The journal's front: takes facts from any thread, numbers them and keeps them until {@link JournalCommitter} has
+ * written them, and knows who waits for which.
  *
  * <p>The lock is held for a few field accesses only, never over a disk's or a listener's call.
  */

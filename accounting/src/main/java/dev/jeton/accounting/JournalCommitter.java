@@ -9,9 +9,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The journal's writer thread: takes what waits from {@link JournalAppender}, writes it and forces it to the disk in one
- * go, tries again while the disk fails, and clears away what the ledger has. What is on the disk is written by this thread
- * alone.
+ * The journal's writer thread: takes what waits from {@link JournalAppender}, writes it and forces it to the disk in
+ * one go, tries again while the disk fails, and clears away what the ledger has. What is on the disk is written by this
+ * thread alone.
  */
 final class JournalCommitter {
 

@@ -3,8 +3,8 @@ package dev.jeton.accounting;
 /**
  * Bounds and choices of one journal.
  *
- * @param node who writes it: 1 to 64 characters; with a sequence number it names a fact in the ledger, so no two journals
- *     that feed one ledger may have the same
+ * @param node who writes it: 1 to 64 characters; with a sequence number it names a fact in the ledger, so no two
+ *     journals that feed one ledger may have the same
  * @param segmentBytes when a segment has so many bytes, the next commit begins another
  * @param maxBytes most bytes of segments that hold anything the ledger has not taken yet; past it requests are refused
  * @param houseBytes of those, kept from requests, for what the process itself records
@@ -47,8 +47,8 @@ public record JournalConfig(
     }
 
     /**
-     * What a server starts with: segments of 64 MiB, at most 2 GiB, 64 MiB in memory, pauses of 10 ms to 5 s, commits that
-     * gather for 2 ms.
+     * What a server starts with: segments of 64 MiB, at most 2 GiB, 64 MiB in memory, pauses of 10 ms to 5 s, commits
+     * that gather for 2 ms.
      */
     public static JournalConfig of(String node) {
         return new JournalConfig(
@@ -56,12 +56,12 @@ public record JournalConfig(
     }
 
     /**
-     * How long a fact may wait for others to share its commit. Every commit takes the processor from the step loop for a
-     * moment, and a step that ends brings many facts at once.
+     * How long a fact may wait for others to share its commit. Every commit takes the processor from the step loop for
+     * a moment, and a step that ends brings many facts at once.
      *
      * <p>For a request's end its client waits: three tenths, in which the others that ended in the same step arrive. A
-     * request's beginning must be durable when its prompt is computed: half. A renewal is asked for many steps ahead, and nobody
-     * waits for the rest: the whole.
+     * request's beginning must be durable when its prompt is computed: half. A renewal is asked for many steps ahead,
+     * and nobody waits for the rest: the whole.
      *
      * @return nanoseconds
      */

@@ -7,8 +7,8 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * One folder on a disk, as the journal uses it: the only way by which it touches one. The real one is {@link FolderDisk};
- * tests put in disks that are full, slow, fail, or lose what was not forced.
+ * One folder on a disk, as the journal uses it: the only way by which it touches one. The real one is
+ * {@link FolderDisk}; tests put in disks that are full, slow, fail, or lose what was not forced.
  */
 public interface JournalDisk {
 

@@ -11,15 +11,16 @@ import java.util.zip.CRC32C;
 /**
  * Segments as bytes, big-endian.
  *
- * <p>A segment: {@value #HEADER} bytes of header, then records. The header: magic (8), version (4), first sequence number
- * (8), the last one before it (8), the node's id (2 + UTF-8), CRC32C of all before (the last 4). Records before the
- * first of a later segment's number but after "the last one before it" are remains of a commit that failed and was
+ * <p>A segment: {@value #HEADER} bytes of header, then records. The header: magic (8), version (4), first sequence
+ * number (8), the last one before it (8), the node's id (2 + UTF-8), CRC32C of all before (the last 4). Records before
+ * the first of a later segment's number but after "the last one before it" are remains of a commit that failed and was
  * written again; they do not count.
  *
- * <p>A record: length of the payload (4), CRC32C of everything else (4), sequence number (8), how many records of the same
- * commit are before it (4), payload. The fourth field tells, of any record, what was durable when it was written:
- * everything before its commit. So a hole that is followed by records can be told apart: if one of them was written when
- * the hole was durable, something acknowledged is lost; if not, the hole and they are one commit that a crash cut off.
+ * <p>A record: length of the payload (4), CRC32C of everything else (4), sequence number (8), how many records of the
+ * same commit are before it (4), payload. The fourth field tells, of any record, what was durable when it was written:
+ * everything before its commit. So a hole that is followed by records can be told apart: if one of them was written
+ * when the hole was durable, something acknowledged is lost; if not, the hole and they are one commit that a crash cut
+ * off.
  */
 final class JournalFormat {
 

@@ -6,8 +6,8 @@ import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Reads the journal's durable facts in the order of their numbers, while it is written. Owned by one thread; a thread that
- * is interrupted while it reads loses its reader.
+ * Reads the journal's durable facts in the order of their numbers, while it is written. Owned by one thread; a thread
+ * that is interrupted while it reads loses its reader.
  */
 public final class JournalReader implements AutoCloseable {
 

@@ -6,9 +6,9 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 
 /**
- * Who may still write how much. A request brings, when it is opened, a reservation out of which its grants and its end are
- * paid, so that work in flight never finds the journal full; what nobody reserved is for everything else. Requests stay
- * out of the part that is the house's.
+ * Who may still write how much. A request brings, when it is opened, a reservation out of which its grants and its end
+ * are paid, so that work in flight never finds the journal full; what nobody reserved is for everything else. Requests
+ * stay out of the part that is the house's.
  *
  * <p>Guarded by the journal's lock.
  */
@@ -161,7 +161,8 @@ final class JournalSpace {
     }
 
     /**
-     * The sequence number at which the oldest request was opened whose end is not durable; {@link Long#MAX_VALUE} for none.
+     * The sequence number at which the oldest request was opened whose end is not durable; {@link Long#MAX_VALUE} for
+     * none.
      */
     long oldestOpen() {
         long oldest = open.isEmpty() ? Long.MAX_VALUE : open.values().iterator().next().sequence;

@@ -78,8 +78,8 @@ final class JournalWriter {
     }
 
     /**
-     * A process that was killed may leave records that are whole but only in the system's memory: they count from now on,
-     * so they are made durable.
+     * A process that was killed may leave records that are whole but only in the system's memory: they count from now
+     * on, so they are made durable.
      */
     private void cutAndForce() throws IOException {
         for (Segment segment : segments) {
@@ -152,7 +152,9 @@ final class JournalWriter {
         position = JournalFormat.HEADER;
     }
 
-    /** Adds the active segment to the list; ones without a record, in which a commit failed, have no place there now. */
+    /**
+     * Adds the active segment to the list; ones without a record, in which a commit failed, have no place there now.
+     */
     private void admitActive() {
         List<Segment> more = new ArrayList<>();
         for (Segment segment : segments) {
@@ -198,9 +200,7 @@ final class JournalWriter {
         fresh = false;
     }
 
-    /**
-     * Deletes segments whose facts all have numbers up to the given one, oldest first; never the last that has any.
-     */
+    /** Deletes segments whose facts all have numbers up to the given one, oldest first; never the last that has any. */
     void deleteUpTo(long sequence) throws IOException {
         // a file that does not count is known as such by the one after it, so it must be gone for good before that is
         for (String name : litter) {

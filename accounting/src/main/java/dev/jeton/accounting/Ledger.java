@@ -94,8 +94,8 @@ public final class Ledger implements AutoCloseable {
 
     /**
      * Freezes a period: what is about it and comes later is booked as a correction in the first hour that is open then.
-     * It is noted in this database only; {@link PeriodCommands} also brings it into a journal, which survives the loss of
-     * the database. A period that is closed stays as it is.
+     * It is noted in this database only; {@link PeriodCommands} also brings it into a journal, which survives the loss
+     * of the database. A period that is closed stays as it is.
      *
      * @param period a month as {@code 2026-11}, a day as {@code 2026-11-20}, of UTC
      * @param now microseconds since 1970; a period that has not ended is refused

@@ -12,9 +12,9 @@ import java.util.function.Function;
 /**
  * Prices the tokens and bytes of the hourly rollup by another list. Requests of one hour, tenant, model and price book
  * are priced as one where that is the same, to the rounding, as pricing each: where all were opened while one entry of
- * the other list held. The rollup does not know when its requests were opened; where it matters, their own rows are read
- * and priced. Nor does it know what kind of work those were that an earlier version booked: they are priced as one where
- * their own book accounts for their list money as plain requests, else each as what its book says it was.
+ * the other list held. The rollup does not know when its requests were opened; where it matters, their own rows are
+ * read and priced. Nor does it know what kind of work those were that an earlier version booked: they are priced as one
+ * where their own book accounts for their list money as plain requests, else each as what its book says it was.
  *
  * <p>The price of bytes depends only on what the rollup knows: bytes of one hour, tenant, model and pair of zones are
  * priced as one.

@@ -18,15 +18,15 @@ import java.util.function.Consumer;
  * since the last change, so nothing is booked twice however steps overlap.
  *
  * <p><b>Whose step time.</b> While k engines have steps in flight, each gets a k-th of the time. What an engine has got
- * when a step lands is divided over the step's rows in proportion to the scheduler's attribution. With one engine that is
- * the attribution itself, scaled from the engine's own stamps to the time from launch to landing.
+ * when a step lands is divided over the step's rows in proportion to the scheduler's attribution. With one engine that
+ * is the attribution itself, scaled from the engine's own stamps to the time from launch to landing.
  *
- * <p><b>Windows.</b> A window ends at a given instant even in the middle of a step. Time before the instant stays with the
- * old window: it is divided when the step lands, into a second bank of the requests' meters, and only then is the window
- * handed on. So the lines of a window sum to its time in {@code STEP}, to the nanosecond.
+ * <p><b>Windows.</b> A window ends at a given instant even in the middle of a step. Time before the instant stays with
+ * the old window: it is divided when the step lands, into a second bank of the requests' meters, and only then is the
+ * window handed on. So the lines of a window sum to its time in {@code STEP}, to the nanosecond.
  *
- * <p>Guarded by its monitor, which a step takes three times, each for well below a microsecond; nothing is allocated per
- * row. The group's loops contend for it only where several models share a device.
+ * <p>Guarded by its monitor, which a step takes three times, each for well below a microsecond; nothing is allocated
+ * per row. The group's loops contend for it only where several models share a device.
  */
 public final class Meter {
 
@@ -221,8 +221,8 @@ public final class Meter {
     }
 
     /**
-     * Ends the window under way where it is due and hands on those that are complete. Called by one thread, about once a
-     * second.
+     * Ends the window under way where it is due and hands on those that are complete. Called by one thread, about once
+     * a second.
      *
      * @param due whether the window under way ends now even if nothing was used in it
      */

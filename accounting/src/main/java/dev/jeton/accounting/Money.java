@@ -7,9 +7,9 @@ import java.util.Arrays;
 
 /**
  * Exact arithmetic on money. An amount is a {@code long} of nano-units, 1e-9 of the price book's currency: more than
- * nine thousand million units either way. Nothing wraps around: an amount that does not fit is an {@link
- * AccountingException}. Products are exact (128 bits, or more); the one rounding that a price needs is half-even, so
- * that many small prices do not drift.
+ * nine thousand million units either way. Nothing wraps around: an amount that does not fit is an
+ * {@link AccountingException}. Products are exact (128 bits, or more); the one rounding that a price needs is
+ * half-even, so that many small prices do not drift.
  */
 public final class Money {
 

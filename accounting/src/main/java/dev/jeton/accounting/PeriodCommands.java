@@ -8,9 +8,9 @@ import java.util.function.BooleanSupplier;
 import java.util.function.LongSupplier;
 
 /**
- * What an operator decides about periods, in books of a folder and journal first: so a ledger that is projected again has
- * it at the same place among the facts. Where a process has the journal, it is asked to write the fact; where none has, the
- * fact is appended here. The same again changes nothing.
+ * What an operator decides about periods, in books of a folder and journal first: so a ledger that is projected again
+ * has it at the same place among the facts. Where a process has the journal, it is asked to write the fact; where none
+ * has, the fact is appended here. The same again changes nothing.
  */
 public final class PeriodCommands {
 
@@ -83,14 +83,15 @@ public final class PeriodCommands {
     }
 
     /**
-     * Costs the windows of a period again: what they cost by the books they were costed by is reversed and what they cost
-     * by another is posted, as corrections where the period is closed. It holds for every node in the ledger, and for
-     * windows of the period that come later. List prices stay what callers were told.
+     * Costs the windows of a period again: what they cost by the books they were costed by is reversed and what they
+     * cost by another is posted, as corrections where the period is closed. It holds for every node in the ledger, and
+     * for windows of the period that come later. List prices stay what callers were told.
      *
      * @param period as in {@link #close}
      * @param book kept in the books' folder and in the journal
      * @param waitNanos as in {@link #close}
-     * @throws AccountingException as in {@link #close}, and where the book is in another currency than the period's books
+     * @throws AccountingException as in {@link #close}, and where the book is in another currency than the period's
+     *     books
      */
     public Result recost(String period, PriceBook book, long waitNanos) {
         Period span = Period.named(period);

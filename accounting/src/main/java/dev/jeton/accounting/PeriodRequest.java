@@ -4,8 +4,8 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * What an operator wants done with a period, as a file in the books' folder asks for it: the folder says what, the file's
- * name the rest.
+ * What an operator wants done with a period, as a file in the books' folder asks for it: the folder says what, the
+ * file's name the rest.
  */
 sealed interface PeriodRequest {
 

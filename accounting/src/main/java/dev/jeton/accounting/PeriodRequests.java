@@ -16,8 +16,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * What the process with the journal is asked to do with periods: files in the books' folder, that it deletes once the fact
- * is in the journal. Who may write there may close and cost again; the journal asks for no more.
+ * What the process with the journal is asked to do with periods: files in the books' folder, that it deletes once the
+ * fact is in the journal. Who may write there may close and cost again; the journal asks for no more.
  */
 final class PeriodRequests {
 
@@ -64,9 +64,9 @@ final class PeriodRequests {
     }
 
     /**
-     * Journals what is asked for, and deletes the requests whose fact is durable. A period that has not ended waits, and all
-     * wait while there is no ledger: a close says how far that is. What cannot be answered is logged, once, and tried again
-     * the next time.
+     * Journals what is asked for, and deletes the requests whose fact is durable. A period that has not ended waits,
+     * and all wait while there is no ledger: a close says how far that is. What cannot be answered is logged, once, and
+     * tried again the next time.
      *
      * @param now microseconds since 1970
      */

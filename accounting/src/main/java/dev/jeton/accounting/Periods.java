@@ -9,8 +9,8 @@ import java.util.function.Predicate;
 import java.util.stream.Stream;
 
 /**
- * Which hours are frozen or have other prices, and where what is about frozen ones is booked instead. Hours, days and months
- * are of UTC.
+ * Which hours are frozen or have other prices, and where what is about frozen ones is booked instead. Hours, days and
+ * months are of UTC.
  */
 final class Periods {
 
@@ -64,7 +64,9 @@ final class Periods {
         this.recosts = List.copyOf(recosts);
     }
 
-    /** Whether the ledger had a node's fact when a period was closed: it counts there, though it comes again only now. */
+    /**
+     * Whether the ledger had a node's fact when a period was closed: it counts there, though it comes again only now.
+     */
     boolean had(String period, String node, long sequence) {
         return taken.getOrDefault(new Seen(period, node), 0L) >= sequence;
     }
@@ -79,7 +81,9 @@ final class Periods {
                 .toList();
     }
 
-    /** Where to book a node's fact about a moment: as {@link #book(long)}, but that closed periods keep what they had. */
+    /**
+     * Where to book a node's fact about a moment: as {@link #book(long)}, but that closed periods keep what they had.
+     */
     Booking book(long at, String node, long sequence) {
         return book(at, period -> closed.containsKey(period) && !had(period, node, sequence));
     }

@@ -5,7 +5,8 @@ import java.util.Locale;
 import java.util.stream.Collectors;
 
 /**
- * The policy in force, as the journal and the ledger keep it: every request names the version under which it was opened.
+ * The policy in force, as the journal and the ledger keep it: every request names the version under which it was
+ * opened.
  *
  * @param content one setting a line, then one budget a line
  */

@@ -14,13 +14,14 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The energy of this machine's processors and their memory, as Linux's power capping framework has it (RAPL; both Intel's
- * and AMD's processors are under {@code intel-rapl}). It is the whole machine's: of whatever else runs on it, too.
+ * The energy of this machine's processors and their memory, as Linux's power capping framework has it (RAPL; both
+ * Intel's and AMD's processors are under {@code intel-rapl}). It is the whole machine's: of whatever else runs on it,
+ * too.
  *
- * <p>Each processor package is a zone, {@code intel-rapl:0}; its memory is a zone in it, {@code intel-rapl:0:2}, that the
- * package does not count. Zones of the cores are in the package's already, and {@code psys} is the whole board. A zone
- * counts in {@code energy_uj} up to {@code max_energy_range_uj} and then from 0 again: within the minutes between two
- * readings at most once. Source: the kernel's documentation, power/powercap.
+ * <p>Each processor package is a zone, {@code intel-rapl:0}; its memory is a zone in it, {@code intel-rapl:0:2}, that
+ * the package does not count. Zones of the cores are in the package's already, and {@code psys} is the whole board. A
+ * zone counts in {@code energy_uj} up to {@code max_energy_range_uj} and then from 0 again: within the minutes between
+ * two readings at most once. Source: the kernel's documentation, power/powercap.
  */
 public final class PowercapCounter implements EnergyCounter {
 

@@ -125,9 +125,9 @@ public record PriceBook(
     }
 
     /**
-     * Why this book cannot be followed by another while the process runs; empty where it can. What devices cost is divided
-     * by windows of their time and their energy is modelled by it, so that stays; list prices, egress and reservations may
-     * change.
+     * Why this book cannot be followed by another while the process runs; empty where it can. What devices cost is
+     * divided by windows of their time and their energy is modelled by it, so that stays; list prices, egress and
+     * reservations may change.
      */
     public Optional<String> obstacle(PriceBook next) {
         String part;
@@ -240,8 +240,8 @@ public record PriceBook(
     }
 
     /**
-     * What a quantity of a kind of step costs, in nano-units, rounded once; an entry for its unit goes before one for any.
-     * Nothing where no entry is for it.
+     * What a quantity of a kind of step costs, in nano-units, rounded once; an entry for its unit goes before one for
+     * any. Nothing where no entry is for it.
      */
     public long step(TaskStep.Kind kind, Rate quantity, String unit) {
         return steps.stream()

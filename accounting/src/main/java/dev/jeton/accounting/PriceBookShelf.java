@@ -14,9 +14,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Copies of the price books that were in force or that a period was costed by, a file for each version: at start, requests
- * that a crash cut off are priced by the book that was in force when they were opened, before the ledger, which has it too,
- * is open. Files come whole and are never changed, so any process may read and add.
+ * Copies of the price books that were in force or that a period was costed by, a file for each version: at start,
+ * requests that a crash cut off are priced by the book that was in force when they were opened, before the ledger,
+ * which has it too, is open. Files come whole and are never changed, so any process may read and add.
  */
 final class PriceBookShelf {
 

@@ -4,7 +4,9 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.regex.Pattern;
 
-/** Writes another list of reservations into a price book's document, and leaves every other line as its author wrote it. */
+/**
+ * Writes another list of reservations into a price book's document, and leaves every other line as its author wrote it.
+ */
 final class PriceBookText {
 
     private static final Pattern RESERVATIONS =

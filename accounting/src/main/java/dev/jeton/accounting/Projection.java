@@ -191,7 +191,9 @@ public final class Projection implements AutoCloseable {
         hurry = false;
     }
 
-    /** Somebody waits for the facts that are there: the next batch, or the one that is gathered just now, goes at once. */
+    /**
+     * Somebody waits for the facts that are there: the next batch, or the one that is gathered just now, goes at once.
+     */
     void hurry() {
         hurry = true;
         LockSupport.unpark(thread);

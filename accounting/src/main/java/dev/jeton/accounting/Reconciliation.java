@@ -8,8 +8,8 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * What an invoice says of devices against what the books say, each to the digit. The books are compared by whole hours: an
- * hour of which the invoice bills any part is billed.
+ * What an invoice says of devices against what the books say, each to the digit. The books are compared by whole hours:
+ * an hour of which the invoice bills any part is billed.
  *
  * @param currency of every amount
  * @param compared by device and period
@@ -41,8 +41,8 @@ public record Reconciliation(Currency currency, List<Compared> compared, List<Un
      *
      * @param time the time asked for, which every line must lie in or outside of; empty for that of the invoice
      * @param span by what lines are added up
-     * @param devices names of devices by the invoice's names; a device is {@code node/device}, or the device alone where
-     *     only one node has it
+     * @param devices names of devices by the invoice's names; a device is {@code node/device}, or the device alone
+     *     where only one node has it
      */
     public record Question(Optional<Period> time, Span span, Map<String, String> devices) {
 

@@ -12,9 +12,9 @@ import java.util.Optional;
 import java.util.TreeMap;
 
 /**
- * Costs windows again, by other prices that were decided for their time ({@link Fact.Recosted}): what their money postings
- * still say is reversed and the new ones are posted beside them. Both are booked where the window's hour is booked now: in
- * that hour while it is open, else as a correction.
+ * Costs windows again, by other prices that were decided for their time ({@link Fact.Recosted}): what their money
+ * postings still say is reversed and the new ones are posted beside them. Both are booked where the window's hour is
+ * booked now: in that hour while it is open, else as a correction.
  */
 final class Recosting {
 
@@ -91,8 +91,8 @@ final class Recosting {
     }
 
     /**
-     * Costs the windows of one hour again, of whichever node, that a journal's decision is about and that were not yet: a
-     * month in one transaction would keep every projection waiting. The caller holds the books' lock.
+     * Costs the windows of one hour again, of whichever node, that a journal's decision is about and that were not yet:
+     * a month in one transaction would keep every projection waiting. The caller holds the books' lock.
      *
      * @param node whose journal
      * @return whether there was an hour; call again then
@@ -131,8 +131,8 @@ final class Recosting {
     }
 
     /**
-     * Costs windows of a node again that were booked in a closed period as that had them: other prices that were decided
-     * since are a correction of it.
+     * Costs windows of a node again that were booked in a closed period as that had them: other prices that were
+     * decided since are a correction of it.
      */
     static void correct(Connection connection, String node, List<Long> sequences, Prices prices) throws SQLException {
         Periods periods = Books.periods(connection);

@@ -6,12 +6,13 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * Finds the requests that were open when the process died. For each of them holds: what is confirmed, is at most
- * what its client received, which is at most what the journal says was granted, since tokens are granted durably before they are
- * computed. So a restart can end each request ({@link Fact.Outcome#ABORTED}) and bill it by a rule whose error has a bound.
+ * Finds the requests that were open when the process died. For each of them holds: what is confirmed, is at most what
+ * its client received, which is at most what the journal says was granted, since tokens are granted durably before they
+ * are computed. So a restart can end each request ({@link Fact.Outcome#ABORTED}) and bill it by a rule whose error has
+ * a bound.
  *
- * <p>To be asked at start, after the journal was opened and before the ledger tells it what it has taken: until then the
- * journal keeps every segment from the opening of the oldest open request on.
+ * <p>To be asked at start, after the journal was opened and before the ledger tells it what it has taken: until then
+ * the journal keeps every segment from the opening of the oldest open request on.
  */
 public final class Recovery {
 
@@ -46,8 +47,8 @@ public final class Recovery {
     private Recovery() {}
 
     /**
-     * Requests in the journal that were opened and not closed, in the order of their opening. Reads all of it, unless the
-     * last run ended in good order.
+     * Requests in the journal that were opened and not closed, in the order of their opening. Reads all of it, unless
+     * the last run ended in good order.
      */
     public static List<Abandoned> abandoned(Journal journal) {
         if (stopped(journal)) {

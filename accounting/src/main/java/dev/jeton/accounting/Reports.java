@@ -239,8 +239,8 @@ public final class Reports {
     }
 
     /**
-     * Prices a time again by another book; writes nothing. What is booked in the time is priced, be the period closed or
-     * not.
+     * Prices a time again by another book; writes nothing. What is booked in the time is priced, be the period closed
+     * or not.
      *
      * @param other its currency must be that of what was booked
      * @throws AccountingException where it is not, or the ledger lacks a price book that was in force
@@ -253,8 +253,8 @@ public final class Reports {
      * Compares an invoice with what the books hold for the same time, corrections included.
      *
      * @param scope the operator: a tenant has no devices
-     * @throws AccountingException where the two cannot be compared: another currency, a line that the time asked for cuts,
-     *     or a name of several devices
+     * @throws AccountingException where the two cannot be compared: another currency, a line that the time asked for
+     *     cuts, or a name of several devices
      */
     public Reconciliation reconcile(Scope scope, Invoice invoice, Reconciliation.Question question) {
         if (!(scope instanceof Scope.Operator)) {

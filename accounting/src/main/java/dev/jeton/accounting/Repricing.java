@@ -9,9 +9,9 @@ import java.util.Map;
 import java.util.TreeSet;
 
 /**
- * Prices a time again by another book, in memory, hour by hour: list money from the rollup ({@link ListRepricing}), metered
- * money by dividing the windows again as {@link Recosting} would. What was booked comes from the rollups. Money that
- * corrects a window in another hour counts with the window, so both sides are about the same device time.
+ * Prices a time again by another book, in memory, hour by hour: list money from the rollup ({@link ListRepricing}),
+ * metered money by dividing the windows again as {@link Recosting} would. What was booked comes from the rollups. Money
+ * that corrects a window in another hour counts with the window, so both sides are about the same device time.
  */
 final class Repricing {
 

@@ -73,8 +73,8 @@ public final class RequestBooks implements AutoCloseable {
     }
 
     /**
-     * Says that the system has so many of the request's tokens to send, so that its client gets them even if this process
-     * dies. Becomes durable with the request's next grant.
+     * Says that the system has so many of the request's tokens to send, so that its client gets them even if this
+     * process dies. Becomes durable with the request's next grant.
      *
      * @param tokens of all its sequences together, never less than before
      */
@@ -91,7 +91,8 @@ public final class RequestBooks implements AutoCloseable {
     }
 
     /**
-     * Records the end; only the first call does. What was used becomes durable soon; {@link #closeDurably} waits for it.
+     * Records the end; only the first call does. What was used becomes durable soon; {@link #closeDurably} waits for
+     * it.
      *
      * @return the number of the fact, 0 where the end was recorded before
      */

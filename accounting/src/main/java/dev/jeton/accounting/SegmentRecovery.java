@@ -10,8 +10,8 @@ import java.util.Optional;
 import java.util.zip.CRC32C;
 
 /**
- * Finds out what a journal's folder holds: reads every segment, newest first, since a segment tells where those before it
- * end. Changes nothing.
+ * Finds out what a journal's folder holds: reads every segment, newest first, since a segment tells where those before
+ * it end. Changes nothing.
  */
 final class SegmentRecovery {
 
@@ -30,8 +30,8 @@ final class SegmentRecovery {
         }
 
         /**
-         * The first sequence number to give out: past every one that a record which was cut off can have had, so that no
-         * number ever means two things.
+         * The first sequence number to give out: past every one that a record which was cut off can have had, so that
+         * no number ever means two things.
          */
         long next() {
             long next = last() + 1;
@@ -123,8 +123,8 @@ final class SegmentRecovery {
     }
 
     /**
-     * A file whose making was cut off does not count. Nor does it where later segments exist, if those before it hold all
-     * numbers up to them; what should hold its numbers is known only then.
+     * A file whose making was cut off does not count. Nor does it where later segments exist, if those before it hold
+     * all numbers up to them; what should hold its numbers is known only then.
      */
     private void lookHeadless(JournalFormat.Name name, JournalDisk.File file) throws IOException {
         if (bound == NO_BOUND) {

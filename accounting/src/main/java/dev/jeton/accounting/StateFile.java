@@ -14,8 +14,8 @@ import java.util.zip.CRC32C;
  * What is known beside the journal up to one of its facts, so that only those after it need to be read again. Replaced
  * whole: a new file is forced before the old one is deleted, so at any loss of power one of them is whole.
  *
- * <p>File {@code NAME-n.state}, n growing: magic, format, the fact's number, length and CRC-32C of what follows, all big
- * endian.
+ * <p>File {@code NAME-n.state}, n growing: magic, format, the fact's number, length and CRC-32C of what follows, all
+ * big endian.
  *
  * <p>Used by one thread.
  */

@@ -15,9 +15,10 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Lets time pass for {@link Budgets}, and keeps a copy of them and of {@link Tasks} beside the journal: every half minute in
- * which something changed, whenever budgets are defined anew, and at the end. The journal keeps the facts after the copy; so
- * one is also written where the journal is half full, at most once a second, and where many facts came that changed nothing.
+ * Lets time pass for {@link Budgets}, and keeps a copy of them and of {@link Tasks} beside the journal: every half
+ * minute in which something changed, whenever budgets are defined anew, and at the end. The journal keeps the facts
+ * after the copy; so one is also written where the journal is half full, at most once a second, and where many facts
+ * came that changed nothing.
  */
 final class StateKeeper implements AutoCloseable {
 
@@ -59,8 +60,8 @@ final class StateKeeper implements AutoCloseable {
     }
 
     /**
-     * Brings budgets and tasks to where they were when the last run ended. What that left open is still open: end it with
-     * {@link Budgets#abandon}, then {@link #start}.
+     * Brings budgets and tasks to where they were when the last run ended. What that left open is still open: end it
+     * with {@link Budgets#abandon}, then {@link #start}.
      *
      * @param budgets defined, and not used yet
      * @param books price books by version

@@ -4,9 +4,9 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * What a step of a task is charged to budgets: of one that is only reserved it is kept until it is settled or released, and
- * comes along into the next window; so what is given back is what is still charged there. Made and used with the lock of
- * {@link Budgets}.
+ * What a step of a task is charged to budgets: of one that is only reserved it is kept until it is settled or released,
+ * and comes along into the next window; so what is given back is what is still charged there. Made and used with the
+ * lock of {@link Budgets}.
  *
  * @param charges by counter, from the tenant's budgets down
  */

@@ -4,7 +4,10 @@ import java.util.HashMap;
 import java.util.Map;
 import java.util.function.Predicate;
 
-/** Steps of tasks that are reserved and not done yet, with what they are charged. Guarded by the lock of {@link Budgets}. */
+/**
+ * Steps of tasks that are reserved and not done yet, with what they are charged. Guarded by the lock of
+ * {@link Budgets}.
+ */
 final class StepHolds {
 
     private final BudgetIndex index;

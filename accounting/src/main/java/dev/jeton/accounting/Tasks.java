@@ -13,10 +13,10 @@ import java.util.function.LongSupplier;
 import java.util.function.Supplier;
 
 /**
- * The tasks of one process: which are open, with what limits, and what they take. Each change is a fact that is appended
- * under the one lock of this class, so the order of facts is the order of changes: feeding facts to {@link #apply} brings
- * back what they were written for. {@link #encode} has everything, for a restart after which the journal's old facts are
- * gone.
+ * The tasks of one process: which are open, with what limits, and what they take. Each change is a fact that is
+ * appended under the one lock of this class, so the order of facts is the order of changes: feeding facts to
+ * {@link #apply} brings back what they were written for. {@link #encode} has everything, for a restart after which the
+ * journal's old facts are gone.
  *
  * <p>Tasks are a tenant's own: who asks for another tenant's is told that there is none. Thread-safe.
  */
@@ -260,7 +260,8 @@ public final class Tasks {
     }
 
     /**
-     * Ends tasks that nobody used for too long, and forgets those that ended long ago: what they had reserved is released.
+     * Ends tasks that nobody used for too long, and forgets those that ended long ago: what they had reserved is
+     * released.
      *
      * @throws AccountingException where the journal takes no facts just now; the next call goes on
      */

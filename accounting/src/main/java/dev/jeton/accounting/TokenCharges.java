@@ -5,9 +5,9 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Finds how the requests of an hour were priced by the list: by the kind of work they were. Where an earlier version did
- * not book that, whichever price accounts for the money, up to rounding, is the one. Where none does, because several were
- * in force or the tariff changed, the plain price is, and the difference is no rounding.
+ * Finds how the requests of an hour were priced by the list: by the kind of work they were. Where an earlier version
+ * did not book that, whichever price accounts for the money, up to rounding, is the one. Where none does, because
+ * several were in force or the tariff changed, the plain price is, and the difference is no rounding.
  *
  * @param charges one or more
  * @param rounding whether they differ from the hour's money by rounding only

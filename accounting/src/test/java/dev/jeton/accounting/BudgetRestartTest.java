@@ -16,7 +16,9 @@ import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** Budgets over losses of power: against all facts that were ever durable, also those that the journal has let go of. */
+/**
+ * Budgets over losses of power: against all facts that were ever durable, also those that the journal has let go of.
+ */
 @Timeout(value = 240, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 class BudgetRestartTest {
 

@@ -13,9 +13,9 @@ import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A disk in memory with every fault of a real one: it keeps apart what was written and what was forced, and at a loss of
- * power any of what was not forced may be there, in any part. A force that fails leaves what it should have written clean:
- * a later one that succeeds does not write it.
+ * A disk in memory with every fault of a real one: it keeps apart what was written and what was forced, and at a loss
+ * of power any of what was not forced may be there, in any part. A force that fails leaves what it should have written
+ * clean: a later one that succeeds does not write it.
  */
 final class FaultyDisk implements JournalDisk {
 

@@ -19,18 +19,19 @@ import java.util.Locale;
 import java.util.Random;
 
 /**
- * How fair attribution is, measured: every sub-batch of a batch is really run on the cpu engine, which gives the Shapley
- * value of every row (its mean marginal cost over all orders of arrival, exactly, since there are but 2^n sub-batches),
- * and the attribution of the whole batch is compared with it.
+ * How fair attribution is, measured: every sub-batch of a batch is really run on the cpu engine, which gives the
+ * Shapley value of every row (its mean marginal cost over all orders of arrival, exactly, since there are but 2^n
+ * sub-batches), and the attribution of the whole batch is compared with it.
  *
  * <p>Arguments: model folder, repetitions of a sub-batch (odd; the median counts). One line per batch mix:
  *
  * <ul>
- *   <li><b>distance</b>: half the sum of absolute differences between attributed and Shapley time, as a share of the step;
- *       that share of the bill is with another row than Shapley would have it.
+ *   <li><b>distance</b>: half the sum of absolute differences between attributed and Shapley time, as a share of the
+ *       step; that share of the bill is with another row than Shapley would have it.
  *   <li><b>worst row</b>: the largest relative difference of one row.
- *   <li><b>neighbours</b>: over all sub-batches of at least three rows that hold the first row, the smallest and largest
- *       time attributed to it, relative to their median: how far its bill moves when only its neighbours change.
+ *   <li><b>neighbours</b>: over all sub-batches of at least three rows that hold the first row, the smallest and
+ *       largest time attributed to it, relative to their median: how far its bill moves when only its neighbours
+ *       change.
  *   <li><b>alone</b>: the first row's time attributed in the whole batch over its time when run alone. Where energy is
  *       modelled as watts by time, this is also the ratio of attributed joules to those of an isolated rerun.
  * </ul>

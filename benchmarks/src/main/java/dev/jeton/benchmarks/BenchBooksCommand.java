@@ -27,21 +27,21 @@ import picocli.CommandLine;
 import picocli.CommandLine.Option;
 
 /**
- * {@code jeton bench books}: what keeping the books costs, in throughput and in processor time; or, with {@code --budgets},
- * what budgets on every level cost on top.
+ * {@code jeton bench books}: what keeping the books costs, in throughput and in processor time; or, with
+ * {@code --budgets}, what budgets on every level cost on top.
  *
  * <p>Two whole servers run in this one process, one with books and one without, and are asked by turns while the other
- * idles. They share what the JVM compiled, the weights in memory and the warm load generator, all of which differ from one
- * process to the next by more than the books cost. What they do not share (each engine's own buffers) differs from start
- * to start: so {@code benchmarks/accounting} runs this several times.
+ * idles. They share what the JVM compiled, the weights in memory and the warm load generator, all of which differ from
+ * one process to the next by more than the books cost. What they do not share (each engine's own buffers) differs from
+ * start to start: so {@code benchmarks/accounting} runs this several times.
  *
  * <p>Runs are short and there are many: a shared machine's speed drifts by a fifth within ten seconds, and what drifts
  * slower than a pair lasts falls on both. A run is two requests of each client. The warm-up is long: the JVM goes on
  * compiling for thousands of requests, which takes a processor from whichever server happens to be asked.
  *
  * <p>The process is cleared of garbage before each run, so that one server's garbage is not collected at the other's
- * expense. A pause after each run lets the ledger catch up; what it does then belongs to nobody, about a second of each run's
- * projection.
+ * expense. A pause after each run lets the ledger catch up; what it does then belongs to nobody, about a second of each
+ * run's projection.
  */
 @CommandLine.Command(
         name = "books",

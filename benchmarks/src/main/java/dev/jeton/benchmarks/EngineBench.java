@@ -18,8 +18,8 @@ import java.util.Random;
 /**
  * Times an engine through its port, with nothing around it: what a server on top of it can reach at best.
  *
- * <p>Arguments: folder, quantize (none, q8_0), threads, seconds per figure, clients of the closed loops (1,8,32; 0
- * for none), engine (cpu), sequences that decode together (1).
+ * <p>Arguments: folder, quantize (none, q8_0), threads, seconds per figure, clients of the closed loops (1,8,32; 0 for
+ * none), engine (cpu), sequences that decode together (1).
  */
 public final class EngineBench {
 

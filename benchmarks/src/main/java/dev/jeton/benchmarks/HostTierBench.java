@@ -21,10 +21,10 @@ import java.util.PriorityQueue;
 import java.util.Random;
 
 /**
- * What the host's tier saves, simulated: the production scheduler and cache on the sim engine, whose steps take what an 8B
- * model in 16 bits is predicted to take on an H200 (benchmarks/gpu/NOTES.md: weights read in 4 ms, 16 us of arithmetic a
- * token, 131 KB of K and V a token at 4.3 TB/s) and whose copies take what a bus of 50 GB/s does. Nothing of it was
- * measured on a GPU.
+ * What the host's tier saves, simulated: the production scheduler and cache on the sim engine, whose steps take what an
+ * 8B model in 16 bits is predicted to take on an H200 (benchmarks/gpu/NOTES.md: weights read in 4 ms, 16 us of
+ * arithmetic a token, 131 KB of K and V a token at 4.3 TB/s) and whose copies take what a bus of 50 GB/s does. Nothing
+ * of it was measured on a GPU.
  *
  * <p>The work: people who chat about a document of their own. Each reads and types for a while, then sends the whole
  * chat again with 100 tokens more and gets 100. All chats together are four times what the device holds.

@@ -25,9 +25,10 @@ import java.util.concurrent.Future;
 import java.util.stream.Stream;
 
 /**
- * Times the commit at the end of a response: how long {@link Fact.Closed} takes from append until it is durable, from one
- * and from many virtual threads whose requests were admitted before, beside what appending to a file and {@code fdatasync}
- * take alone. The books demand that the 95th percentile of one is at most twice that of the other plus a millisecond.
+ * Times the commit at the end of a response: how long {@link Fact.Closed} takes from append until it is durable, from
+ * one and from many virtual threads whose requests were admitted before, beside what appending to a file and
+ * {@code fdatasync} take alone. The books demand that the 95th percentile of one is at most twice that of the other
+ * plus a millisecond.
  *
  * <p>Rounds of the two alternate, since a disk that others use changes from second to second.
  *

@@ -7,9 +7,9 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * A byte-level BPE tokenizer of any vocabulary size, as the files of a model folder: five special tokens, the 256 bytes,
- * and merges that spell lower-case strings of two, three, four letters, with or without a leading space, in order until
- * the vocabulary is full. Every text encodes and decodes back.
+ * A byte-level BPE tokenizer of any vocabulary size, as the files of a model folder: five special tokens, the 256
+ * bytes, and merges that spell lower-case strings of two, three, four letters, with or without a leading space, in
+ * order until the vocabulary is full. Every text encodes and decodes back.
  */
 final class MadeTokenizer {
 

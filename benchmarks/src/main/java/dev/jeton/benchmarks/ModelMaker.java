@@ -15,8 +15,8 @@ import java.util.SplittableRandom;
 import java.util.stream.IntStream;
 
 /**
- * Writes Llama or Mixtral folders of random weights, for measuring: every byte of a real model of that shape is
- * there, and its words mean nothing. Weights above 2 GB are sharded.
+ * Writes Llama or Mixtral folders of random weights, for measuring: every byte of a real model of that shape is there,
+ * and its words mean nothing. Weights above 2 GB are sharded.
  */
 public final class ModelMaker {
 

@@ -10,7 +10,10 @@ public enum ModelShape {
     S15M(288, 6, 6, 6, 768, 32_000, 2048, 10_000, true),
     /** 110 million weights, tied. */
     M110M(768, 12, 12, 12, 2048, 32_000, 2048, 10_000, true),
-    /** 500 million weights: eight experts of 110 million's shape, of which a token goes through two; 166 million are read. */
+    /**
+     * 500 million weights: eight experts of 110 million's shape, of which a token goes through two; 166 million are
+     * read.
+     */
     E8X110M(768, 12, 12, 12, 2048, 32_000, 2048, 10_000, true, 8, 2),
     /** 1.1 billion weights, as TinyLlama. */
     L1B(2048, 22, 32, 4, 5632, 32_000, 2048, 10_000, false),

@@ -28,8 +28,8 @@ import java.util.Random;
 import java.util.stream.Stream;
 
 /**
- * Embeddings through the onnx engine against calling ONNX Runtime itself, which gives hidden states only: an encoder
- * of the shape of MiniLM (6 layers, 384 wide), 32 texts of 128 tokens. Three ways take turns: ONNX Runtime as it is by
+ * Embeddings through the onnx engine against calling ONNX Runtime itself, which gives hidden states only: an encoder of
+ * the shape of MiniLM (6 layers, 384 wide), 32 texts of 128 tokens. Three ways take turns: ONNX Runtime as it is by
  * default (its threads spin), without spinning, and the engine, which also pools and normalises.
  *
  * <p>Arguments: rounds, threads.

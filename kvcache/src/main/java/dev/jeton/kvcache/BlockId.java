@@ -1,8 +1,8 @@
 package dev.jeton.kvcache;
 
 /**
- * A block's name: its index within its layer group and tier, which is what engines address. Which tier it is of says the
- * place where it stands: block tables name blocks of the device, and {@link TierMoves} keeps the two apart.
+ * A block's name: its index within its layer group and tier, which is what engines address. Which tier it is of says
+ * the place where it stands: block tables name blocks of the device, and {@link TierMoves} keeps the two apart.
  */
 public final class BlockId {
 

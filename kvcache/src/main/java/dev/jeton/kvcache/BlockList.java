@@ -3,8 +3,8 @@ package dev.jeton.kvcache;
 import java.util.Arrays;
 
 /**
- * Blocks of a pool in the order in which they were last used: a doubly linked list in flat arrays. Each block carries the
- * number of its last use, which grows along the list, so that of two blocks in it the older is known at once.
+ * Blocks of a pool in the order in which they were last used: a doubly linked list in flat arrays. Each block carries
+ * the number of its last use, which grows along the list, so that of two blocks in it the older is known at once.
  *
  * <p>Owned by the thread of its {@link KvCache}; nothing is allocated after construction.
  */

@@ -8,9 +8,9 @@ import org.jspecify.annotations.Nullable;
 /**
  * The blocks of one layer group, in flat arrays.
  *
- * <p>A block is {@linkplain BlockState free, computing, loading, cached or held}. Free blocks are a stack; cached ones a
- * list in the order in which they were let go, so that the one let go longest ago is given away first. A sequence lets go
- * of its blocks from the last to the first: the tail of a prefix, which is useful to fewest, goes first.
+ * <p>A block is {@linkplain BlockState free, computing, loading, cached or held}. Free blocks are a stack; cached ones
+ * a list in the order in which they were let go, so that the one let go longest ago is given away first. A sequence
+ * lets go of its blocks from the last to the first: the tail of a prefix, which is useful to fewest, goes first.
  *
  * <p>A block's residency is shared by its holders: {@code share[b]} accumulates nanoseconds divided by the number of
  * holders, settled whenever that number changes. What a holder owes is the difference between its value when it lets go
@@ -141,7 +141,9 @@ final class BlockPool {
         return index.find(high, low);
     }
 
-    /** Takes a free block, or evicts the cached one let go longest ago; it is then being computed by {@code sequence}. */
+    /**
+     * Takes a free block, or evicts the cached one let go longest ago; it is then being computed by {@code sequence}.
+     */
     int allocate(KvSequence sequence, long now) {
         int block = take(now);
         state[block] = COMPUTING;
@@ -237,9 +239,7 @@ final class BlockPool {
         owner[block] = heir;
     }
 
-    /**
-     * One sequence lets go of the block. A block being computed must have been handed over if others wait for it.
-     */
+    /** One sequence lets go of the block. A block being computed must have been handed over if others wait for it. */
     void letGo(int block, long now) {
         settle(block, now);
         assert refs[block] > 0 : "block " + block + " is let go of more often than held";

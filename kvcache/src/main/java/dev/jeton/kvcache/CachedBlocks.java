@@ -10,9 +10,9 @@ import org.jspecify.annotations.Nullable;
  * blocks are looked through from the oldest on for those that the host has no copy of ({@link #nextToCopy}); how many
  * that has gone past, which are given away next and have a copy or get one, is {@link #ahead}.
  *
- * <p>Both the oldest that is not busy and the oldest that was not looked at are remembered, so finding them costs no more
- * than a step for each block that was added. Owned by the thread of its {@link KvCache}; nothing is allocated after
- * construction.
+ * <p>Both the oldest that is not busy and the oldest that was not looked at are remembered, so finding them costs no
+ * more than a step for each block that was added. Owned by the thread of its {@link KvCache}; nothing is allocated
+ * after construction.
  */
 final class CachedBlocks {
 

@@ -7,8 +7,8 @@ import java.util.Arrays;
 /**
  * The host's blocks of one layer group: copies of complete blocks, found by their hash.
  *
- * <p>A block is free, being filled (its copy from the device is under way; not found yet), kept, or being read (a copy to
- * the device is under way, so it is not given away). Kept ones are given away in the order of their last use.
+ * <p>A block is free, being filled (its copy from the device is under way; not found yet), kept, or being read (a copy
+ * to the device is under way, so it is not given away). Kept ones are given away in the order of their last use.
  *
  * <p>Owned by the thread of its {@link KvCache}; nothing is allocated after construction.
  */

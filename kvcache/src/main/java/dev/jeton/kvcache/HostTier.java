@@ -7,22 +7,22 @@ import java.util.function.ToIntFunction;
  * The host's tier: copies of blocks that the device would otherwise lose, and blocks on their way in either direction.
  *
  * <p><b>Write-behind.</b> The cached blocks that would be given away next are copied to the host ahead of need, oldest
- * first, until half of the device's blocks can be given away without losing anything ({@link #writeBehind}). So an eviction
- * never waits for a copy. It takes so many, since an admission takes all its blocks in one go, and a long prompt may be a
- * good part of the device; younger ones are not copied: they would take the host's room twice, and most are used again
- * where they are. A block that is being copied can be held, but not given away; at most as many are under way as
- * can be had otherwise, and as {@link #MOST_UNDER_WAY} says.
+ * first, until half of the device's blocks can be given away without losing anything ({@link #writeBehind}). So an
+ * eviction never waits for a copy. It takes so many, since an admission takes all its blocks in one go, and a long
+ * prompt may be a good part of the device; younger ones are not copied: they would take the host's room twice, and most
+ * are used again where they are. A block that is being copied can be held, but not given away; at most as many are
+ * under way as can be had otherwise, and as {@link #MOST_UNDER_WAY} says.
  *
- * <p><b>Bringing back.</b> An admission that finds more of its prefix on the host takes blocks of the device for it, which
- * are announced at once and {@link BlockState#LOADING} until their content is there. They are nobody's to compute: who
- * holds them waits, whoever admits next with the same prefix holds the same blocks, and if all of them leave (cancelled,
- * preempted, failed), the content arrives all the same and is cached. The host keeps its copy, so giving the block away
- * again costs nothing.
+ * <p><b>Bringing back.</b> An admission that finds more of its prefix on the host takes blocks of the device for it,
+ * which are announced at once and {@link BlockState#LOADING} until their content is there. They are nobody's to
+ * compute: who holds them waits, whoever admits next with the same prefix holds the same blocks, and if all of them
+ * leave (cancelled, preempted, failed), the content arrives all the same and is cached. The host keeps its copy, so
+ * giving the block away again costs nothing.
  *
- * <p><b>Nothing here waits.</b> {@link #loads} and {@link #offloads} are lists; who drives an engine has it copy them and
- * says how many are complete. Until then neither end of a copy is given to anybody: that alone keeps copies and steps in
- * order. A copy's source was complete on the device before it was listed, and its target is named by no step until the
- * copy is complete.
+ * <p><b>Nothing here waits.</b> {@link #loads} and {@link #offloads} are lists; who drives an engine has it copy them
+ * and says how many are complete. Until then neither end of a copy is given to anybody: that alone keeps copies and
+ * steps in order. A copy's source was complete on the device before it was listed, and its target is named by no step
+ * until the copy is complete.
  *
  * <p>All that holds per layer group. A prefix is usable where each group finds what it still reads on either tier, so
  * windows need nothing of their own.

@@ -8,18 +8,18 @@ import java.util.List;
  * Which sequence's tokens are in which blocks, over all layer groups of one engine.
  *
  * <p><b>Admission</b> gives a sequence, in one go or not at all, every block that its known tokens need. The hash chain
- * of its full blocks is looked up first: blocks that are ready are held, and so are blocks that another sequence is just
- * computing; what is missing is allocated, and the full blocks before the last known token are announced in the index at
- * once: the last token is computed when its sequence may sample, for which nobody else should wait. So a prefix that
- * many requests bring at the same moment is computed by the first of them, and since nobody waits for a block while
- * lacking others, waiting cannot deadlock.
+ * of its full blocks is looked up first: blocks that are ready are held, and so are blocks that another sequence is
+ * just computing; what is missing is allocated, and the full blocks before the last known token are announced in the
+ * index at once: the last token is computed when its sequence may sample, for which nobody else should wait. So a
+ * prefix that many requests bring at the same moment is computed by the first of them, and since nobody waits for a
+ * block while lacking others, waiting cannot deadlock.
  *
  * <p><b>Waiting</b> is not a list: a sequence may compute where its next block is its own ({@link #computable}), moves
  * over blocks that became ready ({@link #advance}), and otherwise waits. When the owner of a block being computed lets
  * go of it (preempted, cancelled, failed), the waiter that was admitted first becomes its owner and computes it.
  *
- * <p><b>Two tiers.</b> Blocks that the device would give away next are copied to the host, if there is a {@link HostTier},
- * and a prefix that is found there is brought back instead of being computed.
+ * <p><b>Two tiers.</b> Blocks that the device would give away next are copied to the host, if there is a
+ * {@link HostTier}, and a prefix that is found there is brought back instead of being computed.
  *
  * <p>The last known token is always left to compute, because its logits are what the caller wants: only blocks before
  * it are looked up.
@@ -27,8 +27,8 @@ import java.util.List;
  * <p><b>Layer groups</b> advance together. In a group with a window, a prefix is usable where the blocks that the
  * window still reads are there; blocks that fell out of it are let go of as the sequence advances.
  *
- * <p>Here is what all groups do together. What a sequence takes and lets go of in one of them is in {@link
- * GroupBlocks}, how much of it others have already in {@link PrefixLookup}.
+ * <p>Here is what all groups do together. What a sequence takes and lets go of in one of them is in
+ * {@link GroupBlocks}, how much of it others have already in {@link PrefixLookup}.
  *
  * <p>Owned by one thread. Time is handed in, in nanoseconds of one monotonic clock.
  */
@@ -409,8 +409,8 @@ public final class KvCache {
 
     /**
      * Checks that the books add up: per group free + computing + loading + cached + held == total on the device, free +
-     * filling + kept + reading == total on the host; references equal holders, copies under way agree with the states of
-     * both their ends, and so do lists and indexes.
+     * filling + kept + reading == total on the host; references equal holders, copies under way agree with the states
+     * of both their ends, and so do lists and indexes.
      *
      * @throws KvCacheException naming the first thing that does not
      */

@@ -4,8 +4,8 @@ import java.util.Arrays;
 
 /**
  * What the cache knows of one sequence: a block table per layer group, how many tokens' K and V are there, and the hash
- * chain of its full blocks. Reused when a preempted sequence is admitted again. Owned by the thread of its {@link
- * KvCache}.
+ * chain of its full blocks. Reused when a preempted sequence is admitted again. Owned by the thread of its
+ * {@link KvCache}.
  */
 public final class KvSequence {
 

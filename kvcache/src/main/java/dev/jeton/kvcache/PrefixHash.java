@@ -1,9 +1,9 @@
 package dev.jeton.kvcache;
 
 /**
- * The chain of hashes that names a prompt's full blocks: {@code H(parent, tokens of the block)}, begun from {@code
- * H(salt, adapter)}. Two 64-bit lanes of multiply-fold mixing (as in wyhash), keyed, so that whoever chooses prompts
- * cannot choose collisions: blocks are shared on 128 equal bits without comparing their tokens.
+ * The chain of hashes that names a prompt's full blocks: {@code H(parent, tokens of the block)}, begun from
+ * {@code H(salt, adapter)}. Two 64-bit lanes of multiply-fold mixing (as in wyhash), keyed, so that whoever chooses
+ * prompts cannot choose collisions: blocks are shared on 128 equal bits without comparing their tokens.
  *
  * <p>One instance per cache; not thread-safe: {@link #high} and {@link #low} hold the last result.
  */

@@ -3,17 +3,17 @@ package dev.jeton.kvcache;
 import java.util.Arrays;
 
 /**
- * Looks up how much of a sequence others have in their blocks, or are just computing, or the host has copies of, over all
- * layer groups.
+ * Looks up how much of a sequence others have in their blocks, or are just computing, or the host has copies of, over
+ * all layer groups.
  *
  * <p>Owned by the thread of its {@link KvCache}; nothing is allocated after construction.
  */
 final class PrefixLookup {
 
     /**
-     * Fewer tokens than this are computed although the host has them, but for blocks of so few tokens that this would be
-     * more than {@link #MOST_COMPUTED}. Who waits for a copy waits for the loop to look again, a step at least; 64 tokens of
-     * an 8B model are a millisecond of a GPU's arithmetic in a step that runs anyway.
+     * Fewer tokens than this are computed although the host has them, but for blocks of so few tokens that this would
+     * be more than {@link #MOST_COMPUTED}. Who waits for a copy waits for the loop to look again, a step at least; 64
+     * tokens of an 8B model are a millisecond of a GPU's arithmetic in a step that runs anyway.
      */
     private static final int LEAST_TOKENS = 64;
 
@@ -136,8 +136,8 @@ final class PrefixLookup {
     }
 
     /**
-     * Of the entries found last that a group still reads, those that take a block which could be given to others: nobody
-     * holds it, or the host's content needs one.
+     * Of the entries found last that a group still reads, those that take a block which could be given to others:
+     * nobody holds it, or the host's content needs one.
      */
     int takenAmong(KvSequence sequence, int group, int found) {
         BlockPool pool = pools[group];

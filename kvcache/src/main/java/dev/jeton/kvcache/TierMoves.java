@@ -2,8 +2,8 @@ package dev.jeton.kvcache;
 
 /**
  * Blocks on their way between the tiers in one direction, first in, first out: those that the cache has decided on and
- * nobody has started, and those that an engine is copying. An engine completes them in the order in which it got them, so
- * their number says which are complete.
+ * nobody has started, and those that an engine is copying. An engine completes them in the order in which it got them,
+ * so their number says which are complete.
  *
  * <p>Owned by the thread of its {@link KvCache}; nothing is allocated after construction.
  */

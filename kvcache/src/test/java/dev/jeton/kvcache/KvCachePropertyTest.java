@@ -10,8 +10,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /**
  * Random admissions, steps, forks and releases against a model that remembers, for every block, which tokens were
- * written to it: whatever a sequence believes to be computed must be there, in blocks that hold exactly its tokens. With
- * a host's tier copies in both directions begin late and end late, and neither end of one is touched meanwhile.
+ * written to it: whatever a sequence believes to be computed must be there, in blocks that hold exactly its tokens.
+ * With a host's tier copies in both directions begin late and end late, and neither end of one is touched meanwhile.
  */
 class KvCachePropertyTest {
 

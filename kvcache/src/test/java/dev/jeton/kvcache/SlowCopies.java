@@ -8,8 +8,8 @@ import java.util.Deque;
 import java.util.Random;
 
 /**
- * Copies blocks between the tiers as an engine may at worst: it begins and ends as late as it likes, reads a source both
- * when it begins and when it ends, and leaves rubbish in a target until then.
+ * Copies blocks between the tiers as an engine may at worst: it begins and ends as late as it likes, reads a source
+ * both when it begins and when it ends, and leaves rubbish in a target until then.
  */
 final class SlowCopies {
 

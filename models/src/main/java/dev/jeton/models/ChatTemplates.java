@@ -19,8 +19,9 @@ public final class ChatTemplates {
     private ChatTemplates() {}
 
     /**
-     * The template of a model: of a GGUF file the one in its metadata, of a folder {@code chat_template.jinja}, or {@code chat_template} of tokenizer_config.json (of
-     * several, the one named {@code default}). Empty for a model without one.
+     * The template of a model: of a GGUF file the one in its metadata, of a folder {@code chat_template.jinja}, or
+     * {@code chat_template} of tokenizer_config.json (of several, the one named {@code default}). Empty for a model
+     * without one.
      *
      * @throws ModelException if a file cannot be read
      * @throws TemplateException if the template is broken or uses what is not supported

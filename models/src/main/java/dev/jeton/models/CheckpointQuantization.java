@@ -21,9 +21,9 @@ public sealed interface CheckpointQuantization {
     record None() implements CheckpointQuantization {}
 
     /**
-     * Four bits with a scale and a zero for each group of {@code g} inputs: {@code qweight} {@code [k][n / 8]}, columns 0,
-     * 2, 4, 6, 1, 3, 5, 7 from the lowest four bits of a word, {@code qzeros} {@code [k / g][n / 8]} likewise, {@code
-     * scales} {@code [k / g][n]}.
+     * Four bits with a scale and a zero for each group of {@code g} inputs: {@code qweight} {@code [k][n / 8]}, columns
+     * 0, 2, 4, 6, 1, 3, 5, 7 from the lowest four bits of a word, {@code qzeros} {@code [k / g][n / 8]} likewise,
+     * {@code scales} {@code [k / g][n]}.
      */
     record Awq() implements CheckpointQuantization {}
 
@@ -36,18 +36,18 @@ public sealed interface CheckpointQuantization {
     record Gptq(boolean zerosLessOne) implements CheckpointQuantization {}
 
     /**
-     * {@code weight} of e4m3 or of integers to 127, with {@code weight_scale} or {@code weight_scale_inv}, by which values
-     * are multiplied. Inputs, which some of these formats round, too, are not rounded for it.
+     * {@code weight} of e4m3 or of integers to 127, with {@code weight_scale} or {@code weight_scale_inv}, by which
+     * values are multiplied. Inputs, which some of these formats round, too, are not rounded for it.
      *
-     * @param blocks whether there is a scale for each {@value #BLOCK} by {@value #BLOCK} values, those at the ends being
-     *     fewer; else one for each row or for the matrix
+     * @param blocks whether there is a scale for each {@value #BLOCK} by {@value #BLOCK} values, those at the ends
+     *     being fewer; else one for each row or for the matrix
      */
     record Scaled(boolean blocks) implements CheckpointQuantization {}
 
     /**
-     * Integers packed into words along the inputs, each with half of its range added: {@code weight_packed} {@code [n][k *
-     * bits / 32]}, {@code weight_scale} {@code [n][k / g]}, {@code weight_zero_point} of four bits {@code [n / 8][k / g]},
-     * packed along n, where there are zeros; {@code weight_g_idx} as in {@link Gptq}.
+     * Integers packed into words along the inputs, each with half of its range added: {@code weight_packed}
+     * {@code [n][k * bits / 32]}, {@code weight_scale} {@code [n][k / g]}, {@code weight_zero_point} of four bits
+     * {@code [n / 8][k / g]}, packed along n, where there are zeros; {@code weight_g_idx} as in {@link Gptq}.
      *
      * @param bits 4, or 8 with a scale for each row
      */

@@ -42,7 +42,9 @@ enum DecoderFamily {
         ALL_LAYERS_BY_FLAG,
         /** All but each n-th, or as {@code layer_types} says. */
         INTERLEAVED,
-        /** Those from {@code max_window_layers} on, where {@code use_sliding_window}; or as {@code layer_types} says. */
+        /**
+         * Those from {@code max_window_layers} on, where {@code use_sliding_window}; or as {@code layer_types} says.
+         */
         UPPER_LAYERS
     }
 

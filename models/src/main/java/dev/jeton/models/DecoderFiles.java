@@ -6,7 +6,9 @@ import java.nio.file.Path;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
 
-/** Whether a folder or file holds a decoder's weights in a form that {@link DecoderSpec} describes; nothing is loaded. */
+/**
+ * Whether a folder or file holds a decoder's weights in a form that {@link DecoderSpec} describes; nothing is loaded.
+ */
 public final class DecoderFiles {
 
     private DecoderFiles() {}

@@ -84,8 +84,8 @@ public record DecoderSpec(
     public record Scales(double embedding, double query, double attentionCap, double logitCap) {}
 
     /**
-     * Layers whose feed-forward part is a choice of experts (Shazeer et al.: Outrageously Large Neural Networks): softmax
-     * over a router's logits, of which the likeliest experts are taken and summed by their probabilities.
+     * Layers whose feed-forward part is a choice of experts (Shazeer et al.: Outrageously Large Neural Networks):
+     * softmax over a router's logits, of which the likeliest experts are taken and summed by their probabilities.
      *
      * @param count experts of a layer; 0 where the model has none
      * @param perToken how many of them a token goes through

@@ -10,8 +10,8 @@ import java.util.TreeSet;
 
 /**
  * The translator that DJL would run a folder's model with, as serving.properties names it: what comes of the model's
- * output. Jeton does what it says by itself, since texts are tokenized, bounded and metered before an engine has
- * them. Lower case and special tokens are {@link FolderTokenizer}'s business.
+ * output. Jeton does what it says by itself, since texts are tokenized, bounded and metered before an engine has them.
+ * Lower case and special tokens are {@link FolderTokenizer}'s business.
  *
  * <p>Meaning and defaults are those of DJL 0.35 ({@code ai.djl.huggingface.translator}), with two exceptions.
  * {@code weightedmean} weighs tokens by their place, as sentence-transformers does, where DJL weighs texts by theirs in

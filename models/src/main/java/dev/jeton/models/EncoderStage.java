@@ -72,8 +72,8 @@ public sealed interface EncoderStage {
     record Dense(Path weights, int inputs, int outputs, boolean bias, Activation activation) implements EncoderStage {}
 
     /**
-     * Takes off the mean and divides by the deviation, then multiplies with {@code norm.weight} and adds {@code
-     * norm.bias}.
+     * Takes off the mean and divides by the deviation, then multiplies with {@code norm.weight} and adds
+     * {@code norm.bias}.
      *
      * @param weights a safetensors file, or a folder that holds model.safetensors
      */

@@ -10,7 +10,8 @@ package dev.jeton.models;
  * @param blockSize tokens of a block
  * @param threads compute threads; 0 takes the machine's cores, the torch engine one less
  * @param quantize {@code none}, or a format of weights that the engine knows: {@code q8_0}, {@code int8}, {@code fp8}
- * @param device how a GPU is used; engines without one refuse the choice of a device, the torch engine takes {@code cpu}, too
+ * @param device how a GPU is used; engines without one refuse the choice of a device, the torch engine takes
+ *     {@code cpu}, too
  * @param hostKvBytes bytes of the host's memory to which K and V are offloaded; 0 for none
  */
 public record EngineOptions(

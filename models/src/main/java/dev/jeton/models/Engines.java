@@ -46,8 +46,8 @@ public record Engines(List<EngineProvider> providers) {
      * The engine for a model.
      *
      * @param engine a name, or {@link #AUTO}
-     * @throws ModelException where there is none, it cannot run here, or it does not read the model: with the reasons of
-     *     all that were asked
+     * @throws ModelException where there is none, it cannot run here, or it does not read the model: with the reasons
+     *     of all that were asked
      */
     public EngineProvider choose(String engine, Path model) {
         if (engine.equals(AUTO)) {

@@ -11,8 +11,8 @@ import java.util.Optional;
 import java.util.function.IntPredicate;
 
 /**
- * The tokenizer of a model: encoding and decoding by Hugging Face's tokenizers library (through DJL, natives in
- * its jar), detokenizing of streams by {@link PieceDetokenizer} wherever the decoder's kind is known.
+ * The tokenizer of a model: encoding and decoding by Hugging Face's tokenizers library (through DJL, natives in its
+ * jar), detokenizing of streams by {@link PieceDetokenizer} wherever the decoder's kind is known.
  */
 public final class FolderTokenizer implements Tokenizer {
 

@@ -121,7 +121,8 @@ final class GgufFamilies {
     }
 
     /**
-     * What a tensor of a layer is called in Hugging Face folders of a family; empty where the family has none of that name.
+     * What a tensor of a layer is called in Hugging Face folders of a family; empty where the family has none of that
+     * name.
      *
      * @param kind {@code weight} or {@code bias}
      * @param usual what it is in most families that have it

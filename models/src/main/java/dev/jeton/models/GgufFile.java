@@ -18,8 +18,8 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * A GGUF model: one file, or all parts of one that was split ({@code NAME-00001-of-00003.gguf}), memory-mapped. Metadata
- * is the first part's. Tensors have the names of the file.
+ * A GGUF model: one file, or all parts of one that was split ({@code NAME-00001-of-00003.gguf}), memory-mapped.
+ * Metadata is the first part's. Tensors have the names of the file.
  *
  * <p>Every tensor is checked to lie within its file, at a multiple of the alignment, and over no other.
  *

@@ -12,10 +12,10 @@ import java.util.Optional;
 /**
  * Writes the tokenizer of a GGUF file's metadata as a tokenizer.json, so that Hugging Face's library encodes with it.
  *
- * <p>{@code gpt2} is byte-level BPE with its merges; how text is split before is {@link GgufSplits}' business. {@code
- * llama} is SentencePiece's BPE: its merges are every way to put a piece together from two others, the best-scored piece
- * first, as Hugging Face's own converter has them. Among pieces of equal score SentencePiece merges the leftmost, and
- * the merges here the one of lower id; vocabularies that SentencePiece trains have no equal scores.
+ * <p>{@code gpt2} is byte-level BPE with its merges; how text is split before is {@link GgufSplits}' business.
+ * {@code llama} is SentencePiece's BPE: its merges are every way to put a piece together from two others, the
+ * best-scored piece first, as Hugging Face's own converter has them. Among pieces of equal score SentencePiece merges
+ * the leftmost, and the merges here the one of lower id; vocabularies that SentencePiece trains have no equal scores.
  */
 final class GgufTokenizer {
 

@@ -10,8 +10,8 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * The weights of a GGUF file under Hugging Face's names and in its layout: the rows of q and k, which llama.cpp reorders
- * for some families, are read in their old order.
+ * The weights of a GGUF file under Hugging Face's names and in its layout: the rows of q and k, which llama.cpp
+ * reorders for some families, are read in their old order.
  *
  * <p>A tensor that is not part of the plan of {@link DecoderSpec} is refused: it would be left out silently.
  */

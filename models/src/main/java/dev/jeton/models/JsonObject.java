@@ -22,8 +22,8 @@ import tools.jackson.core.json.JsonFactory;
  * A JSON object of a model folder with typed access, whose errors name the file and the key.
  *
  * <p>Read with the streaming parser alone: data binding would cost a tenth of a second of the start. Duplicate names,
- * nesting deeper than {@value #MAX_DEPTH} and input past the given size are errors. A JSON null is the same as a missing
- * key.
+ * nesting deeper than {@value #MAX_DEPTH} and input past the given size are errors. A JSON null is the same as a
+ * missing key.
  */
 final class JsonObject {
 

@@ -11,10 +11,11 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
- * Finds a model's folder or GGUF file: a path, or {@code ORG/NAME} in the local Hugging Face cache. Nothing is downloaded.
+ * Finds a model's folder or GGUF file: a path, or {@code ORG/NAME} in the local Hugging Face cache. Nothing is
+ * downloaded.
  *
- * <p>The cache is {@code HF_HUB_CACHE}, else {@code HF_HOME/hub}, else {@code ~/.cache/huggingface/hub}; in it, {@code
- * models--ORG--NAME/refs/main} names the folder below {@code snapshots}.
+ * <p>The cache is {@code HF_HUB_CACHE}, else {@code HF_HOME/hub}, else {@code ~/.cache/huggingface/hub}; in it,
+ * {@code models--ORG--NAME/refs/main} names the folder below {@code snapshots}.
  */
 public final class ModelFolders {
 

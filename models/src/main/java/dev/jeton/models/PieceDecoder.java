@@ -10,8 +10,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * How ids become bytes, for the decoders of nearly all models: byte-level BPE, and SentencePiece-like ones (replace,
- * byte fallback, strip; metaspace). The bytes of every id are computed once. Other decoders are left to {@link
- * WindowDetokenizer}.
+ * byte fallback, strip; metaspace). The bytes of every id are computed once. Other decoders are left to
+ * {@link WindowDetokenizer}.
  */
 final class PieceDecoder {
 

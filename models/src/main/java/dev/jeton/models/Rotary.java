@@ -88,7 +88,10 @@ public record Rotary(double theta, RotaryScaling scaling, int width) {
         return theta;
     }
 
-    /** Rotary settings in either spelling, and those of a type of layer where they are by type; empty where there are none. */
+    /**
+     * Rotary settings in either spelling, and those of a type of layer where they are by type; empty where there are
+     * none.
+     */
     private static JsonObject settings(JsonObject config, String layerType) {
         JsonObject all = config.object("rope_parameters")
                 .or(() -> config.object("rope_scaling"))

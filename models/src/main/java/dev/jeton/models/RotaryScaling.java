@@ -47,9 +47,9 @@ public sealed interface RotaryScaling {
     }
 
     /**
-     * Factors by the length of the context (Ding et al., LongRoPE). Hugging Face chooses them anew as a sequence grows past
-     * the original context, which leaves its earlier keys turned by the others; here the longest context that an engine
-     * serves decides once, so that equal prefixes have equal keys.
+     * Factors by the length of the context (Ding et al., LongRoPE). Hugging Face chooses them anew as a sequence grows
+     * past the original context, which leaves its earlier keys turned by the others; here the longest context that an
+     * engine serves decides once, so that equal prefixes have equal keys.
      *
      * @param shortFactors one for each pair, for contexts up to the original one
      * @param longFactors for longer ones

@@ -7,8 +7,8 @@ import java.util.List;
 /**
  * A tensor of a weights file, mapped and read-only; valid until its {@link WeightFiles} are closed.
  *
- * <p>Elements are in row-major order. The rows of a file may lie in another order than the tensor's, which {@link
- * #row}, {@link #copyTo} and {@link #data} undo.
+ * <p>Elements are in row-major order. The rows of a file may lie in another order than the tensor's, which
+ * {@link #row}, {@link #copyTo} and {@link #data} undo.
  */
 public final class Tensor {
 
@@ -52,7 +52,9 @@ public final class Tensor {
         return new Tensor(name, type, shape, stored, head);
     }
 
-    /** Rows [from, from + count) of the outermost dimension: of whole heads, where rows of a head lie in another order. */
+    /**
+     * Rows [from, from + count) of the outermost dimension: of whole heads, where rows of a head lie in another order.
+     */
     public Tensor rows(long from, long count) {
         if (pairedRows != 0 && (from % pairedRows != 0 || count % pairedRows != 0)) {
             throw new IllegalStateException("rows of \"" + name + "\" lie in another order");
@@ -83,7 +85,9 @@ public final class Tensor {
         return shape;
     }
 
-    /** The elements as stored, in the tensor's order: the mapped file, or a copy where its rows lie in another order. */
+    /**
+     * The elements as stored, in the tensor's order: the mapped file, or a copy where its rows lie in another order.
+     */
     public MemorySegment data() {
         if (pairedRows == 0) {
             return stored;

@@ -20,8 +20,8 @@ import tools.jackson.core.TokenStreamFactory;
 import tools.jackson.core.json.JsonFactory;
 
 /**
- * What Jeton itself must know of a {@code tokenizer.json}: each id's piece, which ids are special, and how pieces become
- * text. Encoding is the tokenizers library's business.
+ * What Jeton itself must know of a {@code tokenizer.json}: each id's piece, which ids are special, and how pieces
+ * become text. Encoding is the tokenizers library's business.
  *
  * <p>Read with the streaming parser, merges skipped: such files have up to some million values. Names are not
  * canonicalised, since a vocabulary's are all different.

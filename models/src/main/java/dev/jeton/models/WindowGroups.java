@@ -49,8 +49,8 @@ public record WindowGroups(List<Integer> windows, List<Integer> groupOf, List<In
     }
 
     /**
-     * Blocks of a group that one sequence of a whole context needs: a window that is full also needs the block it leaves,
-     * and room for a chunk of prompt.
+     * Blocks of a group that one sequence of a whole context needs: a window that is full also needs the block it
+     * leaves, and room for a chunk of prompt.
      */
     private long blocks(int group, EngineOptions options, int context) {
         int window = windows.get(group);

@@ -10,8 +10,8 @@ import java.util.stream.Stream;
 
 /**
  * Compiles kernels ahead with nvcc, for the build's profile {@code cubins}: each source of a folder with the default
- * macros for A100, H100 and B200, under the names that {@link Kernels} looks for. What is there already is not
- * compiled again: a name is the hash of all that a cubin depends on but nvcc's version.
+ * macros for A100, H100 and B200, under the names that {@link Kernels} looks for. What is there already is not compiled
+ * again: a name is the hash of all that a cubin depends on but nvcc's version.
  */
 final class Cubins {
 

@@ -20,7 +20,9 @@ public class CudaException extends NativeException {
         return call;
     }
 
-    /** What it returned: a {@code CUresult}, {@code nvrtcResult} or {@code cublasStatus_t}, by the function's library. */
+    /**
+     * What it returned: a {@code CUresult}, {@code nvrtcResult} or {@code cublasStatus_t}, by the function's library.
+     */
     public int code() {
         return code;
     }

@@ -14,8 +14,8 @@ import java.util.List;
  * Products of one shape with an algorithm chosen once. Owned by one thread at a time; can be captured into graphs.
  *
  * <p>cuBLASLt counts by columns, where a row-major matrix is its transpose. So {@code y = x · w^T} by rows is
- * {@code y^T = w · x^T} by columns: its A is w, stored k by n and taken transposed, its B is x, stored k by m and
- * taken as it is, and its D is y, stored n by m. That is also the only order that fp8 is implemented for.
+ * {@code y^T = w · x^T} by columns: its A is w, stored k by n and taken transposed, its B is x, stored k by m and taken
+ * as it is, and its D is y, stored n by m. That is also the only order that fp8 is implemented for.
  */
 public final class MatmulPlan implements AutoCloseable {
 
@@ -111,7 +111,9 @@ public final class MatmulPlan implements AutoCloseable {
         last[place] = address;
     }
 
-    /** An algorithm is chosen by the alignment of pointers too, and refused for scales that are nowhere; none is read. */
+    /**
+     * An algorithm is chosen by the alignment of pointers too, and refused for scales that are nowhere; none is read.
+     */
     private void point(long somewhere) {
         if (shape.bias()) {
             point(BIAS, CublasLtCalls.DESC_BIAS_POINTER, somewhere);
@@ -309,7 +311,10 @@ public final class MatmulPlan implements AutoCloseable {
         return calls.failure(calls.matmul, code, where());
     }
 
-    /** Whether its algorithm was found best by measuring, now or by an earlier process, so that nothing is to be searched. */
+    /**
+     * Whether its algorithm was found best by measuring, now or by an earlier process, so that nothing is to be
+     * searched.
+     */
     public boolean searched() {
         requireOpen();
         return searched;

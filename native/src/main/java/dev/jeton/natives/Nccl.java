@@ -53,8 +53,8 @@ public final class Nccl {
     }
 
     /**
-     * Joins devices of this process: rank i is the device of the i-th context. All ranks are made by the calling thread,
-     * so none waits for one that does not come; afterwards the first context is the thread's.
+     * Joins devices of this process: rank i is the device of the i-th context. All ranks are made by the calling
+     * thread, so none waits for one that does not come; afterwards the first context is the thread's.
      *
      * @param contexts of devices that differ, which no other thread uses meanwhile
      * @throws NcclException where the devices cannot be joined; nothing is left open then

@@ -7,8 +7,8 @@ import java.lang.foreign.MemorySegment;
 
 /**
  * One device among those that were joined. What is asked of it is queued on a stream of that device and done when all
- * ranks have been asked for the same, in the same order. Of the thread that owns its device, but for {@link
- * NcclRanks#abort}. Calls allocate nothing.
+ * ranks have been asked for the same, in the same order. Of the thread that owns its device, but for
+ * {@link NcclRanks#abort}. Calls allocate nothing.
  */
 public final class NcclRank {
 

@@ -7,7 +7,10 @@ import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandle;
 
-/** NVML's functions about a device, by the shapes that they have. Bound when NVML is opened, so that none is missing later. */
+/**
+ * NVML's functions about a device, by the shapes that they have. Bound when NVML is opened, so that none is missing
+ * later.
+ */
 final class NvmlCalls {
 
     /** {@code f(device, out)}. */

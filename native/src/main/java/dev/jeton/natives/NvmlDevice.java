@@ -16,8 +16,8 @@ import java.util.OptionalLong;
 import java.util.function.Function;
 
 /**
- * A GPU as NVML sees it. What a GPU, its driver or its mode has no figure for, is empty; a call that fails otherwise
- * is an {@link NvmlException} that names the GPU. Any thread may ask, until {@link Nvml#close}.
+ * A GPU as NVML sees it. What a GPU, its driver or its mode has no figure for, is empty; a call that fails otherwise is
+ * an {@link NvmlException} that names the GPU. Any thread may ask, until {@link Nvml#close}.
  */
 public final class NvmlDevice {
 

@@ -44,7 +44,9 @@ public final class PinnedMemory extends CudaResource {
         return arena.isPresent() ? calls.memFreeHost : calls.memHostUnregister;
     }
 
-    /** The memory; of undefined content at first. Any thread may use it until it is closed; after that its use fails. */
+    /**
+     * The memory; of undefined content at first. Any thread may use it until it is closed; after that its use fails.
+     */
     public MemorySegment segment() {
         handle();
         return segment;

@@ -16,8 +16,8 @@ import java.util.Optional;
  * machine. A line for each step; the exit code is 0 where all went well, 1 where one failed, 2 for a wrong command
  * line.
  *
- * <p>Usage: {@code Probe [--driver FILE] [--nvrtc FILE] [--cublaslt FILE] [--nvml FILE] [--nccl FILE]}; without
- * a file the usual places are searched. NCCL need not be there: only a model on several GPUs asks for it.
+ * <p>Usage: {@code Probe [--driver FILE] [--nvrtc FILE] [--cublaslt FILE] [--nvml FILE] [--nccl FILE]}; without a file
+ * the usual places are searched. NCCL need not be there: only a model on several GPUs asks for it.
  */
 public final class Probe {
 

@@ -10,11 +10,11 @@ import java.util.concurrent.atomic.AtomicBoolean;
 
 /**
  * TensorRT-LLM's executor through the shim in {@code native/trtllm} (JNI, C++). Any thread may enqueue and cancel; one
- * thread awaits. Everything that the library throws is a {@link TrtLlmException}; an executor that was closed answers every
- * call with one, also calls that are under way.
+ * thread awaits. Everything that the library throws is a {@link TrtLlmException}; an executor that was closed answers
+ * every call with one, also calls that are under way.
  *
- * <p>What comes back are flat events in a buffer of 64-bit words, as {@code native/trtllm/src/bridge.h} describes them; the
- * constants are here.
+ * <p>What comes back are flat events in a buffer of 64-bit words, as {@code native/trtllm/src/bridge.h} describes them;
+ * the constants are here.
  */
 public final class TrtLlm implements AutoCloseable {
 

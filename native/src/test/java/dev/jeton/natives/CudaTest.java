@@ -12,7 +12,9 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** The bindings of the driver and NVRTC, against a machine that runs kernels on the host: devices, kernels and memory. */
+/**
+ * The bindings of the driver and NVRTC, against a machine that runs kernels on the host: devices, kernels and memory.
+ */
 class CudaTest extends CudaFixture {
     @Test
     void deviceSaysWhatItIs() {

@@ -6,7 +6,10 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Optional;
 
-/** A million requests through the shim; prints by how many kilobytes the process has grown after the first tenth of them. */
+/**
+ * A million requests through the shim; prints by how many kilobytes the process has grown after the first tenth of
+ * them.
+ */
 final class TrtLlmMillion {
 
     private static final int REQUESTS = 1_000_000;

@@ -7,10 +7,10 @@ import java.util.Arrays;
  * Splits a step's measured time over its rows.
  *
  * <p>A step costs {@code v(S) = B + max(F, A(S)) + K(S)}: B what every step costs, F the floor (reading the weights), A
- * the sum of the rows' own arithmetic a_i, K the sum of their KV reads k_i. Each of n rows is charged {@code (B + F)/n +
- * a_i max(0, 1 - F/A) + k_i}, which sums to v(S) when A >= F, scaled to the measured time. This is the closed-form
- * Shapley value of v away from the knee: with A far above F a row pays its own arithmetic and its part of the base, with A
- * below F all share base and floor alike.
+ * the sum of the rows' own arithmetic a_i, K the sum of their KV reads k_i. Each of n rows is charged {@code (B + F)/n
+ * + a_i max(0, 1 - F/A) + k_i}, which sums to v(S) when A >= F, scaled to the measured time. This is the closed-form
+ * Shapley value of v away from the knee: with A far above F a row pays its own arithmetic and its part of the base,
+ * with A below F all share base and floor alike.
  *
  * <p>Nanoseconds are integers: rows get the floor of their share, and what is left goes one by one to the largest
  * remainders (lower row first), so the rows sum to the step's time exactly. Scratch arrays are reused; owned by one

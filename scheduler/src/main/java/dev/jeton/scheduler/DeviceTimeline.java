@@ -1,10 +1,10 @@
 package dev.jeton.scheduler;
 
 /**
- * Where a device group's time went. At any instant of one monotonic clock the group is in exactly one {@link
- * DeviceState}; every state is accumulated from spans with their own two stamps, none by subtraction, so that the sum
- * can be checked against clocks taken independently: {@link #imbalance} is 0 as long as spans follow one another without
- * gap or overlap.
+ * Where a device group's time went. At any instant of one monotonic clock the group is in exactly one
+ * {@link DeviceState}; every state is accumulated from spans with their own two stamps, none by subtraction, so that
+ * the sum can be checked against clocks taken independently: {@link #imbalance} is 0 as long as spans follow one
+ * another without gap or overlap.
  *
  * <p>Owned by the thread of the loop that records; nanoseconds.
  */

@@ -13,14 +13,14 @@ public interface Dispatcher extends AutoCloseable {
     Generation submit(GenerationRequest request);
 
     /**
-     * Something came that a sequence may wait for: its allowance has grown, or is exhausted now. Any thread; never blocks,
-     * takes no lock.
+     * Something came that a sequence may wait for: its allowance has grown, or is exhausted now. Any thread; never
+     * blocks, takes no lock.
      */
     void wake();
 
     /**
-     * What can be said of a prompt before it is computed, by who knows: waits for the end of the step under way. Any thread;
-     * changes nothing.
+     * What can be said of a prompt before it is computed, by who knows: waits for the end of the step under way. Any
+     * thread; changes nothing.
      *
      * @param salt as in {@link GenerationRequest}
      * @throws RejectedException if too many ask at a time, or the engine can compute no more

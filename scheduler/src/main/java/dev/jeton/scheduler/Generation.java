@@ -24,9 +24,9 @@ public interface Generation {
     boolean done();
 
     /**
-     * The reader needs no more tokens of a sequence: it found a stop string. The sequence ends with {@link
-     * FinishReason#STOP}; tokens computed after the last one taken are overrun. An end event still follows. Never
-     * waits.
+     * The reader needs no more tokens of a sequence: it found a stop string. The sequence ends with
+     * {@link FinishReason#STOP}; tokens computed after the last one taken are overrun. An end event still follows.
+     * Never waits.
      */
     void stop(int sequence);
 

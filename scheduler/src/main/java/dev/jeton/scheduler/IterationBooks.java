@@ -5,9 +5,9 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Where the time of an engine went that batches by itself: its spans as it tells them, each divided over its rows by {@link
- * Attribution}, and the states between them. A span that is told late begins where the books end, so that no instant is booked
- * twice.
+ * Where the time of an engine went that batches by itself: its spans as it tells them, each divided over its rows by
+ * {@link Attribution}, and the states between them. A span that is told late begins where the books end, so that no
+ * instant is booked twice.
  *
  * <p>Owned by the loop's thread.
  */

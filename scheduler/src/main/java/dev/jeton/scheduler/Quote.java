@@ -13,8 +13,8 @@ import dev.jeton.models.engine.StepTimeModel;
 public record Quote(int cachedTokens, int running, int tokensPerStep, StepTimeModel.Coefficients times) {
 
     /**
-     * Device time of a request: each of its rows' own arithmetic and reads, and its part of what a step takes anyway (base
-     * and floor), shared with those that run now.
+     * Device time of a request: each of its rows' own arithmetic and reads, and its part of what a step takes anyway
+     * (base and floor), shared with those that run now.
      *
      * @param prompt tokens of the prompt, of which those cached are not computed
      * @param output tokens of each continuation

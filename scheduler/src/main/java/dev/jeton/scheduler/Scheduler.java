@@ -21,12 +21,13 @@ import java.util.function.LongSupplier;
  * flight.
  *
  * <p>This class is the turn and the time it takes; each of its helpers is readable alone: {@link StepPlanner} decides
- * what runs next, {@link StepApplier} what a finished step means, {@link Admission} who comes in, {@link Timeouts} whose
- * time is up, and {@link Sequences} is what becomes of sequences in between: submitted, started, preempted, ended.
+ * what runs next, {@link StepApplier} what a finished step means, {@link Admission} who comes in, {@link Timeouts}
+ * whose time is up, and {@link Sequences} is what becomes of sequences in between: submitted, started, preempted,
+ * ended.
  *
  * <ul>
- *   <li>There are no prefill and decode phases: a step carries the next token of every running sequence and then as much
- *       prefill as the token budget allows.
+ *   <li>There are no prefill and decode phases: a step carries the next token of every running sequence and then as
+ *       much prefill as the token budget allows.
  *   <li>A sequence is admitted with all blocks that its known tokens need. When a running one needs a block and none is
  *       left, the sequence that is served last is preempted: its blocks are let go of (full ones stay cached), and it
  *       waits at the place it had, to be computed again.

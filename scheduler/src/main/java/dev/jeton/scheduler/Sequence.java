@@ -8,9 +8,9 @@ import java.util.List;
 /**
  * One sampled continuation of a request, as the scheduler sees it. Owned by the loop's thread.
  *
- * <p>Three positions describe its progress: {@code kv.computed() <= planned <= promised}. Tokens before {@code
- * kv.computed()} have their K and V; those before {@code planned} have been launched; {@code promised} counts the tokens
- * known plus those that steps in flight will sample.
+ * <p>Three positions describe its progress: {@code kv.computed() <= planned <= promised}. Tokens before
+ * {@code kv.computed()} have their K and V; those before {@code planned} have been launched; {@code promised} counts
+ * the tokens known plus those that steps in flight will sample.
  */
 final class Sequence {
 

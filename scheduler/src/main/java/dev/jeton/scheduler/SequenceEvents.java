@@ -6,9 +6,9 @@ import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What an engine that batches by itself has told and its loop has not taken yet: a ring of flat events from the engine's one
- * thread to the loop's. Where it is full the engine waits: the loop takes them as they come, so that lasts no longer than a
- * turn.
+ * What an engine that batches by itself has told and its loop has not taken yet: a ring of flat events from the
+ * engine's one thread to the loop's. Where it is full the engine waits: the loop takes them as they come, so that lasts
+ * no longer than a turn.
  *
  * <p>An iteration is its rows, then an event with its span. Written events are seen once {@code tail} has moved.
  */

@@ -5,8 +5,8 @@ import java.util.Iterator;
 import java.util.List;
 
 /**
- * Sequences that run, in the order in which they are served: by priority, then arrival. Insertion looks from the end, where
- * new arrivals belong, so it is usually one comparison.
+ * Sequences that run, in the order in which they are served: by priority, then arrival. Insertion looks from the end,
+ * where new arrivals belong, so it is usually one comparison.
  *
  * <p>Owned by the loop's thread; bounded by the scheduler's limit on running sequences.
  */

@@ -3,8 +3,8 @@ package dev.jeton.scheduler;
 import java.util.Arrays;
 
 /**
- * One sampled continuation that an engine computes which batches by itself, and what of it is not delivered yet. Owned by
- * the loop's thread.
+ * One sampled continuation that an engine computes which batches by itself, and what of it is not delivered yet. Owned
+ * by the loop's thread.
  */
 final class SequenceRun {
 

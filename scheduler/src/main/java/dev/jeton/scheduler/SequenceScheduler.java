@@ -20,8 +20,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Requests over an engine that batches by itself: hands sequences to it in the order of their priority and arrival,
- * as many as it runs at a time, and gives readers what it tells.
+ * Requests over an engine that batches by itself: hands sequences to it in the order of their priority and arrival, as
+ * many as it runs at a time, and gives readers what it tells.
  *
  * <p><b>Grants.</b> Such an engine cannot be asked for one token more. So what it tells is kept back until its
  * sequence's allowance grants it, and a sequence whose allowance is exhausted is cancelled. What was computed of it and

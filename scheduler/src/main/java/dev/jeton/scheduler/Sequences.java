@@ -39,8 +39,8 @@ final class Sequences {
     private final SequenceQueue running = new SequenceQueue();
     private final List<Sequence> retiring = new ArrayList<>();
     /**
-     * Requests whose last end is not published yet, with their sequences that wait or run: what to tell where a turn breaks
-     * off anywhere, and what to end where a request is given up.
+     * Requests whose last end is not published yet, with their sequences that wait or run: what to tell where a turn
+     * breaks off anywhere, and what to end where a request is given up.
      */
     private final Map<GenerationState, List<Sequence>> live = new HashMap<>();
 
@@ -248,8 +248,8 @@ final class Sequences {
     }
 
     /**
-     * Ends a sequence, and the forks that still wait for it: tells their reader, and lets go of their blocks once no step
-     * in flight names them.
+     * Ends a sequence, and the forks that still wait for it: tells their reader, and lets go of their blocks once no
+     * step in flight names them.
      */
     void end(Sequence sequence, FinishReason reason, int stopToken, String message) {
         if (sequence.phase == Sequence.Phase.ENDING || sequence.phase == Sequence.Phase.ENDED) {

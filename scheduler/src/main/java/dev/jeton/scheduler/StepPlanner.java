@@ -11,15 +11,15 @@ import dev.jeton.models.engine.StepTimeModel;
  * <p>Waiting sequences are admitted first, since that may preempt. Then comes the next token of every running sequence,
  * in their order; then as much prefill as the token budget leaves, in the same order, with one exception: prompts that
  * are short beside the budget may claim up to half of it even where long ones are before them, so that a long prompt
- * does not make everybody wait. A sequence is left out while its reader has no room, its allowance no grant, or its next
- * block is being computed by another or loaded.
+ * does not make everybody wait. A sequence is left out while its reader has no room, its allowance no grant, or its
+ * next block is being computed by another or loaded.
  *
- * <p>Prompts that must stay whole are taken in their order as long as the budget has room for them; one that has not goes
- * first in the next step, since a step has room for any.
+ * <p>Prompts that must stay whole are taken in their order as long as the budget has room for them; one that has not
+ * goes first in the next step, since a step has room for any.
  *
  * <p>Where a running sequence needs a block and none is left, the sequence served last is preempted, which may be
- * itself; while a step is in flight, or a block is only being copied to the other tier, it is left out instead, and planned
- * after that has landed.
+ * itself; while a step is in flight, or a block is only being copied to the other tier, it is left out instead, and
+ * planned after that has landed.
  *
  * <p>Owned by the loop's thread. Cost: one pass over the running sequences, no allocation once the batch has grown.
  */

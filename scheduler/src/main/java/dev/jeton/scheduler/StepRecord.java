@@ -3,9 +3,7 @@ package dev.jeton.scheduler;
 import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
-/**
- * What one step did, row by row, in flat arrays; reused from step to step, so a listener copies what it keeps.
- */
+/** What one step did, row by row, in flat arrays; reused from step to step, so a listener copies what it keeps. */
 public final class StepRecord {
 
     /** The row computed prompt tokens for the first time. */

@@ -10,9 +10,9 @@ import dev.jeton.models.engine.LayerGroup;
 /**
  * Has the engine copy the blocks that the cache wants on the other tier, and tells the cache which are there.
  *
- * <p>Nothing waits for a copy: each turn asks how many are complete. A sequence whose blocks are being loaded has no row
- * until then, like one whose blocks another sequence computes, and others go on. Copies run beside steps and take none of
- * their time; where the loop has work but no row because of them, the device is in {@link DeviceState#COPY}.
+ * <p>Nothing waits for a copy: each turn asks how many are complete. A sequence whose blocks are being loaded has no
+ * row until then, like one whose blocks another sequence computes, and others go on. Copies run beside steps and take
+ * none of their time; where the loop has work but no row because of them, the device is in {@link DeviceState#COPY}.
  *
  * <p>Owned by the loop's thread; nothing is allocated.
  */

@@ -1,6 +1,8 @@
 package dev.jeton.scheduler;
 
-/** What a {@link DispatchLoop} drives. Owned by the loop's thread, but for {@link #check} and {@link #contextLength}. */
+/**
+ * What a {@link DispatchLoop} drives. Owned by the loop's thread, but for {@link #check} and {@link #contextLength}.
+ */
 interface Turns extends AutoCloseable {
 
     /** Most tokens of a sequence. Any thread. */

@@ -4,12 +4,12 @@ import java.util.Iterator;
 import java.util.TreeSet;
 
 /**
- * Sequences that wait, in the order in which they are served: by priority, then arrival. A preempted sequence that comes
- * back takes the place it had. There may be many of them, and all may be given up at once, so that each is found in a time
- * that grows with the logarithm of their number.
+ * Sequences that wait, in the order in which they are served: by priority, then arrival. A preempted sequence that
+ * comes back takes the place it had. There may be many of them, and all may be given up at once, so that each is found
+ * in a time that grows with the logarithm of their number.
  *
- * <p>Owned by the loop's thread; bounded by the scheduler's limit on waiting sequences, and by that on running ones, which
- * may be preempted.
+ * <p>Owned by the loop's thread; bounded by the scheduler's limit on waiting sequences, and by that on running ones,
+ * which may be preempted.
  */
 final class WaitingQueue implements Iterable<Sequence> {
 

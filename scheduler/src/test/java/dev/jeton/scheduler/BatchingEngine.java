@@ -18,8 +18,8 @@ import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * An engine that batches by itself, on a thread of its own: a sequence's next token follows from its tokens and, where it
- * samples, its seed. A test can hold it before an iteration, or let it be lost.
+ * An engine that batches by itself, on a thread of its own: a sequence's next token follows from its tokens and, where
+ * it samples, its seed. A test can hold it before an iteration, or let it be lost.
  */
 final class BatchingEngine implements SequenceEngine {
 

@@ -16,8 +16,8 @@ import org.junit.jupiter.api.Timeout;
 
 /**
  * What every dispatcher promises whoever submits to it, whether its engine executes our steps or batches by itself: the
- * Javadoc of {@link Dispatcher}, {@link Generation} and {@link Allowance}. Of an engine with a context of at least 128 and
- * at least four sequences at a time.
+ * Javadoc of {@link Dispatcher}, {@link Generation} and {@link Allowance}. Of an engine with a context of at least 128
+ * and at least four sequences at a time.
  */
 @Timeout(value = 120, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 public abstract class GenerationContract {
@@ -29,7 +29,9 @@ public abstract class GenerationContract {
     /** A dispatcher over a new engine, with places for four sequences and a waiting queue of 64. */
     protected abstract Dispatcher create() throws Exception;
 
-    /** Whether the same seed gives the same tokens whatever else is in the batch, as bits that do not depend on it do. */
+    /**
+     * Whether the same seed gives the same tokens whatever else is in the batch, as bits that do not depend on it do.
+     */
     protected boolean sameInAnyBatch() {
         return true;
     }

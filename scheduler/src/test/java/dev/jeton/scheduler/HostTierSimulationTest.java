@@ -14,7 +14,9 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** The scheduler with a host's tier, on an engine that finds what is wrong with a copy or read before it is complete. */
+/**
+ * The scheduler with a host's tier, on an engine that finds what is wrong with a copy or read before it is complete.
+ */
 class HostTierSimulationTest {
 
     private static final int CHATS = 24;

@@ -19,11 +19,12 @@ import java.util.stream.IntStream;
 
 /**
  * The name under which the time of what an engine runs on is booked: the engine's, and for the cuda engine on another
- * GPU than the first that this process may see, {@code cuda-1} and so on, on several GPUs {@code cuda-0+1}. Models on one
- * GPU share a group, however their settings name it, and so do models on the machine's cores, whichever engine runs them.
+ * GPU than the first that this process may see, {@code cuda-1} and so on, on several GPUs {@code cuda-0+1}. Models on
+ * one GPU share a group, however their settings name it, and so do models on the machine's cores, whichever engine runs
+ * them.
  *
- * <p>GPUs that share a model do each step together, so a second of the group is a second of each of them: time is booked
- * once, energy is that of all, and so is the price, see {@code PriceBook.device}.
+ * <p>GPUs that share a model do each step together, so a second of the group is a second of each of them: time is
+ * booked once, energy is that of all, and so is the price, see {@code PriceBook.device}.
  */
 public final class DeviceGroup {
 

@@ -14,8 +14,8 @@ import org.slf4j.LoggerFactory;
 
 /**
  * The energy of the GPUs that a CUDA engine runs on, by NVML's counters since the driver was loaded: the sum of all, or
- * nothing where one cannot be read. NVML is opened
- * when it is first asked, which only an engine on a GPU causes; where it cannot be, energy is modelled.
+ * nothing where one cannot be read. NVML is opened when it is first asked, which only an engine on a GPU causes; where
+ * it cannot be, energy is modelled.
  *
  * <p>Owned by the thread that reads it.
  */

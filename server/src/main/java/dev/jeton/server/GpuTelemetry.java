@@ -16,8 +16,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Looks at the GPUs once a second, on a thread of its own: opening NVML takes up to a second, and a GPU that hangs keeps
- * whoever asks it. Where there is no NVML there is no telemetry, and the thread ends.
+ * Looks at the GPUs once a second, on a thread of its own: opening NVML takes up to a second, and a GPU that hangs
+ * keeps whoever asks it. Where there is no NVML there is no telemetry, and the thread ends.
  */
 final class GpuTelemetry implements AutoCloseable {
 

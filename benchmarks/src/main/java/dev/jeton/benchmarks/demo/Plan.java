@@ -6,8 +6,8 @@ import java.util.List;
  * How one model is trained: on everything, and the small one then in a finishing stage with much arithmetic.
  *
  * <p>Sums are short and many, questions about servers long and few: in one mixture the sums get too few of the tokens
- * for the small model's short training. Each stage begins from the rounded weights of the one before, with a fresh optimiser, so that a stage
- * can also be run from an exported folder.
+ * for the small model's short training. Each stage begins from the rounded weights of the one before, with a fresh
+ * optimiser, so that a stage can also be run from an exported folder.
  *
  * @param shape its dimensions
  * @param stages in order

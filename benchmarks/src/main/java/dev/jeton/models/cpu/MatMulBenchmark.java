@@ -27,8 +27,9 @@ import org.openjdk.jmh.annotations.Warmup;
  * A matrix of 4,096 by 4,096, beyond the caches, times some rows, on one thread. It lies in the cpu engine's package
  * because its kernels are nobody else's business.
  *
- * <p>Limits: one row reads all weights (67 MB in F32, 34 in BF16, 18 in Q8_0, 14 in Q6_K, 10 in Q4_K), so memory decides: at
- * 33 GB/s 2.0, 1.0, 0.54, 0.42 and 0.3 ms. 128 rows are 4.3 billion operations: at 165 to 177 GFLOP/s 24 to 26 ms, whatever the format.
+ * <p>Limits: one row reads all weights (67 MB in F32, 34 in BF16, 18 in Q8_0, 14 in Q6_K, 10 in Q4_K), so memory
+ * decides: at 33 GB/s 2.0, 1.0, 0.54, 0.42 and 0.3 ms. 128 rows are 4.3 billion operations: at 165 to 177 GFLOP/s 24 to
+ * 26 ms, whatever the format.
  */
 @State(Scope.Thread)
 @BenchmarkMode(Mode.AverageTime)

@@ -25,7 +25,9 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.api.io.TempDir;
 
-/** The production scheduler over the cuda engine on a device that does its work late, with prefixes that go and come. */
+/**
+ * The production scheduler over the cuda engine on a device that does its work late, with prefixes that go and come.
+ */
 class CudaHostTierServingTest {
 
     private static final int PROMPTS = 6;

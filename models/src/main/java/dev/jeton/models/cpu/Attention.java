@@ -23,8 +23,8 @@ import java.util.Arrays;
  * <p>Scratch of one thread; queries in groups of at most {@value #GROUP} (positions times the heads that share a key
  * head), so that a key or value that was read serves them all.
  *
- * <p>Keys and values of BF16 are widened, a vector of tokens' keys or some tokens' values at a time, into scratch
- * that stays in the first cache, and go through the same loops: their bits are those that F32 of the same numbers would
+ * <p>Keys and values of BF16 are widened, a vector of tokens' keys or some tokens' values at a time, into scratch that
+ * stays in the first cache, and go through the same loops: their bits are those that F32 of the same numbers would
  * give. Where {@link NativeKernels} are there, they do so without the scratch.
  */
 final class Attention {

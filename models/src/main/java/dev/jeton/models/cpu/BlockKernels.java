@@ -14,14 +14,14 @@ import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorOperators;
 
 /**
- * The kernels of {@link Kernels} for ggml's blocks of 256 inputs: Q4_K, Q5_K and Q6_K, at 4.625, 5.625 and 6.5625 bits a
- * weight. Order of summation and rules are the same, and so are the values: of a weight of Q4_K or Q5_K, {@code (d *
- * scale) * q - m * offset}, both products are exact in a float and the difference is rounded once, as ggml's formula has
- * it; one of Q6_K, {@code (d * scale) * (q - 32)}, has 24 significant bits at most.
+ * The kernels of {@link Kernels} for ggml's blocks of 256 inputs: Q4_K, Q5_K and Q6_K, at 4.625, 5.625 and 6.5625 bits
+ * a weight. Order of summation and rules are the same, and so are the values: of a weight of Q4_K or Q5_K, {@code (d *
+ * scale) * q - m * offset}, both products are exact in a float and the difference is rounded once, as ggml's formula
+ * has it; one of Q6_K, {@code (d * scale) * (q - 32)}, has 24 significant bits at most.
  *
- * <p>Layouts, for one panel, in vectors of ints. Numbers of one output are in one lane, so that integer dot products over
- * four bytes find four inputs of an output side by side after a shift and a mask; four vectors hold the same inputs of
- * the four quarters of a panel. Inputs follow each other from the lowest bits of an int.
+ * <p>Layouts, for one panel, in vectors of ints. Numbers of one output are in one lane, so that integer dot products
+ * over four bytes find four inputs of an output side by side after a shift and a mask; four vectors hold the same
+ * inputs of the four quarters of a panel. Inputs follow each other from the lowest bits of an int.
  *
  * <ul>
  *   <li>Q4_K: d as binary16 of quarters 0 and 1, of 2 and 3, m likewise; then 8 times, for each 32 inputs: scales, a
@@ -32,12 +32,12 @@ import jdk.incubator.vector.VectorOperators;
  * </ul>
  *
  * <p>Scales are unpacked into scratch before a block's numbers are, and most kernels do half a panel at a time: more in
- * one loop is more than the compiler inlines, and a kernel with a call in it is twenty times slower. For the same reason
- * each is called from one place: what is called from two is inlined twice.
+ * one loop is more than the compiler inlines, and a kernel with a call in it is twenty times slower. For the same
+ * reason each is called from one place: what is called from two is inlined twice.
  *
  * <p>Limits. One row takes a mask, a conversion, two fma and a shift for 16 weights (three more operations in Q5_K and
- * Q6_K). Out of the caches a core at 4.2 GHz does 40 billion weights a second in Q4_K, four chains of fma of four cycles
- * each bounding it at 67; half panels have two chains and do 27. Two cores so need what memory delivers.
+ * Q6_K). Out of the caches a core at 4.2 GHz does 40 billion weights a second in Q4_K, four chains of fma of four
+ * cycles each bounding it at 67; half panels have two chains and do 27. Two cores so need what memory delivers.
  */
 final class BlockKernels {
 

@@ -12,8 +12,8 @@ import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 
 /**
- * Writes ggml's blocks, number by number and scale by scale, in the layouts that {@link Kernels} and {@link BlockKernels}
- * read: nothing is quantised anew. Scratch of one thread.
+ * Writes ggml's blocks, number by number and scale by scale, in the layouts that {@link Kernels} and
+ * {@link BlockKernels} read: nothing is quantised anew. Scratch of one thread.
  */
 final class BlockPacking {
 

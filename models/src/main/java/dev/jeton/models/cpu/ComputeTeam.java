@@ -14,8 +14,8 @@ import org.jspecify.annotations.Nullable;
  * tiles, never for threads: a thread that the operating system has set aside holds up at most the tile it was in, and
  * with a core taken by another process the others do its share.
  *
- * <p>A thread without a tile spins for at most {@value #SPIN_NANOS} nanoseconds and parks; publishing a phase unparks as
- * many as there are tiles for. Everything a tile reads was written before the phase was published, and everything it
+ * <p>A thread without a tile spins for at most {@value #SPIN_NANOS} nanoseconds and parks; publishing a phase unparks
+ * as many as there are tiles for. Everything a tile reads was written before the phase was published, and everything it
  * writes is visible to the next phase (both words are volatile).
  *
  * <p>{@link #run} is called by one thread at a time; nothing is allocated by it.

@@ -109,7 +109,9 @@ public final class CpuEngine extends HostEngine {
         }
     }
 
-    /** What keys and values are kept in where nothing is asked for: BF16 where weights are no more precise, else F32. */
+    /**
+     * What keys and values are kept in where nothing is asked for: BF16 where weights are no more precise, else F32.
+     */
     private static KvArena.Type kvType(EngineOptions options, Path folder, DecoderSpec spec, boolean q8) {
         return switch (options.device().kvType()) {
             case "auto" -> {

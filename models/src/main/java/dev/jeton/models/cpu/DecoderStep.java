@@ -16,10 +16,10 @@ import java.util.List;
  * to the residual; gate, up and their product; the down projection added to the residual. That is five phases; a step
  * with chunks of prompt has a sixth, since then K and V of all positions must be stored before any is read, and one
  * with many tokens two more, since then normalising is shared instead of repeated by every thread, and one before each
- * multiplication where inputs are to be rounded first ({@link Product}). Layers of experts
- * have phases for the router's logits, the choice, gate and up, down, and the sum ({@link SparseFeed}); families that
- * normalise what a half of a layer gives before they add it have one after each half. After the layers, rows that need
- * logits go through the output projection and are sampled, at most {@value #LOGIT_ROWS} at a time.
+ * multiplication where inputs are to be rounded first ({@link Product}). Layers of experts have phases for the router's
+ * logits, the choice, gate and up, down, and the sum ({@link SparseFeed}); families that normalise what a half of a
+ * layer gives before they add it have one after each half. After the layers, rows that need logits go through the
+ * output projection and are sampled, at most {@value #LOGIT_ROWS} at a time.
  *
  * <p>Tiles are made a few microseconds long at least (claiming costs a tenth of one), and small enough that each thread
  * gets several.

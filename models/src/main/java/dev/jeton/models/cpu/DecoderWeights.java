@@ -296,7 +296,10 @@ final class DecoderWeights implements AutoCloseable {
                     stacked(width, List.of(files.tensor(name + "down_proj.weight", hidden, width))));
         }
 
-        /** A router is small, and which experts a token goes to hangs on its last bits: not quantised, its inputs not rounded. */
+        /**
+         * A router is small, and which experts a token goes to hangs on its last bits: not quantised, its inputs not
+         * rounded.
+         */
         private Sparse sparse(String name) {
             int count = spec.experts().count();
             Tensor router = files.tensor(name + "gate.weight", count, spec.hidden());

@@ -20,14 +20,15 @@ import jdk.incubator.vector.VectorOperators;
  * every kernel: the number of rows, the split of k into calls, and the vector's length change which lanes are computed
  * together, never the order in which one lane adds. Logits are therefore the same bits in every batch.
  *
- * <p><b>One value of a weight.</b> BF16 widens exactly. A Q8_0 weight is q * s with |q| <= 128 and s a binary16 number, as
- * ggml has it: 19 significant bits, exact in a float. So a BF16 or Q8_0 model computes the very bits of an F32 model with the same
- * weights, and the large-batch path may widen a panel once into scratch and use the F32 kernels.
+ * <p><b>One value of a weight.</b> BF16 widens exactly. A Q8_0 weight is q * s with |q| <= 128 and s a binary16 number,
+ * as ggml has it: 19 significant bits, exact in a float. So a BF16 or Q8_0 model computes the very bits of an F32 model
+ * with the same weights, and the large-batch path may widen a panel once into scratch and use the F32 kernels.
  *
  * <p>Layouts, for one panel: F32 {@code [k][PANEL floats]}. BF16 {@code [k][2 vectors of ints]}, the low half of an int
- * one output and the high half another, so that widening is a shift or a mask. Q8_0 {@code [k / 32][scales as
- * binary16, in the places of BF16 of one k][32][1 vector of ints]}, four outputs in the bytes of an int, stored as q + 128: shifted to the top of a
- * mantissa with the exponent of 256 they are the float 384 + q, and {@code fma(384 + q, s, -384 s)} is q * s exactly.
+ * one output and the high half another, so that widening is a shift or a mask. Q8_0 {@code [k / 32][scales as binary16,
+ * in the places of BF16 of one k][32][1 vector of ints]}, four outputs in the bytes of an int, stored as q + 128:
+ * shifted to the top of a mantissa with the exponent of 256 they are the float 384 + q, and {@code fma(384 + q, s, -384
+ * s)} is q * s exactly.
  *
  * <p>Limits. One row is bound by memory: 4, 2 or 1.0625 bytes a weight. Six rows do 24 fma on 4 loads and 6 broadcasts
  * and are bound by the two fma ports (64 floating-point operations a cycle with 512-bit vectors); 24 accumulators, 4
@@ -66,7 +67,9 @@ final class Kernels {
         return pairs.and(HIGH).reinterpretAsFloats();
     }
 
-    /** The low halves as binary16. A shift puts exponent and mantissa in their places, a product corrects the exponent. */
+    /**
+     * The low halves as binary16. A shift puts exponent and mantissa in their places, a product corrects the exponent.
+     */
     static FloatVector halfLow(IntVector pairs) {
         return half(pairs.lanewise(VectorOperators.LSHL, 16));
     }
@@ -112,11 +115,12 @@ final class Kernels {
     }
 
     /**
-     * Reads one word of every cache line of {@code [from, to)} and returns their exclusive or, so that the reads happen.
+     * Reads one word of every cache line of {@code [from, to)} and returns their exclusive or, so that the reads
+     * happen.
      *
      * <p>A core has as many lines in flight as its reorder window has loads. The Q8_0 kernel spends some twenty
-     * instructions on a line, so the window holds twenty lines and memory delivers a quarter of what it could; this loop
-     * spends two. Java has no prefetch instruction; reading a slice ahead of computing on it is the next best.
+     * instructions on a line, so the window holds twenty lines and memory delivers a quarter of what it could; this
+     * loop spends two. Java has no prefetch instruction; reading a slice ahead of computing on it is the next best.
      */
     static int touch(long from, long to) {
         int lines = (int) ((to - from) / LINE);

@@ -10,8 +10,8 @@ import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 
 /**
- * K and V of one layer group in blocks. A step reads what it wrote itself from here, too, so a prefix that is read
- * from the cache gives the bits that computing it gives, whatever the type.
+ * K and V of one layer group in blocks. A step reads what it wrote itself from here, too, so a prefix that is read from
+ * the cache gives the bits that computing it gives, whatever the type.
  *
  * <p>A block is {@code [layer][K, V][head]}. Of type F32, a head's keys are {@code [element][token]}, so that a vector
  * spans tokens, its values {@code [token][element]} with elements padded to whole vectors. Of type BF16, two elements

@@ -7,13 +7,13 @@ import static dev.jeton.models.cpu.Kernels.PANEL;
  * bias or the residual).
  *
  * <p>Few rows read the panel as it is kept. More rows go by slices of {@value #SLICE} inputs, which stay in the first
- * cache while all rows pass over them; slices of other formats than F32 are widened once into scratch first. Both ways add in the
- * order that {@link Kernels} states, so they give the same bits. Memory is read ahead of both:
- * see {@link Prefetch}.
+ * cache while all rows pass over them; slices of other formats than F32 are widened once into scratch first. Both ways
+ * add in the order that {@link Kernels} states, so they give the same bits. Memory is read ahead of both: see
+ * {@link Prefetch}.
  *
- * <p>Pairs of BF16 are read by a kernel in C ({@link NativeKernels}), whatever the number of rows, which takes inputs as
- * {@link HalfRows}, and so are quantised panels where the processor multiplies BF16. Where it does not, another kernel
- * in C reads quantised panels, with the same bits as here.
+ * <p>Pairs of BF16 are read by a kernel in C ({@link NativeKernels}), whatever the number of rows, which takes inputs
+ * as {@link HalfRows}, and so are quantised panels where the processor multiplies BF16. Where it does not, another
+ * kernel in C reads quantised panels, with the same bits as here.
  *
  * <p>The kernels run on one, two, four or six rows; a remainder of three or five takes the next larger kernel, whose
  * surplus rows read and write spare memory: inputs and tiles have {@value #SPARE_ROWS} rows more than they need.
@@ -103,8 +103,8 @@ final class MatMul {
     }
 
     /**
-     * Inputs of a slice that is read as it is kept: prefetching goes hand in hand with computing; touching is better done
-     * in long runs. Blocks of 256 are not cut: each begins with work of its own.
+     * Inputs of a slice that is read as it is kept: prefetching goes hand in hand with computing; touching is better
+     * done in long runs. Blocks of 256 are not cut: each begins with work of its own.
      */
     private static int directSlice(PackedMatrix w, PackedMatrix.Format format) {
         if (!w.beyondCaches() || !Prefetch.AVAILABLE) {

@@ -26,15 +26,15 @@ import org.slf4j.LoggerFactory;
  *       times that of widening first. They differ from {@link Kernels} in what they compute: inputs are rounded to BF16
  *       as well, as other engines of that type do.
  *   <li>products of quantised weights with BF16 inputs, by the same instruction. Weights stay exact.
- *   <li>products of quantised weights with F32 inputs, where there is no such instruction: the same bits as by {@link
- *       Kernels} and {@link BlockKernels}.
+ *   <li>products of quantised weights with F32 inputs, where there is no such instruction: the same bits as by
+ *       {@link Kernels} and {@link BlockKernels}.
  *   <li>scores and outputs of attention over K and V of BF16: the same bits as by {@link AttentionKernels}.
  * </ul>
  *
  * <p>The build compiles them where there is a C compiler and carries the library in the jar; they are used on Linux on
- * x86-64 where the processor has AVX-512 (and BF16 for the first two, VBMI for the second), unless {@code -Djeton.cpu.native=false}. Elsewhere
- * {@link #AVAILABLE}, {@link #BLOCKS} or {@link #ATTENTION} are false and the Vector API does their work. Either way
- * a row's bits do not depend on the batch.
+ * x86-64 where the processor has AVX-512 (and BF16 for the first two, VBMI for the second), unless
+ * {@code -Djeton.cpu.native=false}. Elsewhere {@link #AVAILABLE}, {@link #BLOCKS} or {@link #ATTENTION} are false and
+ * the Vector API does their work. Either way a row's bits do not depend on the batch.
  */
 final class NativeKernels {
 
@@ -141,8 +141,8 @@ final class NativeKernels {
     private NativeKernels() {}
 
     /**
-     * {@code tile[r][n] += sum over k of x[r][k] * w[n][k]} for the outputs n of a panel of {@link
-     * PackedMatrix.Format#BF16_PAIRS}.
+     * {@code tile[r][n] += sum over k of x[r][k] * w[n][k]} for the outputs n of a panel of
+     * {@link PackedMatrix.Format#BF16_PAIRS}.
      *
      * @param w the panel's address
      * @param x that of the rows of inputs, as {@link HalfRows} has them
@@ -179,7 +179,9 @@ final class NativeKernels {
         }
     }
 
-    /** Whether panels of a format are read by a kernel in C that takes inputs of {@link HalfRows.Order#HALVES_OF_EIGHT}. */
+    /**
+     * Whether panels of a format are read by a kernel in C that takes inputs of {@link HalfRows.Order#HALVES_OF_EIGHT}.
+     */
     static boolean halves(PackedMatrix.Format format) {
         return switch (format) {
             case F32, BF16, BF16_PAIRS -> false;

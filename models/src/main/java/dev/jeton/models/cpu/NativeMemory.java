@@ -19,10 +19,11 @@ final class NativeMemory implements SegmentAllocator, AutoCloseable {
      * All memory, for the inner loops: an address is its own offset, and what is read and written is asserted by those
      * who hand out addresses ({@link PackedMatrix#address}, {@link KvArena#keys}).
      *
-     * <p>A segment of its own for each matrix would be safer by itself and up to three times slower, by luck. Until they
-     * are compiled, vectors are reinterpreted (int to float) by way of a segment on the heap, in JDK code that segments off
-     * the heap go through as well. If that happens often enough before a kernel is compiled, the compiler takes both kinds for
-     * possible in the kernel too and orders every access against every other. The kind of a constant is known.
+     * <p>A segment of its own for each matrix would be safer by itself and up to three times slower, by luck. Until
+     * they are compiled, vectors are reinterpreted (int to float) by way of a segment on the heap, in JDK code that
+     * segments off the heap go through as well. If that happens often enough before a kernel is compiled, the compiler
+     * takes both kinds for possible in the kernel too and orders every access against every other. The kind of a
+     * constant is known.
      */
     static final MemorySegment ALL = MemorySegment.NULL.reinterpret(Long.MAX_VALUE);
 

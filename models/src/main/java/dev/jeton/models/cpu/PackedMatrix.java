@@ -16,9 +16,9 @@ import java.util.Collections;
 import java.util.List;
 
 /**
- * A weight matrix in the panels that {@link Kernels} and {@link BlockKernels} read: outputs in groups of {@link
- * Kernels#PANEL}, the last one padded with zeros. Panels may be of different formats. Written once at load, then read by
- * all threads.
+ * A weight matrix in the panels that {@link Kernels} and {@link BlockKernels} read: outputs in groups of
+ * {@link Kernels#PANEL}, the last one padded with zeros. Panels may be of different formats. Written once at load, then
+ * read by all threads.
  */
 final class PackedMatrix {
 
@@ -182,9 +182,8 @@ final class PackedMatrix {
     }
 
     /**
-     * The address at which input {@code k} of a panel begins, a multiple of 32 but in F32 and BF16, and of 2
-     * in pairs. In blocks of 256 inputs
-     * that is where its group begins, and the block's own where it is the first.
+     * The address at which input {@code k} of a panel begins, a multiple of 32 but in F32 and BF16, and of 2 in pairs.
+     * In blocks of 256 inputs that is where its group begins, and the block's own where it is the first.
      */
     long address(int panel, int k) {
         assert panel >= 0 && panel < panels() && k >= 0 && k <= columns : panel + " " + k;
@@ -206,7 +205,10 @@ final class PackedMatrix {
         return group == 0 ? 0 : header * VECTOR + group * bytes;
     }
 
-    /** Widens inputs {@code k} to {@code k + count} of a panel to F32, as {@code [count][PANEL]} at the workspace's slab. */
+    /**
+     * Widens inputs {@code k} to {@code k + count} of a panel to F32, as {@code [count][PANEL]} at the workspace's
+     * slab.
+     */
     void widen(int panel, int k, int count, Workspace work) {
         switch (formats.get(panel)) {
             case BF16 -> Kernels.widenBf16(address(panel, k), count, work.slab);

@@ -11,15 +11,15 @@ import java.lang.invoke.MethodType;
 /**
  * Asks the memory for cache lines before they are read, which Java has no instruction for.
  *
- * <p>A core has as many lines in flight as its windows hold loads and what waits for them. The Q8_0 kernel spends twenty
- * instructions on a line, so about a dozen lines are in flight and one thread gets 10 GB/s of the 40 that the memory
- * would deliver; the BF16 kernel, with six, gets 25. A prefetch instruction retires without waiting: with it both read at
- * 30 GB/s and more.
+ * <p>A core has as many lines in flight as its windows hold loads and what waits for them. The Q8_0 kernel spends
+ * twenty instructions on a line, so about a dozen lines are in flight and one thread gets 10 GB/s of the 40 that the
+ * memory would deliver; the BF16 kernel, with six, gets 25. A prefetch instruction retires without waiting: with it
+ * both read at 30 GB/s and more.
  *
  * <p>On Linux on x86-64 a page of executable memory is mapped through the foreign-function interface and the thirteen
  * bytes of the loop {@code prefetcht0 [rdi]; add rdi, 64; dec rsi; jnz} are called as a function of (address, lines). A
- * prefetch neither faults nor changes anything. Elsewhere, where the mapping is refused, or with {@code
- * -Djeton.cpu.prefetch=false}, {@link #AVAILABLE} is false and {@link Kernels#touch} takes its place.
+ * prefetch neither faults nor changes anything. Elsewhere, where the mapping is refused, or with
+ * {@code -Djeton.cpu.prefetch=false}, {@link #AVAILABLE} is false and {@link Kernels#touch} takes its place.
  */
 final class Prefetch {
 

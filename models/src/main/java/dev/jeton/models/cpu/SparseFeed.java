@@ -12,9 +12,9 @@ import java.util.List;
  * router's logits; rows are grouped by expert, so that a step reads an expert's weights once however many tokens go
  * through it, and not at all where none does; each token adds up what its experts gave.
  *
- * <p><b>Same bits whatever the batch.</b> A choice hangs on the token's own logits, likelier experts first and the lower
- * number first where two are equal; an expert's rows are independent of each other (see {@link Kernels}); and a token
- * adds in the order of its choice.
+ * <p><b>Same bits whatever the batch.</b> A choice hangs on the token's own logits, likelier experts first and the
+ * lower number first where two are equal; an expert's rows are independent of each other (see {@link Kernels}); and a
+ * token adds in the order of its choice.
  *
  * <p>Rows of experts are in slots: those of expert 0, of expert 1 and so on, each in the order of tokens. Owned by the
  * step; tiles write disjoint parts.

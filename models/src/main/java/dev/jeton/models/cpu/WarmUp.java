@@ -15,8 +15,8 @@ import java.util.concurrent.locks.LockSupport;
  *
  * <p>First the kernels of prefilling and of single decodes by themselves on few inputs, until each has become fast:
  * counted calls reach the compiler sooner than long loops, and while one is being compiled the next is counted. Then
- * steps, for what is around the kernels. Both within a bounded time. The kernels of batches of two to four rows follow in
- * the background once the engine is ready. What steps leave in KV blocks is overwritten before it could be read.
+ * steps, for what is around the kernels. Both within a bounded time. The kernels of batches of two to four rows follow
+ * in the background once the engine is ready. What steps leave in KV blocks is overwritten before it could be read.
  */
 final class WarmUp {
 

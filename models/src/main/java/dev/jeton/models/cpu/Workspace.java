@@ -17,7 +17,9 @@ final class Workspace {
     final long scales;
     /** Rows of inputs that this thread rounds for itself. */
     final HalfRows halves;
-    /** Where the first of the rows that {@link MatMul#panel} multiplies is in BF16; set where the matrix wants it so. */
+    /**
+     * Where the first of the rows that {@link MatMul#panel} multiplies is in BF16; set where the matrix wants it so.
+     */
     long inputHalves;
     /** Normalised rows of a small batch, and the phase they were made for. */
     final float[] normed;

@@ -1,9 +1,9 @@
 package dev.jeton.models.cuda;
 
 /**
- * How many tiles attention is cut into, and the memory in which splits of a context meet. Decode tiles aim at a few
- * for every place of the device, so that short batches over long contexts still use all of it; prefill tiles are large
- * and need fewer.
+ * How many tiles attention is cut into, and the memory in which splits of a context meet. Decode tiles aim at a few for
+ * every place of the device, so that short batches over long contexts still use all of it; prefill tiles are large and
+ * need fewer.
  */
 final class AttentionSizes {
 

@@ -31,9 +31,9 @@ import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A decoder on one GPU, or on several that each have a part of every matrix. {@link #launch} puts a step on the device's
- * stream and returns; {@link #await} waits for its end. Two steps may be in flight: the second takes its tokens from the
- * slots, where the first leaves them, so the host is not asked between them.
+ * A decoder on one GPU, or on several that each have a part of every matrix. {@link #launch} puts a step on the
+ * device's stream and returns; {@link #await} waits for its end. Two steps may be in flight: the second takes its
+ * tokens from the slots, where the first leaves them, so the host is not asked between them.
  *
  * <p>Of several devices all do every step, so a step's time is the group's: it is measured on the first, which waits in
  * it for the others, as they do for it. Results are the first's; all sample the same tokens.
@@ -264,8 +264,8 @@ public final class CudaEngine implements Engine {
     }
 
     /**
-     * What a failed call means. Work already queued cannot be taken back, so after any failure of the device nothing
-     * on it is believed any more.
+     * What a failed call means. Work already queued cannot be taken back, so after any failure of the device nothing on
+     * it is believed any more.
      */
     private DeviceLostException failed(NativeException e) {
         DeviceLostException failure = new DeviceLostException(

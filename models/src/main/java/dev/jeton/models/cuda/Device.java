@@ -279,7 +279,9 @@ final class Device implements AutoCloseable {
             from.download(fromOffset, to.segment(), toOffset, bytes, stream);
         }
 
-        /** Holds back what is queued from now on until a mark, as it was set last, is reached; not where it never was. */
+        /**
+         * Holds back what is queued from now on until a mark, as it was set last, is reached; not where it never was.
+         */
         void after(Mark mark) {
             stream.waitFor(mark.event);
         }

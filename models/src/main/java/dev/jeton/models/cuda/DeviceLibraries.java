@@ -23,9 +23,9 @@ record DeviceLibraries(
         Path cache) {
 
     /**
-     * As environment variables say: {@code JETON_CUDA_DRIVER}, {@code JETON_NVRTC}, {@code JETON_CUBLASLT} and {@code
-     * JETON_NCCL} name files, {@code JETON_CUDA_CACHE} a folder; {@code JETON_JOIN_ONE} is 1 where a device that is alone
-     * is to be joined.
+     * As environment variables say: {@code JETON_CUDA_DRIVER}, {@code JETON_NVRTC}, {@code JETON_CUBLASLT} and
+     * {@code JETON_NCCL} name files, {@code JETON_CUDA_CACHE} a folder; {@code JETON_JOIN_ONE} is 1 where a device that
+     * is alone is to be joined.
      */
     static DeviceLibraries of(Map<String, String> environment) {
         String home = environment.getOrDefault("XDG_CACHE_HOME", System.getProperty("user.home", "/tmp") + "/.cache");

@@ -130,7 +130,9 @@ record DeviceShape(DecoderSpec spec, Type type, KvType kv, int blockSize, Shard 
         return Math.multiplyExact(tokens, spec.experts().perToken());
     }
 
-    /** Most tiles of so many rows that slots of so many tokens make, each expert's rows beginning a tile of their own. */
+    /**
+     * Most tiles of so many rows that slots of so many tokens make, each expert's rows beginning a tile of their own.
+     */
     int expertTiles(int tokens, int tileRows) {
         return Math.min(spec.experts().count(), slots(tokens)) + slots(tokens) / tileRows;
     }

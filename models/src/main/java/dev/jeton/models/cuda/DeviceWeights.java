@@ -19,9 +19,9 @@ import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
 /**
- * A decoder's weights on the device, or its {@link Shard} of them. Matrices that read the same input are one: q, k and v one after the other, gate
- * and then up. What is no matrix is an address; 0 where the model has none. Norms are binary32, since families that
- * multiply with 1 more than the weight have it added here.
+ * A decoder's weights on the device, or its {@link Shard} of them. Matrices that read the same input are one: q, k and
+ * v one after the other, gate and then up. What is no matrix is an address; 0 where the model has none. Norms are
+ * binary32, since families that multiply with 1 more than the weight have it added here.
  *
  * @param embedding {@code [vocabulary][hidden]}, with room for {@link DeviceShape#logitStride} rows
  * @param head the output projection of {@link Shard#headRows} rows; rows of the embedding where they are tied

@@ -12,15 +12,15 @@ import org.slf4j.LoggerFactory;
 /**
  * Pages of K and V in pinned memory of the host, and the copies to and from them.
  *
- * <p><b>A copy is one call for each block.</b> A block is contiguous on both sides, 2 MiB for 16 tokens of an 8B model in
- * 16 bits, so a copy engine moves it at the bus's rate (42 us at 50 GB/s) and no multiprocessor is taken from the step. A
- * kernel that reads and writes mapped memory would move the same bytes, but needs some tens of kilobytes under way to fill
- * the bus, and holds multiprocessors for as long as it takes.
+ * <p><b>A copy is one call for each block.</b> A block is contiguous on both sides, 2 MiB for 16 tokens of an 8B model
+ * in 16 bits, so a copy engine moves it at the bus's rate (42 us at 50 GB/s) and no multiprocessor is taken from the
+ * step. A kernel that reads and writes mapped memory would move the same bytes, but needs some tens of kilobytes under
+ * way to fill the bus, and holds multiprocessors for as long as it takes.
  *
- * <p><b>A stream for each direction,</b> since the bus has both at once and who waits for a block must not wait for those
- * that are put away. Neither stream waits for the steps' nor does that ever wait for them: what is put away was awaited, and
- * what is brought back is named by no step before the host has seen it complete. Only copies of forks, which nobody awaits,
- * may still have to read a page that is brought back to, so those are waited for.
+ * <p><b>A stream for each direction,</b> since the bus has both at once and who waits for a block must not wait for
+ * those that are put away. Neither stream waits for the steps' nor does that ever wait for them: what is put away was
+ * awaited, and what is brought back is named by no step before the host has seen it complete. Only copies of forks,
+ * which nobody awaits, may still have to read a page that is brought back to, so those are waited for.
  *
  * <p>Owned by the engine's thread. Closes with the device.
  */
@@ -28,7 +28,9 @@ final class HostPages {
 
     private static final Logger LOG = LoggerFactory.getLogger(HostPages.class);
 
-    /** Bytes that are pinned in one go at most, if a block is not larger: so that a machine that has less says how much. */
+    /**
+     * Bytes that are pinned in one go at most, if a block is not larger: so that a machine that has less says how much.
+     */
     private static final long PIECE = 1L << 30;
 
     /** Calls of which a direction remembers when they are complete; more are remembered together. */

@@ -71,8 +71,8 @@ final class MatrixLoader {
     }
 
     /**
-     * Loads a feed-forward layer. Where down has its inputs in an order of its own, so have gate and up their outputs, if
-     * they are of four bits, too: nothing is left to be brought into order then.
+     * Loads a feed-forward layer. Where down has its inputs in an order of its own, so have gate and up their outputs,
+     * if they are of four bits, too: nothing is left to be brought into order then.
      *
      * @param hidden inputs of gate and up
      * @param width inputs of down

@@ -12,7 +12,8 @@ import org.slf4j.LoggerFactory;
  * are timed for the shapes that the cache did not have. What is found is kept on disk, so only the first load on a
  * machine takes that long, and one that ran out of time is continued by the next.
  *
- * <p>Time of one shape: eight algorithms by two to eight products, 0.1 s for the largest of an 8B model; 50 to 300 shapes.
+ * <p>Time of one shape: eight algorithms by two to eight products, 0.1 s for the largest of an 8B model; 50 to 300
+ * shapes.
  */
 final class ProductSearch {
 

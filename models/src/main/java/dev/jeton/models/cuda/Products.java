@@ -10,18 +10,18 @@ import java.util.stream.Collectors;
 
 /**
  * Products of activations with weights, by the way that suits their number of rows and the weights' format. Up to
- * {@value #SKINNY_ROWS} rows go through a kernel of our own, which is bound by reading the weights once and can add to the
- * residual stream or join gate and up in place; up to {@value #WIDE_ROWS} by weights in fewer bits through another, which
- * reads them once, too, and multiplies on tensor cores. All else goes through cuBLASLt, whose algorithm is chosen once for
- * each shape: as fp8 where weights are, a row having one scale, and the device takes that; else in sixteen bits, into which
- * weights in fewer bits are written first.
+ * {@value #SKINNY_ROWS} rows go through a kernel of our own, which is bound by reading the weights once and can add to
+ * the residual stream or join gate and up in place; up to {@value #WIDE_ROWS} by weights in fewer bits through another,
+ * which reads them once, too, and multiplies on tensor cores. All else goes through cuBLASLt, whose algorithm is chosen
+ * once for each shape: as fp8 where weights are, a row having one scale, and the device takes that; else in sixteen
+ * bits, into which weights in fewer bits are written first.
  *
- * <p>All of {@code y[row][n] = sum over k of x[row][k] * w[n][k]}, rows without gaps, the inputs of x in the
- * order of w's ({@link #inOrder}).
+ * <p>All of {@code y[row][n] = sum over k of x[row][k] * w[n][k]}, rows without gaps, the inputs of x in the order of
+ * w's ({@link #inOrder}).
  *
- * <p>Bytes a weight of b bytes: {@code b} through our kernels and for fp8 through cuBLASLt, {@code b + 4} where weights are
- * written out. Above {@value #WIDE_ROWS} rows these 4 bytes cost less than what mma.sync is behind cuBLASLt: at 4.8 TB/s
- * and 990 TFLOP/s, 60% of them reached, the two are equal at about 450 rows or more.
+ * <p>Bytes a weight of b bytes: {@code b} through our kernels and for fp8 through cuBLASLt, {@code b + 4} where weights
+ * are written out. Above {@value #WIDE_ROWS} rows these 4 bytes cost less than what mma.sync is behind cuBLASLt: at 4.8
+ * TB/s and 990 TFLOP/s, 60% of them reached, the two are equal at about 450 rows or more.
  */
 final class Products {
 
@@ -75,7 +75,9 @@ final class Products {
         }
     }
 
-    /** The kernel for few rows of a format: outputs of a block of threads, its shared memory, blocks to keep all busy. */
+    /**
+     * The kernel for few rows of a format: outputs of a block of threads, its shared memory, blocks to keep all busy.
+     */
     private record Skinny(Kernel kernel, int columns, int shared, int wanted) {}
 
     /** The kernel for more of a format in fewer bits: rows and outputs of a block of threads, and its launch. */

@@ -11,8 +11,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The threads of an engine's devices: the first device's is the engine's own, which calls {@link #all}; each other has
- * one for itself, as long as the engine lives. Work goes to all at once and is over when all are done with it. Who waits
- * spins shortly, since steps follow each other closely, then sleeps. Handing work over allocates nothing.
+ * one for itself, as long as the engine lives. Work goes to all at once and is over when all are done with it. Who
+ * waits spins shortly, since steps follow each other closely, then sleeps. Handing work over allocates nothing.
  *
  * <p>A device that fails leaves the others waiting for it on their streams, or in a call; so whoever fails, first gives
  * them up, on its own thread.
@@ -83,9 +83,7 @@ final class RankThreads implements AutoCloseable {
     private volatile long round;
     private volatile boolean stopped;
 
-    /**
-     * @param giveUp lets go of whatever waits for another device; from any thread, again and again
-     */
+    /** @param giveUp lets go of whatever waits for another device; from any thread, again and again */
     RankThreads(int ranks, Runnable giveUp) {
         this.giveUp = giveUp;
         count = ranks;

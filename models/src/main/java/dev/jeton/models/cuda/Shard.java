@@ -8,12 +8,13 @@ import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 
 /**
- * The part of a model that one of several GPUs has (Shoeybi et al.: Megatron-LM): a range of heads with the rows of q, k
- * and v and the columns of o that are theirs, a range of the feed-forward width with its rows of gate and up and its
+ * The part of a model that one of several GPUs has (Shoeybi et al.: Megatron-LM): a range of heads with the rows of q,
+ * k and v and the columns of o that are theirs, a range of the feed-forward width with its rows of gate and up and its
  * columns of down, and a range of the vocabulary in the output projection. The embedding and the norms are everywhere.
  * What the columns give is summed over all parts, twice a layer.
  *
- * <p>Where there are fewer key heads than parts, each key head is in several, with the query heads that read it divided.
+ * <p>Where there are fewer key heads than parts, each key head is in several, with the query heads that read it
+ * divided.
  *
  * @param rank of the part, from 0
  * @param ranks of all parts

@@ -15,12 +15,12 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * The sampling state of every slot, on the device: parameters, how many tokens were generated, the last one, and,
- * where it asks for penalties, which tokens it has seen.
+ * The sampling state of every slot, on the device: parameters, how many tokens were generated, the last one, and, where
+ * it asks for penalties, which tokens it has seen.
  *
- * <p>A slot is opened by copies that are ordered on the stream like a step: one that is closed while a step of it is
- * in flight may be opened again at once, since what the step still writes to it is overwritten after it. A step that
- * waits for grammar masks is not wholly on the stream: until it is, its slots cannot be opened.
+ * <p>A slot is opened by copies that are ordered on the stream like a step: one that is closed while a step of it is in
+ * flight may be opened again at once, since what the step still writes to it is overwritten after it. A step that waits
+ * for grammar masks is not wholly on the stream: until it is, its slots cannot be opened.
  */
 final class Slots {
 
@@ -69,9 +69,7 @@ final class Slots {
     /** Counts of tokens seen: four bytes per slot and entry of the vocabulary. */
     private final DeviceMemory seen;
 
-    /**
-     * @param context most tokens of a sequence
-     */
+    /** @param context most tokens of a sequence */
     Slots(Device device, Kernel clear, Kernel count, int slots, int vocabulary, int context) {
         this.device = device;
         this.clear = clear;

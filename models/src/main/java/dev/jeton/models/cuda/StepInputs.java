@@ -45,9 +45,7 @@ final class StepInputs {
     /** The token after each input that is scored, or -1. */
     private final int[] scoredToken;
 
-    /**
-     * @param target ints in pinned memory, as many as {@link #mostInts} says
-     */
+    /** @param target ints in pinned memory, as many as {@link #mostInts} says */
     StepInputs(MemorySegment target, int groups, int maxRows, int maxTokens, long mostBlocks) {
         this.target = target;
         this.groups = groups;

@@ -3,8 +3,7 @@ package dev.jeton.models.cuda;
 /**
  * Where the arrays of a step's input lie, one after the other in one piece of memory, so that one copy brings them to
  * the device. A layout is made for a most of rows, tokens and rows of logits; smaller steps leave gaps, and a captured
- * graph finds its arrays at the same places whatever their lengths. Offsets count ints; every array begins at 16
- * bytes.
+ * graph finds its arrays at the same places whatever their lengths. Offsets count ints; every array begins at 16 bytes.
  *
  * @param rows most rows
  * @param tokens most input tokens

@@ -31,8 +31,8 @@ record StoredMatrix(ShardFiles files, CheckpointQuantization checkpoint, String 
     private static final int BYTES = 4;
 
     /**
-     * The least scale of a block that is kept, since kernels divide by scales; blocks whose scale is less, or nothing, have
-     * values below 1e-15.
+     * The least scale of a block that is kept, since kernels divide by scales; blocks whose scale is less, or nothing,
+     * have values below 1e-15.
      */
     private static final float LEAST_SCALE = 1e-18f;
 
@@ -160,8 +160,8 @@ record StoredMatrix(ShardFiles files, CheckpointQuantization checkpoint, String 
      * @param zeros packed likewise; empty where all are 8
      * @param scales bits of fp16, in the files' order
      * @param group inputs that share a scale, a multiple of {@value WeightFormat#GROUP}
-     * @param order the input that each column is to be of, so that those of a group lie beside each other; empty where they
-     *     do
+     * @param order the input that each column is to be of, so that those of a group lie beside each other; empty where
+     *     they do
      */
     record FourBits(
             String kernel,

@@ -15,8 +15,8 @@ public enum Capability {
     /** Rows whose output is a vector ({@link StepBatch#POOLED}): an embedding, or the scores of labels. */
     POOLING,
     /**
-     * Only whole prompts (encoders, where each token sees all others): a row holds all tokens of a sequence, from position
-     * 0. Nothing is kept of it, so there are no layer groups, and nothing is sampled.
+     * Only whole prompts (encoders, where each token sees all others): a row holds all tokens of a sequence, from
+     * position 0. Nothing is kept of it, so there are no layer groups, and nothing is sampled.
      */
     WHOLE_PROMPTS,
     /** A host's tier, and copies of blocks to and from it beside steps ({@link Engine#offload}). */

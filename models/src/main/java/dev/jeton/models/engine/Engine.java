@@ -3,9 +3,9 @@ package dev.jeton.models.engine;
 /**
  * What executes steps on one device group.
  *
- * <p>Single-threaded: every method is called by the one thread that owns the step loop. At most {@link
- * EngineInfo#maxTickets()} tickets (never more than two) are in flight; an engine that completes at once (the cpu
- * engine) does all its work in {@link #await}. Tickets complete in the order of their launch.
+ * <p>Single-threaded: every method is called by the one thread that owns the step loop. At most
+ * {@link EngineInfo#maxTickets()} tickets (never more than two) are in flight; an engine that completes at once (the
+ * cpu engine) does all its work in {@link #await}. Tickets complete in the order of their launch.
  *
  * <p>Blocks named in a step in flight are neither freed nor rewritten by the caller before its {@link #await} returned.
  */
@@ -62,8 +62,8 @@ public interface Engine extends AutoCloseable {
 
     /**
      * Starts copying blocks of the device to blocks of the host, beside the steps, and returns without waiting. What is
-     * copied is what steps have written that were awaited, and transfers handed in before the last of these was launched;
-     * the caller sees to it that nothing writes either block before the copy is complete.
+     * copied is what steps have written that were awaited, and transfers handed in before the last of these was
+     * launched; the caller sees to it that nothing writes either block before the copy is complete.
      *
      * @param group layer group whose blocks are copied
      * @param blocks of the device
@@ -77,8 +77,8 @@ public interface Engine extends AutoCloseable {
 
     /**
      * Starts copying blocks of the host to blocks of the device, beside the steps but after every transfer handed in
-     * before, and returns without waiting. No step in flight names the device's blocks, and none may be launched that does
-     * before the copy is complete; what is copied is what offloads have written that are complete.
+     * before, and returns without waiting. No step in flight names the device's blocks, and none may be launched that
+     * does before the copy is complete; what is copied is what offloads have written that are complete.
      *
      * @param group layer group whose blocks are copied
      * @param blocks of the device
@@ -90,7 +90,9 @@ public interface Engine extends AutoCloseable {
         throw withoutHostTier();
     }
 
-    /** How many blocks have been offloaded by now, of all groups; they are complete in the order they were handed in. */
+    /**
+     * How many blocks have been offloaded by now, of all groups; they are complete in the order they were handed in.
+     */
     default long offloaded() {
         return 0;
     }

@@ -10,8 +10,8 @@ import java.util.Set;
  * @param vocabulary number of logits; token ids are 0 until this
  * @param contextLength most tokens of one sequence, prompt and generated together
  * @param devices the device group's members in words, for example {@code cpu: 2 threads}
- * @param groups the layer groups, in the order in which block tables are given; none with {@link
- *     Capability#WHOLE_PROMPTS}, otherwise at least one
+ * @param groups the layer groups, in the order in which block tables are given; none with
+ *     {@link Capability#WHOLE_PROMPTS}, otherwise at least one
  * @param maxSlots most sequences open at once
  * @param maxRows most rows in a step; at most {@code maxSlots}
  * @param maxTokens most given and drafted tokens in a step, summed over its rows

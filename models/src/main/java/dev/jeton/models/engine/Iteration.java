@@ -20,8 +20,8 @@ public final class Iteration {
     /** Per row: tokens generated. */
     public int[] generated = new int[16];
     /**
-     * Per row: tokens whose K and V are there afterwards. What a sequence's first row has of them beyond what it computed
-     * was found in the engine's cache.
+     * Per row: tokens whose K and V are there afterwards. What a sequence's first row has of them beyond what it
+     * computed was found in the engine's cache.
      */
     public int[] context = new int[16];
 

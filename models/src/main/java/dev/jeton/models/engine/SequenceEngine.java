@@ -3,8 +3,8 @@ package dev.jeton.models.engine;
 /**
  * An engine that batches by itself (TensorRT-LLM's executor, a remote upstream): it is given whole sequences.
  *
- * <p>{@link #submit} and {@link #cancel} may be called by any thread; the sink is called by one thread of the engine, which
- * may wait in it: what is told there is bounded.
+ * <p>{@link #submit} and {@link #cancel} may be called by any thread; the sink is called by one thread of the engine,
+ * which may wait in it: what is told there is bounded.
  */
 public interface SequenceEngine extends AutoCloseable {
 
@@ -36,7 +36,9 @@ public interface SequenceEngine extends AutoCloseable {
     /** Counters of the engine's own scheduler, for metrics. */
     Stats stats();
 
-    /** Ends all sequences, which the sink still hears of, and lets go of the device. Nothing may be called afterwards. */
+    /**
+     * Ends all sequences, which the sink still hears of, and lets go of the device. Nothing may be called afterwards.
+     */
     @Override
     void close();
 

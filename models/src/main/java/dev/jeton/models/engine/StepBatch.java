@@ -6,11 +6,11 @@ import java.util.Arrays;
  * One step's ragged batch of rows in flat arrays, filled by the scheduler and read by the engine; reused from step to
  * step, so nothing is allocated per row once the arrays have grown to a batch's size.
  *
- * <p>A row is what one sequence does in this step: its slot feeds {@code inputs(r)} tokens at positions {@code
- * position(r)} onward. The tokens are given, or (flag {@link #LAST_TOKEN}) one token that the slot sampled itself in
- * the step before, which the caller need not know yet. The last {@code drafts(r)} of the given tokens are drafts to be
- * verified. For every layer group the row has a block table that covers all its positions; entries of blocks that fell
- * out of a group's window are -1.
+ * <p>A row is what one sequence does in this step: its slot feeds {@code inputs(r)} tokens at positions
+ * {@code position(r)} onward. The tokens are given, or (flag {@link #LAST_TOKEN}) one token that the slot sampled
+ * itself in the step before, which the caller need not know yet. The last {@code drafts(r)} of the given tokens are
+ * drafts to be verified. For every layer group the row has a block table that covers all its positions; entries of
+ * blocks that fell out of a group's window are -1.
  *
  * <p>Public arrays, because engines read them in tight loops; only the owner of the batch writes them, through the
  * methods below.
@@ -100,7 +100,9 @@ public final class StepBatch {
         return tableStart[group][row + 1] - tableStart[group][row];
     }
 
-    /** Begins a row of given tokens: {@code count} of {@code source} from {@code from}. Tables follow, group by group. */
+    /**
+     * Begins a row of given tokens: {@code count} of {@code source} from {@code from}. Tables follow, group by group.
+     */
     public int addRow(int rowSlot, int rowFlags, int firstPosition, int[] source, int from, int count) {
         int row = begin(rowSlot, rowFlags, firstPosition, count);
         System.arraycopy(source, from, tokens, inputStart[row], count);

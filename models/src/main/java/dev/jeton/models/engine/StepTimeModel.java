@@ -5,8 +5,8 @@ import java.util.Arrays;
 /**
  * Predicts a step's time from its tokens T and the KV tokens K that its rows read: {@code B + max(F, a T) + g K}, with
  * the base B (what every step costs), the floor F (reading the weights once, as far as arithmetic hides behind it), the
- * arithmetic a per token and the reading g per KV token, in nanoseconds. A device that computes while it reads has B = 0;
- * one that does one after the other has F = 0.
+ * arithmetic a per token and the reading g per KV token, in nanoseconds. A device that computes while it reads has B =
+ * 0; one that does one after the other has F = 0.
  *
  * <p>Fitted online: each measured step is assigned to the side of the max that the present coefficients give, which
  * makes it linear in (B, F, a, g). The normal equations of the relative errors are decayed by 1/256 per step and solved

@@ -22,15 +22,15 @@ import java.util.Set;
 /**
  * A decoder's ONNX export, run by ONNX Runtime.
  *
- * <p>K and V are in pages ({@link KvPages}) on the host, since ONNX Runtime's Java binding has no tensors on a
- * device: with a GPU's provider they travel there and back with each run. A graph that appends in place
- * (onnxruntime-genai's GroupQueryAttention) works on the pages themselves where one sequence's blocks follow each
- * other and its run holds nobody else; other runs have buffers ({@link PastBuffer}) that are filled from the pages
- * when rows come, and whose new tokens are copied back into the pages after each run. A graph that gives past and
- * present as two tensors (Optimum) copies all of a row's past once a run by itself.
+ * <p>K and V are in pages ({@link KvPages}) on the host, since ONNX Runtime's Java binding has no tensors on a device:
+ * with a GPU's provider they travel there and back with each run. A graph that appends in place (onnxruntime-genai's
+ * GroupQueryAttention) works on the pages themselves where one sequence's blocks follow each other and its run holds
+ * nobody else; other runs have buffers ({@link PastBuffer}) that are filled from the pages when rows come, and whose
+ * new tokens are copied back into the pages after each run. A graph that gives past and present as two tensors
+ * (Optimum) copies all of a row's past once a run by itself.
  *
- * <p>All layers are one group without a window: what a layer looks back on is the graph's own affair, so a window
- * saves no memory here. Logits depend on the batch within rounding.
+ * <p>All layers are one group without a window: what a layer looks back on is the graph's own affair, so a window saves
+ * no memory here. Logits depend on the batch within rounding.
  *
  * <p>Owned by one thread; see {@link Engine}. A run that fails fails its rows alone. A step allocates the handles of
  * tensors that ONNX Runtime's binding asks for, nothing per token.

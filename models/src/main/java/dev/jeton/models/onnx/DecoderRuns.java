@@ -17,9 +17,9 @@ import java.util.Map;
  * Takes a step's ragged rows through a graph that wants rectangles.
  *
  * <p>Rows of one input go together where their lengths are alike within a factor of two, shorter ones padded with
- * places that the attention mask leaves out, which adds exact zeros to their sums. So do rows of few inputs, as many
- * in each; where the graph appends in place it takes several inputs of one row only. Where it takes no positions,
- * only rows of one length go together. Longer chunks go alone, in pieces whose logits have a bound.
+ * places that the attention mask leaves out, which adds exact zeros to their sums. So do rows of few inputs, as many in
+ * each; where the graph appends in place it takes several inputs of one row only. Where it takes no positions, only
+ * rows of one length go together. Longer chunks go alone, in pieces whose logits have a bound.
  *
  * <p>Owned by the engine's thread. A run that fails fails its rows, not the step.
  */

@@ -4,8 +4,8 @@ package dev.jeton.models.sampler;
  * Randomness without state: draw k of a seed is a hash of the two, so a sequence that is preempted, moved or recomputed
  * goes on with the very draws it would have had.
  *
- * <p>The hash is SplitMix64's finaliser (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators), applied to
- * the counter and again with the seed.
+ * <p>The hash is SplitMix64's finaliser (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators), applied
+ * to the counter and again with the seed.
  */
 public final class CounterRandom {
 

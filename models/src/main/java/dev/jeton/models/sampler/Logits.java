@@ -65,8 +65,8 @@ final class Logits {
     }
 
     /**
-     * Writes e^((logit - max) * inverseTemperature) to {@code weights} and the sum of each {@link #CHUNK} to {@code
-     * sums}; returns the sum of all.
+     * Writes e^((logit - max) * inverseTemperature) to {@code weights} and the sum of each {@link #CHUNK} to
+     * {@code sums}; returns the sum of all.
      *
      * @param weights of at least {@code count} rounded up to {@link VectorMath#LANES}; zero past {@code count}
      */

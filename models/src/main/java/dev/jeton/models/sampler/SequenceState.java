@@ -8,8 +8,8 @@ import java.util.Arrays;
  * What sampling must remember of one sequence: its parameters, how many tokens it generated, its last token, and, where
  * penalties are on, which tokens it has seen. Reused from sequence to sequence of a slot; not thread-safe.
  *
- * <p>Tokens seen are kept in a dense list behind an open-addressing index that doubles as it fills, so accepting a token
- * allocates nothing but at doublings.
+ * <p>Tokens seen are kept in a dense list behind an open-addressing index that doubles as it fills, so accepting a
+ * token allocates nothing but at doublings.
  */
 public final class SequenceState {
 

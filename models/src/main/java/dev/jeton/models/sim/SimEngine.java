@@ -21,12 +21,11 @@ import java.util.Set;
 /**
  * An engine whose "K and V" at a position are a hash of all tokens up to it, kept in its blocks as a real engine keeps
  * K and V, and read back through the block tables. The next token is a function of that hash and the seed. So a
- * scheduler that mixes up blocks, positions, forks or tickets generates other tokens than the same sequence alone, and a
- * read of something never written, or overwritten by another sequence, is an error at once.
+ * scheduler that mixes up blocks, positions, forks or tickets generates other tokens than the same sequence alone, and
+ * a read of something never written, or overwritten by another sequence, is an error at once.
  *
- * <p>Time passes on the injected clock only: a step takes what its {@link StepTimeModel.Coefficients} say, a block between
- * the tiers what its bytes take, beside the steps.
- * Single-threaded, as every engine.
+ * <p>Time passes on the injected clock only: a step takes what its {@link StepTimeModel.Coefficients} say, a block
+ * between the tiers what its bytes take, beside the steps. Single-threaded, as every engine.
  */
 public final class SimEngine implements Engine {
 
@@ -200,7 +199,10 @@ public final class SimEngine implements Engine {
         }
     }
 
-    /** Everything that attention would read must hold this row's history: each position's hash follows from the one before. */
+    /**
+     * Everything that attention would read must hold this row's history: each position's hash follows from the one
+     * before.
+     */
     private void verifyWindow(StepBatch batch, int row) {
         int end = batch.position[row] + batch.inputs(row);
         for (int g = 0; g < batch.groups(); g++) {

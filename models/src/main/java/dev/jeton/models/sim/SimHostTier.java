@@ -10,9 +10,9 @@ import java.util.OptionalLong;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The sim engine's host tier: a lane in each direction, on which one block after the other takes the time that its bytes
- * do. What may go wrong around an asynchronous copy is an error at once: a source that is written before the copy is
- * complete, a target that is read (it holds nothing until then) or written.
+ * The sim engine's host tier: a lane in each direction, on which one block after the other takes the time that its
+ * bytes do. What may go wrong around an asynchronous copy is an error at once: a source that is written before the copy
+ * is complete, a target that is read (it holds nothing until then) or written.
  */
 final class SimHostTier {
 

@@ -13,9 +13,9 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * A chat template in the Jinja2 subset that Hugging Face models use, rendered as {@code transformers} renders it: {@code
- * trim_blocks} and {@code lstrip_blocks} on, {@code tojson} without ASCII escapes, {@code raise_exception} and {@code
- * strftime_now} at hand, nothing that changes its arguments.
+ * A chat template in the Jinja2 subset that Hugging Face models use, rendered as {@code transformers} renders it:
+ * {@code trim_blocks} and {@code lstrip_blocks} on, {@code tojson} without ASCII escapes, {@code raise_exception} and
+ * {@code strftime_now} at hand, nothing that changes its arguments.
  *
  * <p>Compiled once; rendering keeps its state to itself, so one instance serves all threads.
  */

@@ -12,8 +12,8 @@ import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Python's idea of values, as templates see them: strings, booleans, {@link Long}, {@link Double}, lists, maps, {@link
- * #NONE}, {@link Undefined} and {@link Function}; how they print, compare and count as true.
+ * Python's idea of values, as templates see them: strings, booleans, {@link Long}, {@link Double}, lists, maps,
+ * {@link #NONE}, {@link Undefined} and {@link Function}; how they print, compare and count as true.
  */
 final class Values {
 

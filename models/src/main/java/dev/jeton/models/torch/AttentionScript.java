@@ -1,8 +1,8 @@
 package dev.jeton.models.torch;
 
 /**
- * The part of {@link DecoderScript} that attends. Pages: for every layer a tensor of keys and one of values, {@code
- * [block][key head][place][element]}, written in place. How rows attend is planned by {@link StepPlan}:
+ * The part of {@link DecoderScript} that attends. Pages: for every layer a tensor of keys and one of values,
+ * {@code [block][key head][place][element]}, written in place. How rows attend is planned by {@link StepPlan}:
  *
  * <ul>
  *   <li>Rows of few inputs, by groups: each pair of a query and one of its blocks is an entry. One batched product

@@ -96,7 +96,9 @@ final class DecoderScript {
                         .formatted(spec.rotary().width(), spec.headDim());
     }
 
-    /** The rotations of a decoder: one for all layers, or that of layers without a window and that of those with one. */
+    /**
+     * The rotations of a decoder: one for all layers, or that of layers without a window and that of those with one.
+     */
     private static List<Rotary> rotations(DecoderSpec spec) {
         return spec.features().contains(DecoderFeature.WINDOW_ROTARY)
                 ? List.of(spec.rotary(), spec.windowRotary())

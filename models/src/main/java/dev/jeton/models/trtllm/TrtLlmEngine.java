@@ -24,11 +24,12 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Sequences on TensorRT-LLM's executor. One thread of its own awaits what the library has to tell and tells the sink, in that
- * order: iterations, then the tokens that came of them.
+ * Sequences on TensorRT-LLM's executor. One thread of its own awaits what the library has to tell and tells the sink,
+ * in that order: iterations, then the tokens that came of them.
  *
- * <p><b>Time.</b> The library says how long an iteration took, not when it was. Its end is taken to be when its statistics
- * were read, or the beginning of the next one that was read with it, so spans never overlap and none is longer than was said.
+ * <p><b>Time.</b> The library says how long an iteration took, not when it was. Its end is taken to be when its
+ * statistics were read, or the beginning of the next one that was read with it, so spans never overlap and none is
+ * longer than was said.
  *
  * <p>{@link #submit}, {@link #cancel} and {@link #stats} may be called by any thread.
  */

@@ -51,7 +51,10 @@ class AttentionTest {
         return table;
     }
 
-    /** Fills both arenas with the same numbers, which BF16 holds; blocks that nobody wrote are full of what is no number. */
+    /**
+     * Fills both arenas with the same numbers, which BF16 holds; blocks that nobody wrote are full of what is no
+     * number.
+     */
     private void fill(KvArena plain, KvArena halves, int layer, int[] table, int tokens, int headDim) {
         int size = plain.group().blockSize();
         float[] broken = new float[2 * headDim];

@@ -13,7 +13,10 @@ import java.util.Random;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** Every way through the kernels, in C and not, gives the bits of the chain {@code y = fma(w, x, y)} over k = 0, 1, 2, ... */
+/**
+ * Every way through the kernels, in C and not, gives the bits of the chain {@code y = fma(w, x, y)} over k = 0, 1, 2,
+ * ...
+ */
 class MatMulTest {
 
     private static final long SEED = 31;

@@ -78,7 +78,9 @@ class CudaEngineTest extends StepContract {
     private static final SamplingParameters PENALISED =
             new SamplingParameters(0.7, 40, 0.9, 0.01, 1.1, 0.2, 0.1, LogitBias.NONE, 1, 0, new int[0], -1);
 
-    /** Two steps in flight, the second from the first one's tokens, while the device does its work late and by itself. */
+    /**
+     * Two steps in flight, the second from the first one's tokens, while the device does its work late and by itself.
+     */
     @ParameterizedTest
     @ValueSource(longs = {1, 2, 3})
     void givesTheSameTokensWithTwoStepsInFlightOnALateDevice(long seed) throws IOException {

@@ -33,7 +33,9 @@ class CudaGgufTest {
     @TempDir
     Path folder;
 
-    /** Weights of blocks become bf16, which has an eighth of fp16's precision; the bounds are four times what was seen. */
+    /**
+     * Weights of blocks become bf16, which has an eighth of fp16's precision; the bounds are four times what was seen.
+     */
     @ParameterizedTest
     @CsvSource({"F16, 0.005", "Q8_0, 0.06", "Q6_K, 0.06", "Q4_K, 0.06"})
     void computesInSixteenBitsFromAnyType(TensorType type, double most) throws IOException {

@@ -142,7 +142,9 @@ class CudaHostTierTest {
         return engine.launch(driver.batch());
     }
 
-    /** A fork has copied from a block, which is then given to content of the host: the fork has what was there before. */
+    /**
+     * A fork has copied from a block, which is then given to content of the host: the fork has what was there before.
+     */
     @ParameterizedTest
     @ValueSource(longs = {1, 2})
     void writesABlockOnlyAfterForksHaveCopiedFromIt(long seed) {

@@ -27,7 +27,9 @@ abstract class SixteenBitFamilies extends ExpertFamiliesContract {
         return weights == TensorType.BF16;
     }
 
-    /** Widths of whole steps of 128 inputs, so that few rows go through our own product, which joins and adds by itself. */
+    /**
+     * Widths of whole steps of 128 inputs, so that few rows go through our own product, which joins and adds by itself.
+     */
     @Test
     void shouldMatchTheReferenceForGemma2ThroughProductsOfFewRows() throws IOException {
         String caps = "\"attn_logit_softcapping\": 5.0, \"final_logit_softcapping\": 8.0,"

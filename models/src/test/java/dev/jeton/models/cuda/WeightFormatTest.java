@@ -40,7 +40,10 @@ class WeightFormatTest {
             "{\"quant_method\": \"gptq\", \"bits\": 4, \"group_size\": 128, \"desc_act\": %s}";
     private static final String BLOCKS = "{\"quant_method\": \"fp8\", \"weight_block_size\": [128, 128]}";
 
-    /** Most that sixteen bits may be off on average; here they are by 0.0012, and fp8 weights, whose scales round, by 0.004. */
+    /**
+     * Most that sixteen bits may be off on average; here they are by 0.0012, and fp8 weights, whose scales round, by
+     * 0.004.
+     */
     private static final double SIXTEEN = 0.005;
 
     @RegisterExtension

@@ -11,8 +11,8 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 /**
- * What every engine of whole prompts promises: see {@link Capability#WHOLE_PROMPTS}. An engine with at least eight slots,
- * 128 tokens a step, a vocabulary of 64 and a context of at least 40 subclasses this.
+ * What every engine of whole prompts promises: see {@link Capability#WHOLE_PROMPTS}. An engine with at least eight
+ * slots, 128 tokens a step, a vocabulary of 64 and a context of at least 40 subclasses this.
  */
 public abstract class EncoderContract {
 

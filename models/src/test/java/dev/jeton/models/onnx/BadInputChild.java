@@ -18,7 +18,9 @@ public final class BadInputChild {
 
     private BadInputChild() {}
 
-    /** Arguments: {@code missing}; {@code damage FOLDER SEED COUNT}; or {@code load FOLDER QUANTIZE DEVICE} repeated. */
+    /**
+     * Arguments: {@code missing}; {@code damage FOLDER SEED COUNT}; or {@code load FOLDER QUANTIZE DEVICE} repeated.
+     */
     public static void main(String[] args) throws Exception {
         switch (args[0]) {
             case "missing" -> System.out.println(new OnnxEngineProvider().missing());

@@ -135,8 +135,8 @@ class DecoderEngineTest {
     }
 
     /**
-     * Rows of very different lengths come and go, with blocks in any order and drafts refused: what each sequence
-     * gets is what it gets alone, as far as log-probabilities can tell.
+     * Rows of very different lengths come and go, with blocks in any order and drafts refused: what each sequence gets
+     * is what it gets alone, as far as log-probabilities can tell.
      */
     @ParameterizedTest
     @EnumSource(DecoderExport.Style.class)

@@ -33,7 +33,9 @@ public abstract class DenseFamiliesContract {
         return type;
     }
 
-    /** Most that a log-probability may be off, as given for float32, with weights of a type; the average is an eighth. */
+    /**
+     * Most that a log-probability may be off, as given for float32, with weights of a type; the average is an eighth.
+     */
     protected double tolerance(double ofFloat32, TensorType weights) {
         return ofFloat32;
     }

@@ -7,7 +7,9 @@ public final class EightBits {
 
     private EightBits() {}
 
-    /** The nearest of the values of e4m3 (up to 448, three bits of fraction, steps of 2^-9 below 2^-6), ties to even. */
+    /**
+     * The nearest of the values of e4m3 (up to 448, three bits of fraction, steps of 2^-9 below 2^-6), ties to even.
+     */
     public static double e4m3(double value) {
         double magnitude = Math.min(448, Math.abs(value));
         double step = Math.scalb(1, Math.max(-6, magnitude == 0 ? -6 : Math.getExponent(magnitude)) - 3);

@@ -112,8 +112,8 @@ public final class ReferenceCheck {
     }
 
     /**
-     * The same for layers of experts, over short prompts beside each other, where the choice of experts is clear up
-     * to a row's own position.
+     * The same for layers of experts, over short prompts beside each other, where the choice of experts is clear up to
+     * a row's own position.
      *
      * @param clear least difference between router's logits of experts chosen and not chosen
      */

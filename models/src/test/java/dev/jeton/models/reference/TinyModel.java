@@ -31,7 +31,10 @@ public final class TinyModel {
             return exact;
         };
 
-        /** Writes {@code [rows][columns]} under names that begin with {@code name}; returns what the reference has of it. */
+        /**
+         * Writes {@code [rows][columns]} under names that begin with {@code name}; returns what the reference has of
+         * it.
+         */
         double[] store(SafetensorsWriter writer, String name, TensorType type, int rows, int columns, float[] values);
     }
 

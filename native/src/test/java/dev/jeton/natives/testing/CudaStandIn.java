@@ -189,7 +189,9 @@ public final class CudaStandIn {
         return nccl;
     }
 
-    /** A folder where kernels that this machine compiled, without checking, can be kept for other tests and later runs. */
+    /**
+     * A folder where kernels that this machine compiled, without checking, can be kept for other tests and later runs.
+     */
     public Path kernels() throws IOException {
         return Path.of(System.getProperty("java.io.tmpdir"))
                 .resolve("jeton-standin-" + System.getProperty("user.name") + "-" + hash() + "-kernels");
@@ -236,7 +238,10 @@ public final class CudaStandIn {
         call("standin_clock", FunctionDescriptor.ofVoid(JAVA_LONG), nanosPerOperation);
     }
 
-    /** How long cuBLASLt's algorithm 0, 1 or 2 (which splits k and is its first choice) takes beside the clock's advance. */
+    /**
+     * How long cuBLASLt's algorithm 0, 1 or 2 (which splits k and is its first choice) takes beside the clock's
+     * advance.
+     */
     public void product(int algorithm, long nanos) {
         call("standin_product", FunctionDescriptor.ofVoid(JAVA_INT, JAVA_LONG), algorithm, nanos);
     }

@@ -10,8 +10,8 @@ import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 
 /**
- * The shim for TensorRT-LLM, built by CMake against the conformance double beside it; and folders of engines that the double
- * runs.
+ * The shim for TensorRT-LLM, built by CMake against the conformance double beside it; and folders of engines that the
+ * double runs.
  */
 public final class TrtLlmDouble {
 
@@ -67,7 +67,8 @@ public final class TrtLlmDouble {
     }
 
     /**
-     * Writes an engine's folder: a vocabulary of 1,000, a context of 256, four sequences at a time, 64 tokens an iteration.
+     * Writes an engine's folder: a vocabulary of 1,000, a context of 256, four sequences at a time, 64 tokens an
+     * iteration.
      *
      * @param knobs of the double, as {@code "iteration_us": 500}; empty for none
      */

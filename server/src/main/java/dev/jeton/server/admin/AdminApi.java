@@ -21,8 +21,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The admin API over HTTP. It has a listener and keys of its own: tenants' keys are refused here as admin keys are there.
- * Called with one virtual thread a request.
+ * The admin API over HTTP. It has a listener and keys of its own: tenants' keys are refused here as admin keys are
+ * there. Called with one virtual thread a request.
  */
 public final class AdminApi implements RequestHandler {
 

@@ -23,8 +23,9 @@ import org.slf4j.LoggerFactory;
 
 /**
  * The append-only record of every change of the policy: a line of JSON each, which holds the digest of the line before.
- * One process has it at a time, and one thread at a time uses it. A line is on disk before {@link #append} returns, and only
- * then does the head file name it, so that a line that was acknowledged and is missing is told from one that a crash cut off.
+ * One process has it at a time, and one thread at a time uses it. A line is on disk before {@link #append} returns, and
+ * only then does the head file name it, so that a line that was acknowledged and is missing is told from one that a
+ * crash cut off.
  *
  * <p>It says who changed what; it is no protection against who may write to its folder, who can write a new one.
  */
@@ -156,8 +157,8 @@ final class AuditLog implements AutoCloseable {
     /**
      * Writes {@link #next}, which must fit. When this returns it is on disk.
      *
-     * @throws PolicyException where the disk fails: whether the entry is there is known at the next start, and nothing more
-     *     is written until then
+     * @throws PolicyException where the disk fails: whether the entry is there is known at the next start, and nothing
+     *     more is written until then
      */
     void append(AuditEntry entry) {
         byte[] line = entry.line();

@@ -15,9 +15,9 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * Reads an audit log from its beginning and holds every line against the one before. The file beside it, the head, names the
- * last line that was acknowledged: up to there everything must be as it was written. What follows was never acknowledged, so
- * a whole line counts and anything else is what a crash left.
+ * Reads an audit log from its beginning and holds every line against the one before. The file beside it, the head,
+ * names the last line that was acknowledged: up to there everything must be as it was written. What follows was never
+ * acknowledged, so a whole line counts and anything else is what a crash left.
  */
 final class AuditReader {
 

@@ -19,9 +19,7 @@ final class AuditRoutes {
     private final PolicyStore store;
     private final Consumer<JsonWriter> webhooks;
 
-    /**
-     * @param webhooks writes how the webhooks are, as one value
-     */
+    /** @param webhooks writes how the webhooks are, as one value */
     AuditRoutes(PolicyStore store, Consumer<JsonWriter> webhooks) {
         this.store = store;
         this.webhooks = webhooks;

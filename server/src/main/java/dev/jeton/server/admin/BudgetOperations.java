@@ -18,8 +18,8 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * What is done to a budget in operation, wherever it is defined: top-ups, grace and the kill switch, under {@code
- * /admin/v1/budgets/{budget}}.
+ * What is done to a budget in operation, wherever it is defined: top-ups, grace and the kill switch, under
+ * {@code /admin/v1/budgets/{budget}}.
  */
 final class BudgetOperations {
 
@@ -28,9 +28,7 @@ final class BudgetOperations {
     private final PolicyStore store;
     private final AdminSettings settings;
 
-    /**
-     * @param settings bounds of grace
-     */
+    /** @param settings bounds of grace */
     BudgetOperations(PolicyStore store, AdminSettings settings) {
         this.store = store;
         this.settings = settings;

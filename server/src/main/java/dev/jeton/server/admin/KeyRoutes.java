@@ -20,7 +20,8 @@ import java.util.random.RandomGenerator;
 import java.util.regex.Pattern;
 
 /**
- * {@code /admin/v1/tenants/{tenant}/keys}. A secret is made here, answered once and never kept: what is kept is its digest.
+ * {@code /admin/v1/tenants/{tenant}/keys}. A secret is made here, answered once and never kept: what is kept is its
+ * digest.
  */
 final class KeyRoutes {
 

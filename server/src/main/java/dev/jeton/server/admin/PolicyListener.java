@@ -6,8 +6,8 @@ import dev.jeton.server.config.Tenant;
 import java.util.List;
 
 /**
- * What a change is told to, after it is on disk and in the order of changes. Called by one thread at a time, which answers
- * the change only then; must not throw.
+ * What a change is told to, after it is on disk and in the order of changes. Called by one thread at a time, which
+ * answers the change only then; must not throw.
  */
 public interface PolicyListener {
 

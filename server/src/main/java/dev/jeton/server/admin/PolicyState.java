@@ -23,9 +23,9 @@ import org.slf4j.LoggerFactory;
 /**
  * What all changes so far come to, over what the configuration's files say. Confined to one thread at a time.
  *
- * <p>The files win: a tenant, a key or a budget that stands there now is what it is there, whatever the admin API had made of
- * the same name. Prices are whichever were decided last: the admin API's follow one version of the file, and are given up
- * once that has another.
+ * <p>The files win: a tenant, a key or a budget that stands there now is what it is there, whatever the admin API had
+ * made of the same name. Prices are whichever were decided last: the admin API's follow one version of the file, and
+ * are given up once that has another.
  */
 final class PolicyState {
 

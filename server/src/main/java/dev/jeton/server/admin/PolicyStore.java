@@ -16,10 +16,10 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * What was decided, and the only way to decide otherwise. Reading takes what was published last; changes are made one at a
- * time: held against the policy of that moment, written to the audit log, and only once they are on disk published and told
- * to the listeners. What is decided is what the log's changes come to over the configuration's files, so a restart finds the
- * same.
+ * What was decided, and the only way to decide otherwise. Reading takes what was published last; changes are made one
+ * at a time: held against the policy of that moment, written to the audit log, and only once they are on disk published
+ * and told to the listeners. What is decided is what the log's changes come to over the configuration's files, so a
+ * restart finds the same.
  */
 public final class PolicyStore implements AutoCloseable {
 
@@ -142,8 +142,8 @@ public final class PolicyStore implements AutoCloseable {
     /**
      * Changes something.
      *
-     * @param decide what is to be done, from the policy of this moment; nothing where that is what is already so. Throws
-     *     what is wrong with it
+     * @param decide what is to be done, from the policy of this moment; nothing where that is what is already so.
+     *     Throws what is wrong with it
      * @return the policy as it then is
      * @throws ApiException 412 where the policy has another version than expected, 503 where the log is full or failing
      */

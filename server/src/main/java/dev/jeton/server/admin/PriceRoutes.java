@@ -24,9 +24,7 @@ final class PriceRoutes {
     private final PolicyStore store;
     private final Supplier<PriceBook> inForce;
 
-    /**
-     * @param inForce by which requests are priced just now
-     */
+    /** @param inForce by which requests are priced just now */
     PriceRoutes(PolicyStore store, Supplier<PriceBook> inForce) {
         this.store = store;
         this.inForce = inForce;

@@ -12,9 +12,7 @@ final class Admission {
     private int running;
     private volatile boolean draining;
 
-    /**
-     * @param bound most requests at once
-     */
+    /** @param bound most requests at once */
     Admission(int bound) {
         this.bound = bound;
     }

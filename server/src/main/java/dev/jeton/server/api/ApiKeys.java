@@ -11,8 +11,8 @@ import java.util.function.LongSupplier;
 
 /**
  * Accepted keys and whose they are. Kept as digests, and found by digest: the time it takes says nothing about a key,
- * since nobody can choose a key whose digest is near another's. Asked by any thread; what is accepted is replaced whole, so
- * a call sees the keys of one moment.
+ * since nobody can choose a key whose digest is near another's. Asked by any thread; what is accepted is replaced
+ * whole, so a call sees the keys of one moment.
  */
 final class ApiKeys {
 
@@ -94,8 +94,8 @@ final class ApiKeys {
     /**
      * Who sends an {@code Authorization} header.
      *
-     * @throws ApiException 401, if keys are asked for and this is none of them, or not any more; 403 where its tenant is
-     *     disabled
+     * @throws ApiException 401, if keys are asked for and this is none of them, or not any more; 403 where its tenant
+     *     is disabled
      */
     Caller caller(Optional<String> authorization) {
         if (!asked) {

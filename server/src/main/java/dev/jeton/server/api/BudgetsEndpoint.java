@@ -7,7 +7,10 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
 
-/** {@code GET /v1/budgets}: the budgets above the caller's key, and what is left of them; an operator's are all there are. */
+/**
+ * {@code GET /v1/budgets}: the budgets above the caller's key, and what is left of them; an operator's are all there
+ * are.
+ */
 final class BudgetsEndpoint implements Endpoint {
 
     private static final int MAX_LISTED = 1_000;

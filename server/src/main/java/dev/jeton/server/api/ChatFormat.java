@@ -21,9 +21,7 @@ final class ChatFormat implements AnswerFormat {
     private final byte[] goesOn = ascii(",\"finish_reason\":null}]");
     private final byte[] ends = ascii(",\"finish_reason\":");
 
-    /**
-     * @param scored whether log-probabilities are written
-     */
+    /** @param scored whether log-probabilities are written */
     ChatFormat(Call call, ServedModel model, GenerationOptions options, boolean scored) {
         this.tokenizer = model.tokenizer();
         this.scored = scored;

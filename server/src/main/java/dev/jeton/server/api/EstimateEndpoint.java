@@ -15,8 +15,8 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * {@code POST /v1/estimate}: the body of a completion or of a chat completion, answered with what it would cost and what its
- * budgets would say. Nothing is generated, charged or booked; the next moment may bring another answer.
+ * {@code POST /v1/estimate}: the body of a completion or of a chat completion, answered with what it would cost and
+ * what its budgets would say. Nothing is generated, charged or booked; the next moment may bring another answer.
  */
 final class EstimateEndpoint implements Endpoint {
 

@@ -16,9 +16,9 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * {@code GET /v1/books/export/focus}: the books as FOCUS 1.2, streamed. The ledger is asked for some hours at a time and
- * not while the client reads them, so a slow client keeps no connection and no thread of the desk. How much there is, is
- * known before the answer begins: one that has begun fails only with the database, and is then cut off.
+ * {@code GET /v1/books/export/focus}: the books as FOCUS 1.2, streamed. The ledger is asked for some hours at a time
+ * and not while the client reads them, so a slow client keeps no connection and no thread of the desk. How much there
+ * is, is known before the answer begins: one that has begun fails only with the database, and is then cut off.
  */
 final class FocusEndpoint extends LedgerEndpoint {
 
@@ -35,9 +35,7 @@ final class FocusEndpoint extends LedgerEndpoint {
 
     private final Duration stallTimeout;
 
-    /**
-     * @param stallTimeout how long a client may leave its stream unread
-     */
+    /** @param stallTimeout how long a client may leave its stream unread */
     FocusEndpoint(LedgerDesk desk, Duration stallTimeout) {
         super("books_export_focus", desk);
         this.stallTimeout = stallTimeout;

@@ -28,8 +28,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Where callers ask the ledger. A database keeps the thread that asks it, and SQLite with it a carrier of
- * virtual threads; so a few platform threads ask, and streams of tokens never wait for a report.
+ * Where callers ask the ledger. A database keeps the thread that asks it, and SQLite with it a carrier of virtual
+ * threads; so a few platform threads ask, and streams of tokens never wait for a report.
  *
  * <p>At most {@code books.max-questions} callers are at the desk at once, waiting included, and a quarter of the places
  * is the most that one tenant gets: nobody's reports keep others' out. Thread-safe.
@@ -69,9 +69,7 @@ final class LedgerDesk implements AutoCloseable {
     private final LongAdder refused = new LongAdder();
     private final LongAdder nanos = new LongAdder();
 
-    /**
-     * @param books whose ledger is asked; empty where none are kept
-     */
+    /** @param books whose ledger is asked; empty where none are kept */
     LedgerDesk(Optional<Bookkeeper> books, BooksSettings settings) {
         this.books = books;
         this.places = settings.maxQuestions();

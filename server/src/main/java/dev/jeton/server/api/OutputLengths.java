@@ -4,8 +4,8 @@ import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 
 /**
- * How long a tenant's answers are, by model, those of late counting more: what an estimate expects. Nobody else's count, or an
- * estimate would tell of them. Any thread.
+ * How long a tenant's answers are, by model, those of late counting more: what an estimate expects. Nobody else's
+ * count, or an estimate would tell of them. Any thread.
  */
 final class OutputLengths {
 

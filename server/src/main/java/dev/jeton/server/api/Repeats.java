@@ -18,12 +18,12 @@ import java.util.function.LongSupplier;
 import java.util.regex.Pattern;
 
 /**
- * Answers a request once, and gives who repeats it under the same {@code Idempotency-Key} the same answer again, without
- * doing or billing anything. A key is known to the API key that sent it alone. Only answers that went well (2xx, to their
- * end) are kept: what failed may be tried again. A stream is given again whole.
+ * Answers a request once, and gives who repeats it under the same {@code Idempotency-Key} the same answer again,
+ * without doing or billing anything. A key is known to the API key that sent it alone. Only answers that went well
+ * (2xx, to their end) are kept: what failed may be tried again. A stream is given again whole.
  *
- * <p>Kept in memory, so a restart forgets them. Bounded in entries, bytes and time; a tenant has at most a quarter of the
- * room, and makes room for its own. The one that was not used for longest goes first. Thread-safe.
+ * <p>Kept in memory, so a restart forgets them. Bounded in entries, bytes and time; a tenant has at most a quarter of
+ * the room, and makes room for its own. The one that was not used for longest goes first. Thread-safe.
  */
 final class Repeats {
 
@@ -89,8 +89,8 @@ final class Repeats {
     /**
      * Answers a call that has the header, by {@code answering} or with what it was answered before.
      *
-     * @throws ApiException 400 for a key that is none; 422 where it was another request's; 409 while the first is answered,
-     *     or where its answer was too long to be kept; 429 where there is no room
+     * @throws ApiException 400 for a key that is none; 422 where it was another request's; 409 while the first is
+     *     answered, or where its answer was too long to be kept; 429 where there is no room
      */
     Outcome answered(Call call, Answering answering) throws InterruptedException {
         String text = call.exchange().header(HEADER).orElse("");

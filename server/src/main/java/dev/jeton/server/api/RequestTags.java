@@ -6,8 +6,8 @@ import java.util.Optional;
 import java.util.regex.Pattern;
 
 /**
- * What a request says that it is for: its task, prompt version and route, in headers or in {@code metadata}, and whether it
- * stands in for another.
+ * What a request says that it is for: its task, prompt version and route, in headers or in {@code metadata}, and
+ * whether it stands in for another.
  */
 final class RequestTags {
 

@@ -1,8 +1,8 @@
 package dev.jeton.server.api;
 
 /**
- * Sampling parameters of requests that name none, as in a model's generation_config.json; ranges as in {@link
- * dev.jeton.models.engine.SamplingParameters}.
+ * Sampling parameters of requests that name none, as in a model's generation_config.json; ranges as in
+ * {@link dev.jeton.models.engine.SamplingParameters}.
  *
  * @param temperature 0 is greedy
  * @param topK 0 keeps all

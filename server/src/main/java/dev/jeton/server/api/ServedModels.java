@@ -13,9 +13,7 @@ public final class ServedModels {
 
     private final Map<String, ServedModel> byName;
 
-    /**
-     * @throws IllegalArgumentException if there is none, or two have one name
-     */
+    /** @throws IllegalArgumentException if there is none, or two have one name */
     public ServedModels(List<ServedModel> models) {
         Map<String, ServedModel> map = new LinkedHashMap<>();
         for (ServedModel model : models) {

@@ -12,9 +12,7 @@ final class StopStrings {
     private final StringBuilder held = new StringBuilder();
     private boolean found;
 
-    /**
-     * @param stops none empty
-     */
+    /** @param stops none empty */
     StopStrings(List<String> stops) {
         this.stops = stops;
     }

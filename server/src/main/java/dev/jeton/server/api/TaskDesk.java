@@ -19,9 +19,7 @@ final class TaskDesk {
 
     private final Optional<Bookkeeper> books;
 
-    /**
-     * @param books where tasks are booked; empty where none are kept
-     */
+    /** @param books where tasks are booked; empty where none are kept */
     TaskDesk(Optional<Bookkeeper> books) {
         this.books = books;
     }

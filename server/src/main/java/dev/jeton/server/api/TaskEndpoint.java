@@ -6,8 +6,8 @@ import java.util.Optional;
 import java.util.Set;
 
 /**
- * {@code GET /v1/tasks/ID}: a task with all that it cost. The ledger is made to catch up first, for a while, so that what
- * has just ended is in it. Another tenant's task is answered as one that never was.
+ * {@code GET /v1/tasks/ID}: a task with all that it cost. The ledger is made to catch up first, for a while, so that
+ * what has just ended is in it. Another tenant's task is answered as one that never was.
  */
 final class TaskEndpoint extends LedgerEndpoint {
 

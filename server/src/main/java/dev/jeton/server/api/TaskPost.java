@@ -1,17 +1,15 @@
 package dev.jeton.server.api;
 
 /**
- * What is posted about tasks: anyone with a key that may ask for work, also while the server drains, since what was done
- * must be booked.
+ * What is posted about tasks: anyone with a key that may ask for work, also while the server drains, since what was
+ * done must be booked.
  */
 abstract class TaskPost implements Endpoint {
 
     private final String name;
     private final TaskDesk desk;
 
-    /**
-     * @param name in metrics and logs
-     */
+    /** @param name in metrics and logs */
     TaskPost(String name, TaskDesk desk) {
         this.name = name;
         this.desk = desk;

@@ -27,7 +27,9 @@ final class AdminCommand extends AdminGroup {
 
     private static final int PAGE = 1_000;
 
-    /** Adds what is below it. Done where it is used only: describing so many commands takes longer than most of them. */
+    /**
+     * Adds what is below it. Done where it is used only: describing so many commands takes longer than most of them.
+     */
     static void addGroups(CommandLine admin) {
         admin.addSubcommand(new AdminTenants())
                 .addSubcommand(new AdminProjects())

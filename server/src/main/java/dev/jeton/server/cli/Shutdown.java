@@ -13,8 +13,8 @@ final class Shutdown {
     private Shutdown() {}
 
     /**
-     * At SIGTERM or SIGINT drains the server, closes it, and ends the process with 0: it was asked to end, and did so in
-     * good order.
+     * At SIGTERM or SIGINT drains the server, closes it, and ends the process with 0: it was asked to end, and did so
+     * in good order.
      */
     static void drainOnSignal(Server server) {
         Runtime.getRuntime().addShutdownHook(new Thread(() -> run(server), "shutdown"));

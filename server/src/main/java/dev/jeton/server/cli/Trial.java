@@ -6,8 +6,8 @@ import java.net.Socket;
 import java.nio.charset.StandardCharsets;
 
 /**
- * A short run of the server against itself, from which the JVM learns what to load and compile first: the launcher makes
- * its start-up cache from it, once per installation.
+ * A short run of the server against itself, from which the JVM learns what to load and compile first: the launcher
+ * makes its start-up cache from it, once per installation.
  */
 final class Trial {
 

@@ -22,9 +22,9 @@ import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A budget as {@code jeton.yaml} and the admin API write it. Amounts are decimals as people say them (tokens, seconds, units
- * of currency): numbers, or text where they have more than 15 digits. What operations add to a budget (kill switch, grace,
- * top-ups) is no part of this.
+ * A budget as {@code jeton.yaml} and the admin API write it. Amounts are decimals as people say them (tokens, seconds,
+ * units of currency): numbers, or text where they have more than 15 digits. What operations add to a budget (kill
+ * switch, grace, top-ups) is no part of this.
  */
 public final class BudgetFormat {
 

@@ -190,8 +190,8 @@ public record Configuration(
      * @param password of the ledger's database
      * @param prices file with the price book; empty takes one in which everything is free
      * @param zone that this process is in; empty where it is not known
-     * @param aborted what is billed of requests that a crash cut off: {@code nothing}, {@code confirmed} or {@code
-     *     granted}
+     * @param aborted what is billed of requests that a crash cut off: {@code nothing}, {@code confirmed} or
+     *     {@code granted}
      * @param energy {@code measured} where a counter can be read, or always {@code modelled}
      * @param journalBytes most bytes of facts that the ledger has not taken
      * @param maxQuestions most callers who ask the ledger over HTTP at once, waiting included

@@ -23,9 +23,7 @@ public final class ConfigurationLoader {
     private final List<Budget> budgets = new ArrayList<>();
     private final Map<String, Resolved> flags = new LinkedHashMap<>();
 
-    /**
-     * @param environment environment variables
-     */
+    /** @param environment environment variables */
     public ConfigurationLoader(Map<String, String> environment) {
         this.environment = new TreeMap<>(environment);
         Schema.SETTINGS.forEach(setting -> values.put(setting.key(), new Resolved(setting.initial(), "default")));

@@ -7,8 +7,7 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * Durations ({@code 250ms}, {@code 30s}, {@code 5m}, {@code 2h}) and sizes ({@code 512}, {@code 64KiB}, {@code
- * 2GiB}).
+ * Durations ({@code 250ms}, {@code 30s}, {@code 5m}, {@code 2h}) and sizes ({@code 512}, {@code 64KiB}, {@code 2GiB}).
  */
 public final class Units {
 

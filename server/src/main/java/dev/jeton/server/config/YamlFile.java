@@ -16,8 +16,8 @@ import tools.jackson.core.StreamReadFeature;
 import tools.jackson.dataformat.yaml.YAMLFactory;
 
 /**
- * A jeton.yaml as it stands: sections of keys with values, and the lists {@code models}, {@code tenants} and {@code
- * budgets}. Every value keeps the line it came from.
+ * A jeton.yaml as it stands: sections of keys with values, and the lists {@code models}, {@code tenants} and
+ * {@code budgets}. Every value keeps the line it came from.
  *
  * @param values by dotted key
  * @param models entries of {@code models}, by name

@@ -28,9 +28,9 @@ import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One request and its answer, used by the request's virtual thread alone. Either {@link #respond} once, or {@link
- * #begin}, any number of {@link #write}, and {@link #end}. An exchange whose handler returns without either is closed
- * with its connection.
+ * One request and its answer, used by the request's virtual thread alone. Either {@link #respond} once, or
+ * {@link #begin}, any number of {@link #write}, and {@link #end}. An exchange whose handler returns without either is
+ * closed with its connection.
  */
 public final class Exchange {
 
@@ -242,7 +242,10 @@ public final class Exchange {
         }
     }
 
-    /** Whether the operating system has all that was written, and nobody hung up: from there on it goes out even if this process dies. */
+    /**
+     * Whether the operating system has all that was written, and nobody hung up: from there on it goes out even if this
+     * process dies.
+     */
     public boolean sent() {
         return !hungUp && (lastWrite.isEmpty() || lastWrite.get().isSuccess());
     }

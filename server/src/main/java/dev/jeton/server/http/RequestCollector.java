@@ -57,9 +57,7 @@ final class RequestCollector extends SimpleChannelInboundHandler<HttpObject> {
     private int bodySize;
     private int reserved;
 
-    /**
-     * @param stream whether this is one HTTP/2 stream, which ends with its one request
-     */
+    /** @param stream whether this is one HTTP/2 stream, which ends with its one request */
     RequestCollector(
             HttpSettings settings,
             ConnectionLimits limits,

@@ -21,8 +21,8 @@ import tools.jackson.core.json.JsonFactory;
 
 /**
  * Parses untrusted JSON into plain maps, lists, strings, numbers (Long or Double), Booleans and nulls. Bounded in
- * depth, names, numbers and length; duplicate names, invalid UTF-8, lone surrogates and numbers that are not finite
- * are errors.
+ * depth, names, numbers and length; duplicate names, invalid UTF-8, lone surrogates and numbers that are not finite are
+ * errors.
  */
 public final class Json {
 

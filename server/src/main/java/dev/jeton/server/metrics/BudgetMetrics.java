@@ -20,10 +20,10 @@ import java.util.Set;
 import java.util.function.ToDoubleFunction;
 
 /**
- * How far budgets are. Of a budget with a counter for each key or task the fullest counts: whose it is, the API says. Whoever
- * can scrape must not learn of tenants what only they may know, so budgets of tenants that are no labels of their own
- * ({@code metrics.tenants}) are {@link CostMetrics#OTHER} together, by level, unit and window, and the fullest of them counts.
- * Tasks' own budgets are left out of the gauges, and counted together.
+ * How far budgets are. Of a budget with a counter for each key or task the fullest counts: whose it is, the API says.
+ * Whoever can scrape must not learn of tenants what only they may know, so budgets of tenants that are no labels of
+ * their own ({@code metrics.tenants}) are {@link CostMetrics#OTHER} together, by level, unit and window, and the
+ * fullest of them counts. Tasks' own budgets are left out of the gauges, and counted together.
  */
 final class BudgetMetrics {
 

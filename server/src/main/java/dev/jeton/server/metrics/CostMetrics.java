@@ -9,8 +9,8 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 
 /**
- * Money and device time of requests by tenant: for alerts, not for invoices, which the ledger makes. Tenants are labels only
- * where the configuration names them; all others are one.
+ * Money and device time of requests by tenant: for alerts, not for invoices, which the ledger makes. Tenants are labels
+ * only where the configuration names them; all others are one.
  */
 final class CostMetrics {
 
@@ -27,9 +27,7 @@ final class CostMetrics {
 
     private record Counters(Counter list, Counter metered, Counter device) {}
 
-    /**
-     * @param tenants ids of the tenants that are labels of their own
-     */
+    /** @param tenants ids of the tenants that are labels of their own */
     CostMetrics(MeterRegistry registry, Set<String> tenants) {
         this.registry = registry;
         this.tenants = Set.copyOf(tenants);

@@ -10,7 +10,10 @@ import java.util.OptionalInt;
 import java.util.function.Supplier;
 import java.util.function.ToDoubleFunction;
 
-/** A GPU in Prometheus, under Jeton's names and, where asked for, under dcgm-exporter's. Figures that are missing are NaN. */
+/**
+ * A GPU in Prometheus, under Jeton's names and, where asked for, under dcgm-exporter's. Figures that are missing are
+ * NaN.
+ */
 final class GpuMetrics {
 
     private static final double PERCENT = 100;
@@ -21,9 +24,7 @@ final class GpuMetrics {
     private final MeterRegistry registry;
     private final Supplier<GpuSample> latest;
 
-    /**
-     * @param latest the newest sample; any thread asks
-     */
+    /** @param latest the newest sample; any thread asks */
     GpuMetrics(MeterRegistry registry, Supplier<GpuSample> latest) {
         this.registry = registry;
         this.latest = latest;
@@ -79,8 +80,8 @@ final class GpuMetrics {
     }
 
     /**
-     * Adds it under the names that dashboards for dcgm-exporter know. Beside a real dcgm-exporter they would double every
-     * sum.
+     * Adds it under the names that dashboards for dcgm-exporter know. Beside a real dcgm-exporter they would double
+     * every sum.
      *
      * @param host this machine's name
      */

@@ -8,9 +8,9 @@ import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 
 /**
- * A time as a histogram and as quantiles. Two meters, for a Prometheus meter is either the one or the other: {@code
- * NAME_seconds} with buckets that can be summed over servers, {@code NAME_recent_seconds} with this server's p50, p95
- * and p99 over the last minutes.
+ * A time as a histogram and as quantiles. Two meters, for a Prometheus meter is either the one or the other:
+ * {@code NAME_seconds} with buckets that can be summed over servers, {@code NAME_recent_seconds} with this server's
+ * p50, p95 and p99 over the last minutes.
  */
 final class Latency {
 

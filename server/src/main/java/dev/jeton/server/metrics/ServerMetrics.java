@@ -54,9 +54,7 @@ public final class ServerMetrics implements AutoCloseable {
 
     private final JvmGcMetrics gc = new JvmGcMetrics();
 
-    /**
-     * @param vllmNames whether the compatibility set is exported too
-     */
+    /** @param vllmNames whether the compatibility set is exported too */
     public ServerMetrics(boolean vllmNames) {
         costs = new CostMetrics(registry, Set.of());
         vllm = vllmNames ? Optional.of(new VllmNames(registry)) : Optional.empty();

@@ -20,9 +20,9 @@ import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Spans of requests over OTLP/HTTP: one for the request, and under it {@code queue}, {@code prefill} and {@code decode},
- * named and attributed as OpenTelemetry's conventions for generative AI have it. A caller's W3C trace context becomes the
- * parent and decides whether the trace is kept; without one a share of the requests is.
+ * Spans of requests over OTLP/HTTP: one for the request, and under it {@code queue}, {@code prefill} and
+ * {@code decode}, named and attributed as OpenTelemetry's conventions for generative AI have it. A caller's W3C trace
+ * context becomes the parent and decides whether the trace is kept; without one a share of the requests is.
  *
  * <p>Sending is off the request's path and bounded: spans that a slow or absent collector does not take are dropped.
  */

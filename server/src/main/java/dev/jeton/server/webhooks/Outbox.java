@@ -20,9 +20,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Events that are not delivered, on disk: a line for each that came, and one for each that is done. Written anew, without
- * what is done, whenever most of it is. One thread. What cannot be written is delivered all the same and only lost with the
- * process.
+ * Events that are not delivered, on disk: a line for each that came, and one for each that is done. Written anew,
+ * without what is done, whenever most of it is. One thread. What cannot be written is delivered all the same and only
+ * lost with the process.
  */
 final class Outbox implements AutoCloseable {
 

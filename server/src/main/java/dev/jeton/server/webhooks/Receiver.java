@@ -41,9 +41,7 @@ final class Receiver implements AutoCloseable {
     private final LongSupplier micros;
     private final HttpClient client;
 
-    /**
-     * @param micros the time, microseconds since 1970
-     */
+    /** @param micros the time, microseconds since 1970 */
     Receiver(URI url, byte[] secret, Duration timeout, LongSupplier micros) {
         this.url = url;
         this.secret = secret.clone();

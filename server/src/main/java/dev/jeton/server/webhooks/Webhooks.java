@@ -24,12 +24,12 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Sends events to a receiver, at least once each: signed, again after growing pauses while it does not take them, and again
- * after a restart. {@link #send} never waits; what finds the queue full is dropped and counted.
+ * Sends events to a receiver, at least once each: signed, again after growing pauses while it does not take them, and
+ * again after a restart. {@link #send} never waits; what finds the queue full is dropped and counted.
  *
- * <p>An event is written to the outbox by one thread, which is that file's only user, and then due. Few threads send what is
- * due, so a receiver that never answers holds up those few and nothing else. Shared state is under one lock, which nobody
- * holds while reading, writing or sending.
+ * <p>An event is written to the outbox by one thread, which is that file's only user, and then due. Few threads send
+ * what is due, so a receiver that never answers holds up those few and nothing else. Shared state is under one lock,
+ * which nobody holds while reading, writing or sending.
  */
 public final class Webhooks implements AutoCloseable {
 

@@ -420,7 +420,9 @@ class TenantIsolationTest {
         }
     }
 
-    /** 401 from whatever asks for a key, whatever else is wrong; who has none learns nothing, not even of its errors. */
+    /**
+     * 401 from whatever asks for a key, whatever else is wrong; who has none learns nothing, not even of its errors.
+     */
     private static void assertRefused(TestServer to, Optional<String> authorization, String message) {
         String body = "";
         for (Route route : to.server().routes()) {

@@ -36,16 +36,16 @@ final class CrashBooks {
     private final String ledger;
     private final String user;
 
-    /**
-     * @param ledger JDBC URL
-     */
+    /** @param ledger JDBC URL */
     CrashBooks(Path folder, String ledger, String user) {
         this.folder = folder;
         this.ledger = ledger;
         this.user = user;
     }
 
-    /** What the journal says was cut off, by the client's id: read from a copy, so that the server finds it untouched. */
+    /**
+     * What the journal says was cut off, by the client's id: read from a copy, so that the server finds it untouched.
+     */
     Map<String, Recovery.Abandoned> abandoned() throws IOException {
         Path copy = Files.createDirectories(folder.resolve("copy"));
         try (Stream<Path> files = Files.list(copy)) {
@@ -111,8 +111,8 @@ final class CrashBooks {
     }
 
     /**
-     * Checks that budgets have counted what the ledger has of all rounds: of what a kill cut off all that was granted, since
-     * it may have been received, and the whole prompt.
+     * Checks that budgets have counted what the ledger has of all rounds: of what a kill cut off all that was granted,
+     * since it may have been received, and the whole prompt.
      */
     void checkBudgets(Map<String, BigDecimal> used) {
         long tokens = 0;

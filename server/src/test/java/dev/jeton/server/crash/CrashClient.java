@@ -15,8 +15,8 @@ import java.util.Locale;
 import java.util.function.IntConsumer;
 
 /**
- * Sends one request and takes of its answer whatever the kernel has, down to the last byte before the connection breaks:
- * client libraries drop what they had read when it does, and so would show the books in too good a light.
+ * Sends one request and takes of its answer whatever the kernel has, down to the last byte before the connection
+ * breaks: client libraries drop what they had read when it does, and so would show the books in too good a light.
  */
 final class CrashClient {
 

@@ -9,8 +9,8 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * The server that is killed, a process of its own: arguments are settings as {@code key=value}. It prints {@code port N}
- * once it listens, and ends in good order when its input does.
+ * The server that is killed, a process of its own: arguments are settings as {@code key=value}. It prints {@code port
+ * N} once it listens, and ends in good order when its input does.
  */
 public final class CrashServer {
 

@@ -10,8 +10,9 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * A server is killed while it answers; after a restart its books agree with what every client saw. {@code
- * -Djeton.crash.kills=100} kills more often, {@code -Djeton.crash.seed=7} otherwise: {@code benchmarks/crashes} does.
+ * A server is killed while it answers; after a restart its books agree with what every client saw.
+ * {@code -Djeton.crash.kills=100} kills more often, {@code -Djeton.crash.seed=7} otherwise: {@code benchmarks/crashes}
+ * does.
  */
 class CrashTest {
 

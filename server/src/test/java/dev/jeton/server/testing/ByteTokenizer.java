@@ -12,8 +12,8 @@ import java.util.List;
 import java.util.stream.IntStream;
 
 /**
- * A small byte-level tokenizer: ids below 256 are bytes, then a few longer entries, then special tokens. {@link
- * #encode} gives bytes only, so that a text's ids are known without thinking.
+ * A small byte-level tokenizer: ids below 256 are bytes, then a few longer entries, then special tokens.
+ * {@link #encode} gives bytes only, so that a text's ids are known without thinking.
  */
 public final class ByteTokenizer implements Tokenizer {
 

@@ -22,9 +22,7 @@ public final class RawClient implements AutoCloseable {
         this(port, 0);
     }
 
-    /**
-     * @param receiveBuffer the kernel's receive buffer; 0 for the usual one
-     */
+    /** @param receiveBuffer the kernel's receive buffer; 0 for the usual one */
     public RawClient(int port, int receiveBuffer) throws IOException {
         if (receiveBuffer > 0) {
             socket.setReceiveBufferSize(receiveBuffer);
