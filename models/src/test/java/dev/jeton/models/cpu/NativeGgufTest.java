@@ -16,11 +16,14 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Quantised weights by inputs in BF16: so near are they to float64 over the same weights. */
+/**
+ * Quantised weights by inputs in BF16: as near to float64 over the same weights as those of BF16, which are beside
+ * them.
+ */
 class NativeGgufTest {
 
     private static final long SEED = 20261128;
-    private static final double TOLERANCE = 0.8;
+    private static final double TOLERANCE = 1.2;
     private static final EngineOptions OPTIONS = KvTypes.precise(new EngineOptions(0, 1 << 22, 4, 64, 16, 2, "none"));
 
     @TempDir
@@ -32,7 +35,7 @@ class NativeGgufTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"Q8_0", "Q4_0", "Q4_K_M", "Q5_K_M", "Q6_K"})
+    @ValueSource(strings = {"Q8_0", "Q4_0", "Q4_K_M", "Q5_K_M", "Q6_K", "BF16"})
     void matchesTheReferenceOverTheWeightsOfTheFile(String types) throws IOException {
         TinyModel tiny =
                 new TinyModel(folder.resolve("hf"), GgufReferenceTest.config("llama", 8), TensorType.F32, SEED);
