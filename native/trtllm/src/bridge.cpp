@@ -20,8 +20,9 @@ namespace jeton {
 
 namespace {
 
-// How long responses wait for the statistics of the iteration that they come from: the executor publishes those after.
-constexpr int STATISTICS_TRIES = 20;
+// How long responses wait for the statistics of the iteration that they come from, which the executor publishes after: on a
+// busy host its thread may be some milliseconds late.
+constexpr int STATISTICS_TRIES = 200;
 constexpr std::chrono::microseconds STATISTICS_PAUSE{100};
 
 std::int64_t bits(float value)

@@ -38,11 +38,17 @@ class EngineRefusalTest {
     }
 
     @Test
-    void cudaRefusesExpertsOfFewerBits() throws IOException {
-        String fp8 = "\"quantization_config\": {\"quant_method\": \"fp8\"}";
+    void letsCudaRunExpertsOfFewerBits() throws IOException {
+        String fp8 = "\"quantization_config\": {\"quant_method\": \"fp8\", \"weight_block_size\": [128, 128]}";
         assertThat(new CudaEngineProvider().refusal(model(Configs.qwen3Moe(fp8))))
-                .contains("layers of experts")
-                .contains("sixteen bits only; use the original weights");
+                .isEmpty();
+    }
+
+    @Test
+    void cudaRefusesQuantisationsThatItDoesNotRead() throws IOException {
+        String mxfp4 = "\"quantization_config\": {\"quant_method\": \"mxfp4\"}";
+        assertThat(new CudaEngineProvider().refusal(model(Configs.qwen3Moe(mxfp4))))
+                .contains("mxfp4");
     }
 
     @ParameterizedTest
