@@ -258,7 +258,7 @@ final class Generator {
                 throw e;
             }
             // The status is out already: the error is the stream's last event.
-            call.exchange().unrecord();
+            call.exchange().fail();
             e.write(out.clear().raw("data: "));
             call.exchange().end(out.raw("\n\n").toBytes());
             throw e;

@@ -108,18 +108,16 @@ final class Repeats {
             call.replay(before.get().status(), headers, before.get().body());
             return Outcome.OK;
         }
-        AtomicBoolean kept = new AtomicBoolean();
+        AtomicBoolean ended = new AtomicBoolean();
+        // before the last byte is sent: who has it may send the next request under the key at once
         call.exchange().record(settings.maxAnswer(), answer -> {
-            if (answer.status() / 100 == 2) {
-                kept.set(true);
-                end(key, request, Optional.of(answer));
-            }
+            ended.set(true);
+            end(key, request, Optional.of(answer).filter(Recording::wentWell));
         });
         try {
             return answering.run();
         } finally {
-            // the client may have sent its next requests by now: what is kept is not touched again
-            if (!kept.get()) {
+            if (!ended.get()) {
                 end(key, request, Optional.empty());
             }
         }

@@ -154,9 +154,11 @@ public final class Exchange {
         recording = new Recording(most, whole);
     }
 
-    /** Lets go of the copy: what is answered now is not worth one. */
-    public void unrecord() {
-        recording = null;
+    /** What is answered now is an error, though its status was sent before. */
+    public void fail() {
+        if (recording != null) {
+            recording.fail();
+        }
     }
 
     /** Answers whole. */

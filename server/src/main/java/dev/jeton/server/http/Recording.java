@@ -13,6 +13,7 @@ public final class Recording {
     private final Consumer<Recording> whole;
     private int status;
     private boolean tooLong;
+    private boolean failed;
 
     /**
      * Nothing yet.
@@ -39,6 +40,10 @@ public final class Recording {
         }
     }
 
+    void fail() {
+        failed = true;
+    }
+
     void end(byte[] part) {
         add(part);
         whole.accept(this);
@@ -47,6 +52,11 @@ public final class Recording {
     /** Status of the answer; 0 before it has begun. */
     public int status() {
         return status;
+    }
+
+    /** Whether the answer went well: a status of 2xx, and no error at its end. */
+    public boolean wentWell() {
+        return status / 100 == 2 && !failed;
     }
 
     /** Header fields of the answer. */
