@@ -20,34 +20,17 @@
  *
  * Compiled by the build where a C compiler is, called only where the processor has AVX-512 with BF16 and VBMI.
  */
-#include <immintrin.h>
-#include <stdint.h>
+#include "jeton_panels.h"
 
-#define PANEL 64
-#define VECTORS 4
-#define LANES 16
-#define VECTOR 64
 #define SLICE 256
 #define EIGHT 8
-#define MOST_ROWS 6
 #define DIRECT_ROWS 4
 #define MOST_GROUPS (SLICE / 16)
 #define SUMMED 32
-/* How far ahead lines are asked for. */
-#define AHEAD 8192
-
-#define Q8_INPUTS 32
-#define Q8_BYTES ((2 + Q8_INPUTS) * VECTOR)
-#define K_INPUTS 256
-#define Q4_GROUP (18 * VECTOR)
-#define Q5_GROUP (22 * VECTOR)
-#define Q6_GROUP (13 * VECTOR)
 
 /* Of this file alone: what else is in the library runs on processors without it. */
 #define TARGET __attribute__((target("avx512vbmi")))
-#define INLINE TARGET static inline __attribute__((always_inline))
-
-enum format { Q8_0, Q4_K, Q5_K, Q6_K };
+#define INLINE TARGET PLAIN_INLINE
 
 /* A slice of a panel as all rows read it: weights by pair, scales and offsets by group. */
 struct slab {
@@ -105,28 +88,6 @@ TARGET void jeton_cpu_halves_round(
             sums[i / SUMMED] = _mm512_reduce_add_ps(_mm512_dpbf16_ps(_mm512_setzero_ps(), all, ones));
         }
     }
-}
-
-INLINE __m512i load(const char* at)
-{
-    return _mm512_loadu_si512(at);
-}
-
-/* Asks for the four lines that are that far ahead of these; past the end for these again, which is cheap. */
-INLINE void ahead(const char* at, const char* until)
-{
-    const char* next = at + AHEAD < until ? at + AHEAD : at;
-#pragma GCC unroll 4
-    for (int v = 0; v < VECTORS; v++) {
-        _mm_prefetch(next + v * VECTOR, _MM_HINT_T0);
-    }
-}
-
-/* Binary16 in the upper halves of ints: a shift puts the bits in place, a product corrects the exponent. */
-INLINE __m512 half(__m512i upper)
-{
-    const __m512i bits = _mm512_and_si512(_mm512_srai_epi32(upper, 3), _mm512_set1_epi32((int32_t) 0x8FFFE000));
-    return _mm512_mul_ps(_mm512_castsi512_ps(bits), _mm512_set1_ps(0x1p112f));
 }
 
 /* The binary16 number of a quarter of a panel. */

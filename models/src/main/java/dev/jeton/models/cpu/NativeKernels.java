@@ -64,6 +64,15 @@ final class NativeKernels {
             ValueLayout.JAVA_LONG,
             ValueLayout.ADDRESS,
             ValueLayout.JAVA_LONG);
+    private static final FunctionDescriptor HALVES_PANEL = FunctionDescriptor.ofVoid(
+            ValueLayout.JAVA_INT,
+            ValueLayout.JAVA_LONG,
+            ValueLayout.JAVA_LONG,
+            ValueLayout.JAVA_LONG,
+            ValueLayout.JAVA_LONG,
+            ValueLayout.JAVA_LONG,
+            ValueLayout.ADDRESS,
+            ValueLayout.JAVA_LONG);
     private static final FunctionDescriptor SCORES = FunctionDescriptor.ofVoid(
             ValueLayout.JAVA_LONG,
             ValueLayout.JAVA_LONG,
@@ -94,15 +103,6 @@ final class NativeKernels {
             ValueLayout.JAVA_LONG);
     private static final MethodHandle NO_ROUND = MethodHandles.empty(ROUND.toMethodType());
     private static final MethodHandle NO_BF16 = MethodHandles.empty(PANEL.toMethodType());
-    private static final FunctionDescriptor HALVES_PANEL = FunctionDescriptor.ofVoid(
-            ValueLayout.JAVA_INT,
-            ValueLayout.JAVA_LONG,
-            ValueLayout.JAVA_LONG,
-            ValueLayout.JAVA_LONG,
-            ValueLayout.JAVA_LONG,
-            ValueLayout.JAVA_LONG,
-            ValueLayout.ADDRESS,
-            ValueLayout.JAVA_LONG);
     private static final MethodHandle NO_HALVES = MethodHandles.empty(HALVES_PANEL.toMethodType());
     private static final MethodHandle NO_BLOCKS = MethodHandles.empty(FORMAT_PANEL.toMethodType());
     private static final MethodHandle NO_SCORES = MethodHandles.empty(SCORES.toMethodType());
