@@ -26,10 +26,8 @@ import java.io.IOException;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.Deque;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
@@ -94,33 +92,10 @@ class CudaEngineTest extends StepContract {
         MACHINE.knobs().reset();
         try (Engine engine = create()) {
             MACHINE.knobs().deferred(seed);
-            Driver driver = new Driver(engine);
-            Driver.Sequence sequence = driver.open(0, prompt, SamplingParameters.GREEDY);
-            driver.begin().add(sequence, prompt.length, 0);
-            Deque<StepTicket> flying = new ArrayDeque<>(List.of(engine.launch(driver.batch())));
-            int computed = prompt.length;
-            List<Integer> tokens = new ArrayList<>();
-            while (tokens.size() < expected.length) {
-                if (flying.size() < 2) {
-                    driver.reserve(sequence, computed + 1);
-                    driver.begin().batch().addLastTokenRow(0, StepBatch.SAMPLE, computed++);
-                    for (int g = 0; g < sequence.table.length; g++) {
-                        driver.batch().addBlocks(g, sequence.table[g], 0, sequence.table[g].length);
-                    }
-                    flying.add(engine.launch(driver.batch()));
-                }
-                StepResult result = engine.await(flying.remove());
-                tokens.add(result.tokens[result.tokenStart[0]]);
-            }
-            while (!flying.isEmpty()) {
-                engine.await(flying.remove());
-            }
-            assertThat(tokens).as("seed %d", seed).containsExactly(box(expected));
+            int[] tokens =
+                    new Driver(engine).generateWithTwoInFlight(0, prompt, SamplingParameters.GREEDY, expected.length);
+            assertThat(tokens).as("seed %d", seed).isEqualTo(expected);
         }
-    }
-
-    private static Integer[] box(int[] values) {
-        return Arrays.stream(values).boxed().toArray(Integer[]::new);
     }
 
     @Test

@@ -9,9 +9,6 @@ import dev.jeton.models.TensorType;
 import dev.jeton.models.engine.Driver;
 import dev.jeton.models.engine.Engine;
 import dev.jeton.models.engine.SamplingParameters;
-import dev.jeton.models.engine.StepBatch;
-import dev.jeton.models.engine.StepResult;
-import dev.jeton.models.engine.StepTicket;
 import dev.jeton.models.reference.Configs;
 import dev.jeton.models.reference.FamilyContract;
 import dev.jeton.models.reference.GgufModel;
@@ -22,9 +19,6 @@ import dev.jeton.models.reference.TinyModel;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.ArrayDeque;
-import java.util.ArrayList;
-import java.util.Deque;
 import java.util.List;
 import java.util.function.LongSupplier;
 import org.junit.jupiter.api.Test;
@@ -272,28 +266,9 @@ class TensorParallelTest {
         MACHINE.reset();
         try (Engine engine = load(model.folder, options(2, "none"))) {
             MACHINE.knobs().deferred(7);
-            Driver driver = new Driver(engine);
-            Driver.Sequence sequence = driver.open(0, prompt, SamplingParameters.GREEDY);
-            driver.begin().add(sequence, prompt.length, 0);
-            Deque<StepTicket> flying = new ArrayDeque<>(List.of(engine.launch(driver.batch())));
-            int computed = prompt.length;
-            List<Integer> tokens = new ArrayList<>();
-            while (tokens.size() < expected.length) {
-                if (flying.size() < 2) {
-                    driver.reserve(sequence, computed + 1);
-                    driver.begin().batch().addLastTokenRow(0, StepBatch.SAMPLE, computed++);
-                    for (int g = 0; g < sequence.table.length; g++) {
-                        driver.batch().addBlocks(g, sequence.table[g], 0, sequence.table[g].length);
-                    }
-                    flying.add(engine.launch(driver.batch()));
-                }
-                StepResult result = engine.await(flying.remove());
-                tokens.add(result.tokens[result.tokenStart[0]]);
-            }
-            while (!flying.isEmpty()) {
-                engine.await(flying.remove());
-            }
-            assertThat(tokens.stream().mapToInt(Integer::intValue).toArray()).isEqualTo(expected);
+            int[] tokens =
+                    new Driver(engine).generateWithTwoInFlight(0, prompt, SamplingParameters.GREEDY, expected.length);
+            assertThat(tokens).isEqualTo(expected);
         }
     }
 }

@@ -2,8 +2,10 @@ package dev.jeton.models.engine;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Deque;
 import java.util.List;
 
 /** The plainest user of an engine: sequences with block tables, steps made by hand. */
@@ -185,5 +187,30 @@ public final class Driver {
             apply(run(), 0, sequence);
         }
         return sequence;
+    }
+
+    /** The first tokens of an answer with two steps in flight, each taking its token from where the last leaves it. */
+    public int[] generateWithTwoInFlight(int slot, int[] prompt, SamplingParameters parameters, int count) {
+        Sequence sequence = open(slot, prompt, parameters);
+        begin().add(sequence, prompt.length, 0);
+        Deque<StepTicket> flying = new ArrayDeque<>(List.of(engine.launch(batch())));
+        int computed = prompt.length;
+        int[] tokens = new int[count];
+        for (int i = 0; i < count; i++) {
+            if (flying.size() < 2) {
+                reserve(sequence, computed + 1);
+                begin().batch().addLastTokenRow(slot, StepBatch.SAMPLE, computed++);
+                for (int g = 0; g < sequence.table.length; g++) {
+                    batch().addBlocks(g, sequence.table[g], 0, sequence.table[g].length);
+                }
+                flying.add(engine.launch(batch()));
+            }
+            StepResult result = engine.await(flying.remove());
+            tokens[i] = result.tokens[result.tokenStart[0]];
+        }
+        while (!flying.isEmpty()) {
+            engine.await(flying.remove());
+        }
+        return tokens;
     }
 }
