@@ -11,6 +11,7 @@ import picocli.CommandLine;
             BenchServeCommand.class,
             BenchEnginesCommand.class,
             BenchBooksCommand.class,
+            BenchFrontCommand.class,
             MakeModelCommand.class
         },
         mixinStandardHelpOptions = true,

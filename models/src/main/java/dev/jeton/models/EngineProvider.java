@@ -24,4 +24,13 @@ public sealed interface EngineProvider permits StepEngineProvider, SequenceEngin
      * @return empty where it does; otherwise why not, in words that go on after the engine's name
      */
     String refusal(Path model);
+
+    /**
+     * How large steps are where nothing else is configured.
+     *
+     * @param device where the model is to run
+     */
+    default StepSize stepSize(DeviceOptions device) {
+        return StepSize.PROCESSOR;
+    }
 }

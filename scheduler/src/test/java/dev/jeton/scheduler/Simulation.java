@@ -52,7 +52,14 @@ final class Simulation {
                 shape.copyNanosPerByte,
                 clock);
         SchedulerConfig config = new SchedulerConfig(
-                shape.sequences, shape.tokens, 64, shape.ring, 1_000_000_000L, 0, shape.prefixCaching, 7);
+                shape.sequences,
+                shape.tokens,
+                64,
+                shape.ring,
+                1_000_000_000L,
+                shape.stepTarget,
+                shape.prefixCaching,
+                7);
         scheduler = new Scheduler(
                 around.apply(engine),
                 config,
@@ -88,6 +95,7 @@ final class Simulation {
         int tokens = 64;
         int tickets = 1;
         int ring = 1024;
+        long stepTarget;
         boolean prefixCaching = true;
 
         Shape blocks(int value) {
@@ -129,6 +137,11 @@ final class Simulation {
 
         Shape ring(int value) {
             ring = value;
+            return this;
+        }
+
+        Shape stepTarget(long nanos) {
+            stepTarget = nanos;
             return this;
         }
 

@@ -48,11 +48,12 @@ public final class ModelLoader {
     /**
      * Says which engine a model's settings come to.
      *
-     * @return the settings, with an engine that runs here and reads the model
+     * @return the settings, with an engine that runs here and reads the model, and sizes of its steps
      * @throws ModelException where there is none
      */
     public ModelSettings settle(Path folder, ModelSettings settings) {
-        return settings.on(engines.choose(settings.engine(), folder).name());
+        EngineProvider engine = engines.choose(settings.engine(), folder);
+        return settings.on(engine.name(), engine.stepSize(device(settings)));
     }
 
     /**
@@ -179,13 +180,17 @@ public final class ModelLoader {
                 settings.blockSize(),
                 settings.threads(),
                 settings.quantize(),
-                new DeviceOptions(
-                        settings.device(),
-                        settings.deterministic(),
-                        settings.kvType(),
-                        settings.searchTime(),
-                        settings.tensorParallel()),
+                device(settings),
                 settings.hostKvBytes());
+    }
+
+    private static DeviceOptions device(ModelSettings settings) {
+        return new DeviceOptions(
+                settings.device(),
+                settings.deterministic(),
+                settings.kvType(),
+                settings.searchTime(),
+                settings.tensorParallel());
     }
 
     private SchedulerConfig scheduling(ModelSettings settings) {
@@ -196,7 +201,7 @@ public final class ModelLoader {
                 settings.maxWaiting(),
                 defaults.ringCapacity(),
                 stallTimeout.toNanos(),
-                defaults.stepTargetNanos(),
+                settings.stepTarget().toNanos(),
                 defaults.prefixCaching(),
                 defaults.seed());
     }

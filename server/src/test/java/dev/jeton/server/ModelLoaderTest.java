@@ -3,13 +3,16 @@ package dev.jeton.server;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.jeton.models.DeviceOptions;
 import dev.jeton.models.EngineOptions;
 import dev.jeton.models.EngineSupport;
 import dev.jeton.models.Engines;
 import dev.jeton.models.ModelException;
 import dev.jeton.models.StepEngineProvider;
+import dev.jeton.models.StepSize;
 import dev.jeton.models.engine.Engine;
 import dev.jeton.scheduler.StepListener;
+import dev.jeton.server.config.Configuration.ModelSettings;
 import dev.jeton.server.config.ConfigurationLoader;
 import dev.jeton.server.testing.ReplyEngine;
 import java.nio.file.Path;
@@ -65,12 +68,40 @@ class ModelLoaderTest {
                 .isSameAs(full);
     }
 
+    private static ModelSettings settled(Map<String, String> flags, StepSize usual) {
+        StepEngineProvider provider = provider(ModelLoaderTest::engine, usual);
+        return new ModelLoader(new Engines(List.of(provider)), Duration.ofSeconds(1))
+                .settle(
+                        DEMO,
+                        new ConfigurationLoader(Map.of()).flags(flags).load().model(DEMO.toString(), "model"));
+    }
+
+    @Test
+    void leavesTheSizeOfStepsToTheEngineWhereNothingIsSaid() {
+        StepSize usual = new StepSize(7, 70, Duration.ofMillis(9));
+        ModelSettings settings = settled(Map.of(), usual);
+        assertThat(new StepSize(settings.maxSequences(), settings.maxBatchedTokens(), settings.stepTarget()))
+                .isEqualTo(usual);
+    }
+
+    @Test
+    void keepsTheSizeOfStepsThatIsSaid() {
+        ModelSettings settings = settled(
+                Map.of(
+                        "engine.max-num-seqs", "3",
+                        "engine.max-batched-tokens", "300",
+                        "engine.step-target", "30ms"),
+                StepSize.GPU);
+        assertThat(new StepSize(settings.maxSequences(), settings.maxBatchedTokens(), settings.stepTarget()))
+                .isEqualTo(new StepSize(3, 300, Duration.ofMillis(30)));
+    }
+
     private static ReplyEngine engine() {
         return new ReplyEngine(64, 8, 2, 32, prompt -> prompt);
     }
 
-    private static void load(Path from, Supplier<Engine> engine) {
-        StepEngineProvider provider = new StepEngineProvider() {
+    private static StepEngineProvider provider(Supplier<Engine> engine, StepSize usual) {
+        return new StepEngineProvider() {
             @Override
             public String name() {
                 return "cpu";
@@ -92,10 +123,19 @@ class ModelLoaderTest {
             }
 
             @Override
+            public StepSize stepSize(DeviceOptions device) {
+                return usual;
+            }
+
+            @Override
             public Engine open(Path model, EngineOptions options) {
                 return engine.get();
             }
         };
+    }
+
+    private static void load(Path from, Supplier<Engine> engine) {
+        StepEngineProvider provider = provider(engine, StepSize.PROCESSOR);
         new ModelLoader(new Engines(List.of(provider)), Duration.ofSeconds(1))
                 .load(
                         "model",
@@ -103,7 +143,7 @@ class ModelLoaderTest {
                         new ConfigurationLoader(Map.of())
                                 .load()
                                 .model(from.toString(), "model")
-                                .on("cpu"),
+                                .on("cpu", StepSize.PROCESSOR),
                         StepListener.NONE);
     }
 }

@@ -3,6 +3,7 @@ package dev.jeton.benchmarks.deploy;
 import dev.jeton.accounting.Bookkeeper;
 import dev.jeton.accounting.BudgetRefusal;
 import dev.jeton.models.Engines;
+import dev.jeton.models.StepSize;
 import dev.jeton.natives.GpuMemory;
 import dev.jeton.natives.GpuUtilization;
 import dev.jeton.scheduler.StepListener;
@@ -66,7 +67,7 @@ final class RunningServer implements AutoCloseable {
         Bookkeeper bookkeeper =
                 OpenBooks.of(configuration, Bookkeeper.Pace.PROMPT).orElseThrow();
         Path folder = DeployFiles.HOME.resolve("models/demo").resolve(MODEL);
-        ModelSettings model = settings.model(folder.toString(), MODEL).on("cpu");
+        ModelSettings model = settings.model(folder.toString(), MODEL).on("cpu", StepSize.PROCESSOR);
         StepListener steps = StepListener.both(
                 metrics.steps(MODEL), bookkeeper.meter(model.engine()).engine());
         ServedModel served = new ModelLoader(

@@ -3,9 +3,11 @@ package dev.jeton.models.cuda;
 import dev.jeton.models.CheckpointQuantization;
 import dev.jeton.models.DecoderFiles;
 import dev.jeton.models.DecoderSpec;
+import dev.jeton.models.DeviceOptions;
 import dev.jeton.models.EngineOptions;
 import dev.jeton.models.EngineSupport;
 import dev.jeton.models.StepEngineProvider;
+import dev.jeton.models.StepSize;
 import dev.jeton.models.engine.Engine;
 import dev.jeton.natives.CudaDevice;
 import dev.jeton.natives.CudaDriver;
@@ -74,6 +76,11 @@ public final class CudaEngineProvider implements StepEngineProvider {
             DecoderSpec.readQuantized(folder).requireOnly("cuda", CudaEngine.ABLE);
             CheckpointQuantization.read(folder);
         });
+    }
+
+    @Override
+    public StepSize stepSize(DeviceOptions device) {
+        return StepSize.GPU;
     }
 
     @Override

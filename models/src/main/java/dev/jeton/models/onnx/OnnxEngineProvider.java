@@ -1,10 +1,12 @@
 package dev.jeton.models.onnx;
 
+import dev.jeton.models.DeviceOptions;
 import dev.jeton.models.EngineOptions;
 import dev.jeton.models.EngineSupport;
 import dev.jeton.models.ModelException;
 import dev.jeton.models.OnnxFolder;
 import dev.jeton.models.StepEngineProvider;
+import dev.jeton.models.StepSize;
 import dev.jeton.models.engine.Capability;
 import dev.jeton.models.engine.Engine;
 import java.nio.file.Path;
@@ -71,6 +73,11 @@ public final class OnnxEngineProvider implements StepEngineProvider {
         } catch (ModelException e) {
             return String.valueOf(e.getMessage());
         }
+    }
+
+    @Override
+    public StepSize stepSize(DeviceOptions device) {
+        return device.device().isEmpty() || device.device().equals("cpu") ? StepSize.PROCESSOR : StepSize.GPU;
     }
 
     @Override

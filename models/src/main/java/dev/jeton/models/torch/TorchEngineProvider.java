@@ -2,12 +2,14 @@ package dev.jeton.models.torch;
 
 import dev.jeton.models.DecoderFiles;
 import dev.jeton.models.DecoderSpec;
+import dev.jeton.models.DeviceOptions;
 import dev.jeton.models.EncoderSpec;
 import dev.jeton.models.EngineOptions;
 import dev.jeton.models.EngineSupport;
 import dev.jeton.models.MachineMemory;
 import dev.jeton.models.ModelException;
 import dev.jeton.models.StepEngineProvider;
+import dev.jeton.models.StepSize;
 import dev.jeton.models.TorchScriptFolder;
 import dev.jeton.models.engine.Capability;
 import dev.jeton.models.engine.Engine;
@@ -72,6 +74,11 @@ public final class TorchEngineProvider implements StepEngineProvider {
         } catch (ModelException e) {
             return String.valueOf(e.getMessage());
         }
+    }
+
+    @Override
+    public StepSize stepSize(DeviceOptions device) {
+        return TorchDevice.of(device.device(), libraries.environment()).isGpu() ? StepSize.GPU : StepSize.PROCESSOR;
     }
 
     @Override

@@ -1,14 +1,17 @@
 package dev.jeton.models.trtllm;
 
+import dev.jeton.models.DeviceOptions;
 import dev.jeton.models.EngineOptions;
 import dev.jeton.models.EngineSupport;
 import dev.jeton.models.ModelException;
 import dev.jeton.models.SequenceEngineProvider;
+import dev.jeton.models.StepSize;
 import dev.jeton.models.TrtLlmFolder;
 import dev.jeton.models.engine.SequenceEngine;
 import dev.jeton.natives.NativeException;
 import dev.jeton.natives.TrtLlm;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -18,6 +21,8 @@ public final class TrtLlmEngineProvider implements SequenceEngineProvider {
 
     /** Names the shim's file. */
     static final String SHIM = "JETON_TRTLLM";
+
+    private static final int MOST = 65_536;
 
     private final Optional<Path> shim;
 
@@ -56,6 +61,12 @@ public final class TrtLlmEngineProvider implements SequenceEngineProvider {
     @Override
     public String refusal(Path model) {
         return TrtLlmFolder.refusal(model);
+    }
+
+    /** The engine's folder says itself how much a step of it holds, which is less than this. */
+    @Override
+    public StepSize stepSize(DeviceOptions device) {
+        return new StepSize(MOST, MOST, Duration.ZERO);
     }
 
     @Override

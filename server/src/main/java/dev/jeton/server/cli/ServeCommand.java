@@ -113,14 +113,29 @@ final class ServeCommand implements Callable<Integer> {
         flags.put("engine.kv-host-memory --kv-host-memory", value);
     }
 
-    @Option(names = "--max-num-seqs", paramLabel = "N", description = "Most sequences in a batch (default: 64).")
+    @Option(
+            names = "--max-num-seqs",
+            paramLabel = "N",
+            description = "Most sequences in a batch (default: 64 on processors, 256 on GPUs).")
     void maxSequences(String value) {
         flags.put("engine.max-num-seqs --max-num-seqs", value);
     }
 
-    @Option(names = "--max-batched-tokens", paramLabel = "N", description = "Most tokens in a step (default: 512).")
+    @Option(
+            names = "--max-batched-tokens",
+            paramLabel = "N",
+            description = "Most tokens in a step (default: 512 on processors, 4096 on GPUs).")
     void maxBatchedTokens(String value) {
         flags.put("engine.max-batched-tokens --max-batched-tokens", value);
+    }
+
+    @Option(
+            names = "--step-target",
+            paramLabel = "TIME",
+            description = "While sequences decode, prompts are cut so that a step takes no longer, as in 30ms"
+                    + " (default: 50ms on GPUs, else off).")
+    void stepTarget(String value) {
+        flags.put("engine.step-target --step-target", value);
     }
 
     @Option(

@@ -1,6 +1,7 @@
 package dev.jeton.server.config;
 
 import dev.jeton.accounting.Budget;
+import dev.jeton.models.StepSize;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
@@ -297,8 +298,9 @@ public record Configuration(
      * @param maxModelLength most tokens of a sequence; 0 takes the model's own
      * @param kvBytes bytes of KV memory; 0 lets the engine choose
      * @param hostKvBytes bytes of the host's memory to which K and V are offloaded; 0 for none
-     * @param maxSequences most sequences in a batch
-     * @param maxBatchedTokens most tokens in a step
+     * @param maxSequences most sequences in a batch; 0 is the engine's own
+     * @param maxBatchedTokens most tokens in a step; 0 is the engine's own
+     * @param stepTarget what a step with prompts may be predicted to take while others decode; zero is the engine's own
      * @param maxWaiting most sequences waiting; more get 429
      * @param blockSize tokens of a block
      * @param threads compute threads; 0 takes the machine's cores
@@ -319,6 +321,7 @@ public record Configuration(
             long hostKvBytes,
             int maxSequences,
             int maxBatchedTokens,
+            Duration stepTarget,
             int maxWaiting,
             int blockSize,
             int threads,
@@ -329,8 +332,12 @@ public record Configuration(
             String kvType,
             Duration searchTime) {
 
-        /** The same on an engine of this name. */
-        public ModelSettings on(String other) {
+        /**
+         * The same on an engine of this name.
+         *
+         * @param usual sizes of its steps where these settings leave them to it
+         */
+        public ModelSettings on(String other, StepSize usual) {
             return new ModelSettings(
                     path,
                     name,
@@ -339,8 +346,9 @@ public record Configuration(
                     maxModelLength,
                     kvBytes,
                     hostKvBytes,
-                    maxSequences,
-                    maxBatchedTokens,
+                    maxSequences == 0 ? usual.maxSequences() : maxSequences,
+                    maxBatchedTokens == 0 ? usual.maxBatchedTokens() : maxBatchedTokens,
+                    stepTarget.isZero() ? usual.target() : stepTarget,
                     maxWaiting,
                     blockSize,
                     threads,

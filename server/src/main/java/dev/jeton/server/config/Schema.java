@@ -147,8 +147,22 @@ final class Schema {
                     new Size(0, 1L << 50),
                     "0",
                     "bytes of the host's memory, pinned, where K and V that a GPU evicts are kept; 0: none"),
-            new Setting("engine.max-num-seqs", new Whole(1, 65_536), "64", "sequences in a batch"),
-            new Setting("engine.max-batched-tokens", new Whole(1, 1 << 20), "512", "tokens in a step"),
+            new Setting(
+                    "engine.max-num-seqs",
+                    new Whole(0, 65_536),
+                    "0",
+                    "sequences in a batch; 0: 64 on processors, 256 on GPUs"),
+            new Setting(
+                    "engine.max-batched-tokens",
+                    new Whole(0, 1 << 20),
+                    "0",
+                    "tokens in a step; 0: 512 on processors, 4096 on GPUs"),
+            new Setting(
+                    "engine.step-target",
+                    new Time(Duration.ZERO, Duration.ofHours(1)),
+                    "0s",
+                    "while sequences decode, prompts are cut so that a step is predicted to take no longer; 0: not on"
+                            + " processors, 50ms on GPUs (1h is as good as never)"),
             new Setting("engine.max-waiting", new Whole(1, 1 << 20), "1024", "sequences waiting; more get 429"),
             new Setting("engine.block-size", new Whole(1, 1_024), "16", "tokens of a block, a power of two"),
             new Setting("engine.threads", new Whole(0, 1_024), "0", "compute threads; 0: the machine's cores"),

@@ -148,6 +148,7 @@ public record Settings(
                 Units.size(of(entry, "kv-host-memory")),
                 Integer.parseInt(of(entry, "max-num-seqs")),
                 Integer.parseInt(of(entry, "max-batched-tokens")),
+                Units.duration(of(entry, "step-target")),
                 Integer.parseInt(of(entry, "max-waiting")),
                 Integer.parseInt(of(entry, "block-size")),
                 Integer.parseInt(of(entry, "threads")),

@@ -1,0 +1,33 @@
+package dev.jeton.models;
+
+import java.time.Duration;
+
+/**
+ * How large steps may be where nothing else is configured.
+ *
+ * @param maxSequences most sequences in a batch
+ * @param maxBatchedTokens most tokens of a step
+ * @param target while sequences decode, prompts are cut so that a step is predicted to take no longer; zero is off
+ */
+public record StepSize(int maxSequences, int maxBatchedTokens, Duration target) {
+
+    /**
+     * For processors, which compute a few hundred tokens no slower one by one than together: more in a step only makes
+     * those wait who decode.
+     */
+    public static final StepSize PROCESSOR = new StepSize(64, 512, Duration.ZERO);
+
+    /**
+     * For GPUs, where a sequence more in a step costs next to nothing while weights are being read. A prompt of 4,096
+     * tokens goes into one step where nobody decodes; where somebody does, nobody's tokens are further apart than a
+     * reader notices.
+     */
+    public static final StepSize GPU = new StepSize(256, 4_096, Duration.ofMillis(50));
+
+    /** Checks that both bounds are positive. */
+    public StepSize {
+        if (maxSequences < 1 || maxBatchedTokens < 1 || target.isNegative()) {
+            throw new IllegalArgumentException("a step has at least one sequence and one token");
+        }
+    }
+}
