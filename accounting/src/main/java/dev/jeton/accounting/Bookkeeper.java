@@ -4,7 +4,6 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
-import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.function.LongSupplier;
@@ -21,78 +20,9 @@ import org.slf4j.LoggerFactory;
 public final class Bookkeeper implements AutoCloseable {
 
     private static final Logger LOG = LoggerFactory.getLogger(Bookkeeper.class);
-    private static final long WINDOW_TICKS = 5;
-    private static final long QUIET_TICKS = 60;
     private static final long ADOPT_NANOS = 10_000_000_000L;
-    /**
-     * How soon what need not be at once is done.
-     *
-     * @param settleNanos after the start, until the ledger is opened: it is not needed at once, and opening it would
-     *     hold up the first requests
-     * @param tickNanos between two looks at what is due; the fifth ends windows in which something was used
-     * @param gatherNanos that the ledger waits for more facts once there is one
-     */
-    public record Pace(long settleNanos, long tickNanos, long gatherNanos) {
 
-        /** A server's. */
-        public static final Pace USUAL = new Pace(2_000_000_000L, 1_000_000_000L, 1_000_000_000L);
-
-        /** Everything soon, where nobody is held up by it. */
-        public static final Pace PROMPT = new Pace(0, 10_000_000L, 0);
-    }
-
-    /** What is billed of a request that a crash cut off. */
-    public enum AbortedPolicy {
-        /** Nothing. */
-        NOTHING,
-        /** What its client got for certain. */
-        CONFIRMED,
-        /** All that it was granted, and so may have received. */
-        GRANTED
-    }
-
-    /**
-     * What books are kept, and where.
-     *
-     * @param folder of the journal, and of the ledger where it is SQLite
-     * @param node this process's name in the ledger, the same after a restart
-     * @param ledgerUrl JDBC URL; empty for SQLite in the folder
-     * @param user for PostgreSQL
-     * @param password for PostgreSQL
-     * @param prices in force until others are adopted
-     * @param zone that the process is in; empty where it is not known
-     * @param aborted what is billed of requests that a crash cut off
-     * @param journalBytes most bytes of facts that the ledger has not taken
-     * @param tasks how much is kept of tasks
-     * @param version of this program
-     * @param budgets in force until others are {@link Bookkeeper#define defined}
-     */
-    public record Settings(
-            Path folder,
-            String node,
-            String ledgerUrl,
-            String user,
-            String password,
-            PriceBook prices,
-            String zone,
-            AbortedPolicy aborted,
-            long journalBytes,
-            TaskBounds tasks,
-            String version,
-            List<Budget> budgets) {
-
-        /** With a list of its own. */
-        public Settings {
-            budgets = List.copyOf(budgets);
-        }
-
-        String url() {
-            return ledgerUrl.isEmpty() ? "jdbc:sqlite:" + folder.resolve("ledger.db") : ledgerUrl;
-        }
-    }
-
-    private final Settings settings;
-    private final Pace pace;
+    private final BookSettings settings;
     private final BookClock clock;
     private final Journal journal;
     private final Budgets budgets;
@@ -103,11 +33,7 @@ public final class Bookkeeper implements AutoCloseable {
     private volatile PolicyDocument policy;
     private final BookInForce prices;
     private final MeterWindows windows;
-    private final Thread ticker;
-    /** The ticker's alone. */
-    private final PeriodRequests periodRequests;
-
-    private volatile boolean closing;
+    private final BookTicker ticker;
 
     /**
      * Opens the books, and closes what the last run left open.
@@ -118,26 +44,26 @@ public final class Bookkeeper implements AutoCloseable {
      * @throws AccountingException where the journal cannot be opened
      */
     public static Bookkeeper open(
-            Settings settings,
+            BookSettings settings,
             Function<String, EnergyCounter> counters,
             LongSupplier monotonic,
             LongSupplier wallMicros) {
-        return open(settings, Pace.USUAL, counters, monotonic, wallMicros);
+        return open(settings, BookPace.USUAL, counters, monotonic, wallMicros);
     }
 
     /** The same, at another pace. */
     public static Bookkeeper open(
-            Settings settings,
-            Pace pace,
+            BookSettings settings,
+            BookPace pace,
             Function<String, EnergyCounter> counters,
             LongSupplier monotonic,
             LongSupplier wallMicros) {
         return new Bookkeeper(settings, pace, counters, new BookClock(monotonic, wallMicros));
     }
 
-    private Bookkeeper(Settings settings, Pace pace, Function<String, EnergyCounter> counters, BookClock clock) {
+    private Bookkeeper(
+            BookSettings settings, BookPace pace, Function<String, EnergyCounter> counters, BookClock clock) {
         this.settings = settings;
-        this.pace = pace;
         this.clock = clock;
         this.policy = PolicyDocument.of(settings.aborted(), settings.budgets());
         journal = Journal.open(PeriodCommands.journal(settings.folder()), config(settings));
@@ -150,13 +76,12 @@ public final class Bookkeeper implements AutoCloseable {
         begin();
         startKeeping();
         grants = new Grants(journal, budgets, clock::micros);
-        periodRequests = new PeriodRequests(settings.folder());
         ledger = LedgerKeeper.start(settings, pace, journal, clock);
-        ticker = Thread.ofPlatform().name("meter").daemon(true).unstarted(this::tick);
+        ticker = new BookTicker(settings.folder(), pace, clock, journal, prices, windows, tasks, ledger);
         ticker.start();
     }
 
-    private static JournalConfig config(Settings settings) {
+    private static JournalConfig config(BookSettings settings) {
         JournalConfig usual = JournalConfig.of(settings.node());
         long bytes = settings.journalBytes();
         return new JournalConfig(
@@ -193,34 +118,10 @@ public final class Bookkeeper implements AutoCloseable {
 
     private void begin() {
         long now = clock.micros();
-        for (Recovery.Abandoned left : Recovery.abandoned(journal)) {
-            Fact.Closed end = aborted(left, now);
-            budgets.abandon(end, () -> journal.append(end));
-            LOG.warn(
-                    "request {} was cut off by the end of the last run; it was granted {} tokens and got at least {}",
-                    left.opened().request(),
-                    left.granted(),
-                    left.confirmed());
-        }
-        budgets.abandonRest();
+        LastRun.end(journal, budgets, settings.aborted(), prices, now);
         journal.append(new Fact.Started(now, settings.version(), List.of()));
         prices.begin(journal, now);
         journal.append(new Fact.Adopted(now, Fact.DocumentKind.POLICY, policy.version(), policy.content()));
-    }
-
-    private Fact.Closed aborted(Recovery.Abandoned left, long now) {
-        long billed = switch (settings.aborted()) {
-            case NOTHING -> 0;
-            case CONFIRMED -> left.confirmed();
-            case GRANTED -> left.granted();
-        };
-        Tokens tokens = new Tokens(0, 0, billed);
-        Fact.Opened opened = left.opened();
-        PriceBook book = prices.shelf().find(opened.priceBook()).orElse(prices.current());
-        long list = new ListPricing(book)
-                .price(opened.model(), opened.payer().tenant(), tokens, opened.at(), opened.work())
-                .total();
-        return new Fact.Closed(now, opened.request(), Fact.Outcome.ABORTED, tokens, 0, list, 0, 0, 0, 0, 0);
     }
 
     /** The meter of a device group; the same for all its engines. */
@@ -351,7 +252,7 @@ public final class Bookkeeper implements AutoCloseable {
      */
     public boolean adopt(PriceBook book) throws InterruptedException {
         BookInForce.Next asked = prices.ask(book);
-        LockSupport.unpark(ticker);
+        ticker.hasten();
         return BookInForce.await(asked, ADOPT_NANOS);
     }
 
@@ -453,42 +354,14 @@ public final class Bookkeeper implements AutoCloseable {
         journal.awaitDurable(sequence);
     }
 
-    private void tick() {
-        long hour = Periods.hour(clock.micros());
-        for (long ticks = 1; !closing; ticks++) {
-            LockSupport.parkNanos(this, pace.tickNanos());
-            long now = Periods.hour(clock.micros());
-            boolean newHour = now != hour;
-            hour = now;
-            prices.adoptAsked(journal, clock::micros, windows::endAll, windows::journalEnded);
-            periodRequests.answer(journal, clock.micros(), ledger());
-            if (newHour || ticks % WINDOW_TICKS == 0) {
-                tick(newHour || ticks % QUIET_TICKS == 0);
-            }
-        }
-    }
-
-    private void tick(boolean all) {
-        windows.tick(all);
-        try {
-            tasks.tidy();
-        } catch (AccountingException e) {
-            LOG.warn("idle tasks wait for the journal: {}", e.getMessage());
-        }
-    }
-
     /**
      * Ends the last windows, records that the process ended in good order, and waits a few seconds for the ledger to
      * take it; what it has not taken it takes at the next start.
      */
     @Override
     public void close() {
-        closing = true;
         ledger.hasten();
-        LockSupport.unpark(ticker);
-        join(ticker);
-        tick(true);
-        tick(true);
+        ticker.close();
         grants.close();
         keptState.close();
         long last = journal.append(new Fact.Stopped(clock.micros()));

@@ -1,5 +1,7 @@
 package dev.jeton.accounting;
 
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
@@ -18,6 +20,33 @@ final class BudgetAdmission {
     BudgetAdmission(BudgetBoard board, long patienceNanos) {
         this.board = board;
         this.patienceNanos = patienceNanos;
+    }
+
+    /**
+     * What budgets are above a request; nothing is charged yet.
+     *
+     * @param own budgets that the request itself brings, of level {@code REQUEST}
+     */
+    BudgetHold hold(Fact.Opened opened, PriceBook prices, List<Budget> own) {
+        board.lock.lock();
+        try {
+            List<Budget> all = new ArrayList<>(
+                    board.index.above(opened.payer(), opened.tags().task()));
+            all.addAll(own);
+            ListPricing pricing = new ListPricing(prices);
+            return new BudgetHold(
+                    opened,
+                    board.index.accounts(all, opened, board.now()),
+                    tokens -> pricing.dearest(
+                            opened.model(),
+                            opened.payer().tenant(),
+                            opened.prompt(),
+                            tokens,
+                            opened.at(),
+                            opened.work()));
+        } finally {
+            board.lock.unlock();
+        }
     }
 
     /**

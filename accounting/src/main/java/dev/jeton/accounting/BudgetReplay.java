@@ -187,7 +187,8 @@ final class BudgetReplay {
             case Fact.PeriodClosed f -> {}
             case Fact.Recosted f -> {}
             case Fact.TaskOpened f ->
-                index.openTask(new BudgetIndex.TaskKey(f.payer().tenant(), f.task()), Budgets.limits(f, currency()));
+                index.openTask(
+                        new BudgetIndex.TaskKey(f.payer().tenant(), f.task()), BudgetDefinitions.limits(f, currency()));
             case Fact.TaskStepped f -> steps.apply(f, tasks.ended(f), f.at(), this::counts);
             case Fact.TaskEnded f -> index.endTask(new BudgetIndex.TaskKey(f.tenant(), f.task()));
         }

@@ -1,6 +1,5 @@
 package dev.jeton.accounting;
 
-import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
 import java.util.function.Consumer;
@@ -47,7 +46,9 @@ public final class Budgets {
     private static final long LOOK_MICROS = 1_000_000;
 
     private final BudgetBoard board;
+    private final BudgetDefinitions definitions;
     private final BudgetAdmission admission;
+    private final BudgetViews views;
     private long nextLook = Long.MIN_VALUE;
 
     /**
@@ -57,7 +58,9 @@ public final class Budgets {
      */
     public Budgets(Limits limits, LongSupplier micros) {
         board = new BudgetBoard(limits, micros);
+        definitions = new BudgetDefinitions(board);
         admission = new BudgetAdmission(board, limits.admissionNanos());
+        views = new BudgetViews(board);
     }
 
     /** Told when {@link #tick} should be called earlier than was said; must not block. */
@@ -79,108 +82,30 @@ public final class Budgets {
      *
      * @throws AccountingException if two have one id
      */
-    public void define(Collection<Budget> definitions) {
-        board.lock.lock();
-        try {
-            long now = board.now();
-            board.rollAll(now);
-            board.index.define(definitions, board.holds.values(), now);
-            changed(now);
-        } finally {
-            board.lock.unlock();
-        }
+    public void define(Collection<Budget> budgets) {
+        definitions.define(budgets);
     }
 
-    /**
-     * A task brings budgets of its own.
-     *
-     * @param currency that its money is in
-     * @param append appends the fact
-     * @return what {@code append} does
-     */
+    /** The definitions in force, but for those that tasks brought along. */
+    public List<Budget> definitions() {
+        return definitions.current();
+    }
+
+    /** As {@link BudgetDefinitions#openTask}. */
     long openTask(Fact.TaskOpened opened, String currency, LongSupplier append) {
-        String tenant = opened.payer().tenant();
-        board.lock.lock();
-        try {
-            long sequence = append.getAsLong();
-            board.index.openTask(new BudgetIndex.TaskKey(tenant, opened.task()), limits(opened, currency));
-            board.changes++;
-            return sequence;
-        } finally {
-            board.lock.unlock();
-        }
+        return definitions.openTask(opened, currency, append);
     }
 
-    /** Budgets that a task brings along. */
-    static List<Budget> limits(Fact.TaskOpened opened, String currency) {
-        return opened.spec().limits().stream()
-                .map(limit -> Budget.ofTask(
-                        opened.payer().tenant(),
-                        opened.task(),
-                        limit.unit(),
-                        limit.amount(),
-                        limit.unit() == BudgetUnit.LIST_MONEY ? currency : ""))
-                .toList();
-    }
-
-    /** A task's own budgets bind nobody who comes after this; as {@link #openTask}. */
+    /** As {@link BudgetDefinitions#endTask}. */
     long endTask(Fact.TaskEnded ended, LongSupplier append) {
-        board.lock.lock();
-        try {
-            long sequence = append.getAsLong();
-            board.index.endTask(new BudgetIndex.TaskKey(ended.tenant(), ended.task()));
-            changed(board.now());
-            return sequence;
-        } finally {
-            board.lock.unlock();
-        }
-    }
-
-    private void changed(long now) {
-        board.changes++;
-        for (BudgetHold hold : board.holds.values()) {
-            for (BudgetAccount account : hold.accounts) {
-                if (account.budget.killed() && !account.removed && !hold.stopped()) {
-                    hold.stop(account.budget, account.subject, BudgetRefusal.Reason.KILLED, true);
-                    board.counts.stopped(account.budget.id());
-                }
-            }
-        }
-        board.process(now);
-        if (!board.holds.isEmpty()) {
-            board.wakeSoon();
-        }
+        return definitions.endTask(ended, append);
     }
 
     // ---- requests ----
 
-    /**
-     * What budgets are above a request; nothing is charged yet.
-     *
-     * @param own budgets that the request itself brings, of level {@code REQUEST}
-     */
+    /** As {@link BudgetAdmission#hold}. */
     BudgetHold hold(Fact.Opened opened, PriceBook prices, List<Budget> own) {
-        board.lock.lock();
-        try {
-            return hold(
-                    opened,
-                    prices,
-                    own,
-                    board.index.above(opened.payer(), opened.tags().task()));
-        } finally {
-            board.lock.unlock();
-        }
-    }
-
-    private BudgetHold hold(Fact.Opened opened, PriceBook prices, List<Budget> own, List<Budget> above) {
-        List<Budget> all = new ArrayList<>(above);
-        all.addAll(own);
-        ListPricing pricing = new ListPricing(prices);
-        return new BudgetHold(
-                opened,
-                board.index.accounts(all, opened, board.now()),
-                tokens -> pricing.dearest(
-                        opened.model(), opened.payer().tenant(), opened.prompt(), tokens, opened.at(), opened.work()));
+        return admission.hold(opened, prices, own);
     }
 
     /** As {@link BudgetAdmission#shorten}. */
@@ -342,7 +267,7 @@ public final class Budgets {
                 return List.of();
             }
             nextLook = now + LOOK_MICROS;
-            return look(now);
+            return views.look(now);
         } finally {
             board.lock.unlock();
         }
@@ -350,99 +275,24 @@ public final class Budgets {
 
     // ---- what people should hear ----
 
-    private List<BudgetEvent> look(long now) {
-        List<BudgetEvent> events = new ArrayList<>();
-        for (BudgetAccount account : board.index.accounts()) {
-            BudgetWatch.look(account, now, events::add);
-        }
-        board.changes += events.size();
-        return events;
-    }
-
-    /** The definitions in force, but for those that tasks brought along. */
-    public List<Budget> definitions() {
-        board.lock.lock();
-        try {
-            return List.copyOf(board.index.definitions());
-        } finally {
-            board.lock.unlock();
-        }
-    }
-
     /** All counters that are something's, in no order. */
     public List<BudgetView> views() {
-        board.lock.lock();
-        try {
-            long now = board.now();
-            board.rollAll(now);
-            board.passTime(now);
-            return board.index.accounts().stream()
-                    .map(account -> BudgetWatch.view(account, now))
-                    .toList();
-        } finally {
-            board.lock.unlock();
-        }
+        return views.all();
     }
 
     /** The counters above a request or a task, from the tenant's down, also those that nothing was charged to yet. */
     public List<BudgetView> above(Payer payer, String task) {
-        board.lock.lock();
-        try {
-            long now = board.now();
-            board.rollAll(now);
-            List<BudgetView> views = new ArrayList<>();
-            for (Budget budget : board.index.above(payer, task)) {
-                String subject = BudgetIndex.subject(budget, payer, task, "");
-                BudgetAccount account = board.index
-                        .account(budget.id(), subject)
-                        .orElseGet(() -> new BudgetAccount(budget, subject, now));
-                account.passTime(now);
-                views.add(BudgetWatch.view(account, now));
-            }
-            return views;
-        } finally {
-            board.lock.unlock();
-        }
+        return views.above(payer, task);
     }
 
-    /**
-     * What the budgets above a request would say of it now; nothing is charged.
-     *
-     * @param expected tokens that it will probably generate
-     * @param most tokens that it may generate
-     */
+    /** As {@link BudgetViews#verdicts}. */
     List<BudgetVerdict> verdicts(BudgetHold hold, long expected, long most) {
-        board.lock.lock();
-        try {
-            long now = board.now();
-            board.rollAll(now);
-            List<BudgetVerdict> verdicts = new ArrayList<>();
-            for (int i = 0; i < hold.accounts.length; i++) {
-                hold.accounts[i].passTime(now);
-                verdicts.add(BudgetVerdict.of(hold, i, expected, most, now));
-            }
-            return verdicts;
-        } finally {
-            board.lock.unlock();
-        }
+        return views.verdicts(hold, expected, most);
     }
 
-    /** The counters above a request as they will be once it has ended like this. */
+    /** As {@link BudgetViews#after}. */
     List<BudgetView> after(BudgetHold hold, Fact.Closed closed) {
-        board.lock.lock();
-        try {
-            long now = board.now();
-            List<BudgetView> views = new ArrayList<>();
-            for (int i = 0; i < hold.accounts.length; i++) {
-                if (!hold.accounts[i].removed) {
-                    hold.accounts[i].passTime(now);
-                    views.add(BudgetWatch.view(hold.accounts[i], now).givenBack(hold.gives(i, closed)));
-                }
-            }
-            return views;
-        } finally {
-            board.lock.unlock();
-        }
+        return views.after(hold, closed);
     }
 
     /** What was done since the start. */

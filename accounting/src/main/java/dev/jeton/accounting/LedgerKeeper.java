@@ -25,8 +25,8 @@ final class LedgerKeeper {
     /** The ledger, once it is open. */
     private record Open(Ledger ledger, Projection projection) {}
 
-    private final Bookkeeper.Settings settings;
-    private final Bookkeeper.Pace pace;
+    private final BookSettings settings;
+    private final BookPace pace;
     private final Journal journal;
     private final BookClock clock;
     private final Thread opener;
@@ -34,7 +34,7 @@ final class LedgerKeeper {
     private volatile boolean closing;
     private volatile boolean closed;
 
-    private LedgerKeeper(Bookkeeper.Settings settings, Bookkeeper.Pace pace, Journal journal, BookClock clock) {
+    private LedgerKeeper(BookSettings settings, BookPace pace, Journal journal, BookClock clock) {
         this.settings = settings;
         this.pace = pace;
         this.journal = journal;
@@ -43,7 +43,7 @@ final class LedgerKeeper {
     }
 
     /** Begins to open the ledger that the settings name. */
-    static LedgerKeeper start(Bookkeeper.Settings settings, Bookkeeper.Pace pace, Journal journal, BookClock clock) {
+    static LedgerKeeper start(BookSettings settings, BookPace pace, Journal journal, BookClock clock) {
         LedgerKeeper keeper = new LedgerKeeper(settings, pace, journal, clock);
         keeper.opener.start();
         return keeper;

@@ -16,7 +16,7 @@ record PolicyDocument(String content) {
     private static final int MOST = FactCodec.MAX_DOCUMENT / 2;
 
     /** What is billed of requests that a crash cut off, and what may be spent. */
-    static PolicyDocument of(Bookkeeper.AbortedPolicy aborted, Collection<Budget> budgets) {
+    static PolicyDocument of(AbortedPolicy aborted, Collection<Budget> budgets) {
         String first = "aborted: " + aborted.name().toLowerCase(Locale.ROOT) + "\n";
         if (budgets.isEmpty()) {
             return new PolicyDocument(first);

@@ -1,11 +1,9 @@
 package dev.jeton.accounting;
 
+import dev.jeton.accounting.KeptTasks.Key;
+import dev.jeton.accounting.KeptTasks.Task;
 import dev.jeton.accounting.TaskException.Reason;
-import java.util.ArrayList;
-import java.util.HashMap;
-import java.util.LinkedHashMap;
-import java.util.List;
-import java.util.Map;
+import java.time.Duration;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.ReentrantLock;
@@ -79,47 +77,11 @@ public final class Tasks {
      */
     public record Stats(int open, int ended, int steps, long opened, long expired) {}
 
-    private record Key(String tenant, String id) {}
-
-    private record Held(Fact.TaskStepped fact, long sequence) {}
-
-    private static final class Task {
-        final Fact.TaskOpened opened;
-        final Map<String, Held> steps = new LinkedHashMap<>();
-        long sequence;
-        long lastAt;
-        Optional<Fact.TaskEnded> ended = Optional.empty();
-
-        Task(Fact.TaskOpened opened) {
-            this.opened = opened;
-            lastAt = opened.at();
-        }
-
-        Key key() {
-            return new Key(opened.payer().tenant(), opened.task());
-        }
-
-        View view() {
-            return new View(opened, ended);
-        }
-    }
-
     private final TaskBounds bounds;
     private final LongSupplier micros;
     private final TaskJournal journal;
     private final ReentrantLock lock = new ReentrantLock();
-    /** The one that was not used for longest comes first. */
-    private final Map<Key, Task> open = new LinkedHashMap<>();
-    /** The one that ended first comes first. */
-    private final Map<Key, Task> ended = new LinkedHashMap<>();
-
-    private final Map<String, Integer> openOf = new HashMap<>();
-    private final Map<String, Integer> endedOf = new HashMap<>();
-    private final Map<String, Integer> stepsOf = new HashMap<>();
-    private int steps;
-    private long openedCount;
-    private long expiredCount;
-    private long changes;
+    private final KeptTasks kept = new KeptTasks();
 
     /**
      * Without any.
@@ -150,11 +112,12 @@ public final class Tasks {
         try {
             Key key = new Key(payer.tenant(), id);
             refuseEnded(key);
-            Task task = open.get(key);
-            if (task == null) {
-                task = begin(new Fact.TaskOpened(micros.getAsLong(), payer, id, spec, false));
-                return new Opened(task.view(), task.sequence, true);
+            Optional<Task> before = kept.open(key);
+            if (before.isEmpty()) {
+                Task begun = begin(new Fact.TaskOpened(micros.getAsLong(), payer, id, spec, false));
+                return new Opened(begun.view(), begun.sequence, true);
             }
+            Task task = before.get();
             if (task.opened.implicit() || !task.opened.spec().equals(spec)) {
                 throw new TaskException(
                         Reason.CONFLICT,
@@ -180,12 +143,10 @@ public final class Tasks {
         try {
             Key key = new Key(payer.tenant(), id);
             refuseEnded(key);
-            Task task = open.get(key);
-            if (task == null) {
-                begin(new Fact.TaskOpened(micros.getAsLong(), payer, id, TaskSpec.NONE, true));
-            } else {
-                touch(key, task, micros.getAsLong());
-            }
+            kept.open(key)
+                    .ifPresentOrElse(
+                            task -> kept.touch(task, micros.getAsLong()),
+                            () -> begin(new Fact.TaskOpened(micros.getAsLong(), payer, id, TaskSpec.NONE, true)));
         } finally {
             lock.unlock();
         }
@@ -203,13 +164,13 @@ public final class Tasks {
             long now = micros.getAsLong();
             Key key = new Key(payer.tenant(), id);
             Task task = find(key, now);
-            Optional<Held> before = Optional.ofNullable(task.steps.get(step.id()));
+            Optional<KeptTasks.Held> before = task.step(step.id());
             Optional<Fact.TaskStepped> next = before.isPresent()
                     ? StepRules.next(before.get().fact(), payer, step, wish, priceBook, now)
                     : Optional.of(StepRules.first(payer, id, step, wish, priceBook, now));
-            boolean late = task.ended.isPresent();
+            boolean late = task.hasEnded();
             if (next.isEmpty()) {
-                Held held = before.orElseThrow();
+                KeptTasks.Held held = before.orElseThrow();
                 return new Stepped(held.fact(), held.sequence(), false, late);
             }
             if (late && wish == Wish.RESERVE) {
@@ -219,8 +180,8 @@ public final class Tasks {
                 refuseSteps(key, task);
             }
             long sequence = journal.append(next.get(), late);
-            keep(task, next.get(), sequence);
-            touch(key, task, now);
+            kept.keep(task, next.get(), sequence);
+            kept.touch(task, now);
             return new Stepped(next.get(), sequence, true, late);
         } finally {
             lock.unlock();
@@ -250,10 +211,7 @@ public final class Tasks {
     public Optional<View> find(String tenant, String id) {
         lock.lock();
         try {
-            Key key = new Key(tenant, id);
-            return Optional.ofNullable(open.get(key))
-                    .or(() -> Optional.ofNullable(ended.get(key)))
-                    .map(Task::view);
+            return kept.find(new Key(tenant, id)).map(Task::view);
         } finally {
             lock.unlock();
         }
@@ -269,12 +227,12 @@ public final class Tasks {
         lock.lock();
         try {
             long now = micros.getAsLong();
-            long idle = now - TimeUnit.NANOSECONDS.toMicros(bounds.idle().toNanos());
-            for (Task task : first(open, task -> task.lastAt < idle)) {
+            long idle = now - inMicros(bounds.idle());
+            for (Task task : kept.unusedSince(idle)) {
                 end(task, TaskOutcome.EXPIRED, "", now);
             }
-            long late = now - TimeUnit.NANOSECONDS.toMicros(bounds.late().toNanos());
-            for (Task task : first(ended, task -> endedAt(task) < late)) {
+            long late = now - inMicros(bounds.late());
+            for (Task task : kept.endedBefore(late)) {
                 forget(task, now);
             }
         } finally {
@@ -282,22 +240,11 @@ public final class Tasks {
         }
     }
 
-    private static List<Task> first(Map<Key, Task> tasks, java.util.function.Predicate<Task> which) {
-        List<Task> found = new ArrayList<>();
-        for (Task task : tasks.values()) {
-            if (!which.test(task)) {
-                break;
-            }
-            found.add(task);
-        }
-        return found;
-    }
-
     /** How full it is. */
     public Stats stats() {
         lock.lock();
         try {
-            return new Stats(open.size(), ended.size(), steps, openedCount, expiredCount);
+            return kept.stats();
         } finally {
             lock.unlock();
         }
@@ -307,149 +254,79 @@ public final class Tasks {
 
     private Task begin(Fact.TaskOpened fact) {
         String tenant = fact.payer().tenant();
-        int own = openOf.getOrDefault(tenant, 0);
-        if (open.size() >= bounds.maxOpen() || own >= bounds.tenantOpen()) {
+        int own = kept.openOf(tenant);
+        int open = kept.stats().open();
+        if (open >= bounds.maxOpen() || own >= bounds.tenantOpen()) {
             throw new TaskException(
                     Reason.TOO_MANY_TASKS,
                     ("%d tasks are open, %d of them this tenant's, and at most %d and %d may be; say the outcome of tasks"
                                     + " that are done, or wait until idle ones end")
-                            .formatted(open.size(), own, bounds.maxOpen(), bounds.tenantOpen()));
+                            .formatted(open, own, bounds.maxOpen(), bounds.tenantOpen()));
         }
-        long sequence = journal.append(fact, false);
-        return add(fact, sequence);
-    }
-
-    private Task add(Fact.TaskOpened fact, long sequence) {
-        Task task = new Task(fact);
-        task.sequence = sequence;
-        drop(task.key());
-        open.put(task.key(), task);
-        openOf.merge(fact.payer().tenant(), 1, Integer::sum);
-        openedCount++;
-        changes++;
-        return task;
+        return kept.add(fact, journal.append(fact, false));
     }
 
     private long end(Task task, TaskOutcome outcome, String why, long now) {
         makeRoom(task.key().tenant(), now);
         Fact.TaskEnded fact = new Fact.TaskEnded(now, task.opened.payer().tenant(), task.opened.task(), outcome, why);
         long sequence = journal.append(fact, false);
-        end(task, fact);
+        kept.end(task, fact);
         return sequence;
     }
 
     /** Of as many as are remembered the first to end is forgotten early, a tenant's own where it has its share. */
     private void makeRoom(String tenant, long now) {
-        if (endedOf.getOrDefault(tenant, 0) >= bounds.tenantOpen()) {
-            ended.values().stream()
-                    .filter(task -> task.key().tenant().equals(tenant))
-                    .findFirst()
-                    .ifPresent(task -> forget(task, now));
-        } else if (ended.size() >= bounds.maxOpen()) {
-            forget(ended.values().iterator().next(), now);
+        if (kept.endedOf(tenant) >= bounds.tenantOpen()) {
+            kept.firstEnded(tenant).ifPresent(task -> forget(task, now));
+        } else if (kept.stats().ended() >= bounds.maxOpen()) {
+            kept.firstEnded().ifPresent(task -> forget(task, now));
         }
-    }
-
-    private void end(Task task, Fact.TaskEnded fact) {
-        Key key = task.key();
-        if (open.remove(key) != null) {
-            less(openOf, key.tenant(), 1);
-        }
-        task.ended = Optional.of(fact);
-        ended.put(key, task);
-        endedOf.merge(key.tenant(), 1, Integer::sum);
-        expiredCount += fact.outcome() == TaskOutcome.EXPIRED ? 1 : 0;
-        changes++;
     }
 
     /** Lets go of what it had reserved: nobody can settle it any more. */
     private void forget(Task task, long now) {
-        for (Held held : List.copyOf(task.steps.values())) {
-            if (held.fact().state() == TaskStep.State.RESERVED) {
-                Fact.TaskStepped released = StepRules.released(held.fact(), now);
-                keep(task, released, journal.append(released, true));
+        for (Fact.TaskStepped step : task.steps()) {
+            if (step.state() == TaskStep.State.RESERVED) {
+                Fact.TaskStepped released = StepRules.released(step, now);
+                kept.keep(task, released, journal.append(released, true));
             }
         }
-        drop(task.key());
-    }
-
-    private void drop(Key key) {
-        changes++;
-        Task task = open.remove(key);
-        if (task != null) {
-            less(openOf, key.tenant(), 1);
-        } else {
-            task = ended.remove(key);
-            if (task != null) {
-                less(endedOf, key.tenant(), 1);
-            }
-        }
-        if (task != null) {
-            steps -= task.steps.size();
-            less(stepsOf, key.tenant(), task.steps.size());
-        }
-    }
-
-    private static void less(Map<String, Integer> counts, String tenant, int count) {
-        counts.computeIfPresent(tenant, (name, now) -> now <= count ? null : now - count);
-    }
-
-    private void keep(Task task, Fact.TaskStepped fact, long sequence) {
-        if (task.steps.put(fact.step().id(), new Held(fact, sequence)) == null) {
-            steps++;
-            stepsOf.merge(task.key().tenant(), 1, Integer::sum);
-        }
+        kept.drop(task.key());
     }
 
     /** How often something that a restart must know has changed. */
     long changes() {
         lock.lock();
         try {
-            return changes;
+            return kept.changes();
         } finally {
             lock.unlock();
         }
     }
 
-    private void touch(Key key, Task task, long at) {
-        changes++;
-        task.lastAt = Math.max(task.lastAt, at);
-        if (task.ended.isEmpty()) {
-            open.remove(key);
-            open.put(key, task);
-        }
-    }
-
     private Task find(Key key, long now) {
-        Task task = open.get(key);
-        if (task != null) {
-            return task;
-        }
-        task = ended.get(key);
-        if (task == null
-                || now - endedAt(task)
-                        > TimeUnit.NANOSECONDS.toMicros(bounds.late().toNanos())) {
-            throw new TaskException(
-                    Reason.NOT_FOUND,
-                    "there is no task '%s', or it ended long ago; open it with POST /v1/tasks".formatted(key.id()));
-        }
-        return task;
+        return kept.find(key)
+                .filter(task -> !task.hasEnded() || now - task.endedAt() <= inMicros(bounds.late()))
+                .orElseThrow(() -> new TaskException(
+                        Reason.NOT_FOUND,
+                        "there is no task '%s', or it ended long ago; open it with POST /v1/tasks"
+                                .formatted(key.id())));
     }
 
-    private static long endedAt(Task task) {
-        return task.ended.map(Fact.TaskEnded::at).orElse(Long.MAX_VALUE);
+    private static long inMicros(Duration time) {
+        return TimeUnit.NANOSECONDS.toMicros(time.toNanos());
     }
 
     private void refuseEnded(Key key) {
-        if (ended.containsKey(key)) {
+        if (kept.ended(key).isPresent()) {
             throw ended(key);
         }
     }
 
     private TaskException ended(Key key) {
-        String how = Optional.ofNullable(ended.get(key)).flatMap(task -> task.ended).stream()
+        String how = kept.ended(key)
+                .flatMap(task -> task.view().ended())
                 .map(fact -> fact.outcome().text())
-                .findFirst()
                 .orElse("an outcome");
         return new TaskException(
                 Reason.ENDED,
@@ -458,19 +335,15 @@ public final class Tasks {
     }
 
     private void refuseSteps(Key key, Task task) {
-        int own = stepsOf.getOrDefault(key.tenant(), 0);
-        if (task.steps.size() >= bounds.maxSteps() || steps >= bounds.allSteps() || own >= bounds.tenantSteps()) {
+        int here = task.stepCount();
+        int own = kept.stepsOf(key.tenant());
+        int all = kept.stats().steps();
+        if (here >= bounds.maxSteps() || all >= bounds.allSteps() || own >= bounds.tenantSteps()) {
             throw new TaskException(
                     Reason.TOO_MANY_STEPS,
                     ("the task has %d steps, its tenant's tasks %d and all tasks %d; at most %d, %d and %d are kept: say"
                                     + " the outcome of tasks that are done, or report several steps as one")
-                            .formatted(
-                                    task.steps.size(),
-                                    own,
-                                    steps,
-                                    bounds.maxSteps(),
-                                    bounds.tenantSteps(),
-                                    bounds.allSteps()));
+                            .formatted(here, own, all, bounds.maxSteps(), bounds.tenantSteps(), bounds.allSteps()));
         }
     }
 
@@ -483,46 +356,9 @@ public final class Tasks {
     public void apply(Fact fact) {
         lock.lock();
         try {
-            switch (fact) {
-                case Fact.TaskOpened f -> add(f, 0);
-                case Fact.TaskStepped f ->
-                    known(new Key(f.payer().tenant(), f.task())).ifPresent(task -> {
-                        keep(task, f, 0);
-                        touch(task.key(), task, f.at());
-                    });
-                case Fact.TaskEnded f ->
-                    Optional.ofNullable(open.get(new Key(f.tenant(), f.task()))).ifPresent(task -> end(task, f));
-                case Fact.Opened f -> used(f);
-                case Fact.Started f -> {}
-                case Fact.Stopped f -> {}
-                case Fact.Adopted f -> {}
-                case Fact.Granted f -> {}
-                case Fact.Closed f -> {}
-                case Fact.Window f -> {}
-                case Fact.PeriodClosed f -> {}
-                case Fact.Recosted f -> {}
-            }
+            kept.apply(fact);
         } finally {
             lock.unlock();
-        }
-    }
-
-    private Optional<Task> known(Key key) {
-        return Optional.ofNullable(open.get(key)).or(() -> Optional.ofNullable(ended.get(key)));
-    }
-
-    /** A request names its task; its beginning may be in facts that are gone. */
-    private void used(Fact.Opened fact) {
-        String id = fact.tags().task();
-        Key key = new Key(fact.payer().tenant(), id);
-        if (id.isEmpty() || ended.containsKey(key)) {
-            return;
-        }
-        Task task = open.get(key);
-        if (task == null) {
-            add(new Fact.TaskOpened(fact.at(), fact.payer(), id, TaskSpec.NONE, true), 0);
-        } else {
-            touch(key, task, fact.at());
         }
     }
 
@@ -530,7 +366,7 @@ public final class Tasks {
     boolean ended(Fact.TaskStepped step) {
         lock.lock();
         try {
-            return ended.containsKey(new Key(step.payer().tenant(), step.task()));
+            return kept.ended(new Key(step.payer().tenant(), step.task())).isPresent();
         } finally {
             lock.unlock();
         }
@@ -550,20 +386,10 @@ public final class Tasks {
     public byte[] encode() {
         lock.lock();
         try {
-            WireWriter out = new WireWriter(TaskCodec.MAX_KEPT_BYTES);
-            out.octet(TaskCodec.KEPT_VERSION);
-            out.number(open.size() + ended.size());
-            for (Map<Key, Task> tasks : List.of(ended, open)) {
-                tasks.values().forEach(task -> TaskCodec.keep(out, task.opened, task.lastAt, task.ended, held(task)));
-            }
-            return out.toBytes();
+            return kept.encode();
         } finally {
             lock.unlock();
         }
-    }
-
-    private static List<Fact.TaskStepped> held(Task task) {
-        return task.steps.values().stream().map(Held::fact).toList();
     }
 
     /**
@@ -574,12 +400,7 @@ public final class Tasks {
     public void restore(byte[] bytes) {
         lock.lock();
         try {
-            TaskCodec.restore(bytes, (opened, lastAt, end, facts) -> {
-                Task task = add(opened, 0);
-                facts.forEach(step -> keep(task, step, 0));
-                task.lastAt = lastAt;
-                end.ifPresent(fact -> end(task, fact));
-            });
+            kept.restore(bytes);
         } finally {
             lock.unlock();
         }

@@ -40,13 +40,13 @@ class BookkeeperTest {
 
     private final SimClock clock = new SimClock(1_000);
 
-    private Bookkeeper open(Bookkeeper.AbortedPolicy aborted) {
+    private Bookkeeper open(AbortedPolicy aborted) {
         return open(aborted, PRICES);
     }
 
-    private Bookkeeper open(Bookkeeper.AbortedPolicy aborted, String prices) {
+    private Bookkeeper open(AbortedPolicy aborted, String prices) {
         return Bookkeeper.open(
-                new Bookkeeper.Settings(
+                new BookSettings(
                         folder,
                         "node",
                         "",
@@ -59,7 +59,7 @@ class BookkeeperTest {
                         TaskBounds.USUAL,
                         "test",
                         List.of()),
-                Bookkeeper.Pace.PROMPT,
+                BookPace.PROMPT,
                 device -> EnergyCounter.NONE,
                 clock,
                 () -> START + clock.getAsLong() / 1_000);
@@ -126,7 +126,7 @@ class BookkeeperTest {
 
     @Test
     void aRequestIsInTheLedgerWithItsListPriceAndItsShareOfTheDevice() throws InterruptedException {
-        try (Bookkeeper books = open(Bookkeeper.AbortedPolicy.NOTHING)) {
+        try (Bookkeeper books = open(AbortedPolicy.NOTHING)) {
             RequestBooks request = request(books, "r");
             step(books, request);
             request.closeDurably(used(Fact.Outcome.COMPLETED, new Tokens(10, 0, 5)));
@@ -143,7 +143,7 @@ class BookkeeperTest {
     void bytesArePricedByTheZonesBesideTheListPriceOfTokens() throws InterruptedException {
         RequestBooks.Used used =
                 new RequestBooks.Used(Fact.Outcome.COMPLETED, new Tokens(10, 0, 5), 1_234_567, 1, 2, 3, 0, 0, 0, 0);
-        try (Bookkeeper books = open(Bookkeeper.AbortedPolicy.NOTHING)) {
+        try (Bookkeeper books = open(AbortedPolicy.NOTHING)) {
             RequestBooks request = request(books, "r");
             assertThat(request.bill(used).list()).isEqualTo(20_000_000);
             request.closeDurably(used);
@@ -159,7 +159,7 @@ class BookkeeperTest {
     @Test
     void theBillOfARequestSaysWhatTheLedgerWillSay() throws InterruptedException {
         Bill bill;
-        try (Bookkeeper books = open(Bookkeeper.AbortedPolicy.NOTHING)) {
+        try (Bookkeeper books = open(AbortedPolicy.NOTHING)) {
             RequestBooks request = request(books, "r");
             step(books, request);
             RequestBooks.Used used =
@@ -175,7 +175,7 @@ class BookkeeperTest {
     @Test
     void aTenantPaysForWhatItReservedAndLeftUnused() throws InterruptedException {
         String prices = PRICES + "reservations: [{tenant: a, device: cpu, share: 0.5}]\n";
-        try (Bookkeeper books = open(Bookkeeper.AbortedPolicy.NOTHING, prices)) {
+        try (Bookkeeper books = open(AbortedPolicy.NOTHING, prices)) {
             RequestBooks request = request(books, "r");
             step(books, request);
             request.closeDurably(used(Fact.Outcome.COMPLETED, new Tokens(10, 0, 5)));
@@ -198,7 +198,7 @@ class BookkeeperTest {
 
     @Test
     void closingTwiceBooksOnce() throws InterruptedException {
-        try (Bookkeeper books = open(Bookkeeper.AbortedPolicy.NOTHING)) {
+        try (Bookkeeper books = open(AbortedPolicy.NOTHING)) {
             RequestBooks request = request(books, "r");
             request.closeDurably(used(Fact.Outcome.COMPLETED, new Tokens(1, 0, 1)));
             request.close(used(Fact.Outcome.FAILED, Tokens.NONE));
@@ -209,7 +209,7 @@ class BookkeeperTest {
 
     @Test
     void aRequestNamesThePolicyUnderWhichItWasOpened() throws Exception {
-        try (Bookkeeper books = open(Bookkeeper.AbortedPolicy.NOTHING)) {
+        try (Bookkeeper books = open(AbortedPolicy.NOTHING)) {
             request(books, "before").closeDurably(used(Fact.Outcome.COMPLETED, Tokens.NONE));
             books.define(List.of(Budget.of("b", "a", BudgetUnit.REQUESTS, BudgetWindow.TOTAL, 10)));
             request(books, "after").closeDurably(used(Fact.Outcome.COMPLETED, Tokens.NONE));
@@ -220,7 +220,7 @@ class BookkeeperTest {
 
     @ParameterizedTest
     @CsvSource({"NOTHING, 0", "CONFIRMED, 9", "GRANTED, 48"})
-    void whatACrashCutOffIsBilledAsThePolicySays(Bookkeeper.AbortedPolicy policy, long billed) throws Exception {
+    void whatACrashCutOffIsBilledAsThePolicySays(AbortedPolicy policy, long billed) throws Exception {
         try (Journal journal = Journal.open(folder.resolve("journal"), JournalConfig.of("node"))) {
             Fact.Opened opened = new Fact.Opened(
                     START,
@@ -249,14 +249,14 @@ class BookkeeperTest {
 
     @Test
     void whatACrashCutOffIsPricedByTheBookThatWasInForce() throws Exception {
-        open(Bookkeeper.AbortedPolicy.GRANTED).close();
+        open(AbortedPolicy.GRANTED).close();
         try (Journal journal = Journal.open(folder.resolve("journal"), JournalConfig.of("node"))) {
             String version = PriceBook.parse("prices", PRICES).version();
             Fact.Opened opened = new Fact.Opened(
                     START, "r", new Payer("a", "", ""), "m", Map.of(), version, "", 1, Zones.UNKNOWN, Work.GENERATION);
             journal.awaitDurable(journal.admit(opened, new Fact.Granted(START, "r", Grant.ALL, 16, 0), 1_000));
         }
-        open(Bookkeeper.AbortedPolicy.GRANTED, PRICES.replace("2000", "7000")).close();
+        open(AbortedPolicy.GRANTED, PRICES.replace("2000", "7000")).close();
         assertThat(row("r").list()).isEqualTo(16 * 2_000_000);
     }
 
@@ -273,7 +273,7 @@ class BookkeeperTest {
     @Test
     void runsFollowOneAnotherOnTheSameBooks() throws InterruptedException {
         for (String id : List.of("one", "two", "three")) {
-            try (Bookkeeper books = open(Bookkeeper.AbortedPolicy.NOTHING)) {
+            try (Bookkeeper books = open(AbortedPolicy.NOTHING)) {
                 RequestBooks request = request(books, id);
                 step(books, request);
                 request.closeDurably(used(Fact.Outcome.COMPLETED, new Tokens(1, 0, 1)));
@@ -290,14 +290,14 @@ class BookkeeperTest {
         Payer payer = new Payer("a", "", "");
         TaskSpec spec = new TaskSpec("n", "", 0, List.of(new TaskLimit(BudgetUnit.REQUESTS, 3)));
         TaskStep step = TestFacts.step("s", TaskStep.Kind.TOOL, 100);
-        open(Bookkeeper.AbortedPolicy.NOTHING).close();
+        open(AbortedPolicy.NOTHING).close();
         try (Journal journal = Journal.open(folder.resolve("journal"), JournalConfig.of("node"))) {
             journal.append(new Fact.TaskOpened(START, payer, "t", spec, false));
             journal.append(new Fact.TaskStepped(START, payer, "t", step, TaskStep.State.RESERVED, 0, ""));
             journal.append(new Fact.TaskOpened(START, payer, "done", TaskSpec.NONE, false));
             journal.awaitDurable(journal.append(new Fact.TaskEnded(START, "a", "done", TaskOutcome.SUCCESS, "")));
         }
-        try (Bookkeeper books = open(Bookkeeper.AbortedPolicy.NOTHING)) {
+        try (Bookkeeper books = open(AbortedPolicy.NOTHING)) {
             assertThat(books.tasks().open(payer, "t", spec).fresh()).isFalse();
             assertThat(books.recordStep(payer, "t", step, Tasks.Wish.POST)
                             .step()
@@ -312,7 +312,7 @@ class BookkeeperTest {
 
     @Test
     void aTaskThatNobodyUsesEndsByTheBooksTime() {
-        try (Bookkeeper books = open(Bookkeeper.AbortedPolicy.NOTHING)) {
+        try (Bookkeeper books = open(AbortedPolicy.NOTHING)) {
             books.tasks().open(new Payer("a", "", ""), "t", TaskSpec.NONE);
             clock.advance(Duration.ofHours(25).toNanos());
             TestBooks.await(() -> books.tasks().stats().expired() == 1);
@@ -321,7 +321,7 @@ class BookkeeperTest {
 
     @Test
     void theLedgerHasAtOnceWhatIsWaitedFor() throws InterruptedException {
-        try (Bookkeeper books = open(Bookkeeper.AbortedPolicy.NOTHING)) {
+        try (Bookkeeper books = open(AbortedPolicy.NOTHING)) {
             TestBooks.await(() -> books.ledger().isPresent());
             books.awaitDurable(books.tasks()
                     .open(new Payer("a", "", ""), "t", TaskSpec.NONE)

@@ -44,7 +44,7 @@ class PeriodCommandsTest {
 
     private Bookkeeper keeper() {
         return Bookkeeper.open(
-                new Bookkeeper.Settings(
+                new BookSettings(
                         folder,
                         "node",
                         "",
@@ -52,12 +52,12 @@ class PeriodCommandsTest {
                         "",
                         PRICES,
                         "",
-                        Bookkeeper.AbortedPolicy.NOTHING,
+                        AbortedPolicy.NOTHING,
                         64L << 20,
                         TaskBounds.USUAL,
                         "test",
                         List.of()),
-                Bookkeeper.Pace.PROMPT,
+                BookPace.PROMPT,
                 device -> EnergyCounter.NONE,
                 clock,
                 () -> START + clock.getAsLong() / 1_000);

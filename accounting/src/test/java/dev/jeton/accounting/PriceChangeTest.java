@@ -32,7 +32,7 @@ class PriceChangeTest {
 
     private Bookkeeper open(String prices) {
         return Bookkeeper.open(
-                new Bookkeeper.Settings(
+                new BookSettings(
                         folder,
                         "node",
                         "",
@@ -40,12 +40,12 @@ class PriceChangeTest {
                         "",
                         PriceBook.parse("prices", prices),
                         "",
-                        Bookkeeper.AbortedPolicy.GRANTED,
+                        AbortedPolicy.GRANTED,
                         64L << 20,
                         TaskBounds.USUAL,
                         "test",
                         List.of()),
-                Bookkeeper.Pace.PROMPT,
+                BookPace.PROMPT,
                 device -> EnergyCounter.NONE,
                 clock,
                 () -> START + clock.getAsLong() / 1_000);

@@ -144,7 +144,7 @@ class SharedLedgerTest {
 
     private Bookkeeper keeper(String node, TestBooks ledger) {
         return Bookkeeper.open(
-                new Bookkeeper.Settings(
+                new BookSettings(
                         folder.resolve(node),
                         node,
                         ledger.url(),
@@ -152,12 +152,12 @@ class SharedLedgerTest {
                         "",
                         PRICES,
                         "",
-                        Bookkeeper.AbortedPolicy.NOTHING,
+                        AbortedPolicy.NOTHING,
                         64L << 20,
                         TaskBounds.USUAL,
                         "test",
                         List.of()),
-                Bookkeeper.Pace.PROMPT,
+                BookPace.PROMPT,
                 device -> EnergyCounter.NONE,
                 () -> 1_000,
                 () -> START);

@@ -3,17 +3,9 @@ package dev.jeton.scheduler;
 import dev.jeton.models.engine.EngineException;
 import dev.jeton.models.engine.EngineInfo;
 import dev.jeton.models.engine.LayerGroup;
-import dev.jeton.models.engine.SamplingParameters;
 import dev.jeton.models.engine.SequenceEngine;
-import dev.jeton.models.engine.SequenceSpec;
 import dev.jeton.models.engine.StepResult;
-import java.util.ArrayList;
-import java.util.Comparator;
-import java.util.HashMap;
-import java.util.LinkedHashMap;
-import java.util.List;
-import java.util.Map;
-import java.util.TreeSet;
+import java.util.Optional;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.LongSupplier;
 import org.slf4j.Logger;
@@ -39,41 +31,20 @@ import org.slf4j.LoggerFactory;
 final class SequenceScheduler implements Turns {
 
     private static final Logger LOG = LoggerFactory.getLogger(SequenceScheduler.class);
-    /** Sequences that have ended and of which an iteration may still be told. */
-    private static final int REMEMBERED = 4_096;
-
-    private record Waiting(GenerationState generation, long arrival) {
-        static final Comparator<Waiting> ORDER = Comparator.<Waiting>comparingInt(
-                        waiting -> waiting.generation().request().priority())
-                .thenComparingLong(Waiting::arrival);
-    }
 
     private final SequenceEngine engine;
     private final EngineInfo info;
     private final SchedulerConfig config;
     private final LongSupplier clock;
     private final SequenceEvents events;
-    private final AtomicInteger queued;
     private final int contextLength;
     private final int most;
     private final IterationBooks books;
     private final StepResult one = new StepResult();
-    private final TreeSet<Waiting> waiting = new TreeSet<>(Waiting.ORDER);
-    private final Map<Long, SequenceRun> running = new LinkedHashMap<>();
-    private final Map<Long, SequenceRun> gone = new LinkedHashMap<>() {
-        @Override
-        protected boolean removeEldestEntry(Map.Entry<Long, SequenceRun> eldest) {
-            return size() > REMEMBERED;
-        }
-    };
-    private final Map<GenerationState, List<SequenceRun>> live = new HashMap<>();
-    private long arrivals;
-    private long ids;
+    private final SequenceRuns sequences;
     private long nearestDeadline = Long.MAX_VALUE;
     private DeviceState restState = DeviceState.IDLE;
     private boolean lost;
-    /** Sequences that the engine has not ended; others of {@link #running} wait for their readers alone. */
-    private int computing;
 
     SequenceScheduler(
             SequenceEngine engine,
@@ -86,7 +57,6 @@ final class SequenceScheduler implements Turns {
         this.engine = engine;
         this.config = config;
         this.clock = clock;
-        this.queued = queued;
         this.events = events;
         info = engine.info();
         int context = info.contextLength();
@@ -95,6 +65,7 @@ final class SequenceScheduler implements Turns {
         }
         contextLength = context;
         most = Math.min(config.maxSequences(), info.maxSlots());
+        sequences = new SequenceRuns(engine, contextLength, clock, queued);
         books = new IterationBooks(loadingSince, listener);
         long now = clock.getAsLong();
         books.book(DeviceState.LOADING, now);
@@ -130,8 +101,7 @@ final class SequenceScheduler implements Turns {
 
     @Override
     public void submit(GenerationState generation) {
-        waiting.add(new Waiting(generation, arrivals++));
-        live.put(generation, new ArrayList<>());
+        sequences.add(generation);
         nearestDeadline = Math.min(nearestDeadline, generation.request().deadlineNanos());
     }
 
@@ -141,20 +111,21 @@ final class SequenceScheduler implements Turns {
         for (int i = 0; i < generation.request().sequences(); i++) {
             if (generation.takeStop(i)) {
                 int stopped = i;
-                runs(generation).stream()
+                sequences.of(generation).stream()
                         .filter(run -> run.index == stopped)
-                        .forEach(run -> end(run, FinishReason.STOP, -1, ""));
-                publish(generation, clock.getAsLong());
+                        .forEach(run -> sequences.end(run, FinishReason.STOP, -1, ""));
+                sequences.publish(generation, clock.getAsLong());
             }
         }
         if (generation.cancelled()) {
-            endAll(generation, FinishReason.CANCELLED, "");
+            sequences.endAll(generation, FinishReason.CANCELLED, "");
         }
     }
 
     @Override
     public Quote quote(int[] prompt, long salt) {
-        return new Quote(0, running.size(), info.maxTokens(), books.timeModel().coefficients());
+        return new Quote(
+                0, sequences.running(), info.maxTokens(), books.timeModel().coefficients());
     }
 
     // ---- a turn ----
@@ -162,7 +133,7 @@ final class SequenceScheduler implements Turns {
     @Override
     public boolean turn() {
         long now = clock.getAsLong();
-        if (running.isEmpty()) {
+        if (sequences.running() == 0) {
             books.book(restState, now);
         }
         expire(now);
@@ -171,13 +142,20 @@ final class SequenceScheduler implements Turns {
         now = clock.getAsLong();
         did |= deliver(now);
         did |= begin(now);
-        DeviceState next = running.isEmpty() ? restState : computing > 0 ? DeviceState.STEP : DeviceState.STALLED;
+        DeviceState next = nextState();
         if (next != books.state()) {
             long ended = clock.getAsLong();
             books.book(DeviceState.STALLED, ended);
             books.enter(next, ended);
         }
         return did;
+    }
+
+    private DeviceState nextState() {
+        if (sequences.running() == 0) {
+            return restState;
+        }
+        return sequences.computing() > 0 ? DeviceState.STEP : DeviceState.STALLED;
     }
 
     private boolean hear() {
@@ -196,14 +174,14 @@ final class SequenceScheduler implements Turns {
     }
 
     private void row() {
-        SequenceRun run = running.getOrDefault(events.id, gone.get(events.id));
+        SequenceRun run = sequences.remembered(events.id);
         if (run != null) {
             books.row(run, events.a, events.b, events.c);
         }
     }
 
     private void token() {
-        SequenceRun run = running.get(events.id);
+        SequenceRun run = sequences.find(events.id);
         if (run == null) {
             return;
         }
@@ -219,39 +197,29 @@ final class SequenceScheduler implements Turns {
     }
 
     private void finished() {
-        SequenceRun run = running.get(events.id);
+        SequenceRun run = sequences.find(events.id);
         if (run == null) {
             return;
         }
-        run.finished = true;
-        computing--;
-        run.message = events.message;
-        run.how = switch (SequenceEngine.Finish.values()[events.a]) {
+        FinishReason how = switch (SequenceEngine.Finish.values()[events.a]) {
             case STOP -> FinishReason.STOP;
             case LENGTH -> FinishReason.LENGTH;
             case CANCELLED, FAILED -> FinishReason.ERROR;
         };
-        if (run.ended) {
-            forget(run);
-        }
-    }
-
-    private void forget(SequenceRun run) {
-        running.remove(run.id);
-        gone.put(run.id, run);
+        sequences.finished(run, how, events.message);
     }
 
     // ---- delivery ----
 
     private boolean deliver(long now) {
         boolean any = false;
-        for (SequenceRun run : List.copyOf(running.values())) {
+        for (SequenceRun run : sequences.runs()) {
             int before = run.delivered;
             if (!run.ended) {
                 deliver(run, now);
             }
             if (run.delivered > before || run.ended) {
-                publish(run.generation, now);
+                sequences.publish(run.generation, now);
             }
             any |= run.delivered > before;
         }
@@ -264,20 +232,20 @@ final class SequenceScheduler implements Turns {
         while (!run.ended && run.pending() > 0) {
             if (!generation.roomForOneMore(now)) {
                 if (generation.stalled(now, config.stallNanos())) {
-                    endAll(generation, FinishReason.STALLED, "the client did not read its stream");
+                    sequences.endAll(generation, FinishReason.STALLED, "the client did not read its stream");
                 }
                 return;
             }
             if (request.allowance().grant(1) != 1) {
                 if (request.allowance().exhausted()) {
-                    end(run, FinishReason.LENGTH, -1, "");
+                    sequences.end(run, FinishReason.LENGTH, -1, "");
                 }
                 return;
             }
             give(run);
         }
         if (!run.ended && run.finished) {
-            end(run, run.how, -1, run.message);
+            sequences.end(run, run.how, -1, run.message);
         }
     }
 
@@ -288,7 +256,7 @@ final class SequenceScheduler implements Turns {
         run.take();
         for (int stop : request.stopTokens()) {
             if (stop == token) {
-                end(run, FinishReason.STOP, token, "");
+                sequences.end(run, FinishReason.STOP, token, "");
                 return;
             }
         }
@@ -297,105 +265,31 @@ final class SequenceScheduler implements Turns {
         one.addToken(token, request.sampling().logProbabilities() >= 0 ? logProbability : Float.NaN);
         run.generation.writeToken(run.index, one, 0);
         if (run.delivered >= request.maxTokens() || request.prompt().length + run.delivered >= contextLength) {
-            end(run, FinishReason.LENGTH, -1, "");
+            sequences.end(run, FinishReason.LENGTH, -1, "");
         }
     }
 
-    // ---- beginning and end ----
+    // ---- beginning, and end in time ----
 
     private boolean begin(long now) {
         boolean any = false;
-        while (!waiting.isEmpty()) {
-            GenerationState generation = waiting.first().generation();
-            if (running.size() + generation.request().sequences() > most) {
+        for (Optional<GenerationState> next = sequences.next(); next.isPresent(); next = sequences.next()) {
+            GenerationState generation = next.get();
+            if (sequences.running() + generation.request().sequences() > most) {
                 break;
             }
-            waiting.removeFirst();
-            queued.decrementAndGet();
+            sequences.takeNext();
             any = true;
             if (generation.request().allowance().exhausted()) {
-                generation.endUnstarted(FinishReason.LENGTH, "", now);
-                live.remove(generation);
+                sequences.endUnstarted(generation, FinishReason.LENGTH, "", now);
                 continue;
             }
-            if (computing == 0) {
+            if (sequences.computing() == 0) {
                 books.enter(DeviceState.STEP, now);
             }
-            for (int i = 0; i < generation.request().sequences(); i++) {
-                begin(generation, i, now);
-            }
-            publish(generation, now);
+            sequences.begin(generation, now);
         }
         return any;
-    }
-
-    private void begin(GenerationState generation, int index, long now) {
-        GenerationRequest request = generation.request();
-        SequenceRun run = new SequenceRun(generation, index, ids++);
-        SamplingParameters sampling = request.sampling();
-        if (index > 0) {
-            sampling = sampling.withSeed(sampling.seed() + index * 0x9e3779b97f4a7c15L);
-        }
-        int[] prompt = request.prompt();
-        int tokens = Math.min(request.maxTokens(), contextLength - prompt.length);
-        runs(generation).add(run);
-        running.put(run.id, run);
-        computing++;
-        try {
-            engine.submit(
-                    run.id,
-                    new SequenceSpec(
-                            sampling.withStopTokens(request.stopTokens()), prompt, prompt.length, prompt.length),
-                    tokens,
-                    request.priority());
-            generation.totals.given = true;
-        } catch (EngineException e) {
-            run.finished = true;
-            computing--;
-            end(run, FinishReason.ERROR, -1, String.valueOf(e.getMessage()));
-            publish(generation, now);
-        }
-    }
-
-    private List<SequenceRun> runs(GenerationState generation) {
-        return live.getOrDefault(generation, List.of());
-    }
-
-    private void end(SequenceRun run, FinishReason reason, int stopToken, String message) {
-        if (run.ended) {
-            return;
-        }
-        run.ended = true;
-        run.reason = reason;
-        run.generation.totals.overrunTokens += run.pending();
-        run.generation.writeEnd(run.index, reason, stopToken, message);
-        if (run.finished) {
-            forget(run);
-        } else {
-            engine.cancel(run.id);
-        }
-    }
-
-    private void endAll(GenerationState generation, FinishReason reason, String message) {
-        long now = clock.getAsLong();
-        boolean waited = waiting.removeIf(each -> each.generation() == generation);
-        if (waited) {
-            queued.decrementAndGet();
-            generation.endUnstarted(reason, message, now);
-            live.remove(generation);
-            return;
-        }
-        for (SequenceRun run : runs(generation)) {
-            end(run, reason, -1, message);
-        }
-        publish(generation, now);
-    }
-
-    private void publish(GenerationState generation, long now) {
-        generation.publish(now);
-        if (generation.ended()) {
-            live.remove(generation);
-        }
     }
 
     private void expire(long now) {
@@ -403,10 +297,10 @@ final class SequenceScheduler implements Turns {
             return;
         }
         nearestDeadline = Long.MAX_VALUE;
-        for (GenerationState generation : List.copyOf(live.keySet())) {
+        for (GenerationState generation : sequences.generations()) {
             long deadline = generation.request().deadlineNanos();
             if (deadline <= now) {
-                endAll(generation, FinishReason.DEADLINE, "the request's deadline passed");
+                sequences.endAll(generation, FinishReason.DEADLINE, "the request's deadline passed");
             } else {
                 nearestDeadline = Math.min(nearestDeadline, deadline);
             }
@@ -415,23 +309,14 @@ final class SequenceScheduler implements Turns {
 
     @Override
     public void endEverything(FinishReason reason, String message) {
-        List.copyOf(live.keySet()).forEach(generation -> endAll(generation, reason, message));
-        // nobody waits for what the engine will still say of them: closing it ends them
-        running.values().forEach(run -> gone.put(run.id, run));
-        running.clear();
-        computing = 0;
+        sequences.generations().forEach(generation -> sequences.endAll(generation, reason, message));
+        sequences.leaveRunning();
     }
 
     @Override
     public void loseEverything(String message) {
         long now = clock.getAsLong();
-        for (GenerationState generation : List.copyOf(live.keySet())) {
-            generation.endUnstarted(FinishReason.ERROR, message, now);
-        }
-        queued.addAndGet(-waiting.size());
-        waiting.clear();
-        live.clear();
-        running.clear();
+        sequences.lose(message, now);
         lost = true;
         events.close();
         books.book(DeviceState.STALLED, now);
@@ -441,7 +326,7 @@ final class SequenceScheduler implements Turns {
 
     @Override
     public boolean idle() {
-        return waiting.isEmpty() && running.isEmpty();
+        return sequences.isEmpty();
     }
 
     // ---- the device's books ----
@@ -449,7 +334,7 @@ final class SequenceScheduler implements Turns {
     @Override
     public void restState(DeviceState next) {
         long now = clock.getAsLong();
-        if (running.isEmpty()) {
+        if (sequences.running() == 0) {
             books.book(restState, now);
             books.enter(next, now);
         }
@@ -461,8 +346,8 @@ final class SequenceScheduler implements Turns {
         long[] states = new long[DeviceState.values().length];
         books.timeline().copyTo(states);
         return new DispatcherStats(
-                running.size(),
-                waiting.size(),
+                sequences.running(),
+                sequences.waiting(),
                 config.maxWaiting(),
                 0,
                 0,

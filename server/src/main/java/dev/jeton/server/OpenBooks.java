@@ -1,6 +1,9 @@
 package dev.jeton.server;
 
+import dev.jeton.accounting.AbortedPolicy;
 import dev.jeton.accounting.AccountingException;
+import dev.jeton.accounting.BookPace;
+import dev.jeton.accounting.BookSettings;
 import dev.jeton.accounting.Bookkeeper;
 import dev.jeton.accounting.EnergyCounter;
 import dev.jeton.accounting.PowercapCounter;
@@ -43,11 +46,11 @@ public final class OpenBooks {
      * @throws AccountingException naming what cannot be opened and what to do
      */
     public static Optional<Bookkeeper> of(Configuration configuration) {
-        return of(configuration, Bookkeeper.Pace.USUAL);
+        return of(configuration, BookPace.USUAL);
     }
 
     /** The same, at another pace. */
-    public static Optional<Bookkeeper> of(Configuration configuration, Bookkeeper.Pace pace) {
+    public static Optional<Bookkeeper> of(Configuration configuration, BookPace pace) {
         BooksSettings settings = configuration.books();
         MetricsSettings metrics = configuration.metrics();
         TaskSettings tasks = configuration.tasks();
@@ -60,7 +63,7 @@ public final class OpenBooks {
                 folder, new PolicyFiles(configuration.tenants(), configuration.budgets(), prices(settings)));
         policy.prices().warning().ifPresent(LOG::warn);
         return Optional.of(Bookkeeper.open(
-                new Bookkeeper.Settings(
+                new BookSettings(
                         folder,
                         settings.node().isEmpty() ? HostName.text() : settings.node(),
                         settings.ledger(),
@@ -68,7 +71,7 @@ public final class OpenBooks {
                         settings.password(),
                         policy.prices(),
                         settings.zone(),
-                        Bookkeeper.AbortedPolicy.valueOf(settings.aborted().toUpperCase(Locale.ROOT)),
+                        AbortedPolicy.valueOf(settings.aborted().toUpperCase(Locale.ROOT)),
                         settings.journalBytes(),
                         new TaskBounds(
                                 tasks.maxOpen(),

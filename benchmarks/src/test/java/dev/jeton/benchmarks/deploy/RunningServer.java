@@ -1,5 +1,6 @@
 package dev.jeton.benchmarks.deploy;
 
+import dev.jeton.accounting.BookPace;
 import dev.jeton.accounting.Bookkeeper;
 import dev.jeton.accounting.BudgetRefusal;
 import dev.jeton.models.Engines;
@@ -64,8 +65,7 @@ final class RunningServer implements AutoCloseable {
         Configuration configuration = settings.configuration();
         ServerMetrics metrics = new ServerMetrics(false);
         metrics.gpu(RunningServer::gpu, false);
-        Bookkeeper bookkeeper =
-                OpenBooks.of(configuration, Bookkeeper.Pace.PROMPT).orElseThrow();
+        Bookkeeper bookkeeper = OpenBooks.of(configuration, BookPace.PROMPT).orElseThrow();
         Path folder = DeployFiles.HOME.resolve("models/demo").resolve(MODEL);
         ModelSettings model = settings.model(folder.toString(), MODEL).on("cpu", StepSize.PROCESSOR);
         StepListener steps = StepListener.both(

@@ -19,7 +19,7 @@ import java.util.List;
  * multiplication where inputs are to be rounded first ({@link Product}). Layers of experts have phases for the router's
  * logits, the choice, gate and up, down, and the sum ({@link SparseFeed}); families that normalise what a half of a
  * layer gives before they add it have one after each half. After the layers, rows that need logits go through the
- * output projection and are sampled, at most {@value #LOGIT_ROWS} at a time.
+ * output projection and are sampled ({@link StepLogits}).
  *
  * <p>Tiles are made a few microseconds long at least (claiming costs a tenth of one), and small enough that each thread
  * gets several.
@@ -28,12 +28,6 @@ import java.util.List;
  * and {@link MatMul#SPARE_ROWS} rows to spare. Owned by the engine; during a step tiles write disjoint parts.
  */
 final class DecoderStep implements ComputeTeam.Program {
-
-    /** What happens to rows of logits. */
-    interface Sampling {
-        /** Takes rows of logits of batch row {@code row}: entries [first, end) of {@link StepRows#logitToken}. */
-        void take(int row, int first, int end, float[] logits, int offset, int stride, Workspace workspace);
-    }
 
     private enum Phase {
         START,
@@ -59,9 +53,6 @@ final class DecoderStep implements ComputeTeam.Program {
         SAMPLE
     }
 
-    /** Most rows of logits held at once. */
-    static final int LOGIT_ROWS = 64;
-
     /** Up to this many floats every thread normalises all rows for itself. */
     private static final int PRIVATE_NORM_FLOATS = 8192;
 
@@ -69,35 +60,23 @@ final class DecoderStep implements ComputeTeam.Program {
     private static final int NORM_TOKENS = 8;
     private static final int ROUTE_TOKENS = 8;
     private static final int STORE_TOKENS = 16;
-    private static final int ATTEND_POSITIONS = 32;
 
     private final DecoderSpec spec;
     private final DecoderWeights weights;
-    private final KvArena[] arenas;
-    private final int[] groupOfLayer;
-    private final int[] layerInGroup;
     private final StepRows batch;
-    private final Sampling sampling;
     private final Workspace[] workspaces;
-    private final RotaryTable rotary;
-    private final RotaryTable windowRotary;
-    private final float attentionScale;
     private final float embeddingScale;
-    private final float logitCap;
     private final boolean branchNorms;
+    private final StepAttention attention;
     private final SparseFeed sparse;
+    private final StepLogits logits;
 
     private final int hiddenStride;
     private final int hiddenPadded;
-    private final int qkvStride;
     private final int innerStride;
-    private final int logitStride;
     private final float[] x;
     private final float[] normed;
-    private final float[] qkv;
-    private final float[] attended;
     private final float[] inner;
-    private final float[] logits;
     /** What a half of a layer gave, where it is normalised before it is added. */
     private final float[] branch;
 
@@ -107,8 +86,6 @@ final class DecoderStep implements ComputeTeam.Program {
 
     private long phaseCount;
     private int layer;
-    private int logitFrom;
-    private int logitEnd;
     private int tileTokens;
 
     private final Product product;
@@ -116,56 +93,33 @@ final class DecoderStep implements ComputeTeam.Program {
     private int linearRows;
     private boolean privateNorm;
 
-    private int attendTiles;
-    private int[] attendRow = new int[64];
-    private int[] attendHead = new int[64];
-    private int[] attendFrom = new int[64];
-    private int[] sampleRow;
-    private int sampleRows;
-
     DecoderStep(
             DecoderSpec spec,
             DecoderWeights weights,
             List<KvArena> arenas,
             WindowGroups groups,
             StepRows batch,
-            Sampling sampling,
+            StepLogits.Sampling sampling,
             int maxTokens,
             int threads,
             NativeMemory memory) {
         this.spec = spec;
         this.weights = weights;
-        this.arenas = arenas.toArray(KvArena[]::new);
-        this.groupOfLayer =
-                groups.groupOf().stream().mapToInt(Integer::intValue).toArray();
-        this.layerInGroup =
-                groups.placeIn().stream().mapToInt(Integer::intValue).toArray();
         this.batch = batch;
-        this.sampling = sampling;
-        rotary = new RotaryTable(spec.rotary(), maxTokens);
-        windowRotary =
-                spec.windowRotary().equals(spec.rotary()) ? rotary : new RotaryTable(spec.windowRotary(), maxTokens);
-        attentionScale = (float) spec.scales().query();
         embeddingScale = (float) spec.scales().embedding();
-        logitCap = (float) spec.scales().logitCap();
         branchNorms = spec.norms().branches();
         DecoderWeights.Layer any = weights.layer(0);
         int rows = maxTokens + MatMul.SPARE_ROWS;
         hiddenStride = any.output().panels() * PANEL;
         hiddenPadded = (spec.hidden() + LANES - 1) / LANES * LANES;
-        qkvStride = any.queryKeyValue().panels() * PANEL;
         innerStride = (spec.intermediate() + PANEL / 2 - 1) / (PANEL / 2) * (PANEL / 2);
-        logitStride = weights.head().panels() * PANEL;
         x = new float[rows * hiddenStride];
         normed = new float[rows * hiddenStride];
-        qkv = new float[rows * qkvStride];
-        attended = new float[rows * spec.queryWidth()];
         inner = new float[weights.hasDense() ? rows * innerStride : 0];
         branch = new float[branchNorms ? rows * hiddenStride : 0];
-        int logitRows = Math.min(LOGIT_ROWS, maxTokens);
-        logits = new float[logitRows * logitStride];
+        logits = new StepLogits(weights.head(), (float) spec.scales().logitCap(), batch, sampling, maxTokens);
+        attention = new StepAttention(spec, weights, arenas, groups, batch, maxTokens);
         sparse = new SparseFeed(spec, hiddenStride, spec.experts().count() > 0 ? maxTokens : 0, threads);
-        sampleRow = new int[logitRows];
         norm = weights.finalNorm();
         workspaces = new Workspace[threads];
         int tileRows = Math.min(Product.TILE_ROWS, Math.max(maxTokens, 1));
@@ -174,9 +128,9 @@ final class DecoderStep implements ComputeTeam.Program {
         long halves = Math.max(Product.privateHalves(ofRow), sparse.halves(ofRow));
         int privateFloats = (PRIVATE_NORM_FLOATS / spec.hidden() + 1 + MatMul.SPARE_ROWS) * hiddenStride;
         for (int i = 0; i < threads; i++) {
-            Attention attention = new Attention(
+            Attention own = new Attention(
                     spec.headDim(), (float) spec.scales().attentionCap(), NativeKernels.ATTENTION, memory);
-            workspaces[i] = new Workspace(tileRows, privateFloats, halves, attention, spec.vocabulary(), memory);
+            workspaces[i] = new Workspace(tileRows, privateFloats, halves, own, spec.vocabulary(), memory);
         }
     }
 
@@ -184,29 +138,8 @@ final class DecoderStep implements ComputeTeam.Program {
     void begin() {
         phase = Phase.START;
         layer = 0;
-        logitFrom = 0;
-        logitEnd = 0;
-        listAttention();
-    }
-
-    /** Rows with the longest context first would balance best; decodes are even, so rows go in order. */
-    private void listAttention() {
-        attendTiles = 0;
-        for (int row = 0; row < batch.rows; row++) {
-            int count = batch.inputStart[row + 1] - batch.inputStart[row];
-            for (int from = 0; from < count; from += ATTEND_POSITIONS) {
-                for (int head = 0; head < spec.keyValueHeads(); head++) {
-                    if (attendTiles == attendRow.length) {
-                        attendRow = Arrays.copyOf(attendRow, 2 * attendTiles);
-                        attendHead = Arrays.copyOf(attendHead, 2 * attendTiles);
-                        attendFrom = Arrays.copyOf(attendFrom, 2 * attendTiles);
-                    }
-                    attendRow[attendTiles] = row;
-                    attendHead[attendTiles] = head;
-                    attendFrom[attendTiles++] = from;
-                }
-            }
-        }
+        logits.begin();
+        attention.begin();
     }
 
     // ---- phases ------------------------------------------------------------------------------------------------
@@ -262,12 +195,12 @@ final class DecoderStep implements ComputeTeam.Program {
 
     private int beginAttend() {
         phase = Phase.ATTEND;
-        return attendTiles;
+        return attention.tiles();
     }
 
     private int beginOutput() {
         privateNorm = false;
-        return linear(Phase.OUTPUT, weights.layer(layer).output(), attended, spec.queryWidth());
+        return linear(Phase.OUTPUT, weights.layer(layer).output(), attention.attended(), spec.queryWidth());
     }
 
     private int beginFeed() {
@@ -302,12 +235,10 @@ final class DecoderStep implements ComputeTeam.Program {
 
     /** The next rows of logits, or the end. */
     private int beginLogits() {
-        logitFrom = logitEnd;
-        if (logitFrom == batch.logitCount) {
+        linearRows = logits.next();
+        if (linearRows == 0) {
             return 0;
         }
-        logitEnd = Math.min(batch.logitCount, logitFrom + LOGIT_ROWS);
-        linearRows = logitEnd - logitFrom;
         norm = weights.finalNorm();
         privateNorm = linearRows * spec.hidden() <= PRIVATE_NORM_FLOATS;
         if (privateNorm) {
@@ -324,16 +255,7 @@ final class DecoderStep implements ComputeTeam.Program {
 
     private int beginSample() {
         phase = Phase.SAMPLE;
-        sampleRows = 0;
-        int last = -1;
-        for (int i = logitFrom; i < logitEnd; i++) {
-            int row = batch.tokenRow[batch.logitToken[i]];
-            if (row != last) {
-                sampleRow[sampleRows++] = row;
-                last = row;
-            }
-        }
-        return sampleRows;
+        return logits.sampled();
     }
 
     /** Begins a multiplication, with the rounding of its inputs where that is a phase of its own. */
@@ -378,18 +300,11 @@ final class DecoderStep implements ComputeTeam.Program {
             case STORE -> {
                 int end = Math.min(batch.tokenCount, (tile + 1) * STORE_TOKENS);
                 for (int t = tile * STORE_TOKENS; t < end; t++) {
-                    for (int head = 0; head < spec.keyValueHeads(); head++) {
-                        store(t, head);
-                    }
+                    attention.store(layer, t);
                 }
             }
-            case ATTEND -> attend(tile, workspace);
-            case SAMPLE -> {
-                int row = sampleRow[tile];
-                int first = Math.max(logitFrom, batch.logitStart[row]);
-                int end = Math.min(logitEnd, batch.logitStart[row + 1]);
-                sampling.take(row, first, end, logits, (first - logitFrom) * logitStride, logitStride, workspace);
-            }
+            case ATTEND -> attention.attend(layer, tile, workspace);
+            case SAMPLE -> logits.sample(tile, workspace);
         }
     }
 
@@ -399,10 +314,7 @@ final class DecoderStep implements ComputeTeam.Program {
             if (embeddingScale != 1) {
                 RowKernels.scale(x, t * hiddenStride, spec.hidden(), embeddingScale);
             }
-            rotary.set(t, batch.tokenPosition[t]);
-            if (windowRotary != rotary) {
-                windowRotary.set(t, batch.tokenPosition[t]);
-            }
+            attention.turnTo(t, batch.tokenPosition[t]);
         }
     }
 
@@ -427,7 +339,7 @@ final class DecoderStep implements ComputeTeam.Program {
     private void normalise(int from, int to, float[] target, Workspace workspace) {
         boolean last = phase == Phase.FINAL_NORM || phase == Phase.HEAD;
         for (int r = from; r < to; r++) {
-            int token = last ? batch.logitToken[logitFrom + r] : r;
+            int token = last ? logits.token(r) : r;
             RowKernels.rmsNorm(
                     x,
                     token * hiddenStride,
@@ -505,10 +417,13 @@ final class DecoderStep implements ComputeTeam.Program {
     /** Where a tile's sums go. */
     private void drain(int panel, int row, int rows, float[] tile) {
         switch (phase) {
-            case QUERY_KEY_VALUE -> copyOut(tile, rows, qkv, row * qkvStride + panel * PANEL, qkvStride);
+            case QUERY_KEY_VALUE -> {
+                int stride = attention.stride();
+                RowKernels.copyOut(tile, rows, attention.queryKeyValue(), row * stride + panel * PANEL, stride);
+            }
             case OUTPUT, DOWN -> {
                 float[] target = branchNorms ? branch : x;
-                copyOut(tile, rows, target, row * hiddenStride + panel * PANEL, hiddenStride);
+                RowKernels.copyOut(tile, rows, target, row * hiddenStride + panel * PANEL, hiddenStride);
             }
             case GATE_UP -> {
                 int at = row * innerStride + panel * (PANEL / 2);
@@ -516,75 +431,9 @@ final class DecoderStep implements ComputeTeam.Program {
             }
             case ROUTER -> {
                 int stride = sparse.scoreStride();
-                copyOut(tile, rows, sparse.scores(), row * stride + panel * PANEL, stride);
+                RowKernels.copyOut(tile, rows, sparse.scores(), row * stride + panel * PANEL, stride);
             }
-            default -> {
-                if (logitCap > 0) {
-                    RowKernels.cap(tile, 0, rows * PANEL, logitCap);
-                }
-                copyOut(tile, rows, logits, row * logitStride + panel * PANEL, logitStride);
-            }
+            default -> logits.put(tile, panel, row, rows);
         }
-    }
-
-    static void copyOut(float[] tile, int rows, float[] target, int at, int stride) {
-        for (int r = 0; r < rows; r++) {
-            System.arraycopy(tile, r * PANEL, target, at + r * stride, PANEL);
-        }
-    }
-
-    /** Normalises (where the model does) and rotates the heads of a token that share a key head; stores K and V. */
-    private void store(int token, int head) {
-        DecoderWeights.Layer of = weights.layer(layer);
-        int headDim = spec.headDim();
-        int perHead = spec.heads() / spec.keyValueHeads();
-        RotaryTable table = arenas[groupOfLayer[layer]].group().window() > 0 ? windowRotary : rotary;
-        int at = token * qkvStride;
-        for (int h = head * perHead; h < (head + 1) * perHead; h++) {
-            if (spec.headNorms()) {
-                RowKernels.headNorm(qkv, at + h * headDim, headDim, (float) spec.normEpsilon(), of.queryNorm());
-            }
-            table.rotate(token, qkv, at + h * headDim, headDim, attentionScale);
-        }
-        int key = at + spec.queryWidth() + head * headDim;
-        if (spec.headNorms()) {
-            RowKernels.headNorm(qkv, key, headDim, (float) spec.normEpsilon(), of.keyNorm());
-        }
-        table.rotate(token, qkv, key, headDim, 1);
-        int group = groupOfLayer[layer];
-        int row = batch.tokenRow[token];
-        int position = batch.tokenPosition[token];
-        int blockSize = arenas[group].group().blockSize();
-        int block = batch.blocks[group][batch.tableStart[group][row] + position / blockSize];
-        int value = key + spec.keyValueWidth();
-        arenas[group].write(block, layerInGroup[layer], head, position % blockSize, qkv, key, value);
-    }
-
-    private void attend(int tile, Workspace workspace) {
-        int row = attendRow[tile];
-        int head = attendHead[tile];
-        int first = batch.inputStart[row] + attendFrom[tile];
-        int count = Math.min(ATTEND_POSITIONS, batch.inputStart[row + 1] - first);
-        if (!batch.chunked) {
-            store(first, head);
-        }
-        int group = groupOfLayer[layer];
-        int perHead = spec.heads() / spec.keyValueHeads();
-        int headAt = head * perHead * spec.headDim();
-        workspace.attention.compute(
-                arenas[group],
-                layerInGroup[layer],
-                head,
-                batch.blocks[group],
-                batch.tableStart[group][row],
-                batch.tokenPosition[first],
-                count,
-                qkv,
-                first * qkvStride + headAt,
-                qkvStride,
-                perHead,
-                attended,
-                first * spec.queryWidth() + headAt,
-                spec.queryWidth());
     }
 }

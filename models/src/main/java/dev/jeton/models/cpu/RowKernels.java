@@ -75,6 +75,13 @@ final class RowKernels {
         }
     }
 
+    /** Copies a tile's sums to rows of outputs. */
+    static void copyOut(float[] tile, int rows, float[] target, int at, int stride) {
+        for (int r = 0; r < rows; r++) {
+            System.arraycopy(tile, r * PANEL, target, at + r * stride, PANEL);
+        }
+    }
+
     /** {@code out[r][i] = activation(tile[r][i]) * tile[r][PANEL / 2 + i]} for half a panel of outputs. */
     static void gate(DecoderSpec.Activation activation, float[] tile, int rows, float[] out, int outAt, int stride) {
         boolean silu = activation == DecoderSpec.Activation.SILU;

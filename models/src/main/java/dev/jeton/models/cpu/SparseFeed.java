@@ -211,7 +211,7 @@ final class SparseFeed {
             int stride = down ? innerStride : hiddenStride;
             MatMul.panel(matrix, panel, from, at, stride, count, endAddress, workspace);
             if (down) {
-                DecoderStep.copyOut(workspace.tile, count, given, slot * hiddenStride + panel * PANEL, hiddenStride);
+                RowKernels.copyOut(workspace.tile, count, given, slot * hiddenStride + panel * PANEL, hiddenStride);
             } else {
                 int to = slot * innerStride + panel * (PANEL / 2);
                 RowKernels.gate(activation, workspace.tile, count, inner, to, innerStride);

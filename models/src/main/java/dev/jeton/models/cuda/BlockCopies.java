@@ -29,7 +29,7 @@ final class BlockCopies {
     private final List<Long> pools;
     private final PinnedMemory staging;
     private final DeviceMemory lists;
-    private final List<Device.Mark> sent = new ArrayList<>();
+    private final List<Mark> sent = new ArrayList<>();
     private final BitSet read = new BitSet();
     private final BitSet written = new BitSet();
     private int next;
@@ -77,7 +77,7 @@ final class BlockCopies {
     private void launch(int group, int[] from, int[] to, int first, int some) {
         long bytes = groups.get(group).bytesPerBlock();
         long pool = pools.get(group);
-        Device.Mark mark = sent.get(next);
+        Mark mark = sent.get(next);
         long place = 8L * MOST * next;
         next = (next + 1) % RING;
         mark.await();

@@ -51,8 +51,6 @@ final class Device implements AutoCloseable {
     private static final int LEAST_CAPABILITY = 80;
     private static final long MOST_KERNEL_BYTES = 256L << 20;
     private static final long PRODUCT_WORKSPACE = 32L << 20;
-    /** How often it is asked, while something is awaited, whether what other devices have a part in still goes on. */
-    private static final long CHECK_NANOS = 1_000_000;
 
     private final CudaContext context;
     private final CudaStream stream;
@@ -60,10 +58,10 @@ final class Device implements AutoCloseable {
     private final CublasLt products;
     private final MatrixType type;
     private final Map<MatmulShape, MatmulPlan> plans = new HashMap<>();
-    private final List<Lane> lanes = new ArrayList<>();
+    private final List<CopyLane> lanes = new ArrayList<>();
     private final boolean deterministic;
     private Thread owner = Thread.currentThread();
-    private Optional<NcclRank> rank = Optional.empty();
+    private Optional<PeerLink> link = Optional.empty();
     private boolean closed;
 
     private Device(
@@ -212,26 +210,14 @@ final class Device implements AutoCloseable {
 
     /** Waits until all that was queued is done. */
     void await() {
-        if (rank.isEmpty()) {
+        if (link.isEmpty()) {
             stream.synchronize();
             return;
         }
         long asked = System.nanoTime();
         while (!stream.isDone()) {
-            asked = ask(asked);
+            asked = link.get().ask(asked);
         }
-    }
-
-    /** A breath between two looks; now and then asks whether other devices still do their part. */
-    private long ask(long asked) {
-        Thread.onSpinWait();
-        long now = System.nanoTime();
-        if (now - asked < CHECK_NANOS) {
-            return asked;
-        }
-        rank.orElseThrow().check();
-        Thread.yield();
-        return now;
     }
 
     // ---- other devices -----------------------------------------------------------------------------------------
@@ -241,110 +227,35 @@ final class Device implements AutoCloseable {
         NcclRanks ranks =
                 nccl.join(devices.stream().map(device -> device.context).toList());
         for (int i = 0; i < devices.size(); i++) {
-            devices.get(i).rank = Optional.of(ranks.rank(i));
+            devices.get(i).join(ranks.rank(i));
         }
         return ranks;
     }
 
-    /** Queues the sum over all ranks of so many elements of the engine's type, in place. */
-    void sum(long values, long count) {
-        NcclType elements = type == MatrixType.BF16 ? NcclType.BF16 : NcclType.F16;
-        rank.orElseThrow().allReduce(values, values, count, elements, stream);
+    private void join(NcclRank rank) {
+        link = Optional.of(new PeerLink(rank, type == MatrixType.BF16 ? NcclType.BF16 : NcclType.F16, stream));
     }
 
-    /** Queues that floats of all ranks come to lie one after the other, in the order of ranks. */
-    void gather(long from, long to, long count) {
-        rank.orElseThrow().allGather(from, to, count, NcclType.F32, stream);
+    /** Its part among others; empty where it was not joined. */
+    Optional<PeerLink> link() {
+        return link;
+    }
+
+    /** Whether it is joined with others, or by itself as if with others. */
+    boolean joined() {
+        return link.isPresent();
     }
 
     // ---- copies beside the steps -------------------------------------------------------------------------------
 
-    /** A stream of its own for copies between the host and the device, beside all else. */
-    static final class Lane {
-        private final CudaContext context;
-        private final CudaStream stream;
-
-        private Lane(CudaContext context) {
-            this.context = context;
-            stream = context.stream();
-        }
-
-        /** Queues a copy to the device. */
-        void upload(DeviceMemory to, long toOffset, PinnedMemory from, long fromOffset, long bytes) {
-            to.upload(toOffset, from.segment(), fromOffset, bytes, stream);
-        }
-
-        /** Queues a copy from the device. */
-        void download(PinnedMemory to, long toOffset, DeviceMemory from, long fromOffset, long bytes) {
-            from.download(fromOffset, to.segment(), toOffset, bytes, stream);
-        }
-
-        /**
-         * Holds back what is queued from now on until a mark, as it was set last, is reached; not where it never was.
-         */
-        void after(Mark mark) {
-            stream.waitFor(mark.event);
-        }
-
-        /** A mark in it, without a time. */
-        Mark mark() {
-            return new Mark(context.event(false), stream);
-        }
-    }
-
     /** Another lane. */
-    Lane lane() {
-        Lane lane = new Lane(context);
+    CopyLane lane() {
+        CopyLane lane = new CopyLane(context);
         lanes.add(lane);
         return lane;
     }
 
     // ---- marks and graphs --------------------------------------------------------------------------------------
-
-    /** A mark in the stream; one that was never set counts as reached. */
-    static final class Mark {
-        private final CudaEvent event;
-        private final CudaStream stream;
-        /** Where what comes before may wait for other devices. */
-        private final Optional<Device> joined;
-
-        private Mark(CudaEvent event, CudaStream stream) {
-            this(event, stream, Optional.empty());
-        }
-
-        private Mark(CudaEvent event, CudaStream stream, Optional<Device> joined) {
-            this.event = event;
-            this.stream = stream;
-            this.joined = joined;
-        }
-
-        /** Sets it after what was queued so far. */
-        void record() {
-            event.record(stream);
-        }
-
-        /** Whether the device has come to it. */
-        boolean done() {
-            return event.isDone();
-        }
-
-        /** Waits until the device has come to it. */
-        void await() {
-            if (joined.isEmpty()) {
-                event.synchronize();
-                return;
-            }
-            long asked = System.nanoTime();
-            while (!event.isDone()) {
-                asked = joined.get().ask(asked);
-            }
-        }
-
-        /** Nanoseconds on the device from another mark to this; both timed and reached. */
-        long nanosSince(Mark other) {
-            return (long) (event.millisSince(other.event) * 1e6);
-        }
-    }
 
     /** A mark without a time. */
     Mark mark() {
@@ -357,28 +268,7 @@ final class Device implements AutoCloseable {
     }
 
     private Mark mark(CudaEvent event) {
-        return joined() ? new Mark(event, stream, Optional.of(this)) : new Mark(event, stream);
-    }
-
-    /** Recorded work. */
-    static final class Graph implements AutoCloseable {
-        private final CudaGraphExec work;
-        private final CudaStream stream;
-
-        private Graph(CudaGraphExec work, CudaStream stream) {
-            this.work = work;
-            this.stream = stream;
-        }
-
-        /** Queues the work. */
-        void launch() {
-            work.launch(stream);
-        }
-
-        @Override
-        public void close() {
-            work.close();
-        }
+        return new Mark(event, stream, link);
     }
 
     /** Records what {@code work} queues instead of doing it. */
@@ -480,11 +370,6 @@ final class Device implements AutoCloseable {
         quietly(stream::synchronize);
     }
 
-    /** Whether it is joined with others, or by itself as if with others. */
-    boolean joined() {
-        return rank.isPresent();
-    }
-
     /** Closes all that was opened; a device that is lost has nothing left to close. */
     @Override
     public void close() {
@@ -494,7 +379,7 @@ final class Device implements AutoCloseable {
         closed = true;
         quietly(this::enter);
         quietly(stream::synchronize);
-        lanes.forEach(lane -> quietly(lane.stream::synchronize));
+        lanes.forEach(lane -> quietly(lane::await));
         plans.values().forEach(plan -> quietly(plan::close));
         quietly(products::close);
         quietly(context::close);

@@ -49,11 +49,11 @@ final class HostPages {
     }
 
     private final List<Group> groups = new ArrayList<>();
-    private final Device.Lane outLane;
-    private final Device.Lane inLane;
+    private final CopyLane outLane;
+    private final CopyLane inLane;
     private final Progress out;
     private final Progress in;
-    private final Device.Mark forks;
+    private final Mark forks;
 
     /**
      * Takes the memory.
@@ -124,14 +124,14 @@ final class HostPages {
 
     /** How far a lane has come. */
     private static final class Progress {
-        private final Device.Mark[] marks = new Device.Mark[MARKS];
+        private final Mark[] marks = new Mark[MARKS];
         private final long[] upTo = new long[MARKS];
         private int first;
         private int count;
         private long started;
         private long complete;
 
-        Progress(Device.Lane lane) {
+        Progress(CopyLane lane) {
             for (int i = 0; i < MARKS; i++) {
                 marks[i] = lane.mark();
             }

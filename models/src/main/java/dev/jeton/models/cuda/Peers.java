@@ -17,7 +17,7 @@ final class Peers {
     /** Logits that a block of threads orders. */
     private static final int ORDER_STEP = 4 * THREADS;
 
-    private final Device device;
+    private final PeerLink link;
     private final StepKernels kernels;
     private final Shard shard;
     private final int hidden;
@@ -25,8 +25,8 @@ final class Peers {
     private final int stride;
     private final long parts;
 
-    private Peers(Device device, DeviceShape shape, StepKernels kernels, int logitRows) {
-        this.device = device;
+    private Peers(PeerLink link, Device device, DeviceShape shape, StepKernels kernels, int logitRows) {
+        this.link = link;
         this.kernels = kernels;
         shard = shape.shard();
         hidden = shape.spec().hidden();
@@ -41,12 +41,12 @@ final class Peers {
      * @param logitRows rows of logits that are computed together at most
      */
     static Optional<Peers> of(Device device, DeviceShape shape, StepKernels kernels, int logitRows) {
-        return device.joined() ? Optional.of(new Peers(device, shape, kernels, logitRows)) : Optional.empty();
+        return device.link().map(link -> new Peers(link, device, shape, kernels, logitRows));
     }
 
     /** Sums rows of the hidden width over all devices, in place. */
     void sum(long values, int rows) {
-        device.sum(values, (long) rows * hidden);
+        link.sum(values, (long) rows * hidden);
     }
 
     /** Writes each token's sum of what its experts gave here. */
@@ -75,7 +75,7 @@ final class Peers {
      * @param logits {@code [rows][stride]}
      */
     void gather(long header, int entry, int rows, long logits) {
-        device.gather(part(rows), parts, (long) rows * shard.headRows());
+        link.gather(part(rows), parts, (long) rows * shard.headRows());
         kernels.get("order_logits")
                 .begin()
                 .pointer(header)

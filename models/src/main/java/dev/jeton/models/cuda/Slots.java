@@ -55,14 +55,14 @@ final class Slots {
     private final DeviceMemory biasValues;
     private final DeviceMemory stopTokens;
     private final PinnedMemory staging;
-    private final List<Device.Mark> sent = new ArrayList<>();
+    private final List<Mark> sent = new ArrayList<>();
     private final Kernel clear;
     private final Kernel count;
     private final int ring;
     private final int context;
     private final PinnedMemory history;
     private final DeviceMemory historyOnDevice;
-    private final List<Device.Mark> historySent = new ArrayList<>();
+    private final List<Mark> historySent = new ArrayList<>();
     private int nextHistory;
     private final int[] wanted;
     private int next;
@@ -109,7 +109,7 @@ final class Slots {
             throw new EngineException("the cuda engine takes %d biases and %d stop tokens a sequence, not %d and %d"
                     .formatted(MAX_BIAS, MAX_STOP, biases, stops));
         }
-        Device.Mark mark = sent.get(next);
+        Mark mark = sent.get(next);
         mark.await();
         long at = (long) next * STAGED;
         next = (next + 1) % ring;
@@ -155,7 +155,7 @@ final class Slots {
     }
 
     private void countTokens(int slot, SequenceSpec spec) {
-        Device.Mark mark = historySent.get(nextHistory);
+        Mark mark = historySent.get(nextHistory);
         long place = 4L * context * nextHistory;
         nextHistory = (nextHistory + 1) % HISTORIES;
         mark.await();

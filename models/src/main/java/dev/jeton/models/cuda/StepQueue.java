@@ -64,9 +64,9 @@ final class StepQueue {
     private final DeviceMemory outputs;
     private final Flight[] flights = new Flight[MOST];
     private final StepResult[] results = {new StepResult(), new StepResult()};
-    private final Device.Mark[] starts = new Device.Mark[MARKS];
-    private final Device.Mark[] ends = new Device.Mark[MARKS];
-    private final Map<StepLayout, Device.Graph> graphs = new HashMap<>();
+    private final Mark[] starts = new Mark[MARKS];
+    private final Mark[] ends = new Mark[MARKS];
+    private final Map<StepLayout, Graph> graphs = new HashMap<>();
     private final MaskMemory maskMemory;
     private long launched;
     private long awaited;
@@ -153,7 +153,7 @@ final class StepQueue {
 
     /** Lets go of the graphs, which must be gone before ranks whose exchanges are in them. */
     void close() {
-        graphs.values().forEach(Device.Graph::close);
+        graphs.values().forEach(Graph::close);
         graphs.clear();
     }
 
@@ -244,7 +244,7 @@ final class StepQueue {
     }
 
     private void start(StepInputs step, StepLayout layout) {
-        Device.Graph graph = step.plain ? graphs.get(layout) : null;
+        Graph graph = step.plain ? graphs.get(layout) : null;
         if (graph != null) {
             graph.launch();
             return;
@@ -316,8 +316,8 @@ final class StepQueue {
     }
 
     private void stamp(Flight flight, StepResult result) {
-        Device.Mark start = starts[mark(awaited)];
-        Device.Mark end = ends[mark(awaited)];
+        Mark start = starts[mark(awaited)];
+        Mark end = ends[mark(awaited)];
         boolean late = end.done();
         end.await();
         long now = System.nanoTime();

@@ -29,7 +29,7 @@ final class WeightUpload {
     private final DeviceShape.Type type;
     private final StepKernels kernels;
     private final PinnedMemory[] staging = new PinnedMemory[2];
-    private final Device.Mark[] sent = new Device.Mark[2];
+    private final Mark[] sent = new Mark[2];
     private final DeviceMemory scratch;
     private int next;
 
@@ -82,7 +82,7 @@ final class WeightUpload {
             long first = from;
             int count = (int) Math.min(most, elements - from);
             PinnedMemory piece = staging[next];
-            Device.Mark mark = sent[next];
+            Mark mark = sent[next];
             next ^= 1;
             mark.await();
             int part = (count / PARTS / QuantizedBlock.MOST + 1) * QuantizedBlock.MOST;
@@ -115,7 +115,7 @@ final class WeightUpload {
         for (long from = 0; from < bytes; from += PIECE) {
             long count = Math.min(PIECE, bytes - from);
             PinnedMemory piece = staging[next];
-            Device.Mark mark = sent[next];
+            Mark mark = sent[next];
             next ^= 1;
             mark.await();
             fill(data.asSlice(from, count), piece.segment());

@@ -287,14 +287,14 @@ final class Interpreter {
                 dict.entries().forEach((k, v) -> map.put(value(k), value(v)));
                 yield map;
             }
-            case Node.Attribute attribute -> attribute(value(attribute.object()), attribute.name());
-            case Node.Item item -> item(value(item.object()), value(item.key()));
+            case Node.Attribute attribute -> Members.attribute(value(attribute.object()), attribute.name());
+            case Node.Item item -> Members.item(value(item.object()), value(item.key()));
             case Node.Slice slice -> slice(slice);
             case Node.Call call -> call(call);
             case Node.Filter filter -> filter(value(filter.value()), filter.call());
             case Node.Test test ->
                 Filters.test(test.name(), value(test.value()), values(test.arguments())) != test.negated();
-            case Node.Unary unary -> unary(unary.operator(), value(unary.value()));
+            case Node.Unary unary -> Operators.unary(unary.operator(), value(unary.value()));
             case Node.Binary binary -> binary(binary);
             case Node.Choice choice -> {
                 if (Values.truth(value(choice.condition()))) {
@@ -334,62 +334,6 @@ final class Interpreter {
             case "or" -> Values.truth(left) ? left : value(binary.right());
             default -> Operators.apply(binary.operator(), left, value(binary.right()));
         };
-    }
-
-    private static Object unary(String operator, Object value) {
-        return switch (operator) {
-            case "not" -> !Values.truth(value);
-            case "-" -> value instanceof Double d ? (Object) (-d) : (Object) (-Values.toLong(value));
-            default -> value instanceof Double ? value : (Object) Values.toLong(value);
-        };
-    }
-
-    private static Object attribute(Object object, String name) {
-        if (object instanceof Undefined undefined) {
-            throw Values.undefined(undefined);
-        }
-        if (object instanceof Namespace namespace) {
-            return namespace.attributes().getOrDefault(name, new Undefined(name));
-        }
-        Optional<Function> method = Methods.of(object, name);
-        if (method.isPresent()) {
-            return method.get();
-        }
-        return object instanceof Map<?, ?> map && map.containsKey(name)
-                ? Objects.requireNonNull(map.get(name))
-                : new Undefined(name);
-    }
-
-    private static Object item(Object object, Object key) {
-        return switch (object) {
-            case Undefined undefined -> throw Values.undefined(undefined);
-            case Map<?, ?> map ->
-                map.containsKey(key)
-                        ? Objects.requireNonNull(map.get(key))
-                        : key instanceof String name ? methodOr(object, name) : new Undefined(Values.text(key));
-            case List<?> list
-            when key instanceof Long || key instanceof Boolean -> {
-                long index = Values.toLong(key);
-                long at = index < 0 ? index + list.size() : index;
-                yield at >= 0 && at < list.size()
-                        ? Objects.requireNonNull(list.get((int) at))
-                        : new Undefined("list item " + index);
-            }
-            case String s
-            when key instanceof Long index -> {
-                int length = Values.length(s);
-                long at = index < 0 ? index + length : index;
-                yield at >= 0 && at < length
-                        ? Character.toString(s.codePointAt(s.offsetByCodePoints(0, (int) at)))
-                        : new Undefined("character " + index);
-            }
-            default -> key instanceof String name ? attribute(object, name) : new Undefined(Values.text(key));
-        };
-    }
-
-    private static Object methodOr(Object object, String name) {
-        Optional<Function> method = Methods.of(object, name);
-        return method.isPresent() ? method.get() : new Undefined(name);
     }
 
     private Object slice(Node.Slice slice) {

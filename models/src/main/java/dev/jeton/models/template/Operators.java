@@ -12,6 +12,7 @@ final class Operators {
 
     private Operators() {}
 
+    /** Of two operands; {@code and} and {@code or} may not need their second one, so they are the interpreter's. */
     static Object apply(String operator, Object left, Object right) {
         return switch (operator) {
             case "+" -> add(left, right);
@@ -37,6 +38,15 @@ final class Operators {
             case "in" -> Values.contains(right, left);
             case "not in" -> !Values.contains(right, left);
             default -> throw new TemplateException("chat template: the operator " + operator + " is not supported");
+        };
+    }
+
+    /** Of one operand. */
+    static Object unary(String operator, Object value) {
+        return switch (operator) {
+            case "not" -> !Values.truth(value);
+            case "-" -> value instanceof Double d ? (Object) (-d) : (Object) (-Values.toLong(value));
+            default -> value instanceof Double ? value : (Object) Values.toLong(value);
         };
     }
 

@@ -1,5 +1,6 @@
 package dev.jeton.server.testing;
 
+import dev.jeton.accounting.BookPace;
 import dev.jeton.accounting.Bookkeeper;
 import dev.jeton.models.ChatTemplate;
 import dev.jeton.models.EncoderSpec;
@@ -63,7 +64,7 @@ public final class TestServer implements AutoCloseable {
         ServerMetrics metrics = new ServerMetrics(configuration.metrics().vllmNames());
         Optional<Bookkeeper> books = configuration.books().folder().isEmpty()
                 ? Optional.empty()
-                : OpenBooks.of(configuration, Bookkeeper.Pace.PROMPT);
+                : OpenBooks.of(configuration, BookPace.PROMPT);
         StepListener steps = metrics.steps(MODEL);
         StepListener listener = books.map(open -> StepListener.both(
                         steps, open.meter(engine.info().name()).engine()))

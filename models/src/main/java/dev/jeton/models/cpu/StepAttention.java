@@ -1,0 +1,174 @@
+package dev.jeton.models.cpu;
+
+import static dev.jeton.models.cpu.Kernels.PANEL;
+
+import dev.jeton.models.DecoderSpec;
+import dev.jeton.models.WindowGroups;
+import dev.jeton.models.rows.StepRows;
+import java.util.Arrays;
+import java.util.List;
+
+/**
+ * The attention of a {@link DecoderStep}, between the multiplication that gives q, k and v and the one that takes what
+ * was attended: rotates, stores K and V in their blocks, and attends ({@link Attention}), in tiles of one key head and
+ * some positions of one row.
+ *
+ * <p>Owned by the step; tiles write disjoint parts.
+ */
+final class StepAttention {
+
+    private static final int POSITIONS = 32;
+
+    private final DecoderSpec spec;
+    private final DecoderWeights weights;
+    private final KvArena[] arenas;
+    private final int[] groupOfLayer;
+    private final int[] layerInGroup;
+    private final StepRows batch;
+    private final RotaryTable rotary;
+    private final RotaryTable windowRotary;
+    private final float queryScale;
+    private final int stride;
+    private final float[] qkv;
+    private final float[] attended;
+
+    private int tiles;
+    private int[] rowOf = new int[64];
+    private int[] headOf = new int[64];
+    private int[] fromOf = new int[64];
+
+    StepAttention(
+            DecoderSpec spec,
+            DecoderWeights weights,
+            List<KvArena> arenas,
+            WindowGroups groups,
+            StepRows batch,
+            int maxTokens) {
+        this.spec = spec;
+        this.weights = weights;
+        this.arenas = arenas.toArray(KvArena[]::new);
+        this.groupOfLayer =
+                groups.groupOf().stream().mapToInt(Integer::intValue).toArray();
+        this.layerInGroup =
+                groups.placeIn().stream().mapToInt(Integer::intValue).toArray();
+        this.batch = batch;
+        rotary = new RotaryTable(spec.rotary(), maxTokens);
+        windowRotary =
+                spec.windowRotary().equals(spec.rotary()) ? rotary : new RotaryTable(spec.windowRotary(), maxTokens);
+        queryScale = (float) spec.scales().query();
+        stride = weights.layer(0).queryKeyValue().panels() * PANEL;
+        int rows = maxTokens + MatMul.SPARE_ROWS;
+        qkv = new float[rows * stride];
+        attended = new float[rows * spec.queryWidth()];
+    }
+
+    /** Where q, k and v of the layer at hand go: {@code [token][stride]}. */
+    float[] queryKeyValue() {
+        return qkv;
+    }
+
+    int stride() {
+        return stride;
+    }
+
+    /** What was attended: {@code [token][queryWidth]}. */
+    float[] attended() {
+        return attended;
+    }
+
+    /** How many tiles each layer has. */
+    int tiles() {
+        return tiles;
+    }
+
+    /** Rows with the longest context first would balance best; decodes are even, so rows go in order. */
+    void begin() {
+        tiles = 0;
+        for (int row = 0; row < batch.rows; row++) {
+            int count = batch.inputStart[row + 1] - batch.inputStart[row];
+            for (int from = 0; from < count; from += POSITIONS) {
+                for (int head = 0; head < spec.keyValueHeads(); head++) {
+                    if (tiles == rowOf.length) {
+                        rowOf = Arrays.copyOf(rowOf, 2 * tiles);
+                        headOf = Arrays.copyOf(headOf, 2 * tiles);
+                        fromOf = Arrays.copyOf(fromOf, 2 * tiles);
+                    }
+                    rowOf[tiles] = row;
+                    headOf[tiles] = head;
+                    fromOf[tiles++] = from;
+                }
+            }
+        }
+    }
+
+    /** Makes the angles of a token, the same for all layers. */
+    void turnTo(int token, int position) {
+        rotary.set(token, position);
+        if (windowRotary != rotary) {
+            windowRotary.set(token, position);
+        }
+    }
+
+    /** Stores K and V of a token, and rotates its q. */
+    void store(int layer, int token) {
+        for (int head = 0; head < spec.keyValueHeads(); head++) {
+            store(layer, token, head);
+        }
+    }
+
+    /** Normalises (where the model does) and rotates the heads of a token that share a key head; stores K and V. */
+    private void store(int layer, int token, int head) {
+        DecoderWeights.Layer of = weights.layer(layer);
+        int headDim = spec.headDim();
+        int perHead = spec.heads() / spec.keyValueHeads();
+        RotaryTable table = arenas[groupOfLayer[layer]].group().window() > 0 ? windowRotary : rotary;
+        int at = token * stride;
+        for (int h = head * perHead; h < (head + 1) * perHead; h++) {
+            if (spec.headNorms()) {
+                RowKernels.headNorm(qkv, at + h * headDim, headDim, (float) spec.normEpsilon(), of.queryNorm());
+            }
+            table.rotate(token, qkv, at + h * headDim, headDim, queryScale);
+        }
+        int key = at + spec.queryWidth() + head * headDim;
+        if (spec.headNorms()) {
+            RowKernels.headNorm(qkv, key, headDim, (float) spec.normEpsilon(), of.keyNorm());
+        }
+        table.rotate(token, qkv, key, headDim, 1);
+        int group = groupOfLayer[layer];
+        int row = batch.tokenRow[token];
+        int position = batch.tokenPosition[token];
+        int blockSize = arenas[group].group().blockSize();
+        int block = batch.blocks[group][batch.tableStart[group][row] + position / blockSize];
+        int value = key + spec.keyValueWidth();
+        arenas[group].write(block, layerInGroup[layer], head, position % blockSize, qkv, key, value);
+    }
+
+    /** Attends; of a step without chunks of prompt, where no row reads what another stores, it stores first. */
+    void attend(int layer, int tile, Workspace workspace) {
+        int row = rowOf[tile];
+        int head = headOf[tile];
+        int first = batch.inputStart[row] + fromOf[tile];
+        int count = Math.min(POSITIONS, batch.inputStart[row + 1] - first);
+        if (!batch.chunked) {
+            store(layer, first, head);
+        }
+        int group = groupOfLayer[layer];
+        int perHead = spec.heads() / spec.keyValueHeads();
+        int headAt = head * perHead * spec.headDim();
+        workspace.attention.compute(
+                arenas[group],
+                layerInGroup[layer],
+                head,
+                batch.blocks[group],
+                batch.tableStart[group][row],
+                batch.tokenPosition[first],
+                count,
+                qkv,
+                first * stride + headAt,
+                stride,
+                perHead,
+                attended,
+                first * spec.queryWidth() + headAt,
+                spec.queryWidth());
+    }
+}

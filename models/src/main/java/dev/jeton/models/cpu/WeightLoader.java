@@ -1,0 +1,130 @@
+package dev.jeton.models.cpu;
+
+import static dev.jeton.models.cpu.Kernels.PANEL;
+
+import dev.jeton.models.DecoderSpec;
+import dev.jeton.models.Tensor;
+import dev.jeton.models.WeightFiles;
+import java.lang.foreign.SegmentAllocator;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+
+/**
+ * Finds a decoder's tensors by their names, and says which of them become one matrix ({@link MatrixPacking}); norms and
+ * biases are read at once. Used by one thread while weights are loaded.
+ */
+final class WeightLoader {
+
+    /** More weights than this do not stay in a core's share of the last cache from step to step. */
+    private static final long CACHED_WEIGHTS = 8L << 20;
+
+    private final DecoderSpec spec;
+    private final WeightFiles files;
+    private final MatrixPacking packing;
+    private final int stride;
+
+    WeightLoader(DecoderSpec spec, WeightFiles files, boolean quantize, boolean halves, SegmentAllocator memory) {
+        this.spec = spec;
+        this.files = files;
+        stride = PackedMatrix.panelsFor(spec.hidden()) * PANEL;
+        long inner = Math.max(
+                spec.intermediate(),
+                (long) spec.experts().count() * spec.experts().intermediate());
+        long width = spec.queryWidth() + spec.keyValueWidth() + (3 * inner + 1) / 2;
+        boolean large = 2L * spec.hidden() * (spec.layers() * width + spec.vocabulary()) > CACHED_WEIGHTS;
+        packing = new MatrixPacking(files.source(), quantize, halves, large, memory);
+    }
+
+    /** Packs all matrices that were made, with all threads of the team. */
+    void pack(ComputeTeam team) {
+        packing.run(team);
+    }
+
+    DecoderWeights.Layer layer(int index) {
+        String name = "model.layers." + index + ".";
+        String attention = name + "self_attn.";
+        int kv = spec.keyValueWidth();
+        int hidden = spec.hidden();
+        PackedMatrix qkv = packing.stacked(
+                hidden,
+                List.of(
+                        files.tensor(attention + "q_proj.weight", spec.queryWidth(), hidden),
+                        files.tensor(attention + "k_proj.weight", kv, hidden),
+                        files.tensor(attention + "v_proj.weight", kv, hidden)));
+        PackedMatrix output = packing.stacked(
+                spec.queryWidth(), List.of(files.tensor(attention + "o_proj.weight", hidden, spec.queryWidth())));
+        boolean branches = spec.norms().branches();
+        return new DecoderWeights.Layer(
+                qkv,
+                biases(qkv.panels() * PANEL, attention),
+                output,
+                spec.outputBias() ? vector(attention + "o_proj.bias", hidden, stride) : new float[0],
+                spec.experts().in(index) ? sparse(name + "mlp.") : dense(name + "mlp.", spec.intermediate()),
+                norm(name + "input_layernorm.weight"),
+                branches ? norm(name + "post_attention_layernorm.weight") : new float[0],
+                norm(name + (branches ? "pre_feedforward_layernorm" : "post_attention_layernorm") + ".weight"),
+                branches ? norm(name + "post_feedforward_layernorm.weight") : new float[0],
+                headNorm(attention + "q_norm.weight"),
+                headNorm(attention + "k_norm.weight"));
+    }
+
+    private DecoderWeights.Dense dense(String name, int width) {
+        int hidden = spec.hidden();
+        return new DecoderWeights.Dense(
+                packing.interleaved(
+                        hidden,
+                        files.tensor(name + "gate_proj.weight", width, hidden),
+                        files.tensor(name + "up_proj.weight", width, hidden)),
+                packing.stacked(width, List.of(files.tensor(name + "down_proj.weight", hidden, width))));
+    }
+
+    /**
+     * A router is small, and which experts a token goes to hangs on its last bits: not quantised, its inputs not
+     * rounded.
+     */
+    private DecoderWeights.Sparse sparse(String name) {
+        int count = spec.experts().count();
+        PackedMatrix router = packing.exactly(spec.hidden(), files.tensor(name + "gate.weight", count, spec.hidden()));
+        List<DecoderWeights.Dense> experts = new ArrayList<>();
+        for (int i = 0; i < count; i++) {
+            experts.add(dense("%sexperts.%d.".formatted(name, i), spec.experts().intermediate()));
+        }
+        return new DecoderWeights.Sparse(router, List.copyOf(experts));
+    }
+
+    PackedMatrix head() {
+        Tensor table = spec.tiedEmbedding()
+                ? embedding(files, spec)
+                : files.tensor("lm_head.weight", spec.vocabulary(), spec.hidden());
+        return packing.stacked(spec.hidden(), List.of(table));
+    }
+
+    static Tensor embedding(WeightFiles files, DecoderSpec spec) {
+        return files.tensor("model.embed_tokens.weight", spec.vocabulary(), spec.hidden());
+    }
+
+    float[] norm(String name) {
+        return vector(name, spec.hidden(), stride);
+    }
+
+    private float[] headNorm(String name) {
+        return spec.headNorms() ? vector(name, spec.headDim(), spec.headDim()) : new float[0];
+    }
+
+    private float[] biases(int padded, String attention) {
+        if (!spec.queryKeyValueBias()) {
+            return new float[0];
+        }
+        int q = spec.queryWidth();
+        int kv = spec.keyValueWidth();
+        float[] all = vector(attention + "q_proj.bias", q, padded);
+        System.arraycopy(vector(attention + "k_proj.bias", kv, kv), 0, all, q, kv);
+        System.arraycopy(vector(attention + "v_proj.bias", kv, kv), 0, all, q + kv, kv);
+        return all;
+    }
+
+    private float[] vector(String name, int size, int padded) {
+        return Arrays.copyOf(files.tensor(name, size).toFloats(), padded);
+    }
+}
