@@ -39,7 +39,7 @@ abstract class DispatchLoop implements Dispatcher {
     private final SchedulerConfig config;
     private final LongSupplier clock;
     private final Turns scheduler;
-    private final AtomicInteger queued;
+    private final QueuedRequests queued;
     private final AtomicInteger active = new AtomicInteger();
     private final AtomicBoolean parked = new AtomicBoolean();
     private final long blockedNanos;
@@ -70,7 +70,7 @@ abstract class DispatchLoop implements Dispatcher {
             String name,
             EngineInfo info,
             Turns scheduler,
-            AtomicInteger queued,
+            QueuedRequests queued,
             SchedulerConfig config,
             LongSupplier clock,
             long blockedNanos) {
@@ -105,12 +105,7 @@ abstract class DispatchLoop implements Dispatcher {
                     RejectedException.Reason.DRAINING, "the server is draining and takes no new requests");
         }
         scheduler.check(request);
-        if (queued.incrementAndGet() > config.maxWaiting()) {
-            queued.decrementAndGet();
-            throw new RejectedException(
-                    RejectedException.Reason.QUEUE_FULL,
-                    "%d requests are waiting already; try again later".formatted(config.maxWaiting()));
-        }
+        queued.admit(request, config);
         GenerationState generation = new GenerationState(
                 request, config.ringCapacity(), clock.getAsLong(), active::decrementAndGet, this::hearOf);
         active.incrementAndGet();
@@ -197,7 +192,7 @@ abstract class DispatchLoop implements Dispatcher {
     /** Ends a request that the loop has not taken yet; those that it had have ended already. */
     private void refuse(GenerationState generation, FinishReason reason, String message) {
         if (generation.begin()) {
-            queued.decrementAndGet();
+            queued.remove(generation.request());
             generation.endUnstarted(reason, message, clock.getAsLong());
         }
     }

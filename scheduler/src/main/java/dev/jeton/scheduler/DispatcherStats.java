@@ -6,6 +6,7 @@ package dev.jeton.scheduler;
  * @param runningSequences sequences with blocks
  * @param waitingSequences sequences queued, preempted ones included
  * @param waitingBound most sequences that may wait
+ * @param waitingTokens tokens of the prompts of requests that wait for their first admission
  * @param blocksFree blocks without content
  * @param blocksComputing blocks being filled
  * @param blocksLoading blocks being filled from the host's tier
@@ -29,6 +30,7 @@ public record DispatcherStats(
         int runningSequences,
         int waitingSequences,
         int waitingBound,
+        long waitingTokens,
         int blocksFree,
         int blocksComputing,
         int blocksLoading,

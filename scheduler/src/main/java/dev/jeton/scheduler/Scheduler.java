@@ -13,7 +13,6 @@ import dev.jeton.models.engine.StepResult;
 import dev.jeton.models.engine.StepTimeModel;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.LongSupplier;
 
 /**
@@ -54,7 +53,7 @@ public final class Scheduler implements Turns {
     private final Sequences sequences;
     private final Timeouts timeouts;
     private final Counters counters = new Counters();
-    private final AtomicInteger queued;
+    private final QueuedRequests queued;
     private final StepListener listener;
     private boolean nothingToDo = true;
     private DeviceState restState = DeviceState.IDLE;
@@ -80,7 +79,7 @@ public final class Scheduler implements Turns {
      */
     public Scheduler(
             Engine engine, SchedulerConfig config, LongSupplier clock, long loadingSince, StepListener listener) {
-        this(engine, config, clock, loadingSince, listener, new AtomicInteger());
+        this(engine, config, clock, loadingSince, listener, new QueuedRequests());
     }
 
     /** The same, with the count of queued requests kept where those who submit can see it. */
@@ -90,7 +89,7 @@ public final class Scheduler implements Turns {
             LongSupplier clock,
             long loadingSince,
             StepListener listener,
-            AtomicInteger queued) {
+            QueuedRequests queued) {
         this.queued = queued;
         this.engine = engine;
         this.config = config;
@@ -186,7 +185,7 @@ public final class Scheduler implements Turns {
      */
     public Generation submit(GenerationRequest request) {
         check(request);
-        queued.incrementAndGet();
+        queued.add(request);
         GenerationState generation =
                 new GenerationState(request, config.ringCapacity(), clock.getAsLong(), () -> {}, this::obey);
         submit(generation);
@@ -389,6 +388,7 @@ public final class Scheduler implements Turns {
                 sequences.running().size(),
                 sequences.waiting().size(),
                 config.maxWaiting(),
+                queued.tokens(),
                 kv.count(BlockState.FREE),
                 kv.count(BlockState.COMPUTING),
                 kv.count(BlockState.LOADING),

@@ -6,6 +6,7 @@ package dev.jeton.scheduler;
  * @param maxSequences most sequences running at once; the engine's own bound may be lower
  * @param maxBatchedTokens most tokens of a step; the engine's own bound may be lower
  * @param maxWaiting most sequences waiting for their first admission; past it a request is refused
+ * @param maxWaitingTokens most tokens of their prompts; past it a request is refused, too, unless it is the only one
  * @param ringCapacity most events buffered for a reader
  * @param stallNanos how long a reader may leave its buffer full before it is cancelled
  * @param stepTargetNanos while sequences decode, prefill is cut so that a predicted step stays below this; 0 is off
@@ -16,6 +17,7 @@ public record SchedulerConfig(
         int maxSequences,
         int maxBatchedTokens,
         int maxWaiting,
+        long maxWaitingTokens,
         int ringCapacity,
         long stallNanos,
         long stepTargetNanos,
@@ -24,12 +26,37 @@ public record SchedulerConfig(
 
     /** What a server starts with when nothing is configured. */
     public static final SchedulerConfig DEFAULT =
-            new SchedulerConfig(64, 512, 1024, 1024, 30_000_000_000L, 0, true, 0x6a65746f6eL);
+            new SchedulerConfig(64, 512, 1024, 1 << 24, 1024, 30_000_000_000L, 0, true, 0x6a65746f6eL);
 
     /** Checks that every bound is positive. */
     public SchedulerConfig {
-        if (maxSequences < 1 || maxBatchedTokens < 1 || maxWaiting < 1 || ringCapacity < 1 || stallNanos < 1) {
+        if (maxSequences < 1 || maxBatchedTokens < 1 || maxWaiting < 1 || maxWaitingTokens < 1) {
             throw new IllegalArgumentException("scheduler bounds must be positive");
         }
+        if (ringCapacity < 1 || stallNanos < 1) {
+            throw new IllegalArgumentException("a reader has room for an event, and time to take it");
+        }
+    }
+
+    /** The same with the usual bound on tokens that wait. */
+    public SchedulerConfig(
+            int maxSequences,
+            int maxBatchedTokens,
+            int maxWaiting,
+            int ringCapacity,
+            long stallNanos,
+            long stepTargetNanos,
+            boolean prefixCaching,
+            long seed) {
+        this(
+                maxSequences,
+                maxBatchedTokens,
+                maxWaiting,
+                DEFAULT.maxWaitingTokens(),
+                ringCapacity,
+                stallNanos,
+                stepTargetNanos,
+                prefixCaching,
+                seed);
     }
 }

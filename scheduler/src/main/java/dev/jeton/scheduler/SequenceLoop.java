@@ -1,7 +1,6 @@
 package dev.jeton.scheduler;
 
 import dev.jeton.models.engine.SequenceEngine;
-import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.LongSupplier;
 
@@ -25,7 +24,7 @@ public final class SequenceLoop extends DispatchLoop {
             LongSupplier clock,
             long loadingSince,
             StepListener listener) {
-        this(name, engine, config, clock, loadingSince, listener, new AtomicInteger(), new Wake());
+        this(name, engine, config, clock, loadingSince, listener, new QueuedRequests(), new Wake());
     }
 
     private SequenceLoop(
@@ -35,7 +34,7 @@ public final class SequenceLoop extends DispatchLoop {
             LongSupplier clock,
             long loadingSince,
             StepListener listener,
-            AtomicInteger queued,
+            QueuedRequests queued,
             Wake wake) {
         super(
                 "sequence-loop-" + name,

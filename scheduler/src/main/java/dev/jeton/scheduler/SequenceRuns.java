@@ -12,7 +12,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeSet;
-import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
@@ -37,7 +36,7 @@ final class SequenceRuns {
     private final SequenceEngine engine;
     private final int contextLength;
     private final LongSupplier clock;
-    private final AtomicInteger queued;
+    private final QueuedRequests queued;
     private final TreeSet<Waiting> waiting = new TreeSet<>(Waiting.ORDER);
     private final Map<Long, SequenceRun> running = new LinkedHashMap<>();
     private final Map<Long, SequenceRun> gone = new LinkedHashMap<>() {
@@ -58,7 +57,7 @@ final class SequenceRuns {
      * @param contextLength tokens of prompt and completion together
      * @param queued requests that wait, counted up by who submits them
      */
-    SequenceRuns(SequenceEngine engine, int contextLength, LongSupplier clock, AtomicInteger queued) {
+    SequenceRuns(SequenceEngine engine, int contextLength, LongSupplier clock, QueuedRequests queued) {
         this.engine = engine;
         this.contextLength = contextLength;
         this.clock = clock;
@@ -127,10 +126,14 @@ final class SequenceRuns {
         live.put(generation, new ArrayList<>());
     }
 
+    /** Tokens of the prompts that wait. */
+    long waitingTokens() {
+        return queued.tokens();
+    }
+
     /** The next request waits no more. */
     void takeNext() {
-        waiting.removeFirst();
-        queued.decrementAndGet();
+        queued.remove(waiting.removeFirst().generation().request());
     }
 
     /** Gives a request's sequences to the engine. */
@@ -208,7 +211,7 @@ final class SequenceRuns {
         long now = clock.getAsLong();
         boolean waited = waiting.removeIf(each -> each.generation() == generation);
         if (waited) {
-            queued.decrementAndGet();
+            queued.remove(generation.request());
             endUnstarted(generation, reason, message, now);
             return;
         }
@@ -244,7 +247,7 @@ final class SequenceRuns {
         for (GenerationState generation : generations()) {
             generation.endUnstarted(FinishReason.ERROR, message, now);
         }
-        queued.addAndGet(-waiting.size());
+        waiting.forEach(each -> queued.remove(each.generation().request()));
         waiting.clear();
         live.clear();
         running.clear();

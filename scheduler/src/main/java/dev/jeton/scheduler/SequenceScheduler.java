@@ -6,7 +6,6 @@ import dev.jeton.models.engine.LayerGroup;
 import dev.jeton.models.engine.SequenceEngine;
 import dev.jeton.models.engine.StepResult;
 import java.util.Optional;
-import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.LongSupplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -52,7 +51,7 @@ final class SequenceScheduler implements Turns {
             LongSupplier clock,
             long loadingSince,
             StepListener listener,
-            AtomicInteger queued,
+            QueuedRequests queued,
             SequenceEvents events) {
         this.engine = engine;
         this.config = config;
@@ -349,6 +348,7 @@ final class SequenceScheduler implements Turns {
                 sequences.running(),
                 sequences.waiting(),
                 config.maxWaiting(),
+                sequences.waitingTokens(),
                 0,
                 0,
                 0,

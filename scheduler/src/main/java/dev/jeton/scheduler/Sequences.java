@@ -13,7 +13,6 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.LongSupplier;
 
 /**
@@ -34,7 +33,7 @@ final class Sequences {
     private final BlockCopies copies;
     private final LongSupplier clock;
     private final StepTimeModel timeModel;
-    private final AtomicInteger queued;
+    private final QueuedRequests queued;
     private final WaitingQueue waiting = new WaitingQueue();
     private final SequenceQueue running = new SequenceQueue();
     private final List<Sequence> retiring = new ArrayList<>();
@@ -63,7 +62,7 @@ final class Sequences {
             BlockCopies copies,
             LongSupplier clock,
             StepTimeModel timeModel,
-            AtomicInteger queued) {
+            QueuedRequests queued) {
         this.engine = engine;
         this.kv = kv;
         this.copies = copies;
@@ -144,7 +143,7 @@ final class Sequences {
         }
         waiting.removeFirst();
         if (first) {
-            queued.decrementAndGet();
+            queued.remove(head.generation.request());
             head.generation.totals.cachedTokens += head.kv.found();
             head.generation.totals.savedNanos += Math.round(head.kv.found() * timeModel.perToken());
         }
@@ -266,7 +265,7 @@ final class Sequences {
             case WAITING -> {
                 waiting.remove(sequence);
                 if (!sequence.admittedBefore && sequence.index == 0) {
-                    queued.decrementAndGet();
+                    queued.remove(sequence.generation.request());
                 }
             }
             case RUNNING -> running.remove(sequence);
@@ -327,7 +326,7 @@ final class Sequences {
         live.clear();
         waiting.forEach(sequence -> {
             if (!sequence.admittedBefore && sequence.index == 0) {
-                queued.decrementAndGet();
+                queued.remove(sequence.generation.request());
             }
         });
         waiting.clear();

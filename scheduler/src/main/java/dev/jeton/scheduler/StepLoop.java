@@ -1,7 +1,6 @@
 package dev.jeton.scheduler;
 
 import dev.jeton.models.engine.Engine;
-import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.LongSupplier;
 
 /** The dispatcher of a paged engine: the loop that turns its {@link Scheduler}. */
@@ -36,7 +35,7 @@ public final class StepLoop extends DispatchLoop {
             long loadingSince,
             StepListener listener,
             long blockedNanos) {
-        this(name, engine, config, clock, loadingSince, listener, blockedNanos, new AtomicInteger());
+        this(name, engine, config, clock, loadingSince, listener, blockedNanos, new QueuedRequests());
     }
 
     private StepLoop(
@@ -47,7 +46,7 @@ public final class StepLoop extends DispatchLoop {
             long loadingSince,
             StepListener listener,
             long blockedNanos,
-            AtomicInteger queued) {
+            QueuedRequests queued) {
         super(
                 "step-loop-" + name,
                 engine.info(),

@@ -62,6 +62,7 @@ class RefusedOpensPropertyTest {
         simulation.scheduler.verifyIntegrity();
         assertThat(simulation.scheduler.idle()).isTrue();
         assertThat(simulation.queued()).isZero();
+        assertThat(simulation.queuedTokens()).isZero();
         DispatcherStats stats = simulation.scheduler.stats();
         assertThat(stats.blocksHeld() + stats.blocksComputing()).isZero();
         return engine[0].opens;

@@ -63,6 +63,7 @@ class SchedulerEndsTest {
         assertThat(output.reasons).containsOnly(FinishReason.ERROR);
         assertThat(output.messages).containsOnly("refused");
         assertThat(simulation.queued()).isZero();
+        assertThat(simulation.queuedTokens()).isZero();
         simulation.scheduler.verifyIntegrity();
         assertThat(simulation.scheduler.idle()).isTrue();
     }
@@ -249,6 +250,7 @@ class SchedulerEndsTest {
         assertThat(take(running).reason()).isEqualTo(FinishReason.ERROR);
         assertThat(take(breaking).reason()).isEqualTo(FinishReason.ERROR);
         assertThat(simulation.queued()).isZero();
+        assertThat(simulation.queuedTokens()).isZero();
         assertThat(simulation.scheduler.idle()).isTrue();
     }
 

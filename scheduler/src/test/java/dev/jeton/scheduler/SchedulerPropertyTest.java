@@ -245,6 +245,7 @@ class SchedulerPropertyTest {
         scheduler.verifyIntegrity();
         assertThat(scheduler.idle()).isTrue();
         assertThat(simulation.queued()).isZero();
+        assertThat(simulation.queuedTokens()).isZero();
         DispatcherStats stats = scheduler.stats();
         assertThat(stats.blocksHeld() + stats.blocksComputing()).isZero();
         assertThat(simulation.stepSums).allMatch(rest -> rest == 0);

@@ -12,7 +12,6 @@ import dev.jeton.models.sim.SimClock;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
-import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.LongSupplier;
 import org.junit.jupiter.api.Test;
 
@@ -80,7 +79,7 @@ class SequenceSchedulerTest {
                 }
             }
         };
-        return new SequenceScheduler(new Told(), CONFIG, time, time.getAsLong(), kept, new AtomicInteger(1), sink);
+        return new SequenceScheduler(new Told(), CONFIG, time, time.getAsLong(), kept, new QueuedRequests(), sink);
     }
 
     private GenerationState begin(SequenceScheduler scheduler) {

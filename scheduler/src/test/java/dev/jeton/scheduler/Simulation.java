@@ -9,7 +9,6 @@ import dev.jeton.models.sim.SimEngine;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.OptionalLong;
-import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.UnaryOperator;
 
 /** The production scheduler on the sim engine and a simulated clock, turned by hand. */
@@ -23,7 +22,7 @@ final class Simulation {
     final SimEngine engine;
     final Scheduler scheduler;
     final List<Long> stepSums = new ArrayList<>();
-    private final AtomicInteger queued = new AtomicInteger();
+    private final QueuedRequests queued = new QueuedRequests();
     private int ids;
 
     Simulation(Shape shape) {
@@ -160,7 +159,12 @@ final class Simulation {
     }
 
     int queued() {
-        return queued.get();
+        return queued.requests();
+    }
+
+    /** Tokens of the prompts of those. */
+    long queuedTokens() {
+        return queued.tokens();
     }
 
     /** Turns until there is nothing to do, and waits for copies between the tiers. */

@@ -251,6 +251,36 @@ class StepLoopTest {
 
     @Test
     @Timeout(value = 120, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+    void refusesPromptsPastTheBoundOfTokensThatWait() throws Exception {
+        HeldEngine engine = new HeldEngine(engine());
+        SchedulerConfig config = new SchedulerConfig(8, 64, 100, 50, 1024, 1_000_000_000_000L, 0, true, 7);
+        try (StepLoop loop = new StepLoop("test", engine, config, new SimClock(0), 0, StepListener.NONE)) {
+            List<Generation> accepted = new ArrayList<>();
+            accepted.add(loop.submit(request(0, 5)));
+            engine.awaitHeld();
+            accepted.add(loop.submit(prompt("the first may be longer than all that may wait", 60)));
+            assertThatThrownBy(() -> loop.submit(prompt("one token more", 1)))
+                    .isInstanceOfSatisfying(RejectedException.class, e -> {
+                        assertThat(e.reason()).isEqualTo(RejectedException.Reason.QUEUE_FULL);
+                        assertThat(e)
+                                .hasMessageContaining("60 tokens are waiting")
+                                .hasMessageContaining("50 may wait");
+                    });
+            engine.release();
+            for (Generation generation : accepted) {
+                read(generation);
+            }
+            // neither what was refused nor what was admitted is counted any more
+            assertThat(read(loop.submit(prompt("as many as may wait", 50)))).hasSize(2);
+        }
+    }
+
+    private static GenerationRequest prompt(String id, int tokens) {
+        return GenerationRequest.of(id, Simulation.tokens(3, tokens), 2, SamplingParameters.GREEDY);
+    }
+
+    @Test
+    @Timeout(value = 120, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
     void refusesPastTheWaitingBoundAtOnceWhileTheLoopIsHeldUp() throws Exception {
         HeldEngine engine = new HeldEngine(engine());
         try (StepLoop loop = new StepLoop("test", engine, config(3), new SimClock(0), 0, StepListener.NONE)) {

@@ -199,6 +199,7 @@ public final class ModelLoader {
                 settings.maxSequences(),
                 settings.maxBatchedTokens(),
                 settings.maxWaiting(),
+                settings.maxWaitingTokens(),
                 defaults.ringCapacity(),
                 stallTimeout.toNanos(),
                 settings.stepTarget().toNanos(),

@@ -302,6 +302,7 @@ public record Configuration(
      * @param maxBatchedTokens most tokens in a step; 0 is the engine's own
      * @param stepTarget what a step with prompts may be predicted to take while others decode; zero is the engine's own
      * @param maxWaiting most sequences waiting; more get 429
+     * @param maxWaitingTokens most tokens of prompts waiting; more get 429
      * @param blockSize tokens of a block
      * @param threads compute threads; 0 takes the machine's cores
      * @param quantize {@code none}, {@code q8_0}, {@code int8} or {@code fp8}
@@ -323,6 +324,7 @@ public record Configuration(
             int maxBatchedTokens,
             Duration stepTarget,
             int maxWaiting,
+            int maxWaitingTokens,
             int blockSize,
             int threads,
             String quantize,
@@ -350,6 +352,7 @@ public record Configuration(
                     maxBatchedTokens == 0 ? usual.maxBatchedTokens() : maxBatchedTokens,
                     stepTarget.isZero() ? usual.target() : stepTarget,
                     maxWaiting,
+                    maxWaitingTokens,
                     blockSize,
                     threads,
                     quantize,

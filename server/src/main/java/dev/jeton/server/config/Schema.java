@@ -164,6 +164,11 @@ final class Schema {
                     "while sequences decode, prompts are cut so that a step is predicted to take no longer; 0: not on"
                             + " processors, 50ms on GPUs (1h is as good as never)"),
             new Setting("engine.max-waiting", new Whole(1, 1 << 20), "1024", "sequences waiting; more get 429"),
+            new Setting(
+                    "engine.max-waiting-tokens",
+                    new Whole(1, Integer.MAX_VALUE),
+                    "16777216",
+                    "tokens of prompts waiting, some ten bytes each; more get 429"),
             new Setting("engine.block-size", new Whole(1, 1_024), "16", "tokens of a block, a power of two"),
             new Setting("engine.threads", new Whole(0, 1_024), "0", "compute threads; 0: the machine's cores"),
             new Setting(

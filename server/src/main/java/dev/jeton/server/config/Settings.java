@@ -150,6 +150,7 @@ public record Settings(
                 Integer.parseInt(of(entry, "max-batched-tokens")),
                 Units.duration(of(entry, "step-target")),
                 Integer.parseInt(of(entry, "max-waiting")),
+                Integer.parseInt(of(entry, "max-waiting-tokens")),
                 Integer.parseInt(of(entry, "block-size")),
                 Integer.parseInt(of(entry, "threads")),
                 of(entry, "quantize"),

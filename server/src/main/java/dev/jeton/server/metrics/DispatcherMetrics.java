@@ -56,6 +56,10 @@ final class DispatcherMetrics {
                 "Sequences queued, preempted ones included",
                 DispatcherStats::waitingSequences);
         gauge("jeton.sequences.waiting.bound", "Most sequences that may wait", DispatcherStats::waitingBound);
+        gauge(
+                "jeton.tokens.waiting",
+                "Tokens of the prompts of requests that wait for their first admission",
+                DispatcherStats::waitingTokens);
         gauge("jeton.kv.utilisation", "Share of the KV blocks that sequences hold", DispatcherMetrics::utilisation);
         counter("jeton.preemptions", "Sequences preempted", DispatcherStats::preemptions);
         counter("jeton.prefix.queried.tokens", "Prompt tokens looked up", DispatcherStats::prefixQueriedTokens);
