@@ -25,6 +25,13 @@ HOME = os.path.dirname(os.path.dirname(HERE))
 SPECIAL = ["<|begin|>", "<|end|>", "<|system|>", "<|user|>", "<|assistant|>"]
 STARTED = time.monotonic()
 
+# This Python's folder, by which Jeton finds the libraries among its packages, and the toolkit's, with nvcc.
+os.environ["PATH"] = os.pathsep.join(
+    [os.path.dirname(sys.executable), os.environ.get("PATH", ""), "/usr/local/cuda/bin"]
+)
+# One machine has no use for another interface, and may have none.
+os.environ.setdefault("NCCL_SOCKET_IFNAME", "lo")
+
 
 class Failure(Exception):
     """A part that did not do what it must; its message is for the reader."""
@@ -161,6 +168,7 @@ class Server:
     def __init__(self, options, jeton, folder, *flags, log="server"):
         os.makedirs(options.out, exist_ok=True)
         self.log = os.path.join(options.out, log + ".log")
+        self.budget = options.budget
         with socket.socket() as s:
             s.bind(("127.0.0.1", 0))
             self.port = s.getsockname()[1]
@@ -184,7 +192,8 @@ class Server:
         with urllib.request.urlopen(self.url + "/v1/models", timeout=30) as answer:
             self.model = json.load(answer)["data"][0]["id"]
 
-    def _wait_ready(self, began, limit_s=300):
+    def _wait_ready(self, began, limit_s=150):
+        limit_s = max(10, min(limit_s, self.budget - (began - STARTED)))
         while time.monotonic() - began < limit_s:
             if self.process.poll() is not None:
                 raise Failure("the server ended with %d: %s" % (self.process.returncode, self.tail()))

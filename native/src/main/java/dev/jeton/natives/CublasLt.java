@@ -5,7 +5,6 @@ import static java.lang.foreign.ValueLayout.JAVA_LONG;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
-import java.util.List;
 import java.util.Optional;
 
 /**
@@ -23,8 +22,6 @@ public final class CublasLt implements AutoCloseable {
      * @param cache of searched algorithms; empty for none
      */
     public record Options(long workspaceBytes, boolean deterministic, Optional<AlgorithmCache> cache) {}
-
-    private static final List<String> NAMES = List.of("libcublasLt.so.13", "libcublasLt.so.12", "libcublasLt.so");
 
     final CublasLtCalls calls;
     final CudaContext context;
@@ -63,7 +60,7 @@ public final class CublasLt implements AutoCloseable {
         CublasLtCalls calls = new CublasLtCalls(NativeLibrary.find(
                 "cuBLASLt (from the CUDA toolkit, or the Python package nvidia-cublas)",
                 configured,
-                NAMES,
+                LibraryPlaces.names("libcublasLt.so", context.device().cudaVersion()),
                 LibraryPlaces.toolkit()));
         return new CublasLt(calls, context, options);
     }

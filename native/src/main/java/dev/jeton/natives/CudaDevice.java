@@ -54,6 +54,7 @@ public final class CudaDevice {
 
     private final CudaCalls calls;
     private final int ordinal;
+    private final int cudaVersion;
     private final int handle;
     private final String name;
     private final String uuid;
@@ -61,9 +62,10 @@ public final class CudaDevice {
     private final long bytes;
     private final Attributes attributes;
 
-    CudaDevice(CudaCalls calls, int ordinal) {
+    CudaDevice(CudaCalls calls, int ordinal, int cudaVersion) {
         this.calls = calls;
         this.ordinal = ordinal;
+        this.cudaVersion = cudaVersion;
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment out = arena.allocate(TEXT, 16);
             check(calls.deviceGet, calls.deviceGet.call(out.address(), ordinal));
@@ -122,6 +124,11 @@ public final class CudaDevice {
         if (code != 0) {
             throw calls.failure(call, code, "GPU " + ordinal);
         }
+    }
+
+    /** CUDA's version that its driver supports, as 13000 for 13.0. */
+    public int cudaVersion() {
+        return cudaVersion;
     }
 
     /**

@@ -29,7 +29,7 @@ public final class CudaDriver {
             version = out.get(JAVA_INT, 0);
             check(calls.deviceGetCount, calls.deviceGetCount.call(out.address()), "no device");
             devices = IntStream.range(0, out.get(JAVA_INT, 0))
-                    .mapToObj(ordinal -> new CudaDevice(calls, ordinal))
+                    .mapToObj(ordinal -> new CudaDevice(calls, ordinal, version))
                     .toList();
         }
     }

@@ -11,6 +11,8 @@ import java.util.Optional;
  */
 public final class DeviceMemory extends CudaResource {
 
+    private static final long LEGACY_STREAM = 0;
+
     private final long bytes;
     private final Optional<DeviceMemory> whole;
 
@@ -131,12 +133,21 @@ public final class DeviceMemory extends CudaResource {
         }
     }
 
-    /** Copies host memory to the beginning and waits; not for a step. */
+    /**
+     * Copies host memory to the beginning and waits; not for a step.
+     *
+     * <p>The copy alone returns when the driver has the bytes, which may be before the device has, and streams of this
+     * project do not wait for it (CUDA driver API, "API synchronization behavior").
+     */
     public void upload(MemorySegment from) {
         int code = calls.copyHostToDevice.call(
                 address(0, from.byteSize()), host(from, 0, from.byteSize()), from.byteSize());
         if (code != 0) {
             throw copying(calls.copyHostToDevice, code, 0, from.byteSize());
+        }
+        code = calls.streamSynchronize.call(LEGACY_STREAM);
+        if (code != 0) {
+            throw copying(calls.streamSynchronize, code, 0, from.byteSize());
         }
     }
 

@@ -24,6 +24,19 @@ final class LibraryPlaces {
 
     private LibraryPlaces() {}
 
+    /**
+     * Names of a library of CUDA's toolkit, in the order in which they are tried. A driver of CUDA 12 runs nothing that
+     * a library of CUDA 13 makes; one of CUDA 13 runs either.
+     *
+     * @param name without a version
+     * @param cudaVersion that the driver supports, as 13000 for 13.0
+     */
+    static List<String> names(String name, int cudaVersion) {
+        return cudaVersion / 1_000 == 12
+                ? List.of(name + ".12", name + ".13", name)
+                : List.of(name + ".13", name + ".12", name);
+    }
+
     /** The driver's folders. */
     static List<Path> driver() {
         return NativeLibrary.NVIDIA_FOLDERS;
@@ -53,6 +66,13 @@ final class LibraryPlaces {
             if (!folder.isBlank()) {
                 found.add(Path.of(folder, "lib"));
                 pythons(Path.of(folder, "lib"), found);
+            }
+        }
+        for (String folder : environment.getOrDefault("PATH", "").split(":", -1)) {
+            // a virtual environment that is in use without having been activated
+            if (!folder.isBlank() && Files.exists(Path.of(folder, "python3"))) {
+                Path parent = Path.of(folder).getParent();
+                pythons(parent == null ? Path.of("lib") : parent.resolve("lib"), found);
             }
         }
         pythons(home.resolve(".local/lib"), found);

@@ -41,7 +41,8 @@ public final class NativeLibrary {
 
     /**
      * Finds and loads a library: the configured file and nothing else where one is configured; otherwise each name as
-     * the system's loader finds it (its cache, {@code LD_LIBRARY_PATH}), then each name in each folder.
+     * the system's loader finds it (its cache, {@code LD_LIBRARY_PATH}), then the first name in each folder, the second
+     * in each folder, and so on.
      *
      * @param title what it is, for the message
      * @param configured a file; empty where none is configured
@@ -60,8 +61,8 @@ public final class NativeLibrary {
                 tried.add(name + " (the system's loader does not find it)");
             }
         }
-        for (Path folder : folders) {
-            for (String name : names) {
+        for (String name : names) {
+            for (Path folder : folders) {
                 Optional<NativeLibrary> found = file(folder.resolve(name), tried);
                 if (found.isPresent()) {
                     return found.get();

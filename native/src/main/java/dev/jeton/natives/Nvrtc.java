@@ -28,7 +28,6 @@ import java.util.TreeMap;
  */
 public final class Nvrtc {
 
-    private static final List<String> NAMES = List.of("libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so");
     /** A longer log is cut: it repeats itself by then. */
     private static final int MOST_LOG = 1 << 20;
 
@@ -68,13 +67,15 @@ public final class Nvrtc {
      * Loads NVRTC.
      *
      * @param configured its file; empty to search the usual places
+     * @param cudaVersion that the driver supports, as 13000 for 13.0: of several libraries one is taken whose code it
+     *     runs
      * @throws LibraryMissingException where there is none, listing what was looked for
      */
-    public static Nvrtc open(Optional<Path> configured) {
+    public static Nvrtc open(Optional<Path> configured, int cudaVersion) {
         NativeLibrary found = NativeLibrary.find(
                 "NVRTC, CUDA's compiler (from the CUDA toolkit, or the Python package nvidia-cuda-nvrtc)",
                 configured,
-                NAMES,
+                LibraryPlaces.names("libnvrtc.so", cudaVersion),
                 LibraryPlaces.toolkit());
         loadBuiltins(Path.of(found.place()));
         return new Nvrtc(found);

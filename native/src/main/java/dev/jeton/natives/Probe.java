@@ -94,7 +94,7 @@ public final class Probe {
     private void everything() {
         step("nvml", this::telemetry);
         Optional<CudaDevice> device = device();
-        Optional<Nvrtc> nvrtc = compiler();
+        Optional<Nvrtc> nvrtc = compiler(device.map(CudaDevice::cudaVersion).orElse(0));
         if (device.isEmpty()) {
             return;
         }
@@ -131,10 +131,10 @@ public final class Probe {
         return Optional.ofNullable(found[0]);
     }
 
-    private Optional<Nvrtc> compiler() {
+    private Optional<Nvrtc> compiler(int cudaVersion) {
         Nvrtc[] found = new Nvrtc[1];
         step("nvrtc", () -> {
-            found[0] = Nvrtc.open(file(1));
+            found[0] = Nvrtc.open(file(1), cudaVersion);
             return "%s, %s".formatted(found[0].version(), found[0].place());
         });
         return Optional.ofNullable(found[0]);

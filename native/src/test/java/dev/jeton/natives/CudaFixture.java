@@ -62,7 +62,7 @@ abstract class CudaFixture {
     }
 
     static Nvrtc nvrtc() {
-        return Nvrtc.open(Optional.of(machine.nvrtc()));
+        return Nvrtc.open(Optional.of(machine.nvrtc()), 13_000);
     }
 
     static CudaDriver driver() {

@@ -40,7 +40,7 @@ class KernelCacheTest {
     @BeforeEach
     void open() {
         machine.reset();
-        nvrtc = Nvrtc.open(Optional.of(machine.nvrtc()));
+        nvrtc = Nvrtc.open(Optional.of(machine.nvrtc()), 13_000);
     }
 
     private static KernelSource source(String number) {

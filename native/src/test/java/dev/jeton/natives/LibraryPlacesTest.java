@@ -59,8 +59,28 @@ class LibraryPlacesTest {
     }
 
     @Test
+    void wheelsOfAnEnvironmentThatIsOnlyOnThePathAreFound() throws IOException {
+        Path environment = root.resolve("opt/tools/.venv");
+        Files.createDirectories(environment.resolve("lib/python3.11/site-packages/nvidia"));
+        Files.createDirectories(environment.resolve("bin"));
+        Files.createFile(environment.resolve("bin/python3"));
+        Path without = Files.createDirectories(root.resolve("opt/other/bin"));
+        Files.createDirectories(root.resolve("opt/other/lib/python3.11/site-packages/nvidia"));
+        String path = "%s::%s:/usr/bin".formatted(without, environment.resolve("bin"));
+        assertThat(LibraryPlaces.toolkit(Map.of("PATH", path), root, home()))
+                .contains(environment.resolve("lib/python3.11/site-packages/nvidia/cu13/lib"))
+                .noneMatch(place -> place.startsWith(root.resolve("opt/other")));
+    }
+
+    @Test
+    void librariesThatTheDriverRunsAreTriedFirst() {
+        assertThat(LibraryPlaces.names("libnvrtc.so", 12_080)).startsWith("libnvrtc.so.12");
+        assertThat(LibraryPlaces.names("libnvrtc.so", 13_000)).startsWith("libnvrtc.so.13");
+    }
+
+    @Test
     void missingCompilerSaysWhereItWasLookedForAndWhatBringsIt() {
-        assertThatThrownBy(() -> Nvrtc.open(Optional.of(root.resolve("libnvrtc.so"))))
+        assertThatThrownBy(() -> Nvrtc.open(Optional.of(root.resolve("libnvrtc.so")), 13_000))
                 .isInstanceOf(LibraryMissingException.class)
                 .hasMessageContaining("nvidia-cuda-nvrtc")
                 .hasMessageContaining("libnvrtc.so (no such file)");

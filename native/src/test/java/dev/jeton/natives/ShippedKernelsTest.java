@@ -59,7 +59,7 @@ class ShippedKernelsTest {
 
     private CudaModule module(String source, String... macros) {
         List<String> options = Arrays.stream(macros).map(macro -> "-D" + macro).toList();
-        return new Kernels(Optional.of(Nvrtc.open(Optional.of(machine.nvrtc()))), Optional.empty())
+        return new Kernels(Optional.of(Nvrtc.open(Optional.of(machine.nvrtc()), 13_000)), Optional.empty())
                 .load(context, source, options);
     }
 

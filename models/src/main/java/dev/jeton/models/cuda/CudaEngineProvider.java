@@ -39,10 +39,11 @@ public final class CudaEngineProvider implements StepEngineProvider {
     @Override
     public String missing() {
         try {
-            if (CudaDriver.open(libraries.driver()).devices().isEmpty()) {
+            CudaDriver driver = CudaDriver.open(libraries.driver());
+            if (driver.devices().isEmpty()) {
                 return "a GPU; the driver shows this process none (see CUDA_VISIBLE_DEVICES)";
             }
-            Nvrtc.open(libraries.nvrtc());
+            Nvrtc.open(libraries.nvrtc(), driver.version());
             return "";
         } catch (NativeException e) {
             return String.valueOf(e.getMessage());

@@ -93,7 +93,7 @@ final class Device implements AutoCloseable {
             throw new ModelException("%s has compute capability %d.%d; the cuda engine needs 8.0 (A100) or newer"
                     .formatted(device, capability / 10, capability % 10));
         }
-        Nvrtc nvrtc = Nvrtc.open(libraries.nvrtc());
+        Nvrtc nvrtc = Nvrtc.open(libraries.nvrtc(), device.cudaVersion());
         CudaContext context = device.open();
         try {
             return new Device(
