@@ -13,7 +13,8 @@
 // pair_element).
 #include "jeton.cuh"
 
-#define DECODE_WARPS 4
+// Heads of 256 leave room for two warps' stages where a block has 99 KB (compute capability 8.6, 8.9, 12.x).
+#define DECODE_WARPS (HEAD_PAD > 128 && JETON_SHARED < SHARED_FOR_TWO ? 2 : 4)
 #define DECODE_ROWS 16
 #define DECODE_LIMIT 32  // rows of the batch with at most this many query rows go to attention_decode
 #define PREFILL_WARPS 4
@@ -33,8 +34,10 @@
 #define WARP_TOKENS (16 * (3 - KV_BYTES))  // tokens of a decode warp's step: 16 of two bytes, 32 of one
 #define DECODE_STAGE (2 * WARP_TOKENS * KV_STRIDE + (JETON_KV == 3 ? 2 * WARP_TOKENS * 4 : 0))
 // As many stages as let two blocks share the 228 KB of an H100's multiprocessor (1 KB of each block is reserved); at
-// least 2, at most 6.
-#define STAGES_THAT_FIT ((113 * 1024 - DECODE_ROWS * Q_STRIDE) / (DECODE_WARPS * DECODE_STAGE))
+// least 2, at most 6. Where a block has less than that in all, as many as fit, beside what is static.
+#define SHARED_FOR_TWO (113 * 1024)
+#define DECODE_ROOM (JETON_SHARED < SHARED_FOR_TWO ? JETON_SHARED - 1024 : SHARED_FOR_TWO)
+#define STAGES_THAT_FIT ((DECODE_ROOM - DECODE_ROWS * Q_STRIDE) / (DECODE_WARPS * DECODE_STAGE))
 #define DECODE_STAGES (STAGES_THAT_FIT < 2 ? 2 : STAGES_THAT_FIT > 6 ? 6 : STAGES_THAT_FIT)
 #define DECODE_PIPELINE_BYTES (DECODE_ROWS * Q_STRIDE + DECODE_WARPS * DECODE_STAGES * DECODE_STAGE)
 #define DECODE_MERGE_BYTES (DECODE_WARPS * DECODE_ROWS * (HEAD_PAD + 2) * 4)
@@ -45,6 +48,8 @@
 
 static_assert(PREFILL_SHARED_BYTES <= 163 * 1024 && DECODE_SHARED_BYTES <= 163 * 1024,
               "a block has more shared memory than an A100 gives");
+static_assert(PREFILL_SHARED_BYTES < JETON_SHARED && DECODE_SHARED_BYTES < JETON_SHARED,
+              "a block has more shared memory than this device gives");
 
 #define LOG2_E 1.4426950408889634f
 
@@ -742,7 +747,7 @@ attention_decode(const int* plan, const int* tiles, const act* q, int qStride, c
         used = used + 1 == DECODE_STAGES ? 0 : used + 1;
     }
 
-    // The four warps' sums, through shared memory.
+    // The warps' sums, through shared memory.
     copies_wait<0>();
     __syncthreads();
     float* merged = (float*)shared;

@@ -33,6 +33,9 @@
 #ifndef BLOCK_SIZE
 #define BLOCK_SIZE 16  // tokens of a KV block
 #endif
+#ifndef JETON_SHARED
+#define JETON_SHARED (227 * 1024)  // bytes of shared memory that a block may have on the device
+#endif
 #ifndef WEIGHTS
 #define WEIGHTS 0  // weights of products: one of the numbers below
 #endif

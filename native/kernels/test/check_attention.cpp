@@ -94,9 +94,9 @@ static void run(const Case& c) {
     Array<float> dOut(dp * DECODE_ROWS * HEAD_PAD), dSum(dp * DECODE_ROWS * 2), pOut(pp * PREFILL_ROWS * HEAD_PAD), pSum(pp * PREFILL_ROWS * 2);
     Array<int> dCounters(std::vector<int>(dp, 0)), pCounters(std::vector<int>(pp, 0));
     float scale = 1 / std::sqrt((float)HEAD_DIM);
-    RUN(GRID(plan[0] + 3, c.kvHeads), 128, DECODE_SHARED_BYTES, attention_decode, plan, decodeTiles, q, qStride, layer, blockBytes, blocks, table,
+    RUN(GRID(plan[0] + 3, c.kvHeads), DECODE_WARPS * 32, DECODE_SHARED_BYTES, attention_decode, plan, decodeTiles, q, qStride, layer, blockBytes, blocks, table,
         position, start, scale, c.softCap, c.window, kScale, vScale, dOut, dSum, dCounters, out, outStride);
-    RUN(GRID(plan[1] + 3, c.kvHeads), 128, PREFILL_SHARED_BYTES, attention_prefill, plan, prefillTiles, q, qStride, layer, blockBytes, blocks, table,
+    RUN(GRID(plan[1] + 3, c.kvHeads), PREFILL_WARPS * 32, PREFILL_SHARED_BYTES, attention_prefill, plan, prefillTiles, q, qStride, layer, blockBytes, blocks, table,
         position, start, scale, c.softCap, c.window, kScale, vScale, pOut, pSum, pCounters, out, outStride);
     for (size_t i = 0; i < dp; i++) EXPECT(dCounters[i] == 0, "decode counter %zu is %d", i, dCounters[i]);
     for (size_t i = 0; i < pp; i++) EXPECT(pCounters[i] == 0, "prefill counter %zu is %d", i, pCounters[i]);

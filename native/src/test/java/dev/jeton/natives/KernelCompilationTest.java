@@ -27,7 +27,7 @@ class KernelCompilationTest {
         "blocks.cu,",
         "ranks.cu,",
         "attention.cu,",
-        "attention.cu, -DJETON_KV=2 -DHEAD_DIM=256 -DGROUP=8",
+        "attention.cu, -DJETON_KV=2 -DHEAD_DIM=256 -DGROUP=8 -DJETON_SHARED=101376",
         "sampling.cu,",
         "matmul.cu,",
         "matmul.cu, -DWEIGHTS=1 -DJETON_TYPE=1",

@@ -101,7 +101,7 @@ final class StepKernels {
                 return;
             }
             boolean pages = source.equals("rows.cu") || source.equals("attention.cu");
-            CudaModule module = device.module(source, pages ? shape.pageMacros() : shape.macros());
+            CudaModule module = device.module(source, macros(device, pages ? shape.pageMacros() : shape.macros()));
             modules.put(source, module);
             names.forEach(name -> kernels.put(name, device.kernel(module, name)));
         });
@@ -159,8 +159,16 @@ final class StepKernels {
                 source + " " + format,
                 key -> device.module(
                         source,
-                        Stream.concat(shape.macros().stream(), Stream.of("-DWEIGHTS=" + format.ordinal()))
+                        Stream.concat(
+                                        macros(device, shape.macros()).stream(),
+                                        Stream.of("-DWEIGHTS=" + format.ordinal()))
                                 .toList()));
+    }
+
+    /** Those of a shape, and what the device gives a block. */
+    private static List<String> macros(Device device, List<String> shape) {
+        return Stream.concat(shape.stream(), Stream.of("-DJETON_SHARED=" + device.mostShared()))
+                .toList();
     }
 
     /** Of {@code matmul.cu} for a format: rows of weights of a block, its shared memory. */
