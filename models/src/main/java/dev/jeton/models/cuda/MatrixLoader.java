@@ -80,7 +80,7 @@ final class MatrixLoader {
     Dense feed(int hidden, int width, Part gate, Part up, Part down) {
         StoredMatrix last = stored(width, down);
         StoredMatrix first = stored(hidden, gate);
-        Optional<int[]> order = last.format() == WeightFormat.INT4 && first.format() == WeightFormat.INT4
+        Optional<int[]> order = last.format().fourBits() && first.format().fourBits()
                 ? last.fourBits().order()
                 : Optional.empty();
         Matrix gateUp = load(hidden, order, gate, up);
@@ -113,14 +113,15 @@ final class MatrixLoader {
     private Matrix load(int columns, Optional<int[]> rowOrder, Part... parts) {
         List<StoredMatrix> all = stored(columns, parts);
         List<WeightFormat> formats = all.stream().map(this::format).distinct().toList();
-        if (formats.size() > 1) {
-            throw new ModelException("%s are of different formats (%s), which cannot be multiplied together"
-                    .formatted(
-                            names(all),
-                            formats.stream().map(WeightFormat::toString).collect(Collectors.joining(", "))));
-        }
-        Room room = room(
-                formats.getFirst(), all.stream().mapToInt(StoredMatrix::rows).sum(), columns);
+        WeightFormat format = WeightFormat.common(formats)
+                .orElseThrow(() -> new ModelException(
+                        "%s are of different formats (%s), which cannot be multiplied together"
+                                .formatted(
+                                        names(all),
+                                        formats.stream()
+                                                .map(WeightFormat::toString)
+                                                .collect(Collectors.joining(", ")))));
+        Room room = room(format, all.stream().mapToInt(StoredMatrix::rows).sum(), columns);
         Optional<int[]> order = Optional.empty();
         int from = 0;
         for (StoredMatrix each : all) {
@@ -133,7 +134,7 @@ final class MatrixLoader {
                         copy(each, room, from);
                     }
                 }
-                case INT4 -> {
+                case INT4, INT4_64, INT4_32 -> {
                     FourBits four = each.fourBits();
                     if (from > 0 && !Arrays.equals(four.order().orElse(null), order.orElse(null))) {
                         throw new ModelException(
@@ -221,7 +222,7 @@ final class MatrixLoader {
         upload.bytes(MemorySegment.ofArray(four.scales()), packed, scalesAt);
         four.order().ifPresent(order -> upload.bytes(MemorySegment.ofArray(order), packed, orderAt));
         rowOrder.ifPresent(order -> upload.bytes(MemorySegment.ofArray(order), packed, rowOrderAt));
-        Kernel kernel = kernels.get(four.kernel(), WeightFormat.INT4)
+        Kernel kernel = kernels.get(four.kernel(), matrix.format())
                 .begin()
                 .pointer(packed.address())
                 .pointer(four.zeros().isPresent() ? packed.address() + zerosAt : 0)

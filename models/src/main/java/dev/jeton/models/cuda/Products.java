@@ -118,7 +118,7 @@ final class Products {
             int[] constants = kernels.matmulConstants(format);
             int columns = constants[0];
             // int4 has twice the outputs in a block
-            int wanted = format == WeightFormat.INT4 ? device.multiprocessors() : 2 * device.multiprocessors();
+            int wanted = format.fourBits() ? device.multiprocessors() : 2 * device.multiprocessors();
             skinny.put(format, new Skinny(kernels.get("skinny_matmul", format), columns, constants[1], wanted));
             // only products of fewer blocks than are wanted are split, into less than twice as many as are wanted
             mostPartials = Math.max(mostPartials, 2L * wanted * PARTIALS * columns);

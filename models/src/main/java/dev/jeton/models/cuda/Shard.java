@@ -4,6 +4,7 @@ import dev.jeton.models.DecoderSpec;
 import dev.jeton.models.DecoderSpec.Experts;
 import dev.jeton.models.ModelException;
 import java.util.List;
+import java.util.function.Predicate;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 
@@ -34,15 +35,20 @@ record Shard(int rank, int ranks, DecoderSpec whole) {
      */
     static Shard of(DecoderSpec whole, int rank, int ranks) {
         String refusal = refusal(whole, ranks);
+        Shard shard = new Shard(rank, ranks, whole);
         if (!refusal.isEmpty()) {
-            String sizes = IntStream.rangeClosed(1, MOST_NAMED)
-                    .filter(size -> refusal(whole, size).isEmpty())
-                    .mapToObj(Integer::toString)
-                    .collect(Collectors.joining(", "));
             throw new ModelException("%s cannot be divided among %d GPUs: %s; --tensor-parallel-size may be one of %s"
-                    .formatted(whole.architecture(), ranks, refusal, sizes));
+                    .formatted(whole.architecture(), ranks, refusal, shard.sizes(any -> true)));
         }
-        return new Shard(rank, ranks, whole);
+        return shard;
+    }
+
+    /** Numbers of parts into which the model divides, and of which a part fits: for messages. */
+    String sizes(Predicate<Shard> fits) {
+        return IntStream.rangeClosed(1, MOST_NAMED)
+                .filter(size -> refusal(whole, size).isEmpty() && fits.test(new Shard(0, size, whole)))
+                .mapToObj(Integer::toString)
+                .collect(Collectors.joining(", "));
     }
 
     /** Why a model does not divide into so many parts; empty where it does. */

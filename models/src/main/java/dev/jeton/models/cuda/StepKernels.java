@@ -159,7 +159,7 @@ final class StepKernels {
                 source + " " + format,
                 key -> device.module(
                         source,
-                        Stream.concat(shape.macros().stream(), Stream.of("-DWEIGHTS=" + format.ordinal()))
+                        Stream.concat(shape.macros().stream(), format.macros().stream())
                                 .toList()));
     }
 
