@@ -18,7 +18,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.ValueSource;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** Checkpoints in fewer bits that two GPUs share: which part of each tensor is whose. */
 class TensorParallelFormatTest {
@@ -73,11 +73,20 @@ class TensorParallelFormatTest {
                 .isLessThan(SIXTEEN);
     }
 
+    /** Parts of groups of 64, and of whole rows, whose scale and zero all parts have. */
     @ParameterizedTest
-    @ValueSource(booleans = {true, false})
-    void packedFourBits(boolean symmetric) throws IOException {
-        TinyModel model =
-                model(COMPRESSED.formatted(4, "group"), PackedWeights.packed(128, symmetric, index -> index), 8);
+    @CsvSource({"group, 64, true", "channel, 0, false"})
+    void packedFourBits(String strategy, int group, boolean symmetric) throws IOException {
+        TinyModel model = model(
+                COMPRESSED.formatted(4, strategy).replace("\"group_size\": 128", "\"group_size\": " + group),
+                PackedWeights.packed(group, symmetric, index -> index),
+                8);
+        assertThat(error(model)).isLessThan(SIXTEEN);
+    }
+
+    @Test
+    void wholeRowsOfGptq() throws IOException {
+        TinyModel model = model(GPTQ.replace("128", "-1"), PackedWeights.gptq(1, 0, index -> index), 8);
         assertThat(error(model)).isLessThan(SIXTEEN);
     }
 
