@@ -114,8 +114,8 @@ final class MatrixLoader {
         List<StoredMatrix> all = stored(columns, parts);
         List<WeightFormat> formats = all.stream().map(this::format).distinct().toList();
         WeightFormat format = WeightFormat.common(formats)
-                .orElseThrow(() -> new ModelException(
-                        "%s are of different formats (%s), which cannot be multiplied together"
+                .orElseThrow(() ->
+                        new ModelException("%s are of different formats (%s), which cannot be multiplied together"
                                 .formatted(
                                         names(all),
                                         formats.stream()

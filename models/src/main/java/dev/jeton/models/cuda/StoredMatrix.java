@@ -181,8 +181,8 @@ record StoredMatrix(ShardFiles files, CheckpointQuantization checkpoint, String 
     /** Its four bits. */
     FourBits fourBits() {
         if (rows % NIBBLES != 0) {
-            throw new ModelException("%s has %d outputs; of four bits each, multiples of %d are read"
-                    .formatted(name, rows, NIBBLES));
+            throw new ModelException(
+                    "%s has %d outputs; of four bits each, multiples of %d are read".formatted(name, rows, NIBBLES));
         }
         return switch (checkpoint) {
             case CheckpointQuantization.Awq awq -> {

@@ -75,8 +75,8 @@ enum WeightFormat {
      * groups of several lengths that with the shortest; empty where there is none.
      */
     static Optional<WeightFormat> common(List<WeightFormat> formats) {
-        boolean possible = formats.stream().distinct().count() == 1
-                || formats.stream().allMatch(WeightFormat::fourBits);
+        boolean possible =
+                formats.stream().distinct().count() == 1 || formats.stream().allMatch(WeightFormat::fourBits);
         return possible ? formats.stream().max(WeightFormat::compareTo) : Optional.empty();
     }
 

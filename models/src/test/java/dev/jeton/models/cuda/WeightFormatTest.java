@@ -202,7 +202,9 @@ class WeightFormatTest {
                 .formatted(format, bits, type, strategy, strategy.equals("group") ? ", \"group_size\": 128" : "");
     }
 
-    /** Groups of 32 also with widths that end within a stage of products of many rows, and that few rows' do not take. */
+    /**
+     * Groups of 32 also with widths that end within a stage of products of many rows, and that few rows' do not take.
+     */
     @ParameterizedTest
     @CsvSource({"12, 128, 128, 256", "70, 64, 128, 256", "12, 32, 128, 256", "40, 32, 96, 160"})
     void readsCheckpointsOfAwq(int rows, int group, int hidden, int intermediate) throws IOException {

@@ -160,8 +160,8 @@ public final class PackedWeights {
      */
     public static TinyModel.Storage awq(int group) {
         return (writer, name, type, rows, columns, values) -> {
-            FourBits four = new FourBits(
-                    rows, columns, values, group == 0 ? columns : group, false, UnaryOperator.identity());
+            FourBits four =
+                    new FourBits(rows, columns, values, group == 0 ? columns : group, false, UnaryOperator.identity());
             int[] words = new int[columns * rows / 8];
             int[] zeros = new int[four.groups * rows / 8];
             for (int place = 0; place < 8; place++) {
