@@ -104,9 +104,6 @@ public sealed interface CheckpointQuantization {
 
     private static CheckpointQuantization gptq(JsonObject quantization) {
         int group = fourBitsInGroups(quantization);
-        if (quantization.flag("lm_head", false)) {
-            throw refused(quantization, "lm_head", "false");
-        }
         return switch (quantization.string("checkpoint_format").orElse("gptq")) {
             case "gptq" -> new Gptq(group, true);
             case "gptq_v2" -> new Gptq(group, false);

@@ -67,7 +67,7 @@ final class MatrixLoader {
 
     /** Loads matrices of {@code columns} inputs one after the other. */
     Matrix load(int columns, Part... parts) {
-        return load(columns, Optional.empty(), parts);
+        return load(columns, 0, Optional.empty(), parts);
     }
 
     /**
@@ -83,9 +83,27 @@ final class MatrixLoader {
         Optional<int[]> order = last.format().fourBits() && first.format().fourBits()
                 ? last.fourBits().order()
                 : Optional.empty();
-        Matrix gateUp = load(hidden, order, gate, up);
+        Matrix gateUp = load(hidden, 0, order, gate, up);
         Matrix loaded = load(width, down);
         return new Dense(gateUp, order.isPresent() ? loaded.inOrder() : loaded);
+    }
+
+    /**
+     * Loads the output projection where the checkpoint has quantised it; empty where it has not.
+     *
+     * @param rows of the matrix, those past the part's own being of undefined content
+     * @throws ModelException where logits cannot be computed from it as it is
+     */
+    Optional<Matrix> head(int columns, int rows, Part part) {
+        WeightFormat format = stored(columns, part).format();
+        if (format == WeightFormat.SIXTEEN) {
+            return Optional.empty();
+        }
+        if (columns % format.step() != 0) {
+            throw new ModelException("%s of %d inputs is not multiplied in %s, which takes multiples of %d"
+                    .formatted(part.name, columns, format, format.step()));
+        }
+        return Optional.of(load(columns, rows, Optional.empty(), part));
     }
 
     private StoredMatrix stored(int columns, Part part) {
@@ -110,7 +128,8 @@ final class MatrixLoader {
                 : Arrays.stream(parts).map(part -> stored(columns, part)).toList();
     }
 
-    private Matrix load(int columns, Optional<int[]> rowOrder, Part... parts) {
+    /** Into a matrix of {@code least} rows or more. */
+    private Matrix load(int columns, int least, Optional<int[]> rowOrder, Part... parts) {
         List<StoredMatrix> all = stored(columns, parts);
         List<WeightFormat> formats = all.stream().map(this::format).distinct().toList();
         WeightFormat format = WeightFormat.common(formats)
@@ -121,7 +140,8 @@ final class MatrixLoader {
                                         formats.stream()
                                                 .map(WeightFormat::toString)
                                                 .collect(Collectors.joining(", ")))));
-        Room room = room(format, all.stream().mapToInt(StoredMatrix::rows).sum(), columns);
+        int rows = all.stream().mapToInt(StoredMatrix::rows).sum();
+        Room room = room(format, Math.max(least, rows), columns);
         Optional<int[]> order = Optional.empty();
         int from = 0;
         for (StoredMatrix each : all) {

@@ -23,6 +23,9 @@ import java.util.stream.IntStream;
  */
 record Shard(int rank, int ranks, DecoderSpec whole) {
 
+    /** The output projection's module. */
+    static final String HEAD = "lm_head";
+
     /** Rows are read in vectors of so many elements. */
     private static final int VECTOR = 8;
 
@@ -125,6 +128,21 @@ record Shard(int rank, int ranks, DecoderSpec whole) {
         return vectors * VECTOR;
     }
 
+    /** The first of the tokens whose rows are this part's. */
+    int firstToken() {
+        return Math.min(rank * headRows(), whole.vocabulary());
+    }
+
+    /** How many tokens' rows are this part's. */
+    int headTokens() {
+        return Math.min(headRows(), whole.vocabulary() - firstToken());
+    }
+
+    /** Whether all parts have as many tokens' rows. */
+    boolean headDivides() {
+        return ranks == 1 || headRows() * ranks == whole.vocabulary();
+    }
+
     /** How a module's matrix is divided. */
     enum Cut {
         /** Every part has all of it. */
@@ -138,7 +156,7 @@ record Shard(int rank, int ranks, DecoderSpec whole) {
     /** How the module with a name is divided, as {@code model.layers.0.mlp.down_proj}. */
     static Cut cut(String module) {
         return switch (module.substring(module.lastIndexOf('.') + 1)) {
-            case "q_proj", "k_proj", "v_proj", "gate_proj", "up_proj" -> Cut.OUTPUTS;
+            case "q_proj", "k_proj", "v_proj", "gate_proj", "up_proj", HEAD -> Cut.OUTPUTS;
             case "o_proj", "down_proj" -> Cut.INPUTS;
             default -> Cut.NONE;
         };

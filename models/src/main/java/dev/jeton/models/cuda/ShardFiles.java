@@ -120,6 +120,11 @@ final class ShardFiles implements AutoCloseable {
         return dimension < 0 ? tensor : part(tensor, dimension, module(name));
     }
 
+    /** All of a tensor, whatever the part, which has the given shape; an error that names it otherwise. */
+    Tensor whole(String name, long... shape) {
+        return files.tensor(name, shape);
+    }
+
     /** The part's bytes of a tensor whose elements the engine interprets itself. */
     MemorySegment bytes(String name, String type, long... shape) {
         int dimension = dimension(name);
@@ -155,6 +160,12 @@ final class ShardFiles implements AutoCloseable {
         }
         if (cut == Cut.NONE) {
             return -1;
+        }
+        if (module.equals(Shard.HEAD) && !shard.headDivides()) {
+            throw new ModelException(
+                    "\"%s\" has %d rows, which do not divide among %d GPUs by eights; --tensor-parallel-size may be one of %s"
+                            .formatted(
+                                    name, shard.whole().vocabulary(), shard.ranks(), shard.sizes(Shard::headDivides)));
         }
         boolean outputs = cut == Cut.OUTPUTS;
         return switch (name.substring(name.lastIndexOf('.') + 1)) {

@@ -76,7 +76,8 @@ class WeightFormatTest {
     private TinyModel model(String architecture, String more, TinyModel.Storage storage, int hidden, int intermediate)
             throws IOException {
         String config = Configs.config(architecture, hidden, 4, 2, hidden / 4, intermediate, more)
-                .replace("\"num_hidden_layers\": 3", "\"num_hidden_layers\": 2");
+                .replace("\"num_hidden_layers\": 3", "\"num_hidden_layers\": 2")
+                .replace("\"vocab_size\": 301", "\"vocab_size\": " + (storage.ofHead() ? 304 : 301));
         return new TinyModel(folder, config, TensorType.F16, SEED, storage);
     }
 
@@ -230,6 +231,33 @@ class WeightFormatTest {
         assertThat(error(model, "none", rows)).isLessThan(SIXTEEN);
     }
 
+    /** The norm before it gives inputs in its order; prompts of 270 in one step are logits of two pieces. */
+    @Test
+    void readsOutputProjectionsOfFourBits() throws IOException {
+        TinyModel gptq = model(
+                GPTQ.formatted(32, "true, \"lm_head\": true"),
+                PackedWeights.gptq(1, 32, PackedWeights::shuffled).andHead());
+        assertThat(error(gptq, "none", 30)).isLessThan(SIXTEEN);
+        TinyModel packed = model(
+                compressed("pack-quantized", 4, "int", "group"),
+                PackedWeights.packed(128, true, same()).andHead());
+        assertThat(error(packed, "none", 270)).isLessThan(SIXTEEN);
+    }
+
+    /** Whatever the device can, logits are of inputs in sixteen bits. */
+    @Test
+    void readsOutputProjectionsOfEightBits() throws IOException {
+        TinyModel.Storage fp8 = PackedWeights.fp8(true);
+        TinyModel model = model(
+                compressed("float-quantized", 8, "float", "channel"),
+                ((TinyModel.Storage) (writer, name, type, rows, columns, values) -> (name.equals("lm_head")
+                                        ? fp8
+                                        : TinyModel.Storage.PLAIN)
+                                .store(writer, name, type, rows, columns, values))
+                        .andHead());
+        assertThat(error(model, "none", 40)).isLessThan(SIXTEEN);
+    }
+
     @Test
     void readsCompressedCheckpointsWhoseInputsAreReordered() throws IOException {
         TinyModel model = model(
@@ -269,7 +297,6 @@ class WeightFormatTest {
                 "{\"quant_method\": \"awq\", \"bits\": 8}",
                 "{\"quant_method\": \"gptq\", \"bits\": 4, \"group_size\": 16}",
                 "{\"quant_method\": \"fp8\", \"weight_block_size\": [64, 128]}",
-                "{\"quant_method\": \"gptq\", \"bits\": 4, \"lm_head\": true}",
                 "{\"quant_method\": \"modelopt\", \"quant_algo\": \"NVFP4\"}",
                 "{\"quant_method\": \"compressed-tensors\", \"format\": \"nvfp4-pack-quantized\"}",
                 "{\"quant_method\": \"bitsandbytes\"}"
