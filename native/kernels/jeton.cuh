@@ -493,6 +493,15 @@ DEVICE void load8(const act* from, float* to) {
     unpack_act(v.z, to + 4);
     unpack_act(v.w, to + 6);
 }
+// Elements order[0] to order[7] of a row.
+DEVICE uint4 gather8(const act* row, const int* order) {
+    unsigned words[4];
+#pragma unroll
+    for (int j = 0; j < 4; j++) {
+        words[j] = row[order[2 * j]] | (unsigned)row[order[2 * j + 1]] << 16;
+    }
+    return make_uint4(words[0], words[1], words[2], words[3]);
+}
 DEVICE void store8(act* to, const float* from) {
     *(uint4*)to = make_uint4(pack_act(from[0], from[1]), pack_act(from[2], from[3]), pack_act(from[4], from[5]),
                              pack_act(from[6], from[7]));

@@ -259,34 +259,18 @@ record DeviceWeights(long embedding, Matrix head, long finalNorm, List<Layer> la
         private Sparse experts(String name) {
             int width = spec.experts().intermediate();
             int count = spec.experts().count();
-            List<Part> gateUp = new ArrayList<>();
-            List<Part> down = new ArrayList<>();
+            List<MatrixLoader.Expert> experts = new ArrayList<>();
             for (int i = 0; i < count; i++) {
                 String expert = "%sexperts.%d.".formatted(name, i);
-                gateUp.add(new Part(expert + "gate_proj", width));
-                gateUp.add(new Part(expert + "up_proj", width));
-                down.add(new Part(expert + "down_proj", spec.hidden()));
+                experts.add(new MatrixLoader.Expert(
+                        new Part(expert + "gate_proj", width),
+                        new Part(expert + "up_proj", width),
+                        new Part(expert + "down_proj", spec.hidden())));
             }
             Matrix router =
                     new Matrix(join(files.tensor(name + "gate.weight", count, spec.hidden())), count, spec.hidden());
-            return new Sparse(
-                    router,
-                    fitting(matrices.load(spec.hidden(), gateUp.toArray(Part[]::new))),
-                    fitting(matrices.load(width, down.toArray(Part[]::new))));
-        }
-
-        /** Weights of experts are never written out, so their widths must be those that kernels read. */
-        private static Matrix fitting(Matrix matrix) {
-            if (matrix.columns() % matrix.format().step() != 0 || matrix.order() != 0) {
-                throw new ModelException(
-                        "experts of %d inputs%s are not multiplied in %s, which takes multiples of %d in order; use the original weights"
-                                .formatted(
-                                        matrix.columns(),
-                                        matrix.order() == 0 ? "" : " that are reordered",
-                                        matrix.format(),
-                                        matrix.format().step()));
-            }
-            return matrix;
+            MatrixLoader.Experts loaded = matrices.experts(spec.hidden(), width, experts);
+            return new Sparse(router, loaded.gateUp(), loaded.down());
         }
 
         /** Some rows of a table of all tokens, and padding to {@code rows}, of undefined content. */

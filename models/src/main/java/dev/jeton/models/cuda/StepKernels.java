@@ -47,7 +47,7 @@ final class StepKernels {
             "blocks.cu",
             List.of("copy_blocks"),
             EXPERTS,
-            List.of("choose_experts", "group_experts"),
+            List.of("choose_experts", "group_experts", "order_inputs"),
             RANKS,
             List.of("order_logits", "combine_experts"));
 

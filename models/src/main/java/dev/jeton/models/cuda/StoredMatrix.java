@@ -203,7 +203,7 @@ record StoredMatrix(ShardFiles files, CheckpointQuantization checkpoint, String 
                         Optional.of(files.bytes(name + ".qzeros", "I32", columns / group, rows / NIBBLES)),
                         halves(files.tensor(name + ".scales", columns / group, rows)),
                         group,
-                        order(".g_idx", group));
+                        order());
             }
             case CheckpointQuantization.Packed packed -> {
                 int group = group(".weight_scale");
@@ -213,7 +213,7 @@ record StoredMatrix(ShardFiles files, CheckpointQuantization checkpoint, String 
                         zeros(group),
                         halves(files.tensor(name + ".weight_scale", rows, columns / group)),
                         group,
-                        order(".weight_g_idx", group));
+                        order());
             }
             default -> throw new IllegalStateException(checkpoint + " has no four bits");
         };
@@ -269,6 +269,18 @@ record StoredMatrix(ShardFiles files, CheckpointQuantization checkpoint, String 
             }
         }
         return halves;
+    }
+
+    /**
+     * The input that each column of four bits is to be, so that those of a group lie beside each other; empty where
+     * they do.
+     */
+    Optional<int[]> order() {
+        return switch (checkpoint) {
+            case CheckpointQuantization.Gptq gptq -> order(".g_idx", group(".scales"));
+            case CheckpointQuantization.Packed packed -> order(".weight_g_idx", group(".weight_scale"));
+            default -> Optional.empty();
+        };
     }
 
     /** Inputs sorted by the group that a tensor names for each; empty where it is missing or they are in order. */

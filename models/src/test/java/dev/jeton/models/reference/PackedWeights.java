@@ -138,7 +138,12 @@ public final class PackedWeights {
 
     /** Inputs of each group anywhere, the same for matrices of as many inputs. */
     public static int[] shuffled(int[] index) {
-        Random random = new Random(index.length);
+        return shuffled(index, 0);
+    }
+
+    /** The same in another order for each seed. */
+    public static int[] shuffled(int[] index, long seed) {
+        Random random = new Random(index.length + 1_000 * seed);
         for (int i = index.length - 1; i > 0; i--) {
             int j = random.nextInt(i + 1);
             int other = index[j];
