@@ -1,6 +1,7 @@
 """Writes a model's matrices as checkpoints in fewer bits have them, and a second folder with the values that they then stand
 for, in float32: what an engine that reads the first rightly must compute. From the formats' descriptions, with numpy alone."""
 
+import functools
 import json
 import os
 import re
@@ -8,13 +9,14 @@ import shutil
 
 import numpy as np
 
-GROUP = 128
+BLOCK = 128
 # Values of e4m3 from 0 on, by their codes 0 to 126.
 E4M3 = np.array([m / 512 if e == 0 else (8 + m) * 2.0 ** (e - 10) for e in range(16) for m in range(8)][:127])
 AWQ = [0, 2, 4, 6, 1, 3, 5, 7]
 
 MATRIX = re.compile(r".*(_proj|\.w[123])\.weight")
-EXPERT = re.compile(r".*\.experts\.\d+\..*")
+EXPERT = re.compile(r".*\.experts\.(\d+)\..*")
+HEAD = "lm_head.weight"
 
 
 # ---- safetensors ---------------------------------------------------------------------------------------------------
@@ -79,21 +81,21 @@ def e4m3(values):
     return (code | (values < 0) * 128).astype(np.uint8)
 
 
-def fp8_blocks(name, w, expert):
+def fp8_blocks(w, expert):
     n, k = w.shape
-    down, across = -(-n // GROUP), -(-k // GROUP)
-    padded = np.zeros((down * GROUP, across * GROUP))
+    down, across = -(-n // BLOCK), -(-k // BLOCK)
+    padded = np.zeros((down * BLOCK, across * BLOCK))
     padded[:n, :k] = w
-    greatest = np.abs(padded).reshape(down, GROUP, across, GROUP).max(axis=(1, 3))
+    greatest = np.abs(padded).reshape(down, BLOCK, across, BLOCK).max(axis=(1, 3))
     scale = np.where(greatest > 0, greatest / 448, 1).astype(np.float32)
-    each = np.repeat(np.repeat(scale, GROUP, 0), GROUP, 1)[:n, :k].astype(np.float64)
+    each = np.repeat(np.repeat(scale, BLOCK, 0), BLOCK, 1)[:n, :k].astype(np.float64)
     code = e4m3(w / each)
     value = E4M3[code & 127] * np.where(code & 128, -1, 1) * each
     return {".weight": ("F8_E4M3", (n, k), code.tobytes()),
             ".weight_scale_inv": ("F32", (down, across), single(scale))}, value
 
 
-def int8(name, w, expert):
+def int8(w, expert):
     n, k = w.shape
     scale = (np.abs(w).max(axis=1, keepdims=True) / 127).astype(np.float32)
     value = np.rint(w / scale).clip(-127, 127)
@@ -101,10 +103,10 @@ def int8(name, w, expert):
             ".weight_scale": ("F32", (n, 1), single(scale))}, value * scale
 
 
-def four_bits(w, symmetric, order):
-    """Codes, zeros and scales; inputs order[g * 128 : g * 128 + 128] are those of group g."""
+def four_bits(w, symmetric, order, group):
+    """Codes, zeros and scales; inputs order[g * group : (g + 1) * group] are those of group g."""
     n, k = w.shape
-    grouped = w[:, order].reshape(n, k // GROUP, GROUP)
+    grouped = w[:, order].reshape(n, k // group, group)
     most = np.abs(grouped).max(2) if symmetric else np.maximum(grouped.max(2), 0)
     least = -most if symmetric else np.minimum(grouped.min(2), 0)
     scale = np.maximum((most - least) / 15, 1e-6).astype("<f2")
@@ -116,41 +118,41 @@ def four_bits(w, symmetric, order):
     return code.reshape(n, k)[:, back], zero, scale, value[:, back]
 
 
-def awq(name, w, expert):
+def awq(w, expert, group=128):
     n, k = w.shape
-    code, zero, scale, value = four_bits(w, False, np.arange(k))
+    code, zero, scale, value = four_bits(w, False, np.arange(k), group)
     mixed = lambda v: v.reshape(v.shape[0], -1, 8)[:, :, AWQ].reshape(v.shape)
     return {".qweight": ("I32", (k, n // 8), words(mixed(code.T), 1)),
-            ".qzeros": ("I32", (k // GROUP, n // 8), words(mixed(zero.T), 1)),
-            ".scales": ("F16", (k // GROUP, n), np.ascontiguousarray(scale.T).tobytes())}, value
+            ".qzeros": ("I32", (k // group, n // 8), words(mixed(zero.T), 1)),
+            ".scales": ("F16", (k // group, n), np.ascontiguousarray(scale.T).tobytes())}, value
 
 
 def order_of(k, expert):
-    """The same for all matrices of k inputs; experts are not reordered."""
-    return np.arange(k) if expert else np.random.default_rng(k).permutation(k)
+    """The same for all matrices of k inputs that are no experts', and for those of an expert (-1: of none)."""
+    return np.random.default_rng([k, expert + 1]).permutation(k)
 
 
-def groups_of(order):
+def groups_of(order, group):
     groups = np.empty(len(order), "<i4")
-    groups[order] = np.arange(len(order)) // GROUP
+    groups[order] = np.arange(len(order)) // group
     return groups
 
 
-def gptq(name, w, expert):
+def gptq(w, expert, group=128):
     n, k = w.shape
     order = order_of(k, expert)
-    code, zero, scale, value = four_bits(w, False, order)
+    code, zero, scale, value = four_bits(w, False, order, group)
     return {".qweight": ("I32", (k // 8, n), words(code.T, 0)),
-            ".qzeros": ("I32", (k // GROUP, n // 8), words(zero.T - 1, 1)),
-            ".scales": ("F16", (k // GROUP, n), np.ascontiguousarray(scale.T).tobytes()),
-            ".g_idx": ("I32", (k,), groups_of(order).tobytes())}, value
+            ".qzeros": ("I32", (k // group, n // 8), words(zero.T - 1, 1)),
+            ".scales": ("F16", (k // group, n), np.ascontiguousarray(scale.T).tobytes()),
+            ".g_idx": ("I32", (k,), groups_of(order, group).tobytes())}, value
 
 
-def packed(name, w, expert):
+def packed(w, expert, group=128):
     n, k = w.shape
-    code, zero, scale, value = four_bits(w, True, np.arange(k))
+    code, zero, scale, value = four_bits(w, True, np.arange(k), group)
     return {".weight_packed": ("I32", (n, k // 8), words(code, 1)),
-            ".weight_scale": ("F16", (n, k // GROUP), scale.tobytes()),
+            ".weight_scale": ("F16", (n, k // group), scale.tobytes()),
             ".weight_shape": ("I64", (2,), np.array([n, k], "<i8").tobytes())}, value
 
 
@@ -159,26 +161,38 @@ def compressed(form, **weights):
             "config_groups": {"group_0": {"targets": ["Linear"], "weights": weights}}}
 
 
+def in_groups(group):
+    """(what writes a matrix, configuration, group) of the forms of four bits."""
+    end = "" if group == 128 else "-%d" % group
+    return {
+        "awq" + end: (awq, {"quant_method": "awq", "bits": 4, "group_size": group, "version": "gemm",
+                            "zero_point": True}, group),
+        "gptq" + end: (gptq, {"quant_method": "gptq", "bits": 4, "group_size": group, "desc_act": True}, group),
+        "packed" + end: (packed, compressed("pack-quantized", num_bits=4, type="int", strategy="group",
+                                            group_size=group, symmetric=True), group),
+    }
+
+
 FORMS = {
-    "fp8-blocks": (fp8_blocks, {"quant_method": "fp8", "weight_block_size": [GROUP, GROUP]}),
-    "int8": (int8, compressed("int-quantized", num_bits=8, type="int", strategy="channel", symmetric=True)),
-    "awq": (awq, {"quant_method": "awq", "bits": 4, "group_size": GROUP, "version": "gemm", "zero_point": True}),
-    "gptq": (gptq, {"quant_method": "gptq", "bits": 4, "group_size": GROUP, "desc_act": True}),
-    "packed": (packed, compressed("pack-quantized", num_bits=4, type="int", strategy="group", group_size=GROUP,
-                                  symmetric=True)),
+    "fp8-blocks": (fp8_blocks, {"quant_method": "fp8", "weight_block_size": [BLOCK, BLOCK]}, 0),
+    "int8": (int8, compressed("int-quantized", num_bits=8, type="int", strategy="channel", symmetric=True), 0),
+    **in_groups(128), **in_groups(64), **in_groups(32),
+    "gptq-head": (gptq, {"quant_method": "gptq", "bits": 4, "group_size": 128, "desc_act": True, "lm_head": True}, 128),
 }
-FOUR_BITS = ("awq", "gptq", "packed")
 
 
 def store(folder, exact, form):
     """Rewrites `folder` in a form, and makes `exact`. Matrices whose inputs a form of four bits cannot group stay."""
-    write, config = FORMS[form]
+    write, config, group = FORMS[form]
+    write = functools.partial(write, group=group) if group else write
     file = os.path.join(folder, "model.safetensors")
     stored, values, rewritten = {}, {}, 0
     for name, (kind, shape, data) in read_tensors(file).items():
-        fits = form not in FOUR_BITS or (len(shape) == 2 and shape[1] % GROUP == 0 and shape[0] % 8 == 0)
-        if MATRIX.fullmatch(name) and len(shape) == 2 and fits:
-            own, value = write(name, floats(kind, shape, data), bool(EXPERT.fullmatch(name)))
+        fits = not group or (len(shape) == 2 and shape[1] % group == 0 and shape[0] % 8 == 0)
+        wanted = MATRIX.fullmatch(name) or (name == HEAD and config.get("lm_head", False))
+        if wanted and len(shape) == 2 and fits:
+            expert = EXPERT.fullmatch(name)
+            own, value = write(floats(kind, shape, data), int(expert[1]) if expert else -1)
             for end, tensor in own.items():
                 stored[name[:-len(".weight")] + end] = tensor
             values[name] = ("F32", shape, single(value))

@@ -39,10 +39,13 @@
 #ifndef WEIGHTS
 #define WEIGHTS 0  // weights of products: one of the numbers below
 #endif
+#ifndef SCALE_GROUP
+#define SCALE_GROUP 128  // values along k that share a scale, where not all do: 32 or 64, too, of WEIGHTS_INT4
+#endif
 
 #define WEIGHTS_ACT 0       // as activations
 #define WEIGHTS_INT8 1      // with a float for each row
-#define WEIGHTS_INT4 2      // with a scale and a zero for each row and 128 values
+#define WEIGHTS_INT4 2      // with a scale and a zero for each row and SCALE_GROUP values
 #define WEIGHTS_FP8 3       // e4m3 with a float for each row
 #define WEIGHTS_FP8_BLOCK 4 // e4m3 with a float for each eight rows and 128 values
 
@@ -166,6 +169,12 @@ DEVICE float exp2_fast(float x) {
     asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
     return y;
 }
+// 1 / x, off by one unit in the last place at most, for x that are no subnormals and whose reciprocals are none.
+DEVICE float reciprocal(float x) {
+    float y;
+    asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+    return y;
+}
 // a * b + c on two halves of the type named; sm_80 has it for both.
 DEVICE unsigned fma2_bf16(unsigned a, unsigned b, unsigned c) {
     unsigned y;
@@ -193,6 +202,7 @@ DEVICE half_bits float_to_fp16(float x) { return __builtin_bit_cast(half_bits, (
 DEVICE unsigned pack_bf16(float low, float high) { return float_to_bf16(low) | (unsigned)float_to_bf16(high) << 16; }
 DEVICE unsigned pack_fp16(float low, float high) { return float_to_fp16(low) | (unsigned)float_to_fp16(high) << 16; }
 DEVICE float exp2_fast(float x) { return x < -126.0f ? 0.0f : __builtin_exp2f(x); }
+DEVICE float reciprocal(float x) { return 1.0f / x; }
 DEVICE unsigned fma2_bf16(unsigned a, unsigned b, unsigned c) {
     unsigned y = 0;
     for (int i = 0; i < 32; i += 16) {
@@ -354,9 +364,10 @@ INDEX int row_of_slot(const int* choices, int perToken, int slot) {
 // ---- weights in fewer bits, as act pairs --------------------------------------------------------------------------
 
 static_assert(WEIGHTS >= WEIGHTS_ACT && WEIGHTS <= WEIGHTS_FP8_BLOCK, "WEIGHTS must be 0 to 4");
+static_assert(SCALE_GROUP == 128 || (WEIGHTS == WEIGHTS_INT4 && (SCALE_GROUP == 64 || SCALE_GROUP == 32)),
+              "SCALE_GROUP must be 128, of int4 128, 64 or 32");
 
-#define SCALE_GROUP 128  // values along k that share a scale
-#define SCALE_ROWS 8     // rows that share those of WEIGHTS_FP8_BLOCK
+#define SCALE_ROWS 8  // rows that share the scales of WEIGHTS_FP8_BLOCK
 
 // Whether scales change along k.
 #define GROUPED (WEIGHTS == WEIGHTS_INT4 || WEIGHTS == WEIGHTS_FP8_BLOCK)
@@ -484,6 +495,15 @@ DEVICE void load8(const act* from, float* to) {
     unpack_act(v.y, to + 2);
     unpack_act(v.z, to + 4);
     unpack_act(v.w, to + 6);
+}
+// Elements order[0] to order[7] of a row.
+DEVICE uint4 gather8(const act* row, const int* order) {
+    unsigned words[4];
+#pragma unroll
+    for (int j = 0; j < 4; j++) {
+        words[j] = row[order[2 * j]] | (unsigned)row[order[2 * j + 1]] << 16;
+    }
+    return make_uint4(words[0], words[1], words[2], words[3]);
 }
 DEVICE void store8(act* to, const float* from) {
     *(uint4*)to = make_uint4(pack_act(from[0], from[1]), pack_act(from[2], from[3]), pack_act(from[4], from[5]),

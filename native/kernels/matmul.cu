@@ -11,9 +11,10 @@
 //
 // Eight warps of a block share 32 (int4: 64) rows of w and take turns along k (so together they read 512 bytes of a
 // row in sequence); their sums are added in order, and so are those of `splits` blocks: the same bits each time.
-// Weights pass through a ring of stages in shared memory, where each lane reads only what it copied itself: the ring
-// needs no barrier and no registers, and keeps memory busy whatever order the compiler gives the loads. x comes from
-// the caches when it is used; the other warps cover its latency.
+// Weights pass through a ring of stages in shared memory, where each lane reads only what it copied itself (int4 in groups
+// of less than 128: what the four lanes of its row copied): the ring needs no barrier of the block and no registers, and
+// keeps memory busy whatever order the compiler gives the loads. x comes from the caches when it is used; the other warps
+// cover its latency.
 #include "jeton.cuh"
 
 #define WARPS 8
@@ -24,6 +25,12 @@
 // Values of one row that 16 bytes hold, and along k that a warp takes in a turn.
 #define VALUES (WEIGHTS == WEIGHTS_ACT ? 8 : WEIGHTS == WEIGHTS_INT4 ? 32 : 16)
 #define TURN (4 * VALUES)
+
+// Groups of values with scales of their own in a turn, and values of a group that are a lane's: side by side, those of four
+// lanes beside each other. All that a mma sums then has one scale.
+#define PARTS (WEIGHTS == WEIGHTS_INT4 ? TURN / SCALE_GROUP : 1)
+#define PART_VALUES (VALUES / PARTS)
+#define PART_WORDS (4 / PARTS)
 
 // 16-row tiles of a block: int4 takes more, so that x is read less often beside its few bytes of weights.
 #define TILES (WEIGHTS == WEIGHTS_INT4 ? 4 : 2)
@@ -58,18 +65,48 @@ struct Product {
 
 DEVICE unsigned word_of(const uint4& v, int i) { return i == 0 ? v.x : i == 1 ? v.y : i == 2 ? v.z : v.w; }
 
-// Where a lane reads: rows g and g + 8 of each tile of weights, and of x. Rows that do not exist read another one;
-// what comes of them is not stored.
+// Where a lane copies and reads: rows g and g + 8 of each tile of weights, and of x. Rows that do not exist read another
+// one; what comes of them is not stored.
 struct Sources {
     const unsigned char* w[2 * TILES];
     const scale_of_weights* scales[2 * TILES];
     const act* x[2];
 };
 
+struct alignas(4 * PARTS) Scales {
+    scale_of_weights of[PARTS];
+};
+
+// Where the 16 bytes lie that a lane's row has from piece * VALUES on: turned from row to row, so that lanes which read words
+// of all four pieces find them in different banks.
+DEVICE int piece_place(int piece) {
+    int g = threadIdx.x % 32 / 4;
+    return threadIdx.x / 4 * 4 + (piece ^ (PARTS == 4 ? g / 2 : PARTS == 2 ? g / 2 % 2 * 2 : 0));
+}
+
 DEVICE void begin_turn(uint4* stage, const Sources& s, int k, bool exists) {
+    int place = piece_place(threadIdx.x % 4);
 #pragma unroll
     for (int i = 0; i < 2 * TILES; i++) {
-        copy16_async(stage + i * THREADS + threadIdx.x, s.w[i] + (exists ? weight_bytes(k) : 0), exists);
+        copy16_async(stage + i * THREADS + place, s.w[i] + (exists ? weight_bytes(k) : 0), exists);
+    }
+}
+
+// A lane's words of a row, part by part.
+DEVICE void load_turn(const uint4* row, unsigned (&w)[4]) {
+    int q = threadIdx.x % 4;
+#pragma unroll
+    for (int part = 0; part < PARTS; part++) {
+        const unsigned* from = (const unsigned*)(row + piece_place((4 * part + q) / PARTS)) + q % PARTS * PART_WORDS;
+        if (PARTS == 1) {
+            uint4 v = *(const uint4*)from;
+            w[0] = v.x, w[1] = v.y, w[2] = v.z, w[3] = v.w;
+        } else if (PARTS == 2) {
+            uint2 v = *(const uint2*)from;
+            w[2 * part] = v.x, w[2 * part + 1] = v.y;
+        } else {
+            w[part] = *from;
+        }
     }
 }
 
@@ -81,41 +118,44 @@ DEVICE void multiply_turn(const uint4* stage, const Sources& s, int k, float (&s
     for (int h = 0; h < (two ? 2 : 1); h++) {
 #pragma unroll
         for (int i = 0; i < vectors; i++) {
-            x[h][i] = *(const uint4*)(s.x[h] + k + 8 * i);
+            x[h][i] = *(const uint4*)(s.x[h] + k + 8 * i / PART_VALUES * (4 * PART_VALUES) + 8 * i % PART_VALUES);
         }
     }
 #pragma unroll
     for (int m = 0; m < TILES; m++) {
         unsigned w[2][4];
-        scale_of_weights scale[2] = {0, 0};
+        Scales scales[2] = {};
 #pragma unroll
         for (int i = 0; i < 2; i++) {
-            uint4 own = stage[(2 * m + i) * THREADS + threadIdx.x];
-            w[i][0] = own.x, w[i][1] = own.y, w[i][2] = own.z, w[i][3] = own.w;
+            load_turn(stage + (2 * m + i) * THREADS, w[i]);
             if (GROUPED) {
-                scale[i] = s.scales[2 * m + i][k / SCALE_GROUP];
+                scales[i] = *(const Scales*)(s.scales[2 * m + i] + k / SCALE_GROUP);
             }
         }
-        unsigned zero[2] = {zero_of(scale[0]), zero_of(scale[1])};
-        float part[2][4] = {{0, 0, 0, 0}, {0, 0, 0, 0}};
-        float(&to)[2][4] = GROUPED ? part : sum[m];
 #pragma unroll
-        for (int step = 0; step < VALUES / 4; step++) {
-            unsigned a[4] = {weight_pair(w[0], 2 * step, zero[0]), weight_pair(w[1], 2 * step, zero[1]),
-                             weight_pair(w[0], 2 * step + 1, zero[0]), weight_pair(w[1], 2 * step + 1, zero[1])};
+        for (int p = 0; p < PARTS; p++) {
+            scale_of_weights scale[2] = {scales[0].of[p], scales[1].of[p]};
+            unsigned zero[2] = {zero_of(scale[0]), zero_of(scale[1])};
+            float part[2][4] = {{0, 0, 0, 0}, {0, 0, 0, 0}};
+            float(&to)[2][4] = GROUPED ? part : sum[m];
 #pragma unroll
-            for (int h = 0; h < (two ? 2 : 1); h++) {
-                unsigned b[2] = {word_of(x[h][step / 2], step % 2 * 2), word_of(x[h][step / 2], step % 2 * 2 + 1)};
-                mma_act(to[h], a, b);
+            for (int step = p * PART_VALUES / 4; step < (p + 1) * PART_VALUES / 4; step++) {
+                unsigned a[4] = {weight_pair(w[0], 2 * step, zero[0]), weight_pair(w[1], 2 * step, zero[1]),
+                                 weight_pair(w[0], 2 * step + 1, zero[0]), weight_pair(w[1], 2 * step + 1, zero[1])};
+#pragma unroll
+                for (int h = 0; h < (two ? 2 : 1); h++) {
+                    unsigned b[2] = {word_of(x[h][step / 2], step % 2 * 2), word_of(x[h][step / 2], step % 2 * 2 + 1)};
+                    mma_act(to[h], a, b);
+                }
             }
-        }
-        if (GROUPED) {
-            float low = factor_of(scale[0]);
-            float high = factor_of(scale[1]);
+            if (GROUPED) {
+                float low = factor_of(scale[0]);
+                float high = factor_of(scale[1]);
 #pragma unroll
-            for (int h = 0; h < (two ? 2 : 1); h++) {
-                sum[m][h][0] += low * part[h][0], sum[m][h][1] += low * part[h][1];
-                sum[m][h][2] += high * part[h][2], sum[m][h][3] += high * part[h][3];
+                for (int h = 0; h < (two ? 2 : 1); h++) {
+                    sum[m][h][0] += low * part[h][0], sum[m][h][1] += low * part[h][1];
+                    sum[m][h][2] += high * part[h][2], sum[m][h][3] += high * part[h][3];
+                }
             }
         }
     }
@@ -126,16 +166,14 @@ DEVICE Sources weight_sources(const Product& p) {
 #pragma unroll
     for (int i = 0; i < 2 * TILES; i++) {
         long long row = max(weight_row(p.block, threadIdx.x % 32 / 4 + 8 * i, p.n, p.mode, TILES), 0);
-        s.w[i] = p.w + weight_bytes(row * p.k);
+        s.w[i] = p.w + weight_bytes(row * p.k + threadIdx.x % 4 * VALUES);
         s.scales[i] = p.scales + scale_index(row, p.k);
     }
     return s;
 }
 
-// This lane's first value along k, and how far apart its turns are.
-DEVICE int first_value(const Product& p) {
-    return (p.split * WARPS + threadIdx.x / 32) * TURN + threadIdx.x % 4 * VALUES;
-}
+// A warp's first value along k, and how far apart its turns are.
+DEVICE int first_value(const Product& p) { return (p.split * WARPS + threadIdx.x / 32) * TURN; }
 DEVICE int turn_step(const Product& p) { return WARPS * p.splits * TURN; }
 
 // Fills the ring but for one stage. Weights depend on no kernel before, so this comes ahead of the wait for it.
@@ -159,6 +197,10 @@ DEVICE void sum_turns(const Product& p, uint4* ring, const Sources& s, float (&s
     int filled = STAGES - 1;
     for (; k < p.k; k += step) {
         copies_wait<STAGES - 2>();
+        if (PARTS > 1) {
+            // the lanes of a row have their copies, and none reads the stage that is filled next any more
+            __syncwarp();
+        }
         begin_turn(ring + filled * STAGE, s, fetched, fetched < p.k);
         copies_commit();
         fetched += step;
@@ -184,7 +226,7 @@ DEVICE void skinny_rows(const Product& p, Sources& s, unsigned char* ring, int r
     }
     for (int h = 0; h < 2; h++) {
         int slot = p.first + max(min(g + 8 * h, rows - 1), 0);
-        s.x[h] = p.x + (long long)row_of_slot(p.choices, p.perToken, slot) * p.xStride;
+        s.x[h] = p.x + (long long)row_of_slot(p.choices, p.perToken, slot) * p.xStride + q * PART_VALUES;
     }
     if (rows > 8) {
         sum_turns<true>(p, (uint4*)ring, s, sum);
@@ -309,8 +351,11 @@ extern "C" __global__ void matmul_constants(int* out) {
 // int8: n * k + 4 * n. fp8: as much; per pair three instructions for fp16 and four for bf16 (spread, two masks with a
 // shift, a product), 1.5 to 2 a value as for int8: 4.8 TB/s bring 4.8e12 values a second, 1.0e13 lane instructions of
 // 3.0e13. fp8 with scales of blocks: n * k + n * k / 256, and a multiplication of sums for each 64 values.
-// int4: n * k / 2 + n * k / 32 of scales and zeros; per value about 0.75 integer and 0.5 half-precision instructions:
-// 4.8 TB/s bring 9.0e12 values a second, 1.1e13 lane instructions of 3.0e13 that 132 multiprocessors issue.
+// int4: n * k / 2 + n * k / 32 of scales and zeros (groups of 64: n * k / 16, of 32: n * k / 8); for the value alone about
+// 0.75 integer and 0.5 half-precision instructions. ptxas makes 664 instructions of a warp's turn of 64 by 128 values up to
+// eight rows (groups of 64: 714, of 32: 828), with copies, reads of x and products: 2.6 (2.8, 3.2) a value. 4.8 TB/s bring
+// 9.0e12 (8.5e12, 7.7e12) values a second: 2.3e13 (2.4e13, 2.5e13) lane instructions of 3.0e13 that 132 multiprocessors
+// issue.
 extern "C" __global__ void __launch_bounds__(THREADS)
 skinny_matmul(const int* header, int count, int first, const act* x, int xStride, const unsigned char* w,
               const scale_of_weights* scales, int n, int k, int mode, const act* bias, void* y, int yStride, int splits,
@@ -323,7 +368,8 @@ skinny_matmul(const int* header, int count, int first, const act* x, int xStride
 // The products of experts for few rows each, at most 16 a tile: y[slot] = the row of slot by the weights of its tile's
 // expert, w[expert][n (twice that where gated)][k]. choices: see row_of_slot. k % 128 == 0.
 // Bytes: 2 * n * k (gated 4 * n * k) for each expert that has a tile, once for each of its tiles, of which all but the
-// first come from the second cache, since they run together; int8 and fp8 half of that, int4 17 in 64 of it.
+// first come from the second cache, since they run together; int8 and fp8 half of that, int4 17 in 64 of it (18 or 20 in
+// groups of 64 or 32).
 // Qwen3-30B-A3B, a layer: 9.4 MB an expert, 4.7 MB in fp8. One token goes through 8 of 128: 75 MB, 16 us on H200, 8 us in
 // fp8; 32 tokens through about 112: 1.06 GB, 220 us, 110 us. Mixtral-8x7B, 8 tokens through about 7 of 8: 2.5 GB, 530 us,
 // in int4 0.67 GB, 140 us. Operations as skinny_matmul. Weights cannot be asked for before the choice is known.
@@ -339,7 +385,7 @@ expert_few(const int* plan, const int* tiles, const int* choices, int perToken, 
 
 #if WEIGHTS == WEIGHTS_INT4
 
-// Scales of more than 128 values are given to each 128 of them: groupSize is a multiple of it.
+// Scales of more than SCALE_GROUP values are given to each SCALE_GROUP of them: groupSize is a multiple of it.
 
 // The word of a scale. One of nothing, which no checkpoint should have, becomes the least above it: sums are kept in
 // units of scales (wide.cu).

@@ -514,13 +514,7 @@ gather_columns(const int* header, int count, const act* x, const int* order, int
     if ((int)blockIdx.x >= count_of(header, count) || i >= width) {
         return;
     }
-    const act* row = x + (long long)blockIdx.x * width;
-    unsigned words[4];
-#pragma unroll
-    for (int j = 0; j < 4; j++) {
-        words[j] = row[order[i + 2 * j]] | (unsigned)row[order[i + 2 * j + 1]] << 16;
-    }
-    *(uint4*)(out + (long long)blockIdx.x * width + i) = make_uint4(words[0], words[1], words[2], words[3]);
+    *(uint4*)(out + (long long)blockIdx.x * width + i) = gather8(x + (long long)blockIdx.x * width, order + i);
 }
 
 // Bytes per row: 3 * width (the second reading of the row comes from the caches).

@@ -4,10 +4,11 @@
 // A block computes 64 (dense) or 128 (experts) rows of x by 128 rows of w on tensor cores; a warp 64 by 32. Stages of 64
 // values along k pass through a ring in shared memory. Where mma.sync m16n8k16 wants k = 2q, 2q + 1, 2q + 8, 2q + 9 of
 // lane 4 g + q, it is given four that lie side by side, of x and of w alike, since a sum over k does not mind the order: a
-// lane reads 16 values of a row of w at once, whatever their width, and the same 16 of each row of x.
+// lane reads 16 values of a row of w at once, whatever their width (twice eight where groups have 32), and the same 16 of
+// each row of x.
 //
 // Scales that change along k are not multiplied into weights, which would round them. Sums are kept in units of the scale
-// at hand: where it changes, they are brought to the next one's, 64 products for 128 values along k.
+// at hand: where it changes, they are brought to the next one's, 64 products for the values along k that share one.
 #include "jeton.cuh"
 
 #define COLUMNS 128  // rows of w of a block
@@ -24,7 +25,8 @@ INDEX constexpr int threads_of(int rowWarps) { return rowWarps * COLUMN_WARPS * 
 #define X_PIECES 8  // of 16 bytes of a row in a stage
 #define W_PIECES (WEIGHTS == WEIGHTS_ACT ? 8 : WEIGHTS == WEIGHTS_INT4 ? 2 : 4)
 #define W_WORDS W_PIECES  // of a lane in a stage: 16 values
-#define SCALE_BYTES (GROUPED ? COLUMNS * 4 : 0)
+#define STAGE_GROUPS (SCALE_GROUP < DEPTH ? DEPTH / SCALE_GROUP : 1)  // with scales of their own that begin in a stage
+#define SCALE_BYTES (GROUPED ? COLUMNS * 4 * STAGE_GROUPS : 0)
 
 INDEX constexpr int x_bytes(int rowWarps) { return rows_of_block(rowWarps) * X_PIECES * 16; }
 INDEX constexpr int stage_bytes(int rowWarps) { return x_bytes(rowWarps) + COLUMNS * W_PIECES * 16 + SCALE_BYTES; }
@@ -36,14 +38,21 @@ INDEX constexpr int stages_of(int rowWarps) {
 }
 INDEX constexpr int ring_bytes(int rowWarps) { return stages_of(rowWarps) * stage_bytes(rowWarps); }
 
-// Byte offset of 16 bytes of a row of 128 bytes: those that eight lanes read at once, every other piece of two rows, lie in
-// different banks.
-INDEX int piece_offset(int row, int piece) { return row * (X_PIECES * 16) + ((piece ^ (row & 1)) << 4); }
-
-// The same of a row of w, which is as long or in order: two rows of 64 bytes or four of 32 are what is read at once.
-INDEX int weight_offset(int row, int piece) {
-    return WEIGHTS == WEIGHTS_ACT ? piece_offset(row, piece) : (row * W_PIECES + piece) << 4;
+// Byte offset of 16 bytes of a row of 128 bytes: those that eight lanes read at once, every other piece of two rows (or, of
+// groups of 32, half of each), lie in different banks.
+INDEX int piece_offset(int row, int piece) {
+    return row * (X_PIECES * 16) + ((piece ^ (row & 1) * (STAGE_GROUPS == 2 ? 4 : 1)) << 4);
 }
+
+// The same of a row of w, which is as long or in order: two rows of 64 bytes or four of 32 are what is read at once. Of
+// groups of 32 it is half of eight rows of 32 bytes.
+INDEX int weight_offset(int row, int piece) {
+    return WEIGHTS == WEIGHTS_ACT ? piece_offset(row, piece)
+                                  : (row * W_PIECES + (STAGE_GROUPS == 2 ? piece ^ (row >> 2 & 1) : piece)) << 4;
+}
+
+// The piece of a row of x that a lane reads first and second of those that are its own in a stage.
+INDEX int own_piece(int q, int j) { return STAGE_GROUPS == 2 ? 4 * j + q : 2 * q + j; }
 
 // ---- stages -------------------------------------------------------------------------------------------------------
 
@@ -82,8 +91,12 @@ DEVICE void begin_stage(const Copied<rowWarps>& s, int k, int at, unsigned char*
                      s.w + (take ? s.wRow[i] * 16LL + weight_bytes(wAt) : 0), take);
     }
     if (GROUPED && at % SCALE_GROUP == 0 && threadIdx.x < COLUMNS) {
-        bool take = s.scaleThere && at < k;
-        copy4_async(w + COLUMNS * W_PIECES * 16 + 4 * threadIdx.x, s.scales + (take ? at / SCALE_GROUP : 0), take);
+#pragma unroll
+        for (int i = 0; i < STAGE_GROUPS; i++) {
+            bool take = s.scaleThere && at + i * SCALE_GROUP < k;
+            copy4_async(w + COLUMNS * (W_PIECES * 16 + 4 * i) + 4 * threadIdx.x, s.scales + (take ? at / SCALE_GROUP + i : 0),
+                        take);
+        }
     }
 }
 
@@ -103,7 +116,7 @@ DEVICE void change_units(const unsigned char* scales, int warpColumn, Sums& sums
 #pragma unroll
         for (int i = 0; i < 2; i++) {
             float unit = factor_of(of[8 * c + 2 * (lane % 4) + i]);
-            float by = sums.unit[c][i] * (1.0f / unit);
+            float by = sums.unit[c][i] * reciprocal(unit);
             sums.unit[c][i] = unit;
 #pragma unroll
             for (int m = 0; m < 4; m++) {
@@ -117,7 +130,10 @@ DEVICE void change_units(const unsigned char* scales, int warpColumn, Sums& sums
 // The 16 values of a row of w that are a lane's in a stage.
 DEVICE void load_words(const unsigned char* w, int row, unsigned (&words)[W_WORDS]) {
     int q = threadIdx.x % 4;
-    if (WEIGHTS == WEIGHTS_INT4) {
+    if (STAGE_GROUPS == 2) {
+        words[0] = *(const unsigned*)(w + weight_offset(row, 0) + 4 * q);
+        words[1] = *(const unsigned*)(w + weight_offset(row, 1) + 4 * q);
+    } else if (WEIGHTS == WEIGHTS_INT4) {
         uint2 v = *(const uint2*)(w + weight_offset(row, 0) + 8 * q);
         words[0] = v.x, words[1] = v.y;
     } else {
@@ -129,8 +145,9 @@ DEVICE void load_words(const unsigned char* w, int row, unsigned (&words)[W_WORD
     }
 }
 
-// One stage for a warp's 64 by 32 sums; of its four 16-row tiles only the first `rowTiles` have rows.
-DEVICE void multiply_stage(const unsigned char* x, const unsigned char* w, int warpRow, int warpColumn, int rowTiles,
+// One stage for a warp's 64 by 32 sums; of its four 16-row tiles only the first `rowTiles` have rows. `left` values along k
+// are what there is from its beginning on; where all of it has one scale, sums are in units of that already.
+DEVICE void multiply_stage(const unsigned char* x, const unsigned char* w, int warpRow, int warpColumn, int rowTiles, int left,
                            Sums& sums) {
     int g = threadIdx.x % 32 / 4;
     int q = threadIdx.x % 4;
@@ -141,6 +158,9 @@ DEVICE void multiply_stage(const unsigned char* x, const unsigned char* w, int w
     }
 #pragma unroll
     for (int j = 0; j < 2; j++) {
+        if (STAGE_GROUPS == 2 && j * SCALE_GROUP < left) {
+            change_units(w + COLUMNS * (W_PIECES * 16 + 4 * j), warpColumn, sums);
+        }
         unsigned b[4][4];
 #pragma unroll
         for (int c = 0; c < 4; c++) {
@@ -152,8 +172,8 @@ DEVICE void multiply_stage(const unsigned char* x, const unsigned char* w, int w
 #pragma unroll
         for (int m = 0; m < 4; m++) {
             if (m < rowTiles) {
-                uint4 low = *(const uint4*)(x + piece_offset(warpRow + 16 * m + g, 2 * q + j));
-                uint4 high = *(const uint4*)(x + piece_offset(warpRow + 16 * m + g + 8, 2 * q + j));
+                uint4 low = *(const uint4*)(x + piece_offset(warpRow + 16 * m + g, own_piece(q, j)));
+                uint4 high = *(const uint4*)(x + piece_offset(warpRow + 16 * m + g + 8, own_piece(q, j)));
                 unsigned first[4] = {low.x, high.x, low.y, high.y};
                 unsigned second[4] = {low.z, high.z, low.w, high.w};
 #pragma unroll
@@ -201,10 +221,10 @@ DEVICE void sum_stages(const Copied<rowWarps>& s, unsigned char* ring, int k, in
         copies_commit();
         const unsigned char* x = ring + used * stage;
         const unsigned char* w = x + x_bytes(rowWarps);
-        if (GROUPED && at % SCALE_GROUP == 0) {
+        if (GROUPED && STAGE_GROUPS == 1 && at % SCALE_GROUP == 0) {
             change_units(w + COLUMNS * W_PIECES * 16, warpColumn, sums);
         }
-        multiply_stage(x, w, warpRow, warpColumn, rowTiles, sums);
+        multiply_stage(x, w, warpRow, warpColumn, rowTiles, end - at, sums);
         used = used + 1 == stages ? 0 : used + 1;
         filled = filled + 1 == stages ? 0 : filled + 1;
     }
@@ -295,14 +315,16 @@ DEVICE void store_acts(const Sums& sums, const int* tile, int column, int warpRo
 #define MANY_SHARED ring_bytes(MANY_WARPS)
 
 // The products of experts for many rows: as expert_few (matmul.cu), with tiles of MANY_ROWS slots; n % 8 == 0, yStride % 2
-// == 0, k % 8 == 0, of int8 and fp8 k % 16 == 0, of int4 k % 128 == 0.
+// == 0, k % 8 == 0, of int8 and fp8 k % 16 == 0, of int4 k % SCALE_GROUP == 0.
 // Operations: 2 * n * k (gated 4 * n * k) a slot. Mixtral-8x7B, 8,192 tokens, a layer: 5.8 TFLOP; 990 TFLOP/s would take
 // 5.8 ms, mma.sync reaches some 60% of what wgmma does: 9.7 ms. Qwen3-30B-A3B: 0.62 TFLOP, 0.62 and 1.0 ms.
 // Bytes, in sixteen bits: all weights of the layer once (2.8 GB, 0.6 ms; 1.2 GB, 0.25 ms), and with strips of 16 tiles by
 // what fits beside each other, 264 blocks: about 32 MB for 264 tiles of sums, 3.7 GB and 0.8 ms for Mixtral. int8 and fp8
-// half, int4 17 in 64 of the weights' part: Mixtral in int4 0.75 GB. Bound by the tensor cores from some 200 rows an expert
-// on (int8, fp8: 100, int4: 55), below by weights: tiles of 16 rows without rows are not multiplied. Conversions are done by
-// both warps that share columns: 16 to 20 instructions a warp for eight products of 16 rows, hidden behind them.
+// half, int4 17 in 64 of the weights' part (18 or 20 in groups of 64 or 32): Mixtral in int4 0.75 GB. Bound by the tensor
+// cores from some 200 rows an expert on (int8, fp8: 100, int4: 55), below by weights: tiles of 16 rows without rows are not
+// multiplied. Conversions are done by both warps that share columns: 16 to 20 instructions a warp for eight products of 16
+// rows, hidden behind them. Where scales change, 64 products and some 24 instructions more a warp, beside 128 mma of full
+// tiles, in groups of 64 or 32 beside 64 or 32.
 // Under way: all but one of the stages of 20 to 32 KB, two blocks a multiprocessor.
 extern "C" __global__ void __launch_bounds__(MANY_THREADS, 2)
 expert_many(const int* plan, const int* tiles, const int* choices, int perToken, const act* x, int xStride,
@@ -343,6 +365,7 @@ expert_many(const int* plan, const int* tiles, const int* choices, int perToken,
 #define WIDE_ROWS rows_of_block(WIDE_WARPS)
 #define WIDE_THREADS threads_of(WIDE_WARPS)
 #define WIDE_SHARED ring_bytes(WIDE_WARPS)
+#define SPLIT 128  // values along k of which splits take multiples: whole groups
 
 #if WEIGHTS != WEIGHTS_ACT
 
@@ -405,12 +428,13 @@ DEVICE bool join_splits(Sums& sums, int block, int split, int splits, int rowTil
 }
 
 // y[row][n] as skinny_matmul (matmul.cu), for any number of rows: blocks of 64 of them that share weights run together.
-// k % 16 == 0, of int4 k % 128 == 0; splits take multiples of 128 values along k.
+// k % 16 == 0, of int4 k % SCALE_GROUP == 0; splits take multiples of 128 values along k.
 // Bytes: weights once up to 64 rows, from the second cache for the others; 128 rows of w read each row of x once, 2 * k *
 // rows / 128 a row of w: at 64 rows as much as fp8 weights, from the second cache; 512 * rows a block and split of partial
 // sums. Operations: 2 * n * k * rows, and 16 to 20 instructions of conversions a warp and eight products.
 // Llama-3.1-8B, fp8 or int8, all layers, H200: 7.0 GB, 1.5 ms; 64 rows are 0.9 TFLOP, 0.9 ms, 1.5 ms at 60% of the rate:
-// bound by memory and by tensor cores alike. int4: 3.7 GB, 0.8 ms: 64 rows are bound by tensor cores, 32 by memory.
+// bound by memory and by tensor cores alike. int4: 3.7 GB, 0.8 ms (groups of 64: 3.9 GB, of 32: 4.4): 64 rows are bound by
+// tensor cores, 32 by memory.
 // Under way per block: 5 of 6 stages of 16 KB (int4: 7 of 8 of 12.5 KB), half of it (a third) weights; two blocks a
 // multiprocessor: 80 KB (56 KB) of weights, 29 KB are needed at 4.8 TB/s.
 extern "C" __global__ void __launch_bounds__(WIDE_THREADS, 2)
@@ -437,9 +461,9 @@ wide_matmul(const int* header, int count, int rowBlocks, const act* x, int xStri
     }
     int warpColumn = threadIdx.x / 32 * WARP_COLUMNS;
     int rowTiles = (rows + 15) / 16;
-    int groups = (k + SCALE_GROUP - 1) / SCALE_GROUP;
-    int from = (int)((long long)groups * blockIdx.y / splits) * SCALE_GROUP;
-    int to = (int)((long long)groups * (blockIdx.y + 1) / splits) * SCALE_GROUP;
+    int steps = (k + SPLIT - 1) / SPLIT;
+    int from = (int)((long long)steps * blockIdx.y / splits) * SPLIT;
+    int to = (int)((long long)steps * (blockIdx.y + 1) / splits) * SPLIT;
     Sums sums;
     sum_stages(s, shared, k, from, to, rowTiles, sums);
     apply_units(sums, scales, column, warpColumn, n, mode);

@@ -80,8 +80,33 @@ static void strips() {
     }
 }
 
+static void ordered(int tokens, int experts, int perToken, int width) {
+    context = "order of inputs, " + std::to_string(tokens) + " tokens, width " + std::to_string(width);
+    Routing r = route(router(tokens, experts, 0), tokens, experts, perToken, true);
+    auto x0 = random_acts((size_t)tokens * width);
+    std::vector<int> order((size_t)experts * width), own(width);
+    for (int e = 0; e < experts; e++) {
+        for (int i = 0; i < width; i++) own[i] = i;
+        std::shuffle(own.begin(), own.end(), random_bits);
+        std::copy(own.begin(), own.end(), order.begin() + (size_t)e * width);
+    }
+    Array<act> x(x0), out((size_t)(r.slots + 3) * width);
+    Array<int> dOrder(order), chosen(r.chosen), choices(r.choices), plan(std::vector<int>{1, r.slots, 0, 0, 0, 0, 0, 0});
+    RUN(GRID(r.slots + 3, (width + 2047) / 2048), 256, 0, order_inputs, plan, choices, chosen, perToken, x, dOrder, width, out);
+    for (int slot = 0; slot < r.slots; slot++) {
+        int choice = r.choices[slot];
+        for (int i = 0; i < width; i++) {
+            act want = x0[(size_t)(choice / perToken) * width + order[(size_t)r.chosen[choice] * width + i]];
+            EXPECT(out[(size_t)slot * width + i] == want, "slot %d has another %d", slot, i);
+        }
+    }
+    for (size_t i = (size_t)r.slots * width; i < out.count; i++) EXPECT(out[i] == 0xffff, "wrote past the slots");
+}
+
 int main() {
     strips();
+    ordered(1, 6, 2, 40);
+    ordered(19, 5, 3, 2056);
     shortList();
     grouping(1, 8, 2, true, 16, 0, false);
     grouping(3, 5, 2, false, 16, 1, true);

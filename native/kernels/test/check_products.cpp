@@ -55,7 +55,7 @@ static void repacked(Layout layout, int n, int k, int groupSize, bool ordered, b
     context = "repack " + std::to_string(layout) + " n " + std::to_string(n) + " k " + std::to_string(k) + " groups of " + std::to_string(groupSize);
     static const int awq[8] = {0, 2, 4, 6, 1, 3, 5, 7};
     Weights weights = random_weights(n, k);
-    int groups = k / groupSize, fine = k / 128, less = layout == GPTQ ? 1 : 0;
+    int groups = k / groupSize, fine = k / SCALE_GROUP, each = groupSize / SCALE_GROUP, less = layout == GPTQ ? 1 : 0;
     std::vector<int> order(k), rowOrder(n), qweight((size_t)n * k / 8, 0), qzeros((size_t)n / 8 * groups, 0);
     for (int i = 0; i < k; i++) order[i] = i;
     for (int r = 0; r < n; r++) rowOrder[r] = r;
@@ -65,12 +65,12 @@ static void repacked(Layout layout, int n, int k, int groupSize, bool ordered, b
     for (int r = 0; r < n; r++) {
         int file = rowOrder[r];
         for (int g = 0; g < groups; g++) {
-            // scales of 128 values that share one
-            scale_of_weights own = weights.scales[(size_t)r * fine + g * (groupSize / 128)];
+            // scales of values that share one
+            scale_of_weights own = weights.scales[(size_t)r * fine + g * each];
             int zero = zeros ? std::min(std::max((int)(own >> 16), less), 15) : 8;
             bool nothing = r == 3 && g == 0;
-            for (int i = 0; i < groupSize / 128; i++) {
-                weights.scales[(size_t)r * fine + g * (groupSize / 128) + i] = (nothing ? 1 : own & 0xffff) | (unsigned)zero << 16;
+            for (int i = 0; i < each; i++) {
+                weights.scales[(size_t)r * fine + g * each + i] = (nothing ? 1 : own & 0xffff) | (unsigned)zero << 16;
             }
             half_bits scale = nothing ? 0 : (half_bits)own;
             int place = layout == AWQ ? (int)(std::find(awq, awq + 8, file % 8) - awq) : file % 8;
@@ -142,7 +142,7 @@ static void many(int tokens, int experts, int perToken, int n, int k, int mode, 
 
 // The next k that a format has.
 static int fits(int k) {
-    int step = WEIGHTS == WEIGHTS_ACT ? 8 : WEIGHTS == WEIGHTS_INT4 ? 128 : 16;
+    int step = WEIGHTS == WEIGHTS_ACT ? 8 : WEIGHTS == WEIGHTS_INT4 ? SCALE_GROUP : 16;
     return (k + step - 1) / step * step;
 }
 
@@ -165,14 +165,15 @@ int main() {
     if (WEIGHTS != WEIGHTS_INT4) written(24, 136);
 #endif
 #if WEIGHTS == WEIGHTS_INT4
-    repacked(AWQ, 72, 256, 128, false, false, true);
-    repacked(AWQ, 16, 512, 256, false, false, true);
-    repacked(GPTQ, 40, 384, 128, false, false, true);
-    repacked(GPTQ, 24, 512, 512, false, false, true);
-    repacked(GPTQ, 40, 384, 128, true, true, true);
-    repacked(PACKED, 24, 256, 128, false, false, true);
-    repacked(PACKED, 16, 384, 384, false, false, false);
-    repacked(PACKED, 32, 512, 128, true, true, false);
+    const int own = SCALE_GROUP;
+    repacked(AWQ, 72, 2 * own, own, false, false, true);
+    repacked(AWQ, 16, 6 * own, 3 * own, false, false, true);
+    repacked(GPTQ, 40, 3 * own, own, false, false, true);
+    repacked(GPTQ, 24, 4 * own, 4 * own, false, false, true);
+    repacked(GPTQ, 40, 3 * own, own, true, true, true);
+    repacked(PACKED, 24, 2 * own, own, false, false, true);
+    repacked(PACKED, 16, 3 * own, 3 * own, false, false, false);
+    repacked(PACKED, 32, 4 * own, own, true, true, false);
 #endif
 #if WEIGHTS != WEIGHTS_ACT
     bool odd = WEIGHTS != WEIGHTS_FP8_BLOCK;

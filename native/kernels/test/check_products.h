@@ -61,7 +61,7 @@ struct Weights {
 
 static Weights random_weights(int rows, int k) {
     Weights w;
-    int groups = (k + 127) / 128;
+    int groups = (k + SCALE_GROUP - 1) / SCALE_GROUP;
     w.value.resize((size_t)rows * k);
     if (WEIGHTS == WEIGHTS_ACT) {
         auto acts = random_acts(w.value.size(), 0.5);
@@ -79,7 +79,7 @@ static Weights random_weights(int rows, int k) {
             w.scales.push_back(scale | (unsigned)w.zero[i] << 16);
         }
         for (size_t i = 0; i < w.value.size(); i++) {
-            size_t group = i / k * groups + i % k / 128;
+            size_t group = i / k * groups + i % k / SCALE_GROUP;
             int j = i % 8, nibble = j / 2 + j % 2 * 4;
             w.code[i] = between(0, 15);
             w.bytes[i / 8 * 4 + nibble / 2] |= w.code[i] << nibble % 2 * 4;
@@ -95,7 +95,7 @@ static Weights random_weights(int rows, int k) {
     }
     for (size_t i = 0; i < w.value.size(); i++) {
         size_t row = i / k;
-        double scale = w.scales[blocks ? row / 8 * groups + i % k / 128 : row];
+        double scale = w.scales[blocks ? row / 8 * groups + i % k / SCALE_GROUP : row];
         unsigned bits = between(0, 255);
         if (WEIGHTS != WEIGHTS_INT8 && (bits & 127) == 127) bits--;  // no NaN
         w.bytes[i] = (unsigned char)bits;

@@ -17,6 +17,9 @@ public sealed interface CheckpointQuantization {
     /** Rows and columns of a block of e4m3 that shares a scale. */
     int BLOCK = 128;
 
+    /** Groups of inputs of four bits are multiples of so many. */
+    int LEAST_GROUP = 32;
+
     /** Matrices in sixteen or thirty-two bits. */
     record None() implements CheckpointQuantization {}
 
@@ -24,16 +27,19 @@ public sealed interface CheckpointQuantization {
      * Four bits with a scale and a zero for each group of {@code g} inputs: {@code qweight} {@code [k][n / 8]}, columns
      * 0, 2, 4, 6, 1, 3, 5, 7 from the lowest four bits of a word, {@code qzeros} {@code [k / g][n / 8]} likewise,
      * {@code scales} {@code [k / g][n]}.
+     *
+     * @param group {@code g} of most matrices; 0 for all inputs
      */
-    record Awq() implements CheckpointQuantization {}
+    record Awq(int group) implements CheckpointQuantization {}
 
     /**
      * The same with {@code qweight} {@code [k / 8][n]}, k from the lowest four bits, and {@code qzeros} in order of n.
      * {@code g_idx} {@code [k]} may name the group of each input.
      *
+     * @param group {@code g} of most matrices; 0 for all inputs
      * @param zerosLessOne whether zeros are stored less one, as in the first version of the format
      */
-    record Gptq(boolean zerosLessOne) implements CheckpointQuantization {}
+    record Gptq(int group, boolean zerosLessOne) implements CheckpointQuantization {}
 
     /**
      * {@code weight} of e4m3 or of integers to 127, with {@code weight_scale} or {@code weight_scale_inv}, by which
@@ -50,8 +56,9 @@ public sealed interface CheckpointQuantization {
      * {@code [n / 8][k / g]}, packed along n, where there are zeros; {@code weight_g_idx} as in {@link Gptq}.
      *
      * @param bits 4, or 8 with a scale for each row
+     * @param group {@code g} of most matrices; 0 for all inputs
      */
-    record Packed(int bits) implements CheckpointQuantization {}
+    record Packed(int bits, int group) implements CheckpointQuantization {}
 
     /**
      * Reads config.json of a model folder; GGUF files have none of these formats.
@@ -85,41 +92,42 @@ public sealed interface CheckpointQuantization {
     }
 
     private static CheckpointQuantization awq(JsonObject quantization) {
-        fourBitsInGroups(quantization);
+        int group = fourBitsInGroups(quantization);
         if (!quantization.string("version").orElse("gemm").equalsIgnoreCase("gemm")) {
             throw refused(quantization, "version", "gemm");
         }
         if (!quantization.flag("zero_point", true)) {
             throw refused(quantization, "zero_point", "true");
         }
-        return new Awq();
+        return new Awq(group);
     }
 
     private static CheckpointQuantization gptq(JsonObject quantization) {
-        fourBitsInGroups(quantization);
-        if (quantization.flag("lm_head", false)) {
-            throw refused(quantization, "lm_head", "false");
-        }
+        int group = fourBitsInGroups(quantization);
         return switch (quantization.string("checkpoint_format").orElse("gptq")) {
-            case "gptq" -> new Gptq(true);
-            case "gptq_v2" -> new Gptq(false);
+            case "gptq" -> new Gptq(group, true);
+            case "gptq_v2" -> new Gptq(group, false);
             default -> throw refused(quantization, "checkpoint_format", "gptq or gptq_v2");
         };
     }
 
-    private static void fourBitsInGroups(JsonObject quantization) {
+    private static int fourBitsInGroups(JsonObject quantization) {
         if (quantization.number("bits", 4) != 4) {
             throw refused(quantization, "bits", "4");
         }
-        requireGroup(quantization);
+        return group(quantization);
     }
 
-    /** Kernels have a scale for each 128 values, so scales of more are given to each of these. */
-    private static void requireGroup(JsonObject quantization) {
+    /** Kernels have a scale for each 32, 64 or 128 values, so scales of more are given to each of these. */
+    private static int group(JsonObject quantization) {
         double size = quantization.number("group_size", BLOCK);
-        if (size != -1 && (size <= 0 || size % BLOCK != 0)) {
-            throw refused(quantization, "group_size", "a multiple of %d, or -1 for whole rows".formatted(BLOCK));
+        if (size == -1) {
+            return 0;
         }
+        if (size <= 0 || size > Integer.MAX_VALUE || size % LEAST_GROUP != 0) {
+            throw refused(quantization, "group_size", "a multiple of %d, or -1 for whole rows".formatted(LEAST_GROUP));
+        }
+        return (int) size;
     }
 
     private static CheckpointQuantization fp8(JsonObject quantization) {
@@ -157,22 +165,25 @@ public sealed interface CheckpointQuantization {
                 .object("config_groups")
                 .orElseThrow(() -> refused(quantization, "config_groups", "a description of the weights"));
         int bits = 0;
+        int group = 0;
         boolean blocks = false;
         for (String name : groups.keys()) {
             JsonObject weights = groups.object(name)
-                    .flatMap(group -> group.object("weights"))
+                    .flatMap(each -> each.object("weights"))
                     .orElseThrow(() -> refused(groups, name, "a group with weights"));
             int own = packed ? packedBits(weights) : scaledBits(weights);
             if (bits != 0 && bits != own) {
                 throw refused(weights, "num_bits", "one number for all matrices");
             }
             bits = own;
-            blocks |= weights.string("strategy").orElse("").equals("block");
+            String strategy = weights.string("strategy").orElse("");
+            group = strategy.equals("group") ? group(weights) : group;
+            blocks |= strategy.equals("block");
         }
         if (bits == 0) {
             throw refused(quantization, "config_groups", "a description of the weights");
         }
-        return packed ? new Packed(bits) : new Scaled(blocks);
+        return packed ? new Packed(bits, group) : new Scaled(blocks);
     }
 
     private static int scaledBits(JsonObject weights) {
@@ -217,9 +228,6 @@ public sealed interface CheckpointQuantization {
         }
         if (!strategy.equals("channel") && !strategy.equals("group")) {
             throw refused(weights, "strategy", "channel or group");
-        }
-        if (strategy.equals("group")) {
-            requireGroup(weights);
         }
         return 4;
     }

@@ -46,6 +46,8 @@ class KernelParityTest {
                 "products WEIGHTS=2 JETON_TYPE=1 JETON_RESIDUAL=0",
                 "products WEIGHTS=3 JETON_TYPE=1 JETON_RESIDUAL=0",
                 "products WEIGHTS=4 JETON_TYPE=1 JETON_RESIDUAL=0",
+                "products WEIGHTS=2 SCALE_GROUP=64 JETON_TYPE=1 JETON_RESIDUAL=0",
+                "products WEIGHTS=2 SCALE_GROUP=32",
                 "experts",
                 "ranks JETON_TYPE=1"
             })
@@ -98,6 +100,10 @@ class KernelParityTest {
                 "products WEIGHTS=2 JETON_TYPE=1 JETON_RESIDUAL=0",
                 "products WEIGHTS=3 JETON_TYPE=1 JETON_RESIDUAL=0",
                 "products WEIGHTS=4 JETON_TYPE=1 JETON_RESIDUAL=0",
+                "products WEIGHTS=2 SCALE_GROUP=64",
+                "products WEIGHTS=2 SCALE_GROUP=32",
+                "products WEIGHTS=2 SCALE_GROUP=64 JETON_TYPE=1 JETON_RESIDUAL=0",
+                "products WEIGHTS=2 SCALE_GROUP=32 JETON_TYPE=1 JETON_RESIDUAL=0",
                 "experts",
                 "ranks JETON_TYPE=1"
             })

@@ -86,7 +86,7 @@ final class DecoderProgram {
         this.slots = slots;
         this.kernels = kernels;
         scale = (float) spec.scales().query();
-        products = new Products(device, kernels, weights.matrices(), maxTokens);
+        products = new Products(device, kernels, weights.matrices(), weights.head(), maxTokens);
         sizes = new AttentionSizes(device, shape, kernels);
         pool = new long[windows.count()];
         blockBytes = new long[windows.count()];
@@ -403,7 +403,13 @@ final class DecoderProgram {
         for (int from = 0; from < logitRows; from += StepLayout.CHUNK) {
             int rows = Math.min(StepLayout.CHUNK, logitRows - from);
             long header = at(input, layout.header(from / StepLayout.CHUNK));
-            norm(header, LOGIT_ROWS, rows, at(input, layout.logitToken() + from), weights.finalNorm(), 0);
+            norm(
+                    header,
+                    LOGIT_ROWS,
+                    rows,
+                    at(input, layout.logitToken() + from),
+                    weights.finalNorm(),
+                    weights.head().order());
             logits(header, rows);
             sampling.sample(input, layout, header, from, rows, scored, masks);
         }

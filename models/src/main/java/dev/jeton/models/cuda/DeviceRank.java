@@ -80,7 +80,7 @@ final class DeviceRank implements AutoCloseable {
     static void requireRoom(
             Path folder, EngineOptions options, DeviceShape shape, CheckpointQuantization checkpoint, Device device) {
         WeightFormat format = WeightFormat.of(checkpoint, WeightFormat.of(options.quantize()));
-        long weightBytes = DeviceWeights.bytes(shape, format);
+        long weightBytes = DeviceWeights.bytes(shape, format, DeviceWeights.headFormat(folder, shape, checkpoint));
         if (weightBytes > device.freeBytes()) {
             String part = shape.shard().ranks() == 1
                     ? ""

@@ -86,16 +86,14 @@ record DeviceWeights(long embedding, Matrix head, long finalNorm, List<Layer> la
         layers = List.copyOf(layers);
     }
 
-    /** All that activations are multiplied with, but for the matrices of experts. */
+    /** All that activations in layers are multiplied with, but for the matrices of experts. */
     List<Matrix> matrices() {
         Stream<Matrix> feeds = layers.stream().flatMap(layer -> switch (layer.feed) {
             case Dense(Matrix gateUp, Matrix down) -> Stream.of(gateUp, down);
             case Sparse sparse -> Stream.of(sparse.router);
         });
         Stream<Matrix> attention = layers.stream().flatMap(l -> Stream.of(l.queryKeyValue, l.output));
-        return Stream.of(attention, feeds, Stream.of(head))
-                .flatMap(Function.identity())
-                .toList();
+        return Stream.concat(attention, feeds).toList();
     }
 
     /** A matrix of every layer. */
@@ -124,8 +122,28 @@ record DeviceWeights(long embedding, Matrix head, long finalNorm, List<Layer> la
         return layers.stream().map(Layer::feed).filter(kind::isInstance).map(kind::cast);
     }
 
-    /** Bytes that the weights take, matrices of layers in a format, all else in sixteen bits; scales included. */
-    static long bytes(DeviceShape shape, WeightFormat format) {
+    /** The output projection's format, as {@link #load} finds it. */
+    static WeightFormat headFormat(Path folder, DeviceShape shape, CheckpointQuantization checkpoint) {
+        if (shape.spec().tiedEmbedding() || checkpoint instanceof CheckpointQuantization.None) {
+            return WeightFormat.SIXTEEN;
+        }
+        try (ShardFiles files =
+                new ShardFiles(WeightFiles.open(folder, shape.shard().whole()), shape.shard())) {
+            return new StoredMatrix(
+                            files,
+                            checkpoint,
+                            Shard.HEAD,
+                            shape.shard().headTokens(),
+                            shape.spec().hidden())
+                    .format();
+        }
+    }
+
+    /**
+     * Bytes that the weights take, matrices of layers in a format and the output projection in one, all else in sixteen
+     * bits; scales included.
+     */
+    static long bytes(DeviceShape shape, WeightFormat format, WeightFormat headFormat) {
         DecoderSpec spec = shape.spec();
         int hidden = spec.hidden();
         long sparse =
@@ -136,9 +154,9 @@ record DeviceWeights(long embedding, Matrix head, long finalNorm, List<Layer> la
                 + spec.experts().count() * feed(format, hidden, spec.experts().intermediate());
         long biases = 2 * (hidden + spec.queryWidth() + 2L * spec.keyValueWidth());
         long norms = 4 * (4L * hidden + 2L * spec.headDim());
-        long head = spec.tiedEmbedding() ? 0 : shape.shard().headRows();
-        long tables = hidden * (spec.vocabulary() + head);
-        return 2 * tables
+        long head = spec.tiedEmbedding() ? 0 : bytes(headFormat, shape.shard().headRows(), hidden);
+        return 2L * hidden * spec.vocabulary()
+                + head
                 + 4L * hidden
                 + spec.layers() * (attention + biases + norms)
                 + (spec.layers() - sparse) * feed(format, hidden, spec.intermediate())
@@ -241,51 +259,37 @@ record DeviceWeights(long embedding, Matrix head, long finalNorm, List<Layer> la
         private Sparse experts(String name) {
             int width = spec.experts().intermediate();
             int count = spec.experts().count();
-            List<Part> gateUp = new ArrayList<>();
-            List<Part> down = new ArrayList<>();
+            List<MatrixLoader.Expert> experts = new ArrayList<>();
             for (int i = 0; i < count; i++) {
                 String expert = "%sexperts.%d.".formatted(name, i);
-                gateUp.add(new Part(expert + "gate_proj", width));
-                gateUp.add(new Part(expert + "up_proj", width));
-                down.add(new Part(expert + "down_proj", spec.hidden()));
+                experts.add(new MatrixLoader.Expert(
+                        new Part(expert + "gate_proj", width),
+                        new Part(expert + "up_proj", width),
+                        new Part(expert + "down_proj", spec.hidden())));
             }
             Matrix router =
                     new Matrix(join(files.tensor(name + "gate.weight", count, spec.hidden())), count, spec.hidden());
-            return new Sparse(
-                    router,
-                    fitting(matrices.load(spec.hidden(), gateUp.toArray(Part[]::new))),
-                    fitting(matrices.load(width, down.toArray(Part[]::new))));
-        }
-
-        /** Weights of experts are never written out, so their widths must be those that kernels read. */
-        private static Matrix fitting(Matrix matrix) {
-            if (matrix.columns() % matrix.format().step() != 0 || matrix.order() != 0) {
-                throw new ModelException(
-                        "experts of %d inputs%s are not multiplied in %s, which takes multiples of %d in order; use the original weights"
-                                .formatted(
-                                        matrix.columns(),
-                                        matrix.order() == 0 ? "" : " that are reordered",
-                                        matrix.format(),
-                                        matrix.format().step()));
-            }
-            return matrix;
+            MatrixLoader.Experts loaded = matrices.experts(spec.hidden(), width, experts);
+            return new Sparse(router, loaded.gateUp(), loaded.down());
         }
 
         /** Some rows of a table of all tokens, and padding to {@code rows}, of undefined content. */
         long table(int rows, String name, int from, int count) {
-            Tensor all = files.tensor(name, spec.vocabulary(), spec.hidden());
+            Tensor all = files.whole(name, spec.vocabulary(), spec.hidden());
             return join((long) rows * spec.hidden(), all.rows(from, count));
         }
 
         /** The output projection of the tokens that are this part's. */
         Matrix head(long embedding) {
-            int rows = shape.shard().headRows();
-            int from = Math.min(shape.shard().rank() * rows, spec.vocabulary());
-            int count = Math.min(rows, spec.vocabulary() - from);
-            long address = spec.tiedEmbedding()
-                    ? embedding + 2L * shape.shard().rank() * rows * spec.hidden()
-                    : table(rows, "lm_head.weight", from, count);
-            return new Matrix(address, rows, spec.hidden());
+            Shard shard = shape.shard();
+            int rows = shard.headRows();
+            if (spec.tiedEmbedding()) {
+                return new Matrix(embedding + 2L * shard.rank() * rows * spec.hidden(), rows, spec.hidden());
+            }
+            int count = shard.headTokens();
+            return matrices.head(spec.hidden(), rows, new Part(Shard.HEAD, count))
+                    .orElseGet(() -> new Matrix(
+                            table(rows, Shard.HEAD + ".weight", shard.firstToken(), count), rows, spec.hidden()));
         }
 
         /** A scale of the whole cache, as checkpoints that were calibrated for fp8 have it; 1 elsewhere. */

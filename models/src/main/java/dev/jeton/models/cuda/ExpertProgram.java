@@ -13,7 +13,8 @@ import java.util.Set;
  * sum by {@link #slotOf} and {@link #shares}. The host only knows how many tiles there may be, so a captured graph
  * serves any choice.
  *
- * <p>Weights are read in the format that they have, whatever the number of rows.
+ * <p>Weights are read in the format that they have, whatever the number of rows. Where experts have their inputs each
+ * in an order of its own, rows are brought into it first, a launch more.
  *
  * <p>Bytes of a step: the weights of the experts that any token chose, once, and 2 bytes for each row of an expert and
  * element of the hidden and the expert's width, twice. Few rows an expert are bound by the weights and take tiles of
@@ -31,6 +32,10 @@ final class ExpertProgram {
     /** Up to so many tokens are routed by the block that groups them, two for each warp of it. */
     private static final int ROUTED_WITH_GROUPS = 64;
 
+    private static final int ORDER_THREADS = 256;
+    /** Inputs that a block of threads brings into order. */
+    private static final int ORDERED = 2048;
+
     private static final int SWIGLU = 4;
     private static final int GEGLU = 5;
     private static final int PLAIN = 0;
@@ -43,6 +48,7 @@ final class ExpertProgram {
     private final Products products;
     private final Kernel choose;
     private final Kernel group;
+    private final Kernel order;
     private final Map<WeightFormat, Way> few = new EnumMap<>(WeightFormat.class);
     private final Map<WeightFormat, Way> many = new EnumMap<>(WeightFormat.class);
     private final int chooseTokens;
@@ -102,6 +108,7 @@ final class ExpertProgram {
         int[] constants = kernels.expertsConstants();
         choose = kernels.get("choose_experts");
         group = kernels.get("group_experts");
+        order = kernels.get("order_inputs");
         chooseTokens = constants[0];
         groupThreads = constants[1];
         groupShared = Integer.BYTES * constants[2] * experts.count();
@@ -154,7 +161,13 @@ final class ExpertProgram {
         Map<WeightFormat, Way> ways = byFew ? few : many;
         route(header, tokens, rows);
         int width = experts.intermediate();
-        multiply(ways, rows, tokens, choices, normed, w.gateUp(), width, gate, inner);
+        if (w.gateUp().order() == 0) {
+            multiply(ways, rows, tokens, choices, normed, w.gateUp(), width, gate, inner);
+        } else {
+            // nobody needs what experts give before down has given it
+            order(tokens, normed, w.gateUp(), given);
+            multiply(ways, rows, tokens, 0, given, w.gateUp(), width, gate, inner);
+        }
         multiply(ways, rows, tokens, 0, inner, w.down(), hidden, PLAIN, given);
     }
 
@@ -186,6 +199,20 @@ final class ExpertProgram {
                 .pointer(plan)
                 .pointer(tiles)
                 .launch(1, 1, groupThreads, groupShared);
+    }
+
+    /** Rows of each slot's token, inputs in the order of its expert. */
+    private void order(int tokens, long x, Matrix w, long to) {
+        order.begin()
+                .pointer(plan)
+                .pointer(choices)
+                .pointer(chosen)
+                .integer(experts.perToken())
+                .pointer(x)
+                .pointer(w.order())
+                .integer(w.columns())
+                .pointer(to)
+                .launch(shape.slots(tokens), Kernel.blocks(w.columns(), ORDERED), ORDER_THREADS, 0);
     }
 
     /** Rows of x by choice, or by slot where {@code by} is 0. */

@@ -8,7 +8,8 @@ package dev.jeton.models.cuda;
  * @param scales address of what values are multiplied by; 0 for sixteen bits
  * @param rows outputs
  * @param columns inputs
- * @param order address of {@code int[columns]}: the input that each column is of; 0 where they are in order
+ * @param order address of {@code int[columns]}, of experts {@code int[experts][columns]}: the input that each column is
+ *     of; 0 where they are in order
  */
 record Matrix(WeightFormat format, long address, long scales, int rows, int columns, long order) {
 

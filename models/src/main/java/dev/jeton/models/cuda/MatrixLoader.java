@@ -8,10 +8,12 @@ import dev.jeton.models.cuda.StoredMatrix.FourBits;
 import dev.jeton.natives.DeviceMemory;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 
 /**
  * Brings matrices to the device in the format that the files have, or quantised on the way as the options ask. Matrices
@@ -27,6 +29,15 @@ final class MatrixLoader {
 
     /** A matrix of the files. */
     record Part(String name, int rows) {}
+
+    /** An expert's matrices of the files. */
+    record Expert(Part gate, Part up, Part down) {}
+
+    /** Those of all experts of a layer: gate and up of the first, of the second and so on, and likewise down. */
+    record Experts(Matrix gateUp, Matrix down) {}
+
+    /** Part of a matrix on the device: the outputs that its rows are of, where they have an order of their own. */
+    private record Piece(StoredMatrix stored, Optional<int[]> rowOrder) {}
 
     /** A matrix on the device and its memory. */
     private record Room(Matrix matrix, DeviceMemory values, Optional<DeviceMemory> scales) {
@@ -67,7 +78,7 @@ final class MatrixLoader {
 
     /** Loads matrices of {@code columns} inputs one after the other. */
     Matrix load(int columns, Part... parts) {
-        return load(columns, Optional.empty(), parts);
+        return load(columns, 0, parts.length, pieces(columns, Optional.empty(), parts));
     }
 
     /**
@@ -78,14 +89,79 @@ final class MatrixLoader {
      * @param width inputs of down
      */
     Dense feed(int hidden, int width, Part gate, Part up, Part down) {
-        StoredMatrix last = stored(width, down);
-        StoredMatrix first = stored(hidden, gate);
-        Optional<int[]> order = last.format() == WeightFormat.INT4 && first.format() == WeightFormat.INT4
-                ? last.fourBits().order()
-                : Optional.empty();
-        Matrix gateUp = load(hidden, order, gate, up);
+        Optional<int[]> order = innerOrder(hidden, width, gate, down);
+        Matrix gateUp = load(hidden, 0, 2, pieces(hidden, order, gate, up));
         Matrix loaded = load(width, down);
         return new Dense(gateUp, order.isPresent() ? loaded.inOrder() : loaded);
+    }
+
+    /** The order of down's inputs, where gate and up can have their outputs in it. */
+    private Optional<int[]> innerOrder(int hidden, int width, Part gate, Part down) {
+        StoredMatrix last = stored(width, down);
+        boolean possible =
+                last.format().fourBits() && stored(hidden, gate).format().fourBits();
+        return possible ? last.order() : Optional.empty();
+    }
+
+    /**
+     * The same of all experts of a layer, each of which may have orders of its own.
+     *
+     * @throws ModelException where no kernel reads them as they are
+     */
+    Experts experts(int hidden, int width, List<Expert> experts) {
+        List<Piece> gateUp = new ArrayList<>();
+        List<Piece> down = new ArrayList<>();
+        boolean ordered = false;
+        for (Expert expert : experts) {
+            Optional<int[]> order = innerOrder(hidden, width, expert.gate, expert.down);
+            ordered |= order.isPresent();
+            gateUp.addAll(pieces(hidden, order, expert.gate, expert.up));
+            down.addAll(pieces(width, Optional.empty(), expert.down));
+        }
+        Matrix first = fitting(load(hidden, 0, 2, gateUp));
+        Matrix last = fitting(load(width, 0, 1, down));
+        if (last.order() != 0 && !ordered) {
+            throw new ModelException("%s reorders inputs, which %s, in %s, cannot give in that order"
+                    .formatted(experts.getFirst().down.name, experts.getFirst().gate.name, first.format()));
+        }
+        return new Experts(first, last.inOrder());
+    }
+
+    /** Weights of experts are never written out, so their widths must be those that kernels read. */
+    private static Matrix fitting(Matrix matrix) {
+        if (matrix.columns() % matrix.format().step() != 0) {
+            throw new ModelException(
+                    "experts of %d inputs are not multiplied in %s, which takes multiples of %d; use the original weights"
+                            .formatted(
+                                    matrix.columns(),
+                                    matrix.format(),
+                                    matrix.format().step()));
+        }
+        return matrix;
+    }
+
+    private List<Piece> pieces(int columns, Optional<int[]> rowOrder, Part... parts) {
+        return stored(columns, parts).stream()
+                .map(each -> new Piece(each, rowOrder))
+                .toList();
+    }
+
+    /**
+     * Loads the output projection where the checkpoint has quantised it; empty where it has not.
+     *
+     * @param rows of the matrix, those past the part's own being of undefined content
+     * @throws ModelException where logits cannot be computed from it as it is
+     */
+    Optional<Matrix> head(int columns, int rows, Part part) {
+        WeightFormat format = stored(columns, part).format();
+        if (format == WeightFormat.SIXTEEN) {
+            return Optional.empty();
+        }
+        if (columns % format.step() != 0) {
+            throw new ModelException("%s of %d inputs is not multiplied in %s, which takes multiples of %d"
+                    .formatted(part.name, columns, format, format.step()));
+        }
+        return Optional.of(load(columns, rows, 1, pieces(columns, Optional.empty(), part)));
     }
 
     private StoredMatrix stored(int columns, Part part) {
@@ -110,20 +186,29 @@ final class MatrixLoader {
                 : Arrays.stream(parts).map(part -> stored(columns, part)).toList();
     }
 
-    private Matrix load(int columns, Optional<int[]> rowOrder, Part... parts) {
-        List<StoredMatrix> all = stored(columns, parts);
+    /**
+     * Loads pieces one after the other.
+     *
+     * @param least rows that the matrix has at least
+     * @param together how many pieces at a time are multiplied with the same inputs, and so have them in one order
+     */
+    private Matrix load(int columns, int least, int together, List<Piece> pieces) {
+        List<StoredMatrix> all = pieces.stream().map(Piece::stored).toList();
         List<WeightFormat> formats = all.stream().map(this::format).distinct().toList();
-        if (formats.size() > 1) {
-            throw new ModelException("%s are of different formats (%s), which cannot be multiplied together"
-                    .formatted(
-                            names(all),
-                            formats.stream().map(WeightFormat::toString).collect(Collectors.joining(", "))));
-        }
-        Room room = room(
-                formats.getFirst(), all.stream().mapToInt(StoredMatrix::rows).sum(), columns);
-        Optional<int[]> order = Optional.empty();
+        WeightFormat format = WeightFormat.common(formats)
+                .orElseThrow(() ->
+                        new ModelException("%s are of different formats (%s), which cannot be multiplied together"
+                                .formatted(
+                                        names(all),
+                                        formats.stream()
+                                                .map(WeightFormat::toString)
+                                                .collect(Collectors.joining(", ")))));
+        int rows = all.stream().mapToInt(StoredMatrix::rows).sum();
+        Room room = room(format, Math.max(least, rows), columns);
+        List<Optional<int[]>> orders = new ArrayList<>();
         int from = 0;
-        for (StoredMatrix each : all) {
+        for (int i = 0; i < pieces.size(); i++) {
+            StoredMatrix each = all.get(i);
             switch (room.matrix.format()) {
                 case SIXTEEN -> upload.send(plain(each), room.values, 2L * from * columns);
                 case INT8, FP8, FP8_BLOCK -> {
@@ -133,29 +218,31 @@ final class MatrixLoader {
                         copy(each, room, from);
                     }
                 }
-                case INT4 -> {
+                case INT4, INT4_64, INT4_32 -> {
                     FourBits four = each.fourBits();
-                    if (from > 0 && !Arrays.equals(four.order().orElse(null), order.orElse(null))) {
+                    if (i % together == 0) {
+                        orders.add(four.order());
+                    } else if (!Arrays.equals(
+                            four.order().orElse(null), orders.getLast().orElse(null))) {
                         throw new ModelException(
                                 "%s reorder inputs each in its own way, so that they cannot be multiplied together"
-                                        .formatted(names(all)));
+                                        .formatted(names(all.subList(i / together * together, i + 1))));
                     }
-                    order = four.order();
-                    repack(four, rowOrder, each, room.matrix, from);
+                    repack(four, pieces.get(i).rowOrder, each, room.matrix, from);
                 }
             }
             from += each.rows();
             files.release();
         }
         Matrix matrix = room.matrix;
-        return order.map(inputs -> new Matrix(
-                        matrix.format(),
-                        matrix.address(),
-                        matrix.scales(),
-                        matrix.rows(),
-                        columns,
-                        indexes(inputs).address()))
-                .orElse(matrix);
+        if (orders.stream().allMatch(Optional::isEmpty)) {
+            return matrix;
+        }
+        int[] inputs = orders.stream()
+                .flatMapToInt(order -> order.map(Arrays::stream).orElseGet(() -> IntStream.range(0, columns)))
+                .toArray();
+        long order = indexes(inputs).address();
+        return new Matrix(matrix.format(), matrix.address(), matrix.scales(), matrix.rows(), columns, order);
     }
 
     private static String names(List<StoredMatrix> all) {
@@ -221,7 +308,7 @@ final class MatrixLoader {
         upload.bytes(MemorySegment.ofArray(four.scales()), packed, scalesAt);
         four.order().ifPresent(order -> upload.bytes(MemorySegment.ofArray(order), packed, orderAt));
         rowOrder.ifPresent(order -> upload.bytes(MemorySegment.ofArray(order), packed, rowOrderAt));
-        Kernel kernel = kernels.get(four.kernel(), WeightFormat.INT4)
+        Kernel kernel = kernels.get(four.kernel(), matrix.format())
                 .begin()
                 .pointer(packed.address())
                 .pointer(four.zeros().isPresent() ? packed.address() + zerosAt : 0)

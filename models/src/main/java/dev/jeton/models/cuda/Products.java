@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /**
  * Products of activations with weights, by the way that suits their number of rows and the weights' format. Up to
@@ -18,6 +19,9 @@ import java.util.stream.Collectors;
  *
  * <p>All of {@code y[row][n] = sum over k of x[row][k] * w[n][k]}, rows without gaps, the inputs of x in the order of
  * w's ({@link #inOrder}).
+ *
+ * <p>Logits are of at most {@value #WIDE_ROWS} rows, so that an output projection in fewer bits is always read as it
+ * is, by rows in sixteen bits.
  *
  * <p>Bytes a weight of b bytes: {@code b} through our kernels and for fp8 through cuBLASLt, {@code b + 4} where weights
  * are written out. Above {@value #WIDE_ROWS} rows these 4 bytes cost less than what mma.sync is behind cuBLASLt: at 4.8
@@ -100,25 +104,28 @@ final class Products {
     private final long ordered;
 
     /**
-     * @param matrices all that will be multiplied with
+     * @param matrices all that will be multiplied with but the output projection
+     * @param head the output projection
      * @param maxRows most rows of activations
      */
-    Products(Device device, StepKernels kernels, List<Matrix> matrices, int maxRows) {
+    Products(Device device, StepKernels kernels, List<Matrix> matrices, Matrix head, int maxRows) {
         this.device = device;
         this.kernels = kernels;
         rowScales = rowScales(matrices, maxRows);
         long mostPartials = 0;
         int mostCounters = 0;
-        int widest = 1;
+        int widest = head.rows();
         for (Matrix matrix : matrices) {
             widest = Math.max(widest, matrix.rows());
         }
-        Set<WeightFormat> formats = matrices.stream().map(Matrix::format).collect(Collectors.toSet());
+        Set<WeightFormat> formats = Stream.concat(matrices.stream(), Stream.of(head))
+                .map(Matrix::format)
+                .collect(Collectors.toSet());
         for (WeightFormat format : formats) {
             int[] constants = kernels.matmulConstants(format);
             int columns = constants[0];
             // int4 has twice the outputs in a block
-            int wanted = format == WeightFormat.INT4 ? device.multiprocessors() : 2 * device.multiprocessors();
+            int wanted = format.fourBits() ? device.multiprocessors() : 2 * device.multiprocessors();
             skinny.put(format, new Skinny(kernels.get("skinny_matmul", format), columns, constants[1], wanted));
             // only products of fewer blocks than are wanted are split, into less than twice as many as are wanted
             mostPartials = Math.max(mostPartials, 2L * wanted * PARTIALS * columns);
@@ -140,7 +147,7 @@ final class Products {
             if (matrix.order() != 0) {
                 reordered = Math.max(reordered, matrix.columns());
             }
-            if (narrow(matrix)) {
+            if (narrow(matrix, false)) {
                 longest = Math.max(longest, matrix.columns());
             } else if (matrix.format() != WeightFormat.SIXTEEN) {
                 largest = Math.max(largest, 2L * matrix.rows() * matrix.columns());
@@ -165,32 +172,32 @@ final class Products {
         return w.format() == WeightFormat.FP8 && w.rows() % FP8_STEP == 0 && w.columns() % FP8_STEP == 0;
     }
 
-    /** Whether many rows are multiplied in fp8. */
-    private boolean narrow(Matrix w) {
-        return rowScales && fitsFp8(w);
+    /** Whether many rows are multiplied in fp8: not those that become logits. */
+    private boolean narrow(Matrix w, boolean wide) {
+        return rowScales && fitsFp8(w) && !wide;
     }
 
-    private Way way(int rows, Matrix w) {
+    private Way way(int rows, Matrix w, boolean wide) {
         if (rows <= SKINNY_ROWS && w.columns() % SKINNY_STEP == 0) {
             return Way.FEW;
         }
         boolean fits =
                 w.format() != WeightFormat.SIXTEEN && w.columns() % w.format().step() == 0;
-        return fits && rows <= WIDE_ROWS && !narrow(w) ? Way.WIDE : Way.LIBRARY;
+        return fits && rows <= WIDE_ROWS && !narrow(w, wide) ? Way.WIDE : Way.LIBRARY;
     }
 
     /** Whether one of our own kernels is taken. */
-    private boolean own(int rows, Matrix w) {
-        return way(rows, w) != Way.LIBRARY;
+    private boolean own(int rows, Matrix w, boolean wide) {
+        return way(rows, w, wide) != Way.LIBRARY;
     }
 
     private MatmulShape shape(int rows, Matrix w, boolean wide) {
-        return device.product(rows, w.rows(), w.columns(), narrow(w), wide);
+        return device.product(rows, w.rows(), w.columns(), narrow(w, wide), wide);
     }
 
     /** Chooses how a product is computed, before it is first needed. */
     void choose(int rows, Matrix w, boolean wide) {
-        if (!own(rows, w)) {
+        if (!own(rows, w, wide)) {
             device.plan(shape(rows, w, wide));
         }
     }
@@ -198,7 +205,7 @@ final class Products {
     /** Whether there is nothing to search for: our own kernel, one order of sums, or an algorithm that was searched. */
     boolean decided(int rows, Matrix w, boolean wide) {
         return device.deterministic()
-                || own(rows, w)
+                || own(rows, w, wide)
                 || device.plan(shape(rows, w, wide)).searched();
     }
 
@@ -209,7 +216,7 @@ final class Products {
      */
     void search(int rows, List<Matrix> ws, boolean wide, long x, long y) {
         Matrix w = ws.getFirst();
-        boolean fp8 = narrow(w);
+        boolean fp8 = narrow(w, wide);
         boolean out = !fp8 && w.format() != WeightFormat.SIXTEEN;
         // a matrix that was just written out may well be in the second cache, as it is here the second time
         long[] addresses =
@@ -220,7 +227,7 @@ final class Products {
 
     /** Activations out: {@code y[rows][n]} in sixteen bits. */
     void activations(long header, int entry, int rows, long x, Matrix w, long y) {
-        if (own(rows, w)) {
+        if (own(rows, w, false)) {
             launch(Mode.ACTIVATION, header, entry, rows, x, w, w.rows(), 0, y);
         } else {
             multiply(header, entry, rows, x, w, y, false);
@@ -229,7 +236,7 @@ final class Products {
 
     /** Logits out: {@code y[rows][n]} in float32. */
     void logits(long header, int entry, int rows, long x, Matrix w, long y) {
-        if (own(rows, w)) {
+        if (own(rows, w, true)) {
             launch(Mode.LOGITS, header, entry, rows, x, w, w.rows(), 0, y);
         } else {
             multiply(header, entry, rows, x, w, y, true);
@@ -244,7 +251,7 @@ final class Products {
      * @return whether it was added: the bias too
      */
     boolean residual(long header, int entry, int rows, long x, Matrix w, long bias, long residual, long delta) {
-        if (own(rows, w)) {
+        if (own(rows, w, false)) {
             launch(Mode.RESIDUAL, header, entry, rows, x, w, w.rows(), bias, residual);
             return true;
         }
@@ -262,7 +269,7 @@ final class Products {
      * @return whether they were joined
      */
     boolean gated(Activation activation, long header, int entry, int rows, long x, Matrix w, long inner, long gateUp) {
-        if (own(rows, w)) {
+        if (own(rows, w, false)) {
             launch(Mode.gated(activation), header, entry, rows, x, w, w.rows() / 2, 0, inner);
             return true;
         }
@@ -289,7 +296,7 @@ final class Products {
 
     private void multiply(long header, int entry, int rows, long x, Matrix w, long y, boolean floats) {
         MatmulShape shape = shape(rows, w, floats);
-        if (narrow(w)) {
+        if (narrow(w, floats)) {
             kernels.get("quantize_fp8_rows")
                     .begin()
                     .pointer(header)
@@ -317,7 +324,7 @@ final class Products {
     }
 
     private void launch(Mode mode, long header, int entry, int rows, long x, Matrix w, int n, long bias, long y) {
-        if (way(rows, w) == Way.WIDE) {
+        if (way(rows, w, mode == Mode.LOGITS) == Way.WIDE) {
             Wide by = wide.get(w.format());
             if (by == null) {
                 throw new IllegalStateException("no kernel of many rows for " + w.format());

@@ -4,6 +4,7 @@ import dev.jeton.models.DecoderSpec;
 import dev.jeton.models.DecoderSpec.Experts;
 import dev.jeton.models.ModelException;
 import java.util.List;
+import java.util.function.Predicate;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 
@@ -22,6 +23,9 @@ import java.util.stream.IntStream;
  */
 record Shard(int rank, int ranks, DecoderSpec whole) {
 
+    /** The output projection's module. */
+    static final String HEAD = "lm_head";
+
     /** Rows are read in vectors of so many elements. */
     private static final int VECTOR = 8;
 
@@ -34,15 +38,20 @@ record Shard(int rank, int ranks, DecoderSpec whole) {
      */
     static Shard of(DecoderSpec whole, int rank, int ranks) {
         String refusal = refusal(whole, ranks);
+        Shard shard = new Shard(rank, ranks, whole);
         if (!refusal.isEmpty()) {
-            String sizes = IntStream.rangeClosed(1, MOST_NAMED)
-                    .filter(size -> refusal(whole, size).isEmpty())
-                    .mapToObj(Integer::toString)
-                    .collect(Collectors.joining(", "));
             throw new ModelException("%s cannot be divided among %d GPUs: %s; --tensor-parallel-size may be one of %s"
-                    .formatted(whole.architecture(), ranks, refusal, sizes));
+                    .formatted(whole.architecture(), ranks, refusal, shard.sizes(any -> true)));
         }
-        return new Shard(rank, ranks, whole);
+        return shard;
+    }
+
+    /** Numbers of parts into which the model divides, and of which a part fits: for messages. */
+    String sizes(Predicate<Shard> fits) {
+        return IntStream.rangeClosed(1, MOST_NAMED)
+                .filter(size -> refusal(whole, size).isEmpty() && fits.test(new Shard(0, size, whole)))
+                .mapToObj(Integer::toString)
+                .collect(Collectors.joining(", "));
     }
 
     /** Why a model does not divide into so many parts; empty where it does. */
@@ -119,6 +128,21 @@ record Shard(int rank, int ranks, DecoderSpec whole) {
         return vectors * VECTOR;
     }
 
+    /** The first of the tokens whose rows are this part's. */
+    int firstToken() {
+        return Math.min(rank * headRows(), whole.vocabulary());
+    }
+
+    /** How many tokens' rows are this part's. */
+    int headTokens() {
+        return Math.min(headRows(), whole.vocabulary() - firstToken());
+    }
+
+    /** Whether all parts have as many tokens' rows. */
+    boolean headDivides() {
+        return ranks == 1 || headRows() * ranks == whole.vocabulary();
+    }
+
     /** How a module's matrix is divided. */
     enum Cut {
         /** Every part has all of it. */
@@ -132,7 +156,7 @@ record Shard(int rank, int ranks, DecoderSpec whole) {
     /** How the module with a name is divided, as {@code model.layers.0.mlp.down_proj}. */
     static Cut cut(String module) {
         return switch (module.substring(module.lastIndexOf('.') + 1)) {
-            case "q_proj", "k_proj", "v_proj", "gate_proj", "up_proj" -> Cut.OUTPUTS;
+            case "q_proj", "k_proj", "v_proj", "gate_proj", "up_proj", HEAD -> Cut.OUTPUTS;
             case "o_proj", "down_proj" -> Cut.INPUTS;
             default -> Cut.NONE;
         };

@@ -50,9 +50,14 @@ final class ShardFiles implements AutoCloseable {
         return files.type(name);
     }
 
-    /** The first of a part's inputs in the whole. */
-    int firstInput(String module, int inputs) {
-        return Shard.cut(module) == Cut.INPUTS ? inputs * shard.part(module) : 0;
+    /**
+     * The first of a part's groups of inputs in the whole; 0 where all inputs are one.
+     *
+     * @param inputs of the part
+     * @param group inputs of a group
+     */
+    int firstGroup(String module, int inputs, int group) {
+        return Shard.cut(module) == Cut.INPUTS && inGroups(module) ? inputs * shard.part(module) / group : 0;
     }
 
     /** How many parts there are. */
@@ -65,7 +70,7 @@ final class ShardFiles implements AutoCloseable {
         if (shard.ranks() == 1 || Shard.cut(module) != Cut.INPUTS) {
             return true;
         }
-        int first = firstInput(module, groupOf.length) / group;
+        int first = firstGroup(module, groupOf.length, group);
         return IntStream.range(0, groupOf.length).allMatch(i -> groupOf[i] == first + i / group);
     }
 
@@ -96,11 +101,28 @@ final class ShardFiles implements AutoCloseable {
         });
     }
 
+    /** How many elements the part of a tensor has, if the files hold it. */
+    Optional<Long> elements(String name) {
+        return files.find(name).map(tensor -> {
+            int dimension = tensor.elements() == 1 ? -1 : dimension(name);
+            if (dimension < 0) {
+                return tensor.elements();
+            }
+            requireParts(tensor, dimension, module(name));
+            return tensor.elements() / shard.parts(module(name));
+        });
+    }
+
     /** The part of a tensor, which has the given shape; an error that names it where it is missing or differs. */
     Tensor tensor(String name, long... shape) {
         int dimension = dimension(name);
         Tensor tensor = files.tensor(name, wholeShape(name, dimension, shape));
         return dimension < 0 ? tensor : part(tensor, dimension, module(name));
+    }
+
+    /** All of a tensor, whatever the part, which has the given shape; an error that names it otherwise. */
+    Tensor whole(String name, long... shape) {
+        return files.tensor(name, shape);
     }
 
     /** The part's bytes of a tensor whose elements the engine interprets itself. */
@@ -139,13 +161,20 @@ final class ShardFiles implements AutoCloseable {
         if (cut == Cut.NONE) {
             return -1;
         }
+        if (module.equals(Shard.HEAD) && !shard.headDivides()) {
+            throw new ModelException(
+                    "\"%s\" has %d rows, which do not divide among %d GPUs by eights; --tensor-parallel-size may be one of %s"
+                            .formatted(
+                                    name, shard.whole().vocabulary(), shard.ranks(), shard.sizes(Shard::headDivides)));
+        }
         boolean outputs = cut == Cut.OUTPUTS;
         return switch (name.substring(name.lastIndexOf('.') + 1)) {
             case "weight" -> outputs ? 0 : 1;
-            case "weight_packed", "weight_zero_point" -> outputs ? 0 : 1;
+            case "weight_packed" -> outputs ? 0 : 1;
             case "bias" -> outputs ? 0 : -1;
-            case "weight_scale", "weight_scale_inv" -> outputs ? 0 : acrossInputs(name) ? 1 : -1;
-            case "qweight", "qzeros", "scales" -> outputs ? 1 : 0;
+            case "weight_scale", "weight_scale_inv", "weight_zero_point" -> outputs ? 0 : inGroups(module) ? 1 : -1;
+            case "qweight" -> outputs ? 1 : 0;
+            case "qzeros", "scales" -> outputs ? 1 : inGroups(module) ? 0 : -1;
             case "g_idx", "weight_g_idx" -> outputs ? -1 : 0;
             default ->
                 throw new ModelException(
@@ -153,10 +182,16 @@ final class ShardFiles implements AutoCloseable {
         };
     }
 
-    /** Whether scales are of groups of inputs, not of all. */
-    private boolean acrossInputs(String name) {
-        return files.find(name)
-                .filter(scale -> scale.shape().size() == 2 && scale.shape().get(1) > 1)
+    /** Whether a module's scales are of groups of inputs, not of all. */
+    private boolean inGroups(String module) {
+        return groups(module + ".scales", 0)
+                || groups(module + ".weight_scale", 1)
+                || groups(module + ".weight_scale_inv", 1);
+    }
+
+    private boolean groups(String scales, int dimension) {
+        return files.find(scales)
+                .filter(scale -> scale.shape().size() == 2 && scale.shape().get(dimension) > 1)
                 .isPresent();
     }
 
@@ -170,18 +205,26 @@ final class ShardFiles implements AutoCloseable {
     }
 
     private Tensor part(Tensor tensor, int dimension, String module) {
-        int parts = shard.parts(module);
-        long size = tensor.shape().get(dimension);
-        if (size % parts != 0) {
-            throw new ModelException("tensor \"%s\" of shape %s cannot be divided among %d GPUs"
-                    .formatted(tensor.name(), tensor.shape(), parts));
-        }
-        long width = size / parts;
+        requireParts(tensor, dimension, module);
+        long width = tensor.shape().get(dimension) / shard.parts(module);
         long from = width * shard.part(module);
         if (dimension == 0) {
             return tensor.rows(from, width);
         }
         return columns(tensor, from, width);
+    }
+
+    private void requireParts(Tensor tensor, int dimension, String module) {
+        long size = tensor.shape().get(dimension);
+        if (size % shard.parts(module) != 0) {
+            throw new ModelException(
+                    "tensor \"%s\" of shape %s cannot be divided among %d GPUs; --tensor-parallel-size may be one of %s"
+                            .formatted(
+                                    tensor.name(),
+                                    tensor.shape(),
+                                    shard.ranks(),
+                                    shard.sizes(part -> size % part.parts(module) == 0)));
+        }
     }
 
     private Tensor columns(Tensor tensor, long from, long width) {

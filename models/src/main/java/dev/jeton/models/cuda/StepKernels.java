@@ -47,7 +47,7 @@ final class StepKernels {
             "blocks.cu",
             List.of("copy_blocks"),
             EXPERTS,
-            List.of("choose_experts", "group_experts"),
+            List.of("choose_experts", "group_experts", "order_inputs"),
             RANKS,
             List.of("order_logits", "combine_experts"));
 
@@ -159,9 +159,7 @@ final class StepKernels {
                 source + " " + format,
                 key -> device.module(
                         source,
-                        Stream.concat(
-                                        macros(device, shape.macros()).stream(),
-                                        Stream.of("-DWEIGHTS=" + format.ordinal()))
+                        Stream.concat(macros(device, shape.macros()).stream(), format.macros().stream())
                                 .toList()));
     }
 

@@ -42,16 +42,20 @@ record StoredMatrix(ShardFiles files, CheckpointQuantization checkpoint, String 
     WeightFormat format() {
         return switch (checkpoint) {
             case CheckpointQuantization.None none -> WeightFormat.SIXTEEN;
-            case CheckpointQuantization.Awq awq -> has(".qweight") ? WeightFormat.INT4 : WeightFormat.SIXTEEN;
-            case CheckpointQuantization.Gptq gptq -> has(".qweight") ? WeightFormat.INT4 : WeightFormat.SIXTEEN;
+            case CheckpointQuantization.Awq awq -> has(".qweight") ? inGroups(".scales") : WeightFormat.SIXTEEN;
+            case CheckpointQuantization.Gptq gptq -> has(".qweight") ? inGroups(".scales") : WeightFormat.SIXTEEN;
             case CheckpointQuantization.Scaled scaled -> scaled(scaled.blocks());
             case CheckpointQuantization.Packed packed -> {
                 if (!has(".weight_packed")) {
                     yield WeightFormat.SIXTEEN;
                 }
-                yield packed.bits() == 4 ? WeightFormat.INT4 : WeightFormat.INT8;
+                yield packed.bits() == 4 ? inGroups(".weight_scale") : WeightFormat.INT8;
             }
         };
+    }
+
+    private WeightFormat inGroups(String scales) {
+        return WeightFormat.ofGroups(group(scales)).orElseThrow();
     }
 
     private boolean has(String tensor) {
@@ -111,7 +115,10 @@ record StoredMatrix(ShardFiles files, CheckpointQuantization checkpoint, String 
         return scales;
     }
 
-    /** The same of blocks, for each {@value WeightFormat#SCALE_ROWS} rows and {@value WeightFormat#GROUP} inputs. */
+    /**
+     * The same of blocks, for each {@value WeightFormat#SCALE_ROWS} rows and {@value CheckpointQuantization#BLOCK}
+     * inputs.
+     */
     float[] blockScales() {
         int block = CheckpointQuantization.BLOCK;
         int down = Kernel.blocks(rows, block);
@@ -159,7 +166,7 @@ record StoredMatrix(ShardFiles files, CheckpointQuantization checkpoint, String 
      * @param words of values
      * @param zeros packed likewise; empty where all are 8
      * @param scales bits of fp16, in the files' order
-     * @param group inputs that share a scale, a multiple of {@value WeightFormat#GROUP}
+     * @param group inputs that share a scale, a multiple of {@value CheckpointQuantization#LEAST_GROUP}
      * @param order the input that each column is to be of, so that those of a group lie beside each other; empty where
      *     they do
      */
@@ -173,10 +180,9 @@ record StoredMatrix(ShardFiles files, CheckpointQuantization checkpoint, String 
 
     /** Its four bits. */
     FourBits fourBits() {
-        if (columns % WeightFormat.GROUP != 0 || rows % NIBBLES != 0) {
+        if (rows % NIBBLES != 0) {
             throw new ModelException(
-                    "%s has %d outputs and %d inputs; of four bits each, multiples of %d and %d are read"
-                            .formatted(name, rows, columns, NIBBLES, WeightFormat.GROUP));
+                    "%s has %d outputs; of four bits each, multiples of %d are read".formatted(name, rows, NIBBLES));
         }
         return switch (checkpoint) {
             case CheckpointQuantization.Awq awq -> {
@@ -197,7 +203,7 @@ record StoredMatrix(ShardFiles files, CheckpointQuantization checkpoint, String 
                         Optional.of(files.bytes(name + ".qzeros", "I32", columns / group, rows / NIBBLES)),
                         halves(files.tensor(name + ".scales", columns / group, rows)),
                         group,
-                        order(".g_idx", group));
+                        order());
             }
             case CheckpointQuantization.Packed packed -> {
                 int group = group(".weight_scale");
@@ -207,7 +213,7 @@ record StoredMatrix(ShardFiles files, CheckpointQuantization checkpoint, String 
                         zeros(group),
                         halves(files.tensor(name + ".weight_scale", rows, columns / group)),
                         group,
-                        order(".weight_g_idx", group));
+                        order());
             }
             default -> throw new IllegalStateException(checkpoint + " has no four bits");
         };
@@ -215,14 +221,14 @@ record StoredMatrix(ShardFiles files, CheckpointQuantization checkpoint, String 
 
     /** Inputs that share a scale, by the number of scales. */
     private int group(String tensor) {
-        long scales = files.find(name + tensor)
-                .orElseThrow(() -> new ModelException("tensor \"%s%s\" is missing".formatted(name, tensor)))
-                .elements();
+        long scales = files.elements(name + tensor)
+                .orElseThrow(() -> new ModelException("tensor \"%s%s\" is missing".formatted(name, tensor)));
+        int least = CheckpointQuantization.LEAST_GROUP;
         long groups = scales / rows;
-        if (groups == 0 || scales % rows != 0 || columns % groups != 0 || columns / groups % WeightFormat.GROUP != 0) {
+        if (groups == 0 || scales % rows != 0 || columns % groups != 0 || columns / groups % least != 0) {
             throw new ModelException(
                     "tensor \"%s%s\" has %d scales for %d outputs and %d inputs; one for a multiple of %d inputs is read"
-                            .formatted(name, tensor, scales, rows, columns, WeightFormat.GROUP));
+                            .formatted(name, tensor, scales, rows, columns, least));
         }
         return (int) (columns / groups);
     }
@@ -265,6 +271,18 @@ record StoredMatrix(ShardFiles files, CheckpointQuantization checkpoint, String 
         return halves;
     }
 
+    /**
+     * The input that each column of four bits is to be, so that those of a group lie beside each other; empty where
+     * they do.
+     */
+    Optional<int[]> order() {
+        return switch (checkpoint) {
+            case CheckpointQuantization.Gptq gptq -> order(".g_idx", group(".scales"));
+            case CheckpointQuantization.Packed packed -> order(".weight_g_idx", group(".weight_scale"));
+            default -> Optional.empty();
+        };
+    }
+
     /** Inputs sorted by the group that a tensor names for each; empty where it is missing or they are in order. */
     private Optional<int[]> order(String suffix, int group) {
         String tensor = name + suffix;
@@ -286,7 +304,7 @@ record StoredMatrix(ShardFiles files, CheckpointQuantization checkpoint, String 
                     "tensor \"%s\" reorders inputs, which cannot be divided among %d GPUs; quantise with desc_act false"
                             .formatted(tensor, files.ranks()));
         }
-        int first = files.firstInput(name, columns) / group;
+        int first = files.firstGroup(name, columns, group);
         boolean sorted = true;
         for (int i = 0; i < columns; i++) {
             if (of[order[i]] != first + i / group) {

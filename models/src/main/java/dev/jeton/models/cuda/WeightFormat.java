@@ -2,30 +2,41 @@ package dev.jeton.models.cuda;
 
 import dev.jeton.models.CheckpointQuantization;
 import dev.jeton.models.ModelException;
+import java.util.List;
+import java.util.Optional;
 
-/** How a matrix of weights lies on the device. The numbers are those of {@code WEIGHTS} in {@code jeton.cuh}. */
+/** How a matrix of weights lies on the device. */
 enum WeightFormat {
     /** bf16 or fp16, as activations. */
-    SIXTEEN(16, 8),
+    SIXTEEN(0, 16, 8),
     /** Integers to 127 and a float for each row. */
-    INT8(8, 16),
+    INT8(1, 8, 16),
     /** Integers to 15 with a scale and a zero for each row and 128 values. */
-    INT4(4, 128),
+    INT4(2, 4, 128),
+    /** The same for 64 values. */
+    INT4_64(2, 4, 64),
+    /** The same for 32 values. */
+    INT4_32(2, 4, 32),
     /** e4m3 and a float for each row. */
-    FP8(8, 16),
+    FP8(3, 8, 16),
     /** e4m3 and a float for each eight rows and 128 values, those of a block of the files having one. */
-    FP8_BLOCK(8, 16);
+    FP8_BLOCK(4, 8, 16);
 
-    /** Values along a row that share a scale, where not all do. */
-    static final int GROUP = 128;
+    /** Those of four bits, the longest groups first. */
+    private static final List<WeightFormat> FOUR_BITS = List.of(INT4, INT4_64, INT4_32);
+
+    /** Values along a row that share a scale of {@link #FP8_BLOCK}. */
+    private static final int BLOCK = 128;
 
     /** Rows that share the scales of {@link #FP8_BLOCK}. */
     static final int SCALE_ROWS = 8;
 
+    private final int number;
     private final int bits;
     private final int step;
 
-    WeightFormat(int bits, int step) {
+    WeightFormat(int number, int bits, int step) {
+        this.number = number;
         this.bits = bits;
         this.step = step;
     }
@@ -46,11 +57,38 @@ enum WeightFormat {
     static WeightFormat of(CheckpointQuantization checkpoint, WeightFormat wanted) {
         return switch (checkpoint) {
             case CheckpointQuantization.None none -> wanted;
-            case CheckpointQuantization.Awq awq -> INT4;
-            case CheckpointQuantization.Gptq gptq -> INT4;
+            case CheckpointQuantization.Awq awq -> ofGroups(awq.group()).orElse(INT4);
+            case CheckpointQuantization.Gptq gptq -> ofGroups(gptq.group()).orElse(INT4);
             case CheckpointQuantization.Scaled scaled -> scaled.blocks() ? FP8_BLOCK : FP8;
-            case CheckpointQuantization.Packed packed -> packed.bits() == 4 ? INT4 : INT8;
+            case CheckpointQuantization.Packed packed ->
+                packed.bits() == 4 ? ofGroups(packed.group()).orElse(INT4) : INT8;
         };
+    }
+
+    /** Four bits with the longest groups that divide those of the files; empty where none do. */
+    static Optional<WeightFormat> ofGroups(int group) {
+        return FOUR_BITS.stream().filter(format -> group % format.step == 0).findFirst();
+    }
+
+    /**
+     * That in which matrices of these formats are multiplied together: their own where they have one, of four bits with
+     * groups of several lengths that with the shortest; empty where there is none.
+     */
+    static Optional<WeightFormat> common(List<WeightFormat> formats) {
+        boolean possible =
+                formats.stream().distinct().count() == 1 || formats.stream().allMatch(WeightFormat::fourBits);
+        return possible ? formats.stream().max(WeightFormat::compareTo) : Optional.empty();
+    }
+
+    /** Whether values are integers to 15. */
+    boolean fourBits() {
+        return bits == 4;
+    }
+
+    /** The macros with which kernels are compiled for it. */
+    List<String> macros() {
+        String weights = "-DWEIGHTS=" + number;
+        return fourBits() ? List.of(weights, "-DSCALE_GROUP=" + step) : List.of(weights);
     }
 
     /** Bits of a value. */
@@ -70,12 +108,11 @@ enum WeightFormat {
 
     /** Bytes that what they are multiplied by takes. */
     long scaleBytes(long rows, long columns) {
-        long groups = (columns + GROUP - 1) / GROUP;
         return switch (this) {
             case SIXTEEN -> 0;
             case INT8, FP8 -> 4 * rows;
-            case INT4 -> 4 * rows * groups;
-            case FP8_BLOCK -> (rows + SCALE_ROWS - 1) / SCALE_ROWS * 4 * groups;
+            case INT4, INT4_64, INT4_32 -> 4 * rows * ((columns + step - 1) / step);
+            case FP8_BLOCK -> (rows + SCALE_ROWS - 1) / SCALE_ROWS * 4 * ((columns + BLOCK - 1) / BLOCK);
         };
     }
 }

@@ -133,14 +133,41 @@ class ExpertFormatTest {
                 .hasMessageContaining("multiples of 16");
     }
 
-    @Test
-    void refusesExpertsWhoseInputsAreReordered() throws IOException {
+    /** Each expert in an order of its own, the first as they are. */
+    private static TinyModel.Storage reordered(int group) {
+        return (writer, name, type, rows, columns, values) -> {
+            String expert = name.replaceFirst(".*experts\\.(\\d+)\\..*", "$1");
+            UnaryOperator<int[]> index = expert.equals("0")
+                    ? UnaryOperator.identity()
+                    : of -> PackedWeights.shuffled(of, expert.equals(name) ? 0 : Integer.parseInt(expert));
+            return PackedWeights.gptq(1, group, index).store(writer, name, type, rows, columns, values);
+        };
+    }
+
+    /** A width of whole steps of few rows' products, and one that only the products of many rows have. */
+    @ParameterizedTest
+    @ValueSource(ints = {128, 96})
+    void readsExpertsWhoseInputsAreReordered(int width) throws IOException {
         TinyModel model = qwen3(
-                "{\"quant_method\": \"gptq\", \"bits\": 4, \"group_size\": 128, \"desc_act\": true}",
-                PackedWeights.gptq(1, PackedWeights::shuffled),
-                256);
+                "{\"quant_method\": \"gptq\", \"bits\": 4, \"group_size\": 32, \"desc_act\": true}",
+                reordered(32),
+                width);
+        assertThat(error(model, "none")).isLessThan(SIXTEEN);
+    }
+
+    @Test
+    void refusesExpertsWhoseInnerOrderNobodyGives() throws IOException {
+        TinyModel.Storage four = reordered(32);
+        TinyModel model = qwen3(
+                "{\"quant_method\": \"gptq\", \"bits\": 4, \"group_size\": 32, \"desc_act\": true}",
+                (writer, name, type, rows, columns, values) -> (name.contains("experts") && !name.endsWith("down_proj")
+                                ? TinyModel.Storage.PLAIN
+                                : four)
+                        .store(writer, name, type, rows, columns, values),
+                128);
         assertThatThrownBy(() -> load(model.folder, options("none")))
                 .isInstanceOf(ModelException.class)
-                .hasMessageContaining("reordered");
+                .hasMessageContaining("down_proj reorders inputs")
+                .hasMessageContaining("SIXTEEN");
     }
 }

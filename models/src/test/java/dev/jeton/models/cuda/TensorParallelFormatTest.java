@@ -18,7 +18,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.ValueSource;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** Checkpoints in fewer bits that two GPUs share: which part of each tensor is whose. */
 class TensorParallelFormatTest {
@@ -39,8 +39,14 @@ class TensorParallelFormatTest {
     Path folder;
 
     private TinyModel model(String quantization, TinyModel.Storage storage, int keyHeads) throws IOException {
+        return model(quantization, storage, keyHeads, 301);
+    }
+
+    private TinyModel model(String quantization, TinyModel.Storage storage, int keyHeads, int vocabulary)
+            throws IOException {
         String more = "\"attention_bias\": true, \"quantization_config\": " + quantization;
-        String config = Configs.config("LlamaForCausalLM", 128, 16, keyHeads, 16, 256, more);
+        String config = Configs.config("LlamaForCausalLM", 128, 16, keyHeads, 16, 256, more)
+                .replace("\"vocab_size\": 301", "\"vocab_size\": " + vocabulary);
         return new TinyModel(folder, config, TensorType.F16, SEED, storage);
     }
 
@@ -73,12 +79,37 @@ class TensorParallelFormatTest {
                 .isLessThan(SIXTEEN);
     }
 
+    /** Parts of groups of 64, and of whole rows, whose scale and zero all parts have. */
     @ParameterizedTest
-    @ValueSource(booleans = {true, false})
-    void packedFourBits(boolean symmetric) throws IOException {
-        TinyModel model =
-                model(COMPRESSED.formatted(4, "group"), PackedWeights.packed(128, symmetric, index -> index), 8);
+    @CsvSource({"group, 64, true", "channel, 0, false"})
+    void packedFourBits(String strategy, int group, boolean symmetric) throws IOException {
+        TinyModel model = model(
+                COMPRESSED.formatted(4, strategy).replace("\"group_size\": 128", "\"group_size\": " + group),
+                PackedWeights.packed(group, symmetric, index -> index),
+                8);
         assertThat(error(model)).isLessThan(SIXTEEN);
+    }
+
+    @Test
+    void wholeRowsOfGptq() throws IOException {
+        TinyModel model = model(GPTQ.replace("128", "-1"), PackedWeights.gptq(1, 0, index -> index), 8);
+        assertThat(error(model)).isLessThan(SIXTEEN);
+    }
+
+    @Test
+    void outputProjectionsOfFourBits() throws IOException {
+        TinyModel model = model(GPTQ, PackedWeights.gptq(1, index -> index).andHead(), 8, 304);
+        assertThat(error(model)).isLessThan(SIXTEEN);
+    }
+
+    /** Of 37 times eight tokens. */
+    @Test
+    void refusesOutputProjectionsThatDoNotDivide() throws IOException {
+        TinyModel model = model(GPTQ, PackedWeights.gptq(1, index -> index).andHead(), 8, 296);
+        assertThatThrownBy(() -> load(model))
+                .isInstanceOf(ModelException.class)
+                .hasMessageContaining("lm_head")
+                .hasMessageContaining("--tensor-parallel-size may be one of 1");
     }
 
     /** Key heads of 64 outputs on each GPU. */

@@ -37,7 +37,7 @@ class WeightFormatTest {
     private static final String AWQ =
             "{\"quant_method\": \"awq\", \"bits\": 4, \"group_size\": 128, \"version\": \"gemm\", \"zero_point\": true}";
     private static final String GPTQ =
-            "{\"quant_method\": \"gptq\", \"bits\": 4, \"group_size\": 128, \"desc_act\": %s}";
+            "{\"quant_method\": \"gptq\", \"bits\": 4, \"group_size\": %d, \"desc_act\": %s}";
     private static final String BLOCKS = "{\"quant_method\": \"fp8\", \"weight_block_size\": [128, 128]}";
 
     /**
@@ -76,7 +76,8 @@ class WeightFormatTest {
     private TinyModel model(String architecture, String more, TinyModel.Storage storage, int hidden, int intermediate)
             throws IOException {
         String config = Configs.config(architecture, hidden, 4, 2, hidden / 4, intermediate, more)
-                .replace("\"num_hidden_layers\": 3", "\"num_hidden_layers\": 2");
+                .replace("\"num_hidden_layers\": 3", "\"num_hidden_layers\": 2")
+                .replace("\"vocab_size\": 301", "\"vocab_size\": " + (storage.ofHead() ? 304 : 301));
         return new TinyModel(folder, config, TensorType.F16, SEED, storage);
     }
 
@@ -202,26 +203,59 @@ class WeightFormatTest {
                 .formatted(format, bits, type, strategy, strategy.equals("group") ? ", \"group_size\": 128" : "");
     }
 
+    /**
+     * Groups of 32 also with widths that end within a stage of products of many rows, and that few rows' do not take.
+     */
     @ParameterizedTest
-    @ValueSource(ints = {12, 70})
-    void readsCheckpointsOfAwq(int rows) throws IOException {
-        assertThat(error(model(AWQ, PackedWeights.awq()), "none", rows)).isLessThan(SIXTEEN);
+    @CsvSource({"12, 128, 128, 256", "70, 64, 128, 256", "12, 32, 128, 256", "40, 32, 96, 160"})
+    void readsCheckpointsOfAwq(int rows, int group, int hidden, int intermediate) throws IOException {
+        String quantization = AWQ.replace("128", Integer.toString(group));
+        TinyModel model = model(quantization, PackedWeights.awq(group), hidden, intermediate);
+        assertThat(error(model, "none", rows)).isLessThan(SIXTEEN);
     }
 
     @Test
     void readsCheckpointsOfGptqInBothVersions() throws IOException {
-        TinyModel first = model(GPTQ.formatted("false"), PackedWeights.gptq(1, same()));
+        TinyModel first = model(GPTQ.formatted(64, "false"), PackedWeights.gptq(1, 64, same()));
         assertThat(error(first, "none", 30)).isLessThan(SIXTEEN);
-        TinyModel second =
-                model(GPTQ.formatted("false, \"checkpoint_format\": \"gptq_v2\""), PackedWeights.gptq(0, same()));
+        TinyModel second = model(
+                GPTQ.formatted(-1, "false, \"checkpoint_format\": \"gptq_v2\""), PackedWeights.gptq(0, 0, same()));
         assertThat(error(second, "none", 30)).isLessThan(SIXTEEN);
     }
 
     @ParameterizedTest
-    @ValueSource(ints = {12, 70})
-    void readsCheckpointsOfGptqWhoseInputsAreReordered(int rows) throws IOException {
-        TinyModel model = model(GPTQ.formatted("true"), PackedWeights.gptq(1, PackedWeights::shuffled), 256, 256);
+    @CsvSource({"12, 128", "70, 32"})
+    void readsCheckpointsOfGptqWhoseInputsAreReordered(int rows, int group) throws IOException {
+        TinyModel model =
+                model(GPTQ.formatted(group, "true"), PackedWeights.gptq(1, group, PackedWeights::shuffled), 256, 256);
         assertThat(error(model, "none", rows)).isLessThan(SIXTEEN);
+    }
+
+    /** The norm before it gives inputs in its order; prompts of 270 in one step are logits of two pieces. */
+    @Test
+    void readsOutputProjectionsOfFourBits() throws IOException {
+        TinyModel gptq = model(
+                GPTQ.formatted(32, "true, \"lm_head\": true"),
+                PackedWeights.gptq(1, 32, PackedWeights::shuffled).andHead());
+        assertThat(error(gptq, "none", 30)).isLessThan(SIXTEEN);
+        TinyModel packed = model(
+                compressed("pack-quantized", 4, "int", "group"),
+                PackedWeights.packed(128, true, same()).andHead());
+        assertThat(error(packed, "none", 270)).isLessThan(SIXTEEN);
+    }
+
+    /** Whatever the device can, logits are of inputs in sixteen bits. */
+    @Test
+    void readsOutputProjectionsOfEightBits() throws IOException {
+        TinyModel.Storage fp8 = PackedWeights.fp8(true);
+        TinyModel model = model(
+                compressed("float-quantized", 8, "float", "channel"),
+                ((TinyModel.Storage) (writer, name, type, rows, columns, values) -> (name.equals("lm_head")
+                                        ? fp8
+                                        : TinyModel.Storage.PLAIN)
+                                .store(writer, name, type, rows, columns, values))
+                        .andHead());
+        assertThat(error(model, "none", 40)).isLessThan(SIXTEEN);
     }
 
     @Test
@@ -236,7 +270,7 @@ class WeightFormatTest {
 
     @Test
     void refusesGroupsOfDifferentSizes() throws IOException {
-        TinyModel model = model(GPTQ.formatted("true"), PackedWeights.gptq(1, index -> {
+        TinyModel model = model(GPTQ.formatted(128, "true"), PackedWeights.gptq(1, index -> {
             index[5] = index[index.length - 1];
             index[6] = index[index.length - 1];
             return index;
@@ -249,7 +283,7 @@ class WeightFormatTest {
         TinyModel.Storage shuffled = PackedWeights.gptq(1, PackedWeights::shuffled);
         TinyModel.Storage plain = PackedWeights.gptq(1, same());
         TinyModel model = model(
-                GPTQ.formatted("true"),
+                GPTQ.formatted(128, "true"),
                 (writer, name, type, rows, columns, values) ->
                         (name.endsWith("up_proj") ? plain : shuffled).store(writer, name, type, rows, columns, values),
                 256,
@@ -261,9 +295,8 @@ class WeightFormatTest {
     @ValueSource(
             strings = {
                 "{\"quant_method\": \"awq\", \"bits\": 8}",
-                "{\"quant_method\": \"gptq\", \"bits\": 4, \"group_size\": 64}",
+                "{\"quant_method\": \"gptq\", \"bits\": 4, \"group_size\": 16}",
                 "{\"quant_method\": \"fp8\", \"weight_block_size\": [64, 128]}",
-                "{\"quant_method\": \"gptq\", \"bits\": 4, \"lm_head\": true}",
                 "{\"quant_method\": \"modelopt\", \"quant_algo\": \"NVFP4\"}",
                 "{\"quant_method\": \"compressed-tensors\", \"format\": \"nvfp4-pack-quantized\"}",
                 "{\"quant_method\": \"bitsandbytes\"}"
@@ -297,15 +330,16 @@ class WeightFormatTest {
         refused(model, "none", "q_proj", "INT4, SIXTEEN");
     }
 
-    /** A matrix that the checkpoint left in sixteen bits stays so. */
+    /** A matrix that the checkpoint left in sixteen bits stays so; k has shorter groups than q and v. */
     @Test
     void mixesFormatsFromMatrixToMatrix() throws IOException {
         TinyModel.Storage awq = PackedWeights.awq();
+        TinyModel.Storage fine = PackedWeights.awq(64);
         TinyModel model = model(
                 AWQ,
                 (writer, name, type, rows, columns, values) -> (name.endsWith("down_proj")
                                 ? TinyModel.Storage.PLAIN
-                                : awq)
+                                : name.endsWith("k_proj") ? fine : awq)
                         .store(writer, name, type, rows, columns, values));
         assertThat(error(model, "none", 20)).isLessThan(SIXTEEN);
     }

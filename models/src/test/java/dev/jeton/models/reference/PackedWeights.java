@@ -138,7 +138,12 @@ public final class PackedWeights {
 
     /** Inputs of each group anywhere, the same for matrices of as many inputs. */
     public static int[] shuffled(int[] index) {
-        Random random = new Random(index.length);
+        return shuffled(index, 0);
+    }
+
+    /** The same in another order for each seed. */
+    public static int[] shuffled(int[] index, long seed) {
+        Random random = new Random(index.length + 1_000 * seed);
         for (int i = index.length - 1; i > 0; i--) {
             int j = random.nextInt(i + 1);
             int other = index[j];
@@ -148,18 +153,28 @@ public final class PackedWeights {
         return index;
     }
 
-    /** Four bits as AWQ has them. */
+    /** Four bits as AWQ has them, in groups of 128. */
     public static TinyModel.Storage awq() {
+        return awq(GROUP);
+    }
+
+    /**
+     * The same in other groups.
+     *
+     * @param group inputs that share a scale; 0 for all of a row
+     */
+    public static TinyModel.Storage awq(int group) {
         return (writer, name, type, rows, columns, values) -> {
-            FourBits four = new FourBits(rows, columns, values, GROUP, false, UnaryOperator.identity());
+            FourBits four =
+                    new FourBits(rows, columns, values, group == 0 ? columns : group, false, UnaryOperator.identity());
             int[] words = new int[columns * rows / 8];
-            int[] zeros = new int[columns / GROUP * rows / 8];
+            int[] zeros = new int[four.groups * rows / 8];
             for (int place = 0; place < 8; place++) {
                 for (int r = AWQ_ORDER[place]; r < rows; r += 8) {
                     for (int k = 0; k < columns; k++) {
                         words[k * (rows / 8) + r / 8] |= four.value[r][k] << 4 * place;
                     }
-                    for (int g = 0; g < columns / GROUP; g++) {
+                    for (int g = 0; g < four.groups; g++) {
                         zeros[g * (rows / 8) + r / 8] |= four.zero[r][g] << 4 * place;
                     }
                 }
@@ -169,22 +184,28 @@ public final class PackedWeights {
         };
     }
 
+    /** Four bits as GPTQ has them, in groups of 128. */
+    public static TinyModel.Storage gptq(int less, UnaryOperator<int[]> index) {
+        return gptq(less, GROUP, index);
+    }
+
     /**
-     * Four bits as GPTQ has them.
+     * The same in other groups.
      *
      * @param less what zeros are stored less than they are: 1 in the first version of the format
+     * @param group inputs that share a scale; 0 for all of a row
      * @param index what names the group of each input becomes
      */
-    public static TinyModel.Storage gptq(int less, UnaryOperator<int[]> index) {
+    public static TinyModel.Storage gptq(int less, int group, UnaryOperator<int[]> index) {
         return (writer, name, type, rows, columns, values) -> {
-            FourBits four = new FourBits(rows, columns, values, GROUP, false, index);
+            FourBits four = new FourBits(rows, columns, values, group == 0 ? columns : group, false, index);
             int[] words = new int[columns / 8 * rows];
-            int[] zeros = new int[columns / GROUP * rows / 8];
+            int[] zeros = new int[four.groups * rows / 8];
             for (int r = 0; r < rows; r++) {
                 for (int k = 0; k < columns; k++) {
                     words[k / 8 * rows + r] |= four.value[r][k] << 4 * (k % 8);
                 }
-                for (int g = 0; g < columns / GROUP; g++) {
+                for (int g = 0; g < four.groups; g++) {
                     zeros[g * (rows / 8) + r / 8] |= four.zero[r][g] - less << 4 * (r % 8);
                 }
             }

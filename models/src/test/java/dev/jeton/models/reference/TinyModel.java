@@ -36,6 +36,28 @@ public final class TinyModel {
          * it.
          */
         double[] store(SafetensorsWriter writer, String name, TensorType type, int rows, int columns, float[] values);
+
+        /** Whether it writes the output projection, too. */
+        default boolean ofHead() {
+            return false;
+        }
+
+        /** The same for the output projection, too. */
+        default Storage andHead() {
+            Storage layers = this;
+            return new Storage() {
+                @Override
+                public double[] store(
+                        SafetensorsWriter writer, String name, TensorType type, int rows, int columns, float[] values) {
+                    return layers.store(writer, name, type, rows, columns, values);
+                }
+
+                @Override
+                public boolean ofHead() {
+                    return true;
+                }
+            };
+        }
     }
 
     /** Rows and columns of every matrix, and elements of every vector. */
@@ -166,7 +188,7 @@ public final class TinyModel {
             values[i] = SafetensorsWriter.rounded(type, (float) (mean + scale * random.nextGaussian()));
             exact[i] = values[i];
         }
-        if (name.matches(".*(_proj|\\.w[123])\\.weight")) {
+        if (name.matches(".*(_proj|\\.w[123])\\.weight") || (storage.ofHead() && name.equals("lm_head.weight"))) {
             String matrix = inFile(name.substring(0, name.length() - ".weight".length()));
             exact = storage.store(writer, matrix, type, shape[0], shape[1], values);
         } else {
