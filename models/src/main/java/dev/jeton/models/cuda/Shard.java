@@ -83,9 +83,28 @@ record Shard(int rank, int ranks, DecoderSpec whole) {
         return IntStream.range(0, spec.layers()).anyMatch(i -> !spec.experts().in(i));
     }
 
+    /** Width of this part of the feed-forward layers without experts. */
+    private int width() {
+        if (ranks == 1) {
+            return dense(whole) ? (whole.intermediate() + VECTOR - 1) / VECTOR * VECTOR : whole.intermediate();
+        }
+        return dense(whole) ? whole.intermediate() / ranks : VECTOR;
+    }
+
+    /**
+     * How many zeros stand after a module's outputs (gate and up) or inputs (down), so that a width of any size is read
+     * in vectors: what they give is nothing.
+     */
+    int padding(String module) {
+        boolean feed = module.contains(".mlp.")
+                && !module.contains(".experts.")
+                && List.of("gate_proj", "up_proj", "down_proj").contains(module.substring(module.lastIndexOf('.') + 1));
+        return feed && ranks == 1 ? width() - whole.intermediate() : 0;
+    }
+
     /** The model as this part is computed: with fewer heads and narrower feed-forward layers. */
     DecoderSpec spec() {
-        if (ranks == 1) {
+        if (ranks == 1 && width() == whole.intermediate()) {
             return whole;
         }
         Experts experts = whole.experts();
@@ -97,7 +116,7 @@ record Shard(int rank, int ranks, DecoderSpec whole) {
                 whole.heads() / ranks,
                 whole.keyValueHeads() / keyParts(),
                 whole.headDim(),
-                dense(whole) ? whole.intermediate() / ranks : VECTOR,
+                width(),
                 whole.normEpsilon(),
                 whole.tiedEmbedding(),
                 whole.queryKeyValueBias(),

@@ -115,6 +115,12 @@ final class ShardFiles implements AutoCloseable {
 
     /** The part of a tensor, which has the given shape; an error that names it where it is missing or differs. */
     Tensor tensor(String name, long... shape) {
+        int padding = shard.padding(module(name));
+        if (padding > 0) {
+            long[] stored = shape.clone();
+            stored[Shard.cut(module(name)) == Cut.OUTPUTS ? 0 : 1] -= padding;
+            return padded(files.tensor(name, stored), shape[0], shape[1]);
+        }
         int dimension = dimension(name);
         Tensor tensor = files.tensor(name, wholeShape(name, dimension, shape));
         return dimension < 0 ? tensor : part(tensor, dimension, module(name));
@@ -244,11 +250,28 @@ final class ShardFiles implements AutoCloseable {
         MemorySegment data = gather(rows, Float.BYTES * width, row -> {
             float[] values = new float[count];
             tensor.copyTo(row * whole + from, values, 0, count);
-            MemorySegment floats = MemorySegment.ofArray(new byte[Float.BYTES * count]);
-            MemorySegment.copy(values, 0, floats, FLOAT, 0, count);
-            return floats;
+            return floats(values);
         });
         return new Tensor(tensor.name(), TensorType.F32, shape, data);
+    }
+
+    /** The same values with zeros after them, in float: for the small models whose widths want it. */
+    private Tensor padded(Tensor tensor, long rows, long columns) {
+        int count = Math.toIntExact(tensor.shape().get(1));
+        MemorySegment data = gather(rows, Float.BYTES * columns, row -> {
+            float[] values = new float[Math.toIntExact(columns)];
+            if (row < tensor.shape().getFirst()) {
+                tensor.copyTo(row * count, values, 0, count);
+            }
+            return floats(values);
+        });
+        return new Tensor(tensor.name(), TensorType.F32, List.of(rows, columns), data);
+    }
+
+    private static MemorySegment floats(float[] values) {
+        MemorySegment floats = MemorySegment.ofArray(new byte[Float.BYTES * values.length]);
+        MemorySegment.copy(values, 0, floats, FLOAT, 0, values.length);
+        return floats;
     }
 
     /** Where a row's bytes are. */
