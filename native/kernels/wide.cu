@@ -2,10 +2,11 @@
 // rows of experts. Weights are read once as they are and become bf16 or fp16 on their way into the fragments, exactly.
 //
 // A block computes 64 (dense) or 128 (experts) rows of x by 128 rows of w on tensor cores; a warp 64 by 32. Stages of 64
-// values along k pass through a ring in shared memory. Where mma.sync m16n8k16 wants k = 2q, 2q + 1, 2q + 8, 2q + 9 of
-// lane 4 g + q, it is given four that lie side by side, of x and of w alike, since a sum over k does not mind the order: a
-// lane reads 16 values of a row of w at once, whatever their width (twice eight where groups have 32), and the same 16 of
-// each row of x.
+// values along k pass through a ring in shared memory. As in matmul.cu, weights are the 16-row operand of mma.sync m16n8k16
+// and rows of x its 8 columns, so that both fragments are what lanes read as it lies: no register is moved. Where mma wants
+// k = 2q, 2q + 1, 2q + 8, 2q + 9 of lane 4 g + q, it is given four that lie side by side, of x and of w alike, since a sum
+// over k does not mind the order: a lane reads 16 values of a row of w at once (twice eight where groups have 32), and the
+// same 16 of each row of x. Weights in sixteen bits come by ldmatrix in mma's own order, and so does x then.
 //
 // Scales that change along k are not multiplied into weights, which would round them. Sums are kept in units of the scale
 // at hand: where it changes, they are brought to the next one's, 64 products for the values along k that share one.
@@ -38,20 +39,21 @@ INDEX constexpr int stages_of(int rowWarps) {
 }
 INDEX constexpr int ring_bytes(int rowWarps) { return stages_of(rowWarps) * stage_bytes(rowWarps); }
 
-// Byte offset of 16 bytes of a row of 128 bytes: those that eight lanes read at once, every other piece of two rows (or, of
-// groups of 32, half of each), lie in different banks.
+// Byte offset of 16 bytes of a row of 128 bytes: those that eight lanes read at once, every other piece of two rows (of groups
+// of 32 half of each, of sixteen bits one of each of eight), lie in different banks.
 INDEX int piece_offset(int row, int piece) {
-    return row * (X_PIECES * 16) + ((piece ^ (row & 1) * (STAGE_GROUPS == 2 ? 4 : 1)) << 4);
+    int turned = WEIGHTS == WEIGHTS_ACT ? row & 7 : (row & 1) * (STAGE_GROUPS == 2 ? 4 : 1);
+    return row * (X_PIECES * 16) + ((piece ^ turned) << 4);
 }
 
-// The same of a row of w, which is as long or in order: two rows of 64 bytes or four of 32 are what is read at once. Of
-// groups of 32 it is half of eight rows of 32 bytes.
+// The same of a row of w, which is as long or in order: two rows of 64 bytes or four of 32 are what is read at once, of
+// groups of 32 half of eight.
 INDEX int weight_offset(int row, int piece) {
     return WEIGHTS == WEIGHTS_ACT ? piece_offset(row, piece)
                                   : (row * W_PIECES + (STAGE_GROUPS == 2 ? piece ^ (row >> 2 & 1) : piece)) << 4;
 }
 
-// The piece of a row of x that a lane reads first and second of those that are its own in a stage.
+// The piece of a row of x that a lane reads for the j-th half of a stage.
 INDEX int own_piece(int q, int j) { return STAGE_GROUPS == 2 ? 4 * j + q : 2 * q + j; }
 
 // ---- stages -------------------------------------------------------------------------------------------------------
@@ -100,34 +102,35 @@ DEVICE void begin_stage(const Copied<rowWarps>& s, int k, int at, unsigned char*
     }
 }
 
-// A warp's sums, and what they are in units of: by column 8 c + 2 (lane % 4) + i.
+// A warp's sums: of[m][c] of rows 8 m + 2 (lane % 4) + i % 2 of x and 16 c + lane / 4 + i / 2 * 8 of w, and what they are in
+// units of.
 struct Sums {
-    float of[4][4][4];
-    float unit[4][2];
-    unsigned zero[4];  // of row lane / 4 of each eight of w
+    float of[8][2][4];
+    float unit[2][2];
+    unsigned zero[2][2];
 };
 
 DEVICE void change_units(const unsigned char* scales, int warpColumn, Sums& sums) {
-    const scale_of_weights* of = (const scale_of_weights*)scales + warpColumn;
-    int lane = threadIdx.x & 31;
+    const scale_of_weights* of = (const scale_of_weights*)scales + warpColumn + threadIdx.x % 32 / 4;
 #pragma unroll
-    for (int c = 0; c < 4; c++) {
-        sums.zero[c] = zero_of(of[8 * c + lane / 4]);
+    for (int c = 0; c < 2; c++) {
 #pragma unroll
-        for (int i = 0; i < 2; i++) {
-            float unit = factor_of(of[8 * c + 2 * (lane % 4) + i]);
-            float by = sums.unit[c][i] * reciprocal(unit);
-            sums.unit[c][i] = unit;
+        for (int h = 0; h < 2; h++) {
+            scale_of_weights scale = of[16 * c + 8 * h];
+            float unit = factor_of(scale);
+            float by = sums.unit[c][h] * reciprocal(unit);
+            sums.unit[c][h] = unit;
+            sums.zero[c][h] = zero_of(scale);
 #pragma unroll
-            for (int m = 0; m < 4; m++) {
-                sums.of[m][c][i] *= by;
-                sums.of[m][c][i + 2] *= by;
+            for (int m = 0; m < 8; m++) {
+                sums.of[m][c][2 * h] *= by;
+                sums.of[m][c][2 * h + 1] *= by;
             }
         }
     }
 }
 
-// The 16 values of a row of w that are a lane's in a stage.
+// The 16 values of a row of w that are a lane's in a stage, of fewer bits.
 DEVICE void load_words(const unsigned char* w, int row, unsigned (&words)[W_WORDS]) {
     int q = threadIdx.x % 4;
     if (STAGE_GROUPS == 2) {
@@ -137,52 +140,70 @@ DEVICE void load_words(const unsigned char* w, int row, unsigned (&words)[W_WORD
         uint2 v = *(const uint2*)(w + weight_offset(row, 0) + 8 * q);
         words[0] = v.x, words[1] = v.y;
     } else {
+        uint4 v = *(const uint4*)(w + weight_offset(row, q));
+        words[0] = v.x, words[1] = v.y, words[W_WORDS - 2] = v.z, words[W_WORDS - 1] = v.w;
+    }
+}
+
+// Of 16 rows of w the fragment for step i of the four of a stage, whose words are of rows lane / 4 and 8 further.
+DEVICE void load_pairs(const unsigned char* w, int row, int i, const unsigned (*words)[W_WORDS], const unsigned* zero,
+                       unsigned (&a)[4]) {
+    if (WEIGHTS == WEIGHTS_ACT) {
+        int lane = threadIdx.x & 31;
+        load_matrices(a, w + weight_offset(row + lane % 16, 2 * i + lane / 16));
+    } else {
 #pragma unroll
-        for (int i = 0; i < W_WORDS / 4; i++) {
-            uint4 v = *(const uint4*)(w + weight_offset(row, W_WORDS / 4 * q + i));
-            words[4 * i] = v.x, words[4 * i + 1] = v.y, words[4 * i + 2] = v.z, words[4 * i + 3] = v.w;
+        for (int h = 0; h < 4; h++) {
+            a[h] = weight_pair(words[h % 2], 2 * i + h / 2, zero[h % 2]);
         }
     }
 }
 
-// One stage for a warp's 64 by 32 sums; of its four 16-row tiles only the first `rowTiles` have rows. `left` values along k
-// are what there is from its beginning on; where all of it has one scale, sums are in units of that already.
+// Of 8 rows of x the fragments for steps 2 j and 2 j + 1.
+DEVICE void load_inputs(const unsigned char* x, int row, int j, unsigned (&b)[4]) {
+    int lane = threadIdx.x & 31;
+    if (WEIGHTS == WEIGHTS_ACT) {
+        load_matrices(b, x + piece_offset(row + lane % 8, 4 * j + lane / 8));
+    } else {
+        uint4 v = *(const uint4*)(x + piece_offset(row + lane / 4, own_piece(lane % 4, j)));
+        b[0] = v.x, b[1] = v.y, b[2] = v.z, b[3] = v.w;
+    }
+}
+
+// One stage for a warp's 64 by 32 sums; of its eight tiles of 8 rows of x only the first `rowTiles` have rows. `left` values
+// along k are what there is from its beginning on; where all of it has one scale, sums are in units of that already.
 DEVICE void multiply_stage(const unsigned char* x, const unsigned char* w, int warpRow, int warpColumn, int rowTiles, int left,
                            Sums& sums) {
     int g = threadIdx.x % 32 / 4;
-    int q = threadIdx.x % 4;
     unsigned words[4][W_WORDS];
+    if (WEIGHTS != WEIGHTS_ACT) {
 #pragma unroll
-    for (int c = 0; c < 4; c++) {
-        load_words(w, warpColumn + 8 * c + g, words[c]);
+        for (int c = 0; c < 4; c++) {
+            load_words(w, warpColumn + 8 * c + g, words[c]);
+        }
     }
 #pragma unroll
     for (int j = 0; j < 2; j++) {
         if (STAGE_GROUPS == 2 && j * SCALE_GROUP < left) {
             change_units(w + COLUMNS * (W_PIECES * 16 + 4 * j), warpColumn, sums);
         }
-        unsigned b[4][4];
+        unsigned a[2][2][4];
 #pragma unroll
-        for (int c = 0; c < 4; c++) {
+        for (int c = 0; c < 2; c++) {
 #pragma unroll
-            for (int i = 0; i < 4; i++) {
-                b[c][i] = weight_pair(words[c], 4 * j + i, sums.zero[c]);
+            for (int i = 0; i < 2; i++) {
+                load_pairs(w, warpColumn + 16 * c, 2 * j + i, words + 2 * c, sums.zero[c], a[c][i]);
             }
         }
 #pragma unroll
-        for (int m = 0; m < 4; m++) {
+        for (int m = 0; m < 8; m += 2) {
             if (m < rowTiles) {
-                uint4 low = *(const uint4*)(x + piece_offset(warpRow + 16 * m + g, own_piece(q, j)));
-                uint4 high = *(const uint4*)(x + piece_offset(warpRow + 16 * m + g + 8, own_piece(q, j)));
-                unsigned first[4] = {low.x, high.x, low.y, high.y};
-                unsigned second[4] = {low.z, high.z, low.w, high.w};
+                unsigned b[2][4];
+                load_inputs(x, warpRow + 8 * m, j, b[0]);
+                load_inputs(x, warpRow + 8 * m + 8, j, b[1]);
 #pragma unroll
-                for (int c = 0; c < 4; c++) {
-                    mma_act(sums.of[m][c], first, b[c]);
-                }
-#pragma unroll
-                for (int c = 0; c < 4; c++) {
-                    mma_act(sums.of[m][c], second, b[c] + 2);
+                for (int i = 0; i < 8; i++) {
+                    mma_act(sums.of[m + i / 2 % 2][i % 2], a[i % 2][i / 4], b[i / 2 % 2] + i / 4 * 2);
                 }
             }
         }
@@ -199,12 +220,12 @@ DEVICE void sum_stages(const Copied<rowWarps>& s, unsigned char* ring, int k, in
     int warpColumn = warp / rowWarps * WARP_COLUMNS;
 #pragma unroll
     for (int i = 0; i < 64; i++) {
-        sums.of[i / 16][i / 4 % 4][i % 4] = 0;
+        sums.of[i / 8][i / 4 % 2][i % 4] = 0;
     }
 #pragma unroll
-    for (int c = 0; c < 4; c++) {
+    for (int c = 0; c < 2; c++) {
         sums.unit[c][0] = sums.unit[c][1] = 1;
-        sums.zero[c] = 0;
+        sums.zero[c][0] = sums.zero[c][1] = 0;
     }
     int end = min(to, k);
     for (int i = 0; i < stages - 1; i++) {
@@ -235,18 +256,18 @@ DEVICE void sum_stages(const Copied<rowWarps>& s, unsigned char* ring, int k, in
 DEVICE void apply_units(Sums& sums, const scale_of_weights* scales, int column, int warpColumn, int n, int mode) {
 #if WEIGHTS != WEIGHTS_ACT
 #pragma unroll
-    for (int c = 0; c < 4; c++) {
+    for (int c = 0; c < 2; c++) {
 #pragma unroll
-        for (int i = 0; i < 2; i++) {
-            float unit = sums.unit[c][i];
+        for (int h = 0; h < 2; h++) {
+            float unit = sums.unit[c][h];
             if (!GROUPED) {
-                int row = weight_row(column, warpColumn + 8 * c + 2 * (threadIdx.x % 4) + i, n, mode, COLUMNS / 16);
+                int row = weight_row(column, warpColumn + 16 * c + 8 * h + threadIdx.x % 32 / 4, n, mode, COLUMNS / 16);
                 unit = factor_of(scales[max(row, 0)]);
             }
 #pragma unroll
-            for (int m = 0; m < 4; m++) {
-                sums.of[m][c][i] *= unit;
-                sums.of[m][c][i + 2] *= unit;
+            for (int m = 0; m < 8; m++) {
+                sums.of[m][c][2 * h] *= unit;
+                sums.of[m][c][2 * h + 1] *= unit;
             }
         }
     }
@@ -272,38 +293,35 @@ DEVICE void find_weights(Copied<rowWarps>& s, const unsigned char* w, const scal
 
 // ---- experts ------------------------------------------------------------------------------------------------------
 
-// Stores a pair of neighbouring sums at once; n % 8 == 0.
+// Stores two neighbours of a row of y at once, which lanes g and g + 1 have, of two rows each: one is exchanged, and the even
+// lane stores of the first row, the odd one of the second. n % 8 == 0.
+DEVICE void store_pair(float first, float second, bool there, act* row, int at) {
+    bool odd = threadIdx.x / 4 % 2 != 0;
+    float other = __shfl_xor_sync(ALL_LANES, odd ? first : second, 4);
+    if (there) {
+        *(unsigned*)(row + at - odd) = odd ? pack_act(other, second) : pack_act(first, other);
+    }
+}
+
 DEVICE void store_acts(const Sums& sums, const int* tile, int column, int warpRow, int warpColumn, int n, int mode, act* y,
                        int yStride) {
     int g = threadIdx.x % 32 / 4;
     int q = threadIdx.x % 4;
 #pragma unroll
-    for (int m = 0; m < 4; m++) {
+    for (int m = 0; m < 8; m++) {
+        int row = warpRow + 8 * m + 2 * q + g % 2;
+        act* to = y + (long long)(tile[1] + row) * yStride;
+        bool there = row < tile[2];
 #pragma unroll
-        for (int h = 0; h < 2; h++) {
-            int row = warpRow + 16 * m + g + 8 * h;
-            if (row >= tile[2]) {
-                continue;
-            }
-            act* to = y + (long long)(tile[1] + row) * yStride;
+        for (int c = 0; c < 2; c++) {
+            const float* of = sums.of[m][c];
             if (gated(mode)) {
-#pragma unroll
-                for (int c = 0; c < 2; c++) {
-                    int at = column * (COLUMNS / 2) + warpColumn / 2 + 8 * c + 2 * q;
-                    if (at < n) {
-                        const float* gate = sums.of[m][2 * c] + 2 * h;
-                        const float* up = sums.of[m][2 * c + 1] + 2 * h;
-                        *(unsigned*)(to + at) = pack_act(gate_of(mode, gate[0]) * up[0], gate_of(mode, gate[1]) * up[1]);
-                    }
-                }
+                int at = column * (COLUMNS / 2) + warpColumn / 2 + 8 * c + g;
+                store_pair(gate_of(mode, of[0]) * of[2], gate_of(mode, of[1]) * of[3], there && at < n, to, at);
             } else {
-#pragma unroll
-                for (int c = 0; c < 4; c++) {
-                    int at = column * COLUMNS + warpColumn + 8 * c + 2 * q;
-                    if (at < n) {
-                        *(unsigned*)(to + at) = pack_act(sums.of[m][c][2 * h], sums.of[m][c][2 * h + 1]);
-                    }
-                }
+                int at = column * COLUMNS + warpColumn + 16 * c + g;
+                store_pair(of[0], of[1], there && at < n, to, at);
+                store_pair(of[2], of[3], there && at + 8 < n, to, at + 8);
             }
         }
     }
@@ -323,7 +341,7 @@ DEVICE void store_acts(const Sums& sums, const int* tile, int column, int warpRo
 // half, int4 17 in 64 of the weights' part (18 or 20 in groups of 64 or 32): Mixtral in int4 0.75 GB. Bound by the tensor
 // cores from some 200 rows an expert on (int8, fp8: 100, int4: 55), below by weights: tiles of 16 rows without rows are not
 // multiplied. Conversions are done by both warps that share columns: 16 to 20 instructions a warp for eight products of 16
-// rows, hidden behind them. Where scales change, 64 products and some 24 instructions more a warp, beside 128 mma of full
+// rows, hidden behind them. Where scales change, 64 products and some 20 instructions more a warp, beside 128 mma of full
 // tiles, in groups of 64 or 32 beside 64 or 32.
 // Under way: all but one of the stages of 20 to 32 KB, two blocks a multiprocessor.
 extern "C" __global__ void __launch_bounds__(MANY_THREADS, 2)
@@ -354,7 +372,7 @@ expert_many(const int* plan, const int* tiles, const int* choices, int perToken,
     int warpRow = warp % MANY_WARPS * WARP_ROWS;
     int warpColumn = warp / MANY_WARPS * WARP_COLUMNS;
     Sums sums;
-    sum_stages(s, shared, k, 0, k, (tile[2] - warpRow + 15) / 16, sums);
+    sum_stages(s, shared, k, 0, k, (tile[2] - warpRow + 7) / 8, sums);
     apply_units(sums, scales + scale_index(firstRow, k), column, warpColumn, n, mode);
     store_acts(sums, tile, column, warpRow, warpColumn, n, mode, y, yStride);
 }
@@ -374,28 +392,28 @@ DEVICE void store_results(const Sums& sums, int first, int rows, int column, int
     int g = threadIdx.x % 32 / 4;
     int q = threadIdx.x % 4;
 #pragma unroll
-    for (int m = 0; m < 4; m++) {
+    for (int m = 0; m < 8; m++) {
 #pragma unroll
-        for (int h = 0; h < 2; h++) {
-            int row = 16 * m + g + 8 * h;
+        for (int i = 0; i < 2; i++) {
+            int row = 8 * m + 2 * q + i;
             if (row >= rows) {
                 continue;
             }
 #pragma unroll
-            for (int c = 0; c < 4; c++) {
-#pragma unroll
-                for (int i = 0; i < 2; i++) {
-                    if (!gated(mode)) {
-                        int at = column * COLUMNS + warpColumn + 8 * c + 2 * q + i;
-                        if (at < n) {
-                            store_result(y, yStride, mode, bias, first + row, at, sums.of[m][c][2 * h + i]);
-                        }
-                    } else if (c % 2 == 0) {
-                        int at = column * (COLUMNS / 2) + warpColumn / 2 + 4 * c + 2 * q + i;
-                        if (at < n) {
-                            float gate = gate_of(mode, sums.of[m][c][2 * h + i]);
-                            store_result(y, yStride, MODE_ACT, 0, first + row, at, gate * sums.of[m][c + 1][2 * h + i]);
-                        }
+            for (int c = 0; c < 2; c++) {
+                const float* of = sums.of[m][c];
+                if (gated(mode)) {
+                    int at = column * (COLUMNS / 2) + warpColumn / 2 + 8 * c + g;
+                    if (at < n) {
+                        store_result(y, yStride, MODE_ACT, 0, first + row, at, gate_of(mode, of[i]) * of[2 + i]);
+                    }
+                } else {
+                    int at = column * COLUMNS + warpColumn + 16 * c + g;
+                    if (at < n) {
+                        store_result(y, yStride, mode, bias, first + row, at, of[i]);
+                    }
+                    if (at + 8 < n) {
+                        store_result(y, yStride, mode, bias, first + row, at + 8, of[2 + i]);
                     }
                 }
             }
@@ -408,9 +426,9 @@ DEVICE bool join_splits(Sums& sums, int block, int split, int splits, int rowTil
     float* parts = partials + (long long)block * splits * 64 * WIDE_THREADS;
 #pragma unroll
     for (int i = 0; i < 64; i++) {
-        if (i / 16 < rowTiles) {
-            parts[(split * 64 + i) * WIDE_THREADS + threadIdx.x] = sums.of[i / 16][i / 4 % 4][i % 4];
-            sums.of[i / 16][i / 4 % 4][i % 4] = 0;
+        if (i / 8 < rowTiles) {
+            parts[(split * 64 + i) * WIDE_THREADS + threadIdx.x] = sums.of[i / 8][i / 4 % 2][i % 4];
+            sums.of[i / 8][i / 4 % 2][i % 4] = 0;
         }
     }
     if (!last_to_arrive(counters + block, splits)) {
@@ -419,8 +437,8 @@ DEVICE bool join_splits(Sums& sums, int block, int split, int splits, int rowTil
     for (int other = 0; other < splits; other++) {
 #pragma unroll
         for (int i = 0; i < 64; i++) {
-            if (i / 16 < rowTiles) {
-                sums.of[i / 16][i / 4 % 4][i % 4] += load_fresh(parts + (other * 64 + i) * WIDE_THREADS + threadIdx.x);
+            if (i / 8 < rowTiles) {
+                sums.of[i / 8][i / 4 % 2][i % 4] += load_fresh(parts + (other * 64 + i) * WIDE_THREADS + threadIdx.x);
             }
         }
     }
@@ -460,7 +478,7 @@ wide_matmul(const int* header, int count, int rowBlocks, const act* x, int xStri
         s.xThere |= (r < rows) << i;
     }
     int warpColumn = threadIdx.x / 32 * WARP_COLUMNS;
-    int rowTiles = (rows + 15) / 16;
+    int rowTiles = (rows + 7) / 8;
     int steps = (k + SPLIT - 1) / SPLIT;
     int from = (int)((long long)steps * blockIdx.y / splits) * SPLIT;
     int to = (int)((long long)steps * (blockIdx.y + 1) / splits) * SPLIT;
