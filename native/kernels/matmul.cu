@@ -35,8 +35,11 @@
 // 16-row tiles of a block: int4 takes more, so that x is read less often beside its few bytes of weights.
 #define TILES (WEIGHTS == WEIGHTS_INT4 ? 4 : 2)
 #define STAGE (2 * TILES * THREADS)  // of 16 bytes
-#define STAGES (WEIGHTS == WEIGHTS_INT4 ? 4 : 6)
+// Of 96 KB; int4 one more, where a block may have it.
+#define STAGES (WEIGHTS != WEIGHTS_INT4 ? 6 : JETON_SHARED > 130 * 1024 ? 4 : 3)
 #define RING_BYTES (STAGES * STAGE * 16)
+
+static_assert(RING_BYTES < JETON_SHARED, "a block has more shared memory than this device gives");
 
 // ---- the product --------------------------------------------------------------------------------------------------
 

@@ -32,10 +32,15 @@ INDEX constexpr int threads_of(int rowWarps) { return rowWarps * COLUMN_WARPS * 
 INDEX constexpr int x_bytes(int rowWarps) { return rows_of_block(rowWarps) * X_PIECES * 16; }
 INDEX constexpr int stage_bytes(int rowWarps) { return x_bytes(rowWarps) + COLUMNS * W_PIECES * 16 + SCALE_BYTES; }
 
-// About 100 KB, so that an H100's multiprocessor has two blocks.
-INDEX constexpr int stages_of(int rowWarps) {
+// About 100 KB, so that an H100's multiprocessor has two blocks; fewer stages where a block cannot have as much.
+INDEX constexpr int wanted_stages(int rowWarps) {
     return rowWarps == 1 ? (WEIGHTS == WEIGHTS_ACT ? 4 : WEIGHTS == WEIGHTS_INT4 ? 8 : 6)
                          : (WEIGHTS == WEIGHTS_ACT ? 3 : WEIGHTS == WEIGHTS_INT4 ? 5 : 4);
+}
+INDEX constexpr int stages_of(int rowWarps) {
+    return wanted_stages(rowWarps) * stage_bytes(rowWarps) < JETON_SHARED - 1024
+               ? wanted_stages(rowWarps)
+               : (JETON_SHARED - 1024) / stage_bytes(rowWarps);
 }
 INDEX constexpr int ring_bytes(int rowWarps) { return stages_of(rowWarps) * stage_bytes(rowWarps); }
 

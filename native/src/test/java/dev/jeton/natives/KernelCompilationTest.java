@@ -37,7 +37,7 @@ class KernelCompilationTest {
         "matmul.cu, -DWEIGHTS=4 -DJETON_TYPE=1",
         "wide.cu,",
         "wide.cu, -DWEIGHTS=1",
-        "wide.cu, -DWEIGHTS=2 -DJETON_TYPE=1",
+        "wide.cu, -DWEIGHTS=2 -DJETON_TYPE=1 -DJETON_SHARED=101376",
         "wide.cu, -DWEIGHTS=2 -DSCALE_GROUP=64",
         "wide.cu, -DWEIGHTS=2 -DSCALE_GROUP=32 -DJETON_TYPE=1",
         "wide.cu, -DWEIGHTS=3 -DJETON_TYPE=1",

@@ -43,7 +43,7 @@ class KernelParityTest {
                 "products WEIGHTS=4",
                 "products JETON_TYPE=1 JETON_RESIDUAL=0",
                 "products WEIGHTS=1 JETON_TYPE=1 JETON_RESIDUAL=0",
-                "products WEIGHTS=2 JETON_TYPE=1 JETON_RESIDUAL=0",
+                "products WEIGHTS=2 JETON_TYPE=1 JETON_RESIDUAL=0 JETON_SHARED=101376",
                 "products WEIGHTS=3 JETON_TYPE=1 JETON_RESIDUAL=0",
                 "products WEIGHTS=4 JETON_TYPE=1 JETON_RESIDUAL=0",
                 "products WEIGHTS=2 SCALE_GROUP=64 JETON_TYPE=1 JETON_RESIDUAL=0",
