@@ -134,6 +134,12 @@ thread_local int context = -1, running = -1, depth = 0;
 /* The device that work is running on, or whose context the thread has. */
 int here() { return running >= 0 ? running : context >= 0 ? context : 0; }
 
+/* Of a block, at most, by compute capability: CUDA Programming Guide, "Technical specifications". */
+int shared_of(const Device &device) {
+    bool small = (device.major == 8 && device.minor != 0 && device.minor != 7) || device.major == 12;
+    return small ? 101376 : device.major < 9 ? 166912 : (int) jeton::DYNAMIC_SHARED;
+}
+
 Device &device() { return state->devices[(size_t) here() < state->devices.size() ? here() : 0]; }
 
 /*
@@ -628,9 +634,9 @@ int cuDeviceGetAttribute(int *value, int attribute, int device) {
         case 50: *value = 0; return 0;                                   /* PCI domain */
         case 75: *value = state->devices[device].major; return 0;
         case 76: *value = state->devices[device].minor; return 0;
-        case 81: *value = 233472; return 0;                              /* shared memory per multiprocessor */
+        case 81: *value = shared_of(state->devices[device]) + 1024; return 0; /* shared memory per multiprocessor */
         case 82: *value = 65536; return 0;                               /* registers per multiprocessor */
-        case 97: *value = (int) jeton::DYNAMIC_SHARED; return 0;         /* shared memory per block, at most */
+        case 97: *value = shared_of(state->devices[device]); return 0;   /* shared memory per block, at most */
         case 99: *value = 1; return 0;                                   /* host memory can be registered */
         case 106: *value = 32; return 0;                                 /* blocks per multiprocessor */
         case 115: *value = 1; return 0;                                  /* memory pools */
@@ -1046,7 +1052,7 @@ int cuFuncGetAttribute(int *value, int attribute, void *function) {
 int cuFuncSetAttribute(void *function, int attribute, int value) {
     ENTER_CONTEXT("cuFuncSetAttribute");
     if (attribute == 9) return 0;
-    if (attribute != 8 || value < 0 || value > (int) jeton::DYNAMIC_SHARED) return INVALID_VALUE;
+    if (attribute != 8 || value < 0 || value > shared_of(device())) return INVALID_VALUE;
     ((Function *) function)->most_shared = (unsigned) value;
     return 0;
 }
@@ -1061,7 +1067,7 @@ int cuFuncGetParamInfo(void *function, size_t index, size_t *offset, size_t *byt
 int cuOccupancyMaxActiveBlocksPerMultiprocessor(int *blocks, void *, int threads, size_t shared) {
     ENTER_CONTEXT("cuOccupancyMaxActiveBlocksPerMultiprocessor");
     if (threads <= 0 || threads > 1024) return INVALID_VALUE;
-    int by_threads = 2048 / threads, by_shared = shared ? (int) (233472 / (shared + 1024)) : 32;
+    int by_threads = 2048 / threads, by_shared = shared ? (int) ((shared_of(device()) + 1024) / (shared + 1024)) : 32;
     *blocks = std::min(32, std::min(by_threads, by_shared));
     return 0;
 }
