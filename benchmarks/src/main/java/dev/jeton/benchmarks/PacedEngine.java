@@ -129,7 +129,5 @@ final class PacedEngine implements Engine {
     }
 
     @Override
-    public void close() {
-        launched = awaited;
-    }
+    public void close() {}
 }

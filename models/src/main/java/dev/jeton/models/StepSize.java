@@ -24,10 +24,11 @@ public record StepSize(int maxSequences, int maxBatchedTokens, Duration target) 
      */
     public static final StepSize GPU = new StepSize(256, 4_096, Duration.ofMillis(50));
 
-    /** Checks that both bounds are positive. */
+    /** Checks that both bounds are positive, and the target not negative. */
     public StepSize {
         if (maxSequences < 1 || maxBatchedTokens < 1 || target.isNegative()) {
-            throw new IllegalArgumentException("a step has at least one sequence and one token");
+            throw new IllegalArgumentException(
+                    "a step has at least one sequence and one token, and no negative target");
         }
     }
 }

@@ -24,6 +24,7 @@ import java.util.function.Function;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Embeddings, ranks and classes over HTTP. */
@@ -200,6 +201,7 @@ class VectorsTest {
     }
 
     @Test
+    @Timeout(value = 120, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
     void countsNoTokensOfTextsThatWaitedWhenTheCallFailed() {
         CountDownLatch answered = new CountDownLatch(1);
         // whatever comes after the text that fails is computed only once the call was answered
