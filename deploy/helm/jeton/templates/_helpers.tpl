@@ -31,11 +31,23 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{ dig "admin" "port" 0 .Values.config | int }}
 {{- end }}
 
+{{/* What config says that other values say. */}}
+{{- define "jeton.checks" -}}
+{{- range $key, $instead := dict "host" "it is 0.0.0.0 in a pod" "port" "it is 8000 in a pod; set service.port" "drain-timeout" "set drainSeconds" -}}
+{{- if hasKey ($.Values.config.server | default dict) $key }}{{ fail (printf "config.server.%s cannot be set: %s" $key $instead) }}{{ end -}}
+{{- end -}}
+{{- if hasKey .Values.config "models" }}{{ fail "config.models cannot be set: set models" }}{{ end -}}
+{{- if eq (include "jeton.adminPort" .) "8000" }}{{ fail "config.admin.port cannot be 8000: the API has that port" }}{{ end -}}
+{{- end }}
+
 {{/* jeton.yaml: what the values say, over what the pod needs. The admin API listens on the pod's address. */}}
 {{- define "jeton.config" -}}
-{{- $ours := dict "server" (dict "drain-timeout" (printf "%ds" (int .Values.drainSeconds))) -}}
+{{- include "jeton.checks" . -}}
+{{- $server := dict "host" "0.0.0.0" "drain-timeout" (printf "%ds" (int .Values.drainSeconds)) -}}
+{{- $books := dict "folder" "/var/lib/jeton/books" -}}
+{{- if .Values.prices }}{{ $_ := set $books "prices" "/etc/jeton/prices.yaml" }}{{ end -}}
+{{- $ours := dict "server" $server "books" $books -}}
 {{- if ne (include "jeton.adminPort" .) "0" }}{{ $_ := set $ours "admin" (dict "host" "0.0.0.0") }}{{ end -}}
-{{- if .Values.prices }}{{ $_ := set $ours "books" (dict "prices" "/etc/jeton/prices.yaml") }}{{ end -}}
 {{- if .Values.models }}{{ $_ := set $ours "models" .Values.models }}{{ end -}}
 {{ toYaml (mergeOverwrite $ours (deepCopy .Values.config)) }}
 {{- end }}
