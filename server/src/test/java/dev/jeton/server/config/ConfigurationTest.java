@@ -129,6 +129,23 @@ class ConfigurationTest {
     }
 
     @Test
+    void shouldNotServeEverybodyWhereAKeyIsGivenThatIsEmpty() {
+        assertThatThrownBy(() -> Configuration.of(Map.of("server.api-keys", "")))
+                .hasMessageContaining("'server.api-keys' is given and names no key");
+        assertThatThrownBy(() -> Configuration.of(Map.of("server.api-keys", " , ")))
+                .hasMessageContaining("names no key");
+        assertThatThrownBy(() -> new ConfigurationLoader(Map.of("JETON_SERVER_API_KEYS", "")).load())
+                .hasMessageContaining("JETON_SERVER_API_KEYS");
+    }
+
+    @Test
+    void shouldNotPrintASecretThatDoesNotFit() {
+        assertThatThrownBy(() -> Configuration.of(Map.of("webhooks.secret", "hush-hush")))
+                .hasMessageContaining("at least 24 bytes")
+                .hasMessageNotContaining("hush");
+    }
+
+    @Test
     void shouldRefuseAnAdminApiThatNobodyCouldUseOrThatWouldForget() {
         String keys = "ops:" + "0".repeat(64);
         assertThatThrownBy(() -> Configuration.of(Map.of("admin.port", "8001")))
