@@ -123,6 +123,17 @@ class CompletionsTest {
     }
 
     @Test
+    void shouldTellWhereThePromptsTokensBeginInTheText() {
+        Answer answer = server.post(
+                "/v1/completions",
+                "{'model':'test-model','prompt':'h\u00e9y','echo':true,'logprobs':0,'max_tokens':1}");
+        assertThat(answer.at("choices.0.text")).isEqualTo("h\u00e9yH");
+        assertThat(answer.at("choices.0.logprobs.tokens"))
+                .isEqualTo(List.of("<bos>", "h", "bytes:\\xc3", "bytes:\\xa9", "y", "H"));
+        assertThat(answer.at("choices.0.logprobs.text_offset")).isEqualTo(List.of(0L, 0L, 1L, 1L, 2L, 3L));
+    }
+
+    @Test
     void shouldGiveLogProbabilitiesWithOffsets() {
         Answer answer = server.complete("'logprobs':2,'max_tokens':3");
         assertThat(answer.at("choices.0.logprobs.tokens")).isEqualTo(List.of("H", "e", "l"));
