@@ -229,6 +229,8 @@ final class Call {
     private Map<String, String> withId(Map<String, String> headers) {
         Map<String, String> all = new LinkedHashMap<>(headers);
         all.put("x-jeton-request-id", id);
+        // OpenAI's name for it, which its client libraries read
+        all.put("x-request-id", id);
         bill.ifPresent(cost -> all.put("x-jeton-cost", Money.text(cost.list()) + " " + cost.currency()));
         if (!budgets.isEmpty()) {
             all.put(BudgetAnswers.REMAINING, BudgetAnswers.remaining(budgets));

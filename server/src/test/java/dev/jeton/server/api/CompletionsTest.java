@@ -191,6 +191,9 @@ class CompletionsTest {
         Answer sane = server.send(
                 server.request("/version").header("x-request-id", "abc-1").GET());
         assertThat(sane.response().headers().firstValue("x-jeton-request-id")).hasValue("abc-1");
+        assertThat(sane.header("x-request-id"))
+                .as("where OpenAI's clients look for it")
+                .isEqualTo("abc-1");
         Answer odd = server.send(
                 server.request("/version").header("x-request-id", "a b!").GET());
         assertThat(odd.response().headers().firstValue("x-jeton-request-id"))
