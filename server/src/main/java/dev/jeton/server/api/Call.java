@@ -58,8 +58,17 @@ final class Call {
         return startNanos;
     }
 
-    /** The body as a JSON object. */
+    /**
+     * The body as a JSON object.
+     *
+     * @throws ApiException 415 if it is compressed
+     */
     JsonObject json() {
+        exchange.header("content-encoding")
+                .filter(encoding -> !encoding.strip().equalsIgnoreCase("identity"))
+                .ifPresent(encoding -> {
+                    throw ApiException.compressed(encoding);
+                });
         return Json.object(exchange.body());
     }
 

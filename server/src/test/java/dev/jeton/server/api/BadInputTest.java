@@ -6,6 +6,7 @@ import static org.junit.jupiter.params.provider.Arguments.arguments;
 import dev.jeton.server.testing.PlainTemplate;
 import dev.jeton.server.testing.TestServer;
 import dev.jeton.server.testing.TestServer.Answer;
+import java.net.http.HttpRequest;
 import java.nio.charset.StandardCharsets;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
@@ -238,6 +239,32 @@ class BadInputTest {
         Answer answer = server.get(COMPLETIONS);
         assertThat(answer.status()).isEqualTo(405);
         assertThat(answer.at("error.code")).isEqualTo("method_not_allowed");
+        assertThat(answer.header("allow")).isEqualTo("POST");
+    }
+
+    @Test
+    void shouldTellWhoSendsACompressedBodyWhyItIsNotRead() {
+        Answer answer = server.send(server.request(COMPLETIONS)
+                .header("content-encoding", "gzip")
+                .POST(HttpRequest.BodyPublishers.ofByteArray(new byte[] {0x1f, (byte) 0x8b})));
+        assertThat(answer.status()).isEqualTo(415);
+        assertThat(answer.at("error.message")).asString().contains("'gzip'");
+        assertThat(answer.header("accept-encoding")).isEqualTo("identity");
+    }
+
+    @Test
+    void shouldReadABodyThatSaysThatItIsNotCompressed() {
+        Answer answer = server.send(server.request(COMPLETIONS)
+                .header("content-encoding", "identity")
+                .POST(HttpRequest.BodyPublishers.ofString("{\"model\":\"test-model\",\"prompt\":\"hi\"}")));
+        assertThat(answer.status()).isEqualTo(200);
+    }
+
+    @Test
+    void shouldTakeAFlagThatAsksForNothing() {
+        assertThat(server.complete("'include_stop_str_in_output':false,'max_tokens':2")
+                        .status())
+                .isEqualTo(200);
     }
 
     @Test
