@@ -85,6 +85,13 @@ class BadInputTest {
                 arguments("'suffix':'end'", "suffix", "not supported yet"),
                 arguments("'best_of':3", "best_of", "not supported yet"),
                 arguments("'response_format':{'type':'json_object'}", "response_format.type", "not supported yet"),
+                arguments("'allowed_token_ids':[5]", "allowed_token_ids", "not supported yet"),
+                arguments("'bad_words':['a']", "bad_words", "not supported yet"),
+                arguments("'truncate_prompt_tokens':2", "truncate_prompt_tokens", "not supported yet"),
+                arguments("'grammar':'root ::= x'", "grammar", "not supported yet"),
+                arguments("'include_stop_str_in_output':true", "include_stop_str_in_output", "not supported yet"),
+                arguments("'return_token_ids':true", "return_token_ids", "not supported yet"),
+                arguments("'return_tokens_as_token_ids':true", "return_tokens_as_token_ids", "not supported yet"),
                 arguments("'guided_json':{}", "guided_json", "not supported yet"),
                 arguments("'n':1,'n':2", null, "Duplicate"));
     }
@@ -169,6 +176,8 @@ class BadInputTest {
         return Stream.of(
                 arguments("'max_completion_tokens':-5", "max_completion_tokens", "between 1"),
                 arguments("'top_logprobs':2", "top_logprobs", "only allowed when"),
+                arguments("'chat_template':'{{ messages }}'", "chat_template", "not supported yet"),
+                arguments("'documents':[{'text':'x'}]", "documents", "not supported yet"),
                 arguments("'logprobs':true,'top_logprobs':21", "top_logprobs", "between 0 and 20"),
                 arguments("'logprobs':1", "logprobs", "must be a boolean"),
                 arguments("'tool_choice':'required'", "tool_choice", "not supported yet"),
