@@ -3,7 +3,6 @@ package dev.jeton.server.api;
 import dev.jeton.models.engine.SamplingParameters;
 import dev.jeton.server.config.Configuration.LimitSettings;
 import dev.jeton.server.json.JsonObject;
-import java.util.List;
 import java.util.OptionalLong;
 
 /** {@code POST /v1/chat/completions}. */
@@ -68,7 +67,7 @@ final class ChatEndpoint implements Endpoint {
                 GenerationOptions.read(body, model, limits, maxTokens(body, model), logProbabilities(body));
         Conversation conversation = Conversation.read(body, model, limits);
         int[] prompt = promptTokens.of(conversation, model, body.flag("add_special_tokens", false));
-        return Prepared.of(options, List.of(prompt), model, "messages");
+        return Prepared.chat(options, prompt, model);
     }
 
     /** The old name and the new one; the new one wins where both are given. */

@@ -84,7 +84,7 @@ final class CompletionEndpoint implements Endpoint {
         checkSupported(body, options);
         List<Prompt> prompts = Prompts.read(body, "prompt", model, limits.maxPrompts());
         List<int[]> tokens = tokens(prompts, model, body.flag("add_special_tokens", true));
-        return Prepared.of(options, tokens, model, "prompt");
+        return Prepared.completions(options, tokens, model);
     }
 
     private static void checkSupported(JsonObject body, GenerationOptions options) {
