@@ -129,6 +129,15 @@ class ConfigurationTest {
     }
 
     @Test
+    void shouldSayWhichListOrSectionIsMeant() {
+        assertThatThrownBy(() -> load("modles:\n  - path: x"))
+                .hasMessageContaining("there is no section 'modles'; did you mean 'models'?");
+        assertThatThrownBy(() -> load("servre: 5"))
+                .hasMessageContaining("there is no section 'servre'; did you mean 'server'?");
+        assertThatThrownBy(() -> load("server: 5")).hasMessageContaining("'server' is a section");
+    }
+
+    @Test
     void shouldNotServeEverybodyWhereAKeyIsGivenThatIsEmpty() {
         assertThatThrownBy(() -> Configuration.of(Map.of("server.api-keys", "")))
                 .hasMessageContaining("'server.api-keys' is given and names no key");
