@@ -79,7 +79,7 @@ final class CompletionEndpoint implements Endpoint {
         Unsupported.check(body);
         int logProbabilities = body.whole("logprobs", -1, 0, SamplingParameters.MAX_LOG_PROBABILITIES);
         // Nothing is generated only where the prompt is what is asked for.
-        OptionalLong maxTokens = MaxTokens.read(body, "max_tokens", body.flag("echo", false) ? 0 : 1, model);
+        OptionalLong maxTokens = MaxTokens.read(body, MaxTokens.FIELD, body.flag("echo", false) ? 0 : 1, model);
         GenerationOptions options = GenerationOptions.read(body, model, limits, maxTokens, logProbabilities);
         checkSupported(body, options);
         List<Prompt> prompts = Prompts.read(body, "prompt", model, limits.maxPrompts());

@@ -16,22 +16,22 @@ import java.util.stream.IntStream;
  */
 record Prepared(GenerationOptions options, List<int[]> prompts, int[] maxTokens, boolean continues, boolean pooled) {
 
-    /** A chat, with its length held against the model's context. */
-    static Prepared chat(GenerationOptions options, int[] prompt, ServedModel model) {
-        return of(options, List.of(prompt), model, "messages", false);
+    /**
+     * A chat, with its length held against the model's context.
+     *
+     * @param lengthField the parameter that says how long the answer may be
+     */
+    static Prepared chat(GenerationOptions options, int[] prompt, ServedModel model, String lengthField) {
+        int[] maxTokens = {options.maxTokensAfter(prompt.length, model, "messages", lengthField)};
+        return new Prepared(options, List.of(prompt), maxTokens, false, false);
     }
 
     /** Completions of prompts, with their lengths held against the model's context. */
     static Prepared completions(GenerationOptions options, List<int[]> prompts, ServedModel model) {
-        return of(options, prompts, model, "prompt", true);
-    }
-
-    private static Prepared of(
-            GenerationOptions options, List<int[]> prompts, ServedModel model, String field, boolean continues) {
         int[] maxTokens = prompts.stream()
-                .mapToInt(prompt -> options.maxTokensAfter(prompt.length, model, field))
+                .mapToInt(prompt -> options.maxTokensAfter(prompt.length, model, "prompt", MaxTokens.FIELD))
                 .toArray();
-        return new Prepared(options, prompts, maxTokens, continues, false);
+        return new Prepared(options, prompts, maxTokens, true, false);
     }
 
     /**

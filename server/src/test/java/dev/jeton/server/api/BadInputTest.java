@@ -175,6 +175,8 @@ class BadInputTest {
     static Stream<Arguments> chatFields() {
         return Stream.of(
                 arguments("'max_completion_tokens':-5", "max_completion_tokens", "between 1"),
+                arguments("'max_completion_tokens':254", "max_completion_tokens", "context has 256 tokens"),
+                arguments("'max_tokens':254", "max_tokens", "context has 256 tokens"),
                 arguments("'top_logprobs':2", "top_logprobs", "only allowed when"),
                 arguments("'chat_template':'{{ messages }}'", "chat_template", "not supported yet"),
                 arguments("'documents':[{'text':'x'}]", "documents", "not supported yet"),
