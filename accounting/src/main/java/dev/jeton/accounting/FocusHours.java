@@ -61,6 +61,10 @@ public final class FocusHours {
         long hour = hours.get(next++).hour();
         long end = hour + Periods.HOUR;
         reports.hours(scope, hour, end, Filter.ALL, booked -> {
+            if (booked.row().priceBook().isEmpty()) {
+                // Steps that nobody owned, by no price book: the hours of devices have their time and its cost.
+                return;
+            }
             if (booked.corrects().isEmpty()) {
                 export.usage(booked.row());
             } else {

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.math.BigDecimal;
+import java.util.List;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -30,7 +31,7 @@ class FocusHoursTest {
     private BigDecimal billed(Scope scope, FocusExport.Basis basis) {
         StringBuilder out = new StringBuilder();
         FocusExport export =
-                new FocusExport(basis, FocusExport.Reader.OPERATOR, Hours.ISSUER, version -> Hours.BOOK, out);
+                new FocusExport(basis, FocusExport.Reader.OPERATOR, Hours.ISSUER, FocusHoursTest::book, out);
         FocusHours hours = new FocusHours(books.ledger().reports(), scope, 0, TO, TO);
         int longest = 0;
         int before = out.length();
@@ -41,6 +42,11 @@ class FocusHoursTest {
         export.finish();
         assertThat(hours.longestHour()).isGreaterThanOrEqualTo(longest);
         return export.billed();
+    }
+
+    private static PriceBook book(String version) {
+        assertThat(version).as("version of a price book that the ledger has").isNotEmpty();
+        return Hours.BOOK;
     }
 
     private long sum(String sql) {
@@ -60,6 +66,26 @@ class FocusHoursTest {
                 .isEqualByComparingTo(
                         Money.decimal(sum("SELECT SUM(list_money + egress_money + step_money) FROM usage_hour"
                                 + " WHERE tenant = 'tenant1'")));
+    }
+
+    @Test
+    void timeOfStepsThatNobodyOwnsIsTheDevicesAlone() {
+        List<Line> lines = List.of(new Line(Meter.UNOWNED, 0, 0, 0, 5_000, 0, 0, 0, 0));
+        Fact.Window window = new Fact.Window(
+                TestFacts.DEVICE,
+                TestFacts.START,
+                TestFacts.START + TestFacts.SECOND,
+                0,
+                1_000_000_000,
+                List.of(5_000L, 0L, 0L, 999_995_000L),
+                0,
+                false,
+                lines);
+        books.apply("a", TestFacts.begin().add(window).facts());
+
+        assertThat(billed(Scope.OPERATOR, FocusExport.Basis.LIST)).isZero();
+        assertThat(billed(Scope.OPERATOR, FocusExport.Basis.METERED))
+                .isEqualByComparingTo(Money.decimal(-sum("SELECT SUM(device_money) FROM device_hour")));
     }
 
     @Test

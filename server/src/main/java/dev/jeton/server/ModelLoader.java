@@ -29,9 +29,13 @@ import java.time.Duration;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** Loads models from folders: text parts, engine, step loop. */
 public final class ModelLoader {
+
+    private static final Logger LOG = LoggerFactory.getLogger(ModelLoader.class);
 
     private final Engines engines;
     private final Duration stallTimeout;
@@ -85,6 +89,7 @@ public final class ModelLoader {
             }
         }
         Dispatcher loop = engine.loop(name, scheduling(settings), since, listener);
+        warn(name, loop.contextLength(), loop.engine().contextLength(), settings.maxModelLength());
         return new ServedModel(
                 name,
                 folder,
@@ -101,6 +106,25 @@ public final class ModelLoader {
                 loop.engine().supports(Capability.WHOLE_PROMPTS)
                         ? Optional.of(EncoderSpec.read(folder))
                         : Optional.empty());
+    }
+
+    /** Where fewer tokens are served than somebody may count on, who sets it up should hear of it before clients do. */
+    private static void warn(String name, int served, int engine, int asked) {
+        if (served < engine) {
+            LOG.warn(
+                    "model '{}' takes {} tokens of prompt and answer, not its {}: KV memory holds no more; raise"
+                            + " --kv-memory",
+                    name,
+                    served,
+                    engine);
+        } else if (served < asked) {
+            LOG.warn(
+                    "model '{}' takes {} tokens of prompt and answer, not the {} that --max-model-len asks for: the"
+                            + " model has no more",
+                    name,
+                    served,
+                    asked);
+        }
     }
 
     /** An engine of either kind. */

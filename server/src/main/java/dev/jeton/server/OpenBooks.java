@@ -122,6 +122,12 @@ public final class OpenBooks {
         }
     }
 
+    /** Closes books, and deletes their folder if it was a temporary one. */
+    public static void close(Bookkeeper books) {
+        books.close();
+        forget(books.folder());
+    }
+
     /** Deletes the folder of books that were closed, if it was a temporary one. */
     static void forget(Path folder) {
         if (Files.exists(folder.resolve(TEMPORARY))) {

@@ -16,6 +16,7 @@ import dev.jeton.server.tracing.Tracing;
 import dev.jeton.server.webhooks.WebhookEvent;
 import dev.jeton.server.webhooks.Webhooks;
 import java.security.SecureRandom;
+import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
@@ -26,6 +27,9 @@ import java.util.stream.Collectors;
  * tokenizers are closed with it.
  */
 public final class Server implements AutoCloseable {
+
+    /** For the last words to those who still wait; nobody who does not read them is waited for any longer. */
+    private static final Duration GOODBYE = Duration.ofSeconds(1);
 
     private final Configuration configuration;
     private final List<ServedModel> models;
@@ -127,13 +131,23 @@ public final class Server implements AutoCloseable {
         return idle;
     }
 
-    /** Closes every connection, cancels what still runs, and lets go of the models. */
+    private void awaitAnswers() {
+        try {
+            api.awaitIdle(GOODBYE);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    /** Ends what still runs, closes every connection, and lets go of the models. */
     @Override
     public void close() {
         api.drain();
+        // Before connections close: who still waits is told why, and is not booked as somebody who hung up.
+        models.stream().map(ServedModel::dispatcher).distinct().forEach(Dispatcher::close);
+        awaitAnswers();
         listener.close();
         administration.close();
-        models.stream().map(ServedModel::dispatcher).distinct().forEach(Dispatcher::close);
         models.forEach(model -> model.tokenizer().close());
         api.close();
         books.ifPresent(open -> {

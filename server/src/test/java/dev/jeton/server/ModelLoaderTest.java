@@ -3,6 +3,9 @@ package dev.jeton.server;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import ch.qos.logback.classic.Logger;
+import ch.qos.logback.classic.spi.ILoggingEvent;
+import ch.qos.logback.core.read.ListAppender;
 import dev.jeton.models.DeviceOptions;
 import dev.jeton.models.EngineOptions;
 import dev.jeton.models.EngineSupport;
@@ -12,6 +15,7 @@ import dev.jeton.models.StepEngineProvider;
 import dev.jeton.models.StepSize;
 import dev.jeton.models.engine.Engine;
 import dev.jeton.scheduler.StepListener;
+import dev.jeton.server.api.ServedModel;
 import dev.jeton.server.config.Configuration.ModelSettings;
 import dev.jeton.server.config.ConfigurationLoader;
 import dev.jeton.server.testing.ReplyEngine;
@@ -25,6 +29,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.slf4j.LoggerFactory;
 
 /** Loads from a folder in which there is nothing, so that its tokenizer fails, or from a whole one. */
 class ModelLoaderTest {
@@ -96,6 +101,45 @@ class ModelLoaderTest {
                 .isEqualTo(new StepSize(3, 300, Duration.ofMillis(30)));
     }
 
+    /** What is warned of while a model is loaded. */
+    private static List<String> warnings(String maxModelLength, Engine engine) {
+        if (!(LoggerFactory.getLogger(ModelLoader.class) instanceof Logger logger)) {
+            throw new IllegalStateException("another logging library than Logback is on the class path");
+        }
+        ListAppender<ILoggingEvent> heard = new ListAppender<>();
+        heard.start();
+        logger.addAppender(heard);
+        try {
+            load(DEMO, () -> engine, Map.of("engine.max-model-len", maxModelLength))
+                    .dispatcher()
+                    .close();
+        } finally {
+            logger.detachAppender(heard);
+        }
+        return heard.list.stream().map(ILoggingEvent::getFormattedMessage).toList();
+    }
+
+    @Test
+    void saysThatAModelTakesFewerTokensThanWereAskedFor() {
+        assertThat(warnings("1000", engine()))
+                .containsExactly("model 'model' takes 64 tokens of prompt and answer, not the 1000 that --max-model-len"
+                        + " asks for: the model has no more");
+    }
+
+    @Test
+    void saysThatMemoryHoldsFewerTokensThanTheModelTakes() {
+        assertThat(warnings("0", new ReplyEngine(512, 8, 2, 32, prompt -> prompt)))
+                .singleElement()
+                .asString()
+                .startsWith("model 'model' takes 128 tokens of prompt and answer, not its 512")
+                .contains("--kv-memory");
+    }
+
+    @Test
+    void saysNothingOfAModelThatTakesWhatItIsAskedFor() {
+        assertThat(warnings("64", engine())).isEmpty();
+    }
+
     private static ReplyEngine engine() {
         return new ReplyEngine(64, 8, 2, 32, prompt -> prompt);
     }
@@ -135,12 +179,17 @@ class ModelLoaderTest {
     }
 
     private static void load(Path from, Supplier<Engine> engine) {
+        load(from, engine, Map.of());
+    }
+
+    private static ServedModel load(Path from, Supplier<Engine> engine, Map<String, String> flags) {
         StepEngineProvider provider = provider(engine, StepSize.PROCESSOR);
-        new ModelLoader(new Engines(List.of(provider)), Duration.ofSeconds(1))
+        return new ModelLoader(new Engines(List.of(provider)), Duration.ofSeconds(1))
                 .load(
                         "model",
                         from,
                         new ConfigurationLoader(Map.of())
+                                .flags(flags)
                                 .load()
                                 .model(from.toString(), "model")
                                 .on("cpu", StepSize.PROCESSOR),

@@ -21,7 +21,6 @@ import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
-import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.slf4j.MDC;
@@ -234,16 +233,10 @@ public final class Api implements RequestHandler, AutoCloseable {
         return endpoints.stream()
                 .filter(endpoint -> endpoint.method().equals(method))
                 .findFirst()
-                .orElseThrow(() -> new ApiException(
-                        405,
-                        ApiException.INVALID_REQUEST,
-                        "",
-                        "method_not_allowed",
-                        "%s answers %s only, not %s"
-                                .formatted(
-                                        ApiException.shown(path),
-                                        endpoints.stream().map(Endpoint::method).collect(Collectors.joining(" and ")),
-                                        exchange.method())));
+                .orElseThrow(() -> ApiException.wrongMethod(
+                        path,
+                        exchange.method(),
+                        endpoints.stream().map(Endpoint::method).toList()));
     }
 
     private Outcome guarded(Endpoint endpoint, Call call) throws InterruptedException {

@@ -4,6 +4,7 @@ import dev.jeton.accounting.TaskException;
 import dev.jeton.scheduler.RejectedException;
 import dev.jeton.server.json.JsonException;
 import dev.jeton.server.json.JsonWriter;
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 
@@ -56,6 +57,28 @@ public final class ApiException extends RuntimeException {
     /** A prompt, or a prompt and its answer, longer than the context. */
     static ApiException contextExceeded(String param, String message) {
         return new ApiException(400, INVALID_REQUEST, param, "context_length_exceeded", message);
+    }
+
+    /** A body that is compressed: nothing here unpacks, so that a body is never larger than what was sent. */
+    static ApiException compressed(String encoding) {
+        return new ApiException(
+                415,
+                INVALID_REQUEST,
+                "content-encoding",
+                "unsupported_encoding",
+                "The body is encoded as '%s'; send it as it is, without Content-Encoding".formatted(shown(encoding)),
+                Map.of("accept-encoding", "identity"));
+    }
+
+    /** A method that a path does not have. */
+    static ApiException wrongMethod(String path, String method, List<String> allowed) {
+        return new ApiException(
+                405,
+                INVALID_REQUEST,
+                "",
+                "method_not_allowed",
+                "%s answers %s only, not %s".formatted(shown(path), String.join(" and ", allowed), method),
+                Map.of("allow", String.join(", ", allowed)));
     }
 
     /** A question about books where none are kept. */

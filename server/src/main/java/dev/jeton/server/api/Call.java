@@ -58,8 +58,17 @@ final class Call {
         return startNanos;
     }
 
-    /** The body as a JSON object. */
+    /**
+     * The body as a JSON object.
+     *
+     * @throws ApiException 415 if it is compressed
+     */
     JsonObject json() {
+        exchange.header("content-encoding")
+                .filter(encoding -> !encoding.strip().equalsIgnoreCase("identity"))
+                .ifPresent(encoding -> {
+                    throw ApiException.compressed(encoding);
+                });
         return Json.object(exchange.body());
     }
 
@@ -229,6 +238,8 @@ final class Call {
     private Map<String, String> withId(Map<String, String> headers) {
         Map<String, String> all = new LinkedHashMap<>(headers);
         all.put("x-jeton-request-id", id);
+        // OpenAI's name for it, which its client libraries read
+        all.put("x-request-id", id);
         bill.ifPresent(cost -> all.put("x-jeton-cost", Money.text(cost.list()) + " " + cost.currency()));
         if (!budgets.isEmpty()) {
             all.put(BudgetAnswers.REMAINING, BudgetAnswers.remaining(budgets));

@@ -3,7 +3,6 @@ package dev.jeton.server.api;
 import dev.jeton.models.engine.SamplingParameters;
 import dev.jeton.server.config.Configuration.LimitSettings;
 import dev.jeton.server.json.JsonObject;
-import java.util.List;
 import java.util.OptionalLong;
 
 /** {@code POST /v1/chat/completions}. */
@@ -68,14 +67,18 @@ final class ChatEndpoint implements Endpoint {
                 GenerationOptions.read(body, model, limits, maxTokens(body, model), logProbabilities(body));
         Conversation conversation = Conversation.read(body, model, limits);
         int[] prompt = promptTokens.of(conversation, model, body.flag("add_special_tokens", false));
-        return Prepared.of(options, List.of(prompt), model, "messages");
+        return Prepared.chat(options, prompt, model, lengthField(body));
     }
 
-    /** The old name and the new one; the new one wins where both are given. */
+    /** Both names are checked. */
     private static OptionalLong maxTokens(JsonObject body, ServedModel model) {
-        OptionalLong old = MaxTokens.read(body, "max_tokens", 1, model);
-        OptionalLong current = MaxTokens.read(body, "max_completion_tokens", 1, model);
+        OptionalLong old = MaxTokens.read(body, MaxTokens.FIELD, 1, model);
+        OptionalLong current = MaxTokens.read(body, MaxTokens.NEW_FIELD, 1, model);
         return current.isPresent() ? current : old;
+    }
+
+    private static String lengthField(JsonObject body) {
+        return body.has(MaxTokens.NEW_FIELD) ? MaxTokens.NEW_FIELD : MaxTokens.FIELD;
     }
 
     private static int logProbabilities(JsonObject body) {

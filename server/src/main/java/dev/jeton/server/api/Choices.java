@@ -1,5 +1,7 @@
 package dev.jeton.server.api;
 
+import dev.jeton.models.Detokenizer;
+import dev.jeton.models.Tokenizer;
 import dev.jeton.models.engine.SamplingParameters;
 import dev.jeton.scheduler.FinishReason;
 import dev.jeton.scheduler.Generation;
@@ -29,20 +31,19 @@ final class Choices implements AutoCloseable {
 
     /**
      * @param generations one per prompt, already submitted
-     * @param options what was asked for
-     * @param maxTokens most tokens of a continuation of each prompt
+     * @param ask what was asked for
      * @param books of the call
      * @param startNanos when the request was whole
      */
     Choices(
             List<Generation> generations,
             ServedModel model,
-            GenerationOptions options,
-            int[] maxTokens,
+            Prepared ask,
             CallBooks books,
             ModelMetrics metrics,
             long startNanos) {
-        this.maxTokens = maxTokens.clone();
+        GenerationOptions options = ask.options();
+        this.maxTokens = ask.maxTokens().clone();
         this.books = books;
         this.generations = List.copyOf(generations);
         this.metrics = metrics;
@@ -54,12 +55,29 @@ final class Choices implements AutoCloseable {
         for (int i = 0; i < count; i++) {
             choices.add(new Choice(
                     i,
-                    model.tokenizer().detokenizer(options.skipSpecialTokens()),
+                    detokenizer(model.tokenizer(), ask, i / options.n()),
                     new StopStrings(options.stopStrings()),
                     sampling.minTokens(),
                     sampling.logProbabilities() >= 0));
         }
         this.times = new TokenTimes(metrics, startNanos, count);
+    }
+
+    /**
+     * What makes text of a continuation. Where that goes on in the prompt's text, it has seen the prompt's last whole
+     * token: the space in front of a word is taken from the beginning of a text only.
+     */
+    private static Detokenizer detokenizer(Tokenizer tokenizer, Prepared ask, int prompt) {
+        Detokenizer detokenizer = tokenizer.detokenizer(ask.options().skipSpecialTokens());
+        int[] tokens = ask.prompts().get(prompt);
+        for (int i = tokens.length - 1; ask.continues() && i >= 0; i--) {
+            if (!tokenizer.special(tokens[i])
+                    && !tokenizer.decode(new int[] {tokens[i]}, true).contains(TokenText.BROKEN)) {
+                detokenizer.add(tokens[i]);
+                break;
+            }
+        }
+        return detokenizer;
     }
 
     /** All choices, by index. */

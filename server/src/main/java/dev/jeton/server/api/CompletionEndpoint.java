@@ -1,5 +1,6 @@
 package dev.jeton.server.api;
 
+import dev.jeton.models.Detokenizer;
 import dev.jeton.models.engine.SamplingParameters;
 import dev.jeton.scheduler.Generation;
 import dev.jeton.scheduler.PromptLogProbabilities;
@@ -78,12 +79,12 @@ final class CompletionEndpoint implements Endpoint {
         Unsupported.check(body);
         int logProbabilities = body.whole("logprobs", -1, 0, SamplingParameters.MAX_LOG_PROBABILITIES);
         // Nothing is generated only where the prompt is what is asked for.
-        OptionalLong maxTokens = MaxTokens.read(body, "max_tokens", body.flag("echo", false) ? 0 : 1, model);
+        OptionalLong maxTokens = MaxTokens.read(body, MaxTokens.FIELD, body.flag("echo", false) ? 0 : 1, model);
         GenerationOptions options = GenerationOptions.read(body, model, limits, maxTokens, logProbabilities);
         checkSupported(body, options);
         List<Prompt> prompts = Prompts.read(body, "prompt", model, limits.maxPrompts());
         List<int[]> tokens = tokens(prompts, model, body.flag("add_special_tokens", true));
-        return Prepared.of(options, tokens, model, "prompt");
+        return Prepared.completions(options, tokens, model);
     }
 
     private static void checkSupported(JsonObject body, GenerationOptions options) {
@@ -125,17 +126,24 @@ final class CompletionEndpoint implements Endpoint {
             Generation generation = choices.generations().get(i);
             for (Choice choice : choices.all().subList(i * options.n(), (i + 1) * options.n())) {
                 choice.echo(
-                        text, () -> promptScores ? scores(generation.promptLogProbabilities(), ids, model) : List.of());
+                        text,
+                        () -> promptScores
+                                ? scores(
+                                        generation.promptLogProbabilities(),
+                                        ids,
+                                        model.tokenizer().detokenizer(options.skipSpecialTokens()))
+                                : List.of());
             }
         }
     }
 
-    private static List<TokenScore> scores(PromptLogProbabilities given, int[] tokens, ServedModel model) {
+    /** Scores with places in the prompt's text, which grows by what the detokenizer makes of each token. */
+    private static List<TokenScore> scores(PromptLogProbabilities given, int[] tokens, Detokenizer text) {
         List<TokenScore> scores = new ArrayList<>();
         int offset = 0;
         for (int i = 0; i < tokens.length && i < given.chosen().length; i++) {
             scores.add(TokenScore.ofPrompt(given, i, tokens[i], offset));
-            offset += TokenText.of(model.tokenizer(), tokens[i]).text().length();
+            offset += text.add(tokens[i]).length();
         }
         return scores;
     }

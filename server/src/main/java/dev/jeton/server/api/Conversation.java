@@ -98,7 +98,9 @@ record Conversation(
         message.put("role", role.equals("developer") && !model.developerRole() ? "system" : role);
         boolean hasCalls =
                 given.list("tool_calls").filter(calls -> !calls.isEmpty()).isPresent();
-        Optional<String> content = content(given);
+        // An assistant that refused has said that instead of a content.
+        Optional<String> content =
+                content(given).or(() -> role.equals("assistant") ? given.optionalText("refusal") : Optional.empty());
         if (content.isEmpty() && !(role.equals("assistant") && hasCalls)) {
             throw given.wrong(
                     "content",

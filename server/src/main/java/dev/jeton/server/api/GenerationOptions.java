@@ -186,9 +186,11 @@ record GenerationOptions(
     /**
      * Most tokens to generate after this prompt: what was asked for, or the rest of the context.
      *
+     * @param promptField the parameter that holds the prompt
+     * @param lengthField the parameter that said how many
      * @throws ApiException if the context has no room for the prompt, or for both
      */
-    int maxTokensAfter(int promptTokens, ServedModel model, String promptField) {
+    int maxTokensAfter(int promptTokens, ServedModel model, String promptField, String lengthField) {
         int context = model.contextLength();
         long room = (long) context - promptTokens;
         long wanted = maxTokens.orElse(Math.max(1, room));
@@ -197,7 +199,7 @@ record GenerationOptions(
                     ? "the prompt has %d tokens and %d are to be generated".formatted(promptTokens, wanted)
                     : "the prompt has %d tokens".formatted(promptTokens);
             throw ApiException.contextExceeded(
-                    room > 0 ? "max_tokens" : promptField,
+                    room > 0 ? lengthField : promptField,
                     "This model's context has %d tokens, but %s; shorten the one or the other".formatted(context, ask));
         }
         if (sampling.minTokens() > wanted) {

@@ -68,14 +68,8 @@ final class Generator {
             call.books().refuse();
             throw e;
         }
-        Choices choices = new Choices(
-                generations,
-                model,
-                options,
-                ask.maxTokens(),
-                call.books(),
-                metrics.model(model.name()),
-                call.startNanos());
+        Choices choices =
+                new Choices(generations, model, ask, call.books(), metrics.model(model.name()), call.startNanos());
         call.exchange().onHangUp(choices::cancel);
         return choices;
     }

@@ -6,6 +6,12 @@ import java.util.OptionalLong;
 /** The most tokens to generate, as a request says it. */
 final class MaxTokens {
 
+    /** Of both APIs. */
+    static final String FIELD = "max_tokens";
+
+    /** Of chats: the newer name, which wins where both are given. */
+    static final String NEW_FIELD = "max_completion_tokens";
+
     private MaxTokens() {}
 
     /**

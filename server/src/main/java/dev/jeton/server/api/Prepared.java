@@ -11,23 +11,27 @@ import java.util.stream.IntStream;
  * @param options what is asked for
  * @param prompts their tokens
  * @param maxTokens most tokens of a continuation of each prompt
+ * @param continues whether answers go on in the text of their prompts, rather than being texts of their own
  * @param pooled whether vectors of the prompts are wanted, and nothing is generated
  */
-record Prepared(GenerationOptions options, List<int[]> prompts, int[] maxTokens, boolean pooled) {
+record Prepared(GenerationOptions options, List<int[]> prompts, int[] maxTokens, boolean continues, boolean pooled) {
 
     /**
-     * With its lengths held against the model's context.
+     * A chat, with its length held against the model's context.
      *
-     * @param field the parameter named in errors about the prompts
+     * @param lengthField the parameter that says how long the answer may be
      */
-    static Prepared of(GenerationOptions options, List<int[]> prompts, ServedModel model, String field) {
-        return new Prepared(
-                options,
-                prompts,
-                prompts.stream()
-                        .mapToInt(prompt -> options.maxTokensAfter(prompt.length, model, field))
-                        .toArray(),
-                false);
+    static Prepared chat(GenerationOptions options, int[] prompt, ServedModel model, String lengthField) {
+        int[] maxTokens = {options.maxTokensAfter(prompt.length, model, "messages", lengthField)};
+        return new Prepared(options, List.of(prompt), maxTokens, false, false);
+    }
+
+    /** Completions of prompts, with their lengths held against the model's context. */
+    static Prepared completions(GenerationOptions options, List<int[]> prompts, ServedModel model) {
+        int[] maxTokens = prompts.stream()
+                .mapToInt(prompt -> options.maxTokensAfter(prompt.length, model, "prompt", MaxTokens.FIELD))
+                .toArray();
+        return new Prepared(options, prompts, maxTokens, true, false);
     }
 
     /**
@@ -47,7 +51,7 @@ record Prepared(GenerationOptions options, List<int[]> prompts, int[] maxTokens,
                                 .formatted(model.contextLength(), length));
             }
         }
-        return new Prepared(GenerationOptions.none(tier), prompts, new int[prompts.size()], true);
+        return new Prepared(GenerationOptions.none(tier), prompts, new int[prompts.size()], false, true);
     }
 
     /** What the books call it. */

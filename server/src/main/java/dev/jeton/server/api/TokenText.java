@@ -6,20 +6,23 @@ import java.nio.charset.StandardCharsets;
 import java.util.HexFormat;
 
 /**
- * One token as log-probabilities show it: its text, and the bytes it stands for where those are no whole characters.
+ * One token as log-probabilities show it: its text amid others, and the bytes it stands for where those are no whole
+ * characters.
  *
  * @param text the token's text; {@code bytes:\xe2\x80} where it is a part of a character
  * @param bytes the token's bytes
  */
 record TokenText(String text, byte[] bytes) {
 
-    private static final String BROKEN = "\ufffd";
+    /** Stands for what is no whole character. */
+    static final String BROKEN = "\ufffd";
     /** The 68 bytes that byte-level vocabularies show as U+0100 and up, in order, are those outside these ranges. */
     private static final int SHIFTED = 0x100;
 
     static TokenText of(Tokenizer tokenizer, int token) {
-        String text = tokenizer.decode(new int[] {token}, false);
-        if (!text.contains(BROKEN)) {
+        String alone = tokenizer.decode(new int[] {token}, false);
+        if (!alone.contains(BROKEN)) {
+            String text = within(tokenizer, token, alone);
             return new TokenText(text, text.getBytes(StandardCharsets.UTF_8));
         }
         byte[] bytes = rawBytes(tokenizer.token(token));
@@ -28,6 +31,12 @@ record TokenText(String text, byte[] bytes) {
             return new TokenText(whole, bytes);
         }
         return new TokenText("bytes:" + HexFormat.of().withPrefix("\\x").formatHex(bytes), bytes);
+    }
+
+    /** Its text amid others: decoders of SentencePiece take the space from the beginning of a text. */
+    private static String within(Tokenizer tokenizer, int token, String alone) {
+        String twice = tokenizer.decode(new int[] {token, token}, false);
+        return twice.startsWith(alone) ? twice.substring(alone.length()) : alone;
     }
 
     /** Bytes of a vocabulary entry: byte fallback ({@code <0xE2>}) or byte-level (GPT-2's letters for bytes). */

@@ -19,8 +19,22 @@ final class Unsupported {
             "guided_choice",
             "guided_grammar",
             "structured_outputs",
+            "grammar",
+            "regex",
+            "ebnf",
+            "json_schema",
+            "allowed_token_ids",
+            "bad_words",
+            "logits_processors",
+            "truncate_prompt_tokens",
+            "prompt_embeds",
+            "chat_template",
+            "documents",
             "lora_request",
             "prompt_logprobs");
+
+    private static final List<String> FLAGS =
+            List.of("use_beam_search", "include_stop_str_in_output", "return_token_ids", "return_tokens_as_token_ids");
 
     private Unsupported() {}
 
@@ -46,8 +60,10 @@ final class Unsupported {
                 throw ApiException.unsupported("modalities", "'modalities' other than 'text' are not supported yet");
             }
         }
-        if (body.flag("use_beam_search", false)) {
-            throw ApiException.unsupported("use_beam_search", "'use_beam_search' is not supported yet");
+        for (String flag : FLAGS) {
+            if (body.flag(flag, false)) {
+                throw ApiException.unsupported(flag, "'%s' is not supported yet".formatted(flag));
+            }
         }
     }
 }

@@ -206,8 +206,16 @@ final class ServeCommand implements Callable<Integer> {
         ModelLoader loader =
                 new ModelLoader(Engines.found(), configuration.stream().stallTimeout());
         Optional<Bookkeeper> books = OpenBooks.of(configuration);
-        List<ServedModel> served = load(settings, configuration, loader, metrics, books);
-        Server server = new Server(configuration, served, metrics, books);
+        List<ServedModel> served = new ArrayList<>();
+        Server server;
+        try {
+            load(settings, configuration, loader, metrics, books, served);
+            server = new Server(configuration, served, metrics, books);
+        } catch (RuntimeException | Error e) {
+            served.forEach(model -> model.dispatcher().close());
+            books.ifPresent(OpenBooks::close);
+            throw e;
+        }
         if (trial) {
             Trial.run(server.port(), served.getLast().name());
             server.close();
@@ -255,14 +263,15 @@ final class ServeCommand implements Callable<Integer> {
         return loader.models(entries).load();
     }
 
-    private static List<ServedModel> load(
+    /** Adds each model as soon as it is loaded: where a later one cannot be, they are to be closed. */
+    private static void load(
             Settings settings,
             Configuration configuration,
             ModelLoader loader,
             ServerMetrics metrics,
-            Optional<Bookkeeper> books) {
+            Optional<Bookkeeper> books,
+            List<ServedModel> served) {
         ModelFolders folders = ModelFolders.of(System.getenv(), Path.of(System.getProperty("user.home", ".")));
-        List<ServedModel> served = new ArrayList<>();
         Set<String> groups = new LinkedHashSet<>();
         if (configuration.models().isEmpty()) {
             for (String name : DEMO_MODELS) {
@@ -277,7 +286,6 @@ final class ServeCommand implements Callable<Integer> {
             String name = model.name().isEmpty() ? ModelFolders.servedName(model.path()) : model.name();
             served.add(loader.load(name, folder, model, listener(name, model, groups, metrics, books)));
         }
-        return served;
     }
 
     /** Metrics and the meter of the device group that the model's engine runs on. */

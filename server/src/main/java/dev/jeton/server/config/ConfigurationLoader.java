@@ -7,6 +7,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.stream.Stream;
 
 /**
  * Gathers settings: defaults, then one file, then the environment, then flags, the later over the earlier.
@@ -15,6 +16,9 @@ import java.util.TreeMap;
  * error, as is an unknown key in the file.
  */
 public final class ConfigurationLoader {
+
+    /** Of a setting of which nothing is said. */
+    private static final Resolved DEFAULT = new Resolved("", "default");
 
     private final Map<String, String> environment;
     private final Map<String, Resolved> values = new LinkedHashMap<>();
@@ -26,7 +30,8 @@ public final class ConfigurationLoader {
     /** @param environment environment variables */
     public ConfigurationLoader(Map<String, String> environment) {
         this.environment = new TreeMap<>(environment);
-        Schema.SETTINGS.forEach(setting -> values.put(setting.key(), new Resolved(setting.initial(), "default")));
+        Schema.SETTINGS.forEach(
+                setting -> values.put(setting.key(), new Resolved(setting.initial(), DEFAULT.origin())));
     }
 
     /** Reads a jeton.yaml. */
@@ -77,7 +82,7 @@ public final class ConfigurationLoader {
         readEnvironment();
         flags.forEach(this::set);
         for (Setting setting : Schema.SETTINGS) {
-            check(setting, setting.key(), values.getOrDefault(setting.key(), new Resolved("", "default")));
+            check(setting, setting.key(), values.getOrDefault(setting.key(), DEFAULT));
         }
         together();
         List<Map<String, Resolved>> checked = new ArrayList<>();
@@ -88,8 +93,20 @@ public final class ConfigurationLoader {
                 new LinkedHashMap<>(values), List.copyOf(checked), List.copyOf(tenants), List.copyOf(budgets));
     }
 
+    /** An empty key is a variable that was not set, and not the wish to serve everybody. */
+    private void keysOrNone() {
+        Resolved keys = values.getOrDefault("server.api-keys", DEFAULT);
+        boolean some = Stream.of(keys.value().split(",")).anyMatch(key -> !key.isBlank());
+        if (!some && !keys.origin().equals(DEFAULT.origin())) {
+            throw new ConfigException(("'server.api-keys' is given and names no key (%s); leave it out where no key is"
+                            + " to be asked for")
+                    .formatted(keys.origin()));
+        }
+    }
+
     /** What one setting needs of others. */
     private void together() {
+        keysOrNone();
         if (!given("admin.port").equals("0")) {
             if (given("admin.keys").isEmpty()) {
                 throw new ConfigException("'admin.port' is set and 'admin.keys' is not: nobody could use the admin API."
@@ -108,7 +125,7 @@ public final class ConfigurationLoader {
     }
 
     private String given(String key) {
-        return values.getOrDefault(key, new Resolved("", "default")).value();
+        return values.getOrDefault(key, DEFAULT).value();
     }
 
     private void readEnvironment() {
@@ -142,8 +159,8 @@ public final class ConfigurationLoader {
         try {
             setting.kind().check(resolved.value());
         } catch (ConfigException e) {
-            throw new ConfigException(
-                    "'%s' is '%s' (%s): %s".formatted(key, resolved.value(), resolved.origin(), e.getMessage()));
+            String shown = setting.kind() instanceof Setting.Secret ? "***" : resolved.value();
+            throw new ConfigException("'%s' is '%s' (%s): %s".formatted(key, shown, resolved.origin(), e.getMessage()));
         }
     }
 

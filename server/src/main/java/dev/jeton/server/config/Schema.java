@@ -224,6 +224,15 @@ final class Schema {
         return List.copyOf(BY_KEY.keySet());
     }
 
+    /** What may stand at the top of a file: sections and lists. */
+    static List<String> sections() {
+        return Stream.concat(
+                        Stream.of("models", "tenants", "budgets"),
+                        SETTINGS.stream().map(Setting::section))
+                .distinct()
+                .toList();
+    }
+
     /** The known word nearest to {@code word}, as a suggestion to append to an error; empty where none is near. */
     static String suggestion(String word, List<String> known) {
         return known.stream()

@@ -21,6 +21,11 @@ record Setting(String key, Kind kind, String initial, String meaning) {
         return "JETON_" + key.toUpperCase(Locale.ROOT).replace('.', '_').replace('-', '_');
     }
 
+    /** Its first part. */
+    String section() {
+        return key.substring(0, key.indexOf('.'));
+    }
+
     /** Its last part, as used in a model's own section. */
     String name() {
         return key.substring(key.indexOf('.') + 1);

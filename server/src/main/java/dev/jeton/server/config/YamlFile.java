@@ -81,8 +81,15 @@ record YamlFile(
 
     private static void keys(JsonParser parser, String name, String section, Map<String, Resolved> into) {
         if (parser.currentToken() != JsonToken.START_OBJECT) {
-            throw new ConfigException("%s:%d: '%s' is a section: keys with values are expected under it"
-                    .formatted(name, line(parser), section));
+            List<String> known = Schema.sections();
+            throw new ConfigException("%s:%d: %s"
+                    .formatted(
+                            name,
+                            line(parser),
+                            known.contains(section)
+                                    ? "'%s' is a section: keys with values are expected under it".formatted(section)
+                                    : "there is no section '%s'%s"
+                                            .formatted(section, Schema.suggestion(section, known))));
         }
         while (parser.nextToken() == JsonToken.PROPERTY_NAME) {
             String key = parser.currentName();

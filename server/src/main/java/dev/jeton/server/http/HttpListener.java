@@ -27,8 +27,8 @@ import io.netty.handler.codec.http2.Http2Settings;
 import io.netty.handler.codec.http2.Http2StreamFrameToHttpObjectCodec;
 import io.netty.util.concurrent.DefaultThreadFactory;
 import io.netty.util.concurrent.GlobalEventExecutor;
-import java.net.BindException;
 import java.net.InetSocketAddress;
+import java.nio.channels.UnresolvedAddressException;
 import java.time.Duration;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -93,13 +93,24 @@ public final class HttpListener implements AutoCloseable {
                 .awaitUninterruptibly();
         if (!bound.isSuccess()) {
             loops.shutdownGracefully(0, 1, TimeUnit.SECONDS);
-            String reason = bound.cause() instanceof BindException ? "it is in use or not this machine's" : "";
             throw new ListenException(
-                    "cannot listen on %s:%d: %s %s; choose another with --host and --port"
-                            .formatted(host, port, bound.cause().getMessage(), reason),
+                    "cannot listen on %s:%d: %s; choose another host or port"
+                            .formatted(host, port, reason(bound.cause())),
                     bound.cause());
         }
         return bound.channel();
+    }
+
+    /** By the system's words: what Java and epoll throw has no type in common. */
+    private static String reason(Throwable cause) {
+        String words = String.valueOf(cause.getMessage());
+        if (cause instanceof UnresolvedAddressException) {
+            return "the host is not known";
+        }
+        if (words.contains("Address already in use")) {
+            return "the address is in use";
+        }
+        return words.contains("Cannot assign requested address") ? "the address is not this machine's" : words;
     }
 
     private void connect(Channel channel) {

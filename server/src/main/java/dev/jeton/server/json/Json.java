@@ -8,6 +8,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
 import tools.jackson.core.JsonParser;
@@ -31,6 +32,8 @@ public final class Json {
 
     private static final int MAX_NUMBER_LENGTH = 400;
     private static final int MAX_NAME_LENGTH = 1_024;
+
+    private static final Pattern ADVICE = Pattern.compile("(, from|: enable) `[^`]*`( to allow)?");
 
     private static final JsonFactory FACTORY = JsonFactory.builder()
             .streamReadConstraints(StreamReadConstraints.builder()
@@ -161,8 +164,12 @@ public final class Json {
         return text;
     }
 
+    /** The parser's words, without its advice on how to set it up, which is of no use to a client. */
     private static String firstLine(JacksonException e) {
         String message = e.getOriginalMessage();
-        return message == null ? "not well-formed" : message.lines().findFirst().orElse("not well-formed");
+        String line = message == null
+                ? "not well-formed"
+                : message.lines().findFirst().orElse("not well-formed");
+        return ADVICE.matcher(line).replaceAll("");
     }
 }

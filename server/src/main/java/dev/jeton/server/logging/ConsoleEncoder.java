@@ -36,20 +36,31 @@ final class ConsoleEncoder extends EncoderBase<ILoggingEvent> {
         if (!level.equals("INFO")) {
             line.append(' ').append(level);
         }
-        line.append(' ').append(event.getFormattedMessage());
+        append(line.append(' '), event.getFormattedMessage());
         if (event.getKeyValuePairs() != null) {
             for (KeyValuePair pair : event.getKeyValuePairs()) {
-                line.append(' ').append(pair.key).append('=').append(pair.value);
+                append(line.append(' ').append(pair.key).append('='), String.valueOf(pair.value));
             }
         }
         event.getMDCPropertyMap()
-                .forEach((name, value) ->
-                        line.append(' ').append(name).append('=').append(value));
+                .forEach((name, value) -> append(line.append(' ').append(name).append('='), value));
         line.append('\n');
         if (event.getThrowableProxy() != null) {
             line.append(traces.convert(event));
         }
         return line.toString().getBytes(StandardCharsets.UTF_8);
+    }
+
+    /** Control characters as escapes: what a client sent must not write lines, nor move a terminal's cursor. */
+    private static void append(StringBuilder line, String text) {
+        for (int i = 0; i < text.length(); i++) {
+            char c = text.charAt(i);
+            if (Character.isISOControl(c)) {
+                line.append("\\u%04x".formatted((int) c));
+            } else {
+                line.append(c);
+            }
+        }
     }
 
     @Override

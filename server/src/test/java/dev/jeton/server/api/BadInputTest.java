@@ -6,6 +6,7 @@ import static org.junit.jupiter.params.provider.Arguments.arguments;
 import dev.jeton.server.testing.PlainTemplate;
 import dev.jeton.server.testing.TestServer;
 import dev.jeton.server.testing.TestServer.Answer;
+import java.net.http.HttpRequest;
 import java.nio.charset.StandardCharsets;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
@@ -84,6 +85,13 @@ class BadInputTest {
                 arguments("'suffix':'end'", "suffix", "not supported yet"),
                 arguments("'best_of':3", "best_of", "not supported yet"),
                 arguments("'response_format':{'type':'json_object'}", "response_format.type", "not supported yet"),
+                arguments("'allowed_token_ids':[5]", "allowed_token_ids", "not supported yet"),
+                arguments("'bad_words':['a']", "bad_words", "not supported yet"),
+                arguments("'truncate_prompt_tokens':2", "truncate_prompt_tokens", "not supported yet"),
+                arguments("'grammar':'root ::= x'", "grammar", "not supported yet"),
+                arguments("'include_stop_str_in_output':true", "include_stop_str_in_output", "not supported yet"),
+                arguments("'return_token_ids':true", "return_token_ids", "not supported yet"),
+                arguments("'return_tokens_as_token_ids':true", "return_tokens_as_token_ids", "not supported yet"),
                 arguments("'guided_json':{}", "guided_json", "not supported yet"),
                 arguments("'n':1,'n':2", null, "Duplicate"));
     }
@@ -167,7 +175,11 @@ class BadInputTest {
     static Stream<Arguments> chatFields() {
         return Stream.of(
                 arguments("'max_completion_tokens':-5", "max_completion_tokens", "between 1"),
+                arguments("'max_completion_tokens':254", "max_completion_tokens", "context has 256 tokens"),
+                arguments("'max_tokens':254", "max_tokens", "context has 256 tokens"),
                 arguments("'top_logprobs':2", "top_logprobs", "only allowed when"),
+                arguments("'chat_template':'{{ messages }}'", "chat_template", "not supported yet"),
+                arguments("'documents':[{'text':'x'}]", "documents", "not supported yet"),
                 arguments("'logprobs':true,'top_logprobs':21", "top_logprobs", "between 0 and 20"),
                 arguments("'logprobs':1", "logprobs", "must be a boolean"),
                 arguments("'tool_choice':'required'", "tool_choice", "not supported yet"),
@@ -238,6 +250,32 @@ class BadInputTest {
         Answer answer = server.get(COMPLETIONS);
         assertThat(answer.status()).isEqualTo(405);
         assertThat(answer.at("error.code")).isEqualTo("method_not_allowed");
+        assertThat(answer.header("allow")).isEqualTo("POST");
+    }
+
+    @Test
+    void shouldTellWhoSendsACompressedBodyWhyItIsNotRead() {
+        Answer answer = server.send(server.request(COMPLETIONS)
+                .header("content-encoding", "gzip")
+                .POST(HttpRequest.BodyPublishers.ofByteArray(new byte[] {0x1f, (byte) 0x8b})));
+        assertThat(answer.status()).isEqualTo(415);
+        assertThat(answer.at("error.message")).asString().contains("'gzip'");
+        assertThat(answer.header("accept-encoding")).isEqualTo("identity");
+    }
+
+    @Test
+    void shouldReadABodyThatSaysThatItIsNotCompressed() {
+        Answer answer = server.send(server.request(COMPLETIONS)
+                .header("content-encoding", "identity")
+                .POST(HttpRequest.BodyPublishers.ofString("{\"model\":\"test-model\",\"prompt\":\"hi\"}")));
+        assertThat(answer.status()).isEqualTo(200);
+    }
+
+    @Test
+    void shouldTakeAFlagThatAsksForNothing() {
+        assertThat(server.complete("'include_stop_str_in_output':false,'max_tokens':2")
+                        .status())
+                .isEqualTo(200);
     }
 
     @Test

@@ -51,6 +51,16 @@ class ChatTest {
     }
 
     @Test
+    void shouldTakeARefusalForWhatTheAssistantSaid() {
+        Answer answer = server.post(
+                "/v1/chat/completions",
+                "{'model':'test-model','messages':[{'role':'user','content':'hi'},"
+                        + "{'role':'assistant','content':null,'refusal':'I will not'},{'role':'user','content':'why?'}]}");
+        assertThat(answer.at("choices.0.message.content"))
+                .isEqualTo("user: hi\nassistant: I will not\nuser: why?\nassistant: ");
+    }
+
+    @Test
     void shouldTellWhatTheRequestTook() {
         Answer answer = server.chat("");
         for (String field : List.of(

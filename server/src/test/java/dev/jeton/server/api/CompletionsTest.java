@@ -2,6 +2,7 @@ package dev.jeton.server.api;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.jeton.server.testing.ByteTokenizer;
 import dev.jeton.server.testing.Eventually;
 import dev.jeton.server.testing.RawClient;
 import dev.jeton.server.testing.TestServer;
@@ -123,6 +124,54 @@ class CompletionsTest {
     }
 
     @Test
+    void shouldTellWhereThePromptsTokensBeginInTheText() {
+        Answer answer = server.post(
+                "/v1/completions",
+                "{'model':'test-model','prompt':'h\u00e9y','echo':true,'logprobs':0,'max_tokens':1}");
+        assertThat(answer.at("choices.0.text")).isEqualTo("h\u00e9yH");
+        assertThat(answer.at("choices.0.logprobs.tokens"))
+                .isEqualTo(List.of("<bos>", "h", "bytes:\\xc3", "bytes:\\xa9", "y", "H"));
+        assertThat(answer.at("choices.0.logprobs.text_offset")).isEqualTo(List.of(0L, 0L, 1L, 1L, 2L, 3L));
+    }
+
+    /** A server whose tokenizer takes the space from the beginning of a text; it answers " the". */
+    private static TestServer stripping() {
+        ByteTokenizer tokenizer = new ByteTokenizer(true);
+        return TestServer.builder()
+                .tokenizer(tokenizer)
+                .replies(prompt -> new int[] {tokenizer.id(" the")})
+                .start();
+    }
+
+    @Test
+    void shouldKeepTheSpaceBetweenAPromptAndWhatGoesOn() {
+        try (TestServer strip = stripping()) {
+            assertThat(strip.complete("").at("choices.0.text")).isEqualTo(" the");
+            assertThat(strip.complete("'echo':true").at("choices.0.text")).isEqualTo("hi the");
+            assertThat(strip.complete("'stream':true").streamed("choices.0.text", 0))
+                    .isEqualTo(" the");
+        }
+    }
+
+    @Test
+    void shouldBeginAnAnswerOfAChatWithoutASpace() {
+        try (TestServer strip = stripping()) {
+            assertThat(strip.chat("").at("choices.0.message.content")).isEqualTo("the");
+        }
+    }
+
+    @Test
+    void shouldShowTheSpaceWithWhichATokenBegins() {
+        try (TestServer strip = stripping()) {
+            assertThat(strip.complete("'logprobs':0,'max_tokens':1").at("choices.0.logprobs.tokens"))
+                    .isEqualTo(List.of(" the"));
+            Answer chat = strip.chat("'logprobs':true,'max_tokens':1");
+            assertThat(chat.at("choices.0.logprobs.content.0.token")).isEqualTo(" the");
+            assertThat(chat.at("choices.0.logprobs.content.0.bytes")).isEqualTo(List.of(32L, 116L, 104L, 101L));
+        }
+    }
+
+    @Test
     void shouldGiveLogProbabilitiesWithOffsets() {
         Answer answer = server.complete("'logprobs':2,'max_tokens':3");
         assertThat(answer.at("choices.0.logprobs.tokens")).isEqualTo(List.of("H", "e", "l"));
@@ -180,6 +229,9 @@ class CompletionsTest {
         Answer sane = server.send(
                 server.request("/version").header("x-request-id", "abc-1").GET());
         assertThat(sane.response().headers().firstValue("x-jeton-request-id")).hasValue("abc-1");
+        assertThat(sane.header("x-request-id"))
+                .as("where OpenAI's clients look for it")
+                .isEqualTo("abc-1");
         Answer odd = server.send(
                 server.request("/version").header("x-request-id", "a b!").GET());
         assertThat(odd.response().headers().firstValue("x-jeton-request-id"))

@@ -43,7 +43,24 @@ class DrainTest {
     }
 
     @Test
-    void shouldCancelWhatStillRunsAtTheDeadline() throws Exception {
+    void shouldTellWhoIsStillStreamedToAtTheDeadline() throws Exception {
+        TestServer server =
+                TestServer.builder().set("server.drain-timeout", "50ms").start();
+        try (RawClient running = new RawClient(server.port())) {
+            server.engine().hold();
+            running.post(
+                    "/v1/completions",
+                    "{'model':'test-model','prompt':'hi','stream':true,'ignore_eos':true,'min_tokens':4000}");
+            server.engine().allow(2);
+            assertThat(running.headOfResponse()).startsWith("HTTP/1.1 200");
+            assertThat(drain(server).get()).isFalse();
+            server.close();
+            assertThat(running.rest()).contains("\"code\":\"shutdown\"").doesNotContain("[DONE]");
+        }
+    }
+
+    @Test
+    void shouldRefuseWhatStillRunsAtTheDeadline() throws Exception {
         TestServer server =
                 TestServer.builder().set("server.drain-timeout", "50ms").start();
         try (RawClient running = new RawClient(server.port())) {
@@ -53,7 +70,7 @@ class DrainTest {
             Eventually.until("it runs", () -> server.engine().stepsRun() == 1);
             assertThat(drain(server).get()).isFalse();
             server.close();
-            assertThat(running.rest()).doesNotContain("HTTP/1.1 200");
+            assertThat(running.rest()).startsWith("HTTP/1.1 503").contains("\"code\":\"shutdown\"");
         }
     }
 }

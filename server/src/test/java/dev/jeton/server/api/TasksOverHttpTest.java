@@ -5,6 +5,7 @@ import static dev.jeton.server.testing.TwoTenants.OPERATOR;
 import static dev.jeton.server.testing.TwoTenants.RED;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.jeton.server.testing.Eventually;
 import dev.jeton.server.testing.TestServer;
 import dev.jeton.server.testing.TestServer.Answer;
 import dev.jeton.server.testing.TwoTenants;
@@ -31,6 +32,9 @@ class TasksOverHttpTest {
     @BeforeAll
     static void start() {
         server = TwoTenants.in(folder).start();
+        Eventually.until(
+                "the ledger is open",
+                () -> TwoTenants.get(server, OPERATOR, "/v1/books/report").status() == 200);
     }
 
     @AfterAll

@@ -440,7 +440,12 @@ class TenantIsolationTest {
                 assertThat(answer.body()).contains(message);
                 assertThat(answer.body()).isEqualTo(body.isEmpty() ? answer.body() : body);
                 assertThat(answer.response().headers().map().keySet())
-                        .containsOnly("content-length", "content-type", "www-authenticate", "x-jeton-request-id");
+                        .containsOnly(
+                                "content-length",
+                                "content-type",
+                                "www-authenticate",
+                                "x-jeton-request-id",
+                                "x-request-id");
                 body = answer.body();
             }
         }

@@ -66,6 +66,15 @@ class JetonTest {
     }
 
     @Test
+    void shouldLetGoOfItsBooksWhereItCannotStart(@TempDir Path folder) {
+        for (int i = 0; i < 2; i++) {
+            Run serve = run(
+                    "serve", "--model", "no/such-model-here", "--books", folder.toString(), "--set", "log.level=error");
+            assertThat(serve.err()).startsWith("jeton: ").contains("no/such-model-here");
+        }
+    }
+
+    @Test
     void shouldRefuseAnUnknownOption() {
         assertThat(run("serve", "--prot", "1").code()).isEqualTo(2);
     }

@@ -129,6 +129,32 @@ class ConfigurationTest {
     }
 
     @Test
+    void shouldSayWhichListOrSectionIsMeant() {
+        assertThatThrownBy(() -> load("modles:\n  - path: x"))
+                .hasMessageContaining("there is no section 'modles'; did you mean 'models'?");
+        assertThatThrownBy(() -> load("servre: 5"))
+                .hasMessageContaining("there is no section 'servre'; did you mean 'server'?");
+        assertThatThrownBy(() -> load("server: 5")).hasMessageContaining("'server' is a section");
+    }
+
+    @Test
+    void shouldNotServeEverybodyWhereAKeyIsGivenThatIsEmpty() {
+        assertThatThrownBy(() -> Configuration.of(Map.of("server.api-keys", "")))
+                .hasMessageContaining("'server.api-keys' is given and names no key");
+        assertThatThrownBy(() -> Configuration.of(Map.of("server.api-keys", " , ")))
+                .hasMessageContaining("names no key");
+        assertThatThrownBy(() -> new ConfigurationLoader(Map.of("JETON_SERVER_API_KEYS", "")).load())
+                .hasMessageContaining("JETON_SERVER_API_KEYS");
+    }
+
+    @Test
+    void shouldNotPrintASecretThatDoesNotFit() {
+        assertThatThrownBy(() -> Configuration.of(Map.of("webhooks.secret", "hush-hush")))
+                .hasMessageContaining("at least 24 bytes")
+                .hasMessageNotContaining("hush");
+    }
+
+    @Test
     void shouldRefuseAnAdminApiThatNobodyCouldUseOrThatWouldForget() {
         String keys = "ops:" + "0".repeat(64);
         assertThatThrownBy(() -> Configuration.of(Map.of("admin.port", "8001")))

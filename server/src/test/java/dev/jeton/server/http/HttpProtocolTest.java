@@ -1,6 +1,7 @@
 package dev.jeton.server.http;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.jeton.server.testing.RawClient;
 import dev.jeton.server.testing.TestServer;
@@ -279,6 +280,21 @@ class HttpProtocolTest {
                 assertThat(third.rest()).startsWith("HTTP/1.1 503");
             }
         }
+    }
+
+    @Test
+    void shouldSayWhyItCannotListen() {
+        assertThatThrownBy(() -> TestServer.builder()
+                        .set("server.port", Integer.toString(server.port()))
+                        .start())
+                .isInstanceOf(ListenException.class)
+                .hasMessage("cannot listen on 127.0.0.1:%d: the address is in use; choose another host or port"
+                        .formatted(server.port()));
+        assertThatThrownBy(() -> TestServer.builder()
+                        .set("server.host", "no.such.host.invalid")
+                        .start())
+                .isInstanceOf(ListenException.class)
+                .hasMessageContaining(":0: the host is not known; choose another");
     }
 
     @Test

@@ -56,6 +56,15 @@ class JsonTest {
     }
 
     @Test
+    void shouldNotTellItsClientsHowItsParserIsSetUp() {
+        for (String text : new String[] {"NaN", "[".repeat(Json.MAX_DEPTH + 1), "9".repeat(500), "{\"a\":1,\"a\":2}"}) {
+            assertThatThrownBy(() -> Json.parse(text))
+                    .hasMessageStartingWith("invalid JSON")
+                    .hasMessageNotContainingAny("Read", "`");
+        }
+    }
+
+    @Test
     void shouldTakeBytesOfValidUtf8Only() {
         assertThat(Json.object("{\"a\":\"\u00e9\"}".getBytes(StandardCharsets.UTF_8))
                         .text("a"))

@@ -12,22 +12,27 @@ import dev.jeton.server.json.JsonObject;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.slf4j.event.KeyValuePair;
 
 class JsonEncoderTest {
 
     private static String line(Encoder<ILoggingEvent> encoder) {
+        return line(encoder, new KeyValuePair("status", 200), new IllegalStateException("broken"));
+    }
+
+    private static String line(Encoder<ILoggingEvent> encoder, KeyValuePair pair, @Nullable Throwable thrown) {
         LoggerContext context = new LoggerContext();
         LoggingEvent event = new LoggingEvent(
                 "caller",
                 context.getLogger("dev.jeton.access"),
                 Level.INFO,
                 "a \"quoted\"\nmessage",
-                new IllegalStateException("broken"),
+                thrown,
                 new Object[0]);
         event.setMDCPropertyMap(Map.of("request", "id-1"));
-        event.setKeyValuePairs(List.of(new KeyValuePair("status", 200)));
+        event.setKeyValuePairs(List.of(pair));
         encoder.setContext(context);
         encoder.start();
         return new String(encoder.encode(event), StandardCharsets.UTF_8);
@@ -49,5 +54,15 @@ class JsonEncoderTest {
     @Test
     void shouldWriteAReadableLineForATerminal() {
         assertThat(line(new ConsoleEncoder())).contains("status=200").contains("request=id-1");
+    }
+
+    @Test
+    void shouldKeepWhatAClientSentFromWritingLinesAndColoursOfItsOwn() {
+        String line =
+                line(new ConsoleEncoder(), new KeyValuePair("path", "/a\n12:00 all is well\u001b[31m\u0085"), null);
+        assertThat(line.lines()).hasSize(1);
+        assertThat(line)
+                .contains("path=/a\\u000a12:00 all is well\\u001b[31m\\u0085")
+                .contains("a \"quoted\"\\u000amessage");
     }
 }

@@ -13,7 +13,8 @@ import java.util.stream.IntStream;
 
 /**
  * A small byte-level tokenizer: ids below 256 are bytes, then a few longer entries, then special tokens.
- * {@link #encode} gives bytes only, so that a text's ids are known without thinking.
+ * {@link #encode} gives bytes only, so that a text's ids are known without thinking. It may take a space from the
+ * beginning of a text, as the tokenizers of SentencePiece do.
  */
 public final class ByteTokenizer implements Tokenizer {
 
@@ -28,6 +29,22 @@ public final class ByteTokenizer implements Tokenizer {
 
     /** Ids, special ones included. */
     public static final int SIZE = WORDS + WORD_TEXTS.size();
+
+    private final boolean strips;
+
+    /** One that keeps texts as they are. */
+    public ByteTokenizer() {
+        this(false);
+    }
+
+    /** @param strips whether a space goes with which a text begins */
+    public ByteTokenizer(boolean strips) {
+        this.strips = strips;
+    }
+
+    private String stripped(String text) {
+        return strips && text.startsWith(" ") ? text.substring(1) : text;
+    }
 
     @Override
     public int[] encode(String text, boolean addSpecialTokens) {
@@ -47,7 +64,7 @@ public final class ByteTokenizer implements Tokenizer {
         for (int id : ids) {
             out.writeBytes(bytes(id, skipSpecialTokens));
         }
-        return out.toString(StandardCharsets.UTF_8);
+        return stripped(out.toString(StandardCharsets.UTF_8));
     }
 
     private byte[] bytes(int id, boolean skipSpecialTokens) {
@@ -102,6 +119,7 @@ public final class ByteTokenizer implements Tokenizer {
                 .onMalformedInput(CodingErrorAction.REPLACE)
                 .onUnmappableCharacter(CodingErrorAction.REPLACE);
         private final ByteBuffer pending = ByteBuffer.allocate(64);
+        private boolean begun;
 
         Incremental(boolean skipSpecialTokens) {
             this.skipSpecialTokens = skipSpecialTokens;
@@ -126,7 +144,10 @@ public final class ByteTokenizer implements Tokenizer {
                 decoder.flush(out);
             }
             pending.compact();
-            return out.flip().toString();
+            String text = out.flip().toString();
+            String kept = begun ? text : stripped(text);
+            begun |= !text.isEmpty();
+            return kept;
         }
     }
 }

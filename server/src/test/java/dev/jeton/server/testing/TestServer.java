@@ -78,7 +78,7 @@ public final class TestServer implements AutoCloseable {
                         builder.vectors))
                 .orElse(engine);
         StepLoop loop = new StepLoop(MODEL, driven, scheduler, System::nanoTime, System.nanoTime(), listener);
-        ByteTokenizer tokenizer = new ByteTokenizer();
+        ByteTokenizer tokenizer = builder.tokenizer;
         ServedModel model = new ServedModel(
                 MODEL,
                 Path.of("nowhere"),
@@ -127,6 +127,7 @@ public final class TestServer implements AutoCloseable {
         private final List<String> aliases = new ArrayList<>();
         private Optional<ChatTemplate> template = Optional.of(new PlainTemplate());
         private Function<int[], int[]> replies = TestServer::reply;
+        private ByteTokenizer tokenizer = new ByteTokenizer();
         private Optional<EncoderSpec> encoder = Optional.empty();
         private Function<int[], float[]> vectors = tokens -> new float[0];
 
@@ -168,6 +169,11 @@ public final class TestServer implements AutoCloseable {
 
         public Builder withoutTemplate() {
             template = Optional.empty();
+            return this;
+        }
+
+        public Builder tokenizer(ByteTokenizer other) {
+            tokenizer = other;
             return this;
         }
 
