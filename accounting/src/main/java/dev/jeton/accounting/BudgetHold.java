@@ -117,6 +117,17 @@ final class BudgetHold {
 
     /** Whether a unit is charged by what is granted, and not as time passes. */
     private static boolean perToken(BudgetUnit unit) {
+    /** What was charged last found no room in the journal: it is charged as before. */
+    void takeBack(long[] chargedBefore, long grantedBefore, long now) {
+        for (int i = 0; i < chargedBefore.length; i++) {
+            add(i, chargedBefore[i] - charged[i], now);
+        }
+        granted = grantedBefore;
+        if (grant != null) {
+            grant.takeBack(); // or it would never count as having computed all that it had
+        }
+    }
+
         return unit != BudgetUnit.DEVICE_SECONDS && unit != BudgetUnit.WALL_SECONDS;
     }
 

@@ -129,6 +129,19 @@ class BudgetsTest {
         assertThat(run.computed()).isEqualTo(64 * each);
     }
 
+    @ParameterizedTest
+    @ValueSource(longs = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10})
+    void everybodyEndsThoughTheJournalHadNoRoomForSomeRenewals(long seed) {
+        BudgetRun run = new BudgetRun(seed, List.of(tokens(40 * seed)));
+        run.refusedRenewals = 60;
+        for (int i = 0; i < 8; i++) {
+            run.client(PAYER, 10, 1, 100, 100);
+        }
+        run.run();
+        assertThat(run.computed()).isEqualTo(40 * seed);
+        assertThat(run.view("tokens").used()).isEqualTo(40 * seed);
+    }
+
     @Test
     void allBudgetsAboveARequestHold() {
         BudgetRun run = new BudgetRun(
