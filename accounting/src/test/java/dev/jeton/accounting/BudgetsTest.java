@@ -416,6 +416,27 @@ class BudgetsTest {
     }
 
     @Test
+    void deviceTimeIsChargedToTheCounterThatHasTakenTheForgottenOnesPlace() {
+        BudgetWindow hour = new BudgetWindow(BudgetWindow.Kind.HOUR, ZoneId.of("UTC"));
+        Budget device = Budget.of("device", "t", BudgetUnit.DEVICE_SECONDS, hour, 1_000);
+        Budget calls = Budget.of("calls", "t", BudgetUnit.REQUESTS, hour, 100);
+        BudgetRun run = new BudgetRun(1, List.of(device, calls));
+        run.begin(run.client(PAYER, 1, 1, 4, 4));
+        run.end(run.clients.getFirst(), Fact.Outcome.COMPLETED);
+        Fact.Opened opened =
+                new Fact.Opened(run.now, "late", PAYER, "m", Map.of(), "", "", 1, Zones.UNKNOWN, Work.GENERATION);
+        BudgetHold late = run.budgets.hold(opened, run.prices, List.of());
+        run.now = hour.at(run.now).to();
+        run.budgets.tick(); // nothing is spent in the hour that begins, so its counters are forgotten
+        run.begin(run.client(PAYER, 1, 1, 4, 4));
+
+        run.budgets.begin(late, 1, total -> {});
+        late.device(700);
+
+        assertThat(run.view("device").used()).isEqualTo(700);
+    }
+
+    @Test
     void anEstimateInOneHourDoesNotHoldTheNextHoursCounterBack() {
         BudgetWindow hour = new BudgetWindow(BudgetWindow.Kind.HOUR, ZoneId.of("UTC"));
         BudgetRun run = new BudgetRun(1, List.of(Budget.of("calls", "t", BudgetUnit.REQUESTS, hour, 1)));
