@@ -437,6 +437,34 @@ class BudgetsTest {
     }
 
     @Test
+    void aTaskOfAnEndedTasksNameBeginsWithNothingSpent() {
+        BudgetRun run = new BudgetRun(1, List.of(at(tokens(10), Budget.Level.TASK, "each")));
+        Fact.Opened opened = new Fact.Opened(
+                run.now,
+                "a",
+                PAYER,
+                "m",
+                new Tags(Map.of(), "task", "", "", false),
+                "",
+                "",
+                1,
+                Zones.UNKNOWN,
+                Work.GENERATION,
+                1,
+                1);
+        BudgetHold first = run.budgets.hold(opened, run.prices, List.of());
+        run.budgets.begin(first, 10, total -> {});
+        run.budgets.endTask(new Fact.TaskEnded(run.now, "t", "task", TaskOutcome.SUCCESS, ""), () -> 1);
+        Fact.Closed closed =
+                new Fact.Closed(run.now, "a", Fact.Outcome.COMPLETED, new Tokens(1, 0, 10), 0, 0, 0, 0, 0, 0, 0);
+        run.budgets.settle(first, closed, () -> 1);
+
+        BudgetHold again = run.budgets.hold(opened, run.prices, List.of());
+
+        assertThat(run.budgets.begin(again, 10, total -> {}).admitted).isCompleted();
+    }
+
+    @Test
     void anEstimateInOneHourDoesNotHoldTheNextHoursCounterBack() {
         BudgetWindow hour = new BudgetWindow(BudgetWindow.Kind.HOUR, ZoneId.of("UTC"));
         BudgetRun run = new BudgetRun(1, List.of(Budget.of("calls", "t", BudgetUnit.REQUESTS, hour, 1)));
