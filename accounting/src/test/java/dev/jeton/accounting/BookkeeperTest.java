@@ -261,6 +261,58 @@ class BookkeeperTest {
     }
 
     @Test
+    void aRequestThatIsOpenWhenTheBooksAreClosedIsEndedAtTheNextStart() throws Exception {
+        try (Bookkeeper books = open(AbortedPolicy.NOTHING)) {
+            request(books, "r");
+        }
+        open(AbortedPolicy.NOTHING).close();
+        assertThat(row("r").outcome()).contains(Fact.Outcome.ABORTED);
+    }
+
+    @Test
+    void theBooksCloseThoughTheJournalIsFull() {
+        long bytes = 64 << 10;
+        Bookkeeper books = Bookkeeper.open(
+                new BookSettings(
+                        folder,
+                        "node",
+                        "jdbc:sqlite:" + folder.resolve("missing/ledger.db"),
+                        "",
+                        "",
+                        PriceBook.free(),
+                        "",
+                        AbortedPolicy.NOTHING,
+                        bytes,
+                        TaskBounds.USUAL,
+                        "test",
+                        List.of()),
+                BookPace.PROMPT,
+                device -> EnergyCounter.NONE,
+                clock,
+                () -> START);
+        for (int size = 8_000; size > 0; size /= 2) {
+            fill(books, size);
+        }
+
+        books.close();
+
+        try (Journal journal = Journal.open(folder.resolve("journal"), JournalConfig.of("node"))) {
+            assertThat(journal.durable()).isPositive();
+        }
+    }
+
+    private static void fill(Bookkeeper books, int size) {
+        Fact fact = new Fact.Adopted(1, Fact.DocumentKind.COEFFICIENTS, "v", "x".repeat(size));
+        try {
+            while (true) {
+                books.append(fact);
+            }
+        } catch (AccountingException e) {
+            assertThat(e).hasMessageContaining("full");
+        }
+    }
+
+    @Test
     void aPriceBookOnTheShelfThatWasChangedIsNoneAnyMore() throws Exception {
         PriceBookShelf shelf = new PriceBookShelf(folder);
         PriceBook book = PriceBook.parse("prices", PRICES);
