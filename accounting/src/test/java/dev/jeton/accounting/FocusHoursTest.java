@@ -4,10 +4,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.math.BigDecimal;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedClass;
+import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 @ParameterizedClass
@@ -31,7 +35,7 @@ class FocusHoursTest {
         StringBuilder out = new StringBuilder();
         FocusExport export =
                 new FocusExport(basis, FocusExport.Reader.OPERATOR, Hours.ISSUER, version -> Hours.BOOK, out);
-        FocusHours hours = new FocusHours(books.ledger().reports(), scope, 0, TO, TO);
+        FocusHours hours = new FocusHours(books.ledger().reports(), scope, 0, TO);
         int longest = 0;
         int before = out.length();
         while (hours.next(export)) {
@@ -62,19 +66,62 @@ class FocusHoursTest {
                                 + " WHERE tenant = 'tenant1'")));
     }
 
+    @ParameterizedTest
+    @EnumSource(FocusExport.Basis.class)
+    void correctionsAreBilledInTheMonthInWhichTheyWereBookedWheneverTheyAreExported(FocusExport.Basis basis) {
+        long closed = TestFacts.micros("2026-12-01T05:30:00Z");
+        List<Fact> facts = new ArrayList<>(TestFacts.random(new SplittableRandom(5), "a", 200));
+        facts.add(100, new Fact.PeriodClosed(closed, "2026-11"));
+        books.apply("a", facts);
+
+        List<Map<String, String>> rows = rows(basis);
+
+        String booked = basis == FocusExport.Basis.LIST
+                ? "SELECT SUM(list_money + egress_money + step_money) FROM usage_hour"
+                : "SELECT -SUM(device_money) FROM device_hour";
+        for (String month : List.of("2026-11", "2026-12")) {
+            Period time = Period.named(month);
+            assertThat(rows.stream()
+                            .filter(row -> row.get("BillingPeriodStart").startsWith(month))
+                            .map(row -> new BigDecimal(row.get("BilledCost")))
+                            .reduce(BigDecimal.ZERO, BigDecimal::add))
+                    .as(month)
+                    .isEqualByComparingTo(Money.decimal(
+                            sum(booked + " WHERE hour >= %d AND hour < %d".formatted(time.from(), time.until()))));
+        }
+        assertThat(rows)
+                .filteredOn(row -> "Correction".equals(row.get("ChargeClass")))
+                .isNotEmpty()
+                .allSatisfy(row -> assertThat(row)
+                        .containsEntry("ChargePeriodStart", "2026-11-01T00:00:00Z")
+                        .containsEntry("ChargePeriodEnd", "2026-12-01T00:00:00Z"));
+    }
+
+    private List<Map<String, String>> rows(FocusExport.Basis basis) {
+        StringBuilder out = new StringBuilder();
+        FocusExport export =
+                new FocusExport(basis, FocusExport.Reader.OPERATOR, Hours.ISSUER, version -> Hours.BOOK, out);
+        FocusHours hours = new FocusHours(books.ledger().reports(), Scope.OPERATOR, 0, TO);
+        while (hours.next(export)) {
+            // An hour at a time.
+        }
+        export.finish();
+        return Csv.parse(out.toString()).rows();
+    }
+
     @Test
     void knowsBeforehandHowMuchThereIs() {
         books.apply("a", TestFacts.random(new SplittableRandom(3), "a", 800));
 
-        assertThat(new FocusHours(books.ledger().reports(), Scope.OPERATOR, 0, TO, TO).rows())
+        assertThat(new FocusHours(books.ledger().reports(), Scope.OPERATOR, 0, TO).rows())
                 .isEqualTo(sum("SELECT COUNT(*) FROM usage_hour"));
-        assertThat(new FocusHours(books.ledger().reports(), new Scope.Tenant("eve"), 0, TO, TO).rows())
+        assertThat(new FocusHours(books.ledger().reports(), new Scope.Tenant("eve"), 0, TO).rows())
                 .isZero();
     }
 
     @Test
     void refusesATimeThatEndsBeforeItBegins() {
-        assertThatThrownBy(() -> new FocusHours(books.ledger().reports(), Scope.OPERATOR, TO, 0, TO))
+        assertThatThrownBy(() -> new FocusHours(books.ledger().reports(), Scope.OPERATOR, TO, 0))
                 .isInstanceOf(AccountingException.class)
                 .hasMessageContaining("ends before it begins");
     }
