@@ -118,6 +118,9 @@ public final class FocusExport {
             list(row);
             return;
         }
+        if (ofNoRequest(row)) {
+            return;
+        }
         FocusRow charge = requests(row, hourOf(row.hour()), Account.TENANT).tenant(row.tenant());
         memo(charge, row);
         device(charge, row.tenant(), "requests", row.payable(), row.metered());
@@ -167,10 +170,14 @@ public final class FocusExport {
             }
             return;
         }
+        if (ofNoRequest(row)) {
+            return;
+        }
         correct(charge, "device-time/requests", "Seconds", seconds(row.payable()), row.metered());
         if (row.house() != 0 || row.houseMoney() != 0) {
-            FocusRow house =
-                    requests(row, about, Account.HOUSE).set(FocusColumn.x_MeteredCost, Money.decimal(row.houseMoney()));
+            FocusRow house = requests(row, about, Account.HOUSE)
+                    .set(FocusColumn.x_MeteredCost, Money.decimal(row.houseMoney()))
+                    .set(FocusColumn.x_DeviceSeconds, seconds(row.house()));
             correct(house, "device-time/house", "Seconds", seconds(row.house()), row.houseMoney());
         }
     }
@@ -336,6 +343,11 @@ public final class FocusExport {
                 .set(FocusColumn.ChargeDescription, description)
                 .cost(cost);
         write(charge, cost);
+    }
+
+    /** What a tenant is metered without a request, as for what it reserved: the device's hour has it, too. */
+    private static boolean ofNoRequest(HourRow row) {
+        return row.model().isEmpty() && row.step().isEmpty();
     }
 
     private static Period hourOf(long hour) {

@@ -66,6 +66,50 @@ class FocusHoursTest {
                                 + " WHERE tenant = 'tenant1'")));
     }
 
+    private static PriceBook reserving(String share) {
+        return PriceBook.parse("reserving", """
+                currency: EUR
+                devices: [{name: "*", per-hour: 3.6, idle-watts: 10, busy-watts: 90, energy: extra}]
+                electricity: 0.3
+                reservations: [{tenant: tenant1, device: "*", share: %s}]
+                """.formatted(share));
+    }
+
+    private void meteredIsTheLedgers() {
+        assertThat(billed(Scope.OPERATOR, FocusExport.Basis.METERED))
+                .isEqualByComparingTo(Money.decimal(-sum("SELECT SUM(device_money) FROM device_hour")));
+        assertThat(rows(FocusExport.Basis.METERED).stream()
+                        .map(row -> new BigDecimal(row.getOrDefault("x_DeviceSeconds", "0")))
+                        .reduce(BigDecimal.ZERO, BigDecimal::add))
+                .isEqualByComparingTo(BigDecimal.valueOf(
+                        -sum("SELECT SUM(amount) FROM posting WHERE account = 'DEVICE' AND unit = 'NANOS'"), 9));
+    }
+
+    @Test
+    void whatIsReservedAndUnusedIsBilledOnce() {
+        PriceBook book = reserving("0.4");
+        List<Fact> facts = new ArrayList<>(TestFacts.random(new SplittableRandom(7), "a", 600));
+        facts.add(300, new Fact.PeriodClosed(TestFacts.micros("2026-12-01T05:30:00Z"), "2026-11"));
+        books.apply("a", facts, (version, policy) -> Costing.inForce(book.content(), policy));
+
+        assertThat(sum("SELECT SUM(amount) FROM posting WHERE kind = 'RESERVED' AND unit = 'MONEY'"))
+                .isPositive();
+        meteredIsTheLedgers();
+    }
+
+    @Test
+    void whatIsCostedAgainIsBilledOnce() {
+        PriceBook book = reserving("0.4");
+        PriceBook other = reserving("0.7");
+        Costings costings = (version, policy) ->
+                Costing.inForce(version.equals(other.content()) ? version : book.content(), policy);
+        books.apply("a", TestFacts.random(new SplittableRandom(8), "a", 600), costings);
+        books.recost("2026-11", other.version(), other.content(), costings);
+
+        assertThat(sum("SELECT COUNT(*) FROM posting WHERE reversal_of >= 0")).isPositive();
+        meteredIsTheLedgers();
+    }
+
     @ParameterizedTest
     @EnumSource(FocusExport.Basis.class)
     void correctionsAreBilledInTheMonthInWhichTheyWereBookedWheneverTheyAreExported(FocusExport.Basis basis) {
