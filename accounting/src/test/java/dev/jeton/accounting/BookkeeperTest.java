@@ -15,6 +15,8 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalLong;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -269,27 +271,47 @@ class BookkeeperTest {
         assertThat(row("r").outcome()).contains(Fact.Outcome.ABORTED);
     }
 
-    @Test
-    void theBooksCloseThoughTheJournalIsFull() {
-        long bytes = 64 << 10;
-        Bookkeeper books = Bookkeeper.open(
+    private Bookkeeper open(String ledger, long journalBytes, EnergyCounter counter) {
+        return Bookkeeper.open(
                 new BookSettings(
                         folder,
                         "node",
-                        "jdbc:sqlite:" + folder.resolve("missing/ledger.db"),
+                        ledger,
                         "",
                         "",
-                        PriceBook.free(),
+                        PriceBook.parse("prices", PRICES),
                         "",
                         AbortedPolicy.NOTHING,
-                        bytes,
+                        journalBytes,
                         TaskBounds.USUAL,
                         "test",
                         List.of()),
                 BookPace.PROMPT,
-                device -> EnergyCounter.NONE,
+                device -> counter,
                 clock,
-                () -> START);
+                () -> START + clock.getAsLong() / 1_000);
+    }
+
+    @Test
+    void devicesAreBookedThoughTheirCounterFailsOnce() throws InterruptedException {
+        AtomicInteger readings = new AtomicInteger();
+        EnergyCounter counter = () -> {
+            if (readings.incrementAndGet() == 2) { // the first one is of the beginning
+                throw new IllegalStateException("as the test wants it");
+            }
+            return OptionalLong.empty();
+        };
+        try (Bookkeeper books = open("", 64L << 20, counter)) {
+            RequestBooks request = request(books, "r");
+            step(books, request);
+            request.close(used(Fact.Outcome.COMPLETED, Tokens.NONE));
+            TestBooks.await(() -> !books.takings().isEmpty());
+        }
+    }
+
+    @Test
+    void theBooksCloseThoughTheJournalIsFull() {
+        Bookkeeper books = open("jdbc:sqlite:" + folder.resolve("missing/ledger.db"), 64 << 10, EnergyCounter.NONE);
         for (int size = 8_000; size > 0; size /= 2) {
             fill(books, size);
         }
