@@ -123,12 +123,13 @@ public final class FocusExport {
         }
         FocusRow charge = requests(row, hourOf(row.hour()), Account.TENANT).tenant(row.tenant());
         memo(charge, row);
-        device(charge, row.tenant(), "requests", row.payable(), row.metered());
+        boolean again = row.payable() == 0 && row.kvByteSeconds() == 0;
+        device(charge, row.tenant(), "requests", row.payable(), row.metered(), again);
         if (row.house() != 0 || row.houseMoney() != 0) {
             FocusRow house = requests(row, hourOf(row.hour()), Account.HOUSE)
                     .set(FocusColumn.x_MeteredCost, Money.decimal(row.houseMoney()))
                     .set(FocusColumn.x_DeviceSeconds, seconds(row.house()));
-            device(house, "", "house", row.house(), row.houseMoney());
+            device(house, "", "house", row.house(), row.houseMoney(), row.house() == 0);
         }
     }
 
@@ -142,7 +143,7 @@ public final class FocusExport {
         if (row.account() == Account.ROUNDING) {
             adjust(charge, "What dividing the cost of " + row.device() + " left over", Money.decimal(row.money()));
         } else {
-            device(charge, row.tenant(), meter(row.account()), row.nanos(), row.money());
+            device(charge, row.tenant(), meter(row.account()), row.nanos(), row.money(), row.nanos() == 0);
         }
     }
 
@@ -279,14 +280,22 @@ public final class FocusExport {
         remainders.merge(row.tenant(), Money.decimal(row.egress()).subtract(cost), BigDecimal::add);
     }
 
-    /** Device time at its average price; what held memory, but no time, is priced by the hour. */
-    private void device(FocusRow charge, String tenant, String meter, long nanos, long money) {
+    /**
+     * Device time at its average price; what held memory, but no time, is priced by the hour.
+     *
+     * @param again whether there is neither: other prices were decided, and the time is with those before
+     */
+    private void device(FocusRow charge, String tenant, String meter, long nanos, long money, boolean again) {
         if (nanos < 0 || money < 0) {
             throw new AccountingException(
                     "an hour of %d ns and %d nano-units is negative: what takes something back is a correction"
                             .formatted(nanos, money));
         }
         BigDecimal exact = Money.decimal(money);
+        if (again && money != 0) {
+            adjust(charge, "Device time costed again, " + meter, exact);
+            return;
+        }
         boolean timed = nanos > 0 || money == 0;
         BigDecimal quantity = timed ? seconds(nanos) : BigDecimal.ONE;
         String unit = timed ? "Seconds" : "Hours";

@@ -108,6 +108,10 @@ class FocusHoursTest {
 
         assertThat(sum("SELECT COUNT(*) FROM posting WHERE reversal_of >= 0")).isPositive();
         meteredIsTheLedgers();
+        assertThat(rows(FocusExport.Basis.METERED))
+                .as("no memory was divided")
+                .noneMatch(row -> "KV Cache Residency".equals(row.get("SkuMeter")))
+                .anyMatch(row -> "Device time costed again, idle".equals(row.get("ChargeDescription")));
     }
 
     @ParameterizedTest
