@@ -73,7 +73,7 @@ final class BookTicker implements AutoCloseable {
     private void look(long ticks, boolean newHour) {
         prices.adoptAsked(journal, clock::micros, windows::endAll, windows::journalEnded);
         periodRequests.answer(journal, clock.micros(), ledger.ledger());
-        if (newHour || ticks % WINDOW_TICKS == 0) {
+        if (newHour || ticks % WINDOW_TICKS == 0 || windows.crowded()) {
             tick(newHour || ticks % QUIET_TICKS == 0);
         }
     }
