@@ -209,15 +209,28 @@ public final class Bookkeeper implements AutoCloseable {
     }
 
     /**
-     * Records a step of a task; {@link Tasks#step} says what may become of it.
+     * Records a step of a task; {@link Tasks#step} says what may become of it. What was reported before the prices
+     * changed is the same step when it is reported again.
      *
      * @param payer who reports it
+     * @param reported the step at the prices of a book
      * @throws AccountingException where the journal is full or failing
      * @throws BudgetRefusal where it is to be reserved and a budget does not pay for it
      * @throws TaskException where the task cannot take it
      */
-    public Tasks.Stepped recordStep(Payer payer, String task, TaskStep step, Tasks.Wish wish) {
-        return tasks.step(payer, task, step, wish, prices.current().version());
+    public Tasks.Stepped recordStep(Payer payer, String task, Function<PriceBook, TaskStep> reported, Tasks.Wish wish) {
+        PriceBook book = prices.current();
+        TaskStep step = reported.apply(book);
+        Optional<Fact.TaskStepped> before = tasks.reported(payer.tenant(), task, step.id(), wish);
+        boolean repeated = before.flatMap(fact -> prices.shelf().find(fact.priceBook()))
+                .map(then -> reported.apply(then).equals(before.orElseThrow().step()))
+                .orElse(false);
+        return tasks.step(
+                payer,
+                task,
+                repeated ? before.orElseThrow().step() : step,
+                wish,
+                repeated ? before.orElseThrow().priceBook() : book.version());
     }
 
     /** The tasks of this process. */

@@ -195,6 +195,19 @@ public final class Tasks {
         }
     }
 
+    /** What a report of a step would repeat; empty where it is the first, or the step is to become something else. */
+    Optional<Fact.TaskStepped> reported(String tenant, String id, String step, Wish wish) {
+        lock.lock();
+        try {
+            return kept.find(new Key(tenant, id))
+                    .flatMap(task -> task.step(step))
+                    .map(KeptTasks.Held::fact)
+                    .filter(fact -> StepRules.repeats(fact.state(), wish));
+        } finally {
+            lock.unlock();
+        }
+    }
+
     /**
      * Ends a task, once.
      *

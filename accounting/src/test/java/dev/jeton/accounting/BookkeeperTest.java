@@ -17,6 +17,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Function;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -373,7 +374,7 @@ class BookkeeperTest {
         }
         try (Bookkeeper books = open(AbortedPolicy.NOTHING)) {
             assertThat(books.tasks().open(payer, "t", spec).fresh()).isFalse();
-            assertThat(books.recordStep(payer, "t", step, Tasks.Wish.POST)
+            assertThat(books.recordStep(payer, "t", book -> step, Tasks.Wish.POST)
                             .step()
                             .overdraft())
                     .isZero();
@@ -381,6 +382,32 @@ class BookkeeperTest {
         }
         try (Ledger ledger = Ledger.open("jdbc:sqlite:" + folder.resolve("ledger.db"), "", "")) {
             assertThat(ledger.verify()).isEmpty();
+        }
+    }
+
+    @Test
+    void aStepThatIsReportedAgainAfterPricesChangedIsTheSameStep() throws InterruptedException {
+        Payer payer = new Payer("a", "", "");
+        String steps = PRICES + "steps: [{kind: other, unit: page, price: 2}]\n";
+        Function<PriceBook, TaskStep> reported = book -> new TaskStep(
+                "s",
+                TaskStep.Kind.OTHER,
+                book.step(TaskStep.Kind.OTHER, Rate.of("3"), "page"),
+                Rate.of("3"),
+                "page",
+                0,
+                TaskStep.Hit.UNKNOWN,
+                "");
+        try (Bookkeeper books = open(AbortedPolicy.NOTHING, steps)) {
+            books.tasks().open(payer, "t", TaskSpec.NONE);
+            books.recordStep(payer, "t", reported, Tasks.Wish.POST);
+            assertThat(books.adopt(PriceBook.parse("prices", steps.replace("price: 2", "price: 5"))))
+                    .isTrue();
+
+            Tasks.Stepped again = books.recordStep(payer, "t", reported, Tasks.Wish.POST);
+
+            assertThat(again.fresh()).isFalse();
+            assertThat(again.step().step().list()).isEqualTo(6_000_000_000L);
         }
     }
 
