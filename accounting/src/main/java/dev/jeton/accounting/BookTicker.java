@@ -61,11 +61,20 @@ final class BookTicker implements AutoCloseable {
             long now = Periods.hour(clock.micros());
             boolean newHour = now != hour;
             hour = now;
-            prices.adoptAsked(journal, clock::micros, windows::endAll, windows::journalEnded);
-            periodRequests.answer(journal, clock.micros(), ledger.ledger());
-            if (newHour || ticks % WINDOW_TICKS == 0) {
-                tick(newHour || ticks % QUIET_TICKS == 0);
+            try {
+                look(ticks, newHour);
+            } catch (RuntimeException e) {
+                // windows, prices and tasks depend on this thread, so it goes on
+                LOG.error("something of the books that was due could not be done; it is tried again", e);
             }
+        }
+    }
+
+    private void look(long ticks, boolean newHour) {
+        prices.adoptAsked(journal, clock::micros, windows::endAll, windows::journalEnded);
+        periodRequests.answer(journal, clock.micros(), ledger.ledger());
+        if (newHour || ticks % WINDOW_TICKS == 0 || windows.crowded()) {
+            tick(newHour || ticks % QUIET_TICKS == 0);
         }
     }
 

@@ -4,6 +4,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.function.LongSupplier;
@@ -21,6 +22,10 @@ public final class Bookkeeper implements AutoCloseable {
 
     private static final Logger LOG = LoggerFactory.getLogger(Bookkeeper.class);
     private static final long ADOPT_NANOS = 10_000_000_000L;
+    /** Requests that were cancelled by the process's end are on their way to theirs; longer than this nobody waits. */
+    private static final long ENDS_NANOS = 1_000_000_000L;
+
+    private static final long ENDS_PAUSE_NANOS = 1_000_000L;
 
     private final BookSettings settings;
     private final BookClock clock;
@@ -204,15 +209,28 @@ public final class Bookkeeper implements AutoCloseable {
     }
 
     /**
-     * Records a step of a task; {@link Tasks#step} says what may become of it.
+     * Records a step of a task; {@link Tasks#step} says what may become of it. What was reported before the prices
+     * changed is the same step when it is reported again.
      *
      * @param payer who reports it
+     * @param reported the step at the prices of a book
      * @throws AccountingException where the journal is full or failing
      * @throws BudgetRefusal where it is to be reserved and a budget does not pay for it
      * @throws TaskException where the task cannot take it
      */
-    public Tasks.Stepped recordStep(Payer payer, String task, TaskStep step, Tasks.Wish wish) {
-        return tasks.step(payer, task, step, wish, prices.current().version());
+    public Tasks.Stepped recordStep(Payer payer, String task, Function<PriceBook, TaskStep> reported, Tasks.Wish wish) {
+        PriceBook book = prices.current();
+        TaskStep step = reported.apply(book);
+        Optional<Fact.TaskStepped> before = tasks.reported(payer.tenant(), task, step.id(), wish);
+        boolean repeated = before.flatMap(fact -> prices.shelf().find(fact.priceBook()))
+                .map(then -> reported.apply(then).equals(before.orElseThrow().step()))
+                .orElse(false);
+        return tasks.step(
+                payer,
+                task,
+                repeated ? before.orElseThrow().step() : step,
+                wish,
+                repeated ? before.orElseThrow().priceBook() : book.version());
     }
 
     /** The tasks of this process. */
@@ -356,19 +374,43 @@ public final class Bookkeeper implements AutoCloseable {
 
     /**
      * Ends the last windows, records that the process ended in good order, and waits a few seconds for the ledger to
-     * take it; what it has not taken it takes at the next start.
+     * take it; what it has not taken it takes at the next start. A request that is still open then was cut off as by a
+     * crash: the next start ends it.
      */
     @Override
     public void close() {
         ledger.hasten();
+        awaitEnds();
         ticker.close();
         grants.close();
         keptState.close();
-        long last = journal.append(new Fact.Stopped(clock.micros()));
+        long last = stopped();
         keepState();
         ledger.drain(last);
         journal.close();
         ledger.close();
+    }
+
+    private void awaitEnds() {
+        long end = System.nanoTime() + ENDS_NANOS;
+        while (journal.stats().openRequests() > 0 && System.nanoTime() - end < 0) {
+            LockSupport.parkNanos(this, ENDS_PAUSE_NANOS);
+        }
+    }
+
+    /** Records the end in good order, where it is one; the number of the last fact. */
+    private long stopped() {
+        int open = journal.stats().openRequests();
+        if (open > 0) {
+            LOG.warn("{} requests are open though the process ends; the next start ends them as cut off", open);
+            return journal.last();
+        }
+        try {
+            return journal.append(new Fact.Stopped(clock.micros()));
+        } catch (AccountingException e) {
+            LOG.warn("the journal does not say that the process ended in good order: {}", e.getMessage());
+            return journal.last();
+        }
     }
 
     private void keepState() {

@@ -1,5 +1,6 @@
 package dev.jeton.accounting;
 
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -53,8 +54,10 @@ final class BudgetHold {
     @Nullable
     BudgetWaiter waiter;
 
-    /** Those that count device time. */
-    private final BudgetAccount[] measured;
+    /**
+     * Those that count device time, once it has begun: before that one may be forgotten, and another take its place.
+     */
+    private BudgetAccount[] measured = {};
 
     private final AtomicReference<@Nullable BudgetStop> stop = new AtomicReference<>();
 
@@ -64,7 +67,6 @@ final class BudgetHold {
         this.price = price;
         charged = new long[this.accounts.length];
         base = new long[this.accounts.length];
-        measured = accounts.stream().filter(BudgetAccount::measured).toArray(BudgetAccount[]::new);
     }
 
     boolean empty() {
@@ -113,6 +115,17 @@ final class BudgetHold {
             }
         }
         granted = tokens;
+    }
+
+    /** What was charged last found no room in the journal: it is charged as before. */
+    void takeBack(long[] chargedBefore, long grantedBefore, long now) {
+        for (int i = 0; i < chargedBefore.length; i++) {
+            add(i, chargedBefore[i] - charged[i], now);
+        }
+        granted = grantedBefore;
+        if (grant != null) {
+            grant.takeBack(); // or it would never count as having computed all that it had
+        }
     }
 
     /** Whether a unit is charged by what is granted, and not as time passes. */
@@ -175,6 +188,7 @@ final class BudgetHold {
 
     /** Its accounts know it from now on. */
     void enter() {
+        measured = Arrays.stream(accounts).filter(BudgetAccount::measured).toArray(BudgetAccount[]::new);
         for (int i = 0; i < accounts.length; i++) {
             accounts[i].holds.put(this, i);
         }

@@ -242,6 +242,10 @@ final class BudgetIndex {
         }
         Key key = new Key(budget.id(), subject);
         BudgetAccount account = accounts.get(key);
+        if (account != null && account.ended && unused(account)) {
+            accounts.remove(key); // of a task that ended: another one has its name now
+            account = null;
+        }
         if (account == null) {
             if (accounts.size() >= most) {
                 throw new AccountingException(

@@ -142,10 +142,7 @@ final class BudgetQueue {
         try {
             waiter.appending.append(answer.total());
         } catch (RuntimeException e) {
-            for (int i = 0; i < before.length; i++) {
-                hold.add(i, before[i] - hold.charged[i], now);
-            }
-            hold.granted = granted;
+            hold.takeBack(before, granted, now);
             throw e;
         }
         return -1;

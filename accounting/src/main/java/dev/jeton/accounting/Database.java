@@ -88,6 +88,8 @@ final class Database implements AutoCloseable {
             // Several queries of one report see one state of the books. A transaction of SQLite's always does.
             reading.setTransactionIsolation("TRANSACTION_REPEATABLE_READ");
             reading.setReadOnly(true);
+            // Who waited for a lock sees what was decided meanwhile, whatever the database's default is.
+            writing.setTransactionIsolation("TRANSACTION_READ_COMMITTED");
         }
         return new Database(kind, url, pool(writing), pool(reading), Optional.empty());
     }

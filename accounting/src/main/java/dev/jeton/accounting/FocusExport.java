@@ -118,14 +118,18 @@ public final class FocusExport {
             list(row);
             return;
         }
-        FocusRow charge = requests(row, row.hour(), Account.TENANT).tenant(row.tenant());
+        if (ofNoRequest(row)) {
+            return;
+        }
+        FocusRow charge = requests(row, hourOf(row.hour()), Account.TENANT).tenant(row.tenant());
         memo(charge, row);
-        device(charge, row.tenant(), "requests", row.payable(), row.metered());
+        boolean again = row.payable() == 0 && row.kvByteSeconds() == 0;
+        device(charge, row.tenant(), "requests", row.payable(), row.metered(), again);
         if (row.house() != 0 || row.houseMoney() != 0) {
-            FocusRow house = requests(row, row.hour(), Account.HOUSE)
+            FocusRow house = requests(row, hourOf(row.hour()), Account.HOUSE)
                     .set(FocusColumn.x_MeteredCost, Money.decimal(row.houseMoney()))
                     .set(FocusColumn.x_DeviceSeconds, seconds(row.house()));
-            device(house, "", "house", row.house(), row.houseMoney());
+            device(house, "", "house", row.house(), row.houseMoney(), row.house() == 0);
         }
     }
 
@@ -135,22 +139,23 @@ public final class FocusExport {
             return;
         }
         hour(row.hour());
-        FocusRow charge = row(row, row.hour());
+        FocusRow charge = row(row, hourOf(row.hour()));
         if (row.account() == Account.ROUNDING) {
             adjust(charge, "What dividing the cost of " + row.device() + " left over", Money.decimal(row.money()));
         } else {
-            device(charge, row.tenant(), meter(row.account()), row.nanos(), row.money());
+            device(charge, row.tenant(), meter(row.account()), row.nanos(), row.money(), row.nanos() == 0);
         }
     }
 
     /**
-     * Writes an hour's change that became known after its period was closed: a row of class Correction.
+     * Writes what became known of a period after it was closed: a row of class Correction, which is billed in the month
+     * in which it was booked.
      *
-     * @param row the difference; amounts of money may be negative
-     * @param booked when it was booked, microseconds since 1970: the month in which it is billed
+     * @param row the difference, with the hour in which it was booked; amounts of money may be negative
+     * @param about the closed period
      */
-    public void correction(HourRow row, long booked) {
-        FocusRow charge = requests(row, booked, Account.TENANT).tenant(row.tenant());
+    public void correction(HourRow row, Period about) {
+        FocusRow charge = requests(row, about, Account.TENANT).tenant(row.tenant());
         memo(charge, row);
         if (basis == Basis.LIST && !row.step().isEmpty()) {
             correct(charge, "steps/" + row.step(), STEPS, BigDecimal.valueOf(row.steps()), row.stepMoney());
@@ -161,23 +166,27 @@ public final class FocusExport {
             long sum = Money.add(Money.add(used.input(), used.cached()), used.output());
             correct(charge, "tokens/" + row.model() + "/all", "Tokens", BigDecimal.valueOf(sum), row.list());
             if (row.egress() != 0) {
-                FocusRow bytes = requests(row, booked, Account.TENANT).tenant(row.tenant());
+                FocusRow bytes = requests(row, about, Account.TENANT).tenant(row.tenant());
                 correct(bytes, row.zones().sku(), GIGABYTES, EgressCharge.gigabytes(row), row.egress());
             }
             return;
         }
+        if (ofNoRequest(row)) {
+            return;
+        }
         correct(charge, "device-time/requests", "Seconds", seconds(row.payable()), row.metered());
         if (row.house() != 0 || row.houseMoney() != 0) {
-            FocusRow house = requests(row, booked, Account.HOUSE)
-                    .set(FocusColumn.x_MeteredCost, Money.decimal(row.houseMoney()));
+            FocusRow house = requests(row, about, Account.HOUSE)
+                    .set(FocusColumn.x_MeteredCost, Money.decimal(row.houseMoney()))
+                    .set(FocusColumn.x_DeviceSeconds, seconds(row.house()));
             correct(house, "device-time/house", "Seconds", seconds(row.house()), row.houseMoney());
         }
     }
 
-    /** As {@link #correction(HourRow, long)}, of a device. */
-    public void correction(DeviceHour row, long booked) {
+    /** As {@link #correction(HourRow, Period)}, of a device. */
+    public void correction(DeviceHour row, Period about) {
         if (basis == Basis.METERED) {
-            FocusRow charge = row(row, booked);
+            FocusRow charge = row(row, about);
             correct(charge, "device-time/" + meter(row.account()), "Seconds", seconds(row.nanos()), row.money());
         }
     }
@@ -186,8 +195,8 @@ public final class FocusExport {
     public void finish() {
         for (Map.Entry<String, BigDecimal> entry : remainders.entrySet()) {
             if (entry.getValue().signum() != 0) {
-                FocusRow charge =
-                        start(remaindersOf, remaindersOf, Account.ROUNDING).tenant(entry.getKey());
+                FocusRow charge = start(hourOf(remaindersOf), remaindersOf, Account.ROUNDING)
+                        .tenant(entry.getKey());
                 adjust(charge, "Rounding of the hour", entry.getValue());
             }
         }
@@ -211,7 +220,7 @@ public final class FocusExport {
         boolean first = true;
         TokenCharges charges = TokenCharges.of(book, row);
         for (TokenCharges.Charge charge : charges.charges()) {
-            FocusRow next = requests(row, row.hour(), Account.TENANT).tenant(row.tenant());
+            FocusRow next = requests(row, hourOf(row.hour()), Account.TENANT).tenant(row.tenant());
             if (first) {
                 memo(next, row);
                 first = false;
@@ -235,7 +244,7 @@ public final class FocusExport {
         if (charges.rounding()) {
             remainders.merge(row.tenant(), left, BigDecimal::add);
         } else {
-            FocusRow next = requests(row, row.hour(), Account.TENANT).tenant(row.tenant());
+            FocusRow next = requests(row, hourOf(row.hour()), Account.TENANT).tenant(row.tenant());
             adjust(next, "Discounts and price changes within the hour for " + row.model(), left);
         }
         EgressCharge.of(book, row).ifPresent(charge -> egress(row, charge));
@@ -243,7 +252,7 @@ public final class FocusExport {
 
     /** Steps of tasks, each of which has a cost of its own: at their average. */
     private void steps(HourRow row) {
-        FocusRow charge = requests(row, row.hour(), Account.TENANT).tenant(row.tenant());
+        FocusRow charge = requests(row, hourOf(row.hour()), Account.TENANT).tenant(row.tenant());
         memo(charge, row);
         BigDecimal exact = Money.decimal(row.stepMoney());
         BigDecimal quantity = BigDecimal.valueOf(row.steps());
@@ -260,7 +269,7 @@ public final class FocusExport {
 
     /** Bytes of answers: a usage of the same service, whatever the model. */
     private void egress(HourRow row, EgressCharge charge) {
-        FocusRow next = requests(row, row.hour(), Account.TENANT).tenant(row.tenant());
+        FocusRow next = requests(row, hourOf(row.hour()), Account.TENANT).tenant(row.tenant());
         String sku = row.zones().sku();
         sku(next, sku, DATA_TRANSFER, charge.gigabytes(), GIGABYTES);
         next.set(FocusColumn.ChargeDescription, "Bytes of answers of " + row.model())
@@ -271,14 +280,22 @@ public final class FocusExport {
         remainders.merge(row.tenant(), Money.decimal(row.egress()).subtract(cost), BigDecimal::add);
     }
 
-    /** Device time at its average price; what held memory, but no time, is priced by the hour. */
-    private void device(FocusRow charge, String tenant, String meter, long nanos, long money) {
+    /**
+     * Device time at its average price; what held memory, but no time, is priced by the hour.
+     *
+     * @param again whether there is neither: other prices were decided, and the time is with those before
+     */
+    private void device(FocusRow charge, String tenant, String meter, long nanos, long money, boolean again) {
         if (nanos < 0 || money < 0) {
             throw new AccountingException(
                     "an hour of %d ns and %d nano-units is negative: what takes something back is a correction"
                             .formatted(nanos, money));
         }
         BigDecimal exact = Money.decimal(money);
+        if (again && money != 0) {
+            adjust(charge, "Device time costed again, " + meter, exact);
+            return;
+        }
         boolean timed = nanos > 0 || money == 0;
         BigDecimal quantity = timed ? seconds(nanos) : BigDecimal.ONE;
         String unit = timed ? "Seconds" : "Hours";
@@ -314,7 +331,7 @@ public final class FocusExport {
         };
         sku(charge, sku, meter, quantity, unit);
         charge.set(FocusColumn.ChargeClass, "Correction")
-                .set(FocusColumn.ChargeDescription, "Correction of an hour of a closed period")
+                .set(FocusColumn.ChargeDescription, "Correction of a closed period")
                 .cost(cost);
         write(charge, cost);
     }
@@ -337,9 +354,18 @@ public final class FocusExport {
         write(charge, cost);
     }
 
-    private FocusRow requests(HourRow row, long billedAt, Account account) {
+    /** What a tenant is metered without a request, as for what it reserved: the device's hour has it, too. */
+    private static boolean ofNoRequest(HourRow row) {
+        return row.model().isEmpty() && row.step().isEmpty();
+    }
+
+    private static Period hourOf(long hour) {
+        return new Period(hour, hour + Periods.HOUR);
+    }
+
+    private FocusRow requests(HourRow row, Period charged, Account account) {
         book(row.priceBook());
-        return start(row.hour(), billedAt, account)
+        return start(charged, row.hour(), account)
                 .tags(row.labels())
                 .set(FocusColumn.x_Model, row.model())
                 .set(FocusColumn.x_Project, row.project())
@@ -364,9 +390,9 @@ public final class FocusExport {
         }
     }
 
-    private FocusRow row(DeviceHour row, long billedAt) {
+    private FocusRow row(DeviceHour row, Period charged) {
         book(row.priceBook());
-        FocusRow result = start(row.hour(), billedAt, row.account());
+        FocusRow result = start(charged, row.hour(), row.account());
         if (row.account() == Account.TENANT) {
             result.set(FocusColumn.CapacityReservationId, row.tenant() + "/" + row.device())
                     .set(FocusColumn.CapacityReservationStatus, "Unused");
@@ -379,9 +405,9 @@ public final class FocusExport {
                 .set(FocusColumn.x_PriceBook, row.priceBook());
     }
 
-    private FocusRow start(long hour, long billedAt, Account account) {
+    private FocusRow start(Period charged, long booked, Account account) {
         return new FocusRow()
-                .periods(hour, billedAt)
+                .periods(charged, booked)
                 .set(FocusColumn.BillingAccountId, issuer.accountId())
                 .set(FocusColumn.BillingAccountName, issuer.accountName())
                 .set(

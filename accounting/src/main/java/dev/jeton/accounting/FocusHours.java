@@ -15,7 +15,6 @@ public final class FocusHours {
 
     private final Reports reports;
     private final Scope scope;
-    private final long now;
     private final List<Reports.HourSize> hours;
     private int next;
 
@@ -24,15 +23,13 @@ public final class FocusHours {
      *
      * @param from first microsecond, since 1970
      * @param to the one after the last
-     * @param now when corrections are booked: the month in which they are billed
      */
-    public FocusHours(Reports reports, Scope scope, long from, long to, long now) {
+    public FocusHours(Reports reports, Scope scope, long from, long to) {
         if (from >= to) {
             throw new AccountingException("the time ends before it begins: let it end later");
         }
         this.reports = reports;
         this.scope = scope;
-        this.now = now;
         this.hours = reports.sizes(scope, from, to);
     }
 
@@ -68,14 +65,14 @@ public final class FocusHours {
             if (booked.corrects().isEmpty()) {
                 export.usage(booked.row());
             } else {
-                export.correction(booked.row(), now);
+                export.correction(booked.row(), Period.named(booked.corrects()));
             }
         });
         reports.deviceHours(scope, hour, end, booked -> {
             if (booked.corrects().isEmpty()) {
                 export.device(booked.row());
             } else {
-                export.correction(booked.row(), now);
+                export.correction(booked.row(), Period.named(booked.corrects()));
             }
         });
         return true;

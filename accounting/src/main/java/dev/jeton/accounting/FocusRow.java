@@ -12,8 +12,6 @@ import java.util.Map;
 /** One row of an export while it is filled; a column that is not set is null, an empty field. */
 final class FocusRow {
 
-    private static final long MICROS_PER_HOUR = 3_600_000_000L;
-
     private final Map<FocusColumn, String> values = new EnumMap<>(FocusColumn.class);
 
     /** Sets a column; empty text is null. */
@@ -30,11 +28,11 @@ final class FocusRow {
         return set(column, Money.text(value));
     }
 
-    /** The hour of the charge, and the month in which it is billed. */
-    FocusRow periods(long hour, long billedAt) {
-        YearMonth month = YearMonth.from(instant(billedAt).atZone(ZoneOffset.UTC));
-        return set(FocusColumn.ChargePeriodStart, text(instant(hour)))
-                .set(FocusColumn.ChargePeriodEnd, text(instant(hour + MICROS_PER_HOUR)))
+    /** What the charge is about, and the month in which it is billed: that in which it was booked. */
+    FocusRow periods(Period charged, long booked) {
+        YearMonth month = YearMonth.from(instant(booked).atZone(ZoneOffset.UTC));
+        return set(FocusColumn.ChargePeriodStart, text(instant(charged.from())))
+                .set(FocusColumn.ChargePeriodEnd, text(instant(charged.until())))
                 .set(FocusColumn.BillingPeriodStart, start(month))
                 .set(FocusColumn.BillingPeriodEnd, start(month.plusMonths(1)));
     }

@@ -87,6 +87,11 @@ public final class Grant implements Allowance {
         return new Fact.Granted(at, request, ALL, total, confirmed);
     }
 
+    /** What was given last found no room in the journal. */
+    void takeBack() {
+        given = granted;
+    }
+
     /** What was given is durable. */
     void landed() {
         granted = given;

@@ -33,6 +33,7 @@ final class KeptTasks {
 
         private final Map<String, Held> steps = new LinkedHashMap<>();
         private long lastAt;
+        private long bytes;
         private Optional<Fact.TaskEnded> ended = Optional.empty();
 
         private Task(Fact.TaskOpened opened, long sequence) {
@@ -80,7 +81,9 @@ final class KeptTasks {
     private final Map<String, Integer> openOf = new HashMap<>();
     private final Map<String, Integer> endedOf = new HashMap<>();
     private final Map<String, Integer> stepsOf = new HashMap<>();
+    private final Map<String, Long> bytesOf = new HashMap<>();
     private int steps;
+    private long bytes;
     private long openedCount;
     private long expiredCount;
     private long changes;
@@ -110,6 +113,22 @@ final class KeptTasks {
 
     int stepsOf(String tenant) {
         return stepsOf.getOrDefault(tenant, 0);
+    }
+
+    /** About how many bytes all of it takes where it is kept. */
+    long bytes() {
+        return bytes;
+    }
+
+    /** The same of one tenant's. */
+    long bytesOf(String tenant) {
+        return bytesOf.getOrDefault(tenant, 0L);
+    }
+
+    private void grow(Task task, long more) {
+        task.bytes += more;
+        bytes += more;
+        bytesOf.merge(task.key().tenant(), more, (now, added) -> now + added == 0 ? null : now + added);
     }
 
     /** Open tasks that nobody used since. */
@@ -157,15 +176,20 @@ final class KeptTasks {
         openOf.merge(fact.payer().tenant(), 1, Integer::sum);
         openedCount++;
         changes++;
+        grow(task, KeptBytes.of(fact));
         return task;
     }
 
     /** Keeps the next fact of a step. */
     void keep(Task task, Fact.TaskStepped fact, long sequence) {
-        if (task.steps.put(fact.step().id(), new Held(fact, sequence)) == null) {
+        Held before = task.steps.put(fact.step().id(), new Held(fact, sequence));
+        if (before == null) {
             steps++;
             stepsOf.merge(task.key().tenant(), 1, Integer::sum);
+        } else {
+            grow(task, -KeptBytes.of(before.fact()));
         }
+        grow(task, KeptBytes.of(fact));
     }
 
     /** A task was used. */
@@ -186,6 +210,7 @@ final class KeptTasks {
             less(openOf, key.tenant(), 1);
         }
         task.ended = Optional.of(fact);
+        grow(task, KeptBytes.of(fact));
         ended.put(key, task);
         endedOf.merge(key.tenant(), 1, Integer::sum);
         expiredCount += fact.outcome() == TaskOutcome.EXPIRED ? 1 : 0;
@@ -207,6 +232,7 @@ final class KeptTasks {
         if (task != null) {
             steps -= task.steps.size();
             less(stepsOf, key.tenant(), task.steps.size());
+            grow(task, -task.bytes);
         }
     }
 

@@ -52,6 +52,9 @@ public final class Meter {
         long before;
     }
 
+    /** Far from what a fact may have, since a window cannot end while another waits for its steps. */
+    private static final int MOST_LISTED = Fact.MAX_LINES / 4;
+
     private final String device;
     private final BookClock clock;
     private final EnergyModel energy;
@@ -330,6 +333,11 @@ public final class Meter {
         }
         meters.clear();
         return lines;
+    }
+
+    /** Whether so many requests are in the window under way that it should end before it is due. */
+    synchronized boolean crowded() {
+        return listed.get(bank).size() > MOST_LISTED;
     }
 
     /** Nanoseconds missing (positive) or booked twice in the window under way, as of the last change: always 0. */

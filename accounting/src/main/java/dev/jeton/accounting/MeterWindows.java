@@ -63,6 +63,11 @@ final class MeterWindows {
         journalEnded();
     }
 
+    /** Whether a window should end before it is due. */
+    boolean crowded() {
+        return meters.values().stream().anyMatch(Meter::crowded);
+    }
+
     /** Ends all windows now, and waits until they are complete. */
     void endAll() {
         settle();

@@ -21,6 +21,15 @@ final class StepRules {
         };
     }
 
+    /** Whether a step is already what is wanted of it. */
+    static boolean repeats(TaskStep.State state, Tasks.Wish wish) {
+        return switch (wish) {
+            case POST -> state == TaskStep.State.POSTED;
+            case RESERVE -> state == TaskStep.State.RESERVED;
+            case RELEASE -> state == TaskStep.State.RELEASED;
+        };
+    }
+
     /**
      * The next fact of a step; empty where it is what was asked for.
      *

@@ -77,6 +77,11 @@ public final class Tasks {
      */
     public record Stats(int open, int ended, int steps, long opened, long expired) {}
 
+    /** Most bytes of all tasks, where they are kept: with the budgets' they must fit into what a restart reads. */
+    private static final long MOST_BYTES = 3L * TaskCodec.MAX_KEPT_BYTES / 4;
+    /** A tenant has at most this part of them. */
+    private static final int SHARES = 4;
+
     private final TaskBounds bounds;
     private final LongSupplier micros;
     private final TaskJournal journal;
@@ -178,11 +183,26 @@ public final class Tasks {
             }
             if (before.isEmpty()) {
                 refuseSteps(key, task);
+                refuseBytes(key.tenant(), now, Reason.TOO_MANY_STEPS);
+                find(key, now); // which may have been forgotten to make room
             }
             long sequence = journal.append(next.get(), late);
             kept.keep(task, next.get(), sequence);
             kept.touch(task, now);
             return new Stepped(next.get(), sequence, true, late);
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** What a report of a step would repeat; empty where it is the first, or the step is to become something else. */
+    Optional<Fact.TaskStepped> reported(String tenant, String id, String step, Wish wish) {
+        lock.lock();
+        try {
+            return kept.find(new Key(tenant, id))
+                    .flatMap(task -> task.step(step))
+                    .map(KeptTasks.Held::fact)
+                    .filter(fact -> StepRules.repeats(fact.state(), wish));
         } finally {
             lock.unlock();
         }
@@ -254,6 +274,7 @@ public final class Tasks {
 
     private Task begin(Fact.TaskOpened fact) {
         String tenant = fact.payer().tenant();
+        refuseBytes(tenant, fact.at(), Reason.TOO_MANY_TASKS);
         int own = kept.openOf(tenant);
         int open = kept.stats().open();
         if (open >= bounds.maxOpen() || own >= bounds.tenantOpen()) {
@@ -276,10 +297,32 @@ public final class Tasks {
 
     /** Of as many as are remembered the first to end is forgotten early, a tenant's own where it has its share. */
     private void makeRoom(String tenant, long now) {
+        trim(tenant, now);
         if (kept.endedOf(tenant) >= bounds.tenantOpen()) {
             kept.firstEnded(tenant).ifPresent(task -> forget(task, now));
         } else if (kept.stats().ended() >= bounds.maxOpen()) {
             kept.firstEnded().ifPresent(task -> forget(task, now));
+        }
+    }
+
+    /** Forgets tasks that ended early, where what is kept would not fit into what a restart reads. */
+    private void trim(String tenant, long now) {
+        while (kept.bytesOf(tenant) > MOST_BYTES / SHARES && kept.endedOf(tenant) > 0) {
+            kept.firstEnded(tenant).ifPresent(task -> forget(task, now));
+        }
+        while (kept.bytes() > MOST_BYTES && kept.stats().ended() > 0) {
+            kept.firstEnded().ifPresent(task -> forget(task, now));
+        }
+    }
+
+    private void refuseBytes(String tenant, long now, Reason reason) {
+        trim(tenant, now);
+        if (kept.bytesOf(tenant) > MOST_BYTES / SHARES || kept.bytes() > MOST_BYTES) {
+            throw new TaskException(
+                    reason,
+                    ("what is kept of open tasks takes %d bytes, %d of them this tenant's, and at most %d and %d may; say"
+                                    + " the outcome of tasks that are done, or say less of each")
+                            .formatted(kept.bytes(), kept.bytesOf(tenant), MOST_BYTES, MOST_BYTES / SHARES));
         }
     }
 

@@ -15,6 +15,9 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalLong;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Function;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -261,6 +264,78 @@ class BookkeeperTest {
     }
 
     @Test
+    void aRequestThatIsOpenWhenTheBooksAreClosedIsEndedAtTheNextStart() throws Exception {
+        try (Bookkeeper books = open(AbortedPolicy.NOTHING)) {
+            request(books, "r");
+        }
+        open(AbortedPolicy.NOTHING).close();
+        assertThat(row("r").outcome()).contains(Fact.Outcome.ABORTED);
+    }
+
+    private Bookkeeper open(String ledger, long journalBytes, EnergyCounter counter) {
+        return Bookkeeper.open(
+                new BookSettings(
+                        folder,
+                        "node",
+                        ledger,
+                        "",
+                        "",
+                        PriceBook.parse("prices", PRICES),
+                        "",
+                        AbortedPolicy.NOTHING,
+                        journalBytes,
+                        TaskBounds.USUAL,
+                        "test",
+                        List.of()),
+                BookPace.PROMPT,
+                device -> counter,
+                clock,
+                () -> START + clock.getAsLong() / 1_000);
+    }
+
+    @Test
+    void devicesAreBookedThoughTheirCounterFailsOnce() throws InterruptedException {
+        AtomicInteger readings = new AtomicInteger();
+        EnergyCounter counter = () -> {
+            if (readings.incrementAndGet() == 2) { // the first one is of the beginning
+                throw new IllegalStateException("as the test wants it");
+            }
+            return OptionalLong.empty();
+        };
+        try (Bookkeeper books = open("", 64L << 20, counter)) {
+            RequestBooks request = request(books, "r");
+            step(books, request);
+            request.close(used(Fact.Outcome.COMPLETED, Tokens.NONE));
+            TestBooks.await(() -> !books.takings().isEmpty());
+        }
+    }
+
+    @Test
+    void theBooksCloseThoughTheJournalIsFull() {
+        Bookkeeper books = open("jdbc:sqlite:" + folder.resolve("missing/ledger.db"), 64 << 10, EnergyCounter.NONE);
+        for (int size = 8_000; size > 0; size /= 2) {
+            fill(books, size);
+        }
+
+        books.close();
+
+        try (Journal journal = Journal.open(folder.resolve("journal"), JournalConfig.of("node"))) {
+            assertThat(journal.durable()).isPositive();
+        }
+    }
+
+    private static void fill(Bookkeeper books, int size) {
+        Fact fact = new Fact.Adopted(1, Fact.DocumentKind.COEFFICIENTS, "v", "x".repeat(size));
+        try {
+            while (true) {
+                books.append(fact);
+            }
+        } catch (AccountingException e) {
+            assertThat(e).hasMessageContaining("full");
+        }
+    }
+
+    @Test
     void aPriceBookOnTheShelfThatWasChangedIsNoneAnyMore() throws Exception {
         PriceBookShelf shelf = new PriceBookShelf(folder);
         PriceBook book = PriceBook.parse("prices", PRICES);
@@ -299,7 +374,7 @@ class BookkeeperTest {
         }
         try (Bookkeeper books = open(AbortedPolicy.NOTHING)) {
             assertThat(books.tasks().open(payer, "t", spec).fresh()).isFalse();
-            assertThat(books.recordStep(payer, "t", step, Tasks.Wish.POST)
+            assertThat(books.recordStep(payer, "t", book -> step, Tasks.Wish.POST)
                             .step()
                             .overdraft())
                     .isZero();
@@ -307,6 +382,32 @@ class BookkeeperTest {
         }
         try (Ledger ledger = Ledger.open("jdbc:sqlite:" + folder.resolve("ledger.db"), "", "")) {
             assertThat(ledger.verify()).isEmpty();
+        }
+    }
+
+    @Test
+    void aStepThatIsReportedAgainAfterPricesChangedIsTheSameStep() throws InterruptedException {
+        Payer payer = new Payer("a", "", "");
+        String steps = PRICES + "steps: [{kind: other, unit: page, price: 2}]\n";
+        Function<PriceBook, TaskStep> reported = book -> new TaskStep(
+                "s",
+                TaskStep.Kind.OTHER,
+                book.step(TaskStep.Kind.OTHER, Rate.of("3"), "page"),
+                Rate.of("3"),
+                "page",
+                0,
+                TaskStep.Hit.UNKNOWN,
+                "");
+        try (Bookkeeper books = open(AbortedPolicy.NOTHING, steps)) {
+            books.tasks().open(payer, "t", TaskSpec.NONE);
+            books.recordStep(payer, "t", reported, Tasks.Wish.POST);
+            assertThat(books.adopt(PriceBook.parse("prices", steps.replace("price: 2", "price: 5"))))
+                    .isTrue();
+
+            Tasks.Stepped again = books.recordStep(payer, "t", reported, Tasks.Wish.POST);
+
+            assertThat(again.fresh()).isFalse();
+            assertThat(again.step().step().list()).isEqualTo(6_000_000_000L);
         }
     }
 

@@ -74,6 +74,8 @@ final class BudgetRun {
     long now = 1_000_000_000_000L;
     /** Nanoseconds of device time of a token, for budgets that count it. */
     long stepNanos;
+    /** Of a hundred renewals, how many find no room in the journal. */
+    int refusedRenewals;
     /** Tokens computed and delivered, and when. */
     final List<long[]> delivered = new ArrayList<>();
 
@@ -171,11 +173,20 @@ final class BudgetRun {
 
     private void renew() {
         for (Client client : List.copyOf(asking)) {
-            asking.remove(client);
-            if (!client.done) {
-                budgets.renew(Objects.requireNonNull(client.grant), total -> append(client, total));
+            if (client.done
+                    || budgets.renew(
+                            Objects.requireNonNull(client.grant), total -> appendIfThereIsRoom(client, total))) {
+                asking.remove(client);
             }
         }
+    }
+
+    private void appendIfThereIsRoom(Client client, long total) {
+        if (random.nextInt(100) < refusedRenewals) {
+            Objects.requireNonNull(client.grant).give(total, now);
+            throw new AccountingException("the journal is full");
+        }
+        append(client, total);
     }
 
     /** One token, or the end. */

@@ -129,6 +129,19 @@ class BudgetsTest {
         assertThat(run.computed()).isEqualTo(64 * each);
     }
 
+    @ParameterizedTest
+    @ValueSource(longs = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10})
+    void everybodyEndsThoughTheJournalHadNoRoomForSomeRenewals(long seed) {
+        BudgetRun run = new BudgetRun(seed, List.of(tokens(40 * seed)));
+        run.refusedRenewals = 60;
+        for (int i = 0; i < 8; i++) {
+            run.client(PAYER, 10, 1, 100, 100);
+        }
+        run.run();
+        assertThat(run.computed()).isEqualTo(40 * seed);
+        assertThat(run.view("tokens").used()).isEqualTo(40 * seed);
+    }
+
     @Test
     void allBudgetsAboveARequestHold() {
         BudgetRun run = new BudgetRun(
@@ -400,6 +413,55 @@ class BudgetsTest {
         run.begin(second);
         run.run();
         assertThat(waiting.computed + second.computed).isEqualTo(20);
+    }
+
+    @Test
+    void deviceTimeIsChargedToTheCounterThatHasTakenTheForgottenOnesPlace() {
+        BudgetWindow hour = new BudgetWindow(BudgetWindow.Kind.HOUR, ZoneId.of("UTC"));
+        Budget device = Budget.of("device", "t", BudgetUnit.DEVICE_SECONDS, hour, 1_000);
+        Budget calls = Budget.of("calls", "t", BudgetUnit.REQUESTS, hour, 100);
+        BudgetRun run = new BudgetRun(1, List.of(device, calls));
+        run.begin(run.client(PAYER, 1, 1, 4, 4));
+        run.end(run.clients.getFirst(), Fact.Outcome.COMPLETED);
+        Fact.Opened opened =
+                new Fact.Opened(run.now, "late", PAYER, "m", Map.of(), "", "", 1, Zones.UNKNOWN, Work.GENERATION);
+        BudgetHold late = run.budgets.hold(opened, run.prices, List.of());
+        run.now = hour.at(run.now).to();
+        run.budgets.tick(); // nothing is spent in the hour that begins, so its counters are forgotten
+        run.begin(run.client(PAYER, 1, 1, 4, 4));
+
+        run.budgets.begin(late, 1, total -> {});
+        late.device(700);
+
+        assertThat(run.view("device").used()).isEqualTo(700);
+    }
+
+    @Test
+    void aTaskOfAnEndedTasksNameBeginsWithNothingSpent() {
+        BudgetRun run = new BudgetRun(1, List.of(at(tokens(10), Budget.Level.TASK, "each")));
+        Fact.Opened opened = new Fact.Opened(
+                run.now,
+                "a",
+                PAYER,
+                "m",
+                new Tags(Map.of(), "task", "", "", false),
+                "",
+                "",
+                1,
+                Zones.UNKNOWN,
+                Work.GENERATION,
+                1,
+                1);
+        BudgetHold first = run.budgets.hold(opened, run.prices, List.of());
+        run.budgets.begin(first, 10, total -> {});
+        run.budgets.endTask(new Fact.TaskEnded(run.now, "t", "task", TaskOutcome.SUCCESS, ""), () -> 1);
+        Fact.Closed closed =
+                new Fact.Closed(run.now, "a", Fact.Outcome.COMPLETED, new Tokens(1, 0, 10), 0, 0, 0, 0, 0, 0, 0);
+        run.budgets.settle(first, closed, () -> 1);
+
+        BudgetHold again = run.budgets.hold(opened, run.prices, List.of());
+
+        assertThat(run.budgets.begin(again, 10, total -> {}).admitted).isCompleted();
     }
 
     @Test

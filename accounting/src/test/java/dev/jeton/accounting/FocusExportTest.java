@@ -104,7 +104,7 @@ class FocusExportTest {
     @Test
     void shouldCorrectBytesInARowOfTheirOwn() {
         FocusExport export = export(Basis.LIST);
-        export.correction(Hours.bytes("blue", new Zones("here", ""), 1_000_000, 12), Hours.HOUR);
+        export.correction(Hours.bytes("blue", new Zones("here", ""), 1_000_000, 12), Period.named("2025-10"));
         assertThat(rows())
                 .extracting(row -> row.get("SkuId"), row -> row.get("ConsumedUnit"), row -> row.get("BilledCost"))
                 .containsExactly(tuple("tokens/llama/all", "Tokens", "0"), tuple("egress/here/*", "GB", "0.000000012"));
@@ -208,7 +208,8 @@ class FocusExportTest {
         FocusExport export = export(Basis.LIST);
         export.usage(Hours.bytes("+acme", formula, 10, 0));
         export.correction(
-                Hours.row(Hours.HOUR, "-2+3", Map.of("=a", "=b"), 1, Tokens.NONE, -5_000_000_000L), Hours.HOUR);
+                Hours.row(Hours.HOUR, "-2+3", Map.of("=a", "=b"), 1, Tokens.NONE, -5_000_000_000L),
+                Period.named("2025-10"));
         assertThat(rows().getFirst())
                 .containsEntry("SubAccountId", "'+acme")
                 .containsEntry("x_ZoneFrom", "'=1+1")
@@ -282,14 +283,16 @@ class FocusExportTest {
         FocusExport export = export(Basis.METERED);
         long booked = Hours.HOUR + 40L * 24 * 3_600_000_000L;
         export.correction(
-                Hours.row(Hours.HOUR, "acme", Map.of(), 0, Tokens.NONE, 0, -2_000_000_000L, -5, 0, 0), booked);
+                Hours.row(booked, "acme", Map.of(), 0, Tokens.NONE, 0, -2_000_000_000L, -5, 0, 0),
+                Period.named("2025-11-20"));
         assertThat(rows())
                 .singleElement()
                 .satisfies(row -> assertThat(row)
                         .containsEntry("ChargeClass", "Correction")
                         .containsEntry("BilledCost", "-0.000000005")
                         .containsEntry("ConsumedQuantity", "-2")
-                        .containsEntry("ChargePeriodStart", "2025-11-20T08:00:00Z")
+                        .containsEntry("ChargePeriodStart", "2025-11-20T00:00:00Z")
+                        .containsEntry("ChargePeriodEnd", "2025-11-21T00:00:00Z")
                         .containsEntry("BillingPeriodStart", "2025-12-01T00:00:00Z")
                         .doesNotContainKeys("ListUnitPrice", "SkuPriceId"));
         assertThatThrownBy(() -> export.usage(
@@ -334,7 +337,7 @@ class FocusExportTest {
                 new FocusExport(Basis.LIST, FocusExport.Reader.TENANT, Hours.ISSUER, version -> Hours.BOOK, out);
         HourRow row = Hours.row(Hours.HOUR, "blue", Map.of(), 1, new Tokens(1_000_001, 20, 3), 510_006_037L);
         export.usage(row);
-        export.correction(row, Hours.HOUR);
+        export.correction(row, Period.named("2025-10"));
         export.finish();
         assertThat(rows())
                 .hasSizeGreaterThan(2)

@@ -69,14 +69,14 @@ class FocusRulesTest {
             export.device(new DeviceHour(Hours.HOUR, "gpu-0", account, "", version, 7_000_000_001L, 9, 1_234_567));
         }
         export.device(new DeviceHour(Hours.HOUR, "gpu-0", Account.TENANT, "acme", version, 7_000_000_001L, 9, 77));
-        long booked = Hours.HOUR + 40L * 24 * 3_600_000_000L;
+        Period closed = Period.named("2025-10");
         export.correction(
-                Hours.row(Hours.HOUR, "acme", Map.of(), 1, new Tokens(4, 5, 6), -9, -2_000_000_000L, -5, 3, 1), booked);
-        export.correction(Hours.bytes("acme", new Zones("here", "far"), 4, 5), booked);
+                Hours.row(Hours.HOUR, "acme", Map.of(), 1, new Tokens(4, 5, 6), -9, -2_000_000_000L, -5, 3, 1), closed);
+        export.correction(Hours.bytes("acme", new Zones("here", "far"), 4, 5), closed);
         export.usage(Hours.bytes("acme", new Zones("here", "far"), 2_000_000_000, 21_300_000));
         export.usage(Hours.steps("acme", TaskStep.Kind.RETRIEVAL, 3, 1_000_000_001));
-        export.correction(Hours.steps("acme", TaskStep.Kind.LOG_STORAGE, 1, 7), booked);
-        export.correction(new DeviceHour(Hours.HOUR, "gpu-0", Account.IDLE, "", version, 5, 0, -1), booked);
+        export.correction(Hours.steps("acme", TaskStep.Kind.LOG_STORAGE, 1, 7), closed);
+        export.correction(new DeviceHour(Hours.HOUR, "gpu-0", Account.IDLE, "", version, 5, 0, -1), closed);
         export.finish();
         return Csv.parse(out.toString());
     }

@@ -35,6 +35,19 @@ class MeterTest {
     private final Meter meter =
             new Meter("sim", new BookClock(clock, () -> 1_000_000), ENERGY, () -> count, windows::add);
 
+    @Test
+    void saysThatAWindowIsCrowdedLongBeforeItCouldNotBeJournaled() {
+        for (int i = 0; i < Fact.MAX_LINES / 4; i++) {
+            meter.memo(new RequestMeter("r" + i), 1, 0);
+        }
+        assertThat(meter.crowded()).isFalse();
+        meter.memo(new RequestMeter("one more"), 1, 0);
+        assertThat(meter.crowded()).isTrue();
+        clock.advance(1_000);
+        meter.tick(false);
+        assertThat(meter.crowded()).isFalse();
+    }
+
     private record Owned(RequestMeter meter) implements Metered {
         @Override
         public int grant(int tokens) {

@@ -329,6 +329,20 @@ class ProjectionTest {
     }
 
     @Test
+    void writesSeeWhatWasDecidedWhileTheyWaitedWhateverTheDatabasesDefault() throws SQLException {
+        if (books.kind() == Database.Kind.POSTGRESQL) {
+            books.execute("""
+                    DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET default_transaction_isolation TO serializable',
+                                               current_database()); END $$
+                    """);
+            try (Database database = Database.open(books.url(), TestBooks.USER, "")) {
+                assertThat(database.<Integer>write(Connection::getTransactionIsolation))
+                        .isEqualTo(Connection.TRANSACTION_READ_COMMITTED);
+            }
+        }
+    }
+
+    @Test
     void refusesToChangeAPosting() {
         books.apply("a", TestFacts.begin().window().facts());
 

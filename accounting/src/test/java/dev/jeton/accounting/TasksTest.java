@@ -79,6 +79,40 @@ class TasksTest {
     }
 
     @Test
+    void aTenantThatSaysMuchOfEachTaskIsRefusedBeforeARestartCouldNotReadThem() {
+        Tasks many = new Tasks(TaskBounds.USUAL, () -> now, (fact, late) -> 1);
+        TaskSpec wordy = new TaskSpec("\u20ac".repeat(Fact.MAX_NAME), "\u20ac".repeat(Fact.MAX_TEXT), 0, List.of());
+        String why = "\u20ac".repeat(Fact.MAX_TEXT);
+        for (int i = 0; i < 9_000; i++) {
+            many.open(ALICE, "ended" + i, wordy);
+            many.end("alice", "ended" + i, TaskOutcome.SUCCESS, why);
+        }
+        refused(Reason.TOO_MANY_STEPS, () -> {
+            for (int i = 0; i < TaskBounds.USUAL.tenantOpen(); i++) {
+                many.open(ALICE, "open" + i, TaskSpec.NONE);
+                for (int step = 0; step < 5; step++) {
+                    many.step(ALICE, "open" + i, wordy(step), Tasks.Wish.POST, "book1");
+                }
+            }
+        });
+
+        assertThat(many.encode().length).isLessThan(TaskCodec.MAX_KEPT_BYTES / 4);
+        assertThat(many.open(BOB, "t", wordy).fresh()).isTrue();
+    }
+
+    private static TaskStep wordy(int number) {
+        return new TaskStep(
+                "s" + number,
+                TaskStep.Kind.OTHER,
+                1,
+                Rate.ONE,
+                "\u20ac".repeat(Fact.MAX_NAME),
+                0,
+                TaskStep.Hit.UNKNOWN,
+                "r".repeat(128));
+    }
+
+    @Test
     void aRequestBeginsATaskThatNobodyOpened() {
         tasks.use(ALICE, "t");
         tasks.use(ALICE, "t");

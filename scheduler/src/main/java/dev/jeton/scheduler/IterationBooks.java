@@ -81,7 +81,8 @@ final class IterationBooks {
             run.stepped = true;
             // the first sequence of a request finds its prompt in the cache or not; the others find what that one
             // computed
-            int found = run.index == 0 ? Math.max(0, context - prefill) : 0;
+            int prompt = run.generation.request().prompt().length;
+            int found = run.index == 0 ? Math.clamp(context - prefill, 0, prompt) : 0;
             run.generation.totals.cachedTokens += found;
             run.generation.totals.savedNanos += Math.round(found * timeModel.perToken());
         }

@@ -173,6 +173,22 @@ class SequenceSchedulerTest {
     }
 
     @Test
+    void findsNoMoreOfAPromptInTheCacheThanItHas() {
+        SequenceScheduler scheduler = scheduler(clock);
+        GenerationState generation = begin(scheduler);
+        Iteration first = new Iteration();
+        // all three tokens of the prompt were there, and two of the three that were generated are now
+        first.add(0, 0, 3, 5);
+        first.startNanos = 1_000;
+        first.endNanos = 2_000;
+        sink.iteration(first);
+        clock.advanceTo(2_000);
+        scheduler.turn();
+        assertThat(generation.usage().promptTokens()).isEqualTo(3);
+        assertThat(generation.usage().cachedTokens()).isEqualTo(3);
+    }
+
+    @Test
     void doesNotStepWhileReadersOnlyTakeWhatWasTold() {
         boolean[] granting = {false};
         SequenceScheduler scheduler = scheduler(clock);

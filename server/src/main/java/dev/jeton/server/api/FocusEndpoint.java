@@ -43,8 +43,7 @@ final class FocusEndpoint extends LedgerEndpoint {
 
     @Override
     public void handle(Call call) throws InterruptedException {
-        long now = desk().now();
-        BooksQuery query = new BooksQuery(call, now, KNOWN);
+        BooksQuery query = new BooksQuery(call, desk().now(), KNOWN);
         Scope scope = query.scope();
         Period time = query.span();
         Basis basis =
@@ -56,7 +55,7 @@ final class FocusEndpoint extends LedgerEndpoint {
         }
         try (LedgerDesk.Visit visit = desk().visit(call)) {
             Parts parts = visit.ask((ledger, reports) ->
-                    new Parts(ledger, new FocusHours(reports, scope, time.from(), time.until(), now), basis, reader));
+                    new Parts(ledger, new FocusHours(reports, scope, time.from(), time.until()), basis, reader));
             parts.check();
             Map<String, String> headers = BooksAnswer.headers(BooksAnswer.CSV, visit.asOf());
             headers.put(

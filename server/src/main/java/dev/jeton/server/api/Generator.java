@@ -20,6 +20,9 @@ import java.util.Optional;
 /** From token ids to the answer: submits to the dispatcher, then streams or gathers. What both APIs share. */
 final class Generator {
 
+    /** The first status that says that it is the server's fault. */
+    private static final int SERVER_ERRORS = 500;
+
     private final ServerMetrics metrics;
     private final Optional<Bookkeeper> keeper;
     private final OutputLengths lengths;
@@ -124,6 +127,7 @@ final class Generator {
     void answer(Call call, ServedModel model, GenerationOptions options, Choices choices, AnswerFormat format)
             throws InterruptedException {
         Fact.Outcome outcome = Fact.Outcome.FAILED;
+        boolean ours = true;
         try {
             if (options.stream()) {
                 stream(call, options, choices, format);
@@ -131,11 +135,14 @@ final class Generator {
                 gather(call, choices, format);
             }
             outcome = Fact.Outcome.COMPLETED;
+            ours = false;
         } catch (ApiException e) {
             outcome = outcome(e);
+            ours = e.status() >= SERVER_ERRORS;
             throw e;
         } catch (ClientGoneException e) {
             outcome = Fact.Outcome.CANCELLED;
+            ours = false;
             throw e;
         } finally {
             UsageTotals usage = choices.usage();
@@ -145,17 +152,23 @@ final class Generator {
                     model.name(),
                     usage.completionTokens(),
                     choices.all().size());
-            ended(call, model, usage, outcome);
+            ended(call, model, usage, outcome, ours);
         }
     }
 
-    /** Books and counts what a call has used, however it ended. */
-    private void ended(Call call, ServedModel model, UsageTotals usage, Fact.Outcome outcome) {
+    /**
+     * Books and counts what a call has used, however it ended. Tokens that the server kept for itself, because it
+     * failed or stopped before any of the answer was sent, are owed by nobody.
+     *
+     * @param ours whether it is the server's doing that it ended
+     */
+    private void ended(Call call, ServedModel model, UsageTotals usage, Fact.Outcome outcome, boolean ours) {
+        UsageTotals owed = ours && !call.exchange().begun() ? usage.withoutTokens() : usage;
         call.used(usage);
-        call.books().close(call, usage, outcome, call.exchange().bytesWritten());
+        call.books().close(call, owed, outcome, call.exchange().bytesWritten());
         record(metrics.model(model.name()), usage);
         // What was given up costs, too, and was never told what.
-        call.bill().or(() -> call.books().bill(usage)).ifPresent(bill -> {
+        call.bill().or(() -> call.books().bill(owed)).ifPresent(bill -> {
             call.costs(Optional.of(bill));
             metrics.cost(call.caller().payer().tenant(), model.name(), bill);
         });
@@ -184,6 +197,7 @@ final class Generator {
                         .orElseGet(() -> ApiException.internal("The engine gave no vector")));
         call.exchange().onHangUp(run::cancel);
         Fact.Outcome outcome = Fact.Outcome.FAILED;
+        boolean ours = true;
         try {
             List<float[]> vectors = run.vectors();
             UsageTotals usage = run.usage();
@@ -192,16 +206,19 @@ final class Generator {
             call.books().closeDurably(call, usage, out.size());
             call.answer(out);
             outcome = Fact.Outcome.COMPLETED;
+            ours = false;
         } catch (ApiException e) {
             outcome = outcome(e);
+            ours = e.status() >= SERVER_ERRORS;
             throw e;
         } catch (ClientGoneException e) {
             outcome = Fact.Outcome.CANCELLED;
+            ours = false;
             throw e;
         } finally {
             run.cancel();
             if (run.submitted()) {
-                ended(call, model, run.usage(), outcome);
+                ended(call, model, run.usage(), outcome, ours);
             } else {
                 call.books().refuse();
             }

@@ -9,6 +9,7 @@ import dev.jeton.server.json.JsonObject;
 import dev.jeton.server.json.JsonWriter;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.Function;
 
 /**
  * {@code POST /v1/tasks/ID/steps}: records a step, reserves one, or settles or releases one that was reserved. The same
@@ -30,7 +31,8 @@ final class StepEndpoint extends TaskPost {
         JsonObject body = call.json();
         boolean release = body.flag("release", false);
         boolean reserve = body.flag("reserve", false);
-        TaskStep step = release ? released(body) : TaskBody.step(body, TaskBody.id(body, "step-"), prices);
+        String id = TaskBody.id(body, "step-");
+        Function<PriceBook, TaskStep> step = book -> release ? released(body) : TaskBody.step(body, id, book);
         Tasks.Wish wish = release ? Tasks.Wish.RELEASE : reserve ? Tasks.Wish.RESERVE : Tasks.Wish.POST;
         Tasks.Stepped stepped = desk().step(call.caller().payer(), task, step, wish);
         call.answer(

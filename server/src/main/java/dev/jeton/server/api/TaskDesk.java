@@ -3,6 +3,7 @@ package dev.jeton.server.api;
 import dev.jeton.accounting.AccountingException;
 import dev.jeton.accounting.Bookkeeper;
 import dev.jeton.accounting.Payer;
+import dev.jeton.accounting.PriceBook;
 import dev.jeton.accounting.TaskOutcome;
 import dev.jeton.accounting.TaskSpec;
 import dev.jeton.accounting.TaskStep;
@@ -40,7 +41,8 @@ final class TaskDesk {
         return opened;
     }
 
-    Tasks.Stepped step(Payer payer, String task, TaskStep step, Tasks.Wish wish) throws InterruptedException {
+    Tasks.Stepped step(Payer payer, String task, Function<PriceBook, TaskStep> step, Tasks.Wish wish)
+            throws InterruptedException {
         Bookkeeper keeper = keeper();
         Tasks.Stepped stepped = booked(tasks -> keeper.recordStep(payer, task, step, wish));
         keeper.awaitDurable(stepped.sequence());

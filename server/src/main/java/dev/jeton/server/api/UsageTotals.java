@@ -68,6 +68,22 @@ record UsageTotals(
                 savedNanos + other.savedNanos);
     }
 
+    /** The same time and memory, with no tokens that anybody owes. */
+    UsageTotals withoutTokens() {
+        return new UsageTotals(
+                0,
+                0,
+                0,
+                overrunTokens,
+                queueNanos,
+                prefillNanos,
+                decodeNanos,
+                totalNanos,
+                deviceNanos,
+                kvBlockNanos,
+                savedNanos);
+    }
+
     /**
      * The {@code jeton} object's times.
      *

@@ -14,7 +14,6 @@ import java.nio.file.Path;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
-import java.util.concurrent.TimeUnit;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -113,8 +112,7 @@ final class ExportCommand implements Runnable {
                 version -> books.computeIfAbsent(
                         version, missing -> PriceBook.parse("price book " + missing, ledger.priceBook(missing))),
                 out);
-        long now = TimeUnit.MILLISECONDS.toMicros(System.currentTimeMillis());
-        FocusHours hours = new FocusHours(ledger.reports(), scope, time.from(), time.to(), now);
+        FocusHours hours = new FocusHours(ledger.reports(), scope, time.from(), time.to());
         while (hours.next(export)) {
             // An hour at a time.
         }

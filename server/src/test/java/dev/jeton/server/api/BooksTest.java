@@ -15,6 +15,7 @@ import java.net.http.HttpRequest.BodyPublishers;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -119,6 +120,32 @@ class BooksTest {
                                                     .formatted(tenant))));
             assertThat(server.get("/metrics").body()).doesNotContain("secret");
         }
+    }
+
+    /** What the books say of a request that the server ended after four of its tokens. */
+    private Answer late(String fields) throws Exception {
+        try (TestServer server = books().set("limits.request-timeout", "20ms").start()) {
+            server.engine().hold();
+            CompletableFuture<Answer> answer = CompletableFuture.supplyAsync(() -> server.complete(fields));
+            server.engine().allow(4);
+            Eventually.until("it has some tokens", () -> server.engine().stepsRun() == 4 || answer.isDone());
+            long since = System.nanoTime();
+            Eventually.until("its time is over", () -> System.nanoTime() - since > 20_000_000);
+            server.engine().release();
+            assertThat(answer.get().body()).contains("deadline_exceeded");
+            Eventually.until(
+                    "it is booked",
+                    () -> server.get("/v1/books/requests").body().contains("stopped"));
+            return server.get("/v1/books/requests");
+        }
+    }
+
+    @Test
+    void anAnswerThatTheServerEndedBeforeAnyOfItWasSentOwesNothing() throws Exception {
+        Answer requests = late("");
+        assertThat(requests.at("data.0.cost.list")).isEqualTo("0");
+        assertThat(requests.at("data.0.tokens.input")).isEqualTo(0L);
+        assertThat(requests.at("data.0.tokens.output")).isEqualTo(0L);
     }
 
     @Test
