@@ -52,10 +52,10 @@ INDEX int piece_offset(int row, int piece) {
 }
 
 // The same of a row of w, which is as long or in order: two rows of 64 bytes or four of 32 are what is read at once, of
-// groups of 32 half of eight.
+// groups of 32 half of four or eight.
 INDEX int weight_offset(int row, int piece) {
-    return WEIGHTS == WEIGHTS_ACT ? piece_offset(row, piece)
-                                  : (row * W_PIECES + (STAGE_GROUPS == 2 ? piece ^ (row >> 2 & 1) : piece)) << 4;
+    int turned = STAGE_GROUPS == 1 ? 0 : WEIGHTS == WEIGHTS_INT4 ? row >> 2 & 1 : row & 2;
+    return WEIGHTS == WEIGHTS_ACT ? piece_offset(row, piece) : (row * W_PIECES + (piece ^ turned)) << 4;
 }
 
 // The piece of a row of x that a lane reads for the j-th half of a stage.
@@ -138,7 +138,11 @@ DEVICE void change_units(const unsigned char* scales, int warpColumn, Sums& sums
 // The 16 values of a row of w that are a lane's in a stage, of fewer bits.
 DEVICE void load_words(const unsigned char* w, int row, unsigned (&words)[W_WORDS]) {
     int q = threadIdx.x % 4;
-    if (STAGE_GROUPS == 2) {
+    if (STAGE_GROUPS == 2 && WEIGHTS == WEIGHTS_INT8_GROUP) {
+        uint2 first = *(const uint2*)(w + weight_offset(row, q / 2) + 8 * (q % 2));
+        uint2 second = *(const uint2*)(w + weight_offset(row, 2 + q / 2) + 8 * (q % 2));
+        words[0] = first.x, words[1] = first.y, words[W_WORDS - 2] = second.x, words[W_WORDS - 1] = second.y;
+    } else if (STAGE_GROUPS == 2) {
         words[0] = *(const unsigned*)(w + weight_offset(row, 0) + 4 * q);
         words[1] = *(const unsigned*)(w + weight_offset(row, 1) + 4 * q);
     } else if (WEIGHTS == WEIGHTS_INT4) {

@@ -35,6 +35,7 @@ class KernelCompilationTest {
         "matmul.cu, -DWEIGHTS=2 -DSCALE_GROUP=32",
         "matmul.cu, -DWEIGHTS=3",
         "matmul.cu, -DWEIGHTS=4 -DJETON_TYPE=1",
+        "matmul.cu, -DWEIGHTS=5 -DSCALE_GROUP=32",
         "wide.cu,",
         "wide.cu, -DWEIGHTS=1",
         "wide.cu, -DWEIGHTS=2 -DJETON_TYPE=1 -DJETON_SHARED=101376",
@@ -42,6 +43,7 @@ class KernelCompilationTest {
         "wide.cu, -DWEIGHTS=2 -DSCALE_GROUP=32 -DJETON_TYPE=1",
         "wide.cu, -DWEIGHTS=3 -DJETON_TYPE=1",
         "wide.cu, -DWEIGHTS=4",
+        "wide.cu, -DWEIGHTS=5 -DSCALE_GROUP=32",
         "experts.cu,"
     })
     void compilesForEveryArchitecture(String source, String macros) throws IOException, InterruptedException {
