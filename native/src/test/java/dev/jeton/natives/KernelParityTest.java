@@ -61,7 +61,7 @@ class KernelParityTest {
         List<String> compile = new ArrayList<>(List.of(
                 "g++",
                 "-std=c++20",
-                "-O1",
+                "-Og",
                 "-w",
                 "-fno-strict-aliasing",
                 "-march=native",
