@@ -70,12 +70,13 @@ static void repacked(Layout layout, int n, int k, int groupSize, bool ordered, b
         for (int g = 0; g < groups; g++) {
             // scales of values that share one
             unsigned own = weights.scales[(size_t)r * fine + g * alike];
-            int zero = zeros ? std::min(std::max(weights.zero[(size_t)r * fine + g * alike], less), greatest) : half;
+            int zero = zeros ? std::min(std::max(weights.zero[(size_t)r * fine + g * alike], less), greatest + less) : half;
             bool nothing = r == 3 && g == 0;
             for (int i = 0; i < alike; i++) {
                 weights.scales[(size_t)r * fine + g * alike + i] = (nothing ? least : own & scaleBits) | (four ? (unsigned)zero << 16 : zero);
             }
-            given_scale scale = nothing ? 0 : (given_scale)(four ? own & 0xffff : long_scale(own));
+            // a float is rounded to the bits that are kept
+            given_scale scale = nothing ? 0 : (given_scale)(four ? own & 0xffff : long_scale(own) * (1 + (between(0, 2) - 1) * 0x1.cp-17));
             int place = layout == AWQ ? (int)(std::find(awq, awq + 8, file % 8) - awq) : file % each;
             if (layout == PACKED) {
                 scales[(size_t)file * groups + g] = scale;
