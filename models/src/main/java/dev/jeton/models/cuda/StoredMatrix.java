@@ -61,10 +61,9 @@ record StoredMatrix(ShardFiles files, CheckpointQuantization checkpoint, String 
 
     /** Whether packed values have one scale for a row, or for all rows, and neither zeros nor an order. */
     private boolean ofWholeRows() {
-        boolean zeros = files.type(name + ".weight_zero_point").orElse("").equals("I32");
-        return !zeros
+        return files.elements(name + ".weight_scale").orElse(0L) <= rows
                 && !has(".weight_g_idx")
-                && files.elements(name + ".weight_scale").orElse(0L) <= rows;
+                && zeros(columns, BYTES).isEmpty();
     }
 
     private boolean has(String tensor) {

@@ -212,6 +212,22 @@ class WeightFormatTest {
         assertThat(error(model, "none", rows)).isLessThan(SIXTEEN);
     }
 
+    /** As writers have them that do not pack zeros. */
+    @ParameterizedTest
+    @ValueSource(strings = {"channel", "group"})
+    void refusesZerosInBytes(String strategy) throws IOException {
+        TinyModel.Storage symmetric =
+                strategy.equals("group") ? PackedWeights.packed(8, 64, true, same()) : PackedWeights.int8(true);
+        TinyModel model =
+                model(compressed("pack-quantized", 8, "int", strategy), (writer, name, type, rows, columns, values) -> {
+                    byte[] zeros = new byte[rows * (strategy.equals("group") ? columns / 64 : 1)];
+                    zeros[5] = 1;
+                    writer.add(name + ".weight_zero_point", "I8", new int[] {rows, zeros.length / rows}, zeros);
+                    return symmetric.store(writer, name, type, rows, columns, values);
+                });
+        refused(model, "none", "weight_zero_point", "zeros in bytes");
+    }
+
     private static String compressed(String format, int bits, String type, String strategy) {
         return ("{\"quant_method\": \"compressed-tensors\", \"format\": \"%s\", \"config_groups\": {\"group_0\":"
                         + " {\"weights\": {\"num_bits\": %d, \"type\": \"%s\", \"strategy\": \"%s\"%s}}}}")
