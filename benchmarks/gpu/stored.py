@@ -59,12 +59,13 @@ def single(values):
     return np.ascontiguousarray(values, "<f4").tobytes()
 
 
-def words(values, axis):
-    """Eight values of four bits a word along an axis, the first lowest."""
+def words(values, axis, bits=4):
+    """As many values of so many bits as a word has, along an axis, the first lowest."""
     moved = np.moveaxis(values.astype(np.uint32), axis, -1)
-    packed = np.zeros(moved.shape[:-1] + (moved.shape[-1] // 8,), np.uint32)
-    for i in range(8):
-        packed |= moved[..., i::8] << 4 * i
+    each = 32 // bits
+    packed = np.zeros(moved.shape[:-1] + (moved.shape[-1] // each,), np.uint32)
+    for i in range(each):
+        packed |= moved[..., i::each] << bits * i
     return np.ascontiguousarray(np.moveaxis(packed, -1, axis).astype("<u4")).tobytes()
 
 
@@ -103,16 +104,18 @@ def int8(w, expert):
             ".weight_scale": ("F32", (n, 1), single(scale))}, value * scale
 
 
-def four_bits(w, symmetric, order, group):
+def integers(w, symmetric, order, group, bits=4):
     """Codes, zeros and scales; inputs order[g * group : (g + 1) * group] are those of group g."""
     n, k = w.shape
     grouped = w[:, order].reshape(n, k // group, group)
     most = np.abs(grouped).max(2) if symmetric else np.maximum(grouped.max(2), 0)
     least = -most if symmetric else np.minimum(grouped.min(2), 0)
-    scale = np.maximum((most - least) / 15, 1e-6).astype("<f2")
+    greatest = 2 ** bits - 1
+    scale = np.maximum((most - least) / greatest, 1e-6).astype("<f2")
     each = scale.astype(np.float64)[:, :, None]
-    zero = np.full(scale.shape, 8) if symmetric else np.rint(-least / each[:, :, 0]).clip(1, 15).astype(int)
-    code = (np.rint(grouped / each) + zero[:, :, None]).clip(0, 15).astype(int)
+    half = np.full(scale.shape, 2 ** (bits - 1))
+    zero = half if symmetric else np.rint(-least / each[:, :, 0]).clip(1, greatest).astype(int)
+    code = (np.rint(grouped / each) + zero[:, :, None]).clip(0, greatest).astype(int)
     value = ((code - zero[:, :, None]) * each).reshape(n, k)
     back = np.argsort(order)
     return code.reshape(n, k)[:, back], zero, scale, value[:, back]
@@ -120,7 +123,7 @@ def four_bits(w, symmetric, order, group):
 
 def awq(w, expert, group=128):
     n, k = w.shape
-    code, zero, scale, value = four_bits(w, False, np.arange(k), group)
+    code, zero, scale, value = integers(w, False, np.arange(k), group)
     mixed = lambda v: v.reshape(v.shape[0], -1, 8)[:, :, AWQ].reshape(v.shape)
     return {".qweight": ("I32", (k, n // 8), words(mixed(code.T), 1)),
             ".qzeros": ("I32", (k // group, n // 8), words(mixed(zero.T), 1)),
@@ -138,20 +141,20 @@ def groups_of(order, group):
     return groups
 
 
-def gptq(w, expert, group=128):
+def gptq(w, expert, group=128, bits=4):
     n, k = w.shape
     order = order_of(k, expert)
-    code, zero, scale, value = four_bits(w, False, order, group)
-    return {".qweight": ("I32", (k // 8, n), words(code.T, 0)),
-            ".qzeros": ("I32", (k // group, n // 8), words(zero.T - 1, 1)),
+    code, zero, scale, value = integers(w, False, order, group, bits)
+    return {".qweight": ("I32", (k * bits // 32, n), words(code.T, 0, bits)),
+            ".qzeros": ("I32", (k // group, n * bits // 32), words(zero.T - 1, 1, bits)),
             ".scales": ("F16", (k // group, n), np.ascontiguousarray(scale.T).tobytes()),
             ".g_idx": ("I32", (k,), groups_of(order, group).tobytes())}, value
 
 
-def packed(w, expert, group=128):
+def packed(w, expert, group=128, bits=4):
     n, k = w.shape
-    code, zero, scale, value = four_bits(w, True, np.arange(k), group)
-    return {".weight_packed": ("I32", (n, k // 8), words(code, 1)),
+    code, zero, scale, value = integers(w, True, np.arange(k), group, bits)
+    return {".weight_packed": ("I32", (n, k * bits // 32), words(code, 1, bits)),
             ".weight_scale": ("F16", (n, k // group), scale.tobytes()),
             ".weight_shape": ("I64", (2,), np.array([n, k], "<i8").tobytes())}, value
 
@@ -162,15 +165,19 @@ def compressed(form, **weights):
 
 
 def in_groups(group):
-    """(what writes a matrix, configuration, group) of the forms of four bits."""
+    """(what writes a matrix, configuration, group) of the forms of integers in groups."""
     end = "" if group == 128 else "-%d" % group
-    return {
-        "awq" + end: (awq, {"quant_method": "awq", "bits": 4, "group_size": group, "version": "gemm",
-                            "zero_point": True}, group),
-        "gptq" + end: (gptq, {"quant_method": "gptq", "bits": 4, "group_size": group, "desc_act": True}, group),
-        "packed" + end: (packed, compressed("pack-quantized", num_bits=4, type="int", strategy="group",
-                                            group_size=group, symmetric=True), group),
-    }
+    forms = {"awq" + end: (awq, {"quant_method": "awq", "bits": 4, "group_size": group, "version": "gemm",
+                                 "zero_point": True}, group)}
+    for bits, name in ((4, ""), (8, "8")):
+        forms["gptq" + name + end] = (
+            functools.partial(gptq, bits=bits),
+            {"quant_method": "gptq", "bits": bits, "group_size": group, "desc_act": True}, group)
+        forms["packed" + name + end] = (
+            functools.partial(packed, bits=bits),
+            compressed("pack-quantized", num_bits=bits, type="int", strategy="group", group_size=group,
+                       symmetric=True), group)
+    return forms
 
 
 FORMS = {
@@ -182,7 +189,7 @@ FORMS = {
 
 
 def store(folder, exact, form):
-    """Rewrites `folder` in a form, and makes `exact`. Matrices whose inputs a form of four bits cannot group stay."""
+    """Rewrites `folder` in a form, and makes `exact`. Matrices whose inputs a form cannot group stay."""
     write, config, group = FORMS[form]
     write = functools.partial(write, group=group) if group else write
     file = os.path.join(folder, "model.safetensors")

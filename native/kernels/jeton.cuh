@@ -40,7 +40,7 @@
 #define WEIGHTS 0  // weights of products: one of the numbers below
 #endif
 #ifndef SCALE_GROUP
-#define SCALE_GROUP 128  // values along k that share a scale, where not all do: 32 or 64, too, of WEIGHTS_INT4
+#define SCALE_GROUP 128  // values along k that share a scale, where not all do: of integers 32 or 64, too
 #endif
 
 #define WEIGHTS_ACT 0       // as activations
@@ -48,6 +48,7 @@
 #define WEIGHTS_INT4 2      // with a scale and a zero for each row and SCALE_GROUP values
 #define WEIGHTS_FP8 3       // e4m3 with a float for each row
 #define WEIGHTS_FP8_BLOCK 4 // e4m3 with a float for each eight rows and 128 values
+#define WEIGHTS_INT8_GROUP 5 // bytes with a scale and a zero for each row and SCALE_GROUP values
 
 static_assert(HEAD_DIM >= 2 && HEAD_DIM <= 256 && HEAD_DIM % 2 == 0, "HEAD_DIM must be even, 2 to 256");
 static_assert(ROTARY_DIM >= 2 && ROTARY_DIM <= HEAD_DIM && ROTARY_DIM % 2 == 0, "ROTARY_DIM must be even, to HEAD_DIM");
@@ -363,21 +364,28 @@ INDEX int row_of_slot(const int* choices, int perToken, int slot) {
 
 // ---- weights in fewer bits, as act pairs --------------------------------------------------------------------------
 
-static_assert(WEIGHTS >= WEIGHTS_ACT && WEIGHTS <= WEIGHTS_FP8_BLOCK, "WEIGHTS must be 0 to 4");
-static_assert(SCALE_GROUP == 128 || (WEIGHTS == WEIGHTS_INT4 && (SCALE_GROUP == 64 || SCALE_GROUP == 32)),
-              "SCALE_GROUP must be 128, of int4 128, 64 or 32");
+static_assert(WEIGHTS >= WEIGHTS_ACT && WEIGHTS <= WEIGHTS_INT8_GROUP, "WEIGHTS must be 0 to 5");
+
+// Whether weights are integers whose scales change along k, with zeros.
+#define INTEGER_GROUPS (WEIGHTS == WEIGHTS_INT4 || WEIGHTS == WEIGHTS_INT8_GROUP)
+
+static_assert(SCALE_GROUP == 128 || (INTEGER_GROUPS && (SCALE_GROUP == 64 || SCALE_GROUP == 32)),
+              "SCALE_GROUP must be 128, of integers in groups 128, 64 or 32");
 
 #define SCALE_ROWS 8  // rows that share the scales of WEIGHTS_FP8_BLOCK
 
 // Whether scales change along k.
-#define GROUPED (WEIGHTS == WEIGHTS_INT4 || WEIGHTS == WEIGHTS_FP8_BLOCK)
+#define GROUPED (INTEGER_GROUPS || WEIGHTS == WEIGHTS_FP8_BLOCK)
 
 INDEX long long weight_bytes(long long values) {
     return WEIGHTS == WEIGHTS_ACT ? 2 * values : WEIGHTS == WEIGHTS_INT4 ? values / 2 : values;
 }
 
-// What scales are: floats, or for int4 words of an fp16 scale and zero << 16.
-#if WEIGHTS == WEIGHTS_INT4
+// What scales are: floats; for int4 words of an fp16 scale and zero << 16; for int8 in groups floats whose last ZERO_BITS
+// are the zero, so that the scale has fourteen bits of fraction: all of fp16's and bf16's.
+#define ZERO_BITS 9
+#define ZERO_MASK ((1u << ZERO_BITS) - 1)
+#if INTEGER_GROUPS
 typedef unsigned scale_of_weights;
 #else
 typedef float scale_of_weights;
@@ -387,7 +395,7 @@ INDEX int groups_of(int k) { return (k + SCALE_GROUP - 1) / SCALE_GROUP; }
 
 // Index of a row's first scale in a matrix of k columns.
 INDEX long long scale_index(long long row, int k) {
-    return WEIGHTS == WEIGHTS_INT4        ? row * groups_of(k)
+    return INTEGER_GROUPS                 ? row * groups_of(k)
            : WEIGHTS == WEIGHTS_FP8_BLOCK ? row / SCALE_ROWS * groups_of(k)
                                           : row;
 }
@@ -407,6 +415,26 @@ DEVICE unsigned int8_pair(unsigned word, int j) {
 #else
     unsigned spread = permute(word ^ 0x80808080u, 0x64u, j ? 0x4342u : 0x4140u);
     return fma2_fp16(spread, 0x3c003c00u, 0xe480e480u);  // 1024 + u, minus 1152
+#endif
+}
+
+// Values 2j and 2j + 1 (of four) of a word of bytes, minus a zero given as minus_byte_zero(): -256 to 255, which bf16 holds
+// exactly, too.
+DEVICE unsigned byte_pair(unsigned word, int j, unsigned zero) {
+#if JETON_TYPE == 0
+    // 2^23 + v as floats
+    float low = float_of(permute(word, 0x4b000000u, j ? 0x7442u : 0x7440u)) + float_of(zero);
+    float high = float_of(permute(word, 0x4b000000u, j ? 0x7443u : 0x7441u)) + float_of(zero);
+    return permute(bits_of(low), bits_of(high), 0x7632u);
+#else
+    return fma2_fp16(permute(word, 0x64u, j ? 0x4342u : 0x4140u), 0x3c003c00u, zero);  // 1024 + v
+#endif
+}
+DEVICE unsigned minus_byte_zero(unsigned zero) {
+#if JETON_TYPE == 0
+    return 0xcb000000u | zero;
+#else
+    return (0xe400u + zero) * 0x10001u;
 #endif
 }
 
@@ -447,6 +475,8 @@ DEVICE unsigned fp8_pair(unsigned word, int j) {
 DEVICE float factor_of(scale_of_weights scale) {
 #if WEIGHTS == WEIGHTS_INT4
     return fp16_to_float((half_bits)scale);
+#elif WEIGHTS == WEIGHTS_INT8_GROUP
+    return float_of(scale & ~ZERO_MASK);
 #elif WEIGHTS == WEIGHTS_FP8 || WEIGHTS == WEIGHTS_FP8_BLOCK
     return scale * FP8_LIFT;
 #else
@@ -454,10 +484,12 @@ DEVICE float factor_of(scale_of_weights scale) {
 #endif
 }
 
-// The minus_zero() that belongs to a scale; of formats without zeros anything.
+// What pairs are given as the zero that belongs to a scale; of formats without zeros anything.
 DEVICE unsigned zero_of(scale_of_weights scale) {
 #if WEIGHTS == WEIGHTS_INT4
     return minus_zero(scale >> 16);
+#elif WEIGHTS == WEIGHTS_INT8_GROUP
+    return minus_byte_zero(scale & ZERO_MASK);
 #else
     return 0;
 #endif
@@ -473,6 +505,9 @@ DEVICE unsigned weight_pair(const unsigned* words, int i, unsigned zero) {
     }
     if (WEIGHTS == WEIGHTS_INT4) {
         return int4_pair(words[i / 4], i % 4, zero);
+    }
+    if (WEIGHTS == WEIGHTS_INT8_GROUP) {
+        return byte_pair(words[i / 2], i % 2, zero);
     }
     return fp8_pair(words[i / 2], i % 2);
 }

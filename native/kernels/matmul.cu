@@ -11,8 +11,8 @@
 //
 // Eight warps of a block share 32 (int4: 64) rows of w and take turns along k (so together they read 512 bytes of a
 // row in sequence); their sums are added in order, and so are those of `splits` blocks: the same bits each time.
-// Weights pass through a ring of stages in shared memory, where each lane reads only what it copied itself (int4 in groups
-// of less than 128: what the four lanes of its row copied): the ring needs no barrier of the block and no registers, and
+// Weights pass through a ring of stages in shared memory, where each lane reads only what it copied itself (where groups
+// are shorter than a turn: what the four lanes of its row copied): the ring needs no barrier of the block and no registers, and
 // keeps memory busy whatever order the compiler gives the loads. x comes from the caches when it is used; the other warps
 // cover its latency.
 #include "jeton.cuh"
@@ -28,7 +28,7 @@
 
 // Groups of values with scales of their own in a turn, and values of a group that are a lane's: side by side, those of four
 // lanes beside each other. All that a mma sums then has one scale.
-#define PARTS (WEIGHTS == WEIGHTS_INT4 ? TURN / SCALE_GROUP : 1)
+#define PARTS (SCALE_GROUP < TURN ? TURN / SCALE_GROUP : 1)
 #define PART_VALUES (VALUES / PARTS)
 #define PART_WORDS (4 / PARTS)
 
@@ -354,6 +354,10 @@ extern "C" __global__ void matmul_constants(int* out) {
 // int8: n * k + 4 * n. fp8: as much; per pair three instructions for fp16 and four for bf16 (spread, two masks with a
 // shift, a product), 1.5 to 2 a value as for int8: 4.8 TB/s bring 4.8e12 values a second, 1.0e13 lane instructions of
 // 3.0e13. fp8 with scales of blocks: n * k + n * k / 256, and a multiplication of sums for each 64 values.
+// int8 in groups: n * k + n * k / 32 (groups of 64: n * k / 16, of 32: n * k / 8); for the value alone 2.5 instructions for
+// bf16 and 1 for fp16. ptxas makes 258 instructions of a warp's turn of 32 by 64 values up to eight rows (groups of 32: 286),
+// 4.0 (4.5) a value: 4.7e12 (4.3e12) values a second take 1.9e13 of 3.0e13, of which permutations and other integer
+// instructions, at half that rate, 1.0e13 of 1.5e13.
 // int4: n * k / 2 + n * k / 32 of scales and zeros (groups of 64: n * k / 16, of 32: n * k / 8); for the value alone about
 // 0.75 integer and 0.5 half-precision instructions. ptxas makes 664 instructions of a warp's turn of 64 by 128 values up to
 // eight rows (groups of 64: 714, of 32: 828), with copies, reads of x and products: 2.6 (2.8, 3.2) a value. 4.8 TB/s bring
@@ -386,13 +390,34 @@ expert_few(const int* plan, const int* tiles, const int* choices, int perToken, 
 
 // ---- weights at load ----------------------------------------------------------------------------------------------
 
-#if WEIGHTS == WEIGHTS_INT4
+#if INTEGER_GROUPS
 
 // Scales of more than SCALE_GROUP values are given to each SCALE_GROUP of them: groupSize is a multiple of it.
 
-// The word of a scale. One of nothing, which no checkpoint should have, becomes the least above it: sums are kept in
-// units of scales (wide.cu).
+#define CODES (WEIGHTS == WEIGHTS_INT4 ? 8 : 4)  // values of a word
+#define CODE_BITS (32 / CODES)
+
+DEVICE unsigned code_of(unsigned word, int j) { return word >> CODE_BITS * (j % CODES) & ((1u << CODE_BITS) - 1); }
+
+// A code as value j of one of our words.
+DEVICE unsigned own_code(unsigned code, int j) {
+    return code << (WEIGHTS == WEIGHTS_INT4 ? 4 * nibble_of(j) : 8 * j);
+}
+
+// The word of a scale, which comes as fp16 for int4 and as float for int8. One of nothing, which no checkpoint should have,
+// becomes the least that there may be: sums are kept in units of scales (wide.cu).
+#if WEIGHTS == WEIGHTS_INT4
+typedef half_bits given_scale;
 DEVICE unsigned group_word(half_bits scale, unsigned zero) { return (scale & 0x7fff ? scale : 1u) | zero << 16; }
+#else
+typedef float given_scale;
+DEVICE unsigned group_word(float scale, unsigned zero) {
+    float kept = fabsf(scale) < 1e-18f ? 1e-18f : scale;
+    return ((bits_of(kept) + (1u << (ZERO_BITS - 1))) & ~ZERO_MASK) | zero;
+}
+#endif
+
+#if WEIGHTS == WEIGHTS_INT4
 
 // AWQ: qweight[k][n / 8] with columns 0, 2, 4, 6, 1, 3, 5, 7 from the lowest nibble of a word, qzeros[k / groupSize][n /
 // 8] likewise, scales[k / groupSize][n].
@@ -423,55 +448,58 @@ repack_awq(const int* qweight, const int* qzeros, const half_bits* scales, int g
     }
 }
 
-// GPTQ: qweight[k / 8][n], k from the lowest nibble; qzeros[k / groupSize][n / 8], n from the lowest nibble, of which the
+#endif
+
+// GPTQ: qweight[k / CODES][n], k from the lowest bits; qzeros[k / groupSize][n / CODES], n from the lowest bits, of which the
 // old format stores one less. order[k] (0: as it is) names the input of the files that each of ours is: those of a group
 // beside each other. rowOrder[n] (0: as it is) the same of outputs: those that another matrix has in an order of its own.
 extern "C" __global__ void __launch_bounds__(256)
-repack_gptq(const int* qweight, const int* qzeros, const half_bits* scales, const int* order, const int* rowOrder,
+repack_gptq(const int* qweight, const int* qzeros, const given_scale* scales, const int* order, const int* rowOrder,
             int groupSize, int n, int k, unsigned* w, unsigned* groups, int zeroOffset) {
     take_turn();
-    long long words = (long long)n * (k / 8);
+    long long words = (long long)n * (k / CODES);
     for (long long i = blockIdx.x * 256LL + threadIdx.x; i < words; i += gridDim.x * 256LL) {
         int row = (int)(i % n);
-        int at = (int)(i / n) * 8;
+        int at = (int)(i / n) * CODES;
         int source = rowOrder ? rowOrder[row] : row;
         unsigned word = 0;
-        for (int j = 0; j < 8; j++) {
+        for (int j = 0; j < CODES; j++) {
             int from = order ? order[at + j] : at + j;
-            word |= ((unsigned)qweight[(long long)(from / 8) * n + source] >> 4 * (from % 8) & 15) << 4 * nibble_of(j);
+            word |= own_code(code_of(qweight[(long long)(from / CODES) * n + source], from), j);
         }
-        w[(long long)row * (k / 8) + at / 8] = word;
+        w[(long long)row * (k / CODES) + at / CODES] = word;
         if (at % SCALE_GROUP == 0) {
             int group = at / groupSize;
-            unsigned zero = ((unsigned)qzeros[(long long)group * (n / 8) + source / 8] >> 4 * (source % 8) & 15) + zeroOffset;
+            unsigned zero = code_of(qzeros[(long long)group * (n / CODES) + source / CODES], source) + zeroOffset;
             groups[(long long)row * (k / SCALE_GROUP) + at / SCALE_GROUP] =
                 group_word(scales[(long long)group * n + source], zero);
         }
     }
 }
 
-// compressed-tensors (pack-quantized): packed[n][k / 8], k from the lowest nibble, each value plus 8; scales[n][k /
-// groupSize]; zeros[n / 8][k / groupSize], n from the lowest nibble, plus 8, too, or 0 where there are none. Orders as
-// above.
+// compressed-tensors (pack-quantized): packed[n][k / CODES], k from the lowest bits, each value plus half of its range;
+// scales[n][k / groupSize]; zeros[n / CODES][k / groupSize], n from the lowest bits, plus as much, or 0 where there are none.
+// Orders as above.
 extern "C" __global__ void __launch_bounds__(256)
-repack_packed(const int* packed, const int* zeros, const half_bits* scales, const int* order, const int* rowOrder,
+repack_packed(const int* packed, const int* zeros, const given_scale* scales, const int* order, const int* rowOrder,
               int groupSize, int n, int k, unsigned* w, unsigned* groups) {
     take_turn();
-    long long words = (long long)n * (k / 8);
+    long long words = (long long)n * (k / CODES);
     for (long long i = blockIdx.x * 256LL + threadIdx.x; i < words; i += gridDim.x * 256LL) {
-        int row = (int)(i / (k / 8));
-        int at = (int)(i % (k / 8)) * 8;
+        int row = (int)(i / (k / CODES));
+        int at = (int)(i % (k / CODES)) * CODES;
         int source = rowOrder ? rowOrder[row] : row;
         unsigned word = 0;
-        for (int j = 0; j < 8; j++) {
+        for (int j = 0; j < CODES; j++) {
             int from = order ? order[at + j] : at + j;
-            word |= ((unsigned)packed[(long long)source * (k / 8) + from / 8] >> 4 * (from % 8) & 15) << 4 * nibble_of(j);
+            word |= own_code(code_of(packed[(long long)source * (k / CODES) + from / CODES], from), j);
         }
         w[i] = word;
         if (at % SCALE_GROUP == 0) {
             int of = k / groupSize;
             int group = at / groupSize;
-            unsigned zero = zeros ? (unsigned)zeros[(long long)(source / 8) * of + group] >> 4 * (source % 8) & 15 : 8;
+            unsigned zero =
+                zeros ? code_of(zeros[(long long)(source / CODES) * of + group], source) : 1u << (CODE_BITS - 1);
             groups[(long long)row * (k / SCALE_GROUP) + at / SCALE_GROUP] =
                 group_word(scales[(long long)source * of + group], zero);
         }

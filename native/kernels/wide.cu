@@ -52,10 +52,10 @@ INDEX int piece_offset(int row, int piece) {
 }
 
 // The same of a row of w, which is as long or in order: two rows of 64 bytes or four of 32 are what is read at once, of
-// groups of 32 half of eight.
+// groups of 32 half of four or eight.
 INDEX int weight_offset(int row, int piece) {
-    return WEIGHTS == WEIGHTS_ACT ? piece_offset(row, piece)
-                                  : (row * W_PIECES + (STAGE_GROUPS == 2 ? piece ^ (row >> 2 & 1) : piece)) << 4;
+    int turned = STAGE_GROUPS == 1 ? 0 : WEIGHTS == WEIGHTS_INT4 ? row >> 2 & 1 : row & 2;
+    return WEIGHTS == WEIGHTS_ACT ? piece_offset(row, piece) : (row * W_PIECES + (piece ^ turned)) << 4;
 }
 
 // The piece of a row of x that a lane reads for the j-th half of a stage.
@@ -138,7 +138,11 @@ DEVICE void change_units(const unsigned char* scales, int warpColumn, Sums& sums
 // The 16 values of a row of w that are a lane's in a stage, of fewer bits.
 DEVICE void load_words(const unsigned char* w, int row, unsigned (&words)[W_WORDS]) {
     int q = threadIdx.x % 4;
-    if (STAGE_GROUPS == 2) {
+    if (STAGE_GROUPS == 2 && WEIGHTS == WEIGHTS_INT8_GROUP) {
+        uint2 first = *(const uint2*)(w + weight_offset(row, q / 2) + 8 * (q % 2));
+        uint2 second = *(const uint2*)(w + weight_offset(row, 2 + q / 2) + 8 * (q % 2));
+        words[0] = first.x, words[1] = first.y, words[W_WORDS - 2] = second.x, words[W_WORDS - 1] = second.y;
+    } else if (STAGE_GROUPS == 2) {
         words[0] = *(const unsigned*)(w + weight_offset(row, 0) + 4 * q);
         words[1] = *(const unsigned*)(w + weight_offset(row, 1) + 4 * q);
     } else if (WEIGHTS == WEIGHTS_INT4) {
@@ -338,7 +342,7 @@ DEVICE void store_acts(const Sums& sums, const int* tile, int column, int warpRo
 #define MANY_SHARED ring_bytes(MANY_WARPS)
 
 // The products of experts for many rows: as expert_few (matmul.cu), with tiles of MANY_ROWS slots; n % 8 == 0, yStride % 2
-// == 0, k % 8 == 0, of int8 and fp8 k % 16 == 0, of int4 k % SCALE_GROUP == 0.
+// == 0, k % 8 == 0, of int8 and fp8 k % 16 == 0, of int4 and int8 in groups k % SCALE_GROUP == 0.
 // Operations: 2 * n * k (gated 4 * n * k) a slot. Mixtral-8x7B, 8,192 tokens, a layer: 5.8 TFLOP; 990 TFLOP/s would take
 // 5.8 ms, mma.sync reaches some 60% of what wgmma does: 9.7 ms. Qwen3-30B-A3B: 0.62 TFLOP, 0.62 and 1.0 ms.
 // Bytes, in sixteen bits: all weights of the layer once (2.8 GB, 0.6 ms; 1.2 GB, 0.25 ms), and with strips of 16 tiles by
@@ -451,7 +455,7 @@ DEVICE bool join_splits(Sums& sums, int block, int split, int splits, int rowTil
 }
 
 // y[row][n] as skinny_matmul (matmul.cu), for any number of rows: blocks of 64 of them that share weights run together.
-// k % 16 == 0, of int4 k % SCALE_GROUP == 0; splits take multiples of 128 values along k.
+// k % 16 == 0, of int4 and int8 in groups k % SCALE_GROUP == 0; splits take multiples of 128 values along k.
 // Bytes: weights once up to 64 rows, from the second cache for the others; 128 rows of w read each row of x once, 2 * k *
 // rows / 128 a row of w: at 64 rows as much as fp8 weights, from the second cache; 512 * rows a block and split of partial
 // sums. Operations: 2 * n * k * rows, and 16 to 20 instructions of conversions a warp and eight products.

@@ -46,7 +46,7 @@ static void written(int n, int k) {
 
 #endif
 
-#if WEIGHTS == WEIGHTS_INT4
+#if INTEGER_GROUPS
 
 enum Layout { AWQ, GPTQ, PACKED };
 
@@ -54,32 +54,36 @@ enum Layout { AWQ, GPTQ, PACKED };
 static void repacked(Layout layout, int n, int k, int groupSize, bool ordered, bool rowsOrdered, bool zeros) {
     context = "repack " + std::to_string(layout) + " n " + std::to_string(n) + " k " + std::to_string(k) + " groups of " + std::to_string(groupSize);
     static const int awq[8] = {0, 2, 4, 6, 1, 3, 5, 7};
+    const bool four = WEIGHTS == WEIGHTS_INT4;
+    const int bits = four ? 4 : 8, each = 32 / bits, greatest = (1 << bits) - 1, half = 1 << (bits - 1);
+    const unsigned scaleBits = four ? 0xffffu : ~511u, least = four ? 1u : 0x219392efu & ~511u;  // 1e-18
     Weights weights = random_weights(n, k);
-    int groups = k / groupSize, fine = k / SCALE_GROUP, each = groupSize / SCALE_GROUP, less = layout == GPTQ ? 1 : 0;
-    std::vector<int> order(k), rowOrder(n), qweight((size_t)n * k / 8, 0), qzeros((size_t)n / 8 * groups, 0);
+    int groups = k / groupSize, fine = k / SCALE_GROUP, alike = groupSize / SCALE_GROUP, less = layout == GPTQ ? 1 : 0;
+    std::vector<int> order(k), rowOrder(n), qweight((size_t)n * k / each, 0), qzeros((size_t)n / each * groups, 0);
     for (int i = 0; i < k; i++) order[i] = i;
     for (int r = 0; r < n; r++) rowOrder[r] = r;
     if (ordered) std::shuffle(order.begin(), order.end(), random_bits);
     if (rowsOrdered) std::shuffle(rowOrder.begin(), rowOrder.end(), random_bits);
-    std::vector<half_bits> scales((size_t)n * groups);
+    std::vector<given_scale> scales((size_t)n * groups);
     for (int r = 0; r < n; r++) {
         int file = rowOrder[r];
         for (int g = 0; g < groups; g++) {
             // scales of values that share one
-            scale_of_weights own = weights.scales[(size_t)r * fine + g * each];
-            int zero = zeros ? std::min(std::max((int)(own >> 16), less), 15) : 8;
+            unsigned own = weights.scales[(size_t)r * fine + g * alike];
+            int zero = zeros ? std::min(std::max(weights.zero[(size_t)r * fine + g * alike], less), greatest + less) : half;
             bool nothing = r == 3 && g == 0;
-            for (int i = 0; i < each; i++) {
-                weights.scales[(size_t)r * fine + g * each + i] = (nothing ? 1 : own & 0xffff) | (unsigned)zero << 16;
+            for (int i = 0; i < alike; i++) {
+                weights.scales[(size_t)r * fine + g * alike + i] = (nothing ? least : own & scaleBits) | (four ? (unsigned)zero << 16 : zero);
             }
-            half_bits scale = nothing ? 0 : (half_bits)own;
-            int place = layout == AWQ ? (int)(std::find(awq, awq + 8, file % 8) - awq) : file % 8;
+            // a float is rounded to the bits that are kept
+            given_scale scale = nothing ? 0 : (given_scale)(four ? own & 0xffff : long_scale(own) * (1 + (between(0, 2) - 1) * 0x1.cp-17));
+            int place = layout == AWQ ? (int)(std::find(awq, awq + 8, file % 8) - awq) : file % each;
             if (layout == PACKED) {
                 scales[(size_t)file * groups + g] = scale;
-                qzeros[(size_t)(file / 8) * groups + g] |= (unsigned)zero << 4 * place;
+                qzeros[(size_t)(file / each) * groups + g] |= (unsigned)zero << bits * place;
             } else {
                 scales[(size_t)g * n + file] = scale;
-                qzeros[(size_t)g * (n / 8) + file / 8] |= (unsigned)(zero - less) << 4 * place;
+                qzeros[(size_t)g * (n / each) + file / each] |= (unsigned)(zero - less) << bits * place;
             }
         }
         for (int i = 0; i < k; i++) {
@@ -88,24 +92,27 @@ static void repacked(Layout layout, int n, int k, int groupSize, bool ordered, b
             if (layout == AWQ) {
                 qweight[(size_t)at * (n / 8) + file / 8] |= code << 4 * (int)(std::find(awq, awq + 8, file % 8) - awq);
             } else if (layout == GPTQ) {
-                qweight[(size_t)(at / 8) * n + file] |= code << 4 * (at % 8);
+                qweight[(size_t)(at / each) * n + file] |= code << bits * (at % each);
             } else {
-                qweight[(size_t)file * (k / 8) + at / 8] |= code << 4 * (at % 8);
+                qweight[(size_t)file * (k / each) + at / each] |= code << bits * (at % each);
             }
         }
     }
     Array<int> dq(qweight), dz(qzeros), dOrder(order), dRows(rowOrder);
-    Array<half_bits> ds(scales);
-    Array<unsigned> w((size_t)n * k / 8), got((size_t)n * fine);
+    Array<given_scale> ds(scales);
+    Array<unsigned> w((size_t)n * k / each), got((size_t)n * fine);
     const int* by = ordered ? dOrder.data() : nullptr;
     const int* rowsBy = rowsOrdered ? dRows.data() : nullptr;
-    if (layout == AWQ) {
-        RUN(GRID(3), 256, 0, repack_awq, dq, dz, ds, groupSize, n, k, w, got);
-    } else if (layout == GPTQ) {
+    if (layout == GPTQ) {
         RUN(GRID(3), 256, 0, repack_gptq, dq, dz, ds, by, rowsBy, groupSize, n, k, w, got, 1);
-    } else {
+    } else if (layout == PACKED) {
         RUN(GRID(3), 256, 0, repack_packed, dq, zeros ? dz.data() : (int*)nullptr, ds, by, rowsBy, groupSize, n, k, w, got);
     }
+#if WEIGHTS == WEIGHTS_INT4
+    if (layout == AWQ) {
+        RUN(GRID(3), 256, 0, repack_awq, dq, dz, ds, groupSize, n, k, w, got);
+    }
+#endif
     for (size_t i = 0; i < w.count; i++) {
         unsigned word;
         memcpy(&word, &weights.bytes[4 * i], 4);
@@ -142,7 +149,7 @@ static void many(int tokens, int experts, int perToken, int n, int k, int mode, 
 
 // The next k that a format has.
 static int fits(int k) {
-    int step = WEIGHTS == WEIGHTS_ACT ? 8 : WEIGHTS == WEIGHTS_INT4 ? SCALE_GROUP : 16;
+    int step = WEIGHTS == WEIGHTS_ACT ? 8 : INTEGER_GROUPS ? SCALE_GROUP : 16;
     return (k + step - 1) / step * step;
 }
 
@@ -162,12 +169,12 @@ int main() {
     few(33, 16, 4, 24, 384, MODE_GEGLU, true, 0);
 #if WEIGHTS != WEIGHTS_ACT
     written(40, 256);
-    if (WEIGHTS != WEIGHTS_INT4) written(24, 136);
+    if (!INTEGER_GROUPS) written(24, 136);
 #endif
-#if WEIGHTS == WEIGHTS_INT4
+#if INTEGER_GROUPS
     const int own = SCALE_GROUP;
-    repacked(AWQ, 72, 2 * own, own, false, false, true);
-    repacked(AWQ, 16, 6 * own, 3 * own, false, false, true);
+    if (WEIGHTS == WEIGHTS_INT4) repacked(AWQ, 72, 2 * own, own, false, false, true);
+    if (WEIGHTS == WEIGHTS_INT4) repacked(AWQ, 16, 6 * own, 3 * own, false, false, true);
     repacked(GPTQ, 40, 3 * own, own, false, false, true);
     repacked(GPTQ, 24, 4 * own, 4 * own, false, false, true);
     repacked(GPTQ, 40, 3 * own, own, true, true, true);

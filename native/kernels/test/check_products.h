@@ -56,8 +56,16 @@ struct Weights {
     std::vector<double> value;
     std::vector<unsigned char> bytes;
     std::vector<scale_of_weights> scales;
-    std::vector<int> code, zero;  // int4: of each value, of each row and group
+    std::vector<int> code, zero;  // integers in groups: of each value, of each row and group
 };
+
+// The scale in a word of bytes in groups.
+static double long_scale(unsigned word) {
+    float scale;
+    word &= ~511u;
+    memcpy(&scale, &word, 4);
+    return scale;
+}
 
 static Weights random_weights(int rows, int k) {
     Weights w;
@@ -84,6 +92,22 @@ static Weights random_weights(int rows, int k) {
             w.code[i] = between(0, 15);
             w.bytes[i / 8 * 4 + nibble / 2] |= w.code[i] << nibble % 2 * 4;
             w.value[i] = (w.code[i] - w.zero[group]) * from_fp16((unsigned short)w.scales[group]);
+        }
+        return w;
+    }
+    if (WEIGHTS == WEIGHTS_INT8_GROUP) {
+        w.bytes.resize(w.value.size()), w.code.resize(w.value.size());
+        for (int i = 0; i < rows * groups; i++) {
+            float scale = (float)std::exp(normal() * 0.8 - 7);
+            unsigned word;
+            memcpy(&word, &scale, 4);
+            w.zero.push_back(i == 0 ? 256 : between(0, 256));
+            w.scales.push_back((scale_of_weights)((word & ~511u) | w.zero[i]));
+        }
+        for (size_t i = 0; i < w.value.size(); i++) {
+            size_t group = i / k * groups + i % k / SCALE_GROUP;
+            w.code[i] = w.bytes[i] = (unsigned char)(i < 2 ? 255 * i : between(0, 255));
+            w.value[i] = (w.code[i] - w.zero[group]) * long_scale((unsigned)w.scales[group]);
         }
         return w;
     }

@@ -17,7 +17,7 @@ public sealed interface CheckpointQuantization {
     /** Rows and columns of a block of e4m3 that shares a scale. */
     int BLOCK = 128;
 
-    /** Groups of inputs of four bits are multiples of so many. */
+    /** Groups of inputs that share a scale are multiples of so many. */
     int LEAST_GROUP = 32;
 
     /** Matrices in sixteen or thirty-two bits. */
@@ -33,13 +33,14 @@ public sealed interface CheckpointQuantization {
     record Awq(int group) implements CheckpointQuantization {}
 
     /**
-     * The same with {@code qweight} {@code [k / 8][n]}, k from the lowest four bits, and {@code qzeros} in order of n.
-     * {@code g_idx} {@code [k]} may name the group of each input.
+     * The same with {@code qweight} {@code [k * bits / 32][n]}, k from the lowest bits, and {@code qzeros} {@code [k /
+     * g][n * bits / 32]} in order of n. {@code g_idx} {@code [k]} may name the group of each input.
      *
+     * @param bits of a value, 4 or 8
      * @param group {@code g} of most matrices; 0 for all inputs
      * @param zerosLessOne whether zeros are stored less one, as in the first version of the format
      */
-    record Gptq(int group, boolean zerosLessOne) implements CheckpointQuantization {}
+    record Gptq(int bits, int group, boolean zerosLessOne) implements CheckpointQuantization {}
 
     /**
      * {@code weight} of e4m3 or of integers to 127, with {@code weight_scale} or {@code weight_scale_inv}, by which
@@ -52,10 +53,10 @@ public sealed interface CheckpointQuantization {
 
     /**
      * Integers packed into words along the inputs, each with half of its range added: {@code weight_packed}
-     * {@code [n][k * bits / 32]}, {@code weight_scale} {@code [n][k / g]}, {@code weight_zero_point} of four bits
-     * {@code [n / 8][k / g]}, packed along n, where there are zeros; {@code weight_g_idx} as in {@link Gptq}.
+     * {@code [n][k * bits / 32]}, {@code weight_scale} {@code [n][k / g]}, {@code weight_zero_point} {@code [n * bits /
+     * 32][k / g]}, packed along n, where there are zeros; {@code weight_g_idx} as in {@link Gptq}.
      *
-     * @param bits 4, or 8 with a scale for each row
+     * @param bits of a value, 4 or 8
      * @param group {@code g} of most matrices; 0 for all inputs
      */
     record Packed(int bits, int group) implements CheckpointQuantization {}
@@ -92,7 +93,10 @@ public sealed interface CheckpointQuantization {
     }
 
     private static CheckpointQuantization awq(JsonObject quantization) {
-        int group = fourBitsInGroups(quantization);
+        if (quantization.number("bits", 4) != 4) {
+            throw refused(quantization, "bits", "4");
+        }
+        int group = group(quantization);
         if (!quantization.string("version").orElse("gemm").equalsIgnoreCase("gemm")) {
             throw refused(quantization, "version", "gemm");
         }
@@ -103,19 +107,21 @@ public sealed interface CheckpointQuantization {
     }
 
     private static CheckpointQuantization gptq(JsonObject quantization) {
-        int group = fourBitsInGroups(quantization);
+        int bits = fourOrEight(quantization, "bits", 4);
+        int group = group(quantization);
         return switch (quantization.string("checkpoint_format").orElse("gptq")) {
-            case "gptq" -> new Gptq(group, true);
-            case "gptq_v2" -> new Gptq(group, false);
+            case "gptq" -> new Gptq(bits, group, true);
+            case "gptq_v2" -> new Gptq(bits, group, false);
             default -> throw refused(quantization, "checkpoint_format", "gptq or gptq_v2");
         };
     }
 
-    private static int fourBitsInGroups(JsonObject quantization) {
-        if (quantization.number("bits", 4) != 4) {
-            throw refused(quantization, "bits", "4");
+    private static int fourOrEight(JsonObject quantization, String key, int unsaid) {
+        double bits = quantization.number(key, unsaid);
+        if (bits != 4 && bits != 8) {
+            throw refused(quantization, key, "4 or 8");
         }
-        return group(quantization);
+        return (int) bits;
     }
 
     /** Kernels have a scale for each 32, 64 or 128 values, so scales of more are given to each of these. */
@@ -211,30 +217,20 @@ public sealed interface CheckpointQuantization {
     }
 
     private static int packedBits(JsonObject weights) {
-        double bits = weights.number("num_bits", 0);
-        if (bits != 4 && bits != 8) {
-            throw refused(weights, "num_bits", "4 or 8");
-        }
+        int bits = fourOrEight(weights, "num_bits", 0);
         if (!weights.string("type").orElse("int").equals("int")) {
             throw refused(weights, "type", "int");
         }
         String strategy = weights.string("strategy").orElse("");
-        if (bits == 8) {
-            requireSymmetric(weights);
-            if (!strategy.equals("channel")) {
-                throw refused(weights, "strategy", "channel of eight bits");
-            }
-            return 8;
-        }
         if (!strategy.equals("channel") && !strategy.equals("group")) {
             throw refused(weights, "strategy", "channel or group");
         }
-        return 4;
+        return bits;
     }
 
     private static void requireSymmetric(JsonObject weights) {
         if (!weights.flag("symmetric", true)) {
-            throw refused(weights, "symmetric", "true of eight bits");
+            throw refused(weights, "symmetric", "true of values that are not packed");
         }
     }
 

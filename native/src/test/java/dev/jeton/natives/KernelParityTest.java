@@ -48,6 +48,9 @@ class KernelParityTest {
                 "products WEIGHTS=4 JETON_TYPE=1 JETON_RESIDUAL=0",
                 "products WEIGHTS=2 SCALE_GROUP=64 JETON_TYPE=1 JETON_RESIDUAL=0",
                 "products WEIGHTS=2 SCALE_GROUP=32",
+                "products WEIGHTS=5",
+                "products WEIGHTS=5 SCALE_GROUP=64",
+                "products WEIGHTS=5 SCALE_GROUP=32 JETON_TYPE=1 JETON_RESIDUAL=0 JETON_SHARED=101376",
                 "experts",
                 "ranks JETON_TYPE=1"
             })
@@ -58,7 +61,7 @@ class KernelParityTest {
         List<String> compile = new ArrayList<>(List.of(
                 "g++",
                 "-std=c++20",
-                "-O1",
+                "-Og",
                 "-w",
                 "-fno-strict-aliasing",
                 "-march=native",
@@ -104,6 +107,12 @@ class KernelParityTest {
                 "products WEIGHTS=2 SCALE_GROUP=32",
                 "products WEIGHTS=2 SCALE_GROUP=64 JETON_TYPE=1 JETON_RESIDUAL=0",
                 "products WEIGHTS=2 SCALE_GROUP=32 JETON_TYPE=1 JETON_RESIDUAL=0",
+                "products WEIGHTS=5",
+                "products WEIGHTS=5 SCALE_GROUP=64",
+                "products WEIGHTS=5 SCALE_GROUP=32",
+                "products WEIGHTS=5 JETON_TYPE=1 JETON_RESIDUAL=0",
+                "products WEIGHTS=5 SCALE_GROUP=64 JETON_TYPE=1 JETON_RESIDUAL=0",
+                "products WEIGHTS=5 SCALE_GROUP=32 JETON_TYPE=1 JETON_RESIDUAL=0",
                 "experts",
                 "ranks JETON_TYPE=1"
             })

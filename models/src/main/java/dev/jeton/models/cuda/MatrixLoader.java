@@ -4,7 +4,7 @@ import dev.jeton.models.CheckpointQuantization;
 import dev.jeton.models.ModelException;
 import dev.jeton.models.Tensor;
 import dev.jeton.models.cuda.DeviceWeights.Dense;
-import dev.jeton.models.cuda.StoredMatrix.FourBits;
+import dev.jeton.models.cuda.StoredMatrix.Grouped;
 import dev.jeton.natives.DeviceMemory;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -83,7 +83,7 @@ final class MatrixLoader {
 
     /**
      * Loads a feed-forward layer. Where down has its inputs in an order of its own, so have gate and up their outputs,
-     * if they are of four bits, too: nothing is left to be brought into order then.
+     * if they are integers in groups, too: nothing is left to be brought into order then.
      *
      * @param hidden inputs of gate and up
      * @param width inputs of down
@@ -99,7 +99,7 @@ final class MatrixLoader {
     private Optional<int[]> innerOrder(int hidden, int width, Part gate, Part down) {
         StoredMatrix last = stored(width, down);
         boolean possible =
-                last.format().fourBits() && stored(hidden, gate).format().fourBits();
+                last.format().inGroups() && stored(hidden, gate).format().inGroups();
         return possible ? last.order() : Optional.empty();
     }
 
@@ -218,17 +218,17 @@ final class MatrixLoader {
                         copy(each, room, from);
                     }
                 }
-                case INT4, INT4_64, INT4_32 -> {
-                    FourBits four = each.fourBits();
+                case INT4, INT4_64, INT4_32, INT8_128, INT8_64, INT8_32 -> {
+                    Grouped grouped = each.grouped();
                     if (i % together == 0) {
-                        orders.add(four.order());
+                        orders.add(grouped.order());
                     } else if (!Arrays.equals(
-                            four.order().orElse(null), orders.getLast().orElse(null))) {
+                            grouped.order().orElse(null), orders.getLast().orElse(null))) {
                         throw new ModelException(
                                 "%s reorder inputs each in its own way, so that they cannot be multiplied together"
                                         .formatted(names(all.subList(i / together * together, i + 1))));
                     }
-                    repack(four, pieces.get(i).rowOrder, each, room.matrix, from);
+                    repack(grouped, pieces.get(i).rowOrder, each, room.matrix, from);
                 }
             }
             from += each.rows();
@@ -296,28 +296,28 @@ final class MatrixLoader {
         upload.bytes(MemorySegment.ofArray(scales), room.scaled(), format.scaleBytes(from, stored.columns()));
     }
 
-    private void repack(FourBits four, Optional<int[]> rowOrder, StoredMatrix stored, Matrix matrix, int from) {
-        long zerosAt = aligned(four.words().byteSize());
+    private void repack(Grouped grouped, Optional<int[]> rowOrder, StoredMatrix stored, Matrix matrix, int from) {
+        long zerosAt = aligned(grouped.words().byteSize());
         long scalesAt =
-                zerosAt + aligned(four.zeros().map(MemorySegment::byteSize).orElse(0L));
-        long orderAt = scalesAt + aligned(2L * four.scales().length);
+                zerosAt + aligned(grouped.zeros().map(MemorySegment::byteSize).orElse(0L));
+        long orderAt = scalesAt + aligned(grouped.scales().byteSize());
         long rowOrderAt = orderAt + aligned(4L * stored.columns());
         DeviceMemory packed = scratch(rowOrderAt + 4L * stored.rows());
-        upload.bytes(four.words(), packed, 0);
-        four.zeros().ifPresent(zeros -> upload.bytes(zeros, packed, zerosAt));
-        upload.bytes(MemorySegment.ofArray(four.scales()), packed, scalesAt);
-        four.order().ifPresent(order -> upload.bytes(MemorySegment.ofArray(order), packed, orderAt));
+        upload.bytes(grouped.words(), packed, 0);
+        grouped.zeros().ifPresent(zeros -> upload.bytes(zeros, packed, zerosAt));
+        upload.bytes(grouped.scales(), packed, scalesAt);
+        grouped.order().ifPresent(order -> upload.bytes(MemorySegment.ofArray(order), packed, orderAt));
         rowOrder.ifPresent(order -> upload.bytes(MemorySegment.ofArray(order), packed, rowOrderAt));
-        Kernel kernel = kernels.get(four.kernel(), matrix.format())
+        Kernel kernel = kernels.get(grouped.kernel(), matrix.format())
                 .begin()
                 .pointer(packed.address())
-                .pointer(four.zeros().isPresent() ? packed.address() + zerosAt : 0)
+                .pointer(grouped.zeros().isPresent() ? packed.address() + zerosAt : 0)
                 .pointer(packed.address() + scalesAt);
         if (!(checkpoint instanceof CheckpointQuantization.Awq)) {
-            kernel.pointer(four.order().isPresent() ? packed.address() + orderAt : 0)
+            kernel.pointer(grouped.order().isPresent() ? packed.address() + orderAt : 0)
                     .pointer(rowOrder.isPresent() ? packed.address() + rowOrderAt : 0);
         }
-        kernel.integer(four.group())
+        kernel.integer(grouped.group())
                 .integer(stored.rows())
                 .integer(stored.columns())
                 .pointer(matrix.address() + matrix.format().valueBytes(from, stored.columns()))

@@ -25,9 +25,7 @@ record StoredMatrix(ShardFiles files, CheckpointQuantization checkpoint, String 
     private static final ValueLayout.OfByte BYTE = ValueLayout.JAVA_BYTE;
     private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG_UNALIGNED;
 
-    /** Values of four bits in a word, and of eight. */
-    private static final int NIBBLES = 8;
-
+    /** Values of eight bits in a word. */
     private static final int BYTES = 4;
 
     /**
@@ -42,20 +40,30 @@ record StoredMatrix(ShardFiles files, CheckpointQuantization checkpoint, String 
     WeightFormat format() {
         return switch (checkpoint) {
             case CheckpointQuantization.None none -> WeightFormat.SIXTEEN;
-            case CheckpointQuantization.Awq awq -> has(".qweight") ? inGroups(".scales") : WeightFormat.SIXTEEN;
-            case CheckpointQuantization.Gptq gptq -> has(".qweight") ? inGroups(".scales") : WeightFormat.SIXTEEN;
+            case CheckpointQuantization.Awq awq -> has(".qweight") ? inGroups(4, ".scales") : WeightFormat.SIXTEEN;
+            case CheckpointQuantization.Gptq gptq ->
+                has(".qweight") ? inGroups(gptq.bits(), ".scales") : WeightFormat.SIXTEEN;
             case CheckpointQuantization.Scaled scaled -> scaled(scaled.blocks());
             case CheckpointQuantization.Packed packed -> {
                 if (!has(".weight_packed")) {
                     yield WeightFormat.SIXTEEN;
                 }
-                yield packed.bits() == 4 ? inGroups(".weight_scale") : WeightFormat.INT8;
+                yield packed.bits() == 8 && ofWholeRows()
+                        ? WeightFormat.INT8
+                        : inGroups(packed.bits(), ".weight_scale");
             }
         };
     }
 
-    private WeightFormat inGroups(String scales) {
-        return WeightFormat.ofGroups(group(scales)).orElseThrow();
+    private WeightFormat inGroups(int bits, String scales) {
+        return WeightFormat.ofGroups(bits, group(scales));
+    }
+
+    /** Whether packed values have one scale for a row, or for all rows, and neither zeros nor an order. */
+    private boolean ofWholeRows() {
+        return files.elements(name + ".weight_scale").orElse(0L) <= rows
+                && !has(".weight_g_idx")
+                && zeros(columns, BYTES).isEmpty();
     }
 
     private boolean has(String tensor) {
@@ -157,65 +165,67 @@ record StoredMatrix(ShardFiles files, CheckpointQuantization checkpoint, String 
                 "tensor \"%s\" has the scale %s; scales are positive and finite".formatted(tensor.name(), scale));
     }
 
-    // ---- values of four bits ---------------------------------------------------------------------------------------
+    // ---- integers in groups ----------------------------------------------------------------------------------------
 
     /**
-     * Four bits as the files have them.
+     * Integers in groups as the files have them.
      *
      * @param kernel that brings them to the device's layout
      * @param words of values
-     * @param zeros packed likewise; empty where all are 8
-     * @param scales bits of fp16, in the files' order
+     * @param zeros packed likewise; empty where all are half of the range
+     * @param scales in the files' order: of four bits as fp16, of eight as float
      * @param group inputs that share a scale, a multiple of {@value CheckpointQuantization#LEAST_GROUP}
      * @param order the input that each column is to be of, so that those of a group lie beside each other; empty where
      *     they do
      */
-    record FourBits(
+    record Grouped(
             String kernel,
             MemorySegment words,
             Optional<MemorySegment> zeros,
-            short[] scales,
+            MemorySegment scales,
             int group,
             Optional<int[]> order) {}
 
-    /** Its four bits. */
-    FourBits fourBits() {
-        if (rows % NIBBLES != 0) {
+    /** Its integers in groups. */
+    Grouped grouped() {
+        int bits = format().bits();
+        int each = Integer.SIZE / bits;
+        if (rows % each != 0) {
             throw new ModelException(
-                    "%s has %d outputs; of four bits each, multiples of %d are read".formatted(name, rows, NIBBLES));
+                    "%s has %d outputs; of %d bits each, multiples of %d are read".formatted(name, rows, bits, each));
         }
         return switch (checkpoint) {
             case CheckpointQuantization.Awq awq -> {
                 int group = group(".scales");
-                yield new FourBits(
+                yield new Grouped(
                         "repack_awq",
-                        files.bytes(name + ".qweight", "I32", columns, rows / NIBBLES),
-                        Optional.of(files.bytes(name + ".qzeros", "I32", columns / group, rows / NIBBLES)),
-                        halves(files.tensor(name + ".scales", columns / group, rows)),
+                        files.bytes(name + ".qweight", "I32", columns, rows / each),
+                        Optional.of(files.bytes(name + ".qzeros", "I32", columns / group, rows / each)),
+                        scales(bits, files.tensor(name + ".scales", columns / group, rows)),
                         group,
                         Optional.empty());
             }
             case CheckpointQuantization.Gptq gptq -> {
                 int group = group(".scales");
-                yield new FourBits(
+                yield new Grouped(
                         "repack_gptq",
-                        files.bytes(name + ".qweight", "I32", columns / NIBBLES, rows),
-                        Optional.of(files.bytes(name + ".qzeros", "I32", columns / group, rows / NIBBLES)),
-                        halves(files.tensor(name + ".scales", columns / group, rows)),
+                        files.bytes(name + ".qweight", "I32", columns / each, rows),
+                        Optional.of(files.bytes(name + ".qzeros", "I32", columns / group, rows / each)),
+                        scales(bits, files.tensor(name + ".scales", columns / group, rows)),
                         group,
                         order());
             }
             case CheckpointQuantization.Packed packed -> {
                 int group = group(".weight_scale");
-                yield new FourBits(
+                yield new Grouped(
                         "repack_packed",
-                        files.bytes(name + ".weight_packed", "I32", rows, columns / NIBBLES),
-                        zeros(group),
-                        halves(files.tensor(name + ".weight_scale", rows, columns / group)),
+                        files.bytes(name + ".weight_packed", "I32", rows, columns / each),
+                        zeros(group, each),
+                        scales(bits, files.tensor(name + ".weight_scale", rows, columns / group)),
                         group,
                         order());
             }
-            default -> throw new IllegalStateException(checkpoint + " has no four bits");
+            default -> throw new IllegalStateException(checkpoint + " has no integers in groups");
         };
     }
 
@@ -234,14 +244,14 @@ record StoredMatrix(ShardFiles files, CheckpointQuantization checkpoint, String 
     }
 
     /** Some writers keep zeros of a symmetric format, as bytes that are all 0. */
-    private Optional<MemorySegment> zeros(int group) {
+    private Optional<MemorySegment> zeros(int group, int each) {
         String tensor = name + ".weight_zero_point";
         switch (files.type(tensor).orElse("")) {
             case "" -> {
                 return Optional.empty();
             }
             case "I32" -> {
-                return Optional.of(files.bytes(tensor, "I32", rows / NIBBLES, columns / group));
+                return Optional.of(files.bytes(tensor, "I32", rows / each, columns / group));
             }
             case "I8" -> {
                 MemorySegment zeros = files.bytes(tensor, "I8", rows, columns / group);
@@ -259,8 +269,16 @@ record StoredMatrix(ShardFiles files, CheckpointQuantization checkpoint, String 
         }
     }
 
-    private static short[] halves(Tensor tensor) {
+    private static MemorySegment scales(int bits, Tensor tensor) {
         float[] values = tensor.toFloats();
+        if (bits == 8) {
+            for (float value : values) {
+                if (!(Math.abs(value) <= MOST_SCALE)) {
+                    throw wrongScale(tensor, value);
+                }
+            }
+            return MemorySegment.ofArray(values);
+        }
         short[] halves = new short[values.length];
         for (int i = 0; i < values.length; i++) {
             halves[i] = Float.floatToFloat16(values[i]);
@@ -268,12 +286,12 @@ record StoredMatrix(ShardFiles files, CheckpointQuantization checkpoint, String 
                 throw wrongScale(tensor, values[i]);
             }
         }
-        return halves;
+        return MemorySegment.ofArray(halves);
     }
 
     /**
-     * The input that each column of four bits is to be, so that those of a group lie beside each other; empty where
-     * they do.
+     * The input that each column of integers in groups is to be, so that those of a group lie beside each other; empty
+     * where they do.
      */
     Optional<int[]> order() {
         return switch (checkpoint) {

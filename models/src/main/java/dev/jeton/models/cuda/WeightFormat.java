@@ -17,13 +17,19 @@ enum WeightFormat {
     INT4_64(2, 4, 64),
     /** The same for 32 values. */
     INT4_32(2, 4, 32),
+    /** Integers to 255 with a scale and a zero for each row and 128 values. */
+    INT8_128(5, 8, 128),
+    /** The same for 64 values. */
+    INT8_64(5, 8, 64),
+    /** The same for 32 values. */
+    INT8_32(5, 8, 32),
     /** e4m3 and a float for each row. */
     FP8(3, 8, 16),
     /** e4m3 and a float for each eight rows and 128 values, those of a block of the files having one. */
     FP8_BLOCK(4, 8, 16);
 
-    /** Those of four bits, the longest groups first. */
-    private static final List<WeightFormat> FOUR_BITS = List.of(INT4, INT4_64, INT4_32);
+    /** Those of integers in groups, of each number of bits the longest groups first. */
+    private static final List<WeightFormat> IN_GROUPS = List.of(INT4, INT4_64, INT4_32, INT8_128, INT8_64, INT8_32);
 
     /** Values along a row that share a scale of {@link #FP8_BLOCK}. */
     private static final int BLOCK = 128;
@@ -57,27 +63,34 @@ enum WeightFormat {
     static WeightFormat of(CheckpointQuantization checkpoint, WeightFormat wanted) {
         return switch (checkpoint) {
             case CheckpointQuantization.None none -> wanted;
-            case CheckpointQuantization.Awq awq -> ofGroups(awq.group()).orElse(INT4);
-            case CheckpointQuantization.Gptq gptq -> ofGroups(gptq.group()).orElse(INT4);
+            case CheckpointQuantization.Awq awq -> ofGroups(4, awq.group());
+            case CheckpointQuantization.Gptq gptq -> ofGroups(gptq.bits(), gptq.group());
             case CheckpointQuantization.Scaled scaled -> scaled.blocks() ? FP8_BLOCK : FP8;
             case CheckpointQuantization.Packed packed ->
-                packed.bits() == 4 ? ofGroups(packed.group()).orElse(INT4) : INT8;
+                packed.bits() == 8 && packed.group() == 0 ? INT8 : ofGroups(packed.bits(), packed.group());
         };
     }
 
-    /** Four bits with the longest groups that divide those of the files; empty where none do. */
-    static Optional<WeightFormat> ofGroups(int group) {
-        return FOUR_BITS.stream().filter(format -> group % format.step == 0).findFirst();
+    /**
+     * Integers with the longest groups that divide those of the files.
+     *
+     * @param bits of a value, 4 or 8
+     * @param group a multiple of {@value CheckpointQuantization#LEAST_GROUP}, or 0 for whole rows
+     */
+    static WeightFormat ofGroups(int bits, int group) {
+        return IN_GROUPS.stream()
+                .filter(format -> format.bits == bits && group % format.step == 0)
+                .findFirst()
+                .orElseThrow(() -> new IllegalArgumentException("%d bits in groups of %d".formatted(bits, group)));
     }
 
     /**
-     * That in which matrices of these formats are multiplied together: their own where they have one, of four bits with
+     * That in which matrices of these formats are multiplied together: their own where they have one, of integers in
      * groups of several lengths that with the shortest; empty where there is none.
      */
     static Optional<WeightFormat> common(List<WeightFormat> formats) {
-        boolean possible =
-                formats.stream().distinct().count() == 1 || formats.stream().allMatch(WeightFormat::fourBits);
-        return possible ? formats.stream().max(WeightFormat::compareTo) : Optional.empty();
+        boolean alike = formats.stream().map(format -> format.number).distinct().count() == 1;
+        return alike ? formats.stream().max(WeightFormat::compareTo) : Optional.empty();
     }
 
     /** Whether values are integers to 15. */
@@ -85,10 +98,15 @@ enum WeightFormat {
         return bits == 4;
     }
 
+    /** Whether values are integers that have a scale and a zero for each group of a row. */
+    boolean inGroups() {
+        return IN_GROUPS.contains(this);
+    }
+
     /** The macros with which kernels are compiled for it. */
     List<String> macros() {
         String weights = "-DWEIGHTS=" + number;
-        return fourBits() ? List.of(weights, "-DSCALE_GROUP=" + step) : List.of(weights);
+        return inGroups() ? List.of(weights, "-DSCALE_GROUP=" + step) : List.of(weights);
     }
 
     /** Bits of a value. */
@@ -111,7 +129,7 @@ enum WeightFormat {
         return switch (this) {
             case SIXTEEN -> 0;
             case INT8, FP8 -> 4 * rows;
-            case INT4, INT4_64, INT4_32 -> 4 * rows * ((columns + step - 1) / step);
+            case INT4, INT4_64, INT4_32, INT8_128, INT8_64, INT8_32 -> 4 * rows * ((columns + step - 1) / step);
             case FP8_BLOCK -> (rows + SCALE_ROWS - 1) / SCALE_ROWS * 4 * ((columns + BLOCK - 1) / BLOCK);
         };
     }

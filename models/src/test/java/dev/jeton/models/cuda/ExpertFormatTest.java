@@ -23,6 +23,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Layers of experts with weights in fewer bits, against the float64 reference on the values that they stand for. */
@@ -134,30 +135,30 @@ class ExpertFormatTest {
     }
 
     /** Each expert in an order of its own, the first as they are. */
-    private static TinyModel.Storage reordered(int group) {
+    private static TinyModel.Storage reordered(int bits, int group) {
         return (writer, name, type, rows, columns, values) -> {
             String expert = name.replaceFirst(".*experts\\.(\\d+)\\..*", "$1");
             UnaryOperator<int[]> index = expert.equals("0")
                     ? UnaryOperator.identity()
                     : of -> PackedWeights.shuffled(of, expert.equals(name) ? 0 : Integer.parseInt(expert));
-            return PackedWeights.gptq(1, group, index).store(writer, name, type, rows, columns, values);
+            return PackedWeights.gptq(bits, 1, group, index).store(writer, name, type, rows, columns, values);
         };
     }
 
     /** A width of whole steps of few rows' products, and one that only the products of many rows have. */
     @ParameterizedTest
-    @ValueSource(ints = {128, 96})
-    void readsExpertsWhoseInputsAreReordered(int width) throws IOException {
+    @CsvSource({"4, 128", "4, 96", "8, 128", "8, 96"})
+    void readsExpertsWhoseInputsAreReordered(int bits, int width) throws IOException {
         TinyModel model = qwen3(
-                "{\"quant_method\": \"gptq\", \"bits\": 4, \"group_size\": 32, \"desc_act\": true}",
-                reordered(32),
+                "{\"quant_method\": \"gptq\", \"bits\": %d, \"group_size\": 32, \"desc_act\": true}".formatted(bits),
+                reordered(bits, 32),
                 width);
         assertThat(error(model, "none")).isLessThan(SIXTEEN);
     }
 
     @Test
     void refusesExpertsWhoseInnerOrderNobodyGives() throws IOException {
-        TinyModel.Storage four = reordered(32);
+        TinyModel.Storage four = reordered(4, 32);
         TinyModel model = qwen3(
                 "{\"quant_method\": \"gptq\", \"bits\": 4, \"group_size\": 32, \"desc_act\": true}",
                 (writer, name, type, rows, columns, values) -> (name.contains("experts") && !name.endsWith("down_proj")

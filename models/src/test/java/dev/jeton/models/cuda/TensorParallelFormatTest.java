@@ -19,6 +19,7 @@ import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Checkpoints in fewer bits that two GPUs share: which part of each tensor is whose. */
 class TensorParallelFormatTest {
@@ -79,13 +80,13 @@ class TensorParallelFormatTest {
                 .isLessThan(SIXTEEN);
     }
 
-    /** Parts of groups of 64, and of whole rows, whose scale and zero all parts have. */
+    /** Parts of groups of 64, of one group of two, and of whole rows, whose scale and zero all parts have. */
     @ParameterizedTest
-    @CsvSource({"group, 64, true", "channel, 0, false"})
-    void packedFourBits(String strategy, int group, boolean symmetric) throws IOException {
+    @CsvSource({"4, group, 64, true", "4, channel, 0, false", "8, group, 64, false", "8, group, 128, true"})
+    void packedIntegers(int bits, String strategy, int group, boolean symmetric) throws IOException {
         TinyModel model = model(
-                COMPRESSED.formatted(4, strategy).replace("\"group_size\": 128", "\"group_size\": " + group),
-                PackedWeights.packed(group, symmetric, index -> index),
+                COMPRESSED.formatted(bits, strategy).replace("\"group_size\": 128", "\"group_size\": " + group),
+                PackedWeights.packed(bits, group, symmetric, index -> index),
                 8);
         assertThat(error(model)).isLessThan(SIXTEEN);
     }
@@ -121,12 +122,15 @@ class TensorParallelFormatTest {
                 .hasMessageContaining("k_proj would have 64 rows or columns on each of 2 GPUs");
     }
 
-    @Test
-    void refusesInputsThatAreReorderedAcrossGpus() throws IOException {
-        TinyModel model = model(GPTQ, PackedWeights.gptq(1, PackedWeights::shuffled), 8);
+    /** Of which each GPU would have one group, too. */
+    @ParameterizedTest
+    @ValueSource(ints = {4, 8})
+    void refusesInputsThatAreReorderedAcrossGpus(int bits) throws IOException {
+        TinyModel model = model(
+                COMPRESSED.formatted(bits, "group"), PackedWeights.packed(bits, 128, true, PackedWeights::shuffled), 8);
         assertThatThrownBy(() -> load(model))
                 .isInstanceOf(ModelException.class)
-                .hasMessageContaining("o_proj.g_idx")
+                .hasMessageContaining("o_proj.weight_g_idx")
                 .hasMessageContaining("2 GPUs");
     }
 }

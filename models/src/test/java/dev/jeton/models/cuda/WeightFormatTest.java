@@ -197,6 +197,37 @@ class WeightFormatTest {
         assertThat(error(rows, "none", 30)).isLessThan(SIXTEEN);
     }
 
+    /**
+     * In groups; of whole rows with zeros, which a format of one scale a row has not; of one group a row, which it has;
+     * with inputs that are reordered.
+     */
+    @ParameterizedTest
+    @CsvSource({"12, 64, true, false", "30, 0, false, false", "30, 128, true, false", "70, 32, false, true"})
+    void readsCompressedCheckpointsOfEightBitsInGroups(int rows, int group, boolean symmetric, boolean reordered)
+            throws IOException {
+        String quantization = compressed("pack-quantized", 8, "int", group == 0 ? "channel" : "group")
+                .replace("\"group_size\": 128", "\"group_size\": " + group);
+        TinyModel model = model(
+                quantization, PackedWeights.packed(8, group, symmetric, reordered ? PackedWeights::shuffled : same()));
+        assertThat(error(model, "none", rows)).isLessThan(SIXTEEN);
+    }
+
+    /** As writers have them that do not pack zeros. */
+    @ParameterizedTest
+    @ValueSource(strings = {"channel", "group"})
+    void refusesZerosInBytes(String strategy) throws IOException {
+        TinyModel.Storage symmetric =
+                strategy.equals("group") ? PackedWeights.packed(8, 64, true, same()) : PackedWeights.int8(true);
+        TinyModel model =
+                model(compressed("pack-quantized", 8, "int", strategy), (writer, name, type, rows, columns, values) -> {
+                    byte[] zeros = new byte[rows * (strategy.equals("group") ? columns / 64 : 1)];
+                    zeros[5] = 1;
+                    writer.add(name + ".weight_zero_point", "I8", new int[] {rows, zeros.length / rows}, zeros);
+                    return symmetric.store(writer, name, type, rows, columns, values);
+                });
+        refused(model, "none", "weight_zero_point", "zeros in bytes");
+    }
+
     private static String compressed(String format, int bits, String type, String strategy) {
         return ("{\"quant_method\": \"compressed-tensors\", \"format\": \"%s\", \"config_groups\": {\"group_0\":"
                         + " {\"weights\": {\"num_bits\": %d, \"type\": \"%s\", \"strategy\": \"%s\"%s}}}}")
@@ -231,6 +262,40 @@ class WeightFormatTest {
         assertThat(error(model, "none", rows)).isLessThan(SIXTEEN);
     }
 
+    private static String gptqOfEight(int group, int less, boolean reordered) {
+        return GPTQ.formatted(group, reordered + ", \"checkpoint_format\": \"gptq" + (less == 1 ? "\"" : "_v2\""))
+                .replace("\"bits\": 4", "\"bits\": 8");
+    }
+
+    /**
+     * Rows of our kernel for few, of that for more, and of more than it takes; widths of whole steps of all, and those
+     * that end within a stage of many rows' and that few rows' do not take.
+     */
+    @ParameterizedTest
+    @CsvSource({
+        "12, 128, 1, true, 256, 256",
+        "12, 32, 0, true, 128, 256",
+        "40, 32, 1, false, 96, 160",
+        "70, 64, 1, false, 128, 256",
+        "270, -1, 0, false, 128, 256"
+    })
+    void readsCheckpointsOfGptqOfEightBits(
+            int rows, int group, int less, boolean reordered, int hidden, int intermediate) throws IOException {
+        UnaryOperator<int[]> index = reordered ? PackedWeights::shuffled : same();
+        TinyModel model = model(
+                gptqOfEight(group, less, reordered),
+                PackedWeights.gptq(8, less, Math.max(0, group), index),
+                hidden,
+                intermediate);
+        assertThat(error(model, "none", rows)).isLessThan(SIXTEEN);
+    }
+
+    @Test
+    void noticesZerosOfTheOtherVersion() throws IOException {
+        TinyModel model = model(gptqOfEight(64, 0, false), PackedWeights.gptq(8, 1, 64, same()));
+        assertThat(error(model, "none", 12)).isGreaterThan(2 * SIXTEEN);
+    }
+
     /** The norm before it gives inputs in its order; prompts of 270 in one step are logits of two pieces. */
     @Test
     void readsOutputProjectionsOfFourBits() throws IOException {
@@ -242,6 +307,14 @@ class WeightFormatTest {
                 compressed("pack-quantized", 4, "int", "group"),
                 PackedWeights.packed(128, true, same()).andHead());
         assertThat(error(packed, "none", 270)).isLessThan(SIXTEEN);
+    }
+
+    @Test
+    void readsOutputProjectionsOfEightBitsInGroups() throws IOException {
+        TinyModel model = model(
+                gptqOfEight(32, 1, true).replace("}", ", \"lm_head\": true}"),
+                PackedWeights.gptq(8, 1, 32, PackedWeights::shuffled).andHead());
+        assertThat(error(model, "none", 30)).isLessThan(SIXTEEN);
     }
 
     /** Whatever the device can, logits are of inputs in sixteen bits. */
@@ -296,6 +369,7 @@ class WeightFormatTest {
             strings = {
                 "{\"quant_method\": \"awq\", \"bits\": 8}",
                 "{\"quant_method\": \"gptq\", \"bits\": 4, \"group_size\": 16}",
+                "{\"quant_method\": \"gptq\", \"bits\": 3, \"group_size\": 128}",
                 "{\"quant_method\": \"fp8\", \"weight_block_size\": [64, 128]}",
                 "{\"quant_method\": \"modelopt\", \"quant_algo\": \"NVFP4\"}",
                 "{\"quant_method\": \"compressed-tensors\", \"format\": \"nvfp4-pack-quantized\"}",

@@ -103,36 +103,43 @@ public final class PackedWeights {
         };
     }
 
+    /** Four bits as compressed-tensors packs them. */
+    public static TinyModel.Storage packed(int group, boolean symmetric, UnaryOperator<int[]> index) {
+        return packed(4, group, symmetric, index);
+    }
+
     /**
-     * Four bits as compressed-tensors packs them.
+     * Integers as compressed-tensors packs them.
      *
+     * @param bits of a value, 4 or 8
      * @param group inputs that share a scale; 0 for all of a row
-     * @param symmetric whether zeros are all 8, which the files then do not have
+     * @param symmetric whether zeros are all half of the range, which the files then do not have
      * @param index what names the group of each input becomes
      */
-    public static TinyModel.Storage packed(int group, boolean symmetric, UnaryOperator<int[]> index) {
+    public static TinyModel.Storage packed(int bits, int group, boolean symmetric, UnaryOperator<int[]> index) {
         return (writer, name, type, rows, columns, values) -> {
-            FourBits four = new FourBits(rows, columns, values, group == 0 ? columns : group, symmetric, index);
-            int[] words = new int[rows * columns / 8];
-            int[] zeros = new int[rows / 8 * four.groups];
-            float[] scales = new float[rows * four.groups];
+            Grouped grouped = new Grouped(bits, rows, columns, values, group == 0 ? columns : group, symmetric, index);
+            int each = 32 / bits;
+            int[] words = new int[rows * columns / each];
+            int[] zeros = new int[rows / each * grouped.groups];
+            float[] scales = new float[rows * grouped.groups];
             for (int r = 0; r < rows; r++) {
                 for (int k = 0; k < columns; k++) {
-                    words[(r * columns + k) / 8] |= four.value[r][k] << 4 * (k % 8);
+                    words[(r * columns + k) / each] |= grouped.value[r][k] << bits * (k % each);
                 }
-                for (int g = 0; g < four.groups; g++) {
-                    zeros[r / 8 * four.groups + g] |= four.zero[r][g] << 4 * (r % 8);
-                    scales[r * four.groups + g] = four.scale[r][g];
+                for (int g = 0; g < grouped.groups; g++) {
+                    zeros[r / each * grouped.groups + g] |= grouped.zero[r][g] << bits * (r % each);
+                    scales[r * grouped.groups + g] = grouped.scale[r][g];
                 }
             }
-            writer.add(name + ".weight_packed", "I32", new int[] {rows, columns / 8}, bytes(words));
-            writer.add(name + ".weight_scale", TensorType.F16, new int[] {rows, four.groups}, scales);
+            writer.add(name + ".weight_packed", "I32", new int[] {rows, columns / each}, bytes(words));
+            writer.add(name + ".weight_scale", TensorType.F16, new int[] {rows, grouped.groups}, scales);
             writer.add(name + ".weight_shape", "I64", new int[] {2}, new byte[16]);
             if (!symmetric) {
-                writer.add(name + ".weight_zero_point", "I32", new int[] {rows / 8, four.groups}, bytes(zeros));
+                writer.add(name + ".weight_zero_point", "I32", new int[] {rows / each, grouped.groups}, bytes(zeros));
             }
-            four.addIndex(writer, name + ".weight_g_idx");
-            return four.exact();
+            grouped.addIndex(writer, name + ".weight_g_idx");
+            return grouped.exact();
         };
     }
 
@@ -165,8 +172,8 @@ public final class PackedWeights {
      */
     public static TinyModel.Storage awq(int group) {
         return (writer, name, type, rows, columns, values) -> {
-            FourBits four =
-                    new FourBits(rows, columns, values, group == 0 ? columns : group, false, UnaryOperator.identity());
+            Grouped four = new Grouped(
+                    4, rows, columns, values, group == 0 ? columns : group, false, UnaryOperator.identity());
             int[] words = new int[columns * rows / 8];
             int[] zeros = new int[four.groups * rows / 8];
             for (int place = 0; place < 8; place++) {
@@ -189,34 +196,43 @@ public final class PackedWeights {
         return gptq(less, GROUP, index);
     }
 
+    /** The same in other groups. */
+    public static TinyModel.Storage gptq(int less, int group, UnaryOperator<int[]> index) {
+        return gptq(4, less, group, index);
+    }
+
     /**
-     * The same in other groups.
+     * Integers as GPTQ has them.
      *
+     * @param bits of a value, 4 or 8
      * @param less what zeros are stored less than they are: 1 in the first version of the format
      * @param group inputs that share a scale; 0 for all of a row
      * @param index what names the group of each input becomes
      */
-    public static TinyModel.Storage gptq(int less, int group, UnaryOperator<int[]> index) {
+    public static TinyModel.Storage gptq(int bits, int less, int group, UnaryOperator<int[]> index) {
         return (writer, name, type, rows, columns, values) -> {
-            FourBits four = new FourBits(rows, columns, values, group == 0 ? columns : group, false, index);
-            int[] words = new int[columns / 8 * rows];
-            int[] zeros = new int[four.groups * rows / 8];
+            Grouped grouped = new Grouped(bits, rows, columns, values, group == 0 ? columns : group, false, index);
+            int each = 32 / bits;
+            int[] words = new int[columns / each * rows];
+            int[] zeros = new int[grouped.groups * rows / each];
             for (int r = 0; r < rows; r++) {
                 for (int k = 0; k < columns; k++) {
-                    words[k / 8 * rows + r] |= four.value[r][k] << 4 * (k % 8);
+                    words[k / each * rows + r] |= grouped.value[r][k] << bits * (k % each);
                 }
-                for (int g = 0; g < four.groups; g++) {
-                    zeros[g * (rows / 8) + r / 8] |= four.zero[r][g] - less << 4 * (r % 8);
+                for (int g = 0; g < grouped.groups; g++) {
+                    zeros[g * (rows / each) + r / each] |= grouped.zero[r][g] - less << bits * (r % each);
                 }
             }
-            four.add(writer, name, words, new int[] {columns / 8, rows}, zeros);
-            writer.add(name + ".g_idx", "I32", new int[] {columns}, bytes(four.groupOf));
-            return four.exact();
+            grouped.add(writer, name, words, new int[] {columns / each, rows}, zeros);
+            writer.add(name + ".g_idx", "I32", new int[] {columns}, bytes(grouped.groupOf));
+            return grouped.exact();
         };
     }
 
-    /** Values of 0 to 15, zeros of 1 to 15, and scales of sixteen bits, by row and group. */
-    private static final class FourBits {
+    /** Values from 0 and zeros from 1 to the greatest that bits hold, and scales of sixteen bits, by row and group. */
+    private static final class Grouped {
+        private final int each;
+        private final int greatest;
         private final int rows;
         private final int columns;
         private final int groups;
@@ -226,7 +242,16 @@ public final class PackedWeights {
         private final int[][] zero;
         private final float[][] scale;
 
-        FourBits(int rows, int columns, float[] values, int group, boolean symmetric, UnaryOperator<int[]> index) {
+        Grouped(
+                int bits,
+                int rows,
+                int columns,
+                float[] values,
+                int group,
+                boolean symmetric,
+                UnaryOperator<int[]> index) {
+            each = 32 / bits;
+            greatest = (1 << bits) - 1;
             this.rows = rows;
             this.columns = columns;
             groups = columns / group;
@@ -251,12 +276,13 @@ public final class PackedWeights {
                 most[g] = Math.max(most[g], symmetric ? Math.abs(of[k]) : of[k]);
             }
             for (int g = 0; g < groups; g++) {
-                scale[r][g] = Float.float16ToFloat(Float.floatToFloat16((most[g] - least[g]) / 15));
-                zero[r][g] = symmetric ? 8 : Math.clamp(Math.round(-least[g] / scale[r][g]), 1, 15);
+                scale[r][g] = Float.float16ToFloat(Float.floatToFloat16((most[g] - least[g]) / greatest));
+                zero[r][g] =
+                        symmetric ? (greatest + 1) / 2 : Math.clamp(Math.round(-least[g] / scale[r][g]), 1, greatest);
             }
             for (int k = 0; k < columns; k++) {
                 int g = groupOf[k];
-                value[r][k] = Math.clamp(Math.round(of[k] / scale[r][g]) + zero[r][g], 0, 15);
+                value[r][k] = Math.clamp(Math.round(of[k] / scale[r][g]) + zero[r][g], 0, greatest);
             }
         }
 
@@ -282,7 +308,7 @@ public final class PackedWeights {
                 scales[i] = scale[i % rows][i / rows];
             }
             writer.add(name + ".qweight", "I32", shape, bytes(words));
-            writer.add(name + ".qzeros", "I32", new int[] {groups, rows / 8}, bytes(zeros));
+            writer.add(name + ".qzeros", "I32", new int[] {groups, rows / each}, bytes(zeros));
             writer.add(name + ".scales", TensorType.F16, new int[] {groups, rows}, scales);
         }
     }
