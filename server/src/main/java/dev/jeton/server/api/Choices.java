@@ -18,6 +18,8 @@ import java.util.Optional;
 final class Choices implements AutoCloseable {
 
     private static final int MAX_TAKEN = 128;
+    /** So many tokens back a prompt is asked for its last whole one: it may be long, and continued often. */
+    private static final int LOOK_BACK = 64;
 
     private final List<Generation> generations;
     private final List<Choice> choices;
@@ -70,7 +72,8 @@ final class Choices implements AutoCloseable {
     private static Detokenizer detokenizer(Tokenizer tokenizer, Prepared ask, int prompt) {
         Detokenizer detokenizer = tokenizer.detokenizer(ask.options().skipSpecialTokens());
         int[] tokens = ask.prompts().get(prompt);
-        for (int i = tokens.length - 1; ask.continues() && i >= 0; i--) {
+        int first = ask.continues() ? Math.max(0, tokens.length - LOOK_BACK) : tokens.length;
+        for (int i = tokens.length - 1; i >= first; i--) {
             if (!tokenizer.special(tokens[i])
                     && !tokenizer.decode(new int[] {tokens[i]}, true).contains(TokenText.BROKEN)) {
                 detokenizer.add(tokens[i]);
