@@ -350,6 +350,8 @@ final class Interpreter {
         long from = bound(slice.from(), step > 0 ? 0 : size - 1, size, step);
         long to = bound(slice.to(), step > 0 ? size : -1, size, step);
         List<Object> picked = new ArrayList<>();
+        // a step past either end is the end, and adding a greater one to a place might come round to the front
+        step = Math.clamp(step, -size - 1L, size + 1L);
         for (long i = from; step > 0 ? i < to : i > to; i += step) {
             picked.add(items.get((int) i));
         }
