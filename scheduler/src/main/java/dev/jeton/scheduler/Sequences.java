@@ -144,8 +144,8 @@ final class Sequences {
         waiting.removeFirst();
         if (first) {
             queued.remove(head.generation.request());
-            head.generation.totals.cachedTokens += head.kv.found();
-            head.generation.totals.savedNanos += Math.round(head.kv.found() * timeModel.perToken());
+            head.cached = head.kv.found();
+            head.generation.totals.cached(head.cached, Math.round(head.cached * timeModel.perToken()));
         }
         head.planned = head.kv.computed();
         running.add(head);

@@ -320,6 +320,64 @@ class SchedulerTest {
         assertThat(take(generation).reason()).isEqualTo(FinishReason.LENGTH);
     }
 
+    @Test
+    void whatAnotherWasToComputeAndLeftUndoneIsNotCountedAsCached() {
+        long[] computed = new long[1];
+        Simulation simulation = new Simulation(new Shape().tokens(16), record -> {
+            for (int i = 0; i < record.rows(); i++) {
+                computed[0] += "waits".equals(record.request[i].id()) ? record.tokens[i] : 0;
+            }
+        });
+        GenerationState owner = simulation.submit(tokens(0, 81), 1);
+        simulation.scheduler.turn();
+        GenerationState waits =
+                simulation.submit(GenerationRequest.of("waits", tokens(0, 81), 1, SamplingParameters.GREEDY));
+        simulation.scheduler.turn();
+        owner.cancel();
+        simulation.run();
+
+        GenerationUsage usage = waits.usage();
+        assertThat(computed[0]).isEqualTo(81 - 32);
+        assertThat(usage.cachedTokens()).isEqualTo(32);
+        assertThat(usage.savedNanos()).isPositive();
+        simulation.scheduler.verifyIntegrity();
+    }
+
+    @Test
+    void aPrefixThatWasFoundAndLostBeforeItWasUsedIsNotCountedAsCached() {
+        Simulation simulation = new Simulation(new Shape().blocks(24).tokens(16));
+        int[] prompt = tokens(0, 41);
+        simulation.submit(prompt, 1);
+        simulation.run();
+        HeldBack held = new HeldBack();
+        GenerationState waits = simulation.submit(new GenerationRequest(
+                "w", prompt, 1, 1, SamplingParameters.GREEDY, NO_STOPS, false, 1, Long.MAX_VALUE, 0, held));
+        simulation.scheduler.turn();
+        simulation.submit(request(tokens(500, 95), 1, NO_STOPS, 0));
+        simulation.run();
+        held.granted = true;
+        simulation.run();
+
+        assertThat(take(waits).only()).hasSize(1);
+        assertThat(waits.usage().preemptions()).isEqualTo(1);
+        assertThat(waits.usage().cachedTokens()).isZero();
+    }
+
+    /** Grants nothing for now. */
+    private static final class HeldBack implements Allowance {
+        boolean granted;
+
+        @Override
+        public int grant(int tokens) {
+            return granted ? tokens : 0;
+        }
+
+        @Override
+        public boolean exhausted() {
+            return false;
+        }
+    }
+
     private static GenerationRequest request(int[] prompt, int maxTokens, int[] stops, int priority) {
         return new GenerationRequest(
                 "r",
