@@ -13,6 +13,7 @@ import java.time.Clock;
 import java.time.Instant;
 import java.time.ZoneOffset;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
@@ -185,6 +186,26 @@ class JinjaTemplateTest {
         assertThatThrownBy(() -> render(source))
                 .isInstanceOf(TemplateException.class)
                 .hasMessageContaining("grew past");
+    }
+
+    @ParameterizedTest
+    @Timeout(value = 60, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+    @ValueSource(
+            strings = {
+                "messages|selectattr('role', 'equalto', 'tool')|list|length",
+                "(text|upper)[0]",
+                "text.strip('b')[0]",
+                "'b' in text",
+                "messages[::-1]|length",
+                "{'role': 'tool'} in messages"
+            })
+    void countsWhatGoesOverMuchInEachTurnOfALoop(String expression) {
+        List<Map<String, Object>> messages = Collections.nCopies(50_000, Map.of("role", "user", "content", "Hi"));
+        String source = "{% set text = 'a' * 4000000 %}{% for m in messages %}{{ " + expression + " }}{% endfor %}";
+
+        assertThatThrownBy(() -> template(source).render(messages, List.of(), false, Map.of()))
+                .isInstanceOf(TemplateException.class)
+                .hasMessageContaining("steps");
     }
 
     @ParameterizedTest
