@@ -132,7 +132,7 @@ final class Sequences {
     }
 
     /**
-     * The first waiting sequence, which has got its blocks, begins to run.
+     * A waiting sequence, which has got its blocks, begins to run.
      *
      * @return false where the engine refused it, so that it has ended
      */
@@ -141,7 +141,7 @@ final class Sequences {
         if (!open(head, now)) {
             return false;
         }
-        waiting.removeFirst();
+        waiting.remove(head);
         if (first) {
             queued.remove(head.generation.request());
             head.cached = head.kv.found();

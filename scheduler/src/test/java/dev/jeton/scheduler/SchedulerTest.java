@@ -156,6 +156,40 @@ class SchedulerTest {
     }
 
     @Test
+    void shortPromptsDoNotWaitBehindMoreLongOnesThanAreAdmitted() {
+        Simulation simulation = new Simulation(new Shape().blocks(1024).tokens(16));
+        for (int i = 0; i < 6; i++) {
+            simulation.submit(request(tokens(100 * i, 400), 1, NO_STOPS, 0));
+        }
+        simulation.scheduler.turn();
+        GenerationState small = simulation.submit(request(tokens(900, 4), 1, NO_STOPS, 0));
+
+        assertThat(stepsUntilDone(simulation, small)).isLessThanOrEqualTo(2);
+        assertThat(simulation.scheduler.sequences().waiting().size()).isEqualTo(2);
+    }
+
+    @Test
+    void aBetterPriorityDoesNotWaitForThePromptsOfWorse() {
+        Simulation simulation = new Simulation(new Shape().blocks(1024).tokens(16));
+        for (int i = 0; i < 6; i++) {
+            simulation.submit(request(tokens(100 * i, 400), 1, NO_STOPS, 1));
+        }
+        simulation.scheduler.turn();
+        GenerationState better = simulation.submit(request(tokens(900, 64), 1, NO_STOPS, 0));
+
+        assertThat(stepsUntilDone(simulation, better)).isLessThanOrEqualTo(5);
+    }
+
+    private static long stepsUntilDone(Simulation simulation, GenerationState generation) {
+        long before = simulation.scheduler.stats().steps();
+        while (!generation.done()) {
+            simulation.scheduler.turn();
+            take(generation);
+        }
+        return simulation.scheduler.stats().steps() - before;
+    }
+
+    @Test
     void decodesGoOnWhileALongPromptIsPrefilled() {
         Simulation simulation = new Simulation(new Shape().tokens(16));
         GenerationState decoding = simulation.submit(tokens(0, 8), 30);
