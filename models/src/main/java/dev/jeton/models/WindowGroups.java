@@ -2,6 +2,7 @@ package dev.jeton.models;
 
 import dev.jeton.models.engine.LayerGroup;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 
 /**
@@ -100,28 +101,63 @@ public record WindowGroups(List<Integer> windows, List<Integer> groupOf, List<In
     }
 
     /**
-     * Divides KV memory in proportion to what one full context needs of each group; none gets more blocks than all
-     * sequences together can use.
+     * Divides KV memory in proportion to what one full context needs of each group in the end; none gets more blocks
+     * than all sequences together can use. But a sequence is admitted with blocks for all its tokens in every group,
+     * whatever falls out of a window later: so each group gets blocks for a whole context first, or, where memory does
+     * not hold that, as many as the others.
      *
      * @param layerBytes of one layer in one block
      * @param bytes of KV memory in all
      * @throws ModelException where a group would have no block
      */
     public List<LayerGroup> divide(EngineOptions options, int context, long layerBytes, long bytes) {
-        long perSequence = sequenceBytes(options, context, layerBytes);
+        long[] shares = shares(options, context, layerBytes, bytes);
         List<LayerGroup> groups = new ArrayList<>();
         for (int g = 0; g < count(); g++) {
-            long needed = blocks(g, options, context);
             long blockBytes = layers(g) * layerBytes;
-            double share = (double) needed * blockBytes / perSequence;
-            long blocks = Math.min((long) (bytes * share) / blockBytes, needed * options.maxSequences());
+            long useful =
+                    Math.max(wholeContext(options, context), blocks(g, options, context) * options.maxSequences());
+            long blocks = Math.min(shares[g], useful);
             if (blocks < 1) {
                 throw new ModelException(
                         "KV memory of %d bytes does not hold a block of %d bytes; give --kv-memory at least %d"
-                                .formatted(bytes, blockBytes, perSequence));
+                                .formatted(bytes, blockBytes, sequenceBytes(options, context, layerBytes)));
             }
             groups.add(new LayerGroup(options.blockSize(), Math.toIntExact(blocks), blockBytes, windows.get(g)));
         }
         return groups;
+    }
+
+    private static long wholeContext(EngineOptions options, int context) {
+        return (context + options.blockSize() - 1L) / options.blockSize();
+    }
+
+    /** Blocks of each group where all memory is divided, however many are of use. */
+    private long[] shares(EngineOptions options, int context, long layerBytes, long bytes) {
+        long whole = wholeContext(options, context);
+        long[] blocks = new long[count()];
+        Arrays.fill(blocks, Math.min(whole, bytes / (groupOf.size() * layerBytes)));
+        boolean[] more = new boolean[count()];
+        Arrays.fill(more, blocks[0] == whole);
+        for (boolean settled = false; !settled; ) {
+            settled = true;
+            long left = bytes;
+            double needed = 0;
+            for (int g = 0; g < count(); g++) {
+                long blockBytes = layers(g) * layerBytes;
+                left -= more[g] ? 0 : whole * blockBytes;
+                needed += more[g] ? (double) blocks(g, options, context) * blockBytes : 0;
+            }
+            for (int g = 0; g < count(); g++) {
+                if (more[g]) {
+                    long blockBytes = layers(g) * layerBytes;
+                    double share = (double) blocks(g, options, context) * blockBytes / needed;
+                    blocks[g] = Math.max(whole, (long) (left * share) / blockBytes);
+                    more[g] = blocks[g] > whole;
+                    settled &= more[g];
+                }
+            }
+        }
+        return blocks;
     }
 }

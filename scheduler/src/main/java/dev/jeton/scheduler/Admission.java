@@ -4,13 +4,15 @@ import dev.jeton.kvcache.KvCache;
 import dev.jeton.kvcache.KvSequence;
 import java.util.ArrayList;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Who comes in next, and who has to make room for it.
  *
  * <p>Waiting sequences come in by their order, each whole: with a slot and all blocks that its known tokens need, and
- * with its forks. Where there is no room for the first of them, sequences of worse priority that run are preempted, the
- * one served last first; but nobody is while even all of them together would not make room.
+ * with its forks; short ones past those that only wait until there is less prefill before them. Where there is no room
+ * for the first of them, sequences of worse priority that run are preempted, the one served last first; but nobody is
+ * while even all of them together would not make room.
  *
  * <p>Owned by the loop's thread.
  */
@@ -28,24 +30,15 @@ final class Admission {
     }
 
     /**
-     * Admits sequences in their order while slots and blocks allow, until there is prefill for the next four steps.
+     * Admits sequences in their order while slots and blocks allow, until there is prefill for the next four steps;
+     * then only those that need not wait for it, since they are served before or beside.
      *
      * @param mayPreempt whether no step is in flight
      * @return false where a running sequence must be preempted for one of better priority once no step is in flight:
      *     nothing should be launched until then
      */
     boolean admit(boolean mayPreempt, long now) {
-        SequenceQueue running = sequences.running();
-        WaitingQueue waiting = sequences.waiting();
-        int maxTokens = bounds.maxTokens();
-        long backlog = 0;
-        for (int i = 0; i < running.size(); i++) {
-            Sequence s = running.get(i);
-            int left = s.length - 1 - Math.max(s.planned, s.kv.found());
-            backlog += Math.clamp(left, 0, maxTokens);
-        }
-        while (!waiting.isEmpty() && backlog < 4L * maxTokens) {
-            Sequence head = waiting.first();
+        for (Sequence head = next(); head != null; head = next()) {
             if (head.generation.request().allowance().exhausted()) {
                 // nothing of it may be computed any more, so nothing is begun
                 sequences.end(head, FinishReason.LENGTH, -1, "");
@@ -58,18 +51,58 @@ final class Admission {
                     return false;
                 }
                 while (!taken && outranksLast(head)) {
-                    sequences.preempt(running.last(), now);
+                    sequences.preempt(sequences.running().last(), now);
                     taken = take(head, now);
                 }
             }
             if (!taken) {
                 return true;
             }
-            if (sequences.start(head, now)) {
-                backlog += Math.clamp(head.length - head.kv.found(), 1, maxTokens);
-            }
+            sequences.start(head, now);
         }
         return true;
+    }
+
+    /**
+     * Who comes in next: the first that waits, or, where there is prefill enough before that one, the first of its
+     * priority that is short and does not wait for such prefill.
+     */
+    private @Nullable Sequence next() {
+        WaitingQueue waiting = sequences.waiting();
+        if (waiting.isEmpty()) {
+            return null;
+        }
+        Sequence first = waiting.first();
+        if (isSoon(first)) {
+            return first;
+        }
+        for (Sequence later : waiting) {
+            if (later.priority() != first.priority()) {
+                return null;
+            }
+            if (isShort(later.length)) {
+                return isSoon(later) ? later : null;
+            }
+        }
+        return null;
+    }
+
+    /** Whether there is prefill for less than four steps before a sequence's own. */
+    private boolean isSoon(Sequence head) {
+        SequenceQueue running = sequences.running();
+        int maxTokens = bounds.maxTokens();
+        long before = 0;
+        for (int i = 0; i < running.size() && running.get(i).before(head); i++) {
+            Sequence s = running.get(i);
+            int left = Math.clamp(s.length - 1 - Math.max(s.planned, s.kv.found()), 0, maxTokens);
+            // steps keep room for short prompts whatever long ones there are
+            before += !isShort(head.length) || isShort(left) ? left : 0;
+        }
+        return before < 4L * maxTokens;
+    }
+
+    private boolean isShort(int tokens) {
+        return !bounds.wholePrompts() && tokens <= bounds.maxTokens() / 4;
     }
 
     /** Gives a sequence and its forks their blocks, if there are slots and blocks for all of them. */

@@ -82,6 +82,18 @@ final class GenerationState implements Generation {
         long deviceNanos;
         long kvBlockNanos;
         long savedNanos;
+
+        /** Tokens were found that need not be computed, which saves so much time. */
+        void cached(int tokens, long nanos) {
+            cachedTokens += tokens;
+            savedNanos += nanos;
+        }
+
+        /** So many of them are computed after all. */
+        void notCached(int tokens) {
+            savedNanos -= Math.round(savedNanos * ((double) tokens / cachedTokens));
+            cachedTokens -= tokens;
+        }
     }
 
     /**

@@ -11,7 +11,7 @@ package dev.jeton.scheduler;
  * @param stallNanos how long a reader may leave its buffer full before it is cancelled
  * @param stepTargetNanos while sequences decode, prefill is cut so that a predicted step stays below this; 0 is off
  * @param prefixCaching whether prefixes are shared between requests
- * @param seed seeds the prefix hashes and the draws of requests without a seed
+ * @param seed keys the prefix hashes; to be drawn anew where whoever chooses prompts may know it
  */
 public record SchedulerConfig(
         int maxSequences,

@@ -46,6 +46,9 @@ final class Sequence {
     int samplesInFlight;
     int slot = NO_SLOT;
     int everComputed;
+    /** Tokens from the first on that its request's usage counts as cached, but for those that it computed after all. */
+    int cached;
+
     boolean admittedBefore;
     Phase phase = Phase.WAITING;
     /** Why it ended, once it has. */

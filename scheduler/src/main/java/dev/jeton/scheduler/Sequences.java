@@ -132,7 +132,7 @@ final class Sequences {
     }
 
     /**
-     * The first waiting sequence, which has got its blocks, begins to run.
+     * A waiting sequence, which has got its blocks, begins to run.
      *
      * @return false where the engine refused it, so that it has ended
      */
@@ -141,11 +141,11 @@ final class Sequences {
         if (!open(head, now)) {
             return false;
         }
-        waiting.removeFirst();
+        waiting.remove(head);
         if (first) {
             queued.remove(head.generation.request());
-            head.generation.totals.cachedTokens += head.kv.found();
-            head.generation.totals.savedNanos += Math.round(head.kv.found() * timeModel.perToken());
+            head.cached = head.kv.found();
+            head.generation.totals.cached(head.cached, Math.round(head.cached * timeModel.perToken()));
         }
         head.planned = head.kv.computed();
         running.add(head);

@@ -154,6 +154,11 @@ final class StepApplier {
             int end = batch.position[row] + tokens;
             byte kind = kind(sequence, batch.position[row], result.accepted[row] < 0);
             record.add(sequence.generation.request(), sequence.index, kind, tokens, end);
+            // found while another computed it, who left before it was done, or lost again before it was used
+            int missed = Math.min(end, sequence.cached) - Math.max(batch.position[row], sequence.everComputed);
+            if (missed > 0) {
+                sequence.generation.totals.notCached(missed);
+            }
             switch (kind) {
                 case StepRecord.DECODE -> counters.decodeTokens += tokens;
                 case StepRecord.OVERRUN, StepRecord.CANCELLED -> counters.overrunTokens += tokens;

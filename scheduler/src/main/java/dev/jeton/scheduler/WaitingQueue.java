@@ -35,10 +35,6 @@ final class WaitingQueue implements Iterable<Sequence> {
         sequences.add(sequence);
     }
 
-    void removeFirst() {
-        sequences.removeFirst();
-    }
-
     void remove(Sequence sequence) {
         sequences.remove(sequence);
     }

@@ -156,6 +156,40 @@ class SchedulerTest {
     }
 
     @Test
+    void shortPromptsDoNotWaitBehindMoreLongOnesThanAreAdmitted() {
+        Simulation simulation = new Simulation(new Shape().blocks(1024).tokens(16));
+        for (int i = 0; i < 6; i++) {
+            simulation.submit(request(tokens(100 * i, 400), 1, NO_STOPS, 0));
+        }
+        simulation.scheduler.turn();
+        GenerationState small = simulation.submit(request(tokens(900, 4), 1, NO_STOPS, 0));
+
+        assertThat(stepsUntilDone(simulation, small)).isLessThanOrEqualTo(2);
+        assertThat(simulation.scheduler.sequences().waiting().size()).isEqualTo(2);
+    }
+
+    @Test
+    void aBetterPriorityDoesNotWaitForThePromptsOfWorse() {
+        Simulation simulation = new Simulation(new Shape().blocks(1024).tokens(16));
+        for (int i = 0; i < 6; i++) {
+            simulation.submit(request(tokens(100 * i, 400), 1, NO_STOPS, 1));
+        }
+        simulation.scheduler.turn();
+        GenerationState better = simulation.submit(request(tokens(900, 64), 1, NO_STOPS, 0));
+
+        assertThat(stepsUntilDone(simulation, better)).isLessThanOrEqualTo(5);
+    }
+
+    private static long stepsUntilDone(Simulation simulation, GenerationState generation) {
+        long before = simulation.scheduler.stats().steps();
+        while (!generation.done()) {
+            simulation.scheduler.turn();
+            take(generation);
+        }
+        return simulation.scheduler.stats().steps() - before;
+    }
+
+    @Test
     void decodesGoOnWhileALongPromptIsPrefilled() {
         Simulation simulation = new Simulation(new Shape().tokens(16));
         GenerationState decoding = simulation.submit(tokens(0, 8), 30);
@@ -318,6 +352,64 @@ class SchedulerTest {
         }
         assertThat(generation.usage().cachedTokens()).isZero();
         assertThat(take(generation).reason()).isEqualTo(FinishReason.LENGTH);
+    }
+
+    @Test
+    void whatAnotherWasToComputeAndLeftUndoneIsNotCountedAsCached() {
+        long[] computed = new long[1];
+        Simulation simulation = new Simulation(new Shape().tokens(16), record -> {
+            for (int i = 0; i < record.rows(); i++) {
+                computed[0] += "waits".equals(record.request[i].id()) ? record.tokens[i] : 0;
+            }
+        });
+        GenerationState owner = simulation.submit(tokens(0, 81), 1);
+        simulation.scheduler.turn();
+        GenerationState waits =
+                simulation.submit(GenerationRequest.of("waits", tokens(0, 81), 1, SamplingParameters.GREEDY));
+        simulation.scheduler.turn();
+        owner.cancel();
+        simulation.run();
+
+        GenerationUsage usage = waits.usage();
+        assertThat(computed[0]).isEqualTo(81 - 32);
+        assertThat(usage.cachedTokens()).isEqualTo(32);
+        assertThat(usage.savedNanos()).isPositive();
+        simulation.scheduler.verifyIntegrity();
+    }
+
+    @Test
+    void aPrefixThatWasFoundAndLostBeforeItWasUsedIsNotCountedAsCached() {
+        Simulation simulation = new Simulation(new Shape().blocks(24).tokens(16));
+        int[] prompt = tokens(0, 41);
+        simulation.submit(prompt, 1);
+        simulation.run();
+        HeldBack held = new HeldBack();
+        GenerationState waits = simulation.submit(new GenerationRequest(
+                "w", prompt, 1, 1, SamplingParameters.GREEDY, NO_STOPS, false, 1, Long.MAX_VALUE, 0, held));
+        simulation.scheduler.turn();
+        simulation.submit(request(tokens(500, 95), 1, NO_STOPS, 0));
+        simulation.run();
+        held.granted = true;
+        simulation.run();
+
+        assertThat(take(waits).only()).hasSize(1);
+        assertThat(waits.usage().preemptions()).isEqualTo(1);
+        assertThat(waits.usage().cachedTokens()).isZero();
+    }
+
+    /** Grants nothing for now. */
+    private static final class HeldBack implements Allowance {
+        boolean granted;
+
+        @Override
+        public int grant(int tokens) {
+            return granted ? tokens : 0;
+        }
+
+        @Override
+        public boolean exhausted() {
+            return false;
+        }
     }
 
     private static GenerationRequest request(int[] prompt, int maxTokens, int[] stops, int priority) {

@@ -52,7 +52,7 @@ class WaitingQueueTest {
                 } else if (random.nextBoolean()) {
                     queue.remove(expected.remove(random.nextInt(expected.size())));
                 } else {
-                    queue.removeFirst();
+                    queue.remove(queue.first());
                     expected.removeFirst();
                 }
                 assertThat(queue.size()).as("seed %d", seed).isEqualTo(expected.size());

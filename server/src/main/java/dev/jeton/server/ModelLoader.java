@@ -24,6 +24,7 @@ import dev.jeton.server.api.SamplingDefaults;
 import dev.jeton.server.api.ServedModel;
 import dev.jeton.server.config.Configuration.ModelSettings;
 import java.nio.file.Path;
+import java.security.SecureRandom;
 import java.time.Clock;
 import java.time.Duration;
 import java.util.Optional;
@@ -96,9 +97,7 @@ public final class ModelLoader {
                 texts.tokenizer(),
                 texts.template(),
                 texts.template().filter(DeveloperRole::known).isPresent(),
-                texts.generation().endTokens().stream()
-                        .mapToInt(Integer::intValue)
-                        .toArray(),
+                endTokens(texts.generation(), loop.engine().vocabulary()),
                 loop.contextLength(),
                 sampling(texts.generation()),
                 loop,
@@ -106,6 +105,14 @@ public final class ModelLoader {
                 loop.engine().supports(Capability.WHOLE_PROMPTS)
                         ? Optional.of(EncoderSpec.read(folder))
                         : Optional.empty());
+    }
+
+    /** Those that a model can give at all: an engine refuses a sequence that is to end with any other. */
+    private static int[] endTokens(GenerationDefaults generation, int vocabulary) {
+        return generation.endTokens().stream()
+                .mapToInt(Integer::intValue)
+                .filter(token -> token < vocabulary)
+                .toArray();
     }
 
     /** Where fewer tokens are served than somebody may count on, who sets it up should hear of it before clients do. */
@@ -217,7 +224,11 @@ public final class ModelLoader {
                 settings.tensorParallel());
     }
 
-    private SchedulerConfig scheduling(ModelSettings settings) {
+    /**
+     * How a model's requests are scheduled. What keys the hashes of prefixes is drawn anew: whoever knew it could make
+     * a prompt that is taken for the beginning of another's.
+     */
+    SchedulerConfig scheduling(ModelSettings settings) {
         SchedulerConfig defaults = SchedulerConfig.DEFAULT;
         return new SchedulerConfig(
                 settings.maxSequences(),
@@ -228,7 +239,7 @@ public final class ModelLoader {
                 stallTimeout.toNanos(),
                 settings.stepTarget().toNanos(),
                 defaults.prefixCaching(),
-                defaults.seed());
+                new SecureRandom().nextLong());
     }
 
     private static Optional<ChatTemplate> template(Path folder, String file) {

@@ -10,6 +10,7 @@ import dev.jeton.models.DeviceOptions;
 import dev.jeton.models.EngineOptions;
 import dev.jeton.models.EngineSupport;
 import dev.jeton.models.Engines;
+import dev.jeton.models.GenerationDefaults;
 import dev.jeton.models.ModelException;
 import dev.jeton.models.StepEngineProvider;
 import dev.jeton.models.StepSize;
@@ -138,6 +139,23 @@ class ModelLoaderTest {
     @Test
     void saysNothingOfAModelThatTakesWhatItIsAskedFor() {
         assertThat(warnings("64", engine())).isEmpty();
+    }
+
+    @Test
+    void leavesOutEndTokensThatTheModelHasNot() {
+        ServedModel model = load(DEMO, ModelLoaderTest::engine, Map.of());
+        model.dispatcher().close();
+        assertThat(GenerationDefaults.read(DEMO).endTokens()).containsExactly(1531);
+        assertThat(model.vocabulary()).isLessThan(1531);
+        assertThat(model.eosTokens()).isEmpty();
+    }
+
+    @Test
+    void keysTheHashesOfPrefixesAnew() {
+        ModelSettings settings = settled(Map.of(), StepSize.PROCESSOR);
+        ModelLoader loader = new ModelLoader(new Engines(List.of()), Duration.ofSeconds(1));
+        assertThat(loader.scheduling(settings).seed())
+                .isNotEqualTo(loader.scheduling(settings).seed());
     }
 
     private static ReplyEngine engine() {

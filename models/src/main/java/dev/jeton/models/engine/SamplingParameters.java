@@ -5,7 +5,8 @@ package dev.jeton.models.engine;
  * logit bias; suppression of stop tokens before {@code minTokens}; grammar mask; log-probabilities are taken here, of
  * the logits at temperature 1; temperature; top-k; min-p; top-p; draw.
  *
- * @param temperature 0 is greedy (the lowest id among equal logits); otherwise in (0, 100]
+ * @param temperature 0 is greedy (the lowest id among equal logits); otherwise in (0, 100], where less than
+ *     {@link #LEAST_TEMPERATURE} counts as that
  * @param topK keep this many most likely tokens; 0 keeps all
  * @param topP keep the smallest set whose probability reaches this, in (0, 1]
  * @param minP keep tokens at least this share of the most likely one's probability, in [0, 1]
@@ -36,6 +37,12 @@ public record SamplingParameters(
     /** Most alternatives whose log-probabilities can be asked for. */
     public static final int MAX_LOG_PROBABILITIES = 20;
 
+    /**
+     * Engines multiply by a temperature's inverse in single precision, which this one still has, as has each of its
+     * products with a difference of 0. Logits that differ at all are further apart at it than any share can tell.
+     */
+    public static final double LEAST_TEMPERATURE = 1e-30;
+
     /** Greedy decoding without any penalty. */
     public static final SamplingParameters GREEDY =
             new SamplingParameters(0, 0, 1, 0, 1, 0, 0, LogitBias.NONE, 0, 0, new int[0], -1);
@@ -43,6 +50,7 @@ public record SamplingParameters(
     /** Checks the bounds named above. */
     public SamplingParameters {
         require(temperature >= 0 && temperature <= 100, "temperature", temperature);
+        temperature = temperature == 0 ? 0 : Math.max(temperature, LEAST_TEMPERATURE);
         require(topK >= 0, "top_k", topK);
         require(topP > 0 && topP <= 1, "top_p", topP);
         require(minP >= 0 && minP <= 1, "min_p", minP);

@@ -109,10 +109,7 @@ final class Filters {
     static Object apply(String name, Object value, List<Object> positional, Map<String, Object> named) {
         Parameters p = new Parameters(positional, named);
         return switch (name) {
-            case "trim", "strip" ->
-                p.has(0, "chars")
-                        ? Methods.strip(text(value), p.text(0, "chars"), true, true)
-                        : text(value).strip();
+            case "trim", "strip" -> Methods.strip(text(value), p, true, true);
             case "length", "count" -> (long) Values.length(value);
             case "tojson" -> Json.write(value, Math.clamp(p.integer(0, "indent", 0), 0, 16));
             case "join" -> join(value, p);
@@ -150,8 +147,7 @@ final class Filters {
             case "sum" -> sum(value, p);
             case "min" -> extreme(value, Comparator.reverseOrder());
             case "max" -> extreme(value, Comparator.naturalOrder());
-            case "wordcount" ->
-                text(value).isBlank() ? 0L : (long) text(value).strip().split("\\s+").length;
+            case "wordcount" -> (long) Methods.words(text(value)).size();
             case "batch" -> batch(value, p);
             default -> throw new TemplateException("chat template: the filter '" + name + "' is not supported");
         };
@@ -218,7 +214,7 @@ final class Filters {
         boolean first = true;
         for (Object item : Values.items(value)) {
             out.append(first ? "" : separator);
-            out.append(text(attribute == Values.NONE ? item : attribute(item, text(attribute))));
+            Values.requireShort(out.append(text(attribute == Values.NONE ? item : attribute(item, text(attribute)))));
             first = false;
         }
         return out.toString();
@@ -338,7 +334,8 @@ final class Filters {
         StringBuilder out = new StringBuilder();
         for (int i = 0; i < lines.length; i++) {
             boolean padded = (i > 0 || firstToo) && (blankToo || !lines[i].isEmpty());
-            out.append(i > 0 ? "\n" : "").append(padded ? pad : "").append(lines[i]);
+            Values.requireShort(
+                    out.append(i > 0 ? "\n" : "").append(padded ? pad : "").append(lines[i]));
         }
         return out.toString();
     }

@@ -6,6 +6,7 @@ import dev.jeton.models.template.Values.Namespace;
 import dev.jeton.models.template.Values.Undefined;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.Deque;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
@@ -87,6 +88,17 @@ final class Interpreter {
         if (++steps > MAX_STEPS) {
             throw new TemplateException("chat template: more than " + MAX_STEPS + " steps; it is cut off");
         }
+    }
+
+    /** What goes over a whole text or list takes steps by its length: as many as take about as long. */
+    private void step(Object operand) {
+        steps += switch (operand) {
+            case String text -> text.length() >> 8;
+            case Collection<?> items -> items.size() >> 6;
+            case Map<?, ?> map -> map.size() >> 6;
+            default -> 0;
+        };
+        step();
     }
 
     private void write(String text, StringBuilder out) {
@@ -287,7 +299,14 @@ final class Interpreter {
                 dict.entries().forEach((k, v) -> map.put(value(k), value(v)));
                 yield map;
             }
-            case Node.Attribute attribute -> Members.attribute(value(attribute.object()), attribute.name());
+            case Node.Attribute attribute -> {
+                Object object = value(attribute.object());
+                if (object instanceof String) {
+                    // all it has are methods
+                    step(object);
+                }
+                yield Members.attribute(object, attribute.name());
+            }
             case Node.Item item -> Members.item(value(item.object()), value(item.key()));
             case Node.Slice slice -> slice(slice);
             case Node.Call call -> call(call);
@@ -320,6 +339,7 @@ final class Interpreter {
     }
 
     private Object filter(Object value, Node.FilterCall call) {
+        step(value);
         return Filters.apply(
                 call.name(),
                 value,
@@ -332,7 +352,12 @@ final class Interpreter {
         return switch (binary.operator()) {
             case "and" -> Values.truth(left) ? value(binary.right()) : left;
             case "or" -> Values.truth(left) ? left : value(binary.right());
-            default -> Operators.apply(binary.operator(), left, value(binary.right()));
+            default -> {
+                Object right = value(binary.right());
+                step(left);
+                step(right);
+                yield Operators.apply(binary.operator(), left, right);
+            }
         };
     }
 
@@ -341,6 +366,7 @@ final class Interpreter {
         if (object instanceof Undefined undefined) {
             throw Values.undefined(undefined);
         }
+        step(object);
         List<Object> items = Values.items(object);
         long step = slice.step().map(this::value).map(Values::toLong).orElse(1L);
         if (step == 0) {
@@ -350,6 +376,8 @@ final class Interpreter {
         long from = bound(slice.from(), step > 0 ? 0 : size - 1, size, step);
         long to = bound(slice.to(), step > 0 ? size : -1, size, step);
         List<Object> picked = new ArrayList<>();
+        // a step past either end is the end, and adding a greater one to a place might come round to the front
+        step = Math.clamp(step, -size - 1L, size + 1L);
         for (long i = from; step > 0 ? i < to : i > to; i += step) {
             picked.add(items.get((int) i));
         }

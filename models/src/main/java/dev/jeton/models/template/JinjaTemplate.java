@@ -11,6 +11,7 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.NoSuchElementException;
 
 /**
  * A chat template in the Jinja2 subset that Hugging Face models use, rendered as {@code transformers} renders it:
@@ -64,7 +65,11 @@ public final class JinjaTemplate implements ChatTemplate {
         globals.put("tools", tools.isEmpty() ? Values.NONE : Values.of(tools));
         try {
             return new Interpreter(globals, MAX_OUTPUT).run(body);
-        } catch (ClassCastException | ArithmeticException | IndexOutOfBoundsException e) {
+        } catch (ClassCastException
+                | ArithmeticException
+                | IndexOutOfBoundsException
+                | NumberFormatException
+                | NoSuchElementException e) {
             throw new TemplateException("chat template: " + e.getMessage());
         } catch (StackOverflowError e) {
             throw new TemplateException("chat template: nested too deeply");
@@ -93,8 +98,13 @@ public final class JinjaTemplate implements ChatTemplate {
             throw new TemplateException("chat template: range() of more than " + MAX_RANGE + " numbers");
         }
         List<Object> numbers = new ArrayList<>();
-        for (long i = from; step > 0 ? i < to : i > to; i += step) {
+        for (long i = from, next; step > 0 ? i < to : i > to; i = next) {
             numbers.add(i);
+            next = i + step;
+            if (step > 0 != next > i) {
+                // past the greatest number there is, where adding comes round to the least
+                break;
+            }
         }
         return numbers;
     }

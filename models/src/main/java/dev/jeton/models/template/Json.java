@@ -32,6 +32,7 @@ final class Json {
         if (depth > MAX_DEPTH) {
             throw new TemplateException("chat template: tojson of a value nested deeper than " + MAX_DEPTH);
         }
+        Values.requireShort(out);
         switch (value) {
             case String s -> string(s);
             case Double d -> out.append(Values.number(d));

@@ -3,11 +3,13 @@ package dev.jeton.models.template;
 import dev.jeton.models.TemplateException;
 import dev.jeton.models.template.Filters.Parameters;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.function.IntPredicate;
 import java.util.function.Predicate;
 
 /** Methods of strings, lists and mappings that templates call; nothing that changes its object, as in HF's sandbox. */
@@ -59,9 +61,9 @@ final class Methods {
 
     private static Object ofString(String s, String name, Parameters p) {
         return switch (name) {
-            case "strip" -> p.has(0, "") ? strip(s, p.text(0, ""), true, true) : s.strip();
-            case "lstrip" -> p.has(0, "") ? strip(s, p.text(0, ""), true, false) : s.stripLeading();
-            case "rstrip" -> p.has(0, "") ? strip(s, p.text(0, ""), false, true) : s.stripTrailing();
+            case "strip" -> strip(s, p, true, true);
+            case "lstrip" -> strip(s, p, true, false);
+            case "rstrip" -> strip(s, p, false, true);
             case "startswith" -> anyOf(p.get(0, "", Values.NONE), s::startsWith);
             case "endswith" -> anyOf(p.get(0, "", Values.NONE), s::endsWith);
             case "split" -> split(s, p, false);
@@ -80,7 +82,7 @@ final class Methods {
                         / Math.max(1, p.text(0, "").length());
             case "isdigit" -> !s.isEmpty() && s.chars().allMatch(Character::isDigit);
             case "isalpha" -> !s.isEmpty() && s.codePoints().allMatch(Character::isLetter);
-            case "isspace" -> !s.isEmpty() && s.isBlank();
+            case "isspace" -> !s.isEmpty() && s.chars().allMatch(Methods::isSpace);
             case "removeprefix" ->
                 s.startsWith(p.text(0, "")) ? s.substring(p.text(0, "").length()) : s;
             case "removesuffix" ->
@@ -135,81 +137,89 @@ final class Methods {
         return Values.items(affixes).stream().anyMatch(a -> test.test(Values.text(a)));
     }
 
-    static String strip(String s, String characters, boolean left, boolean right) {
+    /** Without the characters that are named, or else white space, at its ends. */
+    static String strip(String s, Parameters p, boolean left, boolean right) {
+        String named = p.has(0, "chars") ? p.text(0, "chars") : "";
+        IntPredicate goes = p.has(0, "chars") ? c -> named.indexOf(c) >= 0 : Methods::isSpace;
         int from = 0;
         int to = s.length();
-        while (left && from < to && characters.indexOf(s.charAt(from)) >= 0) {
+        while (left && from < to && goes.test(s.charAt(from))) {
             from++;
         }
-        while (right && to > from && characters.indexOf(s.charAt(to - 1)) >= 0) {
+        while (right && to > from && goes.test(s.charAt(to - 1))) {
             to--;
         }
         return s.substring(from, to);
     }
 
+    /** White space as Python's {@code str.isspace} has it: what does not break a line counts, too, unlike in Java. */
+    static boolean isSpace(int c) {
+        return Character.isWhitespace(c) || Character.isSpaceChar(c) || c == 0x85;
+    }
+
+    /** What is between white space. */
+    static List<Object> words(String s) {
+        List<Object> words = new ArrayList<>();
+        int from = 0;
+        for (int at = 0; at <= s.length(); at++) {
+            if (at == s.length() || isSpace(s.charAt(at))) {
+                if (at > from) {
+                    words.add(s.substring(from, at));
+                }
+                from = at + 1;
+            }
+        }
+        return words;
+    }
+
     private static List<Object> split(String s, Parameters p, boolean fromRight) {
         Object separator = p.get(0, "sep", Values.NONE);
         long most = p.integer(1, "maxsplit", -1);
-        List<Object> parts = new ArrayList<>();
         if (separator == Values.NONE) {
             if (most >= 0) {
                 throw new TemplateException("chat template: split() by white space with maxsplit is not supported");
             }
-            for (String part : s.strip().split("\\s+")) {
-                if (!part.isEmpty()) {
-                    parts.add(part);
-                }
-            }
-            return parts;
+            return words(s);
         }
         String by = Values.text(separator);
         if (by.isEmpty()) {
             throw new TemplateException("chat template: split() with an empty separator");
         }
-        String rest = s;
+        List<Object> parts = new ArrayList<>();
+        // places and not rests: copying what is left for each part would take time by the square of a text's length
+        int from = 0;
+        int to = s.length();
         while (most < 0 || parts.size() < most) {
-            int at = fromRight ? rest.lastIndexOf(by) : rest.indexOf(by);
+            int at = fromRight ? s.lastIndexOf(by, to - by.length()) : s.indexOf(by, from);
             if (at < 0) {
                 break;
             }
             if (fromRight) {
-                parts.addFirst(rest.substring(at + by.length()));
-                rest = rest.substring(0, at);
+                parts.add(s.substring(at + by.length(), to));
+                to = at;
             } else {
-                parts.add(rest.substring(0, at));
-                rest = rest.substring(at + by.length());
+                parts.add(s.substring(from, at));
+                from = at + by.length();
             }
         }
+        parts.add(s.substring(from, to));
         if (fromRight) {
-            parts.addFirst(rest);
-        } else {
-            parts.add(rest);
+            Collections.reverse(parts);
         }
         return parts;
     }
 
     static String replace(String s, String from, String to, long count) {
-        if (count < 0) {
-            return bounded(s.replace(from, to));
-        }
         StringBuilder out = new StringBuilder();
+        long left = count < 0 ? Long.MAX_VALUE : count;
         int at = 0;
-        for (long i = 0; i < count; i++) {
-            int next = s.indexOf(from, at);
-            if (next < 0) {
-                break;
-            }
-            out.append(s, at, next).append(to);
+        for (int next = s.indexOf(from); next >= 0 && left > 0; left--) {
+            Values.requireShort(out.append(s, at, next).append(to));
             at = next + from.length();
+            // an empty text is found before every character, and once more at the end
+            next = !from.isEmpty() ? s.indexOf(from, at) : next < s.length() ? next + 1 : -1;
         }
-        return bounded(out.append(s, at, s.length()).toString());
-    }
-
-    private static String bounded(String s) {
-        if (s.length() > 1 << 22) {
-            throw new TemplateException("chat template: a text grew past " + (1 << 22) + " characters");
-        }
-        return s;
+        return Values.requireShort(out.append(s, at, s.length())).toString();
     }
 
     static String capitalize(String s) {

@@ -109,7 +109,16 @@ final class Values {
         return out.toString();
     }
 
+    /** A text that is being put together, unless it has more characters than a whole prompt may have. */
+    static StringBuilder requireShort(StringBuilder out) {
+        if (out.length() > JinjaTemplate.MAX_OUTPUT) {
+            throw new TemplateException("chat template: a text grew past " + JinjaTemplate.MAX_OUTPUT + " characters");
+        }
+        return out;
+    }
+
     private static void repr(Object value, StringBuilder out, int depth) {
+        requireShort(out);
         if (depth > 100) {
             throw new TemplateException("chat template: a value is nested too deeply to be printed");
         }

@@ -59,6 +59,19 @@ class SamplerTest {
     }
 
     @Test
+    void shouldTakeTheMostLikelyAtTemperaturesWhoseInverseIsNoFloat() {
+        Sampler sampler = new Sampler(VOCABULARY);
+        float[] logits = logits(3);
+        int best = ranked(logits)[0];
+        for (double temperature : new double[] {1e-37, 1e-39, 1e-310, Double.MIN_VALUE}) {
+            assertThat(sampler.sample(logits.clone(), 0, state(sampling(temperature, 0, 1, 0, 5))))
+                    .isEqualTo(best);
+            assertThat(sampler.sample(logits.clone(), 0, state(sampling(temperature, 20, 0.9, 0.1, 5))))
+                    .isEqualTo(best);
+        }
+    }
+
+    @Test
     void shouldReadTheRowAtItsOffset() {
         float[] rows = new float[3 * VOCABULARY];
         rows[VOCABULARY + 77] = 1;

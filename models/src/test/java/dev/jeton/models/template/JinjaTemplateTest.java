@@ -13,10 +13,12 @@ import java.time.Clock;
 import java.time.Instant;
 import java.time.ZoneOffset;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -128,6 +130,100 @@ class JinjaTemplateTest {
         String deep = "{{ " + "(".repeat(5000) + "1" + ")".repeat(5000) + " }}";
 
         assertThatThrownBy(() -> template(deep)).isInstanceOf(TemplateException.class);
+    }
+
+    @Test
+    @Timeout(value = 60, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+    void splitsTextsOfManyPartsInOnePass() {
+        List<Map<String, Object>> messages = List.of(Map.of("content", "x,".repeat(1 << 21)));
+
+        String rendered = template(
+                        "{% set c = messages[0].content %}{{ c.split(',')|length }} {{ c.rsplit(',')|length }}")
+                .render(messages, List.of(), false, Map.of());
+
+        assertThat(rendered).isEqualTo("2097153 2097153");
+    }
+
+    @Test
+    @Timeout(value = 60, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+    void rangesAndSlicesEndAtTheGreatestNumber() {
+        assertThat(render("{{ range(9223372036854775800, 9223372036854775807, 5)|list }}"))
+                .isEqualTo("[9223372036854775800, 9223372036854775805]");
+        assertThat(render("{{ 'abc'[1::9223372036854775807] }}")).isEqualTo("b");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"|join('')", "|tojson", "|string", "~''", "|join(d='', attribute='x')"})
+    void cutsOffTextsThatGrowTooLong(String operation) {
+        String grown = "{% set ns = namespace(x=['a' * 4000000, {'x': 'a' * 4000000}]) %}"
+                + "{% for i in range(12) %}{% set ns.x = ns.x + ns.x %}{% endfor %}{{ ns.x" + operation + " }}";
+
+        assertThatThrownBy(() -> render(grown))
+                .isInstanceOf(TemplateException.class)
+                .hasMessageContaining("grew past");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"|tojson", "|string", "~''", "|join('')"})
+    void cutsOffWhatHoldsItselfManyTimes(String operation) {
+        String nested = "{% set ns = namespace(x=['a']) %}"
+                + "{% for i in range(60) %}{% set ns.x = [ns.x, ns.x] %}{% endfor %}{{ ns.x" + operation + " }}";
+
+        assertThatThrownBy(() -> render(nested))
+                .isInstanceOf(TemplateException.class)
+                .hasMessageContaining("grew past");
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "{{ ('a' * 4000000)|replace('a', 'a' * 4000000) }}",
+                "{{ ('a' * 4000000)|replace('a', 'a' * 4000000, 4000000) }}",
+                "{{ ('a' * 4000000).replace('', 'a' * 4000000) }}",
+                "{{ ('\n' * 4000000)|indent(200, true, true) }}"
+            })
+    void cutsOffWhatIsReplacedByMore(String source) {
+        assertThatThrownBy(() -> render(source))
+                .isInstanceOf(TemplateException.class)
+                .hasMessageContaining("grew past");
+    }
+
+    @ParameterizedTest
+    @Timeout(value = 60, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+    @ValueSource(
+            strings = {
+                "messages|selectattr('role', 'equalto', 'tool')|list|length",
+                "(text|upper)[0]",
+                "text.strip('b')[0]",
+                "'b' in text",
+                "messages[::-1]|length",
+                "{'role': 'tool'} in messages"
+            })
+    void countsWhatGoesOverMuchInEachTurnOfALoop(String expression) {
+        List<Map<String, Object>> messages = Collections.nCopies(50_000, Map.of("role", "user", "content", "Hi"));
+        String source = "{% set text = 'a' * 4000000 %}{% for m in messages %}{{ " + expression + " }}{% endfor %}";
+
+        assertThatThrownBy(() -> template(source).render(messages, List.of(), false, Map.of()))
+                .isInstanceOf(TemplateException.class)
+                .hasMessageContaining("steps");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"{{ strftime_now() }}", "{{ (1e308 * 10)|round }}", "{{ range() }}", "{{ 'a'|map() }}"})
+    void saysOfWrongArgumentsThatTheTemplateIsWrong(String source) {
+        assertThatThrownBy(() -> render(source)).isInstanceOf(TemplateException.class);
+    }
+
+    @Test
+    void takesWhiteSpaceAsPythonDoes() {
+        List<Map<String, Object>> messages = List.of(Map.of("content", "\u00a0\u2007 a\u202fb \u0085\u00a0"));
+
+        String rendered = template("{% set c = messages[0].content %}"
+                        + "[{{ c|trim }}][{{ c.strip() }}][{{ c.lstrip().rstrip() }}][{{ c.split() }}]"
+                        + "[{{ '\u00a0'.isspace() }}]")
+                .render(messages, List.of(), false, Map.of());
+
+        assertThat(rendered).isEqualTo("[a\u202fb][a\u202fb][a\u202fb][['a', 'b']][True]");
     }
 
     @Test
