@@ -42,13 +42,27 @@ public record GenerationDefaults(
                 ids(ends, "eos_token_id"),
                 ids(begins, "bos_token_id").stream().mapToInt(Integer::intValue).findFirst(),
                 real(generation, "temperature", 0, 100),
-                generation
-                        .optionalInteger("top_k", 0, Integer.MAX_VALUE)
-                        .map(OptionalInt::of)
-                        .orElse(OptionalInt.empty()),
-                real(generation, "top_p", 0, 1),
+                topK(generation),
+                positive(generation, "top_p", 1),
                 real(generation, "min_p", 0, 1),
-                real(generation, "repetition_penalty", 0, 100));
+                positive(generation, "repetition_penalty", 100));
+    }
+
+    /** 0 where it is off, as which files have -1, too. */
+    private static OptionalInt topK(JsonObject json) {
+        return json.optionalInteger("top_k", -1, Integer.MAX_VALUE)
+                .map(k -> OptionalInt.of(Math.max(0, k)))
+                .orElse(OptionalInt.empty());
+    }
+
+    private static OptionalDouble positive(JsonObject json, String key, double most) {
+        OptionalDouble value = real(json, key, 0, most);
+        if (value.isPresent() && value.getAsDouble() == 0) {
+            throw new ModelException(
+                    "%s: \"%s\" is 0, and is to be above it; no request could be served with that default"
+                            .formatted(json.source(), key));
+        }
+        return value;
     }
 
     private static List<Integer> ids(JsonObject json, String key) {
