@@ -82,7 +82,8 @@ public record Configuration(
      * @param maxStreams most HTTP/2 streams of one connection
      * @param maxPipelined most requests of one connection that wait for the one being answered
      * @param maxBody most bytes of a request's body; more get 413
-     * @param maxBuffered most bytes of all bodies being received or waiting; more get 503
+     * @param maxBuffered most bytes of all bodies being received or waiting; more get 503. As many of answers' ends
+     *     that are not sent; past it the one that waited longest is dropped
      * @param maxUri most bytes of a request line; more get 414
      * @param maxHeader most bytes of all header fields; more get 431
      * @param headerTimeout longest time from a request's first byte to the end of its head

@@ -39,7 +39,11 @@ final class Schema {
             new Setting("http.max-streams", new Whole(1, 65_536), "256", "HTTP/2 streams of one connection"),
             new Setting("http.max-pipelined", new Whole(1, 1_024), "16", "waiting requests of one connection"),
             new Setting("http.max-body", new Size(1_024, 1 << 30), "16MiB", "bytes of a body; more get 413"),
-            new Setting("http.max-buffered", new Size(1 << 20, 1L << 40), "256MiB", "bytes of all bodies held at once"),
+            new Setting(
+                    "http.max-buffered",
+                    new Size(1 << 20, 1L << 40),
+                    "256MiB",
+                    "bytes of all bodies held at once; as many of answers that clients leave unread"),
             new Setting("http.max-uri", new Whole(64, 65_536), "4096", "bytes of a request line; more get 414"),
             new Setting("http.max-header", new Whole(256, 1 << 20), "16384", "bytes of header fields; more get 431"),
             new Setting("http.header-timeout", TIMEOUT, "10s", "from a request's first byte to its head's end"),

@@ -114,7 +114,8 @@ public final class Json {
             this.parser = parser;
         }
 
-        @Nullable Object value(JsonToken token) {
+        @Nullable
+        Object value(JsonToken token) {
             return switch (token) {
                 case START_OBJECT -> object();
                 case START_ARRAY -> array();

@@ -68,7 +68,8 @@ class JsonTest {
 
     @Test
     void shouldBoundTheFieldsOfOneObject() {
-        String fields = IntStream.range(0, 1 << 18).mapToObj("\"%x\":0"::formatted).collect(Collectors.joining(","));
+        String fields =
+                IntStream.range(0, 1 << 18).mapToObj("\"%x\":0"::formatted).collect(Collectors.joining(","));
         assertThatThrownBy(() -> Json.parse("{" + fields + "}"))
                 .isInstanceOf(JsonException.class)
                 .hasMessageContaining("more than 262144 objects, arrays, fields and strings");
