@@ -109,7 +109,7 @@ public final class Api implements RequestHandler, AutoCloseable {
         routes.add("/detokenize", new DetokenizeEndpoint(models, gate));
         routes.add("/version", json("version", () -> new Answer(200, field("version", version))));
         routes.add("/health", json("health", () -> new Answer(200, field("status", "live"))));
-        routes.add("/health/live", json("health", () -> new Answer(200, field("status", "live"))));
+        routes.add("/health/live", json("health", this::liveness));
         routes.add("/health/ready", json("health", this::readiness));
         routes.add(
                 "/metrics",
@@ -140,12 +140,24 @@ public final class Api implements RequestHandler, AutoCloseable {
                 .toBytes();
     }
 
+    /** An engine that has failed stays so until the process is started anew, which who asks this can do. */
+    private Answer liveness() {
+        return admission.draining() || up() ? new Answer(200, field("status", "live")) : engineDown();
+    }
+
     private Answer readiness() {
         if (admission.draining()) {
             return new Answer(503, field("status", "draining"));
         }
-        boolean up = models.all().stream().allMatch(model -> model.dispatcher().up());
-        return up ? new Answer(200, field("status", "ready")) : new Answer(503, field("status", "engine_down"));
+        return up() ? new Answer(200, field("status", "ready")) : engineDown();
+    }
+
+    private boolean up() {
+        return models.all().stream().allMatch(model -> model.dispatcher().up());
+    }
+
+    private static Answer engineDown() {
+        return new Answer(503, field("status", "engine_down"));
     }
 
     /** What it answers. */
