@@ -234,6 +234,8 @@ class ChartTest {
                 "{models: [{name: a}]} | missing property",
                 "{config: {server: {port: 80}}} | set service.port",
                 "{config: {server: {drain-timeout: 1m}}} | set drainSeconds",
+                "{config: {books: {folder: /books}}} | it is /var/lib/jeton/books in a pod",
+                "{config: {books: {node: a}}} | it is the pod's name",
                 "{config: {models: []}} | set models",
                 "{config: {admin: {port: 8000}}} | the API has that port",
                 "{modelVolume: {name: mine, emptyDir: {}}} | modelVolume",
