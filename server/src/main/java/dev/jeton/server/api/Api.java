@@ -40,6 +40,7 @@ public final class Api implements RequestHandler, AutoCloseable {
     private final Routes routes = new Routes();
     private final ServedModels models;
     private final ApiKeys keys;
+    private final WebPages pages;
     private final ServerMetrics metrics;
     private final Admission admission;
     private final Tracing tracing;
@@ -64,6 +65,7 @@ public final class Api implements RequestHandler, AutoCloseable {
                 configuration.server().apiKeys(),
                 configuration.tenants(),
                 () -> TimeUnit.MILLISECONDS.toMicros(System.currentTimeMillis()));
+        this.pages = new WebPages(configuration.server());
         this.metrics = metrics;
         this.admission = new Admission(configuration.server().maxRequests());
         TokenizerGate gate = new TokenizerGate(Runtime.getRuntime().availableProcessors() / 2);
@@ -252,6 +254,9 @@ public final class Api implements RequestHandler, AutoCloseable {
     }
 
     private Outcome guarded(Endpoint endpoint, Call call) throws InterruptedException {
+        if (!keys.asked()) {
+            pages.refuse(call.exchange());
+        }
         if (endpoint.guard() != Guard.OPEN) {
             call.calledBy(keys.caller(call.exchange().header("authorization")));
             requireScope(endpoint.guard(), call.caller());

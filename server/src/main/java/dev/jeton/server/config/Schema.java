@@ -33,6 +33,12 @@ final class Schema {
             new Setting("server.host", TEXT, "127.0.0.1", "address listened on; 0.0.0.0 for every interface"),
             new Setting("server.port", new Whole(0, 65_535), "8000", "port listened on; 0 takes a free one"),
             new Setting("server.api-keys", new Texts(), "", "accepted keys; none: no key is asked for"),
+            new Setting(
+                    "server.hosts",
+                    new Texts(),
+                    "",
+                    "names under which it may be asked on its own machine where it asks for no key, beside localhost and"
+                            + " addresses; *: any"),
             new Setting("server.drain-timeout", TIMEOUT, "30s", "how long running requests may go on after SIGTERM"),
             new Setting("server.max-requests", new Whole(1, 1_000_000), "2048", "requests at once; more get 429"),
             new Setting("http.max-connections", new Whole(1, 1_000_000), "4096", "connections at once"),
