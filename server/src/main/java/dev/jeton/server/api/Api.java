@@ -266,7 +266,7 @@ public final class Api implements RequestHandler, AutoCloseable {
             call.labelled(Labels.of(call.exchange().header(Labels.HEADER)));
         }
         if (work) {
-            admission.enter();
+            admission.enter(call.caller());
         }
         try {
             return endpoint.repeatable()
@@ -275,7 +275,7 @@ public final class Api implements RequestHandler, AutoCloseable {
                     : answered(endpoint, call);
         } finally {
             if (work) {
-                admission.leave();
+                admission.leave(call.caller());
             }
         }
     }

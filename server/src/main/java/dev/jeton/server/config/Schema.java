@@ -40,7 +40,11 @@ final class Schema {
                     "names under which it may be asked on its own machine where it asks for no key, beside localhost and"
                             + " addresses; *: any"),
             new Setting("server.drain-timeout", TIMEOUT, "30s", "how long running requests may go on after SIGTERM"),
-            new Setting("server.max-requests", new Whole(1, 1_000_000), "2048", "requests at once; more get 429"),
+            new Setting(
+                    "server.max-requests",
+                    new Whole(1, 1_000_000),
+                    "2048",
+                    "requests at once, three quarters of a tenant; more get 429"),
             new Setting("http.max-connections", new Whole(1, 1_000_000), "4096", "connections at once"),
             new Setting("http.max-streams", new Whole(1, 65_536), "256", "HTTP/2 streams of one connection"),
             new Setting("http.max-pipelined", new Whole(1, 1_024), "16", "waiting requests of one connection"),
@@ -173,7 +177,11 @@ final class Schema {
                     "0s",
                     "while sequences decode, prompts are cut so that a step is predicted to take no longer; 0: not on"
                             + " processors, 50ms on GPUs (1h is as good as never)"),
-            new Setting("engine.max-waiting", new Whole(1, 1 << 20), "1024", "sequences waiting; more get 429"),
+            new Setting(
+                    "engine.max-waiting",
+                    new Whole(1, 1 << 20),
+                    "1024",
+                    "requests waiting, three quarters of a tenant; more get 429"),
             new Setting(
                     "engine.max-waiting-tokens",
                     new Whole(1, Integer.MAX_VALUE),
