@@ -36,6 +36,9 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- range $key, $instead := dict "host" "it is 0.0.0.0 in a pod" "port" "it is 8000 in a pod; set service.port" "drain-timeout" "set drainSeconds" -}}
 {{- if hasKey ($.Values.config.server | default dict) $key }}{{ fail (printf "config.server.%s cannot be set: %s" $key $instead) }}{{ end -}}
 {{- end -}}
+{{- range $key, $instead := dict "folder" "it is /var/lib/jeton/books in a pod, where the volume is" "node" "it is the pod's name" -}}
+{{- if hasKey ($.Values.config.books | default dict) $key }}{{ fail (printf "config.books.%s cannot be set: %s" $key $instead) }}{{ end -}}
+{{- end -}}
 {{- if hasKey .Values.config "models" }}{{ fail "config.models cannot be set: set models" }}{{ end -}}
 {{- if eq (include "jeton.adminPort" .) "8000" }}{{ fail "config.admin.port cannot be 8000: the API has that port" }}{{ end -}}
 {{- end }}

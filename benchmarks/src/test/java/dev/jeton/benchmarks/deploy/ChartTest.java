@@ -201,6 +201,12 @@ class ChartTest {
     }
 
     @Test
+    void hidesGpusFromAPodThatAsksForNone() throws IOException {
+        assertThat(variable(PLAIN, "NVIDIA_VISIBLE_DEVICES")).isEqualTo("void");
+        assertThat(variable(EVERYTHING, "NVIDIA_VISIBLE_DEVICES")).isEmpty();
+    }
+
+    @Test
     void carriesTheRulesAndDashboardsAsTheyAre() throws IOException {
         List<JsonNode> objects = rendered(EVERYTHING);
         List<JsonNode> rules = new ArrayList<>();
@@ -234,6 +240,8 @@ class ChartTest {
                 "{models: [{name: a}]} | missing property",
                 "{config: {server: {port: 80}}} | set service.port",
                 "{config: {server: {drain-timeout: 1m}}} | set drainSeconds",
+                "{config: {books: {folder: /books}}} | it is /var/lib/jeton/books in a pod",
+                "{config: {books: {node: a}}} | it is the pod's name",
                 "{config: {models: []}} | set models",
                 "{config: {admin: {port: 8000}}} | the API has that port",
                 "{modelVolume: {name: mine, emptyDir: {}}} | modelVolume",
@@ -241,6 +249,16 @@ class ChartTest {
             })
     void refusesValuesThatCannotBeMeant(String values, String said) {
         assertThatThrownBy(() -> rendered(values)).hasMessageContaining(said);
+    }
+
+    /** The value of a variable that the container gets; empty where it does not. */
+    private String variable(String values, String name) throws IOException {
+        for (JsonNode variable : container(rendered(values)).path("env")) {
+            if (variable.path("name").asString().equals(name)) {
+                return variable.path("value").asString();
+            }
+        }
+        return "";
     }
 
     private String checksum(String values) throws IOException {

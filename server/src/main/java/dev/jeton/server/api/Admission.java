@@ -1,5 +1,7 @@
 package dev.jeton.server.api;
 
+import java.util.HashMap;
+import java.util.Map;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 
@@ -9,6 +11,9 @@ final class Admission {
     private final int bound;
     private final ReentrantLock lock = new ReentrantLock();
     private final Condition idle = lock.newCondition();
+    /** By the tenants' salts; without those who have none running. */
+    private final Map<Long, Integer> tenants = new HashMap<>();
+
     private int running;
     private volatile boolean draining;
 
@@ -18,11 +23,12 @@ final class Admission {
     }
 
     /**
-     * Begins a request; {@link #leave} ends it.
+     * Begins a request; {@link #leave} ends it. A tenant has three quarters of the places, so that others come in
+     * whatever one sends.
      *
      * @throws ApiException 503 while draining, 429 at the bound
      */
-    void enter() {
+    void enter(Caller caller) {
         lock.lock();
         try {
             if (draining) {
@@ -33,16 +39,29 @@ final class Admission {
                 throw ApiException.overloaded(
                         "The server works on as many requests as it may, %d; try again later".formatted(bound));
             }
+            int own = tenants.getOrDefault(caller.salt(), 0);
+            if (caller.salt() != 0 && own >= Math.max(1, bound - bound / 4)) {
+                throw ApiException.overloaded(
+                        "The server works on as many requests of this tenant as it may, %d; try again later"
+                                .formatted(own));
+            }
             running++;
+            tenants.put(caller.salt(), own + 1);
         } finally {
             lock.unlock();
         }
     }
 
-    void leave() {
+    void leave(Caller caller) {
         lock.lock();
         try {
             running--;
+            int own = tenants.getOrDefault(caller.salt(), 1);
+            if (own > 1) {
+                tenants.put(caller.salt(), own - 1);
+            } else {
+                tenants.remove(caller.salt());
+            }
             if (running == 0) {
                 idle.signalAll();
             }

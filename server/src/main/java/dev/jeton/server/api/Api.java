@@ -40,6 +40,7 @@ public final class Api implements RequestHandler, AutoCloseable {
     private final Routes routes = new Routes();
     private final ServedModels models;
     private final ApiKeys keys;
+    private final WebPages pages;
     private final ServerMetrics metrics;
     private final Admission admission;
     private final Tracing tracing;
@@ -64,6 +65,7 @@ public final class Api implements RequestHandler, AutoCloseable {
                 configuration.server().apiKeys(),
                 configuration.tenants(),
                 () -> TimeUnit.MILLISECONDS.toMicros(System.currentTimeMillis()));
+        this.pages = new WebPages(configuration.server());
         this.metrics = metrics;
         this.admission = new Admission(configuration.server().maxRequests());
         TokenizerGate gate = new TokenizerGate(Runtime.getRuntime().availableProcessors() / 2);
@@ -109,7 +111,7 @@ public final class Api implements RequestHandler, AutoCloseable {
         routes.add("/detokenize", new DetokenizeEndpoint(models, gate));
         routes.add("/version", json("version", () -> new Answer(200, field("version", version))));
         routes.add("/health", json("health", () -> new Answer(200, field("status", "live"))));
-        routes.add("/health/live", json("health", () -> new Answer(200, field("status", "live"))));
+        routes.add("/health/live", json("health", this::liveness));
         routes.add("/health/ready", json("health", this::readiness));
         routes.add(
                 "/metrics",
@@ -140,12 +142,24 @@ public final class Api implements RequestHandler, AutoCloseable {
                 .toBytes();
     }
 
+    /** An engine that has failed stays so until the process is started anew, which who asks this can do. */
+    private Answer liveness() {
+        return admission.draining() || up() ? new Answer(200, field("status", "live")) : engineDown();
+    }
+
     private Answer readiness() {
         if (admission.draining()) {
             return new Answer(503, field("status", "draining"));
         }
-        boolean up = models.all().stream().allMatch(model -> model.dispatcher().up());
-        return up ? new Answer(200, field("status", "ready")) : new Answer(503, field("status", "engine_down"));
+        return up() ? new Answer(200, field("status", "ready")) : engineDown();
+    }
+
+    private boolean up() {
+        return models.all().stream().allMatch(model -> model.dispatcher().up());
+    }
+
+    private static Answer engineDown() {
+        return new Answer(503, field("status", "engine_down"));
     }
 
     /** What it answers. */
@@ -240,6 +254,9 @@ public final class Api implements RequestHandler, AutoCloseable {
     }
 
     private Outcome guarded(Endpoint endpoint, Call call) throws InterruptedException {
+        if (!keys.asked()) {
+            pages.refuse(call.exchange());
+        }
         if (endpoint.guard() != Guard.OPEN) {
             call.calledBy(keys.caller(call.exchange().header("authorization")));
             requireScope(endpoint.guard(), call.caller());
@@ -249,7 +266,7 @@ public final class Api implements RequestHandler, AutoCloseable {
             call.labelled(Labels.of(call.exchange().header(Labels.HEADER)));
         }
         if (work) {
-            admission.enter();
+            admission.enter(call.caller());
         }
         try {
             return endpoint.repeatable()
@@ -258,7 +275,7 @@ public final class Api implements RequestHandler, AutoCloseable {
                     : answered(endpoint, call);
         } finally {
             if (work) {
-                admission.leave();
+                admission.leave(call.caller());
             }
         }
     }

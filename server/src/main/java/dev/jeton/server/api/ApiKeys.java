@@ -52,6 +52,11 @@ final class ApiKeys {
         entries = entries(tenants);
     }
 
+    /** Whether calls need a key. */
+    boolean asked() {
+        return asked;
+    }
+
     private Map<String, Entry> entries(List<Tenant> tenants) {
         Map<String, Entry> all = new HashMap<>();
         for (Tenant tenant : tenants) {

@@ -53,12 +53,14 @@ final class Choices implements AutoCloseable {
         this.events = EventSource.of(generations);
         this.choices = new ArrayList<>();
         SamplingParameters sampling = options.sampling();
+        List<StopStrings.Stop> stops =
+                options.stopStrings().stream().map(StopStrings.Stop::new).toList();
         int count = generations.size() * options.n();
         for (int i = 0; i < count; i++) {
             choices.add(new Choice(
                     i,
                     detokenizer(model.tokenizer(), ask, i / options.n()),
-                    new StopStrings(options.stopStrings()),
+                    new StopStrings(stops),
                     sampling.minTokens(),
                     sampling.logProbabilities() >= 0));
         }

@@ -1,5 +1,6 @@
 package dev.jeton.server.api;
 
+import java.util.Arrays;
 import java.util.List;
 
 /**
@@ -8,13 +9,49 @@ import java.util.List;
  */
 final class StopStrings {
 
-    private final List<String> stops;
+    /**
+     * A stop string, prepared for the search of Knuth, Morris and Pratt: each character of a text costs a bounded time
+     * on average, whatever texts and stop strings clients think of. Immutable.
+     */
+    static final class Stop {
+
+        private final String text;
+        /** By length of a beginning, less one: its longest beginning that is also its end, but not the whole. */
+        private final int[] borders;
+
+        /** @param text not empty */
+        Stop(String text) {
+            this.text = text;
+            borders = new int[text.length()];
+            for (int i = 1; i < borders.length; i++) {
+                borders[i] = next(borders[i - 1], text.charAt(i));
+            }
+        }
+
+        int length() {
+            return text.length();
+        }
+
+        /** How much of the stop string a text ends with, where it ended with {@code matched} of it before. */
+        private int next(int matched, char next) {
+            int length = matched;
+            while (length > 0 && text.charAt(length) != next) {
+                length = borders[length - 1];
+            }
+            return text.charAt(length) == next ? length + 1 : length;
+        }
+    }
+
+    private final List<Stop> stops;
+    private final int[] matched;
     private final StringBuilder held = new StringBuilder();
     private boolean found;
+    /** Length of the stop string that was found: that which is complete first, among several the longest. */
+    private int complete;
 
-    /** @param stops none empty */
-    StopStrings(List<String> stops) {
+    StopStrings(List<Stop> stops) {
         this.stops = stops;
+        matched = new int[stops.size()];
     }
 
     /** Whether a stop string was found: nothing is released any more. */
@@ -36,12 +73,13 @@ final class StopStrings {
             released.append(piece);
             return;
         }
-        held.append(piece);
-        int first = firstStop();
-        int certain = first >= 0 ? first : held.length() - longestBeginning();
+        for (int i = 0; i < piece.length() && !found; i++) {
+            take(piece.charAt(i));
+        }
+        int uncertain = found ? complete : Arrays.stream(matched).max().orElse(0);
+        int certain = held.length() - uncertain;
         released.append(held, 0, certain);
         held.delete(0, certain);
-        found = first >= 0;
     }
 
     /** The text has ended without a stop string: appends what was held back. */
@@ -52,44 +90,15 @@ final class StopStrings {
         }
     }
 
-    /**
-     * Where the stop string begins that is complete first (among several the longest), or -1. Its end decides and not
-     * its beginning: a stop string within another one is seen first when the text comes character by character.
-     */
-    private int firstStop() {
-        int start = -1;
-        int end = Integer.MAX_VALUE;
-        for (String stop : stops) {
-            int at = held.indexOf(stop);
-            int stopEnd = at + stop.length();
-            if (at >= 0 && (stopEnd < end || stopEnd == end && at < start)) {
-                start = at;
-                end = stopEnd;
+    private void take(char next) {
+        held.append(next);
+        for (int i = 0; i < matched.length; i++) {
+            Stop stop = stops.get(i);
+            matched[i] = stop.next(matched[i], next);
+            if (matched[i] == stop.length()) {
+                found = true;
+                complete = Math.max(complete, stop.length());
             }
         }
-        return start;
-    }
-
-    /** Length of the longest end of the held text with which a stop string begins. */
-    private int longestBeginning() {
-        int longest = 0;
-        for (String stop : stops) {
-            for (int length = Math.min(stop.length() - 1, held.length()); length > longest; length--) {
-                if (endsWith(stop, length)) {
-                    longest = length;
-                }
-            }
-        }
-        return longest;
-    }
-
-    private boolean endsWith(String stop, int length) {
-        int start = held.length() - length;
-        for (int i = 0; i < length; i++) {
-            if (held.charAt(start + i) != stop.charAt(i)) {
-                return false;
-            }
-        }
-        return true;
     }
 }

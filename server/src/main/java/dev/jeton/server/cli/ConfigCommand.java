@@ -4,6 +4,7 @@ import dev.jeton.server.config.Resolved;
 import dev.jeton.server.config.Settings;
 import java.util.List;
 import java.util.Map;
+import java.util.regex.Pattern;
 import picocli.CommandLine;
 
 /** {@code jeton config check} and {@code jeton config show}. */
@@ -17,6 +18,9 @@ final class ConfigCommand implements Runnable {
     @CommandLine.Spec
     private CommandLine.Model.CommandSpec spec = CommandLine.Model.CommandSpec.create();
 
+    private static final Pattern USER = Pattern.compile("^([a-z:]+//)[^/?#]*@");
+    private static final Pattern PASSWORD =
+            Pattern.compile("([?&](?:ssl)?(?:password|token|secret|key)=)[^&]*", Pattern.CASE_INSENSITIVE);
     private static final List<String> SECRETS = List.of("server.api-keys", "books.password", "webhooks.secret");
 
     @Override
@@ -44,9 +48,7 @@ final class ConfigCommand implements Runnable {
         Settings settings = options.settings(System.getenv());
         var out = spec.commandLine().getOut();
         settings.values().forEach((key, value) -> {
-            // Keys are secrets: that there are some is all that is shown.
-            boolean secret = SECRETS.contains(key) && !value.value().isEmpty();
-            out.printf("%-28s %-24s # %s%n", key, secret ? "***" : value.value(), value.origin());
+            out.printf("%-28s %-24s # %s%n", key, shown(key, value.value()), value.origin());
         });
         for (int i = 0; i < settings.models().size(); i++) {
             for (Map.Entry<String, Resolved> entry : settings.models().get(i).entrySet()) {
@@ -59,5 +61,12 @@ final class ConfigCommand implements Runnable {
         }
         out.flush();
         return CommandLine.ExitCode.OK;
+    }
+
+    /** Keys are secrets: that there are some is all that is shown. So are passwords in URLs. */
+    private static String shown(String key, String value) {
+        return SECRETS.contains(key) && !value.isEmpty()
+                ? "***"
+                : PASSWORD.matcher(USER.matcher(value).replaceFirst("$1***@")).replaceAll("$1***");
     }
 }

@@ -60,13 +60,16 @@ public record Configuration(
      * @param host address listened on
      * @param port port listened on; 0 takes a free one
      * @param apiKeys accepted keys; empty asks for none
+     * @param hosts names under which it may be asked where it asks for no key and listens on its own machine only
      * @param drainTimeout how long running requests may go on after SIGTERM
      * @param maxRequests most requests handled at once; more get 429
      */
-    public record ServerSettings(String host, int port, List<String> apiKeys, Duration drainTimeout, int maxRequests) {
-        /** With a list of its own. */
+    public record ServerSettings(
+            String host, int port, List<String> apiKeys, List<String> hosts, Duration drainTimeout, int maxRequests) {
+        /** With lists of its own. */
         public ServerSettings {
             apiKeys = List.copyOf(apiKeys);
+            hosts = List.copyOf(hosts);
         }
 
         @Override
@@ -82,7 +85,8 @@ public record Configuration(
      * @param maxStreams most HTTP/2 streams of one connection
      * @param maxPipelined most requests of one connection that wait for the one being answered
      * @param maxBody most bytes of a request's body; more get 413
-     * @param maxBuffered most bytes of all bodies being received or waiting; more get 503
+     * @param maxBuffered most bytes of all bodies being received or waiting; more get 503. As many of answers' ends
+     *     that are not sent; past it the one that waited longest is dropped
      * @param maxUri most bytes of a request line; more get 414
      * @param maxHeader most bytes of all header fields; more get 431
      * @param headerTimeout longest time from a request's first byte to the end of its head

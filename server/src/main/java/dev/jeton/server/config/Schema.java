@@ -33,13 +33,27 @@ final class Schema {
             new Setting("server.host", TEXT, "127.0.0.1", "address listened on; 0.0.0.0 for every interface"),
             new Setting("server.port", new Whole(0, 65_535), "8000", "port listened on; 0 takes a free one"),
             new Setting("server.api-keys", new Texts(), "", "accepted keys; none: no key is asked for"),
+            new Setting(
+                    "server.hosts",
+                    new Texts(),
+                    "",
+                    "names under which it may be asked on its own machine where it asks for no key, beside localhost and"
+                            + " addresses; *: any"),
             new Setting("server.drain-timeout", TIMEOUT, "30s", "how long running requests may go on after SIGTERM"),
-            new Setting("server.max-requests", new Whole(1, 1_000_000), "2048", "requests at once; more get 429"),
+            new Setting(
+                    "server.max-requests",
+                    new Whole(1, 1_000_000),
+                    "2048",
+                    "requests at once, three quarters of a tenant; more get 429"),
             new Setting("http.max-connections", new Whole(1, 1_000_000), "4096", "connections at once"),
             new Setting("http.max-streams", new Whole(1, 65_536), "256", "HTTP/2 streams of one connection"),
             new Setting("http.max-pipelined", new Whole(1, 1_024), "16", "waiting requests of one connection"),
             new Setting("http.max-body", new Size(1_024, 1 << 30), "16MiB", "bytes of a body; more get 413"),
-            new Setting("http.max-buffered", new Size(1 << 20, 1L << 40), "256MiB", "bytes of all bodies held at once"),
+            new Setting(
+                    "http.max-buffered",
+                    new Size(1 << 20, 1L << 40),
+                    "256MiB",
+                    "bytes of all bodies held at once; as many of answers that clients leave unread"),
             new Setting("http.max-uri", new Whole(64, 65_536), "4096", "bytes of a request line; more get 414"),
             new Setting("http.max-header", new Whole(256, 1 << 20), "16384", "bytes of header fields; more get 431"),
             new Setting("http.header-timeout", TIMEOUT, "10s", "from a request's first byte to its head's end"),
@@ -163,7 +177,11 @@ final class Schema {
                     "0s",
                     "while sequences decode, prompts are cut so that a step is predicted to take no longer; 0: not on"
                             + " processors, 50ms on GPUs (1h is as good as never)"),
-            new Setting("engine.max-waiting", new Whole(1, 1 << 20), "1024", "sequences waiting; more get 429"),
+            new Setting(
+                    "engine.max-waiting",
+                    new Whole(1, 1 << 20),
+                    "1024",
+                    "requests waiting, three quarters of a tenant; more get 429"),
             new Setting(
                     "engine.max-waiting-tokens",
                     new Whole(1, Integer.MAX_VALUE),

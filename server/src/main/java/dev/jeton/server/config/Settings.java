@@ -39,6 +39,7 @@ public record Settings(
                         text("server.host"),
                         whole("server.port"),
                         texts("server.api-keys"),
+                        texts("server.hosts"),
                         time("server.drain-timeout"),
                         whole("server.max-requests")),
                 new HttpSettings(

@@ -17,9 +17,16 @@ final class ConnectionLimits {
     private final AtomicLong buffered = new AtomicLong();
     private final AtomicInteger answering = new AtomicInteger();
     private final AtomicLong refusedRequests = new AtomicLong();
+    private final UnsentAnswers unsent;
 
     ConnectionLimits(HttpSettings settings) {
         this.settings = settings;
+        unsent = new UnsentAnswers(settings.maxBuffered());
+    }
+
+    /** Answers that clients have not read; as many bytes as those of requests' bodies. */
+    UnsentAnswers unsent() {
+        return unsent;
     }
 
     /** Counts a new connection until it closes; at the bound it is told so and closed. */
@@ -75,6 +82,7 @@ final class ConnectionLimits {
                 refused.get(),
                 buffered.get(),
                 settings.maxBuffered(),
-                refusedRequests.get());
+                refusedRequests.get(),
+                unsent.bytes());
     }
 }

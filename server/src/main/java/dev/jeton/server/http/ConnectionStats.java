@@ -9,6 +9,13 @@ package dev.jeton.server.http;
  * @param bufferedBytes bytes of bodies being received or waiting
  * @param bufferedBound most of them
  * @param refusedRequests requests refused before they were whole: too large, too slow, malformed
+ * @param unsentBytes bytes of answers' ends that clients have not read; as many as {@code bufferedBound}
  */
 public record ConnectionStats(
-        int open, int bound, long refused, long bufferedBytes, long bufferedBound, long refusedRequests) {}
+        int open,
+        int bound,
+        long refused,
+        long bufferedBytes,
+        long bufferedBound,
+        long refusedRequests,
+        long unsentBytes) {}

@@ -25,6 +25,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Consumer;
+import java.util.function.IntFunction;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -41,6 +42,7 @@ public final class Exchange {
     private final boolean keepAlive;
     private final Runnable complete;
     private final Runnable answered;
+    private final IntFunction<Runnable> unsent;
 
     private final ReentrantLock lock = new ReentrantLock();
     private final Condition writable = lock.newCondition();
@@ -53,14 +55,23 @@ public final class Exchange {
     private @Nullable Recording recording;
 
     /**
+     * @param unsent told of bytes of the answer's end that are handed over; what it gives is run once they are sent
      * @param complete told on the event loop once the whole answer is to be sent
      * @param answered told on the event loop once it is sent
      */
-    Exchange(Channel channel, HttpRequest head, byte[] body, boolean keepAlive, Runnable complete, Runnable answered) {
+    Exchange(
+            Channel channel,
+            HttpRequest head,
+            byte[] body,
+            boolean keepAlive,
+            IntFunction<Runnable> unsent,
+            Runnable complete,
+            Runnable answered) {
         this.channel = channel;
         this.head = head;
         this.body = body;
         this.keepAlive = keepAlive;
+        this.unsent = unsent;
         this.complete = complete;
         this.answered = answered;
         this.path = decodedPath(head.uri());
@@ -177,7 +188,7 @@ public final class Exchange {
             recording.begin(status, headers);
             recording.end(content);
         }
-        last(response);
+        last(response, content.length);
     }
 
     /** Begins a streamed answer; nothing is sent before the first write. */
@@ -217,7 +228,7 @@ public final class Exchange {
         if (recording != null) {
             recording.end(part);
         }
-        last(new DefaultLastHttpContent(Unpooled.wrappedBuffer(part)));
+        last(new DefaultLastHttpContent(Unpooled.wrappedBuffer(part)), part.length);
     }
 
     /**
@@ -306,14 +317,18 @@ public final class Exchange {
         }
     }
 
-    private void last(Object message) {
+    private void last(Object message, int bytes) {
         ended = true;
         if (hungUp) {
             ReferenceCountUtil.release(message);
             return;
         }
         channel.eventLoop().execute(complete);
-        channel.writeAndFlush(message).addListener(written -> answered.run());
+        Runnable sent = unsent.apply(bytes);
+        channel.writeAndFlush(message).addListener(written -> {
+            sent.run();
+            answered.run();
+        });
     }
 
     private void setHeaders(HttpHeaders target, Map<String, String> headers) {

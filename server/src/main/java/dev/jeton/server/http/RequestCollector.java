@@ -162,6 +162,7 @@ final class RequestCollector extends SimpleChannelInboundHandler<HttpObject> {
                 whole,
                 bytes,
                 keepAlive,
+                size -> limits.unsent().hold(size, () -> ctx.executor().execute(() -> drop(ctx))),
                 () -> timer.enter(Phase.SENDING),
                 () -> answered(ctx, keepAlive));
         current = exchange;
@@ -217,7 +218,19 @@ final class RequestCollector extends SimpleChannelInboundHandler<HttpObject> {
     private void expired(ChannelHandlerContext ctx) {
         switch (timer.phase()) {
             case HEAD, BODY -> refuse(ctx, 408, "the request did not arrive in time");
-            case IDLE, ANSWER, SENDING -> ctx.close();
+            case IDLE, ANSWER, SENDING -> drop(ctx);
+        }
+    }
+
+    /**
+     * Ends what the client does not read. A stream is reset: once its end was handed over, closing it alone would leave
+     * what is not sent with the connection.
+     */
+    private void drop(ChannelHandlerContext ctx) {
+        if (stream) {
+            reset(ctx, Http2Error.CANCEL);
+        } else {
+            ctx.close();
         }
     }
 
@@ -253,7 +266,8 @@ final class RequestCollector extends SimpleChannelInboundHandler<HttpObject> {
         if (stream) {
             // Unread, the stream's window stays as it is and the client cannot send much more.
             ctx.channel().config().setAutoRead(false);
-            ctx.executor().schedule(() -> reset(ctx), LINGER_MILLIS, TimeUnit.MILLISECONDS);
+            // The answer is whole and the rest of the request not wanted: any other code would make it an error.
+            ctx.executor().schedule(() -> reset(ctx, Http2Error.NO_ERROR), LINGER_MILLIS, TimeUnit.MILLISECONDS);
         } else {
             if (ctx.channel() instanceof DuplexChannel duplex) {
                 duplex.shutdownOutput();
@@ -263,10 +277,9 @@ final class RequestCollector extends SimpleChannelInboundHandler<HttpObject> {
         }
     }
 
-    /** The answer is whole and the rest of the request not wanted: any other code would make it an error. */
-    private static void reset(ChannelHandlerContext ctx) {
+    private static void reset(ChannelHandlerContext ctx, Http2Error code) {
         if (ctx.channel().isActive()) {
-            ctx.writeAndFlush(new DefaultHttp2ResetFrame(Http2Error.NO_ERROR)).addListener(ChannelFutureListener.CLOSE);
+            ctx.writeAndFlush(new DefaultHttp2ResetFrame(code)).addListener(ChannelFutureListener.CLOSE);
         }
     }
 

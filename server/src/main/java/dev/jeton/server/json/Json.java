@@ -22,13 +22,17 @@ import tools.jackson.core.json.JsonFactory;
 
 /**
  * Parses untrusted JSON into plain maps, lists, strings, numbers (Long or Double), Booleans and nulls. Bounded in
- * depth, names, numbers and length; duplicate names, invalid UTF-8, lone surrogates and numbers that are not finite are
- * errors.
+ * depth, names, numbers, length and in what it becomes in memory; duplicate names, invalid UTF-8, lone surrogates and
+ * numbers that are not finite are errors.
  */
 public final class Json {
 
     /** Deepest nesting of arrays and objects. */
     public static final int MAX_DEPTH = 100;
+    /** Most objects, arrays, fields and strings: an empty object is three bytes as text and some sixty in memory. */
+    public static final int MAX_PIECES = 1 << 18;
+    /** Most numbers, Booleans and nulls, which take up to thirty bytes each. */
+    public static final int MAX_NUMBERS = 1 << 21;
 
     private static final int MAX_NUMBER_LENGTH = 400;
     private static final int MAX_NAME_LENGTH = 1_024;
@@ -68,7 +72,7 @@ public final class Json {
             if (first == null) {
                 throw new JsonException("", "the body is empty; a JSON object is expected");
             }
-            Object value = value(parser, first);
+            Object value = new Reading(parser).value(first);
             if (parser.nextToken() != null) {
                 throw new JsonException("", "invalid JSON: something follows the end of the value");
             }
@@ -99,36 +103,82 @@ public final class Json {
         }
     }
 
-    private static @Nullable Object value(JsonParser parser, JsonToken token) {
-        return switch (token) {
-            case START_OBJECT -> object(parser);
-            case START_ARRAY -> array(parser);
-            case VALUE_STRING -> sound(parser.getString());
-            case VALUE_NUMBER_INT -> whole(parser);
-            case VALUE_NUMBER_FLOAT -> finite(parser);
-            case VALUE_TRUE -> Boolean.TRUE;
-            case VALUE_FALSE -> Boolean.FALSE;
-            case VALUE_NULL -> null;
-            case END_OBJECT, END_ARRAY, PROPERTY_NAME, NOT_AVAILABLE, VALUE_EMBEDDED_OBJECT ->
-                throw new JsonException("", "invalid JSON: unexpected " + token);
-        };
-    }
+    /** One text being read, and how much of it there was. */
+    private static final class Reading {
 
-    private static Map<String, @Nullable Object> object(JsonParser parser) {
-        Map<String, @Nullable Object> fields = new LinkedHashMap<>();
-        while (parser.nextToken() == JsonToken.PROPERTY_NAME) {
-            String name = sound(parser.currentName());
-            fields.put(name, value(parser, parser.nextToken()));
-        }
-        return fields;
-    }
+        private final JsonParser parser;
+        private int pieces;
+        private int numbers;
 
-    private static List<@Nullable Object> array(JsonParser parser) {
-        List<@Nullable Object> items = new ArrayList<>();
-        for (JsonToken token = parser.nextToken(); token != JsonToken.END_ARRAY; token = parser.nextToken()) {
-            items.add(value(parser, token));
+        Reading(JsonParser parser) {
+            this.parser = parser;
         }
-        return items;
+
+        @Nullable
+        Object value(JsonToken token) {
+            return switch (token) {
+                case START_OBJECT -> object();
+                case START_ARRAY -> array();
+                case VALUE_STRING -> {
+                    countPiece();
+                    yield sound(parser.getString());
+                }
+                case VALUE_NUMBER_INT -> {
+                    countNumber();
+                    yield whole(parser);
+                }
+                case VALUE_NUMBER_FLOAT -> {
+                    countNumber();
+                    yield finite(parser);
+                }
+                case VALUE_TRUE, VALUE_FALSE -> {
+                    countNumber();
+                    yield token == JsonToken.VALUE_TRUE;
+                }
+                case VALUE_NULL -> {
+                    countNumber();
+                    yield null;
+                }
+                case END_OBJECT, END_ARRAY, PROPERTY_NAME, NOT_AVAILABLE, VALUE_EMBEDDED_OBJECT ->
+                    throw new JsonException("", "invalid JSON: unexpected " + token);
+            };
+        }
+
+        private Map<String, @Nullable Object> object() {
+            countPiece();
+            Map<String, @Nullable Object> fields = new LinkedHashMap<>();
+            while (parser.nextToken() == JsonToken.PROPERTY_NAME) {
+                countPiece();
+                String name = sound(parser.currentName());
+                fields.put(name, value(parser.nextToken()));
+            }
+            return fields;
+        }
+
+        private List<@Nullable Object> array() {
+            countPiece();
+            List<@Nullable Object> items = new ArrayList<>();
+            for (JsonToken token = parser.nextToken(); token != JsonToken.END_ARRAY; token = parser.nextToken()) {
+                items.add(value(token));
+            }
+            return items;
+        }
+
+        private void countPiece() {
+            if (++pieces > MAX_PIECES) {
+                throw new JsonException(
+                        "",
+                        "invalid JSON: past a bound: it has more than %d objects, arrays, fields and strings"
+                                .formatted(MAX_PIECES));
+            }
+        }
+
+        private void countNumber() {
+            if (++numbers > MAX_NUMBERS) {
+                throw new JsonException(
+                        "", "invalid JSON: past a bound: it has more than %d numbers".formatted(MAX_NUMBERS));
+            }
+        }
     }
 
     private static Number whole(JsonParser parser) {

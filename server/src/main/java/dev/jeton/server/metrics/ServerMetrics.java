@@ -145,6 +145,11 @@ public final class ServerMetrics implements AutoCloseable {
         connectionGauge(stats, "jeton.connections.bound", "Most connections at once", ConnectionStats::bound);
         connectionGauge(stats, "jeton.body.bytes", "Bytes of bodies held", ConnectionStats::bufferedBytes);
         connectionGauge(stats, "jeton.body.bytes.bound", "Most of them", ConnectionStats::bufferedBound);
+        connectionGauge(
+                stats,
+                "jeton.unsent.bytes",
+                "Bytes of answers that wait for clients to read; as many as of bodies",
+                ConnectionStats::unsentBytes);
         FunctionCounter.builder("jeton.connections.refused", stats, s -> s.get().refused())
                 .description("Connections refused at the bound")
                 .register(registry);

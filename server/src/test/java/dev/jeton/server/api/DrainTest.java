@@ -43,6 +43,24 @@ class DrainTest {
     }
 
     @Test
+    void shouldNotCallItselfAliveWhenOnlyANewProcessHelps() throws Exception {
+        try (TestServer server = TestServer.builder()
+                .replies(prompt -> {
+                    throw new IllegalStateException("as the test wants it");
+                })
+                .start()) {
+            assertThat(server.get("/health/live").status()).isEqualTo(200);
+            assertThat(server.complete("").status()).isGreaterThanOrEqualTo(500);
+            Eventually.until(
+                    "the engine is down", () -> server.get("/health/ready").status() == 503);
+            Answer live = server.get("/health/live");
+            assertThat(live.status()).isEqualTo(503);
+            assertThat(live.at("status")).isEqualTo("engine_down");
+            assertThat(server.get("/health").status()).isEqualTo(200);
+        }
+    }
+
+    @Test
     void shouldTellWhoIsStillStreamedToAtTheDeadline() throws Exception {
         TestServer server =
                 TestServer.builder().set("server.drain-timeout", "50ms").start();

@@ -3,14 +3,20 @@ package dev.jeton.server.api;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 
 class StopStringsTest {
 
+    private static StopStrings matcher(List<String> stops) {
+        return new StopStrings(stops.stream().map(StopStrings.Stop::new).toList());
+    }
+
     private static String released(List<String> stops, List<String> pieces) {
-        StopStrings matcher = new StopStrings(stops);
+        StopStrings matcher = matcher(stops);
         StringBuilder text = new StringBuilder();
         pieces.forEach(piece -> matcher.add(piece, text));
         matcher.finish(text);
@@ -35,7 +41,7 @@ class StopStringsTest {
 
     @Test
     void shouldHoldBackNoMoreThanCouldBeginAStopString() {
-        StopStrings matcher = new StopStrings(List.of("aab"));
+        StopStrings matcher = matcher(List.of("aab"));
         StringBuilder text = new StringBuilder();
         matcher.add("xaaa", text);
         assertThat(text).hasToString("xa");
@@ -46,6 +52,24 @@ class StopStringsTest {
         assertThat(released(List.of("abcd", "bc"), List.of("xabcd"))).isEqualTo("xa");
         assertThat(released(List.of("abcd", "bc"), List.of("x", "a", "b", "c", "d")))
                 .isEqualTo("xa");
+    }
+
+    @Test
+    void shouldCutAtTheLongestOfThoseThatAreCompleteAtOnce() {
+        assertThat(released(List.of("c", "abc", "bc"), List.of("xxabc"))).isEqualTo("xx");
+    }
+
+    @Test
+    @Timeout(60)
+    void shouldNotSearchAnewForEachPiece() {
+        List<String> stops = new ArrayList<>();
+        for (int i = 0; i < 64; i++) {
+            stops.add("a".repeat(30_000) + "b" + "c".repeat(i + 1));
+        }
+        stops.add("a".repeat(60_000) + "b");
+        List<String> pieces = Collections.nCopies(60_000, "a");
+
+        assertThat(released(stops, pieces)).isEqualTo("a".repeat(60_000));
     }
 
     @Test

@@ -49,6 +49,22 @@ class JetonTest {
     }
 
     @Test
+    void shouldShowNoPasswordsThatStandInAddresses() {
+        Run show = run(
+                "config",
+                "show",
+                "--set",
+                "books.ledger=jdbc:postgresql://db/jeton?user=books&password=hush-hush&ssl=true",
+                "--set",
+                "tracing.endpoint=https://me:hush-hush@collector/v1/traces");
+        assertThat(show.code()).isZero();
+        assertThat(show.out())
+                .contains("jdbc:postgresql://db/jeton?user=books&password=***&ssl=true")
+                .contains("https://***@collector/v1/traces")
+                .doesNotContain("hush-hush");
+    }
+
+    @Test
     void shouldCheckAFile(@TempDir Path folder) throws IOException {
         Path good = Files.writeString(folder.resolve("good.yaml"), "server: {port: 1}");
         Path bad = Files.writeString(folder.resolve("bad.yaml"), "server: {prot: 1}");

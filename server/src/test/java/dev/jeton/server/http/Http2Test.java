@@ -21,6 +21,7 @@ import io.netty.handler.codec.http2.Http2DataFrame;
 import io.netty.handler.codec.http2.Http2FrameCodecBuilder;
 import io.netty.handler.codec.http2.Http2HeadersFrame;
 import io.netty.handler.codec.http2.Http2MultiplexHandler;
+import io.netty.handler.codec.http2.Http2Settings;
 import io.netty.handler.codec.http2.Http2StreamChannelBootstrap;
 import io.netty.handler.codec.http2.Http2StreamFrame;
 import java.nio.charset.StandardCharsets;
@@ -45,6 +46,10 @@ class Http2Test {
     }
 
     private Channel connect(TestServer to) throws InterruptedException {
+        return connect(to, Http2Settings.defaultSettings());
+    }
+
+    private Channel connect(TestServer to, Http2Settings settings) throws InterruptedException {
         return new Bootstrap()
                 .group(loops)
                 .channel(NioSocketChannel.class)
@@ -52,7 +57,9 @@ class Http2Test {
                     @Override
                     protected void initChannel(Channel channel) {
                         channel.pipeline()
-                                .addLast(Http2FrameCodecBuilder.forClient().build())
+                                .addLast(Http2FrameCodecBuilder.forClient()
+                                        .initialSettings(settings)
+                                        .build())
                                 .addLast(new Http2MultiplexHandler(new ChannelInboundHandlerAdapter()));
                     }
                 })
@@ -141,6 +148,40 @@ class Http2Test {
             assertThat(whole(stream)).contains("request_too_large");
             assertThat(stream.status()).hasToString("413");
             assertThat(whole(send("GET", "/health", ""))).contains("live");
+        }
+    }
+
+    @Test
+    void shouldDropTheAnswersThatWaitLongestWhereAClientAsksAndNeverReads() throws Exception {
+        try (TestServer small =
+                TestServer.builder().set("http.max-buffered", "1MiB").start()) {
+            connection.close().sync();
+            connection = connect(small, Http2Settings.defaultSettings().initialWindowSize(0));
+            Stream first = send("GET", "/metrics", "");
+            Stream last = first;
+            int size = small.get("/metrics").body().length();
+            for (int i = 0; i < 2 * (1 << 20) / size; i++) {
+                last = send("GET", "/metrics", "");
+            }
+            assertThat(first.channel().closeFuture().await(20, TimeUnit.SECONDS))
+                    .isTrue();
+            assertThat(first.body()).isNotDone();
+            assertThat(last.channel().isActive()).isTrue();
+            assertThat(small.get("/metrics").status()).isEqualTo(200);
+        }
+    }
+
+    @Test
+    void shouldResetAStreamWhoseAnswerIsNotReadInTime() throws Exception {
+        try (TestServer hasty =
+                TestServer.builder().set("stream.stall-timeout", "100ms").start()) {
+            connection.close().sync();
+            connection = connect(hasty, Http2Settings.defaultSettings().initialWindowSize(0));
+            Stream unread = send("GET", "/metrics", "");
+            assertThat(unread.channel().closeFuture().await(20, TimeUnit.SECONDS))
+                    .isTrue();
+            assertThat(unread.status()).hasToString("200");
+            assertThat(unread.body()).isNotDone();
         }
     }
 

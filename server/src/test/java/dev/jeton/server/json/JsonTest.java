@@ -9,6 +9,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -53,6 +55,33 @@ class JsonTest {
         String deep = "[".repeat(Json.MAX_DEPTH) + "]".repeat(Json.MAX_DEPTH);
         assertThat(Json.parse(deep)).isNotNull();
         assertThatThrownBy(() -> Json.parse("[" + deep + "]")).isInstanceOf(JsonException.class);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"{}", "[]", "\"\"", "[0]"})
+    void shouldBoundWhatASmallTextBecomesInMemory(String piece) {
+        String many = "[" + (piece + ",").repeat(1 << 18) + "0]";
+        assertThatThrownBy(() -> Json.parse(many))
+                .isInstanceOf(JsonException.class)
+                .hasMessageContaining("more than 262144 objects, arrays, fields and strings");
+    }
+
+    @Test
+    void shouldBoundTheFieldsOfOneObject() {
+        String fields =
+                IntStream.range(0, 1 << 18).mapToObj("\"%x\":0"::formatted).collect(Collectors.joining(","));
+        assertThatThrownBy(() -> Json.parse("{" + fields + "}"))
+                .isInstanceOf(JsonException.class)
+                .hasMessageContaining("more than 262144 objects, arrays, fields and strings");
+    }
+
+    @Test
+    void shouldTakeManyTokenIdsButNotAnyNumberOfThem() {
+        String most = "[" + "7,".repeat((1 << 21) - 1) + "7]";
+        assertThat((List<?>) Json.parse(most)).hasSize(1 << 21);
+        assertThatThrownBy(() -> Json.parse("[7," + most.substring(1)))
+                .isInstanceOf(JsonException.class)
+                .hasMessageContaining("more than 2097152 numbers");
     }
 
     @Test
