@@ -1,0 +1,36 @@
+package dev.jeton.models.engine;
+
+/** What the tokens of a sequence must spell; thread-safe in {@link #begin} only. */
+public interface TokenGrammar {
+
+    /**
+     * Where a text stands in a grammar. Cursors of one grammar are used by one thread, the owner of the engine whose
+     * tokens they are.
+     */
+    interface Cursor {
+
+        /**
+         * Writes which tokens may come next: bit {@code t & 63} of word {@code from + (t >>> 6)} says whether {@code t}
+         * may. Tokens that end a text are not among them, whatever they spell.
+         *
+         * @param bits where the words from {@code from} on, {@code (vocabulary + 63) / 64} of them, are overwritten
+         */
+        void mask(long[] bits, int from);
+
+        /**
+         * Takes a token, which is one of those that may come next.
+         *
+         * @return false where it is not; the cursor stays where it was then
+         */
+        boolean accept(int token);
+
+        /** Whether the text may end here. */
+        boolean mayEnd();
+
+        /** Whether the text can only end here. */
+        boolean mustEnd();
+    }
+
+    /** At the beginning of a text. */
+    Cursor begin();
+}

@@ -1,0 +1,293 @@
+package dev.jeton.models.grammar;
+
+import dev.jeton.models.engine.TokenGrammar;
+import dev.jeton.models.grammar.GrammarStates.Frame;
+import dev.jeton.models.grammar.GrammarStates.Place;
+import dev.jeton.models.grammar.GrammarStates.State;
+import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A grammar over the tokens of one vocabulary.
+ *
+ * <p><b>Which tokens may come.</b> The bytes of all tokens are walked as a trie, a state beside each node; where a byte
+ * is refused the whole subtree is. That is a walk over all of a vocabulary inside a JSON string, where nearly every
+ * token may come. So it is divided, after XGrammar (Dong et al., 2024): what a token may do from one node of the
+ * network on without looking at what waits for the node's rule is the same in every state, and found once for the node.
+ * It is tokens that may come, whatever is around, and <i>exits</i>: nodes of the trie where the rule has ended. From
+ * these on alone is the trie walked again with what waits, which is some hundred bytes, once for each state.
+ *
+ * <p>{@link #begin} may be called by any thread; the cursors are for one thread, the owner of the engine. Memory: what
+ * is found is kept until it takes {@value #MAX_BYTES} bytes, and then found again. A mask costs its {@code vocabulary /
+ * 64} words written, once its state's tokens are known.
+ */
+public final class Grammar implements TokenGrammar {
+
+    private static final long MAX_BYTES = 8L << 20;
+    /** How many nodes of the trie are looked at before the grammar is used, so that the engine's owner need not. */
+    private static final long WARM_STEPS = 4_000_000;
+
+    /** What may come from a node of the network on, whatever waits: as bits, or where they are few as a list. */
+    private record Local(long[] bits, int[] tokens, int[] exits) {}
+
+    /** What may come in a state. */
+    private record Allowed(Local[] locals, int[] more) {}
+
+    private final Network network;
+    private final GrammarVocabulary vocabulary;
+    private final long maxBytes;
+    private final GrammarStates states;
+    private final @Nullable Local[] locals;
+    private final State start;
+    private final State[] path;
+    private final Ints found = new Ints();
+    private long memoBytes;
+    private long steps;
+
+    private Grammar(Network network, GrammarVocabulary vocabulary, long maxBytes) {
+        this.network = network;
+        this.vocabulary = vocabulary;
+        this.maxBytes = maxBytes;
+        states = new GrammarStates(network);
+        locals = new Local[network.nodes()];
+        path = new State[vocabulary.deepest() + 1];
+        start = states.at(network.start());
+        if (start == states.dead()) {
+            throw new GrammarException("there are more than %d ways to begin; simplify the schema or expression"
+                    .formatted(GrammarStates.MAX_PLACES));
+        }
+        if (start.places.isEmpty()) {
+            throw new GrammarException("only the empty text fits; ask for one that has some");
+        }
+        warm();
+    }
+
+    /**
+     * Compiles a grammar; takes milliseconds, and tenths of a second for large ones.
+     *
+     * @throws GrammarException if it cannot be followed, saying what to change
+     */
+    public static Grammar compile(GrammarSpec spec, GrammarVocabulary vocabulary) {
+        return compile(spec, vocabulary, MAX_BYTES);
+    }
+
+    /** The same, where what was found is kept until it takes so many bytes. */
+    static Grammar compile(GrammarSpec spec, GrammarVocabulary vocabulary, long maxBytes) {
+        NetworkBuilder network = new NetworkBuilder();
+        int root = switch (spec) {
+            case GrammarSpec.JsonObject() -> {
+                JsonRules json = new JsonRules(network);
+                int rule = network.rule();
+                network.call(network.call(network.begin(rule), json.space()), json.object(), network.end(rule));
+                yield rule;
+            }
+            case GrammarSpec.JsonSchema(Object schema, boolean strict) ->
+                JsonSchemaCompiler.compile(network, schema, strict);
+            case GrammarSpec.Regex(String pattern) ->
+                text(network, ExpressionAutomaton.whole(Regex.parse(pattern)), vocabulary);
+            case GrammarSpec.Choice(var choices) -> text(network, TextAutomaton.of(choices), vocabulary);
+        };
+        return new Grammar(network.build(root), vocabulary, maxBytes);
+    }
+
+    private static int text(NetworkBuilder network, TextAutomaton texts, GrammarVocabulary vocabulary) {
+        int rule = network.rule();
+        int begin = network.begin(rule);
+        if (vocabulary.stripsSpace()) {
+            int after = network.node();
+            network.bytes(begin, ' ', ' ', after);
+            network.epsilon(begin, after);
+            begin = after;
+        }
+        TextEncoder.write(network, texts, begin, network.end(rule), false);
+        return rule;
+    }
+
+    private void warm() {
+        long before = steps;
+        for (int node = 0; node < network.nodes() && steps - before < WARM_STEPS; node++) {
+            if (takesBytes(node)) {
+                local(node);
+            }
+        }
+        allowed(start);
+    }
+
+    private boolean takesBytes(int node) {
+        for (int e = network.firstEdge(node); e < network.endEdge(node); e++) {
+            if (network.low(e) >= 0) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    @Override
+    public Cursor begin() {
+        return new TextCursor();
+    }
+
+    /** Nodes of the trie looked at so far: what masks have cost. */
+    public long steps() {
+        return steps;
+    }
+
+    private final class TextCursor implements Cursor {
+
+        private State state = start;
+
+        @Override
+        public void mask(long[] bits, int from) {
+            forgetIfFull();
+            Allowed allowed = allowed(state);
+            Arrays.fill(bits, from, from + vocabulary.words(), 0);
+            for (Local local : allowed.locals) {
+                for (int i = 0; i < local.bits.length; i++) {
+                    bits[from + i] |= local.bits[i];
+                }
+                set(bits, from, local.tokens);
+            }
+            set(bits, from, allowed.more);
+        }
+
+        @Override
+        public boolean accept(int token) {
+            byte[] text = vocabulary.bytes(token);
+            State at = state;
+            for (byte octet : text) {
+                at = states.next(at, octet & 0xff);
+            }
+            if (text.length == 0 || at == states.dead()) {
+                return false;
+            }
+            state = at;
+            return true;
+        }
+
+        @Override
+        public boolean mayEnd() {
+            return state.ends;
+        }
+
+        @Override
+        public boolean mustEnd() {
+            return state.ends && state.places.isEmpty();
+        }
+    }
+
+    private static void set(long[] bits, int from, int[] tokens) {
+        for (int token : tokens) {
+            bits[from + (token >>> 6)] |= 1L << token;
+        }
+    }
+
+    private void forgetIfFull() {
+        if (memoBytes + states.bytes() > maxBytes) {
+            states.clear();
+            Arrays.fill(locals, null);
+            memoBytes = 0;
+        }
+    }
+
+    private Allowed allowed(State state) {
+        if (state.memo instanceof Allowed known) {
+            return known;
+        }
+        Local[] all = new Local[state.places.size()];
+        Ints more = new Ints();
+        for (int i = 0; i < all.length; i++) {
+            Place place = state.places.get(i);
+            Local local = local(place.node());
+            all[i] = local;
+            Frame frame = place.frame();
+            if (frame != states.bottom()) {
+                State after = states.returned(frame);
+                for (int exit : local.exits) {
+                    walk(exit, after, more, null);
+                }
+            }
+        }
+        Allowed allowed = new Allowed(all, more.toArray());
+        memoBytes += 64 + 4L * all.length + 4L * allowed.more.length;
+        state.memo = allowed;
+        return allowed;
+    }
+
+    private Local local(int node) {
+        Local known = locals[node];
+        if (known != null) {
+            return known;
+        }
+        Ints exits = new Ints();
+        found.clear();
+        walk(0, states.at(node), found, exits);
+        Local local;
+        if (found.size() > 2 * vocabulary.words()) {
+            long[] bits = new long[vocabulary.words()];
+            set(bits, 0, found.toArray());
+            local = new Local(bits, new int[0], exits.toArray());
+        } else {
+            local = new Local(new long[0], found.toArray(), exits.toArray());
+        }
+        memoBytes += 96 + 8L * local.bits.length + 4L * local.tokens.length + 4L * local.exits.length;
+        locals[node] = local;
+        return local;
+    }
+
+    /**
+     * Walks the trie below a node.
+     *
+     * @param from the trie's node
+     * @param at the state there
+     * @param tokens receives those that may come
+     * @param exits receives nodes where what was begun may have ended, if they are wanted
+     */
+    private void walk(int from, State at, Ints tokens, @Nullable Ints exits) {
+        int base = vocabulary.depth(from);
+        State dead = states.dead();
+        path[0] = at;
+        int end = vocabulary.end(from);
+        for (int node = from + 1; node < end; ) {
+            steps++;
+            int depth = vocabulary.depth(node) - base;
+            State next = states.next(path[depth - 1], vocabulary.octet(node));
+            if (next == dead) {
+                node = vocabulary.end(node);
+                continue;
+            }
+            path[depth] = next;
+            for (int token = vocabulary.token(node); token >= 0; token = vocabulary.twin(token)) {
+                tokens.add(token);
+            }
+            if (exits != null && next.ends) {
+                exits.add(node);
+            }
+            node++;
+        }
+    }
+
+    /** A list of numbers. */
+    private static final class Ints {
+        private int[] values = new int[64];
+        private int size;
+
+        void add(int value) {
+            if (size == values.length) {
+                values = Arrays.copyOf(values, 2 * size);
+            }
+            values[size++] = value;
+        }
+
+        int size() {
+            return size;
+        }
+
+        void clear() {
+            size = 0;
+        }
+
+        int[] toArray() {
+            return Arrays.copyOf(values, size);
+        }
+    }
+}

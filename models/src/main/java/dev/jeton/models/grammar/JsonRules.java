@@ -1,0 +1,219 @@
+package dev.jeton.models.grammar;
+
+import java.util.function.IntSupplier;
+
+/**
+ * The rules of JSON itself: white space, strings, numbers, any value.
+ *
+ * <p>White space is a space, or the end of a line and the next one's indentation, once at each place where JSON allows
+ * some: a model that may write more may write nothing else any more. Strings escape as RFC 8259 has it, where a
+ * surrogate is always one of a pair.
+ */
+final class JsonRules {
+
+    /** Most that a line is indented. */
+    private static final int MAX_INDENT = 64;
+
+    private final NetworkBuilder network;
+    private int space = -1;
+    private int string = -1;
+    private int inString = -1;
+    private int value = -1;
+    private int object = -1;
+    private int array = -1;
+
+    JsonRules(NetworkBuilder network) {
+        this.network = network;
+    }
+
+    /** The letter that escapes a code point after a backslash, or 0. */
+    static int shortEscape(int c) {
+        return switch (c) {
+            case '"' -> '"';
+            case '\\' -> '\\';
+            case '\b' -> 'b';
+            case '\f' -> 'f';
+            case '\n' -> 'n';
+            case '\r' -> 'r';
+            case '\t' -> 't';
+            default -> 0;
+        };
+    }
+
+    /** Text as it stands in a JSON string. */
+    static String escaped(String text) {
+        StringBuilder out = new StringBuilder();
+        for (int i = 0; i < text.length(); i++) {
+            char c = text.charAt(i);
+            int letter = shortEscape(c);
+            if (letter > 0) {
+                out.append('\\').append((char) letter);
+            } else if (c < 0x20) {
+                out.append("\\u00%02x".formatted((int) c));
+            } else {
+                out.append(c);
+            }
+        }
+        return out.toString();
+    }
+
+    /** White space, which may be none. */
+    int space() {
+        if (space < 0) {
+            space = network.rule();
+            int begin = network.begin(space);
+            int end = network.end(space);
+            network.epsilon(begin, end);
+            network.bytes(begin, ' ', ' ', end);
+            int line = network.node();
+            network.bytes(begin, '\n', '\n', line);
+            int carriage = network.node();
+            network.bytes(begin, '\r', '\r', carriage);
+            network.bytes(carriage, '\n', '\n', line);
+            for (char indent : new char[] {' ', '\t'}) {
+                int at = line;
+                for (int i = 0; i < MAX_INDENT; i++) {
+                    int next = network.node();
+                    network.bytes(at, indent, indent, next);
+                    network.epsilon(next, end);
+                    at = next;
+                }
+            }
+            network.epsilon(line, end);
+        }
+        return space;
+    }
+
+    /** Any string. */
+    int string() {
+        if (string < 0) {
+            string = network.rule();
+            int body = network.node();
+            network.bytes(network.begin(string), '"', '"', body);
+            network.call(body, inString(), network.end(string));
+        }
+        return string;
+    }
+
+    /** Any string from its opening quotation mark on: the rest of a string that is not told apart any more. */
+    int inString() {
+        if (inString < 0) {
+            inString = network.rule();
+            int body = network.node();
+            network.epsilon(network.begin(inString), body);
+            TextEncoder.write(network, PLAIN, body, body, false);
+            escapes(body);
+            network.bytes(body, '"', '"', network.end(inString));
+        }
+        return inString;
+    }
+
+    /** One code point that stands for itself in a string. */
+    private static final TextAutomaton PLAIN = ExpressionAutomaton.whole(
+            new Expression.Chars(0x20, '"' - 1, '"' + 1, '\\' - 1, '\\' + 1, Character.MAX_CODE_POINT));
+
+    private void escapes(int body) {
+        int backslash = network.node();
+        network.bytes(body, '\\', '\\', backslash);
+        for (char letter : "\"\\/bfnrt".toCharArray()) {
+            network.bytes(backslash, letter, letter, body);
+        }
+        int hex = network.node();
+        network.bytes(backslash, 'u', 'u', hex);
+        int second = network.node();
+        for (int[] range : new int[][] {{'0', '9'}, {'a', 'c'}, {'A', 'C'}, {'e', 'f'}, {'E', 'F'}}) {
+            network.bytes(hex, range[0], range[1], second);
+        }
+        int last = hexDigit(hexDigit(second));
+        hexDigit(last, body);
+        int surrogate = network.node();
+        network.bytes(hex, 'd', 'd', surrogate);
+        network.bytes(hex, 'D', 'D', surrogate);
+        int afterEight = network.node();
+        network.bytes(surrogate, '0', '7', afterEight);
+        hexDigit(hexDigit(afterEight), body);
+        int high = network.node();
+        for (int[] range : new int[][] {{'8', '9'}, {'a', 'b'}, {'A', 'B'}}) {
+            network.bytes(surrogate, range[0], range[1], high);
+        }
+        int next = network.text(hexDigit(hexDigit(high)), "\\u");
+        int low = network.node();
+        network.bytes(next, 'd', 'd', low);
+        network.bytes(next, 'D', 'D', low);
+        int lowSecond = network.node();
+        network.bytes(low, 'c', 'f', lowSecond);
+        network.bytes(low, 'C', 'F', lowSecond);
+        hexDigit(hexDigit(lowSecond), body);
+    }
+
+    private int hexDigit(int from) {
+        int to = network.node();
+        hexDigit(from, to);
+        return to;
+    }
+
+    private void hexDigit(int from, int to) {
+        network.bytes(from, '0', '9', to);
+        network.bytes(from, 'a', 'f', to);
+        network.bytes(from, 'A', 'F', to);
+    }
+
+    /** Any value. */
+    int value() {
+        if (value < 0) {
+            value = network.rule();
+            int begin = network.begin(value);
+            int end = network.end(value);
+            network.call(begin, object(), end);
+            network.call(begin, array(), end);
+            network.call(begin, string(), end);
+            TextEncoder.write(network, ExpressionAutomaton.whole(NumberTexts.any(false)), begin, end, false);
+            for (String literal : new String[] {"true", "false", "null"}) {
+                network.epsilon(network.text(begin, literal), end);
+            }
+        }
+        return value;
+    }
+
+    /** Any object. */
+    int object() {
+        if (object < 0) {
+            object = network.rule();
+            list(object, '{', '}', () -> {
+                int member = network.rule();
+                int colon = network.call(network.call(network.begin(member), string()), space());
+                int after = network.node();
+                network.bytes(colon, ':', ':', after);
+                network.call(network.call(after, space()), value(), network.end(member));
+                return member;
+            });
+        }
+        return object;
+    }
+
+    /** Any array. */
+    int array() {
+        if (array < 0) {
+            array = network.rule();
+            list(array, '[', ']', this::value);
+        }
+        return array;
+    }
+
+    private void list(int rule, char open, char close, IntSupplier elements) {
+        int element = elements.getAsInt();
+        int opened = network.node();
+        network.bytes(network.begin(rule), open, open, opened);
+        int first = network.call(opened, space());
+        int closing = network.node();
+        network.epsilon(first, closing);
+        network.bytes(closing, close, close, network.end(rule));
+        int after = network.call(network.call(first, element), space());
+        network.epsilon(after, closing);
+        int comma = network.node();
+        network.bytes(after, ',', ',', comma);
+        int next = network.call(comma, space());
+        int afterNext = network.call(network.call(next, element), space());
+        network.epsilon(afterNext, after);
+    }
+}

@@ -1,0 +1,517 @@
+package dev.jeton.models.grammar;
+
+import dev.jeton.models.grammar.NumberTexts.Bound;
+import java.math.BigDecimal;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Makes a network of a JSON Schema (2020-12, and what earlier drafts wrote otherwise). Everything that the network
+ * takes is valid under the schema; of what is valid it takes a part:
+ *
+ * <ul>
+ *   <li>members come in the order of {@code properties}, then those of {@code required} that are named nowhere else,
+ *       then additional ones;
+ *   <li>where {@code properties} are given, there are additional members only if {@code additionalProperties} says so,
+ *       and after {@code prefixItems} further items only if {@code items} does;
+ *   <li>without a {@code type}, keywords that are about one type mean that type;
+ *   <li>white space, numbers and escapes are as {@link JsonRules} and {@link NumberTexts} have them.
+ * </ul>
+ *
+ * <p>{@code oneOf} is taken as {@code anyOf}: that no two alternatives match is not seen to. What cannot be enforced
+ * ({@link #UNENFORCED}) is refused where the schema is to be followed strictly, and left out otherwise.
+ */
+final class JsonSchemaCompiler {
+
+    /** Keywords whose meaning an automaton of this size cannot have. */
+    static final Set<String> UNENFORCED = Set.of(
+            "not",
+            "if",
+            "then",
+            "else",
+            "uniqueItems",
+            "contains",
+            "minContains",
+            "maxContains",
+            "minProperties",
+            "maxProperties",
+            "propertyNames",
+            "dependentRequired",
+            "dependentSchemas",
+            "dependencies",
+            "$dynamicRef",
+            "$recursiveRef");
+
+    private static final Set<String> ABOUT_NUMBERS =
+            Set.of("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf");
+    private static final Set<String> ABOUT_STRINGS = Set.of("minLength", "maxLength", "pattern", "format");
+    private static final Set<String> ABOUT_ARRAYS = Set.of("items", "prefixItems", "minItems", "maxItems");
+    private static final Set<String> ABOUT_OBJECTS =
+            Set.of("properties", "required", "additionalProperties", "patternProperties");
+
+    private final NetworkBuilder network;
+    private final JsonRules json;
+    private final boolean strict;
+    private final SchemaMerge merge;
+    private final Map<String, Integer> references = new HashMap<>();
+    private final Map<List<Object>, Integer> texts = new HashMap<>();
+    private final ArrayDeque<Runnable> later = new ArrayDeque<>();
+
+    private JsonSchemaCompiler(NetworkBuilder network, @Nullable Object schema, boolean strict) {
+        this.network = network;
+        this.strict = strict;
+        json = new JsonRules(network);
+        merge = new SchemaMerge(schema);
+    }
+
+    /**
+     * The rule of a schema, white space before it included.
+     *
+     * @throws GrammarException naming the place in the schema and what is wrong with it
+     */
+    static int compile(NetworkBuilder network, @Nullable Object schema, boolean strict) {
+        JsonSchemaCompiler compiler = new JsonSchemaCompiler(network, schema, strict);
+        int rule = network.rule();
+        int begin = network.call(network.begin(rule), compiler.json.space());
+        compiler.value(schema, "schema", begin, network.end(rule));
+        while (!compiler.later.isEmpty()) {
+            compiler.later.remove().run();
+        }
+        return rule;
+    }
+
+    /** A rule of its own for a schema: what it is put into may call it at several places. */
+    private int rule(@Nullable Object schema, String path) {
+        Optional<String> reference = merge.onlyReference(schema);
+        if (reference.isPresent()) {
+            return referenced(reference.get(), path);
+        }
+        int rule = network.rule();
+        later.add(() -> value(schema, path, network.begin(rule), network.end(rule)));
+        return rule;
+    }
+
+    private int referenced(String reference, String path) {
+        Integer known = references.get(reference);
+        if (known != null) {
+            return known;
+        }
+        Object schema = merge.resolve(reference, path);
+        int rule = network.rule();
+        references.put(reference, rule);
+        later.add(() -> value(schema, reference, network.begin(rule), network.end(rule)));
+        return rule;
+    }
+
+    private void value(@Nullable Object schema, String path, int from, int to) {
+        Optional<String> reference = merge.onlyReference(schema);
+        if (reference.isPresent()) {
+            network.call(from, referenced(reference.get(), path), to);
+            return;
+        }
+        flat(merge.flat(schema, path), path, from, to);
+    }
+
+    private void flat(Map<String, Object> schema, String path, int from, int to) {
+        Object alternatives = schema.get("anyOf");
+        if (alternatives != null) {
+            List<?> list = SchemaMerge.list(alternatives, path + ".anyOf");
+            Map<String, Object> rest = new LinkedHashMap<>(schema);
+            rest.remove("anyOf");
+            for (int i = 0; i < list.size(); i++) {
+                String place = path + ".anyOf[" + i + "]";
+                if (rest.isEmpty()) {
+                    value(list.get(i), place, from, to);
+                } else {
+                    flat(merge.both(rest, list.get(i), place), place, from, to);
+                }
+            }
+            return;
+        }
+        checkEnforced(schema, path);
+        if (schema.containsKey("enum")) {
+            literals(schema, path, from, to);
+            return;
+        }
+        Set<String> types = types(schema, path);
+        if (types.isEmpty() && !schema.containsKey("type")) {
+            network.call(from, json.value(), to);
+            return;
+        }
+        for (String type : types) {
+            switch (type) {
+                case "null" -> network.epsilon(network.text(from, "null"), to);
+                case "boolean" -> {
+                    network.epsilon(network.text(from, "true"), to);
+                    network.epsilon(network.text(from, "false"), to);
+                }
+                case "string" -> string(schema, path, from, to);
+                case "number", "integer" -> number(schema, path, type.equals("integer"), from, to);
+                case "array" -> array(schema, path, from, to);
+                case "object" -> object(schema, path, from, to);
+                default ->
+                    throw new GrammarException(
+                            "%s.type: '%s' is no type; null, boolean, string, number, integer, array and object are"
+                                    .formatted(path, type));
+            }
+        }
+    }
+
+    private void checkEnforced(Map<String, Object> schema, String path) {
+        if (!strict) {
+            return;
+        }
+        for (String key : schema.keySet()) {
+            boolean unevaluated = key.startsWith("unevaluated") && schema.get(key) != Boolean.FALSE;
+            boolean harmless = key.equals("uniqueItems") && schema.get(key) == Boolean.FALSE;
+            if ((UNENFORCED.contains(key) || unevaluated) && !harmless) {
+                throw new GrammarException(
+                        "%s: '%s' cannot be enforced; leave it out, or set 'strict' to false to have it ignored"
+                                .formatted(path, key));
+            }
+        }
+    }
+
+    /** The types that a value may have; none where it may have any. */
+    private static Set<String> types(Map<String, Object> schema, String path) {
+        Object given = schema.get("type");
+        Set<String> types = new LinkedHashSet<>();
+        if (given != null) {
+            types.addAll(SchemaMerge.typeNames(given, path));
+            if (types.contains("number")) {
+                types.remove("integer");
+            }
+            return types;
+        }
+        for (String key : schema.keySet()) {
+            if (ABOUT_OBJECTS.contains(key)) {
+                types.add("object");
+            } else if (ABOUT_ARRAYS.contains(key)) {
+                types.add("array");
+            } else if (ABOUT_STRINGS.contains(key)) {
+                types.add("string");
+            } else if (ABOUT_NUMBERS.contains(key)) {
+                types.add("number");
+            }
+        }
+        return types;
+    }
+
+    // ---- values that are spelled out ----
+
+    private void literals(Map<String, Object> schema, String path, int from, int to) {
+        List<String> scalars = new ArrayList<>();
+        for (Object value : SchemaMerge.list(schema.get("enum"), path + ".enum")) {
+            if (!fits(value, schema, path)) {
+                continue;
+            }
+            if (SchemaLiterals.scalar(value)) {
+                scalars.add(SchemaLiterals.text(value));
+            } else {
+                network.epsilon(SchemaLiterals.write(network, json, value, from), to);
+            }
+        }
+        TextEncoder.write(network, TextAutomaton.of(scalars), from, to, false);
+    }
+
+    private boolean fits(@Nullable Object value, Map<String, Object> schema, String path) {
+        Object given = schema.get("type");
+        String type = SchemaLiterals.type(value);
+        if (given != null) {
+            List<String> types = SchemaMerge.typeNames(given, path);
+            if (!types.contains(type) && !(type.equals("integer") && types.contains("number"))) {
+                return false;
+            }
+        }
+        return switch (value) {
+            case String text -> strings(schema, path).accepts(text);
+            case Number number -> {
+                BigDecimal exact = SchemaMerge.number(number, path);
+                yield numbers(schema, path, false).accepts(exact.toPlainString());
+            }
+            case null, default -> true;
+        };
+    }
+
+    // ---- strings ----
+
+    private void string(Map<String, Object> schema, String path, int from, int to) {
+        List<Object> key = new ArrayList<>();
+        ABOUT_STRINGS.stream().sorted().forEach(name -> key.add(schema.getOrDefault(name, "")));
+        if (onlyUnknownFormats(schema, path)) {
+            network.call(from, json.string(), to);
+            return;
+        }
+        Integer known = texts.get(key);
+        if (known == null) {
+            int rule = network.rule();
+            int begin = network.text(network.begin(rule), "\"");
+            int end = network.node();
+            network.bytes(end, '"', '"', network.end(rule));
+            TextEncoder.write(network, strings(schema, path), begin, end, true);
+            texts.put(key, rule);
+            known = rule;
+        }
+        network.call(from, known, to);
+    }
+
+    private static boolean onlyUnknownFormats(Map<String, Object> schema, String path) {
+        return !schema.containsKey("minLength")
+                && !schema.containsKey("maxLength")
+                && !schema.containsKey("pattern")
+                && names(schema, "format", path).stream().noneMatch(StringTexts::known);
+    }
+
+    private static List<String> names(Map<String, Object> schema, String key, String path) {
+        List<String> names = new ArrayList<>();
+        Object given = schema.get(key);
+        for (Object value : given == null ? List.of() : SchemaMerge.list(given, path)) {
+            if (!(value instanceof String name)) {
+                throw new GrammarException("%s.%s: must be a string".formatted(path, key));
+            }
+            names.add(name);
+        }
+        return names;
+    }
+
+    private static TextAutomaton strings(Map<String, Object> schema, String path) {
+        int least = count(schema, "minLength", path).orElse(0);
+        int most = count(schema, "maxLength", path).orElse(-1);
+        List<String> formats = names(schema, "format", path).stream()
+                .filter(StringTexts::known)
+                .toList();
+        try {
+            return StringTexts.of(least, most, names(schema, "pattern", path), formats);
+        } catch (GrammarException e) {
+            throw new GrammarException("%s: %s".formatted(path, e.getMessage()));
+        }
+    }
+
+    private static Optional<Integer> count(Map<String, Object> schema, String key, String path) {
+        Object given = schema.get(key);
+        if (given == null) {
+            return Optional.empty();
+        }
+        BigDecimal value = SchemaMerge.number(given, path + "." + key);
+        if (value.signum() < 0 || value.stripTrailingZeros().scale() > 0) {
+            throw new GrammarException("%s.%s: must be a whole number of at least 0".formatted(path, key));
+        }
+        return Optional.of(value.min(BigDecimal.valueOf(Integer.MAX_VALUE)).intValue());
+    }
+
+    // ---- numbers ----
+
+    private void number(Map<String, Object> schema, String path, boolean integer, int from, int to) {
+        boolean any = schema.keySet().stream().noneMatch(ABOUT_NUMBERS::contains);
+        TextAutomaton numbers =
+                any ? ExpressionAutomaton.whole(NumberTexts.any(integer)) : numbers(schema, path, integer);
+        TextEncoder.write(network, numbers, from, to, false);
+    }
+
+    private static TextAutomaton numbers(Map<String, Object> schema, String path, boolean integer) {
+        try {
+            TextAutomaton numbers = NumberTexts.between(
+                    tighter(bound(schema, "minimum", false, path), bound(schema, "exclusiveMinimum", true, path), 1),
+                    tighter(bound(schema, "maximum", false, path), bound(schema, "exclusiveMaximum", true, path), -1),
+                    integer);
+            Object multiples = schema.get("multipleOf");
+            for (Object of : multiples == null ? List.of() : SchemaMerge.list(multiples, path)) {
+                numbers = numbers.and(NumberTexts.multiples(SchemaMerge.number(of, path + ".multipleOf"), integer));
+            }
+            return numbers;
+        } catch (GrammarException e) {
+            throw new GrammarException("%s: %s".formatted(path, e.getMessage()));
+        }
+    }
+
+    private static Optional<Bound> bound(Map<String, Object> schema, String key, boolean open, String path) {
+        Object given = schema.get(key);
+        return given == null
+                ? Optional.empty()
+                : Optional.of(new Bound(SchemaMerge.number(given, path + "." + key), open));
+    }
+
+    private static Optional<Bound> tighter(Optional<Bound> closed, Optional<Bound> open, int sign) {
+        if (closed.isEmpty() || open.isEmpty()) {
+            return closed.or(() -> open);
+        }
+        int order = sign * closed.get().value().compareTo(open.get().value());
+        return order > 0 ? closed : open;
+    }
+
+    // ---- arrays ----
+
+    private void array(Map<String, Object> schema, String path, int from, int to) {
+        if (schema.keySet().stream().noneMatch(ABOUT_ARRAYS::contains)) {
+            network.call(from, json.array(), to);
+            return;
+        }
+        List<?> prefix = SchemaMerge.prefix(schema, path);
+        int least = count(schema, "minItems", path).orElse(0);
+        Optional<Integer> bound = count(schema, "maxItems", path);
+        Object rest = schema.getOrDefault("items", prefix.isEmpty());
+        int most = rest == Boolean.FALSE
+                ? Math.min(prefix.size(), bound.orElse(prefix.size()))
+                : bound.orElse(Expression.UNBOUNDED);
+        int chain = most == Expression.UNBOUNDED ? Math.max(Math.max(least, prefix.size()), 1) : most;
+        int more = rest == Boolean.FALSE ? -1 : rule(rest, path + ".items");
+        int closing = network.node();
+        network.bytes(closing, ']', ']', to);
+        int at = network.call(network.text(from, "["), json.space());
+        for (int i = 0; i < chain; i++) {
+            if (i >= least) {
+                network.epsilon(at, closing);
+            }
+            int begin = i == 0 ? at : network.call(network.text(at, ","), json.space());
+            int item = i < prefix.size() ? rule(prefix.get(i), path + ".prefixItems[" + i + "]") : more;
+            at = network.call(network.call(begin, item), json.space());
+        }
+        if (chain >= least) {
+            network.epsilon(at, closing);
+        }
+        if (most == Expression.UNBOUNDED) {
+            int again = network.call(network.text(at, ","), json.space());
+            network.epsilon(network.call(network.call(again, more), json.space()), at);
+        }
+    }
+
+    // ---- objects ----
+
+    /** A member: how its key is spelled, and the rule of its value. */
+    private record Member(String name, int rule, boolean required) {}
+
+    private void object(Map<String, Object> schema, String path, int from, int to) {
+        if (schema.keySet().stream().noneMatch(ABOUT_OBJECTS::contains)) {
+            network.call(from, json.object(), to);
+            return;
+        }
+        Map<String, Object> named = SchemaMerge.members(schema, path);
+        Map<String, TextAutomaton> patterns = patterns(schema, path);
+        Object additional = schema.getOrDefault("additionalProperties", named.isEmpty() && patterns.isEmpty());
+        List<Member> members = members(schema, named, patterns, path);
+        int closing = network.node();
+        network.bytes(closing, '}', '}', to);
+        // nothing of it yet; some member; about to take a member
+        int none = network.call(network.text(from, "{"), json.space());
+        int some = network.node();
+        for (Member member : members) {
+            int key = network.node();
+            network.epsilon(none, key);
+            network.epsilon(network.call(network.text(some, ","), json.space()), key);
+            int nextNone = network.node();
+            int nextSome = network.node();
+            if (!member.required) {
+                network.epsilon(none, nextNone);
+                network.epsilon(some, nextSome);
+            }
+            int spelled = network.text(key, '"' + JsonRules.escaped(member.name) + '"');
+            network.epsilon(valueAfter(spelled, member.rule), nextSome);
+            none = nextNone;
+            some = nextSome;
+        }
+        network.epsilon(none, closing);
+        network.epsilon(some, closing);
+        int key = network.node();
+        network.epsilon(none, key);
+        network.epsilon(network.call(network.text(some, ","), json.space()), key);
+        others(schema, members, patterns, additional, path, key, some);
+    }
+
+    private int valueAfter(int key, int rule) {
+        int colon = network.text(network.call(key, json.space()), ":");
+        return network.call(network.call(network.call(colon, json.space()), rule), json.space());
+    }
+
+    private List<Member> members(
+            Map<String, Object> schema, Map<String, Object> named, Map<String, TextAutomaton> patterns, String path) {
+        Set<String> required = new LinkedHashSet<>();
+        Object given = schema.get("required");
+        for (Object name : given == null ? List.of() : SchemaMerge.list(given, path + ".required")) {
+            if (!(name instanceof String text)) {
+                throw new GrammarException(path + ".required: must be an array of strings");
+            }
+            required.add(text);
+        }
+        List<Member> members = new ArrayList<>();
+        Set<String> all = new LinkedHashSet<>(named.keySet());
+        all.addAll(required);
+        for (String name : all) {
+            List<@Nullable Object> schemas = new ArrayList<>();
+            if (named.containsKey(name)) {
+                schemas.add(SchemaMerge.unwrap(named.get(name)));
+            }
+            patterns.forEach((pattern, keys) -> {
+                if (keys.accepts(name)) {
+                    schemas.add(patternSchema(schema, pattern));
+                }
+            });
+            if (schemas.isEmpty()) {
+                schemas.add(schema.getOrDefault("additionalProperties", true));
+            }
+            String place = path + ".properties." + name;
+            Object value = schemas.size() == 1 ? schemas.getFirst() : Map.of("allOf", schemas);
+            members.add(new Member(name, rule(value, place), required.contains(name)));
+        }
+        return members;
+    }
+
+    private static Map<String, TextAutomaton> patterns(Map<String, Object> schema, String path) {
+        Map<String, TextAutomaton> patterns = new LinkedHashMap<>();
+        if (schema.get("patternProperties") instanceof Map<?, ?> map) {
+            for (Object pattern : map.keySet()) {
+                patterns.put(String.valueOf(pattern), ExpressionAutomaton.within(Regex.parse(String.valueOf(pattern))));
+            }
+        } else if (schema.containsKey("patternProperties")) {
+            throw new GrammarException(path + ".patternProperties: must be an object");
+        }
+        return patterns;
+    }
+
+    private static @Nullable Object patternSchema(Map<String, Object> schema, String pattern) {
+        return schema.get("patternProperties") instanceof Map<?, ?> map ? map.get(pattern) : null;
+    }
+
+    /** Members that are not named: those whose keys match a pattern, and additional ones. */
+    private void others(
+            Map<String, Object> schema,
+            List<Member> members,
+            Map<String, TextAutomaton> patterns,
+            Object additional,
+            String path,
+            int key,
+            int after) {
+        TextAutomaton names =
+                TextAutomaton.of(members.stream().map(Member::name).toList());
+        TextAutomaton rest = TextAutomaton.all().without(names);
+        List<TextAutomaton> before = new ArrayList<>();
+        for (Map.Entry<String, TextAutomaton> pattern : patterns.entrySet()) {
+            TextAutomaton keys = pattern.getValue().without(names);
+            for (TextAutomaton other : before) {
+                if (!keys.and(other).isEmpty()) {
+                    throw new GrammarException(
+                            path + ".patternProperties: a key may match two of the patterns; tell them apart");
+                }
+            }
+            before.add(keys);
+            rest = rest.without(keys);
+            other(keys, rule(patternSchema(schema, pattern.getKey()), path + ".patternProperties"), key, after);
+        }
+        if (additional != Boolean.FALSE) {
+            other(rest, rule(additional, path + ".additionalProperties"), key, after);
+        }
+    }
+
+    private void other(TextAutomaton keys, int rule, int key, int after) {
+        int end = network.node();
+        TextEncoder.write(network, keys, network.text(key, "\""), end, true);
+        network.epsilon(valueAfter(network.text(end, "\""), rule), after);
+    }
+}

@@ -1,0 +1,144 @@
+package dev.jeton.models.grammar;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.jeton.models.engine.TokenGrammar.Cursor;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.Test;
+
+class GrammarTest {
+
+    private static final String SCHEMA =
+            "{\"type\":\"object\",\"properties\":{\"name\":{\"type\":\"string\"},\"size\":{\"type\":\"string\",\"maxLength\":6},"
+                    + "\"more\":{\"type\":\"array\",\"items\":{\"$ref\":\"#\"}}},\"required\":[\"name\"],\"additionalProperties\":{}}";
+
+    private static GrammarSpec schema() {
+        return new GrammarSpec.JsonSchema(GuidedTexts.json(SCHEMA), true);
+    }
+
+    /** A cursor that took the same tokens, since a cursor cannot be copied. */
+    private static Cursor again(Grammar grammar, List<Integer> tokens) {
+        Cursor cursor = grammar.begin();
+        tokens.forEach(token -> assertThat(cursor.accept(token)).isTrue());
+        return cursor;
+    }
+
+    @Test
+    void shouldMaskExactlyTheTokensThatItDoesNotAccept() {
+        for (long seed = 0; seed < 4; seed++) {
+            Random random = new Random(seed);
+            GuidedTexts texts = GuidedTexts.of(random, false);
+            Grammar grammar = Grammar.compile(schema(), texts.vocabulary());
+            List<Integer> taken = new ArrayList<>();
+            for (int i = 0; i < 25; i++) {
+                int[] allowed = texts.allowed(again(grammar, taken));
+                int[] accepted = IntStream.range(0, texts.size())
+                        .filter(token -> again(grammar, taken).accept(token))
+                        .toArray();
+                assertThat(allowed).as("seed %d after %s", seed, taken).isEqualTo(accepted);
+                if (allowed.length == 0) {
+                    break;
+                }
+                taken.add(allowed[random.nextInt(allowed.length)]);
+            }
+        }
+    }
+
+    @Test
+    void shouldAllowTheSameWhereItForgetsWhatItFound() {
+        Random random = new Random(3);
+        GuidedTexts texts = GuidedTexts.of(random, false);
+        Cursor keeps = Grammar.compile(schema(), texts.vocabulary()).begin();
+        Cursor forgets = Grammar.compile(schema(), texts.vocabulary(), 1).begin();
+        for (int i = 0; i < 200 && !keeps.mustEnd(); i++) {
+            int[] allowed = texts.allowed(keeps);
+            assertThat(texts.allowed(forgets)).isEqualTo(allowed);
+            int token = allowed[random.nextInt(allowed.length)];
+            assertThat(keeps.accept(token)).isTrue();
+            assertThat(forgets.accept(token)).isTrue();
+            assertThat(forgets.mayEnd()).isEqualTo(keeps.mayEnd());
+        }
+    }
+
+    @Test
+    void shouldFindTheTokensOfAStateOnce() {
+        Random random = new Random(3);
+        GuidedTexts texts = GuidedTexts.of(random, false);
+        Grammar grammar = Grammar.compile(schema(), texts.vocabulary());
+        Cursor cursor = grammar.begin();
+        texts.allowed(cursor);
+        long steps = grammar.steps();
+        texts.allowed(cursor);
+        texts.allowed(grammar.begin());
+        assertThat(grammar.steps()).isEqualTo(steps);
+    }
+
+    @Test
+    void shouldStayWhereItIsWhenATokenIsNotAllowed() {
+        Random random = new Random(3);
+        GuidedTexts texts = GuidedTexts.of(random, false);
+        Cursor cursor = Grammar.compile(new GrammarSpec.Choice(List.of("ab")), texts.vocabulary())
+                .begin();
+        assertThat(cursor.accept(1 + 'x')).isFalse();
+        assertThat(cursor.accept(0)).isFalse();
+        assertThat(cursor.accept(1 + 'a')).isTrue();
+        assertThat(cursor.mayEnd()).isFalse();
+        assertThat(cursor.accept(1 + 'b')).isTrue();
+        assertThat(cursor.mustEnd()).isTrue();
+    }
+
+    @Test
+    void shouldWriteOneOfTheChoices() {
+        Random random = new Random(5);
+        GuidedTexts texts = GuidedTexts.of(random, false);
+        List<String> choices = List.of("yes", "yes, maybe", "no", "日本");
+        Grammar grammar = Grammar.compile(new GrammarSpec.Choice(choices), texts.vocabulary());
+        for (int i = 0; i < 100; i++) {
+            assertThat(texts.write(grammar, random)).get().isIn(choices);
+        }
+        assertThat(choices)
+                .allSatisfy(choice ->
+                        assertThat(texts.allows(grammar, choice, random)).isTrue());
+    }
+
+    @Test
+    void shouldAllowTheSpaceThatADecoderTakesAway() {
+        Random random = new Random(5);
+        GuidedTexts stripping = GuidedTexts.of(random, true);
+        Grammar grammar = Grammar.compile(new GrammarSpec.Choice(List.of("yes")), stripping.vocabulary());
+        assertThat(stripping.allows(grammar, " yes", random)).isTrue();
+        assertThat(stripping.allows(grammar, "yes", random)).isTrue();
+        assertThat(stripping.allows(grammar, "  yes", random)).isFalse();
+        GuidedTexts keeping = GuidedTexts.of(random, false);
+        Grammar strict = Grammar.compile(new GrammarSpec.Choice(List.of("yes")), keeping.vocabulary());
+        assertThat(keeping.allows(strict, " yes", random)).isFalse();
+    }
+
+    @Test
+    void shouldRefuseWhatOnlyTheEmptyTextFits() {
+        GuidedTexts texts = GuidedTexts.of(new Random(5), false);
+        assertThatThrownBy(() -> Grammar.compile(new GrammarSpec.Regex("^$"), texts.vocabulary()))
+                .isInstanceOf(GrammarException.class)
+                .hasMessageContaining("empty text");
+    }
+
+    @Test
+    void shouldAllowEveryTokenThatSpellsTheSame() {
+        byte[][] tokens = {bytes("a"), bytes("ab"), bytes("a"), bytes("b"), bytes("ab")};
+        Cursor cursor = Grammar.compile(
+                        new GrammarSpec.Choice(List.of("ab")), new GrammarVocabulary(5, id -> tokens[id], false))
+                .begin();
+        long[] bits = new long[1];
+        cursor.mask(bits, 0);
+        assertThat(bits[0]).isEqualTo(0b10111);
+    }
+
+    private static byte[] bytes(String text) {
+        return text.getBytes(StandardCharsets.UTF_8);
+    }
+}

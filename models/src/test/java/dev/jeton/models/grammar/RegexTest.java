@@ -1,0 +1,112 @@
+package dev.jeton.models.grammar;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.util.Random;
+import java.util.regex.Pattern;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Against java.util.regex, on texts of the letters that the expressions are about. */
+class RegexTest {
+
+    private static final int[] LETTERS = "aabbcxyz019_- \n.é日😀A".codePoints().toArray();
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "",
+                "a",
+                "ab|c",
+                "a*",
+                "a+b?",
+                "(ab)*c",
+                "(?:a|bc){2,3}",
+                "[a-c]+",
+                "[^a-c]",
+                "\\d+",
+                "\\w*",
+                "\\s",
+                "\\S\\D\\W",
+                ".",
+                "a.c",
+                "^a",
+                "a$",
+                "^a|b$",
+                "^$",
+                "(a|^)b",
+                "(^a|b)$|c",
+                "[\\d_-]+",
+                "[-a]",
+                "[a\\]]",
+                "a{2}",
+                "a{2,}",
+                "a{0}",
+                "(?<name>a)b",
+                "a+?b*?c??",
+                "\\u0061",
+                "\\x62",
+                "\\u{1F600}",
+                "\\p{L}+",
+                "\\p{Lu}",
+                "\\P{L}",
+                "\\.",
+                "😀+",
+                "[日é]",
+                "(a|b)*a(a|b)",
+                "x*y*z*"
+            })
+    void shouldMatchWhatJavaMatches(String pattern) {
+        String java = pattern.replace("\\u{1F600}", "\\x{1F600}");
+        // Java's end of a line before the last newline is no end here
+        Pattern within = Pattern.compile(java.replace("$", "\\z"));
+        // Java's dot leaves out U+0085, which is not among the letters
+        TextAutomaton found = ExpressionAutomaton.within(Regex.parse(pattern));
+        TextAutomaton whole = ExpressionAutomaton.whole(Regex.parse(pattern));
+        Random random = new Random(11);
+        for (int i = 0; i < 3_000; i++) {
+            StringBuilder text = new StringBuilder();
+            for (int left = random.nextInt(6); left > 0; left--) {
+                text.appendCodePoint(LETTERS[random.nextInt(LETTERS.length)]);
+            }
+            assertThat(found.accepts(text.toString()))
+                    .as("'%s' within '%s'", pattern, text)
+                    .isEqualTo(within.matcher(text).find());
+            assertThat(whole.accepts(text.toString()))
+                    .as("'%s' is '%s'", pattern, text)
+                    .isEqualTo(within.matcher(text).matches());
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '~',
+            quoteCharacter = '`',
+            value = {
+                "(a~a group is not closed",
+                "a)~closes nothing",
+                "a**~nothing can be repeated",
+                "*a~nothing can be repeated",
+                "^*~nothing can be repeated",
+                "(?=a)~look-around",
+                "(?<!a)~look-around",
+                "(?i)a~look-around and flags",
+                "\\1~'\\1' is not supported",
+                "\\bword~word boundaries",
+                "[b-a]~a range goes",
+                "a{3,2}~a quantifier is",
+                "a{~a quantifier is",
+                "a{9999}~counts to 5000",
+                "\\p{Nonsense}~'Nonsense' is not known",
+                "[a~it ends too early",
+                "\\~it ends too early",
+                "((a{4000}){4000}){4000}~more than"
+            })
+    void shouldSayWhatOfAnExpressionIsNotSupported(String pattern, String message) {
+        assertThatThrownBy(() -> ExpressionAutomaton.whole(Regex.parse(pattern)))
+                .isInstanceOf(GrammarException.class)
+                .hasMessageContaining(message);
+    }
+}
