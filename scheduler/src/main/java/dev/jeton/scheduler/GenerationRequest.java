@@ -1,6 +1,8 @@
 package dev.jeton.scheduler;
 
 import dev.jeton.models.engine.SamplingParameters;
+import dev.jeton.models.engine.TokenGrammar;
+import java.util.Optional;
 
 /**
  * What is asked of a dispatcher: one prompt, one or several sampled continuations.
@@ -18,6 +20,8 @@ import dev.jeton.models.engine.SamplingParameters;
  * @param deadlineNanos time on the scheduler's clock by which it must have ended; {@link Long#MAX_VALUE} for none
  * @param salt separates prefix caches (the tenant's): blocks are shared only under the same salt
  * @param allowance what the sequences may spend
+ * @param grammar what each sequence must spell, if that is bound: it ends where nothing may follow, and its stop tokens
+ *     are sampled only where the text may end, unless they are text of their own
  */
 public record GenerationRequest(
         String id,
@@ -31,7 +35,8 @@ public record GenerationRequest(
         int priority,
         long deadlineNanos,
         long salt,
-        Allowance allowance) {
+        Allowance allowance,
+        Optional<TokenGrammar> grammar) {
 
     /** Checks the bounds named above. */
     public GenerationRequest {
@@ -44,6 +49,24 @@ public record GenerationRequest(
         if (pooled && (sequences > 1 || maxTokens > 0)) {
             throw new IllegalArgumentException("a vector is of one sequence, and nothing is generated");
         }
+    }
+
+    /** The same, where each sequence must spell what a grammar allows. */
+    public GenerationRequest guided(TokenGrammar by) {
+        return new GenerationRequest(
+                id,
+                prompt,
+                sequences,
+                maxTokens,
+                sampling,
+                stopTokens,
+                promptLogProbabilities,
+                pooled,
+                priority,
+                deadlineNanos,
+                salt,
+                allowance,
+                Optional.of(by));
     }
 
     /** A request for tokens. */
@@ -71,7 +94,8 @@ public record GenerationRequest(
                 priority,
                 deadlineNanos,
                 salt,
-                allowance);
+                allowance,
+                Optional.empty());
     }
 
     /** A request for a prompt's vector. */
@@ -89,7 +113,8 @@ public record GenerationRequest(
                 priority,
                 deadlineNanos,
                 salt,
-                allowance);
+                allowance,
+                Optional.empty());
     }
 
     /** A plain request: one sequence, usual priority, no deadline, no salt, unlimited. */

@@ -50,6 +50,7 @@ public final class Scheduler implements Turns {
     private final StepApplier applier;
     private final BlockCopies copies;
     private final TierCopies tiers;
+    private final GrammarMasks masks;
     private final Sequences sequences;
     private final Timeouts timeouts;
     private final Counters counters = new Counters();
@@ -111,6 +112,7 @@ public final class Scheduler implements Turns {
         timeModel = new StepTimeModel(new StepTimeModel.Coefficients(1e6, 1e4, 10));
         copies = new BlockCopies(groups.size());
         tiers = new TierCopies(engine, kv);
+        masks = new GrammarMasks(info.vocabulary());
         sequences = new Sequences(engine, kv, copies, clock, timeModel, queued);
         timeouts = new Timeouts(sequences, config.stallNanos());
         applier = new StepApplier(sequences, kv, timeModel, timeline, listener, counters, bounds);
@@ -160,6 +162,7 @@ public final class Scheduler implements Turns {
                             ? "the engine '%s' gives no vectors of prompts".formatted(info.name())
                             : "the engine '%s' gives vectors of prompts only".formatted(info.name()));
         }
+        GrammarMasks.check(request, info);
         int prompt = request.prompt().length;
         int needed = prompt + Math.min(1, request.maxTokens());
         if (needed > bounds.contextLength()) {
@@ -311,7 +314,18 @@ public final class Scheduler implements Turns {
         enter(DeviceState.STEP, clock.getAsLong());
         flight.ticket = engine.launch(flight.batch);
         applier.launched();
+        if (flight.masked > 0) {
+            mask(flight);
+        }
         return true;
+    }
+
+    /** What rows of the newest step may sample is known once the step before has landed; it computes meanwhile. */
+    private void mask(StepApplier.Flight flight) {
+        if (applier.inFlight() == 2) {
+            awaitOldest();
+        }
+        engine.masks(flight.ticket, masks.of(flight));
     }
 
     private void transfer() {

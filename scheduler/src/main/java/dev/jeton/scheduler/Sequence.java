@@ -1,9 +1,11 @@
 package dev.jeton.scheduler;
 
 import dev.jeton.kvcache.KvSequence;
+import dev.jeton.models.engine.TokenGrammar;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * One sampled continuation of a request, as the scheduler sees it. Owned by the loop's thread.
@@ -39,6 +41,9 @@ final class Sequence {
     final long arrival;
     final KvSequence kv;
     final List<Sequence> forks;
+    /** Where its text stands in its grammar; null where it has none. */
+    final TokenGrammar.@Nullable Cursor cursor;
+
     int[] tokens;
     int length;
     int planned;
@@ -60,6 +65,7 @@ final class Sequence {
         this.arrival = arrival;
         this.kv = kv;
         this.forks = forks;
+        cursor = generation.request().grammar().map(TokenGrammar::begin).orElse(null);
         int[] prompt = generation.request().prompt();
         length = prompt.length;
         tokens =

@@ -84,6 +84,7 @@ final class SequenceScheduler implements Turns {
                     RejectedException.Reason.UNSUPPORTED,
                     "the engine '%s' generates tokens, and says nothing of prompts".formatted(info.name()));
         }
+        GrammarMasks.check(request, info);
         int prompt = request.prompt().length;
         if (prompt + 1 > contextLength) {
             throw new RejectedException(

@@ -27,6 +27,9 @@ final class StepApplier {
         Sequence[] sequences = new Sequence[16];
 
         long kvTokens;
+        /** Rows whose sampling waits for grammar masks. */
+        int masked;
+
         StepTicket ticket = NO_TICKET;
 
         Flight(int groups) {
@@ -37,6 +40,7 @@ final class StepApplier {
             Arrays.fill(sequences, 0, batch.rows(), null);
             batch.clear();
             kvTokens = 0;
+            masked = 0;
         }
 
         /** Names the owner of the newest row. */
@@ -47,6 +51,7 @@ final class StepApplier {
             }
             sequences[row] = sequence;
             kvTokens += rowKvTokens;
+            masked += batch.has(row, StepBatch.MASKED) ? 1 : 0;
         }
 
         Sequence sequence(int row) {
@@ -248,8 +253,16 @@ final class StepApplier {
                 return;
             }
         }
+        if (sequence.cursor != null && !sequence.cursor.accept(token)) {
+            sequences.end(
+                    sequence, FinishReason.ERROR, -1, "the engine sampled a token that the grammar does not allow");
+            return;
+        }
         generation.writeToken(sequence.index, result, index);
-        if (sequence.generated() >= generation.request().maxTokens() || sequence.length >= bounds.contextLength()) {
+        if (sequence.cursor != null && sequence.cursor.mustEnd()) {
+            sequences.end(sequence, FinishReason.STOP, -1, "");
+        } else if (sequence.generated() >= generation.request().maxTokens()
+                || sequence.length >= bounds.contextLength()) {
             sequences.end(sequence, FinishReason.LENGTH, -1, "");
         }
     }

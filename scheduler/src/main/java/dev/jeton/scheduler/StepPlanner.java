@@ -137,12 +137,17 @@ final class StepPlanner {
 
     private void addDecode(StepApplier.Flight flight, Sequence sequence) {
         StepBatch batch = flight.batch;
+        int flags = sampling(sequence);
         if (sequence.samplesInFlight > 0) {
-            batch.addLastTokenRow(sequence.slot, StepBatch.SAMPLE, sequence.planned);
+            batch.addLastTokenRow(sequence.slot, flags, sequence.planned);
         } else {
-            batch.addRow(sequence.slot, StepBatch.SAMPLE, sequence.planned, sequence.tokens, sequence.planned, 1);
+            batch.addRow(sequence.slot, flags, sequence.planned, sequence.tokens, sequence.planned, 1);
         }
         finishRow(flight, sequence, 1, true);
+    }
+
+    private static int sampling(Sequence sequence) {
+        return sequence.cursor == null ? StepBatch.SAMPLE : StepBatch.SAMPLE | StepBatch.MASKED;
     }
 
     // ---- prefills ----
@@ -217,7 +222,7 @@ final class StepPlanner {
         if (count <= 0) {
             return 0;
         }
-        int flags = sample ? StepBatch.SAMPLE : 0;
+        int flags = sample ? sampling(sequence) : 0;
         boolean scored = request.promptLogProbabilities() && sequence.planned < sequence.promptLength();
         flags |= request.pooled() && sequence.planned + count == sequence.length ? StepBatch.POOLED : 0;
         flags |= scored ? StepBatch.PROMPT_LOG_PROBABILITIES : 0;

@@ -153,7 +153,7 @@ class SchedulerPropertyTest {
             purse.closed = random.nextInt(3) == 0;
             long deadline =
                     random.nextInt(8) == 0 ? simulation.clock.getAsLong() + random.nextInt(60_000_000) : Long.MAX_VALUE;
-            generation = simulation.submit(new GenerationRequest(
+            GenerationRequest bounded = new GenerationRequest(
                     request.id(),
                     request.prompt(),
                     request.sequences(),
@@ -164,7 +164,9 @@ class SchedulerPropertyTest {
                     request.priority(),
                     deadline,
                     request.salt(),
-                    purse));
+                    purse);
+            generation =
+                    simulation.submit(request.grammar().map(bounded::guided).orElse(bounded));
             output = new Output(request.sequences());
             stopped = new boolean[request.sequences()];
         }

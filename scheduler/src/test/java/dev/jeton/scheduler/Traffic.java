@@ -3,7 +3,7 @@ package dev.jeton.scheduler;
 import dev.jeton.models.engine.SamplingParameters;
 import java.util.Random;
 
-/** Random requests: few families of prompts that share prefixes, some with forks, of three priorities. */
+/** Random requests: few families of prompts that share prefixes, some with forks, some guided, of three priorities. */
 final class Traffic {
 
     private Traffic() {}
@@ -24,7 +24,7 @@ final class Traffic {
                 ? SamplingParameters.GREEDY
                 : new SamplingParameters(
                         1, 0, 1, 0, 1, 0, 0, SamplingParameters.GREEDY.bias(), random.nextInt(50), 0, new int[0], -1);
-        return new GenerationRequest(
+        GenerationRequest request = new GenerationRequest(
                 "r" + id,
                 prompt,
                 n,
@@ -36,5 +36,9 @@ final class Traffic {
                 Long.MAX_VALUE,
                 random.nextInt(2),
                 Allowance.UNLIMITED);
+        int least = random.nextInt(20);
+        return random.nextInt(3) > 0
+                ? request
+                : request.guided(new StepGrammar(Simulation.VOCABULARY, least, least + 1 + random.nextInt(30)));
     }
 }

@@ -31,6 +31,9 @@ public interface TokenGrammar {
         boolean mustEnd();
     }
 
+    /** The vocabulary whose tokens it is about: ids are 0 until this. */
+    int vocabulary();
+
     /** At the beginning of a text. */
     Cursor begin();
 }

@@ -123,6 +123,11 @@ public final class Grammar implements TokenGrammar {
     }
 
     @Override
+    public int vocabulary() {
+        return vocabulary.size();
+    }
+
+    @Override
     public Cursor begin() {
         return new TextCursor();
     }

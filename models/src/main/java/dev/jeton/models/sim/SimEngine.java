@@ -57,6 +57,25 @@ public final class SimEngine implements Engine {
 
     private static final class InFlight {
         final StepResult result = new StepResult();
+        /** Rows that wait for masks, in order: which, of which slot, and what their token is a function of. */
+        int[] maskedRow = new int[16];
+
+        int[] maskedSlot = new int[16];
+        long[] maskedHash = new long[16];
+        int masked;
+        boolean waitsForMasks;
+
+        void addMasked(int row, int slot, long hash) {
+            if (masked == maskedRow.length) {
+                maskedRow = Arrays.copyOf(maskedRow, 2 * masked);
+                maskedSlot = Arrays.copyOf(maskedSlot, 2 * masked);
+                maskedHash = Arrays.copyOf(maskedHash, 2 * masked);
+            }
+            maskedRow[masked] = row;
+            maskedSlot[masked] = slot;
+            maskedHash[masked++] = hash;
+            waitsForMasks = true;
+        }
     }
 
     /**
@@ -92,7 +111,8 @@ public final class SimEngine implements Engine {
             StepTimeModel.Coefficients coefficients,
             double nanosPerByte,
             SimClock clock) {
-        Set<Capability> able = EnumSet.of(Capability.LOG_PROBABILITIES, Capability.PROMPT_LOG_PROBABILITIES);
+        Set<Capability> able =
+                EnumSet.of(Capability.LOG_PROBABILITIES, Capability.PROMPT_LOG_PROBABILITIES, Capability.MASKS);
         if (groups.stream().anyMatch(group -> group.hostBlocks() > 0)) {
             able.add(Capability.HOST_TIER);
         }
@@ -153,7 +173,13 @@ public final class SimEngine implements Engine {
         if (batch.rows() > info.maxRows() || batch.tokenCount() > info.maxTokens()) {
             throw new EngineException("a step of %d rows and %d tokens".formatted(batch.rows(), batch.tokenCount()));
         }
-        StepResult result = flights[(int) (launched & 1)].result;
+        if (launched > awaited && flight(launched - 1).waitsForMasks) {
+            throw new EngineException(
+                    "the step in flight waits for grammar masks; hand them in before the next launch");
+        }
+        InFlight flight = flight(launched);
+        flight.masked = 0;
+        StepResult result = flight.result;
         result.reset(batch.rows());
         if (result.promptLogProbabilities.length < batch.tokenCount()) {
             result.promptLogProbabilities = new float[batch.tokenCount()];
@@ -162,7 +188,7 @@ public final class SimEngine implements Engine {
         for (int row = 0; row < batch.rows(); row++) {
             kvTokens += batch.position[row] + batch.inputs(row);
             result.beginRow(row);
-            run(batch, row, result);
+            run(batch, row, flight);
         }
         result.startNanos = Math.max(clock.getAsLong(), deviceFreeAt);
         result.endNanos = result.startNanos + Math.max(1, (long) time.predict(batch.tokenCount(), kvTokens));
@@ -170,7 +196,12 @@ public final class SimEngine implements Engine {
         return new StepTicket(launched++);
     }
 
-    private void run(StepBatch batch, int row, StepResult result) {
+    private InFlight flight(long ticket) {
+        return flights[(int) (ticket & 1)];
+    }
+
+    private void run(StepBatch batch, int row, InFlight flight) {
+        StepResult result = flight.result;
         Slot slot = slots[batch.slot[row]];
         if (!slot.open) {
             throw new EngineException("row " + row + " names slot " + batch.slot[row] + ", which is not open");
@@ -191,12 +222,23 @@ public final class SimEngine implements Engine {
         }
         verifyWindow(batch, row);
         if (batch.has(row, StepBatch.SAMPLE)) {
-            int token = (int) Long.remainderUnsigned(mix(hash, (int) slot.seed), info.vocabulary());
-            slot.lastToken = token;
-            slot.generated++;
-            result.addToken(token, slot.logProbabilities ? -1f / (1 + token) : Float.NaN);
+            long drawn = mix(hash, (int) slot.seed);
+            result.addToken(-1, Float.NaN);
             result.accepted[row] = 1;
+            if (batch.has(row, StepBatch.MASKED)) {
+                flight.addMasked(row, batch.slot[row], drawn);
+            } else {
+                sample(result, row, slot, (int) Long.remainderUnsigned(drawn, info.vocabulary()));
+            }
         }
+    }
+
+    private static void sample(StepResult result, int row, Slot slot, int token) {
+        slot.lastToken = token;
+        slot.generated++;
+        int index = result.tokenStart[row];
+        result.tokens[index] = token;
+        result.logProbabilities[index] = slot.logProbabilities ? -1f / (1 + token) : Float.NaN;
     }
 
     /**
@@ -248,7 +290,39 @@ public final class SimEngine implements Engine {
 
     @Override
     public void masks(StepTicket ticket, TokenMasks masks) {
-        throw new EngineException("the sim engine takes no grammar masks");
+        InFlight flight = flight(Math.max(0, launched - 1));
+        if (launched == awaited || ticket.number() != launched - 1 || !flight.waitsForMasks) {
+            throw new EngineException("ticket " + ticket.number() + " does not wait for masks");
+        }
+        if (masks.positions() != flight.masked || masks.wordsPerMask() != (info.vocabulary() + 63) / 64) {
+            throw new EngineException("masks of %d positions of %d words; the step has %d positions"
+                    .formatted(masks.positions(), masks.wordsPerMask(), flight.masked));
+        }
+        for (int i = 0; i < flight.masked; i++) {
+            int token = allowed(masks, i, flight.maskedHash[i]);
+            int row = flight.maskedRow[i];
+            if (token < 0) {
+                flight.result.fail(row, "the grammar allows no token");
+            } else {
+                sample(flight.result, row, slots[flight.maskedSlot[i]], token);
+            }
+        }
+        flight.waitsForMasks = false;
+    }
+
+    /** One of the tokens that a mask allows, or -1 where there is none. */
+    private int allowed(TokenMasks masks, int position, long drawn) {
+        int count = 0;
+        for (int token = 0; token < info.vocabulary(); token++) {
+            count += masks.allows(position, token) ? 1 : 0;
+        }
+        long left = count == 0 ? -1 : Long.remainderUnsigned(drawn, count);
+        for (int token = 0; token < info.vocabulary() && count > 0; token++) {
+            if (masks.allows(position, token) && left-- == 0) {
+                return token;
+            }
+        }
+        return -1;
     }
 
     @Override
@@ -256,7 +330,11 @@ public final class SimEngine implements Engine {
         if (ticket.number() != awaited || awaited == launched) {
             throw new EngineException("ticket " + ticket.number() + " is not the oldest in flight");
         }
-        StepResult result = flights[(int) (awaited & 1)].result;
+        InFlight flight = flight(awaited);
+        if (flight.waitsForMasks) {
+            throw new EngineException("the step has masked rows; hand in masks before awaiting it");
+        }
+        StepResult result = flight.result;
         awaited++;
         clock.advanceTo(result.endNanos);
         return result;

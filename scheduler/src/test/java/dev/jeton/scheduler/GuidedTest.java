@@ -1,0 +1,189 @@
+package dev.jeton.scheduler;
+
+import static dev.jeton.scheduler.Simulation.VOCABULARY;
+import static dev.jeton.scheduler.Simulation.take;
+import static dev.jeton.scheduler.Simulation.tokens;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.jeton.models.engine.SamplingParameters;
+import dev.jeton.models.engine.TokenGrammar;
+import dev.jeton.models.sim.SimClock;
+import dev.jeton.scheduler.Simulation.Output;
+import dev.jeton.scheduler.Simulation.Shape;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Sequences that must spell what a grammar allows. */
+class GuidedTest {
+
+    private static final SamplingParameters SAMPLED =
+            new SamplingParameters(1, 0, 1, 0, 1, 0, 0, SamplingParameters.GREEDY.bias(), 5, 0, new int[0], -1);
+
+    private static GenerationRequest request(int sequences, int maxTokens, int[] stops, TokenGrammar grammar) {
+        return new GenerationRequest(
+                        "g",
+                        tokens(0, 10),
+                        sequences,
+                        maxTokens,
+                        SAMPLED,
+                        stops,
+                        false,
+                        0,
+                        Long.MAX_VALUE,
+                        0,
+                        Allowance.UNLIMITED)
+                .guided(grammar);
+    }
+
+    @ParameterizedTest(name = "{0} tickets in flight")
+    @ValueSource(ints = {1, 2})
+    void endsWhereNothingMayFollow(int tickets) {
+        StepGrammar grammar = new StepGrammar(VOCABULARY, 6, 6);
+        Simulation simulation = new Simulation(new Shape().tickets(tickets));
+        GenerationState generation = simulation.submit(request(1, 50, new int[0], grammar));
+
+        simulation.run();
+
+        Output output = take(generation);
+        assertThat(output.only()).hasSize(6);
+        assertThat(grammar.begins(output.only())).isTrue();
+        assertThat(output.reason()).isEqualTo(FinishReason.STOP);
+        assertThat(generation.usage().completionTokens()).isEqualTo(6);
+    }
+
+    @ParameterizedTest(name = "{0} tickets in flight")
+    @ValueSource(ints = {1, 2})
+    void samplesAStopTokenOnlyWhereTheTextMayEnd(int tickets) {
+        StepGrammar grammar = new StepGrammar(VOCABULARY, 4, 400);
+        int[] stops = new int[VOCABULARY / 2];
+        for (int i = 0; i < stops.length; i++) {
+            stops[i] = i;
+        }
+        // half of all tokens end it, so whatever may be sampled first is past them unless the grammar says otherwise
+        TokenGrammar upper = new UpperHalf(grammar);
+        Simulation simulation = new Simulation(new Shape().tickets(tickets));
+        GenerationState generation = simulation.submit(request(1, 400, stops, upper));
+
+        simulation.run();
+
+        Output output = take(generation);
+        assertThat(output.only().size()).isBetween(4, 30);
+        assertThat(grammar.begins(output.only())).isTrue();
+        assertThat(output.reason()).isEqualTo(FinishReason.STOP);
+    }
+
+    /** The same without tokens of the lower half. */
+    private record UpperHalf(StepGrammar inner) implements TokenGrammar {
+
+        @Override
+        public int vocabulary() {
+            return inner.vocabulary();
+        }
+
+        @Override
+        public Cursor begin() {
+            Cursor cursor = inner.begin();
+            return new Cursor() {
+                @Override
+                public void mask(long[] bits, int from) {
+                    cursor.mask(bits, from);
+                    for (int token = 0; token < VOCABULARY / 2; token++) {
+                        bits[from + (token >>> 6)] &= ~(1L << token);
+                    }
+                }
+
+                @Override
+                public boolean accept(int token) {
+                    return token >= VOCABULARY / 2 && cursor.accept(token);
+                }
+
+                @Override
+                public boolean mayEnd() {
+                    return cursor.mayEnd();
+                }
+
+                @Override
+                public boolean mustEnd() {
+                    return cursor.mustEnd();
+                }
+            };
+        }
+    }
+
+    @ParameterizedTest(name = "{0} tickets in flight")
+    @ValueSource(ints = {1, 2})
+    void guidesEachForkFromTheBeginning(int tickets) {
+        StepGrammar grammar = new StepGrammar(VOCABULARY, 9, 9);
+        Simulation simulation = new Simulation(new Shape().tickets(tickets));
+        GenerationState generation = simulation.submit(request(4, 50, new int[0], grammar));
+
+        simulation.run();
+
+        Output output = take(generation);
+        assertThat(output.tokens).doesNotHaveDuplicates().allMatch(text -> text.size() == 9 && grammar.begins(text));
+    }
+
+    @Test
+    void keepsTwoStepsInFlight() {
+        Simulation plain = new Simulation(new Shape().tickets(2));
+        plain.submit(tokens(0, 10), 40);
+        plain.run();
+        Simulation guided = new Simulation(new Shape().tickets(2));
+        guided.submit(request(1, 40, new int[0], new StepGrammar(VOCABULARY, 400, 400)));
+        guided.run();
+        // the next step is launched before the one before it has landed: else the device would wait for the host
+        assertThat(guided.clock.getAsLong()).isEqualTo(plain.clock.getAsLong());
+        assertThat(guided.scheduler.stats().overrunTokens()).isZero();
+    }
+
+    @Test
+    void failsOnlyTheSequenceForWhichNoTokenIsLeft() {
+        Simulation simulation = new Simulation(new Shape());
+        TokenGrammar nothing = new StepGrammar(VOCABULARY, 99, 0);
+        GenerationState stuck = simulation.submit(request(1, 20, new int[0], nothing));
+        GenerationState other = simulation.submit(tokens(50, 10), 20);
+
+        simulation.run();
+
+        assertThat(take(stuck).reasons).containsExactly(FinishReason.ERROR);
+        assertThat(take(other).reasons).containsExactly(FinishReason.LENGTH);
+    }
+
+    @Test
+    void refusesAGrammarWhereTheEngineFollowsNone() {
+        VectorEngine engine = new VectorEngine(64, 4, 64, 1, new SimClock(0));
+        GenerationRequest request = request(1, 5, new int[0], new StepGrammar(VOCABULARY, 1, 2));
+        assertThatThrownBy(() -> GrammarMasks.check(request, engine.info()))
+                .isInstanceOf(RejectedException.class)
+                .hasMessageContaining("follows no grammars");
+    }
+
+    @Test
+    void refusesAGrammarOverAnotherVocabulary() {
+        Simulation simulation = new Simulation(new Shape());
+        GenerationRequest request = request(1, 5, new int[0], new StepGrammar(VOCABULARY + 1, 1, 2));
+        assertThatThrownBy(() -> simulation.submit(request))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("1001 tokens");
+    }
+
+    @Test
+    void goesOnWhereItWasAfterAPreemption() {
+        StepGrammar grammar = new StepGrammar(VOCABULARY, 60, 60);
+        Simulation simulation = new Simulation(new Shape().blocks(30).sequences(4));
+        List<GenerationState> all = List.of(
+                simulation.submit(request(1, 99, new int[0], grammar)),
+                simulation.submit(request(1, 99, new int[0], grammar)));
+
+        simulation.run();
+
+        assertThat(simulation.scheduler.stats().preemptions()).isPositive();
+        List<Integer> alone =
+                Simulation.alone(request(1, 99, new int[0], grammar), 0).only();
+        assertThat(all)
+                .allSatisfy(generation -> assertThat(take(generation).only()).isEqualTo(alone));
+    }
+}
