@@ -1,6 +1,7 @@
 package dev.jeton.models;
 
 import ai.djl.huggingface.tokenizers.HuggingFaceTokenizer;
+import dev.jeton.models.grammar.GrammarVocabulary;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -99,6 +100,14 @@ public final class FolderTokenizer implements Tokenizer {
     @Override
     public int vocabularySize() {
         return file.size();
+    }
+
+    @Override
+    public Optional<GrammarVocabulary> grammarVocabulary(int size) {
+        return pieces.map(known -> new GrammarVocabulary(
+                size,
+                id -> file.special(id) ? new byte[0] : known.bytes(id),
+                known.start() != PieceDecoder.Start.KEEP));
     }
 
     @Override

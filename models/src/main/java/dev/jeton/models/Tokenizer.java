@@ -1,5 +1,8 @@
 package dev.jeton.models;
 
+import dev.jeton.models.grammar.GrammarVocabulary;
+import java.util.Optional;
+
 /** Text to token ids and back; thread-safe. */
 public interface Tokenizer extends AutoCloseable {
 
@@ -27,6 +30,15 @@ public interface Tokenizer extends AutoCloseable {
 
     /** Number of ids, added tokens included. */
     int vocabularySize();
+
+    /**
+     * What tokens spell, for guided decoding; takes some tenths of a second to make. Special tokens spell nothing
+     * there.
+     *
+     * @param size of the engine's vocabulary, which may have ids that the tokenizer has not, or fewer
+     * @return empty where what ids become depends on the ids around them in a way that is not known
+     */
+    Optional<GrammarVocabulary> grammarVocabulary(int size);
 
     /** A detokenizer for one sequence's stream. */
     Detokenizer detokenizer(boolean skipSpecialTokens);

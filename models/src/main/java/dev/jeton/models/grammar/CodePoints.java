@@ -129,6 +129,7 @@ final class CodePoints {
     }
 
     private static int[] where(IntPredicate test) {
+        CompileWork.spend(LAST);
         int[] out = new int[16];
         int count = 0;
         boolean in = false;

@@ -2,6 +2,7 @@ package dev.jeton.models.grammar;
 
 import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.BitSet;
 import java.util.HashMap;
 import java.util.List;
@@ -121,7 +122,9 @@ final class ExpressionAutomaton {
     private BitSet closure(BitSet from, boolean atBegin, boolean atEnd) {
         BitSet all = (BitSet) from.clone();
         ArrayDeque<Integer> work = new ArrayDeque<>(from.stream().boxed().toList());
+        CompileWork.spend(from.size() / 64 + 1);
         while (!work.isEmpty()) {
+            CompileWork.spend(4);
             for (Edge edge : nodes.get(work.remove())) {
                 boolean free = edge.low == EPSILON || edge.low == BEGIN && atBegin || edge.low == END && atEnd;
                 if (free && !all.get(edge.to)) {
@@ -148,8 +151,9 @@ final class ExpressionAutomaton {
             accepting.set(state, closure(set, state == 0, true).get(end));
             TextAutomaton.Ranges ranges = new TextAutomaton.Ranges();
             int[] starts = starts(set);
+            List<BitSet> reached = reached(set, starts);
             for (int i = 0; i < starts.length; i++) {
-                BitSet to = take(set, starts[i]);
+                BitSet to = reached.get(i);
                 if (!to.isEmpty()) {
                     int until = i + 1 < starts.length ? starts[i + 1] - 1 : Character.MAX_CODE_POINT;
                     BitSet closed = closure(to, false, false);
@@ -184,15 +188,24 @@ final class ExpressionAutomaton {
         return starts.stream().mapToInt(Integer::intValue).toArray();
     }
 
-    private BitSet take(BitSet set, int codePoint) {
-        BitSet to = new BitSet();
+    /** By range, which nodes its code points lead to. */
+    private List<BitSet> reached(BitSet set, int[] starts) {
+        List<BitSet> reached = new ArrayList<>(starts.length);
+        for (int i = 0; i < starts.length; i++) {
+            reached.add(new BitSet());
+        }
         for (int node = set.nextSetBit(0); node >= 0; node = set.nextSetBit(node + 1)) {
             for (Edge edge : nodes.get(node)) {
-                if (edge.low >= 0 && edge.low <= codePoint && codePoint <= edge.high) {
-                    to.set(edge.to);
+                if (edge.low >= 0) {
+                    int range = Arrays.binarySearch(starts, edge.low);
+                    CompileWork.spend(8);
+                    for (; range < starts.length && starts[range] <= edge.high; range++) {
+                        reached.get(range).set(edge.to);
+                        CompileWork.spend(2 + edge.to / 64);
+                    }
                 }
             }
         }
-        return to;
+        return reached;
     }
 }

@@ -23,7 +23,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Grammar implements TokenGrammar {
 
-    private static final long MAX_BYTES = 8L << 20;
+    private static final long MAX_BYTES = 4L << 20;
     /** How many nodes of the trie are looked at before the grammar is used, so that the engine's owner need not. */
     private static final long WARM_STEPS = 4_000_000;
 
@@ -43,6 +43,7 @@ public final class Grammar implements TokenGrammar {
     private final Ints found = new Ints();
     private long memoBytes;
     private long steps;
+    private volatile long bytes;
 
     private Grammar(Network network, GrammarVocabulary vocabulary, long maxBytes) {
         this.network = network;
@@ -63,16 +64,22 @@ public final class Grammar implements TokenGrammar {
     }
 
     /**
-     * Compiles a grammar; takes milliseconds, and tenths of a second for large ones.
+     * Compiles a grammar; takes milliseconds, some tenths of a second for large ones, and at most about two seconds.
      *
+     * @param continues whether the text goes on in another, so that the decoder takes no space from its beginning
      * @throws GrammarException if it cannot be followed, saying what to change
      */
-    public static Grammar compile(GrammarSpec spec, GrammarVocabulary vocabulary) {
-        return compile(spec, vocabulary, MAX_BYTES);
+    public static Grammar compile(GrammarSpec spec, GrammarVocabulary vocabulary, boolean continues) {
+        return compile(spec, vocabulary, continues, MAX_BYTES);
     }
 
     /** The same, where what was found is kept until it takes so many bytes. */
-    static Grammar compile(GrammarSpec spec, GrammarVocabulary vocabulary, long maxBytes) {
+    static Grammar compile(GrammarSpec spec, GrammarVocabulary vocabulary, boolean continues, long maxBytes) {
+        boolean spaced = vocabulary.stripsSpace() && !continues;
+        return CompileWork.within(() -> compiled(spec, vocabulary, spaced, maxBytes));
+    }
+
+    private static Grammar compiled(GrammarSpec spec, GrammarVocabulary vocabulary, boolean spaced, long maxBytes) {
         NetworkBuilder network = new NetworkBuilder();
         int root = switch (spec) {
             case GrammarSpec.JsonObject() -> {
@@ -84,16 +91,16 @@ public final class Grammar implements TokenGrammar {
             case GrammarSpec.JsonSchema(Object schema, boolean strict) ->
                 JsonSchemaCompiler.compile(network, schema, strict);
             case GrammarSpec.Regex(String pattern) ->
-                text(network, ExpressionAutomaton.whole(Regex.parse(pattern)), vocabulary);
-            case GrammarSpec.Choice(var choices) -> text(network, TextAutomaton.of(choices), vocabulary);
+                text(network, ExpressionAutomaton.whole(Regex.parse(pattern)), spaced);
+            case GrammarSpec.Choice(var choices) -> text(network, TextAutomaton.of(choices), spaced);
         };
         return new Grammar(network.build(root), vocabulary, maxBytes);
     }
 
-    private static int text(NetworkBuilder network, TextAutomaton texts, GrammarVocabulary vocabulary) {
+    private static int text(NetworkBuilder network, TextAutomaton texts, boolean spaced) {
         int rule = network.rule();
         int begin = network.begin(rule);
-        if (vocabulary.stripsSpace()) {
+        if (spaced) {
             int after = network.node();
             network.bytes(begin, ' ', ' ', after);
             network.epsilon(begin, after);
@@ -130,6 +137,15 @@ public final class Grammar implements TokenGrammar {
     @Override
     public Cursor begin() {
         return new TextCursor();
+    }
+
+    /** About the bytes that it takes now; any thread. */
+    public long bytes() {
+        return bytes;
+    }
+
+    private void weigh() {
+        bytes = 4_096 + network.bytes() + 4L * locals.length + memoBytes + states.bytes();
     }
 
     /** Nodes of the trie looked at so far: what masks have cost. */
@@ -215,6 +231,7 @@ public final class Grammar implements TokenGrammar {
         Allowed allowed = new Allowed(all, more.toArray());
         memoBytes += 64 + 4L * all.length + 4L * allowed.more.length;
         state.memo = allowed;
+        weigh();
         return allowed;
     }
 

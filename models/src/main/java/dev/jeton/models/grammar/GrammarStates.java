@@ -161,6 +161,7 @@ final class GrammarStates {
         List<Place> taking = new ArrayList<>();
         boolean ends = false;
         while (!work.isEmpty()) {
+            CompileWork.spend(4);
             Place place = work.remove();
             int node = place.node;
             if (network.ends(node)) {

@@ -12,7 +12,7 @@ import java.util.function.IntSupplier;
 final class JsonRules {
 
     /** Most that a line is indented. */
-    private static final int MAX_INDENT = 64;
+    private static final int MAX_INDENT = 40;
 
     private final NetworkBuilder network;
     private int space = -1;

@@ -17,9 +17,9 @@ import java.util.TreeSet;
 final class Network {
 
     private final int[] first;
-    private final int[] low;
-    private final int[] high;
-    private final int[] to;
+    private int[] low;
+    private int[] high;
+    private int[] to;
     private final int[] begin;
     private final int[] end;
     private final int root;
@@ -54,6 +54,11 @@ final class Network {
 
     int nodes() {
         return first.length - 1;
+    }
+
+    /** About the bytes that it takes. */
+    long bytes() {
+        return 5L * nodes() + 12L * first[nodes()];
     }
 
     /** Where the text begins. */
@@ -212,6 +217,9 @@ final class Network {
             }
         }
         first[nodes()] = place;
+        low = Arrays.copyOf(low, place);
+        high = Arrays.copyOf(high, place);
+        to = Arrays.copyOf(to, place);
     }
 
     /** A rule that may begin with itself before it took anything would have endless ways to begin. */

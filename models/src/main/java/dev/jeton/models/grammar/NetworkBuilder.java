@@ -10,9 +10,9 @@ import java.util.Arrays;
 final class NetworkBuilder {
 
     /** Most nodes: what bounds a schema that is small as text and large as an automaton. */
-    static final int MAX_NODES = 1 << 18;
+    static final int MAX_NODES = 1 << 17;
 
-    private static final int MAX_EDGES = 1 << 20;
+    private static final int MAX_EDGES = 1 << 19;
 
     /** In place of the lowest byte of an edge: it takes nothing. */
     static final int EPSILON = -1;
@@ -34,6 +34,7 @@ final class NetworkBuilder {
         if (nodes == MAX_NODES) {
             throw tooLarge();
         }
+        CompileWork.spend(8);
         return nodes++;
     }
 

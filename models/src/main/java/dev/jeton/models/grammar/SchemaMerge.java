@@ -113,6 +113,7 @@ final class SchemaMerge {
         if (!(schema instanceof Map<?, ?> given)) {
             throw new GrammarException("%s: a schema is an object or a Boolean".formatted(path));
         }
+        CompileWork.spend(8L * (1 + given.size()));
         Map<String, Object> own = new LinkedHashMap<>();
         given.forEach((key, value) -> {
             if (key instanceof String name && !ANNOTATIONS.contains(name)) {
@@ -276,6 +277,7 @@ final class SchemaMerge {
 
     private static List<@Nullable Object> common(List<?> one, List<?> other) {
         List<@Nullable Object> both = new ArrayList<>();
+        CompileWork.spend((long) one.size() * other.size());
         for (Object value : one) {
             if (other.stream().anyMatch(candidate -> SchemaLiterals.same(candidate, value))) {
                 both.add(value);
@@ -310,6 +312,7 @@ final class SchemaMerge {
         }
         Map<String, Object> mine = members(one, path);
         Map<String, Object> its = members(other, path);
+        CompileWork.spend(8L * (mine.size() + its.size()));
         Map<String, Object> all = new LinkedHashMap<>(mine);
         its.forEach((name, schema) -> all.merge(name, schema, SchemaMerge::all));
         mine.keySet().forEach(name -> restrict(all, name, its, other));

@@ -153,6 +153,7 @@ record TextAutomaton(List<int[]> cuts, List<int[]> targets, BitSet accepting) {
             ends.set(state, accepting.get(mine) && there != without);
             int[] starts = cuts.get(mine);
             int[] otherStarts = its == DEAD ? ALL : other.cuts.get(its);
+            CompileWork.spend(8 + starts.length + otherStarts.length);
             Ranges ranges = new Ranges();
             int i = 0;
             int j = 0;
@@ -188,6 +189,7 @@ record TextAutomaton(List<int[]> cuts, List<int[]> targets, BitSet accepting) {
     /** States from which a text can end. */
     BitSet useful() {
         List<List<Integer>> into = new ArrayList<>();
+        CompileWork.spend(8L * states());
         for (int state = 0; state < states(); state++) {
             into.add(new ArrayList<>());
         }

@@ -7,9 +7,12 @@ import dev.jeton.models.engine.TokenGrammar.Cursor;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class GrammarTest {
 
@@ -33,7 +36,7 @@ class GrammarTest {
         for (long seed = 0; seed < 4; seed++) {
             Random random = new Random(seed);
             GuidedTexts texts = GuidedTexts.of(random, false);
-            Grammar grammar = Grammar.compile(schema(), texts.vocabulary());
+            Grammar grammar = Grammar.compile(schema(), texts.vocabulary(), false);
             List<Integer> taken = new ArrayList<>();
             for (int i = 0; i < 25; i++) {
                 int[] allowed = texts.allowed(again(grammar, taken));
@@ -53,8 +56,8 @@ class GrammarTest {
     void shouldAllowTheSameWhereItForgetsWhatItFound() {
         Random random = new Random(3);
         GuidedTexts texts = GuidedTexts.of(random, false);
-        Cursor keeps = Grammar.compile(schema(), texts.vocabulary()).begin();
-        Cursor forgets = Grammar.compile(schema(), texts.vocabulary(), 1).begin();
+        Cursor keeps = Grammar.compile(schema(), texts.vocabulary(), false).begin();
+        Cursor forgets = Grammar.compile(schema(), texts.vocabulary(), false, 1).begin();
         for (int i = 0; i < 200 && !keeps.mustEnd(); i++) {
             int[] allowed = texts.allowed(keeps);
             assertThat(texts.allowed(forgets)).isEqualTo(allowed);
@@ -69,7 +72,7 @@ class GrammarTest {
     void shouldFindTheTokensOfAStateOnce() {
         Random random = new Random(3);
         GuidedTexts texts = GuidedTexts.of(random, false);
-        Grammar grammar = Grammar.compile(schema(), texts.vocabulary());
+        Grammar grammar = Grammar.compile(schema(), texts.vocabulary(), false);
         Cursor cursor = grammar.begin();
         texts.allowed(cursor);
         long steps = grammar.steps();
@@ -82,7 +85,7 @@ class GrammarTest {
     void shouldStayWhereItIsWhenATokenIsNotAllowed() {
         Random random = new Random(3);
         GuidedTexts texts = GuidedTexts.of(random, false);
-        Cursor cursor = Grammar.compile(new GrammarSpec.Choice(List.of("ab")), texts.vocabulary())
+        Cursor cursor = Grammar.compile(new GrammarSpec.Choice(List.of("ab")), texts.vocabulary(), false)
                 .begin();
         assertThat(cursor.accept(1 + 'x')).isFalse();
         assertThat(cursor.accept(0)).isFalse();
@@ -97,7 +100,7 @@ class GrammarTest {
         Random random = new Random(5);
         GuidedTexts texts = GuidedTexts.of(random, false);
         List<String> choices = List.of("yes", "yes, maybe", "no", "日本");
-        Grammar grammar = Grammar.compile(new GrammarSpec.Choice(choices), texts.vocabulary());
+        Grammar grammar = Grammar.compile(new GrammarSpec.Choice(choices), texts.vocabulary(), false);
         for (int i = 0; i < 100; i++) {
             assertThat(texts.write(grammar, random)).get().isIn(choices);
         }
@@ -110,19 +113,21 @@ class GrammarTest {
     void shouldAllowTheSpaceThatADecoderTakesAway() {
         Random random = new Random(5);
         GuidedTexts stripping = GuidedTexts.of(random, true);
-        Grammar grammar = Grammar.compile(new GrammarSpec.Choice(List.of("yes")), stripping.vocabulary());
+        Grammar grammar = Grammar.compile(new GrammarSpec.Choice(List.of("yes")), stripping.vocabulary(), false);
         assertThat(stripping.allows(grammar, " yes", random)).isTrue();
         assertThat(stripping.allows(grammar, "yes", random)).isTrue();
         assertThat(stripping.allows(grammar, "  yes", random)).isFalse();
+        Grammar goesOn = Grammar.compile(new GrammarSpec.Choice(List.of("yes")), stripping.vocabulary(), true);
+        assertThat(stripping.allows(goesOn, " yes", random)).isFalse();
         GuidedTexts keeping = GuidedTexts.of(random, false);
-        Grammar strict = Grammar.compile(new GrammarSpec.Choice(List.of("yes")), keeping.vocabulary());
+        Grammar strict = Grammar.compile(new GrammarSpec.Choice(List.of("yes")), keeping.vocabulary(), false);
         assertThat(keeping.allows(strict, " yes", random)).isFalse();
     }
 
     @Test
     void shouldRefuseWhatOnlyTheEmptyTextFits() {
         GuidedTexts texts = GuidedTexts.of(new Random(5), false);
-        assertThatThrownBy(() -> Grammar.compile(new GrammarSpec.Regex("^$"), texts.vocabulary()))
+        assertThatThrownBy(() -> Grammar.compile(new GrammarSpec.Regex("^$"), texts.vocabulary(), false))
                 .isInstanceOf(GrammarException.class)
                 .hasMessageContaining("empty text");
     }
@@ -131,7 +136,7 @@ class GrammarTest {
     void shouldAllowEveryTokenThatSpellsTheSame() {
         byte[][] tokens = {bytes("a"), bytes("ab"), bytes("a"), bytes("b"), bytes("ab")};
         Cursor cursor = Grammar.compile(
-                        new GrammarSpec.Choice(List.of("ab")), new GrammarVocabulary(5, id -> tokens[id], false))
+                        new GrammarSpec.Choice(List.of("ab")), new GrammarVocabulary(5, id -> tokens[id], false), false)
                 .begin();
         long[] bits = new long[1];
         cursor.mask(bits, 0);
@@ -140,5 +145,20 @@ class GrammarTest {
 
     private static byte[] bytes(String text) {
         return text.getBytes(StandardCharsets.UTF_8);
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "(a|b)*a(a|b){13}c{0,5000}d{0,5000}",
+                "(a{0,400}b{0,400}){0,100}",
+                "(\\p{L}|\\p{N}|\\p{S}|\\p{P}|\\p{M}|\\p{Lu}|\\p{Lt}|\\p{Lo}|\\p{Nd}|\\p{Zs}|\\p{Cc}){900}",
+                "((((a?){50}){50}){50}b){2}"
+            })
+    void shouldGiveUpWhatTakesTooLong(String pattern) {
+        GuidedTexts texts = GuidedTexts.of(new Random(5), false);
+        Object schema = Map.of("type", "object", "patternProperties", Map.of(pattern, true, "x" + pattern, Map.of()));
+        assertThatThrownBy(() -> Grammar.compile(new GrammarSpec.JsonSchema(schema, true), texts.vocabulary(), false))
+                .isInstanceOf(GrammarException.class);
     }
 }

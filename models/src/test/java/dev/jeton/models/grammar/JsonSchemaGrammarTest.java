@@ -29,7 +29,8 @@ class JsonSchemaGrammarTest {
     }
 
     private static Grammar grammar(String schema, GuidedTexts texts) {
-        return Grammar.compile(new GrammarSpec.JsonSchema(GuidedTexts.json(schema), true), texts.vocabulary(), 8 << 20);
+        return Grammar.compile(
+                new GrammarSpec.JsonSchema(GuidedTexts.json(schema), true), texts.vocabulary(), false, 8 << 20);
     }
 
     @ParameterizedTest
@@ -192,7 +193,7 @@ class JsonSchemaGrammarTest {
         Random random = new Random(7);
         GuidedTexts texts = GuidedTexts.of(random, false);
         Object schema = GuidedTexts.json("{\"type\":\"array\",\"items\":{\"const\":1},\"uniqueItems\":true}");
-        Grammar grammar = Grammar.compile(new GrammarSpec.JsonSchema(schema, false), texts.vocabulary());
+        Grammar grammar = Grammar.compile(new GrammarSpec.JsonSchema(schema, false), texts.vocabulary(), false);
         assertThat(texts.allows(grammar, "[1,1]", random)).isTrue();
     }
 }

@@ -71,8 +71,10 @@ public final class Api implements RequestHandler, AutoCloseable {
         TokenizerGate gate = new TokenizerGate(Runtime.getRuntime().availableProcessors() / 2);
         PromptTokens promptTokens = new PromptTokens(gate);
         OutputLengths lengths = new OutputLengths();
+        Grammars grammars = new Grammars(gate, configuration.limits().grammarMemory(), System::nanoTime);
         Generator generator = new Generator(
                 metrics,
+                grammars,
                 books,
                 lengths,
                 configuration.stream().stallTimeout(),
@@ -122,6 +124,7 @@ public final class Api implements RequestHandler, AutoCloseable {
         metrics.requests(admission::running, configuration.server().maxRequests());
         metrics.questions(desk::stats);
         metrics.repeats(repeats::stats);
+        metrics.grammars(grammars::stats);
     }
 
     /** The books' time, microseconds since 1970. */

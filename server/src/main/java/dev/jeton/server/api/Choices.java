@@ -30,12 +30,14 @@ final class Choices implements AutoCloseable {
     private final GenerationEvent event = new GenerationEvent();
     private final ModelMetrics metrics;
     private final TokenTimes times;
+    private final Optional<Grammars.Use> grammar;
 
     /**
      * @param generations one per prompt, already submitted
      * @param ask what was asked for
      * @param books of the call
      * @param startNanos when the request was whole
+     * @param grammar what they follow; let go of at the end
      */
     Choices(
             List<Generation> generations,
@@ -43,8 +45,10 @@ final class Choices implements AutoCloseable {
             Prepared ask,
             CallBooks books,
             ModelMetrics metrics,
-            long startNanos) {
+            long startNanos,
+            Optional<Grammars.Use> grammar) {
         GenerationOptions options = ask.options();
+        this.grammar = grammar;
         this.maxTokens = ask.maxTokens().clone();
         this.books = books;
         this.generations = List.copyOf(generations);
@@ -210,5 +214,6 @@ final class Choices implements AutoCloseable {
         choices.forEach(choice -> metrics.finished(choice.finishReason()));
         events.close();
         times.flush();
+        grammar.ifPresent(Grammars.Use::close);
     }
 }

@@ -25,6 +25,7 @@ import org.jspecify.annotations.Nullable;
  * @param stopStrings texts that end a sequence
  * @param skipSpecialTokens whether special tokens are left out of the text
  * @param tier how soon it wants to be served; empty where it does not say
+ * @param guidance what the text must be; empty where it may be any
  */
 record GenerationOptions(
         int n,
@@ -35,7 +36,8 @@ record GenerationOptions(
         int[] stopTokens,
         List<String> stopStrings,
         boolean skipSpecialTokens,
-        Optional<ServiceTier> tier) {
+        Optional<ServiceTier> tier,
+        Optional<Guidance> guidance) {
 
     private static final double MAX_TEMPERATURE = 100;
     private static final double MAX_PENALTY = 2;
@@ -92,13 +94,23 @@ record GenerationOptions(
                 stopTokens,
                 stopStrings(body, limits),
                 body.flag("skip_special_tokens", true),
-                ServiceTier.read(body));
+                ServiceTier.read(body),
+                Guidance.read(body, limits));
     }
 
     /** Of a request that generates nothing. */
     static GenerationOptions none(Optional<ServiceTier> tier) {
         return new GenerationOptions(
-                1, false, false, OptionalLong.of(0), SamplingParameters.GREEDY, new int[0], List.of(), true, tier);
+                1,
+                false,
+                false,
+                OptionalLong.of(0),
+                SamplingParameters.GREEDY,
+                new int[0],
+                List.of(),
+                true,
+                tier,
+                Optional.empty());
     }
 
     /** How soon it is served. */

@@ -24,12 +24,14 @@ final class Generator {
     private static final int SERVER_ERRORS = 500;
 
     private final ServerMetrics metrics;
+    private final Grammars grammars;
     private final Optional<Bookkeeper> keeper;
     private final OutputLengths lengths;
     private final Duration stallTimeout;
     private final Duration requestTimeout;
 
     /**
+     * @param grammars compiles what answers must be
      * @param keeper where requests are booked; empty keeps no books
      * @param lengths takes note of how long answers are
      * @param stallTimeout how long a client may leave its stream unread
@@ -37,12 +39,14 @@ final class Generator {
      */
     Generator(
             ServerMetrics metrics,
+            Grammars grammars,
             Optional<Bookkeeper> keeper,
             OutputLengths lengths,
             Duration stallTimeout,
             Duration requestTimeout) {
         this.lengths = lengths;
         this.metrics = metrics;
+        this.grammars = grammars;
         this.keeper = keeper;
         this.stallTimeout = stallTimeout;
         this.requestTimeout = requestTimeout;
@@ -55,26 +59,52 @@ final class Generator {
      * @throws BudgetRefusal where a budget does not pay for it; nothing was submitted then
      */
     Choices submit(Call call, ServedModel model, Prepared ask, boolean promptScores) throws InterruptedException {
-        GenerationOptions options = ask.options();
+        checkCapabilities(model, ask.options(), promptScores);
+        Optional<Grammars.Use> grammar = grammar(model, ask);
+        boolean submitted = false;
+        try {
+            open(call, model, ask);
+            Choices choices = new Choices(
+                    submit(call, model, ask, promptScores, grammar),
+                    model,
+                    ask,
+                    call.books(),
+                    metrics.model(model.name()),
+                    call.startNanos(),
+                    grammar);
+            submitted = true;
+            call.exchange().onHangUp(choices::cancel);
+            return choices;
+        } finally {
+            if (!submitted) {
+                grammar.ifPresent(Grammars.Use::close);
+            }
+        }
+    }
+
+    private List<Generation> submit(
+            Call call, ServedModel model, Prepared ask, boolean promptScores, Optional<Grammars.Use> grammar) {
         List<int[]> prompts = ask.prompts();
-        checkCapabilities(model, options, promptScores);
-        open(call, model, ask);
         List<Generation> generations = new ArrayList<>();
         try {
             for (int i = 0; i < prompts.size(); i++) {
-                String id = id(call, ask, i);
+                GenerationRequest request = request(
+                        call, id(call, ask, i), prompts.get(i), ask.maxTokens()[i], ask.options(), promptScores);
                 generations.add(model.dispatcher()
-                        .submit(request(call, id, prompts.get(i), ask.maxTokens()[i], options, promptScores)));
+                        .submit(grammar.map(use -> request.guided(use.grammar()))
+                                .orElse(request)));
             }
         } catch (RuntimeException e) {
             generations.forEach(Generation::cancel);
             call.books().refuse();
             throw e;
         }
-        Choices choices =
-                new Choices(generations, model, ask, call.books(), metrics.model(model.name()), call.startNanos());
-        call.exchange().onHangUp(choices::cancel);
-        return choices;
+        return generations;
+    }
+
+    private Optional<Grammars.Use> grammar(ServedModel model, Prepared ask) throws InterruptedException {
+        Optional<Guidance> guidance = ask.options().guidance();
+        return guidance.isEmpty() ? Optional.empty() : Optional.of(grammars.of(guidance.get(), model, ask.continues()));
     }
 
     private void open(Call call, ServedModel model, Prepared ask) throws InterruptedException {

@@ -2,7 +2,6 @@ package dev.jeton.server.api;
 
 import dev.jeton.server.json.JsonObject;
 import java.util.List;
-import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /** Fields that mean something to OpenAI or to other servers and nothing here yet: refused, never silently ignored. */
@@ -14,11 +13,7 @@ final class Unsupported {
             "function_call",
             "web_search_options",
             "prediction",
-            "guided_json",
-            "guided_regex",
-            "guided_choice",
             "guided_grammar",
-            "structured_outputs",
             "grammar",
             "regex",
             "ebnf",
@@ -43,16 +38,6 @@ final class Unsupported {
         for (String field : FIELDS) {
             if (body.has(field)) {
                 throw ApiException.unsupported(field, "'%s' is not supported yet".formatted(field));
-            }
-        }
-        Optional<JsonObject> format = body.object("response_format");
-        if (format.isPresent()) {
-            String type = format.get().text("type");
-            if (!type.equals("text")) {
-                throw ApiException.unsupported(
-                        "response_format.type",
-                        "'response_format.type' other than 'text' is not supported yet, but is '%s'"
-                                .formatted(ApiException.shown(type)));
             }
         }
         for (@Nullable Object modality : body.list("modalities").orElse(List.of())) {

@@ -129,6 +129,8 @@ public record Configuration(
      * @param maxStopTokens most stop token ids
      * @param maxLogitBias most tokens with a bias
      * @param maxMessages most messages of a conversation
+     * @param maxSchema most bytes of what an answer must be: a schema, an expression, a list of choices
+     * @param grammarMemory most bytes of those that are kept compiled, of all models
      * @param requestTimeout how long it may take from its arrival to its end; zero for no bound
      */
     public record LimitSettings(
@@ -140,6 +142,8 @@ public record Configuration(
             int maxStopTokens,
             int maxLogitBias,
             int maxMessages,
+            int maxSchema,
+            long grammarMemory,
             Duration requestTimeout) {}
 
     /**

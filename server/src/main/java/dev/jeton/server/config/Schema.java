@@ -77,6 +77,13 @@ final class Schema {
                     "0s",
                     "how long a request may take, waiting included; then 504. 0s: no bound"),
             new Setting("limits.max-messages", new Whole(1, 65_536), "4096", "messages of a conversation"),
+            new Setting(
+                    "limits.max-schema", new Size(16, 16 << 20), "128KiB", "bytes of a schema, expression or choices"),
+            new Setting(
+                    "limits.grammar-memory",
+                    new Size(0, 1L << 40),
+                    "128MiB",
+                    "bytes of grammars compiled, in use or kept"),
             new Setting("metrics.vllm-names", new Flag(), "false", "also export metrics under vLLM's names"),
             new Setting("metrics.gpu", new Flag(), "true", "watch GPUs, where NVML is there"),
             new Setting("metrics.nvml", TEXT, "", "NVML's file; empty: looked for in the usual places"),

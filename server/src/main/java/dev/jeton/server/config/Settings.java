@@ -66,6 +66,8 @@ public record Settings(
                         whole("limits.max-stop-tokens"),
                         whole("limits.max-logit-bias"),
                         whole("limits.max-messages"),
+                        (int) size("limits.max-schema"),
+                        size("limits.grammar-memory"),
                         time("limits.request-timeout")),
                 new MetricsSettings(
                         text("metrics.vllm-names").equals("true"),

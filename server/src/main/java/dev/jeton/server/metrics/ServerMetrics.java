@@ -233,6 +233,35 @@ public final class ServerMetrics implements AutoCloseable {
                 .register(registry);
     }
 
+    /** Adds the grammars that answers follow. */
+    public void grammars(Supplier<GrammarStats> stats) {
+        observed.add(stats);
+        grammarGauge(stats, "jeton.grammar.kept", "Grammars that are kept compiled", GrammarStats::kept);
+        grammarGauge(stats, "jeton.grammar.bytes", "Most bytes that they may take", GrammarStats::bytes);
+        grammarGauge(stats, "jeton.grammar.bytes.bound", "Most of that", GrammarStats::bytesBound);
+        grammarCounter(stats, "jeton.grammar.compiled", "Grammars that were compiled", GrammarStats::compiled);
+        grammarCounter(stats, "jeton.grammar.refused", "Grammars that could not be", GrammarStats::refused);
+        grammarCounter(stats, "jeton.grammar.found", "Requests whose grammar was kept", GrammarStats::found);
+        FunctionCounter.builder("jeton.grammar.compile", stats, s -> s.get().compileNanos() / 1e9)
+                .description("Time that compiling took")
+                .baseUnit("seconds")
+                .register(registry);
+    }
+
+    private void grammarGauge(
+            Supplier<GrammarStats> stats, String name, String meaning, ToDoubleFunction<GrammarStats> value) {
+        Gauge.builder(name, () -> value.applyAsDouble(stats.get()))
+                .description(meaning)
+                .register(registry);
+    }
+
+    private void grammarCounter(
+            Supplier<GrammarStats> stats, String name, String meaning, ToDoubleFunction<GrammarStats> value) {
+        FunctionCounter.builder(name, stats, s -> value.applyAsDouble(s.get()))
+                .description(meaning)
+                .register(registry);
+    }
+
     /** Adds the webhooks. */
     public void webhooks(Supplier<WebhookStats> stats) {
         observed.add(stats);

@@ -84,7 +84,20 @@ class BadInputTest {
                 arguments("'min_tokens':5,'max_tokens':3", "min_tokens", "more than"),
                 arguments("'suffix':'end'", "suffix", "not supported yet"),
                 arguments("'best_of':3", "best_of", "not supported yet"),
-                arguments("'response_format':{'type':'json_object'}", "response_format.type", "not supported yet"),
+                arguments("'response_format':{'type':'xml'}", "response_format.type", "'text', 'json_object' or"),
+                arguments("'response_format':{}", "response_format.type", "is missing"),
+                arguments("'response_format':[]", "response_format", "must be an object"),
+                arguments("'guided_regex':'(a'", "guided_regex", "a group is not closed"),
+                arguments("'guided_regex':5", "guided_regex", "must be a string"),
+                arguments("'guided_choice':[]", "guided_choice", "at least one"),
+                arguments("'guided_choice':['a',1]", "guided_choice[1]", "must be a string"),
+                arguments("'guided_choice':['']", "guided_choice[0]", "not empty"),
+                arguments("'guided_json':'{'", "guided_json", "is no JSON"),
+                arguments("'guided_json':5", "guided_json", "a schema is an object"),
+                arguments("'guided_json':{'not':{}}", "guided_json", "'not' cannot be enforced"),
+                arguments("'guided_regex':'a','guided_choice':['b']", "guided_choice", "exclude one another"),
+                arguments("'structured_outputs':{'grammar':'x'}", "structured_outputs.grammar", "not supported yet"),
+                arguments("'structured_outputs':{'choice':[1]}", "structured_outputs.choice[0]", "must be a string"),
                 arguments("'allowed_token_ids':[5]", "allowed_token_ids", "not supported yet"),
                 arguments("'bad_words':['a']", "bad_words", "not supported yet"),
                 arguments("'truncate_prompt_tokens':2", "truncate_prompt_tokens", "not supported yet"),
@@ -92,7 +105,7 @@ class BadInputTest {
                 arguments("'include_stop_str_in_output':true", "include_stop_str_in_output", "not supported yet"),
                 arguments("'return_token_ids':true", "return_token_ids", "not supported yet"),
                 arguments("'return_tokens_as_token_ids':true", "return_tokens_as_token_ids", "not supported yet"),
-                arguments("'guided_json':{}", "guided_json", "not supported yet"),
+                arguments("'guided_grammar':'x'", "guided_grammar", "not supported yet"),
                 arguments("'n':1,'n':2", null, "Duplicate"));
     }
 
@@ -190,7 +203,15 @@ class BadInputTest {
                 arguments("'modalities':['text','audio']", "modalities", "not supported yet"),
                 arguments("'audio':{}", "audio", "not supported yet"),
                 arguments("'chat_template_kwargs':{'messages':[]}", "chat_template_kwargs.messages", "itself"),
-                arguments("'response_format':{'type':'json_schema'}", "response_format.type", "not supported yet"),
+                arguments("'response_format':{'type':'json_schema'}", "response_format.json_schema", "is missing"),
+                arguments(
+                        "'response_format':{'type':'json_schema','json_schema':{'name':'x'}}",
+                        "response_format.json_schema.schema",
+                        "is missing"),
+                arguments(
+                        "'response_format':{'type':'json_schema','json_schema':{'schema':{'type':'text'}}}",
+                        "response_format.json_schema.schema",
+                        "schema.type: 'text' is no type"),
                 arguments("'continue_final_message':true", "continue_final_message", "not supported yet"));
     }
 

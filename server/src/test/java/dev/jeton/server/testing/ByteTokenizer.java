@@ -2,6 +2,7 @@ package dev.jeton.server.testing;
 
 import dev.jeton.models.Detokenizer;
 import dev.jeton.models.Tokenizer;
+import dev.jeton.models.grammar.GrammarVocabulary;
 import java.io.ByteArrayOutputStream;
 import java.nio.ByteBuffer;
 import java.nio.CharBuffer;
@@ -9,6 +10,7 @@ import java.nio.charset.CharsetDecoder;
 import java.nio.charset.CodingErrorAction;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
+import java.util.Optional;
 import java.util.stream.IntStream;
 
 /**
@@ -102,6 +104,11 @@ public final class ByteTokenizer implements Tokenizer {
     @Override
     public int vocabularySize() {
         return SIZE;
+    }
+
+    @Override
+    public Optional<GrammarVocabulary> grammarVocabulary(int size) {
+        return Optional.of(new GrammarVocabulary(size, id -> id < SIZE ? bytes(id, true) : new byte[0], strips));
     }
 
     @Override

@@ -17,6 +17,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Function;
+import java.util.stream.IntStream;
 
 /**
  * An engine that answers a prompt with the tokens a function gives for it, then with {@link ByteTokenizer#EOS}. A test
@@ -34,6 +35,7 @@ public final class ReplyEngine implements Engine {
     private volatile boolean closed;
     private final CompletableFuture<ReplyEngine> whenClosed = new CompletableFuture<>();
     private long launched;
+    private boolean[] maskedRows = {};
 
     private static final class Slot {
         int[] reply = {};
@@ -54,7 +56,7 @@ public final class ReplyEngine implements Engine {
                 maxSlots,
                 maxTokens,
                 1,
-                Set.of(Capability.LOG_PROBABILITIES, Capability.PROMPT_LOG_PROBABILITIES));
+                Set.of(Capability.LOG_PROBABILITIES, Capability.PROMPT_LOG_PROBABILITIES, Capability.MASKS));
         slots = new Slot[maxSlots];
         Arrays.setAll(slots, i -> new Slot());
     }
@@ -105,8 +107,10 @@ public final class ReplyEngine implements Engine {
             result.promptLogProbabilities = new float[batch.tokenCount()];
         }
         Arrays.fill(result.promptLogProbabilities, -0.5f);
+        maskedRows = new boolean[batch.rows()];
         for (int row = 0; row < batch.rows(); row++) {
             result.beginRow(row);
+            maskedRows[row] = batch.has(row, StepBatch.MASKED);
             if (batch.has(row, StepBatch.SAMPLE)) {
                 sample(slots[batch.slot[row]], result);
                 result.accepted[row] = 1;
@@ -132,9 +136,28 @@ public final class ReplyEngine implements Engine {
         }
     }
 
+    /** Where a mask does not allow what it would say, it says what ends things soonest. */
     @Override
     public void masks(StepTicket ticket, TokenMasks masks) {
-        throw new EngineException("no masks");
+        StepResult result = results[(int) (ticket.number() & 1)];
+        int position = 0;
+        for (int row = 0; row < maskedRows.length; row++) {
+            if (maskedRows[row]) {
+                int index = result.tokenStart[row];
+                result.tokens[index] = allowed(masks, position++, result.tokens[index]);
+            }
+        }
+        if (position != masks.positions()) {
+            throw new EngineException("%d positions are masked, not %d".formatted(position, masks.positions()));
+        }
+    }
+
+    private static int allowed(TokenMasks masks, int position, int wanted) {
+        IntStream preferred = IntStream.concat(IntStream.of(wanted, ByteTokenizer.EOS), "\"}],:".chars());
+        return IntStream.concat(preferred, IntStream.range(0, ByteTokenizer.SIZE))
+                .filter(token -> masks.allows(position, token))
+                .findFirst()
+                .orElseThrow(() -> new EngineException("the mask allows nothing"));
     }
 
     @Override

@@ -1,0 +1,254 @@
+package dev.jeton.server.api;
+
+import dev.jeton.models.engine.Capability;
+import dev.jeton.models.engine.EngineInfo;
+import dev.jeton.models.grammar.Grammar;
+import dev.jeton.models.grammar.GrammarException;
+import dev.jeton.models.grammar.GrammarVocabulary;
+import dev.jeton.server.metrics.GrammarStats;
+import java.util.HashMap;
+import java.util.Iterator;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.LongSupplier;
+
+/**
+ * Compiles what answers must be, under the gate for work of the CPU, and keeps it compiled: agents send the same few
+ * schemas over and over. Whoever asks for one that is being compiled waits for it.
+ *
+ * <p>Bounded in bytes, those in use included. What nobody uses goes when there is no room, the one that was not used
+ * for longest first; where all are used, there is no room for another. Thread-safe.
+ */
+final class Grammars {
+
+    private record Key(String model, String spec, boolean continues) {}
+
+    /** One that is there or is being compiled. */
+    private static final class Entry {
+        final CompletableFuture<Grammar> grammar = new CompletableFuture<>();
+        int users;
+
+        long bytes() {
+            return grammar.isDone() && !grammar.isCompletedExceptionally()
+                    ? grammar.join().bytes()
+                    : 0;
+        }
+    }
+
+    /** A grammar that stays until it is closed. */
+    static final class Use implements AutoCloseable {
+        private final Runnable release;
+        private final Grammar grammar;
+
+        private Use(Grammar grammar, Runnable release) {
+            this.grammar = grammar;
+            this.release = release;
+        }
+
+        Grammar grammar() {
+            return grammar;
+        }
+
+        /** Called once. */
+        @Override
+        public void close() {
+            release.run();
+        }
+    }
+
+    private final TokenizerGate gate;
+    private final long mostBytes;
+    private final LongSupplier nanos;
+    private final ReentrantLock lock = new ReentrantLock();
+    private final Map<Key, Entry> entries = new LinkedHashMap<>(16, 0.75f, true);
+    private final Map<String, CompletableFuture<Optional<GrammarVocabulary>>> vocabularies = new HashMap<>();
+    private long compiled;
+    private long refused;
+    private long found;
+    private long compileNanos;
+
+    /**
+     * Without any.
+     *
+     * @param mostBytes of all together
+     * @param nanos a monotonic clock
+     */
+    Grammars(TokenizerGate gate, long mostBytes, LongSupplier nanos) {
+        this.gate = gate;
+        this.mostBytes = mostBytes;
+        this.nanos = nanos;
+    }
+
+    /**
+     * What an answer of a model must be.
+     *
+     * @param continues whether the answer goes on in the text of its prompt
+     * @throws ApiException 400 where it cannot be followed, by this model or at all; 429 where there is no room
+     */
+    Use of(Guidance guidance, ServedModel model, boolean continues) throws InterruptedException {
+        EngineInfo engine = model.dispatcher().engine();
+        if (!engine.supports(Capability.MASKS)) {
+            throw ApiException.unsupported(
+                    guidance.field(), "the engine '%s' cannot follow '%s'".formatted(engine.name(), guidance.field()));
+        }
+        Key key = new Key(model.name(), guidance.key(), continues);
+        Entry mine = new Entry();
+        Entry entry = begin(key, mine);
+        boolean used = false;
+        try {
+            if (entry == mine) {
+                compile(entry, key, guidance, model);
+            }
+            Grammar grammar = await(entry.grammar, guidance);
+            used = true;
+            return new Use(grammar, () -> release(entry));
+        } finally {
+            if (!used) {
+                release(entry);
+            }
+        }
+    }
+
+    private Entry begin(Key key, Entry mine) {
+        lock.lock();
+        try {
+            Entry entry = entries.getOrDefault(key, mine);
+            entry.users++;
+            if (entry == mine) {
+                makeRoom();
+                entries.put(key, mine);
+            } else {
+                found++;
+            }
+            return entry;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private void makeRoom() {
+        long bytes = bytes();
+        Iterator<Entry> eldest = entries.values().iterator();
+        while (bytes > mostBytes && eldest.hasNext()) {
+            Entry next = eldest.next();
+            if (next.users == 0) {
+                bytes -= next.bytes();
+                eldest.remove();
+            }
+        }
+        if (bytes > mostBytes) {
+            throw ApiException.overloaded(
+                    "The schemas that answers follow now take all the memory that they may (limits.grammar-memory);"
+                            + " try again later");
+        }
+    }
+
+    private long bytes() {
+        return entries.values().stream().mapToLong(Entry::bytes).sum();
+    }
+
+    private void release(Entry entry) {
+        lock.lock();
+        try {
+            entry.users--;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private void compile(Entry entry, Key key, Guidance guidance, ServedModel model) throws InterruptedException {
+        long since = nanos.getAsLong();
+        boolean made = false;
+        try {
+            GrammarVocabulary vocabulary = vocabulary(model, guidance);
+            entry.grammar.complete(gate.run(() -> Grammar.compile(guidance.spec(), vocabulary, key.continues())));
+            made = true;
+        } catch (GrammarException e) {
+            entry.grammar.completeExceptionally(e);
+        } catch (InterruptedException | RuntimeException | Error e) {
+            entry.grammar.completeExceptionally(e);
+            throw e;
+        } finally {
+            end(key, entry, made, nanos.getAsLong() - since);
+        }
+    }
+
+    private void end(Key key, Entry entry, boolean made, long took) {
+        lock.lock();
+        try {
+            compileNanos += took;
+            compiled += made ? 1 : 0;
+            if (!made) {
+                refused++;
+                entries.remove(key, entry);
+            }
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private static <T> T await(CompletableFuture<T> known, Guidance guidance) throws InterruptedException {
+        try {
+            return known.get();
+        } catch (ExecutionException e) {
+            throw switch (e.getCause()) {
+                case GrammarException why -> invalid(guidance, why);
+                case ApiException why -> why;
+                case null, default -> ApiException.internal("what was to be followed could not be compiled; try again");
+            };
+        }
+    }
+
+    private static ApiException invalid(Guidance guidance, GrammarException e) {
+        return ApiException.invalid(
+                guidance.field(), "'%s' cannot be followed: %s".formatted(guidance.field(), e.getMessage()));
+    }
+
+    private GrammarVocabulary vocabulary(ServedModel model, Guidance guidance) throws InterruptedException {
+        CompletableFuture<Optional<GrammarVocabulary>> mine = new CompletableFuture<>();
+        CompletableFuture<Optional<GrammarVocabulary>> known;
+        lock.lock();
+        try {
+            known = vocabularies.computeIfAbsent(model.name(), name -> mine);
+        } finally {
+            lock.unlock();
+        }
+        if (known == mine) {
+            try {
+                mine.complete(gate.run(() -> model.tokenizer().grammarVocabulary(model.vocabulary())));
+            } catch (InterruptedException | RuntimeException | Error e) {
+                forget(model.name());
+                mine.completeExceptionally(e);
+                throw e;
+            }
+        }
+        return await(known, guidance)
+                .orElseThrow(() -> ApiException.unsupported(
+                        guidance.field(),
+                        "what the tokens of '%s' spell is not known, so that it follows no '%s'"
+                                .formatted(model.name(), guidance.field())));
+    }
+
+    private void forget(String model) {
+        lock.lock();
+        try {
+            vocabularies.remove(model);
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** How many there are, and what making them took. */
+    GrammarStats stats() {
+        lock.lock();
+        try {
+            return new GrammarStats(entries.size(), bytes(), mostBytes, compiled, refused, found, compileNanos);
+        } finally {
+            lock.unlock();
+        }
+    }
+}

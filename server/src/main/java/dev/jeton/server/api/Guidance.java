@@ -1,0 +1,133 @@
+package dev.jeton.server.api;
+
+import dev.jeton.models.grammar.GrammarSpec;
+import dev.jeton.server.config.Configuration.LimitSettings;
+import dev.jeton.server.json.Json;
+import dev.jeton.server.json.JsonException;
+import dev.jeton.server.json.JsonObject;
+import dev.jeton.server.json.JsonWriter;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What an answer must be, as a request says it: OpenAI's {@code response_format}, or vLLM's {@code structured_outputs}
+ * and the older {@code guided_json}, {@code guided_regex} and {@code guided_choice}.
+ *
+ * @param field the parameter that says it, for errors
+ * @param spec what the answer must be
+ * @param key what is the same only where the specification is
+ */
+record Guidance(String field, GrammarSpec spec, String key) {
+
+    private static final String FORMAT = "response_format";
+    private static final String STRUCTURED = "structured_outputs";
+
+    /** What a body asks for, if that is more than text. */
+    static Optional<Guidance> read(JsonObject body, LimitSettings limits) {
+        List<Guidance> all = new ArrayList<>();
+        body.object(FORMAT).flatMap(Guidance::format).ifPresent(all::add);
+        body.object(STRUCTURED).ifPresent(outputs -> {
+            if (outputs.flag("json_object", false)) {
+                all.add(object(outputs.path("json_object")));
+            }
+            for (String other : List.of("grammar", "structural_tag")) {
+                if (outputs.has(other)) {
+                    throw ApiException.unsupported(
+                            outputs.path(other), "'%s' is not supported yet".formatted(outputs.path(other)));
+                }
+            }
+            named(outputs, "", all);
+        });
+        named(body, "guided_", all);
+        if (all.size() > 1) {
+            throw ApiException.invalid(
+                    all.get(1).field,
+                    "'%s' and '%s' exclude one another; an answer is one of them"
+                            .formatted(all.get(0).field, all.get(1).field));
+        }
+        for (Guidance guidance : all) {
+            int bytes = guidance.key.getBytes(StandardCharsets.UTF_8).length;
+            if (bytes > limits.maxSchema()) {
+                throw ApiException.invalid(
+                        guidance.field,
+                        "'%s' has %d bytes; at most %d are accepted (limits.max-schema)"
+                                .formatted(guidance.field, bytes, limits.maxSchema()));
+            }
+        }
+        return all.stream().findFirst();
+    }
+
+    private static Optional<Guidance> format(JsonObject format) {
+        String type = format.text("type");
+        return switch (type) {
+            case "text" -> Optional.empty();
+            case "json_object" -> Optional.of(object(FORMAT));
+            case "json_schema" -> {
+                JsonObject named = format.object("json_schema")
+                        .orElseThrow(() -> format.wrong(
+                                "json_schema", "'response_format.json_schema' is missing: an object is required"));
+                Object schema = named.value("schema")
+                        .orElseThrow(() -> named.wrong(
+                                "schema", "'%s' is missing: a JSON Schema".formatted(named.path("schema"))));
+                yield Optional.of(schema(named.path("schema"), schema, named.flag("strict", false)));
+            }
+            default ->
+                throw ApiException.unsupported(
+                        format.path("type"),
+                        "'response_format.type' is 'text', 'json_object' or 'json_schema', but is '%s'"
+                                .formatted(ApiException.shown(type)));
+        };
+    }
+
+    private static void named(JsonObject object, String prefix, List<Guidance> all) {
+        object.value(prefix + "json").ifPresent(given -> {
+            String field = object.path(prefix + "json");
+            // clients send it as text, too
+            Object schema = given instanceof String text ? parsed(field, text) : given;
+            all.add(schema(field, schema, true));
+        });
+        object.optionalText(prefix + "regex")
+                .ifPresent(pattern -> all.add(new Guidance(
+                        object.path(prefix + "regex"), new GrammarSpec.Regex(pattern), "regex " + pattern)));
+        object.list(prefix + "choice").ifPresent(list -> all.add(choice(object.path(prefix + "choice"), list)));
+    }
+
+    private static @Nullable Object parsed(String field, String text) {
+        try {
+            return Json.parse(text);
+        } catch (JsonException e) {
+            throw ApiException.invalid(field, "'%s' is no JSON: %s".formatted(field, e.getMessage()));
+        }
+    }
+
+    private static Guidance object(String field) {
+        return new Guidance(field, new GrammarSpec.JsonObject(), "object");
+    }
+
+    private static Guidance schema(String field, @Nullable Object schema, boolean strict) {
+        String key = text(schema);
+        return new Guidance(field, new GrammarSpec.JsonSchema(schema, strict), (strict ? "strict " : "schema ") + key);
+    }
+
+    private static Guidance choice(String field, List<@Nullable Object> list) {
+        List<String> choices = new ArrayList<>();
+        for (int i = 0; i < list.size(); i++) {
+            if (!(list.get(i) instanceof String choice) || choice.isEmpty()) {
+                String item = field + "[" + i + "]";
+                throw ApiException.invalid(item, "'%s' must be a string that is not empty".formatted(item));
+            }
+            choices.add(choice);
+        }
+        if (choices.isEmpty()) {
+            throw ApiException.invalid(field, "'%s' must have at least one string".formatted(field));
+        }
+        return new Guidance(field, new GrammarSpec.Choice(choices), "choice " + text(list));
+    }
+
+    private static String text(@Nullable Object value) {
+        return new String(new JsonWriter().tree(value).toBytes(), StandardCharsets.UTF_8);
+    }
+}

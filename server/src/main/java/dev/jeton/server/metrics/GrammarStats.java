@@ -1,0 +1,15 @@
+package dev.jeton.server.metrics;
+
+/**
+ * Grammars that are kept compiled.
+ *
+ * @param kept how many
+ * @param bytes most bytes that they may come to take
+ * @param bytesBound most of that
+ * @param compiled how often one was compiled
+ * @param refused how often one could not be
+ * @param found how often one was there already
+ * @param compileNanos how long compiling took, all together
+ */
+public record GrammarStats(
+        int kept, long bytes, long bytesBound, long compiled, long refused, long found, long compileNanos) {}

@@ -1,0 +1,148 @@
+package dev.jeton.server.api;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.jeton.server.json.Json;
+import dev.jeton.server.testing.Eventually;
+import dev.jeton.server.testing.PrometheusText;
+import dev.jeton.server.testing.TestServer;
+import dev.jeton.server.testing.TestServer.Answer;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+
+/** Answers that must be something, of an engine that would say something else. */
+class GuidedOverHttpTest {
+
+    private static final String SCHEMA =
+            "{'type':'object','properties':{'name':{'type':'string'},'age':{'type':'integer','minimum':10}},"
+                    + "'required':['name','age'],'additionalProperties':false}";
+    private static final String FORMAT =
+            "'response_format':{'type':'json_schema','json_schema':{'name':'person','strict':true,'schema':" + SCHEMA
+                    + "}}";
+
+    private static TestServer server;
+
+    @BeforeAll
+    static void start() {
+        server = TestServer.start();
+    }
+
+    @AfterAll
+    static void stop() {
+        server.close();
+    }
+
+    private static double metric(TestServer of, String name) {
+        return PrometheusText.parse(of.get("/metrics").body()).value(name);
+    }
+
+    private static String content(String fields) {
+        Answer answer = server.chat(fields);
+        assertThat(answer.status()).as(answer.body()).isEqualTo(200);
+        assertThat(answer.at("choices.0.finish_reason")).isEqualTo("stop");
+        return (String) answer.at("choices.0.message.content");
+    }
+
+    @Test
+    void shouldAnswerWithAnObject() {
+        assertThat(Json.parse(content("'response_format':{'type':'json_object'}")))
+                .isInstanceOf(Map.class);
+    }
+
+    @Test
+    void shouldAnswerWithWhatASchemaAllows() {
+        Map<?, ?> person = (Map<?, ?>) Json.parse(content(FORMAT));
+        assertThat(person.get("name")).isInstanceOf(String.class);
+        assertThat((Long) person.get("age")).isGreaterThanOrEqualTo(10);
+    }
+
+    @Test
+    void shouldAnswerAnythingWhereTextIsAskedFor() {
+        assertThat(content("'response_format':{'type':'text'}")).isEqualTo(TestServer.REPLY);
+    }
+
+    @Test
+    void shouldEndWithoutATokenForTheEnd() {
+        Answer answer = server.chat("'guided_choice':['yes']");
+        assertThat(answer.at("choices.0.message.content")).isEqualTo("yes");
+        assertThat(answer.at("usage.completion_tokens")).isEqualTo(3L);
+        assertThat(answer.at("choices.0.finish_reason")).isEqualTo("stop");
+    }
+
+    @Test
+    void shouldTakeTheNamesOfOtherServers() {
+        assertThat(content("'structured_outputs':{'choice':['no']}")).isEqualTo("no");
+        assertThat(content("'structured_outputs':{'regex':'[0-9]{3}'}")).isEqualTo("000");
+        assertThat(content("'structured_outputs':{'json_object':true}").strip()).startsWith("{");
+        assertThat(content("'guided_regex':'a+b'")).isEqualTo("ab");
+        assertThat(content("'guided_json':{'const':5}")).endsWith("5");
+        assertThat(content("'guided_json':'{\\\"const\\\":5}'")).endsWith("5");
+    }
+
+    @Test
+    void shouldGuideEachChoiceAndEachPrompt() {
+        Answer answer = server.post(
+                "/v1/completions",
+                "{'model':'test-model','prompt':['a','b'],'n':2,'max_tokens':9,'guided_choice':['x','yz']}");
+        for (int i = 0; i < 4; i++) {
+            assertThat(answer.at("choices." + i + ".text")).isEqualTo("x");
+        }
+    }
+
+    @Test
+    void shouldStreamWhatItAnswersWhole() {
+        String whole = content(FORMAT);
+        Answer streamed = server.chat("'stream':true," + FORMAT);
+        assertThat(streamed.streamed("choices.0.delta.content", 0)).isEqualTo(whole);
+    }
+
+    @Test
+    void shouldStopAtTheLengthWhereTheTextIsNotWhole() {
+        Answer answer = server.chat("'max_tokens':4," + FORMAT);
+        assertThat(answer.at("choices.0.finish_reason")).isEqualTo("length");
+        assertThat(answer.at("usage.completion_tokens")).isEqualTo(4L);
+    }
+
+    @Test
+    void shouldCompileASchemaOnce() {
+        String schema = "'guided_json':{'const':'shouldCompileASchemaOnce'}";
+        content(schema);
+        double compiled = metric(server, "jeton_grammar_compiled_total");
+        double found = metric(server, "jeton_grammar_found_total");
+        content(schema);
+        assertThat(metric(server, "jeton_grammar_compiled_total")).isEqualTo(compiled);
+        assertThat(metric(server, "jeton_grammar_found_total")).isEqualTo(found + 1);
+    }
+
+    @Test
+    void shouldRefuseASchemaPastTheBound() {
+        try (TestServer small =
+                TestServer.builder().set("limits.max-schema", "64").start()) {
+            Answer answer = small.chat("'guided_regex':'" + "a".repeat(80) + "'");
+            assertThat(answer.status()).isEqualTo(400);
+            assertThat(answer.at("error.param")).isEqualTo("guided_regex");
+            assertThat(answer.body()).contains("limits.max-schema");
+        }
+    }
+
+    @Test
+    void shouldRefuseMoreSchemasThanThereIsMemoryFor() {
+        try (TestServer small =
+                TestServer.builder().set("limits.grammar-memory", "0").start()) {
+            small.engine().hold();
+            CompletableFuture<Answer> first =
+                    CompletableFuture.supplyAsync(() -> small.chat("'guided_choice':['first']"));
+            Eventually.until("it is compiled", () -> metric(small, "jeton_grammar_compiled_total") == 1);
+            Answer second = small.chat("'guided_choice':['second']");
+            assertThat(second.status()).isEqualTo(429);
+            assertThat(second.body()).contains("limits.grammar-memory");
+            small.engine().release();
+            assertThat(first.join().at("choices.0.message.content")).isEqualTo("first");
+            assertThat(small.chat("'guided_choice':['third']").at("choices.0.message.content"))
+                    .isEqualTo("third");
+        }
+    }
+}
