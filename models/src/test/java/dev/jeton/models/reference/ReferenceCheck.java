@@ -78,16 +78,14 @@ public final class ReferenceCheck {
         try (Engine engine = load.apply(model.folder, options)) {
             Driver driver = new Driver(engine);
             Driver.Sequence sequence = driver.open(0, prompt, SCORED);
-            double[][] expected = reference.logits(prompt);
-            DoubleSummaryStatistics errors = new DoubleSummaryStatistics();
+            double[] ofPrompt = new double[length];
             while (sequence.computed < prompt.length) {
                 int from = sequence.computed;
                 int count = Math.min(chunk, prompt.length - from);
                 driver.begin().add(sequence, count, StepBatch.PROMPT_LOG_PROBABILITIES);
                 StepResult result = driver.run();
                 for (int i = 0; i < count && from + i + 1 < prompt.length; i++) {
-                    double exact = logProbability(expected[from + i], prompt[from + i + 1]);
-                    errors.accept(Math.abs(result.promptLogProbabilities[i] - exact));
+                    ofPrompt[from + i] = result.promptLogProbabilities[i];
                 }
                 driver.apply(result, 0, sequence);
             }
@@ -96,6 +94,10 @@ public final class ReferenceCheck {
                 driver.apply(driver.run(), 0, sequence);
             }
             double[][] all = reference.logits(Arrays.copyOf(sequence.tokens, sequence.length));
+            DoubleSummaryStatistics errors = new DoubleSummaryStatistics();
+            for (int i = 0; i + 1 < length; i++) {
+                errors.accept(Math.abs(ofPrompt[i] - logProbability(all[i], prompt[i + 1])));
+            }
             for (int i = 0; i < sequence.logProbabilities.size(); i++) {
                 int position = prompt.length - 1 + i;
                 double own = logProbability(all[position], sequence.tokens[position + 1]);
