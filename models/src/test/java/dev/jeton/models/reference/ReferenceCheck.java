@@ -23,6 +23,12 @@ public final class ReferenceCheck {
     private static final SamplingParameters SCORED =
             new SamplingParameters(0, 0, 1, 0, 1, 0, 0, LogitBias.NONE, 0, 0, new int[0], 5);
 
+    /** Tokens after a prompt, where nobody says otherwise. */
+    private static final int GENERATED = 30;
+
+    /** Steps of one row that all weights go through: enough for whoever asks how these are read. */
+    public static final int GENERATED_TO_SEE_WEIGHTS = 12;
+
     /** Tokens of a prompt in which the choice of experts is to be clear throughout. */
     private static final int SHORT = 4;
 
@@ -73,6 +79,19 @@ public final class ReferenceCheck {
             long seed,
             int length,
             int chunk) {
+        return errors(load, model, reference, options, seed, length, chunk, GENERATED);
+    }
+
+    /** The same with so many tokens generated. */
+    public static DoubleSummaryStatistics errors(
+            BiFunction<Path, EngineOptions, Engine> load,
+            TinyModel model,
+            ReferenceDecoder reference,
+            EngineOptions options,
+            long seed,
+            int length,
+            int chunk,
+            int generated) {
         DecoderSpec spec = model.spec;
         int[] prompt = new Random(seed).ints(length, 0, spec.vocabulary()).toArray();
         try (Engine engine = load.apply(model.folder, options)) {
@@ -89,7 +108,7 @@ public final class ReferenceCheck {
                 }
                 driver.apply(result, 0, sequence);
             }
-            for (int i = 0; i < 30; i++) {
+            for (int i = 0; i < generated; i++) {
                 driver.begin().addLast(sequence);
                 driver.apply(driver.run(), 0, sequence);
             }
