@@ -684,7 +684,11 @@ struct jeton_copies {
 };
 
 static jeton_copies jeton_pending[1024];
-static unsigned jeton_exchange[32][32][8];
+struct jeton_tile {
+    float left[16][16];
+    float right[8][16];
+};
+static jeton_tile jeton_tiles[32];
 static const void* jeton_rows[32][32];
 
 static inline void jeton_begin_copy(void* to, const void* from, int bytes, bool take) {
@@ -735,21 +739,23 @@ static inline void load_matrices_transposed(unsigned* r, const void* row) { jeto
 
 template <float (*to_float)(unsigned short)>
 static inline void jeton_mma(float* c, const unsigned* a, const unsigned* b) {
-    int warp = threadIdx.x / 32;
-    int lane = threadIdx.x % 32;
-    unsigned(*all)[8] = jeton_exchange[warp];
-    memcpy(all[lane], a, 16);
-    memcpy(all[lane] + 4, b, 8);
+    jeton_tile& tile = jeton_tiles[threadIdx.x / 32];
+    int row = threadIdx.x % 32 / 4;
+    int pair = threadIdx.x % 4 * 2;
+    for (int i = 0; i < 2; i++) {
+        for (int half = 0; half < 2; half++) {
+            tile.left[row][pair + i + 8 * half] = to_float((unsigned short)(a[2 * half] >> 16 * i));
+            tile.left[row + 8][pair + i + 8 * half] = to_float((unsigned short)(a[2 * half + 1] >> 16 * i));
+            tile.right[row][pair + i + 8 * half] = to_float((unsigned short)(b[half] >> 16 * i));
+        }
+    }
     __syncwarp();
     for (int i = 0; i < 4; i++) {
-        int row = lane / 4;
-        int column = lane % 4 * 2 + i % 2;
+        const float* left = tile.left[row + i / 2 * 8];
+        const float* right = tile.right[pair + i % 2];
         float sum = 0;
         for (int k = 0; k < 16; k++) {
-            int owner = k % 8 / 2;
-            unsigned left = all[row * 4 + owner][(k / 8) * 2 + i / 2];
-            unsigned right = all[column * 4 + owner][4 + k / 8];
-            sum += to_float((unsigned short)(left >> k % 2 * 16)) * to_float((unsigned short)(right >> k % 2 * 16));
+            sum += left[k] * right[k];
         }
         c[i] += sum;
     }

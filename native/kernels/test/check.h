@@ -128,12 +128,18 @@ static double from_fp16(unsigned short a) {
 }
 static act to_act(double x) { return JETON_TYPE == 0 ? to_bf16(x) : to_fp16(x); }
 static double from_act(act a) { return JETON_TYPE == 0 ? from_bf16(a) : from_fp16(a); }
-static double from_e4m3(unsigned char b) {
-    int e = b >> 3 & 15;
-    int m = b & 7;
-    double v = (b & 127) == 127 ? NAN : e == 0 ? m * std::ldexp(1, -9) : (8 + m) * std::ldexp(1, e - 10);
-    return b & 128 ? -v : v;
+static std::vector<double> values_of_e4m3() {
+    std::vector<double> values;
+    for (int b = 0; b < 256; b++) {
+        int e = b >> 3 & 15;
+        int m = b & 7;
+        double v = (b & 127) == 127 ? NAN : e == 0 ? m * std::ldexp(1, -9) : (8 + m) * std::ldexp(1, e - 10);
+        values.push_back(b & 128 ? -v : v);
+    }
+    return values;
 }
+static const std::vector<double> E4M3 = values_of_e4m3();
+static double from_e4m3(unsigned char b) { return E4M3[b]; }
 static double from_residual(residual r) { return sizeof(residual) == 4 ? (double)r : from_act((act)r); }
 static residual to_residual(double x) { return sizeof(residual) == 4 ? (residual)x : (residual)to_act(x); }
 // One unit in the last place of the activations' type, relative.

@@ -39,9 +39,6 @@ public final class PostgresServer {
     private PostgresServer(Path programs) throws IOException {
         this.programs = programs;
         home = Files.createTempDirectory("jeton-postgres");
-        try (ServerSocket free = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-            port = free.getLocalPort();
-        }
         if (isRoot()) {
             require("chown", "postgres", home.toString());
         }
@@ -56,6 +53,10 @@ public final class PostgresServer {
                 "-E",
                 "UTF8",
                 "--locale=C"));
+        // As late as can be: until the server has it, any process may take it.
+        try (ServerSocket free = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+            port = free.getLocalPort();
+        }
         start();
         Runtime.getRuntime().addShutdownHook(new Thread(this::remove));
     }

@@ -37,21 +37,16 @@ class DeviceOptionsTest {
     Path folder;
 
     private Path model;
-    private Path cache;
+    private DeviceLibraries libraries;
 
     @BeforeEach
     void make() throws IOException {
         model = new TinyModel(folder.resolve("model"), Configs.llama(""), TensorType.BF16, 3).folder;
-        cache = folder.resolve("cache");
+        libraries = MACHINE.librariesWithNewCache();
     }
 
     private Engine load(DeviceOptions options) {
-        DeviceLibraries libraries = MACHINE.libraries();
-        return CudaEngine.load(
-                model,
-                OPTIONS.with(options),
-                new DeviceLibraries(
-                        libraries.driver(), libraries.nvrtc(), libraries.cublasLt(), libraries.nccl(), false, cache));
+        return CudaEngine.load(model, OPTIONS.with(options), libraries);
     }
 
     private long products(DeviceOptions options) {
@@ -61,7 +56,7 @@ class DeviceOptionsTest {
     }
 
     private long kept() throws IOException {
-        Path algorithms = cache.resolve("algorithms");
+        Path algorithms = libraries.cache().resolve("algorithms");
         if (!Files.exists(algorithms)) {
             return 0;
         }
@@ -97,13 +92,13 @@ class DeviceOptionsTest {
     }
 
     @Test
-    void fastestAlgorithmIsWhatStepsRunBy() {
+    void fastestAlgorithmIsWhatStepsRunBy() throws IOException {
         MACHINE.knobs().clock(1);
         MACHINE.knobs().product(0, 500_000);
         MACHINE.knobs().product(1, 1_000_000);
         MACHINE.knobs().product(2, 2_000_000);
         long searched = nanosOfAPrompt(new DeviceOptions("", false, "auto", LONG));
-        cache = folder.resolve("other");
+        libraries = MACHINE.librariesWithNewCache();
         long chosenByCublas = nanosOfAPrompt(new DeviceOptions("", false, "auto", Duration.ZERO));
         assertThat(searched).isPositive().isLessThan(chosenByCublas * 2 / 5);
     }

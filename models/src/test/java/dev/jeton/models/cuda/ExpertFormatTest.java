@@ -74,7 +74,15 @@ class ExpertFormatTest {
     private double error(TinyModel model, String quantize) {
         ReferenceDecoder reference =
                 new ReferenceDecoder(model.spec, model.weights, FamilyContract.plain(model.spec.headDim()), 1);
-        return ReferenceCheck.errors(this::load, model, reference, options(quantize), SEED, 40, 40)
+        return ReferenceCheck.errors(
+                        this::load,
+                        model,
+                        reference,
+                        options(quantize),
+                        SEED,
+                        40,
+                        40,
+                        ReferenceCheck.GENERATED_TO_SEE_WEIGHTS)
                 .getAverage();
     }
 

@@ -42,10 +42,15 @@ final class StandInMachine
         folder = Files.createTempDirectory("jeton-machine");
         CudaStandIn made = CudaStandIn.compile(folder);
         standIn = Optional.of(made);
+        makeCache(folder.resolve("cache"));
+    }
+
+    private void makeCache(Path cache) throws IOException {
         // compiling is most of what these tests take, and many have kernels in common
-        Files.createDirectories(made.kernels());
-        Files.createDirectories(folder.resolve("cache"));
-        Files.createSymbolicLink(folder.resolve("cache/kernels"), made.kernels());
+        Path kernels = knobs().kernels();
+        Files.createDirectories(kernels);
+        Files.createDirectories(cache);
+        Files.createSymbolicLink(cache.resolve("kernels"), kernels);
     }
 
     @Override
@@ -93,13 +98,24 @@ final class StandInMachine
 
     /** What an engine on it is loaded with. */
     DeviceLibraries libraries() {
-        CudaStandIn made = standIn.orElseThrow();
+        return libraries(folder.resolve("cache"));
+    }
+
+    /** The same with another cache, new but for compiled kernels, which all have in common. */
+    DeviceLibraries librariesWithNewCache() throws IOException {
+        Path cache = Files.createTempDirectory(folder, "cache");
+        makeCache(cache);
+        return libraries(cache);
+    }
+
+    private DeviceLibraries libraries(Path cache) {
+        CudaStandIn made = knobs();
         return new DeviceLibraries(
                 Optional.of(made.driver()),
                 Optional.of(made.nvrtc()),
                 Optional.of(made.cublasLt()),
                 Optional.of(made.nccl()),
                 false,
-                folder.resolve("cache"));
+                cache);
     }
 }

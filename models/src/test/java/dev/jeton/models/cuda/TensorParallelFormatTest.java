@@ -64,7 +64,8 @@ class TensorParallelFormatTest {
                         TensorParallelTest.options(2, "none"),
                         SEED,
                         12,
-                        12)
+                        12,
+                        ReferenceCheck.GENERATED_TO_SEE_WEIGHTS)
                 .getAverage();
     }
 

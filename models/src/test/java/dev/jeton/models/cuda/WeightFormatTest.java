@@ -85,7 +85,15 @@ class WeightFormatTest {
     private double error(TinyModel model, String quantize, int rows) {
         ReferenceDecoder reference =
                 new ReferenceDecoder(model.spec, model.weights, FamilyContract.plain(model.spec.headDim()), 1);
-        return ReferenceCheck.errors(this::load, model, reference, options(quantize), SEED, rows, rows)
+        return ReferenceCheck.errors(
+                        this::load,
+                        model,
+                        reference,
+                        options(quantize),
+                        SEED,
+                        rows,
+                        rows,
+                        ReferenceCheck.GENERATED_TO_SEE_WEIGHTS)
                 .getAverage();
     }
 
@@ -146,7 +154,15 @@ class WeightFormatTest {
             EngineOptions options = new EngineOptions(0, 1 << 22, 4, rows, 16, 2, quantize)
                     .with(new DeviceOptions("", false, "auto", i == 0 ? Duration.ZERO : Duration.ofHours(1)));
             ReferenceDecoder reference = new ReferenceDecoder(model.spec, model.weights, FamilyContract.plain(32), 1);
-            errors[i] = ReferenceCheck.errors(this::load, model, reference, options, SEED, rows, rows)
+            errors[i] = ReferenceCheck.errors(
+                            this::load,
+                            model,
+                            reference,
+                            options,
+                            SEED,
+                            rows,
+                            rows,
+                            ReferenceCheck.GENERATED_TO_SEE_WEIGHTS)
                     .getAverage();
             products[i] = MACHINE.knobs().calls("cublasLtMatmul") - before;
         }

@@ -23,6 +23,12 @@ public final class ReferenceCheck {
     private static final SamplingParameters SCORED =
             new SamplingParameters(0, 0, 1, 0, 1, 0, 0, LogitBias.NONE, 0, 0, new int[0], 5);
 
+    /** Tokens after a prompt, where nobody says otherwise. */
+    private static final int GENERATED = 30;
+
+    /** Steps of one row that all weights go through: enough for whoever asks how these are read. */
+    public static final int GENERATED_TO_SEE_WEIGHTS = 12;
+
     /** Tokens of a prompt in which the choice of experts is to be clear throughout. */
     private static final int SHORT = 4;
 
@@ -73,29 +79,44 @@ public final class ReferenceCheck {
             long seed,
             int length,
             int chunk) {
+        return errors(load, model, reference, options, seed, length, chunk, GENERATED);
+    }
+
+    /** The same with so many tokens generated. */
+    public static DoubleSummaryStatistics errors(
+            BiFunction<Path, EngineOptions, Engine> load,
+            TinyModel model,
+            ReferenceDecoder reference,
+            EngineOptions options,
+            long seed,
+            int length,
+            int chunk,
+            int generated) {
         DecoderSpec spec = model.spec;
         int[] prompt = new Random(seed).ints(length, 0, spec.vocabulary()).toArray();
         try (Engine engine = load.apply(model.folder, options)) {
             Driver driver = new Driver(engine);
             Driver.Sequence sequence = driver.open(0, prompt, SCORED);
-            double[][] expected = reference.logits(prompt);
-            DoubleSummaryStatistics errors = new DoubleSummaryStatistics();
+            double[] ofPrompt = new double[length];
             while (sequence.computed < prompt.length) {
                 int from = sequence.computed;
                 int count = Math.min(chunk, prompt.length - from);
                 driver.begin().add(sequence, count, StepBatch.PROMPT_LOG_PROBABILITIES);
                 StepResult result = driver.run();
                 for (int i = 0; i < count && from + i + 1 < prompt.length; i++) {
-                    double exact = logProbability(expected[from + i], prompt[from + i + 1]);
-                    errors.accept(Math.abs(result.promptLogProbabilities[i] - exact));
+                    ofPrompt[from + i] = result.promptLogProbabilities[i];
                 }
                 driver.apply(result, 0, sequence);
             }
-            for (int i = 0; i < 30; i++) {
+            for (int i = 0; i < generated; i++) {
                 driver.begin().addLast(sequence);
                 driver.apply(driver.run(), 0, sequence);
             }
             double[][] all = reference.logits(Arrays.copyOf(sequence.tokens, sequence.length));
+            DoubleSummaryStatistics errors = new DoubleSummaryStatistics();
+            for (int i = 0; i + 1 < length; i++) {
+                errors.accept(Math.abs(ofPrompt[i] - logProbability(all[i], prompt[i + 1])));
+            }
             for (int i = 0; i < sequence.logProbabilities.size(); i++) {
                 int position = prompt.length - 1 + i;
                 double own = logProbability(all[position], sequence.tokens[position + 1]);

@@ -275,10 +275,11 @@ public final class ReferenceDecoder {
     private static double[] times(double[] w, double[] x, double[] bias) {
         double[] out = new double[w.length / x.length];
         for (int n = 0; n < out.length; n++) {
-            out[n] = bias.length == 0 ? 0 : bias[n];
+            double sum = bias.length == 0 ? 0 : bias[n];
             for (int i = 0; i < x.length; i++) {
-                out[n] += w[n * x.length + i] * x[i];
+                sum += w[n * x.length + i] * x[i];
             }
+            out[n] = sum;
         }
         return out;
     }

@@ -2,12 +2,18 @@ package dev.jeton.natives.testing;
 
 import dev.jeton.natives.TrtLlm;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 
 /**
  * The shim for TensorRT-LLM, built by CMake against the conformance double beside it; and folders of engines that the
@@ -17,6 +23,8 @@ public final class TrtLlmDouble {
 
     /** The version that the double says it has. */
     public static final String VERSION = "0.18.2";
+
+    private static final String LIBRARY = "libjeton_trtllm.so";
 
     private TrtLlmDouble() {}
 
@@ -35,21 +43,8 @@ public final class TrtLlmDouble {
 
     /** Builds it; returns the folder with {@code libjeton_trtllm.so}, or, sanitized, with {@code bridge_test}. */
     public static Path build(Path folder, boolean sanitized) throws IOException {
-        Path source = Path.of("").toAbsolutePath();
-        while (!Files.isRegularFile(source.resolve("native/trtllm/CMakeLists.txt"))) {
-            source = source.getParent();
-            if (source == null) {
-                throw new IOException(
-                        "native/trtllm is in no folder above " + Path.of("").toAbsolutePath());
-            }
-        }
-        List<String> configure = new ArrayList<>(List.of(
-                "cmake",
-                "-S",
-                source.resolve("native/trtllm").toString(),
-                "-B",
-                folder.toString(),
-                "-DJETON_TRTLLM_DOUBLE=ON"));
+        List<String> configure = new ArrayList<>(
+                List.of("cmake", "-S", sources().toString(), "-B", folder.toString(), "-DJETON_TRTLLM_DOUBLE=ON"));
         if (sanitized) {
             configure.addAll(List.of("-DJETON_SANITIZE=ON", "-DCMAKE_BUILD_TYPE=Debug"));
         }
@@ -61,9 +56,48 @@ public final class TrtLlmDouble {
         return folder;
     }
 
-    /** Builds it and binds it to this process. */
+    private static Path sources() throws IOException {
+        Path source = Path.of("").toAbsolutePath();
+        while (!Files.isRegularFile(source.resolve("native/trtllm/CMakeLists.txt"))) {
+            source = source.getParent();
+            if (source == null) {
+                throw new IOException(
+                        "native/trtllm is in no folder above " + Path.of("").toAbsolutePath());
+            }
+        }
+        return source.resolve("native/trtllm");
+    }
+
+    /**
+     * Puts it into a folder and binds it to this process. It is built once for a machine and user and kept in the
+     * temporary folder, by the hash of its sources.
+     */
     public static void load(Path folder) throws IOException {
-        TrtLlm.load(Optional.of(build(folder, false).resolve("libjeton_trtllm.so")));
+        Path kept = Path.of(System.getProperty("java.io.tmpdir"))
+                .resolve("jeton-trtllm-" + System.getProperty("user.name") + "-" + hash() + ".so");
+        Path library = folder.resolve(LIBRARY);
+        if (Files.exists(kept)) {
+            Files.copy(kept, library);
+        } else {
+            build(folder, false);
+            Path copy = Files.createTempFile(kept.getParent(), "jeton-trtllm", ".so");
+            Files.copy(library, copy, StandardCopyOption.REPLACE_EXISTING);
+            Files.move(copy, kept, StandardCopyOption.ATOMIC_MOVE);
+        }
+        TrtLlm.load(Optional.of(library));
+    }
+
+    private static String hash() throws IOException {
+        try (Stream<Path> files = Files.walk(sources())) {
+            MessageDigest digest = MessageDigest.getInstance("SHA-256");
+            for (Path file : files.filter(Files::isRegularFile).sorted().toList()) {
+                digest.update(file.getFileName().toString().getBytes(StandardCharsets.UTF_8));
+                digest.update(Files.readAllBytes(file));
+            }
+            return HexFormat.of().formatHex(digest.digest(), 0, 12);
+        } catch (NoSuchAlgorithmException e) {
+            throw new AssertionError(e);
+        }
     }
 
     /**

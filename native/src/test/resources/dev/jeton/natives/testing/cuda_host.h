@@ -294,9 +294,16 @@ inline int find_tls(dl_phdr_info *info, size_t size, void *out) {
 
 inline void run_kernel(const Kernel *kernel, Launch *launch) {
     static unsigned char *pool;
+    static void *anchor;
+    static Tls own;
     *(volatile char *) &tls_anchor = 0;
-    Tls tls = {nullptr, 0};
-    dl_iterate_phdr(find_tls, &tls);
+    /* The block is where it was as long as what lies in it is; to ask again takes longer the more modules there are. */
+    if (anchor != &tls_anchor) {
+        own = {nullptr, 0};
+        dl_iterate_phdr(find_tls, &own);
+        anchor = &tls_anchor;
+    }
+    Tls tls = own;
     unsigned char *at = (unsigned char *) tls.at, *dynamic;
     Tls rest = {nullptr, 0};
     if (jeton_dynamic_address) {

@@ -106,6 +106,7 @@ struct Launch {
     char message[1024];     /* out */
     /* Whether a kernel may touch these bytes; asked only of modules compiled with checks. If not, `why` says why. */
     bool (*allowed)(const void *address, size_t bytes, bool write, char *why, size_t room);
+    unsigned char *stacks;  /* STACKS bytes of the fibers, which all modules may share; null: the module has its own */
 };
 
 struct Kernel {
@@ -119,6 +120,8 @@ struct Kernel {
 constexpr int ILLEGAL_ADDRESS = 700, ASSERTION = 710, LAUNCH_FAILED = 719;
 constexpr unsigned WARP = 32, MOST_THREADS = 1024, MOST_WARPS = MOST_THREADS / WARP, BARRIERS = 16;
 constexpr size_t STACK = 128 * 1024, DYNAMIC_SHARED = 232448;
+/* From one stack to the next: not a power of two, so that what lies at one depth in all does not share a cache's set. */
+constexpr size_t STRIDE = STACK + 320, STACKS = MOST_THREADS * STRIDE;
 constexpr uint64_t CANARY = 0x6a65746f6e5f7374ull;
 
 enum Kind : int { RUNS, SYNC, SHUFFLE, BALLOT, ADD, MINIMUM, MAXIMUM, AND, OR, XOR, MATCH, BARRIER };
@@ -162,10 +165,13 @@ struct Machine {
     unsigned char *dynamic;
 };
 
-inline Machine machine;
-inline Lane *current;
-inline uint3 block_index;
-inline dim3 block_size, grid_size;
+/* Of a module, which reaches them at their place and not through a table. */
+#define JETON_OWN inline __attribute__((visibility("hidden")))
+JETON_OWN Machine machine;
+JETON_OWN Lane *current;
+JETON_OWN uint3 block_index;
+JETON_OWN dim3 block_size, grid_size;
+#undef JETON_OWN
 
 inline uint64_t next_random() {
     uint64_t z = machine.random += 0x9e3779b97f4a7c15ull;
@@ -375,6 +381,11 @@ inline void life() {
     __builtin_unreachable();
 }
 
+inline unsigned char *make_stacks() {
+    return (unsigned char *) mmap(nullptr, STACKS, PROT_READ | PROT_WRITE,
+            MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+}
+
 inline void prepare(Lane &lane) {
     unsigned char *top = lane.stack + STACK;
     *(uint64_t *) lane.stack = CANARY;
@@ -427,7 +438,7 @@ inline void start_block() {
     for (Barrier &barrier : machine.barriers) barrier = {0, 0, 0, 1, 0};
     for (unsigned t = 0; t < machine.threads; t++) {
         Lane &lane = machine.lanes[t];
-        lane.stack = machine.stacks + t * STACK;
+        lane.stack = machine.stacks + t * STRIDE;
         lane.thread = {t % block_size.x, t / block_size.x % block_size.y, t / block_size.x / block_size.y};
         lane.warp = t / WARP;
         lane.lane = t % WARP;
@@ -478,10 +489,8 @@ inline void run_grid(const Kernel *kernel, Launch *launch) {
     grid_size = dim3(launch->grid[0], launch->grid[1], launch->grid[2]);
     machine.threads = block_size.x * block_size.y * block_size.z;
     machine.warp_count = (machine.threads + WARP - 1) / WARP;
-    if (!machine.stacks) {
-        machine.stacks = (unsigned char *) mmap(nullptr, MOST_THREADS * STACK, PROT_READ | PROT_WRITE,
-                MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    }
+    if (launch->stacks) machine.stacks = launch->stacks;
+    else if (!machine.stacks) machine.stacks = make_stacks();
     uint64_t blocks = (uint64_t) grid_size.x * grid_size.y * grid_size.z, step = 1, start = 0;
     if (launch->seed && blocks > 1) {
         start = next_random() % blocks;

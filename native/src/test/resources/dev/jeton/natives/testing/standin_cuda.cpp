@@ -355,6 +355,8 @@ struct Launching {
         l.code = 0;
         l.seed = state->seed ? state->seed + ++state->launches : 0;
         l.allowed = state->check ? kernel_may : nullptr;
+        static unsigned char *stacks = jeton::make_stacks(); /* one kernel runs at a time */
+        l.stacks = stacks;
         function->kernel->launch(function->kernel, &l);
         if (l.code) lose(l.code, l.message);
         zones();
@@ -1082,7 +1084,7 @@ int cuLaunchKernel(void *function, unsigned gx, unsigned gy, unsigned gz, unsign
             || shared > f->most_shared || extra) return INVALID_VALUE;
     auto launching = std::make_shared<Launching>();
     launching->function = f;
-    launching->launch = {{gx, gy, gz}, {bx, by, bz}, shared, 0, nullptr, 0, "", nullptr};
+    launching->launch = {{gx, gy, gz}, {bx, by, bz}, shared, 0, nullptr, 0, "", nullptr, nullptr};
     for (unsigned i = 0; i < f->kernel->count; i++) {
         auto *from = (const unsigned char *) params[i];
         launching->values.emplace_back(from, from + f->kernel->sizes[i]);
