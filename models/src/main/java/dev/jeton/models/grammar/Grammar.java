@@ -161,11 +161,17 @@ public final class Grammar implements TokenGrammar {
         public void mask(long[] bits, int from) {
             forgetIfFull();
             Allowed allowed = allowed(state);
-            Arrays.fill(bits, from, from + vocabulary.words(), 0);
+            boolean written = false;
             for (Local local : allowed.locals) {
-                for (int i = 0; i < local.bits.length; i++) {
-                    bits[from + i] |= local.bits[i];
+                if (local.bits.length > 0) {
+                    write(local.bits, bits, from, written);
+                    written = true;
                 }
+            }
+            if (!written) {
+                Arrays.fill(bits, from, from + vocabulary.words(), 0);
+            }
+            for (Local local : allowed.locals) {
                 set(bits, from, local.tokens);
             }
             set(bits, from, allowed.more);
@@ -193,6 +199,16 @@ public final class Grammar implements TokenGrammar {
         @Override
         public boolean mustEnd() {
             return state.ends && state.places.isEmpty();
+        }
+    }
+
+    private static void write(long[] source, long[] bits, int from, boolean over) {
+        if (!over) {
+            System.arraycopy(source, 0, bits, from, source.length);
+            return;
+        }
+        for (int i = 0; i < source.length; i++) {
+            bits[from + i] |= source[i];
         }
     }
 
