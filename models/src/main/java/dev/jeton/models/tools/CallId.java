@@ -19,6 +19,15 @@ public enum CallId {
         this.length = length;
     }
 
+    /** An id as a template takes it: another model's may be longer. */
+    public String fitted(String id) {
+        if (this == LONG) {
+            return id;
+        }
+        String letters = id.replaceAll("[^A-Za-z0-9]", "");
+        return letters.length() < length ? id : letters.substring(letters.length() - length);
+    }
+
     /** A new one. */
     public String next(RandomGenerator random) {
         StringBuilder id = new StringBuilder(prefix);

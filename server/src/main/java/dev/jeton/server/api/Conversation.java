@@ -49,7 +49,7 @@ record Conversation(
         for (JsonObject message : given) {
             messages.add(message(message, model));
         }
-        PastToolCalls.nameResults(messages);
+        PastToolCalls.fit(messages, model.tools().ids());
         Map<String, @Nullable Object> variables = body.object("chat_template_kwargs")
                 .<Map<String, @Nullable Object>>map(JsonObject::fields)
                 .orElse(Map.of());

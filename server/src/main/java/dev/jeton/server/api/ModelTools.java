@@ -2,6 +2,7 @@ package dev.jeton.server.api;
 
 import dev.jeton.models.ChatTemplate;
 import dev.jeton.models.Tokenizer;
+import dev.jeton.models.tools.CallId;
 import dev.jeton.models.tools.PastCallStyle;
 import dev.jeton.models.tools.ToolDialect;
 import dev.jeton.models.tools.ToolFormat;
@@ -17,6 +18,11 @@ public record ModelTools(Optional<ToolDialect> dialect, PastCallStyle past) {
 
     /** Of a model that calls none. */
     public static final ModelTools NONE = new ModelTools(Optional.empty(), PastCallStyle.USUAL);
+
+    /** What ids of its calls look like. */
+    CallId ids() {
+        return dialect.map(known -> known.format().callId()).orElse(CallId.LONG);
+    }
 
     /**
      * Those of a model.

@@ -1,5 +1,6 @@
 package dev.jeton.server.api;
 
+import dev.jeton.models.tools.CallId;
 import dev.jeton.server.json.Json;
 import dev.jeton.server.json.JsonException;
 import dev.jeton.server.json.JsonObject;
@@ -44,22 +45,33 @@ final class PastToolCalls {
         return calls;
     }
 
-    /** Gives each tool's message the name of its function, which some templates print and OpenAI's API leaves out. */
-    static void nameResults(List<Map<String, @Nullable Object>> messages) {
+    /**
+     * Makes a conversation's calls and their results fit together as a template takes them: ids as its model's are, and
+     * with each result the name of its function, which some templates print and OpenAI's API leaves out.
+     */
+    static void fit(List<Map<String, @Nullable Object>> messages, CallId ids) {
         Map<Object, Object> names = new HashMap<>();
         for (Map<String, @Nullable Object> message : messages) {
             if (message.get("tool_calls") instanceof List<?> calls) {
                 for (Object call : calls) {
-                    if (call instanceof Map<?, ?> map
-                            && map.get("id") instanceof String id
-                            && map.get("function") instanceof Map<?, ?> function
-                            && function.get("name") instanceof String name) {
-                        names.put(id, name);
-                    }
+                    fit(call, ids, names);
                 }
             } else if ("tool".equals(message.get("role")) && message.get("tool_call_id") instanceof String id) {
                 message.computeIfAbsent("name", field -> names.get(id));
+                message.put("tool_call_id", ids.fitted(id));
             }
+        }
+    }
+
+    @SuppressWarnings("unchecked") // as read() makes them
+    private static void fit(Object call, CallId ids, Map<Object, Object> names) {
+        Map<String, @Nullable Object> fields = (Map<String, @Nullable Object>) call;
+        if (fields.get("id") instanceof String id && fields.get("function") instanceof Map<?, ?> function) {
+            Object name = function.get("name");
+            if (name != null) {
+                names.put(id, name);
+            }
+            fields.put("id", ids.fitted(id));
         }
     }
 

@@ -3,6 +3,7 @@ package dev.jeton.server.api;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.jeton.models.template.JinjaTemplate;
+import dev.jeton.models.tools.CallId;
 import dev.jeton.models.tools.PastCallStyle;
 import dev.jeton.server.testing.ByteTokenizer;
 import dev.jeton.server.testing.TestServer;
@@ -75,13 +76,17 @@ class ToolFramesTest {
     }
 
     private static final String SHOWN = "{'role':'user','content':'x'},{'role':'assistant','content':null,'tool_calls':"
-            + "[{'id':'call_1','type':'function','function':{'name':'f','arguments':'ARGUMENTS'}}]},"
-            + "{'role':'tool','tool_call_id':'call_1','content':'42'}";
+            + "[{'id':'call_0123456789','type':'function','function':{'name':'f','arguments':'ARGUMENTS'}}]},"
+            + "{'role':'tool','tool_call_id':'call_0123456789','content':'42'}";
 
     private static Object shown(String template, String arguments) {
+        return shown(template, arguments, "hermes");
+    }
+
+    private static Object shown(String template, String arguments, String parser) {
         try (TestServer server = TestServer.builder()
                 .template(new JinjaTemplate(template, Map.of(), Clock.systemUTC()))
-                .toolCallParser("hermes")
+                .toolCallParser(parser)
                 .replies(prompt -> prompt)
                 .start()) {
             String messages = SHOWN.replace('\'', '"').replace("ARGUMENTS", arguments.replace("\"", "\\\""));
@@ -95,8 +100,8 @@ class ToolFramesTest {
     void shouldGiveATemplateArgumentsAsAnObject() {
         String template = "{% for m in messages %}{% for c in m.tool_calls or [] %}{{ c.id }} {{ c.function.name }}"
                 + "{% for k, v in c.function.arguments|items %} {{ k }}={{ v }}{% endfor %}{% endfor %}{% endfor %}";
-        assertThat(shown(template, "{\"a\": 1}")).isEqualTo("call_1 f a=1");
-        assertThat(shown(template, "")).isEqualTo("call_1 f");
+        assertThat(shown(template, "{\"a\": 1}")).isEqualTo("call_0123456789 f a=1");
+        assertThat(shown(template, "")).isEqualTo("call_0123456789 f");
     }
 
     @Test
@@ -121,6 +126,16 @@ class ToolFramesTest {
         String template = "{% for m in messages %}{% if m.role == 'tool' %}{{ m.name }}: {{ m.content }}{% endif %}"
                 + "{{ m.tool_calls[0].function.arguments | tojson if m.tool_calls }};{% endfor %}";
         assertThat(shown(template, "{}")).isEqualTo(";{};f: 42;");
+    }
+
+    @Test
+    void shouldShortenIdsOfOtherModelsForMistrals() {
+        String template =
+                "{% for m in messages %}{{ m.tool_calls[0].id if m.tool_calls }}{{ m.tool_call_id }};{% endfor %}";
+        assertThat(shown(template, "{}")).isEqualTo(";call_0123456789;call_0123456789;");
+        assertThat(shown(template, "{}", "mistral")).isEqualTo(";123456789;123456789;");
+        assertThat(CallId.NINE.fitted("call_ABCDEFGHIJKLM")).isEqualTo("EFGHIJKLM");
+        assertThat(CallId.NINE.fitted("123456789")).isEqualTo("123456789");
     }
 
     @Test
