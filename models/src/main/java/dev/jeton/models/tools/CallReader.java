@@ -51,6 +51,11 @@ abstract sealed class CallReader permits HermesReader, LlamaReader, MistralReade
         return Math.max(one.matched(), other.matched());
     }
 
+    /** Whether a mark comes where a literal has begun as text: that text is none of the frame's. */
+    static boolean breaksOff(int unit, int matched) {
+        return unit < 0 && matched > 0;
+    }
+
     /** Whether a text can be a function's name. */
     static boolean name(CharSequence text) {
         return !text.isEmpty() && text.length() <= MAX_NAME;

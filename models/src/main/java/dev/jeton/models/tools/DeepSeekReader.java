@@ -8,6 +8,8 @@ package dev.jeton.models.tools;
 final class DeepSeekReader extends CallReader {
 
     private static final int MAX_FENCE = 16;
+    /** The one kind of call that there is. */
+    private static final String KIND = "function";
 
     private enum State {
         /** Before a call, or behind one. */
@@ -72,8 +74,10 @@ final class DeepSeekReader extends CallReader {
 
     private Step between(int unit) {
         int before = matched(callBegin, callsEnd);
+        if (breaksOff(unit, before)) {
+            return Step.NOT_MINE;
+        }
         if (callBegin.take(unit)) {
-            callsEnd.reset();
             state = State.FIRST;
             return Step.MORE;
         }
@@ -87,6 +91,9 @@ final class DeepSeekReader extends CallReader {
     /** The kind of call up to V3, the name since V3.1. */
     private Step first(int unit) {
         int before = separator.matched();
+        if (breaksOff(unit, before)) {
+            return Step.NOT_MINE;
+        }
         if (separator.take(unit)) {
             state = State.BEHIND_SEPARATOR;
             return Step.MORE;
@@ -108,6 +115,9 @@ final class DeepSeekReader extends CallReader {
         }
         if (unit == '{') {
             return beginArguments();
+        }
+        if (!KIND.contentEquals(name)) {
+            return Step.NOT_MINE;
         }
         name.setLength(0);
         state = State.NAME;
@@ -154,6 +164,9 @@ final class DeepSeekReader extends CallReader {
 
     private Step behind(int unit) {
         int before = callEnd.matched();
+        if (breaksOff(unit, before)) {
+            return Step.NOT_MINE;
+        }
         if (callEnd.take(unit)) {
             out.frame();
             nextCall();

@@ -60,6 +60,9 @@ final class HermesReader extends CallReader {
 
     private Step behind(int unit) {
         int before = end.matched();
+        if (breaksOff(unit, before)) {
+            return Step.NOT_MINE;
+        }
         if (end.take(unit)) {
             return Step.LAST;
         }

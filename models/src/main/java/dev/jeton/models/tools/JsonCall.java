@@ -13,6 +13,7 @@ final class JsonCall {
 
     private static final String NAME = "name";
     private static final Set<String> ARGUMENTS = Set.of("arguments", "parameters");
+    private static final Set<String> FIELDS = Set.of(NAME, "arguments", "parameters", "type", "id");
 
     /** What came of a character. */
     enum Step {
@@ -37,7 +38,7 @@ final class JsonCall {
 
     private final CallReader.Output out;
     private final Predicate<String> callable;
-    private final boolean needsArguments;
+    private final boolean bare;
     private final JsonScanner scanner = new JsonScanner();
     private final StringBuilder string = new StringBuilder();
     private final StringBuilder early = new StringBuilder();
@@ -47,12 +48,13 @@ final class JsonCall {
 
     /**
      * @param callable which functions it may call; the object is none otherwise
-     * @param needsArguments whether an object without arguments is none
+     * @param bare whether nothing else says that the object is a call: then it must have arguments, and no fields that
+     *     no call has, so that other JSON is not held back to its end
      */
-    JsonCall(CallReader.Output out, Predicate<String> callable, boolean needsArguments) {
+    JsonCall(CallReader.Output out, Predicate<String> callable, boolean bare) {
         this.out = out;
         this.callable = callable;
-        this.needsArguments = needsArguments;
+        this.bare = bare;
     }
 
     /** Takes the next character; the first must be the object's brace. */
@@ -122,7 +124,7 @@ final class JsonCall {
         String text = JsonText.unescaped(string);
         if (scanner.key()) {
             field = text;
-            return true;
+            return !bare || FIELDS.contains(text);
         }
         return field.equals(NAME) ? named(text) : !ARGUMENTS.contains(field) || quoted(text);
     }
@@ -186,7 +188,7 @@ final class JsonCall {
 
     private Step last() {
         if (part != Part.BEHIND) {
-            if (name.isEmpty() || needsArguments) {
+            if (name.isEmpty() || bare) {
                 return Step.NO_CALL;
             }
             begin("{}");

@@ -3,9 +3,9 @@ package dev.jeton.models.tools;
 import java.util.List;
 
 /**
- * {@code {"name": "f", "parameters": {...}}} as the whole answer, {@code <|python_tag|>} in front of it or not, several
- * with semicolons between: Llama 3.1, 3.2 and 3.3. What else a model writes behind the tag (calls of built-in tools,
- * Python) is text.
+ * {@code {"name": "f", "parameters": {...}}} at the beginning of the answer or of a line, {@code <|python_tag|>} in
+ * front of it or not, several with semicolons between: Llama 3.1, 3.2 and 3.3. What else a model writes behind the tag
+ * (calls of built-in tools, Python) is text.
  */
 public record LlamaFormat() implements ToolFormat {
 

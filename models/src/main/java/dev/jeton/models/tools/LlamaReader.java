@@ -2,8 +2,8 @@ package dev.jeton.models.tools;
 
 /**
  * Reads {@code {"name": ..., "parameters": {...}}}, several with semicolons or white space between. Where no
- * {@code <|python_tag|>} goes before, an object is a call only if it names a function that there is and has arguments:
- * an answer may be JSON.
+ * {@code <|python_tag|>} goes before, an object is a call only if it begins a line outside of fenced code, names a
+ * function that there is, and has arguments: an answer may be JSON.
  */
 final class LlamaReader extends CallReader {
 

@@ -83,8 +83,10 @@ final class MistralReader extends CallReader {
 
     private Step name(int unit) {
         int before = matched(args, id);
+        if (breaksOff(unit, before)) {
+            return Step.NOT_MINE;
+        }
         if (args.take(unit)) {
-            id.reset();
             state = State.BEFORE_ARGUMENTS;
             return name(name) ? Step.MORE : Step.NOT_MINE;
         }
@@ -111,6 +113,9 @@ final class MistralReader extends CallReader {
 
     private Step id(int unit) {
         int before = args.matched();
+        if (breaksOff(unit, before)) {
+            return Step.NOT_MINE;
+        }
         if (args.take(unit)) {
             state = State.BEFORE_ARGUMENTS;
             return Step.MORE;

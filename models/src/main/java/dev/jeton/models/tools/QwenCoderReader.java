@@ -87,15 +87,16 @@ final class QwenCoderReader extends CallReader {
 
     private Step between(int unit) {
         int before = Math.max(parameter.matched(), matched(functionEnd, frameEnd));
+        if (breaksOff(unit, before)) {
+            end(CallSink.End.MALFORMED);
+            return Step.NOT_MINE;
+        }
         if (parameter.take(unit)) {
-            functionEnd.reset();
-            frameEnd.reset();
             name.setLength(0);
             state = State.PARAMETER;
             return Step.MORE;
         }
         if (functionEnd.take(unit)) {
-            frameEnd.reset();
             end(doubled ? CallSink.End.MALFORMED : CallSink.End.WHOLE);
             out.frame();
             state = State.BEHIND;
@@ -158,6 +159,7 @@ final class QwenCoderReader extends CallReader {
 
     /** The frame's end as a token of its own: no value has that. */
     private Step brokenOff() {
+        value.add(parameterEnd.part());
         value.end();
         end(CallSink.End.MALFORMED);
         return Step.LAST;
@@ -165,6 +167,9 @@ final class QwenCoderReader extends CallReader {
 
     private Step behind(int unit) {
         int before = frameEnd.matched();
+        if (breaksOff(unit, before)) {
+            return Step.NOT_MINE;
+        }
         if (frameEnd.take(unit)) {
             return Step.LAST;
         }

@@ -23,6 +23,10 @@ final class RawArguments {
     boolean take(int unit) {
         CharSequence held = end.part();
         if (end.take(unit)) {
+            if (unit < 0 && !held.isEmpty()) {
+                flush();
+                out.arguments(held);
+            }
             out.end(CallSink.End.MALFORMED);
             out.frame();
             return true;

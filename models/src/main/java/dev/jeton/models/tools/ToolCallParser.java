@@ -49,6 +49,11 @@ public final class ToolCallParser {
     private final StringBuilder space = new StringBuilder();
 
     private boolean seenText;
+    /** Whether the line has had nothing but white space. */
+    private boolean blankLine = true;
+
+    private int backticks;
+    private boolean fenced;
     private boolean afterHighSurrogate;
     private Limit limit = Limit.NONE;
 
@@ -119,12 +124,14 @@ public final class ToolCallParser {
     }
 
     private void outside(int unit) {
+        if (unit < 0) {
+            text(longestPartial());
+            begins.forEach(Literal::reset);
+        }
         CharSequence partial = longestPartial();
         int before = partial.length();
         for (int i = 0; i < begins.size(); i++) {
             if (begins.get(i).take(unit)) {
-                text(unit < 0 ? partial : "");
-                begins.forEach(Literal::reset);
                 frame.enter(i, unit < 0 ? "" : format.begins().get(i));
                 return;
             }
@@ -137,7 +144,7 @@ public final class ToolCallParser {
         if (now > 0 || unit < 0) {
             return;
         }
-        if (unit == '{' && format instanceof LlamaFormat && !seenText && frame.calls == 0) {
+        if (unit == '{' && format instanceof LlamaFormat && blankLine && !fenced) {
             frame.enterUntagged();
             take(unit);
         } else {
@@ -168,6 +175,7 @@ public final class ToolCallParser {
     }
 
     private void text(char c) {
+        place(c);
         if (JsonScanner.space(c)) {
             if (seenText || frame.calls == 0) {
                 space.append(c);
@@ -177,6 +185,13 @@ public final class ToolCallParser {
         content.append(space).append(c);
         space.setLength(0);
         seenText = true;
+    }
+
+    /** Keeps track of lines and of code in fences. */
+    private void place(char c) {
+        blankLine = c == '\n' || blankLine && JsonScanner.space(c);
+        backticks = c == '`' ? backticks + 1 : 0;
+        fenced ^= backticks == 3;
     }
 
     private void flush() {

@@ -9,6 +9,7 @@ import dev.jeton.models.tools.ToolCallParser.Limit;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -110,6 +111,25 @@ class ToolCallParserTest {
             }
         }
         assertThat(without).isGreaterThan(1_000);
+    }
+
+    @ParameterizedTest
+    @MethodSource("formats")
+    void losesNothingOfATextButItsFrames(ToolFormat format) {
+        for (int seed = 0; seed < 4_000; seed++) {
+            // An id that the model gives a call is of its frame.
+            String text = random(new Random(seed)).replace("[CALL_ID]", "").replaceAll("\udc02(?<![\ud83d].)", "");
+            String told = Heard.of(format, text).order();
+            for (String piece : List.of("text", "\u00e9\ud83d\ude00", "bad", "line", "7")) {
+                assertThat(count(told, piece))
+                        .as("seed %d: %s: %s", seed, text, told)
+                        .isEqualTo(count(text, piece));
+            }
+        }
+    }
+
+    private static int count(String text, String piece) {
+        return text.split(Pattern.quote(piece), -1).length;
     }
 
     @ParameterizedTest
@@ -246,6 +266,37 @@ class ToolCallParserTest {
         Heard heard = Heard.of(HERMES, "a\udc00{\"name\":\"f\",\"arguments\":{}}\udc01");
         assertThat(heard.content()).isEqualTo("a");
         assertThat(heard.calls()).containsExactly(Called.whole("f", "{}"));
+    }
+
+    @Test
+    void findsAFrameRightBehindItsOwnBeginning() {
+        String call = "{\"name\":\"f\",\"arguments\":{bad<</tool_call>";
+        Heard heard = Heard.of(HERMES, "<<tool_<tool_call>" + call);
+        assertThat(heard.content()).isEqualTo("<<tool_");
+        assertThat(heard.calls()).containsExactly(new Called("f", "{bad<", End.MALFORMED));
+    }
+
+    @Test
+    void losesNoTextThatASpecialTokenBreaksOff() {
+        String call = "{\"name\":\"f\",\"arguments\":{}}";
+        assertThat(Heard.of(HERMES, "<tool_\udc00" + call + "</tool\udc01_call>")
+                        .content())
+                .isEqualTo("<tool_</tool_call>");
+        assertThat(Heard.of(HERMES, "\udc00{\"name\":\"f\",\"arguments\":{bad</tool\udc01")
+                        .calls())
+                .containsExactly(new Called("f", "{bad</tool", End.MALFORMED));
+        ToolFormat deepSeek = new DeepSeekFormat(DeepSeekFormat.Version.V31);
+        Heard heard = Heard.of(deepSeek, "<｜tool\udc00▁call▁begin｜>f<｜tool\udc02f\udc04{}<｜\udc03");
+        assertThat(heard.content()).isEqualTo("<｜tool▁call▁begin｜>f<｜tool<｜");
+        assertThat(heard.calls()).containsExactly(Called.whole("f", "{}"));
+        ToolFormat mistral = new MistralFormat(MistralFormat.Version.NAMED);
+        assertThat(Heard.of(mistral, "\udc00f[AR\udc01{}").content()).isEqualTo("f[AR{}");
+        ToolFormat qwen = new QwenCoderFormat();
+        Heard cut = Heard.of(qwen, "\udc00<function=f></fun\udc01");
+        assertThat(cut.calls()).containsExactly(new Called("f", "{}", End.MALFORMED));
+        assertThat(cut.content()).isEqualTo("</fun");
+        assertThat(Heard.of(qwen, "\udc00<function=f><parameter=a>x</par\udc01").calls())
+                .containsExactly(new Called("f", "{\"a\": \"x</par\"}", End.MALFORMED));
     }
 
     @Test

@@ -111,8 +111,25 @@ class ToolFormatsTest {
         content(LLAMA, "{\"name\": \"unknown\", \"parameters\": {}}");
         content(LLAMA, "{\"name\": \"f\"}");
         content(LLAMA, "{\"answer\": 42}");
+        content(LLAMA, "```json\n{\"name\": \"f\", \"parameters\": {}}\n```");
         content(LLAMA, "Like so: {\"name\": \"f\", \"parameters\": {}}");
         content(LLAMA, "<|python_tag|>brave_search.call(query=\"x\")");
+    }
+
+    @Test
+    void llamaTakesACallOnALineOfItsOwn() {
+        Heard heard =
+                Heard.of(LLAMA, "Sure, `f`:\n```\nx\n```\n\n {\"name\": \"f\", \"parameters\": {\"a\": 1}}\n\nDone.");
+        assertThat(heard.calls()).containsExactly(Called.whole("f", "{\"a\": 1}"));
+        assertThat(heard.content()).isEqualTo("Sure, `f`:\n```\nx\n```\n\n \n\nDone.");
+    }
+
+    @Test
+    void llamaHoldsBackNoJsonThatIsNoCall() {
+        Heard heard = new Heard();
+        ToolCallParser parser = new ToolCallParser(LLAMA, Heard.TOOLS, Heard.ROOMY, heard);
+        parser.add("{\"answer\": [1, 2");
+        assertThat(heard.content()).isEqualTo("{\"answer\": [1, 2");
     }
 
     @Test
