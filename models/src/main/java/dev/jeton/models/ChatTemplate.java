@@ -20,4 +20,9 @@ public interface ChatTemplate {
             List<Map<String, Object>> tools,
             boolean addGenerationPrompt,
             Map<String, Object> variables);
+
+    /** The template's own text, by which a model's ways are recognised; empty where it has none. */
+    default String source() {
+        return "";
+    }
 }

@@ -16,12 +16,15 @@ public final class ChatTemplates {
     private static final List<String> TOKENS =
             List.of("bos_token", "eos_token", "unk_token", "pad_token", "sep_token", "cls_token", "mask_token");
 
+    private static final String TOOL_USE = "tool_use";
+
     private ChatTemplates() {}
 
     /**
      * The template of a model: of a GGUF file the one in its metadata, of a folder {@code chat_template.jinja}, or
-     * {@code chat_template} of tokenizer_config.json (of several, the one named {@code default}). Empty for a model
-     * without one.
+     * {@code chat_template} of tokenizer_config.json (of several, the one named {@code default}). Where there is one
+     * named {@code tool_use} beside it (or as {@code additional_chat_templates/tool_use.jinja}), that is for chats with
+     * tools. Empty for a model without one.
      *
      * @throws ModelException if a file cannot be read
      * @throws TemplateException if the template is broken or uses what is not supported
@@ -30,11 +33,17 @@ public final class ChatTemplates {
         Map<String, String> tokens = tokens(model);
         Path jinja = model.resolve("chat_template.jinja");
         if (Files.isRegularFile(jinja)) {
-            return Optional.of(ofFile(jinja, model, clock));
+            Path tools = model.resolve("additional_chat_templates").resolve(TOOL_USE + ".jinja");
+            ChatTemplate usual = ofFile(jinja, model, clock);
+            return Optional.of(
+                    Files.isRegularFile(tools) ? new ToolUseTemplate(usual, ofFile(tools, model, clock)) : usual);
         }
-        return ModelFiles.tokenizerConfig(model)
-                .flatMap(ChatTemplates::source)
-                .<ChatTemplate>map(source -> new JinjaTemplate(source, tokens, clock));
+        Optional<JsonObject> config = ModelFiles.tokenizerConfig(model);
+        Optional<ChatTemplate> usual =
+                config.flatMap(ChatTemplates::source).map(source -> new JinjaTemplate(source, tokens, clock));
+        Optional<ChatTemplate> tools =
+                config.flatMap(ChatTemplates::toolSource).map(source -> new JinjaTemplate(source, tokens, clock));
+        return tools.isEmpty() ? usual : usual.map(template -> new ToolUseTemplate(template, tools.get()));
     }
 
     /** The template in a file of its own ({@code --chat-template}), for a model's special tokens. */
@@ -62,6 +71,19 @@ public final class ChatTemplates {
             throw new ModelException(config.source() + ": none of the chat templates is named \"default\"");
         }
         return value instanceof String source && !source.isEmpty() ? Optional.of(source) : Optional.empty();
+    }
+
+    private static Optional<String> toolSource(JsonObject config) {
+        if (config.value("chat_template").orElse("") instanceof List<?> named) {
+            for (Object entry : named) {
+                if (entry instanceof Map<?, ?> map
+                        && TOOL_USE.equals(map.get("name"))
+                        && map.get("template") instanceof String source) {
+                    return Optional.of(source);
+                }
+            }
+        }
+        return Optional.empty();
     }
 
     /** A token is written as a string or as an object with its content. */

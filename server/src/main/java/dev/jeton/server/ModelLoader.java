@@ -20,6 +20,7 @@ import dev.jeton.scheduler.SchedulerConfig;
 import dev.jeton.scheduler.SequenceLoop;
 import dev.jeton.scheduler.StepListener;
 import dev.jeton.scheduler.StepLoop;
+import dev.jeton.server.api.ModelTools;
 import dev.jeton.server.api.SamplingDefaults;
 import dev.jeton.server.api.ServedModel;
 import dev.jeton.server.config.Configuration.ModelSettings;
@@ -91,6 +92,12 @@ public final class ModelLoader {
         }
         Dispatcher loop = engine.loop(name, scheduling(settings), since, listener);
         warn(name, loop.contextLength(), loop.engine().contextLength(), settings.maxModelLength());
+        ModelTools tools = ModelTools.of(settings.toolCallParser(), texts.template(), texts.tokenizer());
+        tools.dialect()
+                .ifPresent(dialect -> LOG.info(
+                        "model '{}' writes tool calls as {}",
+                        name,
+                        dialect.format().name()));
         return new ServedModel(
                 name,
                 folder,
@@ -104,7 +111,8 @@ public final class ModelLoader {
                 texts.longestToken(),
                 loop.engine().supports(Capability.WHOLE_PROMPTS)
                         ? Optional.of(EncoderSpec.read(folder))
-                        : Optional.empty());
+                        : Optional.empty(),
+                tools);
     }
 
     /** Those that a model can give at all: an engine refuses a sequence that is to end with any other. */

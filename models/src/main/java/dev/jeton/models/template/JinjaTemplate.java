@@ -30,6 +30,7 @@ public final class JinjaTemplate implements ChatTemplate {
 
     private static final int MAX_RANGE = 100_000;
 
+    private final String source;
     private final List<Node.Statement> body;
     private final Map<String, Object> constants;
     private final Clock clock;
@@ -46,9 +47,15 @@ public final class JinjaTemplate implements ChatTemplate {
         if (source.length() > MAX_SOURCE) {
             throw new TemplateException("chat template: longer than " + MAX_SOURCE + " characters");
         }
+        this.source = source;
         body = new TemplateParser(new TemplateLexer(source).tokens()).parse();
         this.constants = Map.copyOf(constants);
         this.clock = clock;
+    }
+
+    @Override
+    public String source() {
+        return source;
     }
 
     @Override

@@ -67,7 +67,8 @@ final class ChatEndpoint implements Endpoint {
                 GenerationOptions.read(body, model, limits, maxTokens(body, model), logProbabilities(body));
         Conversation conversation = Conversation.read(body, model, limits);
         int[] prompt = promptTokens.of(conversation, model, body.flag("add_special_tokens", false));
-        return Prepared.chat(options, prompt, model, lengthField(body));
+        return Prepared.chat(
+                options, prompt, model, lengthField(body), conversation.tools().use(model, limits.tools(), options));
     }
 
     /** Both names are checked. */

@@ -35,6 +35,15 @@ final class ChatFormat implements AnswerFormat {
 
     @Override
     public void chunk(JsonWriter out, Choice choice, Supplier<Usage> soFar) {
+        if (choice.calls().isPresent()) {
+            new ToolCallEvents(envelope, out, choice, scored ? this::writeScores : (to, of) -> to.nullValue())
+                    .write(choice.calls().get(), soFar);
+        } else {
+            text(out, choice, soFar);
+        }
+    }
+
+    private void text(JsonWriter out, Choice choice, Supplier<Usage> soFar) {
         envelope.beginChunk(out, choice.index());
         out.raw(choice.opened() ? middle : opening).escaped(choice.text()).raw(scores);
         if (scored && !choice.scores().isEmpty()) {
@@ -63,8 +72,19 @@ final class ChatFormat implements AnswerFormat {
             out.beginObject().name("index").value(choice.index());
             out.name("message").beginObject();
             out.name("role").value("assistant");
-            out.name("content").value(choice.text());
-            out.name("refusal").nullValue().endObject();
+            List<ToolCalls.News> calls = choice.calls().map(ToolCalls::news).orElse(List.of());
+            if (calls.isEmpty() || !choice.text().isEmpty()) {
+                out.name("content").value(choice.text());
+            } else {
+                out.name("content").nullValue();
+            }
+            out.name("refusal").nullValue();
+            if (!calls.isEmpty()) {
+                out.name("tool_calls").beginArray();
+                calls.forEach(call -> ToolCallEvents.whole(out, call));
+                out.endArray();
+            }
+            out.endObject();
             out.name("logprobs");
             if (scored) {
                 writeScores(out, choice);

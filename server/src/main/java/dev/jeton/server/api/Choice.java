@@ -21,6 +21,10 @@ final class Choice {
     private final int minTokens;
     private final boolean scored;
     private final StringBuilder text = new StringBuilder();
+    private final Optional<ToolCalls> calls;
+    /** What goes on its way to the text: where tools may be called, calls are taken out of it first. */
+    private final StringBuilder passing;
+
     private final List<TokenScore> scores = new ArrayList<>();
     private int tokens;
     private int released;
@@ -36,13 +40,22 @@ final class Choice {
      * @param index place among the answer's choices
      * @param minTokens tokens before which no stop string counts
      * @param scored whether log-probabilities are kept
+     * @param tools how it calls tools, if it may
      */
-    Choice(int index, Detokenizer detokenizer, StopStrings stops, int minTokens, boolean scored) {
+    Choice(
+            int index,
+            Detokenizer detokenizer,
+            StopStrings stops,
+            int minTokens,
+            boolean scored,
+            Optional<ToolUse> tools) {
         this.index = index;
         this.detokenizer = detokenizer;
         this.stops = stops;
         this.minTokens = minTokens;
         this.scored = scored;
+        calls = tools.map(use -> new ToolCalls(use, text));
+        passing = calls.isPresent() ? new StringBuilder() : text;
     }
 
     int index() {
@@ -80,7 +93,7 @@ final class Choice {
     /**
      * Takes a token.
      *
-     * @return whether a stop string was found with it: the sequence is to be stopped
+     * @return whether a stop string was found with it, or as many calls as may be: the sequence is to be stopped
      */
     boolean take(GenerationEvent event) {
         if (ended()) {
@@ -93,23 +106,46 @@ final class Choice {
             scores.add(TokenScore.of(event, offset));
             offset += piece.length();
         }
-        if (!piece.isEmpty()) {
-            release(piece);
+        String marked = calls.map(found -> found.marked(event.token, piece)).orElse(piece);
+        if (!marked.isEmpty()) {
+            release(marked);
             // A character that is not complete may have begun in the last token, not before: then this had no text.
-            released = stops.holding() ? released : tokens - 1;
+            released = holding() ? released : tokens - 1;
         }
-        if (stops.found()) {
-            finishReason = "stop";
+        if (stops.found() || full()) {
+            finish("stop", false);
         }
-        return stops.found();
+        return ended();
+    }
+
+    private boolean holding() {
+        return stops.holding() || calls.map(ToolCalls::holding).orElse(false);
+    }
+
+    private boolean full() {
+        return calls.map(ToolCalls::full).orElse(false);
+    }
+
+    /** @param byItself whether the model ended it */
+    private void finish(String reason, boolean byItself) {
+        calls.ifPresent(ToolCalls::finish);
+        finishReason = calls.map(found -> found.finishReason(reason, byItself)).orElse(reason);
     }
 
     private void release(String piece) {
         if (tokens < minTokens) {
-            text.append(piece);
+            passing.append(piece);
         } else {
-            stops.add(piece, text);
+            stops.add(piece, passing);
         }
+        pass();
+    }
+
+    private void pass() {
+        calls.ifPresent(found -> {
+            found.add(passing);
+            passing.setLength(0);
+        });
     }
 
     /**
@@ -126,8 +162,10 @@ final class Choice {
         if (!rest.isEmpty()) {
             release(rest);
         }
-        finishReason = stops.found() ? "stop" : reason;
-        stops.finish(text);
+        boolean stopped = stops.found();
+        stops.finish(passing);
+        pass();
+        finish(stopped ? "stop" : reason, !stopped);
     }
 
     /** Says why it has ended before the tokens that it might have had. */
@@ -152,7 +190,16 @@ final class Choice {
 
     /** Whether there is something to write that was not written. */
     boolean hasNews() {
-        return !closed && (!text.isEmpty() || !scores.isEmpty() || ended());
+        return !closed && (!text.isEmpty() || !scores.isEmpty() || ended() || called());
+    }
+
+    private boolean called() {
+        return calls.map(found -> !found.news().isEmpty()).orElse(false);
+    }
+
+    /** Its tool calls, if it may call tools. */
+    Optional<ToolCalls> calls() {
+        return calls;
     }
 
     /** Text released and not written yet. */
@@ -176,6 +223,7 @@ final class Choice {
         opened = true;
         closed = ended();
         text.setLength(0);
+        calls.ifPresent(ToolCalls::markWritten);
         scores.clear();
     }
 }

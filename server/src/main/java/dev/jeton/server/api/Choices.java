@@ -66,7 +66,8 @@ final class Choices implements AutoCloseable {
                     detokenizer(model.tokenizer(), ask, i / options.n()),
                     new StopStrings(stops),
                     sampling.minTokens(),
-                    sampling.logProbabilities() >= 0));
+                    sampling.logProbabilities() >= 0,
+                    ask.tools()));
         }
         this.times = new TokenTimes(metrics, startNanos, count);
     }
@@ -211,7 +212,10 @@ final class Choices implements AutoCloseable {
                 generation.cancel();
             }
         }
-        choices.forEach(choice -> metrics.finished(choice.finishReason()));
+        for (Choice choice : choices) {
+            metrics.finished(choice.finishReason());
+            choice.calls().ifPresent(calls -> metrics.toolCalls(calls.ended()));
+        }
         events.close();
         times.flush();
         grammar.ifPresent(Grammars.Use::close);

@@ -1,9 +1,8 @@
 package dev.jeton.server.api;
 
 import dev.jeton.models.ChatTemplate;
+import dev.jeton.models.tools.PastCallStyle;
 import dev.jeton.server.config.Configuration.LimitSettings;
-import dev.jeton.server.json.Json;
-import dev.jeton.server.json.JsonException;
 import dev.jeton.server.json.JsonObject;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -17,13 +16,13 @@ import org.jspecify.annotations.Nullable;
  * A conversation as the chat template sees it.
  *
  * @param messages role, content as one text, and whatever else a message has
- * @param tools as given; empty where there are none or none may be called
+ * @param tools that are shown, and may be called
  * @param addGenerationPrompt whether the assistant's turn is opened at the end
  * @param variables further names for the template
  */
 record Conversation(
         List<Map<String, @Nullable Object>> messages,
-        List<Map<String, @Nullable Object>> tools,
+        RequestedTools tools,
         boolean addGenerationPrompt,
         Map<String, @Nullable Object> variables) {
 
@@ -50,6 +49,7 @@ record Conversation(
         for (JsonObject message : given) {
             messages.add(message(message, model));
         }
+        PastToolCalls.fit(messages, model.tools().ids());
         Map<String, @Nullable Object> variables = body.object("chat_template_kwargs")
                 .<Map<String, @Nullable Object>>map(JsonObject::fields)
                 .orElse(Map.of());
@@ -59,7 +59,11 @@ record Conversation(
                         "chat_template_kwargs." + name, "'%s' is a field of the request itself".formatted(name));
             }
         }
-        return new Conversation(messages, tools(body), body.flag("add_generation_prompt", true), variables);
+        return new Conversation(
+                messages,
+                RequestedTools.read(body, limits.tools()),
+                body.flag("add_generation_prompt", true),
+                variables);
     }
 
     /**
@@ -75,7 +79,7 @@ record Conversation(
                         "model",
                         "The model '%s' has no chat template: use /v1/completions, or serve it with --chat-template"
                                 .formatted(model.name())));
-        return template.render(cast(messages), cast(tools), addGenerationPrompt, variables);
+        return template.render(cast(messages), cast(tools.tools()), addGenerationPrompt, variables);
     }
 
     @SuppressWarnings({"unchecked", "NullAway"})
@@ -107,8 +111,14 @@ record Conversation(
                     "'%s' is missing: a string or an array of text parts is required".formatted(given.path("content")));
         }
         content.ifPresent(text -> message.put("content", text));
+        // Some templates ask whether there are calls by whether the field is there.
+        message.remove("tool_calls");
         if (hasCalls) {
-            message.put("tool_calls", toolCalls(given));
+            PastCallStyle style = model.tools().past();
+            message.put("tool_calls", PastToolCalls.read(given, style.textArguments()));
+            if (content.isEmpty()) {
+                message.put("content", style.emptyContent() ? "" : null);
+            }
         }
         return message;
     }
@@ -142,57 +152,5 @@ record Conversation(
             }
         }
         return String.join("\n", texts);
-    }
-
-    /** Templates print a call's arguments as an object, while the API sends them as the text of one. */
-    private static List<@Nullable Object> toolCalls(JsonObject message) {
-        List<@Nullable Object> calls = new ArrayList<>();
-        for (JsonObject call : message.objects("tool_calls")) {
-            Map<String, @Nullable Object> copy = new LinkedHashMap<>(call.fields());
-            call.object("function").ifPresent(function -> {
-                Map<String, @Nullable Object> inner = new LinkedHashMap<>(function.fields());
-                if (function.value("arguments").orElse(Map.of()) instanceof String text && !text.isBlank()) {
-                    try {
-                        inner.put("arguments", Json.parse(text));
-                    } catch (JsonException e) {
-                        throw function.wrong(
-                                "arguments",
-                                "'%s' is not valid JSON: %s".formatted(function.path("arguments"), e.getMessage()));
-                    }
-                }
-                copy.put("function", inner);
-            });
-            calls.add(copy);
-        }
-        return calls;
-    }
-
-    private static List<Map<String, @Nullable Object>> tools(JsonObject body) {
-        List<Map<String, @Nullable Object>> tools = new ArrayList<>();
-        if (body.has("tools")) {
-            for (JsonObject tool : body.objects("tools")) {
-                if (!tool.text("type").equals("function")) {
-                    throw ApiException.unsupported(
-                            tool.path("type"),
-                            "'%s' other than 'function' is not supported".formatted(tool.path("type")));
-                }
-                if (tool.object("function").isEmpty()) {
-                    throw tool.wrong(
-                            "function", "'%s' is missing: an object is required".formatted(tool.path("function")));
-                }
-                tools.add(tool.fields());
-            }
-        }
-        return mayCall(body) ? tools : List.of();
-    }
-
-    private static boolean mayCall(JsonObject body) {
-        Object choice = body.value("tool_choice").orElse("auto");
-        if (!choice.equals("auto") && !choice.equals("none")) {
-            throw ApiException.unsupported(
-                    "tool_choice",
-                    "'tool_choice' must be 'none' or 'auto'; 'required' and a named function are not supported yet");
-        }
-        return choice.equals("auto");
     }
 }

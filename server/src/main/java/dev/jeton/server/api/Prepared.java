@@ -13,17 +13,25 @@ import java.util.stream.IntStream;
  * @param maxTokens most tokens of a continuation of each prompt
  * @param continues whether answers go on in the text of their prompts, rather than being texts of their own
  * @param pooled whether vectors of the prompts are wanted, and nothing is generated
+ * @param tools how answers call tools; empty where they may not
  */
-record Prepared(GenerationOptions options, List<int[]> prompts, int[] maxTokens, boolean continues, boolean pooled) {
+record Prepared(
+        GenerationOptions options,
+        List<int[]> prompts,
+        int[] maxTokens,
+        boolean continues,
+        boolean pooled,
+        Optional<ToolUse> tools) {
 
     /**
      * A chat, with its length held against the model's context.
      *
      * @param lengthField the parameter that says how long the answer may be
      */
-    static Prepared chat(GenerationOptions options, int[] prompt, ServedModel model, String lengthField) {
+    static Prepared chat(
+            GenerationOptions options, int[] prompt, ServedModel model, String lengthField, Optional<ToolUse> tools) {
         int[] maxTokens = {options.maxTokensAfter(prompt.length, model, "messages", lengthField)};
-        return new Prepared(options, List.of(prompt), maxTokens, false, false);
+        return new Prepared(options, List.of(prompt), maxTokens, false, false, tools);
     }
 
     /** Completions of prompts, with their lengths held against the model's context. */
@@ -31,7 +39,7 @@ record Prepared(GenerationOptions options, List<int[]> prompts, int[] maxTokens,
         int[] maxTokens = prompts.stream()
                 .mapToInt(prompt -> options.maxTokensAfter(prompt.length, model, "prompt", MaxTokens.FIELD))
                 .toArray();
-        return new Prepared(options, prompts, maxTokens, true, false);
+        return new Prepared(options, prompts, maxTokens, true, false, Optional.empty());
     }
 
     /**
@@ -51,7 +59,8 @@ record Prepared(GenerationOptions options, List<int[]> prompts, int[] maxTokens,
                                 .formatted(model.contextLength(), length));
             }
         }
-        return new Prepared(GenerationOptions.none(tier), prompts, new int[prompts.size()], false, true);
+        return new Prepared(
+                GenerationOptions.none(tier), prompts, new int[prompts.size()], false, true, Optional.empty());
     }
 
     /** What the books call it. */

@@ -21,6 +21,7 @@ import java.util.Optional;
  * @param dispatcher where its requests go
  * @param longestToken bytes of the longest vocabulary entry: what bounds how short a prompt's tokens can be
  * @param encoder what comes out of a model that generates nothing; empty where it does
+ * @param tools how it calls tools
  */
 public record ServedModel(
         String name,
@@ -33,9 +34,10 @@ public record ServedModel(
         SamplingDefaults defaults,
         Dispatcher dispatcher,
         int longestToken,
-        Optional<EncoderSpec> encoder) {
+        Optional<EncoderSpec> encoder,
+        ModelTools tools) {
 
-    /** A model that generates. */
+    /** A model that generates, and calls no tools. */
     public ServedModel(
             String name,
             Path folder,
@@ -58,7 +60,8 @@ public record ServedModel(
                 defaults,
                 dispatcher,
                 longestToken,
-                Optional.empty());
+                Optional.empty(),
+                ModelTools.NONE);
     }
 
     /** What it may be asked for, as errors say it. */

@@ -94,6 +94,15 @@ final class ServeCommand implements Callable<Integer> {
         flags.put("engine.engine --engine", value);
     }
 
+    @Option(
+            names = "--tool-call-parser",
+            paramLabel = "FORMAT",
+            description = "How models write tool calls (default: auto, as the chat template tells; none: calls stay"
+                    + " text).")
+    void toolCallParser(String value) {
+        flags.put("engine.tool-call-parser --tool-call-parser", value);
+    }
+
     @Option(names = "--max-model-len", paramLabel = "TOKENS", description = "Most tokens of prompt and answer.")
     void maxModelLength(String value) {
         flags.put("engine.max-model-len --max-model-len", value);

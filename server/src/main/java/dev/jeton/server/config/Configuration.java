@@ -131,6 +131,7 @@ public record Configuration(
      * @param maxMessages most messages of a conversation
      * @param maxSchema most bytes of what an answer must be: a schema, an expression, a list of choices
      * @param grammarMemory most bytes of those that are kept compiled, of all models
+     * @param tools and of tools
      * @param requestTimeout how long it may take from its arrival to its end; zero for no bound
      */
     public record LimitSettings(
@@ -144,7 +145,18 @@ public record Configuration(
             int maxMessages,
             int maxSchema,
             long grammarMemory,
+            ToolLimits tools,
             Duration requestTimeout) {}
+
+    /**
+     * What one request may ask for of tools.
+     *
+     * @param maxTools most tools
+     * @param maxSchema most bytes of them all, as JSON
+     * @param maxCalls most calls of one continuation, which ends where there are more
+     * @param maxCall most bytes of one call, which ends the continuation where it is longer
+     */
+    public record ToolLimits(int maxTools, int maxSchema, int maxCalls, int maxCall) {}
 
     /**
      * What is exported.
@@ -302,6 +314,7 @@ public record Configuration(
      * @param path folder, or ORG/NAME in the local Hugging Face cache
      * @param name served name; empty takes the folder's
      * @param chatTemplate file with a chat template; empty takes the model's own
+     * @param toolCallParser how it writes tool calls: {@code auto}, {@code none} or a format's name
      * @param engine engine's name
      * @param maxModelLength most tokens of a sequence; 0 takes the model's own
      * @param kvBytes bytes of KV memory; 0 lets the engine choose
@@ -324,6 +337,7 @@ public record Configuration(
             String path,
             String name,
             String chatTemplate,
+            String toolCallParser,
             String engine,
             int maxModelLength,
             long kvBytes,
@@ -352,6 +366,7 @@ public record Configuration(
                     path,
                     name,
                     chatTemplate,
+                    toolCallParser,
                     other,
                     maxModelLength,
                     kvBytes,

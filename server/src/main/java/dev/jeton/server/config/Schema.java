@@ -1,6 +1,7 @@
 package dev.jeton.server.config;
 
 import dev.jeton.models.Engines;
+import dev.jeton.models.tools.ToolFormat;
 import dev.jeton.server.config.Setting.Choice;
 import dev.jeton.server.config.Setting.Flag;
 import dev.jeton.server.config.Setting.Kind;
@@ -84,6 +85,18 @@ final class Schema {
                     new Size(0, 1L << 40),
                     "128MiB",
                     "bytes of grammars compiled, in use or kept"),
+            new Setting("limits.max-tools", new Whole(1, 65_536), "128", "tools of a request"),
+            new Setting("limits.max-tool-schema", new Size(1, 1 << 30), "256KiB", "bytes of them all, as JSON"),
+            new Setting(
+                    "limits.max-tool-calls",
+                    new Whole(1, 65_536),
+                    "128",
+                    "tool calls of a continuation; one more ends it with 'length'"),
+            new Setting(
+                    "limits.max-tool-call",
+                    new Size(16, 1 << 30),
+                    "1MiB",
+                    "bytes of a tool call; a longer one ends it with 'length'"),
             new Setting("metrics.vllm-names", new Flag(), "false", "also export metrics under vLLM's names"),
             new Setting("metrics.gpu", new Flag(), "true", "watch GPUs, where NVML is there"),
             new Setting("metrics.nvml", TEXT, "", "NVML's file; empty: looked for in the usual places"),
@@ -157,6 +170,11 @@ final class Schema {
                     TEXT,
                     Engines.AUTO,
                     "name, see jeton engines; auto: the first that reads the model"),
+            new Setting(
+                    "engine.tool-call-parser",
+                    new Choice(ToolFormat.choices()),
+                    ToolFormat.AUTO,
+                    "how models write tool calls; auto: as the chat template tells; none: calls stay text"),
             new Setting("engine.max-model-len", new Whole(0, 1 << 24), "0", "tokens of a sequence; 0: the model's own"),
             new Setting(
                     "engine.kv-memory",

@@ -12,6 +12,7 @@ import dev.jeton.server.config.Configuration.ModelSettings;
 import dev.jeton.server.config.Configuration.ServerSettings;
 import dev.jeton.server.config.Configuration.StreamSettings;
 import dev.jeton.server.config.Configuration.TaskSettings;
+import dev.jeton.server.config.Configuration.ToolLimits;
 import dev.jeton.server.config.Configuration.TracingSettings;
 import dev.jeton.server.config.Configuration.WebhookSettings;
 import java.time.Duration;
@@ -68,6 +69,11 @@ public record Settings(
                         whole("limits.max-messages"),
                         (int) size("limits.max-schema"),
                         size("limits.grammar-memory"),
+                        new ToolLimits(
+                                whole("limits.max-tools"),
+                                (int) size("limits.max-tool-schema"),
+                                whole("limits.max-tool-calls"),
+                                (int) size("limits.max-tool-call")),
                         time("limits.request-timeout")),
                 new MetricsSettings(
                         text("metrics.vllm-names").equals("true"),
@@ -145,6 +151,7 @@ public record Settings(
                 of(entry, "path"),
                 of(entry, "name"),
                 of(entry, "chat-template"),
+                of(entry, "tool-call-parser"),
                 of(entry, "engine"),
                 Integer.parseInt(of(entry, "max-model-len")),
                 Units.size(of(entry, "kv-memory")),

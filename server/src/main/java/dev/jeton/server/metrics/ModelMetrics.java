@@ -1,7 +1,11 @@
 package dev.jeton.server.metrics;
 
+import dev.jeton.models.tools.CallSink;
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.MeterRegistry;
+import java.util.EnumMap;
+import java.util.Locale;
+import java.util.Map;
 import java.util.Optional;
 
 /** Meters of one served model that requests record into. Recording a token looks nothing up. */
@@ -18,6 +22,7 @@ public final class ModelMetrics {
     private final Counter cached;
     private final Counter generated;
     private final Counter overrun;
+    private final Map<CallSink.End, Counter> toolCalls = new EnumMap<>(CallSink.End.class);
 
     ModelMetrics(MeterRegistry registry, String model, Optional<VllmNames.Model> vllm) {
         this.vllm = vllm;
@@ -46,6 +51,15 @@ public final class ModelMetrics {
         cached = tokens(registry, model, "cached", "Tokens of prompts found in the prefix cache");
         generated = tokens(registry, model, "generated", "Tokens generated and delivered");
         overrun = tokens(registry, model, "overrun", "Tokens computed past a stop or a hang-up");
+        for (CallSink.End end : CallSink.End.values()) {
+            toolCalls.put(
+                    end,
+                    Counter.builder("jeton.tool.calls")
+                            .description("Tool calls told: whole, malformed (arguments that are no JSON) or cut")
+                            .tag("model", model)
+                            .tag("end", end.name().toLowerCase(Locale.ROOT))
+                            .register(registry));
+        }
     }
 
     private static Counter tokens(MeterRegistry registry, String model, String kind, String meaning) {
@@ -77,7 +91,14 @@ public final class ModelMetrics {
         });
     }
 
-    /** A sequence ended: {@code stop}, {@code length}, or anything else for one that was given up. */
+    /** A sequence called tools: how many of its calls ended how. */
+    public void toolCalls(Map<CallSink.End, Integer> ended) {
+        toolCalls.forEach((end, counter) -> counter.increment(ended.getOrDefault(end, 0)));
+    }
+
+    /**
+     * A sequence ended: {@code stop}, {@code tool_calls}, {@code length}, or anything else for one that was given up.
+     */
     public void finished(String reason) {
         vllm.ifPresent(names -> names.finished(reason));
     }

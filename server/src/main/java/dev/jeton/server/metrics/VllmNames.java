@@ -81,7 +81,7 @@ final class VllmNames {
         /** A sequence has ended. */
         void finished(String reason) {
             switch (reason) {
-                case "stop" -> stopped.increment();
+                case "stop", "tool_calls" -> stopped.increment();
                 case "length" -> lengthReached.increment();
                 default -> aborted.increment();
             }

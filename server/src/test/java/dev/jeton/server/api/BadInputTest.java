@@ -22,6 +22,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 class BadInputTest {
 
+    private static final String TOOL = "{'type':'function','function':{'name':'a'}}";
+
     private static final String COMPLETIONS = "/v1/completions";
     private static final String CHAT = "/v1/chat/completions";
 
@@ -199,6 +201,39 @@ class BadInputTest {
                 arguments("'tool_choice':{'type':'function'}", "tool_choice", "not supported yet"),
                 arguments("'tools':[{'type':'web'}]", "tools[0].type", "not supported"),
                 arguments("'tools':[{'type':'function'}]", "tools[0].function", "is missing"),
+                arguments("'tools':[{'type':'function','function':{}}]", "tools[0].function.name", "is missing"),
+                arguments(
+                        "'tools':[{'type':'function','function':{'name':'a b'}}]",
+                        "tools[0].function.name",
+                        "letters, digits"),
+                arguments("'tools':[" + TOOL + "," + TOOL + "]", "tools[1].function.name", "name of a tool before it"),
+                arguments(
+                        "'tools':[{'type':'function','function':{'name':'a','description':5}}]",
+                        "tools[0].function.description",
+                        "must be a string"),
+                arguments(
+                        "'tools':[{'type':'function','function':{'name':'a','strict':'yes'}}]",
+                        "tools[0].function.strict",
+                        "must be a boolean"),
+                arguments(
+                        "'tools':[{'type':'function','function':{'name':'a','parameters':[]}}]",
+                        "tools[0].function.parameters",
+                        "must be an object"),
+                arguments(
+                        "'tools':[{'type':'function','function':{'name':'a','parameters':{'type':'string'}}}]",
+                        "tools[0].function.parameters.type",
+                        "must be 'object'"),
+                arguments(
+                        "'tools':[{'type':'function','function':{'name':'a','parameters':{'properties':5}}}]",
+                        "tools[0].function.parameters.properties",
+                        "must be an object"),
+                arguments("'tools':[" + (TOOL + ",").repeat(128) + TOOL + "]", "tools", "129 tools, at most 128"),
+                arguments(
+                        "'tools':[{'type':'function','function':{'name':'a','description':'" + "x".repeat(300_000)
+                                + "'}}]",
+                        "tools",
+                        "bytes, at most 262144"),
+                arguments("'parallel_tool_calls':'no'", "parallel_tool_calls", "must be a boolean"),
                 arguments("'functions':[]", "functions", "not supported yet"),
                 arguments("'modalities':['text','audio']", "modalities", "not supported yet"),
                 arguments("'audio':{}", "audio", "not supported yet"),

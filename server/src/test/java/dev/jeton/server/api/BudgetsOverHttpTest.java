@@ -62,6 +62,28 @@ class BudgetsOverHttpTest {
         }
     }
 
+    @Test
+    void shouldEndAToolCallThatABudgetCutsWithWhatItHad() {
+        String call = "<tool_call>{\"name\": \"f\", \"arguments\": {\"a\": \"" + "x".repeat(100) + "\"}}</tool_call>";
+        String body = """
+                {"model": "test-model", "stream": true, "messages": [{"role": "user", "content": "hi"}], "max_tokens": 200,
+                 "tools": [{"type": "function", "function": {"name": "f"}}]}""";
+        try (TestServer server = with(tokens(60))
+                .toolCallParser("hermes")
+                .replies(prompt -> new ByteTokenizer().encode(call, false))
+                .start()) {
+            Answer answer = server.send(server.request("/v1/chat/completions")
+                    .header("authorization", "Bearer " + KEY)
+                    .POST(BodyPublishers.ofString(body)));
+            String arguments = answer.streamed("choices.0.delta.tool_calls.0.function.arguments", 0);
+            assertThat(arguments).isEqualTo(call.substring(call.indexOf("{\"a"), 60));
+            Object last = answer.events().getLast();
+            assertThat(Answer.at(last, "choices.0.finish_reason")).isEqualTo("length");
+            assertThat(Answer.at(last, "jeton.finish_detail")).isEqualTo("budget_exhausted");
+            assertThat(Answer.at(last, "jeton.usage.completion_tokens")).isEqualTo(60L);
+        }
+    }
+
     private static String tokens(int limit) {
         return "{id: tokens, level: tenant, tenant: red, unit: output-tokens, window: day, timezone: UTC, limit: %d}"
                 .formatted(limit);

@@ -2,6 +2,7 @@ package dev.jeton.server.api;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.jeton.server.testing.ByteTokenizer;
 import dev.jeton.server.testing.Eventually;
 import dev.jeton.server.testing.RawClient;
 import dev.jeton.server.testing.TestServer;
@@ -59,6 +60,30 @@ class HangUpTest {
             server.engine().allow(200);
             untilCancelled(server);
             assertThat(server.engine().stepsRun()).isLessThanOrEqualTo(5);
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"<tool_call>{\"name\": \"f\", \"arguments\": {\"a\": \"", "<tool_call>{\"id\": \""})
+    void shouldCancelWithinAStepInACallThatIsToldOrHeldBack(String begun) throws IOException {
+        try (TestServer server = TestServer.builder()
+                .toolCallParser("hermes")
+                .replies(prompt -> new ByteTokenizer().encode(begun + "x".repeat(2_000), false))
+                .start()) {
+            server.engine().hold();
+            int steps = begun.length() + 10;
+            try (RawClient client = new RawClient(server.port())) {
+                client.post(
+                        "/v1/chat/completions",
+                        "{'model':'test-model','stream':true,'messages':[{'role':'user','content':'hi'}],"
+                                + "'tools':[{'type':'function','function':{'name':'f'}}]}");
+                server.engine().allow(steps);
+                Eventually.until("the call has begun", () -> server.engine().stepsRun() == steps);
+            }
+            Eventually.until("the connection is gone", () -> metric(server, "jeton_connections 1.0"));
+            server.engine().allow(100);
+            untilCancelled(server);
+            assertThat(server.engine().stepsRun()).isLessThanOrEqualTo(steps + 2);
         }
     }
 

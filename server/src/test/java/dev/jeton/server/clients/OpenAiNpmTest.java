@@ -3,6 +3,7 @@ package dev.jeton.server.clients;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import dev.jeton.server.testing.ByteTokenizer;
 import dev.jeton.server.testing.Eventually;
 import dev.jeton.server.testing.TestServer;
 import dev.jeton.server.testing.TwoTenants;
@@ -70,6 +71,49 @@ class OpenAiNpmTest {
                             "completion-stream=" + TestServer.REPLY,
                             "models=" + TestServer.MODEL,
                             "error=404 model_not_found model");
+        }
+    }
+
+    private static final String TOOLS_SCRIPT = """
+            import OpenAI from 'openai';
+            const client = new OpenAI({ baseURL: process.argv[2], apiKey: 'none', maxRetries: 0 });
+            const weather = {
+              type: 'function',
+              function: {
+                name: 'weather', description: 'The weather now', parse: JSON.parse,
+                parameters: { type: 'object', properties: { city: { type: 'string' } } },
+                function: ({ city }) => city === 'Rome' ? '21 degrees' : 'unknown',
+              },
+            };
+            for (const stream of [false, true]) {
+              const runner = client.chat.completions.runTools({
+                model: process.argv[3], stream, tools: [weather],
+                messages: [{ role: 'user', content: 'How warm is it in Rome?' }],
+              });
+              const answer = await runner.finalContent();
+              const call = await runner.finalFunctionToolCall();
+              console.log([answer, call.name, call.arguments, await runner.finalFunctionToolCallResult()].join(' | '));
+            }
+            """;
+
+    /** The library carries out calls and sends their results until there are no more. */
+    @Test
+    void shouldRunTools() throws Exception {
+        Path folder = Path.of("target", "npm-openai");
+        install(folder);
+        Files.writeString(folder.resolve("tools.mjs"), TOOLS_SCRIPT);
+        String call = "<tool_call>\n{\"name\": \"weather\", \"arguments\": {\"city\": \"Rome\"}}\n</tool_call>";
+        ByteTokenizer tokenizer = new ByteTokenizer();
+        try (TestServer server = TestServer.builder()
+                .toolCallParser("hermes")
+                .replies(prompt -> tokenizer.encode(
+                        tokenizer.decode(prompt, true).contains("tool: 21 degrees") ? "It has 21 degrees." : call,
+                        false))
+                .start()) {
+            String output =
+                    run(folder, 60, "node", "tools.mjs", server.uri("/v1").toString(), TestServer.MODEL);
+            String told = "It has 21 degrees. | weather | {\"city\": \"Rome\"} | 21 degrees";
+            assertThat(output.lines()).containsExactly(told, told);
         }
     }
 

@@ -29,8 +29,13 @@ public final class ByteTokenizer implements Tokenizer {
     private static final int WORDS = 258;
     private static final List<String> WORD_TEXTS = List.of(" the", "ing", " and", "</tool>", "\u00e9\u00e8", " stop");
 
+    private static final int MARKS = WORDS + WORD_TEXTS.size();
+
+    /** Special tokens with which Mistral's models frame tool calls. */
+    private static final List<String> MARK_TEXTS = List.of("[TOOL_CALLS]", "[ARGS]");
+
     /** Ids, special ones included. */
-    public static final int SIZE = WORDS + WORD_TEXTS.size();
+    public static final int SIZE = MARKS + MARK_TEXTS.size();
 
     private final boolean strips;
 
@@ -84,7 +89,12 @@ public final class ByteTokenizer implements Tokenizer {
         return switch (id) {
             case EOS -> "<eos>";
             case BOS -> "<bos>";
-            default -> id < 256 ? "<0x%02X>".formatted(id) : id < SIZE ? WORD_TEXTS.get(id - WORDS) : "";
+            default -> {
+                if (id < 256) {
+                    yield "<0x%02X>".formatted(id);
+                }
+                yield id < MARKS ? WORD_TEXTS.get(id - WORDS) : id < SIZE ? MARK_TEXTS.get(id - MARKS) : "";
+            }
         };
     }
 
@@ -98,7 +108,7 @@ public final class ByteTokenizer implements Tokenizer {
 
     @Override
     public boolean special(int id) {
-        return id == EOS || id == BOS;
+        return id == EOS || id == BOS || id >= MARKS && id < SIZE;
     }
 
     @Override

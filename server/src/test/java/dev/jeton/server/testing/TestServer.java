@@ -4,12 +4,15 @@ import dev.jeton.accounting.BookPace;
 import dev.jeton.accounting.Bookkeeper;
 import dev.jeton.models.ChatTemplate;
 import dev.jeton.models.EncoderSpec;
+import dev.jeton.models.Tokenizer;
 import dev.jeton.models.engine.Engine;
+import dev.jeton.models.tools.ToolFormat;
 import dev.jeton.scheduler.SchedulerConfig;
 import dev.jeton.scheduler.StepListener;
 import dev.jeton.scheduler.StepLoop;
 import dev.jeton.server.OpenBooks;
 import dev.jeton.server.Server;
+import dev.jeton.server.api.ModelTools;
 import dev.jeton.server.api.SamplingDefaults;
 import dev.jeton.server.api.ServedModel;
 import dev.jeton.server.config.Configuration;
@@ -90,7 +93,8 @@ public final class TestServer implements AutoCloseable {
                 SamplingDefaults.OPENAI,
                 loop,
                 ServedModel.longestToken(tokenizer),
-                builder.encoder);
+                builder.encoder,
+                builder.tools(tokenizer));
         List<ServedModel> models = new ArrayList<>(List.of(model));
         builder.aliases.forEach(name -> models.add(new ServedModel(
                 name,
@@ -102,7 +106,9 @@ public final class TestServer implements AutoCloseable {
                 loop.contextLength(),
                 SamplingDefaults.OPENAI,
                 loop,
-                model.longestToken())));
+                model.longestToken(),
+                model.encoder(),
+                model.tools())));
         server = new Server(configuration, models, metrics, books);
     }
 
@@ -128,6 +134,7 @@ public final class TestServer implements AutoCloseable {
         private Optional<ChatTemplate> template = Optional.of(new PlainTemplate());
         private Function<int[], int[]> replies = TestServer::reply;
         private ByteTokenizer tokenizer = new ByteTokenizer();
+        private String toolCallParser = ToolFormat.OFF;
         private Optional<EncoderSpec> encoder = Optional.empty();
         private Function<int[], float[]> vectors = tokens -> new float[0];
 
@@ -170,6 +177,21 @@ public final class TestServer implements AutoCloseable {
         public Builder withoutTemplate() {
             template = Optional.empty();
             return this;
+        }
+
+        public Builder template(ChatTemplate other) {
+            template = Optional.of(other);
+            return this;
+        }
+
+        /** How the model writes tool calls. */
+        public Builder toolCallParser(String name) {
+            toolCallParser = name;
+            return this;
+        }
+
+        private ModelTools tools(Tokenizer vocabulary) {
+            return ModelTools.of(toolCallParser, template, vocabulary);
         }
 
         public Builder tokenizer(ByteTokenizer other) {

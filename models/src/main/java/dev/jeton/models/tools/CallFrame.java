@@ -1,0 +1,30 @@
+package dev.jeton.models.tools;
+
+/**
+ * What stands around a call, as the model itself writes it: an answer's calls are {@code open}, then for each call
+ * {@code begin}, the function's name, {@code arguments}, the arguments and {@code end}, with {@code between} between
+ * two calls, then {@code close}. A grammar that is to hold a model to calls is made of these literals, the names and
+ * the schemas of the functions; a parser takes more than that.
+ *
+ * @param open before the first call
+ * @param begin before a call's function's name, which is written as it is
+ * @param arguments between the name and the arguments
+ * @param body how the arguments are written
+ * @param end behind the arguments
+ * @param between between two calls
+ * @param close behind the last call
+ */
+public record CallFrame(
+        String open, String begin, String arguments, Body body, String end, String between, String close) {
+
+    /** How arguments are written. */
+    public enum Body {
+        /** One JSON object. */
+        JSON,
+        /**
+         * For each argument {@code <parameter=NAME>}, a line's end, the value, a line's end, {@code </parameter>} and a
+         * line's end: strings as they are, anything else as JSON.
+         */
+        PARAMETERS
+    }
+}

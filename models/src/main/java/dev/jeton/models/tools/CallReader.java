@@ -1,0 +1,63 @@
+package dev.jeton.models.tools;
+
+/**
+ * Reads one frame of a format, from behind its beginning to its end, unit by unit: characters, and marks as negative
+ * numbers ({@link Marks}). Not thread-safe.
+ */
+abstract sealed class CallReader permits HermesReader, LlamaReader, MistralReader, QwenCoderReader, DeepSeekReader {
+
+    /** Longest name of a function, in characters. */
+    static final int MAX_NAME = 256;
+
+    /** What a reader says of a unit. */
+    enum Step {
+        /** It is the frame's, which goes on. */
+        MORE,
+        /** It was the frame's last. */
+        LAST,
+        /** It is not the frame's: the frame is over, or was none, and the unit is text like any other. */
+        NOT_MINE
+    }
+
+    /** Where a reader says what it reads. */
+    interface Output {
+
+        /** The frame is a call's, of this function: what was read of it is no text. */
+        void begin(String name);
+
+        /** More of its arguments. */
+        void arguments(CharSequence piece);
+
+        /** One character more of its arguments. */
+        void arguments(char c);
+
+        /** The call has ended. */
+        void end(CallSink.End how);
+
+        /** What was read before this unit is the frame's, and no text. */
+        void frameBefore();
+
+        /** What was read up to and with this unit is the frame's, and no text. */
+        void frame();
+    }
+
+    abstract Step take(int unit);
+
+    /** The text has ended: a call that is open ends, as what it is. */
+    abstract void finish();
+
+    /** How much of any of some literals the text ends with. */
+    static int matched(Literal one, Literal other) {
+        return Math.max(one.matched(), other.matched());
+    }
+
+    /** Whether a mark comes where a literal has begun as text: that text is none of the frame's. */
+    static boolean breaksOff(int unit, int matched) {
+        return unit < 0 && matched > 0;
+    }
+
+    /** Whether a text can be a function's name. */
+    static boolean name(CharSequence text) {
+        return !text.isEmpty() && text.length() <= MAX_NAME;
+    }
+}

@@ -1,0 +1,27 @@
+package dev.jeton.models.tools;
+
+/** What a {@link ToolCallParser} finds in an answer's text, in order. One call is open at most. */
+public interface CallSink {
+
+    /** How a call ended. */
+    enum End {
+        /** Its arguments are a whole JSON object. */
+        WHOLE,
+        /** The model wrote no JSON object: the arguments are what it wrote. */
+        MALFORMED,
+        /** The text ended within its arguments. */
+        CUT
+    }
+
+    /** Text that belongs to no call. */
+    void content(CharSequence text);
+
+    /** A call of this function begins. */
+    void begin(String name);
+
+    /** More of the open call's arguments, which together are JSON. */
+    void arguments(CharSequence piece);
+
+    /** The open call has ended. */
+    void end(End how);
+}

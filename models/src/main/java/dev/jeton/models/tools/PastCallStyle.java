@@ -1,0 +1,82 @@
+package dev.jeton.models.tools;
+
+import dev.jeton.models.ChatTemplate;
+import dev.jeton.models.TemplateException;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * How a chat template takes earlier messages that call tools. Templates differ, and none says so: each is asked at
+ * load, by having it render a call.
+ *
+ * @param textArguments whether arguments are given as text, rather than as an object
+ * @param emptyContent whether a message without content is given an empty one, rather than none
+ */
+public record PastCallStyle(boolean textArguments, boolean emptyContent) {
+
+    /** What most templates take. */
+    public static final PastCallStyle USUAL = new PastCallStyle(false, false);
+
+    private static final String PROBE = "jetonprobe";
+    private static final String TEXT = "{\"" + PROBE + "\": 1}";
+
+    private static final Map<String, Object> TOOL = Map.of(
+            "type",
+            "function",
+            "function",
+            Map.of(
+                    "name",
+                    "probe",
+                    "description",
+                    "Probes",
+                    "parameters",
+                    Map.of(
+                            "type",
+                            "object",
+                            "properties",
+                            Map.of("x", Map.of("type", "integer", "description", "what is probed")))));
+
+    /** A template's: of those with which it shows a call, the most usual. */
+    public static PastCallStyle of(ChatTemplate template) {
+        for (boolean text : new boolean[] {false, true}) {
+            for (boolean empty : new boolean[] {false, true}) {
+                PastCallStyle style = new PastCallStyle(text, empty);
+                if (style.shows(template)) {
+                    return style;
+                }
+            }
+        }
+        return USUAL;
+    }
+
+    /** A model may have a template of its own for chats with tools. */
+    private boolean shows(ChatTemplate template) {
+        return shows(template, List.of(TOOL)) || shows(template, List.of());
+    }
+
+    private boolean shows(ChatTemplate template, List<Map<String, Object>> tools) {
+        // Python's way of showing an object is no JSON.
+        return rendered(template, tools)
+                .filter(text ->
+                        textArguments ? text.contains(TEXT) : text.contains(PROBE) && !text.contains("'" + PROBE + "'"))
+                .isPresent();
+    }
+
+    @SuppressWarnings("NullAway") // A template sees null as its own none; the port does not say so in its types.
+    private Optional<String> rendered(ChatTemplate template, List<Map<String, Object>> tools) {
+        Object arguments = textArguments ? TEXT : Map.of(PROBE, 1L);
+        Map<String, Object> function = Map.of("name", "probe", "arguments", arguments);
+        Map<String, Object> assistant = new HashMap<>();
+        assistant.put("role", "assistant");
+        assistant.put("content", emptyContent ? "" : null);
+        assistant.put("tool_calls", List.of(Map.of("id", "abcdefghi", "type", "function", "function", function)));
+        try {
+            return Optional.of(template.render(
+                    List.of(Map.of("role", "user", "content", "hello"), assistant), tools, false, Map.of()));
+        } catch (TemplateException e) {
+            return Optional.empty();
+        }
+    }
+}

@@ -1,0 +1,187 @@
+package dev.jeton.models.tools;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.jeton.models.ChatTemplate;
+import dev.jeton.models.SharedData;
+import dev.jeton.models.template.JinjaTemplate;
+import dev.jeton.models.tools.Heard.Called;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Clock;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+
+/** What is known of a model by its chat template: of real ones, and of ones that show a call as real ones do. */
+class ModelTemplatesTest {
+
+    private static final String HERMES = """
+            {% for m in messages %}<|im_start|>{{ m.role }}
+            {% if m.tool_calls %}{% for c in m.tool_calls %}<tool_call>
+            {"name": "{{ c.function.name }}", "arguments": {{ c.function.arguments | tojson }}}
+            </tool_call>{% endfor %}{% elif '</think>' in m.content %}{{ m.content.split('</think>')[-1] }}\
+            {% else %}{{ m.content }}{% endif %}<|im_end|>
+            {% endfor %}""";
+
+    private static final String LLAMA = """
+            {% if tools %}Respond in the format {"name": function name, "parameters": arguments}.{% endif %}\
+            {% for m in messages %}<|start_header_id|>{{ m.role }}<|end_header_id|>
+
+            {% if 'tool_calls' in m %}{% set f = m.tool_calls[0].function %}{{ '{"name": "' + f.name + '", "parameters": ' }}\
+            {{ f.arguments | tojson }}{{ "}" }}{% else %}{{ m.content | trim }}{% endif %}<|eot_id|>{% endfor %}""";
+
+    private static final String MISTRAL = """
+            {% for m in messages %}{% if m.tool_calls is defined %}{% for c in m.tool_calls %}{% if c.id|length != 9 %}\
+            {{ raise_exception("ids have nine characters") }}{% endif %}{% endfor %}[TOOL_CALLS][{% for c in m.tool_calls %}\
+            {{ c.function | tojson }}{% if not loop.last %}, {% endif %}{% endfor %}]{% else %}\
+            [INST]{{ m.content }}[/INST]{% endif %}{% endfor %}""";
+
+    private static final String MISTRAL_NAMED = """
+            {% for m in messages %}{% if m.tool_calls is defined %}{% for c in m.tool_calls %}[TOOL_CALLS]\
+            {{ c.function.name }}[ARGS]{{ c.function.arguments | tojson }}{% endfor %}{% else %}\
+            [INST]{{ m.content }}[/INST]{% endif %}{% endfor %}""";
+
+    private static final String QWEN_CODER = """
+            {% for m in messages %}<|im_start|>{{ m.role }}
+            {% if m.tool_calls %}{% for c in m.tool_calls %}<tool_call>
+            <function={{ c.function.name }}>
+            {% for name, value in c.function.arguments|items %}<parameter={{ name }}>
+            {{ value if value is string else value | tojson }}
+            </parameter>
+            {% endfor %}</function>
+            </tool_call>{% endfor %}{% else %}{{ m.content }}{% endif %}<|im_end|>
+            {% endfor %}""";
+
+    private static final String DEEPSEEK_V3 = """
+            {% for m in messages %}{% if m.tool_calls %}<｜tool▁calls▁begin｜>{% for c in m.tool_calls %}\
+            {{ '<｜tool▁call▁begin｜>' + c.type + '<｜tool▁sep｜>' + c.function.name + '\\n```json\\n' + c.function.arguments\
+             + '\\n```<｜tool▁call▁end｜>' }}{% endfor %}<｜tool▁calls▁end｜>{% endif %}{% if m.content is not none %}\
+            {{ m.content }}{% endif %}{% endfor %}""";
+
+    private static final String DEEPSEEK_V31 = """
+            {% for m in messages %}{% if m.tool_calls %}<｜tool▁calls▁begin｜>{% for c in m.tool_calls %}\
+            {{ '<｜tool▁call▁begin｜>' + c.function.name + '<｜tool▁sep｜>' + c.function.arguments\
+             + '<｜tool▁call▁end｜>' }}{% endfor %}<｜tool▁calls▁end｜>{% else %}{{ m.content }}{% endif %}{% endfor %}""";
+
+    private static ChatTemplate compiled(String source) {
+        return new JinjaTemplate(source, Map.of(), Clock.systemUTC());
+    }
+
+    private static String recognised(String source) {
+        return ToolFormat.of(source).map(ToolFormat::name).orElse("none");
+    }
+
+    @Test
+    void recognisesRealTemplates() throws IOException {
+        Path folder = SharedData.find("chat_templates");
+        Map<String, String> formats = new HashMap<>();
+        try (Stream<Path> files = Files.list(folder)) {
+            for (Path file : files.toList()) {
+                String format = recognised(Files.readString(file));
+                if (!format.equals("none")) {
+                    formats.put(file.getFileName().toString(), format);
+                }
+            }
+        }
+        assertThat(formats).isEqualTo(Map.of("qwen2.5-instruct.jinja", "hermes"));
+    }
+
+    @Test
+    void readsBackTheCallThatARealTemplateShows() throws IOException {
+        String source = Files.readString(SharedData.find("chat_templates").resolve("qwen2.5-instruct.jinja"));
+        shows(source, "hermes");
+    }
+
+    @Test
+    void recognisesTheFormatThatATemplateShowsAndReadsItBack() {
+        shows(HERMES, "hermes");
+        shows(LLAMA, "llama3_json");
+        shows(MISTRAL, "mistral");
+        shows(MISTRAL_NAMED, "mistral");
+        shows(QWEN_CODER, "qwen3_coder");
+        shows(DEEPSEEK_V3, "deepseek_v3");
+        shows(DEEPSEEK_V31, "deepseek_v31");
+    }
+
+    /** The call that a template shows its model is one that the parser finds. */
+    private static void shows(String source, String format) {
+        assertThat(recognised(source)).isEqualTo(format);
+        ChatTemplate template = compiled(source);
+        PastCallStyle style = PastCallStyle.of(template);
+        String json = "{\"text\": \"a \\\"b\\\"\", \"count\": 3}";
+        Map<String, Object> arguments = new LinkedHashMap<>();
+        arguments.put("text", "a \"b\"");
+        arguments.put("count", 3L);
+        Map<String, Object> function = new LinkedHashMap<>();
+        function.put("name", "g");
+        function.put("arguments", style.textArguments() ? json : arguments);
+        Map<String, Object> assistant = new HashMap<>();
+        assistant.put("role", "assistant");
+        assistant.put("content", style.emptyContent() ? "" : null);
+        assistant.put("tool_calls", List.of(Map.of("id", "abcdefghi", "type", "function", "function", function)));
+        String shown = template.render(List.of(assistant), List.of(), false, Map.of());
+        // What the assistant's turn begins with is the prompt's.
+        String answer = shown.replaceFirst("(?s).*?(?=[{\\[<](?:\"name|TOOL|tool_call|｜tool))", "");
+        Heard heard = Heard.of(ToolFormat.of(source).orElseThrow(), answer);
+        assertThat(heard.calls()).as(answer).containsExactly(Called.whole("g", json));
+    }
+
+    @Test
+    void recognisesNoFormatInTemplatesWithOtherCalls() {
+        assertThat(recognised("<tool_call>{{ name }}<arg_key>{{ key }}</arg_key> arguments"))
+                .isEqualTo("none");
+        assertThat(recognised("<|start_header_id|> <function={{ name }}>{\"parameters\", \"name\"}</function>"))
+                .isEqualTo("none");
+        assertThat(recognised("<|tool_call|>[{\"name\": 1, \"arguments\": {}}]"))
+                .isEqualTo("none");
+        assertThat(recognised("<TOOLCALL>[{\"name\": 1, \"arguments\": {}}]</TOOLCALL>"))
+                .isEqualTo("none");
+        assertThat(recognised("")).isEqualTo("none");
+    }
+
+    @Test
+    void choosesWhatIsNamedInPlaceOfWhatTheTemplateTells() {
+        assertThat(ToolFormat.chosen("auto", HERMES)).contains(new HermesFormat());
+        assertThat(ToolFormat.chosen("none", HERMES)).isEqualTo(Optional.empty());
+        assertThat(ToolFormat.chosen("llama3_json", HERMES)).contains(new LlamaFormat());
+        assertThat(ToolFormat.chosen("mistral", MISTRAL_NAMED))
+                .contains(new MistralFormat(MistralFormat.Version.NAMED));
+        assertThat(ToolFormat.chosen("mistral", HERMES)).contains(new MistralFormat(MistralFormat.Version.ARRAY));
+        assertThat(ToolFormat.choices())
+                .containsExactly(
+                        "auto",
+                        "none",
+                        "deepseek_v3",
+                        "deepseek_v31",
+                        "mistral",
+                        "qwen3_coder",
+                        "hermes",
+                        "llama3_json");
+    }
+
+    @Test
+    void findsOutHowATemplateTakesEarlierCalls() {
+        assertThat(PastCallStyle.of(compiled(LLAMA))).isEqualTo(new PastCallStyle(false, false));
+        assertThat(PastCallStyle.of(compiled(DEEPSEEK_V3))).isEqualTo(new PastCallStyle(true, false));
+        assertThat(PastCallStyle.of(compiled(DEEPSEEK_V31))).isEqualTo(new PastCallStyle(true, false));
+        assertThat(PastCallStyle.of(compiled("{% for m in messages %}{% if '</think>' in m.content %}{% endif %}"
+                        + "{{ m.tool_calls[0].function.arguments | tojson if m.tool_calls }}{% endfor %}")))
+                .isEqualTo(new PastCallStyle(false, true));
+        assertThat(PastCallStyle.of(compiled("{% for m in messages %}{{ m.content }}{% endfor %}")))
+                .isEqualTo(PastCallStyle.USUAL);
+    }
+
+    @Test
+    void givesATemplateThatPrintsArgumentsAsTheyAreTheirText() {
+        assertThat(PastCallStyle.of(compiled(
+                        "{% for m in messages %}{% if m.tool_calls %}{{ m.tool_calls[0].function.arguments }}{% endif %}"
+                                + "{% endfor %}")))
+                .isEqualTo(new PastCallStyle(true, false));
+    }
+}

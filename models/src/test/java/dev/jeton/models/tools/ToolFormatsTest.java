@@ -1,0 +1,279 @@
+package dev.jeton.models.tools;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.jeton.models.tools.CallSink.End;
+import dev.jeton.models.tools.Heard.Called;
+import org.junit.jupiter.api.Test;
+
+/** What each format takes for a call, and what it makes of everything else. */
+class ToolFormatsTest {
+
+    private static final ToolFormat HERMES = new HermesFormat();
+    private static final ToolFormat LLAMA = new LlamaFormat();
+    private static final ToolFormat MISTRAL = new MistralFormat(MistralFormat.Version.ARRAY);
+    private static final ToolFormat QWEN = new QwenCoderFormat();
+    private static final ToolFormat DEEPSEEK = new DeepSeekFormat(DeepSeekFormat.Version.V3);
+
+    private static void calls(ToolFormat format, String text, Called... calls) {
+        Heard heard = Heard.of(format, text);
+        assertThat(heard.calls()).containsExactly(calls);
+        assertThat(heard.content()).isEmpty();
+    }
+
+    private static void content(ToolFormat format, String text) {
+        Heard heard = Heard.of(format, text);
+        assertThat(heard.calls()).isEmpty();
+        assertThat(heard.content()).isEqualTo(text);
+    }
+
+    @Test
+    void hermesTakesSeveralCalls() {
+        calls(
+                HERMES,
+                "<tool_call>\n{\"name\": \"f\", \"arguments\": {\"a\": 1}}\n</tool_call>\n<tool_call>\n"
+                        + "{\"name\": \"g\", \"arguments\": {}}\n</tool_call>",
+                Called.whole("f", "{\"a\": 1}"),
+                Called.whole("g", "{}"));
+    }
+
+    @Test
+    void hermesTakesFieldsInAnyOrder() {
+        calls(
+                HERMES,
+                "<tool_call>{\"id\": {\"name\": [1]}, \"arguments\": {\"name\": \"x\"}, \"name\": \"f\"}</tool_call>",
+                Called.whole("f", "{\"name\": \"x\"}"));
+    }
+
+    @Test
+    void hermesTakesACallWithoutArguments() {
+        calls(HERMES, "<tool_call>{\"name\": \"f\"}</tool_call>", Called.whole("f", "{}"));
+        calls(HERMES, "<tool_call>{\"name\": \"f\", \"arguments\": null}</tool_call>", Called.whole("f", "{}"));
+    }
+
+    @Test
+    void hermesTakesArgumentsThatAreTheTextOfAnObject() {
+        calls(
+                HERMES,
+                "<tool_call>{\"name\": \"f\", \"arguments\": \"{\\\"a\\\": \\\"\\u00e9\\\"}\"}</tool_call>",
+                Called.whole("f", "{\"a\": \"\u00e9\"}"));
+    }
+
+    @Test
+    void hermesTakesAFrameThatIsNotClosed() {
+        calls(HERMES, "<tool_call>{\"name\": \"f\", \"arguments\": {}}", Called.whole("f", "{}"));
+        calls(HERMES, "<tool_call>{\"name\": \"f\", \"arguments\": {}</tool_call>", Called.whole("f", "{}"));
+        calls(HERMES, "<tool_call>{\"name\": \"f\", \"arguments\": {}", Called.whole("f", "{}"));
+    }
+
+    @Test
+    void hermesGivesBackWhatIsNoCall() {
+        content(HERMES, "<tool_call>hello</tool_call>");
+        content(HERMES, "<tool_call>{\"name\": 5, \"arguments\": {}}</tool_call>");
+        content(HERMES, "<tool_call>{\"name\": \"\", \"arguments\": {}}</tool_call>");
+        content(HERMES, "<tool_call>{\"name\": \"f\", \"arguments\": [1]}</tool_call>");
+        content(HERMES, "<tool_call>{\"name\": \"f\", \"arguments\": \"none\"}</tool_call>");
+        content(HERMES, "<tool_call>{\"arguments\": {}}</tool_call>");
+        content(HERMES, "<tool_call>[{\"name\": \"f\"}]</tool_call>");
+        content(HERMES, "<tool_call>\n{\"name\": \"f\", ");
+        content(HERMES, "\n <tool_cal");
+        content(HERMES, "{\"name\": \"f\", \"arguments\": {}}");
+    }
+
+    @Test
+    void hermesKeepsArgumentsThatAreNoJsonAsTheyAre() {
+        Heard heard = Heard.of(HERMES, "<tool_call>{\"name\": \"f\", \"arguments\": {'a': 1}}\n</tool_call> and so on");
+        assertThat(heard.calls()).containsExactly(new Called("f", "{'a': 1}}", End.MALFORMED));
+        assertThat(heard.content()).isEqualTo("and so on");
+    }
+
+    @Test
+    void llamaTakesAnAnswerThatIsACall() {
+        calls(LLAMA, "{\"name\": \"f\", \"parameters\": {\"a\": 1}}", Called.whole("f", "{\"a\": 1}"));
+        calls(LLAMA, "\n{\"name\": \"f\", \"arguments\": {}}\n", Called.whole("f", "{}"));
+        calls(LLAMA, "<|python_tag|>{\"name\": \"f\", \"parameters\": {}}", Called.whole("f", "{}"));
+        calls(LLAMA, "\udc00 {\"name\": \"unknown\"}", Called.whole("unknown", "{}"));
+    }
+
+    @Test
+    void llamaTakesSeveralCalls() {
+        calls(
+                LLAMA,
+                "{\"name\": \"f\", \"parameters\": {}}; {\"name\": \"g\", \"parameters\": {\"x\": []}}"
+                        + "\n{\"name\": \"f\", \"parameters\": {}}",
+                Called.whole("f", "{}"),
+                Called.whole("g", "{\"x\": []}"),
+                Called.whole("f", "{}"));
+    }
+
+    @Test
+    void llamaTakesNoOtherAnswerInJsonForACall() {
+        content(LLAMA, "{\"name\": \"unknown\", \"parameters\": {}}");
+        content(LLAMA, "{\"name\": \"f\"}");
+        content(LLAMA, "{\"answer\": 42}");
+        content(LLAMA, "```json\n{\"name\": \"f\", \"parameters\": {}}\n```");
+        content(LLAMA, "Like so: {\"name\": \"f\", \"parameters\": {}}");
+        content(LLAMA, "<|python_tag|>brave_search.call(query=\"x\")");
+    }
+
+    @Test
+    void llamaTakesACallOnALineOfItsOwn() {
+        Heard heard =
+                Heard.of(LLAMA, "Sure, `f`:\n```\nx\n```\n\n {\"name\": \"f\", \"parameters\": {\"a\": 1}}\n\nDone.");
+        assertThat(heard.calls()).containsExactly(Called.whole("f", "{\"a\": 1}"));
+        assertThat(heard.content()).isEqualTo("Sure, `f`:\n```\nx\n```\n\n \n\nDone.");
+    }
+
+    @Test
+    void llamaHoldsBackNoJsonThatIsNoCall() {
+        Heard heard = new Heard();
+        ToolCallParser parser = new ToolCallParser(LLAMA, Heard.TOOLS, Heard.ROOMY, heard);
+        parser.add("{\"answer\": [1, 2");
+        assertThat(heard.content()).isEqualTo("{\"answer\": [1, 2");
+    }
+
+    @Test
+    void llamaDropsTheTagOfWhatIsNoCallWhereItIsASpecialToken() {
+        assertThat(Heard.of(LLAMA, "\udc00print(1)").content()).isEqualTo("print(1)");
+    }
+
+    @Test
+    void mistralTakesAnArrayOfCalls() {
+        calls(
+                MISTRAL,
+                "[TOOL_CALLS] [{\"name\": \"f\", \"arguments\": {\"a\": 1}, \"id\": \"abcdefghi\"}, "
+                        + "{\"name\": \"g\", \"arguments\": {}}]",
+                Called.whole("f", "{\"a\": 1}"),
+                Called.whole("g", "{}"));
+        calls(MISTRAL, "\udc00{\"name\": \"f\", \"arguments\": {}}", Called.whole("f", "{}"));
+    }
+
+    @Test
+    void mistralTakesNamesInFrontOfArguments() {
+        calls(
+                MISTRAL,
+                "[TOOL_CALLS]f[ARGS]{\"a\": \"]\"}[TOOL_CALLS]g[CALL_ID]abcdefghi[ARGS]{}",
+                Called.whole("f", "{\"a\": \"]\"}"),
+                Called.whole("g", "{}"));
+        calls(MISTRAL, "\udc00f\udc01{\"a\": 1}\udc00g{}", Called.whole("f", "{\"a\": 1}"), Called.whole("g", "{}"));
+    }
+
+    @Test
+    void mistralGivesBackWhatIsNoCall() {
+        content(MISTRAL, "[TOOL_CALLS] I would call f");
+        content(MISTRAL, "[TOOL_CALLS]f[ARGS]none");
+        content(MISTRAL, "[TOOL_CALLS]f[0]{}");
+        content(MISTRAL, "[TOOL_CALLS][1, 2]");
+        content(MISTRAL, "[TOOL_CALLS]");
+    }
+
+    @Test
+    void mistralGivesBackWhatFollowsACallAndIsNone() {
+        Heard heard = Heard.of(MISTRAL, "[TOOL_CALLS][{\"name\": \"f\", \"arguments\": {}}, 5] bye");
+        assertThat(heard.calls()).containsExactly(Called.whole("f", "{}"));
+        assertThat(heard.content()).isEqualTo(", 5] bye");
+    }
+
+    @Test
+    void qwenCoderMakesJsonOfParametersByTheirSchema() {
+        calls(
+                QWEN,
+                """
+                <tool_call>
+                <function=g>
+                <parameter=text>
+                5 "lines"
+                and <more>
+                </parameter>
+                <parameter=count>
+                5
+                </parameter>
+                <parameter=list>
+                [1, "a"]
+                </parameter>
+                <parameter=maybe>
+                null
+                </parameter>
+                <parameter=any>
+                True
+                </parameter>
+                <parameter=unknown>
+                7
+                </parameter>
+                </function>
+                </tool_call>""",
+                Called.whole(
+                        "g",
+                        "{\"text\": \"5 \\\"lines\\\"\\nand <more>\", \"count\": 5, \"list\": [1, \"a\"], \"maybe\": null, "
+                                + "\"any\": true, \"unknown\": \"7\"}"));
+    }
+
+    @Test
+    void qwenCoderTakesWhatIsNoJsonForAString() {
+        calls(
+                QWEN,
+                "<tool_call><function=g><parameter=count>many</parameter></function></tool_call>",
+                Called.whole("g", "{\"count\": \"many\"}"));
+    }
+
+    @Test
+    void qwenCoderTakesAFunctionWithoutAFrame() {
+        calls(QWEN, "<function=f>\n</function>", Called.whole("f", "{}"));
+        calls(
+                QWEN,
+                "<tool_call>\n<function=f>\n</tool_call>\n<tool_call>\n<function=g>\n</function>\n</tool_call>",
+                Called.whole("f", "{}"),
+                Called.whole("g", "{}"));
+    }
+
+    @Test
+    void qwenCoderGivesBackWhatIsNoCall() {
+        content(QWEN, "<tool_call>{\"name\": \"f\"}</tool_call>");
+        content(QWEN, "<function= f>");
+        content(QWEN, "<function=>");
+    }
+
+    @Test
+    void qwenCoderClosesAnObjectThatIsFollowedByAnythingElse() {
+        Heard heard = Heard.of(QWEN, "<tool_call><function=f><parameter=a>1</parameter>oops</function>");
+        assertThat(heard.calls()).containsExactly(new Called("f", "{\"a\": \"1\"}", End.MALFORMED));
+        assertThat(heard.content()).isEqualTo("oops</function>");
+    }
+
+    @Test
+    void qwenCoderCutsAValueWhereTheTextEnds() {
+        Heard heard = Heard.of(QWEN, "<tool_call><function=g><parameter=text>\nabc</para");
+        assertThat(heard.calls()).containsExactly(new Called("g", "{\"text\": \"abc</para", End.CUT));
+    }
+
+    @Test
+    void deepSeekTakesCallsOfBothItsVersions() {
+        calls(
+                DEEPSEEK,
+                "<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>function<｜tool▁sep｜>f\n```json\n{\"a\": \"```\"}\n```"
+                        + "<｜tool▁call▁end｜>\n<｜tool▁call▁begin｜>function<｜tool▁sep｜>g\n```json\n{}\n```<｜tool▁call▁end｜>"
+                        + "<｜tool▁calls▁end｜>",
+                Called.whole("f", "{\"a\": \"```\"}"),
+                Called.whole("g", "{}"));
+        calls(
+                DEEPSEEK,
+                "\udc00\udc02f\udc04{\"a\": 1}\udc03\udc02g\udc04{}\udc03\udc01",
+                Called.whole("f", "{\"a\": 1}"),
+                Called.whole("g", "{}"));
+    }
+
+    @Test
+    void deepSeekKeepsArgumentsThatAreNoJsonAsTheyAre() {
+        Heard heard = Heard.of(
+                DEEPSEEK,
+                "<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>f<｜tool▁sep｜>{a: 1} <｜tool▁call▁end｜><｜tool▁calls▁end｜>");
+        assertThat(heard.calls()).containsExactly(new Called("f", "{a: 1}", End.MALFORMED));
+        assertThat(heard.content()).isEmpty();
+    }
+
+    @Test
+    void deepSeekGivesBackWhatIsNoCall() {
+        content(DEEPSEEK, "<｜tool▁calls▁begin｜>nothing");
+        content(DEEPSEEK, "<｜tool▁call▁begin｜>function<｜tool▁sep｜>f\n```json\nnone");
+    }
+}
