@@ -16,11 +16,13 @@ import java.util.Arrays;
  */
 final class GrammarMasks {
 
+    private final Sequences sequences;
     private final int vocabulary;
     private final int words;
     private long[] bits = new long[0];
 
-    GrammarMasks(int vocabulary) {
+    GrammarMasks(Sequences sequences, int vocabulary) {
+        this.sequences = sequences;
         this.vocabulary = vocabulary;
         words = (vocabulary + 63) / 64;
     }
@@ -46,7 +48,7 @@ final class GrammarMasks {
         }
     }
 
-    /** The masks of a step's rows, valid until the next call. */
+    /** The masks of a step's rows, valid until the next call. A sequence whose mask takes too long ends. */
     TokenMasks of(StepApplier.Flight flight) {
         if (bits.length < flight.masked * words) {
             bits = new long[Math.max(2 * bits.length, flight.masked * words)];
@@ -62,13 +64,19 @@ final class GrammarMasks {
 
     private void mask(Sequence sequence, int from) {
         TokenGrammar.Cursor cursor = sequence.cursor;
-        if (cursor == null || sequence.phase == Sequence.Phase.ENDING) {
+        if (cursor != null && sequence.phase == Sequence.Phase.RUNNING && !cursor.mask(bits, from)) {
+            sequences.end(
+                    sequence,
+                    FinishReason.ERROR,
+                    -1,
+                    "what the answer must be is too ambiguous to be followed; simplify the schema or expression");
+        }
+        if (cursor == null || sequence.phase != Sequence.Phase.RUNNING) {
             // what comes of it is thrown away, but something must
             Arrays.fill(bits, from, from + words, -1);
             bits[from + words - 1] = -1L >>> -vocabulary;
             return;
         }
-        cursor.mask(bits, from);
         if (cursor.mayEnd()) {
             for (int stop : sequence.generation.request().stopTokens()) {
                 if (stop >= 0 && stop < vocabulary) {

@@ -112,8 +112,8 @@ public final class Scheduler implements Turns {
         timeModel = new StepTimeModel(new StepTimeModel.Coefficients(1e6, 1e4, 10));
         copies = new BlockCopies(groups.size());
         tiers = new TierCopies(engine, kv);
-        masks = new GrammarMasks(info.vocabulary());
         sequences = new Sequences(engine, kv, copies, clock, timeModel, queued);
+        masks = new GrammarMasks(sequences, info.vocabulary());
         timeouts = new Timeouts(sequences, config.stallNanos());
         applier = new StepApplier(sequences, kv, timeModel, timeline, listener, counters, bounds);
         Admission admission = new Admission(sequences, kv, bounds);

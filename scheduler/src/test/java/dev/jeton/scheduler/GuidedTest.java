@@ -88,11 +88,12 @@ class GuidedTest {
             Cursor cursor = inner.begin();
             return new Cursor() {
                 @Override
-                public void mask(long[] bits, int from) {
+                public boolean mask(long[] bits, int from) {
                     cursor.mask(bits, from);
                     for (int token = 0; token < VOCABULARY / 2; token++) {
                         bits[from + (token >>> 6)] &= ~(1L << token);
                     }
+                    return true;
                 }
 
                 @Override
@@ -150,6 +151,62 @@ class GuidedTest {
 
         assertThat(take(stuck).reasons).containsExactly(FinishReason.ERROR);
         assertThat(take(other).reasons).containsExactly(FinishReason.LENGTH);
+    }
+
+    @ParameterizedTest(name = "{0} tickets in flight")
+    @ValueSource(ints = {1, 2})
+    void endsOnlyTheSequenceWhoseMaskTakesTooLong(int tickets) {
+        TokenGrammar slow = new AmbiguousAfter(new StepGrammar(VOCABULARY, 99, 99), 5);
+        Simulation simulation = new Simulation(new Shape().tickets(tickets));
+        GenerationState given = simulation.submit(request(1, 40, new int[0], slow));
+        GenerationState other = simulation.submit(tokens(50, 10), 20);
+
+        simulation.run();
+
+        Output output = take(given);
+        assertThat(output.only()).hasSize(5);
+        assertThat(output.reasons).containsExactly(FinishReason.ERROR);
+        assertThat(output.messages.getFirst()).contains("too ambiguous");
+        assertThat(take(other).reasons).containsExactly(FinishReason.LENGTH);
+        simulation.scheduler.verifyIntegrity();
+    }
+
+    /** The same, but it cannot say what follows so many tokens. */
+    private record AmbiguousAfter(StepGrammar inner, int tokens) implements TokenGrammar {
+
+        @Override
+        public int vocabulary() {
+            return inner.vocabulary();
+        }
+
+        @Override
+        public Cursor begin() {
+            Cursor cursor = inner.begin();
+            return new Cursor() {
+                private int taken;
+
+                @Override
+                public boolean mask(long[] bits, int from) {
+                    return taken < tokens && cursor.mask(bits, from);
+                }
+
+                @Override
+                public boolean accept(int token) {
+                    taken++;
+                    return cursor.accept(token);
+                }
+
+                @Override
+                public boolean mayEnd() {
+                    return cursor.mayEnd();
+                }
+
+                @Override
+                public boolean mustEnd() {
+                    return cursor.mustEnd();
+                }
+            };
+        }
     }
 
     @Test

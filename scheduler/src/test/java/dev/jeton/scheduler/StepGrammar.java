@@ -19,13 +19,14 @@ record StepGrammar(int vocabulary, int least, int most) implements TokenGrammar 
             private int last;
 
             @Override
-            public void mask(long[] bits, int from) {
+            public boolean mask(long[] bits, int from) {
                 Arrays.fill(bits, from, from + (vocabulary + 63) / 64, 0);
                 for (int token = 0; token < vocabulary; token++) {
                     if (allows(length, last, token)) {
                         bits[from + (token >>> 6)] |= 1L << token;
                     }
                 }
+                return true;
             }
 
             @Override

@@ -14,8 +14,9 @@ public interface TokenGrammar {
          * may. Tokens that end a text are not among them, whatever they spell.
          *
          * @param bits where the words from {@code from} on, {@code (vocabulary + 63) / 64} of them, are overwritten
+         * @return false where it would take so long to find out that others would notice; the words mean nothing then
          */
-        void mask(long[] bits, int from);
+        boolean mask(long[] bits, int from);
 
         /**
          * Takes a token, which is one of those that may come next.

@@ -27,6 +27,18 @@ public final class Grammar implements TokenGrammar {
     /** How many nodes of the trie are looked at before the grammar is used, so that the engine's owner need not. */
     private static final long WARM_STEPS = 4_000_000;
 
+    /** Most that are looked at before there is a grammar: about a tenth of a second. */
+    private static final long COMPILE_STEPS = 20_000_000;
+    /** Most that are looked at for one mask, for which all sequences of the model wait: some hundredths of a second. */
+    private static final long MASK_STEPS = 5_000_000;
+
+    /** A mask takes too long. */
+    private static final class TooLongException extends RuntimeException {
+        TooLongException() {
+            super("a mask takes too long", null, false, false);
+        }
+    }
+
     /** What may come from a node of the network on, whatever waits: as bits, or where they are few as a list. */
     private record Local(long[] bits, int[] tokens, int[] exits) {}
 
@@ -43,6 +55,7 @@ public final class Grammar implements TokenGrammar {
     private final Ints found = new Ints();
     private long memoBytes;
     private long steps;
+    private long limit = COMPILE_STEPS;
     private volatile long bytes;
 
     private Grammar(Network network, GrammarVocabulary vocabulary, long maxBytes) {
@@ -60,7 +73,11 @@ public final class Grammar implements TokenGrammar {
         if (start.places.isEmpty()) {
             throw new GrammarException("only the empty text fits; ask for one that has some");
         }
-        warm();
+        try {
+            warm();
+        } catch (TooLongException e) {
+            throw new GrammarException("there are too many ways to begin; simplify the schema or expression");
+        }
     }
 
     /**
@@ -158,9 +175,15 @@ public final class Grammar implements TokenGrammar {
         private State state = start;
 
         @Override
-        public void mask(long[] bits, int from) {
+        public boolean mask(long[] bits, int from) {
             forgetIfFull();
-            Allowed allowed = allowed(state);
+            limit = steps + states.steps() + MASK_STEPS;
+            Allowed allowed;
+            try {
+                allowed = allowed(state);
+            } catch (TooLongException e) {
+                return false;
+            }
             boolean written = false;
             for (Local local : allowed.locals) {
                 if (local.bits.length > 0) {
@@ -175,6 +198,7 @@ public final class Grammar implements TokenGrammar {
                 set(bits, from, local.tokens);
             }
             set(bits, from, allowed.more);
+            return true;
         }
 
         @Override
@@ -287,6 +311,9 @@ public final class Grammar implements TokenGrammar {
         int end = vocabulary.end(from);
         for (int node = from + 1; node < end; ) {
             steps++;
+            if (steps + states.steps() > limit) {
+                throw new TooLongException();
+            }
             int depth = vocabulary.depth(node) - base;
             State next = states.next(path[depth - 1], vocabulary.octet(node));
             if (next == dead) {

@@ -27,6 +27,7 @@ final class GrammarStates {
 
     private static final int STATE_BYTES = 160;
     private static final int PLACE_BYTES = 32;
+    private static final int PLACE_STEPS = 8;
 
     /** What goes on once the rule that is followed has ended. */
     static final class Frame {
@@ -75,6 +76,7 @@ final class GrammarStates {
     private final Map<Long, Frame> frames = new HashMap<>();
     private int lastFrame;
     private long bytes;
+    private long steps;
 
     GrammarStates(Network network) {
         this.network = network;
@@ -130,6 +132,11 @@ final class GrammarStates {
         return known;
     }
 
+    /** What making states has cost so far. */
+    long steps() {
+        return steps;
+    }
+
     /** About the bytes that all states take. */
     long bytes() {
         return bytes;
@@ -162,6 +169,7 @@ final class GrammarStates {
         boolean ends = false;
         while (!work.isEmpty()) {
             CompileWork.spend(4);
+            steps += PLACE_STEPS;
             Place place = work.remove();
             int node = place.node;
             if (network.ends(node)) {

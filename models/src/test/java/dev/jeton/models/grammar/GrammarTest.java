@@ -139,7 +139,7 @@ class GrammarTest {
                         new GrammarSpec.Choice(List.of("ab")), new GrammarVocabulary(5, id -> tokens[id], false), false)
                 .begin();
         long[] bits = new long[1];
-        cursor.mask(bits, 0);
+        assertThat(cursor.mask(bits, 0)).isTrue();
         assertThat(bits[0]).isEqualTo(0b10111);
     }
 
@@ -160,5 +160,21 @@ class GrammarTest {
         Object schema = Map.of("type", "object", "patternProperties", Map.of(pattern, true, "x" + pattern, Map.of()));
         assertThatThrownBy(() -> Grammar.compile(new GrammarSpec.JsonSchema(schema, true), texts.vocabulary(), false))
                 .isInstanceOf(GrammarException.class);
+    }
+
+    @Test
+    void shouldGiveUpAMaskThatTakesTooLong() {
+        GuidedTexts texts = GuidedTexts.of(new Random(5), false);
+        List<Object> alternatives = new ArrayList<>();
+        for (int i = 0; i < 1_800; i++) {
+            alternatives.add(Map.of("type", "string", "pattern", "^a[^" + (char) (0x4e00 + i) + "]*$"));
+        }
+        GrammarSpec spec = new GrammarSpec.JsonSchema(Map.of("anyOf", alternatives), true);
+        Cursor cursor = Grammar.compile(spec, texts.vocabulary(), false).begin();
+        long[] bits = new long[texts.words()];
+        assertThat(cursor.mask(bits, 0)).isTrue();
+        assertThat(cursor.accept(1 + '"')).isTrue();
+        assertThat(cursor.accept(1 + 'a')).isTrue();
+        assertThat(cursor.mask(bits, 0)).isFalse();
     }
 }

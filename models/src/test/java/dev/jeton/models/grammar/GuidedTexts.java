@@ -66,7 +66,7 @@ final class GuidedTexts {
     int[] allowed(Cursor cursor) {
         long[] bits = new long[words() + 2];
         Arrays.fill(bits, -1);
-        cursor.mask(bits, 1);
+        assertThat(cursor.mask(bits, 1)).isTrue();
         assertThat(bits[0]).isEqualTo(-1);
         assertThat(bits[words() + 1]).isEqualTo(-1);
         int count = 0;
