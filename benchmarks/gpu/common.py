@@ -5,6 +5,7 @@ Needs Python 3.10, PyTorch and transformers; nothing of Jeton but a distribution
 
 import argparse
 import atexit
+import gc
 import glob
 import json
 import os
@@ -389,6 +390,7 @@ def large_model(options, results):
         write_tokenizer(folder, shape["vocab_size"], 131072)
         del model
         if device == "cuda":
+            gc.collect()  # whatever names itself in a circle would keep 16 GB of what the server is to have
             torch.cuda.empty_cache()
         open(done, "w").close()
         results.add("make model", "ok", seconds=time.monotonic() - began, bytes=weight_bytes(folder))

@@ -692,6 +692,7 @@ static jeton_tile jeton_tiles[32];
 static const void* jeton_rows[32][32];
 
 static inline void jeton_begin_copy(void* to, const void* from, int bytes, bool take) {
+    assert((uintptr_t)to % bytes == 0 && (uintptr_t)from % bytes == 0);
     memset(to, 0xff, bytes);
     jeton_pending[threadIdx.x].open.push_back({to, from, bytes, take});
 }
@@ -720,6 +721,7 @@ static inline void copies_wait() {
 static inline void jeton_load_matrices(unsigned* r, const void* row, bool transposed) {
     int warp = threadIdx.x / 32;
     int lane = threadIdx.x % 32;
+    assert((uintptr_t)row % 16 == 0);
     jeton_rows[warp][lane] = row;
     __syncwarp();
     for (int m = 0; m < 4; m++) {

@@ -131,6 +131,27 @@ class CudaTest extends CudaFixture {
         assertThat(machine.message()).contains("kernel overrun, block (0, 0, 0), thread (3, 0, 0): writes 4 bytes");
     }
 
+    private void storePair(DeviceMemory x, int from) {
+        CudaFunction pairs = module.function("pairs");
+        pairs.launch(1, 1, 0, stream, pairs.arguments().set(0, x).set(1, from));
+    }
+
+    @Test
+    void storesAPairWhereOneMayBegin() {
+        DeviceMemory x = floats(0, 0, 0, 0);
+        storePair(x, 2);
+        stream.synchronize();
+        assertThat(read(x)).containsExactly(0, 0, 1, 2);
+    }
+
+    @Test
+    void misalignedAccessLosesTheDevice() {
+        storePair(floats(0, 0, 0, 0), 1);
+        CudaDeviceLostException lost = catchThrowableOfType(CudaDeviceLostException.class, stream::synchronize);
+        assertThat(lost.code()).isEqualTo(716);
+        assertThat(machine.message()).contains("kernel pairs").contains("as aligned to 8 bytes");
+    }
+
     @Test
     void copiesBeyondTheBoundsAreRefusedBeforeTheDriverIsAsked() {
         DeviceMemory x = floats(1, 2);

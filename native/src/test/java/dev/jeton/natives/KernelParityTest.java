@@ -21,8 +21,15 @@ import org.junit.jupiter.params.provider.ValueSource;
 class KernelParityTest {
 
     /** As g++ builds every check, and the headers that they begin with. */
-    private static final List<String> HOST_COMPILER =
-            List.of("g++", "-std=c++17", "-Og", "-w", "-fno-strict-aliasing", "-march=native");
+    private static final List<String> HOST_COMPILER = List.of(
+            "g++",
+            "-std=c++17",
+            "-Og",
+            "-w",
+            "-fno-strict-aliasing",
+            "-march=native",
+            "-fsanitize=alignment",
+            "-fno-sanitize-recover=alignment");
 
     private static final String HEADERS = "headers.h";
 
@@ -88,12 +95,16 @@ class KernelParityTest {
                 KernelSources.exists(folder, "g++", "--version"), "there is no g++, so no kernel is run on the host");
         List<String> compile = new ArrayList<>(HOST_COMPILER);
         compile.addAll(List.of(
+                "-c",
                 "-include",
                 machine.resolve(HEADERS).toString(),
                 "-DMACHINE=\"check_host.h\"",
                 "-I",
                 machine.toString()));
-        build(check, compile, List.of("-ldl"));
+        // apart, since what checks alignment would otherwise be linked with a library for it
+        build(check, compile, "check.o");
+        KernelSources.Outcome linked = KernelSources.run(folder, List.of("g++", "-o", "check", "check.o", "-ldl"));
+        assertThat(linked.code()).as(linked.output()).isZero();
         run(check);
     }
 
@@ -144,21 +155,20 @@ class KernelParityTest {
     void agreesWithFloat64OnTheGpu(String check) throws IOException, InterruptedException {
         Assumptions.assumeTrue(Files.exists(Path.of("/dev/nvidia0")), "there is no GPU");
         Assumptions.assumeTrue(KernelSources.exists(folder, "nvcc", "--version"), "there is no nvcc");
-        build(check, new ArrayList<>(List.of("nvcc", "-std=c++17", "-x", "cu", "-arch=native", "-w")), List.of());
+        build(check, new ArrayList<>(List.of("nvcc", "-std=c++17", "-x", "cu", "-arch=native", "-w")), "check");
         run(check);
     }
 
-    private void build(String check, List<String> command, List<String> end) throws IOException, InterruptedException {
+    private void build(String check, List<String> command, String to) throws IOException, InterruptedException {
         String[] words = check.split(" ");
         for (int i = 1; i < words.length; i++) {
             command.add("-D" + words[i]);
         }
         command.add("-o");
-        command.add(folder.resolve("check").toString());
+        command.add(folder.resolve(to).toString());
         command.add(KernelSources.folder()
                 .resolve("test/check_" + words[0] + ".cpp")
                 .toString());
-        command.addAll(end);
         KernelSources.Outcome outcome = KernelSources.run(folder, command);
         assertThat(outcome.code()).as(outcome.output()).isZero();
     }

@@ -268,6 +268,23 @@ inline double __uint2double_rn(unsigned v) { return v; }
 inline double __ll2double_rn(long long v) { return (double) v; }
 inline double __ull2double_rn(unsigned long long v) { return (double) v; }
 
+/* ---- alignment ---- */
+/*
+ * What g++ calls where a source compiled with -fsanitize=alignment -fno-sanitize-recover=alignment takes a pointer for one to
+ * something that has to lie elsewhere, which is an error of a GPU's and of no host's. What it is given is libubsan's
+ * TypeMismatchData: a place (file, line, column), the type, the binary logarithm of its alignment, what is done.
+ */
+extern "C" __attribute__((weak)) void __ubsan_handle_type_mismatch_v1_abort(void *given, uintptr_t address) {
+    struct Mismatch { const char *file; unsigned line, column; const void *type; unsigned char alignment, what; };
+    auto *mismatch = (const Mismatch *) given;
+    if (!jeton::current) {
+        fprintf(stderr, "%s:%u: %p is misaligned\n", mismatch->file, mismatch->line, (void *) address);
+        abort();
+    }
+    jeton::fail(jeton::MISALIGNED_ADDRESS, "%s:%u takes %p as aligned to %u bytes", mismatch->file, mismatch->line,
+            (void *) address, 1u << mismatch->alignment);
+}
+
 /* ---- what the NVRTC stand-in appends to a source, and the driver's stand-in looks up ---- */
 extern "C" __attribute__((weak)) void *jeton_dynamic_address();
 

@@ -117,7 +117,7 @@ struct Kernel {
     void (*launch)(const Kernel *, Launch *);
 };
 
-constexpr int ILLEGAL_ADDRESS = 700, ASSERTION = 710, LAUNCH_FAILED = 719;
+constexpr int ILLEGAL_ADDRESS = 700, ASSERTION = 710, MISALIGNED_ADDRESS = 716, LAUNCH_FAILED = 719;
 constexpr unsigned WARP = 32, MOST_THREADS = 1024, MOST_WARPS = MOST_THREADS / WARP, BARRIERS = 16;
 constexpr size_t STACK = 128 * 1024, DYNAMIC_SHARED = 232448;
 /* From one stack to the next: not a power of two, so that what lies at one depth in all does not share a cache's set. */

@@ -554,6 +554,7 @@ int cuGetErrorName(int code, const char **text) {
         case 710: *text = "CUDA_ERROR_ASSERT"; return 0;
         case 712: *text = "CUDA_ERROR_HOST_MEMORY_ALREADY_REGISTERED"; return 0;
         case 713: *text = "CUDA_ERROR_HOST_MEMORY_NOT_REGISTERED"; return 0;
+        case 716: *text = "CUDA_ERROR_MISALIGNED_ADDRESS"; return 0;
         case 719: *text = "CUDA_ERROR_LAUNCH_FAILED"; return 0;
         case 801: *text = "CUDA_ERROR_NOT_SUPPORTED"; return 0;
         case 900: *text = "CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED"; return 0;
