@@ -4,6 +4,7 @@ import ai.djl.huggingface.tokenizers.HuggingFaceTokenizer;
 import dev.jeton.models.grammar.GrammarVocabulary;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.HashMap;
@@ -106,7 +107,8 @@ public final class FolderTokenizer implements Tokenizer {
     public Optional<GrammarVocabulary> grammarVocabulary(int size) {
         return pieces.map(known -> new GrammarVocabulary(
                 size,
-                id -> file.special(id) ? new byte[0] : known.bytes(id),
+                id -> file.special(id) ? file.piece(id).getBytes(StandardCharsets.UTF_8) : known.bytes(id),
+                file::special,
                 known.start() != PieceDecoder.Start.KEEP));
     }
 

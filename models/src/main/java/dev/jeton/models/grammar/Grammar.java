@@ -98,7 +98,12 @@ public final class Grammar implements TokenGrammar {
 
     private static Grammar compiled(GrammarSpec spec, GrammarVocabulary vocabulary, boolean spaced, long maxBytes) {
         NetworkBuilder network = new NetworkBuilder();
-        int root = switch (spec) {
+        int root = root(spec, network, vocabulary, spaced);
+        return new Grammar(network.build(root), vocabulary, maxBytes);
+    }
+
+    private static int root(GrammarSpec spec, NetworkBuilder network, GrammarVocabulary vocabulary, boolean spaced) {
+        return switch (spec) {
             case GrammarSpec.JsonObject() -> {
                 JsonRules json = new JsonRules(network);
                 int rule = network.rule();
@@ -110,8 +115,14 @@ public final class Grammar implements TokenGrammar {
             case GrammarSpec.Regex(String pattern) ->
                 text(network, ExpressionAutomaton.whole(Regex.parse(pattern)), spaced);
             case GrammarSpec.Choice(var choices) -> text(network, TextAutomaton.of(choices), spaced);
+            case GrammarSpec.Calls calls -> {
+                int rule = CallRules.rule(calls, network, vocabulary, spaced);
+                calls.otherwise()
+                        .ifPresent(other -> network.call(
+                                network.begin(rule), root(other, network, vocabulary, spaced), network.end(rule)));
+                yield rule;
+            }
         };
-        return new Grammar(network.build(root), vocabulary, maxBytes);
     }
 
     private static int text(NetworkBuilder network, TextAutomaton texts, boolean spaced) {

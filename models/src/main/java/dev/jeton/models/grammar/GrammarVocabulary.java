@@ -1,17 +1,30 @@
 package dev.jeton.models.grammar;
 
+import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.Comparator;
+import java.util.HashSet;
+import java.util.Set;
 import java.util.function.IntFunction;
+import java.util.function.IntPredicate;
 
 /**
  * The tokens of a vocabulary by what they spell: a trie of their bytes, laid flat.
  *
  * <p>Nodes are numbered in the order of a walk, children by their bytes, so that a node's subtree are the nodes from
  * the next one to {@link #end}: who finds a node's byte refused goes on there. Node 0 is the root. Tokens that spell
- * nothing are left out. Immutable.
+ * nothing are left out, and so are those with bytes that no UTF-8 has. Immutable.
+ *
+ * <p>A special token spells {@link #SPECIAL}, then its text: what a grammar does not ask for by that is never sampled,
+ * also where the text itself may come.
  */
 public final class GrammarVocabulary {
+
+    /** The byte, of no UTF-8, before the text of a special token. */
+    static final int SPECIAL = 0xff;
+
+    /** The first byte that no UTF-8 has. */
+    private static final int NO_UTF8 = 0xf8;
 
     /** Longest token in bytes; longer ones can never be sampled under a grammar. */
     private static final int MAX_BYTES = 1_024;
@@ -26,15 +39,22 @@ public final class GrammarVocabulary {
 
     private final int[] twin;
     private final byte[][] bytes;
+    private final Set<String> specials = new HashSet<>();
     private final int deepest;
+
+    /** Of tokens 0 until {@code size}, of which none is special. */
+    public GrammarVocabulary(int size, IntFunction<byte[]> bytes, boolean stripsSpace) {
+        this(size, bytes, id -> false, stripsSpace);
+    }
 
     /**
      * Of tokens 0 until {@code size}.
      *
-     * @param bytes what each adds to a text; empty for special tokens and those without a meaning
+     * @param bytes what each adds to a text; empty for those without a meaning
+     * @param special which are special: their bytes are what is written where they are told
      * @param stripsSpace whether the decoder takes a space from the beginning of a text
      */
-    public GrammarVocabulary(int size, IntFunction<byte[]> bytes, boolean stripsSpace) {
+    public GrammarVocabulary(int size, IntFunction<byte[]> bytes, IntPredicate special, boolean stripsSpace) {
         this.size = size;
         this.stripsSpace = stripsSpace;
         this.bytes = new byte[size][];
@@ -42,8 +62,8 @@ public final class GrammarVocabulary {
         int count = 0;
         long total = 1;
         for (int id = 0; id < size; id++) {
-            this.bytes[id] = bytes.apply(id);
-            if (this.bytes[id].length > 0 && this.bytes[id].length <= MAX_BYTES) {
+            this.bytes[id] = spelled(bytes.apply(id), special.test(id));
+            if (this.bytes[id].length > 0) {
                 sorted[count++] = id;
                 total += this.bytes[id].length;
             }
@@ -82,6 +102,30 @@ public final class GrammarVocabulary {
         token = Arrays.copyOf(newToken, nodes);
         deepest = deep;
         end = ends(depth, deep);
+    }
+
+    private byte[] spelled(byte[] text, boolean special) {
+        if (text.length == 0 || text.length > MAX_BYTES) {
+            return new byte[0];
+        }
+        if (special) {
+            specials.add(new String(text, StandardCharsets.UTF_8));
+            byte[] marked = new byte[text.length + 1];
+            marked[0] = (byte) SPECIAL;
+            System.arraycopy(text, 0, marked, 1, text.length);
+            return marked;
+        }
+        for (byte octet : text) {
+            if ((octet & 0xff) >= NO_UTF8) {
+                return new byte[0];
+            }
+        }
+        return text;
+    }
+
+    /** Whether a special token is written like that. */
+    boolean special(String text) {
+        return specials.contains(text);
     }
 
     private static int[] ends(int[] depth, int deepest) {
@@ -150,7 +194,6 @@ public final class GrammarVocabulary {
 
     /** What a token spells; nothing where it has no text. Not to be changed. */
     byte[] bytes(int id) {
-        byte[] text = bytes[id];
-        return text.length <= MAX_BYTES ? text : new byte[0];
+        return bytes[id];
     }
 }

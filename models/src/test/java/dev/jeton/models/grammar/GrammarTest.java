@@ -4,10 +4,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.jeton.models.engine.TokenGrammar.Cursor;
+import dev.jeton.models.tools.CallFrame;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Random;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
@@ -176,5 +178,70 @@ class GrammarTest {
         assertThat(cursor.accept(1 + '"')).isTrue();
         assertThat(cursor.accept(1 + 'a')).isTrue();
         assertThat(cursor.mask(bits, 0)).isFalse();
+    }
+
+    private static final CallFrame FRAME =
+            new CallFrame("", "<call>{\"name\": \"", "\", \"arguments\": ", CallFrame.Body.JSON, "}</call>", "\n", "");
+
+    private static GrammarSpec.Calls calls(boolean one, Optional<GrammarSpec> otherwise) {
+        Object schema = GuidedTexts.json("{\"properties\":{\"x\":{\"type\":\"string\"}},\"required\":[\"x\"]}");
+        return new GrammarSpec.Calls(
+                FRAME,
+                List.of("<call>", "</call>"),
+                List.of(new GrammarSpec.Function("f", schema, true), new GrammarSpec.Function("go", Map.of(), true)),
+                one,
+                otherwise);
+    }
+
+    @Test
+    void shouldWriteCallsInTheirFrames() {
+        Random random = new Random(5);
+        GuidedTexts texts = GuidedTexts.of(random, false);
+        Grammar one = Grammar.compile(calls(true, Optional.empty()), texts.vocabulary(), false);
+        String call = "<call>{\"name\": \"f\", \"arguments\": {\"x\": \"y\"}}</call>";
+        String other = "<call>{\"name\": \"go\", \"arguments\": {}}</call>";
+        assertThat(texts.allows(one, call, random)).isTrue();
+        assertThat(texts.allows(one, other, random)).isTrue();
+        assertThat(texts.allows(one, call + "\n" + other, random)).isFalse();
+        assertThat(texts.allows(one, call.replace("{\"x\": \"y\"}", "{}"), random))
+                .isFalse();
+        assertThat(texts.allows(one, call.replace("{\"x\": \"y\"}", "[]"), random))
+                .isFalse();
+        Grammar several = Grammar.compile(calls(false, Optional.empty()), texts.vocabulary(), false);
+        assertThat(texts.allows(several, call + "\n" + other + "\n" + call, random))
+                .isTrue();
+        assertThat(texts.allows(several, "no", random)).isFalse();
+        GrammarSpec.Calls either = calls(false, Optional.of(new GrammarSpec.Choice(List.of("no"))));
+        Grammar or = Grammar.compile(either, texts.vocabulary(), false);
+        assertThat(texts.allows(or, "no", random)).isTrue();
+        assertThat(texts.allows(or, call, random)).isTrue();
+    }
+
+    @Test
+    void shouldWriteAFramesMarksAsTheSpecialTokensThatTheyAre() {
+        List<byte[]> tokens = new ArrayList<>();
+        for (int b = 0; b < 256; b++) {
+            tokens.add(new byte[] {(byte) b});
+        }
+        int open = tokens.size();
+        tokens.add(bytes("<call>"));
+        int close = tokens.size();
+        tokens.add(bytes("</call>"));
+        GrammarVocabulary vocabulary = new GrammarVocabulary(tokens.size(), tokens::get, id -> id >= 256, false);
+        Cursor cursor = Grammar.compile(calls(true, Optional.empty()), vocabulary, false)
+                .begin();
+        assertThat(cursor.accept('<')).isFalse();
+        assertThat(cursor.accept(0xff)).isFalse();
+        assertThat(cursor.accept(open)).isTrue();
+        for (byte octet : bytes("{\"name\": \"f\", \"arguments\": {\"x\": \"<call>")) {
+            assertThat(cursor.accept(octet)).isTrue();
+        }
+        assertThat(cursor.accept(open)).isFalse();
+        assertThat(cursor.accept(close)).isFalse();
+        for (byte octet : bytes("\"}}")) {
+            assertThat(cursor.accept(octet)).isTrue();
+        }
+        assertThat(cursor.accept(close)).isTrue();
+        assertThat(cursor.mustEnd()).isTrue();
     }
 }

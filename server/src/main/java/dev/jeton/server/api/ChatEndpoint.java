@@ -3,6 +3,7 @@ package dev.jeton.server.api;
 import dev.jeton.models.engine.SamplingParameters;
 import dev.jeton.server.config.Configuration.LimitSettings;
 import dev.jeton.server.json.JsonObject;
+import java.util.Optional;
 import java.util.OptionalLong;
 
 /** {@code POST /v1/chat/completions}. */
@@ -67,8 +68,10 @@ final class ChatEndpoint implements Endpoint {
                 GenerationOptions.read(body, model, limits, maxTokens(body, model), logProbabilities(body));
         Conversation conversation = Conversation.read(body, model, limits);
         int[] prompt = promptTokens.of(conversation, model, body.flag("add_special_tokens", false));
-        return Prepared.chat(
-                options, prompt, model, lengthField(body), conversation.tools().use(model, limits.tools(), options));
+        RequestedTools tools = conversation.tools();
+        Optional<ToolUse> use = tools.use(model, limits.tools(), options);
+        GenerationOptions guided = ToolGuidance.guided(options, tools, use, model);
+        return Prepared.chat(guided, prompt, model, lengthField(body), use);
     }
 
     /** Both names are checked. */

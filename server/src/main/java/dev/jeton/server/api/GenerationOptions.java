@@ -98,6 +98,21 @@ record GenerationOptions(
                 Guidance.read(body, limits));
     }
 
+    /** The same, where the text must be what that says. */
+    GenerationOptions guided(Guidance by) {
+        return new GenerationOptions(
+                n,
+                stream,
+                includeUsage,
+                maxTokens,
+                sampling,
+                stopTokens,
+                stopStrings,
+                skipSpecialTokens,
+                tier,
+                Optional.of(by));
+    }
+
     /** Of a request that generates nothing. */
     static GenerationOptions none(Optional<ServiceTier> tier) {
         return new GenerationOptions(

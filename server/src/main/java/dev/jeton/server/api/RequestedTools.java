@@ -19,8 +19,9 @@ import org.jspecify.annotations.Nullable;
  *
  * @param tools as given, for the template; empty where there are none or none may be called
  * @param one whether at most one may be called
+ * @param choice whether they are called
  */
-record RequestedTools(List<Map<String, @Nullable Object>> tools, boolean one) {
+record RequestedTools(List<Map<String, @Nullable Object>> tools, boolean one, ToolChoice choice) {
 
     /** What names may be in every format in which a model writes them. */
     private static final Pattern NAME = Pattern.compile("[A-Za-z0-9_.-]{1,128}");
@@ -45,7 +46,8 @@ record RequestedTools(List<Map<String, @Nullable Object>> tools, boolean one) {
                     "tools", "'tools' has %d bytes, at most %d are accepted".formatted(size, limits.maxSchema()));
         }
         boolean several = body.flag("parallel_tool_calls", true);
-        return new RequestedTools(mayCall(body) ? tools : List.of(), !several);
+        ToolChoice choice = ToolChoice.read(body, names);
+        return new RequestedTools(choice.may() ? tools : List.of(), !several, choice);
     }
 
     private static void check(JsonObject tool, Set<String> names) {
@@ -79,17 +81,6 @@ record RequestedTools(List<Map<String, @Nullable Object>> tools, boolean one) {
             throw schema.wrong("type", "'%s' must be 'object': arguments are an object".formatted(schema.path("type")));
         }
         schema.object("properties");
-    }
-
-    /** To make a model call takes a grammar; {@link dev.jeton.models.tools.CallFrame} says of what. */
-    private static boolean mayCall(JsonObject body) {
-        Object choice = body.value("tool_choice").orElse("auto");
-        if (!choice.equals("auto") && !choice.equals("none")) {
-            throw ApiException.unsupported(
-                    "tool_choice",
-                    "'tool_choice' must be 'none' or 'auto'; 'required' and a named function are not supported yet");
-        }
-        return choice.equals("auto");
     }
 
     /** How its answer calls them; empty where it may not, or where it is not known how the model does. */

@@ -168,6 +168,43 @@ class ToolCallsTest {
     }
 
     @Test
+    void shouldCallWhereACallIsRequired() {
+        Told told = told("I would rather not.", "'tool_choice':'required','max_tokens':200");
+        assertThat(told.reason()).isEqualTo("tool_calls");
+        assertThat(told.content()).isNull();
+        assertThat(told.calls()).isNotEmpty();
+    }
+
+    @Test
+    void shouldCallTheFunctionThatIsNamed() {
+        String schema =
+                "'tools':[{'type':'function','function':{'name':'f'}},{'type':'function','function':{'name':'g',"
+                        + "'strict':true,'parameters':{'type':'object','properties':{'n':{'type':'integer','minimum':7}},"
+                        + "'required':['n'],'additionalProperties':false}}}]";
+        REPLY.set(CALL);
+        Answer answer =
+                server.chat(schema + ",'tool_choice':{'type':'function','function':{'name':'g'}},'max_tokens':300");
+        assertThat(answer.status()).as(answer.body()).isEqualTo(200);
+        Told told = Told.ofWhole(answer, 0);
+        assertThat(told.reason()).isEqualTo("tool_calls");
+        assertThat(told.calls()).singleElement().asString().matches("g *\\{\\s*\"n\" ?: ?[0-9]+\\s*}");
+    }
+
+    @Test
+    void shouldCallToolsOrAnswerAsTheFormatSays() {
+        String format = "'guided_choice':['yes','no']";
+        assertThat(told(CALL, format).calls()).containsExactly("f{\"a\": 1}");
+        assertThat(told("no", format)).isEqualTo(new Told("no", List.of(), "stop"));
+    }
+
+    @Test
+    void shouldRefuseAFormatBesideACallThatIsRequired() {
+        Answer answer = server.chat(TOOLS + ",'tool_choice':'required','guided_choice':['yes']");
+        assertThat(answer.status()).isEqualTo(400);
+        assertThat(answer.at("error.param")).isEqualTo("guided_choice");
+    }
+
+    @Test
     void shouldLeaveCallsTextWhereThereAreNoToolsOrNoneMayBeCalled() {
         assertThat(told(CALL, "'tool_choice':'none'")).isEqualTo(new Told(CALL, List.of(), "stop"));
         REPLY.set(CALL);

@@ -12,6 +12,8 @@ import com.openai.models.chat.completions.ChatCompletion;
 import com.openai.models.chat.completions.ChatCompletionChunk;
 import com.openai.models.chat.completions.ChatCompletionCreateParams;
 import com.openai.models.chat.completions.ChatCompletionStreamOptions;
+import com.openai.models.chat.completions.StructuredChatCompletion;
+import com.openai.models.chat.completions.StructuredChatCompletionCreateParams;
 import com.openai.models.completions.Completion;
 import com.openai.models.completions.CompletionCreateParams;
 import com.openai.models.embeddings.CreateEmbeddingResponse;
@@ -68,6 +70,21 @@ class OpenAiJavaTest {
         assertThat(choice.message().content()).hasValue(TestServer.REPLY);
         assertThat(choice.finishReason()).isEqualTo(ChatCompletion.Choice.FinishReason.STOP);
         assertThat(answer.usage().orElseThrow().completionTokens()).isPositive();
+    }
+
+    /** What the client makes a schema of. */
+    public static final class Person {
+        public String name = "";
+        public int age;
+    }
+
+    @Test
+    void shouldChatInAClassOfTheCaller() {
+        StructuredChatCompletionCreateParams<Person> params =
+                chat().responseFormat(Person.class).build();
+        StructuredChatCompletion<Person> answer = client.chat().completions().create(params);
+        assertThat(answer.choices().getFirst().message().content())
+                .hasValueSatisfying(person -> assertThat(person.name).isNotNull());
     }
 
     @Test

@@ -118,7 +118,8 @@ public final class ByteTokenizer implements Tokenizer {
 
     @Override
     public Optional<GrammarVocabulary> grammarVocabulary(int size) {
-        return Optional.of(new GrammarVocabulary(size, id -> id < SIZE ? bytes(id, true) : new byte[0], strips));
+        return Optional.of(
+                new GrammarVocabulary(size, id -> id < SIZE ? bytes(id, false) : new byte[0], this::special, strips));
     }
 
     @Override

@@ -1,0 +1,68 @@
+package dev.jeton.server.api;
+
+import dev.jeton.server.json.JsonObject;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+
+/**
+ * Whether an answer calls tools, as {@code tool_choice} says it.
+ *
+ * @param may whether it may
+ * @param must whether it is calls and nothing else
+ * @param only the one function that it must call; empty where it may be any
+ */
+record ToolChoice(boolean may, boolean must, Optional<String> only) {
+
+    static final String FIELD = "tool_choice";
+
+    /**
+     * Reads it.
+     *
+     * @param names of the tools that there are
+     */
+    static ToolChoice read(JsonObject body, Set<String> names) {
+        Object given = body.value(FIELD).orElse("auto");
+        if (given instanceof Map<?, ?> map) {
+            return new ToolChoice(true, true, Optional.of(named(JsonObject.of(FIELD, map), names)));
+        }
+        if (!(given instanceof String)) {
+            throw body.wrongType(FIELD, "a string or an object", given);
+        }
+        String word = given.toString();
+        return switch (word) {
+            case "auto" -> new ToolChoice(true, false, Optional.empty());
+            case "none" -> new ToolChoice(false, false, Optional.empty());
+            case "required" -> {
+                if (names.isEmpty()) {
+                    throw ApiException.invalid(
+                            FIELD, "'tool_choice' is 'required', but there are no 'tools' that could be called");
+                }
+                yield new ToolChoice(true, true, Optional.empty());
+            }
+            default ->
+                throw ApiException.invalid(
+                        FIELD,
+                        "'tool_choice' must be 'none', 'auto', 'required' or a function, but is '%s'"
+                                .formatted(ApiException.shown(word)));
+        };
+    }
+
+    private static String named(JsonObject choice, Set<String> names) {
+        if (!choice.text("type").equals("function")) {
+            throw ApiException.unsupported(
+                    choice.path("type"), "'%s' other than 'function' is not supported".formatted(choice.path("type")));
+        }
+        JsonObject function = choice.object("function")
+                .orElseThrow(() -> choice.wrong(
+                        "function", "'%s' is missing: an object is required".formatted(choice.path("function"))));
+        String name = function.text("name");
+        if (!names.contains(name)) {
+            throw function.wrong(
+                    "name",
+                    "'%s' is '%s', which is none of the 'tools'"
+                            .formatted(function.path("name"), ApiException.shown(name)));
+        }
+        return name;
+    }
+}

@@ -1,0 +1,92 @@
+package dev.jeton.server.api;
+
+import dev.jeton.models.grammar.GrammarSpec;
+import dev.jeton.models.tools.CallFrame;
+import dev.jeton.models.tools.ToolFormat;
+import dev.jeton.server.json.JsonObject;
+import dev.jeton.server.json.JsonWriter;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Holds a model to calls of tools where {@code tool_choice} wants some, and lets it call them where its answer must be
+ * something else.
+ */
+final class ToolGuidance {
+
+    private ToolGuidance() {}
+
+    /**
+     * The options of a chat whose answer may call tools.
+     *
+     * @param use how it does; empty where it may not, or where the model's way is not known
+     * @throws ApiException 400 where calls are wanted that the model cannot be held to
+     */
+    static GenerationOptions guided(
+            GenerationOptions options, RequestedTools tools, Optional<ToolUse> use, ServedModel model) {
+        if (tools.choice().must()) {
+            return options.guided(forced(options, tools, use, model));
+        }
+        Optional<Guidance> guidance = options.guidance();
+        Optional<ToolFormat> format = use.map(known -> known.dialect().format()).filter(ToolGuidance::writesJson);
+        if (guidance.isEmpty() || format.isEmpty()) {
+            return options;
+        }
+        Guidance either = calls(
+                guidance.get().field(),
+                tools,
+                format.get(),
+                Optional.of(guidance.get().spec()),
+                guidance.get().key());
+        return options.guided(either);
+    }
+
+    private static boolean writesJson(ToolFormat format) {
+        return format.frame().body() == CallFrame.Body.JSON;
+    }
+
+    private static Guidance forced(
+            GenerationOptions options, RequestedTools tools, Optional<ToolUse> use, ServedModel model) {
+        options.guidance().ifPresent(guidance -> {
+            throw ApiException.invalid(
+                    guidance.field(),
+                    "'%s' and a 'tool_choice' that wants calls exclude one another".formatted(guidance.field()));
+        });
+        ToolFormat format = use.map(known -> known.dialect().format())
+                .orElseThrow(() -> ApiException.unsupported(
+                        ToolChoice.FIELD,
+                        "how '%s' calls tools is not known (engine.tool-call-parser), so that it cannot be held to it"
+                                .formatted(model.name())));
+        if (!writesJson(format)) {
+            throw ApiException.unsupported(
+                    ToolChoice.FIELD,
+                    "'%s' writes arguments as '%s' does, to which it cannot be held yet; take 'auto'"
+                            .formatted(model.name(), format.name()));
+        }
+        return calls(ToolChoice.FIELD, tools, format, Optional.empty(), "");
+    }
+
+    private static Guidance calls(
+            String field, RequestedTools tools, ToolFormat format, Optional<GrammarSpec> otherwise, String otherKey) {
+        List<GrammarSpec.Function> functions = new ArrayList<>();
+        List<Object> named = new ArrayList<>();
+        for (Map<String, @Nullable Object> tool : tools.tools()) {
+            JsonObject function = JsonObject.of("", tool).object("function").orElseThrow();
+            String name = function.text("name");
+            if (tools.choice().only().map(name::equals).orElse(true)) {
+                functions.add(new GrammarSpec.Function(
+                        name, function.value("parameters").orElse(Map.of()), function.flag("strict", false)));
+                named.add(function.fields());
+            }
+        }
+        boolean one = tools.one() || tools.choice().only().isPresent();
+        String key = "calls " + format.name() + (one ? " one " : " some ")
+                + new String(new JsonWriter().tree(named).toBytes(), StandardCharsets.UTF_8) + " or " + otherKey;
+        return new Guidance(
+                field, new GrammarSpec.Calls(format.frame(), format.marks(), functions, one, otherwise), key);
+    }
+}
