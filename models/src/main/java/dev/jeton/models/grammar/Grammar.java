@@ -50,6 +50,9 @@ public final class Grammar implements TokenGrammar {
     private final long maxBytes;
     private final GrammarStates states;
     private final @Nullable Local[] locals;
+    /** By node, one that no token can tell from it. */
+    private final int[] same;
+
     private final State start;
     private final State[] path;
     private final Ints found = new Ints();
@@ -64,6 +67,7 @@ public final class Grammar implements TokenGrammar {
         this.maxBytes = maxBytes;
         states = new GrammarStates(network);
         locals = new Local[network.nodes()];
+        same = network.sameWithin(vocabulary.deepest());
         path = new State[vocabulary.deepest() + 1];
         start = states.at(network.start());
         if (start == states.dead()) {
@@ -141,7 +145,7 @@ public final class Grammar implements TokenGrammar {
     private void warm() {
         long before = steps;
         for (int node = 0; node < network.nodes() && steps - before < WARM_STEPS; node++) {
-            if (takesBytes(node)) {
+            if (same[node] == node && takesBytes(node)) {
                 local(node);
             }
         }
@@ -173,7 +177,7 @@ public final class Grammar implements TokenGrammar {
     }
 
     private void weigh() {
-        bytes = 4_096 + network.bytes() + 4L * locals.length + memoBytes + states.bytes();
+        bytes = 4_096 + network.bytes() + 8L * locals.length + memoBytes + states.bytes();
     }
 
     /** Nodes of the trie looked at so far: what masks have cost. */
@@ -287,7 +291,8 @@ public final class Grammar implements TokenGrammar {
     }
 
     private Local local(int node) {
-        Local known = locals[node];
+        int like = same[node];
+        Local known = locals[like];
         if (known != null) {
             return known;
         }
@@ -303,7 +308,7 @@ public final class Grammar implements TokenGrammar {
             local = new Local(new long[0], found.toArray(), exits.toArray());
         }
         memoBytes += 96 + 8L * local.bits.length + 4L * local.tokens.length + 4L * local.exits.length;
-        locals[node] = local;
+        locals[like] = local;
         return local;
     }
 

@@ -256,7 +256,15 @@ final class JsonSchemaCompiler {
             int begin = network.text(network.begin(rule), "\"");
             int end = network.node();
             network.bytes(end, '"', '"', network.end(rule));
-            TextEncoder.write(network, strings(schema, path), begin, end, true);
+            if (schema.containsKey("pattern") || names(schema, "format", path).stream().anyMatch(StringTexts::known)) {
+                TextEncoder.write(network, strings(schema, path), begin, end, true);
+            } else {
+                int least = count(schema, "minLength", path).orElse(0);
+                int most = count(schema, "maxLength", path).orElse(-1);
+                if (most < 0 || most >= least) {
+                    TextEncoder.writeCounted(network, least, most, begin, end);
+                }
+            }
             texts.put(key, rule);
             known = rule;
         }

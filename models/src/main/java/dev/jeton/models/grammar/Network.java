@@ -4,8 +4,10 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.BitSet;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 
@@ -24,6 +26,18 @@ final class Network {
     private final int[] end;
     private final int root;
     private final boolean[] ends;
+    private final List<Counted> counted;
+
+    /**
+     * A node of a text of which so many code points may come and so many must. Two nodes of one group and role are the
+     * same to whoever looks no farther than what is left.
+     *
+     * @param group which text
+     * @param role which of the nodes for a code point
+     * @param left most code points that come after those before it
+     * @param missing least of them
+     */
+    record Counted(int node, int group, int role, int left, int missing) {}
 
     /**
      * Takes the arrays over.
@@ -34,9 +48,10 @@ final class Network {
      * @param to by edge: where it leads
      * @param begin by rule
      * @param end by rule
+     * @param counted nodes that are like others
      * @throws GrammarException if no text fits, or a rule begins with itself
      */
-    Network(int[] first, int[] low, int[] high, int[] to, int[] begin, int[] end, int root) {
+    Network(int[] first, int[] low, int[] high, int[] to, int[] begin, int[] end, int root, List<Counted> counted) {
         this.first = first;
         this.low = low;
         this.high = high;
@@ -44,6 +59,7 @@ final class Network {
         this.begin = begin;
         this.end = end;
         this.root = root;
+        this.counted = List.copyOf(counted);
         ends = new boolean[nodes()];
         for (int node : end) {
             ends[node] = true;
@@ -113,6 +129,19 @@ final class Network {
     /** Whether nothing but its rule's end is at the node. */
     boolean onlyEnds(int node) {
         return ends[node] && first[node] == first[node + 1];
+    }
+
+    /** By node, one that is the same to whoever looks so many bytes ahead; most are so to themselves alone. */
+    int[] sameWithin(int bytes) {
+        int[] same = new int[nodes()];
+        Arrays.setAll(same, node -> node);
+        Map<List<Integer>, Integer> firsts = new HashMap<>();
+        for (Counted node : counted) {
+            List<Integer> key =
+                    List.of(node.group, node.role, Math.min(node.left, bytes), Math.min(node.missing, bytes));
+            same[node.node] = firsts.computeIfAbsent(key, added -> node.node);
+        }
+        return same;
     }
 
     /** By byte, which of the classes it is in whose bytes no edge tells apart. */

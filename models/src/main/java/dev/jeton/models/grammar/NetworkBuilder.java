@@ -1,7 +1,9 @@
 package dev.jeton.models.grammar;
 
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 
 /**
  * Builds a {@link Network}: nodes, and edges between them that take a byte, take nothing, or call a rule. A rule has a
@@ -25,6 +27,7 @@ final class NetworkBuilder {
     private int[] low = new int[256];
     private int[] high = new int[256];
     private int[] to = new int[256];
+    private final List<Network.Counted> counted = new ArrayList<>();
     private int rules;
     private int[] begin = new int[16];
     private int[] end = new int[16];
@@ -36,6 +39,16 @@ final class NetworkBuilder {
         }
         CompileWork.spend(8);
         return nodes++;
+    }
+
+    /** How many nodes there are. */
+    int nodes() {
+        return nodes;
+    }
+
+    /** Says of a node that others are like it but for how much of a text is left. */
+    void counted(Network.Counted node) {
+        counted.add(node);
     }
 
     /** A new rule, whose begin and end are new nodes without edges. */
@@ -127,7 +140,7 @@ final class NetworkBuilder {
             sortedTo[place] = to[e];
         }
         return new Network(
-                first, sortedLow, sortedHigh, sortedTo, Arrays.copyOf(begin, rules), Arrays.copyOf(end, rules), root);
+                first, sortedLow, sortedHigh, sortedTo, Arrays.copyOf(begin, rules), Arrays.copyOf(end, rules), root, counted);
     }
 
     private static GrammarException tooLarge() {

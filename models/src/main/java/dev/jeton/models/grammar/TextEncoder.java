@@ -26,10 +26,33 @@ final class TextEncoder {
 
     /** Writes it between two nodes. */
     static void write(NetworkBuilder network, TextAutomaton texts, int from, int to, boolean json) {
-        new TextEncoder(network, json).write(texts, from, to);
+        new TextEncoder(network, json).write(texts, from, to, (state, role, node) -> {});
     }
 
-    private void write(TextAutomaton texts, int from, int to) {
+    /**
+     * Writes the insides of JSON strings of so many code points between two nodes, and that they are alike: a
+     * vocabulary is then looked at for some of them, not for each.
+     *
+     * @param most negative for no bound
+     */
+    static void writeCounted(NetworkBuilder network, int least, int most, int from, int to) {
+        TextAutomaton texts = most < 0 ? TextAutomaton.atLeast(least) : TextAutomaton.lengths(least, most);
+        int group = network.nodes();
+        new TextEncoder(network, true)
+                .write(texts, from, to, (state, role, node) -> network.counted(new Network.Counted(
+                        node,
+                        group,
+                        role,
+                        most < 0 ? Integer.MAX_VALUE : most - state,
+                        Math.max(0, least - state))));
+    }
+
+    /** Hears of the nodes that are written for a state. */
+    private interface Written {
+        void node(int state, int role, int node);
+    }
+
+    private void write(TextAutomaton texts, int from, int to, Written written) {
         BitSet useful = texts.useful();
         int[] nodes = new int[texts.states()];
         for (int state = useful.nextSetBit(0); state >= 0; state = useful.nextSetBit(state + 1)) {
@@ -45,12 +68,17 @@ final class TextEncoder {
             }
             int[] cuts = texts.cuts().get(state);
             int[] targets = texts.targets().get(state);
+            int before = network.nodes();
             Escapes escapes = new Escapes(nodes[state]);
             for (int i = 0; i < cuts.length; i++) {
                 if (targets[i] != TextAutomaton.DEAD && useful.get(targets[i])) {
                     int highest = i + 1 < cuts.length ? cuts[i + 1] - 1 : Character.MAX_CODE_POINT;
                     characters(nodes[state], cuts[i], highest, nodes[targets[i]], escapes);
                 }
+            }
+            written.node(state, -1, nodes[state]);
+            for (int node = before; node < network.nodes(); node++) {
+                written.node(state, node - before, node);
             }
         }
     }

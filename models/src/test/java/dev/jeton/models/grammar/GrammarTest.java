@@ -19,7 +19,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 class GrammarTest {
 
     private static final String SCHEMA =
-            "{\"type\":\"object\",\"properties\":{\"name\":{\"type\":\"string\"},\"size\":{\"type\":\"string\",\"maxLength\":6},"
+            "{\"type\":\"object\",\"properties\":{\"name\":{\"type\":\"string\"},\"size\":{\"type\":\"string\",\"minLength\":2,\"maxLength\":30},"
                     + "\"more\":{\"type\":\"array\",\"items\":{\"$ref\":\"#\"}}},\"required\":[\"name\"],\"additionalProperties\":{}}";
 
     private static GrammarSpec schema() {
@@ -67,6 +67,27 @@ class GrammarTest {
             assertThat(keeps.accept(token)).isTrue();
             assertThat(forgets.accept(token)).isTrue();
             assertThat(forgets.mayEnd()).isEqualTo(keeps.mayEnd());
+        }
+    }
+
+    @Test
+    void shouldLookAtTheVocabularyOnceForLongTextsOfABoundedLength() {
+        Random random = new Random(3);
+        GuidedTexts texts = GuidedTexts.of(random, false);
+        GrammarSpec spec = new GrammarSpec.JsonSchema(
+                Map.of("type", "string", "minLength", 100L, "maxLength", 3_000L), true);
+        Grammar grammar = Grammar.compile(spec, texts.vocabulary(), false);
+        Cursor counted = grammar.begin();
+        for (int i = 0; i < 2_900; i++) {
+            int token = 1 + (i == 0 ? '"' : 'a');
+            assertThat(counted.accept(token)).isTrue();
+            if (i > 200) {
+                long before = grammar.steps();
+                texts.allowed(counted);
+                assertThat(grammar.steps() - before)
+                        .as("nodes of the trie looked at, at %d", i)
+                        .isLessThan(i == 201 ? 20_000 : 1_500);
+            }
         }
     }
 
