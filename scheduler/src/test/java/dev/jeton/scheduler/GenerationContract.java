@@ -3,6 +3,7 @@ package dev.jeton.scheduler;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.jeton.models.engine.Capability;
 import dev.jeton.models.engine.LogitBias;
 import dev.jeton.models.engine.SamplingParameters;
 import java.util.ArrayList;
@@ -355,6 +356,33 @@ public abstract class GenerationContract {
                 assertThat(event.sequence).isZero();
             }
             assertThat(event.reason).isIn(FinishReason.SHUTDOWN, FinishReason.LENGTH);
+        }
+    }
+
+    @Test
+    void followsAGrammarBesideThoseWithout() throws InterruptedException {
+        StepGrammar grammar = new StepGrammar(dispatcher.engine().vocabulary(), 4, 9);
+        GenerationRequest guided = plain(prompt(1, 20), sampled(3)).guided(grammar);
+        if (!dispatcher.engine().supports(Capability.MASKS)) {
+            assertThatThrownBy(() -> dispatcher.submit(guided))
+                    .isInstanceOf(RejectedException.class)
+                    .hasMessageContaining("follows no grammars");
+            return;
+        }
+        List<Integer> plainAlone = run(plain(prompt(2, 15), sampled(4))).only();
+        List<Integer> guidedAlone = run(guided).only();
+        Generation first = dispatcher.submit(guided);
+        Generation second = dispatcher.submit(plain(prompt(2, 15), sampled(4)));
+        Generation third = dispatcher.submit(plain(prompt(3, 30), sampled(5)).guided(grammar));
+        Answer answer = read(first, 1);
+        Answer other = read(third, 1);
+        List<Integer> free = read(second, 1).only();
+        assertThat(List.of(answer.only(), other.only(), guidedAlone))
+                .allMatch(tokens -> tokens.size() == 9 && grammar.begins(tokens));
+        assertThat(List.of(answer.reason(), other.reason())).containsOnly(FinishReason.STOP);
+        if (sameInAnyBatch()) {
+            assertThat(answer.only()).isEqualTo(guidedAlone);
+            assertThat(free).isEqualTo(plainAlone);
         }
     }
 }

@@ -256,7 +256,8 @@ final class JsonSchemaCompiler {
             int begin = network.text(network.begin(rule), "\"");
             int end = network.node();
             network.bytes(end, '"', '"', network.end(rule));
-            if (schema.containsKey("pattern") || names(schema, "format", path).stream().anyMatch(StringTexts::known)) {
+            if (schema.containsKey("pattern")
+                    || names(schema, "format", path).stream().anyMatch(StringTexts::known)) {
                 TextEncoder.write(network, strings(schema, path), begin, end, true);
             } else {
                 int least = count(schema, "minLength", path).orElse(0);

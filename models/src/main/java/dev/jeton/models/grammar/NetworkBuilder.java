@@ -140,7 +140,14 @@ final class NetworkBuilder {
             sortedTo[place] = to[e];
         }
         return new Network(
-                first, sortedLow, sortedHigh, sortedTo, Arrays.copyOf(begin, rules), Arrays.copyOf(end, rules), root, counted);
+                first,
+                sortedLow,
+                sortedHigh,
+                sortedTo,
+                Arrays.copyOf(begin, rules),
+                Arrays.copyOf(end, rules),
+                root,
+                counted);
     }
 
     private static GrammarException tooLarge() {

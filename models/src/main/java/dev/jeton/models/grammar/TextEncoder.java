@@ -39,12 +39,16 @@ final class TextEncoder {
         TextAutomaton texts = most < 0 ? TextAutomaton.atLeast(least) : TextAutomaton.lengths(least, most);
         int group = network.nodes();
         new TextEncoder(network, true)
-                .write(texts, from, to, (state, role, node) -> network.counted(new Network.Counted(
-                        node,
-                        group,
-                        role,
-                        most < 0 ? Integer.MAX_VALUE : most - state,
-                        Math.max(0, least - state))));
+                .write(
+                        texts,
+                        from,
+                        to,
+                        (state, role, node) -> network.counted(new Network.Counted(
+                                node,
+                                group,
+                                role,
+                                most < 0 ? Integer.MAX_VALUE : most - state,
+                                Math.max(0, least - state))));
     }
 
     /** Hears of the nodes that are written for a state. */

@@ -74,8 +74,8 @@ class GrammarTest {
     void shouldLookAtTheVocabularyOnceForLongTextsOfABoundedLength() {
         Random random = new Random(3);
         GuidedTexts texts = GuidedTexts.of(random, false);
-        GrammarSpec spec = new GrammarSpec.JsonSchema(
-                Map.of("type", "string", "minLength", 100L, "maxLength", 3_000L), true);
+        GrammarSpec spec =
+                new GrammarSpec.JsonSchema(Map.of("type", "string", "minLength", 100L, "maxLength", 3_000L), true);
         Grammar grammar = Grammar.compile(spec, texts.vocabulary(), false);
         Cursor counted = grammar.begin();
         for (int i = 0; i < 2_900; i++) {
