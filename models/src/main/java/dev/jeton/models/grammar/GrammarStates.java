@@ -211,7 +211,7 @@ final class GrammarStates {
         if (network.onlyEnds(node)) {
             return below;
         }
-        return frames.computeIfAbsent((long) node << 32 | below.id, key -> {
+        return frames.computeIfAbsent((long) node << 32 | below.id & 0xffffffffL, key -> {
             bytes += PLACE_BYTES;
             return new Frame(node, below, ++lastFrame);
         });
