@@ -162,8 +162,9 @@ final class DeepSeekReader extends CallReader {
         return Step.MORE;
     }
 
+    /** Models now and then forget a call's end. */
     private Step behind(int unit) {
-        int before = callEnd.matched();
+        int before = Math.max(callEnd.matched(), matched(callBegin, callsEnd));
         if (breaksOff(unit, before)) {
             return Step.NOT_MINE;
         }
@@ -172,8 +173,18 @@ final class DeepSeekReader extends CallReader {
             nextCall();
             return Step.MORE;
         }
+        if (callBegin.take(unit)) {
+            out.frame();
+            nextCall();
+            state = State.FIRST;
+            return Step.MORE;
+        }
+        if (callsEnd.take(unit)) {
+            return Step.LAST;
+        }
         boolean fenced = unit == '`' && ++fence <= MAX_FENCE;
-        boolean goesOn = callEnd.matched() > before || before == 0 && (fenced || JsonScanner.space(unit));
+        boolean goesOn = Math.max(callEnd.matched(), matched(callBegin, callsEnd)) > before
+                || before == 0 && (fenced || JsonScanner.space(unit));
         return goesOn ? Step.MORE : Step.NOT_MINE;
     }
 

@@ -67,6 +67,14 @@ class ToolFormatsTest {
     }
 
     @Test
+    void hermesTakesTheCallBehindAFrameThatIsNotClosed() {
+        String second = "<tool_call>\n{\"name\": \"g\", \"arguments\": {}}\n</tool_call>";
+        Called[] both = {Called.whole("f", "{}"), Called.whole("g", "{}")};
+        calls(HERMES, "<tool_call>\n{\"name\": \"f\", \"arguments\": {}}\n" + second, both);
+        calls(HERMES, "<tool_call>\n{\"name\": \"f\", \"arguments\": {}\n" + second, both);
+    }
+
+    @Test
     void hermesGivesBackWhatIsNoCall() {
         content(HERMES, "<tool_call>hello</tool_call>");
         content(HERMES, "<tool_call>{\"name\": 5, \"arguments\": {}}</tool_call>");
@@ -227,6 +235,18 @@ class ToolFormatsTest {
     }
 
     @Test
+    void qwenCoderTakesTheFunctionBehindOneWithoutAFrame() {
+        Called[] both = {Called.whole("f", "{}"), Called.whole("g", "{}")};
+        calls(QWEN, "<function=f>\n</function>\n<function=g>\n</function>", both);
+        calls(QWEN, "<tool_call>\n<function=f>\n</function>\n<tool_call>\n<function=g>\n</function>", both);
+        calls(
+                QWEN,
+                "<tool_call>\n<function=f>\n<function=g>\n</function>",
+                new Called("f", "{}", End.MALFORMED),
+                Called.whole("g", "{}"));
+    }
+
+    @Test
     void qwenCoderGivesBackWhatIsNoCall() {
         content(QWEN, "<tool_call>{\"name\": \"f\"}</tool_call>");
         content(QWEN, "<function= f>");
@@ -269,6 +289,15 @@ class ToolFormatsTest {
                 "<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>f<｜tool▁sep｜>{a: 1} <｜tool▁call▁end｜><｜tool▁calls▁end｜>");
         assertThat(heard.calls()).containsExactly(new Called("f", "{a: 1}", End.MALFORMED));
         assertThat(heard.content()).isEmpty();
+    }
+
+    @Test
+    void deepSeekTakesCallsThatAreNotClosed() {
+        String calls = "<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>f<｜tool▁sep｜>{}<｜tool▁call▁begin｜>g<｜tool▁sep｜>{}";
+        Called[] both = {Called.whole("f", "{}"), Called.whole("g", "{}")};
+        calls(DEEPSEEK, calls + "<｜tool▁calls▁end｜>", both);
+        calls(DEEPSEEK, calls + "\n<｜tool▁call▁end｜>", both);
+        calls(DEEPSEEK, "\udc00\udc02f\udc04{}\udc02g\udc04{}\udc01", both);
     }
 
     @Test
