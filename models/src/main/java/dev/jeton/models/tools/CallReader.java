@@ -43,7 +43,7 @@ abstract sealed class CallReader permits HermesReader, LlamaReader, MistralReade
 
     abstract Step take(int unit);
 
-    /** The text has ended: a call that is open ends, as what it is. */
+    /** The text has ended: a call that is open ends, as what it is; of the end of one's frame, nothing is text. */
     abstract void finish();
 
     /** How much of any of some literals the text ends with. */

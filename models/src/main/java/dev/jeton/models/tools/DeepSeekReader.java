@@ -34,6 +34,7 @@ final class DeepSeekReader extends CallReader {
     private final StringBuilder name = new StringBuilder();
     private JsonScanner arguments = new JsonScanner();
     private RawArguments raw;
+    private boolean called;
     private int fence;
     private State state;
 
@@ -144,6 +145,7 @@ final class DeepSeekReader extends CallReader {
             return Step.NOT_MINE;
         }
         out.begin(name.toString());
+        called = true;
         state = State.ARGUMENTS;
         return arguments('{');
     }
@@ -199,7 +201,13 @@ final class DeepSeekReader extends CallReader {
     @Override
     void finish() {
         switch (state) {
-            case BETWEEN, FIRST, BEHIND_SEPARATOR, NAME, FENCE, BEHIND -> {}
+            case FIRST, BEHIND_SEPARATOR, NAME, FENCE -> {}
+            case BETWEEN -> {
+                if (called) {
+                    out.frameBefore();
+                }
+            }
+            case BEHIND -> out.frameBefore();
             case ARGUMENTS -> out.end(CallSink.End.CUT);
             case MALFORMED -> raw.finish();
         }

@@ -4,7 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.jeton.models.tools.CallSink.End;
 import dev.jeton.models.tools.Heard.Called;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /** What each format takes for a call, and what it makes of everything else. */
 class ToolFormatsTest {
@@ -298,6 +301,25 @@ class ToolFormatsTest {
         calls(DEEPSEEK, calls + "<｜tool▁calls▁end｜>", both);
         calls(DEEPSEEK, calls + "\n<｜tool▁call▁end｜>", both);
         calls(DEEPSEEK, "\udc00\udc02f\udc04{}\udc02g\udc04{}\udc01", both);
+    }
+
+    @ParameterizedTest
+    @MethodSource("formats")
+    void leavesOutAFramesEndThatTheTextEndsWithin(ToolFormat format) {
+        CallFrame frame = format.frame();
+        String arguments = frame.body() == CallFrame.Body.JSON ? "{}" : "";
+        String end = frame.end() + frame.close();
+        for (int length = 0; length <= end.length(); length++) {
+            Heard heard = Heard.of(
+                    format,
+                    frame.open() + frame.begin() + "f" + frame.arguments() + arguments + end.substring(0, length));
+            assertThat(heard.content()).as("%d of %s", length, end).isEmpty();
+            assertThat(heard.calls()).hasSize(1);
+        }
+    }
+
+    private static Stream<ToolFormat> formats() {
+        return ToolFormat.ALL.stream();
     }
 
     @Test
