@@ -55,6 +55,12 @@ class ToolFormatsTest {
     }
 
     @Test
+    void hermesTakesEmptyTextForNoArguments() {
+        calls(HERMES, "<tool_call>{\"name\": \"f\", \"arguments\": \"\"}</tool_call>", Called.whole("f", "{}"));
+        calls(HERMES, "<tool_call>{\"arguments\": \" \", \"name\": \"f\"}</tool_call>", Called.whole("f", "{}"));
+    }
+
+    @Test
     void hermesTakesArgumentsThatAreTheTextOfAnObject() {
         calls(
                 HERMES,
