@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.jeton.models.tools.CallSink.End;
 import dev.jeton.models.tools.Heard.Called;
+import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -314,13 +315,13 @@ class ToolFormatsTest {
     void leavesOutAFramesEndThatTheTextEndsWithin(ToolFormat format) {
         CallFrame frame = format.frame();
         String arguments = frame.body() == CallFrame.Body.JSON ? "{}" : "";
-        String end = frame.end() + frame.close();
-        for (int length = 0; length <= end.length(); length++) {
-            Heard heard = Heard.of(
-                    format,
-                    frame.open() + frame.begin() + "f" + frame.arguments() + arguments + end.substring(0, length));
-            assertThat(heard.content()).as("%d of %s", length, end).isEmpty();
-            assertThat(heard.calls()).hasSize(1);
+        String call = frame.open() + frame.begin() + "f" + frame.arguments() + arguments;
+        for (String end : List.of(frame.end() + frame.close(), frame.end() + frame.between())) {
+            for (int length = 0; length <= end.length(); length++) {
+                Heard heard = Heard.of(format, call + end.substring(0, length));
+                assertThat(heard.content()).as("%d of %s", length, end).isEmpty();
+                assertThat(heard.calls()).hasSize(1);
+            }
         }
     }
 
