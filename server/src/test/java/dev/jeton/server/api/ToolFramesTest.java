@@ -139,6 +139,13 @@ class ToolFramesTest {
     }
 
     @Test
+    void shouldFillUpShortIdsOfOtherModelsForMistrals() {
+        assertThat(CallId.NINE.fitted("call_1")).isEqualTo("0000call1");
+        assertThat(CallId.NINE.fitted("")).isEqualTo("000000000");
+        assertThat(CallId.LONG.fitted("call_1")).isEqualTo("call_1");
+    }
+
+    @Test
     void shouldGiveATemplateTheSchemaOfAFunctionWithoutParameters() {
         String template = "{% for t in tools %}{{ t.function.name }}:{% for name, schema in "
                 + "t.function.parameters.properties|items %} {{ name }}{% endfor %};{% endfor %}";
