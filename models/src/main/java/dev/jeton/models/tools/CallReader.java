@@ -56,6 +56,11 @@ abstract sealed class CallReader permits HermesReader, LlamaReader, MistralReade
         return unit < 0 && matched > 0;
     }
 
+    /** Whether a unit behind a call's object may still be its frame's: models close more braces than they opened. */
+    static boolean fills(int unit) {
+        return unit == '}' || JsonScanner.space(unit);
+    }
+
     /** Whether a text can be a function's name. */
     static boolean name(CharSequence text) {
         return !text.isEmpty() && text.length() <= MAX_NAME;

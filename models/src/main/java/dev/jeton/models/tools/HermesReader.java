@@ -68,7 +68,7 @@ final class HermesReader extends CallReader {
         if (end.take(unit)) {
             return Step.LAST;
         }
-        return end.matched() > before || before == 0 && JsonScanner.space(unit) ? Step.MORE : Step.NOT_MINE;
+        return end.matched() > before || before == 0 && fills(unit) ? Step.MORE : Step.NOT_MINE;
     }
 
     @Override

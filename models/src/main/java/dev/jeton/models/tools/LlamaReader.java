@@ -90,14 +90,14 @@ final class LlamaReader extends CallReader {
             state = State.OBJECT;
             return object(unit);
         }
-        return JsonScanner.space(unit) ? Step.MORE : Step.NOT_MINE;
+        return fills(unit) ? Step.MORE : Step.NOT_MINE;
     }
 
     @Override
     void finish() {
         switch (state) {
-            case BEFORE, BEHIND -> {}
-            case BETWEEN -> out.frameBefore();
+            case BEFORE -> {}
+            case BETWEEN, BEHIND -> out.frameBefore();
             case OBJECT -> call.finish();
             case MALFORMED -> out.end(CallSink.End.MALFORMED);
         }

@@ -85,6 +85,22 @@ class ToolFormatsTest {
     }
 
     @Test
+    void takesBracesTooManyBehindACallForItsFrames() {
+        calls(HERMES, "<tool_call>{\"name\": \"f\", \"arguments\": {}}}\n</tool_call>", Called.whole("f", "{}"));
+        calls(HERMES, "<tool_call>{\"name\": \"f\", \"arguments\": {}}}", Called.whole("f", "{}"));
+        calls(LLAMA, "{\"name\": \"f\", \"parameters\": {}}}", Called.whole("f", "{}"));
+        calls(
+                LLAMA,
+                "{\"name\": \"f\", \"parameters\": {}}}; {\"name\": \"g\", \"parameters\": {}}",
+                Called.whole("f", "{}"),
+                Called.whole("g", "{}"));
+        assertThat(Heard.of(HERMES, "<tool_call>{\"name\": \"f\"}} so").content())
+                .isEqualTo("} so");
+        assertThat(Heard.of(LLAMA, "{\"name\": \"f\", \"parameters\": {}}} so").content())
+                .isEqualTo("} so");
+    }
+
+    @Test
     void hermesGivesBackWhatIsNoCall() {
         content(HERMES, "<tool_call>hello</tool_call>");
         content(HERMES, "<tool_call>{\"name\": 5, \"arguments\": {}}</tool_call>");
