@@ -308,12 +308,23 @@ final class ExpressionParser {
     private Node.Arguments arguments() {
         List<Node.Expression> positional = new ArrayList<>();
         Map<String, Node.Expression> named = new LinkedHashMap<>();
+        Optional<Node.Expression> rest = Optional.empty();
+        Optional<Node.Expression> namedRest = Optional.empty();
         tokens.expectOperator("(");
         while (!tokens.takeOperator(")")) {
-            if (tokens.peek().kind() == Token.Kind.NAME && tokens.peekAhead(1).is(Token.Kind.OPERATOR, "=")) {
+            boolean late = rest.isPresent() || namedRest.isPresent();
+            if (namedRest.isEmpty() && tokens.takeOperator("**")) {
+                namedRest = Optional.of(expression());
+            } else if (!late && tokens.takeOperator("*")) {
+                rest = Optional.of(expression());
+            } else if (namedRest.isEmpty()
+                    && tokens.peek().kind() == Token.Kind.NAME
+                    && tokens.peekAhead(1).is(Token.Kind.OPERATOR, "=")) {
                 String name = tokens.next().text();
                 tokens.next();
                 named.put(name, expression());
+            } else if (late || !named.isEmpty()) {
+                throw tokens.error("an argument is out of place");
             } else {
                 positional.add(expression());
             }
@@ -321,7 +332,7 @@ final class ExpressionParser {
                 tokens.expectOperator(",");
             }
         }
-        return new Node.Arguments(positional, named);
+        return new Node.Arguments(positional, named, rest, namedRest);
     }
 
     private Node.Expression filtersAndTests(Node.Expression start) {
@@ -344,8 +355,7 @@ final class ExpressionParser {
         if (!Filters.known(name)) {
             throw tokens.error("the filter '" + name + "' is not supported");
         }
-        Node.Arguments arguments =
-                tokens.peek().is(Token.Kind.OPERATOR, "(") ? arguments() : new Node.Arguments(List.of(), Map.of());
+        Node.Arguments arguments = tokens.peek().is(Token.Kind.OPERATOR, "(") ? arguments() : Node.Arguments.NONE;
         return new Node.FilterCall(name, arguments);
     }
 

@@ -111,7 +111,7 @@ final class Filters {
         return switch (name) {
             case "trim", "strip" -> Methods.strip(text(value), p, true, true);
             case "length", "count" -> (long) Values.length(value);
-            case "tojson" -> Json.write(value, Math.clamp(p.integer(0, "indent", 0), 0, 16));
+            case "tojson" -> Json.write(value, Json.Style.of(p));
             case "join" -> join(value, p);
             case "upper" -> text(value).toUpperCase(Locale.ROOT);
             case "lower" -> text(value).toLowerCase(Locale.ROOT);

@@ -225,9 +225,7 @@ final class Interpreter {
             throw new TemplateException("chat template: a call block needs a macro");
         }
         return macro(macro.definition(), Optional.of(caller))
-                .call(
-                        values(block.call().arguments().positional()),
-                        named(block.call().arguments().named()));
+                .call(positional(block.call().arguments()), named(block.call().arguments()));
     }
 
     /** A macro of this run. */
@@ -332,19 +330,35 @@ final class Interpreter {
         return values;
     }
 
-    private Map<String, Object> named(Map<String, Node.Expression> expressions) {
+    private List<Object> positional(Node.Arguments arguments) {
+        List<Object> values = values(arguments.positional());
+        arguments.rest().map(this::value).ifPresent(rest -> {
+            step(rest);
+            values.addAll(Values.items(rest));
+        });
+        return values;
+    }
+
+    private Map<String, Object> named(Node.Arguments arguments) {
         Map<String, Object> values = new LinkedHashMap<>();
-        expressions.forEach((name, expression) -> values.put(name, value(expression)));
+        arguments.named().forEach((name, expression) -> values.put(name, value(expression)));
+        arguments.namedRest().map(this::value).ifPresent(rest -> {
+            step(rest);
+            if (!(rest instanceof Map<?, ?> mapping)) {
+                throw new TemplateException("chat template: ** needs a mapping, not " + Values.type(rest));
+            }
+            mapping.forEach((name, value) -> {
+                if (values.put(Values.text(name), value) != null) {
+                    throw new TemplateException("chat template: the argument '" + name + "' is given twice");
+                }
+            });
+        });
         return values;
     }
 
     private Object filter(Object value, Node.FilterCall call) {
         step(value);
-        return Filters.apply(
-                call.name(),
-                value,
-                values(call.arguments().positional()),
-                named(call.arguments().named()));
+        return Filters.apply(call.name(), value, positional(call.arguments()), named(call.arguments()));
     }
 
     private Object binary(Node.Binary binary) {
@@ -407,7 +421,6 @@ final class Interpreter {
         if (!(function instanceof Function callable)) {
             throw new TemplateException("chat template: " + Values.type(function) + " cannot be called");
         }
-        return callable.call(
-                values(call.arguments().positional()), named(call.arguments().named()));
+        return callable.call(positional(call.arguments()), named(call.arguments()));
     }
 }

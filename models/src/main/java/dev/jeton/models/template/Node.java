@@ -67,7 +67,20 @@ sealed interface Node {
 
     record Call(Expression function, Arguments arguments) implements Expression {}
 
-    record Arguments(List<Expression> positional, Map<String, Expression> named) {}
+    /**
+     * What a call is given.
+     *
+     * @param rest a list of further ones, from {@code *list}
+     * @param namedRest a mapping of further named ones, from {@code **mapping}
+     */
+    record Arguments(
+            List<Expression> positional,
+            Map<String, Expression> named,
+            Optional<Expression> rest,
+            Optional<Expression> namedRest) {
+
+        static final Arguments NONE = new Arguments(List.of(), Map.of(), Optional.empty(), Optional.empty());
+    }
 
     record Filter(Expression value, FilterCall call) implements Expression {}
 

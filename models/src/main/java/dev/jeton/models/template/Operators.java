@@ -70,18 +70,39 @@ final class Operators {
 
     private static Object multiply(Object left, Object right) {
         if (left instanceof String s) {
-            long times = Math.max(0, Values.toLong(right));
+            long times = times(right);
             if (times * (double) s.length() > MAX_TEXT) {
                 throw tooLong();
             }
             return s.repeat((int) times);
         }
-        if (right instanceof String) {
+        if (left instanceof List<?> items) {
+            return repeated(items, times(right));
+        }
+        if (right instanceof String || right instanceof List<?>) {
             return multiply(right, left);
         }
         return floats(left, right)
                 ? (Object) (Values.toDouble(left) * Values.toDouble(right))
                 : (Object) (Values.toLong(left) * Values.toLong(right));
+    }
+
+    private static long times(Object value) {
+        if (value instanceof Double) {
+            throw new TemplateException("chat template: nothing is repeated a float's times");
+        }
+        return Math.max(0, Values.toLong(value));
+    }
+
+    private static List<Object> repeated(List<?> items, long times) {
+        if (items.size() * (double) times > MAX_ITEMS) {
+            throw tooMany();
+        }
+        List<Object> repeated = new ArrayList<>();
+        for (long i = 0; i < times && !items.isEmpty(); i++) {
+            repeated.addAll(items);
+        }
+        return items instanceof Values.Tuple ? new Values.Tuple(repeated) : repeated;
     }
 
     private static Object modulo(Object left, Object right) {
@@ -123,9 +144,13 @@ final class Operators {
 
     private static List<Object> boundedItems(List<Object> items) {
         if (items.size() > MAX_ITEMS) {
-            throw new TemplateException("chat template: a list grew past " + MAX_ITEMS + " items");
+            throw tooMany();
         }
         return items;
+    }
+
+    private static TemplateException tooMany() {
+        return new TemplateException("chat template: a list grew past " + MAX_ITEMS + " items");
     }
 
     private static TemplateException tooLong() {

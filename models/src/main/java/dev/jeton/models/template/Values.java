@@ -234,7 +234,8 @@ final class Values {
             case String s when item instanceof String part -> s.contains(part);
             case Map<?, ?> map -> map.containsKey(item);
             case List<?> list -> list.stream().anyMatch(x -> same(Objects.requireNonNull(x), item));
-            case Undefined u -> throw undefined(u);
+            // Python looks for an item among none: templates ask so for a text that they may not have set.
+            case Undefined u -> false;
             default ->
                 throw new TemplateException("chat template: cannot look for " + type(item) + " in " + type(container));
         };

@@ -19,13 +19,14 @@ public enum CallId {
         this.length = length;
     }
 
-    /** An id as a template takes it: another model's may be longer. */
+    /** An id as a template takes it: another model's may be longer or shorter. */
     public String fitted(String id) {
         if (this == LONG) {
             return id;
         }
         String letters = id.replaceAll("[^A-Za-z0-9]", "");
-        return letters.length() < length ? id : letters.substring(letters.length() - length);
+        String padded = "0".repeat(Math.max(0, length - letters.length())) + letters;
+        return padded.substring(padded.length() - length);
     }
 
     /** A new one. */

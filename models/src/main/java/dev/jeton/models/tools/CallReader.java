@@ -43,7 +43,7 @@ abstract sealed class CallReader permits HermesReader, LlamaReader, MistralReade
 
     abstract Step take(int unit);
 
-    /** The text has ended: a call that is open ends, as what it is. */
+    /** The text has ended: a call that is open ends, as what it is; of the end of one's frame, nothing is text. */
     abstract void finish();
 
     /** How much of any of some literals the text ends with. */
@@ -54,6 +54,11 @@ abstract sealed class CallReader permits HermesReader, LlamaReader, MistralReade
     /** Whether a mark comes where a literal has begun as text: that text is none of the frame's. */
     static boolean breaksOff(int unit, int matched) {
         return unit < 0 && matched > 0;
+    }
+
+    /** Whether a unit behind a call's object may still be its frame's: models close more braces than they opened. */
+    static boolean fills(int unit) {
+        return unit == '}' || JsonScanner.space(unit);
     }
 
     /** Whether a text can be a function's name. */

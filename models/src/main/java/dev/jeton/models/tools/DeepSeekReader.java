@@ -34,6 +34,7 @@ final class DeepSeekReader extends CallReader {
     private final StringBuilder name = new StringBuilder();
     private JsonScanner arguments = new JsonScanner();
     private RawArguments raw;
+    private boolean called;
     private int fence;
     private State state;
 
@@ -144,6 +145,7 @@ final class DeepSeekReader extends CallReader {
             return Step.NOT_MINE;
         }
         out.begin(name.toString());
+        called = true;
         state = State.ARGUMENTS;
         return arguments('{');
     }
@@ -162,8 +164,9 @@ final class DeepSeekReader extends CallReader {
         return Step.MORE;
     }
 
+    /** Models now and then forget a call's end. */
     private Step behind(int unit) {
-        int before = callEnd.matched();
+        int before = Math.max(callEnd.matched(), matched(callBegin, callsEnd));
         if (breaksOff(unit, before)) {
             return Step.NOT_MINE;
         }
@@ -172,8 +175,18 @@ final class DeepSeekReader extends CallReader {
             nextCall();
             return Step.MORE;
         }
+        if (callBegin.take(unit)) {
+            out.frame();
+            nextCall();
+            state = State.FIRST;
+            return Step.MORE;
+        }
+        if (callsEnd.take(unit)) {
+            return Step.LAST;
+        }
         boolean fenced = unit == '`' && ++fence <= MAX_FENCE;
-        boolean goesOn = callEnd.matched() > before || before == 0 && (fenced || JsonScanner.space(unit));
+        boolean goesOn = Math.max(callEnd.matched(), matched(callBegin, callsEnd)) > before
+                || before == 0 && (fenced || JsonScanner.space(unit));
         return goesOn ? Step.MORE : Step.NOT_MINE;
     }
 
@@ -188,7 +201,13 @@ final class DeepSeekReader extends CallReader {
     @Override
     void finish() {
         switch (state) {
-            case BETWEEN, FIRST, BEHIND_SEPARATOR, NAME, FENCE, BEHIND -> {}
+            case FIRST, BEHIND_SEPARATOR, NAME, FENCE -> {}
+            case BETWEEN -> {
+                if (called) {
+                    out.frameBefore();
+                }
+            }
+            case BEHIND -> out.frameBefore();
             case ARGUMENTS -> out.end(CallSink.End.CUT);
             case MALFORMED -> raw.finish();
         }

@@ -12,12 +12,14 @@ final class HermesReader extends CallReader {
         MALFORMED
     }
 
+    private final Output out;
     private final JsonCall call;
     private final RawArguments raw;
     private final Literal end;
     private State state = State.BEFORE;
 
     HermesReader(HermesFormat format, Output out) {
+        this.out = out;
         call = new JsonCall(out, name -> true, false);
         end = Literal.mark(format, HermesFormat.END);
         raw = new RawArguments(out, Literal.mark(format, HermesFormat.END));
@@ -66,13 +68,14 @@ final class HermesReader extends CallReader {
         if (end.take(unit)) {
             return Step.LAST;
         }
-        return end.matched() > before || before == 0 && JsonScanner.space(unit) ? Step.MORE : Step.NOT_MINE;
+        return end.matched() > before || before == 0 && fills(unit) ? Step.MORE : Step.NOT_MINE;
     }
 
     @Override
     void finish() {
         switch (state) {
-            case BEFORE, BEHIND -> {}
+            case BEFORE -> {}
+            case BEHIND -> out.frameBefore();
             case OBJECT -> call.finish();
             case MALFORMED -> raw.finish();
         }

@@ -6,8 +6,8 @@ import java.util.function.Predicate;
 /**
  * Reads one call that is a JSON object with a name and arguments: {@code {"name": "f", "arguments": {...}}}, its fields
  * in any order, others ignored. Begins the call as soon as the name is known and the arguments have begun, and lets
- * them through as they come. Arguments that are missing or null are none, {@code {}}; arguments that are the text of an
- * object are that object. Not thread-safe.
+ * them through as they come. Arguments that are missing, null or an empty text are none, {@code {}}; those that are the
+ * text of an object are that object. Not thread-safe.
  */
 final class JsonCall {
 
@@ -145,7 +145,7 @@ final class JsonCall {
 
     /** A call's arguments as the text of an object. */
     private boolean quoted(String text) {
-        String object = text.strip();
+        String object = text.isBlank() ? "{}" : text.strip();
         if (!early.isEmpty() || !object.startsWith("{") || !JsonScanner.valid(object)) {
             return false;
         }

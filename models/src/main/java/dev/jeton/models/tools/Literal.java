@@ -59,6 +59,13 @@ final class Literal {
         return false;
     }
 
+    /** How much of it, and not all, another text ends with. */
+    int begunAtEndOf(StringBuilder other) {
+        int from = other.lastIndexOf(text.substring(0, 1));
+        int length = other.length() - from;
+        return from >= 0 && length < text.length() && text.startsWith(other.substring(from)) ? length : 0;
+    }
+
     /** Forgets what was matched. */
     void reset() {
         matched = 0;

@@ -4,8 +4,8 @@ import java.util.List;
 
 /**
  * {@code {"name": "f", "parameters": {...}}} at the beginning of the answer or of a line, {@code <|python_tag|>} in
- * front of it or not, several with semicolons between: Llama 3.1, 3.2 and 3.3. What else a model writes behind the tag
- * (calls of built-in tools, Python) is text.
+ * front of it or not, several with semicolons between: Llama 3.1, 3.2, 3.3 and 4. What else a model writes behind the
+ * tag (calls of built-in tools, Python) is text.
  */
 public record LlamaFormat() implements ToolFormat {
 
@@ -34,7 +34,7 @@ public record LlamaFormat() implements ToolFormat {
     /** Functionary's templates have Llama's tokens and another format, with {@code <function=}. */
     @Override
     public boolean writtenBy(String template) {
-        return template.contains("<|start_header_id|>")
+        return (template.contains("<|start_header_id|>") || template.contains("<|header_start|>"))
                 && template.contains("\"parameters\"")
                 && template.contains("\"name\"")
                 && !template.contains("<function=")

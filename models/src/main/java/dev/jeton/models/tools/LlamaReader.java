@@ -12,6 +12,8 @@ final class LlamaReader extends CallReader {
         OBJECT,
         /** A call has ended; another may follow. */
         BEHIND,
+        /** Behind a semicolon behind a call. */
+        BETWEEN,
         /** Whatever comes is an argument. */
         MALFORMED
     }
@@ -37,7 +39,7 @@ final class LlamaReader extends CallReader {
     @Override
     Step take(int unit) {
         return switch (state) {
-            case BEFORE -> {
+            case BEFORE, BETWEEN -> {
                 if (JsonScanner.space(unit)) {
                     yield Step.MORE;
                 }
@@ -81,20 +83,21 @@ final class LlamaReader extends CallReader {
 
     private Step behind(int unit) {
         if (unit == ';') {
-            state = State.BEFORE;
+            state = State.BETWEEN;
             return Step.MORE;
         }
         if (unit == '{') {
             state = State.OBJECT;
             return object(unit);
         }
-        return JsonScanner.space(unit) ? Step.MORE : Step.NOT_MINE;
+        return fills(unit) ? Step.MORE : Step.NOT_MINE;
     }
 
     @Override
     void finish() {
         switch (state) {
-            case BEFORE, BEHIND -> {}
+            case BEFORE -> {}
+            case BETWEEN, BEHIND -> out.frameBefore();
             case OBJECT -> call.finish();
             case MALFORMED -> out.end(CallSink.End.MALFORMED);
         }

@@ -20,6 +20,8 @@ final class MistralReader extends CallReader {
         OBJECT,
         /** A call of the array has ended. */
         BEHIND_OBJECT,
+        /** Behind a comma behind a call. */
+        BETWEEN,
         /** Whatever comes is an argument. */
         MALFORMED
     }
@@ -53,7 +55,7 @@ final class MistralReader extends CallReader {
             case BEFORE_ARGUMENTS ->
                 JsonScanner.space(unit) ? Step.MORE : unit == '{' ? beginArguments() : Step.NOT_MINE;
             case ARGUMENTS -> arguments(unit);
-            case BEFORE_OBJECT -> JsonScanner.space(unit) ? Step.MORE : object(unit);
+            case BEFORE_OBJECT, BETWEEN -> JsonScanner.space(unit) ? Step.MORE : object(unit);
             case OBJECT -> object(unit);
             case BEHIND_OBJECT -> behindObject(unit);
             case MALFORMED -> {
@@ -167,7 +169,7 @@ final class MistralReader extends CallReader {
 
     private Step behindObject(int unit) {
         if (unit == ',') {
-            state = State.BEFORE_OBJECT;
+            state = State.BETWEEN;
             return Step.MORE;
         }
         if (unit == ']') {
@@ -180,6 +182,7 @@ final class MistralReader extends CallReader {
     void finish() {
         switch (state) {
             case BEFORE, NAME, ID, BEFORE_ARGUMENTS, BEFORE_OBJECT, BEHIND_OBJECT -> {}
+            case BETWEEN -> out.frameBefore();
             case OBJECT -> call.finish();
             case ARGUMENTS -> out.end(CallSink.End.CUT);
             case MALFORMED -> out.end(CallSink.End.MALFORMED);

@@ -179,7 +179,8 @@ final class QwenCoderReader extends CallReader {
     @Override
     void finish() {
         switch (state) {
-            case BEFORE, NAME, BEHIND -> {}
+            case BEFORE, NAME -> {}
+            case BEHIND -> out.frameBefore();
             case BETWEEN, PARAMETER -> out.end(CallSink.End.CUT);
             case VALUE -> {
                 value.add(parameterEnd.part());

@@ -276,8 +276,7 @@ public final class ToolCallParser {
                     }
                 }
                 case NOT_MINE -> {
-                    reader = null;
-                    text(held);
+                    giveBack();
                     return false;
                 }
             }
@@ -290,9 +289,21 @@ public final class ToolCallParser {
                 limit = Limit.PASSED;
                 return true;
             }
-            reader = null;
-            text(held);
+            giveBack();
             return false;
+        }
+
+        /** The frame is over, or was none. What it took for its own end may be another frame's beginning. */
+        private void giveBack() {
+            reader = null;
+            int from = held.length();
+            for (Literal begin : begins) {
+                from = Math.min(from, held.length() - begin.begunAtEndOf(held));
+            }
+            text(held.subSequence(0, from));
+            for (int i = from; i < held.length(); i++) {
+                outside(held.charAt(i));
+            }
         }
 
         /** The text has ended. */

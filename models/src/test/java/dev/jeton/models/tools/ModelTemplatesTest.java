@@ -102,6 +102,7 @@ class ModelTemplatesTest {
     void recognisesTheFormatThatATemplateShowsAndReadsItBack() {
         shows(HERMES, "hermes");
         shows(LLAMA, "llama3_json");
+        shows(LLAMA.replace("<|start_header_id|>", "<|header_start|>"), "llama3_json");
         shows(MISTRAL, "mistral");
         shows(MISTRAL_NAMED, "mistral");
         shows(QWEN_CODER, "qwen3_coder");

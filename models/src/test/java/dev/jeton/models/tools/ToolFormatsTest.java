@@ -4,7 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.jeton.models.tools.CallSink.End;
 import dev.jeton.models.tools.Heard.Called;
+import java.util.List;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /** What each format takes for a call, and what it makes of everything else. */
 class ToolFormatsTest {
@@ -52,6 +56,12 @@ class ToolFormatsTest {
     }
 
     @Test
+    void hermesTakesEmptyTextForNoArguments() {
+        calls(HERMES, "<tool_call>{\"name\": \"f\", \"arguments\": \"\"}</tool_call>", Called.whole("f", "{}"));
+        calls(HERMES, "<tool_call>{\"arguments\": \" \", \"name\": \"f\"}</tool_call>", Called.whole("f", "{}"));
+    }
+
+    @Test
     void hermesTakesArgumentsThatAreTheTextOfAnObject() {
         calls(
                 HERMES,
@@ -64,6 +74,30 @@ class ToolFormatsTest {
         calls(HERMES, "<tool_call>{\"name\": \"f\", \"arguments\": {}}", Called.whole("f", "{}"));
         calls(HERMES, "<tool_call>{\"name\": \"f\", \"arguments\": {}</tool_call>", Called.whole("f", "{}"));
         calls(HERMES, "<tool_call>{\"name\": \"f\", \"arguments\": {}", Called.whole("f", "{}"));
+    }
+
+    @Test
+    void hermesTakesTheCallBehindAFrameThatIsNotClosed() {
+        String second = "<tool_call>\n{\"name\": \"g\", \"arguments\": {}}\n</tool_call>";
+        Called[] both = {Called.whole("f", "{}"), Called.whole("g", "{}")};
+        calls(HERMES, "<tool_call>\n{\"name\": \"f\", \"arguments\": {}}\n" + second, both);
+        calls(HERMES, "<tool_call>\n{\"name\": \"f\", \"arguments\": {}\n" + second, both);
+    }
+
+    @Test
+    void takesBracesTooManyBehindACallForItsFrames() {
+        calls(HERMES, "<tool_call>{\"name\": \"f\", \"arguments\": {}}}\n</tool_call>", Called.whole("f", "{}"));
+        calls(HERMES, "<tool_call>{\"name\": \"f\", \"arguments\": {}}}", Called.whole("f", "{}"));
+        calls(LLAMA, "{\"name\": \"f\", \"parameters\": {}}}", Called.whole("f", "{}"));
+        calls(
+                LLAMA,
+                "{\"name\": \"f\", \"parameters\": {}}}; {\"name\": \"g\", \"parameters\": {}}",
+                Called.whole("f", "{}"),
+                Called.whole("g", "{}"));
+        assertThat(Heard.of(HERMES, "<tool_call>{\"name\": \"f\"}} so").content())
+                .isEqualTo("} so");
+        assertThat(Heard.of(LLAMA, "{\"name\": \"f\", \"parameters\": {}}} so").content())
+                .isEqualTo("} so");
     }
 
     @Test
@@ -227,6 +261,18 @@ class ToolFormatsTest {
     }
 
     @Test
+    void qwenCoderTakesTheFunctionBehindOneWithoutAFrame() {
+        Called[] both = {Called.whole("f", "{}"), Called.whole("g", "{}")};
+        calls(QWEN, "<function=f>\n</function>\n<function=g>\n</function>", both);
+        calls(QWEN, "<tool_call>\n<function=f>\n</function>\n<tool_call>\n<function=g>\n</function>", both);
+        calls(
+                QWEN,
+                "<tool_call>\n<function=f>\n<function=g>\n</function>",
+                new Called("f", "{}", End.MALFORMED),
+                Called.whole("g", "{}"));
+    }
+
+    @Test
     void qwenCoderGivesBackWhatIsNoCall() {
         content(QWEN, "<tool_call>{\"name\": \"f\"}</tool_call>");
         content(QWEN, "<function= f>");
@@ -269,6 +315,34 @@ class ToolFormatsTest {
                 "<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>f<｜tool▁sep｜>{a: 1} <｜tool▁call▁end｜><｜tool▁calls▁end｜>");
         assertThat(heard.calls()).containsExactly(new Called("f", "{a: 1}", End.MALFORMED));
         assertThat(heard.content()).isEmpty();
+    }
+
+    @Test
+    void deepSeekTakesCallsThatAreNotClosed() {
+        String calls = "<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>f<｜tool▁sep｜>{}<｜tool▁call▁begin｜>g<｜tool▁sep｜>{}";
+        Called[] both = {Called.whole("f", "{}"), Called.whole("g", "{}")};
+        calls(DEEPSEEK, calls + "<｜tool▁calls▁end｜>", both);
+        calls(DEEPSEEK, calls + "\n<｜tool▁call▁end｜>", both);
+        calls(DEEPSEEK, "\udc00\udc02f\udc04{}\udc02g\udc04{}\udc01", both);
+    }
+
+    @ParameterizedTest
+    @MethodSource("formats")
+    void leavesOutAFramesEndThatTheTextEndsWithin(ToolFormat format) {
+        CallFrame frame = format.frame();
+        String arguments = frame.body() == CallFrame.Body.JSON ? "{}" : "";
+        String call = frame.open() + frame.begin() + "f" + frame.arguments() + arguments;
+        for (String end : List.of(frame.end() + frame.close(), frame.end() + frame.between())) {
+            for (int length = 0; length <= end.length(); length++) {
+                Heard heard = Heard.of(format, call + end.substring(0, length));
+                assertThat(heard.content()).as("%d of %s", length, end).isEmpty();
+                assertThat(heard.calls()).hasSize(1);
+            }
+        }
+    }
+
+    private static Stream<ToolFormat> formats() {
+        return ToolFormat.ALL.stream();
     }
 
     @Test

@@ -7,6 +7,7 @@ import dev.jeton.server.json.JsonObject;
 import dev.jeton.server.json.JsonWriter;
 import java.util.ArrayList;
 import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -38,7 +39,7 @@ record RequestedTools(List<Map<String, @Nullable Object>> tools, boolean one, To
         Set<String> names = new HashSet<>();
         for (JsonObject tool : given) {
             check(tool, names);
-            tools.add(tool.fields());
+            tools.add(withParameters(tool));
         }
         int size = new JsonWriter().tree(tools).size();
         if (size > limits.maxSchema()) {
@@ -72,6 +73,21 @@ record RequestedTools(List<Map<String, @Nullable Object>> tools, boolean one, To
         function.optionalText("description");
         function.flag("strict", false);
         function.object("parameters").ifPresent(RequestedTools::checkSchema);
+    }
+
+    /** A function without parameters takes none, but many templates loop over its schema's properties. */
+    private static Map<String, @Nullable Object> withParameters(JsonObject tool) {
+        JsonObject function = tool.object("function").orElseThrow();
+        Map<String, @Nullable Object> schema = new LinkedHashMap<>(
+                function.object("parameters").map(JsonObject::fields).orElse(Map.of("type", "object")));
+        if (schema.get("properties") == null) {
+            schema.put("properties", Map.of());
+        }
+        Map<String, @Nullable Object> described = new LinkedHashMap<>(function.fields());
+        described.put("parameters", schema);
+        Map<String, @Nullable Object> whole = new LinkedHashMap<>(tool.fields());
+        whole.put("function", described);
+        return whole;
     }
 
     /** Whatever else it says is for the model to read. */

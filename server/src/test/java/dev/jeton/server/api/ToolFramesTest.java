@@ -139,6 +139,29 @@ class ToolFramesTest {
     }
 
     @Test
+    void shouldFillUpShortIdsOfOtherModelsForMistrals() {
+        assertThat(CallId.NINE.fitted("call_1")).isEqualTo("0000call1");
+        assertThat(CallId.NINE.fitted("")).isEqualTo("000000000");
+        assertThat(CallId.LONG.fitted("call_1")).isEqualTo("call_1");
+    }
+
+    @Test
+    void shouldGiveATemplateTheSchemaOfAFunctionWithoutParameters() {
+        String template = "{% for t in tools %}{{ t.function.name }}:{% for name, schema in "
+                + "t.function.parameters.properties|items %} {{ name }}{% endfor %};{% endfor %}";
+        try (TestServer server = TestServer.builder()
+                .template(new JinjaTemplate(template, Map.of(), Clock.systemUTC()))
+                .replies(prompt -> prompt)
+                .start()) {
+            Answer answer = server.chat("'tools':[{'type':'function','function':{'name':'f'}},"
+                    + "{'type':'function','function':{'name':'g','parameters':{}}},"
+                    + "{'type':'function','function':{'name':'h','parameters':{'type':'object',"
+                    + "'properties':{'a':{},'b':{}}}}}]");
+            assertThat(answer.at("choices.0.message.content")).isEqualTo("f:;g:;h: a b;");
+        }
+    }
+
+    @Test
     void shouldNotShowATemplateThatThereAreNoCalls() {
         String template = "{% for m in messages %}{{ 'calls' if 'tool_calls' in m else m.content }};{% endfor %}";
         try (TestServer server = TestServer.builder()
