@@ -81,7 +81,7 @@ final class JsonSchemaCompiler {
         JsonSchemaCompiler compiler = new JsonSchemaCompiler(network, schema, strict);
         int rule = network.rule();
         int begin = network.call(network.begin(rule), compiler.json.space());
-        compiler.value(schema, "schema", begin, network.end(rule));
+        compiler.value(schema, "schema", begin, network.end(rule), 0);
         while (!compiler.later.isEmpty()) {
             compiler.later.remove().run();
         }
@@ -95,7 +95,7 @@ final class JsonSchemaCompiler {
             return referenced(reference.get(), path);
         }
         int rule = network.rule();
-        later.add(() -> value(schema, path, network.begin(rule), network.end(rule)));
+        later.add(() -> value(schema, path, network.begin(rule), network.end(rule), 0));
         return rule;
     }
 
@@ -107,31 +107,40 @@ final class JsonSchemaCompiler {
         Object schema = merge.resolve(reference, path);
         int rule = network.rule();
         references.put(reference, rule);
-        later.add(() -> value(schema, reference, network.begin(rule), network.end(rule)));
+        later.add(() -> value(schema, reference, network.begin(rule), network.end(rule), 0));
         return rule;
     }
 
-    private void value(@Nullable Object schema, String path, int from, int to) {
+    /**
+     * Takes a value of a schema.
+     *
+     * @param depth how many alternatives it is one of; they may be without end, since what is beside them is put into
+     *     each
+     */
+    private void value(@Nullable Object schema, String path, int from, int to, int depth) {
         Optional<String> reference = merge.onlyReference(schema);
         if (reference.isPresent()) {
             network.call(from, referenced(reference.get(), path), to);
             return;
         }
-        flat(merge.flat(schema, path), path, from, to);
+        flat(merge.flat(schema, path), path, from, to, depth);
     }
 
-    private void flat(Map<String, Object> schema, String path, int from, int to) {
+    private void flat(Map<String, Object> schema, String path, int from, int to, int depth) {
         Object alternatives = schema.get("anyOf");
         if (alternatives != null) {
+            if (depth > SchemaMerge.MAX_DEPTH) {
+                throw SchemaMerge.tooDeep(path);
+            }
             List<?> list = SchemaMerge.list(alternatives, path + ".anyOf");
             Map<String, Object> rest = new LinkedHashMap<>(schema);
             rest.remove("anyOf");
             for (int i = 0; i < list.size(); i++) {
                 String place = path + ".anyOf[" + i + "]";
                 if (rest.isEmpty()) {
-                    value(list.get(i), place, from, to);
+                    value(list.get(i), place, from, to, depth + 1);
                 } else {
-                    flat(merge.both(rest, list.get(i), place), place, from, to);
+                    flat(merge.both(rest, list.get(i), place), place, from, to, depth + 1);
                 }
             }
             return;
@@ -170,9 +179,8 @@ final class JsonSchemaCompiler {
             return;
         }
         for (String key : schema.keySet()) {
-            boolean unevaluated = key.startsWith("unevaluated") && schema.get(key) != Boolean.FALSE;
             boolean harmless = key.equals("uniqueItems") && schema.get(key) == Boolean.FALSE;
-            if ((UNENFORCED.contains(key) || unevaluated) && !harmless) {
+            if (UNENFORCED.contains(key) && !harmless) {
                 throw new GrammarException(
                         "%s: '%s' cannot be enforced; leave it out, or set 'strict' to false to have it ignored"
                                 .formatted(path, key));
@@ -209,8 +217,9 @@ final class JsonSchemaCompiler {
 
     private void literals(Map<String, Object> schema, String path, int from, int to) {
         List<String> scalars = new ArrayList<>();
+        SchemaValues values = new SchemaValues(merge, schema, path);
         for (Object value : SchemaMerge.list(schema.get("enum"), path + ".enum")) {
-            if (!fits(value, schema, path)) {
+            if (!values.fits(value)) {
                 continue;
             }
             if (SchemaLiterals.scalar(value)) {
@@ -220,25 +229,6 @@ final class JsonSchemaCompiler {
             }
         }
         TextEncoder.write(network, TextAutomaton.of(scalars), from, to, false);
-    }
-
-    private boolean fits(@Nullable Object value, Map<String, Object> schema, String path) {
-        Object given = schema.get("type");
-        String type = SchemaLiterals.type(value);
-        if (given != null) {
-            List<String> types = SchemaMerge.typeNames(given, path);
-            if (!types.contains(type) && !(type.equals("integer") && types.contains("number"))) {
-                return false;
-            }
-        }
-        return switch (value) {
-            case String text -> strings(schema, path).accepts(text);
-            case Number number -> {
-                BigDecimal exact = SchemaMerge.number(number, path);
-                yield numbers(schema, path, false).accepts(exact.toPlainString());
-            }
-            case null, default -> true;
-        };
     }
 
     // ---- strings ----
@@ -282,7 +272,7 @@ final class JsonSchemaCompiler {
         return names;
     }
 
-    private static TextAutomaton strings(Map<String, Object> schema, String path) {
+    static TextAutomaton strings(Map<String, Object> schema, String path) {
         int least = count(schema, "minLength", path).orElse(0);
         int most = count(schema, "maxLength", path).orElse(-1);
         List<String> formats = names(schema, "format", path).stream()
@@ -295,7 +285,7 @@ final class JsonSchemaCompiler {
         }
     }
 
-    private static Optional<Integer> count(Map<String, Object> schema, String key, String path) {
+    static Optional<Integer> count(Map<String, Object> schema, String key, String path) {
         Object given = schema.get(key);
         if (given == null) {
             return Optional.empty();
@@ -463,7 +453,7 @@ final class JsonSchemaCompiler {
         return members;
     }
 
-    private static Map<String, TextAutomaton> patterns(Map<String, Object> schema, String path) {
+    static Map<String, TextAutomaton> patterns(Map<String, Object> schema, String path) {
         Map<String, TextAutomaton> patterns = new LinkedHashMap<>();
         if (schema.get("patternProperties") instanceof Map<?, ?> map) {
             for (Object pattern : map.keySet()) {
@@ -475,7 +465,7 @@ final class JsonSchemaCompiler {
         return patterns;
     }
 
-    private static @Nullable Object patternSchema(Map<String, Object> schema, String pattern) {
+    static @Nullable Object patternSchema(Map<String, Object> schema, String pattern) {
         return schema.get("patternProperties") instanceof Map<?, ?> map ? map.get(pattern) : null;
     }
 

@@ -75,6 +75,10 @@ class JsonSchemaGrammarTest {
                 "{\"$ref\":\"#/$defs/node\",\"$defs\":{\"node\":{\"type\":\"object\",\"properties\":{\"value\":{\"type\":\"boolean\"},\"next\":{\"anyOf\":[{\"$ref\":\"#/$defs/node\"},{\"type\":\"null\"}]}},\"required\":[\"value\",\"next\"],\"additionalProperties\":false}}}",
                 "{\"type\":\"object\",\"properties\":{\"children\":{\"type\":\"array\",\"items\":{\"$ref\":\"#\"},\"maxItems\":2}},\"required\":[\"children\"]}",
                 "{\"$ref\":\"#/$defs/a~1b%20c\",\"minimum\":3,\"$defs\":{\"a/b c\":{\"type\":\"integer\",\"maximum\":5}}}",
+                "{\"type\":\"object\",\"unevaluatedProperties\":false}",
+                "{\"type\":\"array\",\"prefixItems\":[{\"type\":\"null\"}],\"unevaluatedItems\":{\"type\":\"boolean\"}}",
+                "{\"allOf\":[{\"anyOf\":[{\"properties\":{\"a\":{\"const\":1}}},{\"properties\":{\"b\":{\"const\":2}}}],\"unevaluatedProperties\":false}],\"type\":\"object\",\"properties\":{\"a\":true,\"c\":true}}",
+                "{\"enum\":[[1],[1,2],[1,\"a\"],{\"a\":1},{\"a\":1,\"b\":2},{}],\"minItems\":2,\"items\":{\"type\":\"integer\"},\"required\":[\"a\"],\"properties\":{\"a\":true},\"additionalProperties\":false}",
                 "{\"oneOf\":[{\"type\":\"integer\"},{\"type\":\"boolean\"}],\"anyOf\":[{\"minimum\":3,\"type\":\"integer\"},{\"const\":true}]}"
             })
     void shouldOnlyWriteWhatAValidatorTakes(String schema) {
@@ -119,6 +123,8 @@ class JsonSchemaGrammarTest {
                 "{\"type\":\"string\",\"format\":\"unknown\"}~\"x\"",
                 "{\"type\":\"array\",\"items\":{\"type\":\"integer\"}}~[1, 2,3]",
                 "{\"enum\":[1.5,\"ä\"]}~\"ä\"",
+                "{\"enum\":[1e25,1e-20]}~1.0E+25",
+                "{\"type\":\"object\",\"unevaluatedProperties\":true}~{\"a\":1}",
                 "{\"type\":[\"integer\",\"null\"]}~null"
             })
     void shouldAllowWhatASchemaMeans(String pair) {
@@ -177,7 +183,10 @@ class JsonSchemaGrammarTest {
                 "{\"properties\":[]}~schema.properties: must be an object",
                 "{\"items\":3}~schema.items: a schema is an object or a Boolean",
                 "{\"patternProperties\":{\"a\":true,\"b\":true}}~a key may match two of the patterns",
-                "{\"allOf\":[{\"$ref\":\"#\"}]}~too deep"
+                "{\"allOf\":[{\"$ref\":\"#\"}]}~too deep",
+                "{\"anyOf\":[{\"$ref\":\"#\"}],\"type\":\"string\"}~too deep",
+                "{\"anyOf\":[{\"$ref\":\"#\"}],\"unevaluatedProperties\":false}~too deep",
+                "{\"enum\":[[[1]]],\"items\":{\"anyOf\":[{\"$ref\":\"#/items\"}],\"type\":\"array\"}}~too deep"
             })
     void shouldSayWhereASchemaCannotBeFollowed(String pair) {
         String schema = pair.substring(0, pair.indexOf('~'));
