@@ -50,7 +50,7 @@ public final class Grammar implements TokenGrammar {
     private final long maxBytes;
     private final GrammarStates states;
     private final @Nullable Local[] locals;
-    private final State start;
+    private State start;
     private final State[] path;
     private final Ints found = new Ints();
     private long memoBytes;
@@ -129,7 +129,8 @@ public final class Grammar implements TokenGrammar {
 
     private void warm() {
         long before = steps;
-        for (int node = 0; node < network.nodes() && steps - before < WARM_STEPS; node++) {
+        // half of what is kept: more would be forgotten with the rest before it is used
+        for (int node = 0; node < network.nodes() && steps - before < WARM_STEPS && kept() < maxBytes / 2; node++) {
             if (takesBytes(node)) {
                 local(node);
             }
@@ -172,7 +173,21 @@ public final class Grammar implements TokenGrammar {
 
     private final class TextCursor implements Cursor {
 
-        private State state = start;
+        private @Nullable State state;
+        private int cleared;
+
+        /** Where it is; the beginning is taken where it is needed, for that is made again with all the others. */
+        private State state() {
+            State at = state;
+            if (at == null) {
+                at = start;
+            } else if (cleared != states.cleared()) {
+                at = states.adopt(at);
+            }
+            state = at;
+            cleared = states.cleared();
+            return at;
+        }
 
         @Override
         public boolean mask(long[] bits, int from) {
@@ -180,7 +195,7 @@ public final class Grammar implements TokenGrammar {
             limit = steps + states.steps() + MASK_STEPS;
             Allowed allowed;
             try {
-                allowed = allowed(state);
+                allowed = allowed(state());
             } catch (TooLongException e) {
                 return false;
             }
@@ -204,7 +219,7 @@ public final class Grammar implements TokenGrammar {
         @Override
         public boolean accept(int token) {
             byte[] text = vocabulary.bytes(token);
-            State at = state;
+            State at = state();
             for (byte octet : text) {
                 at = states.next(at, octet & 0xff);
             }
@@ -217,12 +232,12 @@ public final class Grammar implements TokenGrammar {
 
         @Override
         public boolean mayEnd() {
-            return state.ends;
+            return state().ends;
         }
 
         @Override
         public boolean mustEnd() {
-            return state.ends && state.places.isEmpty();
+            return state().ends && state().places.isEmpty();
         }
     }
 
@@ -242,11 +257,16 @@ public final class Grammar implements TokenGrammar {
         }
     }
 
+    private long kept() {
+        return memoBytes + states.bytes();
+    }
+
     private void forgetIfFull() {
-        if (memoBytes + states.bytes() > maxBytes) {
+        if (kept() > maxBytes) {
             states.clear();
             Arrays.fill(locals, null);
             memoBytes = 0;
+            start = states.at(network.start());
         }
     }
 

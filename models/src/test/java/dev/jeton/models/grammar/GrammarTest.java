@@ -82,6 +82,35 @@ class GrammarTest {
     }
 
     @Test
+    void shouldHoldOnToNothingOnceItForgets() {
+        Random random = new Random(3);
+        GuidedTexts texts = GuidedTexts.of(random, false);
+        Grammar grammar = Grammar.compile(schema(), texts.vocabulary(), false, 1);
+        Cursor cursor = grammar.begin();
+        texts.allowed(cursor);
+        long steps = grammar.steps();
+        texts.allowed(grammar.begin());
+        assertThat(grammar.steps()).as("the beginning was found again").isGreaterThan(steps);
+        assertThat(cursor.accept(1 + '{')).isTrue();
+        texts.allowed(cursor);
+        steps = grammar.steps();
+        texts.allowed(cursor);
+        assertThat(grammar.steps()).as("where a text stands was found again").isGreaterThan(steps);
+    }
+
+    @Test
+    void shouldKeepWhatWasFoundBeforeItIsUsed() {
+        Random random = new Random(3);
+        GuidedTexts texts = GuidedTexts.of(random, false);
+        Object schema = GuidedTexts.json("{\"type\":\"array\",\"items\":{\"type\":\"string\"},\"maxItems\":9000}");
+        Grammar grammar = Grammar.compile(new GrammarSpec.JsonSchema(schema, true), texts.vocabulary(), false, 1 << 20);
+        assertThat(grammar.bytes()).isLessThan(3 << 20);
+        long steps = grammar.steps();
+        texts.allowed(grammar.begin());
+        assertThat(grammar.steps()).isEqualTo(steps);
+    }
+
+    @Test
     void shouldStayWhereItIsWhenATokenIsNotAllowed() {
         Random random = new Random(3);
         GuidedTexts texts = GuidedTexts.of(random, false);
