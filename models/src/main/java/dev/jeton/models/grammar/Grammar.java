@@ -302,7 +302,7 @@ public final class Grammar implements TokenGrammar {
         }
         Ints exits = new Ints();
         found.clear();
-        walk(0, states.at(node), found, exits);
+        walk(0, states.only(node), found, exits);
         Local local;
         if (found.size() > 2 * vocabulary.words()) {
             long[] bits = new long[vocabulary.words()];

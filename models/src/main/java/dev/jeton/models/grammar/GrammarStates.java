@@ -101,6 +101,11 @@ final class GrammarStates {
         return close(List.of(new Place(node, bottom)));
     }
 
+    /** At a node for the bytes that it takes itself: what is reached from it without a byte are other places. */
+    State only(int node) {
+        return intern(new Config(List.of(new Place(node, bottom)), false));
+    }
+
     /** Where it goes on once the rule that a frame waits for has ended. */
     State returned(Frame frame) {
         State known = frame.returned;
@@ -180,6 +185,7 @@ final class GrammarStates {
 
     private State step(State state, int octet) {
         List<Place> reached = new ArrayList<>();
+        steps += state.places.size();
         for (Place place : state.places) {
             for (int e = network.firstEdge(place.node); e < network.endEdge(place.node); e++) {
                 if (network.takes(e, octet)) {

@@ -50,6 +50,9 @@ final class JsonSchemaCompiler {
             "$dynamicRef",
             "$recursiveRef");
 
+    /** Most members one of which may be next: each is a place of a state. */
+    private static final int MAX_OPTIONAL = 2_000;
+
     private static final Set<String> ABOUT_NUMBERS =
             Set.of("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf");
     private static final Set<String> ABOUT_STRINGS = Set.of("minLength", "maxLength", "pattern", "format");
@@ -387,32 +390,48 @@ final class JsonSchemaCompiler {
         Map<String, TextAutomaton> patterns = patterns(schema, path);
         Object additional = schema.getOrDefault("additionalProperties", named.isEmpty() && patterns.isEmpty());
         List<Member> members = members(schema, named, patterns, path);
+        checkOptional(members, path);
         int closing = network.node();
         network.bytes(closing, '}', '}', to);
-        // nothing of it yet; some member; about to take a member
-        int none = network.call(network.text(from, "{"), json.space());
-        int some = network.node();
-        for (Member member : members) {
-            int key = network.node();
-            network.epsilon(none, key);
-            network.epsilon(network.call(network.text(some, ","), json.space()), key);
-            int nextNone = network.node();
-            int nextSome = network.node();
+        // what may follow from a member on; one comma for all that may, or a comma would be as many places as they are
+        int[] choices = new int[members.size() + 1];
+        int[] before = new int[members.size() + 1];
+        before[0] = network.call(network.text(from, "{"), json.space());
+        choices[0] = network.node();
+        network.epsilon(before[0], choices[0]);
+        for (int i = 0; i < members.size(); i++) {
+            Member member = members.get(i);
+            before[i + 1] = network.node();
+            choices[i + 1] = network.node();
+            network.epsilon(network.call(network.text(before[i + 1], ","), json.space()), choices[i + 1]);
+            int spelled = network.text(choices[i], '"' + JsonRules.escaped(member.name) + '"');
+            network.epsilon(valueAfter(spelled, member.rule), before[i + 1]);
             if (!member.required) {
-                network.epsilon(none, nextNone);
-                network.epsilon(some, nextSome);
+                network.epsilon(choices[i], choices[i + 1]);
             }
-            int spelled = network.text(key, '"' + JsonRules.escaped(member.name) + '"');
-            network.epsilon(valueAfter(spelled, member.rule), nextSome);
-            none = nextNone;
-            some = nextSome;
         }
-        network.epsilon(none, closing);
-        network.epsilon(some, closing);
-        int key = network.node();
-        network.epsilon(none, key);
-        network.epsilon(network.call(network.text(some, ","), json.space()), key);
-        others(schema, members, patterns, additional, path, key, some);
+        for (int i = members.size(); i >= 0; i--) {
+            network.epsilon(before[i], closing);
+            if (i > 0 && members.get(i - 1).required) {
+                break;
+            }
+        }
+        int more = network.node();
+        network.epsilon(more, closing);
+        network.epsilon(network.call(network.text(more, ","), json.space()), choices[members.size()]);
+        others(schema, members, patterns, additional, path, choices[members.size()], more);
+    }
+
+    private static void checkOptional(List<Member> members, String path) {
+        int row = 0;
+        for (Member member : members) {
+            row = member.required ? 0 : row + 1;
+            if (row > MAX_OPTIONAL) {
+                throw new GrammarException(
+                        "%s.properties: more than %d in a row may be left out; require some, or make it several objects"
+                                .formatted(path, MAX_OPTIONAL));
+            }
+        }
     }
 
     private int valueAfter(int key, int rule) {

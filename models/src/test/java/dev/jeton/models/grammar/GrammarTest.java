@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.jeton.models.engine.TokenGrammar.Cursor;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
@@ -189,6 +190,38 @@ class GrammarTest {
         Object schema = Map.of("type", "object", "patternProperties", Map.of(pattern, true, "x" + pattern, Map.of()));
         assertThatThrownBy(() -> Grammar.compile(new GrammarSpec.JsonSchema(schema, true), texts.vocabulary(), false))
                 .isInstanceOf(GrammarException.class);
+    }
+
+    @Test
+    void shouldFollowAnObjectOfManyMembersThatMayBeLeftOut() {
+        GuidedTexts texts = GuidedTexts.of(new Random(5), false);
+        Map<String, Object> members = new LinkedHashMap<>();
+        for (int i = 0; i < 1_500; i++) {
+            members.put("k" + i, Map.of("type", "integer"));
+        }
+        Grammar grammar = Grammar.compile(
+                new GrammarSpec.JsonSchema(Map.of("type", "object", "properties", members), true),
+                texts.vocabulary(),
+                false);
+        assertThat(texts.allows(grammar, "{\"k0\": 1, \"k7\":23,\"k1499\":4}", new Random(5)))
+                .isTrue();
+        assertThat(texts.allows(grammar, "{\"k7\": 1, \"k0\":2}", new Random(5)))
+                .isFalse();
+        assertThat(grammar.steps()).as("what masks have cost").isLessThan(5_000_000);
+    }
+
+    @Test
+    void shouldRefuseMoreMembersThatMayBeLeftOutThanAStateHasPlaces() {
+        GuidedTexts texts = GuidedTexts.of(new Random(5), false);
+        Map<String, Object> members = new LinkedHashMap<>();
+        for (int i = 0; i < 5_000; i++) {
+            members.put("k" + i, true);
+        }
+        Map<String, Object> inner = Map.of("type", "object", "properties", members);
+        Map<String, Object> schema = Map.of("type", "object", "properties", Map.of("a", inner));
+        assertThatThrownBy(() -> Grammar.compile(new GrammarSpec.JsonSchema(schema, true), texts.vocabulary(), false))
+                .isInstanceOf(GrammarException.class)
+                .hasMessageContaining("schema.properties.a.properties: more than 2000 in a row");
     }
 
     @Test
