@@ -5,6 +5,7 @@ import java.math.BigDecimal;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.IdentityHashMap;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -53,6 +54,11 @@ final class JsonSchemaCompiler {
     /** Most members one of which may be next: each is a place of a state. */
     private static final int MAX_OPTIONAL = 2_000;
 
+    /** Most code points, and most items, where a schema allows more: those can be counted, and answers are shorter. */
+    private static final int MAX_LENGTH = 4_000;
+
+    private static final int MAX_ITEMS = 4_000;
+
     private static final Set<String> ABOUT_NUMBERS =
             Set.of("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf");
     private static final Set<String> ABOUT_STRINGS = Set.of("minLength", "maxLength", "pattern", "format");
@@ -65,6 +71,9 @@ final class JsonSchemaCompiler {
     private final boolean strict;
     private final SchemaMerge merge;
     private final Map<String, Integer> references = new HashMap<>();
+    /** By the very object: one that refers to what it is in, with something beside it, is come to again and again. */
+    private final Map<Object, Integer> rules = new IdentityHashMap<>();
+
     private final Map<List<Object>, Integer> texts = new HashMap<>();
     private final ArrayDeque<Runnable> later = new ArrayDeque<>();
 
@@ -97,7 +106,14 @@ final class JsonSchemaCompiler {
         if (reference.isPresent()) {
             return referenced(reference.get(), path);
         }
+        Integer known = schema == null ? null : rules.get(schema);
+        if (known != null) {
+            return known;
+        }
         int rule = network.rule();
+        if (schema != null) {
+            rules.put(schema, rule);
+        }
         later.add(() -> value(schema, path, network.begin(rule), network.end(rule), 0));
         return rule;
     }
@@ -277,7 +293,9 @@ final class JsonSchemaCompiler {
 
     static TextAutomaton strings(Map<String, Object> schema, String path) {
         int least = count(schema, "minLength", path).orElse(0);
-        int most = count(schema, "maxLength", path).orElse(-1);
+        int most = count(schema, "maxLength", path)
+                .map(given -> Math.min(given, Math.max(least, MAX_LENGTH)))
+                .orElse(-1);
         List<String> formats = names(schema, "format", path).stream()
                 .filter(StringTexts::known)
                 .toList();
@@ -349,7 +367,8 @@ final class JsonSchemaCompiler {
         }
         List<?> prefix = SchemaMerge.prefix(schema, path);
         int least = count(schema, "minItems", path).orElse(0);
-        Optional<Integer> bound = count(schema, "maxItems", path);
+        Optional<Integer> bound =
+                count(schema, "maxItems", path).map(most -> Math.min(most, Math.max(least, MAX_ITEMS)));
         Object rest = schema.getOrDefault("items", prefix.isEmpty());
         int most = rest == Boolean.FALSE
                 ? Math.min(prefix.size(), bound.orElse(prefix.size()))

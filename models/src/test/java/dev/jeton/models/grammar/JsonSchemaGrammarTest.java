@@ -124,6 +124,11 @@ class JsonSchemaGrammarTest {
                 "{\"type\":\"array\",\"items\":{\"type\":\"integer\"}}~[1, 2,3]",
                 "{\"enum\":[1.5,\"ä\"]}~\"ä\"",
                 "{\"enum\":[1e25,1e-20]}~1.0E+25",
+                "{\"type\":\"string\",\"maxLength\":65535}~\"abc\"",
+                "{\"type\":\"array\",\"items\":{\"type\":\"integer\"},\"maxItems\":1000000}~[1,2]",
+                "{\"$ref\":\"#/$defs/A\",\"$defs\":{\"A\":{\"properties\":{\"a\":{\"$ref\":\"#/$defs/A\",\"type\":\"object\"}}}}}~{\"a\":{\"a\":{}}}",
+                "{\"type\":\"object\",\"properties\":{\"a\":{\"allOf\":[{\"$ref\":\"#\"}],\"description\":\"x\",\"default\":null}}}~{\"a\":{\"a\":{}}}",
+                "{\"type\":\"object\",\"properties\":{\"a\":{\"type\":[\"object\",\"null\"],\"anyOf\":[{\"$ref\":\"#\"},{\"type\":\"null\"}]}}}~{\"a\":{\"a\":null}}",
                 "{\"type\":\"object\",\"unevaluatedProperties\":true}~{\"a\":1}",
                 "{\"type\":[\"integer\",\"null\"]}~null"
             })
@@ -176,7 +181,7 @@ class JsonSchemaGrammarTest {
                 "{\"type\":\"array\",\"uniqueItems\":true}~'uniqueItems' cannot be enforced",
                 "{\"type\":\"string\",\"pattern\":\"(?=a)\"}~schema: the regular expression '(?=a)' cannot be followed",
                 "{\"type\":\"string\",\"minLength\":-1}~schema.minLength: must be a whole number",
-                "{\"type\":\"string\",\"maxLength\":1000000}~more than 20000 states",
+                "{\"type\":\"string\",\"minLength\":1000000}~more than 20000 states",
                 "{\"type\":\"number\",\"multipleOf\":0}~'multipleOf' must be above 0",
                 "{\"type\":\"number\",\"multipleOf\":123456789}~'multipleOf' 123456789 cannot be enforced",
                 "{\"required\":\"a\"}~schema.required: must be an array",
