@@ -5,6 +5,8 @@ import dev.jeton.models.grammar.GrammarStates.Frame;
 import dev.jeton.models.grammar.GrammarStates.Place;
 import dev.jeton.models.grammar.GrammarStates.State;
 import java.util.Arrays;
+import java.util.HashMap;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -42,6 +44,20 @@ public final class Grammar implements TokenGrammar {
     /** What may come from a node of the network on, whatever waits: as bits, or where they are few as a list. */
     private record Local(long[] bits, int[] tokens, int[] exits) {}
 
+    /** Bits, by what they are. */
+    private record Bits(long[] words) {
+
+        @Override
+        public boolean equals(@Nullable Object other) {
+            return other instanceof Bits(long[] its) && Arrays.equals(words, its);
+        }
+
+        @Override
+        public int hashCode() {
+            return Arrays.hashCode(words);
+        }
+    }
+
     /** What may come in a state. */
     private record Allowed(Local[] locals, int[] more) {}
 
@@ -51,6 +67,9 @@ public final class Grammar implements TokenGrammar {
     private final GrammarStates states;
     private final @Nullable Local[] locals;
     private State start;
+    /** At most places of a string of bounded length the same tokens may come: their bits are kept once. */
+    private final Map<Bits, long[]> shared = new HashMap<>();
+
     private final State[] path;
     private final Ints found = new Ints();
     private long memoBytes;
@@ -265,6 +284,7 @@ public final class Grammar implements TokenGrammar {
         if (kept() > maxBytes) {
             states.clear();
             Arrays.fill(locals, null);
+            shared.clear();
             memoBytes = 0;
             start = states.at(network.start());
         }
@@ -307,13 +327,21 @@ public final class Grammar implements TokenGrammar {
         if (found.size() > 2 * vocabulary.words()) {
             long[] bits = new long[vocabulary.words()];
             set(bits, 0, found.toArray());
-            local = new Local(bits, new int[0], exits.toArray());
+            local = new Local(shared(bits), new int[0], exits.toArray());
         } else {
             local = new Local(new long[0], found.toArray(), exits.toArray());
         }
-        memoBytes += 96 + 8L * local.bits.length + 4L * local.tokens.length + 4L * local.exits.length;
+        memoBytes += 96 + 4L * local.tokens.length + 4L * local.exits.length;
         locals[node] = local;
         return local;
+    }
+
+    private long[] shared(long[] bits) {
+        long[] known = shared.putIfAbsent(new Bits(bits), bits);
+        if (known == null) {
+            memoBytes += 64 + 8L * bits.length;
+        }
+        return known == null ? bits : known;
     }
 
     /**

@@ -112,6 +112,33 @@ class GrammarTest {
     }
 
     @Test
+    void shouldKeepOnceWhatManyPlacesOfAStringAllow() {
+        // letters of three alphabets, so that there are many tokens of few bytes
+        int letters = 40;
+        GrammarVocabulary vocabulary = new GrammarVocabulary(
+                1 + letters * letters * letters,
+                id -> id == 0
+                        ? bytes("\"")
+                        : bytes("" + (char) ('0' + id % letters) + (char) ('0' + id / letters % letters)
+                                + (char) ('0' + id / letters / letters)),
+                false);
+        Object schema = GuidedTexts.json("{\"type\":\"string\",\"maxLength\":240}");
+        Grammar grammar = Grammar.compile(new GrammarSpec.JsonSchema(schema, true), vocabulary, false, 1 << 20);
+        long[] bits = new long[vocabulary.words()];
+        long[] steps = new long[2];
+        for (int pass = 0; pass < 2; pass++) {
+            Cursor cursor = grammar.begin();
+            assertThat(cursor.accept(0)).isTrue();
+            for (int i = 0; i < 80; i++) {
+                assertThat(cursor.mask(bits, 0)).isTrue();
+                assertThat(cursor.accept(1 + i)).isTrue();
+            }
+            steps[pass] = grammar.steps();
+        }
+        assertThat(steps[1]).isEqualTo(steps[0]);
+    }
+
+    @Test
     void shouldStayWhereItIsWhenATokenIsNotAllowed() {
         Random random = new Random(3);
         GuidedTexts texts = GuidedTexts.of(random, false);
