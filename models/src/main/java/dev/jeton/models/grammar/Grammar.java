@@ -126,8 +126,7 @@ public final class Grammar implements TokenGrammar {
             }
             case GrammarSpec.JsonSchema(Object schema, boolean strict) ->
                 JsonSchemaCompiler.compile(network, schema, strict);
-            case GrammarSpec.Regex(String pattern) ->
-                text(network, ExpressionAutomaton.whole(Regex.parse(pattern)), spaced);
+            case GrammarSpec.Regex(String pattern) -> text(network, Regex.texts(pattern, true), spaced);
             case GrammarSpec.Choice(var choices) -> text(network, TextAutomaton.of(choices), spaced);
         };
         return new Grammar(network.build(root), vocabulary, maxBytes);

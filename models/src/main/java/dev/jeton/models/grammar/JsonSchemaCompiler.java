@@ -495,7 +495,7 @@ final class JsonSchemaCompiler {
         Map<String, TextAutomaton> patterns = new LinkedHashMap<>();
         if (schema.get("patternProperties") instanceof Map<?, ?> map) {
             for (Object pattern : map.keySet()) {
-                patterns.put(String.valueOf(pattern), ExpressionAutomaton.within(Regex.parse(String.valueOf(pattern))));
+                patterns.put(String.valueOf(pattern), Regex.texts(String.valueOf(pattern), false));
             }
         } else if (schema.containsKey("patternProperties")) {
             throw new GrammarException(path + ".patternProperties: must be an object");
