@@ -44,7 +44,6 @@ final class JsonSchemaCompiler {
             "maxContains",
             "minProperties",
             "maxProperties",
-            "propertyNames",
             "dependentRequired",
             "dependentSchemas",
             "dependencies",
@@ -64,7 +63,7 @@ final class JsonSchemaCompiler {
     private static final Set<String> ABOUT_STRINGS = Set.of("minLength", "maxLength", "pattern", "format");
     private static final Set<String> ABOUT_ARRAYS = Set.of("items", "prefixItems", "minItems", "maxItems");
     private static final Set<String> ABOUT_OBJECTS =
-            Set.of("properties", "required", "additionalProperties", "patternProperties");
+            Set.of("properties", "required", "additionalProperties", "patternProperties", "propertyNames");
 
     private final NetworkBuilder network;
     private final JsonRules json;
@@ -471,6 +470,7 @@ final class JsonSchemaCompiler {
         List<Member> members = new ArrayList<>();
         Set<String> all = new LinkedHashSet<>(named.keySet());
         all.addAll(required);
+        Optional<TextAutomaton> allowed = names(merge, schema, path);
         for (String name : all) {
             List<@Nullable Object> schemas = new ArrayList<>();
             if (named.containsKey(name)) {
@@ -484,11 +484,41 @@ final class JsonSchemaCompiler {
             if (schemas.isEmpty()) {
                 schemas.add(schema.getOrDefault("additionalProperties", true));
             }
+            if (allowed.isPresent() && !allowed.get().accepts(name)) {
+                schemas.add(false);
+            }
             String place = path + ".properties." + name;
             Object value = schemas.size() == 1 ? schemas.getFirst() : Map.of("allOf", schemas);
             members.add(new Member(name, rule(value, place), required.contains(name)));
         }
         return members;
+    }
+
+    /** The names that members may have, where not all may. */
+    static Optional<TextAutomaton> names(SchemaMerge merge, Map<String, Object> schema, String path) {
+        if (!schema.containsKey("propertyNames")) {
+            return Optional.empty();
+        }
+        String place = path + ".propertyNames";
+        Map<String, Object> names = merge.flat(SchemaMerge.unwrap(schema.get("propertyNames")), place);
+        if (names.containsKey("anyOf")) {
+            throw new GrammarException(place + ": alternatives are not supported; write them as one pattern");
+        }
+        Object type = names.get("type");
+        if (type != null && !SchemaMerge.typeNames(type, place).contains("string")) {
+            return Optional.of(TextAutomaton.of(List.of()));
+        }
+        if (!names.containsKey("enum")) {
+            return Optional.of(strings(names, place));
+        }
+        SchemaValues values = new SchemaValues(merge, names, place);
+        List<String> listed = new ArrayList<>();
+        for (Object name : SchemaMerge.list(names.get("enum"), place + ".enum")) {
+            if (name instanceof String text && values.fits(text)) {
+                listed.add(text);
+            }
+        }
+        return Optional.of(TextAutomaton.of(listed));
     }
 
     static Map<String, TextAutomaton> patterns(Map<String, Object> schema, String path) {
@@ -518,10 +548,12 @@ final class JsonSchemaCompiler {
             int after) {
         TextAutomaton names =
                 TextAutomaton.of(members.stream().map(Member::name).toList());
-        TextAutomaton rest = TextAutomaton.all().without(names);
+        TextAutomaton free =
+                names(merge, schema, path).orElse(TextAutomaton.all()).without(names);
+        TextAutomaton rest = free;
         List<TextAutomaton> before = new ArrayList<>();
         for (Map.Entry<String, TextAutomaton> pattern : patterns.entrySet()) {
-            TextAutomaton keys = pattern.getValue().without(names);
+            TextAutomaton keys = pattern.getValue().and(free);
             for (TextAutomaton other : before) {
                 if (!keys.and(other).isEmpty()) {
                     throw new GrammarException(

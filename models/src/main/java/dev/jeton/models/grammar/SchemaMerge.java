@@ -241,6 +241,7 @@ final class SchemaMerge {
             }
             switch (key) {
                 case "properties", "additionalProperties", "patternProperties", "items", "prefixItems" -> {}
+                case "propertyNames" -> merged.put(key, all(before, value));
                 case "type" -> merged.put(key, types(before, value, path));
                 case "required" -> {
                     Set<Object> names = new LinkedHashSet<>(list(before, path + ".required"));

@@ -5,6 +5,7 @@ import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
@@ -132,6 +133,11 @@ final class SchemaValues {
     private boolean members(Map<?, ?> members) {
         Map<String, Object> named = SchemaMerge.members(schema, path);
         Map<String, TextAutomaton> patterns = JsonSchemaCompiler.patterns(schema, path);
+        Optional<TextAutomaton> names = JsonSchemaCompiler.names(merge, schema, path);
+        if (names.isPresent()
+                && !members.keySet().stream().allMatch(name -> names.get().accepts(String.valueOf(name)))) {
+            return false;
+        }
         Set<Object> missing = new LinkedHashSet<>();
         Object required = schema.get("required");
         missing.addAll(required == null ? List.of() : SchemaMerge.list(required, path + ".required"));

@@ -124,6 +124,8 @@ class JsonSchemaGrammarTest {
                 "{\"type\":\"array\",\"items\":{\"type\":\"integer\"}}~[1, 2,3]",
                 "{\"enum\":[1.5,\"ä\"]}~\"ä\"",
                 "{\"enum\":[1e25,1e-20]}~1.0E+25",
+                "{\"type\":\"object\",\"propertyNames\":{\"type\":\"string\"},\"additionalProperties\":{\"type\":\"number\"}}~{\"a\":1}",
+                "{\"type\":\"object\",\"propertyNames\":{\"enum\":[\"a\",\"b\"]}}~{\"b\":[],\"a\":1}",
                 "{\"type\":\"string\",\"maxLength\":65535}~\"abc\"",
                 "{\"type\":\"array\",\"items\":{\"type\":\"integer\"},\"maxItems\":1000000}~[1,2]",
                 "{\"$ref\":\"#/$defs/A\",\"$defs\":{\"A\":{\"properties\":{\"a\":{\"$ref\":\"#/$defs/A\",\"type\":\"object\"}}}}}~{\"a\":{\"a\":{}}}",

@@ -106,13 +106,25 @@ final class RandomSchemas {
     }
 
     private void aboutObjects(Map<String, Object> schema, int depth) {
-        switch (random.nextInt(6)) {
+        switch (random.nextInt(7)) {
             case 0, 1 -> schema.put("properties", members(NAMES, depth));
             case 2 -> schema.put("required", List.of(one(NAMES)));
             case 3 -> schema.put("additionalProperties", inner(depth));
             case 4 -> schema.put("patternProperties", members(PATTERNS.subList(0, 2), depth));
+            case 5 -> schema.put("propertyNames", names());
             default -> schema.put("unevaluatedProperties", false);
         }
+    }
+
+    private Map<String, Object> names() {
+        Map<String, Object> names = new LinkedHashMap<>();
+        if (random.nextInt(4) == 0) {
+            names.put("enum", values(3));
+        } else {
+            names.put("type", "string");
+            aboutStrings(names);
+        }
+        return names;
     }
 
     private Map<String, Object> members(List<String> names, int depth) {
