@@ -34,6 +34,10 @@ public final class Grammar implements TokenGrammar {
     /** Most that are looked at for one mask, for which all sequences of the model wait: some hundredths of a second. */
     private static final long MASK_STEPS = 5_000_000;
 
+    /** Texts that begin with a space. */
+    private static final TextAutomaton SPACED =
+            ExpressionAutomaton.within(Expression.sequence(new Expression.Begin(), new Expression.Chars(' ', ' ')));
+
     /** A mask takes too long. */
     private static final class TooLongException extends RuntimeException {
         TooLongException() {
@@ -135,13 +139,20 @@ public final class Grammar implements TokenGrammar {
     private static int text(NetworkBuilder network, TextAutomaton texts, boolean spaced) {
         int rule = network.rule();
         int begin = network.begin(rule);
-        if (spaced) {
-            int after = network.node();
-            network.bytes(begin, ' ', ' ', after);
-            network.epsilon(begin, after);
-            begin = after;
+        int end = network.end(rule);
+        if (!spaced) {
+            TextEncoder.write(network, texts, begin, end, false);
+            return rule;
         }
-        TextEncoder.write(network, texts, begin, network.end(rule), false);
+        int after = network.node();
+        network.bytes(begin, ' ', ' ', after);
+        if (texts.next(0, ' ') == TextAutomaton.DEAD) {
+            network.epsilon(begin, after);
+        } else {
+            // the space that a text begins with would be taken as well as one before it
+            TextEncoder.write(network, texts.without(SPACED), begin, end, false);
+        }
+        TextEncoder.write(network, texts, after, end, false);
         return rule;
     }
 

@@ -182,6 +182,18 @@ class GrammarTest {
     }
 
     @Test
+    void shouldWriteASpaceMoreWhereOneIsTakenFromAChoice() {
+        Random random = new Random(5);
+        GuidedTexts stripping = GuidedTexts.of(random, true);
+        GrammarSpec choice = new GrammarSpec.Choice(List.of(" yes", "no"));
+        Grammar grammar = Grammar.compile(choice, stripping.vocabulary(), false);
+        assertThat(stripping.allows(grammar, "  yes", random)).isTrue();
+        assertThat(stripping.allows(grammar, " yes", random)).isFalse();
+        assertThat(stripping.allows(grammar, " no", random)).isTrue();
+        assertThat(stripping.allows(grammar, "no", random)).isTrue();
+    }
+
+    @Test
     void shouldRefuseWhatOnlyTheEmptyTextFits() {
         GuidedTexts texts = GuidedTexts.of(new Random(5), false);
         assertThatThrownBy(() -> Grammar.compile(new GrammarSpec.Regex("^$"), texts.vocabulary(), false))
