@@ -19,7 +19,7 @@ import tools.jackson.databind.json.JsonMapper;
 class RandomSchemaTest {
 
     /** How many; more are tried by {@code -Djeton.schemas}, others by {@code -Djeton.seed}. */
-    private static final int SCHEMAS = Integer.getInteger("jeton.schemas", 500);
+    private static final int SCHEMAS = Integer.getInteger("jeton.schemas", 250);
 
     private static final long SEED = Long.getLong("jeton.seed", 0);
     private static final int TEXTS = 6;
