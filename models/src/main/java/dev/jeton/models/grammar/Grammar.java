@@ -5,6 +5,8 @@ import dev.jeton.models.grammar.GrammarStates.Frame;
 import dev.jeton.models.grammar.GrammarStates.Place;
 import dev.jeton.models.grammar.GrammarStates.State;
 import java.util.Arrays;
+import java.util.HashMap;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -32,6 +34,10 @@ public final class Grammar implements TokenGrammar {
     /** Most that are looked at for one mask, for which all sequences of the model wait: some hundredths of a second. */
     private static final long MASK_STEPS = 5_000_000;
 
+    /** Texts that begin with a space. */
+    private static final TextAutomaton SPACED =
+            ExpressionAutomaton.within(Expression.sequence(new Expression.Begin(), new Expression.Chars(' ', ' ')));
+
     /** A mask takes too long. */
     private static final class TooLongException extends RuntimeException {
         TooLongException() {
@@ -41,6 +47,20 @@ public final class Grammar implements TokenGrammar {
 
     /** What may come from a node of the network on, whatever waits: as bits, or where they are few as a list. */
     private record Local(long[] bits, int[] tokens, int[] exits) {}
+
+    /** Bits, by what they are. */
+    private record Bits(long[] words) {
+
+        @Override
+        public boolean equals(@Nullable Object other) {
+            return other instanceof Bits(long[] its) && Arrays.equals(words, its);
+        }
+
+        @Override
+        public int hashCode() {
+            return Arrays.hashCode(words);
+        }
+    }
 
     /** What may come in a state. */
     private record Allowed(Local[] locals, int[] more) {}
@@ -53,7 +73,10 @@ public final class Grammar implements TokenGrammar {
     /** By node, one that no token can tell from it. */
     private final int[] same;
 
-    private final State start;
+    private State start;
+    /** At most places of a string of bounded length the same tokens may come: their bits are kept once. */
+    private final Map<Bits, long[]> shared = new HashMap<>();
+
     private final State[] path;
     private final Ints found = new Ints();
     private long memoBytes;
@@ -116,8 +139,7 @@ public final class Grammar implements TokenGrammar {
             }
             case GrammarSpec.JsonSchema(Object schema, boolean strict) ->
                 JsonSchemaCompiler.compile(network, schema, strict);
-            case GrammarSpec.Regex(String pattern) ->
-                text(network, ExpressionAutomaton.whole(Regex.parse(pattern)), spaced);
+            case GrammarSpec.Regex(String pattern) -> text(network, Regex.texts(pattern, true), spaced);
             case GrammarSpec.Choice(var choices) -> text(network, TextAutomaton.of(choices), spaced);
             case GrammarSpec.Calls calls -> {
                 int rule = CallRules.rule(calls, network, vocabulary, spaced);
@@ -132,19 +154,27 @@ public final class Grammar implements TokenGrammar {
     private static int text(NetworkBuilder network, TextAutomaton texts, boolean spaced) {
         int rule = network.rule();
         int begin = network.begin(rule);
-        if (spaced) {
-            int after = network.node();
-            network.bytes(begin, ' ', ' ', after);
-            network.epsilon(begin, after);
-            begin = after;
+        int end = network.end(rule);
+        if (!spaced) {
+            TextEncoder.write(network, texts, begin, end, false);
+            return rule;
         }
-        TextEncoder.write(network, texts, begin, network.end(rule), false);
+        int after = network.node();
+        network.bytes(begin, ' ', ' ', after);
+        if (texts.next(0, ' ') == TextAutomaton.DEAD) {
+            network.epsilon(begin, after);
+        } else {
+            // the space that a text begins with would be taken as well as one before it
+            TextEncoder.write(network, texts.without(SPACED), begin, end, false);
+        }
+        TextEncoder.write(network, texts, after, end, false);
         return rule;
     }
 
     private void warm() {
         long before = steps;
-        for (int node = 0; node < network.nodes() && steps - before < WARM_STEPS; node++) {
+        // half of what is kept: more would be forgotten with the rest before it is used
+        for (int node = 0; node < network.nodes() && steps - before < WARM_STEPS && kept() < maxBytes / 2; node++) {
             if (same[node] == node && takesBytes(node)) {
                 local(node);
             }
@@ -187,7 +217,21 @@ public final class Grammar implements TokenGrammar {
 
     private final class TextCursor implements Cursor {
 
-        private State state = start;
+        private @Nullable State state;
+        private int cleared;
+
+        /** Where it is; the beginning is taken where it is needed, for that is made again with all the others. */
+        private State state() {
+            State at = state;
+            if (at == null) {
+                at = start;
+            } else if (cleared != states.cleared()) {
+                at = states.adopt(at);
+            }
+            state = at;
+            cleared = states.cleared();
+            return at;
+        }
 
         @Override
         public boolean mask(long[] bits, int from) {
@@ -195,7 +239,7 @@ public final class Grammar implements TokenGrammar {
             limit = steps + states.steps() + MASK_STEPS;
             Allowed allowed;
             try {
-                allowed = allowed(state);
+                allowed = allowed(state());
             } catch (TooLongException e) {
                 return false;
             }
@@ -219,7 +263,7 @@ public final class Grammar implements TokenGrammar {
         @Override
         public boolean accept(int token) {
             byte[] text = vocabulary.bytes(token);
-            State at = state;
+            State at = state();
             for (byte octet : text) {
                 at = states.next(at, octet & 0xff);
             }
@@ -232,12 +276,12 @@ public final class Grammar implements TokenGrammar {
 
         @Override
         public boolean mayEnd() {
-            return state.ends;
+            return state().ends;
         }
 
         @Override
         public boolean mustEnd() {
-            return state.ends && state.places.isEmpty();
+            return state().ends && state().places.isEmpty();
         }
     }
 
@@ -257,11 +301,17 @@ public final class Grammar implements TokenGrammar {
         }
     }
 
+    private long kept() {
+        return memoBytes + states.bytes();
+    }
+
     private void forgetIfFull() {
-        if (memoBytes + states.bytes() > maxBytes) {
+        if (kept() > maxBytes) {
             states.clear();
             Arrays.fill(locals, null);
+            shared.clear();
             memoBytes = 0;
+            start = states.at(network.start());
         }
     }
 
@@ -298,18 +348,26 @@ public final class Grammar implements TokenGrammar {
         }
         Ints exits = new Ints();
         found.clear();
-        walk(0, states.at(node), found, exits);
+        walk(0, states.only(node), found, exits);
         Local local;
         if (found.size() > 2 * vocabulary.words()) {
             long[] bits = new long[vocabulary.words()];
             set(bits, 0, found.toArray());
-            local = new Local(bits, new int[0], exits.toArray());
+            local = new Local(shared(bits), new int[0], exits.toArray());
         } else {
             local = new Local(new long[0], found.toArray(), exits.toArray());
         }
-        memoBytes += 96 + 8L * local.bits.length + 4L * local.tokens.length + 4L * local.exits.length;
+        memoBytes += 96 + 4L * local.tokens.length + 4L * local.exits.length;
         locals[like] = local;
         return local;
+    }
+
+    private long[] shared(long[] bits) {
+        long[] known = shared.putIfAbsent(new Bits(bits), bits);
+        if (known == null) {
+            memoBytes += 64 + 8L * bits.length;
+        }
+        return known == null ? bits : known;
     }
 
     /**

@@ -16,7 +16,8 @@ import org.jspecify.annotations.Nullable;
  * <p>A state is a set of places, each a node and the rules that wait for it to end, kept as a chain of frames. Equal
  * frames are one object and so are equal states, so a step is an array look-up once it was made: the automaton
  * determinized where it is used, as regular expression engines do it, and with stacks in place of states. Recursion
- * makes no end of states; {@link #clear} forgets them, and those that someone still holds go on to work.
+ * makes no end of states, so {@link #clear} forgets them. A state knows where its bytes led and so holds all others:
+ * who holds one from before has it made again ({@link #adopt}), or nothing would be forgotten.
  *
  * <p>Used by one thread at a time.
  */
@@ -75,6 +76,7 @@ final class GrammarStates {
     private final Map<Config, State> states = new HashMap<>();
     private final Map<Long, Frame> frames = new HashMap<>();
     private int lastFrame;
+    private int cleared;
     private long bytes;
     private long steps;
 
@@ -97,6 +99,11 @@ final class GrammarStates {
     /** At a node, with nothing that waits. */
     State at(int node) {
         return close(List.of(new Place(node, bottom)));
+    }
+
+    /** At a node for the bytes that it takes itself: what is reached from it without a byte are other places. */
+    State only(int node) {
+        return intern(new Config(List.of(new Place(node, bottom)), false));
     }
 
     /** Where it goes on once the rule that a frame waits for has ended. */
@@ -147,10 +154,38 @@ final class GrammarStates {
         states.clear();
         frames.clear();
         bytes = 0;
+        cleared++;
+    }
+
+    /** How often all were forgotten. */
+    int cleared() {
+        return cleared;
+    }
+
+    /** The state that is what one was that has been forgotten. */
+    State adopt(State forgotten) {
+        List<Place> places = new ArrayList<>(forgotten.places.size());
+        for (Place place : forgotten.places) {
+            places.add(new Place(place.node, adopt(place.frame)));
+        }
+        return intern(sorted(places, forgotten.ends));
+    }
+
+    private Frame adopt(Frame forgotten) {
+        ArrayDeque<Frame> chain = new ArrayDeque<>();
+        for (Frame frame = forgotten; frame != bottom; frame = below(frame)) {
+            chain.push(frame);
+        }
+        Frame made = bottom;
+        while (!chain.isEmpty()) {
+            made = frame(chain.pop().node, made);
+        }
+        return made;
     }
 
     private State step(State state, int octet) {
         List<Place> reached = new ArrayList<>();
+        steps += state.places.size();
         for (Place place : state.places) {
             for (int e = network.firstEdge(place.node); e < network.endEdge(place.node); e++) {
                 if (network.takes(e, octet)) {
@@ -196,8 +231,12 @@ final class GrammarStates {
                 return dead;
             }
         }
-        taking.sort(Comparator.comparingInt(Place::node).thenComparingInt(place -> place.frame.id));
-        return intern(new Config(taking, ends));
+        return intern(sorted(taking, ends));
+    }
+
+    private static Config sorted(List<Place> places, boolean ends) {
+        places.sort(Comparator.comparingInt(Place::node).thenComparingInt(place -> place.frame.id));
+        return new Config(places, ends);
     }
 
     private static void add(Place place, Set<Place> seen, ArrayDeque<Place> work) {

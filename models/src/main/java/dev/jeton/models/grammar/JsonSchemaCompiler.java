@@ -5,6 +5,7 @@ import java.math.BigDecimal;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.IdentityHashMap;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -43,25 +44,35 @@ final class JsonSchemaCompiler {
             "maxContains",
             "minProperties",
             "maxProperties",
-            "propertyNames",
             "dependentRequired",
             "dependentSchemas",
             "dependencies",
             "$dynamicRef",
             "$recursiveRef");
 
+    /** Most members one of which may be next: each is a place of a state. */
+    private static final int MAX_OPTIONAL = 2_000;
+
+    /** Most code points, and most items, where a schema allows more: those can be counted, and answers are shorter. */
+    private static final int MAX_LENGTH = 4_000;
+
+    private static final int MAX_ITEMS = 4_000;
+
     private static final Set<String> ABOUT_NUMBERS =
             Set.of("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf");
     private static final Set<String> ABOUT_STRINGS = Set.of("minLength", "maxLength", "pattern", "format");
     private static final Set<String> ABOUT_ARRAYS = Set.of("items", "prefixItems", "minItems", "maxItems");
     private static final Set<String> ABOUT_OBJECTS =
-            Set.of("properties", "required", "additionalProperties", "patternProperties");
+            Set.of("properties", "required", "additionalProperties", "patternProperties", "propertyNames");
 
     private final NetworkBuilder network;
     private final JsonRules json;
     private final boolean strict;
     private final SchemaMerge merge;
     private final Map<String, Integer> references = new HashMap<>();
+    /** By the very object: one that refers to what it is in, with something beside it, is come to again and again. */
+    private final Map<Object, Integer> rules = new IdentityHashMap<>();
+
     private final Map<List<Object>, Integer> texts = new HashMap<>();
     private final ArrayDeque<Runnable> later = new ArrayDeque<>();
 
@@ -81,7 +92,7 @@ final class JsonSchemaCompiler {
         JsonSchemaCompiler compiler = new JsonSchemaCompiler(network, schema, strict);
         int rule = network.rule();
         int begin = network.call(network.begin(rule), compiler.json.space());
-        compiler.value(schema, "schema", begin, network.end(rule));
+        compiler.value(schema, "schema", begin, network.end(rule), 0);
         while (!compiler.later.isEmpty()) {
             compiler.later.remove().run();
         }
@@ -94,8 +105,15 @@ final class JsonSchemaCompiler {
         if (reference.isPresent()) {
             return referenced(reference.get(), path);
         }
+        Integer known = schema == null ? null : rules.get(schema);
+        if (known != null) {
+            return known;
+        }
         int rule = network.rule();
-        later.add(() -> value(schema, path, network.begin(rule), network.end(rule)));
+        if (schema != null) {
+            rules.put(schema, rule);
+        }
+        later.add(() -> value(schema, path, network.begin(rule), network.end(rule), 0));
         return rule;
     }
 
@@ -107,31 +125,40 @@ final class JsonSchemaCompiler {
         Object schema = merge.resolve(reference, path);
         int rule = network.rule();
         references.put(reference, rule);
-        later.add(() -> value(schema, reference, network.begin(rule), network.end(rule)));
+        later.add(() -> value(schema, reference, network.begin(rule), network.end(rule), 0));
         return rule;
     }
 
-    private void value(@Nullable Object schema, String path, int from, int to) {
+    /**
+     * Takes a value of a schema.
+     *
+     * @param depth how many alternatives it is one of; they may be without end, since what is beside them is put into
+     *     each
+     */
+    private void value(@Nullable Object schema, String path, int from, int to, int depth) {
         Optional<String> reference = merge.onlyReference(schema);
         if (reference.isPresent()) {
             network.call(from, referenced(reference.get(), path), to);
             return;
         }
-        flat(merge.flat(schema, path), path, from, to);
+        flat(merge.flat(schema, path), path, from, to, depth);
     }
 
-    private void flat(Map<String, Object> schema, String path, int from, int to) {
+    private void flat(Map<String, Object> schema, String path, int from, int to, int depth) {
         Object alternatives = schema.get("anyOf");
         if (alternatives != null) {
+            if (depth > SchemaMerge.MAX_DEPTH) {
+                throw SchemaMerge.tooDeep(path);
+            }
             List<?> list = SchemaMerge.list(alternatives, path + ".anyOf");
             Map<String, Object> rest = new LinkedHashMap<>(schema);
             rest.remove("anyOf");
             for (int i = 0; i < list.size(); i++) {
                 String place = path + ".anyOf[" + i + "]";
                 if (rest.isEmpty()) {
-                    value(list.get(i), place, from, to);
+                    value(list.get(i), place, from, to, depth + 1);
                 } else {
-                    flat(merge.both(rest, list.get(i), place), place, from, to);
+                    flat(merge.both(rest, list.get(i), place), place, from, to, depth + 1);
                 }
             }
             return;
@@ -170,9 +197,8 @@ final class JsonSchemaCompiler {
             return;
         }
         for (String key : schema.keySet()) {
-            boolean unevaluated = key.startsWith("unevaluated") && schema.get(key) != Boolean.FALSE;
             boolean harmless = key.equals("uniqueItems") && schema.get(key) == Boolean.FALSE;
-            if ((UNENFORCED.contains(key) || unevaluated) && !harmless) {
+            if (UNENFORCED.contains(key) && !harmless) {
                 throw new GrammarException(
                         "%s: '%s' cannot be enforced; leave it out, or set 'strict' to false to have it ignored"
                                 .formatted(path, key));
@@ -209,8 +235,9 @@ final class JsonSchemaCompiler {
 
     private void literals(Map<String, Object> schema, String path, int from, int to) {
         List<String> scalars = new ArrayList<>();
+        SchemaValues values = new SchemaValues(merge, schema, path);
         for (Object value : SchemaMerge.list(schema.get("enum"), path + ".enum")) {
-            if (!fits(value, schema, path)) {
+            if (!values.fits(value)) {
                 continue;
             }
             if (SchemaLiterals.scalar(value)) {
@@ -220,25 +247,6 @@ final class JsonSchemaCompiler {
             }
         }
         TextEncoder.write(network, TextAutomaton.of(scalars), from, to, false);
-    }
-
-    private boolean fits(@Nullable Object value, Map<String, Object> schema, String path) {
-        Object given = schema.get("type");
-        String type = SchemaLiterals.type(value);
-        if (given != null) {
-            List<String> types = SchemaMerge.typeNames(given, path);
-            if (!types.contains(type) && !(type.equals("integer") && types.contains("number"))) {
-                return false;
-            }
-        }
-        return switch (value) {
-            case String text -> strings(schema, path).accepts(text);
-            case Number number -> {
-                BigDecimal exact = SchemaMerge.number(number, path);
-                yield numbers(schema, path, false).accepts(exact.toPlainString());
-            }
-            case null, default -> true;
-        };
     }
 
     // ---- strings ----
@@ -261,7 +269,7 @@ final class JsonSchemaCompiler {
                 TextEncoder.write(network, strings(schema, path), begin, end, true);
             } else {
                 int least = count(schema, "minLength", path).orElse(0);
-                int most = count(schema, "maxLength", path).orElse(-1);
+                int most = most(schema, least, path);
                 if (most < 0 || most >= least) {
                     TextEncoder.writeCounted(network, least, most, begin, end);
                 }
@@ -291,9 +299,16 @@ final class JsonSchemaCompiler {
         return names;
     }
 
-    private static TextAutomaton strings(Map<String, Object> schema, String path) {
+    /** Most code points; negative where they are not bounded. */
+    private static int most(Map<String, Object> schema, int least, String path) {
+        return count(schema, "maxLength", path)
+                .map(given -> Math.min(given, Math.max(least, MAX_LENGTH)))
+                .orElse(-1);
+    }
+
+    static TextAutomaton strings(Map<String, Object> schema, String path) {
         int least = count(schema, "minLength", path).orElse(0);
-        int most = count(schema, "maxLength", path).orElse(-1);
+        int most = most(schema, least, path);
         List<String> formats = names(schema, "format", path).stream()
                 .filter(StringTexts::known)
                 .toList();
@@ -304,7 +319,7 @@ final class JsonSchemaCompiler {
         }
     }
 
-    private static Optional<Integer> count(Map<String, Object> schema, String key, String path) {
+    static Optional<Integer> count(Map<String, Object> schema, String key, String path) {
         Object given = schema.get(key);
         if (given == null) {
             return Optional.empty();
@@ -365,7 +380,8 @@ final class JsonSchemaCompiler {
         }
         List<?> prefix = SchemaMerge.prefix(schema, path);
         int least = count(schema, "minItems", path).orElse(0);
-        Optional<Integer> bound = count(schema, "maxItems", path);
+        Optional<Integer> bound =
+                count(schema, "maxItems", path).map(most -> Math.min(most, Math.max(least, MAX_ITEMS)));
         Object rest = schema.getOrDefault("items", prefix.isEmpty());
         int most = rest == Boolean.FALSE
                 ? Math.min(prefix.size(), bound.orElse(prefix.size()))
@@ -406,32 +422,48 @@ final class JsonSchemaCompiler {
         Map<String, TextAutomaton> patterns = patterns(schema, path);
         Object additional = schema.getOrDefault("additionalProperties", named.isEmpty() && patterns.isEmpty());
         List<Member> members = members(schema, named, patterns, path);
+        checkOptional(members, path);
         int closing = network.node();
         network.bytes(closing, '}', '}', to);
-        // nothing of it yet; some member; about to take a member
-        int none = network.call(network.text(from, "{"), json.space());
-        int some = network.node();
-        for (Member member : members) {
-            int key = network.node();
-            network.epsilon(none, key);
-            network.epsilon(network.call(network.text(some, ","), json.space()), key);
-            int nextNone = network.node();
-            int nextSome = network.node();
+        // what may follow from a member on; one comma for all that may, or a comma would be as many places as they are
+        int[] choices = new int[members.size() + 1];
+        int[] before = new int[members.size() + 1];
+        before[0] = network.call(network.text(from, "{"), json.space());
+        choices[0] = network.node();
+        network.epsilon(before[0], choices[0]);
+        for (int i = 0; i < members.size(); i++) {
+            Member member = members.get(i);
+            before[i + 1] = network.node();
+            choices[i + 1] = network.node();
+            network.epsilon(network.call(network.text(before[i + 1], ","), json.space()), choices[i + 1]);
+            int spelled = network.text(choices[i], '"' + JsonRules.escaped(member.name) + '"');
+            network.epsilon(valueAfter(spelled, member.rule), before[i + 1]);
             if (!member.required) {
-                network.epsilon(none, nextNone);
-                network.epsilon(some, nextSome);
+                network.epsilon(choices[i], choices[i + 1]);
             }
-            int spelled = network.text(key, '"' + JsonRules.escaped(member.name) + '"');
-            network.epsilon(valueAfter(spelled, member.rule), nextSome);
-            none = nextNone;
-            some = nextSome;
         }
-        network.epsilon(none, closing);
-        network.epsilon(some, closing);
-        int key = network.node();
-        network.epsilon(none, key);
-        network.epsilon(network.call(network.text(some, ","), json.space()), key);
-        others(schema, members, patterns, additional, path, key, some);
+        for (int i = members.size(); i >= 0; i--) {
+            network.epsilon(before[i], closing);
+            if (i > 0 && members.get(i - 1).required) {
+                break;
+            }
+        }
+        int more = network.node();
+        network.epsilon(more, closing);
+        network.epsilon(network.call(network.text(more, ","), json.space()), choices[members.size()]);
+        others(schema, members, patterns, additional, path, choices[members.size()], more);
+    }
+
+    private static void checkOptional(List<Member> members, String path) {
+        int row = 0;
+        for (Member member : members) {
+            row = member.required ? 0 : row + 1;
+            if (row > MAX_OPTIONAL) {
+                throw new GrammarException(
+                        "%s.properties: more than %d in a row may be left out; require some, or make it several objects"
+                                .formatted(path, MAX_OPTIONAL));
+            }
+        }
     }
 
     private int valueAfter(int key, int rule) {
@@ -452,6 +484,7 @@ final class JsonSchemaCompiler {
         List<Member> members = new ArrayList<>();
         Set<String> all = new LinkedHashSet<>(named.keySet());
         all.addAll(required);
+        Optional<TextAutomaton> allowed = names(merge, schema, path);
         for (String name : all) {
             List<@Nullable Object> schemas = new ArrayList<>();
             if (named.containsKey(name)) {
@@ -465,6 +498,9 @@ final class JsonSchemaCompiler {
             if (schemas.isEmpty()) {
                 schemas.add(schema.getOrDefault("additionalProperties", true));
             }
+            if (allowed.isPresent() && !allowed.get().accepts(name)) {
+                schemas.add(false);
+            }
             String place = path + ".properties." + name;
             Object value = schemas.size() == 1 ? schemas.getFirst() : Map.of("allOf", schemas);
             members.add(new Member(name, rule(value, place), required.contains(name)));
@@ -472,11 +508,38 @@ final class JsonSchemaCompiler {
         return members;
     }
 
-    private static Map<String, TextAutomaton> patterns(Map<String, Object> schema, String path) {
+    /** The names that members may have, where not all may. */
+    static Optional<TextAutomaton> names(SchemaMerge merge, Map<String, Object> schema, String path) {
+        if (!schema.containsKey("propertyNames")) {
+            return Optional.empty();
+        }
+        String place = path + ".propertyNames";
+        Map<String, Object> names = merge.flat(SchemaMerge.unwrap(schema.get("propertyNames")), place);
+        if (names.containsKey("anyOf")) {
+            throw new GrammarException(place + ": alternatives are not supported; write them as one pattern");
+        }
+        Object type = names.get("type");
+        if (type != null && !SchemaMerge.typeNames(type, place).contains("string")) {
+            return Optional.of(TextAutomaton.of(List.of()));
+        }
+        if (!names.containsKey("enum")) {
+            return Optional.of(strings(names, place));
+        }
+        SchemaValues values = new SchemaValues(merge, names, place);
+        List<String> listed = new ArrayList<>();
+        for (Object name : SchemaMerge.list(names.get("enum"), place + ".enum")) {
+            if (name instanceof String text && values.fits(text)) {
+                listed.add(text);
+            }
+        }
+        return Optional.of(TextAutomaton.of(listed));
+    }
+
+    static Map<String, TextAutomaton> patterns(Map<String, Object> schema, String path) {
         Map<String, TextAutomaton> patterns = new LinkedHashMap<>();
         if (schema.get("patternProperties") instanceof Map<?, ?> map) {
             for (Object pattern : map.keySet()) {
-                patterns.put(String.valueOf(pattern), ExpressionAutomaton.within(Regex.parse(String.valueOf(pattern))));
+                patterns.put(String.valueOf(pattern), Regex.texts(String.valueOf(pattern), false));
             }
         } else if (schema.containsKey("patternProperties")) {
             throw new GrammarException(path + ".patternProperties: must be an object");
@@ -484,7 +547,7 @@ final class JsonSchemaCompiler {
         return patterns;
     }
 
-    private static @Nullable Object patternSchema(Map<String, Object> schema, String pattern) {
+    static @Nullable Object patternSchema(Map<String, Object> schema, String pattern) {
         return schema.get("patternProperties") instanceof Map<?, ?> map ? map.get(pattern) : null;
     }
 
@@ -499,10 +562,12 @@ final class JsonSchemaCompiler {
             int after) {
         TextAutomaton names =
                 TextAutomaton.of(members.stream().map(Member::name).toList());
-        TextAutomaton rest = TextAutomaton.all().without(names);
+        TextAutomaton free =
+                names(merge, schema, path).orElse(TextAutomaton.all()).without(names);
+        TextAutomaton rest = free;
         List<TextAutomaton> before = new ArrayList<>();
         for (Map.Entry<String, TextAutomaton> pattern : patterns.entrySet()) {
-            TextAutomaton keys = pattern.getValue().without(names);
+            TextAutomaton keys = pattern.getValue().and(free);
             for (TextAutomaton other : before) {
                 if (!keys.and(other).isEmpty()) {
                     throw new GrammarException(

@@ -68,18 +68,27 @@ final class NumberTexts {
      * @throws GrammarException where a bound has more digits than can be told
      */
     static TextAutomaton between(Optional<Bound> least, Optional<Bound> most, boolean integer) {
-        Expression zeroUp = upFrom(new Bound(BigDecimal.ZERO, false), integer);
-        Expression aboveZero = upFrom(new Bound(BigDecimal.ZERO, true), integer);
+        int digits = Math.max(farDigits(least, 1), farDigits(most, -1));
+        Expression zeroUp = upFrom(new Bound(BigDecimal.ZERO, false), integer, digits);
+        Expression aboveZero = upFrom(new Bound(BigDecimal.ZERO, true), integer, digits);
         TextAutomaton numbers = signed(zeroUp, aboveZero);
         if (least.isPresent()) {
             Bound bound = checked(least.get());
-            numbers = numbers.and(signed(upFrom(bound, integer), downFrom(bound.negated(), integer)));
+            numbers = numbers.and(signed(upFrom(bound, integer, digits), downFrom(bound.negated(), integer)));
         }
         if (most.isPresent()) {
             Bound bound = checked(most.get());
-            numbers = numbers.and(signed(downFrom(bound, integer), upFrom(bound.negated(), integer)));
+            numbers = numbers.and(signed(downFrom(bound, integer), upFrom(bound.negated(), integer, digits)));
         }
         return numbers;
+    }
+
+    /** Most digits before the point: one more than the bound has that all numbers are further from zero than. */
+    private static int farDigits(Optional<Bound> bound, int sign) {
+        return bound.filter(end -> end.value.signum() == sign)
+                .map(end -> checked(end).value)
+                .map(value -> Math.max(INTEGER_DIGITS, value.precision() - value.scale() + 1))
+                .orElse(INTEGER_DIGITS);
     }
 
     private static TextAutomaton signed(Expression positive, Expression negative) {
@@ -95,18 +104,18 @@ final class NumberTexts {
     }
 
     /** Numbers without sign from a bound on. */
-    private static Expression upFrom(Bound bound, boolean integer) {
+    private static Expression upFrom(Bound bound, boolean integer, int digits) {
         boolean negative = bound.value.signum() < 0;
         BigDecimal least = negative ? BigDecimal.ZERO : bound.value;
         boolean open = !negative && bound.open;
         BigInteger whole = least.toBigInteger();
         String fraction = fraction(least);
         if (integer) {
-            return wholes(open || !fraction.isEmpty() ? whole.add(BigInteger.ONE) : whole, Optional.empty());
+            return wholes(open || !fraction.isEmpty() ? whole.add(BigInteger.ONE) : whole, Optional.empty(), digits);
         }
         return either(
                 sequence(text(whole.toString()), fractionsFrom(fraction, open)),
-                sequence(wholes(whole.add(BigInteger.ONE), Optional.empty()), anyFraction()));
+                sequence(wholes(whole.add(BigInteger.ONE), Optional.empty(), digits), anyFraction()));
     }
 
     /** Numbers without sign up to a bound. */
@@ -118,10 +127,10 @@ final class NumberTexts {
         String fraction = fraction(bound.value);
         BigInteger before = whole.subtract(BigInteger.ONE);
         if (integer) {
-            return wholes(BigInteger.ZERO, Optional.of(bound.open && fraction.isEmpty() ? before : whole));
+            return wholes(BigInteger.ZERO, Optional.of(bound.open && fraction.isEmpty() ? before : whole), 0);
         }
         return either(
-                sequence(wholes(BigInteger.ZERO, Optional.of(before)), anyFraction()),
+                sequence(wholes(BigInteger.ZERO, Optional.of(before), 0), anyFraction()),
                 sequence(text(whole.toString()), fractionsTo(fraction, bound.open)));
     }
 
@@ -178,24 +187,28 @@ final class NumberTexts {
 
     // ---- integers that are not negative ----
 
-    private static Expression wholes(BigInteger first, Optional<BigInteger> last) {
+    private static Expression wholes(BigInteger first, Optional<BigInteger> last, int digits) {
         List<Expression> parts = new ArrayList<>();
         String from = first.toString();
         if (last.isEmpty()) {
             parts.add(sameLength(from, "9".repeat(from.length())));
-            int more = Math.max(from.length(), INTEGER_DIGITS - 1);
-            parts.add(sequence(digit(1, 9), digits(from.length(), more)));
+            if (digits > from.length()) {
+                parts.add(sequence(digit(1, 9), digits(from.length(), digits - 1)));
+            }
             return new Expression.Either(parts);
         }
         if (last.get().compareTo(first) < 0) {
             return NOTHING;
         }
         String to = last.get().toString();
-        for (int length = from.length(); length <= to.length(); length++) {
-            String low = length == from.length() ? from : "1" + "0".repeat(length - 1);
-            String high = length == to.length() ? to : "9".repeat(length);
-            parts.add(sameLength(low, high));
+        if (from.length() == to.length()) {
+            return sameLength(from, to);
         }
+        parts.add(sameLength(from, "9".repeat(from.length())));
+        if (to.length() > from.length() + 1) {
+            parts.add(sequence(digit(1, 9), digits(from.length(), to.length() - 2)));
+        }
+        parts.add(sameLength("1" + "0".repeat(to.length() - 1), to));
         return new Expression.Either(parts);
     }
 
@@ -209,14 +222,23 @@ final class NumberTexts {
         String lowRest = low.substring(1);
         String highRest = high.substring(1);
         int rest = lowRest.length();
-        if (first == last) {
+        boolean fromZeros = lowRest.equals("0".repeat(rest));
+        boolean toNines = highRest.equals("9".repeat(rest));
+        if (first == last && !(fromZeros && toNines)) {
             return sequence(digit(first, first), sameLength(lowRest, highRest));
         }
+        // a side that may be anything is never divided again: or each digit would double what comes after it
         List<Expression> parts = new ArrayList<>();
-        parts.add(sequence(digit(first, first), sameLength(lowRest, "9".repeat(rest))));
-        parts.add(sequence(digit(last, last), sameLength("0".repeat(rest), highRest)));
-        if (last - first > 1) {
-            parts.add(sequence(digit(first + 1, last - 1), digits(rest, rest)));
+        if (!fromZeros) {
+            parts.add(sequence(digit(first, first), sameLength(lowRest, "9".repeat(rest))));
+        }
+        if (!toNines) {
+            parts.add(sequence(digit(last, last), sameLength("0".repeat(rest), highRest)));
+        }
+        int lowest = fromZeros ? first : first + 1;
+        int highest = toNines ? last : last - 1;
+        if (lowest <= highest) {
+            parts.add(sequence(digit(lowest, highest), digits(rest, rest)));
         }
         return new Expression.Either(parts);
     }

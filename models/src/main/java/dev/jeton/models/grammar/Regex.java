@@ -5,8 +5,9 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * Parses regular expressions of ECMA-262 over code points, those parts that describe a set of texts: no look-around,
- * references back, word boundaries or flags. Whether a quantifier is lazy makes no difference to the set.
+ * Parses regular expressions of ECMA-262 over code points, those parts that describe a set of texts: no references
+ * back, word boundaries or flags, and look-ahead only where all of a text is ahead. Whether a quantifier is lazy makes
+ * no difference to the set.
  */
 final class Regex {
 
@@ -16,6 +17,9 @@ final class Regex {
     private static final int MAX_DEPTH = 100;
 
     private static final String QUANTIFIERS = "*+?";
+
+    /** What a text must begin with, or must not. */
+    private record Ahead(Expression expression, boolean not) {}
 
     private final String pattern;
     private int at;
@@ -37,6 +41,41 @@ final class Regex {
             throw regex.error("there is a ')' that closes nothing");
         }
         return expression;
+    }
+
+    /**
+     * The texts that a pattern matches, as a whole or somewhere.
+     *
+     * @throws GrammarException saying where it is none, or what of it is not supported
+     */
+    static TextAutomaton texts(String pattern, boolean whole) {
+        Regex regex = new Regex(pattern);
+        boolean anchored = regex.take("^") || whole;
+        List<Ahead> ahead = new ArrayList<>();
+        while (anchored && regex.looksAhead()) {
+            boolean not = pattern.charAt(regex.at + 2) == '!';
+            regex.at += 3;
+            ahead.add(new Ahead(Expression.sequence(new Expression.Begin(), regex.inGroup()), not));
+        }
+        if (ahead.isEmpty()) {
+            Expression expression = parse(pattern);
+            return whole ? ExpressionAutomaton.whole(expression) : ExpressionAutomaton.within(expression);
+        }
+        Expression rest = Expression.sequence(new Expression.Begin(), regex.sequence());
+        if (regex.more()) {
+            throw regex.error(
+                    "look-ahead is supported before all of an expression only; put what follows into a group");
+        }
+        TextAutomaton texts = whole ? ExpressionAutomaton.whole(rest) : ExpressionAutomaton.within(rest);
+        for (Ahead look : ahead) {
+            TextAutomaton seen = ExpressionAutomaton.within(look.expression);
+            texts = look.not ? texts.without(seen) : texts.and(seen);
+        }
+        return texts;
+    }
+
+    private boolean looksAhead() {
+        return pattern.startsWith("(?!", at) || pattern.startsWith("(?=", at);
     }
 
     private GrammarException error(String what) {
@@ -155,10 +194,15 @@ final class Regex {
                     && !pattern.startsWith("?<!", at)
                     && pattern.indexOf('>', at) > 0;
             if (!named) {
-                throw error("look-around and flags are not supported");
+                throw error("look-around, but for look-ahead at the beginning, and flags are not supported");
             }
             at = pattern.indexOf('>', at) + 1;
         }
+        return inGroup();
+    }
+
+    /** The rest of a group that was opened. */
+    private Expression inGroup() {
         if (++depth > MAX_DEPTH) {
             throw error("groups are nested deeper than " + MAX_DEPTH);
         }

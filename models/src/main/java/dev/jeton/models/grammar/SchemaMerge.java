@@ -19,7 +19,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class SchemaMerge {
 
-    private static final int MAX_DEPTH = 64;
+    static final int MAX_DEPTH = 64;
     private static final int MAX_ALTERNATIVES = 1_000;
     /** Most schemas looked at, those that are looked at again included. */
     private static final int MAX_SCHEMAS = 50_000;
@@ -103,9 +103,7 @@ final class SchemaMerge {
 
     private Map<String, Object> flat(@Nullable Object schema, String path, int depth) {
         if (++looked > MAX_SCHEMAS || depth > MAX_DEPTH) {
-            throw new GrammarException(
-                    "%s: references and combinations go too deep, or become too many; simplify the schema"
-                            .formatted(path));
+            throw tooDeep(path);
         }
         if (schema instanceof Boolean any) {
             return any ? Map.of() : NOTHING;
@@ -122,6 +120,8 @@ final class SchemaMerge {
         });
         Object reference = own.remove("$ref");
         Object all = own.remove("allOf");
+        Object members = own.remove("unevaluatedProperties");
+        Object items = own.remove("unevaluatedItems");
         normalize(own, path);
         Map<String, Object> merged = own;
         if (reference != null) {
@@ -135,7 +135,38 @@ final class SchemaMerge {
                 merged = merge(merged, flat(part, path + ".allOf", depth + 1), path, depth);
             }
         }
-        return merged;
+        merged = unevaluated(merged, "unevaluatedProperties", "additionalProperties", members);
+        return unevaluated(merged, "unevaluatedItems", "items", items);
+    }
+
+    /**
+     * What is not evaluated by a schema and all that is put together with it are its additional parts. Alternatives
+     * evaluate, too, so each is put together with the rest before there is one.
+     */
+    private static Map<String, Object> unevaluated(
+            Map<String, Object> merged, String key, String additional, @Nullable Object schema) {
+        if (schema == null || merged.containsKey(additional)) {
+            return merged;
+        }
+        Map<String, Object> out = new LinkedHashMap<>(merged);
+        Object alternatives = out.remove("anyOf");
+        if (alternatives == null) {
+            out.put(additional, schema);
+            return out;
+        }
+        List<Object> each = new ArrayList<>();
+        for (Object alternative : list(alternatives, "anyOf")) {
+            List<@Nullable Object> parts = new ArrayList<>();
+            parts.add(out);
+            parts.add(alternative);
+            each.add(Map.of("allOf", parts, key, schema));
+        }
+        return new LinkedHashMap<>(Map.of("anyOf", each));
+    }
+
+    static GrammarException tooDeep(String path) {
+        return new GrammarException(
+                "%s: references and combinations go too deep, or become too many; simplify the schema".formatted(path));
     }
 
     /** A null in a schema's values is kept as an empty Optional, which a map can hold. */
@@ -170,7 +201,7 @@ final class SchemaMerge {
         }
         for (String key : List.of("pattern", "format", "multipleOf")) {
             Object value = own.get(key);
-            if (value != null) {
+            if (value != null && !(value instanceof List<?>)) {
                 own.put(key, List.of(value));
             }
         }
@@ -210,6 +241,7 @@ final class SchemaMerge {
             }
             switch (key) {
                 case "properties", "additionalProperties", "patternProperties", "items", "prefixItems" -> {}
+                case "propertyNames" -> merged.put(key, all(before, value));
                 case "type" -> merged.put(key, types(before, value, path));
                 case "required" -> {
                     Set<Object> names = new LinkedHashSet<>(list(before, path + ".required"));

@@ -74,7 +74,7 @@ final class StringTexts {
             texts = texts.and(ExpressionAutomaton.whole(Regex.parse(FORMATS.getOrDefault(format, ""))));
         }
         for (String pattern : patterns) {
-            texts = texts.and(ExpressionAutomaton.within(Regex.parse(pattern)));
+            texts = texts.and(Regex.texts(pattern, false));
         }
         if (most >= 0) {
             texts = texts.and(TextAutomaton.lengths(least, most));

@@ -7,6 +7,7 @@ import dev.jeton.models.engine.TokenGrammar.Cursor;
 import dev.jeton.models.tools.CallFrame;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -105,6 +106,62 @@ class GrammarTest {
     }
 
     @Test
+    void shouldHoldOnToNothingOnceItForgets() {
+        Random random = new Random(3);
+        GuidedTexts texts = GuidedTexts.of(random, false);
+        Grammar grammar = Grammar.compile(schema(), texts.vocabulary(), false, 1);
+        Cursor cursor = grammar.begin();
+        texts.allowed(cursor);
+        long steps = grammar.steps();
+        texts.allowed(grammar.begin());
+        assertThat(grammar.steps()).as("the beginning was found again").isGreaterThan(steps);
+        assertThat(cursor.accept(1 + '{')).isTrue();
+        texts.allowed(cursor);
+        steps = grammar.steps();
+        texts.allowed(cursor);
+        assertThat(grammar.steps()).as("where a text stands was found again").isGreaterThan(steps);
+    }
+
+    @Test
+    void shouldKeepWhatWasFoundBeforeItIsUsed() {
+        Random random = new Random(3);
+        GuidedTexts texts = GuidedTexts.of(random, false);
+        Object schema = GuidedTexts.json("{\"type\":\"array\",\"items\":{\"type\":\"string\"},\"maxItems\":9000}");
+        Grammar grammar = Grammar.compile(new GrammarSpec.JsonSchema(schema, true), texts.vocabulary(), false, 1 << 20);
+        assertThat(grammar.bytes()).isLessThan(3 << 20);
+        long steps = grammar.steps();
+        texts.allowed(grammar.begin());
+        assertThat(grammar.steps()).isEqualTo(steps);
+    }
+
+    @Test
+    void shouldKeepOnceWhatManyPlacesOfAStringAllow() {
+        // letters of three alphabets, so that there are many tokens of few bytes
+        int letters = 40;
+        GrammarVocabulary vocabulary = new GrammarVocabulary(
+                1 + letters * letters * letters,
+                id -> id == 0
+                        ? bytes("\"")
+                        : bytes("" + (char) ('0' + id % letters) + (char) ('0' + id / letters % letters)
+                                + (char) ('0' + id / letters / letters)),
+                false);
+        Object schema = GuidedTexts.json("{\"type\":\"string\",\"maxLength\":240}");
+        Grammar grammar = Grammar.compile(new GrammarSpec.JsonSchema(schema, true), vocabulary, false, 1 << 20);
+        long[] bits = new long[vocabulary.words()];
+        long[] steps = new long[2];
+        for (int pass = 0; pass < 2; pass++) {
+            Cursor cursor = grammar.begin();
+            assertThat(cursor.accept(0)).isTrue();
+            for (int i = 0; i < 80; i++) {
+                assertThat(cursor.mask(bits, 0)).isTrue();
+                assertThat(cursor.accept(1 + i)).isTrue();
+            }
+            steps[pass] = grammar.steps();
+        }
+        assertThat(steps[1]).isEqualTo(steps[0]);
+    }
+
+    @Test
     void shouldStayWhereItIsWhenATokenIsNotAllowed() {
         Random random = new Random(3);
         GuidedTexts texts = GuidedTexts.of(random, false);
@@ -148,6 +205,18 @@ class GrammarTest {
     }
 
     @Test
+    void shouldWriteASpaceMoreWhereOneIsTakenFromAChoice() {
+        Random random = new Random(5);
+        GuidedTexts stripping = GuidedTexts.of(random, true);
+        GrammarSpec choice = new GrammarSpec.Choice(List.of(" yes", "no"));
+        Grammar grammar = Grammar.compile(choice, stripping.vocabulary(), false);
+        assertThat(stripping.allows(grammar, "  yes", random)).isTrue();
+        assertThat(stripping.allows(grammar, " yes", random)).isFalse();
+        assertThat(stripping.allows(grammar, " no", random)).isTrue();
+        assertThat(stripping.allows(grammar, "no", random)).isTrue();
+    }
+
+    @Test
     void shouldRefuseWhatOnlyTheEmptyTextFits() {
         GuidedTexts texts = GuidedTexts.of(new Random(5), false);
         assertThatThrownBy(() -> Grammar.compile(new GrammarSpec.Regex("^$"), texts.vocabulary(), false))
@@ -183,6 +252,38 @@ class GrammarTest {
         Object schema = Map.of("type", "object", "patternProperties", Map.of(pattern, true, "x" + pattern, Map.of()));
         assertThatThrownBy(() -> Grammar.compile(new GrammarSpec.JsonSchema(schema, true), texts.vocabulary(), false))
                 .isInstanceOf(GrammarException.class);
+    }
+
+    @Test
+    void shouldFollowAnObjectOfManyMembersThatMayBeLeftOut() {
+        GuidedTexts texts = GuidedTexts.of(new Random(5), false);
+        Map<String, Object> members = new LinkedHashMap<>();
+        for (int i = 0; i < 1_500; i++) {
+            members.put("k" + i, Map.of("type", "integer"));
+        }
+        Grammar grammar = Grammar.compile(
+                new GrammarSpec.JsonSchema(Map.of("type", "object", "properties", members), true),
+                texts.vocabulary(),
+                false);
+        assertThat(texts.allows(grammar, "{\"k0\": 1, \"k7\":23,\"k1499\":4}", new Random(5)))
+                .isTrue();
+        assertThat(texts.allows(grammar, "{\"k7\": 1, \"k0\":2}", new Random(5)))
+                .isFalse();
+        assertThat(grammar.steps()).as("what masks have cost").isLessThan(5_000_000);
+    }
+
+    @Test
+    void shouldRefuseMoreMembersThatMayBeLeftOutThanAStateHasPlaces() {
+        GuidedTexts texts = GuidedTexts.of(new Random(5), false);
+        Map<String, Object> members = new LinkedHashMap<>();
+        for (int i = 0; i < 5_000; i++) {
+            members.put("k" + i, true);
+        }
+        Map<String, Object> inner = Map.of("type", "object", "properties", members);
+        Map<String, Object> schema = Map.of("type", "object", "properties", Map.of("a", inner));
+        assertThatThrownBy(() -> Grammar.compile(new GrammarSpec.JsonSchema(schema, true), texts.vocabulary(), false))
+                .isInstanceOf(GrammarException.class)
+                .hasMessageContaining("schema.properties.a.properties: more than 2000 in a row");
     }
 
     @Test

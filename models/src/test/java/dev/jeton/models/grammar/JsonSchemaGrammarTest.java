@@ -75,6 +75,10 @@ class JsonSchemaGrammarTest {
                 "{\"$ref\":\"#/$defs/node\",\"$defs\":{\"node\":{\"type\":\"object\",\"properties\":{\"value\":{\"type\":\"boolean\"},\"next\":{\"anyOf\":[{\"$ref\":\"#/$defs/node\"},{\"type\":\"null\"}]}},\"required\":[\"value\",\"next\"],\"additionalProperties\":false}}}",
                 "{\"type\":\"object\",\"properties\":{\"children\":{\"type\":\"array\",\"items\":{\"$ref\":\"#\"},\"maxItems\":2}},\"required\":[\"children\"]}",
                 "{\"$ref\":\"#/$defs/a~1b%20c\",\"minimum\":3,\"$defs\":{\"a/b c\":{\"type\":\"integer\",\"maximum\":5}}}",
+                "{\"type\":\"object\",\"unevaluatedProperties\":false}",
+                "{\"type\":\"array\",\"prefixItems\":[{\"type\":\"null\"}],\"unevaluatedItems\":{\"type\":\"boolean\"}}",
+                "{\"allOf\":[{\"anyOf\":[{\"properties\":{\"a\":{\"const\":1}}},{\"properties\":{\"b\":{\"const\":2}}}],\"unevaluatedProperties\":false}],\"type\":\"object\",\"properties\":{\"a\":true,\"c\":true}}",
+                "{\"enum\":[[1],[1,2],[1,\"a\"],{\"a\":1},{\"a\":1,\"b\":2},{}],\"minItems\":2,\"items\":{\"type\":\"integer\"},\"required\":[\"a\"],\"properties\":{\"a\":true},\"additionalProperties\":false}",
                 "{\"oneOf\":[{\"type\":\"integer\"},{\"type\":\"boolean\"}],\"anyOf\":[{\"minimum\":3,\"type\":\"integer\"},{\"const\":true}]}"
             })
     void shouldOnlyWriteWhatAValidatorTakes(String schema) {
@@ -119,6 +123,15 @@ class JsonSchemaGrammarTest {
                 "{\"type\":\"string\",\"format\":\"unknown\"}~\"x\"",
                 "{\"type\":\"array\",\"items\":{\"type\":\"integer\"}}~[1, 2,3]",
                 "{\"enum\":[1.5,\"ä\"]}~\"ä\"",
+                "{\"enum\":[1e25,1e-20]}~1.0E+25",
+                "{\"type\":\"object\",\"propertyNames\":{\"type\":\"string\"},\"additionalProperties\":{\"type\":\"number\"}}~{\"a\":1}",
+                "{\"type\":\"object\",\"propertyNames\":{\"enum\":[\"a\",\"b\"]}}~{\"b\":[],\"a\":1}",
+                "{\"type\":\"string\",\"maxLength\":65535}~\"abc\"",
+                "{\"type\":\"array\",\"items\":{\"type\":\"integer\"},\"maxItems\":1000000}~[1,2]",
+                "{\"$ref\":\"#/$defs/A\",\"$defs\":{\"A\":{\"properties\":{\"a\":{\"$ref\":\"#/$defs/A\",\"type\":\"object\"}}}}}~{\"a\":{\"a\":{}}}",
+                "{\"type\":\"object\",\"properties\":{\"a\":{\"allOf\":[{\"$ref\":\"#\"}],\"description\":\"x\",\"default\":null}}}~{\"a\":{\"a\":{}}}",
+                "{\"type\":\"object\",\"properties\":{\"a\":{\"type\":[\"object\",\"null\"],\"anyOf\":[{\"$ref\":\"#\"},{\"type\":\"null\"}]}}}~{\"a\":{\"a\":null}}",
+                "{\"type\":\"object\",\"unevaluatedProperties\":true}~{\"a\":1}",
                 "{\"type\":[\"integer\",\"null\"]}~null"
             })
     void shouldAllowWhatASchemaMeans(String pair) {
@@ -170,14 +183,17 @@ class JsonSchemaGrammarTest {
                 "{\"type\":\"array\",\"uniqueItems\":true}~'uniqueItems' cannot be enforced",
                 "{\"type\":\"string\",\"pattern\":\"(?=a)\"}~schema: the regular expression '(?=a)' cannot be followed",
                 "{\"type\":\"string\",\"minLength\":-1}~schema.minLength: must be a whole number",
-                "{\"type\":\"string\",\"maxLength\":1000000}~more than 20000 states",
+                "{\"type\":\"string\",\"minLength\":1000000}~more than 20000 states",
                 "{\"type\":\"number\",\"multipleOf\":0}~'multipleOf' must be above 0",
                 "{\"type\":\"number\",\"multipleOf\":123456789}~'multipleOf' 123456789 cannot be enforced",
                 "{\"required\":\"a\"}~schema.required: must be an array",
                 "{\"properties\":[]}~schema.properties: must be an object",
                 "{\"items\":3}~schema.items: a schema is an object or a Boolean",
                 "{\"patternProperties\":{\"a\":true,\"b\":true}}~a key may match two of the patterns",
-                "{\"allOf\":[{\"$ref\":\"#\"}]}~too deep"
+                "{\"allOf\":[{\"$ref\":\"#\"}]}~too deep",
+                "{\"anyOf\":[{\"$ref\":\"#\"}],\"type\":\"string\"}~too deep",
+                "{\"anyOf\":[{\"$ref\":\"#\"}],\"unevaluatedProperties\":false}~too deep",
+                "{\"enum\":[[[1]]],\"items\":{\"anyOf\":[{\"$ref\":\"#/items\"}],\"type\":\"array\"}}~too deep"
             })
     void shouldSayWhereASchemaCannotBeFollowed(String pair) {
         String schema = pair.substring(0, pair.indexOf('~'));

@@ -53,6 +53,45 @@ class NumberTextsTest {
     }
 
     @Test
+    void shouldTakeBoundsOfManyDigits() {
+        for (String most : new String[] {"9007199254740991", "9223372036854775807"}) {
+            BigDecimal end = new BigDecimal(most);
+            Optional<Bound> least = Optional.of(new Bound(end.negate(), false));
+            for (boolean integer : new boolean[] {true, false}) {
+                TextAutomaton numbers = NumberTexts.between(least, Optional.of(new Bound(end, false)), integer);
+                for (BigDecimal inside : new BigDecimal[] {end, end.subtract(BigDecimal.ONE), BigDecimal.TEN}) {
+                    assertThat(numbers.accepts(inside.toPlainString())).isTrue();
+                    assertThat(numbers.accepts(inside.negate().toPlainString())).isTrue();
+                }
+                BigDecimal outside = end.add(BigDecimal.ONE);
+                assertThat(numbers.accepts(outside.toPlainString())).isFalse();
+                assertThat(numbers.accepts(outside.negate().toPlainString())).isFalse();
+            }
+        }
+    }
+
+    @Test
+    void shouldTakeNumbersThatABoundKeepsFarFromZero() {
+        Optional<Bound> bound = Optional.of(new Bound(new BigDecimal("1e25"), true));
+        for (boolean integer : new boolean[] {true, false}) {
+            TextAutomaton numbers = NumberTexts.between(bound, Optional.empty(), integer);
+            assertThat(numbers.accepts("1" + "0".repeat(24) + "1")).isTrue();
+            assertThat(numbers.accepts("1" + "0".repeat(25))).isFalse();
+            assertThat(numbers.accepts("9".repeat(25))).isFalse();
+        }
+    }
+
+    @Test
+    void shouldTakeAsBoundsTheLargestNumbersThatThereAre() {
+        Optional<Bound> most = Optional.of(new Bound(BigDecimal.valueOf(Double.MAX_VALUE), false));
+        Optional<Bound> least = most.map(Bound::negated);
+        for (boolean integer : new boolean[] {true, false}) {
+            assertThat(NumberTexts.between(least, most, integer).accepts("-1234567890123456789"))
+                    .isTrue();
+        }
+    }
+
+    @Test
     void shouldTakeTheMultiplesOfANumber() {
         for (String of : new String[] {"1", "2", "7", "10", "12", "0.5", "0.25", "0.01", "2.5", "100", "1e3"}) {
             BigDecimal unit = new BigDecimal(of);
