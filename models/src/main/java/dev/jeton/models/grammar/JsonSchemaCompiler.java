@@ -1,7 +1,5 @@
 package dev.jeton.models.grammar;
 
-import dev.jeton.models.grammar.NumberTexts.Bound;
-import java.math.BigDecimal;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -50,12 +48,7 @@ final class JsonSchemaCompiler {
             "$dynamicRef",
             "$recursiveRef");
 
-    /** Most members one of which may be next: each is a place of a state. */
-    private static final int MAX_OPTIONAL = 2_000;
-
-    /** Most code points, and most items, where a schema allows more: those can be counted, and answers are shorter. */
-    private static final int MAX_LENGTH = 4_000;
-
+    /** Most items where a schema allows more: those can be counted, and answers are shorter. */
     private static final int MAX_ITEMS = 4_000;
 
     private static final Set<String> ABOUT_NUMBERS =
@@ -69,6 +62,7 @@ final class JsonSchemaCompiler {
     private final JsonRules json;
     private final boolean strict;
     private final SchemaMerge merge;
+    private final ObjectRules objects;
     private final Map<String, Integer> references = new HashMap<>();
     /** By the very object: one that refers to what it is in, with something beside it, is come to again and again. */
     private final Map<Object, Integer> rules = new IdentityHashMap<>();
@@ -81,6 +75,7 @@ final class JsonSchemaCompiler {
         this.strict = strict;
         json = new JsonRules(network);
         merge = new SchemaMerge(schema);
+        objects = new ObjectRules(network, json, merge, this::rule);
     }
 
     /**
@@ -183,7 +178,13 @@ final class JsonSchemaCompiler {
                 case "string" -> string(schema, path, from, to);
                 case "number", "integer" -> number(schema, path, type.equals("integer"), from, to);
                 case "array" -> array(schema, path, from, to);
-                case "object" -> object(schema, path, from, to);
+                case "object" -> {
+                    if (schema.keySet().stream().noneMatch(ABOUT_OBJECTS::contains)) {
+                        network.call(from, json.object(), to);
+                    } else {
+                        objects.write(schema, path, from, to);
+                    }
+                }
                 default ->
                     throw new GrammarException(
                             "%s.type: '%s' is no type; null, boolean, string, number, integer, array and object are"
@@ -254,7 +255,7 @@ final class JsonSchemaCompiler {
     private void string(Map<String, Object> schema, String path, int from, int to) {
         List<Object> key = new ArrayList<>();
         ABOUT_STRINGS.stream().sorted().forEach(name -> key.add(schema.getOrDefault(name, "")));
-        if (onlyUnknownFormats(schema, path)) {
+        if (SchemaScalars.onlyUnknownFormats(schema, path)) {
             network.call(from, json.string(), to);
             return;
         }
@@ -265,11 +266,11 @@ final class JsonSchemaCompiler {
             int end = network.node();
             network.bytes(end, '"', '"', network.end(rule));
             if (schema.containsKey("pattern")
-                    || names(schema, "format", path).stream().anyMatch(StringTexts::known)) {
-                TextEncoder.write(network, strings(schema, path), begin, end, true);
+                    || SchemaScalars.names(schema, "format", path).stream().anyMatch(StringTexts::known)) {
+                TextEncoder.write(network, SchemaScalars.strings(schema, path), begin, end, true);
             } else {
-                int least = count(schema, "minLength", path).orElse(0);
-                int most = most(schema, least, path);
+                int least = SchemaScalars.count(schema, "minLength", path).orElse(0);
+                int most = SchemaScalars.most(schema, least, path);
                 if (most < 0 || most >= least) {
                     TextEncoder.writeCounted(network, least, most, begin, end);
                 }
@@ -280,95 +281,14 @@ final class JsonSchemaCompiler {
         network.call(from, known, to);
     }
 
-    private static boolean onlyUnknownFormats(Map<String, Object> schema, String path) {
-        return !schema.containsKey("minLength")
-                && !schema.containsKey("maxLength")
-                && !schema.containsKey("pattern")
-                && names(schema, "format", path).stream().noneMatch(StringTexts::known);
-    }
-
-    private static List<String> names(Map<String, Object> schema, String key, String path) {
-        List<String> names = new ArrayList<>();
-        Object given = schema.get(key);
-        for (Object value : given == null ? List.of() : SchemaMerge.list(given, path)) {
-            if (!(value instanceof String name)) {
-                throw new GrammarException("%s.%s: must be a string".formatted(path, key));
-            }
-            names.add(name);
-        }
-        return names;
-    }
-
-    /** Most code points; negative where they are not bounded. */
-    private static int most(Map<String, Object> schema, int least, String path) {
-        return count(schema, "maxLength", path)
-                .map(given -> Math.min(given, Math.max(least, MAX_LENGTH)))
-                .orElse(-1);
-    }
-
-    static TextAutomaton strings(Map<String, Object> schema, String path) {
-        int least = count(schema, "minLength", path).orElse(0);
-        int most = most(schema, least, path);
-        List<String> formats = names(schema, "format", path).stream()
-                .filter(StringTexts::known)
-                .toList();
-        try {
-            return StringTexts.of(least, most, names(schema, "pattern", path), formats);
-        } catch (GrammarException e) {
-            throw new GrammarException("%s: %s".formatted(path, e.getMessage()));
-        }
-    }
-
-    static Optional<Integer> count(Map<String, Object> schema, String key, String path) {
-        Object given = schema.get(key);
-        if (given == null) {
-            return Optional.empty();
-        }
-        BigDecimal value = SchemaMerge.number(given, path + "." + key);
-        if (value.signum() < 0 || value.stripTrailingZeros().scale() > 0) {
-            throw new GrammarException("%s.%s: must be a whole number of at least 0".formatted(path, key));
-        }
-        return Optional.of(value.min(BigDecimal.valueOf(Integer.MAX_VALUE)).intValue());
-    }
-
     // ---- numbers ----
 
     private void number(Map<String, Object> schema, String path, boolean integer, int from, int to) {
         boolean any = schema.keySet().stream().noneMatch(ABOUT_NUMBERS::contains);
-        TextAutomaton numbers =
-                any ? ExpressionAutomaton.whole(NumberTexts.any(integer)) : numbers(schema, path, integer);
+        TextAutomaton numbers = any
+                ? ExpressionAutomaton.whole(NumberTexts.any(integer))
+                : SchemaScalars.numbers(schema, path, integer);
         TextEncoder.write(network, numbers, from, to, false);
-    }
-
-    private static TextAutomaton numbers(Map<String, Object> schema, String path, boolean integer) {
-        try {
-            TextAutomaton numbers = NumberTexts.between(
-                    tighter(bound(schema, "minimum", false, path), bound(schema, "exclusiveMinimum", true, path), 1),
-                    tighter(bound(schema, "maximum", false, path), bound(schema, "exclusiveMaximum", true, path), -1),
-                    integer);
-            Object multiples = schema.get("multipleOf");
-            for (Object of : multiples == null ? List.of() : SchemaMerge.list(multiples, path)) {
-                numbers = numbers.and(NumberTexts.multiples(SchemaMerge.number(of, path + ".multipleOf"), integer));
-            }
-            return numbers;
-        } catch (GrammarException e) {
-            throw new GrammarException("%s: %s".formatted(path, e.getMessage()));
-        }
-    }
-
-    private static Optional<Bound> bound(Map<String, Object> schema, String key, boolean open, String path) {
-        Object given = schema.get(key);
-        return given == null
-                ? Optional.empty()
-                : Optional.of(new Bound(SchemaMerge.number(given, path + "." + key), open));
-    }
-
-    private static Optional<Bound> tighter(Optional<Bound> closed, Optional<Bound> open, int sign) {
-        if (closed.isEmpty() || open.isEmpty()) {
-            return closed.or(() -> open);
-        }
-        int order = sign * closed.get().value().compareTo(open.get().value());
-        return order > 0 ? closed : open;
     }
 
     // ---- arrays ----
@@ -379,9 +299,9 @@ final class JsonSchemaCompiler {
             return;
         }
         List<?> prefix = SchemaMerge.prefix(schema, path);
-        int least = count(schema, "minItems", path).orElse(0);
+        int least = SchemaScalars.count(schema, "minItems", path).orElse(0);
         Optional<Integer> bound =
-                count(schema, "maxItems", path).map(most -> Math.min(most, Math.max(least, MAX_ITEMS)));
+                SchemaScalars.count(schema, "maxItems", path).map(most -> Math.min(most, Math.max(least, MAX_ITEMS)));
         Object rest = schema.getOrDefault("items", prefix.isEmpty());
         int most = rest == Boolean.FALSE
                 ? Math.min(prefix.size(), bound.orElse(prefix.size()))
@@ -406,186 +326,5 @@ final class JsonSchemaCompiler {
             int again = network.call(network.text(at, ","), json.space());
             network.epsilon(network.call(network.call(again, more), json.space()), at);
         }
-    }
-
-    // ---- objects ----
-
-    /** A member: how its key is spelled, and the rule of its value. */
-    private record Member(String name, int rule, boolean required) {}
-
-    private void object(Map<String, Object> schema, String path, int from, int to) {
-        if (schema.keySet().stream().noneMatch(ABOUT_OBJECTS::contains)) {
-            network.call(from, json.object(), to);
-            return;
-        }
-        Map<String, Object> named = SchemaMerge.members(schema, path);
-        Map<String, TextAutomaton> patterns = patterns(schema, path);
-        Object additional = schema.getOrDefault("additionalProperties", named.isEmpty() && patterns.isEmpty());
-        List<Member> members = members(schema, named, patterns, path);
-        checkOptional(members, path);
-        int closing = network.node();
-        network.bytes(closing, '}', '}', to);
-        // what may follow from a member on; one comma for all that may, or a comma would be as many places as they are
-        int[] choices = new int[members.size() + 1];
-        int[] before = new int[members.size() + 1];
-        before[0] = network.call(network.text(from, "{"), json.space());
-        choices[0] = network.node();
-        network.epsilon(before[0], choices[0]);
-        for (int i = 0; i < members.size(); i++) {
-            Member member = members.get(i);
-            before[i + 1] = network.node();
-            choices[i + 1] = network.node();
-            network.epsilon(network.call(network.text(before[i + 1], ","), json.space()), choices[i + 1]);
-            int spelled = network.text(choices[i], '"' + JsonRules.escaped(member.name) + '"');
-            network.epsilon(valueAfter(spelled, member.rule), before[i + 1]);
-            if (!member.required) {
-                network.epsilon(choices[i], choices[i + 1]);
-            }
-        }
-        for (int i = members.size(); i >= 0; i--) {
-            network.epsilon(before[i], closing);
-            if (i > 0 && members.get(i - 1).required) {
-                break;
-            }
-        }
-        int more = network.node();
-        network.epsilon(more, closing);
-        network.epsilon(network.call(network.text(more, ","), json.space()), choices[members.size()]);
-        others(schema, members, patterns, additional, path, choices[members.size()], more);
-    }
-
-    private static void checkOptional(List<Member> members, String path) {
-        int row = 0;
-        for (Member member : members) {
-            row = member.required ? 0 : row + 1;
-            if (row > MAX_OPTIONAL) {
-                throw new GrammarException(
-                        "%s.properties: more than %d in a row may be left out; require some, or make it several objects"
-                                .formatted(path, MAX_OPTIONAL));
-            }
-        }
-    }
-
-    private int valueAfter(int key, int rule) {
-        int colon = network.text(network.call(key, json.space()), ":");
-        return network.call(network.call(network.call(colon, json.space()), rule), json.space());
-    }
-
-    private List<Member> members(
-            Map<String, Object> schema, Map<String, Object> named, Map<String, TextAutomaton> patterns, String path) {
-        Set<String> required = new LinkedHashSet<>();
-        Object given = schema.get("required");
-        for (Object name : given == null ? List.of() : SchemaMerge.list(given, path + ".required")) {
-            if (!(name instanceof String text)) {
-                throw new GrammarException(path + ".required: must be an array of strings");
-            }
-            required.add(text);
-        }
-        List<Member> members = new ArrayList<>();
-        Set<String> all = new LinkedHashSet<>(named.keySet());
-        all.addAll(required);
-        Optional<TextAutomaton> allowed = names(merge, schema, path);
-        for (String name : all) {
-            List<@Nullable Object> schemas = new ArrayList<>();
-            if (named.containsKey(name)) {
-                schemas.add(SchemaMerge.unwrap(named.get(name)));
-            }
-            patterns.forEach((pattern, keys) -> {
-                if (keys.accepts(name)) {
-                    schemas.add(patternSchema(schema, pattern));
-                }
-            });
-            if (schemas.isEmpty()) {
-                schemas.add(schema.getOrDefault("additionalProperties", true));
-            }
-            if (allowed.isPresent() && !allowed.get().accepts(name)) {
-                schemas.add(false);
-            }
-            String place = path + ".properties." + name;
-            Object value = schemas.size() == 1 ? schemas.getFirst() : Map.of("allOf", schemas);
-            members.add(new Member(name, rule(value, place), required.contains(name)));
-        }
-        return members;
-    }
-
-    /** The names that members may have, where not all may. */
-    static Optional<TextAutomaton> names(SchemaMerge merge, Map<String, Object> schema, String path) {
-        if (!schema.containsKey("propertyNames")) {
-            return Optional.empty();
-        }
-        String place = path + ".propertyNames";
-        Map<String, Object> names = merge.flat(SchemaMerge.unwrap(schema.get("propertyNames")), place);
-        if (names.containsKey("anyOf")) {
-            throw new GrammarException(place + ": alternatives are not supported; write them as one pattern");
-        }
-        Object type = names.get("type");
-        if (type != null && !SchemaMerge.typeNames(type, place).contains("string")) {
-            return Optional.of(TextAutomaton.of(List.of()));
-        }
-        if (!names.containsKey("enum")) {
-            return Optional.of(strings(names, place));
-        }
-        SchemaValues values = new SchemaValues(merge, names, place);
-        List<String> listed = new ArrayList<>();
-        for (Object name : SchemaMerge.list(names.get("enum"), place + ".enum")) {
-            if (name instanceof String text && values.fits(text)) {
-                listed.add(text);
-            }
-        }
-        return Optional.of(TextAutomaton.of(listed));
-    }
-
-    static Map<String, TextAutomaton> patterns(Map<String, Object> schema, String path) {
-        Map<String, TextAutomaton> patterns = new LinkedHashMap<>();
-        if (schema.get("patternProperties") instanceof Map<?, ?> map) {
-            for (Object pattern : map.keySet()) {
-                patterns.put(String.valueOf(pattern), Regex.texts(String.valueOf(pattern), false));
-            }
-        } else if (schema.containsKey("patternProperties")) {
-            throw new GrammarException(path + ".patternProperties: must be an object");
-        }
-        return patterns;
-    }
-
-    static @Nullable Object patternSchema(Map<String, Object> schema, String pattern) {
-        return schema.get("patternProperties") instanceof Map<?, ?> map ? map.get(pattern) : null;
-    }
-
-    /** Members that are not named: those whose keys match a pattern, and additional ones. */
-    private void others(
-            Map<String, Object> schema,
-            List<Member> members,
-            Map<String, TextAutomaton> patterns,
-            Object additional,
-            String path,
-            int key,
-            int after) {
-        TextAutomaton names =
-                TextAutomaton.of(members.stream().map(Member::name).toList());
-        TextAutomaton free =
-                names(merge, schema, path).orElse(TextAutomaton.all()).without(names);
-        TextAutomaton rest = free;
-        List<TextAutomaton> before = new ArrayList<>();
-        for (Map.Entry<String, TextAutomaton> pattern : patterns.entrySet()) {
-            TextAutomaton keys = pattern.getValue().and(free);
-            for (TextAutomaton other : before) {
-                if (!keys.and(other).isEmpty()) {
-                    throw new GrammarException(
-                            path + ".patternProperties: a key may match two of the patterns; tell them apart");
-                }
-            }
-            before.add(keys);
-            rest = rest.without(keys);
-            other(keys, rule(patternSchema(schema, pattern.getKey()), path + ".patternProperties"), key, after);
-        }
-        if (additional != Boolean.FALSE) {
-            other(rest, rule(additional, path + ".additionalProperties"), key, after);
-        }
-    }
-
-    private void other(TextAutomaton keys, int rule, int key, int after) {
-        int end = network.node();
-        TextEncoder.write(network, keys, network.text(key, "\""), end, true);
-        network.epsilon(valueAfter(network.text(end, "\""), rule), after);
     }
 }

@@ -85,7 +85,7 @@ final class SchemaValues {
     private TextAutomaton strings() {
         TextAutomaton known = strings;
         if (known == null) {
-            known = JsonSchemaCompiler.strings(schema, path);
+            known = SchemaScalars.strings(schema, path);
             strings = known;
         }
         return known;
@@ -124,16 +124,14 @@ final class SchemaValues {
                 return false;
             }
         }
-        return items.size()
-                        >= JsonSchemaCompiler.count(schema, "minItems", path).orElse(0)
-                && items.size()
-                        <= JsonSchemaCompiler.count(schema, "maxItems", path).orElse(Integer.MAX_VALUE);
+        return items.size() >= SchemaScalars.count(schema, "minItems", path).orElse(0)
+                && items.size() <= SchemaScalars.count(schema, "maxItems", path).orElse(Integer.MAX_VALUE);
     }
 
     private boolean members(Map<?, ?> members) {
         Map<String, Object> named = SchemaMerge.members(schema, path);
-        Map<String, TextAutomaton> patterns = JsonSchemaCompiler.patterns(schema, path);
-        Optional<TextAutomaton> names = JsonSchemaCompiler.names(merge, schema, path);
+        Map<String, TextAutomaton> patterns = ObjectRules.patterns(schema, path);
+        Optional<TextAutomaton> names = ObjectRules.names(merge, schema, path);
         if (names.isPresent()
                 && !members.keySet().stream().allMatch(name -> names.get().accepts(String.valueOf(name)))) {
             return false;
@@ -150,7 +148,7 @@ final class SchemaValues {
             for (Map.Entry<String, TextAutomaton> pattern : patterns.entrySet()) {
                 if (valid && pattern.getValue().accepts(name)) {
                     additional = false;
-                    Object part = JsonSchemaCompiler.patternSchema(schema, pattern.getKey());
+                    Object part = ObjectRules.patternSchema(schema, pattern.getKey());
                     valid = part(member.getValue(), part, path + ".patternProperties");
                 }
             }
