@@ -71,7 +71,10 @@ public final class Api implements RequestHandler, AutoCloseable {
         TokenizerGate gate = new TokenizerGate(Runtime.getRuntime().availableProcessors() / 2);
         PromptTokens promptTokens = new PromptTokens(gate);
         OutputLengths lengths = new OutputLengths();
-        Grammars grammars = new Grammars(gate, configuration.limits().grammarMemory(), System::nanoTime);
+        Grammars grammars = new Grammars(
+                Math.max(1, Runtime.getRuntime().availableProcessors() / 4),
+                configuration.limits().grammarMemory(),
+                System::nanoTime);
         Generator generator = new Generator(
                 metrics,
                 grammars,

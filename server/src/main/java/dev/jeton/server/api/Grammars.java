@@ -13,29 +13,39 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Semaphore;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.LongSupplier;
+import java.util.function.Supplier;
 
 /**
- * Compiles what answers must be, under the gate for work of the CPU, and keeps it compiled: agents send the same few
- * schemas over and over. Whoever asks for one that is being compiled waits for it.
+ * Compiles what answers must be, and keeps it compiled, or why it could not be: agents send the same few schemas over
+ * and over. Whoever asks for one that is being compiled waits for it. Compiling may take seconds, so it has a gate of
+ * its own, and threads of the platform, which the system takes the processor from: requests are on virtual threads.
  *
  * <p>Bounded in bytes, those in use included. What nobody uses goes when there is no room, the one that was not used
  * for longest first; where all are used, there is no room for another. Thread-safe.
  */
 final class Grammars {
 
+    /** What an entry takes beside its key and grammar, about. */
+    private static final long OVERHEAD = 512;
+
     private record Key(String model, String spec, boolean continues) {}
 
     /** One that is there or is being compiled. */
     private static final class Entry {
         final CompletableFuture<Grammar> grammar = new CompletableFuture<>();
+        final long own;
         int users;
 
+        Entry(Key key) {
+            own = OVERHEAD + 2L * key.spec.length();
+        }
+
         long bytes() {
-            return grammar.isDone() && !grammar.isCompletedExceptionally()
-                    ? grammar.join().bytes()
-                    : 0;
+            boolean made = grammar.isDone() && !grammar.isCompletedExceptionally();
+            return own + (made ? grammar.join().bytes() : 0);
         }
     }
 
@@ -60,7 +70,7 @@ final class Grammars {
         }
     }
 
-    private final TokenizerGate gate;
+    private final Semaphore permits;
     private final long mostBytes;
     private final LongSupplier nanos;
     private final ReentrantLock lock = new ReentrantLock();
@@ -74,11 +84,12 @@ final class Grammars {
     /**
      * Without any.
      *
+     * @param atOnce most that are compiled at the same time
      * @param mostBytes of all together
      * @param nanos a monotonic clock
      */
-    Grammars(TokenizerGate gate, long mostBytes, LongSupplier nanos) {
-        this.gate = gate;
+    Grammars(int atOnce, long mostBytes, LongSupplier nanos) {
+        permits = new Semaphore(atOnce, true);
         this.mostBytes = mostBytes;
         this.nanos = nanos;
     }
@@ -96,7 +107,7 @@ final class Grammars {
                     guidance.field(), "the engine '%s' cannot follow '%s'".formatted(engine.name(), guidance.field()));
         }
         Key key = new Key(model.name(), guidance.key(), continues);
-        Entry mine = new Entry();
+        Entry mine = new Entry(key);
         Entry entry = begin(key, mine);
         boolean used = false;
         try {
@@ -162,28 +173,51 @@ final class Grammars {
 
     private void compile(Entry entry, Key key, Guidance guidance, ServedModel model) throws InterruptedException {
         long since = nanos.getAsLong();
-        boolean made = false;
+        boolean known = false;
         try {
             GrammarVocabulary vocabulary = vocabulary(model, guidance);
-            entry.grammar.complete(gate.run(() -> Grammar.compile(guidance.spec(), vocabulary, key.continues())));
-            made = true;
+            entry.grammar.complete(apart(() -> Grammar.compile(guidance.spec(), vocabulary, key.continues())));
+            known = true;
         } catch (GrammarException e) {
             entry.grammar.completeExceptionally(e);
+            known = true;
         } catch (InterruptedException | RuntimeException | Error e) {
             entry.grammar.completeExceptionally(e);
             throw e;
         } finally {
-            end(key, entry, made, nanos.getAsLong() - since);
+            end(key, entry, known, nanos.getAsLong() - since);
         }
     }
 
-    private void end(Key key, Entry entry, boolean made, long took) {
+    /** Runs on a thread of the platform, not more at once than may. */
+    private <T> T apart(Supplier<T> work) throws InterruptedException {
+        permits.acquire();
+        try {
+            return CompletableFuture.supplyAsync(work, Grammars::start).get();
+        } catch (ExecutionException e) {
+            if (e.getCause() instanceof RuntimeException why) {
+                throw why;
+            }
+            throw new IllegalStateException("compiling what answers must be failed", e.getCause());
+        } finally {
+            permits.release();
+        }
+    }
+
+    private static void start(Runnable work) {
+        Thread.ofPlatform().daemon().name("grammar").start(work);
+    }
+
+    private void end(Key key, Entry entry, boolean known, long took) {
         lock.lock();
         try {
             compileNanos += took;
-            compiled += made ? 1 : 0;
-            if (!made) {
+            if (entry.grammar.isCompletedExceptionally()) {
                 refused++;
+            } else {
+                compiled++;
+            }
+            if (!known) {
                 entries.remove(key, entry);
             }
         } finally {
@@ -219,7 +253,7 @@ final class Grammars {
         }
         if (known == mine) {
             try {
-                mine.complete(gate.run(() -> model.tokenizer().grammarVocabulary(model.vocabulary())));
+                mine.complete(apart(() -> model.tokenizer().grammarVocabulary(model.vocabulary())));
             } catch (InterruptedException | RuntimeException | Error e) {
                 forget(model.name());
                 mine.completeExceptionally(e);
@@ -246,7 +280,9 @@ final class Grammars {
     GrammarStats stats() {
         lock.lock();
         try {
-            return new GrammarStats(entries.size(), bytes(), mostBytes, compiled, refused, found, compileNanos);
+            int used = (int)
+                    entries.values().stream().filter(entry -> entry.users > 0).count();
+            return new GrammarStats(entries.size(), used, bytes(), mostBytes, compiled, refused, found, compileNanos);
         } finally {
             lock.unlock();
         }

@@ -1,9 +1,10 @@
 package dev.jeton.server.metrics;
 
 /**
- * Grammars that are kept compiled.
+ * Grammars that are kept compiled, and those that could not be.
  *
  * @param kept how many
+ * @param used how many requests follow now
  * @param bytes most bytes that they may come to take
  * @param bytesBound most of that
  * @param compiled how often one was compiled
@@ -12,4 +13,4 @@ package dev.jeton.server.metrics;
  * @param compileNanos how long compiling took, all together
  */
 public record GrammarStats(
-        int kept, long bytes, long bytesBound, long compiled, long refused, long found, long compileNanos) {}
+        int kept, int used, long bytes, long bytesBound, long compiled, long refused, long found, long compileNanos) {}

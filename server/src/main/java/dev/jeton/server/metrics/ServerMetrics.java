@@ -237,6 +237,7 @@ public final class ServerMetrics implements AutoCloseable {
     public void grammars(Supplier<GrammarStats> stats) {
         observed.add(stats);
         grammarGauge(stats, "jeton.grammar.kept", "Grammars that are kept compiled", GrammarStats::kept);
+        grammarGauge(stats, "jeton.grammar.used", "Grammars that requests follow now", GrammarStats::used);
         grammarGauge(stats, "jeton.grammar.bytes", "Most bytes that they may take", GrammarStats::bytes);
         grammarGauge(stats, "jeton.grammar.bytes.bound", "Most of that", GrammarStats::bytesBound);
         grammarCounter(stats, "jeton.grammar.compiled", "Grammars that were compiled", GrammarStats::compiled);

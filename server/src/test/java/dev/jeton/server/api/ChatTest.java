@@ -101,7 +101,9 @@ class ChatTest {
     @Test
     void shouldShowToolsToTheTemplateUnlessNoneMayBeCalled() {
         String tools = ",'tools':[{'type':'function','function':{'name':'f'}}]";
-        assertThat(content("[{'role':'user','content':'x'}]", tools)).asString().startsWith("tool: {name=f}\n");
+        assertThat(content("[{'role':'user','content':'x'}]", tools))
+                .asString()
+                .startsWith("tool: {name=f, parameters={type=object, properties={}}}\n");
         assertThat(content("[{'role':'user','content':'x'}]", tools + ",'tool_choice':'none'"))
                 .isEqualTo("user: x\nassistant: ");
     }

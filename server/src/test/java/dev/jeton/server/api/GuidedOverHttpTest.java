@@ -5,8 +5,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.jeton.server.json.Json;
 import dev.jeton.server.testing.Eventually;
 import dev.jeton.server.testing.PrometheusText;
+import dev.jeton.server.testing.RawClient;
 import dev.jeton.server.testing.TestServer;
 import dev.jeton.server.testing.TestServer.Answer;
+import java.io.IOException;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.AfterAll;
@@ -115,6 +117,57 @@ class GuidedOverHttpTest {
         content(schema);
         assertThat(metric(server, "jeton_grammar_compiled_total")).isEqualTo(compiled);
         assertThat(metric(server, "jeton_grammar_found_total")).isEqualTo(found + 1);
+    }
+
+    @Test
+    void shouldFindOutOnceThatASchemaCannotBeFollowed() {
+        String schema = "'guided_json':{'not':{'const':'shouldFindOutOnce'}}";
+        assertThat(server.chat(schema).status()).isEqualTo(400);
+        double refused = metric(server, "jeton_grammar_refused_total");
+        Answer again = server.chat(schema);
+        assertThat(again.status()).isEqualTo(400);
+        assertThat(again.body()).contains("'not' cannot be enforced");
+        assertThat(metric(server, "jeton_grammar_refused_total")).isEqualTo(refused);
+    }
+
+    @Test
+    void shouldLetGoOfAGrammarHoweverItsRequestEnds() {
+        content("'guided_choice':['ends']");
+        try (TestServer held = TestServer.builder().sequences(1).waiting(1).start()) {
+            held.engine().hold();
+            CompletableFuture<Answer> first =
+                    CompletableFuture.supplyAsync(() -> held.chat("'guided_choice':['first']"));
+            CompletableFuture<Answer> second = CompletableFuture.supplyAsync(() -> {
+                Eventually.until("the first is there", () -> metric(held, "jeton_grammar_used") == 1);
+                return held.chat("'guided_choice':['second'],'stream':true");
+            });
+            Eventually.until("two are followed", () -> metric(held, "jeton_grammar_used") == 2);
+            Eventually.until(
+                    "there is no room",
+                    () -> held.chat("'guided_choice':['third']").status() == 429);
+            assertThat(metric(held, "jeton_grammar_used")).isEqualTo(2);
+            held.engine().release();
+            assertThat(first.join().status()).isEqualTo(200);
+            assertThat(second.join().status()).isEqualTo(200);
+            Eventually.until("none is followed", () -> metric(held, "jeton_grammar_used") == 0);
+        }
+        assertThat(metric(server, "jeton_grammar_used")).isZero();
+    }
+
+    @Test
+    void shouldLetGoOfAGrammarWhereItsClientHangsUp() throws IOException {
+        try (TestServer held = TestServer.start()) {
+            held.engine().hold();
+            try (RawClient client = new RawClient(held.port())) {
+                client.post(
+                        "/v1/chat/completions",
+                        "{\"model\":\"test-model\",\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}],"
+                                + "\"guided_choice\":[\"x\"]}");
+                Eventually.until("it is followed", () -> metric(held, "jeton_grammar_used") == 1);
+            }
+            held.engine().release();
+            Eventually.until("none is followed", () -> metric(held, "jeton_grammar_used") == 0);
+        }
     }
 
     @Test
