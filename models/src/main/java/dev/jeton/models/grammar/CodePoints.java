@@ -10,7 +10,6 @@ final class CodePoints {
 
     private static final int LAST = Character.MAX_CODE_POINT;
 
-    static final int[] ALL = {0, LAST};
     static final int[] DIGITS = {'0', '9'};
     static final int[] WORD = {'0', '9', 'A', 'Z', '_', '_', 'a', 'z'};
     /** White space and ends of lines of ECMA-262. */

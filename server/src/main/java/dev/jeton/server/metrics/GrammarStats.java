@@ -5,8 +5,8 @@ package dev.jeton.server.metrics;
  *
  * @param kept how many
  * @param used how many requests follow now
- * @param bytes most bytes that they may come to take
- * @param bytesBound most of that
+ * @param bytes about the bytes that they take now
+ * @param bytesBound most of them
  * @param compiled how often one was compiled
  * @param refused how often one could not be
  * @param found how often one was there already

@@ -141,11 +141,11 @@ public final class ServerMetrics implements AutoCloseable {
     /** Adds the listener's connections. */
     public void connections(Supplier<ConnectionStats> stats) {
         observed.add(stats);
-        connectionGauge(stats, "jeton.connections", "Connections open", ConnectionStats::open);
-        connectionGauge(stats, "jeton.connections.bound", "Most connections at once", ConnectionStats::bound);
-        connectionGauge(stats, "jeton.body.bytes", "Bytes of bodies held", ConnectionStats::bufferedBytes);
-        connectionGauge(stats, "jeton.body.bytes.bound", "Most of them", ConnectionStats::bufferedBound);
-        connectionGauge(
+        gauge(stats, "jeton.connections", "Connections open", ConnectionStats::open);
+        gauge(stats, "jeton.connections.bound", "Most connections at once", ConnectionStats::bound);
+        gauge(stats, "jeton.body.bytes", "Bytes of bodies held", ConnectionStats::bufferedBytes);
+        gauge(stats, "jeton.body.bytes.bound", "Most of them", ConnectionStats::bufferedBound);
+        gauge(
                 stats,
                 "jeton.unsent.bytes",
                 "Bytes of answers that wait for clients to read; as many as of bodies",
@@ -158,21 +158,12 @@ public final class ServerMetrics implements AutoCloseable {
                 .register(registry);
     }
 
-    private void connectionGauge(
-            Supplier<ConnectionStats> stats, String name, String meaning, ToDoubleFunction<ConnectionStats> value) {
-        Gauge.builder(name, () -> value.applyAsDouble(stats.get()))
-                .description(meaning)
-                .register(registry);
-    }
-
     /** Adds the questions to the ledger. */
     public void questions(Supplier<QuestionStats> stats) {
         observed.add(stats);
-        questionGauge(stats, "jeton.ledger.questions", "Callers who ask the ledger over HTTP", QuestionStats::open);
-        questionGauge(
-                stats, "jeton.ledger.questions.bound", "Most of them at once; more get 503", QuestionStats::bound);
-        questionGauge(
-                stats, "jeton.ledger.questions.waiting", "Questions that wait for a thread", QuestionStats::waiting);
+        gauge(stats, "jeton.ledger.questions", "Callers who ask the ledger over HTTP", QuestionStats::open);
+        gauge(stats, "jeton.ledger.questions.bound", "Most of them at once; more get 503", QuestionStats::bound);
+        gauge(stats, "jeton.ledger.questions.waiting", "Questions that wait for a thread", QuestionStats::waiting);
         FunctionCounter.builder(
                         "jeton.ledger.questions.refused", stats, s -> s.get().refused())
                 .description("Callers turned away at the bound, or at their tenant's share of it")
@@ -183,40 +174,22 @@ public final class ServerMetrics implements AutoCloseable {
                 .register(registry);
     }
 
-    private void questionGauge(
-            Supplier<QuestionStats> stats, String name, String meaning, ToDoubleFunction<QuestionStats> value) {
-        Gauge.builder(name, () -> value.applyAsDouble(stats.get()))
-                .description(meaning)
-                .register(registry);
-    }
-
     /** Adds the policy and its audit log. */
     public void policy(Supplier<PolicyStats> stats) {
         observed.add(stats);
-        policyGauge(stats, "jeton.policy.version", "Number of the last change of the policy", PolicyStats::version);
-        policyGauge(stats, "jeton.audit.log.bytes", "Bytes of the audit log", PolicyStats::bytes);
-        policyGauge(stats, "jeton.audit.log.bytes.bound", "Most of them; more changes get 503", PolicyStats::bound);
-        policyGauge(
-                stats,
-                "jeton.audit.log.failed",
-                "1 once its disk has failed, until a restart",
-                s -> s.failed() ? 1 : 0);
-    }
-
-    private void policyGauge(
-            Supplier<PolicyStats> stats, String name, String meaning, ToDoubleFunction<PolicyStats> value) {
-        Gauge.builder(name, () -> value.applyAsDouble(stats.get()))
-                .description(meaning)
-                .register(registry);
+        gauge(stats, "jeton.policy.version", "Number of the last change of the policy", PolicyStats::version);
+        gauge(stats, "jeton.audit.log.bytes", "Bytes of the audit log", PolicyStats::bytes);
+        gauge(stats, "jeton.audit.log.bytes.bound", "Most of them; more changes get 503", PolicyStats::bound);
+        gauge(stats, "jeton.audit.log.failed", "1 once its disk has failed, until a restart", s -> s.failed() ? 1 : 0);
     }
 
     /** Adds the answers that are kept to be given again. */
     public void repeats(Supplier<RepeatStats> stats) {
         observed.add(stats);
-        repeatGauge(stats, "jeton.idempotency.entries", "Idempotency-Keys that are known", RepeatStats::entries);
-        repeatGauge(stats, "jeton.idempotency.entries.bound", "Most of them", RepeatStats::bound);
-        repeatGauge(stats, "jeton.idempotency.bytes", "Bytes of the answers kept for them", RepeatStats::bytes);
-        repeatGauge(stats, "jeton.idempotency.bytes.bound", "Most of them", RepeatStats::bytesBound);
+        gauge(stats, "jeton.idempotency.entries", "Idempotency-Keys that are known", RepeatStats::entries);
+        gauge(stats, "jeton.idempotency.entries.bound", "Most of them", RepeatStats::bound);
+        gauge(stats, "jeton.idempotency.bytes", "Bytes of the answers kept for them", RepeatStats::bytes);
+        gauge(stats, "jeton.idempotency.bytes.bound", "Most of them", RepeatStats::bytesBound);
         FunctionCounter.builder(
                         "jeton.idempotency.replayed", stats, s -> s.get().replayed())
                 .description("Answers that were given again")
@@ -226,38 +199,29 @@ public final class ServerMetrics implements AutoCloseable {
                 .register(registry);
     }
 
-    private void repeatGauge(
-            Supplier<RepeatStats> stats, String name, String meaning, ToDoubleFunction<RepeatStats> value) {
-        Gauge.builder(name, () -> value.applyAsDouble(stats.get()))
-                .description(meaning)
-                .register(registry);
-    }
-
     /** Adds the grammars that answers follow. */
     public void grammars(Supplier<GrammarStats> stats) {
         observed.add(stats);
-        grammarGauge(stats, "jeton.grammar.kept", "Grammars that are kept compiled", GrammarStats::kept);
-        grammarGauge(stats, "jeton.grammar.used", "Grammars that requests follow now", GrammarStats::used);
-        grammarGauge(stats, "jeton.grammar.bytes", "Most bytes that they may take", GrammarStats::bytes);
-        grammarGauge(stats, "jeton.grammar.bytes.bound", "Most of that", GrammarStats::bytesBound);
-        grammarCounter(stats, "jeton.grammar.compiled", "Grammars that were compiled", GrammarStats::compiled);
-        grammarCounter(stats, "jeton.grammar.refused", "Grammars that could not be", GrammarStats::refused);
-        grammarCounter(stats, "jeton.grammar.found", "Requests whose grammar was kept", GrammarStats::found);
+        gauge(stats, "jeton.grammar.kept", "Grammars that are kept compiled", GrammarStats::kept);
+        gauge(stats, "jeton.grammar.used", "Grammars that requests follow now", GrammarStats::used);
+        gauge(stats, "jeton.grammar.bytes", "About the bytes that they take", GrammarStats::bytes);
+        gauge(stats, "jeton.grammar.bytes.bound", "Most of them", GrammarStats::bytesBound);
+        counter(stats, "jeton.grammar.compiled", "Grammars that were compiled", GrammarStats::compiled);
+        counter(stats, "jeton.grammar.refused", "Grammars that could not be", GrammarStats::refused);
+        counter(stats, "jeton.grammar.found", "Requests whose grammar was kept", GrammarStats::found);
         FunctionCounter.builder("jeton.grammar.compile", stats, s -> s.get().compileNanos() / 1e9)
                 .description("Time that compiling took")
                 .baseUnit("seconds")
                 .register(registry);
     }
 
-    private void grammarGauge(
-            Supplier<GrammarStats> stats, String name, String meaning, ToDoubleFunction<GrammarStats> value) {
+    private <T> void gauge(Supplier<T> stats, String name, String meaning, ToDoubleFunction<T> value) {
         Gauge.builder(name, () -> value.applyAsDouble(stats.get()))
                 .description(meaning)
                 .register(registry);
     }
 
-    private void grammarCounter(
-            Supplier<GrammarStats> stats, String name, String meaning, ToDoubleFunction<GrammarStats> value) {
+    private <T> void counter(Supplier<T> stats, String name, String meaning, ToDoubleFunction<T> value) {
         FunctionCounter.builder(name, stats, s -> value.applyAsDouble(s.get()))
                 .description(meaning)
                 .register(registry);
