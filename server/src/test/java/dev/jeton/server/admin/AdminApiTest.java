@@ -108,6 +108,7 @@ class AdminApiTest {
                 .contains(Tenant.Key.digest(secret));
         assertThat(admin.get("audit").body()).doesNotContain(secret);
         assertThat(admin.get("policy").body()).doesNotContain(secret);
+        server.close();
         try (var files = Files.walk(folder)) {
             for (Path file : files.filter(Files::isRegularFile).toList()) {
                 assertThat(new String(Files.readAllBytes(file), java.nio.charset.StandardCharsets.ISO_8859_1))
