@@ -67,11 +67,11 @@ final class ChatEndpoint implements Endpoint {
         GenerationOptions options =
                 GenerationOptions.read(body, model, limits, maxTokens(body, model), logProbabilities(body));
         Conversation conversation = Conversation.read(body, model, limits);
-        int[] prompt = promptTokens.of(conversation, model, body.flag("add_special_tokens", false));
+        int[] prompt = promptTokens.of("messages", conversation, model, body.flag("add_special_tokens", false));
         RequestedTools tools = conversation.tools();
         Optional<ToolUse> use = tools.use(model, limits.tools(), options);
         GenerationOptions guided = ToolGuidance.guided(options, tools, use, model);
-        return Prepared.chat(guided, prompt, model, lengthField(body), use);
+        return Prepared.chat(guided, prompt, model, "messages", lengthField(body), use);
     }
 
     /** Both names are checked. */

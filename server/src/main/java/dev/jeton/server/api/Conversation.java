@@ -36,12 +36,7 @@ record Conversation(
         if (given.isEmpty()) {
             throw ApiException.invalid("messages", "'messages' is empty: at least one message is required");
         }
-        if (given.size() > limits.maxMessages()) {
-            throw ApiException.invalid(
-                    "messages",
-                    "'messages' has %d messages, at most %d are accepted"
-                            .formatted(given.size(), limits.maxMessages()));
-        }
+        check("messages", given.size(), limits);
         if (body.flag("continue_final_message", false)) {
             throw ApiException.unsupported("continue_final_message", "'continue_final_message' is not supported yet");
         }
@@ -49,6 +44,12 @@ record Conversation(
         for (JsonObject message : given) {
             messages.add(message(message, model));
         }
+        return of(messages, RequestedTools.read(body, limits.tools()), body, model);
+    }
+
+    /** A conversation whose messages and tools are read; the rest is as the body says. */
+    static Conversation of(
+            List<Map<String, @Nullable Object>> messages, RequestedTools tools, JsonObject body, ServedModel model) {
         PastToolCalls.fit(messages, model.tools().ids());
         Map<String, @Nullable Object> variables = body.object("chat_template_kwargs")
                 .<Map<String, @Nullable Object>>map(JsonObject::fields)
@@ -59,11 +60,21 @@ record Conversation(
                         "chat_template_kwargs." + name, "'%s' is a field of the request itself".formatted(name));
             }
         }
-        return new Conversation(
-                messages,
-                RequestedTools.read(body, limits.tools()),
-                body.flag("add_generation_prompt", true),
-                variables);
+        return new Conversation(messages, tools, body.flag("add_generation_prompt", true), variables);
+    }
+
+    /** Checks how many messages there are. */
+    static void check(String field, int count, LimitSettings limits) {
+        if (count > limits.maxMessages()) {
+            throw ApiException.invalid(
+                    field,
+                    "'%s' has %d messages, at most %d are accepted".formatted(field, count, limits.maxMessages()));
+        }
+    }
+
+    /** A role as the model's template knows it. */
+    static String role(String given, ServedModel model) {
+        return given.equals("developer") && !model.developerRole() ? "system" : given;
     }
 
     /**
@@ -99,7 +110,7 @@ record Conversation(
                                     String.join(", ", ROLES.stream().sorted().toList()),
                                     ApiException.shown(role)));
         }
-        message.put("role", role.equals("developer") && !model.developerRole() ? "system" : role);
+        message.put("role", role(role, model));
         boolean hasCalls =
                 given.list("tool_calls").filter(calls -> !calls.isEmpty()).isPresent();
         // An assistant that refused has said that instead of a content.

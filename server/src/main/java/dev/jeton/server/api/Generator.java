@@ -160,7 +160,7 @@ final class Generator {
         boolean ours = true;
         try {
             if (options.stream()) {
-                stream(call, options, choices, format);
+                stream(call, choices, format);
             } else {
                 gather(call, choices, format);
             }
@@ -278,8 +278,7 @@ final class Generator {
         call.answer(out);
     }
 
-    private void stream(Call call, GenerationOptions options, Choices choices, AnswerFormat format)
-            throws InterruptedException {
+    private void stream(Call call, Choices choices, AnswerFormat format) throws InterruptedException {
         JsonWriter out = call.writer();
         try {
             while (choices.take()) {
@@ -300,8 +299,8 @@ final class Generator {
             }
             // The status is out already: the error is the stream's last event.
             call.exchange().fail();
-            e.write(out.clear().raw("data: "));
-            call.exchange().end(out.raw("\n\n").toBytes());
+            format.failed(out.clear(), e);
+            call.exchange().end(out.toBytes());
             throw e;
         }
         // Or the books would say of a stream that is cut off now that it was delivered whole.
@@ -309,11 +308,7 @@ final class Generator {
             throw gone(call);
         }
         UsageTotals usage = choices.usage();
-        Usage priced = priced(call, usage, choices);
-        if (options.includeUsage()) {
-            format.usage(out, priced);
-        }
-        out.raw(Envelope.DONE);
+        format.end(out, priced(call, usage, choices));
         call.books().closeDurably(call, usage, call.exchange().bytesWritten() + out.size());
         begin(call);
         call.exchange().end(out.toBytes());
