@@ -229,7 +229,8 @@ public final class ModelLoader {
                 settings.deterministic(),
                 settings.kvType(),
                 settings.searchTime(),
-                settings.tensorParallel());
+                settings.tensorParallel(),
+                settings.programmaticLaunches());
     }
 
     /**

@@ -332,6 +332,7 @@ public record Configuration(
      * @param deterministic whether only algorithms are taken whose sums have one order
      * @param kvType of K and V in memory: {@code auto}, {@code f32}, {@code bf16}, {@code fp8} or {@code int8}
      * @param searchTime how long a load may time algorithms on a GPU
+     * @param programmaticLaunches whether a kernel may come onto a GPU while the one before it ends
      */
     public record ModelSettings(
             String path,
@@ -354,7 +355,8 @@ public record Configuration(
             int tensorParallel,
             boolean deterministic,
             String kvType,
-            Duration searchTime) {
+            Duration searchTime,
+            boolean programmaticLaunches) {
 
         /**
          * The same on an engine of this name.
@@ -383,7 +385,8 @@ public record Configuration(
                     tensorParallel,
                     deterministic,
                     kvType,
-                    searchTime);
+                    searchTime,
+                    programmaticLaunches);
         }
     }
 }

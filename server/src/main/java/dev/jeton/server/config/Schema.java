@@ -240,7 +240,12 @@ final class Schema {
                     "engine.search-time",
                     new Time(Duration.ZERO, Duration.ofHours(1)),
                     "20s",
-                    "how long a load may time algorithms for products on a GPU; what is found is kept on disk"));
+                    "how long a load may time algorithms for products on a GPU; what is found is kept on disk"),
+            new Setting(
+                    "engine.programmatic-launches",
+                    new Flag(),
+                    "true",
+                    "on GPUs from the H100 on, a kernel may come onto the GPU while the one before it ends"));
 
     /** What an entry of {@code models} has beside the engine's settings. */
     static final List<Setting> MODEL_SETTINGS = Stream.concat(

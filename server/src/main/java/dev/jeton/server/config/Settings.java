@@ -168,7 +168,8 @@ public record Settings(
                 Integer.parseInt(of(entry, "tensor-parallel-size")),
                 of(entry, "deterministic").equals("true"),
                 of(entry, "kv-cache-dtype"),
-                Units.duration(of(entry, "search-time")));
+                Units.duration(of(entry, "search-time")),
+                of(entry, "programmatic-launches").equals("true"));
     }
 
     private String of(Map<String, Resolved> entry, String name) {
