@@ -64,6 +64,17 @@ record ReasoningOptions(Shown shown, boolean streamed, OptionalInt budget) {
     }
 
     /**
+     * Of a completion, in which it is not known what is thinking.
+     *
+     * @throws ApiException 400 if it is to be bounded
+     */
+    static void refuse(JsonObject body) {
+        if (body.has(BUDGET)) {
+            throw ApiException.unsupported(BUDGET, "'%s' is for chats only".formatted(BUDGET));
+        }
+    }
+
+    /**
      * The names that a chat's template sees: those given, and what the effort says where they say nothing of it.
      *
      * @param given {@code chat_template_kwargs}
