@@ -13,13 +13,17 @@ import java.util.Optional;
  * no token may hold the end of the mark together with text behind it, since an answer's grammar begins with a token.
  * The newlines that models write between are nobody's.
  *
- * <p>The thinking may be bounded: after so many tokens only the mark may come. A mask costs its {@code vocabulary / 64}
+ * <p>The thinking may be bounded: after so many tokens only the mark may come, or after up to {@value #ENDING} more
+ * that end a character, for many vocabularies have tokens of parts of one. A mask costs its {@code vocabulary / 64}
  * words written. Threads as {@link TokenGrammar} says.
  */
 public final class ReasoningGrammar implements TokenGrammar {
 
     /** Thinking without a bound of its own. */
     public static final int UNBOUNDED = Integer.MAX_VALUE;
+
+    /** Bytes that may follow a character's first. */
+    private static final int ENDING = 3;
 
     private final ReasoningTokens tokens;
     private final Optional<? extends TokenGrammar> answer;
@@ -82,6 +86,9 @@ public final class ReasoningGrammar implements TokenGrammar {
         private int matched;
 
         private int thought;
+        /** Bytes that the character at hand has yet to get. */
+        private int unfinished;
+
         private int newlines;
 
         @Override
@@ -103,7 +110,7 @@ public final class ReasoningGrammar implements TokenGrammar {
         }
 
         private boolean spent() {
-            return thought >= most;
+            return thought >= most && (unfinished == 0 || thought - most >= ENDING);
         }
 
         private boolean answer(long[] bits, int from) {
@@ -198,7 +205,11 @@ public final class ReasoningGrammar implements TokenGrammar {
                 return ended(0);
             }
             thought++;
-            return tokens.special(token) || think(token, 0);
+            if (tokens.special(token)) {
+                unfinished = 0;
+                return true;
+            }
+            return think(token, 0);
         }
 
         private boolean think(int token, int from) {
@@ -211,7 +222,18 @@ public final class ReasoningGrammar implements TokenGrammar {
                 }
             }
             matched = at;
+            for (int i = from; i < text.length; i++) {
+                unfinished = continuing(text[i] & 0xff, unfinished);
+            }
             return true;
+        }
+
+        /** How many bytes of its character are to follow one. */
+        private static int continuing(int octet, int before) {
+            if (octet < 0x80 || octet >= 0xf8) {
+                return 0;
+            }
+            return octet < 0xc0 ? Math.max(0, before - 1) : octet < 0xe0 ? 1 : octet < 0xf0 ? 2 : 3;
         }
 
         /** @param rest newlines behind the mark in its token, or -1 for anything else */

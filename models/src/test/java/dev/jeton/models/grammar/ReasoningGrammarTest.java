@@ -184,6 +184,28 @@ class ReasoningGrammarTest {
     }
 
     @Test
+    void endsACharacterBeforeTheThinking() {
+        ReasoningGrammar grammar = grammar(vocabulary("</think>"), Optional.empty(), Opening.THINKING, 1);
+        Cursor cursor = grammar.begin();
+        for (byte octet : "\ud83d\ude00".getBytes(StandardCharsets.UTF_8)) {
+            assertThat(allowed(cursor)).contains(octet & 0xff);
+            assertThat(cursor.accept(octet & 0xff)).isTrue();
+        }
+        assertThat(allowedTexts(cursor)).containsExactly("</think>");
+    }
+
+    @Test
+    void endsThinkingWhoseCharactersNeverEnd() {
+        Cursor cursor = grammar(vocabulary("</think>"), Optional.empty(), Opening.THINKING, 1)
+                .begin();
+        for (int i = 0; i < 4; i++) {
+            assertThat(allowed(cursor)).contains(0xf0);
+            assertThat(cursor.accept(0xf0)).isTrue();
+        }
+        assertThat(allowedTexts(cursor)).containsExactly("</think>");
+    }
+
+    @Test
     void leavesTokensThatEndATextToWhoeverKnowsThatItMayEnd() {
         GrammarVocabulary vocabulary = vocabulary("<eos>", "</think>");
         int[] stops = {id("<eos>"), tokens.size() + 7, -1};
