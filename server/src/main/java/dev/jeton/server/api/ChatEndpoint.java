@@ -66,12 +66,16 @@ final class ChatEndpoint implements Endpoint {
         Unsupported.check(body);
         GenerationOptions options =
                 GenerationOptions.read(body, model, limits, maxTokens(body, model), logProbabilities(body));
+        ReasoningOptions reasoning = ReasoningOptions.read(body, model);
         Conversation conversation = Conversation.read(body, model, limits);
         int[] prompt = promptTokens.of(conversation, model, body.flag("add_special_tokens", false));
         RequestedTools tools = conversation.tools();
         Optional<ToolUse> use = tools.use(model, limits.tools(), options);
         GenerationOptions guided = ToolGuidance.guided(options, tools, use, model);
-        return Prepared.chat(guided, prompt, model, lengthField(body), use);
+        return Prepared.chat(guided, prompt, model, lengthField(body), use)
+                .reasoning(model.reasoning()
+                        .map(dialect -> new ReasoningUse(
+                                dialect, dialect.opening(prompt), reasoning, options.skipSpecialTokens())));
     }
 
     /** Both names are checked. */

@@ -63,7 +63,7 @@ record Conversation(
                 messages,
                 RequestedTools.read(body, limits.tools()),
                 body.flag("add_generation_prompt", true),
-                variables);
+                ReasoningOptions.variables(body, variables));
     }
 
     /**
@@ -100,17 +100,21 @@ record Conversation(
                                     ApiException.shown(role)));
         }
         message.put("role", role.equals("developer") && !model.developerRole() ? "system" : role);
+        boolean thought = role.equals("assistant") && reasoning(given, message);
         boolean hasCalls =
                 given.list("tool_calls").filter(calls -> !calls.isEmpty()).isPresent();
         // An assistant that refused has said that instead of a content.
         Optional<String> content =
                 content(given).or(() -> role.equals("assistant") ? given.optionalText("refusal") : Optional.empty());
-        if (content.isEmpty() && !(role.equals("assistant") && hasCalls)) {
+        if (content.isEmpty() && !thought && !(role.equals("assistant") && hasCalls)) {
             throw given.wrong(
                     "content",
                     "'%s' is missing: a string or an array of text parts is required".formatted(given.path("content")));
         }
         content.ifPresent(text -> message.put("content", text));
+        if (content.isEmpty() && !hasCalls) {
+            message.put("content", "");
+        }
         // Some templates ask whether there are calls by whether the field is there.
         message.remove("tool_calls");
         if (hasCalls) {
@@ -121,6 +125,28 @@ record Conversation(
             }
         }
         return message;
+    }
+
+    /**
+     * What the model thought before an earlier answer goes to the template under both names, since some read the one
+     * and some the other.
+     *
+     * @return whether there is any
+     */
+    private static boolean reasoning(JsonObject given, Map<String, @Nullable Object> message) {
+        Optional<String> old = given.optionalText("reasoning_content");
+        Optional<String> current = given.optionalText("reasoning");
+        if (old.isPresent() && current.isPresent() && !old.equals(current)) {
+            throw given.wrong(
+                    "reasoning",
+                    "'%s' and '%s' are two names of the same, but differ"
+                            .formatted(given.path("reasoning"), given.path("reasoning_content")));
+        }
+        Optional<String> thought = current.or(() -> old);
+        for (String name : List.of("reasoning", "reasoning_content")) {
+            thought.ifPresentOrElse(text -> message.put(name, text), () -> message.remove(name));
+        }
+        return thought.isPresent();
     }
 
     private static Optional<String> content(JsonObject message) {

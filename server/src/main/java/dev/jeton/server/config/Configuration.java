@@ -315,6 +315,7 @@ public record Configuration(
      * @param name served name; empty takes the folder's
      * @param chatTemplate file with a chat template; empty takes the model's own
      * @param toolCallParser how it writes tool calls: {@code auto}, {@code none} or a format's name
+     * @param reasoningParser how it marks its thinking: {@code auto}, {@code none} or a format's name
      * @param engine engine's name
      * @param maxModelLength most tokens of a sequence; 0 takes the model's own
      * @param kvBytes bytes of KV memory; 0 lets the engine choose
@@ -339,6 +340,7 @@ public record Configuration(
             String name,
             String chatTemplate,
             String toolCallParser,
+            String reasoningParser,
             String engine,
             int maxModelLength,
             long kvBytes,
@@ -369,6 +371,7 @@ public record Configuration(
                     name,
                     chatTemplate,
                     toolCallParser,
+                    reasoningParser,
                     other,
                     maxModelLength,
                     kvBytes,

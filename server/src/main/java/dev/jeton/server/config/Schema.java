@@ -1,6 +1,7 @@
 package dev.jeton.server.config;
 
 import dev.jeton.models.Engines;
+import dev.jeton.models.reasoning.ReasoningFormat;
 import dev.jeton.models.tools.ToolFormat;
 import dev.jeton.server.config.Setting.Choice;
 import dev.jeton.server.config.Setting.Flag;
@@ -175,6 +176,11 @@ final class Schema {
                     new Choice(ToolFormat.choices()),
                     ToolFormat.AUTO,
                     "how models write tool calls; auto: as the chat template tells; none: calls stay text"),
+            new Setting(
+                    "engine.reasoning-parser",
+                    new Choice(ReasoningFormat.choices()),
+                    ReasoningFormat.AUTO,
+                    "how models mark what they think; auto: as the chat template tells; none: it stays in the content"),
             new Setting("engine.max-model-len", new Whole(0, 1 << 24), "0", "tokens of a sequence; 0: the model's own"),
             new Setting(
                     "engine.kv-memory",

@@ -152,6 +152,7 @@ public record Settings(
                 of(entry, "name"),
                 of(entry, "chat-template"),
                 of(entry, "tool-call-parser"),
+                of(entry, "reasoning-parser"),
                 of(entry, "engine"),
                 Integer.parseInt(of(entry, "max-model-len")),
                 Units.size(of(entry, "kv-memory")),
