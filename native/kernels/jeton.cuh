@@ -673,9 +673,10 @@ DEVICE float load_fresh(const float* from) { return __ldcg(from); }
 // reads before it waited reads NaN.
 struct jeton_copy {
     void* to;
-    const void* from;
+    const void* from;  // null: what there is to take was read already
     int bytes;
     bool take;
+    unsigned char early[16];
 };
 
 struct jeton_copies {
@@ -694,7 +695,7 @@ static const void* jeton_rows[32][32];
 static inline void jeton_begin_copy(void* to, const void* from, int bytes, bool take) {
     assert((uintptr_t)to % bytes == 0 && (uintptr_t)from % bytes == 0);
     memset(to, 0xff, bytes);
-    jeton_pending[threadIdx.x].open.push_back({to, from, bytes, take});
+    jeton_pending[threadIdx.x].open.push_back({to, from, bytes, take, {}});
 }
 static inline void copy16_async(void* to, const void* from, bool take) { jeton_begin_copy(to, from, 16, take); }
 static inline void copy4_async(void* to, const void* from, bool take) { jeton_begin_copy(to, from, 4, take); }
@@ -709,13 +710,34 @@ static inline void copies_wait() {
     while ((int)mine.groups.size() > left) {
         for (const jeton_copy& copy : mine.groups.front()) {
             if (copy.take) {
-                memcpy(copy.to, copy.from, copy.bytes);
+                memcpy(copy.to, copy.from ? copy.from : copy.early, copy.bytes);
             } else {
                 memset(copy.to, 0, copy.bytes);
             }
         }
         mine.groups.pop_front();
     }
+}
+
+// Copies that were begun before this wait read what there was before it: that is one of the times when a GPU may make
+// them. They are put aside, since the kernel before may be of this module.
+static inline void jeton_wait_for_previous() {
+    if (!::jeton::machine.launch->previous) {
+        ::jeton::wait_for_previous();
+        return;
+    }
+    jeton_copies mine;
+    std::swap(mine, jeton_pending[threadIdx.x]);
+    for (std::vector<jeton_copy>& group : mine.groups) {
+        for (jeton_copy& copy : group) {
+            if (copy.take) {
+                memcpy(copy.early, copy.from, copy.bytes);
+                copy.from = nullptr;
+            }
+        }
+    }
+    ::jeton::wait_for_previous();
+    std::swap(mine, jeton_pending[threadIdx.x]);
 }
 
 static inline void jeton_load_matrices(unsigned* r, const void* row, bool transposed) {
@@ -787,7 +809,9 @@ DEVICE void let_next_start() {
 #endif
 }
 DEVICE void wait_for_previous() {
-#if !defined(JETON_HOST) && __CUDA_ARCH__ >= 900
+#if defined(JETON_HOST)
+    jeton_wait_for_previous();
+#elif __CUDA_ARCH__ >= 900
     asm volatile("griddepcontrol.wait;" ::: "memory");
 #endif
 }

@@ -12,8 +12,15 @@ import java.time.Duration;
  *     (e4m3) or {@code int8}; each engine takes some of them
  * @param search how long a load may take to time algorithms that no earlier load has timed; zero for not at all
  * @param tensorParallel devices that share the model, each with a part of every matrix
+ * @param programmaticLaunches whether a kernel may come onto a GPU while the one before it ends, where the GPU can
  */
-public record DeviceOptions(String device, boolean deterministic, String kvType, Duration search, int tensorParallel) {
+public record DeviceOptions(
+        String device,
+        boolean deterministic,
+        String kvType,
+        Duration search,
+        int tensorParallel,
+        boolean programmaticLaunches) {
 
     /** Most devices that may share a model. */
     public static final int MOST_DEVICES = 64;
@@ -24,6 +31,11 @@ public record DeviceOptions(String device, boolean deterministic, String kvType,
             throw new ModelException(
                     "--tensor-parallel-size %d: a model is on 1 to %d devices".formatted(tensorParallel, MOST_DEVICES));
         }
+    }
+
+    /** With programmatic launches. */
+    public DeviceOptions(String device, boolean deterministic, String kvType, Duration search, int tensorParallel) {
+        this(device, deterministic, kvType, search, tensorParallel, true);
     }
 
     /** On one device. */

@@ -70,6 +70,7 @@ final class CudaCalls {
     final NativeCall functionGetParamInfo;
     final NativeCall occupancy;
     final NativeCall launchKernel;
+    final NativeCall launchKernelEx;
     final NativeCall graphGetNodes;
     final NativeCall graphInstantiate;
     final NativeCall graphLaunch;
@@ -136,6 +137,7 @@ final class CudaCalls {
         functionGetParamInfo = bind("cuFuncGetParamInfo", 4);
         occupancy = bind("cuOccupancyMaxActiveBlocksPerMultiprocessor", 4);
         launchKernel = bind("cuLaunchKernel", 11);
+        launchKernelEx = bind("cuLaunchKernelEx", 4);
         graphGetNodes = bind("cuGraphGetNodes", 3);
         graphInstantiate = bind("cuGraphInstantiateWithFlags", 3);
         graphLaunch = bind("cuGraphLaunch", 2);

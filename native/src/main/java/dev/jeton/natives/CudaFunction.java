@@ -3,6 +3,8 @@ package dev.jeton.natives;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
+import java.util.Optional;
+
 /** A kernel of a module; lives as long as the module. Owned by one thread at a time. */
 public final class CudaFunction {
 
@@ -22,6 +24,7 @@ public final class CudaFunction {
     private final CudaCalls calls;
     private final long handle;
     private final String name;
+    private Optional<ProgrammaticLaunch> programmatic = Optional.empty();
 
     CudaFunction(CudaModule module, long handle, String name) {
         this.module = module;
@@ -153,6 +156,31 @@ public final class CudaFunction {
                     code,
                     "grid %d x %d x %d, block %d x %d x %d, %d bytes shared, arguments %s"
                             .formatted(gridX, gridY, gridZ, blockX, blockY, blockZ, sharedBytes, arguments));
+        }
+    }
+
+    /**
+     * The same, and blocks may come onto the device as soon as all blocks of the kernel before on the stream have begun
+     * and say so (CUDA C++ programming guide, "Programmatic dependent launch"): what a launch costs passes meanwhile.
+     * Only for kernels that wait for the one before by {@code griddepcontrol.wait}, in each thread, ahead of all that
+     * depends on it; devices of compute capability 9.0 and newer. Under capture it becomes an edge of the graph.
+     *
+     * @throws CudaException where the launch is refused, as by an older device
+     */
+    public void launchProgrammatic(
+            int gridX, int gridY, int threads, int sharedBytes, CudaStream stream, KernelArguments arguments) {
+        module.handle();
+        if (programmatic.isEmpty()) {
+            programmatic = Optional.of(new ProgrammaticLaunch());
+        }
+        long configuration = programmatic.get().configuration(gridX, gridY, threads, sharedBytes, stream);
+        int code = calls.launchKernelEx.call(configuration, handle, arguments.table(), 0);
+        if (code != 0) {
+            throw failed(
+                    calls.launchKernelEx,
+                    code,
+                    "programmatic, grid %d x %d, %d threads, %d bytes shared, arguments %s"
+                            .formatted(gridX, gridY, threads, sharedBytes, arguments));
         }
     }
 

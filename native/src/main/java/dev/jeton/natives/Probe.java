@@ -102,6 +102,7 @@ public final class Probe {
             try (CudaContext context = device.get().open()) {
                 nvrtc.ifPresent(compiler -> step("kernel", () -> kernel(context, compiler)));
                 step("graph", () -> graph(context));
+                nvrtc.ifPresent(compiler -> step("launches", () -> ProbeLaunches.result(context, compiler)));
                 step("matmul", () -> matmul(context));
                 step("copies", () -> copies(context));
                 step("nccl", () -> exchange(context));
@@ -140,7 +141,7 @@ public final class Probe {
         return Optional.ofNullable(found[0]);
     }
 
-    private static void require(boolean fine, String message) {
+    static void require(boolean fine, String message) {
         if (!fine) {
             throw new NativeException(message);
         }

@@ -95,6 +95,7 @@ class CudaFailuresTest extends CudaFixture {
                 "cuFuncSetAttribute",
                 "cuOccupancyMaxActiveBlocksPerMultiprocessor",
                 "cuLaunchKernel",
+                "cuLaunchKernelEx",
                 "cuStreamBeginCapture_v2",
                 "cuGraphInstantiateWithFlags",
                 "cuGraphLaunch",
@@ -154,6 +155,8 @@ class CudaFailuresTest extends CudaFixture {
                     0,
                     side,
                     scale.arguments().set(0, x).set(1, 2).set(2, 1f).set(3, 0.0));
+            CudaFunction waits = own.function("waits");
+            waits.launchProgrammatic(1, 1, 32, 0, side, waits.arguments().set(0, 1));
             end.record(side);
             stream.waitFor(end);
             side.isDone();

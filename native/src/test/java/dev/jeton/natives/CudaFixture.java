@@ -38,6 +38,7 @@ abstract class CudaFixture {
                 if (i < n) x[i] = (float) (x[i] * by + plus);
             }
             extern "C" __global__ void stuck(int n) { if (threadIdx.x < n) __syncthreads(); else __syncwarp(); }
+            extern "C" __global__ void waits(int n) { ::jeton::wait_for_previous(); }
             extern "C" __global__ void overrun(float* x, int n) { x[n + threadIdx.x] = 1; }
             extern "C" __global__ void pairs(float* x, int from) { *(float2*) (x + from) = make_float2(1, 2); }
             extern "C" __device__ int numbers[3] = {4, 5, 6};

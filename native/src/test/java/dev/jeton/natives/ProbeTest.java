@@ -63,6 +63,7 @@ class ProbeTest {
                 .contains("nvrtc      13.0")
                 .contains("for sm_90a, 32 registers, right")
                 .contains("3 operations captured and replayed, right")
+                .containsPattern("launches   200 kernels in a graph, .* launched programmatically .* us; right")
                 .contains("bf16 64 x 256 by 512, wrong by")
                 .contains("GB/s")
                 .contains("nccl       NCCL 2.27.3")

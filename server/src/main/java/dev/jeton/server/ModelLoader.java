@@ -15,6 +15,8 @@ import dev.jeton.models.StepEngineProvider;
 import dev.jeton.models.engine.Capability;
 import dev.jeton.models.engine.Engine;
 import dev.jeton.models.engine.SequenceEngine;
+import dev.jeton.models.reasoning.ReasoningDialect;
+import dev.jeton.models.reasoning.ReasoningFormat;
 import dev.jeton.scheduler.Dispatcher;
 import dev.jeton.scheduler.SchedulerConfig;
 import dev.jeton.scheduler.SequenceLoop;
@@ -98,6 +100,11 @@ public final class ModelLoader {
                         "model '{}' writes tool calls as {}",
                         name,
                         dialect.format().name()));
+        Optional<ReasoningDialect> reasoning = texts.template()
+                .flatMap(template -> ReasoningFormat.chosen(settings.reasoningParser(), template.source()))
+                .map(format -> new ReasoningDialect(format, texts.tokenizer()));
+        reasoning.ifPresent(dialect -> LOG.info(
+                "model '{}' marks its thinking as {}", name, dialect.format().text()));
         return new ServedModel(
                 name,
                 folder,
@@ -112,7 +119,8 @@ public final class ModelLoader {
                 loop.engine().supports(Capability.WHOLE_PROMPTS)
                         ? Optional.of(EncoderSpec.read(folder))
                         : Optional.empty(),
-                tools);
+                tools,
+                reasoning);
     }
 
     /** Those that a model can give at all: an engine refuses a sequence that is to end with any other. */
@@ -229,7 +237,8 @@ public final class ModelLoader {
                 settings.deterministic(),
                 settings.kvType(),
                 settings.searchTime(),
-                settings.tensorParallel());
+                settings.tensorParallel(),
+                settings.programmaticLaunches());
     }
 
     /**

@@ -60,15 +60,18 @@ final class Device implements AutoCloseable {
     private final Map<MatmulShape, MatmulPlan> plans = new HashMap<>();
     private final List<CopyLane> lanes = new ArrayList<>();
     private final boolean deterministic;
+    private final ProgrammaticLaunches launches;
     private Thread owner = Thread.currentThread();
     private Optional<PeerLink> link = Optional.empty();
     private boolean closed;
 
     private Device(
-            CudaContext context, Nvrtc nvrtc, DeviceLibraries libraries, boolean deterministic, MatrixType type) {
+            CudaContext context, Nvrtc nvrtc, DeviceLibraries libraries, DeviceOptions options, MatrixType type) {
         this.context = context;
         this.type = type;
-        this.deterministic = deterministic;
+        deterministic = options.deterministic();
+        launches = new ProgrammaticLaunches(
+                options.programmaticLaunches(), context.device().attributes().capability());
         stream = context.stream();
         sources = new Kernels(
                 Optional.of(nvrtc),
@@ -100,7 +103,7 @@ final class Device implements AutoCloseable {
                     context,
                     nvrtc,
                     libraries,
-                    options.deterministic(),
+                    options,
                     type == DeviceShape.Type.BF16 ? MatrixType.BF16 : MatrixType.F16);
         } catch (RuntimeException | Error e) {
             context.close();
@@ -313,7 +316,12 @@ final class Device implements AutoCloseable {
 
     /** A kernel of a module. */
     Kernel kernel(CudaModule module, String name) {
-        return new Kernel(module.function(name), stream);
+        return new Kernel(module.function(name), stream, launches);
+    }
+
+    /** How its kernels are launched. */
+    ProgrammaticLaunches launches() {
+        return launches;
     }
 
     /**

@@ -13,12 +13,14 @@ final class Kernel {
     private final CudaFunction function;
     private final KernelArguments arguments;
     private final CudaStream stream;
+    private final ProgrammaticLaunches programmatic;
     private int allowed;
     private int next;
 
-    Kernel(CudaFunction function, CudaStream stream) {
+    Kernel(CudaFunction function, CudaStream stream, ProgrammaticLaunches programmatic) {
         this.function = function;
         this.stream = stream;
+        this.programmatic = programmatic;
         arguments = function.arguments();
         allowed = USUAL_SHARED - function.staticSharedBytes();
     }
@@ -87,6 +89,10 @@ final class Kernel {
             return;
         }
         allow(sharedBytes);
-        function.launch(gridX, gridY, 1, threads, 1, 1, sharedBytes, stream, arguments);
+        if (programmatic.on()) {
+            function.launchProgrammatic(gridX, gridY, threads, sharedBytes, stream, arguments);
+        } else {
+            function.launch(gridX, gridY, 1, threads, 1, 1, sharedBytes, stream, arguments);
+        }
     }
 }

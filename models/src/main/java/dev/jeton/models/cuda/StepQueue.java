@@ -132,6 +132,7 @@ final class StepQueue {
             send(step, nothing, layout);
             plain(layout);
         }
+        device.launches().begin(device, () -> plain(Buckets.decode(1, maxRows, groups)));
         List<Integer> sizes = Buckets.products(maxRows, maxTokens);
         program.search().choose(sizes);
         StepLayout most = new StepLayout(maxRows, maxTokens, Math.min(maxTokens, StepLayout.CHUNK), groups);

@@ -104,13 +104,13 @@ class CudaEngineTest extends StepContract {
             Driver driver = new Driver(engine);
             Driver.Sequence sequence = driver.generate(0, new int[] {1, 2, 3}, SamplingParameters.GREEDY, 1, 3);
             long graphs = MACHINE.knobs().calls("cuGraphLaunch");
-            long kernels = MACHINE.knobs().calls("cuLaunchKernel");
+            long kernels = MACHINE.knobs().calls("cuLaunchKernelEx");
             for (int i = 0; i < 5; i++) {
                 driver.begin().addLast(sequence);
                 driver.apply(driver.run(), 0, sequence);
             }
             assertThat(MACHINE.knobs().calls("cuGraphLaunch") - graphs).isEqualTo(5);
-            assertThat(MACHINE.knobs().calls("cuLaunchKernel")).isEqualTo(kernels);
+            assertThat(MACHINE.knobs().calls("cuLaunchKernelEx")).isEqualTo(kernels);
         }
     }
 
@@ -264,7 +264,7 @@ class CudaEngineTest extends StepContract {
         Engine engine = create();
         Driver driver = new Driver(engine);
         Driver.Sequence sequence = driver.generate(0, new int[] {1, 2, 3}, SamplingParameters.GREEDY, 2, 3);
-        MACHINE.knobs().lose("cuLaunchKernel", 3, 719);
+        MACHINE.knobs().lose("cuLaunchKernelEx", 3, 719);
         driver.begin().add(sequence, 1, StepBatch.PROMPT_LOG_PROBABILITIES);
         assertThatThrownBy(driver::run)
                 .isInstanceOf(DeviceLostException.class)

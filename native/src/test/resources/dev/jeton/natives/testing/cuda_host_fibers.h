@@ -14,6 +14,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <sys/mman.h>
 
@@ -107,6 +108,9 @@ struct Launch {
     /* Whether a kernel may touch these bytes; asked only of modules compiled with checks. If not, `why` says why. */
     bool (*allowed)(const void *address, size_t bytes, bool write, char *why, size_t room);
     unsigned char *stacks;  /* STACKS bytes of the fibers, which all modules may share; null: the module has its own */
+    int programmatic;       /* whether each thread must wait for the kernel before, which may not have run yet */
+    void (*previous)(void *previous_of); /* runs the kernel before, once nothing of the first block can go on without it */
+    void *previous_of;
 };
 
 struct Kernel {
@@ -124,12 +128,12 @@ constexpr size_t STACK = 128 * 1024, DYNAMIC_SHARED = 232448;
 constexpr size_t STRIDE = STACK + 320, STACKS = MOST_THREADS * STRIDE;
 constexpr uint64_t CANARY = 0x6a65746f6e5f7374ull;
 
-enum Kind : int { RUNS, SYNC, SHUFFLE, BALLOT, ADD, MINIMUM, MAXIMUM, AND, OR, XOR, MATCH, BARRIER };
+enum Kind : int { RUNS, SYNC, SHUFFLE, BALLOT, ADD, MINIMUM, MAXIMUM, AND, OR, XOR, MATCH, BARRIER, PREVIOUS };
 
 inline const char *kind_name(int kind) {
     static const char *names[] = {"nothing", "__syncwarp", "a shuffle", "a vote", "__reduce_add_sync",
             "__reduce_min_sync", "__reduce_max_sync", "__reduce_and_sync", "__reduce_or_sync", "__reduce_xor_sync",
-            "__match_any_sync", "a barrier of the block"};
+            "__match_any_sync", "a barrier of the block", "the kernel before"};
     return names[kind];
 }
 
@@ -138,6 +142,7 @@ struct Lane {
     unsigned char *stack;
     uint3 thread;
     unsigned warp, lane;
+    bool waited;            /* for the kernel before */
     int kind, barrier;
     uint32_t mask;
     int source;
@@ -159,6 +164,8 @@ struct Machine {
     const Kernel *kernel;
     Launch *launch;
     Launch own;             /* what it points to while blocks run */
+    unsigned char values[4096 + 8]; /* of the parameters, and where each begins */
+    void *params[512];
     uint64_t random;
     unsigned char *stacks;
     Range shared[3];        /* shared memory: static, and the dynamic part */
@@ -357,10 +364,22 @@ inline int barrier(int id, unsigned expected, int predicate) {
     return (int) me->result[0];
 }
 
+/* As griddepcontrol.wait: what follows may use what the kernel before has written. */
+inline void wait_for_previous() {
+    current->waited = true;
+    if (machine.launch->previous) {
+        current->kind = PREVIOUS;
+        wait();
+    }
+}
+
 /* The fiber's whole life. */
 inline void life() {
     machine.kernel->thread(machine.launch->params);
     Lane *me = current;
+    if (machine.launch->programmatic && !me->waited) {
+        fail(LAUNCH_FAILED, "ends without having waited for the kernel before");
+    }
     if (*(uint64_t *) me->stack != CANARY) {
         fail(LAUNCH_FAILED, "has used more than %zu bytes of stack", STACK);
     }
@@ -402,8 +421,39 @@ inline void prepare(Lane &lane) {
     lane.sp = sp;
 }
 
+/*
+ * Runs the kernel before, whose module may be this one: what this launch has in it is put aside meanwhile. False where
+ * nobody waits for it.
+ */
+inline bool run_previous() {
+    bool awaited = false;
+    for (unsigned t = 0; t < machine.threads; t++) awaited = awaited || machine.lanes[t].kind == PREVIOUS;
+    if (!awaited) return false;
+    size_t bytes = sizeof machine;
+    for (Range &range : machine.shared) bytes += range.bytes;
+    unsigned char *aside = (unsigned char *) malloc(bytes), *at = aside + sizeof machine;
+    memcpy(aside, &machine, sizeof machine);
+    for (Range &range : machine.shared) at = (unsigned char *) memcpy(at, range.at, range.bytes) + range.bytes;
+    uint3 index = block_index;
+    dim3 size = block_size, grid = grid_size;
+    machine.launch->previous(machine.launch->previous_of);
+    memcpy(&machine, aside, sizeof machine);
+    at = aside + sizeof machine;
+    for (Range &range : machine.shared) memcpy(range.at, at, range.bytes), at += range.bytes;
+    block_index = index, block_size = size, grid_size = grid;
+    free(aside);
+    machine.launch->previous = nullptr;
+    for (unsigned t = 0; t < machine.threads; t++) {
+        Lane &lane = machine.lanes[t];
+        if (lane.kind != PREVIOUS) continue;
+        lane.kind = RUNS;
+        machine.warps[lane.warp].ready |= 1u << lane.lane;
+    }
+    return true;
+}
+
 inline void stuck() {
-    unsigned kinds[BARRIER + 1] = {0};
+    unsigned kinds[PREVIOUS + 1] = {0};
     Lane *example = nullptr;
     for (unsigned t = 0; t < machine.threads; t++) {
         Lane &lane = machine.lanes[t];
@@ -414,7 +464,7 @@ inline void stuck() {
     char text[512];
     int at = snprintf(text, sizeof text, "is stuck: of %u threads %u have ended", machine.threads,
             machine.threads - machine.live);
-    for (int kind = SYNC; kind <= BARRIER; kind++) {
+    for (int kind = SYNC; kind <= PREVIOUS; kind++) {
         if (kinds[kind] && at < (int) sizeof text) {
             at += snprintf(text + at, sizeof text - at, ", %u wait in %s", kinds[kind], kind_name(kind));
         }
@@ -443,6 +493,7 @@ inline void start_block() {
         lane.warp = t / WARP;
         lane.lane = t % WARP;
         lane.kind = RUNS;
+        lane.waited = false;
         prepare(lane);
     }
     /* Shared memory holds no numbers at first, whatever an earlier block left there. */
@@ -464,7 +515,7 @@ inline void run_block() {
                 current = nullptr;
             }
         }
-        if (!ran && machine.live && !machine.launch->code) {
+        if (!ran && machine.live && !machine.launch->code && !run_previous()) {
             stuck();
         }
     }
@@ -472,16 +523,14 @@ inline void run_block() {
 
 /* Each block once, in an order that the seed gives: i -> (i * step + start) mod count with step coprime to count. */
 inline void run_grid(const Kernel *kernel, Launch *launch) {
-    static unsigned char values[4096 + 8];
-    static void *params[512];
     size_t used = 0;
     for (unsigned i = 0; i < kernel->count; used += (kernel->sizes[i] + 15) / 16 * 16, i++) {
-        params[i] = values + used;
-        memcpy(params[i], launch->params[i], kernel->sizes[i]);
+        machine.params[i] = machine.values + used;
+        memcpy(machine.params[i], launch->params[i], kernel->sizes[i]);
     }
     machine.kernel = kernel;
     machine.own = *launch;
-    machine.own.params = params;
+    machine.own.params = machine.params;
     Launch *asked = launch;
     machine.launch = launch = &machine.own;
     machine.random = launch->seed;

@@ -43,6 +43,7 @@ constexpr size_t ZONE = 256;
 constexpr unsigned char ZONE_BYTE = 0xa5, FRESH = 0xff;
 
 struct Graph;
+struct Launching;
 
 struct Op {
     std::string what;                 /* names the operation's kind and function: what a graph update compares */
@@ -50,6 +51,7 @@ struct Op {
     std::function<bool()> ready;      /* empty: at once */
     bool exchange = false;            /* what makes it ready may come from another thread */
     std::function<bool()> over = {};  /* whether the work is done once it was begun; empty: it is */
+    std::shared_ptr<Launching> kernel = {}; /* what it launches, if it is a kernel */
 };
 
 struct Node { Op op; std::vector<int> after; };
@@ -208,6 +210,8 @@ std::vector<Stream *> all_streams() {
     return all;
 }
 
+Op with_followers(Op first, const std::function<const Op *()> &next, size_t &taken);
+
 /* Runs the head of one stream that can go on; false where none can. What is queued on a lost device is dropped. */
 bool step() {
     std::vector<Stream *> able;
@@ -220,9 +224,13 @@ bool step() {
     std::sort(able.begin(), able.end());
     Stream *chosen = able[state->random() % able.size()];
     /* Of an operation that goes on later the stream keeps the head. */
-    Op op = chosen->queue.front();
+    size_t taken = 1;
+    Op op = with_followers(chosen->queue.front(),
+            [&] { return taken < chosen->queue.size() ? &chosen->queue[taken] : nullptr; }, taken);
     execute(op, chosen->device);
-    if (!op.over || op.over() || state->devices[chosen->device].lost) chosen->queue.pop_front();
+    if (!op.over || op.over() || state->devices[chosen->device].lost) {
+        chosen->queue.erase(chosen->queue.begin(), chosen->queue.begin() + (long) taken);
+    }
     moved();
     return true;
 }
@@ -343,11 +351,16 @@ bool kernel_may(const void *address, size_t bytes, bool, char *why, size_t room)
     return fine;
 }
 
+/* Kernels that have begun and not ended: at most this many. */
+constexpr size_t MOST_BEGUN = 4;
+
 struct Launching {
     Function *function;
     jeton::Launch launch;
     std::vector<std::vector<unsigned char>> values;
-    void run() {
+
+    /* Runs it; the kernels before, the nearest first, have not run yet, and do when it waits for them. */
+    void run(Launching *const *before = nullptr, size_t count = 0) {
         std::vector<void *> params;
         for (auto &v : values) params.push_back(v.data());
         jeton::Launch l = launch;
@@ -355,13 +368,44 @@ struct Launching {
         l.code = 0;
         l.seed = state->seed ? state->seed + ++state->launches : 0;
         l.allowed = state->check ? kernel_may : nullptr;
-        static unsigned char *stacks = jeton::make_stacks(); /* one kernel runs at a time */
-        l.stacks = stacks;
+        static std::vector<unsigned char *> stacks;
+        while (stacks.size() <= count) stacks.push_back(jeton::make_stacks());
+        l.stacks = stacks[count];
+        std::function<void()> previous = [&] {
+            if (!device().lost) before[0]->run(before + 1, count - 1);
+        };
+        if (count) {
+            l.previous = [](void *work) { (*(std::function<void()> *) work)(); };
+            l.previous_of = &previous;
+        }
         function->kernel->launch(function->kernel, &l);
         if (l.code) lose(l.code, l.message);
         zones();
     }
 };
+
+/*
+ * An operation together with some of those that follow, where all are kernels and each that follows may begin while the
+ * one before it runs: then the last of them comes onto the device first, and the one before runs when it waits for it.
+ * `next` gives what follows those that were taken, or null.
+ */
+Op with_followers(Op first, const std::function<const Op *()> &next, size_t &taken) {
+    if (!first.kernel || state->check) return first;
+    std::vector<std::shared_ptr<Launching>> kernels = {first.kernel};
+    size_t most = 1 + state->random() % MOST_BEGUN;
+    for (const Op *op; kernels.size() < most && (op = next()) && op->kernel && op->kernel->launch.programmatic; taken++) {
+        kernels.push_back(op->kernel);
+    }
+    if (kernels.size() == 1) return first;
+    std::reverse(kernels.begin(), kernels.end());
+    first.work = [kernels] {
+        state->clock += state->per_operation * (long long) (kernels.size() - 1);
+        std::vector<Launching *> all;
+        for (auto &kernel : kernels) all.push_back(kernel.get());
+        all[0]->run(all.data() + 1, all.size() - 1);
+    };
+    return first;
+}
 
 int copy_op(Stream *s, const char *what, void *to, const void *from, size_t bytes) {
     return queue(s, {what, [=] { memmove(to, from, bytes); }, {}});
@@ -1074,23 +1118,53 @@ int cuOccupancyMaxActiveBlocksPerMultiprocessor(int *blocks, void *, int threads
     *blocks = std::min(32, std::min(by_threads, by_shared));
     return 0;
 }
-int cuLaunchKernel(void *function, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz,
-        unsigned shared, void *stream, void **params, void **extra) {
-    ENTER_CONTEXT("cuLaunchKernel");
-    auto *f = (Function *) function;
+static int launch(Function *f, void *stream, const unsigned (&grid)[3], const unsigned (&block)[3], unsigned shared, void **params,
+        void **extra, bool programmatic) {
     Stream *s = stream_of(stream);
     if (!f || !s || f->module->device != s->device) return INVALID_HANDLE;
-    uint64_t threads = (uint64_t) bx * by * bz;
-    if (!gx || !gy || !gz || gy > 65535 || gz > 65535 || !threads || threads > 1024 || bz > 64
+    uint64_t threads = (uint64_t) block[0] * block[1] * block[2];
+    if (!grid[0] || !grid[1] || !grid[2] || grid[1] > 65535 || grid[2] > 65535 || !threads || threads > 1024 || block[2] > 64
             || shared > f->most_shared || extra) return INVALID_VALUE;
     auto launching = std::make_shared<Launching>();
     launching->function = f;
-    launching->launch = {{gx, gy, gz}, {bx, by, bz}, shared, 0, nullptr, 0, "", nullptr, nullptr};
+    launching->launch = {{grid[0], grid[1], grid[2]}, {block[0], block[1], block[2]}, shared, 0, nullptr, 0, "", nullptr,
+            nullptr, programmatic, nullptr, nullptr};
     for (unsigned i = 0; i < f->kernel->count; i++) {
         auto *from = (const unsigned char *) params[i];
         launching->values.emplace_back(from, from + f->kernel->sizes[i]);
     }
-    return queue(s, {std::string("kernel ") + f->kernel->name, [launching] { launching->run(); }, {}});
+    const char *kind = programmatic ? "programmatic kernel " : "kernel ";
+    return queue(s, {std::string(kind) + f->kernel->name, [launching] { launching->run(); }, {}, false, {}, launching});
+}
+int cuLaunchKernel(void *function, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz,
+        unsigned shared, void *stream, void **params, void **extra) {
+    ENTER_CONTEXT("cuLaunchKernel");
+    return launch((Function *) function, stream, {gx, gy, gz}, {bx, by, bz}, shared, params, extra, false);
+}
+
+/* CUlaunchAttribute and CUlaunchConfig; of the attributes only the one that Jeton uses is known. */
+struct Attribute { int id; int pad; union { int value; char room[64]; }; };
+struct Config {
+    unsigned grid[3], block[3], shared;
+    void *stream;
+    Attribute *attributes;
+    unsigned count;
+};
+static_assert(sizeof(Attribute) == 72 && sizeof(Config) == 56, "cuda.h has these sizes");
+
+int cuLaunchKernelEx(const Config *config, void *function, void **params, void **extra) {
+    ENTER_CONTEXT("cuLaunchKernelEx");
+    bool programmatic = false;
+    if (!config || (config->count && !config->attributes)) return INVALID_VALUE;
+    for (unsigned i = 0; i < config->count; i++) {
+        const Attribute &attribute = config->attributes[i];
+        if (attribute.id == 0) continue;
+        if (attribute.id != 6 || attribute.value < 0 || attribute.value > 1) return INVALID_VALUE;
+        programmatic = attribute.value;
+    }
+    if (programmatic && capability() < 90) return NOT_SUPPORTED;
+    return launch((Function *) function, config->stream, config->grid, config->block, config->shared, params, extra,
+            programmatic);
 }
 
 /* ---- graphs ---- */
@@ -1191,10 +1265,20 @@ int cuGraphLaunch(void *e, void *stream) {
     return queue(s, {"graph", [run] {
         int on = running;
         for (auto able = run->able(!state->deferred); !able.empty(); able = run->able(!state->deferred)) {
-            size_t chosen = able[state->deferred ? state->random() % able.size() : 0];
-            run->done[chosen] = true;
-            run->left--;
-            execute(run->nodes[chosen].op, on);
+            std::vector<size_t> chain = {able[state->deferred ? state->random() % able.size() : 0]};
+            size_t taken = 1;
+            Op op = with_followers(run->nodes[chain[0]].op, [&]() -> const Op * {
+                /* What waits for the last one taken, and for nothing else. */
+                for (size_t i = chain.back() + 1; i < run->nodes.size(); i++) {
+                    if (run->nodes[i].after != std::vector<int>{(int) chain.back()}) continue;
+                    chain.push_back(i);
+                    return &run->nodes[i].op;
+                }
+                return nullptr;
+            }, taken);
+            chain.resize(taken);
+            for (size_t i : chain) run->done[i] = true, run->left--;
+            execute(op, on);
         }
     }, [run] { return run->left == 0 || !run->able(true).empty(); }, exchange, [run] { return run->left == 0; }});
 }

@@ -35,12 +35,44 @@ final class ChatFormat implements AnswerFormat {
 
     @Override
     public void chunk(JsonWriter out, Choice choice, Supplier<Usage> soFar) {
+        if (!choice.reasoning().isEmpty()) {
+            reasoning(out, choice);
+            if (!choice.hasNews()) {
+                return;
+            }
+        }
         if (choice.calls().isPresent()) {
             new ToolCallEvents(envelope, out, choice, scored ? this::writeScores : (to, of) -> to.nullValue())
                     .write(choice.calls().get(), soFar);
         } else {
             text(out, choice, soFar);
         }
+    }
+
+    /** A chunk of its own, before the content's: clients look for one of them in each. */
+    private void reasoning(JsonWriter out, Choice choice) {
+        envelope.beginChunk(out, choice.index());
+        out.raw(",\"delta\":").restart().beginObject();
+        if (!choice.opened()) {
+            out.name("role").value("assistant");
+            out.name("content").nullValue();
+        }
+        writeReasoning(out, choice);
+        out.endObject().name("logprobs");
+        if (scored && !choice.scores().isEmpty()) {
+            writeScores(out, choice);
+        } else {
+            out.nullValue();
+        }
+        out.name("finish_reason").nullValue().endObject().endArray();
+        envelope.endChunk(out);
+        choice.markReasoningWritten();
+    }
+
+    /** Under DeepSeek's name, which most clients know, and under the one that vLLM has now. */
+    private static void writeReasoning(JsonWriter out, Choice choice) {
+        out.name("reasoning_content").value(choice.reasoning());
+        out.name("reasoning").value(choice.reasoning());
     }
 
     private void text(JsonWriter out, Choice choice, Supplier<Usage> soFar) {
@@ -73,12 +105,19 @@ final class ChatFormat implements AnswerFormat {
             out.name("message").beginObject();
             out.name("role").value("assistant");
             List<ToolCalls.News> calls = choice.calls().map(ToolCalls::news).orElse(List.of());
-            if (calls.isEmpty() || !choice.text().isEmpty()) {
+            boolean thought = choice.reasoningTokens().orElse(0) > 0;
+            if (calls.isEmpty() && !thought || !choice.text().isEmpty()) {
                 out.name("content").value(choice.text());
             } else {
                 out.name("content").nullValue();
             }
             out.name("refusal").nullValue();
+            if (!choice.reasoning().isEmpty()) {
+                writeReasoning(out, choice);
+            } else if (choice.mayReason()) {
+                out.name("reasoning_content").nullValue();
+                out.name("reasoning").nullValue();
+            }
             if (!calls.isEmpty()) {
                 out.name("tool_calls").beginArray();
                 calls.forEach(call -> ToolCallEvents.whole(out, call));

@@ -5,6 +5,7 @@ import dev.jeton.scheduler.GenerationEvent;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.function.Supplier;
 
 /**
@@ -21,9 +22,12 @@ final class Choice {
     private final int minTokens;
     private final boolean scored;
     private final StringBuilder text = new StringBuilder();
+    private final Optional<Thinking> thinking;
     private final Optional<ToolCalls> calls;
-    /** What goes on its way to the text: where tools may be called, calls are taken out of it first. */
+    /** What goes on its way to the text: where the model may think, that is taken out of it first. */
     private final StringBuilder passing;
+    /** What of it is no thinking: where tools may be called, calls are taken out of it next. */
+    private final StringBuilder answering;
 
     private final List<TokenScore> scores = new ArrayList<>();
     private int tokens;
@@ -40,6 +44,7 @@ final class Choice {
      * @param index place among the answer's choices
      * @param minTokens tokens before which no stop string counts
      * @param scored whether log-probabilities are kept
+     * @param reasoning how its model thinks, if that is known
      * @param tools how it calls tools, if it may
      */
     Choice(
@@ -48,6 +53,7 @@ final class Choice {
             StopStrings stops,
             int minTokens,
             boolean scored,
+            Optional<ReasoningUse> reasoning,
             Optional<ToolUse> tools) {
         this.index = index;
         this.detokenizer = detokenizer;
@@ -55,7 +61,9 @@ final class Choice {
         this.minTokens = minTokens;
         this.scored = scored;
         calls = tools.map(use -> new ToolCalls(use, text));
-        passing = calls.isPresent() ? new StringBuilder() : text;
+        answering = calls.isPresent() ? new StringBuilder() : text;
+        thinking = reasoning.map(use -> new Thinking(use, answering, text));
+        passing = thinking.isPresent() ? new StringBuilder() : answering;
     }
 
     int index() {
@@ -106,11 +114,15 @@ final class Choice {
             scores.add(TokenScore.of(event, offset));
             offset += piece.length();
         }
-        String marked = calls.map(found -> found.marked(event.token, piece)).orElse(piece);
+        String marked = marked(event.token, piece);
+        boolean thought = thinks();
         if (!marked.isEmpty()) {
             release(marked);
             // A character that is not complete may have begun in the last token, not before: then this had no text.
             released = holding() ? released : tokens - 1;
+        }
+        if (thought || thinks()) {
+            thinking.ifPresent(part -> part.count(tokens));
         }
         if (stops.found() || full()) {
             finish("stop", false);
@@ -118,8 +130,19 @@ final class Choice {
         return ended();
     }
 
+    private String marked(int token, String piece) {
+        String called = calls.map(found -> found.marked(token, piece)).orElse(piece);
+        return thinking.map(part -> called + part.mark(token)).orElse(called);
+    }
+
+    private boolean thinks() {
+        return thinking.map(Thinking::goesOn).orElse(false);
+    }
+
     private boolean holding() {
-        return stops.holding() || calls.map(ToolCalls::holding).orElse(false);
+        return stops.holding()
+                || thinking.map(Thinking::holding).orElse(false)
+                || calls.map(ToolCalls::holding).orElse(false);
     }
 
     private boolean full() {
@@ -128,6 +151,8 @@ final class Choice {
 
     /** @param byItself whether the model ended it */
     private void finish(String reason, boolean byItself) {
+        thinking.ifPresent(Thinking::finish);
+        call();
         calls.ifPresent(ToolCalls::finish);
         finishReason = calls.map(found -> found.finishReason(reason, byItself)).orElse(reason);
     }
@@ -142,9 +167,17 @@ final class Choice {
     }
 
     private void pass() {
-        calls.ifPresent(found -> {
-            found.add(passing);
+        thinking.ifPresent(part -> {
+            part.add(passing);
             passing.setLength(0);
+        });
+        call();
+    }
+
+    private void call() {
+        calls.ifPresent(found -> {
+            found.add(answering);
+            answering.setLength(0);
         });
     }
 
@@ -190,7 +223,7 @@ final class Choice {
 
     /** Whether there is something to write that was not written. */
     boolean hasNews() {
-        return !closed && (!text.isEmpty() || !scores.isEmpty() || ended() || called());
+        return !closed && (!text.isEmpty() || !reasoning().isEmpty() || !scores.isEmpty() || ended() || called());
     }
 
     private boolean called() {
@@ -200,6 +233,26 @@ final class Choice {
     /** Its tool calls, if it may call tools. */
     Optional<ToolCalls> calls() {
         return calls;
+    }
+
+    /** What its model thought, released and not written yet; not part of the text. */
+    CharSequence reasoning() {
+        return thinking.map(Thinking::news).orElse("");
+    }
+
+    /** Whether answers have a place for thinking beside the content, be there any or not. */
+    boolean mayReason() {
+        return thinking.map(Thinking::apart).orElse(false);
+    }
+
+    /** Tokens taken so far that were thinking, with those of its marks; empty where it is not known what is. */
+    OptionalInt reasoningTokens() {
+        return thinking.stream().mapToInt(Thinking::tokens).findFirst();
+    }
+
+    /** Tokens taken so far that went before the text, being thinking that is not in it. */
+    int tokensBeforeText() {
+        return thinking.map(Thinking::takenOut).orElse(0);
     }
 
     /** Text released and not written yet. */
@@ -217,12 +270,20 @@ final class Choice {
         return opened;
     }
 
+    /** What it thought is now written, and the scores, but not the text. */
+    void markReasoningWritten() {
+        opened = true;
+        thinking.ifPresent(Thinking::markWritten);
+        scores.clear();
+    }
+
     /** What was released is now written. */
     void markWritten() {
         written = released;
         opened = true;
         closed = ended();
         text.setLength(0);
+        thinking.ifPresent(Thinking::markWritten);
         calls.ifPresent(ToolCalls::markWritten);
         scores.clear();
     }

@@ -10,6 +10,7 @@ import dev.jeton.server.metrics.ModelMetrics;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalInt;
 
 /**
  * A call's generations (one per prompt) read as its choices: takes tokens, detokenizes, finds stop strings. Used by the
@@ -67,6 +68,7 @@ final class Choices implements AutoCloseable {
                     new StopStrings(stops),
                     sampling.minTokens(),
                     sampling.logProbabilities() >= 0,
+                    ask.reasoning(),
                     ask.tools()));
         }
         this.times = new TokenTimes(metrics, startNanos, count);
@@ -194,6 +196,17 @@ final class Choices implements AutoCloseable {
         return sum;
     }
 
+    /** Tokens of all choices that were thinking; empty where it is not known what is. */
+    OptionalInt reasoningTokens() {
+        OptionalInt sum = OptionalInt.empty();
+        for (Choice choice : choices) {
+            if (choice.reasoningTokens().isPresent()) {
+                sum = OptionalInt.of(sum.orElse(0) + choice.reasoningTokens().getAsInt());
+            }
+        }
+        return sum;
+    }
+
     /** Ends all sequences within a step; any thread. */
     void cancel() {
         generations.forEach(Generation::cancel);
@@ -214,6 +227,7 @@ final class Choices implements AutoCloseable {
         }
         for (Choice choice : choices) {
             metrics.finished(choice.finishReason());
+            choice.reasoningTokens().ifPresent(metrics::reasoning);
             choice.calls().ifPresent(calls -> metrics.toolCalls(calls.ended()));
         }
         events.close();

@@ -77,6 +77,7 @@ final class CompletionEndpoint implements Endpoint {
     Prepared prepare(JsonObject body, ServedModel model) throws InterruptedException {
         model.requireText();
         Unsupported.check(body);
+        ReasoningOptions.refuse(body);
         int logProbabilities = body.whole("logprobs", -1, 0, SamplingParameters.MAX_LOG_PROBABILITIES);
         // Nothing is generated only where the prompt is what is asked for.
         OptionalLong maxTokens = MaxTokens.read(body, MaxTokens.FIELD, body.flag("echo", false) ? 0 : 1, model);

@@ -44,12 +44,25 @@ record Conversation(
         for (JsonObject message : given) {
             messages.add(message(message, model));
         }
-        return of(messages, RequestedTools.read(body, limits.tools()), body, model);
+        return of(
+                messages,
+                RequestedTools.read(body, limits.tools()),
+                ReasoningOptions.effort(body, "reasoning_effort"),
+                body,
+                model);
     }
 
-    /** A conversation whose messages and tools are read; the rest is as the body says. */
+    /**
+     * A conversation whose messages and tools are read; the rest is as the body says.
+     *
+     * @param effort how much the model is to think, if that is said
+     */
     static Conversation of(
-            List<Map<String, @Nullable Object>> messages, RequestedTools tools, JsonObject body, ServedModel model) {
+            List<Map<String, @Nullable Object>> messages,
+            RequestedTools tools,
+            Optional<String> effort,
+            JsonObject body,
+            ServedModel model) {
         PastToolCalls.fit(messages, model.tools().ids());
         Map<String, @Nullable Object> variables = body.object("chat_template_kwargs")
                 .<Map<String, @Nullable Object>>map(JsonObject::fields)
@@ -60,7 +73,11 @@ record Conversation(
                         "chat_template_kwargs." + name, "'%s' is a field of the request itself".formatted(name));
             }
         }
-        return new Conversation(messages, tools, body.flag("add_generation_prompt", true), variables);
+        return new Conversation(
+                messages,
+                tools,
+                body.flag("add_generation_prompt", true),
+                ReasoningOptions.variables(effort, variables));
     }
 
     /** Checks how many messages there are. */
@@ -111,17 +128,21 @@ record Conversation(
                                     ApiException.shown(role)));
         }
         message.put("role", role(role, model));
+        boolean thought = role.equals("assistant") && reasoning(given, message);
         boolean hasCalls =
                 given.list("tool_calls").filter(calls -> !calls.isEmpty()).isPresent();
         // An assistant that refused has said that instead of a content.
         Optional<String> content =
                 content(given).or(() -> role.equals("assistant") ? given.optionalText("refusal") : Optional.empty());
-        if (content.isEmpty() && !(role.equals("assistant") && hasCalls)) {
+        if (content.isEmpty() && !thought && !(role.equals("assistant") && hasCalls)) {
             throw given.wrong(
                     "content",
                     "'%s' is missing: a string or an array of text parts is required".formatted(given.path("content")));
         }
         content.ifPresent(text -> message.put("content", text));
+        if (content.isEmpty() && !hasCalls) {
+            message.put("content", "");
+        }
         // Some templates ask whether there are calls by whether the field is there.
         message.remove("tool_calls");
         if (hasCalls) {
@@ -132,6 +153,34 @@ record Conversation(
             }
         }
         return message;
+    }
+
+    /**
+     * What the model thought before an earlier answer goes to the template under both names, since some read the one
+     * and some the other.
+     *
+     * @return whether there is any
+     */
+    private static boolean reasoning(JsonObject given, Map<String, @Nullable Object> message) {
+        Optional<String> old = given.optionalText("reasoning_content");
+        Optional<String> current = given.optionalText("reasoning");
+        if (old.isPresent() && current.isPresent() && !old.equals(current)) {
+            throw given.wrong(
+                    "reasoning",
+                    "'%s' and '%s' are two names of the same, but differ"
+                            .formatted(given.path("reasoning"), given.path("reasoning_content")));
+        }
+        Optional<String> thought = current.or(() -> old);
+        message.remove("reasoning");
+        message.remove("reasoning_content");
+        thought.ifPresent(text -> thought(message, text));
+        return thought.isPresent();
+    }
+
+    /** Puts what the model thought into an earlier answer. */
+    static void thought(Map<String, @Nullable Object> message, String text) {
+        message.put("reasoning", text);
+        message.put("reasoning_content", text);
     }
 
     private static Optional<String> content(JsonObject message) {

@@ -16,6 +16,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalInt;
 
 /** From token ids to the answer: submits to the dispatcher, then streams or gathers. What both APIs share. */
 final class Generator {
@@ -104,7 +105,14 @@ final class Generator {
 
     private Optional<Grammars.Use> grammar(ServedModel model, Prepared ask) throws InterruptedException {
         Optional<Guidance> guidance = ask.options().guidance();
-        return guidance.isEmpty() ? Optional.empty() : Optional.of(grammars.of(guidance.get(), model, ask.continues()));
+        Optional<ReasoningUse> thinking = ask.reasoning().filter(ReasoningUse::mayThink);
+        Optional<Grammars.Use> answer = guidance.isEmpty()
+                ? Optional.empty()
+                : Optional.of(grammars.of(guidance.get(), model, ask.continues() || thinking.isPresent()));
+        return thinking.isEmpty()
+                ? answer
+                : grammars.afterThinking(
+                        answer, thinking.get(), model, ask.options().stopTokens());
     }
 
     private void open(Call call, ServedModel model, Prepared ask) throws InterruptedException {
@@ -232,7 +240,7 @@ final class Generator {
             List<float[]> vectors = run.vectors();
             UsageTotals usage = run.usage();
             JsonWriter out = call.writer();
-            format.write(out, vectors, priced(call, usage, Optional.empty()));
+            format.write(out, vectors, priced(call, usage, OptionalInt.empty(), Optional.empty()));
             call.books().closeDurably(call, usage, out.size());
             call.answer(out);
             outcome = Fact.Outcome.COMPLETED;
@@ -315,16 +323,17 @@ final class Generator {
     }
 
     private static Usage priced(Call call, UsageTotals usage, Choices choices) {
-        return priced(call, usage, choices.detail());
+        return priced(call, usage, choices.reasoningTokens(), choices.detail());
     }
 
-    private static Usage priced(Call call, UsageTotals usage, Optional<FinishDetail> detail) {
+    private static Usage priced(Call call, UsageTotals usage, OptionalInt reasoning, Optional<FinishDetail> detail) {
         Optional<Bill> bill = call.books().bill(usage);
         call.costs(bill);
         List<BudgetView> budgets = BudgetAnswers.readable(call.books().budgetsAfter(usage), call.caller());
         call.leaves(budgets);
         return new Usage(
                 usage,
+                reasoning,
                 bill,
                 detail,
                 budgets,

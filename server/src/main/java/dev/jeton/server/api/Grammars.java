@@ -2,16 +2,22 @@ package dev.jeton.server.api;
 
 import dev.jeton.models.engine.Capability;
 import dev.jeton.models.engine.EngineInfo;
+import dev.jeton.models.engine.TokenGrammar;
 import dev.jeton.models.grammar.Grammar;
 import dev.jeton.models.grammar.GrammarException;
 import dev.jeton.models.grammar.GrammarVocabulary;
+import dev.jeton.models.grammar.ReasoningGrammar;
+import dev.jeton.models.grammar.ReasoningTokens;
+import dev.jeton.models.reasoning.ReasoningFormat;
 import dev.jeton.server.metrics.GrammarStats;
 import java.util.HashMap;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.locks.ReentrantLock;
@@ -52,14 +58,14 @@ final class Grammars {
     /** A grammar that stays until it is closed. */
     static final class Use implements AutoCloseable {
         private final Runnable release;
-        private final Grammar grammar;
+        private final TokenGrammar grammar;
 
-        private Use(Grammar grammar, Runnable release) {
+        private Use(TokenGrammar grammar, Runnable release) {
             this.grammar = grammar;
             this.release = release;
         }
 
-        Grammar grammar() {
+        TokenGrammar grammar() {
             return grammar;
         }
 
@@ -76,6 +82,7 @@ final class Grammars {
     private final ReentrantLock lock = new ReentrantLock();
     private final Map<Key, Entry> entries = new LinkedHashMap<>(16, 0.75f, true);
     private final Map<String, CompletableFuture<Optional<GrammarVocabulary>>> vocabularies = new HashMap<>();
+    private final Map<String, ReasoningTokens> reasoning = new ConcurrentHashMap<>();
     private long compiled;
     private long refused;
     private long found;
@@ -101,11 +108,7 @@ final class Grammars {
      * @throws ApiException 400 where it cannot be followed, by this model or at all; 429 where there is no room
      */
     Use of(Guidance guidance, ServedModel model, boolean continues) throws InterruptedException {
-        EngineInfo engine = model.dispatcher().engine();
-        if (!engine.supports(Capability.MASKS)) {
-            throw ApiException.unsupported(
-                    guidance.field(), "the engine '%s' cannot follow '%s'".formatted(engine.name(), guidance.field()));
-        }
+        check(guidance.field(), model);
         Key key = new Key(model.name(), guidance.key(), continues);
         Entry mine = new Entry(key);
         Entry entry = begin(key, mine);
@@ -114,7 +117,7 @@ final class Grammars {
             if (entry == mine) {
                 compile(entry, key, guidance, model);
             }
-            Grammar grammar = await(entry.grammar, guidance);
+            Grammar grammar = await(entry.grammar, guidance.field());
             used = true;
             return new Use(grammar, () -> release(entry));
         } finally {
@@ -122,6 +125,54 @@ final class Grammars {
                 release(entry);
             }
         }
+    }
+
+    private static void check(String field, ServedModel model) {
+        EngineInfo engine = model.dispatcher().engine();
+        if (!engine.supports(Capability.MASKS)) {
+            throw ApiException.unsupported(field, "the engine '%s' cannot follow '%s'".formatted(engine.name(), field));
+        }
+    }
+
+    /**
+     * The same with thinking before it, which is free but for its bound.
+     *
+     * @param answer what the answer must be, if anything; let go of by what this returns, or throws
+     * @param stops tokens that end a text
+     * @return empty where neither thinking nor answer are bound
+     */
+    Optional<Use> afterThinking(Optional<Use> answer, ReasoningUse thinking, ServedModel model, int[] stops)
+            throws InterruptedException {
+        OptionalInt budget = thinking.options().budget();
+        if (answer.isEmpty() && budget.isEmpty()) {
+            return answer;
+        }
+        boolean made = false;
+        try {
+            check(ReasoningOptions.BUDGET, model);
+            TokenGrammar whole = new ReasoningGrammar(
+                    reasoningTokens(model, thinking.dialect().format()),
+                    answer.map(Use::grammar),
+                    thinking.opening(),
+                    budget.orElse(ReasoningGrammar.UNBOUNDED),
+                    stops);
+            made = true;
+            return Optional.of(new Use(whole, () -> answer.ifPresent(Use::close)));
+        } finally {
+            if (!made) {
+                answer.ifPresent(Use::close);
+            }
+        }
+    }
+
+    private ReasoningTokens reasoningTokens(ServedModel model, ReasoningFormat format) throws InterruptedException {
+        GrammarVocabulary vocabulary = vocabulary(model, ReasoningOptions.BUDGET);
+        ReasoningTokens known = reasoning.get(model.name());
+        if (known == null) {
+            known = apart(() -> new ReasoningTokens(vocabulary, format));
+            reasoning.put(model.name(), known);
+        }
+        return known;
     }
 
     private Entry begin(Key key, Entry mine) {
@@ -175,7 +226,7 @@ final class Grammars {
         long since = nanos.getAsLong();
         boolean known = false;
         try {
-            GrammarVocabulary vocabulary = vocabulary(model, guidance);
+            GrammarVocabulary vocabulary = vocabulary(model, guidance.field());
             entry.grammar.complete(apart(() -> Grammar.compile(guidance.spec(), vocabulary, key.continues())));
             known = true;
         } catch (GrammarException e) {
@@ -225,24 +276,23 @@ final class Grammars {
         }
     }
 
-    private static <T> T await(CompletableFuture<T> known, Guidance guidance) throws InterruptedException {
+    private static <T> T await(CompletableFuture<T> known, String field) throws InterruptedException {
         try {
             return known.get();
         } catch (ExecutionException e) {
             throw switch (e.getCause()) {
-                case GrammarException why -> invalid(guidance, why);
+                case GrammarException why -> invalid(field, why);
                 case ApiException why -> why;
                 case null, default -> ApiException.internal("what was to be followed could not be compiled; try again");
             };
         }
     }
 
-    private static ApiException invalid(Guidance guidance, GrammarException e) {
-        return ApiException.invalid(
-                guidance.field(), "'%s' cannot be followed: %s".formatted(guidance.field(), e.getMessage()));
+    private static ApiException invalid(String field, GrammarException e) {
+        return ApiException.invalid(field, "'%s' cannot be followed: %s".formatted(field, e.getMessage()));
     }
 
-    private GrammarVocabulary vocabulary(ServedModel model, Guidance guidance) throws InterruptedException {
+    private GrammarVocabulary vocabulary(ServedModel model, String field) throws InterruptedException {
         CompletableFuture<Optional<GrammarVocabulary>> mine = new CompletableFuture<>();
         CompletableFuture<Optional<GrammarVocabulary>> known;
         lock.lock();
@@ -260,11 +310,11 @@ final class Grammars {
                 throw e;
             }
         }
-        return await(known, guidance)
+        return await(known, field)
                 .orElseThrow(() -> ApiException.unsupported(
-                        guidance.field(),
+                        field,
                         "what the tokens of '%s' spell is not known, so that it follows no '%s'"
-                                .formatted(model.name(), guidance.field())));
+                                .formatted(model.name(), field)));
     }
 
     private void forget(String model) {

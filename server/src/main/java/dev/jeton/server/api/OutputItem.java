@@ -44,11 +44,15 @@ sealed interface OutputItem {
     /** A call of a function; its text is the arguments. */
     record Call(String id, int index, StringBuilder text, String callId, String name) implements OutputItem {}
 
+    /** What the model thought before the rest. */
+    record Reasoning(String id, int index, StringBuilder text) implements OutputItem {}
+
     /** Writes one that has just begun, which has nothing in it. */
     static void begin(JsonWriter out, OutputItem item) {
         head(out, item, Status.IN_PROGRESS);
         switch (item) {
             case Message message -> out.name("content").beginArray().endArray();
+            case Reasoning reasoning -> out.name("content").beginArray().endArray();
             case Call call -> out.name("arguments").value("");
         }
         out.endObject();
@@ -58,22 +62,27 @@ sealed interface OutputItem {
     static void write(JsonWriter out, OutputItem item, Status status, Tokenizer tokenizer) {
         head(out, item, status);
         switch (item) {
-            case Message message -> {
-                part(out.name("content").beginArray(), message, tokenizer);
-                out.endArray();
-            }
+            case Message message -> parts(out, message, tokenizer);
+            case Reasoning reasoning -> parts(out, reasoning, tokenizer);
             case Call call -> out.name("arguments").value(call.text());
         }
         out.endObject();
     }
 
-    /** Writes the one part of a message. */
-    static void part(JsonWriter out, Message message, Tokenizer tokenizer) {
+    private static void parts(JsonWriter out, OutputItem item, Tokenizer tokenizer) {
+        part(out.name("content").beginArray(), item, tokenizer);
+        out.endArray();
+    }
+
+    /** Writes the one part of what has parts. */
+    static void part(JsonWriter out, OutputItem item, Tokenizer tokenizer) {
         out.beginObject();
-        out.name("type").value("output_text");
-        out.name("text").value(message.text());
-        out.name("annotations").beginArray().endArray();
-        LogProbabilities.write(out.name("logprobs"), tokenizer, message.scores());
+        out.name("type").value(item instanceof Reasoning ? "reasoning_text" : "output_text");
+        out.name("text").value(item.text());
+        if (item instanceof Message message) {
+            out.name("annotations").beginArray().endArray();
+            LogProbabilities.write(out.name("logprobs"), tokenizer, message.scores());
+        }
         out.endObject();
     }
 
@@ -84,6 +93,10 @@ sealed interface OutputItem {
             case Message message -> {
                 out.name("type").value("message");
                 out.name("role").value("assistant");
+            }
+            case Reasoning reasoning -> {
+                out.name("type").value("reasoning");
+                out.name("summary").beginArray().endArray();
             }
             case Call call -> {
                 out.name("type").value("function_call");

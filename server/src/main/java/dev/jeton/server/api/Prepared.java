@@ -14,6 +14,7 @@ import java.util.stream.IntStream;
  * @param continues whether answers go on in the text of their prompts, rather than being texts of their own
  * @param pooled whether vectors of the prompts are wanted, and nothing is generated
  * @param tools how answers call tools; empty where they may not
+ * @param reasoning how the model thinks before it answers; empty where that is part of its answers
  */
 record Prepared(
         GenerationOptions options,
@@ -21,7 +22,8 @@ record Prepared(
         int[] maxTokens,
         boolean continues,
         boolean pooled,
-        Optional<ToolUse> tools) {
+        Optional<ToolUse> tools,
+        Optional<ReasoningUse> reasoning) {
 
     /**
      * A chat, with its length held against the model's context.
@@ -37,7 +39,12 @@ record Prepared(
             String lengthField,
             Optional<ToolUse> tools) {
         int[] maxTokens = {options.maxTokensAfter(prompt.length, model, promptField, lengthField)};
-        return new Prepared(options, List.of(prompt), maxTokens, false, false, tools);
+        return new Prepared(options, List.of(prompt), maxTokens, false, false, tools, Optional.empty());
+    }
+
+    /** The same of a model that thinks before it answers. */
+    Prepared reasoning(Optional<ReasoningUse> use) {
+        return new Prepared(options, prompts, maxTokens, continues, pooled, tools, use);
     }
 
     /** Completions of prompts, with their lengths held against the model's context. */
@@ -45,7 +52,7 @@ record Prepared(
         int[] maxTokens = prompts.stream()
                 .mapToInt(prompt -> options.maxTokensAfter(prompt.length, model, "prompt", MaxTokens.FIELD))
                 .toArray();
-        return new Prepared(options, prompts, maxTokens, true, false, Optional.empty());
+        return new Prepared(options, prompts, maxTokens, true, false, Optional.empty(), Optional.empty());
     }
 
     /**
@@ -66,7 +73,13 @@ record Prepared(
             }
         }
         return new Prepared(
-                GenerationOptions.none(tier), prompts, new int[prompts.size()], false, true, Optional.empty());
+                GenerationOptions.none(tier),
+                prompts,
+                new int[prompts.size()],
+                false,
+                true,
+                Optional.empty(),
+                Optional.empty());
     }
 
     /** What the books call it. */

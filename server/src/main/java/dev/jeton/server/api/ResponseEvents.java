@@ -41,22 +41,27 @@ final class ResponseEvents implements OutputEvents {
         out.name("output_index").value(item.index());
         OutputItem.begin(out.name("item"), item);
         end();
-        if (item instanceof OutputItem.Message message) {
-            part("response.content_part.added", message);
+        if (hasParts(item)) {
+            part("response.content_part.added", item);
         }
         delta = Optional.of(delta(item));
     }
 
-    private void part(String type, OutputItem.Message message) {
+    private static boolean hasParts(OutputItem item) {
+        return !(item instanceof OutputItem.Call);
+    }
+
+    private void part(String type, OutputItem item) {
         begin(type);
-        place(out, message);
-        OutputItem.part(out.name("part"), message, tokenizer);
+        place(out, item);
+        OutputItem.part(out.name("part"), item, tokenizer);
         end();
     }
 
     private static Delta delta(OutputItem item) {
         String type = switch (item) {
             case OutputItem.Message message -> "response.output_text.delta";
+            case OutputItem.Reasoning reasoning -> "response.reasoning_text.delta";
             case OutputItem.Call call -> "response.function_call_arguments.delta";
         };
         JsonWriter head = new JsonWriter();
@@ -90,6 +95,13 @@ final class ResponseEvents implements OutputEvents {
                 end();
                 part("response.content_part.done", message);
             }
+            case OutputItem.Reasoning reasoning -> {
+                begin("response.reasoning_text.done");
+                place(out, reasoning);
+                out.name("text").value(reasoning.text());
+                end();
+                part("response.content_part.done", reasoning);
+            }
             case OutputItem.Call call -> {
                 begin("response.function_call_arguments.done");
                 place(out, call);
@@ -107,7 +119,7 @@ final class ResponseEvents implements OutputEvents {
     private static void place(JsonWriter out, OutputItem item) {
         out.name("item_id").value(item.id());
         out.name("output_index").value(item.index());
-        if (item instanceof OutputItem.Message) {
+        if (hasParts(item)) {
             out.name("content_index").value(0);
         }
     }

@@ -8,7 +8,9 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.Set;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -27,6 +29,8 @@ final class ResponseItems {
     private final Set<String> called = new HashSet<>();
     /** Whether the last message is an assistant's that goes on. */
     private boolean going;
+    /** What the model thought before what comes next. */
+    private Optional<String> thought = Optional.empty();
 
     ResponseItems(ServedModel model) {
         this.model = model;
@@ -54,7 +58,7 @@ final class ResponseItems {
             case "message" -> message(item);
             case "function_call" -> call(item);
             case "function_call_output" -> output(item);
-            case "reasoning" -> checkReasoning(item);
+            case "reasoning" -> reasoning(item);
             default ->
                 throw ApiException.unsupported(
                         item.path("type"),
@@ -70,11 +74,17 @@ final class ResponseItems {
     }
 
     private Map<String, @Nullable Object> add(String role, @Nullable String content) {
+        boolean assistant = role.equals("assistant");
+        if (!assistant && thought.isPresent()) {
+            add("assistant", ""); // it was cut while it thought
+        }
         Map<String, @Nullable Object> message = new LinkedHashMap<>();
         message.put("role", role);
         message.put("content", content);
+        thought.ifPresent(text -> Conversation.thought(message, text));
+        thought = Optional.empty();
         messages.add(message);
-        going = role.equals("assistant");
+        going = assistant;
         return message;
     }
 
@@ -124,13 +134,18 @@ final class ResponseItems {
         add("tool", text(item, "output")).put("tool_call_id", id);
     }
 
-    /** Models are shown what they said, not what they thought. */
-    private static void checkReasoning(JsonObject item) {
-        for (String field : List.of("summary", "content")) {
-            if (item.has(field)) {
-                item.objects(field).forEach(part -> part.text("text"));
-            }
-        }
+    /** What another server has encrypted is nothing here. */
+    private void reasoning(JsonObject item) {
+        String content = texts(item, "content");
+        String summary = texts(item, "summary");
+        thought = Optional.of(content.isEmpty() ? summary : content).filter(text -> !text.isEmpty());
+        going = false;
+    }
+
+    private static String texts(JsonObject item, String field) {
+        return item.has(field)
+                ? item.objects(field).stream().map(part -> part.text("text")).collect(Collectors.joining("\n"))
+                : "";
     }
 
     private static String text(JsonObject item, String field) {

@@ -24,6 +24,13 @@ final class ResponseOutput {
     /** Log-probabilities of tokens whose text was not released yet. */
     private final List<TokenScore> waiting = new ArrayList<>();
 
+    /** Of all tokens, those whose text is before that of the answer, and those whose scores were used up. */
+    private int before;
+
+    private int used;
+    /** Where the answer's text begins in that of all tokens. */
+    private int textAt;
+
     private int calls;
 
     /**
@@ -39,6 +46,10 @@ final class ResponseOutput {
     /** Takes what the choice has that was not written yet; once it has ended, that is the rest. */
     void take(Choice choice) {
         waiting.addAll(choice.scores());
+        if (!choice.reasoning().isEmpty()) {
+            reasoning(choice.reasoning());
+        }
+        before = choice.tokensBeforeText();
         CharSequence text = choice.text();
         int from = 0;
         List<ToolCalls.News> news = choice.calls().map(ToolCalls::news).orElse(List.of());
@@ -51,7 +62,9 @@ final class ResponseOutput {
         text(text.subSequence(from, text.length()), ends);
         endCall(ends);
         if (choice.ended()) {
-            finish(choice.finishReason().equals("length"));
+            finish(
+                    choice.finishReason().equals("length"),
+                    choice.reasoningTokens().orElse(0) > 0);
         }
     }
 
@@ -84,10 +97,22 @@ final class ResponseOutput {
         events.grown(message, more, scores);
     }
 
+    private void reasoning(CharSequence more) {
+        if (open.isEmpty()) {
+            begin(new OutputItem.Reasoning(
+                    ResponseIds.item("rs", response, Integer.toString(next())), next(), new StringBuilder()));
+        }
+        open.ifPresent(item -> {
+            item.text().append(more);
+            events.grown(item, more, List.of());
+        });
+    }
+
     private OutputItem.Message message() {
         if (open.isPresent() && open.get() instanceof OutputItem.Message message) {
             return message;
         }
+        end(OutputItem.Status.COMPLETED);
         OutputItem.Message message = new OutputItem.Message(
                 ResponseIds.item("msg", response, Integer.toString(next())),
                 next(),
@@ -97,19 +122,39 @@ final class ResponseOutput {
         return message;
     }
 
-    /** Only of text that nothing went before is it known which tokens it came from. */
+    /** Only of text that no call went before is it known which tokens it came from. */
     private List<TokenScore> scores(OutputItem.Message message) {
-        if (message.index() > 0) {
+        if (calls > 0) {
             return List.of();
         }
+        skipThinking(message);
         int count = 0;
         while (count < waiting.size()
-                && waiting.get(count).offset() < message.text().length()) {
+                && waiting.get(count).offset() - textAt < message.text().length()) {
             count++;
         }
-        List<TokenScore> begun = List.copyOf(waiting.subList(0, count));
-        waiting.subList(0, count).clear();
-        return begun;
+        return use(count);
+    }
+
+    /** Thinking is before the text, and so are the line breaks after it. */
+    private void skipThinking(OutputItem.Message message) {
+        if (before == 0 || !message.scores().isEmpty()) {
+            return;
+        }
+        use(Math.min(before - used, waiting.size()));
+        while (!waiting.isEmpty()
+                && TokenText.of(tokenizer, waiting.getFirst().token()).text().isBlank()
+                && !Character.isWhitespace(message.text().charAt(0))) {
+            use(1);
+        }
+        textAt = waiting.isEmpty() ? textAt : waiting.getFirst().offset();
+    }
+
+    private List<TokenScore> use(int count) {
+        List<TokenScore> first = List.copyOf(waiting.subList(0, Math.max(0, count)));
+        waiting.subList(0, first.size()).clear();
+        used += first.size();
+        return first;
     }
 
     private void call(ToolCalls.News piece, List<CallSink.End> ends) {
@@ -137,9 +182,12 @@ final class ResponseOutput {
         }
     }
 
-    /** @param cut whether a limit ended it */
-    private void finish(boolean cut) {
-        if (open.isEmpty() && done.isEmpty()) {
+    /**
+     * @param cut whether a limit ended it
+     * @param thought whether there was thinking, shown or not
+     */
+    private void finish(boolean cut, boolean thought) {
+        if (open.isEmpty() && done.isEmpty() && !thought) {
             message();
         }
         end(cut ? OutputItem.Status.INCOMPLETE : OutputItem.Status.COMPLETED);

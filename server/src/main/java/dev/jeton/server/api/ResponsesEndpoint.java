@@ -88,12 +88,14 @@ final class ResponsesEndpoint implements Endpoint {
         JsonObject body = request.body();
         Unsupported.check(body);
         GenerationOptions options = options(body, model);
+        ReasoningOptions reasoning = ReasoningOptions.read(body, model);
         Conversation conversation = conversation(request, model);
         int[] prompt = prompt(request, conversation, options, model);
         RequestedTools tools = conversation.tools();
         Optional<ToolUse> use = tools.use(model, limits.tools(), options);
         GenerationOptions guided = ToolGuidance.guided(options, tools, use, model);
-        return Prepared.chat(guided, prompt, model, ResponseItems.FIELD, LENGTH, use);
+        return Prepared.chat(guided, prompt, model, ResponseItems.FIELD, LENGTH, use)
+                .reasoning(ReasoningUse.of(model, prompt, reasoning, options));
     }
 
     private GenerationOptions options(JsonObject body, ServedModel model) {
@@ -127,8 +129,13 @@ final class ResponsesEndpoint implements Endpoint {
         if (items.messages().isEmpty()) {
             throw ApiException.invalid(ResponseItems.FIELD, "'input' has nothing that could be answered");
         }
+        JsonObject body = request.body();
         return Conversation.of(
-                items.messages(), RequestedTools.flat(request.body(), limits.tools()), request.body(), model);
+                items.messages(),
+                RequestedTools.flat(body, limits.tools()),
+                body.object("reasoning").flatMap(reasoning -> ReasoningOptions.effort(reasoning, "effort")),
+                body,
+                model);
     }
 
     private int[] prompt(

@@ -3,6 +3,7 @@ package dev.jeton.server.api;
 import dev.jeton.models.ChatTemplate;
 import dev.jeton.models.EncoderSpec;
 import dev.jeton.models.Tokenizer;
+import dev.jeton.models.reasoning.ReasoningDialect;
 import dev.jeton.scheduler.Dispatcher;
 import java.nio.file.Path;
 import java.util.Optional;
@@ -22,6 +23,7 @@ import java.util.Optional;
  * @param longestToken bytes of the longest vocabulary entry: what bounds how short a prompt's tokens can be
  * @param encoder what comes out of a model that generates nothing; empty where it does
  * @param tools how it calls tools
+ * @param reasoning how it thinks before it answers; empty where thinking is left in its answers
  */
 public record ServedModel(
         String name,
@@ -35,9 +37,10 @@ public record ServedModel(
         Dispatcher dispatcher,
         int longestToken,
         Optional<EncoderSpec> encoder,
-        ModelTools tools) {
+        ModelTools tools,
+        Optional<ReasoningDialect> reasoning) {
 
-    /** A model that generates, and calls no tools. */
+    /** A model that generates, calls no tools and does not think. */
     public ServedModel(
             String name,
             Path folder,
@@ -61,7 +64,8 @@ public record ServedModel(
                 dispatcher,
                 longestToken,
                 Optional.empty(),
-                ModelTools.NONE);
+                ModelTools.NONE,
+                Optional.empty());
     }
 
     /** What it may be asked for, as errors say it. */

@@ -6,11 +6,13 @@ import dev.jeton.accounting.Money;
 import dev.jeton.server.json.JsonWriter;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalInt;
 
 /**
  * What an answer says of its use and cost.
  *
  * @param totals what the call used
+ * @param reasoningTokens tokens generated that were thinking; empty where it is not known what is
  * @param bill what that cost; empty where no books are kept
  * @param detail why a choice ended before the tokens that it might have had
  * @param budgets what is left of the budgets that the caller may see
@@ -19,6 +21,7 @@ import java.util.Optional;
  */
 record Usage(
         UsageTotals totals,
+        OptionalInt reasoningTokens,
         Optional<Bill> bill,
         Optional<FinishDetail> detail,
         List<BudgetView> budgets,
@@ -35,6 +38,11 @@ record Usage(
         out.name("total_tokens").value(totals.promptTokens() + totals.completionTokens());
         out.name("prompt_tokens_details").beginObject();
         out.name("cached_tokens").value(totals.cachedTokens()).endObject();
+        reasoningTokens.ifPresent(thought -> out.name("completion_tokens_details")
+                .beginObject()
+                .name("reasoning_tokens")
+                .value(thought)
+                .endObject());
         jeton(out);
         out.endObject();
     }
@@ -49,7 +57,7 @@ record Usage(
         out.name("cache_write_tokens").value(0).endObject();
         out.name("output_tokens").value(totals.completionTokens());
         out.name("output_tokens_details").beginObject();
-        out.name("reasoning_tokens").value(0).endObject();
+        out.name("reasoning_tokens").value(reasoningTokens.orElse(0)).endObject();
         out.name("total_tokens").value(totals.promptTokens() + totals.completionTokens());
         jeton(out);
         out.endObject();

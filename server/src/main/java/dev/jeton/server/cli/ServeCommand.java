@@ -103,6 +103,16 @@ final class ServeCommand implements Callable<Integer> {
         flags.put("engine.tool-call-parser --tool-call-parser", value);
     }
 
+    @Option(
+            names = "--reasoning-parser",
+            paramLabel = "FORMAT",
+            description =
+                    "How models mark what they think before they answer (default: auto, as the chat template tells;"
+                            + " none: it stays in the content).")
+    void reasoningParser(String value) {
+        flags.put("engine.reasoning-parser --reasoning-parser", value);
+    }
+
     @Option(names = "--max-model-len", paramLabel = "TOKENS", description = "Most tokens of prompt and answer.")
     void maxModelLength(String value) {
         flags.put("engine.max-model-len --max-model-len", value);

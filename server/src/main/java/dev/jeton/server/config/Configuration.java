@@ -327,6 +327,7 @@ public record Configuration(
      * @param name served name; empty takes the folder's
      * @param chatTemplate file with a chat template; empty takes the model's own
      * @param toolCallParser how it writes tool calls: {@code auto}, {@code none} or a format's name
+     * @param reasoningParser how it marks its thinking: {@code auto}, {@code none} or a format's name
      * @param engine engine's name
      * @param maxModelLength most tokens of a sequence; 0 takes the model's own
      * @param kvBytes bytes of KV memory; 0 lets the engine choose
@@ -344,12 +345,14 @@ public record Configuration(
      * @param deterministic whether only algorithms are taken whose sums have one order
      * @param kvType of K and V in memory: {@code auto}, {@code f32}, {@code bf16}, {@code fp8} or {@code int8}
      * @param searchTime how long a load may time algorithms on a GPU
+     * @param programmaticLaunches whether a kernel may come onto a GPU while the one before it ends
      */
     public record ModelSettings(
             String path,
             String name,
             String chatTemplate,
             String toolCallParser,
+            String reasoningParser,
             String engine,
             int maxModelLength,
             long kvBytes,
@@ -366,7 +369,8 @@ public record Configuration(
             int tensorParallel,
             boolean deterministic,
             String kvType,
-            Duration searchTime) {
+            Duration searchTime,
+            boolean programmaticLaunches) {
 
         /**
          * The same on an engine of this name.
@@ -379,6 +383,7 @@ public record Configuration(
                     name,
                     chatTemplate,
                     toolCallParser,
+                    reasoningParser,
                     other,
                     maxModelLength,
                     kvBytes,
@@ -395,7 +400,8 @@ public record Configuration(
                     tensorParallel,
                     deterministic,
                     kvType,
-                    searchTime);
+                    searchTime,
+                    programmaticLaunches);
         }
     }
 }

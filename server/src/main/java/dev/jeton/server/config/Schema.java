@@ -1,6 +1,7 @@
 package dev.jeton.server.config;
 
 import dev.jeton.models.Engines;
+import dev.jeton.models.reasoning.ReasoningFormat;
 import dev.jeton.models.tools.ToolFormat;
 import dev.jeton.server.config.Setting.Choice;
 import dev.jeton.server.config.Setting.Flag;
@@ -188,6 +189,11 @@ final class Schema {
                     new Choice(ToolFormat.choices()),
                     ToolFormat.AUTO,
                     "how models write tool calls; auto: as the chat template tells; none: calls stay text"),
+            new Setting(
+                    "engine.reasoning-parser",
+                    new Choice(ReasoningFormat.choices()),
+                    ReasoningFormat.AUTO,
+                    "how models mark what they think; auto: as the chat template tells; none: it stays in the content"),
             new Setting("engine.max-model-len", new Whole(0, 1 << 24), "0", "tokens of a sequence; 0: the model's own"),
             new Setting(
                     "engine.kv-memory",
@@ -253,7 +259,12 @@ final class Schema {
                     "engine.search-time",
                     new Time(Duration.ZERO, Duration.ofHours(1)),
                     "20s",
-                    "how long a load may time algorithms for products on a GPU; what is found is kept on disk"));
+                    "how long a load may time algorithms for products on a GPU; what is found is kept on disk"),
+            new Setting(
+                    "engine.programmatic-launches",
+                    new Flag(),
+                    "true",
+                    "on GPUs from the H100 on, a kernel may come onto the GPU while the one before it ends"));
 
     /** What an entry of {@code models} has beside the engine's settings. */
     static final List<Setting> MODEL_SETTINGS = Stream.concat(

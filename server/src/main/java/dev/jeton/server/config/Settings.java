@@ -158,6 +158,7 @@ public record Settings(
                 of(entry, "name"),
                 of(entry, "chat-template"),
                 of(entry, "tool-call-parser"),
+                of(entry, "reasoning-parser"),
                 of(entry, "engine"),
                 Integer.parseInt(of(entry, "max-model-len")),
                 Units.size(of(entry, "kv-memory")),
@@ -174,7 +175,8 @@ public record Settings(
                 Integer.parseInt(of(entry, "tensor-parallel-size")),
                 of(entry, "deterministic").equals("true"),
                 of(entry, "kv-cache-dtype"),
-                Units.duration(of(entry, "search-time")));
+                Units.duration(of(entry, "search-time")),
+                of(entry, "programmatic-launches").equals("true"));
     }
 
     private String of(Map<String, Resolved> entry, String name) {

@@ -22,6 +22,7 @@ public final class ModelMetrics {
     private final Counter cached;
     private final Counter generated;
     private final Counter overrun;
+    private final Counter reasoning;
     private final Map<CallSink.End, Counter> toolCalls = new EnumMap<>(CallSink.End.class);
 
     ModelMetrics(MeterRegistry registry, String model, Optional<VllmNames.Model> vllm) {
@@ -51,6 +52,7 @@ public final class ModelMetrics {
         cached = tokens(registry, model, "cached", "Tokens of prompts found in the prefix cache");
         generated = tokens(registry, model, "generated", "Tokens generated and delivered");
         overrun = tokens(registry, model, "overrun", "Tokens computed past a stop or a hang-up");
+        reasoning = tokens(registry, model, "reasoning", "Tokens generated that were thinking before an answer");
         for (CallSink.End end : CallSink.End.values()) {
             toolCalls.put(
                     end,
@@ -89,6 +91,11 @@ public final class ModelMetrics {
             names.promptTokens().increment(promptTokens);
             names.generationTokens().increment(generatedTokens);
         });
+    }
+
+    /** A sequence ended, of which so many tokens were thinking. */
+    public void reasoning(int tokens) {
+        reasoning.increment(tokens);
     }
 
     /** A sequence called tools: how many of its calls ended how. */

@@ -31,8 +31,8 @@ public final class ByteTokenizer implements Tokenizer {
 
     private static final int MARKS = WORDS + WORD_TEXTS.size();
 
-    /** Special tokens with which Mistral's models frame tool calls. */
-    private static final List<String> MARK_TEXTS = List.of("[TOOL_CALLS]", "[ARGS]");
+    /** Special tokens with which Mistral's models frame tool calls and what they think. */
+    private static final List<String> MARK_TEXTS = List.of("[TOOL_CALLS]", "[ARGS]", "[THINK]", "[/THINK]");
 
     /** Ids, special ones included. */
     public static final int SIZE = MARKS + MARK_TEXTS.size();

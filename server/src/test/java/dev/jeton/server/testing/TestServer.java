@@ -6,6 +6,8 @@ import dev.jeton.models.ChatTemplate;
 import dev.jeton.models.EncoderSpec;
 import dev.jeton.models.Tokenizer;
 import dev.jeton.models.engine.Engine;
+import dev.jeton.models.reasoning.ReasoningDialect;
+import dev.jeton.models.reasoning.ReasoningFormat;
 import dev.jeton.models.tools.ToolFormat;
 import dev.jeton.scheduler.SchedulerConfig;
 import dev.jeton.scheduler.StepListener;
@@ -94,7 +96,8 @@ public final class TestServer implements AutoCloseable {
                 loop,
                 ServedModel.longestToken(tokenizer),
                 builder.encoder,
-                builder.tools(tokenizer));
+                builder.tools(tokenizer),
+                builder.reasoning(tokenizer));
         List<ServedModel> models = new ArrayList<>(List.of(model));
         builder.aliases.forEach(name -> models.add(new ServedModel(
                 name,
@@ -108,7 +111,8 @@ public final class TestServer implements AutoCloseable {
                 loop,
                 model.longestToken(),
                 model.encoder(),
-                model.tools())));
+                model.tools(),
+                model.reasoning())));
         server = new Server(configuration, models, metrics, books);
     }
 
@@ -135,6 +139,7 @@ public final class TestServer implements AutoCloseable {
         private Function<int[], int[]> replies = TestServer::reply;
         private ByteTokenizer tokenizer = new ByteTokenizer();
         private String toolCallParser = ToolFormat.OFF;
+        private String reasoningParser = ReasoningFormat.OFF;
         private Optional<EncoderSpec> encoder = Optional.empty();
         private Function<int[], float[]> vectors = tokens -> new float[0];
 
@@ -188,6 +193,17 @@ public final class TestServer implements AutoCloseable {
         public Builder toolCallParser(String name) {
             toolCallParser = name;
             return this;
+        }
+
+        /** How the model marks what it thinks. */
+        public Builder reasoningParser(String name) {
+            reasoningParser = name;
+            return this;
+        }
+
+        private Optional<ReasoningDialect> reasoning(Tokenizer vocabulary) {
+            return template.flatMap(known -> ReasoningFormat.chosen(reasoningParser, known.source()))
+                    .map(format -> new ReasoningDialect(format, vocabulary));
         }
 
         private ModelTools tools(Tokenizer vocabulary) {

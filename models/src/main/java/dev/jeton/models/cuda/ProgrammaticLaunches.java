@@ -1,0 +1,72 @@
+package dev.jeton.models.cuda;
+
+import dev.jeton.models.ModelException;
+import dev.jeton.natives.CudaDeviceLostException;
+import dev.jeton.natives.CudaException;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Whether a device's kernels may come onto it while the kernel before ends: then what a launch costs, about a
+ * microsecond each, passes while that one still runs, and products have their first weights under way. Off while a
+ * model is loaded, whose kernels write those weights.
+ *
+ * <p>A kernel's blocks may be there before kernels further back have ended, but each thread of every kernel waits for
+ * the one before (jeton.cuh), so that what a kernel does behind its wait comes after all of them.
+ *
+ * <p>Owned by the device's thread.
+ */
+final class ProgrammaticLaunches {
+
+    private static final Logger LOG = LoggerFactory.getLogger(ProgrammaticLaunches.class);
+    /** Of the GPUs that can: H100 and newer. */
+    private static final int LEAST_CAPABILITY = 90;
+
+    private final boolean possible;
+    private boolean on;
+
+    /**
+     * @param wanted whether the configuration asks for them
+     * @param capability the device's, as 90
+     */
+    ProgrammaticLaunches(boolean wanted, int capability) {
+        possible = wanted && capability >= LEAST_CAPABILITY;
+    }
+
+    /** Whether the next kernel is launched so. */
+    boolean on() {
+        return on;
+    }
+
+    /**
+     * From now on, if they are wanted and possible, and if work that has run without them runs with them: queued, and
+     * captured. A driver that refuses them costs speed alone.
+     *
+     * @throws ModelException where a driver refuses them and other devices wait for this one's part of the work
+     */
+    void begin(Device device, Runnable work) {
+        if (!possible) {
+            return;
+        }
+        on = true;
+        try {
+            work.run();
+            try (Graph graph = device.capture(work)) {
+                graph.launch();
+                device.await();
+            }
+        } catch (CudaDeviceLostException e) {
+            throw e;
+        } catch (CudaException e) {
+            on = false;
+            if (device.joined()) {
+                throw new ModelException(
+                        "programmatic launches failed on %s; set engine.programmatic-launches: false (%s)"
+                                .formatted(device.name(), e.getMessage()),
+                        e);
+            }
+            device.await();
+            LOG.warn("{} does without programmatic launches: {}", device.name(), e.getMessage());
+        }
+    }
+}
