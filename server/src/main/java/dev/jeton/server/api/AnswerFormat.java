@@ -17,6 +17,9 @@ interface AnswerFormat {
     /** Appends what ends the stream. */
     void end(JsonWriter out, Usage usage);
 
+    /** The answer is written and booked, and its last byte is sent next. */
+    default void booked() {}
+
     /** Appends what ends the stream where it fails after its beginning. */
     default void failed(JsonWriter out, ApiException error) {
         error.write(out.raw("data: "));

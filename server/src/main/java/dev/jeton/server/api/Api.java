@@ -96,6 +96,7 @@ public final class Api implements RequestHandler, AutoCloseable {
         var responses = new ResponsesEndpoint(models, promptTokens, generator, ladder, limits, store);
         ResponseDesk stored = new ResponseDesk(store);
         routes.add(ResponsesEndpoint.PATH, responses);
+        routes.add(InputTokensEndpoint.PATH, new InputTokensEndpoint(models, responses));
         routes.add(ResponseDesk.BELOW + "{id}", new ResponseEndpoint(stored));
         routes.add(ResponseDesk.BELOW + "{id}", new DeleteResponseEndpoint(stored));
         routes.add(ResponseDesk.BELOW + "{id}" + CancelResponseEndpoint.END, new CancelResponseEndpoint(stored));

@@ -283,6 +283,7 @@ final class Generator {
         JsonWriter out = call.writer();
         format.whole(out, choices.all(), priced(call, usage, choices));
         call.books().closeDurably(call, usage, out.size());
+        format.booked();
         call.answer(out);
     }
 
@@ -318,6 +319,7 @@ final class Generator {
         UsageTotals usage = choices.usage();
         format.end(out, priced(call, usage, choices));
         call.books().closeDurably(call, usage, call.exchange().bytesWritten() + out.size());
+        format.booked();
         begin(call);
         call.exchange().end(out.toBytes());
     }

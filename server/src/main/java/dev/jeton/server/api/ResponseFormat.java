@@ -41,6 +41,7 @@ final class ResponseFormat implements AnswerFormat {
     private final ResponseEvents events;
     private ResponseOutput output;
     private Status status = Status.IN_PROGRESS;
+    private byte[] whole = {};
 
     /** @param store takes the response once it is whole, before its last byte is sent */
     ResponseFormat(
@@ -80,9 +81,8 @@ final class ResponseFormat implements AnswerFormat {
 
     @Override
     public void end(JsonWriter out, Usage usage) {
-        byte[] whole = response(Optional.of(usage), Optional.empty());
+        whole = response(Optional.of(usage), Optional.empty());
         events.response(status.event(), whole);
-        keep(whole);
     }
 
     @Override
@@ -95,12 +95,12 @@ final class ResponseFormat implements AnswerFormat {
     public void whole(JsonWriter out, List<Choice> choices, Usage usage) {
         output = new ResponseOutput(id, tokenizer, OutputEvents.NONE);
         take(choices.getFirst());
-        byte[] whole = response(Optional.of(usage), Optional.empty());
+        whole = response(Optional.of(usage), Optional.empty());
         out.raw(whole);
-        keep(whole);
     }
 
-    private void keep(byte[] whole) {
+    @Override
+    public void booked() {
         if (request.stored()) {
             JsonWriter items = new JsonWriter();
             output.write(items);

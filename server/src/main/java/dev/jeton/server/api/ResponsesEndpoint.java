@@ -83,6 +83,14 @@ final class ResponsesEndpoint implements Endpoint {
         return prepare(ResponseRequest.read(call, body, store), model);
     }
 
+    /** Tokens of a request's prompt, which may be too long for the context. */
+    int inputTokens(Call call, JsonObject body, ServedModel model) throws InterruptedException {
+        model.requireText();
+        Unsupported.check(body);
+        ResponseRequest request = ResponseRequest.read(call, body, store);
+        return prompt(request, conversation(request, model), options(body, model), model).length;
+    }
+
     private Prepared prepare(ResponseRequest request, ServedModel model) throws InterruptedException {
         model.requireText();
         JsonObject body = request.body();

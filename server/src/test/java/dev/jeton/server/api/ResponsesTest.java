@@ -245,6 +245,18 @@ class ResponsesTest {
     }
 
     @Test
+    void shouldCountTheTokensOfAnInputHoweverLong() {
+        Answer counted = server.post("/v1/responses/input_tokens", "{'input':'hi','instructions':'be'}");
+        assertThat(counted.at("object")).isEqualTo("response.input_tokens");
+        assertThat(counted.at("input_tokens")).isEqualTo(31L);
+        assertThat(server.post("/v1/responses/input_tokens", "{'input':'" + "a".repeat(700) + "'}")
+                        .at("input_tokens"))
+                .isEqualTo(718L);
+        assertThat(server.post("/v1/responses/input_tokens", "{'input':5}").status())
+                .isEqualTo(400);
+    }
+
+    @Test
     void shouldEstimateAResponse(@TempDir Path books) {
         Answer estimate;
         try (TestServer booked =

@@ -229,6 +229,7 @@ class TenantIsolationTest {
                         "{\"model\": \"red\"}",
                         "{"));
         attempts.put("/v1/responses/{id}", gets(red, red + "?include=x", "/v1/responses/resp_x"));
+        attempts.put("/v1/responses/input_tokens", posts("/v1/responses/input_tokens", more, reference));
         attempts.put("/v1/responses/{id}/cancel", posts(red + "/cancel", "{}"));
         attempts.put("/v1/responses/{id}/input_items", gets(red + "/input_items"));
         return attempts;
