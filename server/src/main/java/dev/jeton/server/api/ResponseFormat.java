@@ -103,7 +103,7 @@ final class ResponseFormat implements AnswerFormat {
     public void booked() {
         if (request.stored()) {
             JsonWriter items = new JsonWriter();
-            output.write(items);
+            output.writeTurn(items);
             store.accept(new ResponseStore.Stored(
                     whole, new Turn(request.before(), request.inputAsStored(), items.toBytes())));
         }

@@ -193,6 +193,20 @@ final class ResponseOutput {
         end(cut ? OutputItem.Status.INCOMPLETE : OutputItem.Status.COMPLETED);
     }
 
+    /**
+     * Writes the items as a conversation goes on from them: without log-probabilities, which are many times the text.
+     */
+    void writeTurn(JsonWriter out) {
+        out.beginArray();
+        for (Done part : done) {
+            OutputItem item = part.item() instanceof OutputItem.Message message
+                    ? new OutputItem.Message(message.id(), message.index(), message.text(), List.of())
+                    : part.item();
+            OutputItem.write(out, item, part.status(), tokenizer);
+        }
+        out.endArray();
+    }
+
     /** Writes the items, one that is open as far as it has come. */
     void write(JsonWriter out) {
         out.beginArray();

@@ -84,6 +84,17 @@ class StoredResponsesTest {
     }
 
     @Test
+    void shouldGoOnFromAResponseWithManyLogProbabilities() {
+        restart(TestServer.builder().replies(prompt -> "x".repeat(2_000).chars().toArray()));
+        Answer first = ask("'input':'hi','include':['message.output_text.logprobs'],'top_logprobs':20");
+        assertThat((List<?>) first.at("output.0.content.0.logprobs")).hasSize(2_000);
+        assertThat((List<?>) server.get("/v1/responses/" + id(first)).at("output.0.content.0.logprobs"))
+                .hasSize(2_000);
+        Answer second = ask("'input':'more','max_output_tokens':1,'previous_response_id':'" + id(first) + "'");
+        assertThat((Long) second.at("usage.input_tokens")).isGreaterThan(2_000);
+    }
+
+    @Test
     void shouldForgetADeletedResponse() {
         String id = id(ask("'input':'hi'"));
         Answer deleted = delete("/v1/responses/" + id);
