@@ -37,10 +37,12 @@ final class Call {
     private List<BudgetView> budgets = List.of();
     private List<String> finishReasons = List.of();
     private final Trace trace;
+    private final ApiStyle style;
 
     Call(Exchange exchange, String id, long startNanos, Trace trace) {
         this.trace = trace;
         this.exchange = exchange;
+        this.style = ApiStyle.of(exchange.path());
         this.id = id;
         this.startNanos = startNanos;
     }
@@ -51,6 +53,11 @@ final class Call {
 
     String id() {
         return id;
+    }
+
+    /** Whose API is called. */
+    ApiStyle style() {
+        return style;
     }
 
     /** When the request was whole, on {@link System#nanoTime}'s clock. */
@@ -207,7 +214,7 @@ final class Call {
     /** Answers with an error. */
     void answer(ApiException error) {
         JsonWriter json = writer();
-        error.write(json);
+        style.write(json, error, id);
         Map<String, String> headers = new LinkedHashMap<>(JSON);
         switch (error.status()) {
             case 401 -> headers.put("www-authenticate", "Bearer");
@@ -240,6 +247,9 @@ final class Call {
         all.put("x-jeton-request-id", id);
         // OpenAI's name for it, which its client libraries read
         all.put("x-request-id", id);
+        if (style == ApiStyle.ANTHROPIC) {
+            all.put("request-id", id);
+        }
         bill.ifPresent(cost -> all.put("x-jeton-cost", Money.text(cost.list()) + " " + cost.currency()));
         if (!budgets.isEmpty()) {
             all.put(BudgetAnswers.REMAINING, BudgetAnswers.remaining(budgets));

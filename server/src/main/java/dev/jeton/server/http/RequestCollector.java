@@ -97,12 +97,12 @@ final class RequestCollector extends SimpleChannelInboundHandler<HttpObject> {
     }
 
     private void begin(ChannelHandlerContext ctx, HttpRequest request) {
+        head = request;
         long announced = HttpUtil.getContentLength(request, 0L);
         if (announced > settings.maxBody()) {
             refuse(ctx, 413, "the body has %d bytes, at most %d are accepted".formatted(announced, settings.maxBody()));
             return;
         }
-        head = request;
         if (!answering) {
             timer.enter(Phase.BODY);
         }
@@ -247,10 +247,11 @@ final class RequestCollector extends SimpleChannelInboundHandler<HttpObject> {
     private void refuse(ChannelHandlerContext ctx, int status, String message) {
         refused = true;
         limits.countRefusedRequest();
+        String path = head == null ? "" : Exchange.decodedPath(head.uri());
         dropBody();
         turn(ctx, () -> {
             timer.enter(Phase.SENDING);
-            byte[] content = handler.refusal(status, message);
+            byte[] content = handler.refusal(status, path, message);
             DefaultFullHttpResponse response = new DefaultFullHttpResponse(
                     HttpVersion.HTTP_1_1, HttpResponseStatus.valueOf(status), Unpooled.wrappedBuffer(content));
             response.headers()

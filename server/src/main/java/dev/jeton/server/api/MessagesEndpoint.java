@@ -1,0 +1,159 @@
+package dev.jeton.server.api;
+
+import dev.jeton.server.config.Configuration.LimitSettings;
+import dev.jeton.server.json.JsonObject;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalLong;
+import org.jspecify.annotations.Nullable;
+
+/** {@code POST /v1/messages}, Anthropic's API. */
+final class MessagesEndpoint implements Endpoint {
+
+    /** Its path. */
+    static final String PATH = "/v1/messages";
+
+    private final ServedModels models;
+    private final PromptTokens promptTokens;
+    private final Generator generator;
+    private final Ladder ladder;
+    private final LimitSettings limits;
+
+    MessagesEndpoint(
+            ServedModels models, PromptTokens promptTokens, Generator generator, Ladder ladder, LimitSettings limits) {
+        this.models = models;
+        this.promptTokens = promptTokens;
+        this.generator = generator;
+        this.ladder = ladder;
+        this.limits = limits;
+    }
+
+    @Override
+    public String name() {
+        return "messages";
+    }
+
+    @Override
+    public String method() {
+        return "POST";
+    }
+
+    @Override
+    public Guard guard() {
+        return Guard.WORK;
+    }
+
+    @Override
+    public boolean repeatable() {
+        return true;
+    }
+
+    @Override
+    public void handle(Call call) throws InterruptedException {
+        JsonObject body = call.json();
+        call.tagged(RequestTags.of(call, body));
+        ServedModel asked = models.named(call, body);
+        check(body);
+        ladder.climb(call, asked, model -> answer(call, body, model));
+    }
+
+    private void answer(Call call, JsonObject body, ServedModel model) throws InterruptedException {
+        model.requireText();
+        JsonObject chat = MessageFields.asChat(body, model);
+        GenerationOptions asked = options(chat, model);
+        Prepared ask = prepare(chat, asked, model);
+        try (Choices choices = generator.submit(call, model, ask, false)) {
+            boolean capped = asked.maxTokens().orElse(0) > ask.maxTokens()[0];
+            AnswerFormat format = new MessageFormat(call, model, ask.options().servedAs(), capped, choices::usage);
+            generator.answer(call, model, ask.options(), choices, format);
+        }
+    }
+
+    /** Tokens of a request's prompt, which may be too long for the context. */
+    int inputTokens(JsonObject body, ServedModel model) throws InterruptedException {
+        model.requireText();
+        check(body);
+        JsonObject chat = MessageFields.asChat(body, model);
+        return prompt(chat, conversation(chat, model), model).length;
+    }
+
+    private static void check(JsonObject body) {
+        MessageFields.check(body);
+        Unsupported.check(body);
+    }
+
+    private Prepared prepare(JsonObject chat, GenerationOptions asked, ServedModel model) throws InterruptedException {
+        ReasoningOptions reasoning = ReasoningOptions.read(chat, model);
+        Conversation conversation = conversation(chat, model);
+        int[] prompt = prompt(chat, conversation, model);
+        GenerationOptions options = capped(asked, prompt.length, model);
+        RequestedTools tools = conversation.tools();
+        Optional<ToolUse> use = tools.use(model, limits.tools(), options);
+        GenerationOptions guided = ToolGuidance.guided(options, tools, use, model);
+        return Prepared.chat(guided, prompt, model, MessageTurns.FIELD, MaxTokens.FIELD, use)
+                .reasoning(ReasoningUse.of(model, prompt, reasoning, options));
+    }
+
+    /** None at all puts a prompt into the cache. */
+    private GenerationOptions options(JsonObject chat, ServedModel model) {
+        OptionalLong most = chat.optionalWhole(MaxTokens.FIELD, 0, Integer.MAX_VALUE);
+        if (most.isEmpty()) {
+            throw chat.wrong(MaxTokens.FIELD, "'max_tokens' is missing: an integer is required");
+        }
+        GenerationOptions options = GenerationOptions.read(chat, model, limits, most, -1, "stop_sequences");
+        Optional<Guidance> format = Guidance.ofOutput(chat, limits);
+        if (format.isPresent() && options.guidance().isPresent()) {
+            throw ApiException.invalid(
+                    options.guidance().get().field(),
+                    "'%s' and '%s' exclude one another; an answer is one of them"
+                            .formatted(
+                                    format.get().field(),
+                                    options.guidance().get().field()));
+        }
+        return format.map(options::guided).orElse(options);
+    }
+
+    /** Clients ask for as many tokens as their models may have; here that is as many as there is room for. */
+    private static GenerationOptions capped(GenerationOptions asked, int prompt, ServedModel model) {
+        int room = model.contextLength() - prompt;
+        if (room < 0 || room == 0 && asked.maxTokens().orElse(1) > 0) {
+            throw tooLong("%d tokens > %d maximum".formatted(prompt, Math.max(0, model.contextLength() - 1)));
+        }
+        return asked.capped(room);
+    }
+
+    /** In Anthropic's words, by which agents see that they must shorten the conversation. */
+    private static ApiException tooLong(String why) {
+        return ApiException.contextExceeded(MessageTurns.FIELD, "prompt is too long: " + why);
+    }
+
+    private Conversation conversation(JsonObject chat, ServedModel model) {
+        List<JsonObject> given = chat.objects(MessageTurns.FIELD);
+        if (given.isEmpty()) {
+            throw ApiException.invalid(MessageTurns.FIELD, "'messages' is empty: at least one message is required");
+        }
+        Conversation.check(MessageTurns.FIELD, given.size(), limits);
+        MessageTurns turns = new MessageTurns(model);
+        turns.instruct(chat);
+        given.forEach(turns::add);
+        List<Map<String, @Nullable Object>> messages = turns.messages();
+        Conversation.check(MessageTurns.FIELD, messages.size(), limits);
+        if ("assistant".equals(messages.getLast().get("role"))) {
+            throw ApiException.unsupported(
+                    MessageTurns.FIELD,
+                    "'messages' must end with a user's message: an answer that is begun ('prefill') is not gone on with"
+                            + " here");
+        }
+        return Conversation.of(
+                messages, RequestedTools.ofMessages(chat, limits.tools()), MessageFields.effort(chat), chat, model);
+    }
+
+    private int[] prompt(JsonObject chat, Conversation conversation, ServedModel model) throws InterruptedException {
+        try {
+            return promptTokens.of(MessageTurns.FIELD, conversation, model, chat.flag("add_special_tokens", false));
+        } catch (ApiException e) {
+            throw e.exceedsContext() ? tooLong(e.getMessage()) : e;
+        }
+    }
+}
