@@ -139,14 +139,24 @@ final class MessagesEndpoint implements Endpoint {
         given.forEach(turns::add);
         List<Map<String, @Nullable Object>> messages = turns.messages();
         Conversation.check(MessageTurns.FIELD, messages.size(), limits);
-        if ("assistant".equals(messages.getLast().get("role"))) {
-            throw ApiException.unsupported(
-                    MessageTurns.FIELD,
-                    "'messages' must end with a user's message: an answer that is begun ('prefill') is not gone on with"
-                            + " here");
-        }
+        requireQuestion(messages);
         return Conversation.of(
                 messages, RequestedTools.ofMessages(chat, limits.tools()), MessageFields.effort(chat), chat, model);
+    }
+
+    private static void requireQuestion(List<Map<String, @Nullable Object>> messages) {
+        switch (String.valueOf(messages.getLast().get("role"))) {
+            case "assistant" ->
+                throw ApiException.unsupported(
+                        MessageTurns.FIELD,
+                        "'messages' must end with a user's message: an answer that is begun ('prefill') is not gone on"
+                                + " with here");
+            case "system" ->
+                throw ApiException.invalid(
+                        MessageTurns.FIELD,
+                        "'messages' has nothing that could be answered: a user's message is required");
+            default -> {}
+        }
     }
 
     private int[] prompt(JsonObject chat, Conversation conversation, ServedModel model) throws InterruptedException {
