@@ -10,6 +10,7 @@ import java.util.Map;
  * Everything that can be configured, checked against its bounds. Keys, defaults and meanings: {@link Schema}.
  *
  * @param server the process
+ * @param tls what connections are encrypted by
  * @param http connections
  * @param stream answers under way
  * @param limits what one request may ask for
@@ -27,6 +28,7 @@ import java.util.Map;
  */
 public record Configuration(
         ServerSettings server,
+        TlsSettings tls,
         HttpSettings http,
         StreamSettings stream,
         LimitSettings limits,
@@ -77,6 +79,16 @@ public record Configuration(
             return "ServerSettings[host=%s, port=%d, apiKeys=%d]".formatted(host, port, apiKeys.size());
         }
     }
+
+    /**
+     * What connections are encrypted by, the admin API's, too. All files are in PEM.
+     *
+     * @param certificate the server's certificate, and those who issued it behind it; empty for plain text
+     * @param key its private key, without a password
+     * @param clientCa authorities by one of which each client's certificate must be issued; empty asks for none
+     * @param reloadInterval how often the files are looked at
+     */
+    public record TlsSettings(String certificate, String key, String clientCa, Duration reloadInterval) {}
 
     /**
      * Connections.
