@@ -63,15 +63,23 @@ public record Configuration(
      * @param port port listened on; 0 takes a free one
      * @param apiKeys accepted keys; empty asks for none
      * @param hosts names under which it may be asked where it asks for no key and listens on its own machine only
+     * @param allowedOrigins of web pages that may read answers; {@code *}: of all
      * @param drainTimeout how long running requests may go on after SIGTERM
      * @param maxRequests most requests handled at once; more get 429
      */
     public record ServerSettings(
-            String host, int port, List<String> apiKeys, List<String> hosts, Duration drainTimeout, int maxRequests) {
+            String host,
+            int port,
+            List<String> apiKeys,
+            List<String> hosts,
+            List<String> allowedOrigins,
+            Duration drainTimeout,
+            int maxRequests) {
         /** With lists of its own. */
         public ServerSettings {
             apiKeys = List.copyOf(apiKeys);
             hosts = List.copyOf(hosts);
+            allowedOrigins = List.copyOf(allowedOrigins);
         }
 
         @Override

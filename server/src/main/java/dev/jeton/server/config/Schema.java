@@ -41,6 +41,11 @@ final class Schema {
                     "",
                     "names under which it may be asked on its own machine where it asks for no key, beside localhost and"
                             + " addresses; *: any"),
+            new Setting(
+                    "server.allowed-origins",
+                    new Setting.Origins(),
+                    "",
+                    "origins of web pages that may read answers (CORS), as https://ui.example.org; *: all"),
             new Setting("server.drain-timeout", TIMEOUT, "30s", "how long running requests may go on after SIGTERM"),
             new Setting(
                     "server.max-requests",

@@ -42,6 +42,7 @@ public record Settings(
                         whole("server.port"),
                         texts("server.api-keys"),
                         texts("server.hosts"),
+                        texts("server.allowed-origins"),
                         time("server.drain-timeout"),
                         whole("server.max-requests")),
                 tls(),
