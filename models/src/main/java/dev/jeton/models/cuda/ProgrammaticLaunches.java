@@ -42,6 +42,9 @@ final class ProgrammaticLaunches {
      * From now on, if they are wanted and possible, and if work that has run without them runs with them: queued, and
      * captured. A driver that refuses them costs speed alone.
      *
+     * <p>A graph takes memory, for which a driver may wait until others are through with exchanges that they have
+     * begun. So of devices that are joined each only queues the work, and {@link #record} is what is captured first.
+     *
      * @throws ModelException where a driver refuses them and other devices wait for this one's part of the work
      */
     void begin(Device device, Runnable work) {
@@ -51,22 +54,48 @@ final class ProgrammaticLaunches {
         on = true;
         try {
             work.run();
-            try (Graph graph = device.capture(work)) {
-                graph.launch();
-                device.await();
+            device.await();
+            if (!device.joined()) {
+                capture(device, work);
             }
         } catch (CudaDeviceLostException e) {
             throw e;
         } catch (CudaException e) {
             on = false;
             if (device.joined()) {
-                throw new ModelException(
-                        "programmatic launches failed on %s; set engine.programmatic-launches: false (%s)"
-                                .formatted(device.name(), e.getMessage()),
-                        e);
+                throw refused(device, e);
             }
             device.await();
             LOG.warn("{} does without programmatic launches: {}", device.name(), e.getMessage());
         }
+    }
+
+    private static void capture(Device device, Runnable work) {
+        try (Graph graph = device.capture(work)) {
+            graph.launch();
+            device.await();
+        }
+    }
+
+    /**
+     * Captures the graphs of all steps, while no device runs any.
+     *
+     * @throws ModelException where devices are joined and a driver refuses to capture such launches
+     */
+    void record(Device device, Runnable capture) {
+        try {
+            capture.run();
+        } catch (CudaDeviceLostException e) {
+            throw e;
+        } catch (CudaException e) {
+            throw on && device.joined() && !e.outOfMemory() ? refused(device, e) : e;
+        }
+    }
+
+    private static ModelException refused(Device device, CudaException e) {
+        return new ModelException(
+                "programmatic launches failed on %s; set engine.programmatic-launches: false (%s)"
+                        .formatted(device.name(), e.getMessage()),
+                e);
     }
 }
