@@ -3,6 +3,7 @@ package dev.jeton.models.cuda;
 import dev.jeton.models.ModelException;
 import dev.jeton.natives.CudaDeviceLostException;
 import dev.jeton.natives.CudaException;
+import dev.jeton.natives.CudaFunction;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -10,6 +11,9 @@ import org.slf4j.LoggerFactory;
  * Whether a device's kernels may come onto it while the kernel before ends: then what a launch costs, about a
  * microsecond each, passes while that one still runs, and products have their first weights under way. Off while a
  * model is loaded, whose kernels write those weights.
+ *
+ * <p>Two kernels are on a multiprocessor together only where it has divided its memory alike for both, so all prefer
+ * the division that products need.
  *
  * <p>A kernel's blocks may be there before kernels further back have ended, but each thread of every kernel waits for
  * the one before (jeton.cuh), so that what a kernel does behind its wait comes after all of them.
@@ -31,6 +35,13 @@ final class ProgrammaticLaunches {
      */
     ProgrammaticLaunches(boolean wanted, int capability) {
         possible = wanted && capability >= LEAST_CAPABILITY;
+    }
+
+    /** Prepares a kernel that may be launched so. */
+    void prepare(CudaFunction function) {
+        if (possible) {
+            function.preferShared();
+        }
     }
 
     /** Whether the next kernel is launched so. */

@@ -112,6 +112,16 @@ class ProgrammaticLaunchesTest {
     }
 
     @Test
+    void everyKernelPrefersTheSameDivisionOfMemory() {
+        load(false, 1).close();
+        long plain = MACHINE.knobs().calls("cuFuncSetAttribute");
+        long kernels = MACHINE.knobs().calls("cuModuleGetFunction");
+        MACHINE.reset();
+        load(true, 1).close();
+        assertThat(MACHINE.knobs().calls("cuFuncSetAttribute") - plain).isEqualTo(kernels);
+    }
+
+    @Test
     void olderGpuDoesWithoutThem() {
         int[] expected = withoutThem();
         MACHINE.knobs().devices(1, 8, 0, 1L << 30);
