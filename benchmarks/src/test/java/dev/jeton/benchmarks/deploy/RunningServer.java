@@ -19,6 +19,7 @@ import dev.jeton.server.config.ConfigurationLoader;
 import dev.jeton.server.config.Settings;
 import dev.jeton.server.metrics.GpuSample;
 import dev.jeton.server.metrics.ServerMetrics;
+import dev.jeton.server.tls.TlsStats;
 import java.io.IOException;
 import java.net.URI;
 import java.net.http.HttpClient;
@@ -65,6 +66,7 @@ final class RunningServer implements AutoCloseable {
         Configuration configuration = settings.configuration();
         ServerMetrics metrics = new ServerMetrics(false);
         metrics.gpu(RunningServer::gpu, false);
+        metrics.certificate(() -> new TlsStats(2_000_000_000, 0, 0, 0));
         Bookkeeper bookkeeper = OpenBooks.of(configuration, BookPace.PROMPT).orElseThrow();
         Path folder = DeployFiles.HOME.resolve("models/demo").resolve(MODEL);
         ModelSettings model = settings.model(folder.toString(), MODEL).on("cpu", StepSize.PROCESSOR);

@@ -37,9 +37,12 @@ final class Call {
     private List<BudgetView> budgets = List.of();
     private List<String> finishReasons = List.of();
     private final Trace trace;
+    private final Map<String, String> always;
 
-    Call(Exchange exchange, String id, long startNanos, Trace trace) {
+    /** @param always header fields of every answer */
+    Call(Exchange exchange, String id, long startNanos, Trace trace, Map<String, String> always) {
         this.trace = trace;
+        this.always = always;
         this.exchange = exchange;
         this.id = id;
         this.startNanos = startNanos;
@@ -248,6 +251,7 @@ final class Call {
             all.put(Ladder.FALLBACK, fallbackFrom);
         }
         trace.context().ifPresent(context -> all.put("traceresponse", context));
+        all.putAll(always);
         return all;
     }
 }
