@@ -45,7 +45,7 @@ final class RunningServer implements AutoCloseable {
     /** One that is spent soon, and one that is tried out. */
     private static final String BUDGETS = """
             budgets:
-              - {id: tokens, level: tenant, tenant: default, unit: output-tokens, window: day, timezone: UTC, limit: 12}
+              - {id: tokens, level: tenant, tenant: default, unit: output-tokens, window: day, timezone: UTC, limit: 16}
               - {id: tried, level: tenant, tenant: default, unit: requests, window: total, limit: 1, mode: shadow}
             """;
 
@@ -95,6 +95,9 @@ final class RunningServer implements AutoCloseable {
     /** All that it exports once it has worked, once the ledger has that, and once garbage was collected. */
     KnownMetrics metrics() throws IOException, InterruptedException {
         post("/v1/completions", "{\"model\":\"%s\",\"prompt\":\"What is a token?\",\"max_tokens\":4}".formatted(MODEL));
+        post(
+                "/v1/responses",
+                "{\"model\":\"%s\",\"input\":\"What is a token?\",\"max_output_tokens\":4}".formatted(MODEL));
         post(
                 "/v1/chat/completions",
                 "{\"model\":\"%s\",\"messages\":[{\"role\":\"user\",\"content\":\"Hello!\"}],\"max_tokens\":4}"

@@ -14,8 +14,17 @@ interface AnswerFormat {
      */
     void chunk(JsonWriter out, Choice choice, Supplier<Usage> soFar);
 
-    /** Appends the event with the usage. */
-    void usage(JsonWriter out, Usage usage);
+    /** Appends what ends the stream. */
+    void end(JsonWriter out, Usage usage);
+
+    /** The answer is written and booked, and its last byte is sent next. */
+    default void booked() {}
+
+    /** Appends what ends the stream where it fails after its beginning. */
+    default void failed(JsonWriter out, ApiException error) {
+        error.write(out.raw("data: "));
+        out.raw("\n\n");
+    }
 
     /** Writes the whole answer. */
     void whole(JsonWriter out, List<Choice> choices, Usage usage);

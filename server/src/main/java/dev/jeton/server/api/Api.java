@@ -3,7 +3,6 @@ package dev.jeton.server.api;
 import dev.jeton.accounting.Bookkeeper;
 import dev.jeton.accounting.BudgetRefusal;
 import dev.jeton.accounting.TaskException;
-import dev.jeton.models.TemplateException;
 import dev.jeton.scheduler.RejectedException;
 import dev.jeton.server.api.Endpoint.Guard;
 import dev.jeton.server.api.PlainEndpoint.Answer;
@@ -95,11 +94,20 @@ public final class Api implements RequestHandler, AutoCloseable {
         var chat = new ChatEndpoint(models, promptTokens, generator, ladder, limits);
         routes.add("/v1/completions", completions);
         routes.add("/v1/chat/completions", chat);
+        ResponseStore store = new ResponseStore(configuration.responses(), System::nanoTime);
+        var responses = new ResponsesEndpoint(models, promptTokens, generator, ladder, limits, store);
+        ResponseDesk stored = new ResponseDesk(store);
+        routes.add(ResponsesEndpoint.PATH, responses);
+        routes.add(InputTokensEndpoint.PATH, new InputTokensEndpoint(models, responses));
+        routes.add(ResponseDesk.BELOW + "{id}", new ResponseEndpoint(stored));
+        routes.add(ResponseDesk.BELOW + "{id}", new DeleteResponseEndpoint(stored));
+        routes.add(ResponseDesk.BELOW + "{id}" + CancelResponseEndpoint.END, new CancelResponseEndpoint(stored));
+        routes.add(ResponseDesk.BELOW + "{id}" + InputItemsEndpoint.END, new InputItemsEndpoint(stored));
         Texts texts = new Texts(promptTokens, limits.maxInputs());
         routes.add("/v1/embeddings", new EmbeddingsEndpoint(models, texts, generator, ladder));
         routes.add("/v1/rerank", new RerankEndpoint(models, texts, generator, ladder));
         routes.add("/v1/classify", new ClassifyEndpoint(models, texts, generator, ladder));
-        routes.add("/v1/estimate", new EstimateEndpoint(models, chat, completions, books, lengths));
+        routes.add("/v1/estimate", new EstimateEndpoint(models, chat, responses, completions, books, lengths));
         routes.add("/v1/budgets", new BudgetsEndpoint(books));
         routes.add(ModelsEndpoint.PATH, listing);
         routes.add(ModelsEndpoint.PATH + "/{model}", listing);
@@ -129,6 +137,7 @@ public final class Api implements RequestHandler, AutoCloseable {
         metrics.requests(admission::running, configuration.server().maxRequests());
         metrics.questions(desk::stats);
         metrics.repeats(repeats::stats);
+        metrics.responses(store::stats);
         metrics.grammars(grammars::stats);
     }
 
@@ -320,13 +329,6 @@ public final class Api implements RequestHandler, AutoCloseable {
             return fail(call, BudgetAnswers.refusal(e, now()));
         } catch (TaskException e) {
             return fail(call, ApiException.of(e));
-        } catch (TemplateException e) {
-            return fail(
-                    call,
-                    ApiException.invalid(
-                            "messages",
-                            "The chat template refused the request: "
-                                    + ApiException.shown(String.valueOf(e.getMessage()))));
         } catch (ClientGoneException e) {
             LOG.debug("request ended early: {}", e.getMessage());
             return e.outcome();

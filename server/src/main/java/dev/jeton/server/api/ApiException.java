@@ -15,6 +15,7 @@ public final class ApiException extends RuntimeException {
     public static final String INVALID_REQUEST = "invalid_request_error";
 
     private static final int MAX_SHOWN = 200;
+    private static final String CONTEXT_EXCEEDED = "context_length_exceeded";
     static final String SERVER_ERROR = "server_error";
 
     private final int status;
@@ -56,7 +57,7 @@ public final class ApiException extends RuntimeException {
 
     /** A prompt, or a prompt and its answer, longer than the context. */
     static ApiException contextExceeded(String param, String message) {
-        return new ApiException(400, INVALID_REQUEST, param, "context_length_exceeded", message);
+        return new ApiException(400, INVALID_REQUEST, param, CONTEXT_EXCEEDED, message);
     }
 
     /** A body that is compressed: nothing here unpacks, so that a body is never larger than what was sent. */
@@ -147,6 +148,11 @@ public final class ApiException extends RuntimeException {
             case TOO_MANY_TASKS -> new ApiException(429, "rate_limit_error", "", "too_many_tasks", words);
             case TOO_MANY_STEPS -> new ApiException(429, "rate_limit_error", "", "too_many_steps", words);
         };
+    }
+
+    /** Whether it says that the context has no room. */
+    boolean exceedsContext() {
+        return code.equals(CONTEXT_EXCEEDED);
     }
 
     /** Whether the same request may be answered otherwise soon. */

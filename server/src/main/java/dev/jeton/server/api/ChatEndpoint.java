@@ -68,14 +68,12 @@ final class ChatEndpoint implements Endpoint {
                 GenerationOptions.read(body, model, limits, maxTokens(body, model), logProbabilities(body));
         ReasoningOptions reasoning = ReasoningOptions.read(body, model);
         Conversation conversation = Conversation.read(body, model, limits);
-        int[] prompt = promptTokens.of(conversation, model, body.flag("add_special_tokens", false));
+        int[] prompt = promptTokens.of("messages", conversation, model, body.flag("add_special_tokens", false));
         RequestedTools tools = conversation.tools();
         Optional<ToolUse> use = tools.use(model, limits.tools(), options);
         GenerationOptions guided = ToolGuidance.guided(options, tools, use, model);
-        return Prepared.chat(guided, prompt, model, lengthField(body), use)
-                .reasoning(model.reasoning()
-                        .map(dialect -> new ReasoningUse(
-                                dialect, dialect.opening(prompt), reasoning, options.skipSpecialTokens())));
+        return Prepared.chat(guided, prompt, model, "messages", lengthField(body), use)
+                .reasoning(ReasoningUse.of(model, prompt, reasoning, options));
     }
 
     /** Both names are checked. */

@@ -93,8 +93,8 @@ final class ChatFormat implements AnswerFormat {
     }
 
     @Override
-    public void usage(JsonWriter out, Usage usage) {
-        envelope.usage(out, usage);
+    public void end(JsonWriter out, Usage usage) {
+        envelope.endStream(out, usage);
     }
 
     @Override
@@ -136,29 +136,7 @@ final class ChatFormat implements AnswerFormat {
     }
 
     private void writeScores(JsonWriter out, Choice choice) {
-        out.beginObject().name("content").beginArray();
-        for (TokenScore score : choice.scores()) {
-            out.beginObject();
-            writeToken(out, score.token(), score.logProbability());
-            out.name("top_logprobs").beginArray();
-            for (int i = 0; i < score.topTokens().length; i++) {
-                out.beginObject();
-                writeToken(out, score.topTokens()[i], score.topLogProbabilities()[i]);
-                out.endObject();
-            }
-            out.endArray().endObject();
-        }
-        out.endArray().name("refusal").nullValue().endObject();
-    }
-
-    private void writeToken(JsonWriter out, int token, float logProbability) {
-        TokenText text = TokenText.of(tokenizer, token);
-        out.name("token").value(text.text());
-        out.name("logprob").value(Envelope.finite(logProbability));
-        out.name("bytes").beginArray();
-        for (byte value : text.bytes()) {
-            out.value(Byte.toUnsignedInt(value));
-        }
-        out.endArray();
+        LogProbabilities.write(out.beginObject().name("content"), tokenizer, choice.scores());
+        out.name("refusal").nullValue().endObject();
     }
 }

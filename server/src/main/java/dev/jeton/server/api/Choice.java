@@ -250,6 +250,11 @@ final class Choice {
         return thinking.stream().mapToInt(Thinking::tokens).findFirst();
     }
 
+    /** Tokens taken so far that went before the text, being thinking that is not in it. */
+    int tokensBeforeText() {
+        return thinking.map(Thinking::takenOut).orElse(0);
+    }
+
     /** Text released and not written yet. */
     CharSequence text() {
         return text;

@@ -49,8 +49,8 @@ final class CompletionFormat implements AnswerFormat {
     }
 
     @Override
-    public void usage(JsonWriter out, Usage usage) {
-        envelope.usage(out, usage);
+    public void end(JsonWriter out, Usage usage) {
+        envelope.endStream(out, usage);
     }
 
     @Override

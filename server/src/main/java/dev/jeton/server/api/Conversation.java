@@ -36,18 +36,32 @@ record Conversation(
         if (given.isEmpty()) {
             throw ApiException.invalid("messages", "'messages' is empty: at least one message is required");
         }
-        if (given.size() > limits.maxMessages()) {
-            throw ApiException.invalid(
-                    "messages",
-                    "'messages' has %d messages, at most %d are accepted"
-                            .formatted(given.size(), limits.maxMessages()));
-        }
-        if (body.flag("continue_final_message", false)) {
-            throw ApiException.unsupported("continue_final_message", "'continue_final_message' is not supported yet");
-        }
+        check("messages", given.size(), limits);
         List<Map<String, @Nullable Object>> messages = new ArrayList<>(given.size());
         for (JsonObject message : given) {
             messages.add(message(message, model));
+        }
+        return of(
+                messages,
+                RequestedTools.read(body, limits.tools()),
+                ReasoningOptions.effort(body, "reasoning_effort"),
+                body,
+                model);
+    }
+
+    /**
+     * A conversation whose messages and tools are read; the rest is as the body says.
+     *
+     * @param effort how much the model is to think, if that is said
+     */
+    static Conversation of(
+            List<Map<String, @Nullable Object>> messages,
+            RequestedTools tools,
+            Optional<String> effort,
+            JsonObject body,
+            ServedModel model) {
+        if (body.flag("continue_final_message", false)) {
+            throw ApiException.unsupported("continue_final_message", "'continue_final_message' is not supported yet");
         }
         PastToolCalls.fit(messages, model.tools().ids());
         Map<String, @Nullable Object> variables = body.object("chat_template_kwargs")
@@ -61,9 +75,23 @@ record Conversation(
         }
         return new Conversation(
                 messages,
-                RequestedTools.read(body, limits.tools()),
+                tools,
                 body.flag("add_generation_prompt", true),
-                ReasoningOptions.variables(body, variables));
+                ReasoningOptions.variables(effort, variables));
+    }
+
+    /** Checks how many messages there are. */
+    static void check(String field, int count, LimitSettings limits) {
+        if (count > limits.maxMessages()) {
+            throw ApiException.invalid(
+                    field,
+                    "'%s' has %d messages, at most %d are accepted".formatted(field, count, limits.maxMessages()));
+        }
+    }
+
+    /** A role as the model's template knows it. */
+    static String role(String given, ServedModel model) {
+        return given.equals("developer") && !model.developerRole() ? "system" : given;
     }
 
     /**
@@ -99,7 +127,7 @@ record Conversation(
                                     String.join(", ", ROLES.stream().sorted().toList()),
                                     ApiException.shown(role)));
         }
-        message.put("role", role.equals("developer") && !model.developerRole() ? "system" : role);
+        message.put("role", role(role, model));
         boolean thought = role.equals("assistant") && reasoning(given, message);
         boolean hasCalls =
                 given.list("tool_calls").filter(calls -> !calls.isEmpty()).isPresent();
@@ -143,10 +171,16 @@ record Conversation(
                             .formatted(given.path("reasoning"), given.path("reasoning_content")));
         }
         Optional<String> thought = current.or(() -> old);
-        for (String name : List.of("reasoning", "reasoning_content")) {
-            thought.ifPresentOrElse(text -> message.put(name, text), () -> message.remove(name));
-        }
+        message.remove("reasoning");
+        message.remove("reasoning_content");
+        thought.ifPresent(text -> thought(message, text));
         return thought.isPresent();
+    }
+
+    /** Puts what the model thought into an earlier answer. */
+    static void thought(Map<String, @Nullable Object> message, String text) {
+        message.put("reasoning", text);
+        message.put("reasoning_content", text);
     }
 
     private static Optional<String> content(JsonObject message) {

@@ -9,7 +9,7 @@ import java.util.Optional;
 final class Envelope {
 
     /** What ends a stream. */
-    static final byte[] DONE = "data: [DONE]\n\n".getBytes(StandardCharsets.US_ASCII);
+    private static final byte[] DONE = "data: [DONE]\n\n".getBytes(StandardCharsets.US_ASCII);
 
     /** JSON has no infinities; OpenAI shows a probability of nothing as this. */
     private static final float LEAST_LOG_PROBABILITY = -9999;
@@ -22,6 +22,7 @@ final class Envelope {
     private final long created = Instant.now().getEpochSecond();
     private final byte[] chunkHead;
     private final byte[] chunkTail;
+    private final boolean endsWithUsage;
 
     /**
      * @param object name of the whole answer
@@ -30,6 +31,7 @@ final class Envelope {
      */
     Envelope(String id, String object, String chunkObject, String model, GenerationOptions options) {
         tier = options.tier();
+        endsWithUsage = options.includeUsage();
         this.id = id;
         this.object = object;
         this.chunkObject = chunkObject;
@@ -63,13 +65,16 @@ final class Envelope {
         out.raw(chunkTail);
     }
 
-    /** The event with the usage. */
-    void usage(JsonWriter out, Usage usage) {
-        out.restart().raw("data: ");
-        head(out, chunkObject);
-        out.name("choices").beginArray().endArray();
-        usage.write(out.name("usage"));
-        out.endObject().raw("\n\n");
+    /** What ends a stream: the usage, where it was asked for, and the mark. */
+    void endStream(JsonWriter out, Usage usage) {
+        if (endsWithUsage) {
+            out.restart().raw("data: ");
+            head(out, chunkObject);
+            out.name("choices").beginArray().endArray();
+            usage.write(out.name("usage"));
+            out.endObject().raw("\n\n");
+        }
+        out.raw(DONE);
     }
 
     /** Opens the whole answer up to its list of choices. */

@@ -15,13 +15,15 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * {@code POST /v1/estimate}: the body of a completion or of a chat completion, answered with what it would cost and
- * what its budgets would say. Nothing is generated, charged or booked; the next moment may bring another answer.
+ * {@code POST /v1/estimate}: the body of a completion, a chat completion or a response, answered with what it would
+ * cost and what its budgets would say. Nothing is generated, charged or booked; the next moment may bring another
+ * answer.
  */
 final class EstimateEndpoint implements Endpoint {
 
     private final ServedModels models;
     private final ChatEndpoint chat;
+    private final ResponsesEndpoint responses;
     private final CompletionEndpoint completions;
     private final Optional<Bookkeeper> keeper;
     private final OutputLengths lengths;
@@ -29,11 +31,13 @@ final class EstimateEndpoint implements Endpoint {
     EstimateEndpoint(
             ServedModels models,
             ChatEndpoint chat,
+            ResponsesEndpoint responses,
             CompletionEndpoint completions,
             Optional<Bookkeeper> keeper,
             OutputLengths lengths) {
         this.models = models;
         this.chat = chat;
+        this.responses = responses;
         this.completions = completions;
         this.keeper = keeper;
         this.lengths = lengths;
@@ -76,7 +80,7 @@ final class EstimateEndpoint implements Endpoint {
         JsonObject body = call.json();
         call.tagged(RequestTags.of(call, body));
         ServedModel model = models.named(call, body);
-        Prepared ask = body.has("messages") ? chat.prepare(body, model) : completions.prepare(body, model);
+        Prepared ask = prepare(call, body, model);
         List<Part> parts = new ArrayList<>();
         for (int i = 0; i < ask.prompts().size(); i++) {
             parts.add(part(call, model, ask, i));
@@ -85,6 +89,13 @@ final class EstimateEndpoint implements Endpoint {
         Opening opening = CallBooks.opening(books, call, model, ask);
         Estimate estimate = books.estimate(opening, all.cached(), all.expected(), all.expectedNanos(), all.mostNanos());
         answer(call, model, ask, all, estimate);
+    }
+
+    private Prepared prepare(Call call, JsonObject body, ServedModel model) throws InterruptedException {
+        if (body.has("messages")) {
+            return chat.prepare(body, model);
+        }
+        return body.has(ResponseItems.FIELD) ? responses.prepare(call, body, model) : completions.prepare(body, model);
     }
 
     private Part part(Call call, ServedModel model, Prepared ask, int i) throws InterruptedException {

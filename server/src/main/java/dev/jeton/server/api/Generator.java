@@ -168,7 +168,7 @@ final class Generator {
         boolean ours = true;
         try {
             if (options.stream()) {
-                stream(call, options, choices, format);
+                stream(call, choices, format);
             } else {
                 gather(call, choices, format);
             }
@@ -283,11 +283,11 @@ final class Generator {
         JsonWriter out = call.writer();
         format.whole(out, choices.all(), priced(call, usage, choices));
         call.books().closeDurably(call, usage, out.size());
+        format.booked();
         call.answer(out);
     }
 
-    private void stream(Call call, GenerationOptions options, Choices choices, AnswerFormat format)
-            throws InterruptedException {
+    private void stream(Call call, Choices choices, AnswerFormat format) throws InterruptedException {
         JsonWriter out = call.writer();
         try {
             while (choices.take()) {
@@ -308,8 +308,8 @@ final class Generator {
             }
             // The status is out already: the error is the stream's last event.
             call.exchange().fail();
-            e.write(out.clear().raw("data: "));
-            call.exchange().end(out.raw("\n\n").toBytes());
+            format.failed(out.clear(), e);
+            call.exchange().end(out.toBytes());
             throw e;
         }
         // Or the books would say of a stream that is cut off now that it was delivered whole.
@@ -317,12 +317,9 @@ final class Generator {
             throw gone(call);
         }
         UsageTotals usage = choices.usage();
-        Usage priced = priced(call, usage, choices);
-        if (options.includeUsage()) {
-            format.usage(out, priced);
-        }
-        out.raw(Envelope.DONE);
+        format.end(out, priced(call, usage, choices));
         call.books().closeDurably(call, usage, call.exchange().bytesWritten() + out.size());
+        format.booked();
         begin(call);
         call.exchange().end(out.toBytes());
     }

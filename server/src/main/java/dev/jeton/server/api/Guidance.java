@@ -10,11 +10,12 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What an answer must be, as a request says it: OpenAI's {@code response_format}, or vLLM's {@code structured_outputs}
- * and the older {@code guided_json}, {@code guided_regex} and {@code guided_choice}.
+ * What an answer must be, as a request says it: OpenAI's {@code response_format} and {@code text.format}, or vLLM's
+ * {@code structured_outputs} and the older {@code guided_json}, {@code guided_regex} and {@code guided_choice}.
  *
  * @param field the parameter that says it, for errors
  * @param spec what the answer must be
@@ -28,7 +29,7 @@ record Guidance(String field, GrammarSpec spec, String key) {
     /** What a body asks for, if that is more than text. */
     static Optional<Guidance> read(JsonObject body, LimitSettings limits) {
         List<Guidance> all = new ArrayList<>();
-        body.object(FORMAT).flatMap(Guidance::format).ifPresent(all::add);
+        body.object(FORMAT).flatMap(Guidance::wrapped).ifPresent(all::add);
         body.object(STRUCTURED).ifPresent(outputs -> {
             if (outputs.flag("json_object", false)) {
                 all.add(object(outputs.path("json_object")));
@@ -48,27 +49,50 @@ record Guidance(String field, GrammarSpec spec, String key) {
                     "'%s' and '%s' exclude one another; an answer is one of them"
                             .formatted(all.get(0).field, all.get(1).field));
         }
-        for (Guidance guidance : all) {
-            int bytes = guidance.key.getBytes(StandardCharsets.UTF_8).length;
-            if (bytes > limits.maxSchema()) {
-                throw ApiException.invalid(
-                        guidance.field,
-                        "'%s' has %d bytes; at most %d are accepted (limits.max-schema)"
-                                .formatted(guidance.field, bytes, limits.maxSchema()));
-            }
-        }
+        all.forEach(guidance -> guidance.check(limits));
         return all.stream().findFirst();
     }
 
-    private static Optional<Guidance> format(JsonObject format) {
+    /** What the {@code text.format} of a body for {@code /v1/responses} asks for, if that is more than text. */
+    static Optional<Guidance> ofText(JsonObject body, LimitSettings limits) {
+        Optional<Guidance> guidance = body.object("text")
+                .flatMap(text -> text.object("format"))
+                .flatMap(format -> format(format, () -> {
+                    format.text("name");
+                    return format;
+                }));
+        guidance.ifPresent(given -> given.check(limits));
+        return guidance;
+    }
+
+    private void check(LimitSettings limits) {
+        int bytes = key.getBytes(StandardCharsets.UTF_8).length;
+        if (bytes > limits.maxSchema()) {
+            throw ApiException.invalid(
+                    field,
+                    "'%s' has %d bytes; at most %d are accepted (limits.max-schema)"
+                            .formatted(field, bytes, limits.maxSchema()));
+        }
+    }
+
+    /** Chats have name and schema in an object of their own. */
+    private static Optional<Guidance> wrapped(JsonObject format) {
+        return format(
+                format,
+                () -> format.object("json_schema")
+                        .orElseThrow(() -> format.wrong(
+                                "json_schema",
+                                "'%s' is missing: an object is required".formatted(format.path("json_schema")))));
+    }
+
+    /** @param definition the object that has the schema */
+    private static Optional<Guidance> format(JsonObject format, Supplier<JsonObject> definition) {
         String type = format.text("type");
         return switch (type) {
             case "text" -> Optional.empty();
-            case "json_object" -> Optional.of(object(FORMAT));
+            case "json_object" -> Optional.of(object(format.path()));
             case "json_schema" -> {
-                JsonObject named = format.object("json_schema")
-                        .orElseThrow(() -> format.wrong(
-                                "json_schema", "'response_format.json_schema' is missing: an object is required"));
+                JsonObject named = definition.get();
                 Object schema = named.value("schema")
                         .orElseThrow(() -> named.wrong(
                                 "schema", "'%s' is missing: a JSON Schema".formatted(named.path("schema"))));
@@ -77,8 +101,8 @@ record Guidance(String field, GrammarSpec spec, String key) {
             default ->
                 throw ApiException.unsupported(
                         format.path("type"),
-                        "'response_format.type' is 'text', 'json_object' or 'json_schema', but is '%s'"
-                                .formatted(ApiException.shown(type)));
+                        "'%s' is 'text', 'json_object' or 'json_schema', but is '%s'"
+                                .formatted(format.path("type"), ApiException.shown(type)));
         };
     }
 

@@ -46,6 +46,23 @@ final class PastToolCalls {
     }
 
     /**
+     * A call that stands for itself.
+     *
+     * @param call has the function's name and arguments
+     * @param text whether the template wants the arguments as text
+     */
+    static Map<String, @Nullable Object> of(JsonObject call, String id, boolean text) {
+        Map<String, @Nullable Object> function = new LinkedHashMap<>();
+        function.put("name", call.text("name"));
+        function.put("arguments", text ? textOf(call) : valueOf(call));
+        Map<String, @Nullable Object> whole = new LinkedHashMap<>();
+        whole.put("id", id);
+        whole.put("type", "function");
+        whole.put("function", function);
+        return whole;
+    }
+
+    /**
      * Makes a conversation's calls and their results fit together as a template takes them: ids as its model's are, and
      * with each result the name of its function, which some templates print and OpenAI's API leaves out.
      */

@@ -28,11 +28,17 @@ record Prepared(
     /**
      * A chat, with its length held against the model's context.
      *
+     * @param promptField the parameter that has the messages
      * @param lengthField the parameter that says how long the answer may be
      */
     static Prepared chat(
-            GenerationOptions options, int[] prompt, ServedModel model, String lengthField, Optional<ToolUse> tools) {
-        int[] maxTokens = {options.maxTokensAfter(prompt.length, model, "messages", lengthField)};
+            GenerationOptions options,
+            int[] prompt,
+            ServedModel model,
+            String promptField,
+            String lengthField,
+            Optional<ToolUse> tools) {
+        int[] maxTokens = {options.maxTokensAfter(prompt.length, model, promptField, lengthField)};
         return new Prepared(options, List.of(prompt), maxTokens, false, false, tools, Optional.empty());
     }
 

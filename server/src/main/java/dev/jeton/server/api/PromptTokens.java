@@ -1,5 +1,7 @@
 package dev.jeton.server.api;
 
+import dev.jeton.models.TemplateException;
+
 /** From text to token ids, under the gate and within the context. */
 final class PromptTokens {
 
@@ -9,9 +11,24 @@ final class PromptTokens {
         this.gate = gate;
     }
 
-    /** Tokens of a conversation. */
-    int[] of(Conversation conversation, ServedModel model, boolean addSpecialTokens) throws InterruptedException {
-        return gate.run(() -> encode("messages", conversation.render(model), model, addSpecialTokens));
+    /**
+     * Tokens of a conversation.
+     *
+     * @param field the parameter that has it
+     */
+    int[] of(String field, Conversation conversation, ServedModel model, boolean addSpecialTokens)
+            throws InterruptedException {
+        return gate.run(() -> encode(field, rendered(field, conversation, model), model, addSpecialTokens));
+    }
+
+    private static String rendered(String field, Conversation conversation, ServedModel model) {
+        try {
+            return conversation.render(model);
+        } catch (TemplateException e) {
+            throw ApiException.invalid(
+                    field,
+                    "The chat template refused the request: " + ApiException.shown(String.valueOf(e.getMessage())));
+        }
     }
 
     /** Tokens of a text. */

@@ -21,7 +21,9 @@ record ReasoningOptions(Shown shown, boolean streamed, OptionalInt budget) {
     /** The parameter with the bound. */
     static final String BUDGET = "thinking_token_budget";
 
+    /** What templates call it. */
     private static final String EFFORT = "reasoning_effort";
+
     private static final List<String> EFFORTS = List.of("none", "minimal", "low", "medium", "high", "xhigh", "max");
 
     /**
@@ -74,21 +76,27 @@ record ReasoningOptions(Shown shown, boolean streamed, OptionalInt budget) {
         }
     }
 
+    /** How much a model is to think, checked; empty where a request does not say. */
+    static Optional<String> effort(JsonObject object, String field) {
+        Optional<String> effort = object.optionalText(field);
+        if (effort.isPresent() && !EFFORTS.contains(effort.get())) {
+            throw object.wrong(
+                    field,
+                    "'%s' must be one of %s, but is '%s'"
+                            .formatted(
+                                    object.path(field), String.join(", ", EFFORTS), ApiException.shown(effort.get())));
+        }
+        return effort;
+    }
+
     /**
-     * The names that a chat's template sees: those given, and what the effort says where they say nothing of it.
+     * The names that a template sees: those given, and what the effort says where they say nothing of it.
      *
      * @param given {@code chat_template_kwargs}
      */
-    static Map<String, @Nullable Object> variables(JsonObject body, Map<String, @Nullable Object> given) {
-        Optional<String> effort = body.optionalText(EFFORT);
+    static Map<String, @Nullable Object> variables(Optional<String> effort, Map<String, @Nullable Object> given) {
         if (effort.isEmpty()) {
             return given;
-        }
-        if (!EFFORTS.contains(effort.get())) {
-            throw ApiException.invalid(
-                    EFFORT,
-                    "'%s' must be one of %s, but is '%s'"
-                            .formatted(EFFORT, String.join(", ", EFFORTS), ApiException.shown(effort.get())));
         }
         Map<String, @Nullable Object> all = new HashMap<>();
         all.put(EFFORT, effort.get());

@@ -12,11 +12,12 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.Function;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The tools of a chat request, and which of them its answer may call.
+ * The tools of a request, and which of them its answer may call.
  *
  * @param tools as given, for the template; empty where there are none or none may be called
  * @param one whether at most one may be called
@@ -27,8 +28,43 @@ record RequestedTools(List<Map<String, @Nullable Object>> tools, boolean one, To
     /** What names may be in every format in which a model writes them. */
     private static final Pattern NAME = Pattern.compile("[A-Za-z0-9_.-]{1,128}");
 
-    /** Reads and checks them. */
+    /** Reads and checks those of a chat. */
     static RequestedTools read(JsonObject body, ToolLimits limits) {
+        Set<String> names = new HashSet<>();
+        List<Map<String, @Nullable Object>> tools = tools(body, limits, tool -> {
+            JsonObject function = tool.object("function")
+                    .orElseThrow(() -> tool.wrong(
+                            "function", "'%s' is missing: an object is required".formatted(tool.path("function"))));
+            check(function, names);
+            return withParameters(tool.fields(), function.fields());
+        });
+        return of(body, tools, ToolChoice.read(body, names));
+    }
+
+    /** Reads and checks those of a request for a response, whose functions stand in no object of their own. */
+    static RequestedTools flat(JsonObject body, ToolLimits limits) {
+        Set<String> names = new HashSet<>();
+        List<Map<String, @Nullable Object>> tools = tools(body, limits, tool -> {
+            check(tool, names);
+            Map<String, @Nullable Object> function = new LinkedHashMap<>(tool.fields());
+            function.remove("type");
+            return withParameters(Map.of("type", "function"), function);
+        });
+        Optional<AllowedTools> allowed = AllowedTools.read(body, names);
+        if (allowed.isPresent()) {
+            return of(body, allowed.get().of(tools), allowed.get().choice());
+        }
+        return of(body, tools, ToolChoice.read(body, names, choice -> choice));
+    }
+
+    private static RequestedTools of(JsonObject body, List<Map<String, @Nullable Object>> tools, ToolChoice choice) {
+        boolean several = body.flag("parallel_tool_calls", true);
+        return new RequestedTools(choice.may() ? tools : List.of(), !several, choice);
+    }
+
+    /** @param reader checks a function, and gives its tool as templates take it */
+    private static List<Map<String, @Nullable Object>> tools(
+            JsonObject body, ToolLimits limits, Function<JsonObject, Map<String, @Nullable Object>> reader) {
         List<JsonObject> given = body.has("tools") ? body.objects("tools") : List.of();
         if (given.size() > limits.maxTools()) {
             throw ApiException.invalid(
@@ -36,29 +72,25 @@ record RequestedTools(List<Map<String, @Nullable Object>> tools, boolean one, To
                     "'tools' has %d tools, at most %d are accepted".formatted(given.size(), limits.maxTools()));
         }
         List<Map<String, @Nullable Object>> tools = new ArrayList<>();
-        Set<String> names = new HashSet<>();
         for (JsonObject tool : given) {
-            check(tool, names);
-            tools.add(withParameters(tool));
+            String type = tool.text("type");
+            if (!type.equals("function")) {
+                throw ApiException.unsupported(
+                        tool.path("type"),
+                        "'%s' is '%s': tools other than 'function' are not supported, since this server runs none"
+                                .formatted(tool.path("type"), ApiException.shown(type)));
+            }
+            tools.add(reader.apply(tool));
         }
         int size = new JsonWriter().tree(tools).size();
         if (size > limits.maxSchema()) {
             throw ApiException.invalid(
                     "tools", "'tools' has %d bytes, at most %d are accepted".formatted(size, limits.maxSchema()));
         }
-        boolean several = body.flag("parallel_tool_calls", true);
-        ToolChoice choice = ToolChoice.read(body, names);
-        return new RequestedTools(choice.may() ? tools : List.of(), !several, choice);
+        return tools;
     }
 
-    private static void check(JsonObject tool, Set<String> names) {
-        if (!tool.text("type").equals("function")) {
-            throw ApiException.unsupported(
-                    tool.path("type"), "'%s' other than 'function' is not supported".formatted(tool.path("type")));
-        }
-        JsonObject function = tool.object("function")
-                .orElseThrow(() -> tool.wrong(
-                        "function", "'%s' is missing: an object is required".formatted(tool.path("function"))));
+    private static void check(JsonObject function, Set<String> names) {
         String name = function.text("name");
         if (!NAME.matcher(name).matches()) {
             throw function.wrong(
@@ -76,16 +108,18 @@ record RequestedTools(List<Map<String, @Nullable Object>> tools, boolean one, To
     }
 
     /** A function without parameters takes none, but many templates loop over its schema's properties. */
-    private static Map<String, @Nullable Object> withParameters(JsonObject tool) {
-        JsonObject function = tool.object("function").orElseThrow();
-        Map<String, @Nullable Object> schema = new LinkedHashMap<>(
-                function.object("parameters").map(JsonObject::fields).orElse(Map.of("type", "object")));
+    private static Map<String, @Nullable Object> withParameters(
+            Map<String, @Nullable Object> tool, Map<String, @Nullable Object> function) {
+        Map<String, @Nullable Object> schema = new LinkedHashMap<>(JsonObject.of("", function)
+                .object("parameters")
+                .map(JsonObject::fields)
+                .orElse(Map.of("type", "object")));
         if (schema.get("properties") == null) {
             schema.put("properties", Map.of());
         }
-        Map<String, @Nullable Object> described = new LinkedHashMap<>(function.fields());
+        Map<String, @Nullable Object> described = new LinkedHashMap<>(function);
         described.put("parameters", schema);
-        Map<String, @Nullable Object> whole = new LinkedHashMap<>(tool.fields());
+        Map<String, @Nullable Object> whole = new LinkedHashMap<>(tool);
         whole.put("function", described);
         return whole;
     }

@@ -75,7 +75,7 @@ public record ServedModel(
                     case RERANKER -> "/v1/rerank";
                     case CLASSIFIER -> "/v1/classify";
                 })
-                .orElse("/v1/completions and /v1/chat/completions");
+                .orElse("/v1/chat/completions, /v1/responses and /v1/completions");
     }
 
     /**

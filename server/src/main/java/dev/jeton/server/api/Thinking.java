@@ -56,6 +56,11 @@ final class Thinking {
         return tokens;
     }
 
+    /** Tokens that are not in the content for it. */
+    int takenOut() {
+        return use.options().shown() == Shown.IN_CONTENT ? 0 : tokens;
+    }
+
     /** The text has ended. */
     void finish() {
         splitter.finish();

@@ -37,7 +37,11 @@ final class TokenizeEndpoint implements Endpoint {
         JsonObject body = call.json();
         ServedModel model = models.namedOrFirst(call, body);
         int[] tokens = body.has("messages")
-                ? promptTokens.of(Conversation.read(body, model, limits), model, body.flag("add_special_tokens", false))
+                ? promptTokens.of(
+                        "messages",
+                        Conversation.read(body, model, limits),
+                        model,
+                        body.flag("add_special_tokens", false))
                 : promptTokens.of("prompt", body.text("prompt"), model, body.flag("add_special_tokens", true));
         JsonWriter out = call.writer().beginObject();
         out.name("count").value(tokens.length);

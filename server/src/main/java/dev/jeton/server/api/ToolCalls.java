@@ -24,15 +24,16 @@ final class ToolCalls implements CallSink {
      * @param id the call's
      * @param name of the function
      * @param arguments more of them
+     * @param after how much of the continuation's text that is not written yet goes before it
      */
-    record News(int index, boolean first, String id, String name, StringBuilder arguments) {}
+    record News(int index, boolean first, String id, String name, StringBuilder arguments, int after) {}
 
     private final ToolUse use;
     private final CallId ids;
     private final StringBuilder text;
     private final ToolCallParser parser;
     private final List<News> news = new ArrayList<>();
-    private final Map<End, Integer> ended = new EnumMap<>(End.class);
+    private final List<End> ends = new ArrayList<>();
     private boolean cut;
 
     /** @param text where content goes */
@@ -101,7 +102,14 @@ final class ToolCalls implements CallSink {
 
     /** How many calls ended how. */
     Map<End, Integer> ended() {
-        return ended;
+        Map<End, Integer> counts = new EnumMap<>(End.class);
+        ends.forEach(how -> counts.merge(how, 1, Integer::sum));
+        return counts;
+    }
+
+    /** How calls ended, those that did, in their order. */
+    List<End> ends() {
+        return ends;
     }
 
     @Override
@@ -111,20 +119,21 @@ final class ToolCalls implements CallSink {
 
     @Override
     public void begin(String name) {
-        news.add(new News(count() - 1, true, ids.next(ThreadLocalRandom.current()), name, new StringBuilder()));
+        news.add(new News(
+                count() - 1, true, ids.next(ThreadLocalRandom.current()), name, new StringBuilder(), text.length()));
     }
 
     @Override
     public void arguments(CharSequence piece) {
         int index = count() - 1;
         if (news.isEmpty() || news.getLast().index() != index) {
-            news.add(new News(index, false, "", "", new StringBuilder()));
+            news.add(new News(index, false, "", "", new StringBuilder(), text.length()));
         }
         news.getLast().arguments().append(piece);
     }
 
     @Override
     public void end(End how) {
-        ended.merge(how, 1, Integer::sum);
+        ends.add(how);
     }
 }

@@ -4,6 +4,7 @@ import dev.jeton.server.json.JsonObject;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.UnaryOperator;
 
 /**
  * Whether an answer calls tools, as {@code tool_choice} says it.
@@ -22,9 +23,30 @@ record ToolChoice(boolean may, boolean must, Optional<String> only) {
      * @param names of the tools that there are
      */
     static ToolChoice read(JsonObject body, Set<String> names) {
+        return read(
+                body,
+                names,
+                choice -> choice.object("function")
+                        .orElseThrow(() -> choice.wrong(
+                                "function",
+                                "'%s' is missing: an object is required".formatted(choice.path("function")))));
+    }
+
+    /**
+     * Reads it.
+     *
+     * @param function the object that has the name where one function must be called
+     */
+    static ToolChoice read(JsonObject body, Set<String> names, UnaryOperator<JsonObject> function) {
         Object given = body.value(FIELD).orElse("auto");
         if (given instanceof Map<?, ?> map) {
-            return new ToolChoice(true, true, Optional.of(named(JsonObject.of(FIELD, map), names)));
+            JsonObject choice = JsonObject.of(FIELD, map);
+            if (!choice.text("type").equals("function")) {
+                throw ApiException.unsupported(
+                        choice.path("type"),
+                        "'%s' other than 'function' is not supported".formatted(choice.path("type")));
+            }
+            return new ToolChoice(true, true, Optional.of(named(function.apply(choice), names)));
         }
         if (!(given instanceof String)) {
             throw body.wrongType(FIELD, "a string or an object", given);
@@ -48,14 +70,8 @@ record ToolChoice(boolean may, boolean must, Optional<String> only) {
         };
     }
 
-    private static String named(JsonObject choice, Set<String> names) {
-        if (!choice.text("type").equals("function")) {
-            throw ApiException.unsupported(
-                    choice.path("type"), "'%s' other than 'function' is not supported".formatted(choice.path("type")));
-        }
-        JsonObject function = choice.object("function")
-                .orElseThrow(() -> choice.wrong(
-                        "function", "'%s' is missing: an object is required".formatted(choice.path("function"))));
+    /** The name of a function, which must be one of these. */
+    static String named(JsonObject function, Set<String> names) {
         String name = function.text("name");
         if (!names.contains(name)) {
             throw function.wrong(

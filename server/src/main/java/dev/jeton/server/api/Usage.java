@@ -43,6 +43,27 @@ record Usage(
                 .name("reasoning_tokens")
                 .value(thought)
                 .endObject());
+        jeton(out);
+        out.endObject();
+    }
+
+    /** The same under the names of {@code /v1/responses}. */
+    void writeOfResponse(JsonWriter out) {
+        out.beginObject();
+        out.name("input_tokens").value(totals.promptTokens());
+        out.name("input_tokens_details").beginObject();
+        out.name("cached_tokens").value(totals.cachedTokens());
+        // Writing to the cache costs nothing beside computing; newer clients ask for it.
+        out.name("cache_write_tokens").value(0).endObject();
+        out.name("output_tokens").value(totals.completionTokens());
+        out.name("output_tokens_details").beginObject();
+        out.name("reasoning_tokens").value(reasoningTokens.orElse(0)).endObject();
+        out.name("total_tokens").value(totals.promptTokens() + totals.completionTokens());
+        jeton(out);
+        out.endObject();
+    }
+
+    private void jeton(JsonWriter out) {
         out.name("jeton").beginObject();
         if (!task.isEmpty()) {
             out.name("task").value(task);
@@ -53,7 +74,7 @@ record Usage(
         if (!budgets.isEmpty()) {
             BudgetAnswers.write(out.name("budgets"), budgets);
         }
-        out.endObject().endObject();
+        out.endObject();
     }
 
     private void write(JsonWriter out, Bill cost) {

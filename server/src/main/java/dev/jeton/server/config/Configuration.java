@@ -22,6 +22,7 @@ import java.util.Map;
  * @param webhooks where events go
  * @param tasks how much is kept of tasks
  * @param idempotency which answers are kept to be given again
+ * @param responses which responses are stored
  * @param models what is served; empty takes the demo models
  * @param tenants who pays; empty books everything on one tenant, {@code default}
  * @param budgets limits on what they may spend
@@ -40,6 +41,7 @@ public record Configuration(
         WebhookSettings webhooks,
         TaskSettings tasks,
         IdempotencySettings idempotency,
+        ResponseSettings responses,
         List<ModelSettings> models,
         List<Tenant> tenants,
         List<Budget> budgets) {
@@ -327,6 +329,16 @@ public record Configuration(
      * @param timeToLive how long one is kept
      */
     public record IdempotencySettings(int maxEntries, long maxBytes, int maxAnswer, Duration timeToLive) {}
+
+    /**
+     * Which responses are stored, in memory, to be asked for and gone on from by their ids.
+     *
+     * @param store whether any are
+     * @param maxEntries most responses; a quarter of them of one tenant
+     * @param maxBytes most bytes of them all, inputs included; a quarter of them of one tenant
+     * @param timeToLive how long one is stored
+     */
+    public record ResponseSettings(boolean store, int maxEntries, long maxBytes, Duration timeToLive) {}
 
     /**
      * A model to serve.

@@ -189,6 +189,19 @@ final class Schema {
                     "idempotency.max-answer", new Size(1, 1 << 30), "1MiB", "bytes of one; a longer one is not kept"),
             new Setting("idempotency.time-to-live", DAYS, "24h", "how long an answer is kept"),
             new Setting(
+                    "responses.store",
+                    new Flag(),
+                    "true",
+                    "store responses in memory, unless a request says otherwise; false: none, whatever it says"),
+            new Setting(
+                    "responses.max-entries", new Whole(1, 1_000_000), "10000", "responses stored; a quarter a tenant"),
+            new Setting(
+                    "responses.max-size",
+                    new Size(1_024, 1L << 40),
+                    "64MiB",
+                    "bytes of them, inputs included; a quarter a tenant"),
+            new Setting("responses.time-to-live", DAYS, "24h", "how long a response is stored"),
+            new Setting(
                     "engine.engine",
                     TEXT,
                     Engines.AUTO,

@@ -9,6 +9,7 @@ import dev.jeton.server.config.Configuration.LimitSettings;
 import dev.jeton.server.config.Configuration.LogSettings;
 import dev.jeton.server.config.Configuration.MetricsSettings;
 import dev.jeton.server.config.Configuration.ModelSettings;
+import dev.jeton.server.config.Configuration.ResponseSettings;
 import dev.jeton.server.config.Configuration.ServerSettings;
 import dev.jeton.server.config.Configuration.StreamSettings;
 import dev.jeton.server.config.Configuration.TaskSettings;
@@ -121,6 +122,11 @@ public record Settings(
                         size("idempotency.max-size"),
                         (int) size("idempotency.max-answer"),
                         time("idempotency.time-to-live")),
+                new ResponseSettings(
+                        text("responses.store").equals("true"),
+                        whole("responses.max-entries"),
+                        size("responses.max-size"),
+                        time("responses.time-to-live")),
                 models.stream().map(this::model).toList(),
                 tenants,
                 budgets);

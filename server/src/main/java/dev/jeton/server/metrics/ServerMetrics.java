@@ -220,6 +220,21 @@ public final class ServerMetrics implements AutoCloseable {
                 .register(registry);
     }
 
+    /** Adds the responses that are stored. */
+    public void responses(Supplier<ResponseStats> stats) {
+        observed.add(stats);
+        gauge(stats, "jeton.responses.stored", "Responses that are stored", ResponseStats::entries);
+        gauge(stats, "jeton.responses.stored.bound", "Most of them", ResponseStats::bound);
+        gauge(stats, "jeton.responses.bytes", "Bytes of them and of their inputs", ResponseStats::bytes);
+        gauge(stats, "jeton.responses.bytes.bound", "Most of them", ResponseStats::bytesBound);
+        counter(
+                stats,
+                "jeton.responses.dropped",
+                "Responses that made room for others before their time was over",
+                ResponseStats::dropped);
+        counter(stats, "jeton.responses.too.large", "Responses that were too large to store", ResponseStats::tooLarge);
+    }
+
     /** Adds the grammars that answers follow. */
     public void grammars(Supplier<GrammarStats> stats) {
         observed.add(stats);

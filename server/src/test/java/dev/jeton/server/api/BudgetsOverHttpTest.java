@@ -116,6 +116,28 @@ class BudgetsOverHttpTest {
     }
 
     @Test
+    void aStreamedResponseEndsIncompletelyWhereItsBudgetIsSpent() {
+        String body = "{\"model\": \"test-model\", \"input\": \"hi\", \"max_output_tokens\": 500, \"stream\": true}";
+        try (TestServer server = with(tokens(100)).start()) {
+            Answer answer = server.send(server.request("/v1/responses")
+                    .header("authorization", "Bearer " + KEY)
+                    .POST(BodyPublishers.ofString(body)));
+            Object last = answer.events().getLast();
+            assertThat(Answer.at(last, "type")).isEqualTo("response.incomplete");
+            assertThat(Answer.at(last, "response.incomplete_details.reason")).isEqualTo("max_output_tokens");
+            assertThat(Answer.at(last, "response.jeton.finish_detail")).isEqualTo("budget_exhausted");
+            assertThat(Answer.at(last, "response.jeton.budget")).isEqualTo("tokens");
+            assertThat(Answer.at(last, "response.output.0.content.0.text"))
+                    .asString()
+                    .hasSize(100);
+            assertThat(Answer.at(last, "response.usage.output_tokens")).isEqualTo(100L);
+            assertThat(Answer.at(last, "response.usage.jeton.cost.list")).isNotNull();
+            assertThat(Answer.at(last, "response.usage.jeton.budgets.0.remaining"))
+                    .isEqualTo("0");
+        }
+    }
+
+    @Test
     void theUsageChunkSaysWhatIsLeft() {
         try (TestServer server = with(tokens(100)).start()) {
             Answer answer = ask(server, KEY, 30, ", \"stream\": true, \"stream_options\": {\"include_usage\": true}");

@@ -69,6 +69,7 @@ class TenantIsolationTest {
             List.of("red-secret-prompt", "red-secret-budget", VALUE, "red-app", "red-project", "red-chat"));
 
     private static String booked = "";
+    private static String stored = "";
     private static String cursor = "";
 
     @BeforeAll
@@ -81,8 +82,10 @@ class TenantIsolationTest {
                         .status())
                 .isEqualTo(200);
         redsTask();
+        stored = (String)
+                as(RED_KEY, "", "POST", "/v1/responses", response(PROMPT)).at("id");
         TwoTenants.complete(server, BLUE, "hello", ID, LABEL + "=mine");
-        TwoTenants.awaitBooked(server, 4);
+        TwoTenants.awaitBooked(server, 5);
         cursor = (String)
                 as(RED_KEY, "", "GET", "/v1/books/requests?limit=1", "").at("next");
         booked = (String) as(RED_KEY, "", "GET", "/v1/books/requests/" + ID, "").at("id");
@@ -132,6 +135,10 @@ class TenantIsolationTest {
                  "messages": [{"role": "user", "content": "%s"}]}""".formatted(prompt);
     }
 
+    private static String response(String input) {
+        return "{\"model\": \"test-model\", \"input\": \"%s\", \"max_output_tokens\": 3}".formatted(input);
+    }
+
     private static Answer as(String key, String id, String method, String path, String body) {
         return send(server, Optional.of("Bearer " + key), id, method, path, body);
     }
@@ -160,6 +167,7 @@ class TenantIsolationTest {
         Map<String, List<Attempt>> attempts = new LinkedHashMap<>();
         attempts.put("/v1/completions", posts("/v1/completions", COMPLETION, STREAM, "{\"model\": \"red\"}", "{"));
         attempts.put("/v1/chat/completions", posts("/v1/chat/completions", CHAT, "{}"));
+        attempts.putAll(responses());
         attempts.put("/v1/estimate", posts("/v1/estimate", COMPLETION, CHAT, "{\"model\": \"red\"}", "{"));
         attempts.put("/v1/budgets", gets("/v1/budgets", "/v1/budgets?tenant=red", "/v1/budgets?key=red-app"));
         attempts.put("/v1/models", gets("/v1/models"));
@@ -202,6 +210,28 @@ class TenantIsolationTest {
         for (String open : List.of("/version", "/health", "/health/live", "/health/ready", "/metrics")) {
             attempts.put(open, gets(open));
         }
+        return attempts;
+    }
+
+    private static Map<String, List<Attempt>> responses() {
+        String red = "/v1/responses/" + stored;
+        String more = "{\"model\": \"test-model\", \"input\": \"hi\", \"previous_response_id\": \"" + stored + "\"}";
+        String reference = "{\"model\": \"test-model\", \"input\": [{\"type\": \"item_reference\", \"id\": \""
+                + stored.replace("resp_", "msg_") + "_in0\"}]}";
+        Map<String, List<Attempt>> attempts = new LinkedHashMap<>();
+        attempts.put(
+                "/v1/responses",
+                posts(
+                        "/v1/responses",
+                        response(PROMPT.substring(0, 400)),
+                        more,
+                        reference,
+                        "{\"model\": \"red\"}",
+                        "{"));
+        attempts.put("/v1/responses/{id}", gets(red, red + "?include=x", "/v1/responses/resp_x"));
+        attempts.put("/v1/responses/input_tokens", posts("/v1/responses/input_tokens", more, reference));
+        attempts.put("/v1/responses/{id}/cancel", posts(red + "/cancel", "{}"));
+        attempts.put("/v1/responses/{id}/input_items", gets(red + "/input_items"));
         return attempts;
     }
 
@@ -327,6 +357,27 @@ class TenantIsolationTest {
     /** Without what moves with time. */
     private static String stable(String graph) {
         return graph.replaceAll("\"(as_of|ledger_behind_ms)\":[^,}]*", "");
+    }
+
+    @Test
+    void aResponseOfAnotherTenantIsNoneAndStaysWhereItIs() {
+        String path = "/v1/responses/" + stored;
+        for (String method : List.of("GET", "DELETE")) {
+            for (String key : List.of(BLUE, OPERATOR)) {
+                Answer answer = as(key, "", method, path, "");
+                assertThat(answer.status()).as(method).isEqualTo(404);
+                assertThat(answer.body().replace(stored, "resp_x"))
+                        .isEqualTo(
+                                as(key, "", method, "/v1/responses/resp_x", "").body());
+            }
+        }
+        for (Attempt attempt : responses().get("/v1/responses").subList(1, 3)) {
+            assertThat(as(BLUE, "", "POST", attempt.path(), attempt.body()).status())
+                    .isEqualTo(400);
+            assertThat(as(RED_KEY, "", "POST", attempt.path(), attempt.body()).status())
+                    .isEqualTo(200);
+        }
+        assertThat(as(RED_KEY, "", "GET", path, "").at("id")).isEqualTo(stored);
     }
 
     @Test

@@ -6,11 +6,16 @@ import com.openai.client.OpenAIClient;
 import com.openai.client.okhttp.OpenAIOkHttpClient;
 import com.openai.core.http.StreamResponse;
 import com.openai.helpers.ChatCompletionAccumulator;
+import com.openai.helpers.ResponseAccumulator;
+import com.openai.models.Reasoning;
 import com.openai.models.ReasoningEffort;
 import com.openai.models.chat.completions.ChatCompletion;
 import com.openai.models.chat.completions.ChatCompletionChunk;
 import com.openai.models.chat.completions.ChatCompletionCreateParams;
 import com.openai.models.chat.completions.ChatCompletionMessage;
+import com.openai.models.responses.Response;
+import com.openai.models.responses.ResponseCreateParams;
+import com.openai.models.responses.ResponseStreamEvent;
 import dev.jeton.models.template.JinjaTemplate;
 import dev.jeton.server.testing.ByteTokenizer;
 import dev.jeton.server.testing.TestServer;
@@ -76,6 +81,42 @@ class OpenAiJavaReasoningTest {
                 .create(question().addMessage(message).addUserMessage("b").build());
         assertThat(second.choices().getFirst().message().content().orElseThrow())
                 .endsWith("/a low /b low");
+    }
+
+    @Test
+    void shouldReadThinkingOfAResponseAndShowItToTheModelAgain() {
+        Response first = client.responses()
+                .create(ResponseCreateParams.builder()
+                        .model(TestServer.MODEL)
+                        .reasoning(
+                                Reasoning.builder().effort(ReasoningEffort.LOW).build())
+                        .input("a")
+                        .build())
+                .validate();
+        assertThat(first.output().getFirst().asReasoning().content().orElseThrow())
+                .singleElement()
+                .satisfies(part -> assertThat(part.text()).isEqualTo("why"));
+        ResponseAccumulator accumulator = ResponseAccumulator.createWithSnapshots();
+        try (StreamResponse<ResponseStreamEvent> stream = client.responses()
+                .createStreaming(ResponseCreateParams.builder()
+                        .model(TestServer.MODEL)
+                        .previousResponseId(first.id())
+                        .input("b")
+                        .build())) {
+            stream.stream().map(ResponseStreamEvent::validate).forEach(accumulator::accumulate);
+        }
+        Response second = accumulator.response().validate();
+        assertThat(second.output()
+                        .get(1)
+                        .asMessage()
+                        .content()
+                        .getFirst()
+                        .asOutputText()
+                        .text())
+                .isEqualTo("/a why//a low /b ");
+        assertThat(second.usage().orElseThrow().outputTokensDetails().reasoningTokens())
+                .isEqualTo(20);
+        assertThat(accumulator.reconstructedResponse().output()).isEqualTo(second.output());
     }
 
     @Test

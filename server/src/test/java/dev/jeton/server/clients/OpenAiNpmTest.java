@@ -74,6 +74,37 @@ class OpenAiNpmTest {
         }
     }
 
+    private static final String RESPONSES_SCRIPT = """
+            import OpenAI from 'openai';
+            const client = new OpenAI({ baseURL: process.argv[2], apiKey: 'none', maxRetries: 0 });
+            const model = process.argv[3];
+            const first = await client.responses.create({ model, input: 'say:one' });
+            console.log(first.status + '=' + first.output_text);
+            const stream = client.responses.stream({ model, input: 'say:two', previous_response_id: first.id });
+            let streamed = '';
+            stream.on('response.output_text.delta', (event) => { streamed += event.delta; });
+            const second = await stream.finalResponse();
+            console.log(streamed + '=' + second.output_text);
+            console.log('stored=' + (await client.responses.retrieve(second.id)).output_text);
+            const format = { type: 'json_schema', name: 'answer', strict: true, schema: {
+              type: 'object', required: ['ok'], additionalProperties: false, properties: { ok: { const: true } } } };
+            const parsed = await client.responses.parse({ model, input: 'hi', text: { format } });
+            console.log('parsed=' + JSON.stringify(parsed.output_parsed));
+            """;
+
+    @Test
+    void shouldMakeResponses() throws Exception {
+        Path folder = Path.of("target", "npm-openai");
+        install(folder);
+        Files.writeString(folder.resolve("responses.mjs"), RESPONSES_SCRIPT);
+        try (TestServer server = TestServer.start()) {
+            String output =
+                    run(folder, 60, "node", "responses.mjs", server.uri("/v1").toString(), TestServer.MODEL);
+            assertThat(output.lines())
+                    .containsExactly("completed=one", "two=two", "stored=two", "parsed={\"ok\":true}");
+        }
+    }
+
     private static final String TOOLS_SCRIPT = """
             import OpenAI from 'openai';
             const client = new OpenAI({ baseURL: process.argv[2], apiKey: 'none', maxRetries: 0 });
