@@ -83,6 +83,7 @@ final class Device implements AutoCloseable {
                 new CublasLt.Options(
                         PRODUCT_WORKSPACE,
                         deterministic,
+                        options.fastFp8(),
                         Optional.of(new AlgorithmCache(libraries.cache().resolve("algorithms"), LOG::warn))));
     }
 

@@ -51,7 +51,7 @@ class ProgrammaticLaunchesTest {
     }
 
     private Engine load(boolean programmatic, int ranks) {
-        DeviceOptions device = new DeviceOptions("", false, "auto", Duration.ZERO, ranks, programmatic);
+        DeviceOptions device = new DeviceOptions("", false, "auto", Duration.ZERO, ranks, programmatic, false);
         EngineOptions options = new EngineOptions(64, 4 << 20, 2, 20, 16, 0, quantize);
         return CudaEngine.load(model, options.with(device), MACHINE.libraries());
     }

@@ -366,6 +366,7 @@ public record Configuration(
      * @param kvType of K and V in memory: {@code auto}, {@code f32}, {@code bf16}, {@code fp8} or {@code int8}
      * @param searchTime how long a load may time algorithms on a GPU
      * @param programmaticLaunches whether a kernel may come onto a GPU while the one before it ends
+     * @param fastFp8 whether products of fp8 may keep their sums in fewer bits
      */
     public record ModelSettings(
             String path,
@@ -390,7 +391,8 @@ public record Configuration(
             boolean deterministic,
             String kvType,
             Duration searchTime,
-            boolean programmaticLaunches) {
+            boolean programmaticLaunches,
+            boolean fastFp8) {
 
         /**
          * The same on an engine of this name.
@@ -421,7 +423,8 @@ public record Configuration(
                     deterministic,
                     kvType,
                     searchTime,
-                    programmaticLaunches);
+                    programmaticLaunches,
+                    fastFp8);
         }
     }
 }

@@ -286,7 +286,12 @@ final class Schema {
                     "engine.programmatic-launches",
                     new Flag(),
                     "true",
-                    "on GPUs from the H100 on, a kernel may come onto the GPU while the one before it ends"));
+                    "on GPUs from the H100 on, a kernel may come onto the GPU while the one before it ends"),
+            new Setting(
+                    "engine.fp8-fast-accumulation",
+                    new Flag(),
+                    "false",
+                    "products of fp8 may keep their sums in fewer bits, which some GPUs (H100) do faster"));
 
     /** What an entry of {@code models} has beside the engine's settings. */
     static final List<Setting> MODEL_SETTINGS = Stream.concat(

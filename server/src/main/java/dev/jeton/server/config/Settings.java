@@ -193,7 +193,8 @@ public record Settings(
                 of(entry, "deterministic").equals("true"),
                 of(entry, "kv-cache-dtype"),
                 Units.duration(of(entry, "search-time")),
-                of(entry, "programmatic-launches").equals("true"));
+                of(entry, "programmatic-launches").equals("true"),
+                of(entry, "fp8-fast-accumulation").equals("true"));
     }
 
     private String of(Map<String, Resolved> entry, String name) {
