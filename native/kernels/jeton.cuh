@@ -799,10 +799,10 @@ static inline float load_fresh(const float* from) { return *from; }
 #define mma_act mma_fp16
 #endif
 
-// Programmatic dependent launch (sm_90 on; nothing happens where a launch does not ask for it). The next kernel's
-// blocks may come onto the device as this one's blocks end, and wait there: its launch costs nothing then. Every
-// kernel waits for the one before, also one that finds nothing to do, since its end stands for the end of all before
-// it.
+// Programmatic dependent launch (sm_90 on; nothing happens where the next launch does not ask for it, but a library's may
+// ask whatever ours do). The next kernel's blocks may come onto the device as this one's blocks end, and wait there: its
+// launch costs nothing then. Every kernel waits for the one before, also one that finds nothing to do, since its end
+// stands for the end of all before it.
 DEVICE void let_next_start() {
 #if !defined(JETON_HOST) && __CUDA_ARCH__ >= 900
     asm volatile("griddepcontrol.launch_dependents;");

@@ -13,6 +13,7 @@ import java.time.Duration;
  * @param search how long a load may take to time algorithms that no earlier load has timed; zero for not at all
  * @param tensorParallel devices that share the model, each with a part of every matrix
  * @param programmaticLaunches whether a kernel may come onto a GPU while the one before it ends, where the GPU can
+ * @param fastFp8 whether products of fp8 may keep their sums in fewer bits, where a GPU is faster so
  */
 public record DeviceOptions(
         String device,
@@ -20,7 +21,8 @@ public record DeviceOptions(
         String kvType,
         Duration search,
         int tensorParallel,
-        boolean programmaticLaunches) {
+        boolean programmaticLaunches,
+        boolean fastFp8) {
 
     /** Most devices that may share a model. */
     public static final int MOST_DEVICES = 64;
@@ -33,9 +35,9 @@ public record DeviceOptions(
         }
     }
 
-    /** With programmatic launches. */
+    /** With programmatic launches, and exact sums. */
     public DeviceOptions(String device, boolean deterministic, String kvType, Duration search, int tensorParallel) {
-        this(device, deterministic, kvType, search, tensorParallel, true);
+        this(device, deterministic, kvType, search, tensorParallel, true, false);
     }
 
     /** On one device. */

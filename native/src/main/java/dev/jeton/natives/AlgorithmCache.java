@@ -40,8 +40,8 @@ public final class AlgorithmCache {
         this.warnings = warnings;
     }
 
-    private Path file(String device, long version, MatmulShape shape) {
-        String key = "1\n%s\n%d\n%s".formatted(device, version, shape.key());
+    private Path file(String device, long version, String shape) {
+        String key = "1\n%s\n%d\n%s".formatted(device, version, shape);
         return folder.resolve(HexFormat.of().formatHex(sha256(key.getBytes(StandardCharsets.UTF_8))) + SUFFIX);
     }
 
@@ -54,7 +54,7 @@ public final class AlgorithmCache {
     }
 
     /** Empty where there is none that can be used. */
-    byte[] read(String device, long version, MatmulShape shape) {
+    byte[] read(String device, long version, String shape) {
         Path file = file(device, version, shape);
         try (InputStream in = Files.newInputStream(file)) {
             byte[] all = in.readNBytes(ALGORITHM + SUM + 1);
@@ -64,18 +64,17 @@ public final class AlgorithmCache {
                 return algorithm;
             }
             warnings.accept("%s is damaged, so an algorithm for %s is chosen anew; deleting the file does no harm"
-                    .formatted(file, shape.key()));
+                    .formatted(file, shape));
             return new byte[0];
         } catch (NoSuchFileException e) {
             return new byte[0];
         } catch (IOException e) {
-            warnings.accept(
-                    "%s cannot be read (%s), so an algorithm for %s is chosen anew".formatted(file, e, shape.key()));
+            warnings.accept("%s cannot be read (%s), so an algorithm for %s is chosen anew".formatted(file, e, shape));
             return new byte[0];
         }
     }
 
-    void write(String device, long version, MatmulShape shape, byte[] algorithm) {
+    void write(String device, long version, String shape, byte[] algorithm) {
         try {
             Files.createDirectories(folder);
             try (Stream<Path> files = Files.list(folder)) {

@@ -19,9 +19,11 @@ public final class CublasLt implements AutoCloseable {
      *
      * @param workspaceBytes of device memory for what algorithms keep aside; NVIDIA advises 32 MiB from Hopper on
      * @param deterministic only algorithms that sum in one fixed order, chosen by shape alone
+     * @param fastFp8 whether products of fp8 may keep their sums in fewer bits, on devices that are faster so (Hopper)
      * @param cache of searched algorithms; empty for none
      */
-    public record Options(long workspaceBytes, boolean deterministic, Optional<AlgorithmCache> cache) {}
+    public record Options(
+            long workspaceBytes, boolean deterministic, boolean fastFp8, Optional<AlgorithmCache> cache) {}
 
     final CublasLtCalls calls;
     final CudaContext context;

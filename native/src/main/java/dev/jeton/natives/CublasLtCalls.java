@@ -33,6 +33,7 @@ final class CublasLtCalls {
     static final int DESC_BIAS_POINTER = 8;
     static final int DESC_A_SCALE_POINTER = 17;
     static final int DESC_B_SCALE_POINTER = 18;
+    static final int DESC_FAST_ACCUM = 25;
     static final int DESC_BIAS_DATA_TYPE = 26;
     static final int DESC_A_SCALE_MODE = 31;
     static final int DESC_B_SCALE_MODE = 32;

@@ -15,6 +15,9 @@ public final class CudaFunction {
     private static final int LOCAL = 3;
     private static final int REGISTERS = 4;
     private static final int MOST_DYNAMIC_SHARED = 8;
+    private static final int SHARED_CARVEOUT = 9;
+    /** Percent: as much as there is. */
+    private static final int ALL = 100;
     /** {@code CUDA_ERROR_INVALID_VALUE}: there is no such parameter. */
     private static final int PAST_THE_LAST = 1;
     /** More than any kernel has: parameters take 4 KB, or 32 KB on newer devices. */
@@ -82,6 +85,18 @@ public final class CudaFunction {
         int code = calls.functionSetAttribute.call(handle, MOST_DYNAMIC_SHARED, bytes);
         if (code != 0) {
             throw failed(calls.functionSetAttribute, code, "%d bytes of shared memory".formatted(bytes));
+        }
+    }
+
+    /**
+     * Asks for multiprocessors that give as much of their memory as they can to shared memory, whatever this kernel
+     * needs: kernels that ask for different parts of it cannot be on a multiprocessor together. A hint.
+     */
+    public void preferShared() {
+        module.handle();
+        int code = calls.functionSetAttribute.call(handle, SHARED_CARVEOUT, ALL);
+        if (code != 0) {
+            throw failed(calls.functionSetAttribute, code, "all memory shared");
         }
     }
 

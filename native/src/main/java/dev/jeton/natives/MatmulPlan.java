@@ -77,10 +77,24 @@ public final class MatmulPlan implements AutoCloseable {
             set(CublasLtCalls.DESC_A_SCALE_MODE, CublasLtCalls.SCALE_PER_ROW);
             set(CublasLtCalls.DESC_B_SCALE_MODE, CublasLtCalls.SCALE_PER_ROW);
         }
+        if (fast()) {
+            value.set(JAVA_BYTE, 0, (byte) 1);
+            int code = calls.descSet.call(desc, CublasLtCalls.DESC_FAST_ACCUM, value.address(), Byte.BYTES);
+            calls.check(calls.descSet, code, where());
+        }
         point(cublas.workspace().address());
         wLayout = layout(shape.input(), shape.k(), shape.n());
         xLayout = layout(shape.input(), shape.k(), shape.m());
         yLayout = layout(shape.output(), shape.n(), shape.m());
+    }
+
+    private boolean fast() {
+        return shape.input() == MatrixType.F8_E4M3 && cublas.options().fastFp8();
+    }
+
+    /** What an algorithm is kept for. */
+    private String key() {
+        return shape.key() + (fast() ? "f" : "");
     }
 
     private long layout(MatrixType type, long rows, long columns) {
@@ -128,7 +142,7 @@ public final class MatmulPlan implements AutoCloseable {
         byte[] kept = cublas.options()
                 .cache()
                 .filter(cache -> !cublas.options().deterministic())
-                .map(cache -> cache.read(cublas.context.device().name(), cublas.version(), shape))
+                .map(cache -> cache.read(cublas.context.device().name(), cublas.version(), key()))
                 .orElse(new byte[0]);
         if (kept.length > 0) {
             MemorySegment.copy(kept, 0, algorithm, JAVA_BYTE, 0, kept.length);
@@ -356,7 +370,7 @@ public final class MatmulPlan implements AutoCloseable {
             byte[] found = algorithm.toArray(JAVA_BYTE);
             cublas.options()
                     .cache()
-                    .ifPresent(cache -> cache.write(cublas.context.device().name(), cublas.version(), shape, found));
+                    .ifPresent(cache -> cache.write(cublas.context.device().name(), cublas.version(), key(), found));
         }
     }
 

@@ -203,7 +203,7 @@ public final class Probe {
 
     private String matmul(CudaContext context) {
         MatmulShape shape = new MatmulShape(64, 256, 512, MatrixType.BF16, MatrixType.F32);
-        CublasLt.Options options = new CublasLt.Options(32L << 20, false, Optional.empty());
+        CublasLt.Options options = new CublasLt.Options(32L << 20, false, false, Optional.empty());
         try (Arena arena = Arena.ofConfined();
                 CublasLt cublas = CublasLt.open(file(2), context, options);
                 MatmulPlan plan = cublas.plan(shape);

@@ -14,6 +14,7 @@ import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.Random;
@@ -69,10 +70,15 @@ class CublasLtTest {
     }
 
     private CublasLt cublas(boolean deterministic) {
+        return cublas(deterministic, false);
+    }
+
+    private CublasLt cublas(boolean deterministic, boolean fast) {
         return CublasLt.open(
                 Optional.of(machine.cublasLt()),
                 context,
-                new CublasLt.Options(1 << 20, deterministic, Optional.of(new AlgorithmCache(kept, warnings::add))));
+                new CublasLt.Options(
+                        1 << 20, deterministic, fast, Optional.of(new AlgorithmCache(kept, warnings::add))));
     }
 
     /** Elements that each type has exactly: halves from -4 to 4. */
@@ -171,6 +177,48 @@ class CublasLtTest {
             double product = dot(x, w, i / n, i % n, k) * xScale[i / n] * wScale[i % n];
             assertThat((double) found[i]).isCloseTo(product + bias[i % n] + old[i], within(1e-3));
         }
+    }
+
+    /** Of 2,048 products of 0.75, 0.75 and less: as many bits as the sum needs, and more than fast ones keep. */
+    private float sum(boolean fast, MatrixType type) {
+        int k = 2_048;
+        double[] x = new double[k];
+        double[] w = new double[16 * k];
+        Arrays.fill(x, 1.5);
+        Arrays.fill(w, 1);
+        x[0] = 0.015625;
+        DeviceMemory y = matrix(new double[16], MatrixType.F32);
+        try (CublasLt cublas = cublas(false, fast);
+                MatmulPlan plan = cublas.plan(new MatmulShape(1, 16, k, type, MatrixType.F32))) {
+            plan.run(matrix(x, type), matrix(w, type), y, stream);
+            stream.synchronize();
+            return floats(y)[0];
+        }
+    }
+
+    @Test
+    void sumsOfFp8HaveFewerBitsOnlyWhereTheyMay() {
+        float exact = 2_047 * 1.5f + 0.015625f;
+        assertThat(sum(false, MatrixType.F8_E4M3)).isEqualTo(exact);
+        assertThat(sum(true, MatrixType.F8_E4M3)).isNotEqualTo(exact).isCloseTo(exact, within(1f));
+        assertThat(sum(true, MatrixType.BF16)).isEqualTo(exact);
+    }
+
+    @Test
+    void algorithmsOfFastSumsAreKeptApart() {
+        MatmulShape shape = new MatmulShape(2, 16, 64, MatrixType.F8_E4M3, MatrixType.F32);
+        DeviceMemory x = matrix(new double[2 * 64], MatrixType.F8_E4M3);
+        DeviceMemory w = matrix(new double[16 * 64], MatrixType.F8_E4M3);
+        DeviceMemory y = matrix(new double[2 * 16], MatrixType.F32);
+        boolean[] known = new boolean[2];
+        for (int i = 0; i < 2; i++) {
+            try (CublasLt cublas = cublas(false, i == 1);
+                    MatmulPlan plan = cublas.plan(shape)) {
+                known[i] = plan.searched();
+                plan.search(x.address(), new long[] {w.address(), w.address()}, y.address(), 0, 0, 0, stream);
+            }
+        }
+        assertThat(known).containsExactly(false, false);
     }
 
     @Test

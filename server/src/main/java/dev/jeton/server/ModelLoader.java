@@ -238,7 +238,8 @@ public final class ModelLoader {
                 settings.kvType(),
                 settings.searchTime(),
                 settings.tensorParallel(),
-                settings.programmaticLaunches());
+                settings.programmaticLaunches(),
+                settings.fastFp8());
     }
 
     /**

@@ -12,6 +12,7 @@ import dev.jeton.server.config.Configuration.TracingSettings;
 import dev.jeton.server.http.HttpListener;
 import dev.jeton.server.metrics.OtlpMetrics;
 import dev.jeton.server.metrics.ServerMetrics;
+import dev.jeton.server.tls.Tls;
 import dev.jeton.server.tracing.Tracing;
 import dev.jeton.server.webhooks.WebhookEvent;
 import dev.jeton.server.webhooks.Webhooks;
@@ -38,6 +39,7 @@ public final class Server implements AutoCloseable {
     private final Tracing tracing;
     private final Api api;
     private final Webhooks webhooks;
+    private final Optional<Tls> tls;
     private final Administration administration;
     private final HttpListener listener;
     private final Optional<GpuTelemetry> gpus;
@@ -65,8 +67,10 @@ public final class Server implements AutoCloseable {
                 () -> TimeUnit.MILLISECONDS.toMicros(System.currentTimeMillis()),
                 new SecureRandom());
         books.ifPresent(open -> open.onBudgetEvent(event -> webhooks.send(WebhookEvent.of(event))));
+        this.tls = Tls.of(configuration.tls());
         this.administration = new Administration(
                 configuration,
+                tls,
                 books,
                 OpenBooks.prices(configuration.books()),
                 models.stream().map(ServedModel::name).collect(Collectors.toSet()),
@@ -77,8 +81,10 @@ public final class Server implements AutoCloseable {
                 configuration.server().port(),
                 configuration.http(),
                 configuration.stream().stallTimeout(),
+                tls,
                 api);
         metrics.connections(listener::stats);
+        tls.ifPresent(certificate -> metrics.certificate(certificate::stats));
         metrics.policy(administration.store()::stats);
         metrics.webhooks(webhooks::stats);
         metrics.tenants(configuration.metrics().tenants());
@@ -148,6 +154,7 @@ public final class Server implements AutoCloseable {
         awaitAnswers();
         listener.close();
         administration.close();
+        tls.ifPresent(Tls::close);
         models.forEach(model -> model.tokenizer().close());
         api.close();
         books.ifPresent(open -> {

@@ -63,7 +63,11 @@ class ChartTest {
             resources: {requests: {cpu: "8"}, limits: {memory: 64Gi}}
             ingress: {enabled: true, className: nginx, host: jeton.example.org, tlsSecret: tls}
             networkPolicy: {enabled: true, from: [{podSelector: {}}], adminFrom: [{namespaceSelector: {}}]}
-            serviceMonitor: {enabled: true, labels: {release: prometheus}}
+            tls: {secret: jeton-tls}
+            serviceMonitor:
+              enabled: true
+              labels: {release: prometheus}
+              tlsConfig: {ca: {secret: {name: jeton-tls, key: ca.crt}}}
             prometheusRule: {enabled: true}
             dashboards: {enabled: true}
             podAnnotations: {a: b}
@@ -204,6 +208,22 @@ class ChartTest {
     void hidesGpusFromAPodThatAsksForNone() throws IOException {
         assertThat(variable(PLAIN, "NVIDIA_VISIBLE_DEVICES")).isEqualTo("void");
         assertThat(variable(EVERYTHING, "NVIDIA_VISIBLE_DEVICES")).isEmpty();
+    }
+
+    @Test
+    void asksByTlsWhereTheServerSpeaksIt() throws IOException {
+        JsonNode container = container(rendered(EVERYTHING));
+        assertThat(variable(EVERYTHING, "JETON_TLS_CERTIFICATE")).isEqualTo("/etc/jeton-tls/tls.crt");
+        assertThat(variable(PLAIN, "JETON_TLS_CERTIFICATE")).isEmpty();
+        for (String probe : List.of("startupProbe", "readinessProbe", "livenessProbe")) {
+            assertThat(container.at("/" + probe + "/httpGet/scheme").asString()).isEqualTo("HTTPS");
+            assertThat(container(rendered(PLAIN)).at("/" + probe + "/httpGet").has("scheme"))
+                    .isFalse();
+        }
+        assertThat(one(rendered(EVERYTHING), "ServiceMonitor")
+                        .at("/spec/endpoints/0/scheme")
+                        .asString())
+                .isEqualTo("https");
     }
 
     @Test

@@ -19,6 +19,7 @@ import dev.jeton.server.config.ConfigurationLoader;
 import dev.jeton.server.config.Settings;
 import dev.jeton.server.metrics.GpuSample;
 import dev.jeton.server.metrics.ServerMetrics;
+import dev.jeton.server.tls.TlsStats;
 import java.io.IOException;
 import java.net.URI;
 import java.net.http.HttpClient;
@@ -44,7 +45,7 @@ final class RunningServer implements AutoCloseable {
     /** One that is spent soon, and one that is tried out. */
     private static final String BUDGETS = """
             budgets:
-              - {id: tokens, level: tenant, tenant: default, unit: output-tokens, window: day, timezone: UTC, limit: 12}
+              - {id: tokens, level: tenant, tenant: default, unit: output-tokens, window: day, timezone: UTC, limit: 16}
               - {id: tried, level: tenant, tenant: default, unit: requests, window: total, limit: 1, mode: shadow}
             """;
 
@@ -65,6 +66,7 @@ final class RunningServer implements AutoCloseable {
         Configuration configuration = settings.configuration();
         ServerMetrics metrics = new ServerMetrics(false);
         metrics.gpu(RunningServer::gpu, false);
+        metrics.certificate(() -> new TlsStats(2_000_000_000, 0, 0, 0));
         Bookkeeper bookkeeper = OpenBooks.of(configuration, BookPace.PROMPT).orElseThrow();
         Path folder = DeployFiles.HOME.resolve("models/demo").resolve(MODEL);
         ModelSettings model = settings.model(folder.toString(), MODEL).on("cpu", StepSize.PROCESSOR);
@@ -93,6 +95,9 @@ final class RunningServer implements AutoCloseable {
     /** All that it exports once it has worked, once the ledger has that, and once garbage was collected. */
     KnownMetrics metrics() throws IOException, InterruptedException {
         post("/v1/completions", "{\"model\":\"%s\",\"prompt\":\"What is a token?\",\"max_tokens\":4}".formatted(MODEL));
+        post(
+                "/v1/responses",
+                "{\"model\":\"%s\",\"input\":\"What is a token?\",\"max_output_tokens\":4}".formatted(MODEL));
         post(
                 "/v1/chat/completions",
                 "{\"model\":\"%s\",\"messages\":[{\"role\":\"user\",\"content\":\"Hello!\"}],\"max_tokens\":4}"

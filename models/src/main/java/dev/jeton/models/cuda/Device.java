@@ -12,6 +12,7 @@ import dev.jeton.natives.CudaDevice;
 import dev.jeton.natives.CudaDeviceLostException;
 import dev.jeton.natives.CudaEvent;
 import dev.jeton.natives.CudaException;
+import dev.jeton.natives.CudaFunction;
 import dev.jeton.natives.CudaGraph;
 import dev.jeton.natives.CudaGraphExec;
 import dev.jeton.natives.CudaModule;
@@ -82,6 +83,7 @@ final class Device implements AutoCloseable {
                 new CublasLt.Options(
                         PRODUCT_WORKSPACE,
                         deterministic,
+                        options.fastFp8(),
                         Optional.of(new AlgorithmCache(libraries.cache().resolve("algorithms"), LOG::warn))));
     }
 
@@ -316,7 +318,9 @@ final class Device implements AutoCloseable {
 
     /** A kernel of a module. */
     Kernel kernel(CudaModule module, String name) {
-        return new Kernel(module.function(name), stream, launches);
+        CudaFunction function = module.function(name);
+        launches.prepare(function);
+        return new Kernel(function, stream, launches);
     }
 
     /** How its kernels are launched. */

@@ -133,6 +133,8 @@ final class Products {
             if (format != WeightFormat.SIXTEEN) {
                 int[] own = kernels.wideConstants(format);
                 wide.put(format, new Wide(kernels.get("wide_matmul", format), own[4], own[5], own[6], own[7]));
+                // loaded now: what loading takes of memory must not wait for devices that exchange
+                kernels.get("dequantize", format);
                 int blocks = 2 * device.multiprocessors();
                 mostPartials = Math.max(mostPartials, 2L * blocks * own[4] * own[5]);
                 mostCounters = Math.max(mostCounters, blocks);

@@ -145,11 +145,15 @@ final class StepQueue {
 
     /** Captures the graphs of all buckets; after {@link #warmUp}, once pages are there. */
     void capture() {
+        device.launches().record(device, this::captureAll);
+        device.await();
+    }
+
+    private void captureAll() {
         for (int rows = 1; rows <= maxRows; rows = Buckets.rows(rows) + 1) {
             StepLayout layout = Buckets.decode(rows, maxRows, groups);
             graphs.put(layout, device.capture(() -> plain(layout)));
         }
-        device.await();
     }
 
     /** Lets go of the graphs, which must be gone before ranks whose exchanges are in them. */

@@ -51,7 +51,7 @@ class ProgrammaticLaunchesTest {
     }
 
     private Engine load(boolean programmatic, int ranks) {
-        DeviceOptions device = new DeviceOptions("", false, "auto", Duration.ZERO, ranks, programmatic);
+        DeviceOptions device = new DeviceOptions("", false, "auto", Duration.ZERO, ranks, programmatic, false);
         EngineOptions options = new EngineOptions(64, 4 << 20, 2, 20, 16, 0, quantize);
         return CudaEngine.load(model, options.with(device), MACHINE.libraries());
     }
@@ -112,6 +112,16 @@ class ProgrammaticLaunchesTest {
     }
 
     @Test
+    void everyKernelPrefersTheSameDivisionOfMemory() {
+        load(false, 1).close();
+        long plain = MACHINE.knobs().calls("cuFuncSetAttribute");
+        long kernels = MACHINE.knobs().calls("cuModuleGetFunction");
+        MACHINE.reset();
+        load(true, 1).close();
+        assertThat(MACHINE.knobs().calls("cuFuncSetAttribute") - plain).isEqualTo(kernels);
+    }
+
+    @Test
     void olderGpuDoesWithoutThem() {
         int[] expected = withoutThem();
         MACHINE.knobs().devices(1, 8, 0, 1L << 30);
@@ -133,11 +143,23 @@ class ProgrammaticLaunchesTest {
         }
     }
 
+    /** The machine loses a device on which a graph is made while another has yet to come to an exchange. */
     @Test
-    void driverThatRefusesThemOnOneOfSeveralGpusIsSaidWithTheSettingToChange() {
+    void severalGpusRecordNothingWhileOneWaitsForAnother() {
+        int[] expected = withoutThem();
+        MACHINE.knobs().devices(2, 9, 0, 1L << 30);
+        try (Engine engine = load(true, 2)) {
+            assertThat(generate(engine)).isEqualTo(expected);
+            assertThat(programmatic()).isPositive();
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource({"cuLaunchKernelEx,0", "cuStreamBeginCapture_v2,1", "cuGraphInstantiateWithFlags,1"})
+    void driverThatRefusesThemOnOneOfSeveralGpusIsSaidWithTheSettingToChange(String call, long nth) {
         MACHINE.knobs().devices(2, 9, 0, 1L << 30);
         MACHINE.knobs().patience(200);
-        MACHINE.knobs().fail("cuLaunchKernelEx", 0, NOT_SUPPORTED);
+        MACHINE.knobs().fail(call, nth, NOT_SUPPORTED);
         assertThatThrownBy(() -> load(true, 2))
                 .isInstanceOf(ModelException.class)
                 .hasMessageContaining("engine.programmatic-launches: false")

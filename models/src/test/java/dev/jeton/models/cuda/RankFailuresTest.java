@@ -87,7 +87,7 @@ class RankFailuresTest {
 
     /** In the middle of a step that the other device has begun, in its own thread or in the engine's. */
     @ParameterizedTest
-    @CsvSource({"1, cuLaunchKernel, 9", "0, cuLaunchKernel, 9", "1, cuEventQuery, 1", "1, cuMemcpyHtoDAsync_v2, 1"})
+    @CsvSource({"1, cuLaunchKernelEx, 9", "0, cuLaunchKernelEx, 9", "1, cuEventQuery, 1", "1, cuMemcpyHtoDAsync_v2, 1"})
     void losesItsSequencesAndNotTheProcessWhenOneDeviceIsLost(int device, String call, int nth) throws IOException {
         Engine engine = pair();
         Driver driver = new Driver(engine);

@@ -240,6 +240,18 @@ bool exchanging() {
     return false;
 }
 
+/*
+ * What takes memory waits for work that is under way, on peers too, with locks that other threads need to launch theirs
+ * (NCCL's issues 623 and 48). Where that work is an exchange to which a rank has not come, neither goes on: 0 or the loss.
+ */
+int takes_memory(const char *what) {
+    for (Stream *s : all_streams()) {
+        if (s->queue.empty() || !s->queue.front().exchange || s->queue.front().ready()) continue;
+        lose(LAUNCH_TIMEOUT, std::string(what) + " takes memory while an exchange waits for a rank; they may wait for each other");
+    }
+    return device().lost;
+}
+
 /* Where nothing can go on: whether a thread that brings an exchange on may still come. If not, the device is lost. */
 bool may_go_on() {
     if (!exchanging()) {
@@ -725,6 +737,7 @@ int cuMemAlloc_v2(Address *out, size_t bytes) {
     if (!bytes) return INVALID_VALUE;
     if (forbidden_in_capture()) return CAPTURE_UNSUPPORTED;
     if (bytes > state->total - device().used) return OUT_OF_MEMORY;
+    if (int code = takes_memory("an allocation")) return code;
     unsigned char *raw = arena_take(bytes + 2 * ZONE);
     if (!raw) return OUT_OF_MEMORY;
     memset(raw, ZONE_BYTE, ZONE);
@@ -1226,6 +1239,7 @@ int cuGraphGetNodes(void *g, void **, size_t *count) {
 int cuGraphInstantiateWithFlags(void **out, void *g, unsigned long long) {
     ENTER_CONTEXT("cuGraphInstantiateWithFlags");
     if (!state->graphs.count((Graph *) g)) return INVALID_VALUE;
+    if (int code = takes_memory("a graph")) return code;
     auto *exec = new Graph(*(Graph *) g);
     state->execs.insert(exec);
     *out = exec;

@@ -12,6 +12,7 @@ import dev.jeton.server.config.Tenant;
 import dev.jeton.server.http.HttpListener;
 import dev.jeton.server.http.ListenException;
 import dev.jeton.server.json.JsonWriter;
+import dev.jeton.server.tls.Tls;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
 import java.nio.file.Path;
@@ -43,6 +44,7 @@ public final class Administration implements AutoCloseable {
     /**
      * Opens the policy, tells the listener what it is, and listens.
      *
+     * @param tls what connections are encrypted by; empty for plain text
      * @param books whose folder has the audit log; empty where no books are kept
      * @param ofFile the price book of the configuration's files
      * @param models names of served models
@@ -53,6 +55,7 @@ public final class Administration implements AutoCloseable {
      */
     public Administration(
             Configuration configuration,
+            Optional<Tls> tls,
             Optional<Bookkeeper> books,
             PriceBook ofFile,
             Set<String> models,
@@ -86,18 +89,21 @@ public final class Administration implements AutoCloseable {
                 webhooks,
                 new SecureRandom());
         routes = api.routes();
-        listener = Optional.of(listen(configuration, api));
+        listener = Optional.of(listen(configuration, tls, api));
     }
 
-    private HttpListener listen(Configuration configuration, AdminApi api) {
+    private HttpListener listen(Configuration configuration, Optional<Tls> tls, AdminApi api) {
         AdminSettings settings = configuration.admin();
-        warnOfPlainText(settings.host());
+        if (tls.isEmpty()) {
+            warnOfPlainText(settings.host());
+        }
         try {
             return new HttpListener(
                     settings.host(),
                     settings.port(),
                     bounded(configuration.http()),
                     configuration.stream().stallTimeout(),
+                    tls,
                     api);
         } catch (ListenException e) {
             store.close();
@@ -109,7 +115,8 @@ public final class Administration implements AutoCloseable {
         try {
             if (!InetAddress.getByName(host).isLoopbackAddress()) {
                 LOG.warn(
-                        "the admin API listens on {}, and its keys come in plain text: let only a proxy with TLS reach it",
+                        "the admin API listens on {}, and its keys come in plain text: set tls.certificate, or let only a"
+                                + " proxy with TLS reach it",
                         host);
             }
         } catch (UnknownHostException e) {

@@ -39,6 +39,7 @@ public final class Api implements RequestHandler, AutoCloseable {
     private final Routes routes = new Routes();
     private final ServedModels models;
     private final ApiKeys keys;
+    private final CrossOrigin origins;
     private final WebPages pages;
     private final ServerMetrics metrics;
     private final Admission admission;
@@ -64,7 +65,8 @@ public final class Api implements RequestHandler, AutoCloseable {
                 configuration.server().apiKeys(),
                 configuration.tenants(),
                 () -> TimeUnit.MILLISECONDS.toMicros(System.currentTimeMillis()));
-        this.pages = new WebPages(configuration.server());
+        this.origins = new CrossOrigin(configuration.server().allowedOrigins());
+        this.pages = new WebPages(configuration.server(), origins);
         this.metrics = metrics;
         this.admission = new Admission(configuration.server().maxRequests());
         TokenizerGate gate = new TokenizerGate(Runtime.getRuntime().availableProcessors() / 2);
@@ -225,7 +227,7 @@ public final class Api implements RequestHandler, AutoCloseable {
         Outcome outcome = Outcome.SERVER_ERROR;
         MDC.put("request", call.id());
         try {
-            endpoint = route(exchange);
+            endpoint = origins.preflight(exchange).orElseGet(() -> route(exchange));
             outcome = guarded(endpoint, call);
         } catch (ApiException e) {
             outcome = fail(call, e);
@@ -247,7 +249,8 @@ public final class Api implements RequestHandler, AutoCloseable {
                 exchange,
                 RequestIds.of(exchange.header("x-request-id")),
                 now,
-                (traced ? tracing : UNTRACED).begin(exchange::header, now));
+                (traced ? tracing : UNTRACED).begin(exchange::header, now),
+                origins.headers(exchange));
     }
 
     private Endpoint route(Exchange exchange) {

@@ -38,9 +38,12 @@ final class Call {
     private List<String> finishReasons = List.of();
     private final Trace trace;
     private final ApiStyle style;
+    private final Map<String, String> always;
 
-    Call(Exchange exchange, String id, long startNanos, Trace trace) {
+    /** @param always header fields of every answer */
+    Call(Exchange exchange, String id, long startNanos, Trace trace, Map<String, String> always) {
         this.trace = trace;
+        this.always = always;
         this.exchange = exchange;
         this.style = ApiStyle.of(exchange.path());
         this.id = id;
@@ -258,6 +261,7 @@ final class Call {
             all.put(Ladder.FALLBACK, fallbackFrom);
         }
         trace.context().ifPresent(context -> all.put("traceresponse", context));
+        all.putAll(always);
         return all;
     }
 }

@@ -37,9 +37,6 @@ record Conversation(
             throw ApiException.invalid("messages", "'messages' is empty: at least one message is required");
         }
         check("messages", given.size(), limits);
-        if (body.flag("continue_final_message", false)) {
-            throw ApiException.unsupported("continue_final_message", "'continue_final_message' is not supported yet");
-        }
         List<Map<String, @Nullable Object>> messages = new ArrayList<>(given.size());
         for (JsonObject message : given) {
             messages.add(message(message, model));
@@ -63,6 +60,9 @@ record Conversation(
             Optional<String> effort,
             JsonObject body,
             ServedModel model) {
+        if (body.flag("continue_final_message", false)) {
+            throw ApiException.unsupported("continue_final_message", "'continue_final_message' is not supported yet");
+        }
         PastToolCalls.fit(messages, model.tools().ids());
         Map<String, @Nullable Object> variables = body.object("chat_template_kwargs")
                 .<Map<String, @Nullable Object>>map(JsonObject::fields)

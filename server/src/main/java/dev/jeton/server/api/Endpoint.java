@@ -11,7 +11,10 @@ interface Endpoint {
         KEYED,
         /** Who has a key that may ask about the books, always. */
         BOOKS,
-        /** Who has a key that may ask for work, always: work that was done elsewhere is reported. */
+        /**
+         * Who has a key that may ask for work, always: work that was done elsewhere is reported, and what was answered
+         * is asked for again.
+         */
         TASKS,
         /** Who has a key that may ask for work, while the server takes work and has room. */
         WORK

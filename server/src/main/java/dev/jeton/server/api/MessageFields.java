@@ -1,5 +1,6 @@
 package dev.jeton.server.api;
 
+import dev.jeton.models.engine.Capability;
 import dev.jeton.server.json.JsonObject;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -116,8 +117,8 @@ final class MessageFields {
                     .orElseThrow(() -> thinking.wrong(
                             "budget_tokens",
                             "'%s' is missing: an integer is required".formatted(thinking.path("budget_tokens"))));
-            // It allows thinking rather than asking for it, and so may name a model whose thinking has no marks.
-            if (model.reasoning().isPresent()) {
+            // It allows thinking rather than asking for it: where that cannot be bounded, nothing is wrong.
+            if (model.reasoning().isPresent() && model.dispatcher().engine().supports(Capability.MASKS)) {
                 fields.putIfAbsent(ReasoningOptions.BUDGET, budget);
             }
         }

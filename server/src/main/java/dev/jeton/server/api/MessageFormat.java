@@ -4,6 +4,7 @@ import dev.jeton.models.Tokenizer;
 import dev.jeton.server.json.JsonWriter;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.function.Supplier;
 
 /** {@code /v1/messages}: one choice as a message, whole or as typed events. */
@@ -14,7 +15,7 @@ final class MessageFormat implements AnswerFormat {
     private final String response;
     private final String model;
     private final ServiceTier tier;
-    private final boolean capped;
+    private final OptionalInt room;
     private final Supplier<UsageTotals> used;
     private final MessageEvents events;
     private ResponseOutput output;
@@ -22,16 +23,16 @@ final class MessageFormat implements AnswerFormat {
     private String stopSequence = "";
 
     /**
-     * @param capped whether the context has room for fewer tokens than were asked for
+     * @param room tokens that the context has room for, where those are fewer than were asked for
      * @param used what was used so far
      */
-    MessageFormat(Call call, ServedModel model, ServiceTier tier, boolean capped, Supplier<UsageTotals> used) {
+    MessageFormat(Call call, ServedModel model, ServiceTier tier, OptionalInt room, Supplier<UsageTotals> used) {
         this.call = call;
         this.tokenizer = model.tokenizer();
         this.response = ResponseIds.of(call);
         this.model = model.name();
         this.tier = tier;
-        this.capped = capped;
+        this.room = room;
         this.used = used;
         events = new MessageEvents(call.writer());
         output = new ResponseOutput(response, tokenizer, events);
@@ -62,7 +63,8 @@ final class MessageFormat implements AnswerFormat {
     private String stopReason(Choice choice) {
         return switch (choice.finishReason()) {
             case "tool_calls" -> "tool_use";
-            case "length" -> capped && choice.detail().isEmpty() ? "model_context_window_exceeded" : "max_tokens";
+            case "length" ->
+                room.isPresent() && choice.tokens() >= room.getAsInt() ? "model_context_window_exceeded" : "max_tokens";
             default -> choice.stopString().isEmpty() ? "end_turn" : "stop_sequence";
         };
     }

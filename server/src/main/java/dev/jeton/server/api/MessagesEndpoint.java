@@ -5,6 +5,7 @@ import dev.jeton.server.json.JsonObject;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.OptionalLong;
 import org.jspecify.annotations.Nullable;
 
@@ -64,8 +65,9 @@ final class MessagesEndpoint implements Endpoint {
         GenerationOptions asked = options(chat, model);
         Prepared ask = prepare(chat, asked, model);
         try (Choices choices = generator.submit(call, model, ask, false)) {
-            boolean capped = asked.maxTokens().orElse(0) > ask.maxTokens()[0];
-            AnswerFormat format = new MessageFormat(call, model, ask.options().servedAs(), capped, choices::usage);
+            int most = ask.maxTokens()[0];
+            OptionalInt room = asked.maxTokens().orElse(0) > most ? OptionalInt.of(most) : OptionalInt.empty();
+            AnswerFormat format = new MessageFormat(call, model, ask.options().servedAs(), room, choices::usage);
             generator.answer(call, model, ask.options(), choices, format);
         }
     }

@@ -59,17 +59,8 @@ final class ResponseFields {
      * @throws ApiException 400, naming the parameter
      */
     static void check(JsonObject body) {
-        MOVED.forEach((old, now) -> {
-            if (body.has(old)) {
-                throw ApiException.unsupported(
-                        old, "'%s' is of /v1/chat/completions; here it is '%s'".formatted(old, now));
-            }
-        });
-        INSTEAD.forEach((field, words) -> {
-            if (body.has(field)) {
-                throw ApiException.unsupported(field, "'%s' is not supported: %s".formatted(field, words));
-            }
-        });
+        refuse(body, MOVED, "'%s' is of /v1/chat/completions; here it is '%s'");
+        refuse(body, INSTEAD, "'%s' is not supported: %s");
         if (body.flag(BACKGROUND, false)) {
             throw ApiException.unsupported(
                     BACKGROUND, "'background' is not supported: a response is made while its client waits for it");
@@ -88,6 +79,16 @@ final class ResponseFields {
             word(reasoning, "generate_summary", List.of("auto", "concise", "detailed"));
         });
         word(body, "truncation", List.of("disabled", "auto"));
+    }
+
+    /** In the order of the request, so that the same one is always answered alike. */
+    private static void refuse(JsonObject body, Map<String, String> fields, String message) {
+        for (String field : body.fields().keySet()) {
+            String words = fields.get(field);
+            if (words != null && body.has(field)) {
+                throw ApiException.unsupported(field, message.formatted(field, words));
+            }
+        }
     }
 
     private static void word(JsonObject object, String field, List<String> words) {

@@ -24,13 +24,13 @@ final class ResponseOutput {
     /** Log-probabilities of tokens whose text was not released yet. */
     private final List<TokenScore> waiting = new ArrayList<>();
 
-    /** Of all tokens, those whose text is before that of the answer, and those whose scores were used up. */
+    /** How many tokens went before the answer's. */
     private int before;
-
+    /** Of how many tokens the scores wait no more. */
     private int used;
     /** Where the answer's text begins in that of all tokens. */
     private int textAt;
-
+    /** How many have begun. */
     private int calls;
 
     /**

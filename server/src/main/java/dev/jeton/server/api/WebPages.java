@@ -26,10 +26,13 @@ final class WebPages {
     private static final Pattern PORT = Pattern.compile(":[0-9]*$");
     private static final Pattern ADDRESS = Pattern.compile("[0-9.]+|\\[[0-9a-fA-F:.%]+]");
 
+    private final CrossOrigin origins;
     private final boolean local;
     private final List<String> names;
 
-    WebPages(ServerSettings settings) {
+    /** @param origins whose pages that are named may send what they like */
+    WebPages(ServerSettings settings, CrossOrigin origins) {
+        this.origins = origins;
         local = loopback(settings.host());
         names = settings.hosts().stream()
                 .map(name -> name.toLowerCase(Locale.ROOT))
@@ -60,10 +63,11 @@ final class WebPages {
                             + " page may have made up that name. Name it in server.hosts, or set server.api-keys");
         }
         boolean reads = exchange.method().equals("GET") || exchange.method().equals("HEAD");
-        if (!reads && acrossSites(exchange, host)) {
+        if (!reads && acrossSites(exchange, host) && !origins.named(exchange)) {
             throw forbidden(
                     "cross_site",
-                    "A web page of another site sent this, and this server asks for no key; set server.api-keys");
+                    "A web page of another site sent this, and this server asks for no key; set server.api-keys, or name"
+                            + " the page's origin in server.allowed-origins");
         }
     }
 

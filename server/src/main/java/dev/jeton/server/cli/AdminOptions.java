@@ -4,6 +4,7 @@ import dev.jeton.server.json.Json;
 import dev.jeton.server.json.JsonException;
 import dev.jeton.server.json.JsonObject;
 import dev.jeton.server.json.JsonWriter;
+import dev.jeton.server.tls.Authorities;
 import java.io.IOException;
 import java.net.ConnectException;
 import java.net.URI;
@@ -14,10 +15,13 @@ import java.net.http.HttpRequest.BodyPublishers;
 import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.Map;
+import java.util.Optional;
 import java.util.stream.Collectors;
+import javax.net.ssl.SSLException;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
 
@@ -40,6 +44,12 @@ final class AdminOptions {
             description =
                     "A key of admin.keys (default: JETON_ADMIN_KEY, which other users of the machine do not see).")
     private String key = "";
+
+    @Option(
+            names = "--ca",
+            paramLabel = "FILE",
+            description = "PEM file of who issued the server's certificate, where Java does not know them.")
+    private Optional<Path> authorities = Optional.empty();
 
     @Option(names = "--json", description = "Print the server's answer as it is.")
     private boolean json = false;
@@ -114,10 +124,10 @@ final class AdminOptions {
         if (!version.isEmpty()) {
             request.header("if-match", version);
         }
-        try (HttpClient client = HttpClient.newBuilder()
-                .version(HttpClient.Version.HTTP_1_1)
-                .connectTimeout(TIMEOUT)
-                .build()) {
+        HttpClient.Builder builder =
+                HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).connectTimeout(TIMEOUT);
+        authorities.ifPresent(file -> builder.sslContext(Authorities.trusting("--ca", file)));
+        try (HttpClient client = builder.build()) {
             HttpResponse<String> response = client.send(request.build(), BodyHandlers.ofString());
             if (response.statusCode() >= 300) {
                 throw new AdminCallException(error(response));
@@ -128,6 +138,10 @@ final class AdminOptions {
             throw new AdminCallException(
                     "nobody listens at %s; start the server with admin.port, and name the port with --url"
                             .formatted(url));
+        } catch (SSLException e) {
+            throw new AdminCallException(
+                    "%s has a certificate that is not trusted, or speaks no TLS; name who issued it with --ca: %s"
+                            .formatted(url, e.getMessage()));
         } catch (IOException e) {
             throw new AdminCallException("%s does not answer as a server does: %s".formatted(url, e.getMessage()));
         } catch (InterruptedException e) {

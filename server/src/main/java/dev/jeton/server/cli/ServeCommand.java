@@ -17,6 +17,7 @@ import dev.jeton.server.config.ConfigurationLoader;
 import dev.jeton.server.config.Settings;
 import dev.jeton.server.logging.Logging;
 import dev.jeton.server.metrics.ServerMetrics;
+import dev.jeton.server.tls.Tls;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -79,6 +80,19 @@ final class ServeCommand implements Callable<Integer> {
     @Option(names = "--port", paramLabel = "PORT", description = "Port to listen on (default: 8000).")
     void port(String value) {
         flags.put("server.port --port", value);
+    }
+
+    @Option(
+            names = "--tls-certificate",
+            paramLabel = "FILE",
+            description = "PEM file of the server's certificate and those who issued it (default: none, plain text).")
+    void tlsCertificate(String value) {
+        flags.put("tls.certificate --tls-certificate", value);
+    }
+
+    @Option(names = "--tls-key", paramLabel = "FILE", description = "PEM file of the certificate's private key.")
+    void tlsKey(String value) {
+        flags.put("tls.key --tls-key", value);
     }
 
     @Option(names = "--api-key", paramLabel = "KEY", description = "Key that clients must send. Repeatable.")
@@ -218,9 +232,11 @@ final class ServeCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws InterruptedException, IOException {
-        Settings settings = settings(System.getenv());
+        // A trial's requests are nobody's: they belong into no books, and would be refused where keys are asked for.
+        Settings settings = settings(trial ? Map.of() : System.getenv());
         Configuration configuration = settings.configuration();
         Logging.configure(configuration.log());
+        Tls.check(configuration.tls());
         ServerMetrics metrics = new ServerMetrics(configuration.metrics().vllmNames());
         ModelLoader loader =
                 new ModelLoader(Engines.found(), configuration.stream().stallTimeout());
@@ -251,7 +267,11 @@ final class ServeCommand implements Callable<Integer> {
                                 .toList())
                 .addKeyValue(
                         "url",
-                        "http://%s:%d/v1".formatted(configuration.server().host(), server.port()))
+                        "%s://%s:%d/v1"
+                                .formatted(
+                                        configuration.tls().certificate().isEmpty() ? "http" : "https",
+                                        configuration.server().host(),
+                                        server.port()))
                 .log("ready");
         forever.await();
         return 0;

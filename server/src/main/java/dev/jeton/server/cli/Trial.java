@@ -21,10 +21,14 @@ final class Trial {
         String completion = "{\"model\":\"%s\",\"prompt\":\"What is a token?\",\"max_tokens\":16%s}";
         String chat =
                 "{\"model\":\"%s\",\"messages\":[{\"role\":\"user\",\"content\":\"Hello!\"}],\"max_tokens\":16%s}";
+        String response = "{\"model\":\"%s\",\"input\":\"Hello!\",\"max_output_tokens\":16,\"store\":false%s}";
         for (int i = 0; i < ROUNDS; i++) {
             for (String stream : new String[] {"", ",\"stream\":true,\"stream_options\":{\"include_usage\":true}"}) {
                 exchange(port, "POST", "/v1/completions", completion.formatted(model, stream));
                 exchange(port, "POST", "/v1/chat/completions", chat.formatted(model, stream));
+            }
+            for (String stream : new String[] {"", ",\"stream\":true"}) {
+                exchange(port, "POST", "/v1/responses", response.formatted(model, stream));
             }
             exchange(port, "GET", "/v1/models", "");
             exchange(port, "GET", "/health/ready", "");

@@ -10,6 +10,7 @@ import java.util.Map;
  * Everything that can be configured, checked against its bounds. Keys, defaults and meanings: {@link Schema}.
  *
  * @param server the process
+ * @param tls what connections are encrypted by
  * @param http connections
  * @param stream answers under way
  * @param limits what one request may ask for
@@ -28,6 +29,7 @@ import java.util.Map;
  */
 public record Configuration(
         ServerSettings server,
+        TlsSettings tls,
         HttpSettings http,
         StreamSettings stream,
         LimitSettings limits,
@@ -63,15 +65,23 @@ public record Configuration(
      * @param port port listened on; 0 takes a free one
      * @param apiKeys accepted keys; empty asks for none
      * @param hosts names under which it may be asked where it asks for no key and listens on its own machine only
+     * @param allowedOrigins of web pages that may read answers; {@code *}: of all
      * @param drainTimeout how long running requests may go on after SIGTERM
      * @param maxRequests most requests handled at once; more get 429
      */
     public record ServerSettings(
-            String host, int port, List<String> apiKeys, List<String> hosts, Duration drainTimeout, int maxRequests) {
+            String host,
+            int port,
+            List<String> apiKeys,
+            List<String> hosts,
+            List<String> allowedOrigins,
+            Duration drainTimeout,
+            int maxRequests) {
         /** With lists of its own. */
         public ServerSettings {
             apiKeys = List.copyOf(apiKeys);
             hosts = List.copyOf(hosts);
+            allowedOrigins = List.copyOf(allowedOrigins);
         }
 
         @Override
@@ -79,6 +89,16 @@ public record Configuration(
             return "ServerSettings[host=%s, port=%d, apiKeys=%d]".formatted(host, port, apiKeys.size());
         }
     }
+
+    /**
+     * What connections are encrypted by, the admin API's, too. All files are in PEM.
+     *
+     * @param certificate the server's certificate, and those who issued it behind it; empty for plain text
+     * @param key its private key, without a password
+     * @param clientCa authorities by one of which each client's certificate must be issued; empty asks for none
+     * @param reloadInterval how often the files are looked at
+     */
+    public record TlsSettings(String certificate, String key, String clientCa, Duration reloadInterval) {}
 
     /**
      * Connections.
@@ -346,6 +366,7 @@ public record Configuration(
      * @param kvType of K and V in memory: {@code auto}, {@code f32}, {@code bf16}, {@code fp8} or {@code int8}
      * @param searchTime how long a load may time algorithms on a GPU
      * @param programmaticLaunches whether a kernel may come onto a GPU while the one before it ends
+     * @param fastFp8 whether products of fp8 may keep their sums in fewer bits
      */
     public record ModelSettings(
             String path,
@@ -370,7 +391,8 @@ public record Configuration(
             boolean deterministic,
             String kvType,
             Duration searchTime,
-            boolean programmaticLaunches) {
+            boolean programmaticLaunches,
+            boolean fastFp8) {
 
         /**
          * The same on an engine of this name.
@@ -401,7 +423,8 @@ public record Configuration(
                     deterministic,
                     kvType,
                     searchTime,
-                    programmaticLaunches);
+                    programmaticLaunches,
+                    fastFp8);
         }
     }
 }

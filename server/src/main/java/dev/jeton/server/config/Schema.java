@@ -41,12 +41,34 @@ final class Schema {
                     "",
                     "names under which it may be asked on its own machine where it asks for no key, beside localhost and"
                             + " addresses; *: any"),
+            new Setting(
+                    "server.allowed-origins",
+                    new Setting.Origins(),
+                    "",
+                    "origins of web pages that may read answers (CORS), as https://ui.example.org; *: all"),
             new Setting("server.drain-timeout", TIMEOUT, "30s", "how long running requests may go on after SIGTERM"),
             new Setting(
                     "server.max-requests",
                     new Whole(1, 1_000_000),
                     "2048",
                     "requests at once, three quarters of a tenant; more get 429"),
+            new Setting(
+                    "tls.certificate",
+                    TEXT,
+                    "",
+                    "PEM file of the server's certificate and those who issued it; empty: plain text. The admin API has"
+                            + " it, too"),
+            new Setting("tls.key", TEXT, "", "PEM file of its private key, without a password"),
+            new Setting(
+                    "tls.client-ca",
+                    TEXT,
+                    "",
+                    "PEM file of authorities; clients must show a certificate that one of them has issued"),
+            new Setting(
+                    "tls.reload-interval",
+                    new Time(Duration.ofSeconds(1), Duration.ofDays(1)),
+                    "30s",
+                    "how often the files are looked at; renewed ones are taken without a restart"),
             new Setting("http.max-connections", new Whole(1, 1_000_000), "4096", "connections at once"),
             new Setting("http.max-streams", new Whole(1, 65_536), "256", "HTTP/2 streams of one connection"),
             new Setting("http.max-pipelined", new Whole(1, 1_024), "16", "waiting requests of one connection"),
@@ -264,7 +286,12 @@ final class Schema {
                     "engine.programmatic-launches",
                     new Flag(),
                     "true",
-                    "on GPUs from the H100 on, a kernel may come onto the GPU while the one before it ends"));
+                    "on GPUs from the H100 on, a kernel may come onto the GPU while the one before it ends"),
+            new Setting(
+                    "engine.fp8-fast-accumulation",
+                    new Flag(),
+                    "false",
+                    "products of fp8 may keep their sums in fewer bits, which some GPUs (H100) do faster"));
 
     /** What an entry of {@code models} has beside the engine's settings. */
     static final List<Setting> MODEL_SETTINGS = Stream.concat(

@@ -73,6 +73,25 @@ record Setting(String key, Kind kind, String initial, String meaning) {
         public void check(String value) {}
     }
 
+    /** Origins of web pages, separated by commas, or {@code *}. */
+    record Origins() implements Kind {
+
+        private static final Pattern ORIGIN = Pattern.compile("[a-zA-Z][a-zA-Z0-9+.-]*://[^\\s/?#@*]+");
+
+        @Override
+        public void check(String value) {
+            for (String entry : value.split(",")) {
+                String origin = entry.strip();
+                if (!origin.isEmpty()
+                        && !origin.equals("*")
+                        && !ORIGIN.matcher(origin).matches()) {
+                    throw new ConfigException("origins without a path are expected, as https://ui.example.org or"
+                            + " http://localhost:3000, or * for all");
+                }
+            }
+        }
+    }
+
     /** Ids with digests of keys, {@code ID:SHA256}, separated by commas. */
     record Digests() implements Kind {
 

@@ -13,6 +13,7 @@ import dev.jeton.server.config.Configuration.ResponseSettings;
 import dev.jeton.server.config.Configuration.ServerSettings;
 import dev.jeton.server.config.Configuration.StreamSettings;
 import dev.jeton.server.config.Configuration.TaskSettings;
+import dev.jeton.server.config.Configuration.TlsSettings;
 import dev.jeton.server.config.Configuration.ToolLimits;
 import dev.jeton.server.config.Configuration.TracingSettings;
 import dev.jeton.server.config.Configuration.WebhookSettings;
@@ -42,8 +43,10 @@ public record Settings(
                         whole("server.port"),
                         texts("server.api-keys"),
                         texts("server.hosts"),
+                        texts("server.allowed-origins"),
                         time("server.drain-timeout"),
                         whole("server.max-requests")),
+                tls(),
                 new HttpSettings(
                         whole("http.max-connections"),
                         whole("http.max-streams"),
@@ -129,6 +132,20 @@ public record Settings(
                 budgets);
     }
 
+    private TlsSettings tls() {
+        String certificate = text("tls.certificate");
+        String key = text("tls.key");
+        if (certificate.isEmpty() != key.isEmpty()) {
+            throw new ConfigException("tls.certificate and tls.key go together; '%s' is not given"
+                    .formatted(certificate.isEmpty() ? "tls.certificate" : "tls.key"));
+        }
+        if (certificate.isEmpty() && !text("tls.client-ca").isEmpty()) {
+            throw new ConfigException(
+                    "tls.client-ca asks clients for certificates, which only TLS has; give tls.certificate and tls.key");
+        }
+        return new TlsSettings(certificate, key, text("tls.client-ca"), time("tls.reload-interval"));
+    }
+
     private AdminSettings admin() {
         Map<String, String> keys = new LinkedHashMap<>();
         for (String entry : texts("admin.keys")) {
@@ -176,7 +193,8 @@ public record Settings(
                 of(entry, "deterministic").equals("true"),
                 of(entry, "kv-cache-dtype"),
                 Units.duration(of(entry, "search-time")),
-                of(entry, "programmatic-launches").equals("true"));
+                of(entry, "programmatic-launches").equals("true"),
+                of(entry, "fp8-fast-accumulation").equals("true"));
     }
 
     private String of(Map<String, Resolved> entry, String name) {

@@ -2,6 +2,7 @@ package dev.jeton.server.http;
 
 import dev.jeton.server.config.Configuration.HttpSettings;
 import dev.jeton.server.http.RequestTimer.Phase;
+import dev.jeton.server.tls.Tls;
 import io.netty.bootstrap.ServerBootstrap;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelHandlerContext;
@@ -30,11 +31,12 @@ import io.netty.util.concurrent.GlobalEventExecutor;
 import java.net.InetSocketAddress;
 import java.nio.channels.UnresolvedAddressException;
 import java.time.Duration;
+import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
 
-/** A listening port that speaks HTTP/1.1 and, by prior knowledge, HTTP/2. */
+/** A listening port that speaks HTTP/1.1 and HTTP/2, which clients begin by prior knowledge or, over TLS, by ALPN. */
 public final class HttpListener implements AutoCloseable {
 
     private static final int MAX_CHUNK = 64 << 10;
@@ -44,6 +46,7 @@ public final class HttpListener implements AutoCloseable {
 
     private final HttpSettings settings;
     private final Duration stallTimeout;
+    private final Optional<Tls> tls;
     private final RequestHandler handler;
     private final ConnectionLimits limits;
     private final EventLoopGroup loops;
@@ -55,10 +58,18 @@ public final class HttpListener implements AutoCloseable {
      *
      * @param port 0 takes a free one
      * @param stallTimeout how long a client may leave an answer unread
+     * @param tls what connections are encrypted by; empty for plain text
      * @throws ListenException if the address cannot be listened on
      */
-    public HttpListener(String host, int port, HttpSettings settings, Duration stallTimeout, RequestHandler handler) {
+    public HttpListener(
+            String host,
+            int port,
+            HttpSettings settings,
+            Duration stallTimeout,
+            Optional<Tls> tls,
+            RequestHandler handler) {
         this.settings = settings;
+        this.tls = tls;
         this.handler = handler;
         this.stallTimeout = stallTimeout;
         this.limits = new ConnectionLimits(settings);
@@ -117,6 +128,9 @@ public final class HttpListener implements AutoCloseable {
         if (limits.admit(channel)) {
             connections.add(channel);
             RequestTimer timer = new RequestTimer(settings, stallTimeout, true);
+            tls.ifPresent(by -> channel.pipeline()
+                    .addLast(new TlsGate(by, settings.headerTimeout()))
+                    .addLast(new TlsGate.Watch(by)));
             channel.pipeline()
                     .addLast(timer)
                     .addLast(new PrefaceDetector(ctx -> speakHttp1(ctx, timer), this::speakHttp2));

@@ -1,5 +1,5 @@
 /**
- * Netty plumbing: listening, HTTP/1.1 and HTTP/2 on one port, gathering requests within bounds, and the
+ * Netty plumbing: listening, TLS, HTTP/1.1 and HTTP/2 on one port, gathering requests within bounds, and the
  * {@link dev.jeton.server.http.Exchange} through which a virtual thread answers with plain blocking calls.
  *
  * <p>Given a {@link dev.jeton.server.http.RequestHandler} by the server. It must never know of the OpenAI API, models

@@ -5,6 +5,7 @@ import dev.jeton.accounting.Bookkeeper;
 import dev.jeton.scheduler.Dispatcher;
 import dev.jeton.scheduler.StepListener;
 import dev.jeton.server.http.ConnectionStats;
+import dev.jeton.server.tls.TlsStats;
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.FunctionCounter;
 import io.micrometer.core.instrument.Gauge;
@@ -155,6 +156,26 @@ public final class ServerMetrics implements AutoCloseable {
                 .register(registry);
         FunctionCounter.builder("jeton.requests.refused", stats, s -> s.get().refusedRequests())
                 .description("Requests refused before they were whole: too large, too slow, malformed")
+                .register(registry);
+    }
+
+    /** Adds the certificate. */
+    public void certificate(Supplier<TlsStats> stats) {
+        observed.add(stats);
+        gauge(
+                stats,
+                "jeton.tls.certificate.expiry.timestamp.seconds",
+                "When the certificate in use expires, seconds since 1970",
+                TlsStats::expires);
+        FunctionCounter.builder("jeton.tls.renewals", stats, s -> s.get().renewals())
+                .description("Times that renewed files of the certificate were taken")
+                .register(registry);
+        FunctionCounter.builder("jeton.tls.renewals.failed", stats, s -> s.get().failedRenewals())
+                .description("Times that changed files of the certificate could not be taken")
+                .register(registry);
+        FunctionCounter.builder(
+                        "jeton.tls.handshakes.failed", stats, s -> s.get().failedHandshakes())
+                .description("Connections that ended before they were encrypted")
                 .register(registry);
     }
 

@@ -5,13 +5,16 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.jeton.server.testing.ByteTokenizer;
 import dev.jeton.server.testing.TestServer;
 import dev.jeton.server.testing.TestServer.Answer;
+import dev.jeton.server.testing.TwoTenants;
 import java.net.http.HttpRequest.BodyPublishers;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -296,9 +299,56 @@ class MessagesTest {
     }
 
     @Test
+    void shouldTakeWhatCodingAgentsSend() {
+        REPLY.set("done");
+        Answer answer = server.send(server.request("/v1/messages?beta=true")
+                .header("anthropic-version", "2023-06-01")
+                .header("anthropic-beta", "claude-code-20250219,interleaved-thinking-2025-05-14")
+                .POST(BodyPublishers.ofString("""
+                        {"model": "test-model", "max_tokens": 32000, "stream": true, "temperature": 1,
+                         "system": [{"type": "text", "text": "x-anthropic-billing-header: cc_version=2; cch=1;"},
+                          {"type": "text", "text": "You code.", "cache_control": {"type": "ephemeral", "ttl": "1h"}}],
+                         "messages": [{"role": "user", "content": [
+                          {"type": "text", "text": "<system-reminder>be kind</system-reminder>"},
+                          {"type": "text", "text": "hi", "cache_control": {"type": "ephemeral"}}]},
+                          {"role": "system", "content": "Mind the date."}],
+                         "tools": [{"name": "Bash", "description": "runs", "eager_input_streaming": true,
+                          "input_schema": {"$schema": "https://json-schema.org/draft/2020-12/schema", "type": "object",
+                           "properties": {"command": {"type": "string"}}, "required": ["command"],
+                           "additionalProperties": false}}],
+                         "thinking": {"type": "adaptive"}, "output_config": {"effort": "medium"},
+                         "context_management": {"edits": [{"type": "clear_thinking_20251015", "keep": "all"}]},
+                         "metadata": {"user_id": "{\\"device_id\\":\\"d\\",\\"session_id\\":\\"s\\"}"}}""")));
+        assertThat(answer.status()).as(answer.body()).isEqualTo(200);
+        assertThat(StreamedMessage.content(answer).getFirst().get("text")).isEqualTo("done");
+    }
+
+    @Test
+    void shouldBePartOfATaskAndBookedUnderTheRequestsId(@TempDir Path books) {
+        try (TestServer booked = TwoTenants.in(books).start()) {
+            Answer answer = booked.send(booked.request("/v1/messages")
+                    .header("x-api-key", TwoTenants.RED)
+                    .header("x-request-id", "mine")
+                    .POST(BodyPublishers.ofString("""
+                            {"model": "test-model", "max_tokens": 5, "service_tier": "flex",
+                             "messages": [{"role": "user", "content": "hi"}],
+                             "metadata": {"task": "t-1", "route": "web", "user_id": "u"}}""")));
+            assertThat(answer.at("usage.jeton.task")).isEqualTo("t-1");
+            assertThat(answer.at("usage.jeton.cost.list")).isNotNull();
+            assertThat(answer.header("x-jeton-cost")).isNotEmpty();
+            TwoTenants.awaitBooked(booked, 1);
+            Answer row = TwoTenants.get(booked, TwoTenants.RED, "/v1/books/requests/mine");
+            assertThat(row.at("tokens.output")).isEqualTo(5L);
+            assertThat(row.at("work")).isEqualTo("batch");
+            assertThat(row.at("task")).isEqualTo("t-1");
+            assertThat(row.at("outcome")).isEqualTo("completed");
+        }
+    }
+
+    @Test
     void shouldBeCountedUnderItsName() {
         ask("a", HI);
         assertThat(server.get("/metrics").body())
-                .containsPattern("jeton_requests_total\\{[^}]*endpoint=\"messages\"[^}]*outcome=\"ok\"");
+                .contains("jeton_requests_total{endpoint=\"messages\",model=\"test-model\",outcome=\"ok\"}");
     }
 }

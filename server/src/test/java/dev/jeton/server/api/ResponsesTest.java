@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.jeton.server.json.Json;
 import dev.jeton.server.testing.TestServer;
 import dev.jeton.server.testing.TestServer.Answer;
+import dev.jeton.server.testing.TwoTenants;
 import java.net.http.HttpRequest.BodyPublishers;
 import java.nio.file.Path;
 import java.util.List;
@@ -193,6 +194,27 @@ class ResponsesTest {
         assertThat(text("'input':'hi','stop':['assistant'],'top_k':5,'seed':3,'min_p':0.1,'ignore_eos':false"))
                 .isEqualTo("user: hi\n");
         assertThat(text("'input':'hi','chat_template_kwargs':{'x':1}")).isEqualTo("user: hi\nx=1\nassistant: ");
+    }
+
+    @Test
+    void shouldBePartOfATaskAndBookedUnderTheRequestsId(@TempDir Path books) {
+        try (TestServer booked = TwoTenants.in(books).start()) {
+            Answer answer = booked.send(booked.request("/v1/responses")
+                    .header("authorization", "Bearer " + TwoTenants.RED)
+                    .header("x-request-id", "mine")
+                    .POST(BodyPublishers.ofString("""
+                            {"model": "test-model", "input": "hi", "max_output_tokens": 5, "service_tier": "flex",
+                             "metadata": {"task": "t-1", "route": "web"}}""")));
+            assertThat(answer.at("usage.jeton.task")).isEqualTo("t-1");
+            assertThat(answer.at("usage.jeton.cost.list")).isNotNull();
+            assertThat(answer.header("x-jeton-cost")).isNotEmpty();
+            TwoTenants.awaitBooked(booked, 1);
+            Answer row = TwoTenants.get(booked, TwoTenants.RED, "/v1/books/requests/mine");
+            assertThat(row.at("tokens.output")).isEqualTo(5L);
+            assertThat(row.at("work")).isEqualTo("batch");
+            assertThat(row.at("task")).isEqualTo("t-1");
+            assertThat(row.at("outcome")).isEqualTo("completed");
+        }
     }
 
     @Test

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.jeton.server.testing.AdminClient;
 import dev.jeton.server.testing.FreePort;
+import dev.jeton.server.testing.PemFiles;
 import dev.jeton.server.testing.TestServer;
 import java.io.PrintWriter;
 import java.io.StringWriter;
@@ -176,5 +177,25 @@ class AdminCommandTest {
         assertThat(admin("tenants", "set", "a", "--enable", "--disable").err()).contains("contradict");
         assertThat(run("admin", "tenants", "list", "--url", "nonsense").err()).contains("is no URL");
         assertThat(admin("budgets", "set", "x", "--ladder", "[").code()).isEqualTo(1);
+    }
+
+    @Test
+    void anAuthorityThatJavaDoesNotKnowIsNamed() throws Exception {
+        PemFiles files = new PemFiles(folder);
+        try (TestServer encrypted = AdminClient.in(folder.resolve("encrypted"))
+                .set("tls.certificate", files.certificate.toString())
+                .set("tls.key", files.key.toString())
+                .start()) {
+            String url = new AdminClient(encrypted).url().replace("http:", "https:");
+            String[] list = {"admin", "tenants", "list", "--url", url, "--admin-key", AdminClient.KEY};
+            Run stranger = run(list);
+            assertThat(stranger.code()).isEqualTo(1);
+            assertThat(stranger.err()).contains("not trusted").contains("--ca");
+            List<String> known = new ArrayList<>(Arrays.asList(list));
+            known.addAll(List.of("--ca", files.ca.toString()));
+            assertThat(run(known.toArray(String[]::new)).code()).isZero();
+            known.set(known.size() - 1, files.key.toString());
+            assertThat(run(known.toArray(String[]::new)).err()).contains("--ca").contains(files.key.toString());
+        }
     }
 }

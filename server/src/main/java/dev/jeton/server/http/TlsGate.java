@@ -1,0 +1,102 @@
+package dev.jeton.server.http;
+
+import dev.jeton.server.tls.Tls;
+import io.netty.buffer.Unpooled;
+import io.netty.channel.ChannelFutureListener;
+import io.netty.channel.ChannelHandler;
+import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelInboundHandlerAdapter;
+import io.netty.handler.codec.DecoderException;
+import io.netty.handler.ssl.OptionalSslHandler;
+import io.netty.handler.ssl.SslContext;
+import io.netty.handler.ssl.SslHandler;
+import io.netty.handler.ssl.SslHandshakeCompletionEvent;
+import io.netty.util.ReferenceCountUtil;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import javax.net.ssl.SSLException;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * First on a connection that is to be encrypted: looks whether it is. Who speaks plain HTTP is told so, in plain HTTP;
+ * who goes on for too long without coming to an end of the handshake is cut off.
+ */
+final class TlsGate extends OptionalSslHandler {
+
+    private static final Logger LOG = LoggerFactory.getLogger(TlsGate.class);
+    /** For the last record of a connection, to clients that do not read. */
+    private static final long GOODBYE_MILLIS = 1_000;
+
+    private static final String TEXT = "This port speaks TLS: use https in place of http.\n";
+    private static final byte[] ANSWER = ("HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain\r\ncontent-length: "
+                    + TEXT.length() + "\r\nconnection: close\r\n\r\n" + TEXT)
+            .getBytes(StandardCharsets.US_ASCII);
+
+    private final Tls tls;
+    private final long handshakeMillis;
+
+    /** @param handshakeTimeout longest time of a handshake */
+    TlsGate(Tls tls, Duration handshakeTimeout) {
+        super(tls.context());
+        this.tls = tls;
+        handshakeMillis = handshakeTimeout.toMillis();
+    }
+
+    @Override
+    protected SslHandler newSslHandler(ChannelHandlerContext context, SslContext sslContext) {
+        SslHandler handler = sslContext.newHandler(context.alloc(), tls.handshakes());
+        handler.setHandshakeTimeoutMillis(handshakeMillis);
+        handler.setCloseNotifyFlushTimeoutMillis(GOODBYE_MILLIS);
+        return handler;
+    }
+
+    @Override
+    protected ChannelHandler newNonSslHandler(ChannelHandlerContext context) {
+        tls.handshakeFailed();
+        return new PlainText();
+    }
+
+    /** Answers whatever comes, once. */
+    private static final class PlainText extends ChannelInboundHandlerAdapter {
+        private boolean answered;
+
+        @Override
+        public void channelRead(ChannelHandlerContext ctx, Object message) {
+            ReferenceCountUtil.release(message);
+            if (!answered) {
+                answered = true;
+                ctx.writeAndFlush(Unpooled.wrappedBuffer(ANSWER)).addListener(ChannelFutureListener.CLOSE);
+            }
+        }
+    }
+
+    /** Behind the gate: counts handshakes that fail, and closes what is no TLS any more. */
+    static final class Watch extends ChannelInboundHandlerAdapter {
+        private final Tls tls;
+
+        Watch(Tls tls) {
+            this.tls = tls;
+        }
+
+        @Override
+        public void userEventTriggered(ChannelHandlerContext ctx, Object event) {
+            if (event instanceof SslHandshakeCompletionEvent handshake && !handshake.isSuccess()) {
+                tls.handshakeFailed();
+                LOG.debug("a handshake with {} failed", ctx.channel().remoteAddress(), handshake.cause());
+            }
+            ctx.fireUserEventTriggered(event);
+        }
+
+        @Override
+        public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
+            if (cause instanceof SSLException
+                    || cause instanceof DecoderException && cause.getCause() instanceof SSLException) {
+                LOG.debug("{} is no TLS any more", ctx.channel().remoteAddress(), cause);
+                ctx.close();
+            } else {
+                ctx.fireExceptionCaught(cause);
+            }
+        }
+    }
+}
