@@ -115,6 +115,21 @@ record GenerationOptions(
                 Guidance.read(body, limits));
     }
 
+    /**
+     * The same, where the text must be what the API's own parameter says, if that says it.
+     *
+     * @throws ApiException 400 where another one says what it must be
+     */
+    GenerationOptions guided(Optional<Guidance> format) {
+        if (format.isPresent() && guidance.isPresent()) {
+            throw ApiException.invalid(
+                    guidance.get().field(),
+                    "'%s' and '%s' exclude one another; an answer is one of them"
+                            .formatted(format.get().field(), guidance.get().field()));
+        }
+        return format.map(this::guided).orElse(this);
+    }
+
     /** The same with at most so many tokens. */
     GenerationOptions capped(long most) {
         return new GenerationOptions(

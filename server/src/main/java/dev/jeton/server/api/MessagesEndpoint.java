@@ -105,15 +105,7 @@ final class MessagesEndpoint implements Endpoint {
         }
         GenerationOptions options = GenerationOptions.read(chat, model, limits, most, -1, "stop_sequences");
         Optional<Guidance> format = Guidance.ofOutput(chat, limits);
-        if (format.isPresent() && options.guidance().isPresent()) {
-            throw ApiException.invalid(
-                    options.guidance().get().field(),
-                    "'%s' and '%s' exclude one another; an answer is one of them"
-                            .formatted(
-                                    format.get().field(),
-                                    options.guidance().get().field()));
-        }
-        return format.map(options::guided).orElse(options);
+        return options.guided(format);
     }
 
     /** Clients ask for as many tokens as their models may have; here that is as many as there is room for. */
@@ -147,7 +139,8 @@ final class MessagesEndpoint implements Endpoint {
     }
 
     private static void requireQuestion(List<Map<String, @Nullable Object>> messages) {
-        switch (String.valueOf(messages.getLast().get("role"))) {
+        Object last = messages.isEmpty() ? "system" : messages.getLast().get("role");
+        switch (String.valueOf(last)) {
             case "assistant" ->
                 throw ApiException.unsupported(
                         MessageTurns.FIELD,

@@ -182,6 +182,7 @@ class MessagesBadInputTest {
                         "messages[0].content[0].id",
                         "is missing"),
                 arguments("[" + user + ",{'role':'assistant','content':'b'}]", "messages", "prefill"),
+                arguments("[{'role':'system','content':''}]", "messages", "nothing that could be answered"),
                 arguments("[{'role':'system','content':'a'}]", "messages", "nothing that could be answered"),
                 arguments(
                         "[" + String.join(",", user, user, user, user, user) + "]",
