@@ -6,6 +6,7 @@ import dev.jeton.models.EncoderSpec;
 import dev.jeton.models.EncoderSpec.Kind;
 import dev.jeton.models.EncoderSpec.Scores;
 import dev.jeton.server.testing.ByteTokenizer;
+import dev.jeton.server.testing.Eventually;
 import dev.jeton.server.testing.PrometheusText;
 import dev.jeton.server.testing.TestServer;
 import dev.jeton.server.testing.TestServer.Answer;
@@ -247,6 +248,8 @@ class VectorsTest {
                 client.join();
             }
             assertThat(answered.get()).isPositive();
+            // counted once an answer is sent, which its client may have by then
+            Eventually.until("all answers are counted", () -> promptTokens(server) >= 400.0 * answered.get());
             // those that were refused had nothing computed
             assertThat(promptTokens(server)).isEqualTo(400.0 * answered.get());
         }
