@@ -3,6 +3,7 @@ package dev.jeton.server.api;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.jeton.server.testing.ByteTokenizer;
+import dev.jeton.server.testing.Eventually;
 import dev.jeton.server.testing.TestServer;
 import dev.jeton.server.testing.TestServer.Answer;
 import dev.jeton.server.testing.TwoTenants;
@@ -348,7 +349,10 @@ class MessagesTest {
     @Test
     void shouldBeCountedUnderItsName() {
         ask("a", HI);
-        assertThat(server.get("/metrics").body())
-                .contains("jeton_requests_total{endpoint=\"messages\",model=\"test-model\",outcome=\"ok\"}");
+        Eventually.until(
+                "it is counted",
+                () -> server.get("/metrics")
+                        .body()
+                        .contains("jeton_requests_total{endpoint=\"messages\",model=\"test-model\",outcome=\"ok\"}"));
     }
 }
