@@ -77,7 +77,8 @@ final class MessagesEndpoint implements Endpoint {
         model.requireText();
         check(body);
         JsonObject chat = MessageFields.asChat(body, model);
-        return prompt(chat, conversation(chat, model), model).length;
+        Conversation conversation = conversation(chat, model);
+        return prompt(chat, conversation, BegunAnswer.of(conversation, MessageTurns.FIELD), model).length;
     }
 
     private static void check(JsonObject body) {
@@ -88,13 +89,27 @@ final class MessagesEndpoint implements Endpoint {
     private Prepared prepare(JsonObject chat, GenerationOptions asked, ServedModel model) throws InterruptedException {
         ReasoningOptions reasoning = ReasoningOptions.read(chat, model);
         Conversation conversation = conversation(chat, model);
-        int[] prompt = prompt(chat, conversation, model);
+        Optional<BegunAnswer> begun = BegunAnswer.of(conversation, MessageTurns.FIELD);
+        int[] prompt = prompt(chat, conversation, begun, model);
         GenerationOptions options = capped(asked, prompt.length, model);
         RequestedTools tools = conversation.tools();
         Optional<ToolUse> use = tools.use(model, limits.tools(), options);
         GenerationOptions guided = ToolGuidance.guided(options, tools, use, model);
-        return Prepared.chat(guided, prompt, model, MessageTurns.FIELD, MaxTokens.FIELD, use)
-                .reasoning(ReasoningUse.of(model, prompt, reasoning, options));
+        Prepared ask = Prepared.chat(guided, prompt, model, MessageTurns.FIELD, MaxTokens.FIELD, use);
+        if (begun.isEmpty()) {
+            return ask.reasoning(ReasoningUse.of(model, prompt, reasoning, options));
+        }
+        requireFree(guided);
+        // what goes before an answer has gone before one that is begun
+        return ask.continuing();
+    }
+
+    private static void requireFree(GenerationOptions begun) {
+        begun.guidance().ifPresent(guidance -> {
+            throw ApiException.invalid(
+                    guidance.field(),
+                    "'%s' is about whole answers, but 'messages' has begun one".formatted(guidance.field()));
+        });
     }
 
     /** None at all puts a prompt into the cache. */
@@ -133,30 +148,21 @@ final class MessagesEndpoint implements Endpoint {
         given.forEach(turns::add);
         List<Map<String, @Nullable Object>> messages = turns.messages();
         Conversation.check(MessageTurns.FIELD, messages.size(), limits);
-        requireQuestion(messages);
+        if (messages.isEmpty() || "system".equals(messages.getLast().get("role"))) {
+            throw ApiException.invalid(
+                    MessageTurns.FIELD, "'messages' has nothing that could be answered: a user's message is required");
+        }
         return Conversation.of(
                 messages, RequestedTools.ofMessages(chat, limits.tools()), MessageFields.effort(chat), chat, model);
     }
 
-    private static void requireQuestion(List<Map<String, @Nullable Object>> messages) {
-        Object last = messages.isEmpty() ? "system" : messages.getLast().get("role");
-        switch (String.valueOf(last)) {
-            case "assistant" ->
-                throw ApiException.unsupported(
-                        MessageTurns.FIELD,
-                        "'messages' must end with a user's message: an answer that is begun ('prefill') is not gone on"
-                                + " with here");
-            case "system" ->
-                throw ApiException.invalid(
-                        MessageTurns.FIELD,
-                        "'messages' has nothing that could be answered: a user's message is required");
-            default -> {}
-        }
-    }
-
-    private int[] prompt(JsonObject chat, Conversation conversation, ServedModel model) throws InterruptedException {
+    private int[] prompt(JsonObject chat, Conversation conversation, Optional<BegunAnswer> begun, ServedModel model)
+            throws InterruptedException {
+        boolean special = chat.flag("add_special_tokens", false);
         try {
-            return promptTokens.of(MessageTurns.FIELD, conversation, model, chat.flag("add_special_tokens", false));
+            return begun.isPresent()
+                    ? promptTokens.of(MessageTurns.FIELD, begun.get(), model, special)
+                    : promptTokens.of(MessageTurns.FIELD, conversation, model, special);
         } catch (ApiException e) {
             throw e.exceedsContext() ? tooLong(e.getMessage()) : e;
         }

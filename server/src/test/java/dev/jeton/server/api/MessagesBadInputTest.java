@@ -181,7 +181,8 @@ class MessagesBadInputTest {
                         "[{'role':'assistant','content':[{'type':'tool_use','name':'f','input':{}}]}]",
                         "messages[0].content[0].id",
                         "is missing"),
-                arguments("[" + user + ",{'role':'assistant','content':'b'}]", "messages", "prefill"),
+                arguments("[" + user + ",{'role':'assistant','content':' '}]", "messages", "cannot be gone on with"),
+                arguments("[" + user + "," + use + "]", "messages", "cannot be gone on with"),
                 arguments("[{'role':'system','content':''}]", "messages", "nothing that could be answered"),
                 arguments("[{'role':'system','content':'a'}]", "messages", "nothing that could be answered"),
                 arguments(

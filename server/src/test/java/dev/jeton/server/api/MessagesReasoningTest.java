@@ -112,6 +112,14 @@ class MessagesReasoningTest {
     }
 
     @Test
+    void shouldNotTakeForThinkingWhatGoesOnWithAnAnswer() {
+        Answer answer = ask(
+                "<think>no</think>",
+                "'messages':[{'role':'user','content':'hi'},{'role':'assistant','content':'It is '}]");
+        assertThat(answer.at("content")).isEqualTo(List.of(Map.of("type", "text", "text", "<think>no</think>")));
+    }
+
+    @Test
     void shouldTakeABudgetWhereItIsNotKnownWhatThinkingIs() {
         try (TestServer plain = TestServer.start()) {
             Answer answer = plain.post(

@@ -264,6 +264,25 @@ class MessagesTest {
     }
 
     @Test
+    void shouldGoOnWithAnAnswerThatIsBegun() {
+        String begun = "'messages':[{'role':'user','content':'a'},{'role':'assistant','content':'user: b  '}]";
+        assertThat(prompt(begun)).isEqualTo("user: a\nassistant: user: b");
+        assertThat(ask(" and more", begun).at("content.0.text")).isEqualTo(" and more");
+        Answer count = server.post("/v1/messages/count_tokens", "{'model':'test-model'," + begun + "}");
+        assertThat(count.at("input_tokens")).isEqualTo((long) "user: a\nassistant: user: b".length());
+    }
+
+    @Test
+    void shouldNotHoldAnAnswerThatIsBegunToAFormat() {
+        Answer answer = post(
+                "x",
+                "'max_tokens':5,'messages':[{'role':'user','content':'a'},{'role':'assistant','content':'b'}],"
+                        + "'output_config':{'format':{'type':'json_schema','schema':{}}}");
+        assertThat(answer.status()).isEqualTo(400);
+        assertThat(answer.at("jeton.param")).isEqualTo("output_config.format.schema");
+    }
+
+    @Test
     void shouldCountTheTokensThatAMessageHas() {
         for (String fields : List.of(
                 HI,
