@@ -13,6 +13,9 @@ import io.netty.handler.ssl.SslHandler;
 import io.netty.handler.ssl.SslHandshakeCompletionEvent;
 import io.netty.util.ReferenceCountUtil;
 import java.nio.charset.StandardCharsets;
+import java.util.concurrent.Executor;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.TimeUnit;
 import java.time.Duration;
 import javax.net.ssl.SSLException;
 import org.slf4j.Logger;
@@ -45,7 +48,9 @@ final class TlsGate extends OptionalSslHandler {
 
     @Override
     protected SslHandler newSslHandler(ChannelHandlerContext context, SslContext sslContext) {
-        SslHandler handler = sslContext.newHandler(context.alloc(), tls.handshakes());
+        OneHandshake handshake = new OneHandshake(tls.handshakes());
+        SslHandler handler = sslContext.newHandler(context.alloc(), handshake);
+        handler.handshakeFuture().addListener(done -> handshake.over());
         handler.setHandshakeTimeoutMillis(handshakeMillis);
         handler.setCloseNotifyFlushTimeoutMillis(GOODBYE_MILLIS);
         return handler;
@@ -57,7 +62,33 @@ final class TlsGate extends OptionalSslHandler {
         return new PlainText();
     }
 
-    /** Answers whatever comes, once. */
+    /**
+     * Runs what one connection's handshake computes, and nothing once that is over. What comes then is a client of TLS
+     * 1.2 that wants another: Java would go along, so that one connection could keep all these threads busy for as long
+     * as it likes (CVE-2011-1473). Refusing the task ends the connection. TLS 1.3 has no such tasks.
+     */
+    private static final class OneHandshake implements Executor {
+        private final Executor handshakes;
+        private volatile boolean over;
+
+        OneHandshake(Executor handshakes) {
+            this.handshakes = handshakes;
+        }
+
+        void over() {
+            over = true;
+        }
+
+        @Override
+        public void execute(Runnable task) {
+            if (over) {
+                throw new RejectedExecutionException("a connection shakes hands once");
+            }
+            handshakes.execute(task);
+        }
+    }
+
+    /** Answers whatever comes, once, and drops what a client still sends for a moment: it would not read the answer. */
     private static final class PlainText extends ChannelInboundHandlerAdapter {
         private boolean answered;
 

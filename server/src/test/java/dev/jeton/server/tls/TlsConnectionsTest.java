@@ -173,4 +173,17 @@ class TlsConnectionsTest {
         }
     }
 
+    @Test
+    void handshakeAfterTheFirstEndsTheConnection() throws Exception {
+        try (RawClient client = connect(0, "TLSv1.2")) {
+            SSLSocket socket = (SSLSocket) client.socket();
+            assertThatThrownBy(() -> {
+                        socket.startHandshake();
+                        client.send("GET /health HTTP/1.1\r\nhost: t\r\n\r\n").response();
+                    })
+                    .isInstanceOf(IOException.class);
+        }
+        until("jeton_connections 1.0");
+    }
+
 }
