@@ -2,7 +2,6 @@ package dev.jeton.server.http;
 
 import dev.jeton.server.tls.Tls;
 import io.netty.buffer.Unpooled;
-import io.netty.channel.ChannelFutureListener;
 import io.netty.channel.ChannelHandler;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
@@ -13,10 +12,10 @@ import io.netty.handler.ssl.SslHandler;
 import io.netty.handler.ssl.SslHandshakeCompletionEvent;
 import io.netty.util.ReferenceCountUtil;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.util.concurrent.Executor;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
-import java.time.Duration;
 import javax.net.ssl.SSLException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -97,7 +96,9 @@ final class TlsGate extends OptionalSslHandler {
             ReferenceCountUtil.release(message);
             if (!answered) {
                 answered = true;
-                ctx.writeAndFlush(Unpooled.wrappedBuffer(ANSWER)).addListener(ChannelFutureListener.CLOSE);
+                ctx.writeAndFlush(Unpooled.wrappedBuffer(ANSWER))
+                        .addListener(written -> RequestCollector.endOutput(ctx.channel()));
+                ctx.executor().schedule(() -> ctx.close(), RequestCollector.LINGER_MILLIS, TimeUnit.MILLISECONDS);
             }
         }
     }

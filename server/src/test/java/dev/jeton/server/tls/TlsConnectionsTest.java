@@ -145,6 +145,55 @@ class TlsConnectionsTest {
         }
     }
 
+    /** Keeps what comes in, as it comes. */
+    private static final class Recorded extends Socket {
+        final ByteArrayOutputStream came = new ByteArrayOutputStream();
+
+        Recorded(int port) throws IOException {
+            super("127.0.0.1", port);
+            setSoTimeout(20_000);
+        }
+
+        @Override
+        public InputStream getInputStream() throws IOException {
+            return new FilterInputStream(super.getInputStream()) {
+                @Override
+                public int read(byte[] to, int from, int most) throws IOException {
+                    int read = super.read(to, from, most);
+                    came.write(to, from, Math.max(0, read));
+                    return read;
+                }
+            };
+        }
+
+        /** The kind of the last record of TLS 1.2: 21 is an alert. */
+        int lastKind() {
+            byte[] all = came.toByteArray();
+            int kind = -1;
+            for (int at = 0; at + 5 <= all.length; at += 5 + ((all[at + 3] & 0xff) << 8 | all[at + 4] & 0xff)) {
+                kind = all[at];
+            }
+            return kind;
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {0, 1_000_000})
+    void refusalEndsWithTheCloseThatTellsItFromACut(int more) throws Exception {
+        Recorded socket = new Recorded(server.port());
+        try (SSLSocket client = (SSLSocket)
+                files.trusting().getSocketFactory().createSocket(socket, "localhost", server.port(), true)) {
+            client.setEnabledProtocols(new String[] {"TLSv1.2"});
+            client.getOutputStream()
+                    .write("POST /v1/completions HTTP/1.1\r\nhost: t\r\ncontent-length: 999999999\r\n\r\n"
+                            .getBytes(StandardCharsets.US_ASCII));
+            client.getOutputStream().write(new byte[more]);
+            assertThat(new String(client.getInputStream().readAllBytes(), StandardCharsets.UTF_8))
+                    .startsWith("HTTP/1.1 413");
+            assertThat(socket.lastKind()).isEqualTo(21);
+        }
+    }
+
     @Test
     void closesItsConnectionsInAnyState() throws Exception {
         List<AutoCloseable> clients = new ArrayList<>();
@@ -170,6 +219,18 @@ class TlsConnectionsTest {
                 socket.getOutputStream().write(begun);
                 assertThat(socket.getInputStream().readAllBytes()).isEmpty();
             }
+        }
+    }
+
+    @Test
+    void plainTextThatGoesOnForLongIsToldToEncrypt() throws Exception {
+        try (Socket socket = new Socket("127.0.0.1", server.port())) {
+            socket.setSoTimeout(20_000);
+            byte[] head = "POST / HTTP/1.1\r\ncontent-length: 1000000\r\n\r\n".getBytes(StandardCharsets.US_ASCII);
+            socket.getOutputStream().write(head);
+            socket.getOutputStream().write(new byte[1_000_000]);
+            assertThat(new String(socket.getInputStream().readAllBytes(), StandardCharsets.US_ASCII))
+                    .startsWith("HTTP/1.1 400 Bad Request");
         }
     }
 
