@@ -125,7 +125,7 @@ public final class HttpListener implements AutoCloseable {
     }
 
     private void connect(Channel channel) {
-        if (limits.admit(channel)) {
+        if (limits.admit(channel, tls.isEmpty())) {
             connections.add(channel);
             RequestTimer timer = new RequestTimer(settings, stallTimeout, true);
             tls.ifPresent(by -> channel.pipeline()

@@ -247,4 +247,16 @@ class TlsConnectionsTest {
         until("jeton_connections 1.0");
     }
 
+    @Test
+    void connectionPastTheBoundIsClosedWithoutPlainText() throws Exception {
+        start(TestServer.builder().set("http.max-connections", "1"));
+        try (RawClient first = connect(0, NEW);
+                Socket socket = new Socket("127.0.0.1", server.port())) {
+            socket.setSoTimeout(20_000);
+            assertThat(new String(socket.getInputStream().readAllBytes(), StandardCharsets.US_ASCII))
+                    .isEmpty();
+            assertThat(first.send("GET /health HTTP/1.1\r\nhost: t\r\n\r\n").response())
+                    .startsWith("HTTP/1.1 200");
+        }
+    }
 }
