@@ -9,6 +9,7 @@ import dev.jeton.server.testing.PemFiles;
 import io.netty.pkitesting.X509Bundle;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
 import java.time.Instant;
 import java.time.InstantSource;
 import java.util.LinkedHashMap;
@@ -80,6 +81,24 @@ class TlsTest {
             Files.writeString(files.key, next.getPrivateKeyPEM());
             tls.look();
             assertThat(tls.context()).isNotSameAs(before);
+            assertThat(tls.stats().renewals()).isEqualTo(1);
+        }
+    }
+
+    @Test
+    void filesThatCouldNotBeUsedAreTriedAgainThoughTheyLookTheSame() throws Exception {
+        // as where a file's owner or mode is set a moment after it was written, which its times do not tell
+        try (Tls tls = open()) {
+            X509Bundle next = files.server("renewed");
+            Files.writeString(files.certificate, next.getCertificatePathPEM());
+            Files.writeString(files.key, " ".repeat(next.getPrivateKeyPEM().length()));
+            FileTime time = Files.getLastModifiedTime(files.key);
+            tls.look();
+            tls.look();
+            assertThat(tls.stats().failedRenewals()).as("told once").isEqualTo(1);
+            Files.writeString(files.key, next.getPrivateKeyPEM());
+            Files.setLastModifiedTime(files.key, time);
+            tls.look();
             assertThat(tls.stats().renewals()).isEqualTo(1);
         }
     }
