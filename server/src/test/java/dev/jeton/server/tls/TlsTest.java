@@ -149,6 +149,14 @@ class TlsTest {
     }
 
     @Test
+    void oneFileMayHoldKeyAndCertificates() throws Exception {
+        String both = Files.readString(files.key) + Files.readString(files.certificate);
+        Files.writeString(files.certificate, both);
+        Files.writeString(files.key, both);
+        open().close();
+    }
+
+    @Test
     void hugeFileIsRefused() throws Exception {
         Files.write(files.certificate, new byte[(1 << 20) + 1]);
         assertRefused("tls.certificate", "longer than 1048576 bytes");
