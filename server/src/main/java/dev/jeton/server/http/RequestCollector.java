@@ -26,6 +26,7 @@ import io.netty.handler.codec.http2.Http2Error;
 import io.netty.handler.ssl.SslHandler;
 import java.util.ArrayDeque;
 import java.util.Arrays;
+import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
@@ -101,12 +102,12 @@ final class RequestCollector extends SimpleChannelInboundHandler<HttpObject> {
     }
 
     private void begin(ChannelHandlerContext ctx, HttpRequest request) {
+        head = request;
         long announced = HttpUtil.getContentLength(request, 0L);
         if (announced > settings.maxBody()) {
             refuse(ctx, 413, "the body has %d bytes, at most %d are accepted".formatted(announced, settings.maxBody()));
             return;
         }
-        head = request;
         if (!answering) {
             timer.enter(Phase.BODY);
         }
@@ -251,12 +252,16 @@ final class RequestCollector extends SimpleChannelInboundHandler<HttpObject> {
     private void refuse(ChannelHandlerContext ctx, int status, String message) {
         refused = true;
         limits.countRefusedRequest();
+        HttpRequest asked = head;
         dropBody();
         turn(ctx, () -> {
             timer.enter(Phase.SENDING);
             byte[] content = handler.refusal(status, message);
             DefaultFullHttpResponse response = new DefaultFullHttpResponse(
                     HttpVersion.HTTP_1_1, HttpResponseStatus.valueOf(status), Unpooled.wrappedBuffer(content));
+            handler.refusalHeaders(name -> Optional.ofNullable(asked)
+                            .map(request -> request.headers().get(name)))
+                    .forEach(response.headers()::set);
             response.headers()
                     .set(HttpHeaderNames.CONTENT_TYPE, HttpHeaderValues.APPLICATION_JSON)
                     .set(HttpHeaderNames.CONTENT_LENGTH, content.length)
@@ -279,11 +284,6 @@ final class RequestCollector extends SimpleChannelInboundHandler<HttpObject> {
         }
     }
 
-    private static void reset(ChannelHandlerContext ctx, Http2Error code) {
-        if (ctx.channel().isActive()) {
-            ctx.writeAndFlush(new DefaultHttp2ResetFrame(code)).addListener(ChannelFutureListener.CLOSE);
-        }
-    }
     /** Over TLS the end is a record of its own: without it the answer might have been cut off by somebody between. */
     static void endOutput(Channel channel) {
         if (channel instanceof DuplexChannel duplex) {
@@ -296,6 +296,11 @@ final class RequestCollector extends SimpleChannelInboundHandler<HttpObject> {
         }
     }
 
+    private static void reset(ChannelHandlerContext ctx, Http2Error code) {
+        if (ctx.channel().isActive()) {
+            ctx.writeAndFlush(new DefaultHttp2ResetFrame(code)).addListener(ChannelFutureListener.CLOSE);
+        }
+    }
 
     private void dropBody() {
         limits.release(reserved);
