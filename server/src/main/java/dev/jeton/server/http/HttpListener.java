@@ -129,6 +129,7 @@ public final class HttpListener implements AutoCloseable {
             connections.add(channel);
             RequestTimer timer = new RequestTimer(settings, stallTimeout, true);
             tls.ifPresent(by -> channel.pipeline()
+                    .addLast(new UnreadReplies())
                     .addLast(new TlsGate(by, settings.headerTimeout()))
                     .addLast(new TlsGate.Watch(by)));
             channel.pipeline()

@@ -248,6 +248,21 @@ class TlsConnectionsTest {
     }
 
     @Test
+    void clientThatAsksForNewKeysAndNeverReadsIsCutOff() throws Exception {
+        start(TestServer.builder().set("http.send-buffer", "4KiB"));
+        try (RawClient client = connect(1_024, NEW)) {
+            SSLSocket socket = (SSLSocket) client.socket();
+            assertThatThrownBy(() -> {
+                        for (int i = 0; i < 100_000; i++) {
+                            // once hands are shaken: a KeyUpdate that asks for one
+                            socket.startHandshake();
+                        }
+                    })
+                    .isInstanceOf(IOException.class);
+        }
+    }
+
+    @Test
     void connectionPastTheBoundIsClosedWithoutPlainText() throws Exception {
         start(TestServer.builder().set("http.max-connections", "1"));
         try (RawClient first = connect(0, NEW);
