@@ -7,6 +7,7 @@ import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.handler.codec.DecoderException;
 import io.netty.handler.ssl.OptionalSslHandler;
+import io.netty.handler.ssl.SslCloseCompletionEvent;
 import io.netty.handler.ssl.SslContext;
 import io.netty.handler.ssl.SslHandler;
 import io.netty.handler.ssl.SslHandshakeCompletionEvent;
@@ -103,7 +104,7 @@ final class TlsGate extends OptionalSslHandler {
         }
     }
 
-    /** Behind the gate: counts handshakes that fail, and closes what is no TLS any more. */
+    /** Behind the gate: counts handshakes that fail, and closes what the client has closed, or is no TLS any more. */
     static final class Watch extends ChannelInboundHandlerAdapter {
         private final Tls tls;
 
@@ -116,6 +117,10 @@ final class TlsGate extends OptionalSslHandler {
             if (event instanceof SslHandshakeCompletionEvent handshake && !handshake.isSuccess()) {
                 tls.handshakeFailed();
                 LOG.debug("a handshake with {} failed", ctx.channel().remoteAddress(), handshake.cause());
+            }
+            if (event instanceof SslCloseCompletionEvent) {
+                // as in plain text, where half a connection is none: nothing more can be sent over TLS 1.2
+                ctx.close();
             }
             ctx.fireUserEventTriggered(event);
         }

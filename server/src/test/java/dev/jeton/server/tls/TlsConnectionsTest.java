@@ -110,6 +110,31 @@ class TlsConnectionsTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"TLSv1.3", "TLSv1.2"})
+    void closeThatIsToldIsAHangUpThoughTheSocketStaysOpen(String version) throws Exception {
+        Socket half = new Socket("127.0.0.1", server.port()) {
+            @Override
+            public void shutdownOutput() {}
+        };
+        try (SSLSocket client =
+                (SSLSocket) files.trusting().getSocketFactory().createSocket(half, "localhost", server.port(), true)) {
+            client.setEnabledProtocols(new String[] {version});
+            server.engine().hold();
+            String body = request("'stream':true," + LONG).replace('\'', '"');
+            client.getOutputStream()
+                    .write("POST /v1/completions HTTP/1.1\r\nhost: t\r\ncontent-length: %d\r\n\r\n%s"
+                            .formatted(body.length(), body)
+                            .getBytes(StandardCharsets.US_ASCII));
+            server.engine().allow(10);
+            Eventually.until("ten steps ran", () -> server.engine().stepsRun() == 10);
+            client.shutdownOutput();
+            until("jeton_connections 1.0");
+            server.engine().allow(100);
+            until("outcome=\"cancelled\"");
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"TLSv1.3", "TLSv1.2"})
     void streamThatIsNeverReadIsCancelledAndCutOff(String version) throws Exception {
         start(TestServer.builder()
                 .set("stream.stall-timeout", "200ms")
