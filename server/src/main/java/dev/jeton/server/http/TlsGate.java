@@ -5,7 +5,6 @@ import io.netty.buffer.Unpooled;
 import io.netty.channel.ChannelHandler;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
-import io.netty.handler.codec.DecoderException;
 import io.netty.handler.ssl.OptionalSslHandler;
 import io.netty.handler.ssl.SslCloseCompletionEvent;
 import io.netty.handler.ssl.SslContext;
@@ -17,7 +16,6 @@ import java.time.Duration;
 import java.util.concurrent.Executor;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
-import javax.net.ssl.SSLException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -127,13 +125,8 @@ final class TlsGate extends OptionalSslHandler {
 
         @Override
         public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
-            if (cause instanceof SSLException
-                    || cause instanceof DecoderException && cause.getCause() instanceof SSLException) {
-                LOG.debug("{} is no TLS any more", ctx.channel().remoteAddress(), cause);
-                ctx.close();
-            } else {
-                ctx.fireExceptionCaught(cause);
-            }
+            LOG.debug("{} is no TLS any more", ctx.channel().remoteAddress(), cause);
+            ctx.close();
         }
     }
 }
