@@ -6,7 +6,6 @@ import dev.jeton.server.tls.Tls;
 import io.netty.bootstrap.ServerBootstrap;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelHandlerContext;
-import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.ChannelInitializer;
 import io.netty.channel.ChannelOption;
 import io.netty.channel.ChannelPipeline;
@@ -160,16 +159,7 @@ public final class HttpListener implements AutoCloseable {
                     protected void initChannel(Channel stream) {
                         openStream(stream, timer, streams);
                     }
-                }))
-                .addLast(new BrokenOff());
-    }
-
-    /** Behind all others: a client that breaks off is nothing to be logged. */
-    private static final class BrokenOff extends ChannelInboundHandlerAdapter {
-        @Override
-        public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
-            ctx.close();
-        }
+                }));
     }
 
     private void openStream(Channel stream, RequestTimer connectionTimer, AtomicInteger streams) {

@@ -17,8 +17,6 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.ValueSource;
 
 /** Clients that break off before they have asked anything: the log is not theirs to fill. */
 class ResetConnectionsTest {
@@ -42,16 +40,11 @@ class ResetConnectionsTest {
         socket.close();
     }
 
-    @ParameterizedTest
-    @ValueSource(strings = {"PRI", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0"})
-    void connectionThatIsResetIsNoMatterForTheLog(String said) throws IOException {
+    @Test
+    void connectionThatIsResetIsNoMatterForTheLog() throws IOException {
         try (TestServer server = TestServer.start()) {
             for (int i = 0; i < 20; i++) {
-                Socket socket = new RawClient(server.port()).send(said).socket();
-                if (said.length() > 3) {
-                    assertThat(socket.getInputStream().read()).isNotNegative();
-                }
-                reset(socket);
+                reset(new RawClient(server.port()).send("PRI").socket());
             }
             Eventually.until("all are gone", () -> server.get("/metrics").body().contains("jeton_connections 1.0"));
         }
