@@ -21,6 +21,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
 import javax.net.ssl.SSLSocket;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -215,6 +216,52 @@ class TlsConnectionsTest {
             client.getOutputStream().write(new byte[more]);
             assertThat(new String(client.getInputStream().readAllBytes(), StandardCharsets.UTF_8))
                     .startsWith("HTTP/1.1 413");
+            assertThat(socket.lastKind()).isEqualTo(21);
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"TLSv1.3", "TLSv1.2"})
+    void requestsThatCameInOneRecordAreAnsweredInTheirOrder(String version) throws Exception {
+        start(TestServer.builder().set("http.max-pipelined", "2"));
+        try (RawClient client = connect(0, version)) {
+            StringBuilder all = new StringBuilder();
+            for (int i = 0; i < 100; i++) {
+                all.append("GET /nowhere/%d HTTP/1.1\r\nhost: t\r\n\r\n".formatted(i));
+            }
+            client.send(all.toString());
+            for (int i = 0; i < 100; i++) {
+                assertThat(client.response()).startsWith("HTTP/1.1 404").contains("/nowhere/" + i);
+            }
+        }
+    }
+
+    @Test
+    void drainingLetsAStreamEndAndTheCloseIsTold() throws Exception {
+        server.engine().hold();
+        Recorded socket = new Recorded(server.port());
+        try (SSLSocket client = (SSLSocket)
+                files.trusting().getSocketFactory().createSocket(socket, "localhost", server.port(), true)) {
+            client.setEnabledProtocols(new String[] {"TLSv1.2"});
+            String body = request("'stream':true,'max_tokens':30").replace('\'', '"');
+            client.getOutputStream()
+                    .write("POST /v1/completions HTTP/1.1\r\nhost: t\r\ncontent-length: %d\r\n\r\n%s"
+                            .formatted(body.length(), body)
+                            .getBytes(StandardCharsets.US_ASCII));
+            server.engine().allow(2);
+            Eventually.until("two steps ran", () -> server.engine().stepsRun() == 2);
+            CompletableFuture<Boolean> drained = CompletableFuture.supplyAsync(() -> {
+                try {
+                    return server.server().drain();
+                } catch (InterruptedException e) {
+                    throw new IllegalStateException(e);
+                }
+            });
+            server.engine().release();
+            assertThat(drained.get()).isTrue();
+            server.close();
+            assertThat(new String(client.getInputStream().readAllBytes(), StandardCharsets.UTF_8))
+                    .contains("[DONE]");
             assertThat(socket.lastKind()).isEqualTo(21);
         }
     }
