@@ -8,12 +8,23 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.jeton.models.engine.SamplingParameters;
 import dev.jeton.models.engine.TokenGrammar;
+import dev.jeton.models.grammar.Grammar;
+import dev.jeton.models.grammar.GrammarSpec;
+import dev.jeton.models.grammar.GrammarVocabulary;
+import dev.jeton.models.grammar.ReasoningGrammar;
+import dev.jeton.models.grammar.ReasoningTokens;
+import dev.jeton.models.reasoning.ReasoningFormat;
+import dev.jeton.models.reasoning.ReasoningFormat.Opening;
 import dev.jeton.models.sim.SimClock;
 import dev.jeton.scheduler.Simulation.Output;
 import dev.jeton.scheduler.Simulation.Shape;
+import java.nio.charset.StandardCharsets;
 import java.util.List;
+import java.util.Optional;
+import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Sequences that must spell what a grammar allows. */
@@ -242,5 +253,52 @@ class GuidedTest {
                 Simulation.alone(request(1, 99, new int[0], grammar), 0).only();
         assertThat(all)
                 .allSatisfy(generation -> assertThat(take(generation).only()).isEqualTo(alone));
+    }
+
+    /** Thinking of at most 20 tokens, then yes or no; all in tokens of one to three bytes. */
+    private static TokenGrammar thinking(Opening opening) {
+        GrammarVocabulary vocabulary = new GrammarVocabulary(VOCABULARY, GuidedTest::spelled, false);
+        return new ReasoningGrammar(
+                new ReasoningTokens(vocabulary, ReasoningFormat.QWEN3),
+                Optional.of(Grammar.compile(new GrammarSpec.Choice(List.of("yes", "no")), vocabulary, true)),
+                opening,
+                20,
+                new int[] {3});
+    }
+
+    private static byte[] spelled(int token) {
+        List<String> words = List.of("</", "thi", "nk>", "<th", "ink", ">", "ye", "s", "no", "\n\n");
+        String text = token < 128 ? String.valueOf((char) token) : words.get(token % words.size());
+        return text.getBytes(StandardCharsets.US_ASCII);
+    }
+
+    private static String text(List<Integer> tokens) {
+        return tokens.stream()
+                .map(token -> new String(spelled(token), StandardCharsets.US_ASCII))
+                .collect(Collectors.joining());
+    }
+
+    @ParameterizedTest
+    @EnumSource(names = {"THINKING", "EITHER"})
+    void thinksWithinItsBoundWhateverIsInFlightForkedOrPreempted(Opening opening) {
+        GenerationRequest request = request(8, 99, new int[] {3}, thinking(opening));
+        Output alone = Simulation.alone(request, 0);
+        assertThat(alone.tokens).hasSize(8).allSatisfy(tokens -> {
+            assertThat(text(tokens)).matches("(?s).*(yes|no)");
+            assertThat(tokens.size()).isLessThan(20 + "<think></think>\n\nyes".length());
+        });
+        assertThat(alone.tokens).anyMatch(tokens -> text(tokens).contains("</think>"));
+        for (int tickets = 1; tickets <= 2; tickets++) {
+            Simulation simulation =
+                    new Simulation(new Shape().tickets(tickets).blocks(30).sequences(16));
+            List<GenerationState> all = List.of(simulation.submit(request), simulation.submit(request));
+
+            simulation.run();
+
+            assertThat(simulation.scheduler.stats().preemptions()).isPositive();
+            assertThat(all)
+                    .allSatisfy(
+                            generation -> assertThat(take(generation).tokens).isEqualTo(alone.tokens));
+        }
     }
 }

@@ -48,6 +48,10 @@ public final class ReasoningTokens {
         // one token is what models are trained to end with
         int[] whole = tokens(token -> token == endToken || Arrays.equals(vocabulary.bytes(token), end));
         ending[0] = endToken >= 0 ? new int[] {endToken} : whole.length > 0 ? whole : ending[0];
+        if (endToken >= 0 || whole.length > 0) {
+            // a mark's first character alone was more likely a part of the thinking
+            ending[1] = ending[0];
+        }
         newlines = new int[MOST_NEWLINES + 1][];
         for (int most = 0; most <= MOST_NEWLINES; most++) {
             int bound = most;

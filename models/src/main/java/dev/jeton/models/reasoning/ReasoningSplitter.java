@@ -60,6 +60,16 @@ public final class ReasoningSplitter {
         return state == State.THINKING || state == State.BEGINNING && thinksUnlessTold;
     }
 
+    /** Whether nothing came yet but what may be, or be before, the mark. */
+    public boolean beginning() {
+        return state == State.BEGINNING;
+    }
+
+    /** Whether something of the answer came. */
+    public boolean answering() {
+        return state == State.ANSWERING;
+    }
+
     /** Whether text is held back. */
     public boolean holding() {
         return !held.isEmpty() || matched > 0 || newlines > 0;

@@ -183,6 +183,20 @@ class ReasoningGrammarTest {
         assertThat(cursor.mustEnd()).isFalse();
     }
 
+    /** A model that has just written a bracket may mean nothing by it, and knows the mark as one token. */
+    @Test
+    void endsThinkingByTheWholeMarkBehindItsFirstCharacter() {
+        ReasoningGrammar grammar = grammar(vocabulary("</think>"), Optional.empty(), Opening.THINKING, 2);
+        Cursor compares = grammar.begin();
+        take(compares, "a", "<");
+        assertThat(allowedTexts(compares)).containsExactly("</think>");
+        take(compares, "</think>");
+        assertThat(allowed(compares)).hasSize(tokens.size());
+        Cursor marks = grammar.begin();
+        take(marks, "a", "</");
+        assertThat(allowedTexts(marks)).containsExactlyInAnyOrder("t", "think");
+    }
+
     @Test
     void endsACharacterBeforeTheThinking() {
         ReasoningGrammar grammar = grammar(vocabulary("</think>"), Optional.empty(), Opening.THINKING, 1);

@@ -17,8 +17,10 @@ import dev.jeton.server.tracing.Tracing;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Function;
 import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -221,6 +223,11 @@ public final class Api implements RequestHandler, AutoCloseable {
     }
 
     @Override
+    public Map<String, String> refusalHeaders(Function<String, Optional<String>> request) {
+        return origins.headers(request.apply(CrossOrigin.ORIGIN));
+    }
+
+    @Override
     public void handle(Exchange exchange) throws InterruptedException {
         Call call = begin(exchange);
         Endpoint endpoint = NONE;
@@ -250,7 +257,7 @@ public final class Api implements RequestHandler, AutoCloseable {
                 RequestIds.of(exchange.header("x-request-id")),
                 now,
                 (traced ? tracing : UNTRACED).begin(exchange::header, now),
-                origins.headers(exchange));
+                origins.headers(exchange.header(CrossOrigin.ORIGIN)));
     }
 
     private Endpoint route(Exchange exchange) {

@@ -131,7 +131,9 @@ final class Call {
     /** Answers with what another call was answered. */
     void replay(int answerStatus, Map<String, String> headers, byte[] content) {
         status = answerStatus;
-        exchange.respond(answerStatus, headers, content);
+        Map<String, String> all = CrossOrigin.without(headers);
+        all.putAll(always);
+        exchange.respond(answerStatus, all, content);
     }
 
     /** The call in the books. */

@@ -30,6 +30,9 @@ final class Choice {
     private final StringBuilder answering;
 
     private final List<TokenScore> scores = new ArrayList<>();
+    /** Scores of tokens of which it is not known yet whether they are thinking that is shown nowhere. */
+    private final List<TokenScore> unsettled = new ArrayList<>();
+
     private int tokens;
     private int released;
     private int written;
@@ -111,7 +114,7 @@ final class Choice {
         tokens++;
         String piece = detokenizer.add(event.token);
         if (scored) {
-            scores.add(TokenScore.of(event, offset));
+            unsettled.add(TokenScore.of(event, offset));
             offset += piece.length();
         }
         String marked = marked(event.token, piece);
@@ -124,6 +127,7 @@ final class Choice {
         if (thought || thinks()) {
             thinking.ifPresent(part -> part.count(tokens));
         }
+        settle();
         if (stops.found() || full()) {
             finish("stop", false);
         }
@@ -139,6 +143,17 @@ final class Choice {
         return thinking.map(Thinking::goesOn).orElse(false);
     }
 
+    /** What thinking that is shown nowhere was is not told by its tokens' scores, either. */
+    private void settle() {
+        if (unsettled.isEmpty() || thinking.map(Thinking::undecided).orElse(false)) {
+            return;
+        }
+        if (thinking.map(Thinking::answers).orElse(true)) {
+            scores.addAll(unsettled);
+        }
+        unsettled.clear();
+    }
+
     private boolean holding() {
         return stops.holding()
                 || thinking.map(Thinking::holding).orElse(false)
@@ -152,6 +167,7 @@ final class Choice {
     /** @param byItself whether the model ended it */
     private void finish(String reason, boolean byItself) {
         thinking.ifPresent(Thinking::finish);
+        settle();
         call();
         calls.ifPresent(ToolCalls::finish);
         finishReason = calls.map(found -> found.finishReason(reason, byItself)).orElse(reason);

@@ -17,6 +17,9 @@ import java.util.regex.Pattern;
  */
 final class CrossOrigin {
 
+    /** The request's header. */
+    static final String ORIGIN = "origin";
+
     private static final String ANY = "*";
     private static final String METHODS = "GET, POST, DELETE";
     /** Two hours: browsers keep it no longer. */
@@ -33,8 +36,16 @@ final class CrossOrigin {
             "x-jeton-budget",
             "x-jeton-budget-reason",
             "x-jeton-budget-remaining",
+            "x-jeton-as-of",
+            "x-jeton-next",
+            "x-should-retry",
             "retry-after",
+            "content-disposition",
             "traceresponse");
+    /** What {@link #headers} says. */
+    private static final Set<String> SAID =
+            Set.of("vary", "access-control-allow-origin", "access-control-expose-headers");
+
     private static final int MOST_HEADERS = 2_048;
     private static final Pattern HEADERS = Pattern.compile("[A-Za-z0-9!#$%&'*+.^_`|~, -]+");
 
@@ -44,34 +55,53 @@ final class CrossOrigin {
     /** @param origins as {@code https://ui.example.org}, or {@code *} for any */
     CrossOrigin(List<String> origins) {
         Set<String> names = new HashSet<>();
-        origins.forEach(origin -> names.add(origin.toLowerCase(Locale.ROOT)));
+        origins.forEach(origin -> names.add(asBrowsersSay(origin)));
         any = names.remove(ANY);
         named = Set.copyOf(names);
     }
 
+    /** Without the port that a scheme has where none is said. */
+    private static String asBrowsersSay(String origin) {
+        String lower = origin.toLowerCase(Locale.ROOT);
+        String port = lower.startsWith("https:") ? ":443" : lower.startsWith("http:") ? ":80" : "/";
+        return lower.endsWith(port) ? lower.substring(0, lower.length() - port.length()) : lower;
+    }
+
     /** Whether the request comes from a page of an origin that was named, and not only of any. */
     boolean named(Exchange exchange) {
-        return exchange.header("origin")
-                .filter(origin -> named.contains(origin.toLowerCase(Locale.ROOT)))
+        return named(exchange.header(ORIGIN));
+    }
+
+    private boolean named(Optional<String> from) {
+        return from.filter(origin -> named.contains(origin.toLowerCase(Locale.ROOT)))
                 .isPresent();
     }
 
-    private boolean allowed(Exchange exchange) {
-        return exchange.header("origin").isPresent() && any || named(exchange);
+    private boolean allowed(Optional<String> from) {
+        return from.isPresent() && any || named(from);
     }
 
-    /** What every answer to the request says to the browser; nothing where pages are not spoken of. */
-    Map<String, String> headers(Exchange exchange) {
+    /** What another answer says, without what it says of its own page. */
+    static Map<String, String> without(Map<String, String> headers) {
+        Map<String, String> left = new LinkedHashMap<>(headers);
+        left.keySet().removeAll(SAID);
+        return left;
+    }
+
+    /**
+     * What every answer to a request says to the browser; nothing where pages are not spoken of.
+     *
+     * @param from the request's {@code Origin}
+     */
+    Map<String, String> headers(Optional<String> from) {
         if (named.isEmpty() && !any) {
             return Map.of();
         }
         Map<String, String> headers = new LinkedHashMap<>();
         // what is answered depends on it, also where it is missing: caches in between must know
         headers.put("vary", "Origin");
-        if (allowed(exchange)) {
-            headers.put(
-                    "access-control-allow-origin",
-                    named(exchange) ? exchange.header("origin").orElse("") : ANY);
+        if (allowed(from)) {
+            headers.put("access-control-allow-origin", named(from) ? from.orElse("") : ANY);
             headers.put("access-control-expose-headers", EXPOSED);
         }
         return headers;
@@ -81,7 +111,7 @@ final class CrossOrigin {
     Optional<Endpoint> preflight(Exchange exchange) {
         boolean asks = exchange.method().equals("OPTIONS")
                 && exchange.header("access-control-request-method").isPresent();
-        return asks && allowed(exchange) ? Optional.of(new Preflight()) : Optional.empty();
+        return asks && allowed(exchange.header(ORIGIN)) ? Optional.of(new Preflight()) : Optional.empty();
     }
 
     /** The headers that are asked for, if they are names of headers. */

@@ -36,7 +36,7 @@ final class Thinking {
     /** Takes the text that is certain now. */
     void add(CharSequence piece) {
         splitter.add(piece);
-        if (use.options().shown() == Shown.NOT) {
+        if (hidden()) {
             thoughts.setLength(0);
         }
     }
@@ -44,6 +44,20 @@ final class Thinking {
     /** Whether what comes next is thinking, as far as is known. */
     boolean goesOn() {
         return splitter.thinking();
+    }
+
+    private boolean hidden() {
+        return use.options().shown() == Shown.NOT;
+    }
+
+    /** Whether it is not known yet if what came is to be shown. */
+    boolean undecided() {
+        return hidden() && splitter.beginning();
+    }
+
+    /** Whether what comes next is shown. */
+    boolean answers() {
+        return !hidden() || splitter.answering();
     }
 
     /** So many tokens were thinking. */
@@ -65,7 +79,7 @@ final class Thinking {
     void finish() {
         splitter.finish();
         finished = true;
-        if (use.options().shown() == Shown.NOT) {
+        if (hidden()) {
             thoughts.setLength(0);
         }
     }

@@ -29,11 +29,19 @@ final class ConnectionLimits {
         return unsent;
     }
 
-    /** Counts a new connection until it closes; at the bound it is told so and closed. */
-    boolean admit(Channel channel) {
+    /**
+     * Counts a new connection until it closes; at the bound it is closed.
+     *
+     * @param plain whether it is told so: who is about to encrypt would take plain text for a broken server
+     */
+    boolean admit(Channel channel, boolean plain) {
         if (open.incrementAndGet() > settings.maxConnections()) {
             open.decrementAndGet();
             refused.incrementAndGet();
+            if (!plain) {
+                channel.close();
+                return false;
+            }
             byte[] answer = "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
                     .getBytes(StandardCharsets.US_ASCII);
             channel.writeAndFlush(Unpooled.wrappedBuffer(answer)).addListener(ChannelFutureListener.CLOSE);

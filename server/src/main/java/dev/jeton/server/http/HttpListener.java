@@ -125,10 +125,11 @@ public final class HttpListener implements AutoCloseable {
     }
 
     private void connect(Channel channel) {
-        if (limits.admit(channel)) {
+        if (limits.admit(channel, tls.isEmpty())) {
             connections.add(channel);
             RequestTimer timer = new RequestTimer(settings, stallTimeout, true);
             tls.ifPresent(by -> channel.pipeline()
+                    .addLast(new UnreadReplies())
                     .addLast(new TlsGate(by, settings.headerTimeout()))
                     .addLast(new TlsGate.Watch(by)));
             channel.pipeline()

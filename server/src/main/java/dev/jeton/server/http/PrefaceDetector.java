@@ -39,4 +39,10 @@ final class PrefaceDetector extends ByteToMessageDecoder {
             ctx.pipeline().remove(this);
         }
     }
+
+    @Override
+    public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
+        // A client that breaks off before it has said anything is nothing to be logged.
+        ctx.close();
+    }
 }

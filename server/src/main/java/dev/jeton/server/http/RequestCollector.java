@@ -4,6 +4,7 @@ import dev.jeton.server.config.Configuration.HttpSettings;
 import dev.jeton.server.http.RequestTimer.Phase;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
+import io.netty.channel.Channel;
 import io.netty.channel.ChannelFutureListener;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.SimpleChannelInboundHandler;
@@ -22,8 +23,10 @@ import io.netty.handler.codec.http.TooLongHttpHeaderException;
 import io.netty.handler.codec.http.TooLongHttpLineException;
 import io.netty.handler.codec.http2.DefaultHttp2ResetFrame;
 import io.netty.handler.codec.http2.Http2Error;
+import io.netty.handler.ssl.SslHandler;
 import java.util.ArrayDeque;
 import java.util.Arrays;
+import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
@@ -38,7 +41,9 @@ import org.jspecify.annotations.Nullable;
  */
 final class RequestCollector extends SimpleChannelInboundHandler<HttpObject> {
 
-    private static final long LINGER_MILLIS = 1_000;
+    /** How long what a client still sends is dropped, so that it can read why. */
+    static final long LINGER_MILLIS = 1_000;
+
     private static final int FIRST_BODY_SIZE = 1_024;
     private static final byte[] NO_BODY = new byte[0];
 
@@ -247,13 +252,17 @@ final class RequestCollector extends SimpleChannelInboundHandler<HttpObject> {
     private void refuse(ChannelHandlerContext ctx, int status, String message) {
         refused = true;
         limits.countRefusedRequest();
-        String path = head == null ? "" : Exchange.decodedPath(head.uri());
+        HttpRequest asked = head;
+        String path = asked == null ? "" : Exchange.decodedPath(asked.uri());
         dropBody();
         turn(ctx, () -> {
             timer.enter(Phase.SENDING);
             byte[] content = handler.refusal(status, path, message);
             DefaultFullHttpResponse response = new DefaultFullHttpResponse(
                     HttpVersion.HTTP_1_1, HttpResponseStatus.valueOf(status), Unpooled.wrappedBuffer(content));
+            handler.refusalHeaders(name -> Optional.ofNullable(asked)
+                            .map(request -> request.headers().get(name)))
+                    .forEach(response.headers()::set);
             response.headers()
                     .set(HttpHeaderNames.CONTENT_TYPE, HttpHeaderValues.APPLICATION_JSON)
                     .set(HttpHeaderNames.CONTENT_LENGTH, content.length)
@@ -270,11 +279,21 @@ final class RequestCollector extends SimpleChannelInboundHandler<HttpObject> {
             // The answer is whole and the rest of the request not wanted: any other code would make it an error.
             ctx.executor().schedule(() -> reset(ctx, Http2Error.NO_ERROR), LINGER_MILLIS, TimeUnit.MILLISECONDS);
         } else {
-            if (ctx.channel() instanceof DuplexChannel duplex) {
-                duplex.shutdownOutput();
-            }
+            endOutput(ctx.channel());
             ctx.channel().config().setAutoRead(true);
             ctx.executor().schedule(() -> ctx.close(), LINGER_MILLIS, TimeUnit.MILLISECONDS);
+        }
+    }
+
+    /** Over TLS the end is a record of its own: without it the answer might have been cut off by somebody between. */
+    static void endOutput(Channel channel) {
+        if (channel instanceof DuplexChannel duplex) {
+            SslHandler tls = channel.pipeline().get(SslHandler.class);
+            if (tls == null) {
+                duplex.shutdownOutput();
+            } else {
+                tls.closeOutbound().addListener(told -> duplex.shutdownOutput());
+            }
         }
     }
 

@@ -1,5 +1,9 @@
 package dev.jeton.server.http;
 
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.Function;
+
 /** What answers requests. */
 public interface RequestHandler {
 
@@ -19,4 +23,13 @@ public interface RequestHandler {
      * @param message what is wrong and which bound was passed
      */
     byte[] refusal(int status, String path, String message);
+
+    /**
+     * Further header fields of such an answer. Called as {@link #refusal} is.
+     *
+     * @param request a field of the request by its name; none where its head did not arrive whole
+     */
+    default Map<String, String> refusalHeaders(Function<String, Optional<String>> request) {
+        return Map.of();
+    }
 }

@@ -19,6 +19,8 @@ final class PrivateKeys {
 
     private static final Pattern BLOCK =
             Pattern.compile("-----BEGIN ([A-Z ]*PRIVATE KEY)-----(.*?)-----END \\1-----", Pattern.DOTALL);
+    private static final Pattern OTHERS =
+            Pattern.compile("-----BEGIN ([A-Z ]*(?:KEY|PARAMETERS))-----.*?-----END \\1-----", Pattern.DOTALL);
     private static final List<String> ALGORITHMS = List.of("RSA", "EC", "EdDSA");
     private static final String ENCRYPTED =
             "the key is encrypted; write it without a password, as by: openssl pkey -in FILE -out PLAIN";
@@ -64,6 +66,11 @@ final class PrivateKeys {
             case "EC PRIVATE KEY" -> ofPkcs8(wrap(element(SEQUENCE, joined(EC, curve(der))), der));
             default -> throw new GeneralSecurityException("keys of the kind '%s' cannot be used".formatted(kind));
         };
+    }
+
+    /** A PEM text without its blocks of keys and their parameters: one file may hold them and certificates. */
+    static String without(String pem) {
+        return OTHERS.matcher(pem).replaceAll("");
     }
 
     private static PrivateKey ofPkcs8(byte[] der) throws GeneralSecurityException {

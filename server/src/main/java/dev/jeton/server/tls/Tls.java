@@ -38,6 +38,8 @@ public final class Tls implements AutoCloseable {
     private final AtomicLong failedHandshakes = new AtomicLong();
     private volatile TlsFiles.Loaded current;
     private String seen;
+    /** Which files failed, and why; empty where none did. */
+    private String failure = "";
 
     /**
      * Reads the files.
@@ -86,7 +88,10 @@ public final class Tls implements AutoCloseable {
         }
     }
 
-    /** Takes files that have changed. */
+    /**
+     * Takes files that have changed. What cannot be used is tried again each time, for a file's owner or mode may be
+     * set after it was written, which its times do not tell; it is counted, and told, once.
+     */
     synchronized void look() {
         String now = files.fingerprint();
         if (now.equals(seen)) {
@@ -94,16 +99,22 @@ public final class Tls implements AutoCloseable {
         }
         try {
             current = files.read();
+            seen = now;
+            failure = "";
             renewals.incrementAndGet();
             tell("renewed", current);
         } catch (RuntimeException e) {
+            String why = now + e.getMessage();
+            if (why.equals(failure)) {
+                return;
+            }
+            failure = why;
             failedRenewals.incrementAndGet();
             LOG.error(
                     "the certificate was not renewed, the one that expires at {} stays in use: {}",
                     current.expires(),
                     e.getMessage());
         }
-        seen = now;
     }
 
     /** What a new connection is encrypted by. */

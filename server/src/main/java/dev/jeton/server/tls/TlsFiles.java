@@ -126,7 +126,7 @@ final class TlsFiles {
      * @throws ConfigException naming setting and file
      */
     static List<X509Certificate> certificates(String setting, Path file) {
-        String pem = text(setting, file);
+        String pem = PrivateKeys.without(text(setting, file));
         List<X509Certificate> found = new ArrayList<>();
         try {
             CertificateFactory factory = CertificateFactory.getInstance("X.509");

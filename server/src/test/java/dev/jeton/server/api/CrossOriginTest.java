@@ -157,4 +157,50 @@ class CrossOriginTest {
                 .hasMessageContaining("server.allowed-origins")
                 .hasMessageContaining("https://ui.example.org");
     }
+
+    @Test
+    void refusalsAheadOfTheApiCanBeReadToo() throws IOException {
+        restart("https://ui.example.org", "http.max-body", "1KiB");
+        assertThat(ask("POST /v1/completions", "x".repeat(2_000), PAGE))
+                .startsWith("HTTP/1.1 413")
+                .contains("access-control-allow-origin: https://ui.example.org");
+        assertThat(ask("POST /v1/completions", "x".repeat(2_000), STRANGER))
+                .startsWith("HTTP/1.1 413")
+                .doesNotContain("access-control-allow-origin");
+    }
+
+    @Test
+    void answerThatIsGivenAgainIsForThePageThatAsksNow() throws IOException {
+        String key = "idempotency-key: k";
+        assertThat(complete(false, PAGE, key)).contains("access-control-allow-origin: https://ui.example.org");
+        assertThat(complete(false, "origin: http://localhost:3000", key))
+                .contains("x-jeton-replayed: true")
+                .contains("access-control-allow-origin: http://localhost:3000");
+        assertThat(complete(false, key))
+                .contains("x-jeton-replayed: true")
+                .contains("vary: Origin")
+                .doesNotContain("access-control");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"https://UI.example.org:443", "https://ui.example.org:8443,https://ui.example.org"})
+    void portThatBrowsersLeaveOutMayBeNamed(String origins) throws IOException {
+        restart(origins);
+        assertThat(ask("GET /v1/models", "", PAGE)).contains("access-control-allow-origin: https://ui.example.org\r\n");
+    }
+
+    @Test
+    void anotherPortIsAnotherOrigin() throws IOException {
+        for (String other :
+                new String[] {"http://localhost", "http://localhost:3001", "https://localhost:3000", "null"}) {
+            assertThat(ask("GET /v1/models", "", "origin: " + other)).doesNotContain("access-control-allow");
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"x-should-retry", "retry-after", "x-jeton-next", "x-jeton-as-of", "content-disposition"})
+    void pagesReadWhatClientsActUpon(String header) throws IOException {
+        assertThat(ask("GET /v1/models", "", PAGE))
+                .containsPattern("access-control-expose-headers: [^\r]*\\b" + header + "\\b");
+    }
 }

@@ -4,14 +4,18 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.jeton.models.template.JinjaTemplate;
 import dev.jeton.server.testing.ByteTokenizer;
+import dev.jeton.server.testing.Eventually;
 import dev.jeton.server.testing.PrometheusText;
+import dev.jeton.server.testing.RawClient;
 import dev.jeton.server.testing.TestServer;
 import dev.jeton.server.testing.TestServer.Answer;
+import java.io.IOException;
 import java.time.Clock;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -252,6 +256,64 @@ class ReasoningTest {
         assertThat(told("so", budget)).isEqualTo(new Told(null, "so", "stop"));
         assertThat(told("<think>abcdefghijklmnopqrstuvwxyz", budget + ",'guided_choice':['yes']"))
                 .isEqualTo(new Told("abcd", "yes", "stop"));
+    }
+
+    @Test
+    void shouldThinkNothingOrOneTokenWhereTheBudgetIsThat() {
+        String open = "'chat_template_kwargs':{'open':true},'guided_choice':['yes'],'max_tokens':40,";
+        assertThat(told("abc", open + "'thinking_token_budget':0")).isEqualTo(new Told(null, "yes", "stop"));
+        assertThat(told("abc", open + "'thinking_token_budget':1")).isEqualTo(new Told("a", "yes", "stop"));
+        String either = "'guided_choice':['yes'],'max_tokens':40,";
+        assertThat(told("<think>abc", either + "'thinking_token_budget':0")).isEqualTo(new Told(null, "yes", "stop"));
+        assertThat(told("<think>abc", either + "'thinking_token_budget':1")).isEqualTo(new Told("a", "yes", "stop"));
+        assertThat(told("yes", either + "'thinking_token_budget':0")).isEqualTo(new Told(null, "yes", "stop"));
+    }
+
+    @Test
+    void shouldCancelWithinAStepWhileTheModelThinks() throws IOException {
+        try (TestServer slow = TestServer.builder()
+                .reasoningParser("qwen3")
+                .replies(prompt -> new ByteTokenizer().encode("<think>" + "x".repeat(2_000), false))
+                .start()) {
+            slow.engine().hold();
+            try (RawClient client = new RawClient(slow.port())) {
+                client.post(
+                        "/v1/chat/completions",
+                        "{'model':'test-model','stream':true,'stream_reasoning':false,'guided_choice':['a'],"
+                                + "'n':2,'messages':[{'role':'user','content':'hi'}]}");
+                slow.engine().allow(20);
+                Eventually.until("twenty steps ran", () -> slow.engine().stepsRun() == 20);
+            }
+            Eventually.until(
+                    "the connection is gone", () -> slow.get("/metrics").body().contains("jeton_connections 1.0"));
+            slow.engine().allow(100);
+            Eventually.until(
+                    "it was cancelled", () -> slow.get("/metrics").body().contains("outcome=\"cancelled\""));
+            assertThat(slow.engine().stepsRun()).isLessThanOrEqualTo(22);
+        }
+    }
+
+    @Test
+    void shouldKeepToItselfWhatTokensOfThinkingWere() {
+        String fields = "'logprobs':true,'include_reasoning':false";
+        for (String reply : List.of(THOUGHT, " <think>why</think>so", "so")) {
+            assertThat(tokensTold(ask(reply, fields).at("choices.0.logprobs.content")))
+                    .isEqualTo("so");
+            assertThat(ask(reply, fields + ",'stream':true").events().stream()
+                            .map(event -> tokensTold(Answer.at(event, "choices.0.logprobs.content")))
+                            .collect(Collectors.joining()))
+                    .isEqualTo("so");
+        }
+        assertThat(tokensTold(ask("<thi", fields).at("choices.0.logprobs.content")))
+                .isEqualTo("<thi");
+        assertThat(tokensTold(ask(THOUGHT, fields + ",'max_tokens':10").at("choices.0.logprobs.content")))
+                .isEmpty();
+    }
+
+    private static String tokensTold(Object scores) {
+        return scores instanceof List<?> all
+                ? all.stream().map(score -> (String) Answer.at(score, "token")).collect(Collectors.joining())
+                : "";
     }
 
     private static Told special(TestServer of, String fields) {

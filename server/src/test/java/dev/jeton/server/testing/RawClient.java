@@ -10,11 +10,13 @@ import java.net.Socket;
 import java.net.SocketTimeoutException;
 import java.nio.charset.StandardCharsets;
 import java.util.Locale;
+import javax.net.ssl.SSLContext;
+import javax.net.ssl.SSLSocket;
 
 /** A socket that says exactly what a test wants it to. */
 public final class RawClient implements AutoCloseable {
 
-    private final Socket socket = new Socket();
+    private final Socket socket;
     private final InputStream in;
     private final OutputStream out;
 
@@ -24,14 +26,34 @@ public final class RawClient implements AutoCloseable {
 
     /** @param receiveBuffer the kernel's receive buffer; 0 for the usual one */
     public RawClient(int port, int receiveBuffer) throws IOException {
+        this(connected(port, receiveBuffer));
+    }
+
+    private RawClient(Socket socket) throws IOException {
+        this.socket = socket;
+        in = socket.getInputStream();
+        out = socket.getOutputStream();
+    }
+
+    private static Socket connected(int port, int receiveBuffer) throws IOException {
+        Socket socket = new Socket();
         if (receiveBuffer > 0) {
             socket.setReceiveBufferSize(receiveBuffer);
         }
         socket.setTcpNoDelay(true);
         socket.setSoTimeout(20_000);
         socket.connect(new InetSocketAddress(InetAddress.getLoopbackAddress(), port));
-        in = socket.getInputStream();
-        out = socket.getOutputStream();
+        return socket;
+    }
+
+    /** One that encrypts what it says, once it has shaken hands. */
+    public static RawClient encrypted(SSLContext context, int port, int receiveBuffer, String version)
+            throws IOException {
+        Socket plain = connected(port, receiveBuffer);
+        SSLSocket socket = (SSLSocket) context.getSocketFactory().createSocket(plain, "localhost", port, true);
+        socket.setEnabledProtocols(new String[] {version});
+        socket.startHandshake();
+        return new RawClient(socket);
     }
 
     public RawClient send(String text) throws IOException {

@@ -9,6 +9,7 @@ import dev.jeton.server.testing.PemFiles;
 import io.netty.pkitesting.X509Bundle;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
 import java.time.Instant;
 import java.time.InstantSource;
 import java.util.LinkedHashMap;
@@ -85,6 +86,24 @@ class TlsTest {
     }
 
     @Test
+    void filesThatCouldNotBeUsedAreTriedAgainThoughTheyLookTheSame() throws Exception {
+        // as where a file's owner or mode is set a moment after it was written, which its times do not tell
+        try (Tls tls = open()) {
+            X509Bundle next = files.server("renewed");
+            Files.writeString(files.certificate, next.getCertificatePathPEM());
+            Files.writeString(files.key, " ".repeat(next.getPrivateKeyPEM().length()));
+            FileTime time = Files.getLastModifiedTime(files.key);
+            tls.look();
+            tls.look();
+            assertThat(tls.stats().failedRenewals()).as("told once").isEqualTo(1);
+            Files.writeString(files.key, next.getPrivateKeyPEM());
+            Files.setLastModifiedTime(files.key, time);
+            tls.look();
+            assertThat(tls.stats().renewals()).isEqualTo(1);
+        }
+    }
+
+    @Test
     void linkThatLeadsElsewhereIsARenewal() throws Exception {
         Path mounted = folder.resolve("mounted");
         Files.createDirectories(mounted);
@@ -127,6 +146,14 @@ class TlsTest {
         assertRefused("tls.certificate", files.certificate.toString(), "there is no certificate in it");
         Files.writeString(files.certificate, "nonsense\n");
         assertRefused("tls.certificate", "no certificates in PEM");
+    }
+
+    @Test
+    void oneFileMayHoldKeyAndCertificates() throws Exception {
+        String both = Files.readString(files.key) + Files.readString(files.certificate);
+        Files.writeString(files.certificate, both);
+        Files.writeString(files.key, both);
+        open().close();
     }
 
     @Test
