@@ -32,7 +32,7 @@ record BegunAnswer(Conversation conversation, String mark) {
         if (text.isEmpty() || last.containsKey("tool_calls")) {
             throw ApiException.invalid(
                     field,
-                    "'%s' ends with the assistant's message, which cannot be gone on with: that must be text, without calls"
+                    "'%s' ends with a message that cannot be gone on with: it must be text, and without calls"
                             .formatted(field));
         }
         ThreadLocalRandom random = ThreadLocalRandom.current();
