@@ -45,7 +45,7 @@ final class RunningServer implements AutoCloseable {
     /** One that is spent soon, and one that is tried out. */
     private static final String BUDGETS = """
             budgets:
-              - {id: tokens, level: tenant, tenant: default, unit: output-tokens, window: day, timezone: UTC, limit: 16}
+              - {id: tokens, level: tenant, tenant: default, unit: output-tokens, window: day, timezone: UTC, limit: 20}
               - {id: tried, level: tenant, tenant: default, unit: requests, window: total, limit: 1, mode: shadow}
             """;
 
@@ -98,6 +98,10 @@ final class RunningServer implements AutoCloseable {
         post(
                 "/v1/responses",
                 "{\"model\":\"%s\",\"input\":\"What is a token?\",\"max_output_tokens\":4}".formatted(MODEL));
+        post(
+                "/v1/messages",
+                "{\"model\":\"%s\",\"messages\":[{\"role\":\"user\",\"content\":\"Hi!\"}],\"max_tokens\":4}"
+                        .formatted(MODEL));
         post(
                 "/v1/chat/completions",
                 "{\"model\":\"%s\",\"messages\":[{\"role\":\"user\",\"content\":\"Hello!\"}],\"max_tokens\":4}"

@@ -64,7 +64,7 @@ public final class AdminApi implements RequestHandler {
     }
 
     @Override
-    public byte[] refusal(int status, String message) {
+    public byte[] refusal(int status, String path, String message) {
         JsonWriter out = new JsonWriter();
         ApiException.refusal(status, message).write(out);
         return out.toBytes();

@@ -105,6 +105,9 @@ public final class Api implements RequestHandler, AutoCloseable {
         routes.add(ResponseDesk.BELOW + "{id}", new DeleteResponseEndpoint(stored));
         routes.add(ResponseDesk.BELOW + "{id}" + CancelResponseEndpoint.END, new CancelResponseEndpoint(stored));
         routes.add(ResponseDesk.BELOW + "{id}" + InputItemsEndpoint.END, new InputItemsEndpoint(stored));
+        var messages = new MessagesEndpoint(models, promptTokens, generator, ladder, limits);
+        routes.add(MessagesEndpoint.PATH, messages);
+        routes.add(CountTokensEndpoint.PATH, new CountTokensEndpoint(models, messages));
         Texts texts = new Texts(promptTokens, limits.maxInputs());
         routes.add("/v1/embeddings", new EmbeddingsEndpoint(models, texts, generator, ladder));
         routes.add("/v1/rerank", new RerankEndpoint(models, texts, generator, ladder));
@@ -212,10 +215,10 @@ public final class Api implements RequestHandler, AutoCloseable {
     }
 
     @Override
-    public byte[] refusal(int status, String message) {
+    public byte[] refusal(int status, String path, String message) {
         metrics.request("none", "unknown", Outcome.of(status).label());
         JsonWriter out = new JsonWriter();
-        ApiException.refusal(status, message).write(out);
+        ApiStyle.of(path).write(out, ApiException.refusal(status, message), "");
         return out.toBytes();
     }
 
@@ -283,7 +286,7 @@ public final class Api implements RequestHandler, AutoCloseable {
             pages.refuse(call.exchange());
         }
         if (endpoint.guard() != Guard.OPEN) {
-            call.calledBy(keys.caller(call.exchange().header("authorization")));
+            call.calledBy(call.style().caller(keys, call.exchange()));
             requireScope(endpoint.guard(), call.caller());
         }
         boolean work = endpoint.guard() == Guard.WORK;

@@ -160,6 +160,16 @@ public final class ApiException extends RuntimeException {
         return code.equals(Repeats.IN_PROGRESS);
     }
 
+    /** The parameter at fault with its path, or empty. */
+    String param() {
+        return param;
+    }
+
+    /** A word for programs, or empty. */
+    String code() {
+        return code;
+    }
+
     /** HTTP status. */
     public int status() {
         return status;

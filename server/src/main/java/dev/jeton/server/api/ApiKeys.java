@@ -126,6 +126,30 @@ final class ApiKeys {
         return entry.caller();
     }
 
+    /**
+     * Who sends a key in {@code X-Api-Key}, as Anthropic's clients do, or in {@code Authorization}.
+     *
+     * @param apiKey the header's value, not blank
+     * @throws ApiException 401 also where two keys are sent: which of them pays is not to be guessed; otherwise as
+     *     {@link #caller(Optional)}
+     */
+    Caller caller(Optional<String> authorization, Optional<String> apiKey) {
+        if (!asked || apiKey.isEmpty() && authorization.isPresent()) {
+            return caller(authorization);
+        }
+        String key = apiKey.orElseThrow(() -> unauthorized(
+                        "invalid_api_key",
+                        "No API key was given: send it as 'x-api-key: KEY' or 'Authorization: Bearer KEY'"))
+                .strip();
+        String bearer = bearer(authorization);
+        if (!bearer.isEmpty() && !bearer.equals(key)) {
+            throw unauthorized(
+                    "two_api_keys",
+                    "'x-api-key' and 'Authorization' have different keys; send one of them, or the same in both");
+        }
+        return caller(Optional.of(SCHEME + key));
+    }
+
     /** The key in a header; empty where there is none. */
     private static String bearer(Optional<String> authorization) {
         return authorization

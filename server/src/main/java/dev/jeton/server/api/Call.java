@@ -37,6 +37,7 @@ final class Call {
     private List<BudgetView> budgets = List.of();
     private List<String> finishReasons = List.of();
     private final Trace trace;
+    private final ApiStyle style;
     private final Map<String, String> always;
 
     /** @param always header fields of every answer */
@@ -44,6 +45,7 @@ final class Call {
         this.trace = trace;
         this.always = always;
         this.exchange = exchange;
+        this.style = ApiStyle.of(exchange.path());
         this.id = id;
         this.startNanos = startNanos;
     }
@@ -54,6 +56,11 @@ final class Call {
 
     String id() {
         return id;
+    }
+
+    /** Whose API is called. */
+    ApiStyle style() {
+        return style;
     }
 
     /** When the request was whole, on {@link System#nanoTime}'s clock. */
@@ -212,7 +219,7 @@ final class Call {
     /** Answers with an error. */
     void answer(ApiException error) {
         JsonWriter json = writer();
-        error.write(json);
+        style.write(json, error, id);
         Map<String, String> headers = new LinkedHashMap<>(JSON);
         switch (error.status()) {
             case 401 -> headers.put("www-authenticate", "Bearer");
@@ -245,6 +252,9 @@ final class Call {
         all.put("x-jeton-request-id", id);
         // OpenAI's name for it, which its client libraries read
         all.put("x-request-id", id);
+        if (style == ApiStyle.ANTHROPIC) {
+            all.put("request-id", id);
+        }
         bill.ifPresent(cost -> all.put("x-jeton-cost", Money.text(cost.list()) + " " + cost.currency()));
         if (!budgets.isEmpty()) {
             all.put(BudgetAnswers.REMAINING, BudgetAnswers.remaining(budgets));

@@ -89,7 +89,7 @@ final class CallTelemetry {
 
     private static String operation(String endpoint) {
         return switch (endpoint) {
-            case "chat_completions", "responses" -> CHAT;
+            case "chat_completions", "responses", "messages" -> CHAT;
             case "completions" -> TEXT;
             default -> endpoint.toLowerCase(Locale.ROOT);
         };

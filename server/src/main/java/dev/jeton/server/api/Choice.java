@@ -232,6 +232,11 @@ final class Choice {
         return !finishReason.isEmpty();
     }
 
+    /** The stop string that ended it; empty where none did. */
+    String stopString() {
+        return stops.foundText();
+    }
+
     /** OpenAI's word for why it ended; empty before. */
     String finishReason() {
         return finishReason;

@@ -28,6 +28,7 @@ final class CrossOrigin {
     private static final String EXPOSED = String.join(
             ", ",
             "x-request-id",
+            "request-id",
             "x-jeton-request-id",
             "x-jeton-cost",
             "x-jeton-replayed",

@@ -55,6 +55,23 @@ record GenerationOptions(
      */
     static GenerationOptions read(
             JsonObject body, ServedModel model, LimitSettings limits, OptionalLong maxTokens, int logProbabilities) {
+        return read(body, model, limits, maxTokens, logProbabilities, "stop");
+    }
+
+    /**
+     * Reads them.
+     *
+     * @param maxTokens as the API at hand names it
+     * @param logProbabilities as {@link SamplingParameters#logProbabilities}
+     * @param stop what the API at hand calls stop strings
+     */
+    static GenerationOptions read(
+            JsonObject body,
+            ServedModel model,
+            LimitSettings limits,
+            OptionalLong maxTokens,
+            int logProbabilities,
+            String stop) {
         boolean stream = body.flag("stream", false);
         Optional<JsonObject> streamOptions = body.object("stream_options");
         if (streamOptions.isPresent() && !stream) {
@@ -92,10 +109,40 @@ record GenerationOptions(
                 maxTokens,
                 sampling,
                 stopTokens,
-                stopStrings(body, limits),
+                stopStrings(body, stop, limits),
                 body.flag("skip_special_tokens", true),
                 ServiceTier.read(body),
                 Guidance.read(body, limits));
+    }
+
+    /**
+     * The same, where the text must be what the API's own parameter says, if that says it.
+     *
+     * @throws ApiException 400 where another one says what it must be
+     */
+    GenerationOptions guided(Optional<Guidance> format) {
+        if (format.isPresent() && guidance.isPresent()) {
+            throw ApiException.invalid(
+                    guidance.get().field(),
+                    "'%s' and '%s' exclude one another; an answer is one of them"
+                            .formatted(format.get().field(), guidance.get().field()));
+        }
+        return format.map(this::guided).orElse(this);
+    }
+
+    /** The same with at most so many tokens. */
+    GenerationOptions capped(long most) {
+        return new GenerationOptions(
+                n,
+                stream,
+                includeUsage,
+                OptionalLong.of(Math.min(most, maxTokens.orElse(most))),
+                sampling,
+                stopTokens,
+                stopStrings,
+                skipSpecialTokens,
+                tier,
+                guidance);
     }
 
     /** The same, where the text must be what that says. */
@@ -155,20 +202,21 @@ record GenerationOptions(
                 .toArray();
     }
 
-    private static List<String> stopStrings(JsonObject body, LimitSettings limits) {
-        List<@Nullable Object> given = switch (body.value("stop").orElse(List.of())) {
+    private static List<String> stopStrings(JsonObject body, String name, LimitSettings limits) {
+        List<@Nullable Object> given = switch (body.value(name).orElse(List.of())) {
             case String stop -> List.of(stop);
             case List<?> list -> new ArrayList<@Nullable Object>(list);
-            case Object other -> throw body.wrongType("stop", "a string or an array of strings", other);
+            case Object other -> throw body.wrongType(name, "a string or an array of strings", other);
         };
         if (given.size() > limits.maxStopStrings()) {
             throw ApiException.invalid(
-                    "stop",
-                    "'stop' has %d strings, at most %d are accepted".formatted(given.size(), limits.maxStopStrings()));
+                    name,
+                    "'%s' has %d strings, at most %d are accepted"
+                            .formatted(name, given.size(), limits.maxStopStrings()));
         }
         List<String> stops = new ArrayList<>();
         for (int i = 0; i < given.size(); i++) {
-            String field = "stop[" + i + "]";
+            String field = name + "[" + i + "]";
             if (!(given.get(i) instanceof String stop)) {
                 throw new JsonException(
                         field, "'%s' must be a string, but is %s".formatted(field, JsonObject.kind(given.get(i))));

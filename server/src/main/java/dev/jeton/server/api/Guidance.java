@@ -65,6 +65,22 @@ record Guidance(String field, GrammarSpec spec, String key) {
         return guidance;
     }
 
+    /**
+     * What a body for {@code /v1/messages} asks for in {@code output_config.format}, or in the older
+     * {@code output_format}.
+     */
+    static Optional<Guidance> ofOutput(JsonObject body, LimitSettings limits) {
+        Optional<JsonObject> old = body.object("output_format");
+        Optional<JsonObject> current = body.object("output_config").flatMap(config -> config.object("format"));
+        if (old.isPresent() && current.isPresent()) {
+            throw ApiException.invalid(
+                    "output_format", "'output_format' is the older name of 'output_config.format'; send one of them");
+        }
+        Optional<Guidance> guidance = current.or(() -> old).flatMap(format -> format(format, () -> format));
+        guidance.ifPresent(given -> given.check(limits));
+        return guidance;
+    }
+
     private void check(LimitSettings limits) {
         int bytes = key.getBytes(StandardCharsets.UTF_8).length;
         if (bytes > limits.maxSchema()) {

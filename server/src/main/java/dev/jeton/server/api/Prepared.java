@@ -47,6 +47,11 @@ record Prepared(
         return new Prepared(options, prompts, maxTokens, continues, pooled, tools, use);
     }
 
+    /** The same, where the answer goes on in the prompt's text. */
+    Prepared continuing() {
+        return new Prepared(options, prompts, maxTokens, true, pooled, tools, reasoning);
+    }
+
     /** Completions of prompts, with their lengths held against the model's context. */
     static Prepared completions(GenerationOptions options, List<int[]> prompts, ServedModel model) {
         int[] maxTokens = prompts.stream()

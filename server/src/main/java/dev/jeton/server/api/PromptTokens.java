@@ -21,6 +21,16 @@ final class PromptTokens {
         return gate.run(() -> encode(field, rendered(field, conversation, model), model, addSpecialTokens));
     }
 
+    /**
+     * Tokens of a conversation up to the end of the answer that is begun in it.
+     *
+     * @param field the parameter that has it
+     */
+    int[] of(String field, BegunAnswer begun, ServedModel model, boolean addSpecialTokens) throws InterruptedException {
+        return gate.run(() -> encode(
+                field, begun.upToMark(field, rendered(field, begun.conversation(), model)), model, addSpecialTokens));
+    }
+
     private static String rendered(String field, Conversation conversation, ServedModel model) {
         try {
             return conversation.render(model);

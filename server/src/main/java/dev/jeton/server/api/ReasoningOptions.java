@@ -29,7 +29,7 @@ record ReasoningOptions(Shown shown, boolean streamed, OptionalInt budget) {
     /**
      * The names by which templates ask whether their model is to think: Qwen3's and others', DeepSeek's and Granite's.
      */
-    private static final List<String> SWITCHES = List.of("enable_thinking", "thinking");
+    static final List<String> SWITCHES = List.of("enable_thinking", "thinking");
 
     /** Where thinking goes. */
     enum Shown {

@@ -28,14 +28,18 @@ record RequestedTools(List<Map<String, @Nullable Object>> tools, boolean one, To
     /** What names may be in every format in which a model writes them. */
     private static final Pattern NAME = Pattern.compile("[A-Za-z0-9_.-]{1,128}");
 
+    private static final String PARAMETERS = "parameters";
+    private static final String INPUT_SCHEMA = "input_schema";
+
     /** Reads and checks those of a chat. */
     static RequestedTools read(JsonObject body, ToolLimits limits) {
         Set<String> names = new HashSet<>();
         List<Map<String, @Nullable Object>> tools = tools(body, limits, tool -> {
+            requireFunction(tool);
             JsonObject function = tool.object("function")
                     .orElseThrow(() -> tool.wrong(
                             "function", "'%s' is missing: an object is required".formatted(tool.path("function"))));
-            check(function, names);
+            check(function, names, PARAMETERS);
             return withParameters(tool.fields(), function.fields());
         });
         return of(body, tools, ToolChoice.read(body, names));
@@ -45,7 +49,8 @@ record RequestedTools(List<Map<String, @Nullable Object>> tools, boolean one, To
     static RequestedTools flat(JsonObject body, ToolLimits limits) {
         Set<String> names = new HashSet<>();
         List<Map<String, @Nullable Object>> tools = tools(body, limits, tool -> {
-            check(tool, names);
+            requireFunction(tool);
+            check(tool, names, PARAMETERS);
             Map<String, @Nullable Object> function = new LinkedHashMap<>(tool.fields());
             function.remove("type");
             return withParameters(Map.of("type", "function"), function);
@@ -55,6 +60,40 @@ record RequestedTools(List<Map<String, @Nullable Object>> tools, boolean one, To
             return of(body, allowed.get().of(tools), allowed.get().choice());
         }
         return of(body, tools, ToolChoice.read(body, names, choice -> choice));
+    }
+
+    /**
+     * Reads and checks those of a request for a message: a schema stands under another name, and what caches is gone.
+     */
+    static RequestedTools ofMessages(JsonObject body, ToolLimits limits) {
+        Set<String> names = new HashSet<>();
+        List<Map<String, @Nullable Object>> tools = tools(body, limits, tool -> {
+            String type = tool.optionalText("type").orElse("custom");
+            if (!type.equals("custom")) {
+                throw ApiException.unsupported(
+                        tool.path("type"),
+                        "'%s' is '%s': tools that Anthropic defines are not supported, since this server runs none;"
+                                        .formatted(tool.path("type"), ApiException.shown(type))
+                                + " give a tool of your own with its 'input_schema'");
+            }
+            check(tool, names, INPUT_SCHEMA);
+            Map<String, @Nullable Object> function = new LinkedHashMap<>();
+            function.put("name", tool.text("name"));
+            tool.value("description").ifPresent(text -> function.put("description", text));
+            tool.value("strict").ifPresent(flag -> function.put("strict", flag));
+            JsonObject schema = tool.object(INPUT_SCHEMA)
+                    .orElseThrow(() -> tool.wrong(
+                            INPUT_SCHEMA,
+                            "'%s' is missing: a JSON Schema is required".formatted(tool.path(INPUT_SCHEMA))));
+            function.put(PARAMETERS, schema.fields());
+            return withParameters(Map.of("type", "function"), function);
+        });
+        Optional<JsonObject> choice = body.object(ToolChoice.FIELD);
+        ToolChoice chosen =
+                choice.map(given -> ToolChoice.ofMessages(given, names)).orElse(ToolChoice.AUTO);
+        boolean one = choice.map(given -> given.flag("disable_parallel_tool_use", false))
+                .orElse(false);
+        return new RequestedTools(chosen.may() ? tools : List.of(), one, chosen);
     }
 
     private static RequestedTools of(JsonObject body, List<Map<String, @Nullable Object>> tools, ToolChoice choice) {
@@ -73,13 +112,6 @@ record RequestedTools(List<Map<String, @Nullable Object>> tools, boolean one, To
         }
         List<Map<String, @Nullable Object>> tools = new ArrayList<>();
         for (JsonObject tool : given) {
-            String type = tool.text("type");
-            if (!type.equals("function")) {
-                throw ApiException.unsupported(
-                        tool.path("type"),
-                        "'%s' is '%s': tools other than 'function' are not supported, since this server runs none"
-                                .formatted(tool.path("type"), ApiException.shown(type)));
-            }
             tools.add(reader.apply(tool));
         }
         int size = new JsonWriter().tree(tools).size();
@@ -90,7 +122,18 @@ record RequestedTools(List<Map<String, @Nullable Object>> tools, boolean one, To
         return tools;
     }
 
-    private static void check(JsonObject function, Set<String> names) {
+    private static void requireFunction(JsonObject tool) {
+        String type = tool.text("type");
+        if (!type.equals("function")) {
+            throw ApiException.unsupported(
+                    tool.path("type"),
+                    "'%s' is '%s': tools other than 'function' are not supported, since this server runs none"
+                            .formatted(tool.path("type"), ApiException.shown(type)));
+        }
+    }
+
+    /** @param parameters the field with its schema */
+    private static void check(JsonObject function, Set<String> names, String parameters) {
         String name = function.text("name");
         if (!NAME.matcher(name).matches()) {
             throw function.wrong(
@@ -104,7 +147,7 @@ record RequestedTools(List<Map<String, @Nullable Object>> tools, boolean one, To
         }
         function.optionalText("description");
         function.flag("strict", false);
-        function.object("parameters").ifPresent(RequestedTools::checkSchema);
+        function.object(parameters).ifPresent(RequestedTools::checkSchema);
     }
 
     /** A function without parameters takes none, but many templates loop over its schema's properties. */

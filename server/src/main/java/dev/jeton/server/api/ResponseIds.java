@@ -32,6 +32,11 @@ final class ResponseIds {
         return kind + "_" + response.substring(PREFIX.length()) + "_" + place;
     }
 
+    /** The id of a message, which is answered as a response is. */
+    static String message(String response) {
+        return "msg_" + response.substring(PREFIX.length());
+    }
+
     /** The response that an item is in; empty where no item is called so. */
     static Optional<String> responseOf(String item) {
         int first = item.indexOf('_');

@@ -9,7 +9,7 @@ import java.util.Optional;
 
 /**
  * A response's output: what a choice has to write, as items one after the other. Whether it comes in one piece or in
- * many, the items are the same. Not thread-safe.
+ * many, the items are the same. A message's content blocks are its items, too. Not thread-safe.
  */
 final class ResponseOutput {
 
@@ -205,6 +205,11 @@ final class ResponseOutput {
             OutputItem.write(out, item, part.status(), tokenizer);
         }
         out.endArray();
+    }
+
+    /** The items that are done. */
+    List<OutputItem> items() {
+        return done.stream().map(Done::item).toList();
     }
 
     /** Writes the items, one that is open as far as it has come. */

@@ -117,15 +117,7 @@ final class ResponsesEndpoint implements Endpoint {
         }
         GenerationOptions options = GenerationOptions.read(body, model, limits, most, scores);
         Optional<Guidance> format = Guidance.ofText(body, limits);
-        if (format.isPresent() && options.guidance().isPresent()) {
-            throw ApiException.invalid(
-                    options.guidance().get().field(),
-                    "'%s' and '%s' exclude one another; an answer is one of them"
-                            .formatted(
-                                    format.get().field(),
-                                    options.guidance().get().field()));
-        }
-        return format.map(options::guided).orElse(options);
+        return options.guided(format);
     }
 
     private Conversation conversation(ResponseRequest request, ServedModel model) {

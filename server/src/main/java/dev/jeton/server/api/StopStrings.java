@@ -59,6 +59,11 @@ final class StopStrings {
         return found;
     }
 
+    /** The stop string that was found; empty where none was. */
+    String foundText() {
+        return found ? held.toString() : "";
+    }
+
     /** Whether text is held back that may begin a stop string. */
     boolean holding() {
         return !held.isEmpty();

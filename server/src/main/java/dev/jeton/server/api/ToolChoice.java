@@ -17,6 +17,11 @@ record ToolChoice(boolean may, boolean must, Optional<String> only) {
 
     static final String FIELD = "tool_choice";
 
+    /** They may be called. */
+    static final ToolChoice AUTO = new ToolChoice(true, false, Optional.empty());
+
+    private static final ToolChoice NONE = new ToolChoice(false, false, Optional.empty());
+
     /**
      * Reads it.
      *
@@ -53,20 +58,42 @@ record ToolChoice(boolean may, boolean must, Optional<String> only) {
         }
         String word = given.toString();
         return switch (word) {
-            case "auto" -> new ToolChoice(true, false, Optional.empty());
-            case "none" -> new ToolChoice(false, false, Optional.empty());
-            case "required" -> {
-                if (names.isEmpty()) {
-                    throw ApiException.invalid(
-                            FIELD, "'tool_choice' is 'required', but there are no 'tools' that could be called");
-                }
-                yield new ToolChoice(true, true, Optional.empty());
-            }
+            case "auto" -> AUTO;
+            case "none" -> NONE;
+            case "required" -> required(word, names);
             default ->
                 throw ApiException.invalid(
                         FIELD,
                         "'tool_choice' must be 'none', 'auto', 'required' or a function, but is '%s'"
                                 .formatted(ApiException.shown(word)));
+        };
+    }
+
+    private static ToolChoice required(String word, Set<String> names) {
+        if (names.isEmpty()) {
+            throw ApiException.invalid(
+                    FIELD, "'tool_choice' is '%s', but there are no 'tools' that could be called".formatted(word));
+        }
+        return new ToolChoice(true, true, Optional.empty());
+    }
+
+    /**
+     * Reads that of a request for a message, which is an object.
+     *
+     * @param names of the tools that there are
+     */
+    static ToolChoice ofMessages(JsonObject choice, Set<String> names) {
+        String type = choice.text("type");
+        return switch (type) {
+            case "auto" -> AUTO;
+            case "none" -> NONE;
+            case "any" -> required(type, names);
+            case "tool" -> new ToolChoice(true, true, Optional.of(named(choice, names)));
+            default ->
+                throw choice.wrong(
+                        "type",
+                        "'%s' must be 'auto', 'any', 'tool' or 'none', but is '%s'"
+                                .formatted(choice.path("type"), ApiException.shown(type)));
         };
     }
 

@@ -63,6 +63,29 @@ record Usage(
         out.endObject();
     }
 
+    /** The same under Anthropic's names, by which the prompt is what was not cached and what was. */
+    void writeOfMessage(JsonWriter out, ServiceTier tier) {
+        out.beginObject();
+        messageTokens(out, totals, tier);
+        reasoningTokens.ifPresent(thought -> out.name("output_tokens_details")
+                .beginObject()
+                .name("thinking_tokens")
+                .value(thought)
+                .endObject());
+        jeton(out);
+        out.endObject();
+    }
+
+    /** Tokens as a message tells them, as fields of an object. */
+    static void messageTokens(JsonWriter out, UsageTotals totals, ServiceTier tier) {
+        out.name("input_tokens").value(totals.promptTokens() - totals.cachedTokens());
+        // Writing to the cache costs nothing beside computing.
+        out.name("cache_creation_input_tokens").value(0);
+        out.name("cache_read_input_tokens").value(totals.cachedTokens());
+        out.name("output_tokens").value(totals.completionTokens());
+        out.name("service_tier").value(tier == ServiceTier.FLEX ? "batch" : "standard");
+    }
+
     private void jeton(JsonWriter out) {
         out.name("jeton").beginObject();
         if (!task.isEmpty()) {

@@ -29,6 +29,7 @@ final class Trial {
             }
             for (String stream : new String[] {"", ",\"stream\":true"}) {
                 exchange(port, "POST", "/v1/responses", response.formatted(model, stream));
+                exchange(port, "POST", "/v1/messages", chat.formatted(model, stream));
             }
             exchange(port, "GET", "/v1/models", "");
             exchange(port, "GET", "/health/ready", "");

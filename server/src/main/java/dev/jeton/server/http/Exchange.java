@@ -77,7 +77,8 @@ public final class Exchange {
         this.path = decodedPath(head.uri());
     }
 
-    private static String decodedPath(String uri) {
+    /** The path in a request's target, decoded, without the query. */
+    static String decodedPath(String uri) {
         try {
             return new QueryStringDecoder(uri).path();
         } catch (IllegalArgumentException e) {

@@ -253,10 +253,11 @@ final class RequestCollector extends SimpleChannelInboundHandler<HttpObject> {
         refused = true;
         limits.countRefusedRequest();
         HttpRequest asked = head;
+        String path = asked == null ? "" : Exchange.decodedPath(asked.uri());
         dropBody();
         turn(ctx, () -> {
             timer.enter(Phase.SENDING);
-            byte[] content = handler.refusal(status, message);
+            byte[] content = handler.refusal(status, path, message);
             DefaultFullHttpResponse response = new DefaultFullHttpResponse(
                     HttpVersion.HTTP_1_1, HttpResponseStatus.valueOf(status), Unpooled.wrappedBuffer(content));
             handler.refusalHeaders(name -> Optional.ofNullable(asked)

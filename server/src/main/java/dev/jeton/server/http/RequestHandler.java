@@ -19,9 +19,10 @@ public interface RequestHandler {
      * loop: must not block.
      *
      * @param status the answer's status
+     * @param path the request's as {@link Exchange#path}; empty where that is not known
      * @param message what is wrong and which bound was passed
      */
-    byte[] refusal(int status, String message);
+    byte[] refusal(int status, String path, String message);
 
     /**
      * Further header fields of such an answer. Called as {@link #refusal} is.

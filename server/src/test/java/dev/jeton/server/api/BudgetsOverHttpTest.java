@@ -138,6 +138,29 @@ class BudgetsOverHttpTest {
     }
 
     @Test
+    void aStreamedMessageEndsAtItsLimitWhereItsBudgetIsSpent() {
+        String body = "{\"model\": \"test-model\", \"messages\": [{\"role\": \"user\", \"content\": \"hi\"}],"
+                + " \"max_tokens\": 500, \"stream\": true}";
+        try (TestServer server = with(tokens(100)).start()) {
+            Answer answer = server.send(
+                    server.request("/v1/messages").header("x-api-key", KEY).POST(BodyPublishers.ofString(body)));
+            Object delta = answer.events().get(answer.events().size() - 2);
+            assertThat(Answer.at(delta, "delta.stop_reason")).isEqualTo("max_tokens");
+            assertThat(Answer.at(delta, "jeton.finish_detail")).isEqualTo("budget_exhausted");
+            assertThat(Answer.at(delta, "jeton.budget")).isEqualTo("tokens");
+            assertThat(Answer.at(delta, "usage.output_tokens")).isEqualTo(100L);
+            assertThat(Answer.at(delta, "usage.jeton.cost.list")).isNotNull();
+            assertThat(Answer.at(delta, "usage.jeton.budgets.0.remaining")).isEqualTo("0");
+            Answer refused = server.send(
+                    server.request("/v1/messages").header("x-api-key", KEY).POST(BodyPublishers.ofString(body)));
+            assertThat(refused.status()).isEqualTo(429);
+            assertThat(refused.at("error.type")).isEqualTo("rate_limit_error");
+            assertThat(refused.at("jeton.code")).isEqualTo("budget_spent");
+            assertThat(refused.header("x-should-retry")).isEqualTo("false");
+        }
+    }
+
+    @Test
     void theUsageChunkSaysWhatIsLeft() {
         try (TestServer server = with(tokens(100)).start()) {
             Answer answer = ask(server, KEY, 30, ", \"stream\": true, \"stream_options\": {\"include_usage\": true}");

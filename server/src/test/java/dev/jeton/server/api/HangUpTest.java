@@ -66,6 +66,26 @@ class HangUpTest {
         }
     }
 
+    @ParameterizedTest
+    @ValueSource(strings = {"'stream':true", "'stream':false"})
+    void shouldCancelAMessage(String stream) throws IOException {
+        try (TestServer server = TestServer.start()) {
+            server.engine().hold();
+            try (RawClient client = new RawClient(server.port())) {
+                client.post(
+                        "/v1/messages",
+                        "{'model':'test-model','max_tokens':3500,'messages':[{'role':'user','content':'hi'}],"
+                                + "'ignore_eos':true,'min_tokens':3000," + stream + "}");
+                server.engine().allow(10);
+                Eventually.until("ten steps ran", () -> server.engine().stepsRun() == 10);
+            }
+            Eventually.until("the connection is gone", () -> metric(server, "jeton_connections 1.0"));
+            server.engine().allow(100);
+            untilCancelled(server);
+            assertThat(server.engine().stepsRun()).isLessThanOrEqualTo(12);
+        }
+    }
+
     @Test
     void shouldCancelWithinAStepInPrefill() throws IOException {
         try (TestServer server =

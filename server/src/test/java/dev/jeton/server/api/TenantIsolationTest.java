@@ -68,6 +68,10 @@ class TenantIsolationTest {
     private static final List<String> SECRETS = new ArrayList<>(
             List.of("red-secret-prompt", "red-secret-budget", VALUE, "red-app", "red-project", "red-chat"));
 
+    /** Of an answer to who has no key. */
+    private static final List<String> HEADERS =
+            List.of("content-length", "content-type", "www-authenticate", "x-jeton-request-id", "x-request-id");
+
     private static String booked = "";
     private static String stored = "";
     private static String cursor = "";
@@ -168,6 +172,16 @@ class TenantIsolationTest {
         attempts.put("/v1/completions", posts("/v1/completions", COMPLETION, STREAM, "{\"model\": \"red\"}", "{"));
         attempts.put("/v1/chat/completions", posts("/v1/chat/completions", CHAT, "{}"));
         attempts.putAll(responses());
+        String message = chat(PROMPT.substring(0, 400));
+        attempts.put(
+                "/v1/messages",
+                posts(
+                        "/v1/messages",
+                        message,
+                        message.replaceFirst("3", "3, \"stream\": true"),
+                        "{\"model\": \"red\"}",
+                        "{"));
+        attempts.put("/v1/messages/count_tokens", posts("/v1/messages/count_tokens", message, "{}"));
         attempts.put("/v1/estimate", posts("/v1/estimate", COMPLETION, CHAT, "{\"model\": \"red\"}", "{"));
         attempts.put("/v1/budgets", gets("/v1/budgets", "/v1/budgets?tenant=red", "/v1/budgets?key=red-app"));
         attempts.put("/v1/models", gets("/v1/models"));
@@ -450,8 +464,19 @@ class TenantIsolationTest {
         Answer refused = send(server, Optional.of("Bearer wrong"), "", "GET", "/v1/models", "");
         for (Optional<String> authorization :
                 List.of(Optional.<String>empty(), Optional.of("Bearer wrong"), Optional.of("Basic " + RED_KEY))) {
-            assertRefused(server, authorization, authorization.isEmpty() ? "No API key" : refused.body());
+            assertRefused(
+                    server,
+                    authorization,
+                    authorization.isEmpty() ? "No API key" : (String) refused.at("error.message"));
         }
+    }
+
+    private static void assertRefusedAsAnthropicDoes(Answer answer) {
+        assertThat(answer.at("jeton")).isEqualTo(Map.of("code", "invalid_api_key"));
+        assertThat(answer.at("request_id")).isEqualTo(answer.header("request-id"));
+        Set<String> headers = new TreeSet<>(answer.response().headers().map().keySet());
+        headers.remove("request-id");
+        assertThat(headers).containsExactlyInAnyOrderElementsOf(HEADERS);
     }
 
     @Test
@@ -487,16 +512,14 @@ class TenantIsolationTest {
                 Answer answer = send(to, authorization, "", route.method(), attempt.path(), attempt.body());
 
                 assertThat(answer.status()).as(attempt.path()).isEqualTo(401);
+                assertThat(answer.at("error.message")).asString().contains(message);
+                if (route.path().startsWith("/v1/messages")) {
+                    assertRefusedAsAnthropicDoes(answer);
+                    continue;
+                }
                 assertThat(answer.at("error.code")).isEqualTo("invalid_api_key");
-                assertThat(answer.body()).contains(message);
                 assertThat(answer.body()).isEqualTo(body.isEmpty() ? answer.body() : body);
-                assertThat(answer.response().headers().map().keySet())
-                        .containsOnly(
-                                "content-length",
-                                "content-type",
-                                "www-authenticate",
-                                "x-jeton-request-id",
-                                "x-request-id");
+                assertThat(answer.response().headers().map().keySet()).containsExactlyInAnyOrderElementsOf(HEADERS);
                 body = answer.body();
             }
         }
