@@ -66,7 +66,7 @@ final class WebPages {
         if (!reads && acrossSites(exchange, host) && !origins.named(exchange)) {
             throw forbidden(
                     "cross_site",
-                    "A web page of another site sent this, and this server asks for no key; set server.api-keys, or name"
+                    "A web page of another site sent this, and this server asks for no key; set server.api-keys or name"
                             + " the page's origin in server.allowed-origins");
         }
     }

@@ -3,6 +3,7 @@ package dev.jeton.server.api;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.jeton.server.json.Json;
+import dev.jeton.server.testing.Eventually;
 import dev.jeton.server.testing.TestServer;
 import dev.jeton.server.testing.TestServer.Answer;
 import dev.jeton.server.testing.TwoTenants;
@@ -292,7 +293,11 @@ class ResponsesTest {
     @Test
     void shouldBeCountedUnderItsName() {
         ask("'input':'hi'");
-        assertThat(server.get("/metrics").body())
-                .contains("jeton_requests_total{endpoint=\"responses\",model=\"test-model\",outcome=\"ok\"}");
+        // counted once an answer is sent, which its client may have by then
+        Eventually.until(
+                "it is counted",
+                () -> server.get("/metrics")
+                        .body()
+                        .contains("jeton_requests_total{endpoint=\"responses\",model=\"test-model\",outcome=\"ok\"}"));
     }
 }
