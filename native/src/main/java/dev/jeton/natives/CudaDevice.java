@@ -48,6 +48,11 @@ public final class CudaDevice {
         public int capability() {
             return 10 * major + minor;
         }
+
+        /** Whether kernels can be launched by {@link CudaFunction#launchProgrammatic}: on an H100 and newer. */
+        public boolean programmaticLaunches() {
+            return major >= 9;
+        }
     }
 
     private static final int TEXT = 256;

@@ -26,7 +26,6 @@ final class ProbeLaunches {
     private static final int LAUNCHES = 200;
     private static final int ROUNDS = 5;
     private static final int THREADS = 32;
-    private static final int LEAST_CAPABILITY = 90;
 
     private ProbeLaunches() {}
 
@@ -36,7 +35,7 @@ final class ProbeLaunches {
         try (CudaModule module = context.module(cubin)) {
             double plain = micros(context, module.function("next"), false);
             String found = "%d kernels in a graph, each after the one before, %.2f us each".formatted(LAUNCHES, plain);
-            if (context.device().attributes().capability() < LEAST_CAPABILITY) {
+            if (!context.device().attributes().programmaticLaunches()) {
                 return found + "; programmatic launches are for sm_90 and newer; right";
             }
             double programmatic = micros(context, module.function("next"), true);

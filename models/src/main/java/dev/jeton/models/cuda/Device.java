@@ -72,7 +72,7 @@ final class Device implements AutoCloseable {
         this.type = type;
         deterministic = options.deterministic();
         launches = new ProgrammaticLaunches(
-                options.programmaticLaunches(), context.device().attributes().capability());
+                options.programmaticLaunches(), context.device().attributes().programmaticLaunches());
         stream = context.stream();
         sources = new Kernels(
                 Optional.of(nvrtc),

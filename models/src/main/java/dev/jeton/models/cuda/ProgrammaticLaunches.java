@@ -23,18 +23,16 @@ import org.slf4j.LoggerFactory;
 final class ProgrammaticLaunches {
 
     private static final Logger LOG = LoggerFactory.getLogger(ProgrammaticLaunches.class);
-    /** Of the GPUs that can: H100 and newer. */
-    private static final int LEAST_CAPABILITY = 90;
 
     private final boolean possible;
     private boolean on;
 
     /**
      * @param wanted whether the configuration asks for them
-     * @param capability the device's, as 90
+     * @param able whether the device can
      */
-    ProgrammaticLaunches(boolean wanted, int capability) {
-        possible = wanted && capability >= LEAST_CAPABILITY;
+    ProgrammaticLaunches(boolean wanted, boolean able) {
+        possible = wanted && able;
     }
 
     /** Prepares a kernel that may be launched so. */

@@ -7,7 +7,7 @@ import java.util.Optional;
 import java.util.OptionalLong;
 
 /** {@code POST /v1/chat/completions}. */
-final class ChatEndpoint implements Endpoint {
+final class ChatEndpoint implements WorkEndpoint {
 
     private final ServedModels models;
     private final PromptTokens promptTokens;
@@ -27,21 +27,6 @@ final class ChatEndpoint implements Endpoint {
     @Override
     public String name() {
         return "chat_completions";
-    }
-
-    @Override
-    public String method() {
-        return "POST";
-    }
-
-    @Override
-    public Guard guard() {
-        return Guard.WORK;
-    }
-
-    @Override
-    public boolean repeatable() {
-        return true;
     }
 
     @Override

@@ -14,7 +14,7 @@ import java.util.List;
 import java.util.OptionalLong;
 
 /** {@code POST /v1/completions}. */
-final class CompletionEndpoint implements Endpoint {
+final class CompletionEndpoint implements WorkEndpoint {
 
     private final ServedModels models;
     private final PromptTokens promptTokens;
@@ -34,21 +34,6 @@ final class CompletionEndpoint implements Endpoint {
     @Override
     public String name() {
         return "completions";
-    }
-
-    @Override
-    public String method() {
-        return "POST";
-    }
-
-    @Override
-    public Guard guard() {
-        return Guard.WORK;
-    }
-
-    @Override
-    public boolean repeatable() {
-        return true;
     }
 
     @Override

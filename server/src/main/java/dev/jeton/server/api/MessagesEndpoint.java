@@ -10,7 +10,7 @@ import java.util.OptionalLong;
 import org.jspecify.annotations.Nullable;
 
 /** {@code POST /v1/messages}, Anthropic's API. */
-final class MessagesEndpoint implements Endpoint {
+final class MessagesEndpoint implements WorkEndpoint {
 
     /** Its path. */
     static final String PATH = "/v1/messages";
@@ -33,21 +33,6 @@ final class MessagesEndpoint implements Endpoint {
     @Override
     public String name() {
         return "messages";
-    }
-
-    @Override
-    public String method() {
-        return "POST";
-    }
-
-    @Override
-    public Guard guard() {
-        return Guard.WORK;
-    }
-
-    @Override
-    public boolean repeatable() {
-        return true;
     }
 
     @Override

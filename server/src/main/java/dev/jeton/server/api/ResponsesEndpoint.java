@@ -7,7 +7,7 @@ import java.util.Optional;
 import java.util.OptionalLong;
 
 /** {@code POST /v1/responses}. */
-final class ResponsesEndpoint implements Endpoint {
+final class ResponsesEndpoint implements WorkEndpoint {
 
     /** Path of all responses. */
     static final String PATH = "/v1/responses";
@@ -39,21 +39,6 @@ final class ResponsesEndpoint implements Endpoint {
     @Override
     public String name() {
         return "responses";
-    }
-
-    @Override
-    public String method() {
-        return "POST";
-    }
-
-    @Override
-    public Guard guard() {
-        return Guard.WORK;
-    }
-
-    @Override
-    public boolean repeatable() {
-        return true;
     }
 
     @Override

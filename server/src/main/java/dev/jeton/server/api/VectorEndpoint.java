@@ -3,7 +3,7 @@ package dev.jeton.server.api;
 import dev.jeton.server.json.JsonObject;
 
 /** What endpoints have in common that answer with what came of texts' vectors. */
-abstract class VectorEndpoint implements Endpoint {
+abstract class VectorEndpoint implements WorkEndpoint {
 
     final Texts texts;
     final Generator generator;
@@ -25,21 +25,6 @@ abstract class VectorEndpoint implements Endpoint {
     @Override
     public final String name() {
         return name;
-    }
-
-    @Override
-    public final String method() {
-        return "POST";
-    }
-
-    @Override
-    public final Guard guard() {
-        return Guard.WORK;
-    }
-
-    @Override
-    public final boolean repeatable() {
-        return true;
     }
 
     @Override

@@ -5,6 +5,7 @@ import java.security.GeneralSecurityException;
 import java.security.KeyFactory;
 import java.security.PrivateKey;
 import java.security.spec.PKCS8EncodedKeySpec;
+import java.util.Arrays;
 import java.util.Base64;
 import java.util.List;
 import java.util.regex.Matcher;
@@ -97,7 +98,7 @@ final class PrivateKeys {
         int end = content(der, 0) + length(der, 0);
         for (int at = content(der, 0); at < end && at < der.length; at = content(der, at) + length(der, at)) {
             if ((der[at] & 0xff) == CURVE && content(der, at) + length(der, at) <= der.length) {
-                return java.util.Arrays.copyOfRange(der, content(der, at), content(der, at) + length(der, at));
+                return Arrays.copyOfRange(der, content(der, at), content(der, at) + length(der, at));
             }
         }
         throw new GeneralSecurityException("the private key does not say which curve it is for");

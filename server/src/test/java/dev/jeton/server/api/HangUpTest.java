@@ -32,17 +32,7 @@ class HangUpTest {
     @ValueSource(strings = {"'stream':true,", "'stream':false,"})
     void shouldCancelWithinAStepInDecode(String stream) throws IOException {
         try (TestServer server = TestServer.start()) {
-            server.engine().hold();
-            try (RawClient client = new RawClient(server.port())) {
-                client.post("/v1/completions", request("hi", stream + LONG));
-                server.engine().allow(10);
-                Eventually.until("ten steps ran", () -> server.engine().stepsRun() == 10);
-            }
-            Eventually.until("the connection is gone", () -> metric(server, "jeton_connections 1.0"));
-            server.engine().allow(100);
-            untilCancelled(server);
-            // The step in flight, and at most one that was planned before the hang-up was seen.
-            assertThat(server.engine().stepsRun()).isLessThanOrEqualTo(12);
+            hangUpAfterTenSteps(server, "/v1/completions", request("hi", stream + LONG));
         }
     }
 
@@ -50,18 +40,10 @@ class HangUpTest {
     @ValueSource(strings = {"'stream':true", "'stream':false"})
     void shouldCancelAResponseAndStoreNothingOfIt(String stream) throws IOException {
         try (TestServer server = TestServer.start()) {
-            server.engine().hold();
-            try (RawClient client = new RawClient(server.port())) {
-                client.post(
-                        "/v1/responses",
-                        "{'model':'test-model','input':'hi','ignore_eos':true,'min_tokens':3000," + stream + "}");
-                server.engine().allow(10);
-                Eventually.until("ten steps ran", () -> server.engine().stepsRun() == 10);
-            }
-            Eventually.until("the connection is gone", () -> metric(server, "jeton_connections 1.0"));
-            server.engine().allow(100);
-            untilCancelled(server);
-            assertThat(server.engine().stepsRun()).isLessThanOrEqualTo(12);
+            hangUpAfterTenSteps(
+                    server,
+                    "/v1/responses",
+                    "{'model':'test-model','input':'hi','ignore_eos':true,'min_tokens':3000," + stream + "}");
             assertThat(metric(server, "jeton_responses_stored 0.0")).isTrue();
         }
     }
@@ -70,20 +52,27 @@ class HangUpTest {
     @ValueSource(strings = {"'stream':true", "'stream':false"})
     void shouldCancelAMessage(String stream) throws IOException {
         try (TestServer server = TestServer.start()) {
-            server.engine().hold();
-            try (RawClient client = new RawClient(server.port())) {
-                client.post(
-                        "/v1/messages",
-                        "{'model':'test-model','max_tokens':3500,'messages':[{'role':'user','content':'hi'}],"
-                                + "'ignore_eos':true,'min_tokens':3000," + stream + "}");
-                server.engine().allow(10);
-                Eventually.until("ten steps ran", () -> server.engine().stepsRun() == 10);
-            }
-            Eventually.until("the connection is gone", () -> metric(server, "jeton_connections 1.0"));
-            server.engine().allow(100);
-            untilCancelled(server);
-            assertThat(server.engine().stepsRun()).isLessThanOrEqualTo(12);
+            hangUpAfterTenSteps(
+                    server,
+                    "/v1/messages",
+                    "{'model':'test-model','max_tokens':3500,'messages':[{'role':'user','content':'hi'}],"
+                            + "'ignore_eos':true,'min_tokens':3000," + stream + "}");
         }
+    }
+
+    /** Posts, hangs up after ten steps, and finds that hardly another was run. */
+    private static void hangUpAfterTenSteps(TestServer server, String path, String body) throws IOException {
+        server.engine().hold();
+        try (RawClient client = new RawClient(server.port())) {
+            client.post(path, body);
+            server.engine().allow(10);
+            Eventually.until("ten steps ran", () -> server.engine().stepsRun() == 10);
+        }
+        Eventually.until("the connection is gone", () -> metric(server, "jeton_connections 1.0"));
+        server.engine().allow(100);
+        untilCancelled(server);
+        // The step in flight, and at most one that was planned before the hang-up was seen.
+        assertThat(server.engine().stepsRun()).isLessThanOrEqualTo(12);
     }
 
     @Test
