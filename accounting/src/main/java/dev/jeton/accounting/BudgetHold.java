@@ -269,4 +269,12 @@ final class BudgetHold {
             }
         }
     }
+
+    /** Takes device time off them again that turned out to be the house's. */
+    void notDevice(long nanos) {
+        for (BudgetAccount account : measured) {
+            // a budget's window may have begun anew since
+            account.live.updateAndGet(live -> Math.max(0, live - nanos));
+        }
+    }
 }

@@ -179,6 +179,14 @@ public final class Meter {
         }
     }
 
+    /**
+     * Makes decoding the house's that turns out to have made nothing that anybody wanted, as far as it is in a window
+     * that has not ended: what ended before stays whose it was.
+     */
+    public synchronized void discard(RequestMeter meter, long nanos) {
+        meter.discard(bank, nanos);
+    }
+
     /** What is known about a request at its end only: see {@link Line}. */
     public synchronized void memo(RequestMeter meter, long savedNanos, long kvByteSeconds) {
         if (savedNanos + kvByteSeconds > 0 && meter.addMemo(bank, savedNanos, kvByteSeconds)) {

@@ -32,7 +32,9 @@ public final class RequestBooks implements AutoCloseable {
      * @param queueNanos from submit to the first step
      * @param firstTokenNanos from submit to the first token
      * @param totalNanos from submit to the end
-     * @param deviceNanos device time attributed to it
+     * @param deviceNanos device time attributed to it that the tenant pays for
+     * @param discardedNanos device time that the meter has as its decoding, and that only made tokens past a stop which
+     *     was found later: the house's
      * @param savedNanos device time that cached tokens would have cost
      * @param kvByteSeconds KV memory held, divided by its holders
      * @param retries the attempt's number as SDKs count
@@ -45,6 +47,7 @@ public final class RequestBooks implements AutoCloseable {
             long firstTokenNanos,
             long totalNanos,
             long deviceNanos,
+            long discardedNanos,
             long savedNanos,
             long kvByteSeconds,
             int retries) {}
@@ -101,6 +104,7 @@ public final class RequestBooks implements AutoCloseable {
             return 0;
         }
         spending.grant().end();
+        meter.discard(spending.meter(), used.discardedNanos());
         meter.memo(spending.meter(), used.savedNanos(), used.kvByteSeconds());
         Fact.Closed end = end(used);
         return keeper.budgets().settle(spending.grant().hold, end, () -> keeper.append(end));
@@ -152,6 +156,6 @@ public final class RequestBooks implements AutoCloseable {
     /** Records a failure, where nothing else was recorded. */
     @Override
     public void close() {
-        close(new Used(Fact.Outcome.FAILED, Tokens.NONE, 0, 0, 0, 0, 0, 0, 0, 0));
+        close(new Used(Fact.Outcome.FAILED, Tokens.NONE, 0, 0, 0, 0, 0, 0, 0, 0, 0));
     }
 }

@@ -38,10 +38,19 @@ public final class RequestMeter {
     /** Adds nanoseconds of a kind of {@link StepRecord}; true where this is the bank's first of this request. */
     boolean add(int bank, byte kind, long nanos) {
         used[bank][kind] += nanos;
-        if (kind == StepRecord.PREFILL || kind == StepRecord.DECODE || kind == StepRecord.CANCELLED) {
-            hold.device(nanos); // the rest is the house's
+        if (StepRecord.tenantPays(kind)) {
+            hold.device(nanos);
         }
         return list(bank);
+    }
+
+    /** Makes so much of its decoding overrun, or what there is of it. */
+    void discard(int bank, long nanos) {
+        long[] of = used[bank];
+        long moved = Math.min(nanos, of[StepRecord.DECODE]);
+        of[StepRecord.DECODE] -= moved;
+        of[OVERRUN] += moved;
+        hold.notDevice(moved);
     }
 
     /** Adds what is known at the end only. */

@@ -86,7 +86,7 @@ class BookkeeperTest {
     }
 
     private static RequestBooks.Used used(Fact.Outcome outcome, Tokens tokens) {
-        return new RequestBooks.Used(outcome, tokens, 10, 1, 2, 3, 0, 0, 0, 0);
+        return new RequestBooks.Used(outcome, tokens, 10, 1, 2, 3, 0, 0, 0, 0, 0);
     }
 
     /** Runs a step of one row for a request, of a millisecond. */
@@ -145,7 +145,7 @@ class BookkeeperTest {
     @Test
     void bytesArePricedByTheZonesBesideTheListPriceOfTokens() throws InterruptedException {
         RequestBooks.Used used =
-                new RequestBooks.Used(Fact.Outcome.COMPLETED, new Tokens(10, 0, 5), 1_234_567, 1, 2, 3, 0, 0, 0, 0);
+                new RequestBooks.Used(Fact.Outcome.COMPLETED, new Tokens(10, 0, 5), 1_234_567, 1, 2, 3, 0, 0, 0, 0, 0);
         try (Bookkeeper books = open(AbortedPolicy.NOTHING)) {
             RequestBooks request = request(books, "r");
             assertThat(request.bill(used).list()).isEqualTo(20_000_000);
@@ -165,8 +165,8 @@ class BookkeeperTest {
         try (Bookkeeper books = open(AbortedPolicy.NOTHING)) {
             RequestBooks request = request(books, "r");
             step(books, request);
-            RequestBooks.Used used =
-                    new RequestBooks.Used(Fact.Outcome.COMPLETED, new Tokens(3, 7, 5), 10, 1, 2, 3, 1_000_000, 0, 0, 0);
+            RequestBooks.Used used = new RequestBooks.Used(
+                    Fact.Outcome.COMPLETED, new Tokens(3, 7, 5), 10, 1, 2, 3, 1_000_000, 0, 0, 0, 0);
             bill = request.bill(used);
             request.closeDurably(used);
         }

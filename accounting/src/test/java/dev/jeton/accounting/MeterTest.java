@@ -48,6 +48,40 @@ class MeterTest {
         assertThat(meter.crowded()).isFalse();
     }
 
+    @Test
+    void makesDecodingTheHousesThatNobodyWanted() {
+        StepListener engine = meter.engine();
+        GenerationRequest mine = request("a", new int[] {1}, 1);
+        RequestMeter owner = ((Owned) mine.allowance()).meter();
+        engine.onState(DeviceState.STEP, 1_000);
+        engine.onStep(step(1_000, 2_000, mine, StepRecord.DECODE, 1_000L));
+        meter.discard(owner, 300);
+        clock.advance(1_000);
+        engine.onState(DeviceState.IDLE, 2_000);
+        meter.tick(true);
+        assertThat(windows.getFirst().lines()).singleElement().satisfies(line -> {
+            assertThat(line.decode()).isEqualTo(700);
+            assertThat(line.overrun()).isEqualTo(300);
+        });
+    }
+
+    @Test
+    void leavesWhatIsInAWindowThatHasEndedToWhomItWas() {
+        StepListener engine = meter.engine();
+        GenerationRequest mine = request("a", new int[] {1}, 1);
+        engine.onState(DeviceState.STEP, 1_000);
+        engine.onStep(step(1_000, 2_000, mine, StepRecord.DECODE, 1_000L));
+        engine.onState(DeviceState.IDLE, 2_000);
+        clock.advance(1_000);
+        meter.tick(true);
+        meter.discard(((Owned) mine.allowance()).meter(), 300);
+        clock.advance(1_000);
+        meter.tick(true);
+        assertThat(windows.getFirst().lines().getFirst().decode()).isEqualTo(1_000);
+        assertThat(windows.get(1).lines()).isEmpty();
+        assertThat(meter.imbalance()).isZero();
+    }
+
     private record Owned(RequestMeter meter) implements Metered {
         @Override
         public int grant(int tokens) {

@@ -69,7 +69,7 @@ class PriceChangeTest {
     }
 
     private static RequestBooks.Used used() {
-        return new RequestBooks.Used(Fact.Outcome.COMPLETED, new Tokens(10, 0, 5), 10, 1, 2, 3, 0, 0, 0, 0);
+        return new RequestBooks.Used(Fact.Outcome.COMPLETED, new Tokens(10, 0, 5), 10, 1, 2, 3, 0, 0, 0, 0, 0);
     }
 
     private RequestRow row(String id) {

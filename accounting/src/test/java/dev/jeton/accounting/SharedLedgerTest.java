@@ -181,7 +181,7 @@ class SharedLedgerTest {
                     List.of(),
                     () -> {}));
             open.closeDurably(
-                    new RequestBooks.Used(Fact.Outcome.COMPLETED, new Tokens(10, 0, 5), 10, 1, 2, 3, 0, 0, 0, 0));
+                    new RequestBooks.Used(Fact.Outcome.COMPLETED, new Tokens(10, 0, 5), 10, 1, 2, 3, 0, 0, 0, 0, 0));
         }
     }
 

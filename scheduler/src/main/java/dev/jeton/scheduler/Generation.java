@@ -25,8 +25,8 @@ public interface Generation {
 
     /**
      * The reader needs no more tokens of a sequence: it found a stop string. The sequence ends with
-     * {@link FinishReason#STOP}; tokens computed after the last one taken are overrun. An end event still follows.
-     * Never waits.
+     * {@link FinishReason#STOP}, unless it has ended by itself already; tokens computed after the last one taken are
+     * overrun, and are not given to the reader any more. An end event still follows. Never waits; the reader's thread.
      */
     void stop(int sequence);
 

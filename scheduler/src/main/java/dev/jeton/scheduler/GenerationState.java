@@ -35,6 +35,7 @@ final class GenerationState implements Generation {
     private final int[] sequence;
     private final int[] token;
     private final float[] logProbability;
+    private final long[] nanos;
     private final byte[] end;
     private final int topPlaces;
     private final int[] topCount;
@@ -55,46 +56,21 @@ final class GenerationState implements Generation {
     private long written;
     private int endsWritten;
     private int endsTaken;
+    /** Sequences of which the reader wants no more; the reader's, as the two below are. */
+    private final boolean[] stopped;
+    /** Tokens of those that the loop had written before it heard of it. */
+    private int discardedTokens;
+
+    private long discardedNanos;
     private int samplesInFlight;
     private long fullSince = Long.MAX_VALUE;
     private long headWhenFull;
 
     /** Written by the loop only; read by others after an event that follows. */
-    final Totals totals = new Totals();
+    final GenerationTotals totals = new GenerationTotals();
 
     private PromptLogProbabilities promptLogProbabilities = PromptLogProbabilities.NONE;
     private float[] pooled = new float[0];
-
-    /** What the loop adds up while the request runs; nanoseconds on the scheduler's clock. */
-    static final class Totals {
-        long submittedAt;
-        /** Whether the engine was given any of the prompt. */
-        boolean given;
-
-        long firstStepAt = Long.MIN_VALUE;
-        long firstTokenAt = Long.MIN_VALUE;
-        long lastEventAt;
-        int cachedTokens;
-        int completionTokens;
-        int overrunTokens;
-        int recomputedTokens;
-        int preemptions;
-        long deviceNanos;
-        long kvBlockNanos;
-        long savedNanos;
-
-        /** Tokens were found that need not be computed, which saves so much time. */
-        void cached(int tokens, long nanos) {
-            cachedTokens += tokens;
-            savedNanos += nanos;
-        }
-
-        /** So many of them are computed after all. */
-        void notCached(int tokens) {
-            savedNanos -= Math.round(savedNanos * ((double) tokens / cachedTokens));
-            cachedTokens -= tokens;
-        }
-    }
 
     /**
      * A request that the loop has not heard of; {@link #tell} changes that.
@@ -120,6 +96,7 @@ final class GenerationState implements Generation {
         sequence = new int[capacity];
         token = new int[capacity];
         logProbability = new float[capacity];
+        nanos = new long[capacity];
         end = new byte[capacity];
         topPlaces = Math.max(0, request.sampling().logProbabilities());
         topCount = new int[topPlaces > 0 ? capacity : 0];
@@ -128,6 +105,7 @@ final class GenerationState implements Generation {
         messages = new String[request.sequences()];
         ended = new boolean[request.sequences()];
         stops = new boolean[request.sequences()];
+        stopped = new boolean[request.sequences()];
         totals.submittedAt = submittedAt;
     }
 
@@ -199,12 +177,18 @@ final class GenerationState implements Generation {
         return endsWritten == request.sequences();
     }
 
-    /** Writes a token with its alternatives; visible after {@link #publish}. */
-    void writeToken(int sequenceIndex, StepResult result, int index) {
+    /**
+     * Writes a token with its alternatives; visible after {@link #publish}.
+     *
+     * @param tokenNanos device time that it took the tenant's money to compute, which is the house's if it turns out
+     *     that nobody wants it; 0 where that is not known of single tokens
+     */
+    void writeToken(int sequenceIndex, StepResult result, int index, long tokenNanos) {
         int place = (int) (written++ & mask);
         sequence[place] = sequenceIndex;
         token[place] = result.tokens[index];
         logProbability[place] = result.logProbabilities[index];
+        nanos[place] = tokenNanos;
         end[place] = 0;
         if (topPlaces > 0) {
             int count = Math.min(topPlaces, result.topCount[index]);
@@ -222,6 +206,7 @@ final class GenerationState implements Generation {
         sequence[place] = sequenceIndex;
         token[place] = stopToken;
         logProbability[place] = Float.NaN;
+        nanos[place] = 0;
         end[place] = (byte) (reason.ordinal() + 1);
         if (topPlaces > 0) {
             topCount[place] = 0;
@@ -293,7 +278,7 @@ final class GenerationState implements Generation {
 
     @Override
     public boolean poll(GenerationEvent event) {
-        long at = head;
+        long at = afterDiscarded();
         if (at == tail) {
             return false;
         }
@@ -311,9 +296,31 @@ final class GenerationState implements Generation {
             String message = messages[event.sequence];
             event.message = message == null ? "" : message;
             endsTaken++;
+            if (stopped[event.sequence] && event.token >= 0) {
+                event.token = -1;
+                discardedTokens++;
+            }
         }
         head = at + 1;
         return true;
+    }
+
+    /** Passes over tokens of stopped sequences. */
+    private long afterDiscarded() {
+        long at = head;
+        long from = at;
+        for (long until = tail; at != until; at++) {
+            int place = (int) (at & mask);
+            if (end[place] != 0 || !stopped[sequence[place]]) {
+                break;
+            }
+            discardedTokens++;
+            discardedNanos += nanos[place];
+        }
+        if (at != from) {
+            head = at;
+        }
+        return at;
     }
 
     @Override
@@ -323,6 +330,7 @@ final class GenerationState implements Generation {
 
     @Override
     public void stop(int sequenceIndex) {
+        stopped[sequenceIndex] = true;
         stops[sequenceIndex] = true;
         tell();
     }
@@ -355,7 +363,7 @@ final class GenerationState implements Generation {
     @Override
     public GenerationUsage usage() {
         long visible = tail;
-        Totals t = totals;
+        GenerationTotals t = totals;
         long end = Math.max(t.lastEventAt, t.submittedAt);
         long firstStep = t.firstStepAt == Long.MIN_VALUE ? end : t.firstStepAt;
         long firstToken = t.firstTokenAt == Long.MIN_VALUE ? end : t.firstTokenAt;
@@ -363,15 +371,16 @@ final class GenerationState implements Generation {
         return new GenerationUsage(
                 t.given ? request.prompt().length : 0,
                 t.given ? t.cachedTokens : 0,
-                t.completionTokens,
-                t.overrunTokens,
+                t.completionTokens - discardedTokens,
+                t.overrunTokens + discardedTokens,
                 t.recomputedTokens,
                 t.preemptions,
                 firstStep - t.submittedAt,
                 firstToken - firstStep,
                 end - firstToken,
                 end - t.submittedAt,
-                t.deviceNanos,
+                t.tenantNanos - discardedNanos,
+                discardedNanos,
                 t.kvBlockNanos,
                 t.given ? t.savedNanos : 0);
     }

@@ -14,7 +14,9 @@ package dev.jeton.scheduler;
  * @param prefillNanos from there to the first token
  * @param decodeNanos from the first token to the last sequence's end
  * @param totalNanos from submit to the last sequence's end
- * @param deviceNanos device time attributed to its rows
+ * @param deviceNanos device time attributed to its rows that the tenant pays for
+ * @param discardedNanos device time of tokens that were computed as wanted ones are, before it was known that their
+ *     sequence had been {@linkplain Generation#stop stopped}: the house's; known of engines that execute our steps
  * @param kvBlockNanos blocks held, each divided by its holders, times nanoseconds
  * @param savedNanos device time that the cached tokens would have cost by the step-time model
  */
@@ -30,5 +32,6 @@ public record GenerationUsage(
         long decodeNanos,
         long totalNanos,
         long deviceNanos,
+        long discardedNanos,
         long kvBlockNanos,
         long savedNanos) {}

@@ -101,8 +101,8 @@ final class IterationBooks {
         for (int row = 0; row < record.rows(); row++) {
             tokens += record.tokens[row];
             kvTokens += record.kvTokens[row];
-            GenerationState.Totals totals = runs.get(row).generation.totals;
-            totals.deviceNanos += record.nanos[row];
+            GenerationTotals totals = runs.get(row).generation.totals;
+            totals.device(record.kind[row], record.nanos[row]);
             if (totals.firstStepAt == Long.MIN_VALUE) {
                 totals.firstStepAt = Math.max(record.startNanos, totals.submittedAt);
             }

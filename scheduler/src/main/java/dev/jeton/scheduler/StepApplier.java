@@ -178,8 +178,8 @@ final class StepApplier {
         attribution.attribute(record, timeModel);
         timeModel.observe(batch.tokenCount(), flight.kvTokens, record.endNanos - record.startNanos);
         for (int row = 0; row < batch.rows(); row++) {
-            GenerationState.Totals totals = flight.sequence(row).generation.totals;
-            totals.deviceNanos += record.nanos[row];
+            GenerationTotals totals = flight.sequence(row).generation.totals;
+            totals.device(record.kind[row], record.nanos[row]);
             if (totals.firstStepAt == Long.MIN_VALUE) {
                 totals.firstStepAt = record.startNanos;
             }
@@ -231,7 +231,7 @@ final class StepApplier {
         if (sampled) {
             for (int i = 0; i < result.accepted[row]; i++) {
                 if (sequence.phase == Sequence.Phase.RUNNING) {
-                    applyToken(sequence, result, result.tokenStart[row] + i);
+                    applyToken(sequence, result, row, result.tokenStart[row] + i);
                 }
             }
         } else if (computed == sequence.promptLength()
@@ -240,7 +240,7 @@ final class StepApplier {
         }
     }
 
-    private void applyToken(Sequence sequence, StepResult result, int index) {
+    private void applyToken(Sequence sequence, StepResult result, int row, int index) {
         GenerationState generation = sequence.generation;
         int token = result.tokens[index];
         sequence.append(token);
@@ -258,7 +258,11 @@ final class StepApplier {
                     sequence, FinishReason.ERROR, -1, "the engine sampled a token that the grammar does not allow");
             return;
         }
-        generation.writeToken(sequence.index, result, index);
+        generation.writeToken(
+                sequence.index,
+                result,
+                index,
+                record.kind[row] == StepRecord.DECODE ? record.nanos[row] / result.accepted[row] : 0);
         if (sequence.cursor != null && sequence.cursor.mustEnd()) {
             sequences.end(sequence, FinishReason.STOP, -1, "");
         } else if (sequence.generated() >= generation.request().maxTokens()

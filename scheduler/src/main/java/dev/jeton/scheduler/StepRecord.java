@@ -19,6 +19,11 @@ public final class StepRecord {
     /** The engine failed the row: nothing of it is delivered. */
     public static final byte FAILED = 5;
 
+    /** Whether the tenant pays for rows of a kind; otherwise the house does. */
+    public static boolean tenantPays(byte kind) {
+        return kind == PREFILL || kind == DECODE || kind == CANCELLED;
+    }
+
     /** Counts steps from 0. */
     public long step;
     /** When the device began it. */

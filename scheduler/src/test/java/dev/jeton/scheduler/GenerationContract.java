@@ -11,6 +11,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -112,7 +113,7 @@ public abstract class GenerationContract {
     }
 
     private void awaitIdle() {
-        for (int i = 0; i < 10_000 && !dispatcher.idle(); i++) {
+        while (!dispatcher.idle()) {
             Thread.onSpinWait();
         }
     }
@@ -194,7 +195,6 @@ public abstract class GenerationContract {
         assertThat(event.reason).isIn(FinishReason.CANCELLED, FinishReason.LENGTH);
         assertThat(tokens).isLessThanOrEqualTo(200);
         awaitIdle();
-        assertThat(dispatcher.idle()).isTrue();
         assertThat(run(plain(prompt(6, 8), SamplingParameters.GREEDY)).only()).hasSize(TOKENS);
     }
 
@@ -209,6 +209,41 @@ public abstract class GenerationContract {
             assertThat(event.sequence).isZero();
         }
         assertThat(event.reason).isIn(FinishReason.STOP, FinishReason.LENGTH);
+    }
+
+    @Test
+    void shouldNotCountTokensPastAStopHoweverLateItHearsOfIt() throws Exception {
+        Generation generation = dispatcher.submit(plain(prompt(7, 8), SamplingParameters.GREEDY));
+        GenerationEvent event = new GenerationEvent();
+        for (int i = 0; i < 3; i++) {
+            assertThat(generation.next(event)).isTrue();
+        }
+        awaitIdle(); // all tokens were handed over, and three were taken
+        generation.stop(0);
+        assertThat(generation.next(event)).isTrue();
+        assertThat(event.finished).isTrue();
+        assertThat(generation.next(event)).isFalse();
+        assertThat(generation.usage().completionTokens()).isEqualTo(3);
+        assertThat(generation.usage().overrunTokens()).isEqualTo(TOKENS - 3);
+    }
+
+    @Test
+    void shouldNotCountAStopTokenPastAStop() throws Exception {
+        List<Integer> tokens =
+                run(plain(prompt(3, 10), SamplingParameters.GREEDY)).only();
+        int stop = tokens.getLast();
+        Generation generation = dispatcher.submit(
+                request(prompt(3, 10), 1, TOKENS, SamplingParameters.GREEDY, new int[] {stop}, Allowance.UNLIMITED));
+        GenerationEvent event = new GenerationEvent();
+        assertThat(generation.next(event)).isTrue();
+        Assumptions.assumeFalse(event.finished, "the model repeats itself");
+        awaitIdle();
+        generation.stop(0);
+        assertThat(generation.next(event)).isTrue();
+        assertThat(event.finished).isTrue();
+        assertThat(event.token).isNegative();
+        assertThat(generation.usage().completionTokens()).isEqualTo(1);
+        assertThat(generation.usage().overrunTokens()).isEqualTo(tokens.indexOf(stop));
     }
 
     @Test

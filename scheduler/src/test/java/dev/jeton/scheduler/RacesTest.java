@@ -43,7 +43,7 @@ class RacesTest {
                     Thread.onSpinWait();
                 }
                 result.tokens[0] = i;
-                generation.writeToken(i % 3, result, 0);
+                generation.writeToken(i % 3, result, 0, 0);
                 if (random.nextInt(3) == 0) {
                     generation.publish(i);
                 }

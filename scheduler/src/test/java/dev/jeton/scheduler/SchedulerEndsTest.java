@@ -133,6 +133,26 @@ class SchedulerEndsTest {
         simulation.scheduler.verifyIntegrity();
     }
 
+    @Test
+    void timeOfTokensPastAStopIsTheHouses() {
+        Simulation simulation = new Simulation(new Shape());
+        GenerationState generation = simulation.submit(request(tokens(0, 30), 1, 9, 0, Allowance.UNLIMITED));
+        simulation.run();
+        GenerationEvent event = new GenerationEvent();
+        for (int i = 0; i < 4; i++) {
+            assertThat(generation.poll(event)).isTrue();
+        }
+        long before = generation.usage().deviceNanos();
+        generation.stop(0);
+        take(generation);
+
+        GenerationUsage usage = generation.usage();
+        assertThat(usage.deviceNanos() + usage.discardedNanos()).isEqualTo(before);
+        assertThat(usage.discardedNanos()).isBetween(before / 4, before);
+        assertThat(usage.completionTokens()).isEqualTo(4);
+        assertThat(usage.overrunTokens()).isEqualTo(5);
+    }
+
     @ParameterizedTest(name = "{0} tickets in flight")
     @ValueSource(ints = {1, 2})
     void aReaderThatIsSlowLosesNothingOfItsManySequences(int tickets) {

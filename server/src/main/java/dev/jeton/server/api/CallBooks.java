@@ -139,6 +139,7 @@ final class CallBooks {
                 usage.queueNanos() + usage.prefillNanos(),
                 usage.totalNanos(),
                 usage.deviceNanos(),
+                usage.discardedNanos(),
                 usage.savedNanos(),
                 Math.round(usage.kvBlockNanos() / 1e9 * bytesPerBlock),
                 retries);

@@ -15,7 +15,8 @@ import java.util.List;
  * @param prefillNanos from there to the first token
  * @param decodeNanos from there to the end
  * @param totalNanos from submit to the end
- * @param deviceNanos device time attributed
+ * @param deviceNanos device time attributed that the tenant pays for
+ * @param discardedNanos device time of tokens past a stop that were computed before it was known: the house's
  * @param kvBlockNanos blocks held times nanoseconds
  * @param savedNanos device time that the cached tokens would have cost
  */
@@ -29,6 +30,7 @@ record UsageTotals(
         long decodeNanos,
         long totalNanos,
         long deviceNanos,
+        long discardedNanos,
         long kvBlockNanos,
         long savedNanos) {
 
@@ -47,6 +49,7 @@ record UsageTotals(
                         usage.decodeNanos(),
                         usage.totalNanos(),
                         usage.deviceNanos(),
+                        usage.discardedNanos(),
                         usage.kvBlockNanos(),
                         usage.savedNanos()))
                 .reduce(UsageTotals::plus)
@@ -64,6 +67,7 @@ record UsageTotals(
                 Math.max(decodeNanos, other.decodeNanos),
                 Math.max(totalNanos, other.totalNanos),
                 deviceNanos + other.deviceNanos,
+                discardedNanos + other.discardedNanos,
                 kvBlockNanos + other.kvBlockNanos,
                 savedNanos + other.savedNanos);
     }
@@ -80,6 +84,7 @@ record UsageTotals(
                 decodeNanos,
                 totalNanos,
                 deviceNanos,
+                discardedNanos,
                 kvBlockNanos,
                 savedNanos);
     }
