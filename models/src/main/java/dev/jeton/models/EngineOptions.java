@@ -1,5 +1,8 @@
 package dev.jeton.models;
 
+import java.nio.file.Path;
+import java.util.List;
+
 /**
  * How a model is loaded.
  *
@@ -13,6 +16,7 @@ package dev.jeton.models;
  * @param device how a GPU is used; engines without one refuse the choice of a device, the torch engine takes
  *     {@code cpu}, too
  * @param hostKvBytes bytes of the host's memory to which K and V are offloaded; 0 for none
+ * @param adapters folders of the model's {@linkplain AdapterFolder adapters}: the first is adapter 1 of a batch's rows
  */
 public record EngineOptions(
         int maxModelLength,
@@ -23,7 +27,19 @@ public record EngineOptions(
         int threads,
         String quantize,
         DeviceOptions device,
-        long hostKvBytes) {
+        long hostKvBytes,
+        List<Path> adapters) {
+
+    /** Most adapters that a model may have. */
+    public static final int MOST_ADAPTERS = 256;
+
+    /** Checks that there are not more adapters than are thinkable. */
+    public EngineOptions {
+        adapters = List.copyOf(adapters);
+        if (adapters.size() > MOST_ADAPTERS) {
+            throw new ModelException("%d adapters: a model has at most %d".formatted(adapters.size(), MOST_ADAPTERS));
+        }
+    }
 
     /** With the first GPU, where there is one. */
     public EngineOptions(
@@ -43,7 +59,8 @@ public record EngineOptions(
                 threads,
                 quantize,
                 DeviceOptions.DEFAULT,
-                0);
+                0,
+                List.of());
     }
 
     /** The same, with another use of the GPU. */
@@ -57,13 +74,50 @@ public record EngineOptions(
                 threads,
                 quantize,
                 other,
-                hostKvBytes);
+                hostKvBytes,
+                adapters);
     }
 
     /** The same, with so much of the host's memory to offload K and V to. */
     public EngineOptions withHostKv(long bytes) {
         return new EngineOptions(
-                maxModelLength, kvBytes, maxSequences, maxBatchedTokens, blockSize, threads, quantize, device, bytes);
+                maxModelLength,
+                kvBytes,
+                maxSequences,
+                maxBatchedTokens,
+                blockSize,
+                threads,
+                quantize,
+                device,
+                bytes,
+                adapters);
+    }
+
+    /** The same, with other adapters. */
+    public EngineOptions withAdapters(List<Path> folders) {
+        return new EngineOptions(
+                maxModelLength,
+                kvBytes,
+                maxSequences,
+                maxBatchedTokens,
+                blockSize,
+                threads,
+                quantize,
+                device,
+                hostKvBytes,
+                folders);
+    }
+
+    /**
+     * What an engine says that has no adapters.
+     *
+     * @throws ModelException where there are some
+     */
+    public void refuseAdapters(String engine) {
+        if (!adapters.isEmpty()) {
+            throw new ModelException("adapters are for the cpu engine, the %s engine has none: leave out %s"
+                    .formatted(engine, adapters.getFirst()));
+        }
     }
 
     /**

@@ -33,7 +33,7 @@ abstract class DispatchLoop implements Dispatcher {
     private static final int MOST_ASKED = 64;
 
     /** A quote that somebody waits for. */
-    private record Asked(int[] prompt, long salt, CompletableFuture<Quote> answer) {}
+    private record Asked(int[] prompt, long salt, int adapter, CompletableFuture<Quote> answer) {}
 
     private final EngineInfo info;
     private final SchedulerConfig config;
@@ -117,8 +117,8 @@ abstract class DispatchLoop implements Dispatcher {
     }
 
     @Override
-    public Quote quote(int[] prompt, long salt) throws InterruptedException {
-        Asked question = new Asked(prompt, salt, new CompletableFuture<>());
+    public Quote quote(int[] prompt, long salt, int adapter) throws InterruptedException {
+        Asked question = new Asked(prompt, salt, adapter, new CompletableFuture<>());
         if (!up() || closing) {
             throw new RejectedException(RejectedException.Reason.ENGINE_DOWN, "the engine computes nothing any more");
         }
@@ -229,7 +229,7 @@ abstract class DispatchLoop implements Dispatcher {
         // one a turn: hashing a long prompt takes as long as a step
         Asked question = asked.poll();
         if (question != null) {
-            question.answer().complete(scheduler.quote(question.prompt(), question.salt()));
+            question.answer().complete(scheduler.quote(question.prompt(), question.salt(), question.adapter()));
         }
     }
 

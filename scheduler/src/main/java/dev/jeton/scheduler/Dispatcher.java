@@ -23,9 +23,10 @@ public interface Dispatcher extends AutoCloseable {
      * thread; changes nothing.
      *
      * @param salt as in {@link GenerationRequest}
+     * @param adapter as in {@link GenerationRequest}
      * @throws RejectedException if too many ask at a time, or the engine can compute no more
      */
-    Quote quote(int[] prompt, long salt) throws InterruptedException;
+    Quote quote(int[] prompt, long salt, int adapter) throws InterruptedException;
 
     /** Most tokens of a sequence: the engine's context, or what its whole cache can hold if that is less. */
     int contextLength();

@@ -18,6 +18,7 @@ import java.util.Optional;
  * @param pooled whether the prompt's vector is wanted, and nothing is generated
  * @param priority smaller is sooner; 0 is usual
  * @param deadlineNanos time on the scheduler's clock by which it must have ended; {@link Long#MAX_VALUE} for none
+ * @param adapter of the engine's, that the sequences go through; 0 for none
  * @param salt separates prefix caches (the tenant's): blocks are shared only under the same salt
  * @param allowance what the sequences may spend
  * @param grammar what each sequence must spell, if that is bound: it ends where nothing may follow, and its stop tokens
@@ -35,6 +36,7 @@ public record GenerationRequest(
         int priority,
         long deadlineNanos,
         long salt,
+        int adapter,
         Allowance allowance,
         Optional<TokenGrammar> grammar) {
 
@@ -65,11 +67,31 @@ public record GenerationRequest(
                 priority,
                 deadlineNanos,
                 salt,
+                adapter,
                 allowance,
                 Optional.of(by));
     }
 
-    /** A request for tokens. */
+    /** The same through an adapter of the engine's; 0 for none. */
+    public GenerationRequest through(int other) {
+        return new GenerationRequest(
+                id,
+                prompt,
+                sequences,
+                maxTokens,
+                sampling,
+                stopTokens,
+                promptLogProbabilities,
+                pooled,
+                priority,
+                deadlineNanos,
+                salt,
+                other,
+                allowance,
+                grammar);
+    }
+
+    /** A request for tokens, through no adapter. */
     public GenerationRequest(
             String id,
             int[] prompt,
@@ -94,11 +116,12 @@ public record GenerationRequest(
                 priority,
                 deadlineNanos,
                 salt,
+                0,
                 allowance,
                 Optional.empty());
     }
 
-    /** A request for a prompt's vector. */
+    /** A request for a prompt's vector, through no adapter. */
     public static GenerationRequest pooled(
             String id, int[] prompt, int priority, long deadlineNanos, long salt, Allowance allowance) {
         return new GenerationRequest(
@@ -113,6 +136,7 @@ public record GenerationRequest(
                 priority,
                 deadlineNanos,
                 salt,
+                0,
                 allowance,
                 Optional.empty());
     }

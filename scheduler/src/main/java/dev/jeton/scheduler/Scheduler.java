@@ -139,8 +139,8 @@ public final class Scheduler implements Turns {
 
     /** What it can say of a prompt now; the loop's thread. */
     @Override
-    public Quote quote(int[] prompt, long salt) {
-        KvSequence probe = new KvSequence(kv.groups(), salt, 0);
+    public Quote quote(int[] prompt, long salt, int adapter) {
+        KvSequence probe = new KvSequence(kv.groups(), salt, adapter);
         return new Quote(
                 kv.findable(probe, prompt, prompt.length),
                 sequences.running().size(),
@@ -155,6 +155,11 @@ public final class Scheduler implements Turns {
      */
     @Override
     public void check(GenerationRequest request) {
+        if (request.adapter() < 0 || request.adapter() > info.adapters()) {
+            throw new RejectedException(
+                    RejectedException.Reason.UNSUPPORTED,
+                    "adapter %d: the engine '%s' has %d".formatted(request.adapter(), info.name(), info.adapters()));
+        }
         if (request.pooled() ? !info.supports(Capability.POOLING) : bounds.wholePrompts()) {
             throw new RejectedException(
                     RejectedException.Reason.UNSUPPORTED,

@@ -84,6 +84,10 @@ final class SequenceScheduler implements Turns {
                     RejectedException.Reason.UNSUPPORTED,
                     "the engine '%s' generates tokens, and says nothing of prompts".formatted(info.name()));
         }
+        if (request.adapter() != 0) {
+            throw new RejectedException(
+                    RejectedException.Reason.UNSUPPORTED, "the engine '%s' has no adapters".formatted(info.name()));
+        }
         GrammarMasks.check(request, info);
         int prompt = request.prompt().length;
         if (prompt + 1 > contextLength) {
@@ -123,7 +127,7 @@ final class SequenceScheduler implements Turns {
     }
 
     @Override
-    public Quote quote(int[] prompt, long salt) {
+    public Quote quote(int[] prompt, long salt, int adapter) {
         return new Quote(
                 0, sequences.running(), info.maxTokens(), books.timeModel().coefficients());
     }

@@ -118,7 +118,7 @@ final class Sequences {
     }
 
     private KvSequence newKv(GenerationRequest request) {
-        return new KvSequence(kv.groups(), request.salt(), 0);
+        return new KvSequence(kv.groups(), request.salt(), request.adapter());
     }
 
     /** Sequences that have blocks, forks that have not begun included. */

@@ -235,6 +235,7 @@ final class StepPlanner {
     }
 
     private void finishRow(StepApplier.Flight flight, Sequence sequence, int count, boolean sample) {
+        flight.batch.useAdapter(sequence.generation.request().adapter());
         for (int g = 0; g < kv.groups(); g++) {
             BlockTable table = sequence.kv.table(g);
             int entries = (sequence.planned + count + kv.blockSize() - 1) / kv.blockSize();

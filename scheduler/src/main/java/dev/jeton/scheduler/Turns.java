@@ -22,7 +22,7 @@ interface Turns extends AutoCloseable {
     void obey(GenerationState generation);
 
     /** What it can say of a prompt now. */
-    Quote quote(int[] prompt, long salt);
+    Quote quote(int[] prompt, long salt, int adapter);
 
     /**
      * Does what can be done now.

@@ -224,7 +224,7 @@ class HostTierSimulationTest {
         Simulation simulation = new Simulation(new Shape().blocks(20).hostBlocks(100));
         evictOne(simulation);
 
-        assertThat(simulation.scheduler.quote(Simulation.tokens(0, 41), 0).cachedTokens())
+        assertThat(simulation.scheduler.quote(Simulation.tokens(0, 41), 0, 0).cachedTokens())
                 .isEqualTo(40);
     }
 

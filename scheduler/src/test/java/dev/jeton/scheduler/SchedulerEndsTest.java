@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.jeton.models.engine.DeviceLostException;
 import dev.jeton.models.engine.SamplingParameters;
+import dev.jeton.models.sim.SimEngine;
 import dev.jeton.scheduler.Simulation.Output;
 import dev.jeton.scheduler.Simulation.Shape;
 import java.util.ArrayList;
@@ -131,6 +132,16 @@ class SchedulerEndsTest {
         assertThat(output.tokens.get(1)).hasSize(5);
         assertThat(output.tokens.get(2)).hasSize(5);
         simulation.scheduler.verifyIntegrity();
+    }
+
+    @Test
+    void aRequestThroughAnAdapterThatThereIsNotIsRefused() {
+        Simulation simulation = new Simulation(new Shape());
+        GenerationRequest request = request(tokens(0, 30), 1, 9, 0, Allowance.UNLIMITED);
+
+        assertThatThrownBy(() -> simulation.scheduler.check(request.through(SimEngine.ADAPTERS + 1)))
+                .isInstanceOf(RejectedException.class)
+                .hasMessageContaining("adapter 3: the engine 'sim' has 2");
     }
 
     @Test

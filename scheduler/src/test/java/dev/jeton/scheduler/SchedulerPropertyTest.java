@@ -155,17 +155,18 @@ class SchedulerPropertyTest {
             long deadline =
                     random.nextInt(8) == 0 ? simulation.clock.getAsLong() + random.nextInt(60_000_000) : Long.MAX_VALUE;
             GenerationRequest bounded = new GenerationRequest(
-                    request.id(),
-                    request.prompt(),
-                    request.sequences(),
-                    request.maxTokens(),
-                    request.sampling(),
-                    request.stopTokens(),
-                    random.nextInt(8) == 0,
-                    request.priority(),
-                    deadline,
-                    request.salt(),
-                    purse);
+                            request.id(),
+                            request.prompt(),
+                            request.sequences(),
+                            request.maxTokens(),
+                            request.sampling(),
+                            request.stopTokens(),
+                            random.nextInt(8) == 0,
+                            request.priority(),
+                            deadline,
+                            request.salt(),
+                            purse)
+                    .through(request.adapter());
             generation =
                     simulation.submit(request.grammar().map(bounded::guided).orElse(bounded));
             output = new Output(request.sequences());

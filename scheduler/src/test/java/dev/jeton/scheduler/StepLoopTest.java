@@ -71,13 +71,13 @@ class StepLoopTest {
     void aQuoteKnowsWhatIsInTheCacheUnderTheSameSaltOnly() throws Exception {
         try (StepLoop loop = loop(64)) {
             GenerationRequest request = request(1, 5);
-            assertThat(loop.quote(request.prompt(), 0).cachedTokens()).isZero();
+            assertThat(loop.quote(request.prompt(), 0, 0).cachedTokens()).isZero();
             read(loop.submit(request));
 
-            int cached = loop.quote(request.prompt(), 0).cachedTokens();
+            int cached = loop.quote(request.prompt(), 0, 0).cachedTokens();
 
             assertThat(cached).isBetween(1, request.prompt().length - 1);
-            assertThat(loop.quote(request.prompt(), 7).cachedTokens()).isZero();
+            assertThat(loop.quote(request.prompt(), 7, 0).cachedTokens()).isZero();
         }
     }
 
@@ -85,7 +85,7 @@ class StepLoopTest {
     void aQuoteIsRefusedOnceTheLoopHasEnded() {
         StepLoop loop = loop(64);
         loop.close();
-        assertThatThrownBy(() -> loop.quote(new int[] {1}, 0))
+        assertThatThrownBy(() -> loop.quote(new int[] {1}, 0, 0))
                 .isInstanceOfSatisfying(
                         RejectedException.class,
                         e -> assertThat(e.reason()).isEqualTo(RejectedException.Reason.ENGINE_DOWN));

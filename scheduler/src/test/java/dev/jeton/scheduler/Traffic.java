@@ -1,6 +1,7 @@
 package dev.jeton.scheduler;
 
 import dev.jeton.models.engine.SamplingParameters;
+import dev.jeton.models.sim.SimEngine;
 import java.util.Random;
 
 /** Random requests: few families of prompts that share prefixes, some with forks, some guided, of three priorities. */
@@ -25,17 +26,18 @@ final class Traffic {
                 : new SamplingParameters(
                         1, 0, 1, 0, 1, 0, 0, SamplingParameters.GREEDY.bias(), random.nextInt(50), 0, new int[0], -1);
         GenerationRequest request = new GenerationRequest(
-                "r" + id,
-                prompt,
-                n,
-                1 + random.nextInt(40),
-                sampling,
-                stops,
-                false,
-                random.nextInt(3),
-                Long.MAX_VALUE,
-                random.nextInt(2),
-                Allowance.UNLIMITED);
+                        "r" + id,
+                        prompt,
+                        n,
+                        1 + random.nextInt(40),
+                        sampling,
+                        stops,
+                        false,
+                        random.nextInt(3),
+                        Long.MAX_VALUE,
+                        random.nextInt(2),
+                        Allowance.UNLIMITED)
+                .through(random.nextInt(SimEngine.ADAPTERS + 1));
         int least = random.nextInt(20);
         return random.nextInt(3) > 0
                 ? request

@@ -27,7 +27,11 @@ public final class CpuEngine extends HostEngine {
 
     /** What it can do beyond plain sampling. */
     static final Set<Capability> CAPABILITIES = Set.of(
-            Capability.LOG_PROBABILITIES, Capability.PROMPT_LOG_PROBABILITIES, Capability.MASKS, Capability.DRAFTS);
+            Capability.LOG_PROBABILITIES,
+            Capability.PROMPT_LOG_PROBABILITIES,
+            Capability.MASKS,
+            Capability.DRAFTS,
+            Capability.ADAPTERS);
 
     private final NativeMemory memory;
     private final ComputeTeam team;
@@ -43,7 +47,8 @@ public final class CpuEngine extends HostEngine {
             Path folder,
             KvArena.Type kv,
             boolean q8,
-            boolean halves) {
+            boolean halves,
+            List<Path> adapters) {
         super(info);
         this.memory = memory;
         this.team = team;
@@ -60,6 +65,7 @@ public final class CpuEngine extends HostEngine {
                 arenas,
                 groups,
                 rows(),
+                StepAdapters.load(adapters, spec, rows(), info.maxTokens(), memory, team),
                 (row, first, end, logits, offset, stride, workspace) ->
                         sampling.take(row, first, end, logits, offset, stride, workspace.sampler),
                 info.maxTokens(),
@@ -99,7 +105,7 @@ public final class CpuEngine extends HostEngine {
         NativeMemory memory = new NativeMemory();
         ComputeTeam team = new ComputeTeam(threads);
         try {
-            CpuEngine engine = new CpuEngine(spec, info, memory, team, folder, kv, q8, halves);
+            CpuEngine engine = new CpuEngine(spec, info, memory, team, folder, kv, q8, halves, options.adapters());
             new WarmUp(engine, engine.weights.formats()).run();
             return engine;
         } catch (RuntimeException | Error e) {
@@ -151,7 +157,8 @@ public final class CpuEngine extends HostEngine {
                 options.maxSequences(),
                 Math.max(options.maxBatchedTokens(), options.maxSequences()),
                 1,
-                CAPABILITIES);
+                CAPABILITIES,
+                options.adapters().size());
     }
 
     private static List<LayerGroup> groups(DecoderSpec spec, EngineOptions options, KvArena.Type kv, int context) {

@@ -5,6 +5,7 @@ import static dev.jeton.models.vector.VectorMath.LANES;
 
 import dev.jeton.models.DecoderSpec;
 import dev.jeton.models.WindowGroups;
+import dev.jeton.models.cpu.LowRank.Place;
 import dev.jeton.models.rows.StepRows;
 import java.util.Arrays;
 import java.util.List;
@@ -16,10 +17,11 @@ import java.util.List;
  * to the residual; gate, up and their product; the down projection added to the residual. That is five phases; a step
  * with chunks of prompt has a sixth, since then K and V of all positions must be stored before any is read, and one
  * with many tokens two more, since then normalising is shared instead of repeated by every thread, and one before each
- * multiplication where inputs are to be rounded first ({@link Product}). Layers of experts have phases for the router's
- * logits, the choice, gate and up, down, and the sum ({@link SparseFeed}); families that normalise what a half of a
- * layer gives before they add it have one after each half. After the layers, rows that need logits go through the
- * output projection and are sampled ({@link StepLogits}).
+ * multiplication where inputs are to be rounded first ({@link Product}), and one where rows have adapters that add to
+ * it ({@link StepAdapters}). Layers of experts have phases for the router's logits, the choice, gate and up, down, and
+ * the sum ({@link SparseFeed}); families that normalise what a half of a layer gives before they add it have one after
+ * each half. After the layers, rows that need logits go through the output projection and are sampled
+ * ({@link StepLogits}).
  *
  * <p>Tiles are made a few microseconds long at least (claiming costs a tenth of one), and small enough that each thread
  * gets several.
@@ -32,6 +34,7 @@ final class DecoderStep implements ComputeTeam.Program {
     private enum Phase {
         START,
         EMBED,
+        ADAPT,
         ROUND,
         ATTENTION_NORM,
         QUERY_KEY_VALUE,
@@ -70,6 +73,7 @@ final class DecoderStep implements ComputeTeam.Program {
     private final StepAttention attention;
     private final SparseFeed sparse;
     private final StepLogits logits;
+    private final StepAdapters adapters;
 
     private final int hiddenStride;
     private final int hiddenPadded;
@@ -81,8 +85,8 @@ final class DecoderStep implements ComputeTeam.Program {
     private final float[] branch;
 
     private Phase phase = Phase.START;
-    /** What follows once the inputs of a multiplication are rounded. */
-    private Phase afterRound = Phase.START;
+    /** The multiplication that follows once its inputs are rounded and seen by adapters. */
+    private Phase multiplication = Phase.START;
 
     private long phaseCount;
     private int layer;
@@ -99,6 +103,7 @@ final class DecoderStep implements ComputeTeam.Program {
             List<KvArena> arenas,
             WindowGroups groups,
             StepRows batch,
+            StepAdapters adapters,
             StepLogits.Sampling sampling,
             int maxTokens,
             int threads,
@@ -106,6 +111,7 @@ final class DecoderStep implements ComputeTeam.Program {
         this.spec = spec;
         this.weights = weights;
         this.batch = batch;
+        this.adapters = adapters;
         embeddingScale = (float) spec.scales().embedding();
         branchNorms = spec.norms().branches();
         DecoderWeights.Layer any = weights.layer(0);
@@ -139,6 +145,7 @@ final class DecoderStep implements ComputeTeam.Program {
         phase = Phase.START;
         layer = 0;
         logits.begin();
+        adapters.begin();
         attention.begin();
     }
 
@@ -150,7 +157,8 @@ final class DecoderStep implements ComputeTeam.Program {
         return switch (phase) {
             case START -> tokens(Phase.EMBED, EMBED_TOKENS);
             case EMBED -> beginLayer(0);
-            case ROUND -> beginTiles(afterRound);
+            case ADAPT -> beginRound(multiplication);
+            case ROUND -> beginTiles(multiplication);
             case ATTENTION_NORM -> beginQkv();
             case QUERY_KEY_VALUE -> batch.chunked ? tokens(Phase.STORE, STORE_TOKENS) : beginAttend();
             case STORE -> beginAttend();
@@ -181,7 +189,7 @@ final class DecoderStep implements ComputeTeam.Program {
         layer = next;
         norm = weights.layer(layer).attentionNorm();
         linearRows = batch.tokenCount;
-        privateNorm = linearRows * spec.hidden() <= PRIVATE_NORM_FLOATS;
+        privateNorm = linearRows * spec.hidden() <= PRIVATE_NORM_FLOATS && !adapters.any();
         return privateNorm ? beginQkv() : tokens(Phase.ATTENTION_NORM, NORM_TOKENS);
     }
 
@@ -206,7 +214,8 @@ final class DecoderStep implements ComputeTeam.Program {
     private int beginFeed() {
         norm = weights.layer(layer).feedForwardNorm();
         privateNorm = linearRows * spec.hidden() <= PRIVATE_NORM_FLOATS
-                && !spec.experts().in(layer);
+                && !spec.experts().in(layer)
+                && !adapters.any();
         return privateNorm ? beginGateUp() : tokens(Phase.FEED_NORM, NORM_TOKENS);
     }
 
@@ -258,15 +267,31 @@ final class DecoderStep implements ComputeTeam.Program {
         return logits.sampled();
     }
 
-    /** Begins a multiplication, with the rounding of its inputs where that is a phase of its own. */
+    /** Begins a multiplication, with what comes before it where that is a phase of its own. */
     private int linear(Phase next, PackedMatrix w, float[] from, int stride) {
         product.begin(w, from, stride, linearRows);
+        multiplication = next;
+        int tiles = adapters.any() ? beginAdapt(next, from, stride) : 0;
+        return tiles == 0 ? beginRound(next) : tiles;
+    }
+
+    private int beginAdapt(Phase next, float[] from, int stride) {
+        phase = Phase.ADAPT;
+        return switch (next) {
+            case QUERY_KEY_VALUE -> adapters.before(layer, Place.QUERY_KEY_VALUE, from, stride);
+            case OUTPUT -> adapters.before(layer, Place.OUTPUT, from, stride);
+            case GATE_UP -> adapters.before(layer, Place.GATE_UP, from, stride);
+            case DOWN -> adapters.before(layer, Place.DOWN, from, stride);
+            default -> 0;
+        };
+    }
+
+    private int beginRound(Phase next) {
         int tiles = product.roundTiles();
         if (tiles == 0) {
             return beginTiles(next);
         }
         phase = Phase.ROUND;
-        afterRound = next;
         return tiles;
     }
 
@@ -285,6 +310,7 @@ final class DecoderStep implements ComputeTeam.Program {
             case EMBED -> embed(tile * EMBED_TOKENS);
             case ATTENTION_NORM, FEED_NORM, FINAL_NORM ->
                 normalise(tile * tileTokens, Math.min(linearRows, (tile + 1) * tileTokens), normed, workspace);
+            case ADAPT -> adapters.tile(tile, workspace);
             case ROUND -> product.round(tile);
             case QUERY_KEY_VALUE, OUTPUT, GATE_UP, DOWN, HEAD, ROUTER -> linearTile(tile, workspace);
             case EXPERTS_GATE_UP, EXPERTS_DOWN -> {
@@ -370,9 +396,20 @@ final class DecoderStep implements ComputeTeam.Program {
         MatMul.begin(product.matrix(), first, endAddress, workspace);
         for (int panel = first; panel < end; panel++) {
             fill(panel, row, rows, workspace.tile);
+            if (adapted()) {
+                adapters.add(panel, row, rows, workspace.tile);
+            }
             product.multiply(from, tile, panel, endAddress, workspace);
             drain(panel, row, rows, workspace.tile);
         }
+    }
+
+    private boolean adapted() {
+        return adapters.any()
+                && switch (phase) {
+                    case QUERY_KEY_VALUE, OUTPUT, GATE_UP, DOWN -> true;
+                    default -> false;
+                };
     }
 
     /** What a tile's sums begin with: the bias, the residual, or zero. */

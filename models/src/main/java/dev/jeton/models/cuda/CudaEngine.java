@@ -136,6 +136,7 @@ public final class CudaEngine implements Engine {
     }
 
     private static void check(EngineOptions options) {
+        options.refuseAdapters("cuda");
         if (options.maxSequences() < 1
                 || options.maxBatchedTokens() < 1
                 || options.kvBytes() < 0

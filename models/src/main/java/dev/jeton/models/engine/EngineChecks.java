@@ -142,8 +142,9 @@ public final class EngineChecks {
             throw new EngineException("row %d: positions %d to %d of a context of %d"
                     .formatted(row, batch.position[row], end, info.contextLength()));
         }
-        if (batch.adapter[row] != 0 && !info.supports(Capability.ADAPTERS)) {
-            throw new EngineException("row %d: the %s engine has no adapters".formatted(row, info.name()));
+        if (batch.adapter[row] < 0 || batch.adapter[row] > info.adapters()) {
+            throw new EngineException("row %d: adapter %d, where the %s engine has %d"
+                    .formatted(row, batch.adapter[row], info.name(), info.adapters()));
         }
         if (batch.has(row, StepBatch.POOLED) && !info.supports(Capability.POOLING)) {
             throw new EngineException("row %d: the %s engine has no pooling".formatted(row, info.name()));

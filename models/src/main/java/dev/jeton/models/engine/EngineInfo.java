@@ -17,6 +17,7 @@ import java.util.Set;
  * @param maxTokens most given and drafted tokens in a step, summed over its rows
  * @param maxTickets most tickets in flight: 1 or 2
  * @param capabilities what is supported beyond plain sampling
+ * @param adapters how many there are: a row names one from 1 on, or 0 for none
  */
 public record EngineInfo(
         String name,
@@ -28,7 +29,34 @@ public record EngineInfo(
         int maxRows,
         int maxTokens,
         int maxTickets,
-        Set<Capability> capabilities) {
+        Set<Capability> capabilities,
+        int adapters) {
+
+    /** Without adapters. */
+    public EngineInfo(
+            String name,
+            int vocabulary,
+            int contextLength,
+            List<String> devices,
+            List<LayerGroup> groups,
+            int maxSlots,
+            int maxRows,
+            int maxTokens,
+            int maxTickets,
+            Set<Capability> capabilities) {
+        this(
+                name,
+                vocabulary,
+                contextLength,
+                devices,
+                groups,
+                maxSlots,
+                maxRows,
+                maxTokens,
+                maxTickets,
+                capabilities,
+                0);
+    }
 
     /** Checks the bounds named above. */
     public EngineInfo {
@@ -41,6 +69,9 @@ public record EngineInfo(
         boolean offloads = groups.stream().anyMatch(group -> group.hostBlocks() > 0);
         if (offloads != capabilities.contains(Capability.HOST_TIER)) {
             throw new IllegalArgumentException("an engine with a host's tier has blocks there, and others have none");
+        }
+        if (adapters < 0 || (adapters > 0 && !capabilities.contains(Capability.ADAPTERS))) {
+            throw new IllegalArgumentException("%d adapters of engine %s".formatted(adapters, name));
         }
         if (vocabulary < 1 || contextLength < 1 || maxRows < 1 || maxRows > maxSlots || maxTokens < 1) {
             throw new IllegalArgumentException(

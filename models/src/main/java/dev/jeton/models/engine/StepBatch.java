@@ -109,6 +109,11 @@ public final class StepBatch {
         return row;
     }
 
+    /** Has the newest row go through an adapter; 0 for none, as it is without. */
+    public void useAdapter(int rowAdapter) {
+        adapter[rows - 1] = rowAdapter;
+    }
+
     /** Begins a row whose input is its slot's last token. Tables follow, group by group. */
     public int addLastTokenRow(int rowSlot, int rowFlags, int firstPosition) {
         return begin(rowSlot, rowFlags | LAST_TOKEN, firstPosition, 1);

@@ -60,6 +60,7 @@ final class OnnxEngines {
                     "quantize \"%s\" is not for the onnx engine, which computes as graphs say; use a quantised export"
                             .formatted(options.quantize()));
         }
+        options.refuseAdapters("onnx");
         options.refuseHostKv("onnx", "keeps K and V in the host's memory anyway: give it more with --kv-memory");
         if (!options.device().kvType().equals("auto")) {
             throw new ModelException(

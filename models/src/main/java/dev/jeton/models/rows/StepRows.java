@@ -22,6 +22,8 @@ public final class StepRows {
     /** As in {@link StepBatch}. */
     public final int[] flags;
     /** As in {@link StepBatch}. */
+    public final int[] adapter;
+    /** As in {@link StepBatch}. */
     public final int[] position;
     /** As in {@link StepBatch}. */
     public final int[] inputStart;
@@ -55,6 +57,7 @@ public final class StepRows {
         slot = new int[maxRows];
         epoch = new long[maxRows];
         flags = new int[maxRows];
+        adapter = new int[maxRows];
         position = new int[maxRows];
         inputStart = new int[maxRows + 1];
         drafts = new int[maxRows];
@@ -72,6 +75,7 @@ public final class StepRows {
         tokenCount = batch.tokenCount();
         System.arraycopy(batch.slot, 0, slot, 0, rows);
         System.arraycopy(batch.flags, 0, flags, 0, rows);
+        System.arraycopy(batch.adapter, 0, adapter, 0, rows);
         System.arraycopy(batch.position, 0, position, 0, rows);
         System.arraycopy(batch.inputStart, 0, inputStart, 0, rows + 1);
         System.arraycopy(batch.drafts, 0, drafts, 0, rows);

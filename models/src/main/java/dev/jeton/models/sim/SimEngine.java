@@ -35,6 +35,9 @@ public final class SimEngine implements Engine {
     /** What a bus of 50 GB/s takes for a byte. */
     private static final double NANOS_PER_BYTE = 1 / 50.0;
 
+    /** Adapters that it has: the same tokens mean something else through each. */
+    public static final int ADAPTERS = 2;
+
     private final EngineInfo info;
     private final StepTimeModel time;
     private final SimClock clock;
@@ -111,8 +114,11 @@ public final class SimEngine implements Engine {
             StepTimeModel.Coefficients coefficients,
             double nanosPerByte,
             SimClock clock) {
-        Set<Capability> able =
-                EnumSet.of(Capability.LOG_PROBABILITIES, Capability.PROMPT_LOG_PROBABILITIES, Capability.MASKS);
+        Set<Capability> able = EnumSet.of(
+                Capability.LOG_PROBABILITIES,
+                Capability.PROMPT_LOG_PROBABILITIES,
+                Capability.MASKS,
+                Capability.ADAPTERS);
         if (groups.stream().anyMatch(group -> group.hostBlocks() > 0)) {
             able.add(Capability.HOST_TIER);
         }
@@ -126,7 +132,8 @@ public final class SimEngine implements Engine {
                 maxSlots,
                 maxTokens,
                 maxTickets,
-                able);
+                able,
+                ADAPTERS);
         checks = new EngineChecks(info);
         time = new StepTimeModel(coefficients);
         this.clock = clock;
@@ -215,7 +222,7 @@ public final class SimEngine implements Engine {
             int position = batch.position[row] + i;
             for (int g = batch.groups() - 1; g >= 0; g--) {
                 long before = position == 0 ? 1 : read(batch, row, g, position - 1);
-                hash = mix(before, batch.tokens[start + i]);
+                hash = mix(before + ((long) batch.adapter[row] << 32), batch.tokens[start + i]);
                 write(batch, row, g, position, hash);
             }
             result.promptLogProbabilities[start + i] = -1f / (1 + (hash >>> 60));

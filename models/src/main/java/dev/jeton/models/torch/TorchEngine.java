@@ -131,6 +131,7 @@ final class TorchEngine extends HostEngine {
                     "quantize \"%s\": the torch engine computes in the weights' type; take --engine cpu or cuda"
                             .formatted(options.quantize()));
         }
+        options.refuseAdapters("torch");
         options.refuseHostKv("torch", "has no copies beside its steps");
         if (!options.device().kvType().equals("auto")) {
             throw new ModelException(

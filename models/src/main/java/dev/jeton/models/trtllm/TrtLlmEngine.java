@@ -119,6 +119,7 @@ final class TrtLlmEngine implements SequenceEngine {
                     "quantize \"%s\": an engine of TensorRT-LLM is quantised when trtllm-build builds it"
                             .formatted(options.quantize()));
         }
+        options.refuseAdapters("trtllm");
         options.refuseHostKv("trtllm", "manages its blocks by itself");
         if (!options.device().device().isEmpty() || !options.device().kvType().equals("auto")) {
             throw new ModelException(

@@ -17,6 +17,8 @@ public final class Driver {
         public final int promptLength;
         public int[] tokens;
         public int length;
+        /** That its rows go through; 0 for none. */
+        public int adapter;
         /** Tokens whose K and V are in blocks. */
         public int computed;
 
@@ -118,6 +120,7 @@ public final class Driver {
         if (!last) {
             batch.following[row] = sequence.tokens[end];
         }
+        batch.useAdapter(sequence.adapter);
         tables(sequence);
     }
 
@@ -125,6 +128,7 @@ public final class Driver {
     public void addLast(Sequence sequence) {
         reserve(sequence, sequence.computed + 1);
         batch.addLastTokenRow(sequence.slot, StepBatch.SAMPLE, sequence.computed);
+        batch.useAdapter(sequence.adapter);
         tables(sequence);
     }
 
