@@ -30,6 +30,8 @@ import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.time.Clock;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
@@ -120,7 +122,22 @@ public final class ModelLoader {
                         ? Optional.of(EncoderSpec.read(folder))
                         : Optional.empty(),
                 tools,
-                reasoning);
+                reasoning,
+                Optional.empty());
+    }
+
+    /** A model's adapters, each as a model of its own name on the same engine. */
+    public List<ServedModel> adapters(ServedModel model, ModelSettings settings) {
+        List<ServedModel> adapters = new ArrayList<>();
+        for (String name : settings.adapters().keySet()) {
+            adapters.add(model.through(name, adapters.size() + 1));
+            LOG.info(
+                    "model '{}' is '{}' through the adapter in {}",
+                    name,
+                    model.name(),
+                    settings.adapters().get(name));
+        }
+        return adapters;
     }
 
     /** Those that a model can give at all: an engine refuses a sequence that is to end with any other. */
@@ -228,7 +245,8 @@ public final class ModelLoader {
                 settings.threads(),
                 settings.quantize(),
                 device(settings),
-                settings.hostKvBytes());
+                settings.hostKvBytes(),
+                settings.adapters().values().stream().map(Path::of).toList());
     }
 
     private static DeviceOptions device(ModelSettings settings) {

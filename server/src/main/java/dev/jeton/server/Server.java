@@ -1,6 +1,7 @@
 package dev.jeton.server;
 
 import dev.jeton.accounting.Bookkeeper;
+import dev.jeton.models.Tokenizer;
 import dev.jeton.scheduler.Dispatcher;
 import dev.jeton.server.admin.Administration;
 import dev.jeton.server.api.Api;
@@ -59,7 +60,10 @@ public final class Server implements AutoCloseable {
         this.metrics = metrics;
         this.tracing = tracing(configuration.tracing());
         ServedModels served = new ServedModels(models);
-        models.forEach(model -> metrics.addModel(model.name(), model.dispatcher()));
+        models.forEach(model -> model.adapter()
+                .ifPresentOrElse(
+                        of -> metrics.addAdapter(model.name(), of.base()),
+                        () -> metrics.addModel(model.name(), model.dispatcher())));
         this.api = new Api(configuration, served, metrics, tracing, books, Version.text());
         this.webhooks = new Webhooks(
                 configuration.webhooks(),
@@ -133,7 +137,7 @@ public final class Server implements AutoCloseable {
         api.drain();
         boolean idle = api.awaitIdle(configuration.server().drainTimeout());
         // Only now: a request that was let in and is still being tokenized is one of those that may finish.
-        models.forEach(model -> model.dispatcher().drain());
+        models.stream().map(ServedModel::dispatcher).distinct().forEach(Dispatcher::drain);
         return idle;
     }
 
@@ -155,7 +159,7 @@ public final class Server implements AutoCloseable {
         listener.close();
         administration.close();
         tls.ifPresent(Tls::close);
-        models.forEach(model -> model.tokenizer().close());
+        models.stream().map(ServedModel::tokenizer).distinct().forEach(Tokenizer::close);
         api.close();
         books.ifPresent(open -> {
             open.close();

@@ -102,7 +102,7 @@ final class EstimateEndpoint implements Endpoint {
         int[] prompt = ask.prompts().get(i);
         int n = ask.options().n();
         int most = ask.maxTokens()[i];
-        Quote quote = model.dispatcher().quote(prompt, call.caller().salt());
+        Quote quote = model.dispatcher().quote(prompt, call.caller().salt(), model.adapterNumber());
         long expected = lengths.expected(call.caller().payer().tenant(), model.name(), most);
         return new Part(
                 Math.min(quote.cachedTokens(), prompt.length),

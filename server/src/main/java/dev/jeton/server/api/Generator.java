@@ -90,7 +90,8 @@ final class Generator {
         try {
             for (int i = 0; i < prompts.size(); i++) {
                 GenerationRequest request = request(
-                        call, id(call, ask, i), prompts.get(i), ask.maxTokens()[i], ask.options(), promptScores);
+                                call, id(call, ask, i), prompts.get(i), ask.maxTokens()[i], ask.options(), promptScores)
+                        .through(model.adapterNumber());
                 generations.add(model.dispatcher()
                         .submit(grammar.map(use -> request.guided(use.grammar()))
                                 .orElse(request)));

@@ -109,7 +109,7 @@ final class Grammars {
      */
     Use of(Guidance guidance, ServedModel model, boolean continues) throws InterruptedException {
         check(guidance.field(), model);
-        Key key = new Key(model.name(), guidance.key(), continues);
+        Key key = new Key(model.base(), guidance.key(), continues);
         Entry mine = new Entry(key);
         Entry entry = begin(key, mine);
         boolean used = false;
@@ -167,10 +167,10 @@ final class Grammars {
 
     private ReasoningTokens reasoningTokens(ServedModel model, ReasoningFormat format) throws InterruptedException {
         GrammarVocabulary vocabulary = vocabulary(model, ReasoningOptions.BUDGET);
-        ReasoningTokens known = reasoning.get(model.name());
+        ReasoningTokens known = reasoning.get(model.base());
         if (known == null) {
             known = apart(() -> new ReasoningTokens(vocabulary, format));
-            reasoning.put(model.name(), known);
+            reasoning.put(model.base(), known);
         }
         return known;
     }
@@ -297,7 +297,7 @@ final class Grammars {
         CompletableFuture<Optional<GrammarVocabulary>> known;
         lock.lock();
         try {
-            known = vocabularies.computeIfAbsent(model.name(), name -> mine);
+            known = vocabularies.computeIfAbsent(model.base(), name -> mine);
         } finally {
             lock.unlock();
         }
@@ -305,7 +305,7 @@ final class Grammars {
             try {
                 mine.complete(apart(() -> model.tokenizer().grammarVocabulary(model.vocabulary())));
             } catch (InterruptedException | RuntimeException | Error e) {
-                forget(model.name());
+                forget(model.base());
                 mine.completeExceptionally(e);
                 throw e;
             }

@@ -52,6 +52,8 @@ final class ModelsEndpoint implements Endpoint {
         out.name("object").value("model");
         out.name("created").value(created);
         out.name("owned_by").value("jeton");
+        out.name("root").value(model.name());
+        model.adapter().ifPresent(of -> out.name("parent").value(of.base()));
         out.name("max_model_len").value(model.contextLength());
         out.endObject();
     }

@@ -24,6 +24,7 @@ import java.util.Optional;
  * @param encoder what comes out of a model that generates nothing; empty where it does
  * @param tools how it calls tools
  * @param reasoning how it thinks before it answers; empty where thinking is left in its answers
+ * @param adapter which adapter of another model's engine it is; empty for a model of its own
  */
 public record ServedModel(
         String name,
@@ -38,7 +39,16 @@ public record ServedModel(
         int longestToken,
         Optional<EncoderSpec> encoder,
         ModelTools tools,
-        Optional<ReasoningDialect> reasoning) {
+        Optional<ReasoningDialect> reasoning,
+        Optional<Adapter> adapter) {
+
+    /**
+     * An adapter of a served model.
+     *
+     * @param base name of the model
+     * @param number the engine's, from 1 on
+     */
+    public record Adapter(String base, int number) {}
 
     /** A model that generates, calls no tools and does not think. */
     public ServedModel(
@@ -65,7 +75,42 @@ public record ServedModel(
                 longestToken,
                 Optional.empty(),
                 ModelTools.NONE,
+                Optional.empty(),
                 Optional.empty());
+    }
+
+    /**
+     * The same through an adapter of its engine's.
+     *
+     * @param adapterName served name of that
+     * @param number the engine's, from 1 on
+     */
+    public ServedModel through(String adapterName, int number) {
+        return new ServedModel(
+                adapterName,
+                folder,
+                tokenizer,
+                template,
+                developerRole,
+                eosTokens,
+                contextLength,
+                defaults,
+                dispatcher,
+                longestToken,
+                encoder,
+                tools,
+                reasoning,
+                Optional.of(new Adapter(base(), number)));
+    }
+
+    /** Name of the model whose weights and tokenizer it has: its own, but for an adapter. */
+    String base() {
+        return adapter.map(Adapter::base).orElse(name);
+    }
+
+    /** The adapter that its requests go through; 0 for none. */
+    int adapterNumber() {
+        return adapter.map(Adapter::number).orElse(0);
     }
 
     /** What it may be asked for, as errors say it. */

@@ -109,6 +109,15 @@ final class ServeCommand implements Callable<Integer> {
     }
 
     @Option(
+            names = "--adapter",
+            paramLabel = "NAME=FOLDER",
+            description = "Low-rank adapter of the one --model, as PEFT writes it, served as a model of that name."
+                    + " Repeatable. Where there are several models, each names its own in the configuration.")
+    void adapter(List<String> values) {
+        flags.put("engine.adapters --adapter", String.join(",", values));
+    }
+
+    @Option(
             names = "--tool-call-parser",
             paramLabel = "FORMAT",
             description = "How models write tool calls (default: auto, as the chat template tells; none: calls stay"
@@ -287,6 +296,11 @@ final class ServeCommand implements Callable<Integer> {
         if (names.size() > models.size() || templates.size() > models.size()) {
             throw new ConfigException("every --served-model-name and every --chat-template needs its own --model");
         }
+        if (flags.containsKey("engine.adapters --adapter") && models.size() != 1) {
+            throw new ConfigException("--adapter is for the one --model that it changes; with %d of them, say adapters"
+                            .formatted(models.size())
+                    + " in the configuration, in each model's entry");
+        }
         List<Map<String, String>> entries = new ArrayList<>();
         for (int i = 0; i < models.size(); i++) {
             Map<String, String> entry = new LinkedHashMap<>();
@@ -316,14 +330,18 @@ final class ServeCommand implements Callable<Integer> {
             for (String name : DEMO_MODELS) {
                 Path folder = demoFolder(name);
                 ModelSettings model = loader.settle(folder, settings.model(folder.toString(), name));
-                served.add(loader.load(name, folder, model, listener(name, model, groups, metrics, books)));
+                ServedModel loaded = loader.load(name, folder, model, listener(name, model, groups, metrics, books));
+                served.add(loaded);
+                served.addAll(loader.adapters(loaded, model));
             }
         }
         for (ModelSettings wanted : configuration.models()) {
             Path folder = folders.resolve(wanted.path());
             ModelSettings model = loader.settle(folder, wanted);
             String name = model.name().isEmpty() ? ModelFolders.servedName(model.path()) : model.name();
-            served.add(loader.load(name, folder, model, listener(name, model, groups, metrics, books)));
+            ServedModel loaded = loader.load(name, folder, model, listener(name, model, groups, metrics, books));
+            served.add(loaded);
+            served.addAll(loader.adapters(loaded, model));
         }
     }
 

@@ -5,6 +5,7 @@ import dev.jeton.models.StepSize;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.SequencedMap;
 
 /**
  * Everything that can be configured, checked against its bounds. Keys, defaults and meanings: {@link Schema}.
@@ -367,6 +368,7 @@ public record Configuration(
      * @param searchTime how long a load may time algorithms on a GPU
      * @param programmaticLaunches whether a kernel may come onto a GPU while the one before it ends
      * @param fastFp8 whether products of fp8 may keep their sums in fewer bits
+     * @param adapters folders of its adapters by their served names, in order
      */
     public record ModelSettings(
             String path,
@@ -392,7 +394,8 @@ public record Configuration(
             String kvType,
             Duration searchTime,
             boolean programmaticLaunches,
-            boolean fastFp8) {
+            boolean fastFp8,
+            SequencedMap<String, String> adapters) {
 
         /**
          * The same on an engine of this name.
@@ -424,7 +427,8 @@ public record Configuration(
                     kvType,
                     searchTime,
                     programmaticLaunches,
-                    fastFp8);
+                    fastFp8,
+                    adapters);
         }
     }
 }

@@ -216,6 +216,11 @@ final class Schema {
                     new Choice(ReasoningFormat.choices()),
                     ReasoningFormat.AUTO,
                     "how models mark what they think; auto: as the chat template tells; none: it stays in the content"),
+            new Setting(
+                    "engine.adapters",
+                    new Setting.Adapters(),
+                    "",
+                    "NAME=FOLDER of low-rank adapters as PEFT writes them, each served as a model of that name"),
             new Setting("engine.max-model-len", new Whole(0, 1 << 24), "0", "tokens of a sequence; 0: the model's own"),
             new Setting(
                     "engine.kv-memory",

@@ -2,8 +2,10 @@ package dev.jeton.server.config;
 
 import java.time.Duration;
 import java.util.Base64;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
+import java.util.SequencedMap;
 import java.util.regex.Pattern;
 
 /**
@@ -106,6 +108,35 @@ record Setting(String key, Kind kind, String initial, String meaning) {
                             + " hexadecimal digits; 'jeton key' makes a key and prints it");
                 }
             }
+        }
+    }
+
+    /** Adapters by their served names, {@code NAME=FOLDER}, separated by commas. */
+    record Adapters() implements Kind {
+
+        @Override
+        public void check(String value) {
+            read(value);
+        }
+
+        /** Folders by names, in order. */
+        static SequencedMap<String, String> read(String value) {
+            SequencedMap<String, String> adapters = new LinkedHashMap<>();
+            for (String entry : value.split(",")) {
+                String name =
+                        entry.substring(0, Math.max(0, entry.indexOf('='))).strip();
+                String folder = entry.substring(entry.indexOf('=') + 1).strip();
+                if (entry.isBlank()) {
+                    continue;
+                }
+                if (name.isEmpty() || folder.isEmpty()) {
+                    throw new ConfigException("entries NAME=FOLDER are expected, as sql=/models/adapters/sql");
+                }
+                if (adapters.put(name, folder) != null) {
+                    throw new ConfigException("two adapters are named '%s'".formatted(name));
+                }
+            }
+            return adapters;
         }
     }
 

@@ -194,7 +194,8 @@ public record Settings(
                 of(entry, "kv-cache-dtype"),
                 Units.duration(of(entry, "search-time")),
                 of(entry, "programmatic-launches").equals("true"),
-                of(entry, "fp8-fast-accumulation").equals("true"));
+                of(entry, "fp8-fast-accumulation").equals("true"),
+                Setting.Adapters.read(of(entry, "adapters")));
     }
 
     private String of(Map<String, Resolved> entry, String name) {

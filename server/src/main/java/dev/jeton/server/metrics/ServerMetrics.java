@@ -42,6 +42,7 @@ public final class ServerMetrics implements AutoCloseable {
     private final Map<String, DispatcherMetrics> dispatchers = new LinkedHashMap<>();
     private final Map<String, Counter> requests = new ConcurrentHashMap<>();
     private final Optional<VllmNames> vllm;
+    private final Map<String, VllmNames.Model> vllmModels = new LinkedHashMap<>();
     /** Micrometer keeps what it observes by weak reference only. */
     private volatile CostMetrics costs;
 
@@ -75,7 +76,16 @@ public final class ServerMetrics implements AutoCloseable {
     public void addModel(String model, Dispatcher dispatcher) {
         DispatcherMetrics stats = new DispatcherMetrics(registry, model, dispatcher);
         dispatchers.put(model, stats);
-        models.put(model, new ModelMetrics(registry, model, vllm.map(names -> names.model(model, stats))));
+        vllm.ifPresent(names -> vllmModels.put(model, names.model(model, stats)));
+        models.put(model, new ModelMetrics(registry, model, Optional.ofNullable(vllmModels.get(model))));
+    }
+
+    /**
+     * Adds an adapter of a model that was added; at start only. What its requests need has its name, but for vLLM's
+     * names, which know the model's only; steps, queue and memory are the model's.
+     */
+    public void addAdapter(String adapter, String model) {
+        models.put(adapter, new ModelMetrics(registry, adapter, Optional.ofNullable(vllmModels.get(model))));
     }
 
     /** What hears of a model's steps. */

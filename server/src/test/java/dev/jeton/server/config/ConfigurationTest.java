@@ -7,6 +7,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -73,6 +74,32 @@ class ConfigurationTest {
                 """).configuration();
         assertThat(configuration.models().getFirst().threads()).isEqualTo(1);
         assertThat(configuration.models().getFirst().quantize()).isEqualTo("q8_0");
+    }
+
+    @Test
+    void shouldGiveEachModelItsOwnAdaptersInTheirOrder() throws IOException {
+        Path file = Files.writeString(folder.resolve("jeton.yaml"), """
+                models:
+                  - path: /models/a
+                    adapters: [sql=/adapters/sql, chat=/adapters/chat]
+                  - path: /models/b
+                """);
+        Configuration configuration =
+                new ConfigurationLoader(Map.of()).file(file).load().configuration();
+        assertThat(configuration.models().get(0).adapters())
+                .containsExactly(Map.entry("sql", "/adapters/sql"), Map.entry("chat", "/adapters/chat"));
+        assertThat(configuration.models().get(1).adapters()).isEmpty();
+    }
+
+    @Test
+    void shouldSayHowAdaptersAreNamed() {
+        for (String wrong : List.of("sql", "=/adapters/sql", "sql=", "a=/x,,b")) {
+            assertThatThrownBy(() -> Configuration.of(Map.of("engine.adapters", wrong)))
+                    .as(wrong)
+                    .hasMessageContaining("entries NAME=FOLDER are expected");
+        }
+        assertThatThrownBy(() -> Configuration.of(Map.of("engine.adapters", "a=/x,a=/y")))
+                .hasMessageContaining("two adapters are named 'a'");
     }
 
     @Test

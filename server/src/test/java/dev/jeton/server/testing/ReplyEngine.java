@@ -21,7 +21,7 @@ import java.util.stream.IntStream;
 
 /**
  * An engine that answers a prompt with the tokens a function gives for it, then with {@link ByteTokenizer#EOS}. A test
- * can hold it before a step and count its steps.
+ * can hold it before a step and count its steps. Through its first adapter letters are large, through its second small.
  */
 public final class ReplyEngine implements Engine {
 
@@ -56,7 +56,12 @@ public final class ReplyEngine implements Engine {
                 maxSlots,
                 maxTokens,
                 1,
-                Set.of(Capability.LOG_PROBABILITIES, Capability.PROMPT_LOG_PROBABILITIES, Capability.MASKS));
+                Set.of(
+                        Capability.LOG_PROBABILITIES,
+                        Capability.PROMPT_LOG_PROBABILITIES,
+                        Capability.MASKS,
+                        Capability.ADAPTERS),
+                2);
         slots = new Slot[maxSlots];
         Arrays.setAll(slots, i -> new Slot());
     }
@@ -112,7 +117,7 @@ public final class ReplyEngine implements Engine {
             result.beginRow(row);
             maskedRows[row] = batch.has(row, StepBatch.MASKED);
             if (batch.has(row, StepBatch.SAMPLE)) {
-                sample(slots[batch.slot[row]], result);
+                sample(slots[batch.slot[row]], result, batch.adapter[row]);
                 result.accepted[row] = 1;
             }
         }
@@ -120,9 +125,14 @@ public final class ReplyEngine implements Engine {
         return new StepTicket(launched++);
     }
 
-    private static void sample(Slot slot, StepResult result) {
+    private static void sample(Slot slot, StepResult result, int adapter) {
         boolean more = slot.generated < slot.reply.length;
-        int token = more ? slot.reply[slot.generated] : slot.generated < slot.minTokens ? '.' : ByteTokenizer.EOS;
+        int said = more ? slot.reply[slot.generated] : slot.generated < slot.minTokens ? '.' : ByteTokenizer.EOS;
+        int token = switch (adapter) {
+            case 1 -> Character.toUpperCase(said);
+            case 2 -> Character.toLowerCase(said);
+            default -> said;
+        };
         slot.generated++;
         int index = result.addToken(token, slot.logProbabilities >= 0 ? -0.25f : Float.NaN);
         if (slot.logProbabilities > 0) {

@@ -97,7 +97,8 @@ public final class TestServer implements AutoCloseable {
                 ServedModel.longestToken(tokenizer),
                 builder.encoder,
                 builder.tools(tokenizer),
-                builder.reasoning(tokenizer));
+                builder.reasoning(tokenizer),
+                Optional.empty());
         List<ServedModel> models = new ArrayList<>(List.of(model));
         builder.aliases.forEach(name -> models.add(new ServedModel(
                 name,
@@ -112,7 +113,9 @@ public final class TestServer implements AutoCloseable {
                 model.longestToken(),
                 model.encoder(),
                 model.tools(),
-                model.reasoning())));
+                model.reasoning(),
+                Optional.empty())));
+        builder.adapters.forEach(name -> models.add(model.through(name, 1 + builder.adapters.indexOf(name))));
         server = new Server(configuration, models, metrics, books);
     }
 
@@ -135,6 +138,7 @@ public final class TestServer implements AutoCloseable {
         private int waiting = 1_024;
         private String yaml = "";
         private final List<String> aliases = new ArrayList<>();
+        private final List<String> adapters = new ArrayList<>();
         private Optional<ChatTemplate> template = Optional.of(new PlainTemplate());
         private Function<int[], int[]> replies = TestServer::reply;
         private ByteTokenizer tokenizer = new ByteTokenizer();
@@ -176,6 +180,12 @@ public final class TestServer implements AutoCloseable {
         /** Serves the same engine under another name, too, as if it were another model. */
         public Builder alias(String name) {
             aliases.add(name);
+            return this;
+        }
+
+        /** Serves an adapter of the engine's: the first shouts, the second whispers. */
+        public Builder adapter(String name) {
+            adapters.add(name);
             return this;
         }
 
