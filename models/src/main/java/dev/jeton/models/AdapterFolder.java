@@ -71,6 +71,11 @@ public final class AdapterFolder implements AutoCloseable {
             };
         }
 
+        /** Its name within a layer, as {@code self_attn.q_proj}. */
+        public String module() {
+            return module;
+        }
+
         private boolean feedForward() {
             return this == GATE || this == UP || this == DOWN;
         }

@@ -115,7 +115,7 @@ public record EngineOptions(
      */
     public void refuseAdapters(String engine) {
         if (!adapters.isEmpty()) {
-            throw new ModelException("adapters are for the cpu engine, the %s engine has none: leave out %s"
+            throw new ModelException("adapters are for the cpu and cuda engines, the %s engine has none: leave out %s"
                     .formatted(engine, adapters.getFirst()));
         }
     }

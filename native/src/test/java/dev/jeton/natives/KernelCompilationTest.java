@@ -26,6 +26,7 @@ class KernelCompilationTest {
         "rows.cu, -DHEAD_DIM=128 -DROTARY_DIM=96",
         "blocks.cu,",
         "ranks.cu,",
+        "adapters.cu,",
         "attention.cu,",
         "attention.cu, -DJETON_KV=2 -DHEAD_DIM=256 -DGROUP=8 -DJETON_SHARED=101376",
         "sampling.cu,",
@@ -90,6 +91,7 @@ class KernelCompilationTest {
                 "matmul.cu",
                 "wide.cu",
                 "experts.cu",
-                "ranks.cu");
+                "ranks.cu",
+                "adapters.cu");
     }
 }

@@ -88,7 +88,9 @@ class KernelParityTest {
                 "products WEIGHTS=5 SCALE_GROUP=64",
                 "products WEIGHTS=5 SCALE_GROUP=32 JETON_TYPE=1 JETON_RESIDUAL=0 JETON_SHARED=101376",
                 "experts",
-                "ranks JETON_TYPE=1"
+                "ranks JETON_TYPE=1",
+                "adapters",
+                "adapters JETON_TYPE=1"
             })
     void agreesWithFloat64OnTheHost(String check) throws IOException, InterruptedException {
         Assumptions.assumeTrue(
@@ -150,7 +152,9 @@ class KernelParityTest {
                 "products WEIGHTS=5 SCALE_GROUP=64 JETON_TYPE=1 JETON_RESIDUAL=0",
                 "products WEIGHTS=5 SCALE_GROUP=32 JETON_TYPE=1 JETON_RESIDUAL=0",
                 "experts",
-                "ranks JETON_TYPE=1"
+                "ranks JETON_TYPE=1",
+                "adapters",
+                "adapters JETON_TYPE=1"
             })
     void agreesWithFloat64OnTheGpu(String check) throws IOException, InterruptedException {
         Assumptions.assumeTrue(Files.exists(Path.of("/dev/nvidia0")), "there is no GPU");

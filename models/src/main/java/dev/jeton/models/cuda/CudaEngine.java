@@ -58,7 +58,11 @@ public final class CudaEngine implements Engine {
 
     /** What it can do beyond plain sampling. */
     static final Set<Capability> CAPABILITIES = Set.of(
-            Capability.LOG_PROBABILITIES, Capability.PROMPT_LOG_PROBABILITIES, Capability.MASKS, Capability.DRAFTS);
+            Capability.LOG_PROBABILITIES,
+            Capability.PROMPT_LOG_PROBABILITIES,
+            Capability.MASKS,
+            Capability.DRAFTS,
+            Capability.ADAPTERS);
 
     /** The same with a host's tier. */
     static final Set<Capability> CAPABILITIES_WITH_HOST = Stream.concat(
@@ -136,7 +140,6 @@ public final class CudaEngine implements Engine {
     }
 
     private static void check(EngineOptions options) {
-        options.refuseAdapters("cuda");
         if (options.maxSequences() < 1
                 || options.maxBatchedTokens() < 1
                 || options.kvBytes() < 0
@@ -184,7 +187,8 @@ public final class CudaEngine implements Engine {
                 rows,
                 Math.max(options.maxBatchedTokens(), rows),
                 2,
-                groups.getFirst().hostBlocks() > 0 ? CAPABILITIES_WITH_HOST : CAPABILITIES);
+                groups.getFirst().hostBlocks() > 0 ? CAPABILITIES_WITH_HOST : CAPABILITIES,
+                options.adapters().size());
         return new CudaEngine(ranks, info);
     }
 

@@ -4,6 +4,7 @@ import dev.jeton.models.DecoderFeature;
 import dev.jeton.models.DecoderSpec;
 import dev.jeton.models.DecoderSpec.Activation;
 import dev.jeton.models.WindowGroups;
+import dev.jeton.models.cuda.DeviceAdapters.Place;
 import dev.jeton.models.cuda.DeviceWeights.Layer;
 import dev.jeton.models.cuda.ProductSearch.Use;
 import java.util.ArrayList;
@@ -38,6 +39,7 @@ final class DecoderProgram {
     private final DeviceShape shape;
     private final DecoderSpec spec;
     private final DeviceWeights weights;
+    private final DeviceAdapters adapters;
     private final WindowGroups windows;
     private final Slots slots;
     private final StepKernels kernels;
@@ -74,6 +76,7 @@ final class DecoderProgram {
             Device device,
             DeviceShape shape,
             DeviceWeights weights,
+            DeviceAdapters adapters,
             StepKernels kernels,
             Slots slots,
             int maxRows,
@@ -82,6 +85,7 @@ final class DecoderProgram {
         this.shape = shape;
         this.spec = shape.spec();
         this.weights = weights;
+        this.adapters = adapters;
         this.windows = WindowGroups.of(spec);
         this.slots = slots;
         this.kernels = kernels;
@@ -122,9 +126,11 @@ final class DecoderProgram {
      * @param tokens input tokens that there may be at most
      * @param decodes whether a row may have few inputs
      * @param prefills whether a row may have many
+     * @param adapted whether a row may go through an adapter
      */
-    void forward(long input, StepLayout layout, int tokens, boolean decodes, boolean prefills) {
+    void forward(long input, StepLayout layout, int tokens, boolean decodes, boolean prefills, boolean adapted) {
         long header = input;
+        adapters.begin(header, buffers.tokenRow(), adapted ? at(input, layout.adapter()) : 0);
         prepare(input, layout, tokens);
         for (int g = 0; g < groups.size(); g++) {
             plan(input, layout, groups.get(g));
@@ -134,12 +140,21 @@ final class DecoderProgram {
             Layer w = weights.layers().get(layer);
             norm(header, TOKENS, tokens, 0, w.attentionNorm(), w.queryKeyValue().order());
             products.activations(header, TOKENS, tokens, buffers.normed(), w.queryKeyValue(), buffers.qkv());
+            adapters.add(layer, Place.QUERY_KEY_VALUE, tokens, buffers.normed(), w.queryKeyValue(), buffers.qkv());
             rotate(input, layout, layer, tokens, w);
             attend(input, layout, layer, tokens, decodes, prefills);
-            project(header, tokens, buffers.attended(), w.output(), w.outputBias(), w.attentionBranchNorm());
+            project(
+                    header,
+                    layer,
+                    Place.OUTPUT,
+                    tokens,
+                    buffers.attended(),
+                    w.output(),
+                    w.outputBias(),
+                    w.attentionBranchNorm());
             norm(header, TOKENS, tokens, 0, w.feedForwardNorm(), w.feed().order());
             switch (w.feed()) {
-                case DeviceWeights.Dense dense -> feedForward(header, tokens, dense, w.feedBranchNorm());
+                case DeviceWeights.Dense dense -> feedForward(header, layer, tokens, dense, w.feedBranchNorm());
                 case DeviceWeights.Sparse sparse -> chooseExperts(header, tokens, sparse, w.feedBranchNorm());
             }
         }
@@ -338,13 +353,13 @@ final class DecoderProgram {
     }
 
     /** The projection that ends a half of a layer: added to the residual stream at once, or left for the next norm. */
-    private void project(long header, int tokens, long inputs, Matrix w, long bias, long branchNorm) {
+    private void project(
+            long header, int layer, Place place, int tokens, long inputs, Matrix w, long bias, long branchNorm) {
         long x = products.inOrder(header, TOKENS, tokens, inputs, w);
-        if (peers.isPresent()) {
+        if (peers.isPresent() || branchNorm != 0 || adapters.change(layer, place)) {
             products.activations(header, TOKENS, tokens, x, w, buffers.delta());
-            peers.get().sum(buffers.delta(), tokens);
-        } else if (branchNorm != 0) {
-            products.activations(header, TOKENS, tokens, x, w, buffers.delta());
+            adapters.add(layer, place, tokens, x, w, buffers.delta());
+            peers.ifPresent(others -> others.sum(buffers.delta(), tokens));
         } else if (products.residual(header, TOKENS, tokens, x, w, bias, buffers.residual(), buffers.delta())) {
             leave(0, 0, 0, 0);
             return;
@@ -362,12 +377,19 @@ final class DecoderProgram {
         }
     }
 
-    private void feedForward(long header, int tokens, DeviceWeights.Dense w, long branchNorm) {
+    private void feedForward(long header, int layer, int tokens, DeviceWeights.Dense w, long branchNorm) {
         int width = spec.intermediate();
         Activation activation = spec.activation();
         long normed = buffers.normed();
-        if (!products.gated(
-                activation, header, TOKENS, tokens, normed, w.gateUp(), buffers.inner(), buffers.gateUp())) {
+        boolean joined = false;
+        if (adapters.change(layer, Place.GATE_UP)) {
+            products.activations(header, TOKENS, tokens, normed, w.gateUp(), buffers.gateUp());
+            adapters.add(layer, Place.GATE_UP, tokens, normed, w.gateUp(), buffers.gateUp());
+        } else {
+            joined = products.gated(
+                    activation, header, TOKENS, tokens, normed, w.gateUp(), buffers.inner(), buffers.gateUp());
+        }
+        if (!joined) {
             kernels.get(activation == Activation.SILU ? "swiglu" : "geglu")
                     .begin()
                     .pointer(header)
@@ -377,7 +399,7 @@ final class DecoderProgram {
                     .pointer(buffers.inner())
                     .launch(tokens, Kernel.blocks(width, 2048), 256, 0);
         }
-        project(header, tokens, buffers.inner(), w.down(), 0, branchNorm);
+        project(header, layer, Place.DOWN, tokens, buffers.inner(), w.down(), 0, branchNorm);
     }
 
     private void chooseExperts(long header, int tokens, DeviceWeights.Sparse w, long branchNorm) {

@@ -63,16 +63,27 @@ final class DeviceRank implements AutoCloseable {
         int rows = options.maxSequences();
         int tokens = Math.max(options.maxBatchedTokens(), rows);
         DeviceWeights weights = DeviceWeights.load(folder, shape, device, kernels, checkpoint, wanted);
+        DeviceAdapters adapters = DeviceAdapters.load(options.adapters(), shape, weights, device, kernels, tokens);
         Slots slots = new Slots(
                 device, kernels.get("clear_slot"), kernels.get("count_tokens"), rows, spec.vocabulary(), context);
         int windows = WindowGroups.of(spec).count();
         DeviceMemory outputs = device.memory(StepQueue.outputBytes(rows, tokens));
         DecoderProgram program =
-                new DecoderProgram(device, shape, weights, kernels, slots, rows, tokens, outputs.address());
+                new DecoderProgram(device, shape, weights, adapters, kernels, slots, rows, tokens, outputs.address());
         long blocks = (long) windows * rows * Kernel.blocks(context, options.blockSize());
         boolean told = shape.shard().rank() == 0;
-        StepQueue queue =
-                new StepQueue(device, slots, program, told, windows, rows, tokens, spec.vocabulary(), blocks, outputs);
+        StepQueue queue = new StepQueue(
+                device,
+                slots,
+                program,
+                told,
+                adapters.any(),
+                windows,
+                rows,
+                tokens,
+                spec.vocabulary(),
+                blocks,
+                outputs);
         return new DeviceRank(device, kernels, slots, program, queue);
     }
 

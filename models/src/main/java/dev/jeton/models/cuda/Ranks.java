@@ -146,15 +146,16 @@ final class Ranks implements AutoCloseable {
             CheckpointQuantization checkpoint,
             int context) {
         StepKernels[] kernels = new StepKernels[count()];
+        boolean adapters = !options.adapters().isEmpty();
         threads.all(rank -> {
             DeviceRank.requireRoom(folder, options, shapes.get(rank), checkpoint, devices[rank]);
             if (rank == 0) {
-                kernels[0] = StepKernels.load(devices[0], shapes.getFirst());
+                kernels[0] = StepKernels.load(devices[0], shapes.getFirst(), adapters);
             }
         });
         threads.all(rank -> {
             if (rank > 0) {
-                kernels[rank] = StepKernels.load(devices[rank], shapes.get(rank));
+                kernels[rank] = StepKernels.load(devices[rank], shapes.get(rank), adapters);
             }
             ranks[rank] = DeviceRank.load(
                     folder, options, shapes.get(rank), checkpoint, context, devices[rank], kernels[rank]);

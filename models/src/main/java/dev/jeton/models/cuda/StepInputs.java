@@ -32,6 +32,8 @@ final class StepInputs {
     boolean plain;
     /** Whether log-probabilities of prompts are wanted. */
     boolean scored;
+    /** Whether any row goes through an adapter. */
+    boolean adapted;
 
     final int[] slot;
     final long[] epoch;
@@ -72,6 +74,7 @@ final class StepInputs {
         logitRows = 0;
         masks = 0;
         scored = false;
+        adapted = false;
         System.arraycopy(batch.slot, 0, slot, 0, rows);
         System.arraycopy(batch.flags, 0, flags, 0, rows);
         System.arraycopy(batch.inputStart, 0, inputStart, 0, rows + 1);
@@ -85,6 +88,7 @@ final class StepInputs {
                 masks += 1 + drafts[row];
             }
             scored |= has(row, StepBatch.PROMPT_LOG_PROBABILITIES);
+            adapted |= batch.adapter[row] != 0;
         }
         logitStart[rows] = logitRows;
         plain = tokens == rows && logitRows == rows && !scored && masks == 0;
@@ -137,6 +141,7 @@ final class StepInputs {
         copy(batch.position, rows, layout.position());
         copy(inputStart, rows + 1, layout.inputStart());
         copy(drafts, rows, layout.drafts());
+        copy(batch.adapter, rows, layout.adapter());
         copy(logitStart, rows + 1, layout.logitStart());
         copy(batch.tokens, tokens, layout.token());
         copy(logitToken, logitRows, layout.logitToken());

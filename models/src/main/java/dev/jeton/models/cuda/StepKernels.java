@@ -15,6 +15,8 @@ final class StepKernels {
     private static final String EXPERTS = "experts.cu";
     /** Compiled where a device is joined with others. */
     private static final String RANKS = "ranks.cu";
+    /** Compiled for models with adapters. */
+    private static final String ADAPTERS = "adapters.cu";
 
     private static final Map<String, List<String>> SOURCES = Map.of(
             "rows.cu",
@@ -49,7 +51,9 @@ final class StepKernels {
             EXPERTS,
             List.of("choose_experts", "group_experts", "order_inputs"),
             RANKS,
-            List.of("order_logits", "combine_experts"));
+            List.of("order_logits", "combine_experts"),
+            ADAPTERS,
+            List.of("low_rank_in", "low_rank_out"));
 
     /** Compiled for each format of weights that a model has, when it is first asked for. */
     private static final Map<String, String> WEIGHT_SOURCES = Map.of(
@@ -92,12 +96,14 @@ final class StepKernels {
     }
 
     /** Compiles what is not compiled yet, a second or so for each source, and loads all but what weights need. */
-    static StepKernels load(Device device, DeviceShape shape) {
+    static StepKernels load(Device device, DeviceShape shape, boolean adapters) {
         Map<String, Kernel> kernels = new HashMap<>();
         Map<String, CudaModule> modules = new HashMap<>();
         boolean sparse = shape.spec().experts().count() > 0;
         SOURCES.forEach((source, names) -> {
-            if ((source.equals(EXPERTS) && !sparse) || (source.equals(RANKS) && !device.joined())) {
+            if ((source.equals(EXPERTS) && !sparse)
+                    || (source.equals(RANKS) && !device.joined())
+                    || (source.equals(ADAPTERS) && !adapters)) {
                 return;
             }
             boolean pages = source.equals("rows.cu") || source.equals("attention.cu");

@@ -52,8 +52,12 @@ record StepLayout(int rows, int tokens, int logitRows, int groups) {
         return inputStart() + aligned(rows + 1);
     }
 
-    int logitStart() {
+    int adapter() {
         return drafts() + aligned(rows);
+    }
+
+    int logitStart() {
+        return adapter() + aligned(rows);
     }
 
     int tableStart(int group) {

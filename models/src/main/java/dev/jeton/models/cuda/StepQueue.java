@@ -56,6 +56,7 @@ final class StepQueue {
     private final Slots slots;
     private final DecoderProgram program;
     private final boolean told;
+    private final boolean adapters;
     private final int groups;
     private final int maxRows;
     private final int maxTokens;
@@ -67,6 +68,9 @@ final class StepQueue {
     private final Mark[] starts = new Mark[MARKS];
     private final Mark[] ends = new Mark[MARKS];
     private final Map<StepLayout, Graph> graphs = new HashMap<>();
+    /** The same for steps of which rows go through adapters. */
+    private final Map<StepLayout, Graph> adaptedGraphs = new HashMap<>();
+
     private final MaskMemory maskMemory;
     private long launched;
     private long awaited;
@@ -74,6 +78,7 @@ final class StepQueue {
 
     /**
      * @param told whether results are brought to the host; else only their end is awaited
+     * @param adapters whether rows may go through adapters
      * @param groups layer groups
      * @param mostBlocks most block ids of a step, of all groups
      * @param outputs where the program leaves results
@@ -83,6 +88,7 @@ final class StepQueue {
             Slots slots,
             DecoderProgram program,
             boolean told,
+            boolean adapters,
             int groups,
             int maxRows,
             int maxTokens,
@@ -93,6 +99,7 @@ final class StepQueue {
         this.slots = slots;
         this.program = program;
         this.told = told;
+        this.adapters = adapters;
         this.groups = groups;
         this.maxRows = maxRows;
         this.maxTokens = maxTokens;
@@ -130,14 +137,17 @@ final class StepQueue {
         for (int rows = 1; rows <= maxRows; rows = Buckets.rows(rows) + 1) {
             StepLayout layout = Buckets.decode(rows, maxRows, groups);
             send(step, nothing, layout);
-            plain(layout);
+            plain(layout, false);
+            if (adapters) {
+                plain(layout, true);
+            }
         }
-        device.launches().begin(device, () -> plain(Buckets.decode(1, maxRows, groups)));
+        device.launches().begin(device, () -> plain(Buckets.decode(1, maxRows, groups), false));
         List<Integer> sizes = Buckets.products(maxRows, maxTokens);
         program.search().choose(sizes);
         StepLayout most = new StepLayout(maxRows, maxTokens, Math.min(maxTokens, StepLayout.CHUNK), groups);
         send(step, nothing, most);
-        program.forward(input.address(), most, maxTokens, true, true);
+        program.forward(input.address(), most, maxTokens, true, true, adapters);
         program.sample(input.address(), most, most.logitRows(), true, 0);
         device.await();
         program.search().search(sizes, search);
@@ -152,7 +162,10 @@ final class StepQueue {
     private void captureAll() {
         for (int rows = 1; rows <= maxRows; rows = Buckets.rows(rows) + 1) {
             StepLayout layout = Buckets.decode(rows, maxRows, groups);
-            graphs.put(layout, device.capture(() -> plain(layout)));
+            graphs.put(layout, device.capture(() -> plain(layout, false)));
+            if (adapters) {
+                adaptedGraphs.put(layout, device.capture(() -> plain(layout, true)));
+            }
         }
     }
 
@@ -160,6 +173,8 @@ final class StepQueue {
     void close() {
         graphs.values().forEach(Graph::close);
         graphs.clear();
+        adaptedGraphs.values().forEach(Graph::close);
+        adaptedGraphs.clear();
     }
 
     private void send(StepInputs step, StepBatch batch, StepLayout layout) {
@@ -249,7 +264,7 @@ final class StepQueue {
     }
 
     private void start(StepInputs step, StepLayout layout) {
-        Graph graph = step.plain ? graphs.get(layout) : null;
+        Graph graph = step.plain ? (step.adapted ? adaptedGraphs : graphs).get(layout) : null;
         if (graph != null) {
             graph.launch();
             return;
@@ -261,14 +276,14 @@ final class StepQueue {
             decodes |= few;
             prefills |= !few;
         }
-        program.forward(input.address(), layout, layout.tokens(), decodes, prefills);
+        program.forward(input.address(), layout, layout.tokens(), decodes, prefills, step.adapted);
         if (step.masks == 0) {
             program.sample(input.address(), layout, layout.logitRows(), step.scored, 0);
         }
     }
 
-    private void plain(StepLayout layout) {
-        program.forward(input.address(), layout, layout.tokens(), true, false);
+    private void plain(StepLayout layout, boolean adapted) {
+        program.forward(input.address(), layout, layout.tokens(), true, false, adapted);
         program.sample(input.address(), layout, layout.logitRows(), false, 0);
     }
 
