@@ -64,6 +64,10 @@ public final class Server implements AutoCloseable {
                 .ifPresentOrElse(
                         of -> metrics.addAdapter(model.name(), of.base()),
                         () -> metrics.addModel(model.name(), model.dispatcher())));
+        metrics.adapters(models.stream()
+                .filter(model -> model.adapter().isPresent())
+                .map(ServedModel::name)
+                .toList());
         this.api = new Api(configuration, served, metrics, tracing, books, Version.text());
         this.webhooks = new Webhooks(
                 configuration.webhooks(),

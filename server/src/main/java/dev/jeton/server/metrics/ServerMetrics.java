@@ -88,6 +88,11 @@ public final class ServerMetrics implements AutoCloseable {
         models.put(adapter, new ModelMetrics(registry, adapter, Optional.ofNullable(vllmModels.get(model))));
     }
 
+    /** Tells which adapters there are, once all are added, to balancers that look for vLLM's metric of them. */
+    public void adapters(List<String> names) {
+        vllm.filter(known -> !names.isEmpty()).ifPresent(known -> known.adapters(names));
+    }
+
     /** What hears of a model's steps. */
     public StepListener steps(String model) {
         return new StepMetrics(registry, model);

@@ -7,6 +7,7 @@ import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.Timer;
 import java.time.Duration;
+import java.util.List;
 import java.util.function.ToDoubleFunction;
 
 /** The names under which existing dashboards know vLLM's metrics, label {@code model_name}. */
@@ -35,6 +36,19 @@ final class VllmNames {
                 success(name, "stop"),
                 success(name, "length"),
                 success(name, "abort"));
+    }
+
+    /**
+     * All adapters, which are loaded and stay so. What the metric counts is since when, in seconds since 1970: so
+     * balancers tell the newest of its label sets.
+     */
+    void adapters(List<String> names) {
+        double since = System.currentTimeMillis() / 1_000;
+        Gauge.builder("vllm:lora_requests_info", () -> since)
+                .tag("max_lora", Integer.toString(names.size()))
+                .tag("running_lora_adapters", String.join(",", names))
+                .tag("waiting_lora_adapters", "")
+                .register(registry);
     }
 
     private void gauge(String meter, String model, DispatcherMetrics stats, ToDoubleFunction<DispatcherStats> value) {

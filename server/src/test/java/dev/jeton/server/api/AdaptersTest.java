@@ -113,6 +113,12 @@ class AdaptersTest {
         assertThat(server.get("/metrics").body()).doesNotContain("jeton_kv_blocks{model=\"shout\"");
     }
 
+    @Test
+    void tellsBalancersWhichThereAre() {
+        String[] labels = {"max_lora=\"2\"", "running_lora_adapters=\"shout,whisper\"", "waiting_lora_adapters=\"\""};
+        assertThat(metrics().value("vllm:lora_requests_info", labels)).isGreaterThan(1e9);
+    }
+
     private PrometheusText metrics() {
         return PrometheusText.parse(server.get("/metrics").body());
     }
