@@ -30,8 +30,17 @@ public final class AdapterFolder implements AutoCloseable {
     private static final String CONFIG = "adapter_config.json";
     private static final String WEIGHTS = "adapter_model.safetensors";
     private static final int MAX_PATTERN = 200;
-    private static final Pattern NAME = Pattern.compile(
-            "base_model\\.model\\.(model\\.layers\\.(\\d{1,6})\\.(\\w+\\.\\w+))\\.lora_([AB])(?:\\.default)?\\.weight");
+    private static final List<String> NOT_LOW_RANK = List.of(
+            "modules_to_save",
+            "trainable_token_indices",
+            "target_parameters",
+            "alora_invocation_tokens",
+            "layer_replication");
+
+    /** Models with encoders of images have their decoder further down. */
+    private static final Pattern NAME =
+            Pattern.compile("base_model\\.model\\.(?:model|language_model\\.model|model\\.language_model)"
+                    + "\\.layers\\.(\\d{1,6})\\.(\\w+\\.\\w+)\\.lora_([AB])(?:\\.default)?\\.weight");
 
     /** A linear layer that an adapter may change. */
     public enum Target {
@@ -140,7 +149,7 @@ public final class AdapterFolder implements AutoCloseable {
         if (!kind.equals("LORA")) {
             throw refused(config, "peft_type is %s; LORA is known".formatted(kind));
         }
-        for (String key : List.of("use_dora", "fan_in_fan_out", "lora_bias")) {
+        for (String key : List.of("use_dora", "fan_in_fan_out", "lora_bias", "use_qalora")) {
             if (config.flag(key, false)) {
                 throw refused(config, key + " is not known");
             }
@@ -149,7 +158,7 @@ public final class AdapterFolder implements AutoCloseable {
         if (!bias.equals("none")) {
             throw refused(config, "bias is %s; adapters without are known".formatted(bias));
         }
-        for (String key : List.of("modules_to_save", "trainable_token_indices", "target_parameters")) {
+        for (String key : NOT_LOW_RANK) {
             if (!config.value(key).map(AdapterFolder::isEmpty).orElse(true)) {
                 throw refused(config, key + " is not known: merge such an adapter into its model");
             }
@@ -176,8 +185,9 @@ public final class AdapterFolder implements AutoCloseable {
                                         + " down_proj of %d layers")
                                 .formatted(folder, name, spec.layers()));
             }
-            Map<String, Tensor> side = parts.group(4).equals("A") ? downs : ups;
-            if (side.put(parts.group(1), files.find(name).orElseThrow()) != null) {
+            Map<String, Tensor> side = parts.group(3).equals("A") ? downs : ups;
+            String module = "model.layers.%s.%s".formatted(parts.group(1), parts.group(2));
+            if (side.put(module, files.find(name).orElseThrow()) != null) {
                 throw new ModelException("%s: there are two of tensor \"%s\"".formatted(folder, name));
             }
         }
@@ -200,8 +210,8 @@ public final class AdapterFolder implements AutoCloseable {
     }
 
     private Optional<Target> place(Matcher parts) {
-        int layer = Integer.parseInt(parts.group(2));
-        return Target.named(parts.group(3))
+        int layer = Integer.parseInt(parts.group(1));
+        return Target.named(parts.group(2))
                 .filter(target -> layer < spec.layers()
                         && !(target.feedForward() && spec.experts().in(layer)));
     }

@@ -16,6 +16,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class AdapterFolderTest {
 
@@ -57,6 +58,19 @@ class AdapterFolderTest {
         }
     }
 
+    @ParameterizedTest
+    @ValueSource(strings = {"language_model.model.", "model.language_model."})
+    void shouldFindTheDecoderOfAModelOfImages(String prefix) throws IOException {
+        String name = "base_model.model." + prefix + "layers.1.self_attn.q_proj";
+        weights(new SafetensorsWriter()
+                .add(name + ".lora_A.default.weight", TensorType.F32, new int[] {2, 96}, new float[192])
+                .add(name + ".lora_B.default.weight", TensorType.F32, new int[] {96, 2}, new float[192]));
+        try (AdapterFolder opened = AdapterFolder.open(adapter, model.spec)) {
+            assertThat(opened.part(1, Target.QUERY)).isPresent();
+            assertThat(opened.part(0, Target.QUERY)).isEmpty();
+        }
+    }
+
     @Test
     void shouldScaleModulesThatHaveAnAlphaOfTheirOwn() throws IOException {
         config("""
@@ -81,6 +95,8 @@ class AdapterFolderTest {
                 "{\"peft_type\": \"LORA\", \"lora_alpha\": 1, \"fan_in_fan_out\": true} | fan_in_fan_out",
                 "{\"peft_type\": \"LORA\", \"lora_alpha\": 1, \"bias\": \"all\"} | bias is all",
                 "{\"peft_type\": \"LORA\", \"lora_alpha\": 1, \"modules_to_save\": [\"lm_head\"]} | modules_to_save",
+                "{\"peft_type\": \"LORA\", \"lora_alpha\": 1, \"alora_invocation_tokens\": [1]} | alora_invocation",
+                "{\"peft_type\": \"LORA\", \"lora_alpha\": 1, \"layer_replication\": [[0, 4]]} | layer_replication",
                 "{\"peft_type\": \"LORA\", \"lora_alpha\": 1, \"alpha_pattern\": {\"(\": 1}} | no regular expression",
                 "[] | is not a JSON object"
             })
