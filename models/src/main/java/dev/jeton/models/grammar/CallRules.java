@@ -57,7 +57,9 @@ final class CallRules {
         int name = network.node();
         int ended = network.node();
         if (rest.function().isPresent()) {
-            arguments(rest.function().get(), begin, ended);
+            network.epsilon(begin, name);
+            network.bytes(begin, ' ', ' ', name);
+            arguments(rest.function().get(), name, ended);
         } else {
             network.epsilon(
                     literal(
@@ -91,7 +93,8 @@ final class CallRules {
     private void arguments(GrammarSpec.Function function, int from, int ended) {
         int schema;
         try {
-            schema = JsonSchemaCompiler.compile(network, object(function.parameters()), function.strict());
+            // the frame says what goes before arguments, and what reads it may take no more than that
+            schema = JsonSchemaCompiler.compile(network, object(function.parameters()), function.strict(), false);
         } catch (GrammarException e) {
             throw new GrammarException("the function '%s': %s".formatted(function.name(), e.getMessage()));
         }

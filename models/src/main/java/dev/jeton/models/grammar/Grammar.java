@@ -86,7 +86,7 @@ public final class Grammar implements TokenGrammar {
                 yield rule;
             }
             case GrammarSpec.JsonSchema(Object schema, boolean strict) ->
-                JsonSchemaCompiler.compile(network, schema, strict);
+                JsonSchemaCompiler.compile(network, schema, strict, true);
             case GrammarSpec.Regex(String pattern) -> text(network, Regex.texts(pattern, true), spaced);
             case GrammarSpec.Text(String text) -> {
                 int rule = network.rule();
