@@ -24,10 +24,10 @@ public final class CallTags {
         List<GrammarSpec.Tag> tags = new ArrayList<>();
         if (format.bare()) {
             for (GrammarSpec.Function function : functions) {
+                GrammarSpec rest = new GrammarSpec.RestOfCalls(calls, "", Optional.of(function));
                 for (String arguments : List.of("\"parameters\"", "\"arguments\"")) {
                     tags.add(new GrammarSpec.Tag(
-                            List.of("{", "\"name\"", ":", "\"" + function.name() + "\"", ",", arguments, ":"),
-                            new GrammarSpec.RestOfCalls(calls, "", Optional.of(function))));
+                            List.of("{", "\"name\"", ":", "\"" + function.name() + "\"", ",", arguments, ":"), rest));
                 }
             }
             return tags;

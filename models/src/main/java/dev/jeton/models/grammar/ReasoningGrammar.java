@@ -152,7 +152,7 @@ public final class ReasoningGrammar implements TokenGrammar {
         }
 
         private boolean innerFree() {
-            return inner.map(Cursor::free).orElse(true);
+            return inner.isEmpty() || inner.get().free();
         }
 
         private boolean none(long[] bits, int from) {

@@ -140,8 +140,9 @@ final class StateTokens {
 
     /** Whether a text is free at some of a state's places. */
     boolean freeSomewhere(State at) {
-        for (Place place : at.places) {
-            if (network.free(place.node())) {
+        // asked at each token: an iterator would be garbage
+        for (int i = 0; i < at.places.size(); i++) {
+            if (network.free(at.places.get(i).node())) {
                 return true;
             }
         }
@@ -150,8 +151,8 @@ final class StateTokens {
 
     /** Whether it is at all of them. */
     boolean freeOnly(State at) {
-        for (Place place : at.places) {
-            if (!network.free(place.node())) {
+        for (int i = 0; i < at.places.size(); i++) {
+            if (!network.free(at.places.get(i).node())) {
                 return false;
             }
         }

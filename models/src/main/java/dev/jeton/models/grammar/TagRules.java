@@ -2,6 +2,7 @@ package dev.jeton.models.grammar;
 
 import java.nio.charset.StandardCharsets;
 import java.util.HashMap;
+import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.ToIntFunction;
@@ -33,13 +34,15 @@ final class TagRules {
         FreeText free = new FreeText(network, end);
         int after = tags.one() ? end : free.root();
         Map<List<String>, Integer> targets = new HashMap<>();
+        // by the very object: several triggers may share what follows
+        Map<GrammarSpec, Integer> rules = new IdentityHashMap<>();
         for (GrammarSpec.Tag tag : tags.tags()) {
             int target = targets.computeIfAbsent(tag.trigger(), trigger -> {
                 int node = network.node();
                 free.add(trigger, node);
                 return node;
             });
-            network.call(target, inner.applyAsInt(tag.rest()), after);
+            network.call(target, rules.computeIfAbsent(tag.rest(), inner::applyAsInt), after);
         }
         free.write();
         if (tags.first()) {

@@ -334,6 +334,8 @@ class StrictCallsTest {
         Answer strict = message("So. " + WRONG, "'strict':true,", asked);
         assertThat(strict.at("stop_reason")).isEqualTo("tool_use");
         assertThat((Long) strict.at("content.1.input.n")).isGreaterThanOrEqualTo(7);
+        Answer begun = message("on. " + WRONG, "'strict':true,", asked + ",{'role':'assistant','content':'Go'}");
+        assertThat((Long) begun.at("content.1.input.n")).isGreaterThanOrEqualTo(7);
         Answer free = message(WRONG, "", asked);
         assertThat(free.at("content.0.input")).isEqualTo(Map.of("a", 1L));
     }
