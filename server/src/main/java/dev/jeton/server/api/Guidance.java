@@ -16,7 +16,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * What an answer must be, as a request says it: OpenAI's {@code response_format} and {@code text.format}, or vLLM's
- * {@code structured_outputs} and the older {@code guided_json}, {@code guided_regex} and {@code guided_choice}.
+ * {@code structured_outputs} and the older {@code guided_json}, {@code guided_regex} and {@code guided_choice}; and
+ * structural tags, in {@code response_format} and {@code structured_outputs}.
  *
  * @param field the parameter that says it, for errors
  * @param spec what the answer must be
