@@ -15,7 +15,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The steps in flight, at most two. A step is four things on the stream: its input comes, it runs, its result goes, a
- * mark is set. Steps of decodes run as graphs, two for each bucket of rows, captured by {@link #warmUp}.
+ * mark is set. Steps of decodes run as graphs, some for each bucket of rows, captured by {@link #warmUp}.
  *
  * <p>The device's time of a step is what its two marks say apart. When it ended on the host's clock is seen where the
  * host had to wait; where the host came late, the end is reckoned on the device's clock from the end before, if that
@@ -177,9 +177,7 @@ final class StepQueue {
 
     /** Lets go of the graphs, which must be gone before ranks whose exchanges are in them. */
     void close() {
-        graphs.values().forEach(Graph::close);
-        graphs.clear();
-        for (Map<StepLayout, Graph> each : List.of(adaptedGraphs, forwards, adaptedForwards)) {
+        for (Map<StepLayout, Graph> each : List.of(graphs, adaptedGraphs, forwards, adaptedForwards)) {
             each.values().forEach(Graph::close);
             each.clear();
         }
