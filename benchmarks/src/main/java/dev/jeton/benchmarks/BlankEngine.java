@@ -1,5 +1,6 @@
 package dev.jeton.benchmarks;
 
+import dev.jeton.models.engine.Capability;
 import dev.jeton.models.engine.Engine;
 import dev.jeton.models.engine.EngineException;
 import dev.jeton.models.engine.EngineInfo;
@@ -15,27 +16,28 @@ import java.util.Set;
 /** An engine that does nothing and takes no time, so that what is measured is the scheduler. */
 final class BlankEngine implements Engine {
 
-    private static final int TOKEN = 7;
+    /** Tokens that it knows. */
+    static final int VOCABULARY = 32_000;
+
+    /** The one that it always samples. */
+    static final int TOKEN = 7;
 
     private final EngineInfo info;
-    private final StepResult result = new StepResult();
-    private final boolean[] samples;
-    private int rows;
+    private final StepResult[] results = {new StepResult(), new StepResult()};
     private long launched;
 
-    BlankEngine(int sequences, int contextLength, int blocks) {
+    BlankEngine(int sequences, int contextLength, int blocks, int tickets) {
         info = new EngineInfo(
                 "blank",
-                32_000,
+                VOCABULARY,
                 contextLength,
                 List.of("none"),
                 List.of(new LayerGroup(16, blocks, 1, 0)),
                 sequences,
                 sequences,
                 1 << 16,
-                1,
-                Set.of());
-        samples = new boolean[sequences];
+                tickets,
+                Set.of(Capability.MASKS));
     }
 
     @Override
@@ -55,31 +57,32 @@ final class BlankEngine implements Engine {
 
     @Override
     public StepTicket launch(StepBatch batch) {
-        rows = batch.rows();
-        for (int row = 0; row < rows; row++) {
-            samples[row] = batch.has(row, StepBatch.SAMPLE);
-        }
-        return new StepTicket(launched++);
-    }
-
-    @Override
-    public StepResult await(StepTicket ticket) {
-        result.reset(rows);
-        for (int row = 0; row < rows; row++) {
+        StepResult result = results[(int) (launched & 1)];
+        result.reset(batch.rows());
+        for (int row = 0; row < batch.rows(); row++) {
             result.beginRow(row);
-            if (samples[row]) {
+            if (batch.has(row, StepBatch.SAMPLE)) {
                 result.addToken(TOKEN, Float.NaN);
                 result.accepted[row] = 1;
             }
         }
         result.startNanos = System.nanoTime();
-        result.endNanos = result.startNanos + 1;
-        return result;
+        return new StepTicket(launched++);
     }
 
     @Override
+    public StepResult await(StepTicket ticket) {
+        StepResult result = results[(int) (ticket.number() & 1)];
+        result.endNanos = Math.max(System.nanoTime(), result.startNanos + 1);
+        return result;
+    }
+
+    /** Whatever they say it would sample anyway. */
+    @Override
     public void masks(StepTicket ticket, TokenMasks masks) {
-        throw new EngineException("the blank engine takes no masks");
+        if (ticket.number() != launched - 1) {
+            throw new EngineException("ticket %d is not the newest".formatted(ticket.number()));
+        }
     }
 
     @Override
@@ -89,6 +92,6 @@ final class BlankEngine implements Engine {
 
     @Override
     public void close() {
-        rows = 0;
+        launched = 0;
     }
 }

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.sun.management.ThreadMXBean;
 import dev.jeton.models.engine.SamplingParameters;
+import dev.jeton.models.engine.TokenGrammar;
 import dev.jeton.scheduler.Generation;
 import dev.jeton.scheduler.GenerationEvent;
 import dev.jeton.scheduler.GenerationRequest;
@@ -13,7 +14,9 @@ import dev.jeton.scheduler.StepListener;
 import java.lang.management.ManagementFactory;
 import java.util.ArrayList;
 import java.util.List;
-import org.junit.jupiter.api.Test;
+import java.util.Optional;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** What the step loop's turn leaves to the collector, as the JVM counts it for a thread. */
 class SchedulerGarbageTest {
@@ -28,26 +31,28 @@ class SchedulerGarbageTest {
 
     private static final int STEPS = 80;
 
-    @Test
-    void garbageOfAStepDoesNotGrowWithItsSequences() {
-        long few = bytes(8);
-        long many = bytes(256);
+    @ParameterizedTest(name = "{0}, {1} tickets")
+    @CsvSource({"nothing, 1", "nothing, 2", "free, 1", "free, 2"})
+    void garbageOfAStepDoesNotGrowWithItsSequences(String bound, int tickets) {
+        long few = bytes(8, bound, tickets);
+        long many = bytes(256, bound, tickets);
         assertThat(many)
                 .as("bytes of %d steps of 256 sequences, %d of 8", STEPS, few)
                 .isLessThan(few + 16L * STEPS);
     }
 
-    private static long bytes(int sequences) {
+    private static long bytes(int sequences, String bound, int tickets) {
         ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
-        Scheduler scheduler = scheduler(sequences);
+        Scheduler scheduler = scheduler(sequences, tickets);
+        Optional<TokenGrammar> grammar = SchedulerStepBenchmark.grammar(bound);
         List<Generation> generations = new ArrayList<>();
         for (int i = 0; i < sequences; i++) {
             int[] prompt = new int[PROMPT];
             for (int p = 0; p < PROMPT; p++) {
                 prompt[p] = i * PROMPT + p;
             }
-            generations.add(
-                    scheduler.submit(GenerationRequest.of("r" + i, prompt, CONTEXT, SamplingParameters.GREEDY)));
+            GenerationRequest request = GenerationRequest.of("r" + i, prompt, CONTEXT, SamplingParameters.GREEDY);
+            generations.add(scheduler.submit(grammar.map(request::guided).orElse(request)));
         }
         GenerationEvent event = new GenerationEvent();
         for (int step = 0; step < FIRST; step++) {
@@ -60,9 +65,9 @@ class SchedulerGarbageTest {
         return threads.getCurrentThreadAllocatedBytes() - before;
     }
 
-    private static Scheduler scheduler(int sequences) {
+    private static Scheduler scheduler(int sequences, int tickets) {
         return new Scheduler(
-                new BlankEngine(sequences, CONTEXT, sequences * (CONTEXT / 16 + 1)),
+                new BlankEngine(sequences, CONTEXT, sequences * (CONTEXT / 16 + 1), tickets),
                 new SchedulerConfig(sequences, 1 << 16, 4096, 1024, Long.MAX_VALUE / 4, 0, true, 1),
                 System::nanoTime,
                 System.nanoTime(),

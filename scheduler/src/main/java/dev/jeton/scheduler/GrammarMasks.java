@@ -20,6 +20,7 @@ final class GrammarMasks {
     private final int vocabulary;
     private final int words;
     private long[] bits = new long[0];
+    private int[] places = new int[0];
 
     GrammarMasks(Sequences sequences, int vocabulary) {
         this.sequences = sequences;
@@ -48,41 +49,73 @@ final class GrammarMasks {
         }
     }
 
-    /** The masks of a step's rows, valid until the next call. A sequence whose mask takes too long ends. */
+    /**
+     * The masks of a step's rows, valid until the next call; none for those that may sample anything. A sequence whose
+     * mask takes too long ends.
+     */
     TokenMasks of(StepApplier.Flight flight) {
-        if (bits.length < flight.masked * words) {
-            bits = new long[Math.max(2 * bits.length, flight.masked * words)];
+        if (places.length < flight.masked) {
+            places = new int[Math.max(2 * places.length, flight.masked)];
         }
         int position = 0;
+        int masks = 0;
         for (int row = 0; row < flight.batch.rows(); row++) {
             if (flight.batch.has(row, StepBatch.MASKED)) {
-                mask(flight.sequence(row), words * position++);
+                places[position++] = mask(flight.sequence(row), masks) ? masks++ : TokenMasks.ANY;
             }
         }
-        return new TokenMasks(position, words, bits);
+        return new TokenMasks(position, words, bits, places, masks);
     }
 
-    private void mask(Sequence sequence, int from) {
+    /** Writes the mask of a sequence's next token, if it needs one. */
+    private boolean mask(Sequence sequence, int place) {
         TokenGrammar.Cursor cursor = sequence.cursor;
-        if (cursor != null && sequence.phase == Sequence.Phase.RUNNING && !cursor.mask(bits, from)) {
+        // what comes of one that has ended is thrown away
+        if (cursor == null || sequence.phase != Sequence.Phase.RUNNING || cursor.free()) {
+            return false;
+        }
+        int from = words * place;
+        if (bits.length < from + words) {
+            bits = Arrays.copyOf(bits, Math.max(2 * bits.length, from + words));
+        }
+        if (!cursor.mask(bits, from)) {
             sequences.end(
                     sequence,
                     FinishReason.ERROR,
                     -1,
                     "what the answer must be is too ambiguous to be followed; simplify the schema or expression");
+            return false;
         }
-        if (cursor == null || sequence.phase != Sequence.Phase.RUNNING) {
-            // what comes of it is thrown away, but something must
-            Arrays.fill(bits, from, from + words, -1);
-            bits[from + words - 1] = -1L >>> -vocabulary;
-            return;
-        }
-        if (cursor.mayEnd()) {
-            for (int stop : sequence.generation.request().stopTokens()) {
-                if (stop >= 0 && stop < vocabulary) {
-                    bits[from + (stop >>> 6)] |= 1L << stop;
-                }
+        stops(sequence, cursor, from);
+        return true;
+    }
+
+    /**
+     * Tokens that end a text may come where it may end, and there alone; but where nothing else is left, a text that is
+     * cut is better than none.
+     */
+    private void stops(Sequence sequence, TokenGrammar.Cursor cursor, int from) {
+        boolean mayEnd = cursor.mayEnd();
+        boolean cleared = false;
+        for (int stop : sequence.generation.request().stopTokens()) {
+            if (stop >= 0 && stop < vocabulary) {
+                int word = from + (stop >>> 6);
+                boolean allowed = (bits[word] >>> stop & 1) != 0;
+                cleared |= allowed && !mayEnd;
+                bits[word] = mayEnd ? bits[word] | 1L << stop : bits[word] & ~(1L << stop);
             }
         }
+        if (cleared && nothing(from)) {
+            cursor.mask(bits, from);
+        }
+    }
+
+    private boolean nothing(int from) {
+        for (int word = from; word < from + words; word++) {
+            if (bits[word] != 0) {
+                return false;
+            }
+        }
+        return true;
     }
 }

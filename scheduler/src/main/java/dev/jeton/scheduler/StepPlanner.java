@@ -4,6 +4,7 @@ import dev.jeton.kvcache.BlockTable;
 import dev.jeton.kvcache.KvCache;
 import dev.jeton.models.engine.StepBatch;
 import dev.jeton.models.engine.StepTimeModel;
+import dev.jeton.models.engine.TokenGrammar;
 
 /**
  * Decides what the next step computes.
@@ -146,8 +147,11 @@ final class StepPlanner {
         finishRow(flight, sequence, 1, true);
     }
 
+    /** Where its text stands is not known while a sample of it is in flight: then its mask may turn out to be none. */
     private static int sampling(Sequence sequence) {
-        return sequence.cursor == null ? StepBatch.SAMPLE : StepBatch.SAMPLE | StepBatch.MASKED;
+        TokenGrammar.Cursor cursor = sequence.cursor;
+        boolean free = cursor == null || sequence.samplesInFlight == 0 && cursor.free();
+        return free ? StepBatch.SAMPLE : StepBatch.SAMPLE | StepBatch.MASKED;
     }
 
     // ---- prefills ----

@@ -301,4 +301,134 @@ class GuidedTest {
                             generation -> assertThat(take(generation).tokens).isEqualTo(alone.tokens));
         }
     }
+
+    /** Free, but that the beginning of a mark is gone on with and followed by yes or no. */
+    private static Grammar tagged() {
+        GrammarVocabulary vocabulary = new GrammarVocabulary(VOCABULARY, GuidedTest::spelled, false);
+        GrammarSpec rest = new GrammarSpec.Choice(List.of("ink>yes", "ink>no", "ink>yes</thi"));
+        return Grammar.compile(
+                new GrammarSpec.Tags(List.of(new GrammarSpec.Tag(List.of("<th"), rest)), false, false),
+                vocabulary,
+                true);
+    }
+
+    /** Counts the masks that it is asked for. */
+    private static final class Counted implements TokenGrammar {
+        private final TokenGrammar inner;
+        private int masks;
+
+        Counted(TokenGrammar inner) {
+            this.inner = inner;
+        }
+
+        @Override
+        public int vocabulary() {
+            return inner.vocabulary();
+        }
+
+        @Override
+        public Cursor begin() {
+            Cursor cursor = inner.begin();
+            return new Cursor() {
+                @Override
+                public boolean mask(long[] bits, int from) {
+                    masks++;
+                    return cursor.mask(bits, from);
+                }
+
+                @Override
+                public boolean accept(int token) {
+                    return cursor.accept(token);
+                }
+
+                @Override
+                public boolean free() {
+                    return cursor.free();
+                }
+
+                @Override
+                public boolean mayEnd() {
+                    return cursor.mayEnd();
+                }
+
+                @Override
+                public boolean mustEnd() {
+                    return cursor.mustEnd();
+                }
+            };
+        }
+    }
+
+    @Test
+    void followsATagWhereverOneBeginsWhateverIsInFlightForkedOrPreempted() {
+        GenerationRequest request = request(8, 99, new int[] {3}, tagged());
+        Output alone = Simulation.alone(request, 0);
+        assertThat(alone.tokens).anyMatch(tokens -> text(tokens).contains("<think>"));
+        assertThat(alone.tokens)
+                .allSatisfy(tokens -> assertThat(text(tokens) + "~")
+                        .as("a tag is followed, but where the length cuts it")
+                        .matches("(?s)([^<]|<(?!th)|<think>(yes|no)|<th(i|in|ink|ink>|ink>y|ink>ye|ink>n)?~)*"));
+        for (int tickets = 1; tickets <= 2; tickets++) {
+            Simulation simulation =
+                    new Simulation(new Shape().tickets(tickets).blocks(30).sequences(16));
+            List<GenerationState> all = List.of(simulation.submit(request), simulation.submit(request));
+
+            simulation.run();
+
+            assertThat(simulation.scheduler.stats().preemptions()).isPositive();
+            assertThat(all)
+                    .allSatisfy(
+                            generation -> assertThat(take(generation).tokens).isEqualTo(alone.tokens));
+        }
+    }
+
+    @ParameterizedTest(name = "{0} tickets in flight")
+    @ValueSource(ints = {1, 2})
+    void makesNoMaskForATextThatIsFree(int tickets) {
+        Counted grammar = new Counted(tagged());
+        Simulation plain = new Simulation(new Shape().tickets(tickets));
+        GenerationState unbound = plain.submit(new GenerationRequest(
+                "g", tokens(0, 10), 1, 300, SAMPLED, new int[] {3}, false, 0, Long.MAX_VALUE, 0, Allowance.UNLIMITED));
+        plain.run();
+        List<Integer> free = take(unbound).only();
+        int before = text(free).indexOf("<th");
+        assertThat(before).isPositive();
+        int until = 0;
+        while (text(free.subList(0, until + 1)).length() <= before) {
+            until++;
+        }
+        Simulation guided = new Simulation(new Shape().tickets(tickets));
+        GenerationState bound = guided.submit(request(1, until, new int[] {3}, grammar));
+        guided.run();
+
+        assertThat(take(bound).only()).isEqualTo(free.subList(0, until));
+        assertThat(grammar.masks).as("masks before a tag begins").isZero();
+        GenerationState on = guided.submit(request(1, until + 20, new int[] {3}, grammar));
+        guided.run();
+        assertThat(take(on).only())
+                .hasSize(until + 20)
+                .startsWith(free.subList(0, until).toArray(Integer[]::new));
+        assertThat(grammar.masks).as("masks within tags").isBetween(1, 19);
+    }
+
+    @ParameterizedTest(name = "{0} tickets in flight")
+    @ValueSource(ints = {1, 2})
+    void samplesNoStopTokenWhereTheTextMayNotEndThoughItSpellsWhatMayCome(int tickets) {
+        GrammarVocabulary vocabulary = new GrammarVocabulary(VOCABULARY, GuidedTest::spelled, false);
+        Grammar grammar = Grammar.compile(new GrammarSpec.Regex("y{50}n?"), vocabulary, true);
+        Simulation simulation = new Simulation(new Shape().tickets(tickets));
+        GenerationState generation = simulation.submit(request(1, 99, new int[] {'n', 'y'}, grammar));
+
+        simulation.run();
+
+        Output output = take(generation);
+        // nothing but a stop token is left at the beginning, and that ends it
+        assertThat(output.only()).isEmpty();
+        assertThat(output.reason()).isEqualTo(FinishReason.STOP);
+
+        Grammar either = Grammar.compile(new GrammarSpec.Regex("(y|n|s){50}"), vocabulary, true);
+        GenerationState other = simulation.submit(request(1, 99, new int[] {'n', 'y'}, either));
+        simulation.run();
+        assertThat(text(take(other).only())).matches("s{50}");
+    }
 }

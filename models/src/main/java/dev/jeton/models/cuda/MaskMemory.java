@@ -69,8 +69,12 @@ final class MaskMemory {
                         .formatted(where, bytes));
     }
 
-    /** Sends masks for which there is room, and says where they will lie. */
-    long send(int flight, TokenMasks masks, int words) {
+    /** Sends masks for which there is room, and says where they will lie; 0 where there are none to send. */
+    long send(int flight, TokenMasks masks) {
+        int words = masks.masks() * masks.wordsPerMask();
+        if (words == 0) {
+            return 0;
+        }
         PinnedMemory from = staging[flight];
         DeviceMemory to = memory.orElseThrow();
         MemorySegment.copy(masks.bits(), 0, from.segment(), JAVA_LONG, 0, words);

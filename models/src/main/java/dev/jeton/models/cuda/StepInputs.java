@@ -4,6 +4,7 @@ import static java.lang.foreign.ValueLayout.JAVA_INT;
 
 import dev.jeton.models.engine.EngineException;
 import dev.jeton.models.engine.StepBatch;
+import dev.jeton.models.engine.TokenMasks;
 import java.lang.foreign.MemorySegment;
 
 /**
@@ -28,8 +29,8 @@ final class StepInputs {
     int masks;
     /** Ints of {@link #target} that count. */
     int used;
-    /** Whether every row is one input that is sampled, without scores of a prompt and without masks. */
-    boolean plain;
+    /** Whether every row is one input that is sampled, without scores of a prompt. */
+    boolean decodes;
     /** Whether log-probabilities of prompts are wanted. */
     boolean scored;
     /** Whether any row goes through an adapter. */
@@ -91,7 +92,7 @@ final class StepInputs {
             adapted |= batch.adapter[row] != 0;
         }
         logitStart[rows] = logitRows;
-        plain = tokens == rows && logitRows == rows && !scored && masks == 0;
+        decodes = tokens == rows && logitRows == rows && !scored;
     }
 
     private int firstLogit(int row) {
@@ -166,6 +167,25 @@ final class StepInputs {
                 set(layout.logitMask() + i, masked && position >= 0 ? mask++ : -1);
             }
         }
+    }
+
+    /**
+     * Says which mask each row of logits has, where that is not the one of its position: rows without one are sampled
+     * as if they were not marked. What was sent at the launch may still be on its way; nobody reads it before sampling.
+     *
+     * @return whether anything is to be sent again
+     */
+    boolean place(TokenMasks given, StepLayout layout) {
+        if (given.masks() == given.positions()) {
+            return false;
+        }
+        int position = 0;
+        for (int row = 0; row < rows; row++) {
+            for (int i = firstSampledLogit(row); has(row, StepBatch.MASKED) && i < logitStart[row + 1]; i++) {
+                set(layout.logitMask() + i, given.places()[position++]);
+            }
+        }
+        return true;
     }
 
     private void writeTables(StepBatch batch, StepLayout layout) {

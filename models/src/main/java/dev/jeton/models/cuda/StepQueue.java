@@ -15,7 +15,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The steps in flight, at most two. A step is four things on the stream: its input comes, it runs, its result goes, a
- * mark is set. Plain decode steps run as graphs, one for each bucket of rows, captured by {@link #warmUp}.
+ * mark is set. Steps of decodes run as graphs, some for each bucket of rows, captured by {@link #warmUp}.
  *
  * <p>The device's time of a step is what its two marks say apart. When it ended on the host's clock is seen where the
  * host had to wait; where the host came late, the end is reckoned on the device's clock from the end before, if that
@@ -70,6 +70,10 @@ final class StepQueue {
     private final Map<StepLayout, Graph> graphs = new HashMap<>();
     /** The same for steps of which rows go through adapters. */
     private final Map<StepLayout, Graph> adaptedGraphs = new HashMap<>();
+    /** Both without sampling, where that waits for masks. */
+    private final Map<StepLayout, Graph> forwards = new HashMap<>();
+
+    private final Map<StepLayout, Graph> adaptedForwards = new HashMap<>();
 
     private final MaskMemory maskMemory;
     private long launched;
@@ -163,18 +167,20 @@ final class StepQueue {
         for (int rows = 1; rows <= maxRows; rows = Buckets.rows(rows) + 1) {
             StepLayout layout = Buckets.decode(rows, maxRows, groups);
             graphs.put(layout, device.capture(() -> plain(layout, false)));
+            forwards.put(layout, device.capture(() -> decode(layout, false)));
             if (adapters) {
                 adaptedGraphs.put(layout, device.capture(() -> plain(layout, true)));
+                adaptedForwards.put(layout, device.capture(() -> decode(layout, true)));
             }
         }
     }
 
     /** Lets go of the graphs, which must be gone before ranks whose exchanges are in them. */
     void close() {
-        graphs.values().forEach(Graph::close);
-        graphs.clear();
-        adaptedGraphs.values().forEach(Graph::close);
-        adaptedGraphs.clear();
+        for (Map<StepLayout, Graph> each : List.of(graphs, adaptedGraphs, forwards, adaptedForwards)) {
+            each.values().forEach(Graph::close);
+            each.clear();
+        }
     }
 
     private void send(StepInputs step, StepBatch batch, StepLayout layout) {
@@ -208,7 +214,7 @@ final class StepQueue {
         reserve(batch);
         Flight flight = flight(launched);
         StepInputs step = flight.inputs;
-        StepLayout layout = step.plain
+        StepLayout layout = step.decodes
                 ? Buckets.decode(step.rows, maxRows, groups)
                 : Buckets.mixed(step, maxRows, maxTokens, groups);
         step.write(batch, layout);
@@ -264,7 +270,7 @@ final class StepQueue {
     }
 
     private void start(StepInputs step, StepLayout layout) {
-        Graph graph = step.plain ? (step.adapted ? adaptedGraphs : graphs).get(layout) : null;
+        Graph graph = step.decodes ? graphs(step).get(layout) : null;
         if (graph != null) {
             graph.launch();
             return;
@@ -282,8 +288,19 @@ final class StepQueue {
         }
     }
 
-    private void plain(StepLayout layout, boolean adapted) {
+    private Map<StepLayout, Graph> graphs(StepInputs step) {
+        if (step.masks == 0) {
+            return step.adapted ? adaptedGraphs : graphs;
+        }
+        return step.adapted ? adaptedForwards : forwards;
+    }
+
+    private void decode(StepLayout layout, boolean adapted) {
         program.forward(input.address(), layout, layout.tokens(), true, false, adapted);
+    }
+
+    private void plain(StepLayout layout, boolean adapted) {
+        decode(layout, adapted);
         program.sample(input.address(), layout, layout.logitRows(), false, 0);
     }
 
@@ -304,14 +321,16 @@ final class StepQueue {
             throw new EngineException("ticket %s does not wait for masks".formatted(ticket));
         }
         int positions = flight.inputs.masks;
-        if (masks.positions() != positions
-                || masks.wordsPerMask() != maskWords
-                || masks.bits().length < (long) positions * maskWords) {
+        if (!masks.fits(positions, maskWords) || masks.masks() > positions) {
             throw new EngineException("masks of %d positions of %d words; the step has %d of %d"
                     .formatted(masks.positions(), masks.wordsPerMask(), positions, maskWords));
         }
-        long memory = maskMemory.send(index(ticket.number()), masks, positions * maskWords);
+        long memory = maskMemory.send(index(ticket.number()), masks);
         StepLayout layout = flight.inputLayout;
+        if (flight.inputs.place(masks, layout)) {
+            long from = 4L * layout.logitMask();
+            device.upload(input, from, flight.input, from, 4L * flight.inputs.logitRows);
+        }
         program.sample(input.address(), layout, layout.logitRows(), flight.inputs.scored, memory);
         finish(flight);
     }

@@ -25,6 +25,14 @@ public interface TokenGrammar {
          */
         boolean accept(int token);
 
+        /**
+         * Whether any token may come here, and the text may end: it need not be masked then. Costs little to ask, so
+         * that who is free does not pay for what may bind it later.
+         */
+        default boolean free() {
+            return false;
+        }
+
         /** Whether the text may end here. */
         boolean mayEnd();
 
@@ -34,6 +42,14 @@ public interface TokenGrammar {
 
     /** The vocabulary whose tokens it is about: ids are 0 until this. */
     int vocabulary();
+
+    /**
+     * Whether a text may be anything at all, as long as it begins nothing that the grammar is about: what goes before
+     * such a text need not be followed by one.
+     */
+    default boolean optional() {
+        return false;
+    }
 
     /** At the beginning of a text. */
     Cursor begin();

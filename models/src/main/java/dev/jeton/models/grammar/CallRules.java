@@ -10,6 +10,7 @@ import java.util.Optional;
 final class CallRules {
 
     private final GrammarSpec.Calls calls;
+    private final CallFrame frame;
     private final NetworkBuilder network;
     private final GrammarVocabulary vocabulary;
 
@@ -17,6 +18,7 @@ final class CallRules {
         this.calls = calls;
         this.network = network;
         this.vocabulary = vocabulary;
+        frame = calls.frame();
     }
 
     /**
@@ -28,28 +30,75 @@ final class CallRules {
         return new CallRules(calls, network, vocabulary).rule(spaced);
     }
 
+    /** The rule of what is left of calls that have begun. */
+    static int rest(GrammarSpec.RestOfCalls rest, NetworkBuilder network, GrammarVocabulary vocabulary) {
+        return new CallRules(rest.calls(), network, vocabulary).rest(rest);
+    }
+
     private int rule(boolean spaced) {
-        CallFrame frame = calls.frame();
         int rule = network.rule();
         int begin = network.node();
         network.epsilon(network.begin(rule), begin);
         if (spaced) {
             network.bytes(network.begin(rule), ' ', ' ', begin);
         }
-        int call = network.node();
-        network.epsilon(literal(begin, frame.open()), call);
-        int name = literal(call, frame.begin());
+        int name = network.node();
+        network.epsilon(literal(literal(begin, frame.open()), frame.begin()), name);
         int ended = network.node();
-        for (GrammarSpec.Function function : calls.functions()) {
-            int arguments = literal(network.text(name, function.name()), frame.arguments());
-            int schema = JsonSchemaCompiler.compile(network, object(function.parameters()), function.strict());
-            network.epsilon(literal(network.call(arguments, schema), frame.end()), ended);
-        }
-        if (!calls.one()) {
-            network.epsilon(literal(ended, frame.between()), call);
+        named(name, ended);
+        more(ended, name);
+        network.epsilon(literal(ended, frame.close()), network.end(rule));
+        return rule;
+    }
+
+    private int rest(GrammarSpec.RestOfCalls rest) {
+        int rule = network.rule();
+        int begin = network.begin(rule);
+        int name = network.node();
+        int ended = network.node();
+        if (rest.function().isPresent()) {
+            network.epsilon(begin, name);
+            network.bytes(begin, ' ', ' ', name);
+            arguments(rest.function().get(), name, ended);
+        } else {
+            network.epsilon(
+                    literal(
+                            begin,
+                            (frame.open() + frame.begin())
+                                    .substring(rest.written().length())),
+                    name);
+            named(name, ended);
+            if (!frame.open().isEmpty()) {
+                more(ended, name);
+            }
         }
         network.epsilon(literal(ended, frame.close()), network.end(rule));
         return rule;
+    }
+
+    /** A call may be followed by another. */
+    private void more(int ended, int name) {
+        if (!calls.one()) {
+            network.epsilon(literal(literal(ended, frame.between()), frame.begin()), name);
+        }
+    }
+
+    /** Any of the functions, from its name to the end of its call. */
+    private void named(int name, int ended) {
+        for (GrammarSpec.Function function : calls.functions()) {
+            arguments(function, literal(network.text(name, function.name()), frame.arguments()), ended);
+        }
+    }
+
+    private void arguments(GrammarSpec.Function function, int from, int ended) {
+        int schema;
+        try {
+            // the frame says what goes before arguments, and what reads it may take no more than that
+            schema = JsonSchemaCompiler.compile(network, object(function.parameters()), function.strict(), false);
+        } catch (GrammarException e) {
+            throw new GrammarException("the function '%s': %s".formatted(function.name(), e.getMessage()));
+        }
+        network.epsilon(literal(network.call(from, schema), frame.end()), ended);
     }
 
     /** Arguments are an object, also where their schema leaves that to be understood. */

@@ -22,6 +22,60 @@ public sealed interface GrammarSpec {
     /** A text that a regular expression matches as a whole. */
     record Regex(String pattern) implements GrammarSpec {}
 
+    /** A text as it stands, and every special token within it also as that token. */
+    record Text(String text) implements GrammarSpec {}
+
+    /** One after the other. */
+    record Sequence(List<GrammarSpec> parts) implements GrammarSpec {
+
+        /** Keeps a copy. */
+        public Sequence {
+            parts = List.copyOf(parts);
+        }
+    }
+
+    /** One of them. */
+    record Either(List<GrammarSpec> parts) implements GrammarSpec {
+
+        /** Keeps a copy. */
+        public Either {
+            parts = List.copyOf(parts);
+        }
+    }
+
+    /**
+     * What must follow where a text that is free comes to a trigger.
+     *
+     * @param trigger what it comes to: texts, between which there may be white space
+     * @param rest what follows; it may be empty
+     */
+    record Tag(List<String> trigger, GrammarSpec rest) {
+
+        /** Keeps a copy. */
+        public Tag {
+            trigger = List.copyOf(trigger);
+            if (trigger.isEmpty() || trigger.stream().anyMatch(String::isEmpty)) {
+                throw new GrammarException("a trigger is empty");
+            }
+        }
+    }
+
+    /**
+     * Any text, in which triggers are followed by what their tags say; then it is free again. It may end where it is
+     * free. This is about a whole text, never a part of one.
+     *
+     * @param tags of which several may have one trigger
+     * @param first whether the text begins with a tag
+     * @param one whether it ends with its first tag
+     */
+    record Tags(List<Tag> tags, boolean first, boolean one) implements GrammarSpec {
+
+        /** Keeps a copy. */
+        public Tags {
+            tags = List.copyOf(tags);
+        }
+    }
+
     /** One of some texts. */
     record Choice(List<String> choices) implements GrammarSpec {
 
@@ -61,4 +115,14 @@ public sealed interface GrammarSpec {
             }
         }
     }
+
+    /**
+     * What of calls is left once the beginning of their frames has been written.
+     *
+     * @param calls of which
+     * @param written the characters of the first one's frame that are there: at most those before its name, or with
+     *     {@code function} those before its arguments
+     * @param function the one that is called, where its name has been written
+     */
+    record RestOfCalls(Calls calls, String written, Optional<Function> function) implements GrammarSpec {}
 }

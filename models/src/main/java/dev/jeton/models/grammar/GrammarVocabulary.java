@@ -2,6 +2,7 @@ package dev.jeton.models.grammar;
 
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.Comparator;
 import java.util.HashSet;
 import java.util.Set;
@@ -126,6 +127,11 @@ public final class GrammarVocabulary {
     /** Whether a special token is written like that. */
     boolean special(String text) {
         return specials.contains(text);
+    }
+
+    /** How the special tokens are written. */
+    Set<String> specials() {
+        return Collections.unmodifiableSet(specials);
     }
 
     private static int[] ends(int[] depth, int deepest) {

@@ -79,14 +79,15 @@ final class JsonSchemaCompiler {
     }
 
     /**
-     * The rule of a schema, white space before it included.
+     * The rule of a schema.
      *
+     * @param spaced whether there may be white space before it
      * @throws GrammarException naming the place in the schema and what is wrong with it
      */
-    static int compile(NetworkBuilder network, @Nullable Object schema, boolean strict) {
+    static int compile(NetworkBuilder network, @Nullable Object schema, boolean strict, boolean spaced) {
         JsonSchemaCompiler compiler = new JsonSchemaCompiler(network, schema, strict);
         int rule = network.rule();
-        int begin = network.call(network.begin(rule), compiler.json.space());
+        int begin = spaced ? network.call(network.begin(rule), compiler.json.space()) : network.begin(rule);
         compiler.value(schema, "schema", begin, network.end(rule), 0);
         while (!compiler.later.isEmpty()) {
             compiler.later.remove().run();

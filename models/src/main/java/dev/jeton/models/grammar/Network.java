@@ -27,6 +27,8 @@ final class Network {
     private final int root;
     private final boolean[] ends;
     private final List<Counted> counted;
+    /** By node, the root of its free text, or -1. */
+    private final int[] free;
 
     /**
      * A node of a text of which so many code points may come and so many must. Two nodes of one group and role are the
@@ -49,9 +51,19 @@ final class Network {
      * @param begin by rule
      * @param end by rule
      * @param counted nodes that are like others
+     * @param free by node of free text, that text's root
      * @throws GrammarException if no text fits, or a rule begins with itself
      */
-    Network(int[] first, int[] low, int[] high, int[] to, int[] begin, int[] end, int root, List<Counted> counted) {
+    Network(
+            int[] first,
+            int[] low,
+            int[] high,
+            int[] to,
+            int[] begin,
+            int[] end,
+            int root,
+            List<Counted> counted,
+            Map<Integer, Integer> free) {
         this.first = first;
         this.low = low;
         this.high = high;
@@ -60,6 +72,9 @@ final class Network {
         this.end = end;
         this.root = root;
         this.counted = List.copyOf(counted);
+        this.free = new int[nodes()];
+        Arrays.fill(this.free, -1);
+        free.forEach((node, its) -> this.free[node] = its);
         ends = new boolean[nodes()];
         for (int node : end) {
             ends[node] = true;
@@ -74,7 +89,7 @@ final class Network {
 
     /** About the bytes that it takes. */
     long bytes() {
-        return 5L * nodes() + 12L * first[nodes()];
+        return 9L * nodes() + 12L * first[nodes()];
     }
 
     /** Where the text begins. */
@@ -129,6 +144,16 @@ final class Network {
     /** Whether nothing but its rule's end is at the node. */
     boolean onlyEnds(int node) {
         return ends[node] && first[node] == first[node + 1];
+    }
+
+    /** Whether the node is one of free text. */
+    boolean free(int node) {
+        return free[node] >= 0;
+    }
+
+    /** Where the free text of a node has nothing in view. */
+    int freeRoot(int node) {
+        return free[node];
     }
 
     /** By node, one that is the same to whoever looks so many bytes ahead; most are so to themselves alone. */

@@ -3,7 +3,9 @@ package dev.jeton.models.grammar;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 
 /**
  * Builds a {@link Network}: nodes, and edges between them that take a byte, take nothing, or call a rule. A rule has a
@@ -28,6 +30,7 @@ final class NetworkBuilder {
     private int[] high = new int[256];
     private int[] to = new int[256];
     private final List<Network.Counted> counted = new ArrayList<>();
+    private final Map<Integer, Integer> free = new HashMap<>();
     private int rules;
     private int[] begin = new int[16];
     private int[] end = new int[16];
@@ -49,6 +52,14 @@ final class NetworkBuilder {
     /** Says of a node that others are like it but for how much of a text is left. */
     void counted(Network.Counted node) {
         counted.add(node);
+    }
+
+    /**
+     * Says of a node that it takes nearly everything: free text, of which {@code root} has nothing in view that might
+     * bind it. The text, and not only a rule, ends where the rule of such a node does.
+     */
+    void free(int node, int root) {
+        free.put(node, root);
     }
 
     /** A new rule, whose begin and end are new nodes without edges. */
@@ -147,7 +158,8 @@ final class NetworkBuilder {
                 Arrays.copyOf(begin, rules),
                 Arrays.copyOf(end, rules),
                 root,
-                counted);
+                counted,
+                free);
     }
 
     private static GrammarException tooLarge() {

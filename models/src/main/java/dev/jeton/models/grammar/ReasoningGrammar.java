@@ -30,11 +30,14 @@ public final class ReasoningGrammar implements TokenGrammar {
     private final Opening opening;
     private final int most;
     private final int[] stops;
+    /** Whether there must be an answer. */
+    private final boolean bound;
 
     /**
      * Thinking, and what comes then.
      *
-     * @param answer what the answer must be, over the same vocabulary; empty where it may be anything
+     * @param answer what the answer must be, over the same vocabulary; empty where it may be anything. Where it is
+     *     {@link TokenGrammar#optional optional}, the text may end while the model thinks
      * @param opening how the prompt leaves the model
      * @param most tokens that it may think, before it must end that; {@link #UNBOUNDED} for no bound
      * @param stops tokens that end a text
@@ -45,6 +48,7 @@ public final class ReasoningGrammar implements TokenGrammar {
         this.answer = answer;
         this.opening = opening;
         this.most = most;
+        bound = answer.map(grammar -> !grammar.optional()).orElse(false);
         this.stops = Arrays.stream(stops)
                 .filter(stop -> stop >= 0 && stop < tokens.size())
                 .filter(stop -> stop != tokens.endToken())
@@ -130,10 +134,25 @@ public final class ReasoningGrammar implements TokenGrammar {
 
         private boolean free(long[] bits, int from) {
             all(bits, from);
-            if (inner.isPresent()) {
-                clear(bits, from, tokens.overrunning(matched));
-            }
+            clear(bits, from, overrunning());
             return true;
+        }
+
+        private int[] overrunning() {
+            return inner.isPresent() ? tokens.overrunning(matched) : new int[0];
+        }
+
+        @Override
+        public boolean free() {
+            return switch (state) {
+                case EITHER -> answers && innerFree();
+                case THINKING -> !bound && !spent() && overrunning().length == 0;
+                case BETWEEN, ANSWERING -> innerFree();
+            };
+        }
+
+        private boolean innerFree() {
+            return inner.isEmpty() || inner.get().free();
         }
 
         private boolean none(long[] bits, int from) {
@@ -263,7 +282,7 @@ public final class ReasoningGrammar implements TokenGrammar {
         public boolean mayEnd() {
             return switch (state) {
                 case EITHER -> answers && (inner.isEmpty() || inner.get().mayEnd());
-                case THINKING -> inner.isEmpty() && !spent();
+                case THINKING -> !bound && !spent();
                 case BETWEEN, ANSWERING -> inner.isEmpty() || inner.get().mayEnd();
             };
         }

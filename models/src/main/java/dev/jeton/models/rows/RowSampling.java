@@ -115,9 +115,7 @@ public final class RowSampling {
     /** Takes the grammar masks of the step in flight. */
     public void masks(TokenMasks given) {
         int words = (info.vocabulary() + 63) / 64;
-        if (given.positions() != maskedPositions
-                || given.wordsPerMask() != words
-                || given.bits().length < given.positions() * words) {
+        if (!given.fits(maskedPositions, words)) {
             throw new EngineException("masks of %d positions of %d words; the step has %d of %d"
                     .formatted(given.positions(), given.wordsPerMask(), maskedPositions, words));
         }
@@ -177,9 +175,9 @@ public final class RowSampling {
     private void sample(int row, int input, float[] logits, int at, Sampler sampler) {
         SequenceState state = states[batch.slot[row]];
         TokenMasks allowed = masks;
-        int position = input - batch.firstSample(row);
-        int sampled = allowed != null && batch.has(row, StepBatch.MASKED)
-                ? sampler.sample(logits, at, state, allowed, maskStart[row] + position)
+        int position = maskStart[row] + input - batch.firstSample(row);
+        int sampled = allowed != null && batch.has(row, StepBatch.MASKED) && !allowed.any(position)
+                ? sampler.sample(logits, at, state, allowed, position)
                 : sampler.sample(logits, at, state);
         if (sampled < 0) {
             failures[row] = sampler.failure();

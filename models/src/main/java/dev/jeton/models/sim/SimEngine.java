@@ -301,7 +301,7 @@ public final class SimEngine implements Engine {
         if (launched == awaited || ticket.number() != launched - 1 || !flight.waitsForMasks) {
             throw new EngineException("ticket " + ticket.number() + " does not wait for masks");
         }
-        if (masks.positions() != flight.masked || masks.wordsPerMask() != (info.vocabulary() + 63) / 64) {
+        if (!masks.fits(flight.masked, (info.vocabulary() + 63) / 64)) {
             throw new EngineException("masks of %d positions of %d words; the step has %d positions"
                     .formatted(masks.positions(), masks.wordsPerMask(), flight.masked));
         }

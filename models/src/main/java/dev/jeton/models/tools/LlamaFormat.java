@@ -27,6 +27,11 @@ public record LlamaFormat() implements ToolFormat {
     }
 
     @Override
+    public boolean bare() {
+        return true;
+    }
+
+    @Override
     public CallFrame frame() {
         return new CallFrame("", "{\"name\": \"", "\", \"parameters\": ", CallFrame.Body.JSON, "}", "; ", "");
     }

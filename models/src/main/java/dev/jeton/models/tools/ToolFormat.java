@@ -35,6 +35,11 @@ public sealed interface ToolFormat permits HermesFormat, LlamaFormat, MistralFor
     /** Literals with which a frame begins; Llama's may do without. */
     List<String> begins();
 
+    /** Whether calls may begin without one of those literals, and text that is none with one. */
+    default boolean bare() {
+        return false;
+    }
+
     /** What stands around a call. */
     CallFrame frame();
 

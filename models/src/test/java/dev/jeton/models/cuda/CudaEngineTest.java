@@ -115,6 +115,25 @@ class CudaEngineTest extends StepContract {
     }
 
     @Test
+    void runsMaskedDecodesAsGraphsUpToTheirSampling() throws IOException {
+        try (Engine engine = create()) {
+            Driver driver = new Driver(engine);
+            Driver.Sequence sequence = driver.generate(0, new int[] {1, 2, 3}, SamplingParameters.GREEDY, 1, 3);
+            long graphs = MACHINE.knobs().calls("cuGraphLaunch");
+            for (int i = 0; i < 5; i++) {
+                driver.begin().add(sequence, 1, StepBatch.MASKED);
+                StepTicket ticket = engine.launch(driver.batch());
+                assertThat(MACHINE.knobs().calls("cuGraphLaunch") - graphs).isEqualTo(i + 1);
+                long[] only = new long[(301 + 63) / 64];
+                only[3] = 1L << i;
+                engine.masks(ticket, new TokenMasks(1, only.length, only));
+                driver.apply(engine.await(ticket), 0, sequence);
+                assertThat(sequence.tokens[sequence.length - 1]).isEqualTo(3 * 64 + i);
+            }
+        }
+    }
+
+    @Test
     void doesNotOpenASlotWhoseStepWaitsForMasks() throws IOException {
         try (Engine engine = create()) {
             Driver driver = new Driver(engine);

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.util.Arrays;
+import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -342,6 +343,42 @@ public abstract class StepContract {
             driver.apply(engine.await(ticket), 0, sequence);
             assertThat(sequence.tokens[sequence.length - 1]).isEqualTo(allowed);
         }
+    }
+
+    @Test
+    void shouldSampleAMaskedRowWithoutAMaskAsOneThatIsNotMarked() {
+        assumeTrue(engine.info().supports(Capability.MASKS));
+        int words = (engine.info().vocabulary() + 63) / 64;
+        int[] free = tokens(SAMPLED, prompt.length);
+        int[] any = new int[free.length];
+        Driver.Sequence before = driver.open(0, Arrays.copyOf(prompt, 5), SAMPLED);
+        Driver.Sequence sequence = driver.open(3, prompt, SAMPLED);
+        Driver.Sequence after = driver.open(1, Arrays.copyOf(prompt, 9), SAMPLED);
+        for (int i = 0; i < free.length; i++) {
+            driver.begin();
+            for (Driver.Sequence each : List.of(before, sequence, after)) {
+                driver.add(each, each.length - each.computed, StepBatch.MASKED);
+            }
+            StepTicket ticket = engine.launch(driver.batch());
+            long[] bits = new long[2 * words];
+            bits[i >>> 6] |= 1L << i;
+            bits[words + (i + 1 >>> 6)] |= 1L << i + 1;
+            // no mask at all, or only others have one
+            TokenMasks masks = i % 2 == 0
+                    ? new TokenMasks(3, words, new long[0], new int[] {-1, -1, -1}, 0)
+                    : new TokenMasks(3, words, bits, new int[] {1, TokenMasks.ANY, 0}, 2);
+            engine.masks(ticket, masks);
+            StepResult result = engine.await(ticket);
+            driver.apply(result, 0, before);
+            driver.apply(result, 1, sequence);
+            driver.apply(result, 2, after);
+            any[i] = sequence.tokens[sequence.length - 1];
+            if (i % 2 == 1) {
+                assertThat(before.tokens[before.length - 1]).isEqualTo(i + 1);
+                assertThat(after.tokens[after.length - 1]).isEqualTo(i);
+            }
+        }
+        assertThat(any).isEqualTo(free);
     }
 
     @Test

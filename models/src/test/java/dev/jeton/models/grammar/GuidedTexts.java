@@ -100,9 +100,9 @@ final class GuidedTexts {
     }
 
     /** Prefers what closes, more so as the text grows. */
-    private int choose(int[] allowed, int length, Random random) {
+    int choose(int[] allowed, int length, Random random) {
         int[] closing = Arrays.stream(allowed)
-                .filter(id -> "\"]},0".indexOf(tokens.get(id)[0]) >= 0)
+                .filter(id -> tokens.get(id).length > 0 && "\"]},0".indexOf(tokens.get(id)[0]) >= 0)
                 .toArray();
         boolean close = closing.length > 0 && random.nextInt(100) < 10 + length;
         int[] from = close ? closing : allowed;

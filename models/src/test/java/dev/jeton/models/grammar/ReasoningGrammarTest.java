@@ -263,4 +263,40 @@ class ReasoningGrammarTest {
         }
         assertThat(thought).isPositive();
     }
+
+    @Test
+    void leavesAllFreeWhereTheAnswerMayBeAnythingAndFollowsItsTagsOnly() {
+        GrammarVocabulary vocabulary = vocabulary();
+        GrammarSpec.Tag tag = new GrammarSpec.Tag(List.of("no"), new GrammarSpec.Choice(List.of("yes")));
+        Grammar answer = Grammar.compile(new GrammarSpec.Tags(List.of(tag), false, false), vocabulary, true);
+        ReasoningTokens marks = new ReasoningTokens(vocabulary, ReasoningFormat.QWEN3);
+        for (Opening opening : Opening.values()) {
+            Cursor cursor = new ReasoningGrammar(
+                            marks, Optional.of(answer), opening, ReasoningGrammar.UNBOUNDED, NO_STOPS)
+                    .begin();
+            assertThat(cursor.free()).as("%s", opening).isTrue();
+            assertThat(cursor.mayEnd()).as("%s", opening).isTrue();
+            if (opening == Opening.EITHER) {
+                for (String token : List.of("<th", "ink>")) {
+                    assertThat(cursor.accept(id(token))).isTrue();
+                }
+            }
+            boolean thinks = opening != Opening.ANSWERING;
+            for (String token : thinks ? List.of("no", "x", "</", "think", ">\n\n", "x", "no") : List.of("x", "no")) {
+                assertThat(cursor.mayEnd()).as("before '%s'", token).isTrue();
+                assertThat(cursor.accept(id(token))).as("'%s'", token).isTrue();
+            }
+            assertThat(cursor.mayEnd()).isFalse();
+            assertThat(cursor.free()).isFalse();
+            assertThat(cursor.accept(id("no"))).isFalse();
+            assertThat(cursor.accept(id("yes"))).isTrue();
+            assertThat(cursor.free()).isTrue();
+        }
+        Cursor bounded = new ReasoningGrammar(marks, Optional.of(answer), Opening.THINKING, 2, NO_STOPS).begin();
+        assertThat(bounded.accept(id("no"))).isTrue();
+        assertThat(bounded.free()).isTrue();
+        assertThat(bounded.accept(id("no"))).isTrue();
+        assertThat(bounded.free()).as("its bound is reached").isFalse();
+        assertThat(bounded.mayEnd()).isFalse();
+    }
 }

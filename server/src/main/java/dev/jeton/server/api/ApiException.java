@@ -15,6 +15,7 @@ public final class ApiException extends RuntimeException {
     public static final String INVALID_REQUEST = "invalid_request_error";
 
     private static final int MAX_SHOWN = 200;
+    private static final String UNSUPPORTED = "unsupported_parameter";
     private static final String CONTEXT_EXCEEDED = "context_length_exceeded";
     static final String SERVER_ERROR = "server_error";
 
@@ -52,7 +53,7 @@ public final class ApiException extends RuntimeException {
 
     /** A parameter that is right but not supported. */
     static ApiException unsupported(String param, String message) {
-        return new ApiException(400, INVALID_REQUEST, param, "unsupported_parameter", message);
+        return new ApiException(400, INVALID_REQUEST, param, UNSUPPORTED, message);
     }
 
     /** A prompt, or a prompt and its answer, longer than the context. */
@@ -148,6 +149,11 @@ public final class ApiException extends RuntimeException {
             case TOO_MANY_TASKS -> new ApiException(429, "rate_limit_error", "", "too_many_tasks", words);
             case TOO_MANY_STEPS -> new ApiException(429, "rate_limit_error", "", "too_many_steps", words);
         };
+    }
+
+    /** Whether what was asked for is right, but cannot be done. */
+    boolean unsupported() {
+        return code.equals(UNSUPPORTED);
     }
 
     /** Whether it says that the context has no room. */

@@ -105,15 +105,34 @@ final class Generator {
     }
 
     private Optional<Grammars.Use> grammar(ServedModel model, Prepared ask) throws InterruptedException {
-        Optional<Guidance> guidance = ask.options().guidance();
         Optional<ReasoningUse> thinking = ask.reasoning().filter(ReasoningUse::mayThink);
-        Optional<Grammars.Use> answer = guidance.isEmpty()
-                ? Optional.empty()
-                : Optional.of(grammars.of(guidance.get(), model, ask.continues() || thinking.isPresent()));
+        Optional<Grammars.Use> answer = answer(model, ask, ask.continues() || thinking.isPresent());
         return thinking.isEmpty()
                 ? answer
                 : grammars.afterThinking(
                         answer, thinking.get(), model, ask.options().stopTokens());
+    }
+
+    /** Calls in a free answer are not held to schemas by a model that cannot be, nor unasked to one that nobody can. */
+    private Optional<Grammars.Use> answer(ServedModel model, Prepared ask, boolean continues)
+            throws InterruptedException {
+        Optional<Guidance> guidance = ask.options().guidance();
+        if (guidance.isEmpty()) {
+            return Optional.empty();
+        }
+        try {
+            return Optional.of(grammars.of(guidance.get(), model, continues));
+        } catch (ApiException e) {
+            boolean passed = switch (guidance.get().hold()) {
+                case ANSWER -> false;
+                case CALLS -> e.unsupported();
+                case CALLS_UNASKED -> e.status() < SERVER_ERRORS;
+            };
+            if (passed) {
+                return Optional.empty();
+            }
+            throw e;
+        }
     }
 
     private void open(Call call, ServedModel model, Prepared ask) throws InterruptedException {

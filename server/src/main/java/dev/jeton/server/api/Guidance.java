@@ -9,19 +9,37 @@ import dev.jeton.server.json.JsonWriter;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
  * What an answer must be, as a request says it: OpenAI's {@code response_format} and {@code text.format}, or vLLM's
- * {@code structured_outputs} and the older {@code guided_json}, {@code guided_regex} and {@code guided_choice}.
+ * {@code structured_outputs} and the older {@code guided_json}, {@code guided_regex} and {@code guided_choice}; and
+ * structural tags, in {@code response_format} and {@code structured_outputs}.
  *
  * @param field the parameter that says it, for errors
  * @param spec what the answer must be
  * @param key what is the same only where the specification is
+ * @param hold how much of the answer it is about
  */
-record Guidance(String field, GrammarSpec spec, String key) {
+record Guidance(String field, GrammarSpec spec, String key, Hold hold) {
+
+    /** How much of an answer is held to what is asked for. */
+    enum Hold {
+        /** All of it. */
+        ANSWER,
+        /** Calls of functions that are to be held to their schemas, in an answer that is free. */
+        CALLS,
+        /** The same, where nobody has said so, and what cannot be followed is not. */
+        CALLS_UNASKED
+    }
+
+    /** About the whole answer. */
+    Guidance(String field, GrammarSpec spec, String key) {
+        this(field, spec, key, Hold.ANSWER);
+    }
 
     private static final String FORMAT = "response_format";
     private static final String STRUCTURED = "structured_outputs";
@@ -34,12 +52,12 @@ record Guidance(String field, GrammarSpec spec, String key) {
             if (outputs.flag("json_object", false)) {
                 all.add(object(outputs.path("json_object")));
             }
-            for (String other : List.of("grammar", "structural_tag")) {
-                if (outputs.has(other)) {
-                    throw ApiException.unsupported(
-                            outputs.path(other), "'%s' is not supported yet".formatted(outputs.path(other)));
-                }
+            if (outputs.has("grammar")) {
+                throw ApiException.unsupported(
+                        outputs.path("grammar"), "'%s' is not supported yet".formatted(outputs.path("grammar")));
             }
+            outputs.value(StructuralTags.TYPE)
+                    .ifPresent(given -> all.add(structural(outputs, StructuralTags.TYPE, given)));
             named(outputs, "", all);
         });
         named(body, "guided_", all);
@@ -91,8 +109,25 @@ record Guidance(String field, GrammarSpec spec, String key) {
         }
     }
 
+    /** vLLM takes it as text. */
+    private static Guidance structural(JsonObject object, String name, Object given) {
+        String field = object.path(name);
+        Object parsed = given instanceof String text ? parsed(field, text) : given;
+        if (!(parsed instanceof Map<?, ?> map)) {
+            throw object.wrongType(name, "an object", given);
+        }
+        return structural(JsonObject.of(field, map));
+    }
+
+    private static Guidance structural(JsonObject given) {
+        return new Guidance(given.path(), StructuralTags.read(given), "structural " + text(given.fields()));
+    }
+
     /** Chats have name and schema in an object of their own. */
     private static Optional<Guidance> wrapped(JsonObject format) {
+        if (format.text("type").equals(StructuralTags.TYPE)) {
+            return Optional.of(structural(format));
+        }
         return format(
                 format,
                 () -> format.object("json_schema")

@@ -90,11 +90,13 @@ final class MessagesEndpoint implements WorkEndpoint {
     }
 
     private static void requireFree(GenerationOptions begun) {
-        begun.guidance().ifPresent(guidance -> {
-            throw ApiException.invalid(
-                    guidance.field(),
-                    "'%s' is about whole answers, but 'messages' has begun one".formatted(guidance.field()));
-        });
+        begun.guidance()
+                .filter(guidance -> guidance.hold() == Guidance.Hold.ANSWER)
+                .ifPresent(guidance -> {
+                    throw ApiException.invalid(
+                            guidance.field(),
+                            "'%s' is about whole answers, but 'messages' has begun one".formatted(guidance.field()));
+                });
     }
 
     /** None at all puts a prompt into the cache. */

@@ -22,8 +22,9 @@ import org.jspecify.annotations.Nullable;
  * @param tools as given, for the template; empty where there are none or none may be called
  * @param one whether at most one may be called
  * @param choice whether they are called
+ * @param strict whether arguments of a function that does not say so are held to its schema, as far as that can be
  */
-record RequestedTools(List<Map<String, @Nullable Object>> tools, boolean one, ToolChoice choice) {
+record RequestedTools(List<Map<String, @Nullable Object>> tools, boolean one, ToolChoice choice, boolean strict) {
 
     /** What names may be in every format in which a model writes them. */
     private static final Pattern NAME = Pattern.compile("[A-Za-z0-9_.-]{1,128}");
@@ -42,10 +43,13 @@ record RequestedTools(List<Map<String, @Nullable Object>> tools, boolean one, To
             check(function, names, PARAMETERS);
             return withParameters(tool.fields(), function.fields());
         });
-        return of(body, tools, ToolChoice.read(body, names));
+        return of(body, tools, ToolChoice.read(body, names), false);
     }
 
-    /** Reads and checks those of a request for a response, whose functions stand in no object of their own. */
+    /**
+     * Reads and checks those of a request for a response, whose functions stand in no object of their own, and are
+     * strict unless they say otherwise.
+     */
     static RequestedTools flat(JsonObject body, ToolLimits limits) {
         Set<String> names = new HashSet<>();
         List<Map<String, @Nullable Object>> tools = tools(body, limits, tool -> {
@@ -57,9 +61,9 @@ record RequestedTools(List<Map<String, @Nullable Object>> tools, boolean one, To
         });
         Optional<AllowedTools> allowed = AllowedTools.read(body, names);
         if (allowed.isPresent()) {
-            return of(body, allowed.get().of(tools), allowed.get().choice());
+            return of(body, allowed.get().of(tools), allowed.get().choice(), true);
         }
-        return of(body, tools, ToolChoice.read(body, names, choice -> choice));
+        return of(body, tools, ToolChoice.read(body, names, choice -> choice), true);
     }
 
     /**
@@ -93,12 +97,13 @@ record RequestedTools(List<Map<String, @Nullable Object>> tools, boolean one, To
                 choice.map(given -> ToolChoice.ofMessages(given, names)).orElse(ToolChoice.AUTO);
         boolean one = choice.map(given -> given.flag("disable_parallel_tool_use", false))
                 .orElse(false);
-        return new RequestedTools(chosen.may() ? tools : List.of(), one, chosen);
+        return new RequestedTools(chosen.may() ? tools : List.of(), one, chosen, false);
     }
 
-    private static RequestedTools of(JsonObject body, List<Map<String, @Nullable Object>> tools, ToolChoice choice) {
+    private static RequestedTools of(
+            JsonObject body, List<Map<String, @Nullable Object>> tools, ToolChoice choice, boolean strict) {
         boolean several = body.flag("parallel_tool_calls", true);
-        return new RequestedTools(choice.may() ? tools : List.of(), !several, choice);
+        return new RequestedTools(choice.may() ? tools : List.of(), !several, choice, strict);
     }
 
     /** @param reader checks a function, and gives its tool as templates take it */

@@ -72,7 +72,7 @@ final class ResponseEcho {
             Map<String, @Nullable Object> fields = new LinkedHashMap<>(tool.fields());
             fields.putIfAbsent("description", null);
             fields.putIfAbsent("parameters", null);
-            fields.putIfAbsent("strict", false);
+            fields.putIfAbsent("strict", true);
             tools.add(fields);
         }
         return tools;

@@ -119,7 +119,7 @@ class ResponsesTest {
         assertThat(special.at("reasoning.summary")).isEqualTo("auto");
         assertThat(special.at("instructions")).isEqualTo("be");
         assertThat(special.at("tools.0.name")).isEqualTo("f");
-        assertThat(special.at("tools.0.strict")).isEqualTo(false);
+        assertThat(special.at("tools.0.strict")).isEqualTo(true);
         assertThat(special.at("tools.1.strict")).isEqualTo(true);
     }
 

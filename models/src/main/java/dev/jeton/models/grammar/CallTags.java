@@ -1,0 +1,46 @@
+package dev.jeton.models.grammar;
+
+import dev.jeton.models.tools.CallFrame;
+import dev.jeton.models.tools.ToolFormat;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+
+/** How calls begin within a text that is free, and what they must be from there on. */
+public final class CallTags {
+
+    private CallTags() {}
+
+    /**
+     * The tags of a format: each of its literals that begin calls, and for one whose calls may begin without those, a
+     * call of each of the functions up to its arguments, since only then it is known to be no other JSON.
+     *
+     * @param format one that writes arguments as JSON
+     * @param one whether at most one is called
+     */
+    public static List<GrammarSpec.Tag> of(ToolFormat format, List<GrammarSpec.Function> functions, boolean one) {
+        CallFrame frame = format.frame();
+        GrammarSpec.Calls calls = new GrammarSpec.Calls(frame, format.marks(), functions, one, Optional.empty());
+        List<GrammarSpec.Tag> tags = new ArrayList<>();
+        if (format.bare()) {
+            for (GrammarSpec.Function function : functions) {
+                GrammarSpec rest = new GrammarSpec.RestOfCalls(calls, "", Optional.of(function));
+                for (String arguments : List.of("\"parameters\"", "\"arguments\"")) {
+                    tags.add(new GrammarSpec.Tag(
+                            List.of("{", "\"name\"", ":", "\"" + function.name() + "\"", ",", arguments, ":"), rest));
+                }
+            }
+            return tags;
+        }
+        String head = frame.open() + frame.begin();
+        for (String begin : format.begins()) {
+            int at = head.indexOf(begin);
+            if (at >= 0) {
+                tags.add(new GrammarSpec.Tag(
+                        List.of(begin),
+                        new GrammarSpec.RestOfCalls(calls, head.substring(0, at + begin.length()), Optional.empty())));
+            }
+        }
+        return tags;
+    }
+}
