@@ -31,7 +31,7 @@ final class Choices implements AutoCloseable {
     private final GenerationEvent event = new GenerationEvent();
     private final ModelMetrics metrics;
     private final TokenTimes times;
-    private final Optional<Grammars.Use> grammar;
+    private Optional<Grammars.Use> grammar;
 
     /**
      * @param generations one per prompt, already submitted
@@ -111,6 +111,7 @@ final class Choices implements AutoCloseable {
      */
     boolean take() throws InterruptedException {
         if (!events.next(event)) {
+            letGoOfGrammar();
             return false;
         }
         long now = System.nanoTime();
@@ -232,6 +233,12 @@ final class Choices implements AutoCloseable {
         }
         events.close();
         times.flush();
+        letGoOfGrammar();
+    }
+
+    /** Before the answer's end is sent where it is all there: whoever has that may ask for another grammar at once. */
+    private void letGoOfGrammar() {
         grammar.ifPresent(Grammars.Use::close);
+        grammar = Optional.empty();
     }
 }
