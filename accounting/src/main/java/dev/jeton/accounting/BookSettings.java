@@ -17,6 +17,7 @@ import java.util.List;
  * @param journalBytes most bytes of facts that the ledger has not taken
  * @param tasks how much is kept of tasks
  * @param version of this program
+ * @param leaseNanos how long what was allotted of a shared budget is spent while the ledger's database is away
  * @param budgets in force until others are {@link Bookkeeper#define defined}
  */
 public record BookSettings(
@@ -31,7 +32,38 @@ public record BookSettings(
         long journalBytes,
         TaskBounds tasks,
         String version,
+        long leaseNanos,
         List<Budget> budgets) {
+
+    /** With usual leases. */
+    public BookSettings(
+            Path folder,
+            String node,
+            String ledgerUrl,
+            String user,
+            String password,
+            PriceBook prices,
+            String zone,
+            AbortedPolicy aborted,
+            long journalBytes,
+            TaskBounds tasks,
+            String version,
+            List<Budget> budgets) {
+        this(
+                folder,
+                node,
+                ledgerUrl,
+                user,
+                password,
+                prices,
+                zone,
+                aborted,
+                journalBytes,
+                tasks,
+                version,
+                Budgets.Limits.USUAL.leaseNanos(),
+                budgets);
+    }
 
     /** With a list of its own. */
     public BookSettings {

@@ -35,6 +35,7 @@ public final class Bookkeeper implements AutoCloseable {
     private final Grants grants;
     private final Tasks tasks;
     private final LedgerKeeper ledger;
+    private final ShareKeeper shares;
     private volatile PolicyDocument policy;
     private final BookInForce prices;
     private final MeterWindows windows;
@@ -75,13 +76,15 @@ public final class Bookkeeper implements AutoCloseable {
         PriceBookShelf shelf = new PriceBookShelf(settings.folder());
         prices = new BookInForce(settings.prices(), shelf);
         windows = new MeterWindows(journal, clock, settings.prices(), counters);
-        budgets = new Budgets(Budgets.Limits.USUAL, clock::micros);
+        budgets = new Budgets(Budgets.Limits.USUAL.leased(settings.leaseNanos()), clock::micros);
         tasks = new Tasks(settings.tasks(), clock::micros, this::appendTask);
         keptState = restore(shelf);
         begin();
         startKeeping();
         grants = new Grants(journal, budgets, clock::micros);
         ledger = LedgerKeeper.start(settings, pace, journal, clock);
+        shares = new ShareKeeper(budgets, ledger::shares, ledger::opening);
+        shares.start();
         ticker = new BookTicker(settings.folder(), pace, clock, journal, prices, windows, tasks, ledger);
         ticker.start();
     }
@@ -299,6 +302,11 @@ public final class Bookkeeper implements AutoCloseable {
         keptState.onEvent(listener);
     }
 
+    /** How budgets are shared with other servers. */
+    public ShareStats sharing() {
+        return shares.stats();
+    }
+
     /** Where the books are kept. */
     public Path folder() {
         return settings.folder();
@@ -383,6 +391,7 @@ public final class Bookkeeper implements AutoCloseable {
         awaitEnds();
         ticker.close();
         grants.close();
+        shares.close();
         keptState.close();
         long last = stopped();
         keepState();

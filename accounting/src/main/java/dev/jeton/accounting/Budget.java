@@ -23,6 +23,7 @@ import java.util.List;
  * @param thresholds percent of the limit whose passing is told to webhooks, growing
  * @param ladder what is tried, in order, before a request is refused
  * @param currency of a budget of list money, the price book's; empty otherwise
+ * @param shared whether all servers that share a ledger's database spend it together, see {@link BudgetShares}
  */
 public record Budget(
         String id,
@@ -39,7 +40,8 @@ public record Budget(
         List<TopUp> topUps,
         List<Integer> thresholds,
         List<Rung> ladder,
-        String currency) {
+        String currency,
+        boolean shared) {
 
     /** In place of a name: one counter for each. */
     public static final String ANY = "*";
@@ -123,6 +125,77 @@ public record Budget(
         topUps = List.copyOf(topUps);
         thresholds = List.copyOf(thresholds);
         ladder = List.copyOf(ladder);
+    }
+
+    /** One that each server has for itself. */
+    public Budget(
+            String id,
+            Level level,
+            String tenant,
+            String project,
+            String key,
+            BudgetUnit unit,
+            BudgetWindow window,
+            long limit,
+            Mode mode,
+            boolean killed,
+            Grace grace,
+            List<TopUp> topUps,
+            List<Integer> thresholds,
+            List<Rung> ladder,
+            String currency) {
+        this(
+                id,
+                level,
+                tenant,
+                project,
+                key,
+                unit,
+                window,
+                limit,
+                mode,
+                killed,
+                grace,
+                topUps,
+                thresholds,
+                ladder,
+                currency,
+                false);
+    }
+
+    /** Whether budgets of a level may be shared: a task's or a request's are spent where it runs. */
+    public static boolean maybeShared(Level level) {
+        return level == Level.TENANT || level == Level.PROJECT || level == Level.KEY;
+    }
+
+    /** The same, shared by servers or not. */
+    public Budget sharedBy(boolean servers) {
+        return with(BudgetTerms.of(this), servers);
+    }
+
+    /** The same with what was decided of it elsewhere. */
+    Budget with(BudgetTerms terms) {
+        return with(terms, shared);
+    }
+
+    private Budget with(BudgetTerms terms, boolean servers) {
+        return new Budget(
+                id,
+                level,
+                tenant,
+                project,
+                key,
+                unit,
+                window,
+                terms.limit(),
+                terms.mode(),
+                terms.killed(),
+                terms.grace(),
+                terms.topUps(),
+                thresholds,
+                ladder,
+                currency,
+                servers);
     }
 
     /**

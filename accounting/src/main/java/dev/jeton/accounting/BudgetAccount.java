@@ -6,6 +6,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicLong;
+import org.jspecify.annotations.Nullable;
 
 /**
  * One counter of a budget. Guarded by the lock of {@link Budgets}, but for {@link #live} and {@link #liveLimit}, which
@@ -51,6 +52,9 @@ final class BudgetAccount {
     final Map<String, Long> taken = new HashMap<>();
     /** Of a prepaid budget: what was spent beyond all that there was. */
     long debt;
+    /** This server's part, of one that servers share. */
+    @Nullable
+    BudgetShare share;
     /** Whether it is a budget's no longer: nothing that happens to it matters. */
     boolean removed;
 
@@ -71,7 +75,7 @@ final class BudgetAccount {
     }
 
     boolean prepaid() {
-        return budget.window().kind() == BudgetWindow.Kind.PREPAID;
+        return share == null && budget.window().kind() == BudgetWindow.Kind.PREPAID;
     }
 
     boolean measured() {
@@ -85,6 +89,9 @@ final class BudgetAccount {
 
     /** All that may be spent in the window as things are. */
     long limit(long now) {
+        if (share != null) {
+            return share.limit(budget.limit());
+        }
         long limit = budget.limit();
         if (prepaid()) {
             for (Budget.TopUp topUp : budget.topUps()) {
@@ -108,6 +115,9 @@ final class BudgetAccount {
 
     /** What may still be charged; negative where more was spent than there is. */
     long available(long now) {
+        if (share != null) {
+            return share.available(used());
+        }
         if (!prepaid()) {
             return sum(limit(now), -used());
         }
@@ -120,6 +130,11 @@ final class BudgetAccount {
         return measured() ? left - unsettledLive() : left;
     }
 
+    /** The same, with what other servers leave to this one where they share it. */
+    long mayHave(long now) {
+        return share == null ? available(now) : share.mayHave(used());
+    }
+
     /** Device time that is not yet taken from what was paid in. */
     private long unsettledLive() {
         return live.get() - charged;
@@ -128,6 +143,9 @@ final class BudgetAccount {
     /** Charges or, where negative, gives back. */
     void charge(long amount, long now) {
         charged = sum(charged, amount);
+        if (share != null && amount > 0) {
+            share.charged(used());
+        }
         if (!prepaid() || amount == 0) {
             return;
         }
@@ -225,6 +243,10 @@ final class BudgetAccount {
         long moved = reservedForSteps;
         for (Map.Entry<BudgetHold, Integer> hold : holds.entrySet()) {
             moved += hold.getKey().roll(hold.getValue(), window.to());
+        }
+        BudgetShare shared = share;
+        if (shared != null) {
+            shared.roll(measured() ? live.getAndSet(0) : sum(charged, -moved));
         }
         charged = moved;
         live.set(0);

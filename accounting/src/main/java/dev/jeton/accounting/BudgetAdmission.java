@@ -88,7 +88,7 @@ final class BudgetAdmission {
     private static long paidFor(BudgetHold hold, int i, long most, long now) {
         BudgetAccount account = hold.accounts[i];
         return account.budget.mode() == Budget.Mode.HARD
-                ? BudgetQueue.paidFor(hold, i, 0, most, account.available(now))
+                ? BudgetQueue.paidFor(hold, i, 0, most, account.mayHave(now))
                 : most;
     }
 
@@ -153,6 +153,7 @@ final class BudgetAdmission {
                 return waiter;
             }
             if (blockedBy >= 0) {
+                board.queue.lacks(hold, hold.accounts[blockedBy]);
                 BudgetRefusal.Reason reason = BudgetQueue.reason(hold, blockedBy, now);
                 if (reason != BudgetRefusal.Reason.RESERVED_BY_OTHERS) {
                     throw board.refuse(hold, blockedBy, reason);
@@ -187,7 +188,7 @@ final class BudgetAdmission {
 
     /** Counts what a hard limit would have refused; called when all is charged. */
     private void noteShadow(BudgetAccount account, long now) {
-        if (account.budget.mode() == Budget.Mode.SHADOW && account.available(now) < 0) {
+        if (account.budget.mode() == Budget.Mode.SHADOW && account.mayHave(now) < 0) {
             board.counts.wouldRefuse(account.budget);
         }
     }
@@ -202,6 +203,10 @@ final class BudgetAdmission {
                 BudgetRefusal.Reason reason = blockedBy < 0
                         ? BudgetRefusal.Reason.RESERVED_BY_OTHERS
                         : BudgetQueue.reason(waiter.hold, blockedBy, now);
+                BudgetShare share = blockedBy < 0 ? null : waiter.hold.accounts[blockedBy].share;
+                if (share != null && reason == BudgetRefusal.Reason.RESERVED_BY_OTHERS && share.unheard(waiter.hold)) {
+                    reason = BudgetRefusal.Reason.UNREACHABLE;
+                }
                 throw board.refuse(waiter.hold, Math.max(0, blockedBy), reason);
             }
         } finally {

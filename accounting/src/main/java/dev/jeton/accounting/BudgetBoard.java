@@ -13,6 +13,7 @@ final class BudgetBoard {
 
     final ReentrantLock lock = new ReentrantLock();
     final BudgetIndex index;
+    final BudgetShares shares;
     final BudgetQueue queue;
     final StepHolds steps;
     final BudgetCounts counts = new BudgetCounts();
@@ -35,9 +36,10 @@ final class BudgetBoard {
 
     BudgetBoard(Budgets.Limits limits, LongSupplier micros) {
         this.micros = micros;
-        index = new BudgetIndex(limits.maxAccounts());
+        shares = new BudgetShares(micros, limits.leaseNanos() / 1_000);
+        index = new BudgetIndex(limits.maxAccounts(), shares);
         steps = new StepHolds(index);
-        queue = new BudgetQueue(limits.patienceNanos() / 1_000, limits.maxWaiting(), this::refuse);
+        queue = new BudgetQueue(limits.patienceNanos() / 1_000, limits.maxWaiting(), this::refuse, shares);
     }
 
     /** Told when time should pass earlier than was said; must not block. */
@@ -132,7 +134,10 @@ final class BudgetBoard {
             for (BudgetAccount account : hold.accounts) {
                 if (account.timed() && !account.removed) {
                     if (account.budget.mode() == Budget.Mode.HARD && account.available(now) <= 0) {
-                        hold.stop(account.budget, account.subject, BudgetRefusal.Reason.SPENT, true);
+                        BudgetRefusal.Reason reason = account.share == null || shares.leased()
+                                ? BudgetRefusal.Reason.SPENT
+                                : BudgetRefusal.Reason.UNREACHABLE;
+                        hold.stop(account.budget, account.subject, reason, true);
                     } else {
                         next = Math.min(next, account.exhausted(now));
                     }

@@ -11,6 +11,7 @@ import java.util.function.LongSupplier;
 final class BudgetDefinitions {
 
     private final BudgetBoard board;
+    private boolean running;
 
     BudgetDefinitions(BudgetBoard board) {
         this.board = board;
@@ -32,7 +33,8 @@ final class BudgetDefinitions {
         try {
             long now = board.now();
             board.rollAll(now);
-            board.index.define(definitions, board.holds.values(), now);
+            board.index.define(board.shares.define(definitions, running), board.holds.values(), now);
+            running = true;
             changed(now);
         } finally {
             board.lock.unlock();
@@ -82,6 +84,12 @@ final class BudgetDefinitions {
         } finally {
             board.lock.unlock();
         }
+    }
+
+    /** What holds of shared budgets was decided elsewhere. */
+    void decided(long now) {
+        board.index.define(board.shares.holding(), board.holds.values(), now);
+        changed(now);
     }
 
     private void changed(long now) {

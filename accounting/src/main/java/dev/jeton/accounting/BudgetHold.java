@@ -50,6 +50,12 @@ final class BudgetHold {
     /** Which budget lets it have fewer tokens than it asked for. */
     Optional<BudgetStop> shortenedBy = Optional.empty();
 
+    /** The shared counter of which it found too little here, and the last exchange that did not know that. */
+    @Nullable
+    BudgetAccount unheard;
+
+    long unheardSince;
+
     /** Who waits for it to be granted more. */
     @Nullable
     BudgetWaiter waiter;

@@ -24,15 +24,20 @@ final class BudgetIndex {
             Comparator.comparing(Budget::level).thenComparing(Budget::id);
 
     private final int most;
+    private final BudgetShares shares;
     private Map<String, Budget> budgets = Map.of();
     private Map<String, List<Budget>> byTenant = Map.of();
     private List<Budget> ofAny = List.of();
     private final Map<TaskKey, List<Budget>> ofTasks = new LinkedHashMap<>();
     private final Map<Key, BudgetAccount> accounts = new HashMap<>();
 
-    /** @param most counters at a time */
-    BudgetIndex(int most) {
+    /**
+     * @param most counters at a time
+     * @param shares of counters that servers share
+     */
+    BudgetIndex(int most, BudgetShares shares) {
         this.most = most;
+        this.shares = shares;
     }
 
     /** Replaces all definitions but those of tasks; counters of budgets that are still there stay. */
@@ -61,14 +66,42 @@ final class BudgetIndex {
             }
             @Nullable Budget after = budgets.get(account.budget.id());
             if (after != null && account.fits(after)) {
-                account.define(after, now);
+                define(account, after, now);
             } else {
-                account.removed = true;
-                account.liveLimit = Long.MAX_VALUE;
+                remove(account);
                 i.remove();
             }
         }
         open.forEach(hold -> defineOwn(hold, now));
+    }
+
+    private void define(BudgetAccount account, Budget after, long now) {
+        if (account.budget.shared() && !after.shared()) {
+            shares.leave(account);
+        }
+        boolean joins = after.shared() && account.share == null;
+        account.define(after, now);
+        if (joins) {
+            shares.join(account);
+            account.limitLive(now);
+        }
+    }
+
+    private void remove(BudgetAccount account) {
+        shares.leave(account);
+        account.removed = true;
+        account.liveLimit = Long.MAX_VALUE;
+    }
+
+    /** The counters of a budget count no more; it begins anew. */
+    void forget(String budget) {
+        accounts.values().removeIf(account -> {
+            boolean of = account.budget.id().equals(budget);
+            if (of) {
+                remove(account);
+            }
+            return of;
+        });
     }
 
     /** Counters of one request each are in no map; the requests have them. */
@@ -131,7 +164,10 @@ final class BudgetIndex {
     }
 
     private static boolean unused(BudgetAccount account) {
-        return account.holds.isEmpty() && account.awaited == 0 && account.reservedForSteps == 0;
+        return account.holds.isEmpty()
+                && account.awaited == 0
+                && account.reservedForSteps == 0
+                && (account.share == null || account.share.settled(account.used()));
     }
 
     Map<TaskKey, List<Budget>> tasks() {
@@ -235,6 +271,11 @@ final class BudgetIndex {
         }
     }
 
+    /** Whether one more counter may be made. */
+    boolean hasRoom() {
+        return accounts.size() < most;
+    }
+
     /** The counter of one budget. */
     BudgetAccount account(Budget budget, String subject, long now) {
         if (budget.level() == Budget.Level.REQUEST) {
@@ -253,11 +294,26 @@ final class BudgetIndex {
                                         + " budgets of each key or task, or raise the bound")
                                 .formatted(most));
             }
-            account = new BudgetAccount(budget, subject, now);
+            account = made(budget, subject, now);
             accounts.put(key, account);
         }
         account.roll(now);
         return account;
+    }
+
+    /** A counter that is in no map yet. */
+    BudgetAccount made(Budget budget, String subject, long now) {
+        BudgetAccount account = new BudgetAccount(budget, subject, now);
+        if (budget.shared()) {
+            shares.join(account);
+            account.limitLive(now);
+        }
+        return account;
+    }
+
+    /** What is shared. */
+    BudgetShares shares() {
+        return shares;
     }
 
     /** Takes a request's counters again where they were forgotten since they were found. */
@@ -267,6 +323,9 @@ final class BudgetIndex {
             if (account.budget.level() != Budget.Level.REQUEST && !account.removed) {
                 BudgetAccount kept = accounts.putIfAbsent(new Key(account.budget.id(), account.subject), account);
                 hold.accounts[i] = kept == null ? account : kept;
+                if (kept == null && account.budget.shared() && account.share == null) {
+                    shares.join(account);
+                }
             }
             hold.accounts[i].roll(now);
         }
@@ -276,9 +335,13 @@ final class BudgetIndex {
      * Forgets counters that say nothing: of a window that is over, of which nothing was spent, or of a task that ended.
      */
     void sweep(long now) {
-        accounts.values()
-                .removeIf(account -> unused(account)
-                        && (account.ended
-                                || !account.prepaid() && (now >= account.window.to() || account.used() == 0)));
+        accounts.values().removeIf(account -> {
+            boolean says = account.prepaid() || now < account.window.to() && account.used() != 0;
+            boolean goes = unused(account) && (account.ended || !says);
+            if (goes) {
+                shares.leave(account);
+            }
+            return goes;
+        });
     }
 }

@@ -3,6 +3,7 @@ package dev.jeton.accounting;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.LinkedHashSet;
+import java.util.List;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
@@ -41,6 +42,7 @@ final class BudgetQueue {
     private final long patience;
     private final int most;
     private final Refusing refusing;
+    private final BudgetShares shares;
     private final Set<BudgetWaiter> running = new LinkedHashSet<>();
     private final Set<BudgetWaiter> beginning = new LinkedHashSet<>();
 
@@ -48,8 +50,10 @@ final class BudgetQueue {
      * @param patience microseconds for which who waits watches nothing move
      * @param most requests that may wait to begin
      * @param refusing called for those that wait to begin for nothing
+     * @param shares told of who lacks something of a counter that servers share
      */
-    BudgetQueue(long patience, int most, Refusing refusing) {
+    BudgetQueue(long patience, int most, Refusing refusing, BudgetShares shares) {
+        this.shares = shares;
         this.refusing = refusing;
         this.patience = patience;
         this.most = most;
@@ -145,7 +149,22 @@ final class BudgetQueue {
             hold.takeBack(before, granted, now);
             throw e;
         }
+        hold.unheard = null;
         return -1;
+    }
+
+    /** Who waits, in no order. */
+    List<BudgetWaiter> waiters() {
+        List<BudgetWaiter> all = new ArrayList<>(running);
+        all.addAll(beginning);
+        return all;
+    }
+
+    /** One finds too little of a counter: of one that servers share, more is asked for. */
+    void lacks(BudgetHold hold, BudgetAccount account) {
+        if (account.share != null) {
+            shares.lacks(hold, account);
+        }
     }
 
     /** Whether somebody waits who goes before. */
@@ -183,6 +202,9 @@ final class BudgetQueue {
      */
     void add(BudgetWaiter waiter, @Nullable BudgetAccount at) {
         waiter.at = at;
+        if (at != null) {
+            lacks(waiter.hold, at);
+        }
         if (waiter.admission) {
             beginning.add(waiter);
             await(waiter, 1);
@@ -235,6 +257,9 @@ final class BudgetQueue {
             }
             try {
                 int blockedBy = grant(waiter, now);
+                if (blockedBy >= 0) {
+                    lacks(waiter.hold, waiter.hold.accounts[blockedBy]);
+                }
                 if (blockedBy >= 0 && waiter.admission && mayNotBegin(waiter, blockedBy, now)) {
                     remove(waiter);
                 } else if (blockedBy >= 0) {
@@ -278,6 +303,9 @@ final class BudgetQueue {
             return BudgetRefusal.Reason.KILLED;
         }
         long need = Math.max(1, hold.delta(i, tokens));
+        if (account.share != null) {
+            return account.share.reason(hold, need, BudgetAccount.sum(account.available(now), account.reserved()));
+        }
         return BudgetAccount.sum(account.available(now), account.reserved()) >= need
                 ? BudgetRefusal.Reason.RESERVED_BY_OTHERS
                 : BudgetRefusal.Reason.SPENT;
@@ -295,9 +323,15 @@ final class BudgetQueue {
     /** Whether one who runs waits for nothing any more. */
     private void decide(BudgetWaiter waiter, BudgetAccount at, long now) {
         BudgetHold hold = waiter.hold;
+        BudgetShare share = at.share;
         boolean alone = at.holds.size() == 1 && at.holds.containsKey(hold);
-        if (at.budget.killed() || alone || hold.blocked() && (nobodyMoves(at, hold) || stuck(waiter, at, now))) {
-            BudgetRefusal.Reason reason = at.budget.killed() ? BudgetRefusal.Reason.KILLED : BudgetRefusal.Reason.SPENT;
+        boolean over = alone || hold.blocked() && nobodyMoves(at, hold);
+        if (over && share != null) {
+            over = !share.mayCome(hold, at.holds.getOrDefault(hold, 0), now);
+        }
+        if (at.budget.killed() || over || hold.blocked() && stuck(waiter, at, now)) {
+            BudgetRefusal.Reason spent = share == null ? BudgetRefusal.Reason.SPENT : share.inVain(hold);
+            BudgetRefusal.Reason reason = at.budget.killed() ? BudgetRefusal.Reason.KILLED : spent;
             remove(waiter);
             hold.stop(at.budget, at.subject, reason, at.budget.killed());
         }

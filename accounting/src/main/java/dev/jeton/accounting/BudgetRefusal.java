@@ -16,7 +16,12 @@ public final class BudgetRefusal extends RuntimeException {
         /** What is left is reserved by requests under way, which may give some of it back. */
         RESERVED_BY_OTHERS,
         /** Somebody has thrown its switch. */
-        KILLED;
+        KILLED,
+        /**
+         * It is shared by servers, and the database from which this one gets its part does not answer: whether anything
+         * is left cannot be said.
+         */
+        UNREACHABLE;
 
         /** As the API and metrics say it. */
         public String text() {

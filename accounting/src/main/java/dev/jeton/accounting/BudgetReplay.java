@@ -56,6 +56,7 @@ final class BudgetReplay {
         this.holds = holds;
         this.books = books;
         at = state.at();
+        index.shares().restore(state.shared());
         known.addAll(state.known());
         state.tasks().forEach(index::openTask);
         for (BudgetState.Counter counter : state.accounts()) {
@@ -86,7 +87,7 @@ final class BudgetReplay {
             if (!BudgetState.kind(budget).equals(counter.kind())) {
                 continue;
             }
-            BudgetAccount account = new BudgetAccount(budget, counter.key().subject(), counter.from());
+            BudgetAccount account = index.made(budget, counter.key().subject(), counter.from());
             if (account.window.from() != counter.from()) {
                 account.window = budget.window().at(at);
             }

@@ -18,6 +18,7 @@ import java.util.Map;
  * @param accounts counters, those of requests' own budgets left out
  * @param holds requests under way
  * @param steps of tasks that are reserved
+ * @param shared names of counters of budgets that servers share, by budget
  */
 record BudgetState(
         long at,
@@ -25,7 +26,8 @@ record BudgetState(
         Map<BudgetIndex.TaskKey, List<Budget>> tasks,
         List<Counter> accounts,
         List<Open> holds,
-        List<Step> steps) {
+        List<Step> steps,
+        Map<String, BudgetShares.Counter> shared) {
 
     /** A counter, with what tells whether a definition of today is still the same budget's. */
     record Counter(
@@ -49,7 +51,10 @@ record BudgetState(
     /** What a request under way or a step is charged to a counter. */
     record Charge(BudgetIndex.Key key, long charged, long base) {}
 
-    private static final int VERSION = 1;
+    /** Where nothing is shared: what earlier versions read, too. */
+    private static final int PLAIN = 1;
+
+    private static final int VERSION = 2;
     private static final int MOST = 10_000_000;
 
     /** What a definition must not change so that what was counted still holds. */
@@ -103,14 +108,21 @@ record BudgetState(
                                         0))
                                 .toList())));
         List<String> known = index.definitions().stream().map(Budget::id).toList();
-        return new BudgetState(now, known, new LinkedHashMap<>(index.tasks()), counters, holds, steps);
+        return new BudgetState(
+                now,
+                known,
+                new LinkedHashMap<>(index.tasks()),
+                counters,
+                holds,
+                steps,
+                index.shares().counters());
     }
 
     // ---- as bytes ----
 
     byte[] encode() {
         WireWriter out = new WireWriter(1 << 28);
-        out.octet(VERSION);
+        out.octet(shared.isEmpty() ? PLAIN : VERSION);
         out.number(at);
         out.count("budgets", known.size(), MOST);
         known.forEach(id -> name(out, id));
@@ -141,6 +153,15 @@ record BudgetState(
             name(out, step.key().task());
             name(out, step.key().step());
             charges(out, step.charges());
+        }
+        if (!shared.isEmpty()) {
+            out.count("shared budgets", shared.size(), MOST);
+            shared.forEach((budget, counter) -> {
+                name(out, budget);
+                name(out, counter.name());
+                name(out, counter.kind());
+                out.number(counter.generation());
+            });
         }
         return out.toBytes();
     }
@@ -184,7 +205,7 @@ record BudgetState(
     static BudgetState decode(byte[] bytes) {
         WireReader in = new WireReader(ByteBuffer.wrap(bytes));
         int version = in.octet();
-        if (version != VERSION) {
+        if (version != PLAIN && version != VERSION) {
             throw new AccountingException(
                     "the budgets' state has version %d, this program knows %d; start the version that wrote it"
                             .formatted(version, VERSION));
@@ -219,8 +240,12 @@ record BudgetState(
         for (int i = in.count(MOST); i > 0; i--) {
             steps.add(new Step(new StepHold.Key(name(in), name(in), name(in)), charges(in)));
         }
+        Map<String, BudgetShares.Counter> shared = new HashMap<>();
+        for (int i = version == PLAIN ? 0 : in.count(MOST); i > 0; i--) {
+            shared.put(name(in), new BudgetShares.Counter(name(in), name(in), in.number()));
+        }
         in.end();
-        return new BudgetState(at, known, tasks, counters, holds, steps);
+        return new BudgetState(at, known, tasks, counters, holds, steps, shared);
     }
 
     private static List<Charge> charges(WireReader in) {

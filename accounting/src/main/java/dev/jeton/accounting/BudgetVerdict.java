@@ -42,7 +42,7 @@ public record BudgetVerdict(BudgetView view, Word word) {
         if (account.budget.mode() != Budget.Mode.HARD) {
             return Word.OK;
         }
-        long available = account.available(now);
+        long available = account.mayHave(now);
         boolean time =
                 account.budget.unit() == BudgetUnit.DEVICE_SECONDS || account.budget.unit() == BudgetUnit.WALL_SECONDS;
         long least = time ? 1 : hold.delta(i, 1);

@@ -1,5 +1,7 @@
 package dev.jeton.accounting;
 
+import java.util.Optional;
+
 /**
  * A counter of a budget as it is now. Amounts are in the unit's smallest part.
  *
@@ -14,6 +16,8 @@ package dev.jeton.accounting;
  *     without an end
  * @param exhausted when the limit will be reached if it goes on as of late, microseconds since 1970;
  *     {@link Long#MAX_VALUE} where it will not within the window
+ * @param shared of one that servers share; {@code limit}, {@code used} and {@code available} are then of all of them
+ *     together, as of the last exchange, {@code reserved} is this server's
  */
 public record BudgetView(
         Budget budget,
@@ -24,7 +28,36 @@ public record BudgetView(
         long reserved,
         long available,
         long projected,
-        long exhausted) {
+        long exhausted,
+        Optional<Share> shared) {
+
+    /**
+     * This server's part of a counter that servers share, and the others' as of the last exchange with the database.
+     *
+     * @param allotted what this server may charge in all
+     * @param charged what it has, spent and reserved
+     * @param usedElsewhere what other servers have; of one that was not heard of for a lease, all that it was allotted
+     * @param left allotted to nobody
+     * @param elsewhere allotted to other servers and not charged by them
+     * @param asOf when that was so, microseconds since 1970; {@link Long#MIN_VALUE} where it is not known yet
+     * @param leased whether what is allotted may be spent: the database was heard within the lease
+     */
+    public record Share(
+            long allotted, long charged, long usedElsewhere, long left, long elsewhere, long asOf, boolean leased) {}
+
+    /** Of a counter that is this server's alone. */
+    public BudgetView(
+            Budget budget,
+            String subject,
+            BudgetWindow.Span window,
+            long limit,
+            long used,
+            long reserved,
+            long available,
+            long projected,
+            long exhausted) {
+        this(budget, subject, window, limit, used, reserved, available, projected, exhausted, Optional.empty());
+    }
 
     /** The same after something reserved was given back. */
     BudgetView givenBack(long amount) {
@@ -37,7 +70,8 @@ public record BudgetView(
                 Math.max(0, reserved - amount),
                 available + amount,
                 projected,
-                exhausted);
+                exhausted,
+                shared);
     }
 
     /** Of what may be spent, how much is used; 1 where nothing may be. */

@@ -2,6 +2,7 @@ package dev.jeton.accounting;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * What people see and hear of budgets: counters as they are now, as they will be, and when they come near their limits
@@ -22,11 +23,26 @@ final class BudgetViews {
             long now = board.now();
             board.rollAll(now);
             board.passTime(now);
+            board.index.accounts().forEach(account -> look(account, now));
             return board.index.accounts().stream()
                     .map(account -> BudgetWatch.view(account, now))
                     .toList();
         } finally {
             board.lock.unlock();
+        }
+    }
+
+    /** Of a budget that servers share a counter is kept, so that it is heard how far the others are. */
+    private Optional<BudgetAccount> shared(Budget budget, String subject, long now) {
+        board.index.makeRoom(1, now);
+        return budget.shared() && board.index.hasRoom()
+                ? Optional.of(board.index.account(budget, subject, now))
+                : Optional.empty();
+    }
+
+    private static void look(BudgetAccount account, long now) {
+        if (account.share != null) {
+            account.share.look(now);
         }
     }
 
@@ -41,7 +57,9 @@ final class BudgetViews {
                 String subject = BudgetIndex.subject(budget, payer, task, "");
                 BudgetAccount account = board.index
                         .account(budget.id(), subject)
+                        .or(() -> shared(budget, subject, now))
                         .orElseGet(() -> new BudgetAccount(budget, subject, now));
+                look(account, now);
                 account.passTime(now);
                 views.add(BudgetWatch.view(account, now));
             }

@@ -1,5 +1,6 @@
 package dev.jeton.accounting;
 
+import java.util.Optional;
 import java.util.function.Consumer;
 
 /**
@@ -21,7 +22,9 @@ final class BudgetWatch {
     /** Takes note of a counter, and tells what was not told before in its window. */
     static void look(BudgetAccount account, long now, Consumer<BudgetEvent> told) {
         account.limitLive(now);
-        long spent = account.used() - account.reserved();
+        long elsewhere =
+                account.share == null ? 0 : account.share.view(account.used()).usedElsewhere();
+        long spent = BudgetAccount.sum(account.used() - account.reserved(), elsewhere);
         long halfLife = halfLife(account);
         account.rate.observe(spent, now, halfLife);
         BudgetView view = view(account, now);
@@ -60,7 +63,9 @@ final class BudgetWatch {
     /** The counter as it is now. */
     static BudgetView view(BudgetAccount account, long now) {
         long limit = account.limit(now);
-        long used = account.used();
+        long own = account.used();
+        BudgetView.Share share = account.share == null ? null : account.share.view(own);
+        long used = share == null ? own : BudgetAccount.sum(own, share.usedElsewhere());
         double rate = account.rate.perMicro(halfLife(account));
         long end = account.window.to();
         long left = end == Long.MAX_VALUE ? 0 : Math.max(0, end - now);
@@ -74,8 +79,9 @@ final class BudgetWatch {
                 limit,
                 used,
                 account.reserved(),
-                account.available(now),
+                share == null ? account.available(now) : BudgetAccount.sum(limit, -used),
                 (long) projected,
-                within ? (long) until : Long.MAX_VALUE);
+                within ? (long) until : Long.MAX_VALUE,
+                Optional.ofNullable(share));
     }
 }

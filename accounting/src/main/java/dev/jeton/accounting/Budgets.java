@@ -2,6 +2,7 @@ package dev.jeton.accounting;
 
 import java.util.Collection;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.function.LongSupplier;
@@ -37,10 +38,16 @@ public final class Budgets {
      * @param patienceNanos after how long without any movement one who runs and waits is ended
      * @param maxWaiting most requests that wait to begin
      * @param maxAccounts most counters
+     * @param leaseNanos how long what was allotted of a shared budget is spent without hearing from the database
      */
-    public record Limits(long admissionNanos, long patienceNanos, int maxWaiting, int maxAccounts) {
+    public record Limits(long admissionNanos, long patienceNanos, int maxWaiting, int maxAccounts, long leaseNanos) {
         /** A server's. */
-        public static final Limits USUAL = new Limits(2_000_000_000L, 10_000_000_000L, 1_024, 100_000);
+        public static final Limits USUAL = new Limits(2_000_000_000L, 10_000_000_000L, 1_024, 100_000, 60_000_000_000L);
+
+        /** The same, of other leases. */
+        public Limits leased(long nanos) {
+            return new Limits(admissionNanos, patienceNanos, maxWaiting, maxAccounts, nanos);
+        }
     }
 
     private static final long LOOK_MICROS = 1_000_000;
@@ -241,8 +248,111 @@ public final class Budgets {
         }
         long available = account.available(now);
         if (account.budget.mode() == Budget.Mode.HARD && charge.amount() > available) {
+            BudgetShare share = account.share;
+            if (share != null) {
+                throw board.refuse(account, share.refusal(charge.amount(), available, now));
+            }
             boolean others = BudgetAccount.sum(available, account.reserved()) >= charge.amount();
             throw board.refuse(account, others ? BudgetRefusal.Reason.RESERVED_BY_OTHERS : BudgetRefusal.Reason.SPENT);
+        }
+    }
+
+    // ---- sharing ----
+
+    /** Told when an exchange of shared budgets should be soon; must not block. */
+    void onShare(Runnable keeper) {
+        board.shares.onWake(keeper);
+    }
+
+    /** Whether somebody waits for more of a shared budget. */
+    boolean waitsForExchange() {
+        board.lock.lock();
+        try {
+            return board.queue.waiters().stream().anyMatch(waiter -> waiter.hold.unheard != null);
+        } finally {
+            board.lock.unlock();
+        }
+    }
+
+    /** Whether there are budgets that servers share. */
+    boolean sharesAny() {
+        board.lock.lock();
+        try {
+            return board.shares.any();
+        } finally {
+            board.lock.unlock();
+        }
+    }
+
+    /** Whether anything is allotted that is not spent. */
+    boolean holdsAllotments() {
+        board.lock.lock();
+        try {
+            return board.shares.holdsAny();
+        } finally {
+            board.lock.unlock();
+        }
+    }
+
+    /** As {@link BudgetShares#prepare}; one thread at a time, until it was answered or has failed. */
+    Optional<ShareExchange> prepareExchange(boolean ending) {
+        board.lock.lock();
+        try {
+            if (!board.shares.any()) {
+                return Optional.empty();
+            }
+            long now = board.now();
+            board.rollAll(now);
+            return board.shares.prepare(board.queue.waiters(), ending, now);
+        } finally {
+            board.lock.unlock();
+        }
+    }
+
+    /** As {@link BudgetShares#answered}. */
+    void answered(ShareExchange exchange, ShareExchange.Reply reply) {
+        board.lock.lock();
+        try {
+            long now = board.now();
+            if (board.shares.answered(exchange, reply, board.index, now)) {
+                definitions.decided(now);
+            } else {
+                board.process(now);
+            }
+        } finally {
+            board.lock.unlock();
+        }
+    }
+
+    /** As {@link BudgetShares#failed}. */
+    void failed(ShareExchange exchange) {
+        board.lock.lock();
+        try {
+            board.shares.failed(exchange);
+            board.process(board.now());
+        } finally {
+            board.lock.unlock();
+        }
+    }
+
+    /** Whether shared counters have names that a restart would not know. */
+    boolean freshNames() {
+        board.lock.lock();
+        try {
+            return board.shares.fresh();
+        } finally {
+            board.lock.unlock();
+        }
+    }
+
+    /** How they are shared, with what their keeper has counted. */
+    ShareStats shareStats(long exchanges, long failures, long nanos) {
+        board.lock.lock();
+        try {
+            BudgetShares shares = board.shares;
+            return new ShareStats(shares.members(), shares.leaseLeft(), !shares.down(), exchanges, failures, nanos);
+        } finally {
+            board.lock.unlock();
         }
     }
 

@@ -46,7 +46,7 @@ final class Database implements AutoCloseable {
     private static final String POSTGRESQL_URL = "jdbc:postgresql:";
     private static final String SCHEMA = "classpath:dev/jeton/accounting/schema/";
     private static final int READERS = 4;
-    private static final int POSTGRESQL_WRITERS = 2;
+    private static final int POSTGRESQL_WRITERS = 3;
     private static final int BUSY_MILLIS = 2_000;
     private static final int SOCKET_SECONDS = 60;
     private static final long CONNECTION_MILLIS = TimeUnit.SECONDS.toMillis(5);
@@ -215,6 +215,48 @@ final class Database implements AutoCloseable {
     /** Does work in one transaction that no other writer's overlaps row by row; all of it or nothing. */
     <T> T write(Work<T> work) {
         return transaction(writers, work, "written to");
+    }
+
+    /**
+     * As {@link #write}, for what must not wait long: a server that has gone without a word, or a lock that is not let
+     * go of, ends it.
+     */
+    <T> T writeSoon(Duration most, Work<T> work) {
+        if (kind == Kind.SQLITE) {
+            return write(work);
+        }
+        return write(connection -> {
+            try (var statement = connection.createStatement()) {
+                statement.execute("SET LOCAL statement_timeout = " + most.toMillis());
+                statement.execute("SET LOCAL lock_timeout = " + most.toMillis());
+                // what is allotted must outlive the server's machine, whatever the database's default is
+                statement.execute("SET LOCAL synchronous_commit = on");
+            }
+            // the pool takes this back
+            connection.setNetworkTimeout(Runnable::run, Math.toIntExact(most.toMillis() + GRACE_MILLIS));
+            return work.run(connection);
+        });
+    }
+
+    /** The database's time, microseconds since 1970. */
+    long micros(Connection connection) throws SQLException {
+        String now = kind == Kind.POSTGRESQL
+                ? "SELECT (EXTRACT(EPOCH FROM clock_timestamp()) * 1000000)::BIGINT"
+                : "SELECT CAST(unixepoch('subsec') * 1000000 AS INTEGER)";
+        try (var statement = connection.createStatement();
+                var rows = statement.executeQuery(now)) {
+            rows.next();
+            return rows.getLong(1);
+        }
+    }
+
+    /** One server at a time decides of shared budgets, so that versions come in order; they are read meanwhile. */
+    void lockSharedBudgets(Connection connection) throws SQLException {
+        if (kind == Kind.POSTGRESQL) {
+            try (var statement = connection.createStatement()) {
+                statement.execute("LOCK TABLE shared_budget IN SHARE ROW EXCLUSIVE MODE");
+            }
+        }
     }
 
     /** Reads one state of the books. */

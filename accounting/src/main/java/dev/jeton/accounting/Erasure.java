@@ -37,8 +37,23 @@ final class Erasure {
             note.executeUpdate();
         }
         tasks(connection, tenant, before);
+        budgets(connection, tenant, before);
         mergeUsage(connection, tenant);
         return ids;
+    }
+
+    /** Whose counters they were goes from windows of shared budgets that are over. */
+    private static void budgets(Connection connection, String tenant, long before) throws SQLException {
+        try (PreparedStatement pools = connection.prepareStatement("""
+                UPDATE budget_pool SET subject = ?
+                WHERE window_to <= ? AND SUBSTR(subject, 1, LENGTH(?) + 1) = ? || '/'
+                """)) {
+            pools.setString(1, tenant);
+            pools.setLong(2, before);
+            pools.setString(3, tenant);
+            pools.setString(4, tenant);
+            pools.executeUpdate();
+        }
     }
 
     /** What is said of tasks goes, and the ids of those that ended in time, of their steps, too. */

@@ -66,6 +66,28 @@ public final class Ledger implements AutoCloseable {
         return new Projection(database, node, source, costings, clock, gatherNanos).start();
     }
 
+    /** Where budgets are that servers share. */
+    ShareBook shares(String node, long leaseMicros) {
+        return new ShareBook(database, node, leaseMicros);
+    }
+
+    /**
+     * A server is gone for good: what it was allotted of shared budgets, and did not say that it has spent, may be
+     * spent by others. What it has spent without saying so passes the limit, if it is ever heard of.
+     *
+     * @return what was released, a sentence each
+     * @throws AccountingException while its lease runs, since until then it may spend
+     */
+    public List<String> release(String node) {
+        return ShareBook.release(database, node, database::micros).stream()
+                .map(held -> "%s of budget %s of %s"
+                        .formatted(
+                                held.allotted() - held.charged(),
+                                held.key().budget(),
+                                held.key().subject()))
+                .toList();
+    }
+
     /** Questions to these books. */
     public Reports reports() {
         return new Reports(database);

@@ -23,7 +23,7 @@ final class LedgerKeeper {
     private static final long DRAIN_PAUSE_NANOS = 5_000_000;
 
     /** The ledger, once it is open. */
-    private record Open(Ledger ledger, Projection projection) {}
+    private record Open(Ledger ledger, Projection projection, ShareBook shares) {}
 
     private final BookSettings settings;
     private final BookPace pace;
@@ -31,6 +31,7 @@ final class LedgerKeeper {
     private final BookClock clock;
     private final Thread opener;
     private volatile Optional<Open> open = Optional.empty();
+    private volatile boolean failed;
     private volatile boolean closing;
     private volatile boolean closed;
 
@@ -50,7 +51,8 @@ final class LedgerKeeper {
     }
 
     private void open() {
-        if (!closing && pace.settleNanos() > 0) {
+        boolean shares = settings.budgets().stream().anyMatch(Budget::shared);
+        if (!closing && !shares && pace.settleNanos() > 0) {
             LockSupport.parkNanos(this, pace.settleNanos());
         }
         long pause = FIRST_PAUSE_NANOS;
@@ -63,9 +65,11 @@ final class LedgerKeeper {
                         Costing::inForce,
                         clock::micros,
                         pace.gatherNanos());
-                open = Optional.of(new Open(opened, projection));
+                open = Optional.of(
+                        new Open(opened, projection, opened.shares(settings.node(), settings.leaseNanos() / 1_000)));
                 return;
             } catch (AccountingException e) {
+                failed = true;
                 LOG.error(
                         "the ledger cannot be opened; it is tried again in {} s, and the journal keeps what happens"
                                 + " until it is full: {}",
@@ -80,6 +84,16 @@ final class LedgerKeeper {
     /** The ledger, to be asked and not to be closed; empty until it has been opened. */
     Optional<Ledger> ledger() {
         return open.map(Open::ledger);
+    }
+
+    /** Whether it is about to be opened, and there is no reason to think that it will not be. */
+    boolean opening() {
+        return open.isEmpty() && !failed;
+    }
+
+    /** Where shared budgets are; empty until the ledger has been opened. */
+    Optional<ShareBook> shares() {
+        return open.map(Open::shares);
     }
 
     /** How far it is behind the journal. */

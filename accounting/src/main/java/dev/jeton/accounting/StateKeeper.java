@@ -115,7 +115,7 @@ final class StateKeeper implements AutoCloseable {
 
     /** Lets time pass from now on; where there is no copy yet, one is written first. */
     void start() throws InterruptedException {
-        if (!found) {
+        if (!found || budgets.freshNames()) {
             copy();
         }
         thread.start();

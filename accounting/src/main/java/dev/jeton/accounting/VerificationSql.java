@@ -214,6 +214,23 @@ enum VerificationSql {
                 OR SUM(device_money) <> 0 OR SUM(tenant_money) <> 0 OR SUM(idle_money) <> 0
                 OR SUM(overhead_money) <> 0 OR SUM(house_money) <> 0 OR SUM(rounding_money) <> 0
             ORDER BY hour, node, device
+            """),
+    /** What servers were allotted of a shared budget covers what they charged, and is no more than there was. */
+    SHARED_BUDGETS("""
+            SELECT 'of the shared budget ' || p.budget || ' of ' || p.subject || ' '
+                   || CASE WHEN COALESCE(a.short, 0) > 0
+                           THEN a.short || ' servers have charged more than they were allotted'
+                           WHEN COALESCE(a.allotted, 0) <> p.allotted
+                           THEN (COALESCE(a.allotted, 0) - p.allotted) || ' too many are allotted to servers'
+                           ELSE p.allotted || ' are allotted, past the limit of ' || p.highest || ' and the '
+                                || p.beyond || ' that were spent beyond it' END
+            FROM budget_pool p
+            LEFT JOIN (SELECT pool, SUM(allotted) AS allotted,
+                              SUM(CASE WHEN charged > allotted THEN 1 ELSE 0 END) AS short
+                       FROM budget_allotment GROUP BY pool) a ON a.pool = p.pool
+            WHERE COALESCE(a.short, 0) > 0 OR COALESCE(a.allotted, 0) <> p.allotted
+               OR p.allotted > p.highest + p.beyond
+            ORDER BY p.budget, p.subject, p.window_from
             """);
 
     private final String text;

@@ -66,7 +66,10 @@ final class BudgetRun {
         }
     }
 
+    static final long LEASE_NANOS = 60_000_000_000L;
+
     final Random random;
+    private final String names;
     final List<Fact> facts = new ArrayList<>();
     final List<Client> clients = new ArrayList<>();
     final PriceBook prices = PriceBook.parse("prices", PRICES);
@@ -80,13 +83,19 @@ final class BudgetRun {
     final List<long[]> delivered = new ArrayList<>();
 
     BudgetRun(long seed, List<Budget> definitions) {
-        random = Facts.random(seed);
-        budgets = new Budgets(new Budgets.Limits(0, 10_000_000_000L, 1_000, 10_000), () -> now);
+        this(Facts.random(seed), "r", definitions);
+    }
+
+    /** @param names how ids of requests begin */
+    BudgetRun(Random random, String names, List<Budget> definitions) {
+        this.random = random;
+        this.names = names;
+        budgets = new Budgets(new Budgets.Limits(0, 10_000_000_000L, 1_000, 10_000, LEASE_NANOS), () -> now);
         budgets.define(definitions);
     }
 
     Client client(Payer payer, long prompt, int sequences, long most, long stops) {
-        Client client = new Client("r" + clients.size(), payer, prompt, sequences, most, stops);
+        Client client = new Client(names + clients.size(), payer, prompt, sequences, most, stops);
         clients.add(client);
         return client;
     }
@@ -162,8 +171,19 @@ final class BudgetRun {
         }
     }
 
+    /** Lets a client go on, whose grants become durable and are renewed at once. */
+    void stepOf(Client client) {
+        now += 100;
+        hear(client);
+        land(client);
+        renew();
+        budgets.tick();
+        compute(client);
+    }
+
     private static boolean retries(Client client) {
-        return client.refusal.orElseThrow().reason() == BudgetRefusal.Reason.RESERVED_BY_OTHERS;
+        BudgetRefusal.Reason reason = client.refusal.orElseThrow().reason();
+        return reason == BudgetRefusal.Reason.RESERVED_BY_OTHERS || reason == BudgetRefusal.Reason.UNREACHABLE;
     }
 
     private static void land(Client client) {

@@ -44,6 +44,12 @@ class MigrationTest {
     /** Makes the schema what it was before there were tasks. */
     private void withoutTasks() throws SQLException {
         books.execute(
+                "DROP TABLE shared_budget",
+                "DROP TABLE budget_offer",
+                "DROP TABLE budget_pool",
+                "DROP TABLE budget_allotment",
+                "DROP TABLE budget_lease",
+                "DELETE FROM flyway_schema_history WHERE version = '8'",
                 "DROP INDEX request_task",
                 "ALTER TABLE request DROP COLUMN task",
                 "ALTER TABLE request DROP COLUMN prompt_version",
@@ -83,10 +89,10 @@ class MigrationTest {
         withoutRecosts();
         withoutEgress();
         assertThat(Ledger.pending(books.url(), TestBooks.USER, ""))
-                .containsExactly("3 egress", "4 recosts", "5 work", "6 shared closes", "7 tasks");
+                .containsExactly("3 egress", "4 recosts", "5 work", "6 shared closes", "7 tasks", "8 shared budgets");
 
         assertThat(Ledger.migrate(books.url(), TestBooks.USER, ""))
-                .containsExactly("3 egress", "4 recosts", "5 work", "6 shared closes", "7 tasks");
+                .containsExactly("3 egress", "4 recosts", "5 work", "6 shared closes", "7 tasks", "8 shared budgets");
 
         assertThat(books.ledger().verify()).isEmpty();
         books.apply(

@@ -5,6 +5,7 @@ import dev.jeton.accounting.AccountingException;
 import dev.jeton.accounting.BookPace;
 import dev.jeton.accounting.BookSettings;
 import dev.jeton.accounting.Bookkeeper;
+import dev.jeton.accounting.Budget;
 import dev.jeton.accounting.EnergyCounter;
 import dev.jeton.accounting.PowercapCounter;
 import dev.jeton.accounting.PriceBook;
@@ -62,6 +63,11 @@ public final class OpenBooks {
         Policy policy = PolicyStore.read(
                 folder, new PolicyFiles(configuration.tenants(), configuration.budgets(), prices(settings)));
         policy.prices().warning().ifPresent(LOG::warn);
+        if (settings.ledger().isEmpty() && policy.budgets().stream().anyMatch(Budget::shared)) {
+            LOG.warn(
+                    "budgets are shared with nobody: the ledger is SQLite in this server's folder; set books.ledger to a"
+                            + " database that the other servers use, too");
+        }
         return Optional.of(Bookkeeper.open(
                 new BookSettings(
                         folder,
@@ -81,6 +87,7 @@ public final class OpenBooks {
                                 tasks.maxIdle(),
                                 tasks.late()),
                         Version.text(),
+                        settings.lease().toNanos(),
                         policy.budgets()),
                 pace,
                 device -> settings.energy().equals("measured") ? counter(device, metrics) : EnergyCounter.NONE,

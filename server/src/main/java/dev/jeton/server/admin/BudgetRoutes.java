@@ -100,6 +100,18 @@ final class BudgetRoutes {
         out.name("reserved").value(BudgetFormat.text(view.reserved(), unit));
         out.name("available").value(BudgetFormat.text(view.available(), unit));
         out.name("projected").value(BudgetFormat.text(view.projected(), unit));
+        view.shared().ifPresent(share -> write(out, share, unit));
+        out.endObject();
+    }
+
+    private static void write(JsonWriter out, BudgetView.Share share, BudgetUnit unit) {
+        out.name("shared").beginObject();
+        out.name("allotted").value(BudgetFormat.text(share.allotted(), unit));
+        out.name("charged").value(BudgetFormat.text(share.charged(), unit));
+        out.name("used_elsewhere").value(BudgetFormat.text(share.usedElsewhere(), unit));
+        out.name("allotted_elsewhere").value(BudgetFormat.text(share.elsewhere(), unit));
+        out.name("as_of").tree(share.asOf() == Long.MIN_VALUE ? null : Period.text(share.asOf()));
+        out.name("leased").value(share.leased());
         out.endObject();
     }
 

@@ -226,7 +226,8 @@ final class PolicyState {
                 what.topUps(),
                 budget.thresholds(),
                 budget.ladder(),
-                budget.currency());
+                budget.currency(),
+                budget.shared());
     }
 
     private PriceBook allPrices() {

@@ -27,7 +27,8 @@ final class BudgetAnswers {
     private BudgetAnswers() {}
 
     /**
-     * A 429 that names the budget and tells client libraries not to try again: what is spent stays spent.
+     * A 429 that names the budget and tells client libraries not to try again: what is spent stays spent. Where a
+     * shared budget's database does not answer, a 503 that may be tried again.
      *
      * @param now microseconds since 1970
      */
@@ -52,10 +53,17 @@ final class BudgetAnswers {
                         + " have ended, or ask for fewer tokens";
             }
             case KILLED -> "its switch was thrown; ask whoever did";
+            case UNREACHABLE -> {
+                headers.remove("x-should-retry"); // it may be well again soon
+                headers.put("retry-after", "1");
+                yield "it is shared by servers, this one has no more of it, and the ledger's database does not say whether"
+                        + " there is any; try again later";
+            }
         };
+        boolean unreachable = refusal.reason() == BudgetRefusal.Reason.UNREACHABLE;
         return new ApiException(
-                429,
-                "insufficient_quota",
+                unreachable ? 503 : 429,
+                unreachable ? "server_error" : "insufficient_quota",
                 "",
                 refusal.reason() == BudgetRefusal.Reason.RESERVED_BY_OTHERS
                         ? "budget_reserved"
@@ -137,6 +145,13 @@ final class BudgetAnswers {
         if (view.window().to() != Long.MAX_VALUE) {
             out.name("resets_at").value(time(view.window().to()));
         }
+        view.shared().ifPresent(share -> {
+            out.name("shared").beginObject();
+            out.name("used_here").value(amount(budget, share.charged() - view.reserved()));
+            out.name("allotted_here").value(amount(budget, share.allotted()));
+            out.name("as_of").tree(share.asOf() == Long.MIN_VALUE ? null : time(share.asOf()));
+            out.endObject();
+        });
     }
 
     /** An amount as people say it, a decimal. */

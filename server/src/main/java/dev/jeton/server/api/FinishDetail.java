@@ -1,6 +1,5 @@
 package dev.jeton.server.api;
 
-import dev.jeton.accounting.BudgetRefusal;
 import dev.jeton.accounting.BudgetStop;
 import dev.jeton.server.json.JsonWriter;
 
@@ -14,8 +13,12 @@ record FinishDetail(String word, BudgetStop stop) {
 
     /** A budget had no more while it ran. */
     static FinishDetail stopped(BudgetStop stop) {
-        return new FinishDetail(
-                stop.reason() == BudgetRefusal.Reason.KILLED ? "budget_killed" : "budget_exhausted", stop);
+        String word = switch (stop.reason()) {
+            case KILLED -> "budget_killed";
+            case UNREACHABLE -> "budget_unreachable";
+            case SPENT, RESERVED_BY_OTHERS -> "budget_exhausted";
+        };
+        return new FinishDetail(word, stop);
     }
 
     /** A budget paid for a shorter answer from the beginning. */

@@ -10,6 +10,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -45,11 +46,20 @@ final class AdminBudgets extends AdminGroup {
                 description = "As in '[{\"shorter\": {\"at-least\": 16}}, {\"cheaper\": {\"model\": \"small\"}}]'.")
         private String ladder = "";
 
+        @Option(
+                names = "--shared",
+                paramLabel = "BOOLEAN",
+                arity = "0..1",
+                fallbackValue = "true",
+                description = "Whether all servers on one ledger spend it together.")
+        private Optional<Boolean> shared = Optional.empty();
+
         void addTo(Map<String, @Nullable Object> fields) {
             fields.putAll(fields("limit", limit, "mode", mode));
             if (!thresholds.isEmpty()) {
                 fields.put("thresholds", List.copyOf(thresholds));
             }
+            shared.ifPresent(servers -> fields.put("shared", servers));
             if (!ladder.isEmpty()) {
                 try {
                     fields.put("ladder", Json.parse(ladder));
@@ -81,6 +91,7 @@ final class AdminBudgets extends AdminGroup {
                 "limit",
                 "currency",
                 "mode",
+                "shared",
                 "killed",
                 "source");
     }

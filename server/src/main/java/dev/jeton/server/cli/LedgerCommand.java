@@ -16,7 +16,9 @@ import picocli.CommandLine.Spec;
 /** {@code jeton ledger}: care of the ledger. */
 @Command(
         name = "ledger",
-        description = "Checks, copies, restores, migrates the ledger, and erases a tenant's personal data from it.",
+        description =
+                "Checks, copies, restores, migrates the ledger, erases a tenant's personal data from it, and releases"
+                        + " what a server that is gone had of shared budgets.",
         mixinStandardHelpOptions = true,
         footer = {"", "Example: jeton ledger verify --books jeton-books"})
 final class LedgerCommand implements Runnable {
@@ -89,6 +91,31 @@ final class LedgerCommand implements Runnable {
         steps.forEach(out()::println);
         if (steps.isEmpty()) {
             out().println("The schema is up to date.");
+        }
+        out().flush();
+        return CommandLine.ExitCode.OK;
+    }
+
+    @Command(
+            description =
+                    "Lets others spend what a server that is gone for good was allotted of shared budgets and did not"
+                            + " say that it has spent. One that comes back tells by itself what it has left; do not release that.",
+            mixinStandardHelpOptions = true,
+            footer = {
+                "",
+                "Example: jeton ledger release --ledger jdbc:postgresql://db/jeton --node gpu-7",
+                "Refused while the server may still spend: for books.lease after it was heard last."
+            })
+    int release(
+            @Mixin LedgerOptions options,
+            @Option(names = "--node", required = true, paramLabel = "NAME", description = "The server's books.node.")
+                    String node) {
+        try (Ledger ledger = options.open()) {
+            List<String> released = ledger.release(node);
+            released.forEach(line -> out().println("released: " + line));
+            if (released.isEmpty()) {
+                out().println("The server '%s' has nothing that is not spent.".formatted(node));
+            }
         }
         out().flush();
         return CommandLine.ExitCode.OK;

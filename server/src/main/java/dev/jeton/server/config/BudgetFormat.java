@@ -42,7 +42,8 @@ public final class BudgetFormat {
             "mode",
             "thresholds",
             "ladder",
-            "currency");
+            "currency",
+            "shared");
 
     private static final int MAX_THRESHOLDS = 16;
     private static final int MAX_THRESHOLD = 1_000;
@@ -81,6 +82,13 @@ public final class BudgetFormat {
         if (!money && given.has("currency")) {
             throw given.wrong("currency", "only a budget of list-money has a currency");
         }
+        boolean shared = given.flag("shared", false);
+        if (shared && !Budget.maybeShared(level)) {
+            throw given.wrong(
+                    "shared",
+                    "a budget of level %s cannot be shared: a task or a request counts on the server where it runs"
+                            .formatted(level.text()));
+        }
         return new Budget(
                 id,
                 level,
@@ -96,7 +104,8 @@ public final class BudgetFormat {
                 List.of(),
                 thresholds(given),
                 ladder(given),
-                money ? currency(given) : "");
+                money ? currency(given) : "",
+                shared);
     }
 
     private static boolean single(Level level, String tenant, String project, String key) {
@@ -285,6 +294,9 @@ public final class BudgetFormat {
             out.name("currency").value(budget.currency());
         }
         out.name("mode").value(budget.mode().text());
+        if (budget.shared()) {
+            out.name("shared").value(true);
+        }
         out.name("thresholds").tree(budget.thresholds());
         out.name("ladder").tree(budget.ladder().stream().map(BudgetFormat::tree).toList());
     }

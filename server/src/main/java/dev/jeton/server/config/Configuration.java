@@ -238,6 +238,7 @@ public record Configuration(
      *     {@code granted}
      * @param energy {@code measured} where a counter can be read, or always {@code modelled}
      * @param journalBytes most bytes of facts that the ledger has not taken
+     * @param lease how long what was allotted of a shared budget is spent while the ledger's database is away
      * @param maxQuestions most callers who ask the ledger over HTTP at once, waiting included
      * @param questionTimeout how long the ledger's database may work on a question over HTTP
      */
@@ -253,6 +254,7 @@ public record Configuration(
             String aborted,
             String energy,
             long journalBytes,
+            Duration lease,
             int maxQuestions,
             Duration questionTimeout) {
 

@@ -154,6 +154,11 @@ final class Schema {
                     "joules: measured where a counter can be read, or by the price book's watts"),
             new Setting(
                     "books.journal-size", new Size(1 << 20, 1L << 40), "2GiB", "facts that the ledger has not taken"),
+            new Setting(
+                    "books.lease",
+                    new Time(Duration.ofSeconds(1), Duration.ofHours(24)),
+                    "60s",
+                    "how long shared budgets are spent while the ledger's database is away"),
             new Setting("books.max-questions", new Whole(1, 1_024), "16", "who asks /v1/books at once; more get 503"),
             new Setting(
                     "books.question-timeout",

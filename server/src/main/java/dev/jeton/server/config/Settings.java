@@ -101,6 +101,7 @@ public record Settings(
                         text("books.aborted"),
                         text("books.energy"),
                         size("books.journal-size"),
+                        time("books.lease"),
                         whole("books.max-questions"),
                         time("books.question-timeout")),
                 admin(),

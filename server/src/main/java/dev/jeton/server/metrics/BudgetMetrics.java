@@ -5,6 +5,7 @@ import dev.jeton.accounting.Budget;
 import dev.jeton.accounting.BudgetStats;
 import dev.jeton.accounting.BudgetView;
 import dev.jeton.accounting.Payer;
+import dev.jeton.accounting.ShareStats;
 import io.micrometer.core.instrument.FunctionCounter;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
@@ -33,6 +34,8 @@ final class BudgetMetrics {
     private static final String OF_TASKS = "task/";
 
     private static final String TASKS = "task";
+    private static final double MICROS_PER_SECOND = 1e6;
+    private static final double NANOS_PER_SECOND = 1e9;
 
     /** What a counter counts: name, budget's label, reason where there are several. */
     private record Counted(String name, String budget, String reason) {}
@@ -50,12 +53,14 @@ final class BudgetMetrics {
     private final MultiGauge used;
     private final MultiGauge reserved;
     private final MultiGauge forecast;
+    private final MultiGauge allotted;
     /** Labels by id, also of budgets that are gone: their counts stay. */
     private final Map<String, String> labels = new HashMap<>();
 
     private final Set<Counted> registered = new HashSet<>();
     private volatile Map<Counted, Long> counts = Map.of();
     private volatile BudgetStats stats;
+    private volatile ShareStats sharing;
 
     /** @param tenants ids of tenants that are labels of their own */
     BudgetMetrics(MeterRegistry registry, Bookkeeper books, Set<String> tenants) {
@@ -63,6 +68,9 @@ final class BudgetMetrics {
         this.books = books;
         this.tenants = Set.copyOf(tenants);
         stats = books.budgets().stats();
+        sharing = books.sharing();
+        allotted = gauge(
+                "jeton.budget.allotted.ratio", "What this server may spend of a shared budget, of what all may spend");
         used = gauge("jeton.budget.used.ratio", "Spent and reserved of a budget, of what may be spent");
         reserved = gauge("jeton.budget.reserved.ratio", "Of that, what requests under way have reserved and not spent");
         forecast = gauge("jeton.budget.forecast.ratio", "What will be spent at the window's end as it goes of late");
@@ -71,6 +79,30 @@ final class BudgetMetrics {
                 .register(registry);
         Gauge.builder("jeton.budget.counters", this, m -> m.stats.accounts())
                 .description("Counters of budgets")
+                .register(registry);
+        shared();
+    }
+
+    private void shared() {
+        Gauge.builder("jeton.budget.shared.counters", this, m -> m.sharing.counters())
+                .description("Counters of budgets that servers share")
+                .register(registry);
+        Gauge.builder("jeton.budget.lease.seconds", this, m -> m.sharing.leaseMicros() / MICROS_PER_SECOND)
+                .description("For how long this server may spend shared budgets without the ledger's database")
+                .register(registry);
+        Gauge.builder("jeton.budget.unheard", this, m -> m.sharing.heard() ? 0 : 1)
+                .description("1 while the ledger's database does not answer questions about shared budgets")
+                .register(registry);
+        FunctionCounter.builder("jeton.budget.exchanges", this, m -> m.sharing.exchanges())
+                .description("Exchanges with the ledger's database about shared budgets")
+                .tag("outcome", "answered")
+                .register(registry);
+        FunctionCounter.builder("jeton.budget.exchanges", this, m -> m.sharing.failures())
+                .description("Exchanges with the ledger's database about shared budgets")
+                .tag("outcome", "failed")
+                .register(registry);
+        FunctionCounter.builder("jeton.budget.exchange.seconds", this, m -> m.sharing.nanos() / NANOS_PER_SECOND)
+                .description("Time that exchanges about shared budgets took")
                 .register(registry);
     }
 
@@ -81,6 +113,7 @@ final class BudgetMetrics {
     /** Looks at the budgets; one thread at a time. */
     synchronized void refresh() {
         stats = books.budgets().stats();
+        sharing = books.sharing();
         books.budgets().definitions().forEach(budget -> labels.put(budget.id(), label(budget)));
         Map<Series, BudgetView> fullest = new LinkedHashMap<>();
         for (BudgetView view : books.budgets().views()) {
@@ -93,6 +126,9 @@ final class BudgetMetrics {
         used.register(rows(fullest, BudgetView::usedRatio), true);
         reserved.register(rows(fullest, BudgetView::reservedRatio), true);
         forecast.register(rows(fullest, BudgetView::forecastRatio), true);
+        Map<Series, BudgetView> shared = new LinkedHashMap<>(fullest);
+        shared.values().removeIf(view -> view.shared().isEmpty());
+        allotted.register(rows(shared, BudgetMetrics::allottedRatio), true);
         count();
     }
 
@@ -109,6 +145,11 @@ final class BudgetMetrics {
                 budget.level().text(),
                 budget.unit().text(),
                 budget.window().kind().text());
+    }
+
+    private static double allottedRatio(BudgetView view) {
+        long part = view.shared().map(BudgetView.Share::allotted).orElse(0L);
+        return view.limit() > 0 ? (double) part / view.limit() : 0;
     }
 
     private static List<MultiGauge.Row<?>> rows(Map<Series, BudgetView> views, ToDoubleFunction<BudgetView> value) {

@@ -92,13 +92,30 @@ class BudgetsTest {
     }
 
     @Test
+    void readsThatServersShareOne() throws IOException {
+        assertThat(budgets(TENANTS + """
+                        budgets:
+                          - {id: day, level: tenant, tenant: search, unit: requests, window: total, limit: 5, shared: true}
+                        """))
+                .containsExactly(Budget.of("day", "search", BudgetUnit.REQUESTS, BudgetWindow.TOTAL, 5)
+                        .sharedBy(true));
+    }
+
+    @Test
+    void refusesToShareWhatOneServerCountsAlone() {
+        assertThatThrownBy(() -> budgets(TENANTS
+                        + "budgets: [{id: b, level: task, unit: requests, window: total, limit: 1, shared: true}]"))
+                .hasMessageContaining("a budget of level task cannot be shared");
+    }
+
+    @Test
     void readsWhatItWrites() throws IOException {
         List<Budget> all = budgets(TENANTS + """
                 budgets:
                   - {id: a, level: tenant, tenant: "*", unit: device-seconds, window: hour, limit: 0.000000001}
                   - {id: b, level: project, tenant: search, project: web, unit: requests, window: total, limit: 0}
                   - {id: c, level: task, unit: tool-calls, window: total, limit: 5, mode: shadow, thresholds: []}
-                  - {id: d, level: key, tenant: search, key: app, unit: list-money, window: prepaid, currency: EUR}
+                  - {id: d, level: key, tenant: search, key: app, unit: list-money, window: prepaid, currency: EUR, shared: true}
                   - {id: e, level: request, tenant: search, unit: wall-seconds, window: total, limit: 1.5}
                 """);
         assertThat(all).hasSize(5);
