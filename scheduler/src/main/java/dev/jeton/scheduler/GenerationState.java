@@ -278,8 +278,9 @@ final class GenerationState implements Generation {
 
     @Override
     public boolean poll(GenerationEvent event) {
-        long at = afterDiscarded();
-        if (at == tail) {
+        long until = tail;
+        long at = afterDiscarded(until);
+        if (at == until) {
             return false;
         }
         int place = (int) (at & mask);
@@ -305,11 +306,13 @@ final class GenerationState implements Generation {
         return true;
     }
 
-    /** Passes over tokens of stopped sequences. */
-    private long afterDiscarded() {
+    /**
+     * Passes over tokens of stopped sequences, up to what was seen of the ring: of what has come since, more may be.
+     */
+    private long afterDiscarded(long until) {
         long at = head;
         long from = at;
-        for (long until = tail; at != until; at++) {
+        for (; at != until; at++) {
             int place = (int) (at & mask);
             if (end[place] != 0 || !stopped[sequence[place]]) {
                 break;

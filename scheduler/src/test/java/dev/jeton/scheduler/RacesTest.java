@@ -58,6 +58,57 @@ class RacesTest {
         }
     }
 
+    @ParameterizedTest(name = "ring of {0}")
+    @ValueSource(ints = {1, 2, 7, 64})
+    void noTokenOfASequenceComesOnceItsReaderHasStoppedIt(int ring) throws Exception {
+        int tokens = 5_000;
+        for (int round = 0; round < 20; round++) {
+            GenerationRequest request = request(0, 2, tokens);
+            GenerationState generation = new GenerationState(request, ring, 0, () -> {}, g -> {});
+            int stopAfter = 1 + 100 * round;
+            try (ExecutorService threads = Executors.newCachedThreadPool()) {
+                Future<Integer> reader = threads.submit(() -> readUntilStopped(generation, stopAfter));
+                StepResult result = new StepResult();
+                result.reset(1);
+                result.addToken(1, 0);
+                for (int i = 0; i < tokens; i++) {
+                    while (!generation.roomForOneMore(i) && !reader.isDone()) {
+                        Thread.onSpinWait();
+                    }
+                    generation.writeToken(i % 2, result, 0, 1);
+                    generation.publish(i);
+                }
+                generation.writeEnd(0, FinishReason.LENGTH, 5, "");
+                generation.writeEnd(1, FinishReason.LENGTH, 5, "");
+                generation.publish(tokens);
+
+                int taken = reader.get();
+                GenerationUsage usage = generation.usage();
+                assertThat(usage.completionTokens()).isEqualTo(taken);
+                assertThat(usage.overrunTokens()).isEqualTo(tokens + 2 - taken);
+                assertThat(usage.discardedNanos()).isEqualTo(tokens / 2 - stopAfter);
+            }
+        }
+    }
+
+    /** Stops the first sequence after so many of its tokens, and reads the other to its end. */
+    private static int readUntilStopped(Generation generation, int stopAfter) throws InterruptedException {
+        GenerationEvent event = new GenerationEvent();
+        int ofFirst = 0;
+        int taken = 0;
+        while (generation.next(event)) {
+            assertThat(event.sequence == 0 && ofFirst == stopAfter && event.token >= 0)
+                    .as("a token follows a stop")
+                    .isFalse();
+            taken += event.token >= 0 ? 1 : 0;
+            ofFirst += event.sequence == 0 && !event.finished ? 1 : 0;
+            if (event.sequence == 0 && ofFirst == stopAfter && !event.finished) {
+                generation.stop(0);
+            }
+        }
+        return taken;
+    }
+
     private static int[] readInOrder(Generation generation) throws InterruptedException {
         int[] taken = new int[3];
         int expected = 0;
