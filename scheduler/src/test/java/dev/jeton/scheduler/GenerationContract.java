@@ -243,7 +243,8 @@ public abstract class GenerationContract {
         assertThat(event.finished).isTrue();
         assertThat(event.token).isNegative();
         assertThat(generation.usage().completionTokens()).isEqualTo(1);
-        assertThat(generation.usage().overrunTokens()).isEqualTo(tokens.indexOf(stop));
+        // an engine with two steps in flight has computed more by then
+        assertThat(generation.usage().overrunTokens()).isGreaterThanOrEqualTo(tokens.indexOf(stop));
     }
 
     @Test
