@@ -96,6 +96,33 @@ public final class AdapterFolder implements AutoCloseable {
         }
     }
 
+    /** The products of a layer that adapters add to, each of one linear layer or of several that read the same. */
+    public enum Place {
+        QUERY_KEY_VALUE(Target.QUERY, Target.KEY, Target.VALUE),
+        OUTPUT(Target.OUTPUT),
+        GATE_UP(Target.GATE, Target.UP),
+        DOWN(Target.DOWN);
+
+        /** How many there are. */
+        public static final int COUNT = 4;
+
+        private final List<Target> targets;
+
+        Place(Target... targets) {
+            this.targets = List.of(targets);
+        }
+
+        /** The linear layers that it is of. */
+        public List<Target> targets() {
+            return targets;
+        }
+
+        /** Its place among those of all layers. */
+        public int at(int layer) {
+            return layer * COUNT + ordinal();
+        }
+    }
+
     /**
      * What an adapter adds to one linear layer.
      *
@@ -186,7 +213,7 @@ public final class AdapterFolder implements AutoCloseable {
                                 .formatted(folder, name, spec.layers()));
             }
             Map<String, Tensor> side = parts.group(3).equals("A") ? downs : ups;
-            String module = "model.layers.%s.%s".formatted(parts.group(1), parts.group(2));
+            String module = "model.layers.%d.%s".formatted(Integer.parseInt(parts.group(1)), parts.group(2));
             if (side.put(module, files.find(name).orElseThrow()) != null) {
                 throw new ModelException("%s: there are two of tensor \"%s\"".formatted(folder, name));
             }
@@ -290,6 +317,13 @@ public final class AdapterFolder implements AutoCloseable {
                     .orElse(alpha);
             return (float) (own / (overRoot ? Math.sqrt(rank) : rank));
         }
+    }
+
+    /** Ranks of all that it adds to a product; 0 where it leaves that alone. */
+    public int rank(int layer, Place place) {
+        return place.targets().stream()
+                .mapToInt(target -> part(layer, target).map(Part::rank).orElse(0))
+                .sum();
     }
 
     /** What it adds to a linear layer; empty where it leaves that alone. */

@@ -3,9 +3,9 @@ package dev.jeton.models.cpu;
 import static dev.jeton.models.cpu.Kernels.PANEL;
 import static dev.jeton.models.vector.VectorMath.LANES;
 
+import dev.jeton.models.AdapterFolder.Place;
 import dev.jeton.models.DecoderSpec;
 import dev.jeton.models.WindowGroups;
-import dev.jeton.models.cpu.LowRank.Place;
 import dev.jeton.models.rows.StepRows;
 import java.util.Arrays;
 import java.util.List;

@@ -4,6 +4,7 @@ import static dev.jeton.models.cpu.Kernels.PANEL;
 
 import dev.jeton.models.AdapterFolder;
 import dev.jeton.models.AdapterFolder.Part;
+import dev.jeton.models.AdapterFolder.Place;
 import dev.jeton.models.AdapterFolder.Target;
 import dev.jeton.models.DecoderSpec;
 import dev.jeton.models.Tensor;
@@ -26,27 +27,8 @@ import java.util.Optional;
  */
 record LowRank(PackedMatrix a, PackedMatrix b) {
 
-    /** The multiplications of a layer. */
-    enum Place {
-        QUERY_KEY_VALUE(Target.QUERY, Target.KEY, Target.VALUE),
-        OUTPUT(Target.OUTPUT),
-        GATE_UP(Target.GATE, Target.UP),
-        DOWN(Target.DOWN);
-
-        private final List<Target> targets;
-
-        Place(Target... targets) {
-            this.targets = List.of(targets);
-        }
-    }
-
     private static final ValueLayout.OfFloat FLOAT =
             ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-
-    /** Numbers between A and B. */
-    int rank() {
-        return b.columns();
-    }
 
     /** Floats of a row of them in whole panels. */
     int paddedRank() {
@@ -60,29 +42,24 @@ record LowRank(PackedMatrix a, PackedMatrix b) {
      */
     static Optional<LowRank> of(
             AdapterFolder adapter, DecoderSpec spec, int layer, Place place, MatrixPacking packing, Arena scratch) {
-        int rank = 0;
-        List<Tensor> downs = new ArrayList<>();
-        for (Target target : place.targets) {
-            Optional<Part> part = adapter.part(layer, target);
-            if (part.isPresent()) {
-                downs.add(widened(part.get().a(), scratch));
-                rank += part.get().rank();
-            }
-        }
+        int rank = adapter.rank(layer, place);
         if (rank == 0) {
             return Optional.empty();
         }
+        List<Tensor> downs = new ArrayList<>();
         List<Tensor> ups = new ArrayList<>();
         int first = 0;
-        for (Target target : place.targets) {
+        for (Target target : place.targets()) {
             Optional<Part> part = adapter.part(layer, target);
+            part.ifPresent(of -> downs.add(widened(of.a(), scratch)));
             ups.add(placed(part, target.outputs(spec), first, rank, scratch));
             first += part.map(Part::rank).orElse(0);
         }
         PackedMatrix b = place == Place.GATE_UP
                 ? packing.interleaved(rank, ups.getFirst(), ups.getLast())
                 : packing.stacked(rank, ups);
-        return Optional.of(new LowRank(packing.stacked(place.targets.getFirst().inputs(spec), downs), b));
+        return Optional.of(
+                new LowRank(packing.stacked(place.targets().getFirst().inputs(spec), downs), b));
     }
 
     private static Tensor widened(Tensor tensor, Arena scratch) {

@@ -3,8 +3,8 @@ package dev.jeton.models.cpu;
 import static dev.jeton.models.cpu.Kernels.PANEL;
 
 import dev.jeton.models.AdapterFolder;
+import dev.jeton.models.AdapterFolder.Place;
 import dev.jeton.models.DecoderSpec;
-import dev.jeton.models.cpu.LowRank.Place;
 import dev.jeton.models.rows.StepRows;
 import java.lang.foreign.Arena;
 import java.lang.foreign.SegmentAllocator;
@@ -134,7 +134,7 @@ final class StepAdapters {
      * @return its tiles; 0 where no adapter adds to it
      */
     int before(int layer, Place place, float[] from, int fromStride) {
-        at = layer * Place.values().length + place.ordinal();
+        at = place.at(layer);
         input = from;
         inputStride = fromStride;
         for (int chunk = 0; chunk < chunks; chunk++) {

@@ -2,11 +2,11 @@ package dev.jeton.models.cuda;
 
 import dev.jeton.models.AdapterFolder;
 import dev.jeton.models.AdapterFolder.Part;
+import dev.jeton.models.AdapterFolder.Place;
 import dev.jeton.models.AdapterFolder.Target;
 import dev.jeton.models.DecoderSpec;
 import dev.jeton.models.ModelException;
 import dev.jeton.models.Tensor;
-import dev.jeton.models.cuda.DeviceAdapters.Place;
 import dev.jeton.natives.DeviceMemory;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -53,15 +53,12 @@ record AdapterUpload(AdapterFolder adapter, DeviceShape shape, Device device, We
         long bytes = 0;
         for (int layer = 0; layer < shape.spec().layers(); layer++) {
             for (Place place : Place.values()) {
-                int rank = 0;
-                for (Target target : place.targets()) {
-                    rank += adapter.part(layer, target).map(Part::rank).orElse(0);
-                }
+                int rank = adapter.rank(layer, place);
                 if (rank == 0) {
                     continue;
                 }
                 int padded = (rank + RANK_STEP - 1) / RANK_STEP * RANK_STEP;
-                int at = layer * Place.COUNT + place.ordinal();
+                int at = place.at(layer);
                 DecoderSpec own = shape.spec();
                 int inputs = place.targets().getFirst().inputs(own);
                 int outputs = place.targets().stream()

@@ -1,10 +1,10 @@
 package dev.jeton.models.cuda;
 
+import dev.jeton.models.AdapterFolder.Place;
 import dev.jeton.models.DecoderFeature;
 import dev.jeton.models.DecoderSpec;
 import dev.jeton.models.DecoderSpec.Activation;
 import dev.jeton.models.WindowGroups;
-import dev.jeton.models.cuda.DeviceAdapters.Place;
 import dev.jeton.models.cuda.DeviceWeights.Layer;
 import dev.jeton.models.cuda.ProductSearch.Use;
 import java.util.ArrayList;

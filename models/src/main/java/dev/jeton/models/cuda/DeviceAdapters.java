@@ -1,7 +1,7 @@
 package dev.jeton.models.cuda;
 
 import dev.jeton.models.AdapterFolder;
-import dev.jeton.models.AdapterFolder.Target;
+import dev.jeton.models.AdapterFolder.Place;
 import dev.jeton.models.ModelException;
 import dev.jeton.natives.DeviceMemory;
 import java.lang.foreign.Arena;
@@ -19,28 +19,6 @@ import java.util.List;
  * that follows makes it whole, as it does the product.
  */
 final class DeviceAdapters {
-
-    /** The products of a layer that adapters add to. */
-    enum Place {
-        QUERY_KEY_VALUE(Target.QUERY, Target.KEY, Target.VALUE),
-        OUTPUT(Target.OUTPUT),
-        GATE_UP(Target.GATE, Target.UP),
-        DOWN(Target.DOWN);
-
-        private final List<Target> targets;
-
-        Place(Target... targets) {
-            this.targets = List.of(targets);
-        }
-
-        /** How many there are. */
-        static final int COUNT = 4;
-
-        /** The linear layers that it is of. */
-        List<Target> targets() {
-            return targets;
-        }
-    }
 
     private static final int TILE = 16;
     private static final int RANKS = 8;
@@ -164,7 +142,7 @@ final class DeviceAdapters {
 
     /** Whether a product of the step may be changed. */
     boolean change(int layer, Place place) {
-        return adapterOfRow != 0 && ranks[layer * Place.COUNT + place.ordinal()] > 0;
+        return adapterOfRow != 0 && ranks[place.at(layer)] > 0;
     }
 
     /**
@@ -180,7 +158,7 @@ final class DeviceAdapters {
         }
         int inputs = w.columns();
         int outputs = w.rows();
-        int at = layer * Place.COUNT + place.ordinal();
+        int at = place.at(layer);
         int tiles = Kernel.blocks(tokens, TILE);
         int groups = ranks[at] / RANKS;
         int splits = Math.clamp(
