@@ -261,6 +261,10 @@ public final class AdapterFolder implements AutoCloseable {
             String layer, Target target, Map<String, Tensor> downs, Map<String, Tensor> ups, Scales scales) {
         String own = layer + target.module;
         Optional<Tensor> down = Optional.ofNullable(downs.get(own));
+        if (down.isPresent() && downs.containsKey(layer + target.fused)) {
+            throw new ModelException(
+                    "%s: %s is changed twice, by itself and within %s%s".formatted(folder, own, layer, target.fused));
+        }
         if (down.isPresent()) {
             return Optional.of(part(own, target.outputs(spec), down.get(), ups, target, scales));
         }

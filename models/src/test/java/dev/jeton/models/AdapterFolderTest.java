@@ -155,6 +155,16 @@ class AdapterFolderTest {
     }
 
     @Test
+    void shouldRefuseALayerThatIsChangedTwice() throws IOException {
+        int all = model.spec.queryWidth() + 2 * model.spec.keyValueWidth();
+        SafetensorsWriter both = pair(new SafetensorsWriter(), "1.self_attn.q_proj", 96, 96, 2);
+        weights(pair(both, "1.self_attn.qkv_proj", all, 96, 2));
+        assertThatThrownBy(() -> AdapterFolder.open(adapter, model.spec))
+                .isInstanceOf(ModelException.class)
+                .hasMessageContaining("model.layers.1.self_attn.q_proj is changed twice");
+    }
+
+    @Test
     void shouldSayWhatAFolderNeeds() throws IOException {
         Files.delete(adapter.resolve("adapter_model.safetensors"));
         assertThatThrownBy(() -> AdapterFolder.open(adapter, model.spec))
