@@ -72,6 +72,12 @@ public final class Grant implements Allowance {
     }
 
     @Override
+    public void giveBack(int tokens) {
+        long before = spent;
+        spent = before - tokens;
+    }
+
+    @Override
     public boolean exhausted() {
         return ended || spent >= most || stopped && spent >= granted;
     }

@@ -18,6 +18,11 @@ public final class RequestBooks implements AutoCloseable {
         }
 
         @Override
+        public void giveBack(int tokens) {
+            grant.giveBack(tokens);
+        }
+
+        @Override
         public boolean exhausted() {
             return grant.exhausted();
         }

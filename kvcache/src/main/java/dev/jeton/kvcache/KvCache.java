@@ -284,6 +284,15 @@ public final class KvCache {
         return true;
     }
 
+    /** Tokens that a sequence's blocks hold, those included that it has no K and V for. */
+    public int room(KvSequence sequence) {
+        int entries = Integer.MAX_VALUE / blockSize;
+        for (int g = 0; g < pools.length; g++) {
+            entries = Math.min(entries, sequence.table(g).length());
+        }
+        return entries * blockSize;
+    }
+
     /**
      * Whether {@link #extend} will succeed without anybody's doing: copies that are under way keep blocks from being
      * available.

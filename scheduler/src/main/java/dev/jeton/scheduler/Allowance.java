@@ -26,6 +26,12 @@ public interface Allowance {
      */
     int grant(int tokens);
 
+    /**
+     * Gives back tokens that were {@linkplain #grant granted} and that no step will bring: drafts that were wrong.
+     * Where grants are without end there is nothing to do.
+     */
+    default void giveBack(int tokens) {}
+
     /** Whether no grant will ever come again, so that the sequence must end. */
     boolean exhausted();
 }

@@ -18,6 +18,8 @@ package dev.jeton.scheduler;
  * @param decodeTokens tokens computed in decode rows
  * @param recomputedTokens of the prefill tokens, those computed before and lost to preemption
  * @param overrunTokens tokens computed past a stop or a hang-up
+ * @param draftTokens tokens drafted in steps, among those decoded
+ * @param acceptedDraftTokens of those, right
  * @param prefixQueriedTokens prompt tokens looked up in the prefix cache
  * @param prefixHitTokens of those, found, on the host included
  * @param prefixWaits times a sequence waited for a block that another was computing
@@ -42,6 +44,8 @@ public record DispatcherStats(
         long decodeTokens,
         long recomputedTokens,
         long overrunTokens,
+        long draftTokens,
+        long acceptedDraftTokens,
         long prefixQueriedTokens,
         long prefixHitTokens,
         long prefixWaits,

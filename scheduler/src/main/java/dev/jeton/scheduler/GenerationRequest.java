@@ -23,6 +23,8 @@ import java.util.Optional;
  * @param allowance what the sequences may spend
  * @param grammar what each sequence must spell, if that is bound: it ends where nothing may follow, and its stop tokens
  *     are sampled only where the text may end, unless they are text of their own
+ * @param prediction what the answer may be, in tokens; empty where nobody says. It costs what of it is computed in
+ *     vain, and changes no answer
  */
 public record GenerationRequest(
         String id,
@@ -38,7 +40,8 @@ public record GenerationRequest(
         long salt,
         int adapter,
         Allowance allowance,
-        Optional<TokenGrammar> grammar) {
+        Optional<TokenGrammar> grammar,
+        int[] prediction) {
 
     /** Checks the bounds named above. */
     public GenerationRequest {
@@ -69,7 +72,8 @@ public record GenerationRequest(
                 salt,
                 adapter,
                 allowance,
-                Optional.of(by));
+                Optional.of(by),
+                prediction);
     }
 
     /** The same through an adapter of the engine's; 0 for none. */
@@ -88,7 +92,28 @@ public record GenerationRequest(
                 salt,
                 other,
                 allowance,
-                grammar);
+                grammar,
+                prediction);
+    }
+
+    /** The same, where the answer may be what is said here. */
+    public GenerationRequest predicting(int[] answer) {
+        return new GenerationRequest(
+                id,
+                prompt,
+                sequences,
+                maxTokens,
+                sampling,
+                stopTokens,
+                promptLogProbabilities,
+                pooled,
+                priority,
+                deadlineNanos,
+                salt,
+                adapter,
+                allowance,
+                grammar,
+                answer);
     }
 
     /** A request for tokens, through no adapter. */
@@ -118,7 +143,8 @@ public record GenerationRequest(
                 salt,
                 0,
                 allowance,
-                Optional.empty());
+                Optional.empty(),
+                new int[0]);
     }
 
     /** A request for a prompt's vector, through no adapter. */
@@ -138,7 +164,8 @@ public record GenerationRequest(
                 salt,
                 0,
                 allowance,
-                Optional.empty());
+                Optional.empty(),
+                new int[0]);
     }
 
     /** A plain request: one sequence, usual priority, no deadline, no salt, unlimited. */

@@ -63,6 +63,7 @@ final class GenerationState implements Generation {
 
     private long discardedNanos;
     private int samplesInFlight;
+    private int draftsInFlight;
     private long fullSince = Long.MAX_VALUE;
     private long headWhenFull;
 
@@ -143,14 +144,26 @@ final class GenerationState implements Generation {
         return true;
     }
 
-    /** A step is about to be launched that samples a token for one of the sequences. */
-    void expectSample() {
-        samplesInFlight++;
+    /** A step is about to be launched that samples up to so many tokens for one of the sequences. */
+    void expectSamples(int most) {
+        samplesInFlight += most;
+        draftsInFlight += most - 1;
     }
 
     /** Such a step has landed. */
-    void sampleLanded() {
-        samplesInFlight--;
+    void samplesLanded(int most) {
+        samplesInFlight -= most;
+        draftsInFlight -= most - 1;
+    }
+
+    /** Whether tokens may turn out not to be needed for what they were granted for. */
+    boolean mayGiveBack() {
+        return draftsInFlight > 0;
+    }
+
+    /** Tokens that would find room, after those that steps in flight may bring to any of the sequences. */
+    int room() {
+        return (int) Math.max(0, tokenPlaces - (written - head) - samplesInFlight);
     }
 
     /** Whether a token would find room after those that steps in flight will bring to any of the sequences. */
@@ -385,6 +398,7 @@ final class GenerationState implements Generation {
                 t.tenantNanos - discardedNanos,
                 discardedNanos,
                 t.kvBlockNanos,
-                t.given ? t.savedNanos : 0);
+                t.given ? t.savedNanos : 0,
+                new GenerationUsage.Drafts(t.drafts, t.acceptedDrafts, t.predicted, t.acceptedPredicted));
     }
 }

@@ -18,6 +18,10 @@ final class GenerationTotals {
     long houseNanos;
     long kvBlockNanos;
     long savedNanos;
+    int drafts;
+    int acceptedDrafts;
+    int predicted;
+    int acceptedPredicted;
 
     /** Device time of one of its rows, of a kind of {@link StepRecord}. */
     void device(byte kind, long nanos) {
@@ -26,6 +30,14 @@ final class GenerationTotals {
         } else {
             houseNanos += nanos;
         }
+    }
+
+    /** Drafts were computed, of which so many were right. */
+    void drafts(int computed, int accepted, boolean ofPrediction) {
+        drafts += computed;
+        acceptedDrafts += accepted;
+        predicted += ofPrediction ? computed : 0;
+        acceptedPredicted += ofPrediction ? accepted : 0;
     }
 
     /** Tokens were found that need not be computed, which saves so much time. */

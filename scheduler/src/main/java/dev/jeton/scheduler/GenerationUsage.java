@@ -19,6 +19,7 @@ package dev.jeton.scheduler;
  *     sequence had been {@linkplain Generation#stop stopped}: the house's; known of engines that execute our steps
  * @param kvBlockNanos blocks held, each divided by its holders, times nanoseconds
  * @param savedNanos device time that the cached tokens would have cost by the step-time model
+ * @param drafts tokens that were drafted
  */
 public record GenerationUsage(
         int promptTokens,
@@ -34,4 +35,30 @@ public record GenerationUsage(
         long deviceNanos,
         long discardedNanos,
         long kvBlockNanos,
-        long savedNanos) {}
+        long savedNanos,
+        Drafts drafts) {
+
+    /**
+     * Tokens that were computed before it was known that they follow. Those that were wrong are the tenant's, who has
+     * the others for less.
+     *
+     * @param computed all of them
+     * @param accepted of those, right, and so among the request's tokens unless it had ended before them
+     * @param predicted of all, taken from what the client predicts
+     * @param acceptedPredicted of those, right
+     */
+    public record Drafts(int computed, int accepted, int predicted, int acceptedPredicted) {
+
+        /** Where nothing is drafted. */
+        public static final Drafts NONE = new Drafts(0, 0, 0, 0);
+
+        /** The sum of both. */
+        public Drafts plus(Drafts other) {
+            return new Drafts(
+                    computed + other.computed,
+                    accepted + other.accepted,
+                    predicted + other.predicted,
+                    acceptedPredicted + other.acceptedPredicted);
+        }
+    }
+}

@@ -6,6 +6,7 @@ import dev.jeton.models.engine.StepBatch;
 import dev.jeton.models.engine.TokenGrammar;
 import dev.jeton.models.engine.TokenMasks;
 import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Says which tokens the masked rows of a step may sample, from where their sequences' texts stand. That is known once
@@ -21,11 +22,14 @@ final class GrammarMasks {
     private final int words;
     private long[] bits = new long[0];
     private int[] places = new int[0];
+    /** What may come where a draft is tried. */
+    private final long[] tried;
 
     GrammarMasks(Sequences sequences, int vocabulary) {
         this.sequences = sequences;
         this.vocabulary = vocabulary;
         words = (vocabulary + 63) / 64;
+        tried = new long[words];
     }
 
     /**
@@ -61,15 +65,50 @@ final class GrammarMasks {
         int masks = 0;
         for (int row = 0; row < flight.batch.rows(); row++) {
             if (flight.batch.has(row, StepBatch.MASKED)) {
-                places[position++] = mask(flight.sequence(row), masks) ? masks++ : TokenMasks.ANY;
+                Sequence sequence = flight.sequence(row);
+                int drafts = flight.batch.drafts[row];
+                TokenGrammar.Cursor cursor = sequence.cursor;
+                TokenGrammar.Cursor at = cursor == null || drafts == 0 ? cursor : cursor.copy();
+                for (int i = 0; i <= drafts; i++) {
+                    places[position++] = mask(sequence, at, masks) ? masks++ : TokenMasks.ANY;
+                    if (at != null && i < drafts) {
+                        at.accept(sequence.tokens[sequence.length + i]);
+                    }
+                }
             }
         }
         return new TokenMasks(position, words, bits, places, masks);
     }
 
-    /** Writes the mask of a sequence's next token, if it needs one. */
-    private boolean mask(Sequence sequence, int place) {
-        TokenGrammar.Cursor cursor = sequence.cursor;
+    /**
+     * How many of the drafts behind a sequence's tokens its grammar allows: up to one behind which the text must end or
+     * where it cannot be found out what may come.
+     */
+    int allowed(Sequence sequence, int drafts) {
+        if (sequence.cursor == null) {
+            return drafts;
+        }
+        TokenGrammar.Cursor at = sequence.cursor.copy();
+        int good = 0;
+        boolean known = knows(at);
+        while (known && good < drafts) {
+            int draft = sequence.tokens[sequence.length + good];
+            boolean may = at.free() || (tried[draft >>> 6] >>> draft & 1) != 0;
+            if (!may || !at.accept(draft) || at.mustEnd()) {
+                return good;
+            }
+            good++;
+            known = knows(at);
+        }
+        return known ? good : Math.max(0, good - 1);
+    }
+
+    private boolean knows(TokenGrammar.Cursor at) {
+        return at.free() || at.mask(tried, 0);
+    }
+
+    /** Writes the mask of what comes where a sequence's text stands, or will, if it needs one. */
+    private boolean mask(Sequence sequence, TokenGrammar.@Nullable Cursor cursor, int place) {
         // what comes of one that has ended is thrown away
         if (cursor == null || sequence.phase != Sequence.Phase.RUNNING || cursor.free()) {
             return false;

@@ -71,6 +71,8 @@ public final class Scheduler implements Turns {
         long decodeTokens;
         long recomputedTokens;
         long overrunTokens;
+        long draftTokens;
+        long acceptedDraftTokens;
     }
 
     /**
@@ -117,7 +119,10 @@ public final class Scheduler implements Turns {
         timeouts = new Timeouts(sequences, config.stallNanos());
         applier = new StepApplier(sequences, kv, timeModel, timeline, listener, counters, bounds);
         Admission admission = new Admission(sequences, kv, bounds);
-        planner = new StepPlanner(sequences, admission, timeouts, kv, timeModel, bounds, config.stepTargetNanos());
+        int mostDrafts = info.supports(Capability.DRAFTS) ? config.maxDrafts() : 0;
+        DraftPlanner drafts = new DraftPlanner(timeModel, masks, bounds, mostDrafts, info.maxTickets() > 1);
+        planner = new StepPlanner(
+                sequences, admission, drafts, timeouts, kv, timeModel, bounds, config.stepTargetNanos());
         listener.onState(DeviceState.LOADING, loadingSince);
         long now = clock.getAsLong();
         applier.book(DeviceState.LOADING, now);
@@ -419,6 +424,8 @@ public final class Scheduler implements Turns {
                 counters.decodeTokens,
                 counters.recomputedTokens,
                 counters.overrunTokens,
+                counters.draftTokens,
+                counters.acceptedDraftTokens,
                 kv.queriedTokens(),
                 kv.hitTokens(),
                 kv.sharedWaits(),

@@ -13,6 +13,7 @@ package dev.jeton.scheduler;
  * @param stallNanos how long a reader may leave its buffer full before it is cancelled
  * @param stepTargetNanos while sequences decode, prefill is cut so that a predicted step stays below this; 0 is off
  * @param prefixCaching whether prefixes are shared between requests
+ * @param maxDrafts most tokens that a sequence's row has drafted beside its newest one; 0 for none
  * @param seed keys the prefix hashes; to be drawn anew where whoever chooses prompts may know it
  */
 public record SchedulerConfig(
@@ -24,11 +25,12 @@ public record SchedulerConfig(
         long stallNanos,
         long stepTargetNanos,
         boolean prefixCaching,
+        int maxDrafts,
         long seed) {
 
     /** What a server starts with when nothing is configured. */
     public static final SchedulerConfig DEFAULT =
-            new SchedulerConfig(64, 512, 1024, 1 << 24, 1024, 30_000_000_000L, 0, true, 0x6a65746f6eL);
+            new SchedulerConfig(64, 512, 1024, 1 << 24, 1024, 30_000_000_000L, 0, true, 0, 0x6a65746f6eL);
 
     /** Checks that every bound is positive. */
     public SchedulerConfig {
@@ -38,9 +40,12 @@ public record SchedulerConfig(
         if (ringCapacity < 1 || stallNanos < 1) {
             throw new IllegalArgumentException("a reader has room for an event, and time to take it");
         }
+        if (maxDrafts < 0) {
+            throw new IllegalArgumentException("there are " + maxDrafts + " drafts");
+        }
     }
 
-    /** The same with the usual bound on tokens that wait. */
+    /** With the usual bound on tokens that wait, and nothing drafted. */
     public SchedulerConfig(
             int maxSequences,
             int maxBatchedTokens,
@@ -59,6 +64,22 @@ public record SchedulerConfig(
                 stallNanos,
                 stepTargetNanos,
                 prefixCaching,
+                0,
+                seed);
+    }
+
+    /** The same with up to so many drafts a row. */
+    public SchedulerConfig drafting(int most) {
+        return new SchedulerConfig(
+                maxSequences,
+                maxBatchedTokens,
+                maxWaiting,
+                maxWaitingTokens,
+                ringCapacity,
+                stallNanos,
+                stepTargetNanos,
+                prefixCaching,
+                most,
                 seed);
     }
 }

@@ -5,6 +5,7 @@ import dev.jeton.models.engine.TokenGrammar;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -54,6 +55,9 @@ final class Sequence {
     /** Tokens from the first on that its request's usage counts as cached, but for those that it computed after all. */
     int cached;
 
+    /** Made where it is first asked for, since most engines or servers draft nothing. */
+    private @Nullable SequenceDrafts drafts;
+
     boolean admittedBefore;
     Phase phase = Phase.WAITING;
     /** Why it ended, once it has. */
@@ -97,7 +101,36 @@ final class Sequence {
         return !generation.request().promptLogProbabilities();
     }
 
-    /** Tokens known or about to be sampled by steps in flight. */
+    /** What it knows for its drafts, one sequence among others. */
+    SequenceDrafts drafts(DraftOdds oddsOfAll) {
+        SequenceDrafts known = drafts;
+        if (known == null) {
+            GenerationRequest request = generation.request();
+            int most = (int) Math.min(Integer.MAX_VALUE, (long) promptLength() + request.maxTokens());
+            known = new SequenceDrafts(new TextLookup(promptLength(), most, request.prediction()), oddsOfAll);
+            drafts = known;
+        }
+        return known;
+    }
+
+    /** The drafts in flight have landed, and so many of them were right. */
+    void draftsLanded(int accepted) {
+        Objects.requireNonNull(drafts).landed(accepted, generation.totals);
+    }
+
+    /** A token was sampled behind those that are known, with no drafts. */
+    void sampledPlainly(int token) {
+        if (drafts != null) {
+            drafts.sampled(length, token);
+        }
+    }
+
+    /** Drafts of a row in flight: how long its text is once that has landed is not known. */
+    int draftsInFlight() {
+        return drafts == null ? 0 : drafts.inFlight;
+    }
+
+    /** Tokens known or about to be sampled by steps in flight, but for drafts. */
     int promised() {
         return length + samplesInFlight;
     }
@@ -113,10 +146,15 @@ final class Sequence {
     }
 
     void append(int token) {
-        if (length == tokens.length) {
-            tokens = Arrays.copyOf(tokens, 2 * length);
-        }
+        reserve(1);
         tokens[length++] = token;
+    }
+
+    /** Makes room for so many tokens behind those that are known. */
+    void reserve(int count) {
+        if (length + count > tokens.length) {
+            tokens = Arrays.copyOf(tokens, Math.max(2 * tokens.length, length + count));
+        }
     }
 
     boolean before(Sequence other) {

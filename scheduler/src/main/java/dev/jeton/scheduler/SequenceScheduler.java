@@ -370,6 +370,8 @@ final class SequenceScheduler implements Turns {
                 0,
                 0,
                 0,
+                0,
+                0,
                 HostTierStats.NONE,
                 states);
     }

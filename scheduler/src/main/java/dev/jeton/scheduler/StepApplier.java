@@ -27,7 +27,7 @@ final class StepApplier {
         Sequence[] sequences = new Sequence[16];
 
         long kvTokens;
-        /** Rows whose sampling waits for grammar masks. */
+        /** Positions whose sampling waits for grammar masks. */
         int masked;
 
         StepTicket ticket = NO_TICKET;
@@ -51,7 +51,7 @@ final class StepApplier {
             }
             sequences[row] = sequence;
             kvTokens += rowKvTokens;
-            masked += batch.has(row, StepBatch.MASKED) ? 1 : 0;
+            masked += batch.has(row, StepBatch.MASKED) ? 1 + batch.drafts[row] : 0;
         }
 
         Sequence sequence(int row) {
@@ -165,7 +165,11 @@ final class StepApplier {
                 sequence.generation.totals.notCached(missed);
             }
             switch (kind) {
-                case StepRecord.DECODE -> counters.decodeTokens += tokens;
+                case StepRecord.DECODE -> {
+                    counters.decodeTokens += tokens;
+                    counters.draftTokens += batch.drafts[row];
+                    counters.acceptedDraftTokens += Math.max(0, result.accepted[row] - 1);
+                }
                 case StepRecord.OVERRUN, StepRecord.CANCELLED -> counters.overrunTokens += tokens;
                 default -> {
                     int again = Math.max(0, Math.min(end, sequence.everComputed) - batch.position[row]);
@@ -204,20 +208,23 @@ final class StepApplier {
         StepBatch batch = flight.batch;
         Sequence sequence = flight.sequence(row);
         boolean sampled = batch.has(row, StepBatch.SAMPLE);
+        int drafts = batch.drafts[row];
         sequence.rowsInFlight--;
         if (sampled) {
             sequence.samplesInFlight--;
-            sequence.generation.sampleLanded();
+            sequence.generation.samplesLanded(1 + drafts);
         }
+        int wrong = drafts > 0 ? land(sequence, drafts, result.accepted[row]) : 0;
         if (sequence.phase == Sequence.Phase.ENDING) {
-            sequence.generation.totals.overrunTokens += sampled ? 1 : 0;
+            sequence.generation.totals.overrunTokens += sampled ? Math.max(1, result.accepted[row]) : 0;
             return;
         }
         if (result.accepted[row] < 0) {
             sequences.end(sequence, FinishReason.ERROR, -1, result.failure(row).orElse("the engine failed the row"));
             return;
         }
-        int computed = batch.position[row] + batch.inputs(row);
+        int computed = batch.position[row] + batch.inputs(row) - wrong;
+        sequence.planned -= wrong;
         kv.commit(sequence.kv, sequence.tokens, computed, sequence.usesPrefix(), bookedTo);
         sequence.everComputed = Math.max(sequence.everComputed, computed);
         if (batch.has(row, StepBatch.PROMPT_LOG_PROBABILITIES)) {
@@ -232,6 +239,8 @@ final class StepApplier {
             for (int i = 0; i < result.accepted[row]; i++) {
                 if (sequence.phase == Sequence.Phase.RUNNING) {
                     applyToken(sequence, result, row, result.tokenStart[row] + i);
+                } else {
+                    sequence.generation.totals.overrunTokens++;
                 }
             }
         } else if (computed == sequence.promptLength()
@@ -240,9 +249,20 @@ final class StepApplier {
         }
     }
 
+    /** Drafts have been verified; returns how many of them were wrong, of which nothing is left. */
+    private static int land(Sequence sequence, int drafts, int accepted) {
+        int right = Math.max(0, accepted - 1);
+        sequence.draftsLanded(right);
+        sequence.generation.request().allowance().giveBack(drafts - right);
+        return drafts - right;
+    }
+
     private void applyToken(Sequence sequence, StepResult result, int row, int index) {
         GenerationState generation = sequence.generation;
         int token = result.tokens[index];
+        if (result.accepted[row] == 1) {
+            sequence.sampledPlainly(token);
+        }
         sequence.append(token);
         if (generation.totals.firstTokenAt == Long.MIN_VALUE) {
             generation.totals.firstTokenAt = bookedTo;

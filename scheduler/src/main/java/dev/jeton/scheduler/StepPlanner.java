@@ -15,6 +15,8 @@ import dev.jeton.models.engine.TokenGrammar;
  * does not make everybody wait. A sequence is left out while its reader has no room, its allowance no grant, or its
  * next block is being computed by another or loaded.
  *
+ * <p>A next token may come with drafts of those after it, as {@link DraftPlanner} says.
+ *
  * <p>Prompts that must stay whole are taken in their order as long as the budget has room for them; one that has not
  * goes first in the next step, since a step has room for any.
  *
@@ -30,6 +32,7 @@ final class StepPlanner {
 
     private final Sequences sequences;
     private final Admission admission;
+    private final DraftPlanner drafts;
     private final Timeouts timeouts;
     private final KvCache kv;
     private final StepTimeModel timeModel;
@@ -45,6 +48,7 @@ final class StepPlanner {
     StepPlanner(
             Sequences sequences,
             Admission admission,
+            DraftPlanner drafts,
             Timeouts timeouts,
             KvCache kv,
             StepTimeModel timeModel,
@@ -52,6 +56,7 @@ final class StepPlanner {
             long stepTargetNanos) {
         this.sequences = sequences;
         this.admission = admission;
+        this.drafts = drafts;
         this.timeouts = timeouts;
         this.kv = kv;
         this.timeModel = timeModel;
@@ -82,6 +87,7 @@ final class StepPlanner {
 
     private void planDecodes(StepApplier.Flight flight, long now) {
         SequenceQueue running = sequences.running();
+        drafts.begin(running);
         // each row is one token; there may be more of them than the budget where readers that were slow read again
         int most = Math.min(bounds.maxSequences(), bounds.maxTokens());
         for (int i = 0; i < running.size() && flight.batch.rows() < most; i++) {
@@ -90,7 +96,7 @@ final class StepPlanner {
                 continue;
             }
             if (spend(sequence)) {
-                addDecode(flight, sequence);
+                addDecode(flight, sequence, now);
             } else if (endIfExhausted(sequence, now)) {
                 i--;
             }
@@ -99,10 +105,12 @@ final class StepPlanner {
 
     private boolean mayDecode(Sequence sequence, long now) {
         int promised = sequence.promised();
-        return sequence.planned == promised - 1
+        return sequence.draftsInFlight() == 0
+                && sequence.planned == promised - 1
                 && promised - sequence.promptLength()
                         < sequence.generation.request().maxTokens()
                 && promised < bounds.contextLength()
+                && !drafts.waits(sequence)
                 && sequence.generation.roomForOneMore(now);
     }
 
@@ -124,6 +132,7 @@ final class StepPlanner {
     /** A sequence whose allowance will never grant again has reached its length. */
     private boolean endIfExhausted(Sequence sequence, long now) {
         if (sequence.rowsInFlight > 0
+                || sequence.generation.mayGiveBack()
                 || !sequence.generation.request().allowance().exhausted()) {
             return false;
         }
@@ -136,15 +145,35 @@ final class StepPlanner {
         return sequence.generation.request().allowance().grant(1) == 1;
     }
 
-    private void addDecode(StepApplier.Flight flight, Sequence sequence) {
+    private void addDecode(StepApplier.Flight flight, Sequence sequence, long now) {
         StepBatch batch = flight.batch;
         int flags = sampling(sequence);
+        int drafted = 0;
         if (sequence.samplesInFlight > 0) {
             batch.addLastTokenRow(sequence.slot, flags, sequence.planned);
         } else {
-            batch.addRow(sequence.slot, flags, sequence.planned, sequence.tokens, sequence.planned, 1);
+            drafted = draft(sequence, now);
+            flags |= drafted > 0 && sequence.cursor != null ? StepBatch.MASKED : 0;
+            int row = batch.addRow(
+                    sequence.slot, flags, sequence.planned, sequence.tokens, sequence.planned, 1 + drafted);
+            batch.drafts[row] = drafted;
         }
-        finishRow(flight, sequence, 1, true);
+        finishRow(flight, sequence, 1 + drafted, 1 + drafted);
+    }
+
+    /** Drafts that stand behind the sequence's tokens, have blocks and were granted; nobody is preempted for them. */
+    private int draft(Sequence sequence, long now) {
+        int drafted = drafts.draft(sequence);
+        if (drafted > 0 && !kv.extend(sequence.kv, sequence.planned + 1 + drafted, now)) {
+            drafted = kv.room(sequence.kv) - sequence.planned - 1;
+        }
+        if (drafted > 0) {
+            drafted = sequence.generation.request().allowance().grant(drafted);
+        }
+        if (drafted > 0) {
+            drafts.took(sequence, drafted);
+        }
+        return drafted;
     }
 
     /** Where its text stands is not known while a sample of it is in flight: then its mask may turn out to be none. */
@@ -234,11 +263,11 @@ final class StepPlanner {
         if (scored && sequence.planned + count < sequence.length) {
             flight.batch.following[row] = sequence.tokens[sequence.planned + count];
         }
-        finishRow(flight, sequence, count, sample);
+        finishRow(flight, sequence, count, sample ? 1 : 0);
         return count;
     }
 
-    private void finishRow(StepApplier.Flight flight, Sequence sequence, int count, boolean sample) {
+    private void finishRow(StepApplier.Flight flight, Sequence sequence, int count, int samples) {
         flight.batch.useAdapter(sequence.generation.request().adapter());
         for (int g = 0; g < kv.groups(); g++) {
             BlockTable table = sequence.kv.table(g);
@@ -247,9 +276,9 @@ final class StepPlanner {
         }
         sequence.planned += count;
         sequence.rowsInFlight++;
-        if (sample) {
+        if (samples > 0) {
             sequence.samplesInFlight++;
-            sequence.generation.expectSample();
+            sequence.generation.expectSamples(samples);
         }
         flight.add(sequence, sequence.planned);
     }

@@ -40,7 +40,7 @@ public abstract class GenerationContract {
 
     /** Bounds for {@link #create}. */
     protected static SchedulerConfig config() {
-        return new SchedulerConfig(4, 256, 64, 1_024, 30_000_000_000L, 0, true, 7);
+        return new SchedulerConfig(4, 256, 64, 1_024, 30_000_000_000L, 0, true, 7).drafting(4);
     }
 
     @BeforeEach
@@ -116,6 +116,31 @@ public abstract class GenerationContract {
         while (!dispatcher.idle()) {
             Thread.onSpinWait();
         }
+    }
+
+    @Test
+    void shouldAnswerTheSameWhateverIsPredicted() throws Exception {
+        Assumptions.assumeTrue(sameInAnyBatch());
+        for (SamplingParameters sampling : List.of(SamplingParameters.GREEDY, sampled(11))) {
+            GenerationRequest plain = plain(prompt(5, 9), sampling);
+            List<Integer> answer = run(plain).only();
+            int[] right = answer.stream().mapToInt(Integer::intValue).toArray();
+            int[] partly = Arrays.stream(right)
+                    .map(token -> token % 3 == 0 ? token ^ 1 : token)
+                    .toArray();
+            assertThat(run(plain.predicting(right)).only()).isEqualTo(answer);
+            assertThat(run(plain.predicting(partly)).only()).isEqualTo(answer);
+        }
+    }
+
+    @Test
+    void shouldComputeWhatIsPredictedInAdvance() throws Exception {
+        Assumptions.assumeTrue(dispatcher.engine().supports(Capability.DRAFTS));
+        GenerationRequest plain = plain(prompt(5, 9), SamplingParameters.GREEDY);
+        int[] right = run(plain).only().stream().mapToInt(Integer::intValue).toArray();
+        Generation generation = dispatcher.submit(plain.predicting(right));
+        read(generation, 1);
+        assertThat(generation.usage().drafts().acceptedPredicted()).isPositive();
     }
 
     @Test
@@ -296,6 +321,11 @@ public abstract class GenerationContract {
         public int grant(int tokens) {
             int before = left.getAndUpdate(have -> Math.max(0, have - tokens));
             return Math.min(before, tokens);
+        }
+
+        @Override
+        public void giveBack(int tokens) {
+            left.addAndGet(tokens);
         }
 
         @Override

@@ -96,8 +96,16 @@ class GuidedTest {
 
         @Override
         public Cursor begin() {
-            Cursor cursor = inner.begin();
+            return at(inner.begin());
+        }
+
+        private static Cursor at(Cursor cursor) {
             return new Cursor() {
+                @Override
+                public Cursor copy() {
+                    return at(cursor.copy());
+                }
+
                 @Override
                 public boolean mask(long[] bits, int from) {
                     cursor.mask(bits, from);
@@ -192,9 +200,17 @@ class GuidedTest {
 
         @Override
         public Cursor begin() {
-            Cursor cursor = inner.begin();
+            return at(inner.begin(), 0);
+        }
+
+        private Cursor at(Cursor cursor, int before) {
             return new Cursor() {
-                private int taken;
+                private int taken = before;
+
+                @Override
+                public Cursor copy() {
+                    return at(cursor.copy(), taken);
+                }
 
                 @Override
                 public boolean mask(long[] bits, int from) {
@@ -328,8 +344,16 @@ class GuidedTest {
 
         @Override
         public Cursor begin() {
-            Cursor cursor = inner.begin();
+            return at(inner.begin());
+        }
+
+        private Cursor at(Cursor cursor) {
             return new Cursor() {
+                @Override
+                public Cursor copy() {
+                    return at(cursor.copy());
+                }
+
                 @Override
                 public boolean mask(long[] bits, int from) {
                     masks++;

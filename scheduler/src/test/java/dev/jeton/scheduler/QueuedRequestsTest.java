@@ -9,7 +9,7 @@ import org.junit.jupiter.api.Test;
 
 class QueuedRequestsTest {
 
-    private static final SchedulerConfig CONFIG = new SchedulerConfig(4, 64, 8, 800, 64, 1_000, 0, true, 1);
+    private static final SchedulerConfig CONFIG = new SchedulerConfig(4, 64, 8, 800, 64, 1_000, 0, true, 0, 1);
 
     private final QueuedRequests queued = new QueuedRequests();
 

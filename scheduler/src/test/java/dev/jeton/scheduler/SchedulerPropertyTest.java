@@ -29,6 +29,7 @@ class SchedulerPropertyTest {
                 .sequences(2 + random.nextInt(7))
                 .tokens(8 + random.nextInt(40))
                 .tickets(1 + seed % 2)
+                .drafts(seed % 7 < 4 ? 1 + random.nextInt(8) : 0)
                 .prefixCaching(seed % 5 != 0);
         Simulation simulation = new Simulation(shape);
         List<GenerationState> live = new ArrayList<>();
@@ -37,7 +38,7 @@ class SchedulerPropertyTest {
         for (int turn = 0; turn < 1_500; turn++) {
             if (random.nextInt(12) == 0) {
                 try {
-                    live.add(simulation.submit(Traffic.request(random, turn)));
+                    live.add(simulation.submit(request(random, turn, shape)));
                     outputs.add(new Output(live.getLast().request().sequences()));
                     cancelled.add(false);
                 } catch (RejectedException e) {
@@ -66,6 +67,12 @@ class SchedulerPropertyTest {
             check(live.get(i), outputs.get(i), cancelled.get(i), window);
         }
         checkBooks(simulation, live);
+    }
+
+    /** With a prediction, mostly, where anything is drafted. */
+    private static GenerationRequest request(Random random, int id, Shape shape) {
+        GenerationRequest request = Traffic.request(random, id);
+        return shape.drafts > 0 && random.nextInt(4) > 0 ? Traffic.predicted(random, request, shape.window) : request;
     }
 
     private static void check(GenerationState generation, Output output, boolean cancelled, int window) {
@@ -102,13 +109,14 @@ class SchedulerPropertyTest {
                 .tokens(tokens)
                 .ring(1 + random.nextInt(12))
                 .tickets(1 + seed % 2)
+                .drafts(seed % 7 < 4 ? 1 + random.nextInt(8) : 0)
                 .prefixCaching(seed % 5 != 0);
         Simulation simulation = new Simulation(shape);
         List<Reader> readers = new ArrayList<>();
         for (int turn = 0; turn < 1_500; turn++) {
             if (random.nextInt(10) == 0) {
                 try {
-                    GenerationRequest plain = Traffic.request(random, turn);
+                    GenerationRequest plain = request(random, turn, shape);
                     readers.add(new Reader(simulation, plain, random));
                 } catch (RejectedException e) {
                     assertThat(e.reason()).isEqualTo(RejectedException.Reason.TOO_LARGE);
@@ -166,7 +174,8 @@ class SchedulerPropertyTest {
                             deadline,
                             request.salt(),
                             purse)
-                    .through(request.adapter());
+                    .through(request.adapter())
+                    .predicting(request.prediction());
             generation =
                     simulation.submit(request.grammar().map(bounded::guided).orElse(bounded));
             output = new Output(request.sequences());
@@ -238,6 +247,11 @@ class SchedulerPropertyTest {
             int given = Math.min(left, tokens);
             left -= given;
             return given;
+        }
+
+        @Override
+        public void giveBack(int tokens) {
+            left += tokens;
         }
 
         @Override

@@ -51,14 +51,15 @@ final class Simulation {
                 shape.copyNanosPerByte,
                 clock);
         SchedulerConfig config = new SchedulerConfig(
-                shape.sequences,
-                shape.tokens,
-                64,
-                shape.ring,
-                1_000_000_000L,
-                shape.stepTarget,
-                shape.prefixCaching,
-                7);
+                        shape.sequences,
+                        shape.tokens,
+                        64,
+                        shape.ring,
+                        1_000_000_000L,
+                        shape.stepTarget,
+                        shape.prefixCaching,
+                        7)
+                .drafting(shape.drafts);
         scheduler = new Scheduler(
                 around.apply(engine),
                 config,
@@ -96,6 +97,7 @@ final class Simulation {
         int ring = 1024;
         long stepTarget;
         boolean prefixCaching = true;
+        int drafts;
 
         Shape blocks(int value) {
             blocks = value;
@@ -141,6 +143,11 @@ final class Simulation {
 
         Shape stepTarget(long nanos) {
             stepTarget = nanos;
+            return this;
+        }
+
+        Shape drafts(int value) {
+            drafts = value;
             return this;
         }
 

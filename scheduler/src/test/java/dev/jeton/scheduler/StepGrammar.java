@@ -14,41 +14,53 @@ record StepGrammar(int vocabulary, int least, int most) implements TokenGrammar 
 
     @Override
     public Cursor begin() {
-        return new Cursor() {
-            private int length;
-            private int last;
+        return new StepCursor(0, 0);
+    }
 
-            @Override
-            public boolean mask(long[] bits, int from) {
-                Arrays.fill(bits, from, from + (vocabulary + 63) / 64, 0);
-                for (int token = 0; token < vocabulary; token++) {
-                    if (allows(length, last, token)) {
-                        bits[from + (token >>> 6)] |= 1L << token;
-                    }
+    private final class StepCursor implements Cursor {
+        private int length;
+        private int last;
+
+        StepCursor(int length, int last) {
+            this.length = length;
+            this.last = last;
+        }
+
+        @Override
+        public Cursor copy() {
+            return new StepCursor(length, last);
+        }
+
+        @Override
+        public boolean mask(long[] bits, int from) {
+            Arrays.fill(bits, from, from + (vocabulary + 63) / 64, 0);
+            for (int token = 0; token < vocabulary; token++) {
+                if (allows(length, last, token)) {
+                    bits[from + (token >>> 6)] |= 1L << token;
                 }
-                return true;
             }
+            return true;
+        }
 
-            @Override
-            public boolean accept(int token) {
-                if (!allows(length, last, token)) {
-                    return false;
-                }
-                length++;
-                last = token;
-                return true;
+        @Override
+        public boolean accept(int token) {
+            if (!allows(length, last, token)) {
+                return false;
             }
+            length++;
+            last = token;
+            return true;
+        }
 
-            @Override
-            public boolean mayEnd() {
-                return length >= least;
-            }
+        @Override
+        public boolean mayEnd() {
+            return length >= least;
+        }
 
-            @Override
-            public boolean mustEnd() {
-                return length >= most;
-            }
-        };
+        @Override
+        public boolean mustEnd() {
+            return length >= most;
+        }
     }
 
     private boolean allows(int length, int last, int token) {

@@ -253,7 +253,7 @@ class StepLoopTest {
     @Timeout(value = 120, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
     void refusesPromptsPastTheBoundOfTokensThatWait() throws Exception {
         HeldEngine engine = new HeldEngine(engine());
-        SchedulerConfig config = new SchedulerConfig(8, 64, 100, 50, 1024, 1_000_000_000_000L, 0, true, 7);
+        SchedulerConfig config = new SchedulerConfig(8, 64, 100, 50, 1024, 1_000_000_000_000L, 0, true, 0, 7);
         try (StepLoop loop = new StepLoop("test", engine, config, new SimClock(0), 0, StepListener.NONE)) {
             List<Generation> accepted = new ArrayList<>();
             accepted.add(loop.submit(request(0, 5)));

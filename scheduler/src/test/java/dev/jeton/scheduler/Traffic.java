@@ -2,6 +2,8 @@ package dev.jeton.scheduler;
 
 import dev.jeton.models.engine.SamplingParameters;
 import dev.jeton.models.sim.SimEngine;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Random;
 
 /** Random requests: few families of prompts that share prefixes, some with forks, some guided, of three priorities. */
@@ -42,5 +44,22 @@ final class Traffic {
         return random.nextInt(3) > 0
                 ? request
                 : request.guided(new StepGrammar(Simulation.VOCABULARY, least, least + 1 + random.nextInt(30)));
+    }
+
+    /** The same, where the client predicts what the request gets alone, but for some tokens changed, lost or added. */
+    static GenerationRequest predicted(Random random, GenerationRequest request, int window) {
+        List<Integer> right = Simulation.alone(request, window).tokens.get(random.nextInt(request.sequences()));
+        List<Integer> predicted = new ArrayList<>();
+        int oneIn = 2 + random.nextInt(30);
+        for (int token : right) {
+            boolean wrong = random.nextInt(oneIn) == 0;
+            if (!wrong || random.nextBoolean()) {
+                predicted.add(wrong ? random.nextInt(Simulation.VOCABULARY) : token);
+            }
+            if (wrong && random.nextBoolean()) {
+                predicted.add(token);
+            }
+        }
+        return request.predicting(predicted.stream().mapToInt(Integer::intValue).toArray());
     }
 }

@@ -275,6 +275,7 @@ public final class ModelLoader {
                 stallTimeout.toNanos(),
                 settings.stepTarget().toNanos(),
                 defaults.prefixCaching(),
+                settings.maxDrafts(),
                 new SecureRandom().nextLong());
     }
 

@@ -82,12 +82,16 @@ class ModelLoaderTest {
                         new ConfigurationLoader(Map.of()).flags(flags).load().model(DEMO.toString(), "model"));
     }
 
+    private static StepSize stepSize(ModelSettings settings) {
+        return new StepSize(
+                settings.maxSequences(), settings.maxBatchedTokens(), settings.stepTarget(), settings.maxDrafts());
+    }
+
     @Test
     void leavesTheSizeOfStepsToTheEngineWhereNothingIsSaid() {
-        StepSize usual = new StepSize(7, 70, Duration.ofMillis(9));
+        StepSize usual = new StepSize(7, 70, Duration.ofMillis(9), 5);
         ModelSettings settings = settled(Map.of(), usual);
-        assertThat(new StepSize(settings.maxSequences(), settings.maxBatchedTokens(), settings.stepTarget()))
-                .isEqualTo(usual);
+        assertThat(stepSize(settings)).isEqualTo(usual);
     }
 
     @Test
@@ -96,10 +100,10 @@ class ModelLoaderTest {
                 Map.of(
                         "engine.max-num-seqs", "3",
                         "engine.max-batched-tokens", "300",
-                        "engine.step-target", "30ms"),
-                StepSize.GPU);
-        assertThat(new StepSize(settings.maxSequences(), settings.maxBatchedTokens(), settings.stepTarget()))
-                .isEqualTo(new StepSize(3, 300, Duration.ofMillis(30)));
+                        "engine.step-target", "30ms",
+                        "engine.max-drafts", "0"),
+                StepSize.PROCESSOR);
+        assertThat(stepSize(settings)).isEqualTo(new StepSize(3, 300, Duration.ofMillis(30), 0));
     }
 
     /** What is warned of while a model is loaded. */

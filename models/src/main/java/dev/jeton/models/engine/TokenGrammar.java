@@ -38,6 +38,9 @@ public interface TokenGrammar {
 
         /** Whether the text can only end here. */
         boolean mustEnd();
+
+        /** Another one at the same place, to try out what may come later; for the same thread. */
+        Cursor copy();
     }
 
     /** The vocabulary whose tokens it is about: ids are 0 until this. */

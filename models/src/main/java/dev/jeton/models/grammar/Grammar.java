@@ -151,7 +151,7 @@ public final class Grammar implements TokenGrammar {
 
     @Override
     public Cursor begin() {
-        return new TextCursor();
+        return new TextCursor(null, 0);
     }
 
     /** Free text may be anything; one that begins with a tag may not. */
@@ -174,6 +174,16 @@ public final class Grammar implements TokenGrammar {
 
         private @Nullable State state;
         private int cleared;
+
+        private TextCursor(@Nullable State state, int cleared) {
+            this.state = state;
+            this.cleared = cleared;
+        }
+
+        @Override
+        public Cursor copy() {
+            return new TextCursor(state, cleared);
+        }
 
         /** Where it is; the beginning is taken where it is needed, for that is made again with all the others. */
         private State state() {

@@ -96,6 +96,19 @@ public final class ReasoningGrammar implements TokenGrammar {
         private int newlines;
 
         @Override
+        public Cursor copy() {
+            ThinkingCursor copy = new ThinkingCursor();
+            copy.state = state;
+            copy.inner = inner.map(Cursor::copy);
+            copy.answers = answers;
+            copy.matched = matched;
+            copy.thought = thought;
+            copy.unfinished = unfinished;
+            copy.newlines = newlines;
+            return copy;
+        }
+
+        @Override
         public boolean mask(long[] bits, int from) {
             return switch (state) {
                 case EITHER -> {

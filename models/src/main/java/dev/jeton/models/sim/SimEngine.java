@@ -17,6 +17,7 @@ import java.util.EnumSet;
 import java.util.List;
 import java.util.OptionalLong;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /**
  * An engine whose "K and V" at a position are a hash of all tokens up to it, kept in its blocks as a real engine keeps
@@ -60,24 +61,35 @@ public final class SimEngine implements Engine {
 
     private static final class InFlight {
         final StepResult result = new StepResult();
-        /** Rows that wait for masks, in order: which, of which slot, and what their token is a function of. */
-        int[] maskedRow = new int[16];
+        /**
+         * Positions at which is sampled, row by row: the row, its slot, what the token is a function of, and the draft
+         * that follows, or -1.
+         */
+        int[] row = new int[16];
 
-        int[] maskedSlot = new int[16];
-        long[] maskedHash = new long[16];
-        int masked;
+        int[] slot = new int[16];
+        long[] hash = new long[16];
+        int[] draft = new int[16];
+        boolean[] masked = new boolean[16];
+        int positions;
+        int maskedPositions;
         boolean waitsForMasks;
 
-        void addMasked(int row, int slot, long hash) {
-            if (masked == maskedRow.length) {
-                maskedRow = Arrays.copyOf(maskedRow, 2 * masked);
-                maskedSlot = Arrays.copyOf(maskedSlot, 2 * masked);
-                maskedHash = Arrays.copyOf(maskedHash, 2 * masked);
+        void add(int rowIndex, int rowSlot, long drawn, int next, boolean bound) {
+            if (positions == row.length) {
+                row = Arrays.copyOf(row, 2 * positions);
+                slot = Arrays.copyOf(slot, 2 * positions);
+                hash = Arrays.copyOf(hash, 2 * positions);
+                draft = Arrays.copyOf(draft, 2 * positions);
+                masked = Arrays.copyOf(masked, 2 * positions);
             }
-            maskedRow[masked] = row;
-            maskedSlot[masked] = slot;
-            maskedHash[masked++] = hash;
-            waitsForMasks = true;
+            row[positions] = rowIndex;
+            slot[positions] = rowSlot;
+            hash[positions] = drawn;
+            draft[positions] = next;
+            masked[positions++] = bound;
+            maskedPositions += bound ? 1 : 0;
+            waitsForMasks |= bound;
         }
     }
 
@@ -118,6 +130,7 @@ public final class SimEngine implements Engine {
                 Capability.LOG_PROBABILITIES,
                 Capability.PROMPT_LOG_PROBABILITIES,
                 Capability.MASKS,
+                Capability.DRAFTS,
                 Capability.ADAPTERS);
         if (groups.stream().anyMatch(group -> group.hostBlocks() > 0)) {
             able.add(Capability.HOST_TIER);
@@ -185,7 +198,8 @@ public final class SimEngine implements Engine {
                     "the step in flight waits for grammar masks; hand them in before the next launch");
         }
         InFlight flight = flight(launched);
-        flight.masked = 0;
+        flight.positions = 0;
+        flight.maskedPositions = 0;
         StepResult result = flight.result;
         result.reset(batch.rows());
         if (result.promptLogProbabilities.length < batch.tokenCount()) {
@@ -194,8 +208,10 @@ public final class SimEngine implements Engine {
         long kvTokens = 0;
         for (int row = 0; row < batch.rows(); row++) {
             kvTokens += batch.position[row] + batch.inputs(row);
-            result.beginRow(row);
             run(batch, row, flight);
+        }
+        if (!flight.waitsForMasks) {
+            sample(flight, batch.rows(), null);
         }
         result.startNanos = Math.max(clock.getAsLong(), deviceFreeAt);
         result.endNanos = result.startNanos + Math.max(1, (long) time.predict(batch.tokenCount(), kvTokens));
@@ -217,35 +233,53 @@ public final class SimEngine implements Engine {
         if (batch.has(row, StepBatch.LAST_TOKEN)) {
             batch.tokens[start] = slot.lastToken;
         }
-        long hash = 0;
+        int firstSampled = batch.inputs(row) - 1 - batch.drafts[row];
         for (int i = 0; i < batch.inputs(row); i++) {
             int position = batch.position[row] + i;
+            long hash = 0;
             for (int g = batch.groups() - 1; g >= 0; g--) {
                 long before = position == 0 ? 1 : read(batch, row, g, position - 1);
                 hash = mix(before + ((long) batch.adapter[row] << 32), batch.tokens[start + i]);
                 write(batch, row, g, position, hash);
             }
             result.promptLogProbabilities[start + i] = -1f / (1 + (hash >>> 60));
-        }
-        verifyWindow(batch, row);
-        if (batch.has(row, StepBatch.SAMPLE)) {
-            long drawn = mix(hash, (int) slot.seed);
-            result.addToken(-1, Float.NaN);
-            result.accepted[row] = 1;
-            if (batch.has(row, StepBatch.MASKED)) {
-                flight.addMasked(row, batch.slot[row], drawn);
-            } else {
-                sample(result, row, slot, (int) Long.remainderUnsigned(drawn, info.vocabulary()));
+            if (batch.has(row, StepBatch.SAMPLE) && i >= firstSampled) {
+                int next = i + 1 < batch.inputs(row) ? batch.tokens[start + i + 1] : -1;
+                flight.add(row, batch.slot[row], mix(hash, (int) slot.seed), next, batch.has(row, StepBatch.MASKED));
             }
         }
+        verifyWindow(batch, row);
     }
 
-    private static void sample(StepResult result, int row, Slot slot, int token) {
-        slot.lastToken = token;
-        slot.generated++;
-        int index = result.tokenStart[row];
-        result.tokens[index] = token;
-        result.logProbabilities[index] = slot.logProbabilities ? -1f / (1 + token) : Float.NaN;
+    /** Samples a step's positions in order; a row's go on as long as its drafts are what was sampled. */
+    private void sample(InFlight flight, int rows, @Nullable TokenMasks masks) {
+        StepResult result = flight.result;
+        int at = 0;
+        int maskedAt = 0;
+        for (int row = 0; row < rows; row++) {
+            result.beginRow(row);
+            boolean goesOn = true;
+            for (; at < flight.positions && flight.row[at] == row; at++) {
+                int mask = flight.masked[at] ? maskedAt++ : -1;
+                if (!goesOn) {
+                    continue;
+                }
+                int token = mask >= 0 && masks != null
+                        ? allowed(masks, mask, flight.hash[at])
+                        : (int) Long.remainderUnsigned(flight.hash[at], info.vocabulary());
+                if (token < 0) {
+                    result.fail(row, "the grammar allows no token");
+                    goesOn = false;
+                } else {
+                    Slot slot = slots[flight.slot[at]];
+                    slot.lastToken = token;
+                    slot.generated++;
+                    result.addToken(token, slot.logProbabilities ? -1f / (1 + token) : Float.NaN);
+                    result.accepted[row]++;
+                    goesOn = token == flight.draft[at];
+                }
+            }
+        }
     }
 
     /**
@@ -301,20 +335,12 @@ public final class SimEngine implements Engine {
         if (launched == awaited || ticket.number() != launched - 1 || !flight.waitsForMasks) {
             throw new EngineException("ticket " + ticket.number() + " does not wait for masks");
         }
-        if (!masks.fits(flight.masked, (info.vocabulary() + 63) / 64)) {
+        if (!masks.fits(flight.maskedPositions, (info.vocabulary() + 63) / 64)) {
             throw new EngineException("masks of %d positions of %d words; the step has %d positions"
-                    .formatted(masks.positions(), masks.wordsPerMask(), flight.masked));
-        }
-        for (int i = 0; i < flight.masked; i++) {
-            int token = allowed(masks, i, flight.maskedHash[i]);
-            int row = flight.maskedRow[i];
-            if (token < 0) {
-                flight.result.fail(row, "the grammar allows no token");
-            } else {
-                sample(flight.result, row, slots[flight.maskedSlot[i]], token);
-            }
+                    .formatted(masks.positions(), masks.wordsPerMask(), flight.maskedPositions));
         }
         flight.waitsForMasks = false;
+        sample(flight, flight.result.rows(), masks);
     }
 
     /** One of the tokens that a mask allows, or -1 where there is none. */

@@ -66,7 +66,7 @@ public final class TrtLlmEngineProvider implements SequenceEngineProvider {
     /** The engine's folder says itself how much a step of it holds, which is less than this. */
     @Override
     public StepSize stepSize(DeviceOptions device) {
-        return new StepSize(MOST, MOST, Duration.ZERO);
+        return new StepSize(MOST, MOST, Duration.ZERO, 0);
     }
 
     @Override

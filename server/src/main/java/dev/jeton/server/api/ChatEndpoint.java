@@ -58,7 +58,8 @@ final class ChatEndpoint implements WorkEndpoint {
         Optional<ToolUse> use = tools.use(model, limits.tools(), options);
         GenerationOptions guided = ToolGuidance.guided(options, tools, use, model);
         return Prepared.chat(guided, prompt, model, "messages", lengthField(body), use)
-                .reasoning(ReasoningUse.of(model, prompt, reasoning, options));
+                .reasoning(ReasoningUse.of(model, prompt, reasoning, options))
+                .predicting(promptTokens.prediction(body, model));
     }
 
     /** Both names are checked. */

@@ -31,6 +31,7 @@ final class Choices implements AutoCloseable {
     private final GenerationEvent event = new GenerationEvent();
     private final ModelMetrics metrics;
     private final TokenTimes times;
+    private final boolean predicted;
     private Optional<Grammars.Use> grammar;
 
     /**
@@ -50,6 +51,7 @@ final class Choices implements AutoCloseable {
             Optional<Grammars.Use> grammar) {
         GenerationOptions options = ask.options();
         this.grammar = grammar;
+        predicted = ask.prediction().length > 0;
         this.maxTokens = ask.maxTokens().clone();
         this.books = books;
         this.generations = List.copyOf(generations);
@@ -72,6 +74,11 @@ final class Choices implements AutoCloseable {
                     ask.tools()));
         }
         this.times = new TokenTimes(metrics, startNanos, count);
+    }
+
+    /** Whether the client predicted the answers. */
+    boolean predicted() {
+        return predicted;
     }
 
     /**

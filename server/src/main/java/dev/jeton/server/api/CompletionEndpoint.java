@@ -70,7 +70,7 @@ final class CompletionEndpoint implements WorkEndpoint {
         checkSupported(body, options);
         List<Prompt> prompts = Prompts.read(body, "prompt", model, limits.maxPrompts());
         List<int[]> tokens = tokens(prompts, model, body.flag("add_special_tokens", true));
-        return Prepared.completions(options, tokens, model);
+        return Prepared.completions(options, tokens, model).predicting(promptTokens.prediction(body, model));
     }
 
     private static void checkSupported(JsonObject body, GenerationOptions options) {

@@ -91,7 +91,8 @@ final class Generator {
             for (int i = 0; i < prompts.size(); i++) {
                 GenerationRequest request = request(
                                 call, id(call, ask, i), prompts.get(i), ask.maxTokens()[i], ask.options(), promptScores)
-                        .through(model.adapterNumber());
+                        .through(model.adapterNumber())
+                        .predicting(ask.prediction());
                 generations.add(model.dispatcher()
                         .submit(grammar.map(use -> request.guided(use.grammar()))
                                 .orElse(request)));
@@ -260,7 +261,7 @@ final class Generator {
             List<float[]> vectors = run.vectors();
             UsageTotals usage = run.usage();
             JsonWriter out = call.writer();
-            format.write(out, vectors, priced(call, usage, OptionalInt.empty(), Optional.empty()));
+            format.write(out, vectors, priced(call, usage, false, OptionalInt.empty(), Optional.empty()));
             call.books().closeDurably(call, usage, out.size());
             call.answer(out);
             outcome = Fact.Outcome.COMPLETED;
@@ -345,16 +346,18 @@ final class Generator {
     }
 
     private static Usage priced(Call call, UsageTotals usage, Choices choices) {
-        return priced(call, usage, choices.reasoningTokens(), choices.detail());
+        return priced(call, usage, choices.predicted(), choices.reasoningTokens(), choices.detail());
     }
 
-    private static Usage priced(Call call, UsageTotals usage, OptionalInt reasoning, Optional<FinishDetail> detail) {
+    private static Usage priced(
+            Call call, UsageTotals usage, boolean predicted, OptionalInt reasoning, Optional<FinishDetail> detail) {
         Optional<Bill> bill = call.books().bill(usage);
         call.costs(bill);
         List<BudgetView> budgets = BudgetAnswers.readable(call.books().budgetsAfter(usage), call.caller());
         call.leaves(budgets);
         return new Usage(
                 usage,
+                predicted,
                 reasoning,
                 bill,
                 detail,

@@ -15,6 +15,7 @@ import java.util.stream.IntStream;
  * @param pooled whether vectors of the prompts are wanted, and nothing is generated
  * @param tools how answers call tools; empty where they may not
  * @param reasoning how the model thinks before it answers; empty where that is part of its answers
+ * @param prediction tokens that the client expects of the answers; none where it says nothing of them
  */
 record Prepared(
         GenerationOptions options,
@@ -23,7 +24,10 @@ record Prepared(
         boolean continues,
         boolean pooled,
         Optional<ToolUse> tools,
-        Optional<ReasoningUse> reasoning) {
+        Optional<ReasoningUse> reasoning,
+        int[] prediction) {
+
+    private static final int[] NOTHING = {};
 
     /**
      * A chat, with its length held against the model's context.
@@ -39,17 +43,22 @@ record Prepared(
             String lengthField,
             Optional<ToolUse> tools) {
         int[] maxTokens = {options.maxTokensAfter(prompt.length, model, promptField, lengthField)};
-        return new Prepared(options, List.of(prompt), maxTokens, false, false, tools, Optional.empty());
+        return new Prepared(options, List.of(prompt), maxTokens, false, false, tools, Optional.empty(), NOTHING);
     }
 
     /** The same of a model that thinks before it answers. */
     Prepared reasoning(Optional<ReasoningUse> use) {
-        return new Prepared(options, prompts, maxTokens, continues, pooled, tools, use);
+        return new Prepared(options, prompts, maxTokens, continues, pooled, tools, use, prediction);
+    }
+
+    /** The same, where the client expects this of the answers. */
+    Prepared predicting(int[] tokens) {
+        return new Prepared(options, prompts, maxTokens, continues, pooled, tools, reasoning, tokens);
     }
 
     /** The same, where the answer goes on in the prompt's text. */
     Prepared continuing() {
-        return new Prepared(options, prompts, maxTokens, true, pooled, tools, reasoning);
+        return new Prepared(options, prompts, maxTokens, true, pooled, tools, reasoning, prediction);
     }
 
     /** Completions of prompts, with their lengths held against the model's context. */
@@ -57,7 +66,7 @@ record Prepared(
         int[] maxTokens = prompts.stream()
                 .mapToInt(prompt -> options.maxTokensAfter(prompt.length, model, "prompt", MaxTokens.FIELD))
                 .toArray();
-        return new Prepared(options, prompts, maxTokens, true, false, Optional.empty(), Optional.empty());
+        return new Prepared(options, prompts, maxTokens, true, false, Optional.empty(), Optional.empty(), NOTHING);
     }
 
     /**
@@ -84,7 +93,8 @@ record Prepared(
                 false,
                 true,
                 Optional.empty(),
-                Optional.empty());
+                Optional.empty(),
+                NOTHING);
     }
 
     /** What the books call it. */

@@ -1,6 +1,8 @@
 package dev.jeton.server.api;
 
 import dev.jeton.models.TemplateException;
+import dev.jeton.server.json.JsonObject;
+import java.util.Optional;
 
 /** From text to token ids, under the gate and within the context. */
 final class PromptTokens {
@@ -44,6 +46,12 @@ final class PromptTokens {
     /** Tokens of a text. */
     int[] of(String field, String text, ServedModel model, boolean addSpecialTokens) throws InterruptedException {
         return gate.run(() -> encode(field, text, model, addSpecialTokens));
+    }
+
+    /** Tokens of what the client expects of the answer; none where it expects nothing. */
+    int[] prediction(JsonObject body, ServedModel model) throws InterruptedException {
+        Optional<String> text = Prediction.read(body);
+        return text.isEmpty() ? new int[0] : of(Prediction.FIELD, beginning(text.get(), model), model, false);
     }
 
     /** Tokens of a text with the tokenizer's special ones; where {@code truncate}, of what of it can matter. */

@@ -12,7 +12,6 @@ final class Unsupported {
             "functions",
             "function_call",
             "web_search_options",
-            "prediction",
             "guided_grammar",
             "grammar",
             "regex",

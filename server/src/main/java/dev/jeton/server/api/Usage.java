@@ -12,6 +12,7 @@ import java.util.OptionalInt;
  * What an answer says of its use and cost.
  *
  * @param totals what the call used
+ * @param predicted whether the client predicted the answer
  * @param reasoningTokens tokens generated that were thinking; empty where it is not known what is
  * @param bill what that cost; empty where no books are kept
  * @param detail why a choice ended before the tokens that it might have had
@@ -21,6 +22,7 @@ import java.util.OptionalInt;
  */
 record Usage(
         UsageTotals totals,
+        boolean predicted,
         OptionalInt reasoningTokens,
         Optional<Bill> bill,
         Optional<FinishDetail> detail,
@@ -38,11 +40,16 @@ record Usage(
         out.name("total_tokens").value(totals.promptTokens() + totals.completionTokens());
         out.name("prompt_tokens_details").beginObject();
         out.name("cached_tokens").value(totals.cachedTokens()).endObject();
-        reasoningTokens.ifPresent(thought -> out.name("completion_tokens_details")
-                .beginObject()
-                .name("reasoning_tokens")
-                .value(thought)
-                .endObject());
+        if (predicted || reasoningTokens.isPresent()) {
+            out.name("completion_tokens_details").beginObject();
+            reasoningTokens.ifPresent(thought -> out.name("reasoning_tokens").value(thought));
+            if (predicted) {
+                int right = totals.drafts().acceptedPredicted();
+                out.name("accepted_prediction_tokens").value(right);
+                out.name("rejected_prediction_tokens").value(totals.drafts().predicted() - right);
+            }
+            out.endObject();
+        }
         jeton(out);
         out.endObject();
     }

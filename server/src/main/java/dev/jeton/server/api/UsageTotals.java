@@ -19,6 +19,7 @@ import java.util.List;
  * @param discardedNanos device time of tokens past a stop that were computed before it was known: the house's
  * @param kvBlockNanos blocks held times nanoseconds
  * @param savedNanos device time that the cached tokens would have cost
+ * @param drafts tokens that were drafted
  */
 record UsageTotals(
         int promptTokens,
@@ -32,7 +33,8 @@ record UsageTotals(
         long deviceNanos,
         long discardedNanos,
         long kvBlockNanos,
-        long savedNanos) {
+        long savedNanos,
+        GenerationUsage.Drafts drafts) {
 
     private static final double NANOS_PER_SECOND = 1e9;
     private static final double NANOS_PER_MILLI = 1e6;
@@ -51,7 +53,8 @@ record UsageTotals(
                         usage.deviceNanos(),
                         usage.discardedNanos(),
                         usage.kvBlockNanos(),
-                        usage.savedNanos()))
+                        usage.savedNanos(),
+                        usage.drafts()))
                 .reduce(UsageTotals::plus)
                 .orElseThrow(() -> new IllegalArgumentException("a call has at least one prompt"));
     }
@@ -69,7 +72,8 @@ record UsageTotals(
                 deviceNanos + other.deviceNanos,
                 discardedNanos + other.discardedNanos,
                 kvBlockNanos + other.kvBlockNanos,
-                savedNanos + other.savedNanos);
+                savedNanos + other.savedNanos,
+                drafts.plus(other.drafts));
     }
 
     /** The same time and memory, with no tokens that anybody owes. */
@@ -86,7 +90,8 @@ record UsageTotals(
                 deviceNanos,
                 discardedNanos,
                 kvBlockNanos,
-                savedNanos);
+                savedNanos,
+                drafts);
     }
 
     /**
@@ -103,6 +108,10 @@ record UsageTotals(
         if (operator) {
             out.name("device_ms").value(millis(deviceNanos));
             out.name("kv_block_seconds").value(rounded(kvBlockNanos / NANOS_PER_SECOND));
+            if (drafts.computed() > 0) {
+                out.name("drafted_tokens").value(drafts.computed());
+                out.name("accepted_drafted_tokens").value(drafts.accepted());
+            }
         }
     }
 

@@ -181,6 +181,16 @@ final class ServeCommand implements Callable<Integer> {
     }
 
     @Option(
+            names = "--max-drafts",
+            paramLabel = "N",
+            description =
+                    "Most tokens computed in advance for a sequence in a step, where they are worth it; 0 for none"
+                            + " (default: 8 on processors, none on GPUs).")
+    void maxDrafts(String value) {
+        flags.put("engine.max-drafts --max-drafts", value);
+    }
+
+    @Option(
             names = "--quantize",
             paramLabel = "FORMAT",
             description = "none, q8_0 (cpu), int8 or fp8 (cuda) (default: none).")

@@ -358,6 +358,7 @@ public record Configuration(
      * @param maxSequences most sequences in a batch; 0 is the engine's own
      * @param maxBatchedTokens most tokens in a step; 0 is the engine's own
      * @param stepTarget what a step with prompts may be predicted to take while others decode; zero is the engine's own
+     * @param maxDrafts most tokens drafted for a sequence in a step; -1 is the engine's own
      * @param maxWaiting most sequences waiting; more get 429
      * @param maxWaitingTokens most tokens of prompts waiting; more get 429
      * @param blockSize tokens of a block
@@ -385,6 +386,7 @@ public record Configuration(
             int maxSequences,
             int maxBatchedTokens,
             Duration stepTarget,
+            int maxDrafts,
             int maxWaiting,
             int maxWaitingTokens,
             int blockSize,
@@ -418,6 +420,7 @@ public record Configuration(
                     maxSequences == 0 ? usual.maxSequences() : maxSequences,
                     maxBatchedTokens == 0 ? usual.maxBatchedTokens() : maxBatchedTokens,
                     stepTarget.isZero() ? usual.target() : stepTarget,
+                    maxDrafts < 0 ? usual.maxDrafts() : maxDrafts,
                     maxWaiting,
                     maxWaitingTokens,
                     blockSize,

@@ -254,6 +254,12 @@ final class Schema {
                     "while sequences decode, prompts are cut so that a step is predicted to take no longer; 0: not on"
                             + " processors, 50ms on GPUs (1h is as good as never)"),
             new Setting(
+                    "engine.max-drafts",
+                    new Whole(-1, 64),
+                    "-1",
+                    "tokens computed in advance for a sequence in a step, where they are worth it; 0: none; -1: 8 on"
+                            + " processors, none on GPUs"),
+            new Setting(
                     "engine.max-waiting",
                     new Whole(1, 1 << 20),
                     "1024",

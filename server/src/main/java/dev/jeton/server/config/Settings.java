@@ -184,6 +184,7 @@ public record Settings(
                 Integer.parseInt(of(entry, "max-num-seqs")),
                 Integer.parseInt(of(entry, "max-batched-tokens")),
                 Units.duration(of(entry, "step-target")),
+                Integer.parseInt(of(entry, "max-drafts")),
                 Integer.parseInt(of(entry, "max-waiting")),
                 Integer.parseInt(of(entry, "max-waiting-tokens")),
                 Integer.parseInt(of(entry, "block-size")),

@@ -142,11 +142,14 @@ final class DispatcherMetrics {
         stepTokens("decode", DispatcherStats::decodeTokens);
         stepTokens("recomputed", DispatcherStats::recomputedTokens);
         stepTokens("overrun", DispatcherStats::overrunTokens);
+        stepTokens("drafted", DispatcherStats::draftTokens);
+        counter("jeton.drafts.accepted", "Drafted tokens that were right", DispatcherStats::acceptedDraftTokens);
     }
 
     private void stepTokens(String kind, ToDoubleFunction<DispatcherStats> value) {
         FunctionCounter.builder("jeton.step.tokens", this, self -> value.applyAsDouble(self.latest))
-                .description("Tokens computed in steps; recomputed and overrun ones are among prefill and decode")
+                .description(
+                        "Tokens computed in steps; recomputed, overrun and drafted ones are among prefill and decode")
                 .tag("model", model)
                 .tag("kind", kind)
                 .register(registry);

@@ -27,6 +27,8 @@ final class VllmNames {
         counter("vllm:num_preemptions", name, stats, DispatcherStats::preemptions);
         counter("vllm:prefix_cache_queries", name, stats, DispatcherStats::prefixQueriedTokens);
         counter("vllm:prefix_cache_hits", name, stats, DispatcherStats::prefixHitTokens);
+        counter("vllm:spec_decode_num_draft_tokens", name, stats, DispatcherStats::draftTokens);
+        counter("vllm:spec_decode_num_accepted_tokens", name, stats, DispatcherStats::acceptedDraftTokens);
         return new Model(
                 timer("vllm:time_to_first_token", name, Buckets.toFirstToken()),
                 timer("vllm:inter_token_latency", name, Buckets.betweenTokens()),

@@ -1,0 +1,264 @@
+package dev.jeton.scheduler;
+
+import static dev.jeton.scheduler.Simulation.take;
+import static dev.jeton.scheduler.Simulation.tokens;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.jeton.models.engine.SamplingParameters;
+import dev.jeton.scheduler.Simulation.Shape;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class DraftsTest {
+
+    private static final int LENGTH = 60;
+
+    private static GenerationRequest request(int first, int maxTokens) {
+        return GenerationRequest.of("r" + first, tokens(first, 10), maxTokens, SamplingParameters.GREEDY);
+    }
+
+    /** What a request gets alone, every {@code wrongEach}-th token of it another one. */
+    private static int[] predicted(GenerationRequest request, int wrongEach) {
+        List<Integer> right = Simulation.alone(request, 0).only();
+        return IntStream.range(0, right.size())
+                .map(i -> i % wrongEach == wrongEach - 1 ? right.get(i) ^ 1 : right.get(i))
+                .toArray();
+    }
+
+    private static GenerationRequest predicted(GenerationRequest request) {
+        return request.predicting(predicted(request, Integer.MAX_VALUE));
+    }
+
+    /** Grants a number of tokens, and counts those that come back. */
+    private static final class Purse implements Allowance {
+        int left;
+        int givenBack;
+
+        Purse(int tokens) {
+            left = tokens;
+        }
+
+        @Override
+        public int grant(int tokens) {
+            int given = Math.min(left, tokens);
+            left -= given;
+            return given;
+        }
+
+        @Override
+        public void giveBack(int tokens) {
+            left += tokens;
+            givenBack += tokens;
+        }
+
+        @Override
+        public boolean exhausted() {
+            return left == 0;
+        }
+    }
+
+    @ParameterizedTest(name = "{0} tickets in flight")
+    @ValueSource(ints = {1, 2})
+    void takesARightPredictionInFewSteps(int tickets) {
+        GenerationRequest request = predicted(request(0, LENGTH));
+        Simulation simulation = new Simulation(new Shape().drafts(5).tickets(tickets));
+        GenerationState generation = simulation.submit(request);
+
+        simulation.run();
+
+        assertThat(take(generation).only())
+                .isEqualTo(Simulation.alone(request, 0).only());
+        // the prompt, and then six tokens a step: all but the first, of which the last step has five
+        assertThat(simulation.scheduler.stats().steps()).isEqualTo(1 + 10);
+    }
+
+    @Test
+    void saysHowManyDraftsWereRight() {
+        GenerationRequest plain = request(0, LENGTH);
+        Simulation simulation = new Simulation(new Shape().drafts(5));
+        GenerationState generation = simulation.submit(plain.predicting(predicted(plain, 10)));
+
+        simulation.run();
+
+        GenerationUsage.Drafts drafts = generation.usage().drafts();
+        DispatcherStats stats = simulation.scheduler.stats();
+        assertThat(generation.usage().completionTokens()).isEqualTo(LENGTH);
+        assertThat(drafts.accepted()).isBetween(LENGTH / 2, drafts.computed() - 1);
+        assertThat(drafts.predicted()).isEqualTo(drafts.computed());
+        assertThat(drafts.acceptedPredicted()).isEqualTo(drafts.accepted());
+        assertThat(stats.draftTokens()).isEqualTo(drafts.computed());
+        assertThat(stats.acceptedDraftTokens()).isEqualTo(drafts.accepted());
+        assertThat(stats.decodeTokens()).isEqualTo(LENGTH - 1 + drafts.computed() - drafts.accepted());
+    }
+
+    @Test
+    void draftsNothingWhereThatIsOff() {
+        GenerationRequest request = predicted(request(0, LENGTH));
+        Simulation simulation = new Simulation(new Shape());
+        GenerationState generation = simulation.submit(request);
+
+        simulation.run();
+
+        assertThat(generation.usage().drafts()).isEqualTo(GenerationUsage.Drafts.NONE);
+        assertThat(simulation.scheduler.stats().steps()).isEqualTo(LENGTH);
+    }
+
+    @ParameterizedTest(name = "{0} tickets in flight")
+    @ValueSource(ints = {1, 2})
+    void givesBackWhatWasGrantedForWrongDrafts(int tickets) {
+        GenerationRequest plain = request(0, 200);
+        Purse purse = new Purse(LENGTH);
+        GenerationRequest request = new GenerationRequest(
+                        "r", plain.prompt(), 1, 200, plain.sampling(), new int[0], false, 0, Long.MAX_VALUE, 0, purse)
+                .predicting(predicted(plain, 4));
+        Simulation simulation = new Simulation(new Shape().drafts(5).tickets(tickets));
+        GenerationState generation = simulation.submit(request);
+
+        simulation.run();
+
+        assertThat(take(generation).only())
+                .isEqualTo(Simulation.alone(plain, 0).only().subList(0, LENGTH));
+        assertThat(purse.givenBack).isPositive();
+    }
+
+    @Test
+    void oneSequenceDoesNotEndOnWhatAnothersDraftsGiveBack() {
+        GenerationRequest plain = request(0, 200);
+        Purse purse = new Purse(2 * LENGTH);
+        SamplingParameters seeded =
+                new SamplingParameters(1, 0, 1, 0, 1, 0, 0, SamplingParameters.GREEDY.bias(), 3, 0, new int[0], -1);
+        GenerationRequest two = twice(plain, seeded, purse);
+        int[] prediction = Simulation.alone(twice(plain, seeded, Allowance.UNLIMITED), 0).tokens.getFirst().stream()
+                .mapToInt(token -> token % 9 == 0 ? token ^ 1 : token)
+                .toArray();
+        Simulation simulation = new Simulation(new Shape().drafts(8).tickets(2));
+        GenerationState generation = simulation.submit(two.predicting(prediction));
+
+        simulation.run();
+
+        assertThat(take(generation).tokens.stream().mapToInt(List::size).sum()).isEqualTo(2 * LENGTH);
+    }
+
+    private static GenerationRequest twice(GenerationRequest plain, SamplingParameters seeded, Allowance allowance) {
+        return new GenerationRequest(
+                "r", plain.prompt(), 2, 200, seeded, new int[0], false, 0, Long.MAX_VALUE, 0, allowance);
+    }
+
+    @Test
+    void draftsLessTheMoreAStepWaitsForArithmetic() {
+        // each token of a step costs 20 us beyond the 50 that a millisecond of reading weights hides
+        List<Long> drafts = new ArrayList<>();
+        for (int sequences : new int[] {1, 8, 45, 60}) {
+            Simulation simulation = new Simulation(
+                    new Shape().drafts(8).sequences(60).tokens(600).blocks(4_000));
+            List<GenerationState> all = IntStream.range(0, sequences)
+                    .mapToObj(i -> request(15 * i, LENGTH))
+                    .map(plain -> plain.predicting(predicted(plain, 4)))
+                    .map(simulation::submit)
+                    .toList();
+            simulation.run();
+            assertThat(all).allMatch(generation -> generation.usage().completionTokens() == LENGTH);
+            drafts.add(simulation.scheduler.stats().draftTokens() / sequences);
+        }
+        assertThat(drafts.getFirst()).isGreaterThan(LENGTH / 2);
+        assertThat(drafts.getLast()).isLessThan(drafts.getFirst() / 2);
+        assertThat(drafts).isSortedAccordingTo((a, b) -> Long.compare(b, a));
+    }
+
+    @ParameterizedTest(name = "{0} tickets in flight")
+    @ValueSource(ints = {1, 2})
+    void isNeverMuchSlowerThanWithout(int tickets) {
+        for (int sequences : new int[] {1, 8, 45, 60}) {
+            for (int wrongEach : new int[] {1, 2, 3, 6, 20}) {
+                long[] took = new long[2];
+                for (int with = 0; with < 2; with++) {
+                    Simulation simulation = new Simulation(new Shape()
+                            .drafts(8 * with)
+                            .tickets(tickets)
+                            .sequences(60)
+                            .tokens(600)
+                            .blocks(4_000));
+                    List<GenerationState> all = new ArrayList<>();
+                    for (int i = 0; i < sequences; i++) {
+                        GenerationRequest plain = request(15 * i, LENGTH);
+                        all.add(simulation.submit(plain.predicting(predicted(plain, wrongEach))));
+                    }
+                    simulation.run();
+                    took[with] = all.stream()
+                            .mapToLong(generation -> generation.usage().totalNanos())
+                            .sum();
+                }
+                assertThat((double) took[1] / took[0])
+                        .as("%d sequences, each %d-th token wrong", sequences, wrongEach)
+                        .isLessThan(1.1);
+            }
+        }
+    }
+
+    @Test
+    void ofAGrammarItDraftsWhatIsAllowedAlone() {
+        StepGrammar grammar = new StepGrammar(Simulation.VOCABULARY, 30, 30);
+        GenerationRequest guided = request(0, LENGTH).guided(grammar);
+        GenerationRequest request = guided.predicting(predicted(guided, Integer.MAX_VALUE));
+        Simulation simulation = new Simulation(new Shape().drafts(5));
+        GenerationState right = simulation.submit(request);
+        GenerationState wrong = simulation.submit(guided.predicting(
+                IntStream.of(request.prediction()).map(token -> token ^ 1).toArray()));
+
+        simulation.run();
+
+        List<Integer> alone = Simulation.alone(guided, 0).only();
+        assertThat(take(right).only()).isEqualTo(alone).hasSize(30);
+        assertThat(take(wrong).only()).isEqualTo(alone);
+        assertThat(right.usage().drafts().accepted()).isGreaterThan(20);
+        assertThat(wrong.usage().drafts()).isEqualTo(GenerationUsage.Drafts.NONE);
+    }
+
+    @Test
+    void computesNothingPastAStopToken() {
+        GenerationRequest plain = request(0, LENGTH);
+        List<Integer> alone = Simulation.alone(plain, 0).only();
+        int[] stops = {alone.get(20)};
+        GenerationRequest request = new GenerationRequest(
+                        "r",
+                        plain.prompt(),
+                        1,
+                        LENGTH,
+                        plain.sampling(),
+                        stops,
+                        false,
+                        0,
+                        Long.MAX_VALUE,
+                        0,
+                        Allowance.UNLIMITED)
+                .predicting(predicted(plain, Integer.MAX_VALUE));
+        Simulation simulation = new Simulation(new Shape().drafts(7));
+        GenerationState generation = simulation.submit(request);
+
+        simulation.run();
+
+        assertThat(take(generation).only()).isEqualTo(alone.subList(0, alone.indexOf(stops[0])));
+        assertThat(generation.usage().overrunTokens()).isZero();
+    }
+
+    @Test
+    void aSmallRingTakesWhatItHasRoomFor() {
+        GenerationRequest request = predicted(request(0, LENGTH));
+        Simulation simulation = new Simulation(new Shape().drafts(8).ring(4));
+        GenerationState generation = simulation.submit(request);
+        Simulation.Output output = new Simulation.Output(1);
+
+        for (int i = 0; i < 200 && Optional.ofNullable(output.reason()).isEmpty(); i++) {
+            simulation.run();
+            take(generation, output);
+        }
+
+        assertThat(output.only()).isEqualTo(Simulation.alone(request, 0).only());
+        assertThat(generation.usage().drafts().accepted()).isPositive();
+    }
+}
