@@ -100,9 +100,10 @@ class BudgetsOverHttpTest {
         return server.send(request);
     }
 
-    @Test
-    void aStreamEndsWhereItsBudgetIsSpentAndSaysSo() {
-        try (TestServer server = with(tokens(100)).start()) {
+    @ParameterizedTest(name = "with up to {0} drafts")
+    @ValueSource(ints = {0, 7})
+    void aStreamEndsWhereItsBudgetIsSpentAndSaysSo(int drafts) {
+        try (TestServer server = with(tokens(100)).drafts(drafts).start()) {
             Answer answer = ask(server, KEY, 500, ", \"stream\": true");
             assertThat(answer.status()).isEqualTo(200);
             assertThat(answer.streamed("choices.0.text", 0)).hasSize(100);

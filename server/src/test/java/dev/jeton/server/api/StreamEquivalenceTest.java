@@ -3,6 +3,7 @@ package dev.jeton.server.api;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.jeton.server.testing.ByteTokenizer;
+import dev.jeton.server.testing.PrometheusText;
 import dev.jeton.server.testing.TestServer;
 import dev.jeton.server.testing.TestServer.Answer;
 import java.util.Arrays;
@@ -13,9 +14,19 @@ import org.junit.jupiter.api.Test;
 
 class StreamEquivalenceTest {
 
-    /** A reply of random tokens, bytes that are no characters among them; the same for the same prompt. */
+    /**
+     * A reply of random tokens, bytes that are no characters among them, mostly said twice, so that much of it can be
+     * drafted; the same for the same prompt.
+     */
     private static int[] randomReply(int[] prompt) {
         Random random = new Random(Arrays.hashCode(prompt));
+        int[] once = tokens(random);
+        return random.nextInt(3) == 0
+                ? once
+                : IntStream.concat(IntStream.of(once), IntStream.of(once)).toArray();
+    }
+
+    private static int[] tokens(Random random) {
         return random.ints(1 + random.nextInt(60), 0, 3)
                 .flatMap(kind -> IntStream.of(
                         switch (kind) {
@@ -28,8 +39,10 @@ class StreamEquivalenceTest {
 
     @Test
     void shouldStreamTheTextOfTheWholeAnswer() {
-        try (TestServer server =
-                TestServer.builder().replies(StreamEquivalenceTest::randomReply).start()) {
+        try (TestServer server = TestServer.builder()
+                .drafts(5)
+                .replies(StreamEquivalenceTest::randomReply)
+                .start()) {
             for (int seed = 0; seed < 150; seed++) {
                 Random random = new Random(seed);
                 String stops = IntStream.range(0, random.nextInt(3))
@@ -44,6 +57,9 @@ class StreamEquivalenceTest {
                         .as("seed %d: %s", seed, request)
                         .isEqualTo(whole.at("choices.0.text"));
             }
+            assertThat(PrometheusText.parse(server.get("/metrics").body())
+                            .value("jeton_drafts_accepted_total", "model", TestServer.MODEL))
+                    .isGreaterThan(500);
         }
     }
 }

@@ -32,10 +32,12 @@ public final class ReplyEngine implements Engine {
     private final Semaphore steps = new Semaphore(0);
     private final AtomicLong stepsRun = new AtomicLong();
     private volatile boolean held;
+    private boolean steady;
     private volatile boolean closed;
     private final CompletableFuture<ReplyEngine> whenClosed = new CompletableFuture<>();
     private long launched;
-    private boolean[] maskedRows = {};
+    /** By row: positions that wait for masks. */
+    private int[] maskedPositions = {};
 
     private static final class Slot {
         int[] reply = {};
@@ -60,6 +62,7 @@ public final class ReplyEngine implements Engine {
                         Capability.LOG_PROBABILITIES,
                         Capability.PROMPT_LOG_PROBABILITIES,
                         Capability.MASKS,
+                        Capability.DRAFTS,
                         Capability.ADAPTERS),
                 2);
         slots = new Slot[maxSlots];
@@ -80,6 +83,11 @@ public final class ReplyEngine implements Engine {
     public void release() {
         held = false;
         steps.release(1);
+    }
+
+    /** Each step takes a microsecond, whatever the clock says: so that what is drafted does not depend on it. */
+    public void steady() {
+        steady = true;
     }
 
     /** Steps run so far. */
@@ -112,20 +120,31 @@ public final class ReplyEngine implements Engine {
             result.promptLogProbabilities = new float[batch.tokenCount()];
         }
         Arrays.fill(result.promptLogProbabilities, -0.5f);
-        maskedRows = new boolean[batch.rows()];
+        maskedPositions = new int[batch.rows()];
         for (int row = 0; row < batch.rows(); row++) {
             result.beginRow(row);
-            maskedRows[row] = batch.has(row, StepBatch.MASKED);
+            boolean masked = batch.has(row, StepBatch.MASKED);
+            maskedPositions[row] = masked ? 1 + batch.drafts[row] : 0;
             if (batch.has(row, StepBatch.SAMPLE)) {
-                sample(slots[batch.slot[row]], result, batch.adapter[row]);
-                result.accepted[row] = 1;
+                sample(batch, row, result, masked ? 0 : batch.drafts[row]);
             }
         }
         result.startNanos = System.nanoTime();
         return new StepTicket(launched++);
     }
 
-    private static void sample(Slot slot, StepResult result, int adapter) {
+    /** Says what comes next, and what comes after the drafts that were right. */
+    private void sample(StepBatch batch, int row, StepResult result, int drafts) {
+        int draft = batch.inputStart[row + 1] - drafts;
+        boolean right = true;
+        for (int i = 0; i <= drafts && right; i++) {
+            int token = sample(slots[batch.slot[row]], result, batch.adapter[row]);
+            result.accepted[row]++;
+            right = i < drafts && batch.tokens[draft + i] == token;
+        }
+    }
+
+    private static int sample(Slot slot, StepResult result, int adapter) {
         boolean more = slot.generated < slot.reply.length;
         int said = more ? slot.reply[slot.generated] : slot.generated < slot.minTokens ? '.' : ByteTokenizer.EOS;
         int token = switch (adapter) {
@@ -144,6 +163,7 @@ public final class ReplyEngine implements Engine {
                 result.topLogProbabilities[from + i] = -0.25f - i;
             }
         }
+        return token;
     }
 
     /** Where a mask does not allow what it would say, it says what ends things soonest. */
@@ -151,10 +171,11 @@ public final class ReplyEngine implements Engine {
     public void masks(StepTicket ticket, TokenMasks masks) {
         StepResult result = results[(int) (ticket.number() & 1)];
         int position = 0;
-        for (int row = 0; row < maskedRows.length; row++) {
-            if (maskedRows[row]) {
+        for (int row = 0; row < maskedPositions.length; row++) {
+            if (maskedPositions[row] > 0) {
                 int index = result.tokenStart[row];
-                result.tokens[index] = allowed(masks, position++, result.tokens[index]);
+                result.tokens[index] = allowed(masks, position, result.tokens[index]);
+                position += maskedPositions[row];
             }
         }
         if (position != masks.positions()) {
@@ -176,7 +197,7 @@ public final class ReplyEngine implements Engine {
             steps.acquireUninterruptibly();
         }
         StepResult result = results[(int) (ticket.number() & 1)];
-        result.endNanos = Math.max(System.nanoTime(), result.startNanos + 1);
+        result.endNanos = steady ? result.startNanos + 1_000 : Math.max(System.nanoTime(), result.startNanos + 1);
         stepsRun.incrementAndGet();
         return result;
     }

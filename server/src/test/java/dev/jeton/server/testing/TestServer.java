@@ -56,16 +56,20 @@ public final class TestServer implements AutoCloseable {
     private TestServer(Builder builder) {
         engine = new ReplyEngine(
                 builder.contextLength, builder.blocks, builder.sequences, builder.batchedTokens, builder.replies);
+        if (builder.drafts > 0) {
+            engine.steady();
+        }
         Configuration configuration = builder.configuration();
         SchedulerConfig scheduler = new SchedulerConfig(
-                builder.sequences,
-                builder.batchedTokens,
-                builder.waiting,
-                1_024,
-                configuration.stream().stallTimeout().toNanos(),
-                0,
-                true,
-                1);
+                        builder.sequences,
+                        builder.batchedTokens,
+                        builder.waiting,
+                        1_024,
+                        configuration.stream().stallTimeout().toNanos(),
+                        0,
+                        true,
+                        1)
+                .drafting(builder.drafts);
         ServerMetrics metrics = new ServerMetrics(configuration.metrics().vllmNames());
         Optional<Bookkeeper> books = configuration.books().folder().isEmpty()
                 ? Optional.empty()
@@ -136,6 +140,7 @@ public final class TestServer implements AutoCloseable {
         private int sequences = 64;
         private int batchedTokens = 512;
         private int waiting = 1_024;
+        private int drafts;
         private String yaml = "";
         private final List<String> aliases = new ArrayList<>();
         private final List<String> adapters = new ArrayList<>();
@@ -169,6 +174,12 @@ public final class TestServer implements AutoCloseable {
 
         public Builder sequences(int count) {
             sequences = count;
+            return this;
+        }
+
+        /** Up to so many drafts a row. */
+        public Builder drafts(int most) {
+            drafts = most;
             return this;
         }
 
