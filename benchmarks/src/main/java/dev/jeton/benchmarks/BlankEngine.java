@@ -37,7 +37,7 @@ final class BlankEngine implements Engine {
                 sequences,
                 1 << 16,
                 tickets,
-                Set.of(Capability.MASKS));
+                Set.of(Capability.MASKS, Capability.DRAFTS));
     }
 
     @Override

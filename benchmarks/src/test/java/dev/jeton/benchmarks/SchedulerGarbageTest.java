@@ -31,19 +31,19 @@ class SchedulerGarbageTest {
 
     private static final int STEPS = 80;
 
-    @ParameterizedTest(name = "{0}, {1} tickets")
-    @CsvSource({"nothing, 1", "nothing, 2", "free, 1", "free, 2"})
-    void garbageOfAStepDoesNotGrowWithItsSequences(String bound, int tickets) {
-        long few = bytes(8, bound, tickets);
-        long many = bytes(256, bound, tickets);
+    @ParameterizedTest(name = "{0}, {1} tickets, {2} drafts")
+    @CsvSource({"nothing, 1, 0", "nothing, 2, 0", "free, 1, 0", "free, 2, 0", "nothing, 1, 8", "nothing, 2, 8"})
+    void garbageOfAStepDoesNotGrowWithItsSequences(String bound, int tickets, int drafts) {
+        long few = bytes(8, bound, tickets, drafts);
+        long many = bytes(256, bound, tickets, drafts);
         assertThat(many)
                 .as("bytes of %d steps of 256 sequences, %d of 8", STEPS, few)
                 .isLessThan(few + 16L * STEPS);
     }
 
-    private static long bytes(int sequences, String bound, int tickets) {
+    private static long bytes(int sequences, String bound, int tickets, int drafts) {
         ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
-        Scheduler scheduler = scheduler(sequences, tickets);
+        Scheduler scheduler = scheduler(sequences, tickets, drafts);
         Optional<TokenGrammar> grammar = SchedulerStepBenchmark.grammar(bound);
         List<Generation> generations = new ArrayList<>();
         for (int i = 0; i < sequences; i++) {
@@ -55,8 +55,9 @@ class SchedulerGarbageTest {
             generations.add(scheduler.submit(grammar.map(request::guided).orElse(request)));
         }
         GenerationEvent event = new GenerationEvent();
-        for (int step = 0; step < FIRST; step++) {
-            step(scheduler, generations, event);
+        int tokens = 0;
+        while (tokens < FIRST * sequences) {
+            tokens += step(scheduler, generations, event);
         }
         long before = threads.getCurrentThreadAllocatedBytes();
         for (int step = 0; step < STEPS; step++) {
@@ -65,23 +66,27 @@ class SchedulerGarbageTest {
         return threads.getCurrentThreadAllocatedBytes() - before;
     }
 
-    private static Scheduler scheduler(int sequences, int tickets) {
+    private static Scheduler scheduler(int sequences, int tickets, int drafts) {
         return new Scheduler(
                 new BlankEngine(sequences, CONTEXT, sequences * (CONTEXT / 16 + 1), tickets),
-                new SchedulerConfig(sequences, 1 << 16, 4096, 1024, Long.MAX_VALUE / 4, 0, true, 1),
+                new SchedulerConfig(sequences, 1 << 16, 4096, 1024, Long.MAX_VALUE / 4, 0, true, 1).drafting(drafts),
                 System::nanoTime,
                 System.nanoTime(),
                 StepListener.NONE);
     }
 
-    private static void step(Scheduler scheduler, List<Generation> generations, GenerationEvent event) {
+    /** A turn; returns how many tokens its readers got. */
+    private static int step(Scheduler scheduler, List<Generation> generations, GenerationEvent event) {
         scheduler.turn();
+        int tokens = 0;
         for (int i = 0; i < generations.size(); i++) {
             while (generations.get(i).poll(event)) {
                 if (event.finished) {
                     throw new AssertionError("a sequence ended before it was to");
                 }
+                tokens++;
             }
         }
+        return tokens;
     }
 }

@@ -106,8 +106,7 @@ final class Sequence {
         SequenceDrafts known = drafts;
         if (known == null) {
             GenerationRequest request = generation.request();
-            int most = (int) Math.min(Integer.MAX_VALUE, (long) promptLength() + request.maxTokens());
-            known = new SequenceDrafts(new TextLookup(promptLength(), most, request.prediction()), oddsOfAll);
+            known = new SequenceDrafts(new TextLookup(promptLength(), request.prediction()), oddsOfAll);
             drafts = known;
         }
         return known;

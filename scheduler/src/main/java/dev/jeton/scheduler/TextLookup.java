@@ -23,6 +23,9 @@ final class TextLookup {
 
     static final int WINDOW = 1 << 15;
     static final int AT_ONCE = 1 << 12;
+    /** Tokens of the answer for which there is room at first. */
+    private static final int FIRST_ANSWER = 128;
+
     private static final int CANDIDATES = 16;
     private static final int MOST_AGREEING = 32;
 
@@ -30,11 +33,11 @@ final class TextLookup {
     /** Where the answer begins. */
     private final int begun;
     /** By hash of the tokens before: the newest place, 0 for none. */
-    private final int[] newest;
+    private int[] newest = {};
     /** By place: the one before with the same hash. */
-    private final int[] older;
+    private int[] older = {};
 
-    private final int mask;
+    private int mask;
     private int indexed;
     private int lookedUpAt = -1;
     private int agreeing;
@@ -44,20 +47,15 @@ final class TextLookup {
     private int placedAt;
 
     /**
-     * For a text that may become {@code most} tokens long.
+     * For an answer to a prompt.
      *
      * @param length of the prompt
      * @param prediction what the answer may be; empty where nobody says
      */
-    TextLookup(int length, int most, int[] prediction) {
+    TextLookup(int length, int[] prediction) {
         this.prediction = prediction;
         begun = prediction.length + length;
-        long wanted = Math.min(WINDOW, (long) prediction.length + most);
-        int size = Math.max(16, Integer.highestOneBit((int) wanted * 2 - 1));
-        newest = new int[size];
-        older = new int[size];
-        mask = size - 1;
-        indexed = LEAST;
+        makeRoom(begun + FIRST_ANSWER);
         if (prediction.length > 0) {
             place = 0;
             placedAt = begun;
@@ -79,6 +77,9 @@ final class TextLookup {
         }
         lookedUpAt = end;
         agreeing = 0;
+        if (end > older.length && older.length < WINDOW) {
+            makeRoom(2 * end);
+        }
         int best = place < 0 ? -1 : place + end - placedAt;
         if (best >= 0 && following(best) > 0) {
             agreeing = agreement(tokens, best, end);
@@ -145,6 +146,15 @@ final class TextLookup {
         }
         // where all of the answer is what was predicted, that is as good as more of it
         return from == end - begun && count == from ? Math.min(MOST_AGREEING, count + PREDICTED) : count;
+    }
+
+    /** Makes room for so many tokens, as far as they are kept, with none of them indexed. */
+    private void makeRoom(int most) {
+        int size = Math.max(16, Integer.highestOneBit(2 * Math.min(WINDOW, most) - 1));
+        newest = new int[size];
+        older = new int[size];
+        mask = size - 1;
+        indexed = LEAST;
     }
 
     /** Indexes the places before {@code end}; returns whether that is done. */

@@ -24,7 +24,7 @@ class TextLookupTest {
     }
 
     private static TextLookup over(int[] tokens, int... prediction) {
-        return new TextLookup(tokens.length, 2 * tokens.length, prediction);
+        return new TextLookup(tokens.length, prediction);
     }
 
     @Test
@@ -70,7 +70,7 @@ class TextLookupTest {
     @Test
     void goesOnWithAPredictionBehindAWordThatIsAnother() {
         int[] text = {1, 2, 3, 20, 99, 22, 0};
-        TextLookup lookup = new TextLookup(3, 20, new int[] {20, 21, 22, 23, 24});
+        TextLookup lookup = new TextLookup(3, new int[] {20, 21, 22, 23, 24});
         for (int length = 3; length < 6; length++) {
             lookup.find(text, length);
         }
@@ -80,14 +80,14 @@ class TextLookupTest {
     @Test
     void findsAPlaceOfThePredictionAgain() {
         int[] text = {1, 2, 3, 90, 91, 92, 22, 23, 24};
-        TextLookup lookup = new TextLookup(3, 20, new int[] {20, 21, 22, 23, 24, 25, 26});
+        TextLookup lookup = new TextLookup(3, new int[] {20, 21, 22, 23, 24, 25, 26});
         assertThat(next(lookup, text, 9, 8)).containsExactly(25, 26);
     }
 
     @Test
     void doesNotGoOnFromThePredictionIntoThePrompt() {
         int[] text = {1, 2, 3, 20, 21, 22};
-        TextLookup lookup = new TextLookup(3, 20, new int[] {20, 21, 22});
+        TextLookup lookup = new TextLookup(3, new int[] {20, 21, 22});
         for (int length = 3; length < 6; length++) {
             lookup.find(text, length);
         }
@@ -128,7 +128,7 @@ class TextLookupTest {
             int count = 5 + random.nextInt(25);
             System.arraycopy(text, random.nextInt(370), text, random.nextInt(370), count);
         }
-        TextLookup lookup = new TextLookup(1, text.length, NONE);
+        TextLookup lookup = new TextLookup(1, NONE);
         for (int end = 4; end < text.length; end++) {
             int length = end;
             int[] places = places(text, length);
