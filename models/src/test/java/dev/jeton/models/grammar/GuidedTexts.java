@@ -92,11 +92,20 @@ final class GuidedTexts {
                 assertThat(cursor.mayEnd()).isTrue();
                 return Optional.of(text.toString(StandardCharsets.UTF_8));
             }
+            cursor = another(cursor, allowed, random);
             int token = choose(allowed, i, random);
             assertThat(cursor.accept(token)).isTrue();
             text.writeBytes(tokens.get(token));
         }
         return Optional.empty();
+    }
+
+    /** A copy, or the cursor with a copy gone elsewhere: what becomes of one is nothing to the other. */
+    static Cursor another(Cursor cursor, int[] allowed, Random random) {
+        Cursor copy = cursor.copy();
+        boolean copied = random.nextBoolean();
+        (copied ? cursor : copy).accept(allowed[random.nextInt(allowed.length)]);
+        return copied ? copy : cursor;
     }
 
     /** Prefers what closes, more so as the text grows. */

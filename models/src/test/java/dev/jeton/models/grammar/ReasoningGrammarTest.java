@@ -248,6 +248,8 @@ class ReasoningGrammarTest {
                         .filter(id -> "</thinkyesno>\n".contains(new String(tokens.get(id), StandardCharsets.UTF_8)))
                         .toList();
                 List<Integer> from = likely.isEmpty() ? allowed : likely;
+                cursor = GuidedTexts.another(
+                        cursor, allowed.stream().mapToInt(Integer::intValue).toArray(), random);
                 int token = from.get(random.nextInt(from.size()));
                 assertThat(cursor.accept(token)).isTrue();
                 text.writeBytes(tokens.get(token));
