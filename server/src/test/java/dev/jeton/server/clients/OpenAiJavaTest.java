@@ -11,11 +11,13 @@ import com.openai.errors.UnauthorizedException;
 import com.openai.models.chat.completions.ChatCompletion;
 import com.openai.models.chat.completions.ChatCompletionChunk;
 import com.openai.models.chat.completions.ChatCompletionCreateParams;
+import com.openai.models.chat.completions.ChatCompletionPredictionContent;
 import com.openai.models.chat.completions.ChatCompletionStreamOptions;
 import com.openai.models.chat.completions.StructuredChatCompletion;
 import com.openai.models.chat.completions.StructuredChatCompletionCreateParams;
 import com.openai.models.completions.Completion;
 import com.openai.models.completions.CompletionCreateParams;
+import com.openai.models.completions.CompletionUsage;
 import com.openai.models.embeddings.CreateEmbeddingResponse;
 import com.openai.models.embeddings.EmbeddingCreateParams;
 import dev.jeton.models.EncoderSpec;
@@ -34,7 +36,10 @@ class OpenAiJavaTest {
 
     @BeforeAll
     static void start() {
-        server = TestServer.builder().set("server.api-keys", "right-key").start();
+        server = TestServer.builder()
+                .set("server.api-keys", "right-key")
+                .drafts(8)
+                .start();
         client = client("right-key");
     }
 
@@ -85,6 +90,20 @@ class OpenAiJavaTest {
         StructuredChatCompletion<Person> answer = client.chat().completions().create(params);
         assertThat(answer.choices().getFirst().message().content())
                 .hasValueSatisfying(person -> assertThat(person.name).isNotNull());
+    }
+
+    @Test
+    void shouldSayWhatOfAPredictionWasRight() {
+        ChatCompletionCreateParams params = chat().prediction(ChatCompletionPredictionContent.builder()
+                        .content(TestServer.REPLY)
+                        .build())
+                .build();
+        ChatCompletion answer = client.chat().completions().create(params).validate();
+        CompletionUsage.CompletionTokensDetails details =
+                answer.usage().orElseThrow().completionTokensDetails().orElseThrow();
+        assertThat(answer.choices().getFirst().message().content()).hasValue(TestServer.REPLY);
+        assertThat(details.acceptedPredictionTokens().orElseThrow()).isPositive();
+        assertThat(details.rejectedPredictionTokens()).hasValue(0L);
     }
 
     @Test
