@@ -31,6 +31,7 @@ final class DraftPlanner {
     private final StepTimeModel timeModel;
     private final GrammarMasks masks;
     private final Bounds bounds;
+    private final int vocabulary;
     private final int most;
     private final boolean pipelined;
     private final DraftOdds oddsOfAll = DraftOdds.ofAll();
@@ -49,10 +50,13 @@ final class DraftPlanner {
     private boolean allWait;
 
     /**
+     * @param vocabulary the engine's: a client's prediction may have other tokens
      * @param most drafts of a row; 0 for none at all
      * @param pipelined whether two steps are in flight
      */
-    DraftPlanner(StepTimeModel timeModel, GrammarMasks masks, Bounds bounds, int most, boolean pipelined) {
+    DraftPlanner(
+            StepTimeModel timeModel, GrammarMasks masks, Bounds bounds, int vocabulary, int most, boolean pipelined) {
+        this.vocabulary = vocabulary;
         this.pipelined = pipelined;
         this.timeModel = timeModel;
         this.masks = masks;
@@ -141,7 +145,7 @@ final class DraftPlanner {
         }
         sequence.reserve(count);
         count = sequence.drafts(oddsOfAll).lookup.copy(sequence.tokens, sequence.length, count);
-        count = beforeStop(sequence, count);
+        count = usable(sequence, count);
         return count == 0 ? 0 : masks.allowed(sequence, count);
     }
 
@@ -179,10 +183,13 @@ final class DraftPlanner {
         return count;
     }
 
-    /** A token that ends the text is sampled behind the drafts as well as taken for one. */
-    private static int beforeStop(Sequence sequence, int count) {
+    /** Up to a token that ends the text, which is sampled behind the drafts as well as taken for one. */
+    private int usable(Sequence sequence, int count) {
         for (int i = 0; i < count; i++) {
             int draft = sequence.tokens[sequence.length + i];
+            if (draft < 0 || draft >= vocabulary) {
+                return i;
+            }
             for (int stop : sequence.generation.request().stopTokens()) {
                 if (draft == stop) {
                     return i;

@@ -120,7 +120,8 @@ public final class Scheduler implements Turns {
         applier = new StepApplier(sequences, kv, timeModel, timeline, listener, counters, bounds);
         Admission admission = new Admission(sequences, kv, bounds);
         int mostDrafts = info.supports(Capability.DRAFTS) ? config.maxDrafts() : 0;
-        DraftPlanner drafts = new DraftPlanner(timeModel, masks, bounds, mostDrafts, info.maxTickets() > 1);
+        DraftPlanner drafts =
+                new DraftPlanner(timeModel, masks, bounds, info.vocabulary(), mostDrafts, info.maxTickets() > 1);
         planner = new StepPlanner(
                 sequences, admission, drafts, timeouts, kv, timeModel, bounds, config.stepTargetNanos());
         listener.onState(DeviceState.LOADING, loadingSince);

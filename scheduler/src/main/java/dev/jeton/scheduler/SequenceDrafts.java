@@ -39,6 +39,7 @@ final class SequenceDrafts {
     /** So many of what was found are launched, of which so many are expected to be right. */
     void launched(int count, double expectation) {
         inFlight = count;
+        guessedAt = -1;
         expected = expectation;
         predicted = lookup.predicted();
     }

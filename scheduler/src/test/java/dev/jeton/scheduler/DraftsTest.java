@@ -247,6 +247,21 @@ class DraftsTest {
     }
 
     @Test
+    void leavesOutWhatIsNoTokenOfTheEngine() {
+        GenerationRequest plain = request(0, LENGTH);
+        int[] prediction = predicted(plain, Integer.MAX_VALUE);
+        prediction[10] = Simulation.VOCABULARY;
+        prediction[30] = -1;
+        Simulation simulation = new Simulation(new Shape().drafts(8));
+        GenerationState generation = simulation.submit(plain.predicting(prediction));
+
+        simulation.run();
+
+        assertThat(take(generation).only()).isEqualTo(Simulation.alone(plain, 0).only());
+        assertThat(generation.usage().drafts().accepted()).isGreaterThan(LENGTH / 2);
+    }
+
+    @Test
     void aSmallRingTakesWhatItHasRoomFor() {
         GenerationRequest request = predicted(request(0, LENGTH));
         Simulation simulation = new Simulation(new Shape().drafts(8).ring(4));
