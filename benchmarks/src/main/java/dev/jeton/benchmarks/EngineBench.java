@@ -36,6 +36,7 @@ public final class EngineBench {
     private final int context;
     private final int prompt;
     private final int output;
+    private int adapter;
 
     /**
      * Prompts of {@value #PROMPT} tokens and {@value #OUTPUT} after them, or what of that a shorter context holds.
@@ -105,6 +106,12 @@ public final class EngineBench {
         }
     }
 
+    /** The same work through an adapter of the model; 0 for none. */
+    EngineBench through(int number) {
+        adapter = number;
+        return this;
+    }
+
     double firstToken() {
         long start = System.nanoTime();
         engine.open(0, spec(0));
@@ -135,6 +142,7 @@ public final class EngineBench {
         } else {
             batch.addLastTokenRow(slot, StepBatch.SAMPLE, position);
         }
+        batch.useAdapter(adapter);
         int perSlot = Math.ceilDiv(context, blockSize);
         int needed = (position + count + blockSize - 1) / blockSize;
         int blocks = engine.info().groups().getFirst().blockCount();

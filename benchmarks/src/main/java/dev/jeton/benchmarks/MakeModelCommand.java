@@ -2,6 +2,7 @@ package dev.jeton.benchmarks;
 
 import java.nio.file.Path;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import picocli.CommandLine;
 import picocli.CommandLine.Option;
@@ -12,7 +13,11 @@ import picocli.CommandLine.Option;
         description = "Writes a model of random weights with a working tokenizer, for measuring.",
         mixinStandardHelpOptions = true,
         sortOptions = false,
-        footer = {"", "Example: jeton bench make-model --shape 110m --dtype bf16 --out models/110m"})
+        footer = {
+            "",
+            "Example: jeton bench make-model --shape 110m --dtype bf16 --out models/110m --adapter-rank 16",
+            "         jeton serve --model models/110m --adapter sql=models/110m/adapter"
+        })
 final class MakeModelCommand implements Callable<Integer> {
 
     @CommandLine.Spec
@@ -35,8 +40,23 @@ final class MakeModelCommand implements Callable<Integer> {
     @Option(names = "--seed", description = "Same seed, same weights (default: ${DEFAULT-VALUE}).")
     private long seed = 1;
 
+    @Option(
+            names = "--adapter-rank",
+            paramLabel = "RANK",
+            description = "Also writes an adapter (LoRA) of random numbers and this rank, on all linear layers.")
+    private Optional<Integer> adapterRank = Optional.empty();
+
+    @Option(
+            names = "--adapter-out",
+            paramLabel = "FOLDER",
+            description = "Folder of the adapter (default: adapter, in the model's).")
+    private Optional<Path> adapterOut = Optional.empty();
+
     @Override
     public Integer call() {
+        if (adapterOut.isPresent() && adapterRank.isEmpty()) {
+            throw new IllegalArgumentException("--adapter-out without --adapter-rank writes nothing: say the rank");
+        }
         spec.commandLine().getErr().printf("writing %s weights of shape %s to %s ...%n", type, shape, out);
         spec.commandLine().getErr().flush();
         ModelShape named = ModelShape.named(shape.toLowerCase(Locale.ROOT));
@@ -47,6 +67,8 @@ final class MakeModelCommand implements Callable<Integer> {
                 throw new IllegalArgumentException(
                         "format \"%s\" is not known; safetensors and gguf are".formatted(format));
         }
+        adapterRank.ifPresent(rank -> AdapterMaker.make(new AdapterMaker.Options(
+                named, adapterOut.orElse(out.resolve("adapter")), type.equals("f32") ? "f32" : "bf16", rank, seed)));
         return CommandLine.ExitCode.OK;
     }
 }

@@ -1,0 +1,75 @@
+package dev.jeton.benchmarks;
+
+import dev.jeton.models.EngineOptions;
+import dev.jeton.models.Engines;
+import dev.jeton.models.StepEngineProvider;
+import dev.jeton.models.engine.Engine;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Locale;
+import java.util.function.DoubleSupplier;
+
+/**
+ * What an adapter costs: the same work by turns without one and through one, in one engine, so that whatever else the
+ * machine does is in both. Prints the medians of the rounds and their ratio.
+ *
+ * <p>Arguments: model, adapter, quantize (none), threads (0 for all), rounds (5), seconds per figure (1), engine (cpu).
+ */
+public final class AdapterBench {
+
+    private static final int[] TOGETHER = {1, 8, 32};
+
+    private AdapterBench() {}
+
+    /** Prints one line of figures for each kind of work. */
+    public static void main(String[] args) {
+        Path model = Path.of(args[0]);
+        Path adapter = Path.of(args[1]);
+        String quantize = args.length > 2 ? args[2] : "none";
+        int threads = args.length > 3 ? Integer.parseInt(args[3]) : 0;
+        int rounds = args.length > 4 ? Integer.parseInt(args[4]) : 5;
+        double seconds = args.length > 5 ? Double.parseDouble(args[5]) : 1;
+        String name = args.length > 6 ? args[6] : "cpu";
+        StepEngineProvider provider = (StepEngineProvider) Engines.found().named(name);
+        EngineOptions options = new EngineOptions(EngineBench.CONTEXT, 1L << 30, 32, 512, 16, threads, quantize)
+                .withAdapters(List.of(adapter));
+        try (Engine engine = provider.open(model, options)) {
+            System.out.printf(
+                    Locale.ROOT,
+                    "%s, %s, %s%n",
+                    model.getFileName(),
+                    quantize,
+                    engine.info().devices());
+            EngineBench without = new EngineBench(engine, seconds);
+            EngineBench through = new EngineBench(engine, seconds).through(1);
+            System.out.printf(Locale.ROOT, "first token through it: %.0f ms%n", through.firstToken());
+            report("prefill 512", rounds, () -> without.prefill(512), () -> through.prefill(512));
+            for (int rows : TOGETHER) {
+                report("decode " + rows, rounds, () -> without.decode(rows), () -> through.decode(rows));
+            }
+        }
+    }
+
+    private static void report(String work, int rounds, DoubleSupplier without, DoubleSupplier through) {
+        double[] plain = new double[rounds];
+        double[] adapted = new double[rounds];
+        for (int i = 0; i < rounds; i++) {
+            plain[i] = without.getAsDouble();
+            adapted[i] = through.getAsDouble();
+        }
+        System.out.printf(
+                Locale.ROOT,
+                "%-12s %.1f tok/s without, %.1f through it: %.3f%n",
+                work,
+                median(plain),
+                median(adapted),
+                median(adapted) / median(plain));
+    }
+
+    private static double median(double[] values) {
+        double[] sorted = values.clone();
+        Arrays.sort(sorted);
+        return sorted[sorted.length / 2];
+    }
+}
