@@ -12,9 +12,10 @@ import java.util.function.DoubleSupplier;
 
 /**
  * What an adapter costs: the same work by turns without one and through one, in one engine, so that whatever else the
- * machine does is in both. Prints the medians of the rounds and their ratio.
+ * machine does is in both. Prints the medians of the rounds, and that of the ratios of each round.
  *
- * <p>Arguments: model, adapter, quantize (none), threads (0 for all), rounds (5), seconds per figure (1), engine (cpu).
+ * <p>Arguments: model, adapter, quantize (none), threads (0 for all), rounds (21), seconds per figure (0.2), engine
+ * (cpu).
  */
 public final class AdapterBench {
 
@@ -28,8 +29,8 @@ public final class AdapterBench {
         Path adapter = Path.of(args[1]);
         String quantize = args.length > 2 ? args[2] : "none";
         int threads = args.length > 3 ? Integer.parseInt(args[3]) : 0;
-        int rounds = args.length > 4 ? Integer.parseInt(args[4]) : 5;
-        double seconds = args.length > 5 ? Double.parseDouble(args[5]) : 1;
+        int rounds = args.length > 4 ? Integer.parseInt(args[4]) : 21;
+        double seconds = args.length > 5 ? Double.parseDouble(args[5]) : 0.2;
         String name = args.length > 6 ? args[6] : "cpu";
         StepEngineProvider provider = (StepEngineProvider) Engines.found().named(name);
         EngineOptions options = new EngineOptions(EngineBench.CONTEXT, 1L << 30, 32, 512, 16, threads, quantize)
@@ -54,9 +55,11 @@ public final class AdapterBench {
     private static void report(String work, int rounds, DoubleSupplier without, DoubleSupplier through) {
         double[] plain = new double[rounds];
         double[] adapted = new double[rounds];
+        double[] ratios = new double[rounds];
         for (int i = 0; i < rounds; i++) {
             plain[i] = without.getAsDouble();
             adapted[i] = through.getAsDouble();
+            ratios[i] = adapted[i] / plain[i];
         }
         System.out.printf(
                 Locale.ROOT,
@@ -64,7 +67,7 @@ public final class AdapterBench {
                 work,
                 median(plain),
                 median(adapted),
-                median(adapted) / median(plain));
+                median(ratios));
     }
 
     private static double median(double[] values) {

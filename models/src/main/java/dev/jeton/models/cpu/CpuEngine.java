@@ -37,6 +37,7 @@ public final class CpuEngine extends HostEngine {
     private final ComputeTeam team;
     private final DecoderWeights weights;
     private final List<KvArena> arenas;
+    private final StepAdapters stepAdapters;
     private final DecoderStep step;
 
     private CpuEngine(
@@ -58,6 +59,7 @@ public final class CpuEngine extends HostEngine {
         for (LayerGroup group : info.groups()) {
             arenas.add(new KvArena(group, kv, spec.keyValueHeads(), spec.headDim(), memory));
         }
+        stepAdapters = StepAdapters.load(adapters, spec, rows(), info.maxTokens(), team.size());
         RowSampling sampling = sampling();
         step = new DecoderStep(
                 spec,
@@ -65,7 +67,7 @@ public final class CpuEngine extends HostEngine {
                 arenas,
                 groups,
                 rows(),
-                StepAdapters.load(adapters, spec, rows(), info.maxTokens(), memory, team),
+                stepAdapters,
                 (row, first, end, logits, offset, stride, workspace) ->
                         sampling.take(row, first, end, logits, offset, stride, workspace.sampler),
                 info.maxTokens(),
@@ -191,6 +193,7 @@ public final class CpuEngine extends HostEngine {
     protected void release() {
         team.close();
         weights.close();
+        stepAdapters.close();
         memory.close();
     }
 

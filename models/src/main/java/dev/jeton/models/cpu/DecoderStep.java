@@ -17,11 +17,10 @@ import java.util.List;
  * to the residual; gate, up and their product; the down projection added to the residual. That is five phases; a step
  * with chunks of prompt has a sixth, since then K and V of all positions must be stored before any is read, and one
  * with many tokens two more, since then normalising is shared instead of repeated by every thread, and one before each
- * multiplication where inputs are to be rounded first ({@link Product}), and one where rows have adapters that add to
- * it ({@link StepAdapters}). Layers of experts have phases for the router's logits, the choice, gate and up, down, and
- * the sum ({@link SparseFeed}); families that normalise what a half of a layer gives before they add it have one after
- * each half. After the layers, rows that need logits go through the output projection and are sampled
- * ({@link StepLogits}).
+ * multiplication where inputs are to be rounded first ({@link Product}), or rows' adapters add to it that take long
+ * ({@link StepAdapters}). Layers of experts have phases for the router's logits, the choice, gate and up, down, and the
+ * sum ({@link SparseFeed}); families that normalise what a half of a layer gives before they add it have one after each
+ * half. After the layers, rows that need logits go through the output projection and are sampled ({@link StepLogits}).
  *
  * <p>Tiles are made a few microseconds long at least (claiming costs a tenth of one), and small enough that each thread
  * gets several.
@@ -34,7 +33,6 @@ final class DecoderStep implements ComputeTeam.Program {
     private enum Phase {
         START,
         EMBED,
-        ADAPT,
         ROUND,
         ATTENTION_NORM,
         QUERY_KEY_VALUE,
@@ -157,7 +155,6 @@ final class DecoderStep implements ComputeTeam.Program {
         return switch (phase) {
             case START -> tokens(Phase.EMBED, EMBED_TOKENS);
             case EMBED -> beginLayer(0);
-            case ADAPT -> beginRound(multiplication);
             case ROUND -> beginTiles(multiplication);
             case ATTENTION_NORM -> beginQkv();
             case QUERY_KEY_VALUE -> batch.chunked ? tokens(Phase.STORE, STORE_TOKENS) : beginAttend();
@@ -189,7 +186,7 @@ final class DecoderStep implements ComputeTeam.Program {
         layer = next;
         norm = weights.layer(layer).attentionNorm();
         linearRows = batch.tokenCount;
-        privateNorm = linearRows * spec.hidden() <= PRIVATE_NORM_FLOATS && !adapters.any();
+        privateNorm = linearRows * spec.hidden() <= PRIVATE_NORM_FLOATS && adapters.alone(layer, Place.QUERY_KEY_VALUE);
         return privateNorm ? beginQkv() : tokens(Phase.ATTENTION_NORM, NORM_TOKENS);
     }
 
@@ -215,7 +212,7 @@ final class DecoderStep implements ComputeTeam.Program {
         norm = weights.layer(layer).feedForwardNorm();
         privateNorm = linearRows * spec.hidden() <= PRIVATE_NORM_FLOATS
                 && !spec.experts().in(layer)
-                && !adapters.any();
+                && adapters.alone(layer, Place.GATE_UP);
         return privateNorm ? beginGateUp() : tokens(Phase.FEED_NORM, NORM_TOKENS);
     }
 
@@ -270,24 +267,16 @@ final class DecoderStep implements ComputeTeam.Program {
     /** Begins a multiplication, with what comes before it where that is a phase of its own. */
     private int linear(Phase next, PackedMatrix w, float[] from, int stride) {
         product.begin(w, from, stride, linearRows);
+        boolean rounded = product.roundTiles() > 0 && !privateNorm;
+        switch (next) {
+            case QUERY_KEY_VALUE -> adapters.before(layer, Place.QUERY_KEY_VALUE, from, stride, rounded);
+            case OUTPUT -> adapters.before(layer, Place.OUTPUT, from, stride, rounded);
+            case GATE_UP -> adapters.before(layer, Place.GATE_UP, from, stride, rounded);
+            case DOWN -> adapters.before(layer, Place.DOWN, from, stride, rounded);
+            default -> adapters.leave();
+        }
         multiplication = next;
-        int tiles = adapters.any() ? beginAdapt(next, from, stride) : 0;
-        return tiles == 0 ? beginRound(next) : tiles;
-    }
-
-    private int beginAdapt(Phase next, float[] from, int stride) {
-        phase = Phase.ADAPT;
-        return switch (next) {
-            case QUERY_KEY_VALUE -> adapters.before(layer, Place.QUERY_KEY_VALUE, from, stride);
-            case OUTPUT -> adapters.before(layer, Place.OUTPUT, from, stride);
-            case GATE_UP -> adapters.before(layer, Place.GATE_UP, from, stride);
-            case DOWN -> adapters.before(layer, Place.DOWN, from, stride);
-            default -> 0;
-        };
-    }
-
-    private int beginRound(Phase next) {
-        int tiles = product.roundTiles();
+        int tiles = Math.max(product.roundTiles(), adapters.tiles());
         if (tiles == 0) {
             return beginTiles(next);
         }
@@ -310,8 +299,10 @@ final class DecoderStep implements ComputeTeam.Program {
             case EMBED -> embed(tile * EMBED_TOKENS);
             case ATTENTION_NORM, FEED_NORM, FINAL_NORM ->
                 normalise(tile * tileTokens, Math.min(linearRows, (tile + 1) * tileTokens), normed, workspace);
-            case ADAPT -> adapters.tile(tile, workspace);
-            case ROUND -> product.round(tile);
+            case ROUND -> {
+                product.round(tile);
+                adapters.tile(tile);
+            }
             case QUERY_KEY_VALUE, OUTPUT, GATE_UP, DOWN, HEAD, ROUTER -> linearTile(tile, workspace);
             case EXPERTS_GATE_UP, EXPERTS_DOWN -> {
                 boolean down = phase == Phase.EXPERTS_DOWN;
@@ -388,6 +379,7 @@ final class DecoderStep implements ComputeTeam.Program {
             }
             from = workspace.normed;
         }
+        adapters.begin(from, workspace);
         int row = product.row(tile);
         int rows = product.rows(tile);
         int first = product.panel(tile);
@@ -396,20 +388,10 @@ final class DecoderStep implements ComputeTeam.Program {
         MatMul.begin(product.matrix(), first, endAddress, workspace);
         for (int panel = first; panel < end; panel++) {
             fill(panel, row, rows, workspace.tile);
-            if (adapted()) {
-                adapters.add(panel, row, rows, workspace.tile);
-            }
+            adapters.add(panel, row, rows, workspace);
             product.multiply(from, tile, panel, endAddress, workspace);
             drain(panel, row, rows, workspace.tile);
         }
-    }
-
-    private boolean adapted() {
-        return adapters.any()
-                && switch (phase) {
-                    case QUERY_KEY_VALUE, OUTPUT, GATE_UP, DOWN -> true;
-                    default -> false;
-                };
     }
 
     /** What a tile's sums begin with: the bias, the residual, or zero. */

@@ -111,7 +111,11 @@ final class Product {
         return (long) rows * HalfRows.stride(matrix) > PRIVATE_HALVES;
     }
 
+    /** Rounds inputs of a tile; nothing past the last, where adapters have more tiles in that phase. */
     void round(int tile) {
+        if (tile >= roundTiles()) {
+            return;
+        }
         int from = tile * ROUND_ROWS;
         rounded.round(input, from * stride, stride, matrix, from, Math.min(ROUND_ROWS, rows - from));
     }

@@ -1,13 +1,11 @@
 package dev.jeton.models.cpu;
 
 import static dev.jeton.models.cpu.Kernels.PANEL;
+import static dev.jeton.models.vector.VectorMath.LANES;
 
-import dev.jeton.models.AdapterFolder;
 import dev.jeton.models.AdapterFolder.Place;
 import dev.jeton.models.DecoderSpec;
 import dev.jeton.models.rows.StepRows;
-import java.lang.foreign.Arena;
-import java.lang.foreign.SegmentAllocator;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -15,191 +13,213 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * A model's adapters in a step. Before a multiplication that some of the rows' adapters add to, {@code A x} is computed
- * for those rows, in a phase of its own; the tiles of the multiplication then begin with {@code B} times that. Of a row
- * of inputs that is {@code 2 * rank * (inputs + outputs)} operations beside the {@code 2 * inputs * outputs} of the
- * multiplication, and as many bytes of A and B for each adapter that occurs: one part in a hundred of either.
+ * A model's adapters in a step. To a multiplication that some of the rows' adapters add to belongs {@code A x} of those
+ * rows; the multiplication's tiles then begin with {@code B} times that.
  *
- * <p>Tokens of one adapter that follow one another are computed together, a chunk at a time. Sums are added in one
- * order whatever the chunk is ({@link Kernels}), so what else is in a batch changes no bit. A step without adapters has
- * neither the phase nor anything else of this.
+ * <p>Where {@code A x} takes a few microseconds every thread computes it for itself, at its first tile of the
+ * multiplication: a phase of its own would cost as much, and leave threads idle. Where it takes longer it is computed
+ * by all threads in a phase before, the one in which inputs are rounded if there is one. Either way it is the same
+ * sums, added in one order whatever else is in the batch ({@link LowRankKernels}), so a row's bits do not depend on it.
+ * A step without adapters has nothing of this.
  *
  * <p>Laid out by whoever advances the step; tiles write disjoint parts.
  */
-final class StepAdapters {
+final class StepAdapters implements AutoCloseable {
 
-    /** Tokens of a chunk at most: several threads may share a prompt, and A is read from the second cache again. */
-    private static final int CHUNK = 24;
+    /** Up to so long every thread computes {@code A x} for itself. */
+    private static final long OWN_NANOS = 6_000;
+    /** Numbers of {@code A x} that a thread computes for itself at most. */
+    static final int OWN_FLOATS = 4096;
 
-    /** By adapter, from 1 on, then layer and place; empty where it leaves a multiplication alone. */
-    private final List<List<Optional<LowRank>>> all;
+    private static final int TILE_TOKENS = 8;
+    private static final int BYTES_PER_NANO = 16;
+    private static final int PRODUCTS_PER_NANO = 40;
+
+    private enum Mode {
+        /** No adapter of the step's adds to the multiplication. */
+        NONE,
+        OWN,
+        TOGETHER
+    }
+
+    /** By adapter, from 1 on. */
+    private final List<PackedAdapter> all;
 
     private final StepRows batch;
     private final int stride;
+    private final int threads;
     private final float[] between;
-    private final int[] chunkFrom;
-    private final int[] chunkEnd;
-    private final int[] chunkAdapter;
-    /** Per token: its chunk, or -1. */
-    private final int[] chunkOf;
+    /** Per token; 0 for none. */
+    private final int[] adapterOf;
 
-    private final int panels;
-    private int chunks;
-    private int at;
+    private boolean any;
+    private Mode mode = Mode.NONE;
+    private long number;
+    private int place;
+    private int tiles;
+    private int blocks;
     private float[] input = new float[0];
     private int inputStride;
 
-    private StepAdapters(List<List<Optional<LowRank>>> all, StepRows batch, int maxTokens) {
+    private StepAdapters(List<PackedAdapter> all, StepRows batch, int maxTokens, int threads) {
         this.all = all;
         this.batch = batch;
-        stride = all.stream()
-                .flatMap(List::stream)
-                .flatMap(Optional::stream)
-                .mapToInt(LowRank::paddedRank)
-                .max()
-                .orElse(0);
-        panels = stride / PANEL;
+        this.threads = threads;
+        stride = all.stream().mapToInt(PackedAdapter::ranks).max().orElse(0);
         int tokens = all.isEmpty() ? 0 : maxTokens;
         between = new float[tokens * stride];
-        chunkFrom = new int[tokens];
-        chunkEnd = new int[tokens];
-        chunkAdapter = new int[tokens];
-        chunkOf = new int[tokens];
+        adapterOf = new int[tokens];
     }
 
-    /** Packs adapters, with all threads of the team. */
-    static StepAdapters load(
-            List<Path> folders,
-            DecoderSpec spec,
-            StepRows batch,
-            int maxTokens,
-            SegmentAllocator memory,
-            ComputeTeam team) {
-        List<List<Optional<LowRank>>> all = new ArrayList<>();
-        for (Path folder : folders) {
-            try (AdapterFolder adapter = AdapterFolder.open(folder, spec);
-                    Arena scratch = Arena.ofShared()) {
-                MatrixPacking packing = new MatrixPacking(folder, false, false, false, memory);
-                List<Optional<LowRank>> places = new ArrayList<>();
-                for (int layer = 0; layer < spec.layers(); layer++) {
-                    for (Place place : Place.values()) {
-                        places.add(LowRank.of(adapter, spec, layer, place, packing, scratch));
-                    }
-                }
-                packing.run(team);
-                all.add(List.copyOf(places));
-            }
+    /** Reads adapters. */
+    static StepAdapters load(List<Path> folders, DecoderSpec spec, StepRows batch, int maxTokens, int threads) {
+        List<PackedAdapter> all = new ArrayList<>();
+        try {
+            folders.forEach(folder -> all.add(PackedAdapter.load(folder, spec)));
+            return new StepAdapters(List.copyOf(all), batch, maxTokens, threads);
+        } catch (RuntimeException | Error e) {
+            all.forEach(PackedAdapter::close);
+            throw e;
         }
-        return new StepAdapters(List.copyOf(all), batch, maxTokens);
     }
 
     /** Looks at the batch, at the beginning of a step. */
     void begin() {
-        chunks = 0;
-        if (all.isEmpty()) {
-            return;
+        mode = Mode.NONE;
+        any = false;
+        for (int row = 0; row < batch.rows && !any; row++) {
+            any = batch.adapter[row] != 0;
         }
-        for (int row = 0; row < batch.rows; row++) {
-            int adapter = batch.adapter[row];
-            for (int token = batch.inputStart[row]; token < batch.inputStart[row + 1]; token++) {
-                chunkOf[token] = adapter == 0 ? -1 : chunk(token, adapter);
+        for (int row = 0; row < batch.rows && any; row++) {
+            Arrays.fill(adapterOf, batch.inputStart[row], batch.inputStart[row + 1], batch.adapter[row]);
+        }
+    }
+
+    /** Whether no phase is needed before a multiplication, so that its inputs need not be there before it either. */
+    boolean alone(int layer, Place to) {
+        return !any || own(nanos(to.at(layer)));
+    }
+
+    private boolean own(long nanos) {
+        return nanos == 0 || nanos <= OWN_NANOS && batch.tokenCount * stride <= OWN_FLOATS;
+    }
+
+    /** About how long {@code A x} takes one thread; 0 where no adapter adds to the multiplication. */
+    private long nanos(int at) {
+        long nanos = 0;
+        for (int from = 0; from < batch.tokenCount && nanos <= OWN_NANOS; ) {
+            int end = run(from, batch.tokenCount);
+            if (adapterOf[from] != 0 && low(from, at).isPresent()) {
+                LowRank low = low(from, at).get();
+                long products = (end - from) * low.downSize();
+                nanos += 1 + Math.max(low.downBytes() / BYTES_PER_NANO, products / PRODUCTS_PER_NANO);
             }
+            from = end;
         }
+        return nanos;
     }
 
-    private int chunk(int token, int adapter) {
-        int last = chunks - 1;
-        boolean goesOn = last >= 0
-                && chunkEnd[last] == token
-                && chunkAdapter[last] == adapter
-                && token - chunkFrom[last] < CHUNK;
-        if (!goesOn) {
-            last = chunks++;
-            chunkFrom[last] = token;
-            chunkAdapter[last] = adapter;
+    /** Where the tokens end that go through the same adapter as one. */
+    private int run(int token, int end) {
+        int adapter = adapterOf[token];
+        int next = token + 1;
+        while (next < end && adapterOf[next] == adapter) {
+            next++;
         }
-        chunkEnd[last] = token + 1;
-        return last;
+        return next;
     }
 
-    /** Whether any row of the step has one. */
-    boolean any() {
-        return chunks > 0;
+    private Optional<LowRank> low(int token, int at) {
+        return all.get(adapterOf[token] - 1).at(at);
+    }
+
+    /** Says that no adapter adds to the multiplication to come. */
+    void leave() {
+        mode = Mode.NONE;
     }
 
     /**
-     * Lays out the phase before a multiplication.
+     * Lays out what belongs to a multiplication.
      *
      * @param from rows of its inputs, one for each token
-     * @return its tiles; 0 where no adapter adds to it
+     * @param phase whether there is a phase before it anyway
      */
-    int before(int layer, Place place, float[] from, int fromStride) {
-        at = place.at(layer);
+    void before(int layer, Place to, float[] from, int fromStride, boolean phase) {
+        number++;
+        place = to.at(layer);
+        long nanos = any ? nanos(place) : 0;
+        mode = nanos == 0 ? Mode.NONE : !phase && own(nanos) ? Mode.OWN : Mode.TOGETHER;
         input = from;
         inputStride = fromStride;
-        for (int chunk = 0; chunk < chunks; chunk++) {
-            if (low(chunk).isPresent()) {
-                return chunks * panels;
-            }
-        }
-        return 0;
+        blocks = (batch.tokenCount + TILE_TOKENS - 1) / TILE_TOKENS;
+        // few tokens are shared by their ranks
+        int vectors = blocks < 2 * threads ? stride / LANES : 1;
+        tiles = mode == Mode.TOGETHER ? blocks * vectors : 0;
     }
 
-    private Optional<LowRank> low(int chunk) {
-        return all.get(chunkAdapter[chunk] - 1).get(at);
+    /** Tiles of the phase before the multiplication; 0 where none is needed. */
+    int tiles() {
+        return mode == Mode.TOGETHER ? tiles : 0;
     }
 
-    /** Computes a panel of {@code A x} of a chunk. */
-    void tile(int tile, Workspace workspace) {
-        int chunk = tile / panels;
-        int panel = tile % panels;
-        Optional<LowRank> low = low(chunk);
-        if (low.isEmpty() || panel >= low.get().a().panels()) {
+    /** Computes some of {@code A x} for all threads; nothing past the last, where inputs have more tiles to round. */
+    void tile(int tile) {
+        if (tile >= tiles()) {
             return;
         }
-        PackedMatrix a = low.get().a();
-        int from = chunkFrom[chunk];
-        int rows = chunkEnd[chunk] - from;
-        float[] sums = workspace.tile;
-        Arrays.fill(sums, 0, rows * PANEL, 0);
-        multiply(a.start(panel), input, from * inputStride, inputStride, a.columns(), rows, sums, 0);
-        RowKernels.copyOut(sums, rows, between, from * stride + panel * PANEL, stride);
-    }
-
-    /** Adds what adapters add to a panel of a tile: rows {@code row} and following of the multiplication laid out. */
-    void add(int panel, int row, int rows, float[] tile) {
-        for (int token = row; token < row + rows; ) {
-            int chunk = chunkOf[token];
-            if (chunk < 0) {
-                token++;
-                continue;
-            }
-            int end = Math.min(chunkEnd[chunk], row + rows);
-            int to = (token - row) * PANEL;
-            Optional<LowRank> low = low(chunk);
-            if (low.isPresent()) {
-                PackedMatrix b = low.get().b();
-                multiply(b.start(panel), between, token * stride, stride, b.columns(), end - token, tile, to);
-            }
-            token = end;
+        int from = tile % blocks * TILE_TOKENS;
+        int end = Math.min(batch.tokenCount, from + TILE_TOKENS);
+        if (tiles == blocks) {
+            down(input, from, end, 0, Integer.MAX_VALUE, between);
+        } else {
+            down(input, from, end, tile / blocks, tile / blocks + 1, between);
         }
     }
 
-    /** By a panel of F32, without touching a row more than it is given, unlike {@link MatMul}. */
-    private static void multiply(
-            long w, float[] x, int from, int stride, int columns, int rows, float[] sums, int sumsFrom) {
-        int r = 0;
-        for (; rows - r >= 6; r += 6) {
-            Kernels.f32x6(w, x, from + r * stride, stride, columns, sums, sumsFrom + r * PANEL);
+    private void down(float[] x, int firstToken, int endToken, int fromVector, int toVector, float[] target) {
+        for (int from = firstToken; from < endToken; ) {
+            int end = run(from, endToken);
+            if (adapterOf[from] != 0) {
+                Optional<LowRank> low = low(from, place);
+                int to = low.isEmpty() ? 0 : Math.min(toVector, low.get().vectors());
+                for (int vector = fromVector; vector < to; vector++) {
+                    low.get()
+                            .down(vector, x, from * inputStride, inputStride, end - from, target, from * stride, stride);
+                }
+            }
+            from = end;
         }
-        for (; rows - r >= 4; r += 4) {
-            Kernels.f32x4(w, x, from + r * stride, stride, columns, sums, sumsFrom + r * PANEL);
+    }
+
+    /** Before a thread's tile of the multiplication, whose inputs may be the thread's own. */
+    void begin(float[] from, Workspace workspace) {
+        if (mode == Mode.OWN && workspace.adapted != number) {
+            down(from, 0, batch.tokenCount, 0, Integer.MAX_VALUE, workspace.ranks);
+            workspace.adapted = number;
         }
-        for (; rows - r >= 2; r += 2) {
-            Kernels.f32x2(w, x, from + r * stride, stride, columns, sums, sumsFrom + r * PANEL);
+    }
+
+    /** Adds what adapters add to a panel of a tile: rows {@code row} and following of the multiplication. */
+    void add(int panel, int row, int rows, Workspace workspace) {
+        if (mode == Mode.NONE) {
+            return;
         }
-        if (rows > r) {
-            Kernels.f32x1(w, x, from + r * stride, stride, columns, sums, sumsFrom + r * PANEL);
+        float[] ranks = mode == Mode.OWN ? workspace.ranks : between;
+        for (int from = row; from < row + rows; ) {
+            int end = run(from, row + rows);
+            if (adapterOf[from] != 0) {
+                Optional<LowRank> low = low(from, place);
+                if (low.isPresent()) {
+                    int to = (from - row) * PANEL;
+                    low.get().up(panel, ranks, from * stride, stride, end - from, workspace.tile, to);
+                }
+            }
+            from = end;
         }
+    }
+
+    @Override
+    public void close() {
+        all.forEach(PackedAdapter::close);
     }
 }

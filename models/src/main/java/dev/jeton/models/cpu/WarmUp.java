@@ -37,11 +37,13 @@ final class WarmUp {
 
     private final CpuEngine engine;
     private final List<PackedMatrix.Format> formats;
+    private final boolean adapters;
     private final int[] tokens = new int[64];
 
     WarmUp(CpuEngine engine, List<PackedMatrix.Format> formats) {
         this.engine = engine;
         this.formats = formats;
+        adapters = engine.info().adapters() > 0;
     }
 
     void run() {
@@ -51,6 +53,9 @@ final class WarmUp {
             first.add(Kernels::f32x6);
         }
         formats.forEach(format -> first.add(single(format)));
+        if (adapters) {
+            first.addAll(LOW_RANK);
+        }
         kernels(first, start + KERNEL_NANOS);
         steps(start + ALL_NANOS);
         Thread.ofPlatform().daemon().name("jeton-cpu-warm-up").start(this::later);
@@ -71,6 +76,18 @@ final class WarmUp {
     private interface Kernel {
         void run(long w, float[] x, int xFrom, int stride, int count, float[] y, int yFrom);
     }
+
+    /** What adapters add, in either format, for one row and for four. */
+    private static final List<Kernel> LOW_RANK = List.of(
+            (w, x, at, stride, count, y, to) -> LowRankKernels.down1Halves(w, x, at, count, x, at, y, to),
+            (w, x, at, stride, count, y, to) -> LowRankKernels.up1Halves(w, x, at, at, count, y, to),
+            (w, x, at, stride, count, y, to) ->
+                    LowRankKernels.down4Halves(w, x, at, stride, count, x, at, y, to, PANEL),
+            (w, x, at, stride, count, y, to) -> LowRankKernels.up4Halves(w, x, at, at, stride, count, y, to),
+            (w, x, at, stride, count, y, to) -> LowRankKernels.down1(w, x, at, count, x, at, y, to),
+            (w, x, at, stride, count, y, to) -> LowRankKernels.up1(w, x, at, at, count, y, to),
+            (w, x, at, stride, count, y, to) -> LowRankKernels.down4(w, x, at, stride, count, x, at, y, to, PANEL),
+            (w, x, at, stride, count, y, to) -> LowRankKernels.up4(w, x, at, at, stride, count, y, to));
 
     private static Kernel single(PackedMatrix.Format format) {
         if (NativeKernels.reads(format)) {
@@ -155,14 +172,14 @@ final class WarmUp {
         StepBatch batch = new StepBatch(engine.info().groups().size());
         // The first steps run what is not compiled yet, so they are small: nothing ends a step that is too long.
         for (int i = 0; System.nanoTime() < end; i++) {
-            step(batch, 1, i % 4 == 3 ? 12 : 1);
+            step(batch, 1, i % 4 == 3 ? 12 : 1, adapters && i % 2 == 1 ? 1 : 0);
         }
         for (int slot = 0; slot < rows; slot++) {
             engine.close(slot);
         }
     }
 
-    private void step(StepBatch batch, int rows, int inputs) {
+    private void step(StepBatch batch, int rows, int inputs, int adapter) {
         int blocks = Integer.MAX_VALUE;
         for (LayerGroup group : engine.info().groups()) {
             blocks = Math.min(blocks, group.blockCount());
@@ -176,6 +193,7 @@ final class WarmUp {
         batch.clear();
         for (int row = 0; row < rows; row++) {
             batch.addRow(row, StepBatch.SAMPLE, 0, tokens, 0, count);
+            batch.useAdapter(adapter);
             for (int i = 0; i < needed; i++) {
                 table[i] = (row * needed + i) % blocks;
             }

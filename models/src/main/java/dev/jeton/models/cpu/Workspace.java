@@ -23,6 +23,10 @@ final class Workspace {
     long inputHalves;
     /** Normalised rows of a small batch, and the phase they were made for. */
     final float[] normed;
+    /** What adapters' ranks are for a small batch, and the multiplication they were computed for. */
+    final float[] ranks = new float[StepAdapters.OWN_FLOATS];
+
+    long adapted = -1;
 
     long normedPhase = -1;
     /** Takes the words that were read ahead, so that reading them is not optimised away. */

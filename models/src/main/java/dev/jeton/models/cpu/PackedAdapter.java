@@ -1,0 +1,67 @@
+package dev.jeton.models.cpu;
+
+import dev.jeton.models.AdapterFolder;
+import dev.jeton.models.AdapterFolder.Place;
+import dev.jeton.models.DecoderSpec;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * An adapter in the layouts that steps read, with the memory it is in.
+ *
+ * <p>Thread-safe for reading until {@link #close}, before which nothing may be computing from it.
+ */
+final class PackedAdapter implements AutoCloseable {
+
+    private final List<Optional<LowRank>> places;
+    private final int ranks;
+    private final NativeMemory memory;
+
+    private PackedAdapter(List<Optional<LowRank>> places, NativeMemory memory) {
+        this.places = List.copyOf(places);
+        this.memory = memory;
+        ranks = places.stream()
+                .flatMap(Optional::stream)
+                .mapToInt(LowRank::paddedRanks)
+                .max()
+                .orElse(0);
+    }
+
+    /**
+     * Reads a folder, on the thread of the caller.
+     *
+     * @throws dev.jeton.models.ModelException if it is no adapter of this decoder
+     */
+    static PackedAdapter load(Path folder, DecoderSpec spec) {
+        NativeMemory memory = new NativeMemory();
+        try (AdapterFolder adapter = AdapterFolder.open(folder, spec)) {
+            List<Optional<LowRank>> places = new ArrayList<>();
+            for (int layer = 0; layer < spec.layers(); layer++) {
+                for (Place place : Place.values()) {
+                    places.add(LowRankPacking.pack(adapter, spec, layer, place, memory));
+                }
+            }
+            return new PackedAdapter(places, memory);
+        } catch (RuntimeException | Error e) {
+            memory.close();
+            throw e;
+        }
+    }
+
+    /** What it adds to the product at a {@linkplain Place#at place}; empty where it leaves that alone. */
+    Optional<LowRank> at(int place) {
+        return places.get(place);
+    }
+
+    /** Most ranks that it adds to one product, in whole vectors. */
+    int ranks() {
+        return ranks;
+    }
+
+    @Override
+    public void close() {
+        memory.close();
+    }
+}
