@@ -27,8 +27,12 @@ public final class AdapterFolder implements AutoCloseable {
     /** Most that a rank may be. */
     public static final int MOST_RANK = 512;
 
-    private static final String CONFIG = "adapter_config.json";
-    private static final String WEIGHTS = "adapter_model.safetensors";
+    /** What says how it is made. */
+    public static final String CONFIG = "adapter_config.json";
+
+    /** Its numbers. */
+    public static final String WEIGHTS = "adapter_model.safetensors";
+
     private static final int MAX_PATTERN = 200;
     private static final List<String> NOT_LOW_RANK = List.of(
             "modules_to_save",

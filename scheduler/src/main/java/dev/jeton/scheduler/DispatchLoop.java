@@ -1,6 +1,8 @@
 package dev.jeton.scheduler;
 
 import dev.jeton.models.engine.EngineInfo;
+import dev.jeton.models.engine.PreparedAdapter;
+import java.nio.file.Path;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletableFuture;
@@ -45,6 +47,7 @@ abstract class DispatchLoop implements Dispatcher {
     private final long blockedNanos;
     private final Inbox inbox = new Inbox();
     private final BlockingQueue<Asked> asked = new ArrayBlockingQueue<>(MOST_ASKED);
+    private final AdapterCommands adapters;
     private final Thread thread;
     private volatile DispatcherStats stats;
     private volatile boolean draining;
@@ -80,6 +83,7 @@ abstract class DispatchLoop implements Dispatcher {
         this.queued = queued;
         this.config = config;
         this.clock = clock;
+        adapters = new AdapterCommands(info.adapters());
         stats = scheduler.stats();
         thread = Thread.ofPlatform().name(name).daemon(true).unstarted(this::run);
     }
@@ -105,9 +109,15 @@ abstract class DispatchLoop implements Dispatcher {
                     RejectedException.Reason.DRAINING, "the server is draining and takes no new requests");
         }
         scheduler.check(request);
-        queued.admit(request, config);
+        adapters.begin(request);
+        try {
+            queued.admit(request, config);
+        } catch (RuntimeException e) {
+            adapters.end(request);
+            throw e;
+        }
         GenerationState generation = new GenerationState(
-                request, config.ringCapacity(), clock.getAsLong(), active::decrementAndGet, this::hearOf);
+                request, config.ringCapacity(), clock.getAsLong(), () -> over(request), this::hearOf);
         active.incrementAndGet();
         generation.tell();
         if (ended) {
@@ -116,12 +126,43 @@ abstract class DispatchLoop implements Dispatcher {
         return generation;
     }
 
+    private void over(GenerationRequest request) {
+        active.decrementAndGet();
+        adapters.end(request);
+    }
+
     @Override
-    public Quote quote(int[] prompt, long salt, int adapter) throws InterruptedException {
-        Asked question = new Asked(prompt, salt, adapter, new CompletableFuture<>());
+    public PreparedAdapter prepareAdapter(Path folder) {
+        requireUp();
+        return scheduler.prepareAdapter(folder);
+    }
+
+    @Override
+    public int addAdapter(PreparedAdapter adapter) throws InterruptedException {
+        CompletableFuture<Integer> adding = adapters.add(adapter);
+        wake();
+        if (ended || !up()) {
+            refuseAsked();
+        }
+        return AdapterCommands.number(adding);
+    }
+
+    @Override
+    public void removeAdapter(int number) {
+        adapters.leave(number);
+        wake();
+    }
+
+    private void requireUp() {
         if (!up() || closing) {
             throw new RejectedException(RejectedException.Reason.ENGINE_DOWN, "the engine computes nothing any more");
         }
+    }
+
+    @Override
+    public Quote quote(int[] prompt, long salt, int adapter) throws InterruptedException {
+        Asked question = new Asked(prompt, salt, adapter, new CompletableFuture<>());
+        requireUp();
         if (!asked.offer(question)) {
             throw new RejectedException(
                     RejectedException.Reason.QUEUE_FULL,
@@ -129,7 +170,7 @@ abstract class DispatchLoop implements Dispatcher {
         }
         wake();
         if (ended) {
-            refuseQuotes();
+            refuseAsked();
         }
         try {
             return question.answer().get();
@@ -138,10 +179,11 @@ abstract class DispatchLoop implements Dispatcher {
         }
     }
 
-    private void refuseQuotes() {
+    private void refuseAsked() {
         for (Asked question = asked.poll(); question != null; question = asked.poll()) {
             question.answer().completeExceptionally(new IllegalStateException("the loop has ended"));
         }
+        adapters.refuse();
     }
 
     /** The loop looks at a request in its next turn; any thread, which never waits. */
@@ -173,7 +215,7 @@ abstract class DispatchLoop implements Dispatcher {
         } finally {
             ended = true;
             refuseRest();
-            refuseQuotes();
+            refuseAsked();
             scheduler.close();
             snapshot(true);
         }
@@ -200,14 +242,14 @@ abstract class DispatchLoop implements Dispatcher {
     private void fail(Throwable e) {
         LOG.error("the step loop has ended: every request of this model fails", e);
         down = "the engine has failed (" + e.getMessage() + "); restart the server";
-        refuseQuotes();
+        refuseAsked();
         scheduler.loseEverything("the engine has failed: " + e.getMessage());
         while (!closing) {
             GenerationState generation = inbox.poll();
             if (generation != null) {
                 refuse(generation, FinishReason.ERROR, "the engine has failed");
             } else {
-                refuseQuotes();
+                refuseAsked();
                 scheduler.restState(DeviceState.DOWN);
                 snapshot(false);
                 LockSupport.parkNanos(DOWN_NANOS);
@@ -226,6 +268,7 @@ abstract class DispatchLoop implements Dispatcher {
             }
             scheduler.obey(generation);
         }
+        adapters.obey(scheduler);
         // one a turn: hashing a long prompt takes as long as a step
         Asked question = asked.poll();
         if (question != null) {
@@ -247,7 +290,7 @@ abstract class DispatchLoop implements Dispatcher {
      */
     private void rest() {
         parked.set(true);
-        if (inbox.isEmpty() && asked.isEmpty() && !closing && !woken) {
+        if (inbox.isEmpty() && asked.isEmpty() && adapters.isEmpty() && !closing && !woken) {
             LockSupport.parkNanos(this, scheduler.idle() && !scheduler.copying() ? IDLE_NANOS : blockedNanos);
         }
         parked.set(false);

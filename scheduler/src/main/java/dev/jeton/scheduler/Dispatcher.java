@@ -1,6 +1,8 @@
 package dev.jeton.scheduler;
 
 import dev.jeton.models.engine.EngineInfo;
+import dev.jeton.models.engine.PreparedAdapter;
+import java.nio.file.Path;
 
 /** Where a model's requests go: the step loop of a paged engine, or the loop around an engine that batches itself. */
 public interface Dispatcher extends AutoCloseable {
@@ -27,6 +29,30 @@ public interface Dispatcher extends AutoCloseable {
      * @throws RejectedException if too many ask at a time, or the engine can compute no more
      */
     Quote quote(int[] prompt, long salt, int adapter) throws InterruptedException;
+
+    /**
+     * Reads an adapter of the model, beside the steps; any thread.
+     *
+     * @throws RuntimeException of the engine's, saying what is wrong with the folder
+     * @throws RejectedException if the engine takes none while it runs, or can compute no more
+     */
+    PreparedAdapter prepareAdapter(Path folder);
+
+    /**
+     * Has the engine take an adapter that was prepared for it, after the step under way. Any thread, which waits for
+     * that.
+     *
+     * @return its number, for {@link GenerationRequest}: never that of another
+     * @throws RejectedException if the engine can compute no more, or too many ask at a time; the adapter is closed
+     *     then
+     */
+    int addAdapter(PreparedAdapter adapter) throws InterruptedException;
+
+    /**
+     * No request goes through an adapter that was added from now on; those that do end as they would, and then the
+     * engine gives it up. Any thread, which waits for nothing.
+     */
+    void removeAdapter(int number);
 
     /** Most tokens of a sequence: the engine's context, or what its whole cache can hold if that is less. */
     int contextLength();

@@ -13,6 +13,8 @@ public final class RejectedException extends RuntimeException {
         TOO_LARGE,
         /** The engine gives no such thing (400). */
         UNSUPPORTED,
+        /** The adapter was unloaded since the request came (404). */
+        ADAPTER_GONE,
         /** The engine is gone (503). */
         ENGINE_DOWN
     }

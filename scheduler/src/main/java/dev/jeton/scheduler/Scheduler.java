@@ -9,8 +9,10 @@ import dev.jeton.models.engine.DeviceLostException;
 import dev.jeton.models.engine.Engine;
 import dev.jeton.models.engine.EngineInfo;
 import dev.jeton.models.engine.LayerGroup;
+import dev.jeton.models.engine.PreparedAdapter;
 import dev.jeton.models.engine.StepResult;
 import dev.jeton.models.engine.StepTimeModel;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.LongSupplier;
@@ -161,7 +163,8 @@ public final class Scheduler implements Turns {
      */
     @Override
     public void check(GenerationRequest request) {
-        if (request.adapter() < 0 || request.adapter() > info.adapters()) {
+        boolean known = request.adapter() <= info.adapters() || info.supports(Capability.ADAPTER_LOADING);
+        if (request.adapter() < 0 || !known) {
             throw new RejectedException(
                     RejectedException.Reason.UNSUPPORTED,
                     "adapter %d: the engine '%s' has %d".formatted(request.adapter(), info.name(), info.adapters()));
@@ -189,6 +192,21 @@ public final class Scheduler implements Turns {
                     "n is %d: this server runs at most %d sequences at once, in %d KV blocks"
                             .formatted(request.sequences(), bounds.maxSequences(), kv.size()));
         }
+    }
+
+    @Override
+    public PreparedAdapter prepareAdapter(Path folder) {
+        return engine.prepareAdapter(folder);
+    }
+
+    @Override
+    public void addAdapter(int number, PreparedAdapter adapter) {
+        engine.addAdapter(number, adapter);
+    }
+
+    @Override
+    public void removeAdapter(int number) {
+        engine.removeAdapter(number);
     }
 
     /**

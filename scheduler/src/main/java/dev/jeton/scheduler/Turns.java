@@ -1,5 +1,8 @@
 package dev.jeton.scheduler;
 
+import dev.jeton.models.engine.PreparedAdapter;
+import java.nio.file.Path;
+
 /**
  * What a {@link DispatchLoop} drives. Owned by the loop's thread, but for {@link #check} and {@link #contextLength}.
  */
@@ -23,6 +26,21 @@ interface Turns extends AutoCloseable {
 
     /** What it can say of a prompt now. */
     Quote quote(int[] prompt, long salt, int adapter);
+
+    /** Reads an adapter for the engine. Any thread. */
+    default PreparedAdapter prepareAdapter(Path folder) {
+        throw new RejectedException(RejectedException.Reason.UNSUPPORTED, "the engine has no adapters");
+    }
+
+    /** Hands an adapter to the engine. */
+    default void addAdapter(int number, PreparedAdapter adapter) {
+        throw new RejectedException(RejectedException.Reason.UNSUPPORTED, "the engine has no adapters");
+    }
+
+    /** Has the engine give up an adapter that no sequence goes through any more; steps in flight may. */
+    default void removeAdapter(int number) {
+        throw new RejectedException(RejectedException.Reason.UNSUPPORTED, "the engine has no adapters");
+    }
 
     /**
      * Does what can be done now.

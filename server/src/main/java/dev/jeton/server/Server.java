@@ -64,10 +64,7 @@ public final class Server implements AutoCloseable {
                 .ifPresentOrElse(
                         of -> metrics.addAdapter(model.name(), of.base()),
                         () -> metrics.addModel(model.name(), model.dispatcher())));
-        metrics.adapters(models.stream()
-                .filter(model -> model.adapter().isPresent())
-                .map(ServedModel::name)
-                .toList());
+        LoadedAdapters adapters = new LoadedAdapters(configuration.admin(), models, served, metrics);
         this.api = new Api(configuration, served, metrics, tracing, books, Version.text());
         this.webhooks = new Webhooks(
                 configuration.webhooks(),
@@ -83,6 +80,7 @@ public final class Server implements AutoCloseable {
                 OpenBooks.prices(configuration.books()),
                 models.stream().map(ServedModel::name).collect(Collectors.toSet()),
                 new LivePolicy(api, books, webhooks),
+                adapters,
                 webhooks::write);
         this.listener = new HttpListener(
                 configuration.server().host(),
@@ -93,6 +91,7 @@ public final class Server implements AutoCloseable {
                 api);
         metrics.connections(listener::stats);
         tls.ifPresent(certificate -> metrics.certificate(certificate::stats));
+        metrics.loadedAdapters(adapters::stats);
         metrics.policy(administration.store()::stats);
         metrics.webhooks(webhooks::stats);
         metrics.tenants(configuration.metrics().tenants());

@@ -8,8 +8,10 @@ import dev.jeton.models.WeightFiles;
 import dev.jeton.models.WindowGroups;
 import dev.jeton.models.engine.Capability;
 import dev.jeton.models.engine.Engine;
+import dev.jeton.models.engine.EngineException;
 import dev.jeton.models.engine.EngineInfo;
 import dev.jeton.models.engine.LayerGroup;
+import dev.jeton.models.engine.PreparedAdapter;
 import dev.jeton.models.rows.HostEngine;
 import dev.jeton.models.rows.RowSampling;
 import java.nio.file.Path;
@@ -31,8 +33,10 @@ public final class CpuEngine extends HostEngine {
             Capability.PROMPT_LOG_PROBABILITIES,
             Capability.MASKS,
             Capability.DRAFTS,
-            Capability.ADAPTERS);
+            Capability.ADAPTERS,
+            Capability.ADAPTER_LOADING);
 
+    private final DecoderSpec spec;
     private final NativeMemory memory;
     private final ComputeTeam team;
     private final DecoderWeights weights;
@@ -51,6 +55,7 @@ public final class CpuEngine extends HostEngine {
             boolean halves,
             List<Path> adapters) {
         super(info);
+        this.spec = spec;
         this.memory = memory;
         this.team = team;
         weights = DecoderWeights.load(folder, spec, q8, halves, memory, team);
@@ -187,6 +192,27 @@ public final class CpuEngine extends HostEngine {
         for (int i = 0; i < from.length; i++) {
             arenas.get(group).copy(from[i], to[i]);
         }
+    }
+
+    @Override
+    public PreparedAdapter prepareAdapter(Path folder) {
+        PackedAdapter adapter = PackedAdapter.load(folder, spec);
+        WarmUp.adapters();
+        return adapter;
+    }
+
+    @Override
+    public void addAdapter(int number, PreparedAdapter adapter) {
+        if (!(adapter instanceof PackedAdapter packed)) {
+            throw new EngineException("an adapter is for the engine that prepared it");
+        }
+        accept(number);
+        stepAdapters.add(number, packed);
+    }
+
+    @Override
+    protected void forget(int adapter) {
+        stepAdapters.remove(adapter);
     }
 
     @Override

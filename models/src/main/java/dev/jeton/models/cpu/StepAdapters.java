@@ -22,7 +22,8 @@ import java.util.Optional;
  * sums, added in one order whatever else is in the batch ({@link LowRankKernels}), so a row's bits do not depend on it.
  * A step without adapters has nothing of this.
  *
- * <p>Laid out by whoever advances the step; tiles write disjoint parts.
+ * <p>Adapters come and go between steps, on the engine's thread. Laid out by whoever advances the step; tiles write
+ * disjoint parts.
  */
 final class StepAdapters implements AutoCloseable {
 
@@ -42,15 +43,17 @@ final class StepAdapters implements AutoCloseable {
         TOGETHER
     }
 
-    /** By adapter, from 1 on. */
-    private final List<PackedAdapter> all;
-
     private final StepRows batch;
-    private final int stride;
+    private final int maxTokens;
     private final int threads;
-    private final float[] between;
-    /** Per token; 0 for none. */
-    private final int[] adapterOf;
+    /** Those that there are; with their numbers, which ascend. */
+    private List<PackedAdapter> all = List.of();
+
+    private int[] numbers = {};
+    private int stride;
+    private float[] between = {};
+    /** Per token: the place of its adapter among all, from 1 on; 0 for none. */
+    private int[] adapterOf = {};
 
     private boolean any;
     private Mode mode = Mode.NONE;
@@ -61,26 +64,51 @@ final class StepAdapters implements AutoCloseable {
     private float[] input = new float[0];
     private int inputStride;
 
-    private StepAdapters(List<PackedAdapter> all, StepRows batch, int maxTokens, int threads) {
-        this.all = all;
+    private StepAdapters(StepRows batch, int maxTokens, int threads) {
         this.batch = batch;
+        this.maxTokens = maxTokens;
         this.threads = threads;
-        stride = all.stream().mapToInt(PackedAdapter::ranks).max().orElse(0);
-        int tokens = all.isEmpty() ? 0 : maxTokens;
-        between = new float[tokens * stride];
-        adapterOf = new int[tokens];
     }
 
     /** Reads adapters. */
     static StepAdapters load(List<Path> folders, DecoderSpec spec, StepRows batch, int maxTokens, int threads) {
-        List<PackedAdapter> all = new ArrayList<>();
+        StepAdapters adapters = new StepAdapters(batch, maxTokens, threads);
         try {
-            folders.forEach(folder -> all.add(PackedAdapter.load(folder, spec)));
-            return new StepAdapters(List.copyOf(all), batch, maxTokens, threads);
+            for (Path folder : folders) {
+                adapters.add(adapters.all.size() + 1, PackedAdapter.load(folder, spec));
+            }
+            return adapters;
         } catch (RuntimeException | Error e) {
-            all.forEach(PackedAdapter::close);
+            adapters.close();
             throw e;
         }
+    }
+
+    /** Takes one more, whose number is greater than those of all others; between steps. */
+    void add(int number, PackedAdapter adapter) {
+        int widest = Math.max(stride, adapter.ranks());
+        if (between.length < maxTokens * widest) {
+            between = new float[maxTokens * widest];
+        }
+        if (adapterOf.length == 0) {
+            adapterOf = new int[maxTokens];
+        }
+        stride = widest;
+        List<PackedAdapter> more = new ArrayList<>(all);
+        more.add(adapter);
+        all = List.copyOf(more);
+        numbers = Arrays.copyOf(numbers, all.size());
+        numbers[all.size() - 1] = number;
+    }
+
+    /** Gives up one and its memory; between steps. */
+    void remove(int number) {
+        int at = Arrays.binarySearch(numbers, number);
+        List<PackedAdapter> fewer = new ArrayList<>(all);
+        PackedAdapter removed = fewer.remove(at);
+        all = List.copyOf(fewer);
+        numbers = Arrays.stream(numbers).filter(each -> each != number).toArray();
+        removed.close();
     }
 
     /** Looks at the batch, at the beginning of a step. */
@@ -91,7 +119,9 @@ final class StepAdapters implements AutoCloseable {
             any = batch.adapter[row] != 0;
         }
         for (int row = 0; row < batch.rows && any; row++) {
-            Arrays.fill(adapterOf, batch.inputStart[row], batch.inputStart[row + 1], batch.adapter[row]);
+            int adapter = batch.adapter[row];
+            int of = adapter == 0 ? 0 : 1 + Arrays.binarySearch(numbers, adapter);
+            Arrays.fill(adapterOf, batch.inputStart[row], batch.inputStart[row + 1], of);
         }
     }
 
@@ -184,7 +214,15 @@ final class StepAdapters implements AutoCloseable {
                 int to = low.isEmpty() ? 0 : Math.min(toVector, low.get().vectors());
                 for (int vector = fromVector; vector < to; vector++) {
                     low.get()
-                            .down(vector, x, from * inputStride, inputStride, end - from, target, from * stride, stride);
+                            .down(
+                                    vector,
+                                    x,
+                                    from * inputStride,
+                                    inputStride,
+                                    end - from,
+                                    target,
+                                    from * stride,
+                                    stride);
                 }
             }
             from = end;

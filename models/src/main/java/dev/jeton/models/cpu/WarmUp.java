@@ -61,6 +61,11 @@ final class WarmUp {
         Thread.ofPlatform().daemon().name("jeton-cpu-warm-up").start(this::later);
     }
 
+    /** The kernels of adapters, where the first comes while the engine runs; on the thread of whoever reads it. */
+    static void adapters() {
+        kernels(LOW_RANK, System.nanoTime() + KERNEL_NANOS);
+    }
+
     /** Waits until the compiler has caught up with what the first request needs. */
     private void later() {
         LockSupport.parkNanos(BACKGROUND_AFTER_NANOS);

@@ -12,6 +12,8 @@ public enum Capability {
     DRAFTS,
     /** Rows that name an adapter other than 0. */
     ADAPTERS,
+    /** Adapters that come and go between steps ({@link Engine#prepareAdapter}). */
+    ADAPTER_LOADING,
     /** Rows whose output is a vector ({@link StepBatch#POOLED}): an embedding, or the scores of labels. */
     POOLING,
     /**

@@ -1,5 +1,7 @@
 package dev.jeton.models.engine;
 
+import java.nio.file.Path;
+
 /**
  * What executes steps on one device group.
  *
@@ -100,6 +102,42 @@ public interface Engine extends AutoCloseable {
     /** How many blocks have been onloaded by now, of all groups; they are complete in the order they were handed in. */
     default long onloaded() {
         return 0;
+    }
+
+    // ---- adapters that come and go, of engines with Capability.ADAPTER_LOADING ----
+
+    /**
+     * Reads an adapter of this engine's model, beside the steps. Any thread; the engine is open until this returns.
+     *
+     * @param folder as the model's own adapters are configured
+     * @throws RuntimeException of the engine's module, saying what is wrong with the folder
+     * @throws EngineException if the engine takes adapters only when it is opened
+     */
+    default PreparedAdapter prepareAdapter(Path folder) {
+        throw withoutLoading();
+    }
+
+    /**
+     * Takes an adapter that was prepared for it: rows may name it in every step launched from now on.
+     *
+     * @param number greater than {@link EngineInfo#adapters()} and any taken before: none is used twice
+     * @throws EngineException if it cannot take it, which is then still the caller's to close
+     */
+    default void addAdapter(int number, PreparedAdapter adapter) {
+        throw withoutLoading();
+    }
+
+    /**
+     * Gives up an adapter that was added, of which no row of a step launched from now on may be. Steps in flight may
+     * have rows of it: its memory is given back once they have been awaited.
+     */
+    default void removeAdapter(int number) {
+        throw withoutLoading();
+    }
+
+    private EngineException withoutLoading() {
+        return new EngineException(
+                "the %s engine takes adapters only at its start: name them with --adapter".formatted(info().name()));
     }
 
     private EngineException withoutHostTier() {

@@ -12,12 +12,40 @@ public final class EngineChecks {
     private final EngineInfo info;
     private final boolean[] open;
     private final boolean[] seen;
+    /** Adapters that came after the start, ascending. */
+    private int[] added = {};
 
     /** Checks for an engine of these bounds, with all slots closed. */
     public EngineChecks(EngineInfo info) {
         this.info = info;
         open = new boolean[info.maxSlots()];
         seen = new boolean[info.maxSlots()];
+    }
+
+    /**
+     * An adapter is added.
+     *
+     * @throws EngineException if its number was used before
+     */
+    public void addAdapter(int number) {
+        int last = added.length == 0 ? info.adapters() : added[added.length - 1];
+        if (number <= last) {
+            throw new EngineException("adapter %d follows adapter %d: none is used twice".formatted(number, last));
+        }
+        added = Arrays.copyOf(added, added.length + 1);
+        added[added.length - 1] = number;
+    }
+
+    /**
+     * An adapter is given up.
+     *
+     * @throws EngineException if none that was added has its number
+     */
+    public void removeAdapter(int number) {
+        if (Arrays.binarySearch(added, number) < 0) {
+            throw new EngineException("adapter %d was not added".formatted(number));
+        }
+        added = Arrays.stream(added).filter(each -> each != number).toArray();
     }
 
     /**
@@ -142,9 +170,10 @@ public final class EngineChecks {
             throw new EngineException("row %d: positions %d to %d of a context of %d"
                     .formatted(row, batch.position[row], end, info.contextLength()));
         }
-        if (batch.adapter[row] < 0 || batch.adapter[row] > info.adapters()) {
+        int adapter = batch.adapter[row];
+        if (adapter < 0 || (adapter > info.adapters() && Arrays.binarySearch(added, adapter) < 0)) {
             throw new EngineException("row %d: adapter %d, where the %s engine has %d"
-                    .formatted(row, batch.adapter[row], info.name(), info.adapters()));
+                    .formatted(row, adapter, info.name(), info.adapters() + added.length));
         }
         if (batch.has(row, StepBatch.POOLED) && !info.supports(Capability.POOLING)) {
             throw new EngineException("row %d: the %s engine has no pooling".formatted(row, info.name()));

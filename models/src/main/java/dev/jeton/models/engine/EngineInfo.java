@@ -17,7 +17,8 @@ import java.util.Set;
  * @param maxTokens most given and drafted tokens in a step, summed over its rows
  * @param maxTickets most tickets in flight: 1 or 2
  * @param capabilities what is supported beyond plain sampling
- * @param adapters how many there are: a row names one from 1 on, or 0 for none
+ * @param adapters how many it was opened with: a row names one from 1 on, or 0 for none; what is added later has
+ *     greater numbers
  */
 public record EngineInfo(
         String name,

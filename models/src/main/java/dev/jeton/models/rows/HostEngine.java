@@ -30,6 +30,9 @@ public abstract class HostEngine implements Engine {
     private final HostSlots slots;
     private final RowSampling sampling;
     private final List<Copies> copies = new ArrayList<>();
+    /** Adapters to be forgotten once no step is in flight. */
+    private final List<Integer> leaving = new ArrayList<>();
+
     private long launched;
     private boolean inFlight;
     private boolean closed;
@@ -50,6 +53,30 @@ public abstract class HostEngine implements Engine {
 
     /** Gives back what the engine has; called once. */
     protected abstract void release();
+
+    /** Rows may name an adapter from now on; for engines that load some. */
+    protected final void accept(int adapter) {
+        slots.addAdapter(adapter);
+    }
+
+    /** Gives back the memory of an adapter that was accepted; no step is in flight. */
+    protected void forget(int adapter) {
+        throw new EngineException("the %s engine has no adapter %d".formatted(info.name(), adapter));
+    }
+
+    @Override
+    public final void removeAdapter(int number) {
+        slots.removeAdapter(number);
+        leaving.add(number);
+        if (!inFlight) {
+            forgetLeaving();
+        }
+    }
+
+    private void forgetLeaving() {
+        leaving.forEach(this::forget);
+        leaving.clear();
+    }
 
     /** The rows of the step launched last. */
     protected final StepRows rows() {
@@ -106,6 +133,7 @@ public abstract class HostEngine implements Engine {
         result.startNanos = start;
         result.endNanos = System.nanoTime();
         copyPending();
+        forgetLeaving();
         return result;
     }
 

@@ -47,6 +47,24 @@ public final class HostSlots {
     }
 
     /**
+     * An adapter is added.
+     *
+     * @throws EngineException as {@link EngineChecks#addAdapter} says
+     */
+    void addAdapter(int number) {
+        checks.addAdapter(number);
+    }
+
+    /**
+     * An adapter is given up.
+     *
+     * @throws EngineException as {@link EngineChecks#removeAdapter} says
+     */
+    void removeAdapter(int number) {
+        checks.removeAdapter(number);
+    }
+
+    /**
      * Copies a batch that is to be launched into {@code rows}, with the slots' own tokens where rows ask for them.
      *
      * @throws EngineException if it is outside the engine's bounds; nothing was copied then

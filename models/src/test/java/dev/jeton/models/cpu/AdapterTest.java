@@ -1,14 +1,19 @@
 package dev.jeton.models.cpu;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.jeton.models.EngineOptions;
 import dev.jeton.models.TensorType;
 import dev.jeton.models.engine.Driver;
 import dev.jeton.models.engine.Engine;
 import dev.jeton.models.engine.LogitBias;
+import dev.jeton.models.engine.PreparedAdapter;
 import dev.jeton.models.engine.SamplingParameters;
+import dev.jeton.models.engine.SequenceSpec;
+import dev.jeton.models.engine.StepBatch;
 import dev.jeton.models.engine.StepResult;
+import dev.jeton.models.engine.StepTicket;
 import dev.jeton.models.reference.AdapterContract;
 import dev.jeton.models.reference.Configs;
 import dev.jeton.models.reference.TinyAdapter;
@@ -18,6 +23,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Random;
 import java.util.regex.Pattern;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -56,6 +62,56 @@ class AdapterTest extends AdapterContract {
                         .as("without adapter in a batch of seed %d", company)
                         .isEqualTo(generated(without, prompt, 0, 0));
             }
+        }
+    }
+
+    @Test
+    void computesThroughOneThatCameLaterAsIfItHadBeenThereFromTheStart() throws IOException {
+        TinyModel model = new TinyModel(files.resolve("m"), Configs.llama(""), TensorType.BF16, 1);
+        Path narrow = new TinyAdapter(files.resolve("a"), model, Pattern.compile("_proj"), 9, 4, false, 2).folder;
+        Path wide = new TinyAdapter(files.resolve("b"), model, Pattern.compile("(q|up)_proj"), 70, 4, false, 3).folder;
+        EngineOptions options = new EngineOptions(0, 8 << 20, 8, 400, 16, 2, "none");
+        int[] prompt = new Random(3).ints(150, 0, 301).toArray();
+        try (Engine first = CpuEngine.load(model.folder, options.withAdapters(List.of(narrow, wide)));
+                Engine later = CpuEngine.load(model.folder, options)) {
+            later.addAdapter(1, later.prepareAdapter(narrow));
+            assertThat(generated(later, prompt, 1, 0)).isEqualTo(generated(first, prompt, 1, 0));
+            later.addAdapter(2, later.prepareAdapter(wide));
+            for (int adapter = 0; adapter <= 2; adapter++) {
+                assertThat(generated(later, prompt, adapter, 1))
+                        .as("adapter %d", adapter)
+                        .isEqualTo(generated(first, prompt, adapter, 1));
+            }
+            later.removeAdapter(1);
+            assertThat(generated(later, prompt, 2, 0)).isEqualTo(generated(first, prompt, 2, 0));
+            assertThatThrownBy(() -> generated(later, prompt, 1, 0)).hasMessageContaining("adapter 1");
+            assertThatThrownBy(() -> later.addAdapter(1, later.prepareAdapter(narrow)))
+                    .hasMessageContaining("none is used twice");
+        }
+    }
+
+    @Test
+    void keepsTheMemoryOfOneThatLeavesUntilTheStepInFlightIsDone() throws IOException {
+        TinyModel model = new TinyModel(files.resolve("m"), Configs.llama(""), TensorType.F32, 1);
+        Path folder = new TinyAdapter(files.resolve("a"), model, Pattern.compile("_proj"), 9, 4, false, 2).folder;
+        EngineOptions options = new EngineOptions(0, 8 << 20, 8, 400, 16, 2, "none");
+        try (Engine engine = CpuEngine.load(model.folder, options)) {
+            PreparedAdapter adapter = engine.prepareAdapter(folder);
+            long bytes = adapter.bytes();
+            assertThat(bytes).isPositive();
+            engine.addAdapter(1, adapter);
+            int[] prompt = {1, 2, 3};
+            engine.open(0, new SequenceSpec(SamplingParameters.GREEDY, prompt, 3, 3));
+            StepBatch batch = new StepBatch(1);
+            batch.addRow(0, StepBatch.SAMPLE, 0, prompt, 0, 3);
+            batch.useAdapter(1);
+            batch.addBlocks(0, new int[] {0}, 0, 1);
+            StepTicket ticket = engine.launch(batch);
+
+            engine.removeAdapter(1);
+            assertThat(adapter.bytes()).isEqualTo(bytes);
+            assertThat(engine.await(ticket).accepted[0]).isEqualTo(1);
+            assertThat(adapter.bytes()).isZero();
         }
     }
 

@@ -38,6 +38,7 @@ public final class AdminApi implements RequestHandler {
      * @param models names of served models
      * @param inForce the prices by which requests are priced just now
      * @param counters of all budgets, as they are now
+     * @param adapters serves adapters
      * @param webhooks writes how the webhooks are, as one value
      * @param random of secrets: a secure one
      */
@@ -47,6 +48,7 @@ public final class AdminApi implements RequestHandler {
             Set<String> models,
             Supplier<PriceBook> inForce,
             Supplier<List<BudgetView>> counters,
+            AdapterHost adapters,
             Consumer<JsonWriter> webhooks,
             RandomGenerator random) {
         keys = settings.keys();
@@ -55,6 +57,7 @@ public final class AdminApi implements RequestHandler {
         new BudgetRoutes(store, models, counters).addTo(routes);
         new BudgetOperations(store, settings).addTo(routes);
         new PriceRoutes(store, inForce).addTo(routes);
+        new AdapterRoutes(store, adapters).addTo(routes);
         new AuditRoutes(store, webhooks).addTo(routes);
     }
 

@@ -49,6 +49,7 @@ public final class Administration implements AutoCloseable {
      * @param ofFile the price book of the configuration's files
      * @param models names of served models
      * @param policy told what is decided, now and later
+     * @param adapters serves those that were loaded before, and others
      * @param webhooks writes how the webhooks are, as one value
      * @throws ConfigException where the files contradict one another
      * @throws PolicyException where the audit log cannot be used
@@ -60,6 +61,7 @@ public final class Administration implements AutoCloseable {
             PriceBook ofFile,
             Set<String> models,
             PolicyListener policy,
+            AdapterHost adapters,
             Consumer<JsonWriter> webhooks) {
         AdminSettings settings = configuration.admin();
         check(configuration, ofFile, models);
@@ -75,6 +77,7 @@ public final class Administration implements AutoCloseable {
         } else {
             policy.budgets(configuration.budgets());
         }
+        adapters.restore(store.policy().adapters());
         if (settings.port() == 0) {
             routes = List.of();
             listener = Optional.empty();
@@ -86,6 +89,7 @@ public final class Administration implements AutoCloseable {
                 models,
                 () -> books.map(Bookkeeper::prices).orElse(ofFile),
                 () -> books.map(open -> open.budgets().views()).orElse(List.of()),
+                adapters,
                 webhooks,
                 new SecureRandom());
         routes = api.routes();

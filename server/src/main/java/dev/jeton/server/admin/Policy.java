@@ -13,13 +13,16 @@ import java.util.Optional;
  * @param tenants who pays
  * @param budgets limits on what they may spend
  * @param prices by which requests are priced
+ * @param adapters that are served beside those of the configuration
  */
-public record Policy(long version, List<Tenant> tenants, List<Budget> budgets, PriceBook prices) {
+public record Policy(
+        long version, List<Tenant> tenants, List<Budget> budgets, PriceBook prices, List<AdapterPolicy> adapters) {
 
     /** With lists of its own. */
     public Policy {
         tenants = List.copyOf(tenants);
         budgets = List.copyOf(budgets);
+        adapters = List.copyOf(adapters);
     }
 
     /** A tenant by its id. */
@@ -30,6 +33,11 @@ public record Policy(long version, List<Tenant> tenants, List<Budget> budgets, P
     /** A budget by its id. */
     public Optional<Budget> budget(String id) {
         return budgets.stream().filter(budget -> budget.id().equals(id)).findFirst();
+    }
+
+    /** An adapter by its name. */
+    public Optional<AdapterPolicy> adapter(String name) {
+        return adapters.stream().filter(adapter -> adapter.name().equals(name)).findFirst();
     }
 
     /** Keys of all tenants. */

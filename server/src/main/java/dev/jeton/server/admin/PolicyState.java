@@ -50,6 +50,7 @@ final class PolicyState {
     private final Map<String, Added> tenants = new LinkedHashMap<>();
     private final Map<String, Budget> budgets = new LinkedHashMap<>();
     private final Map<String, Done> done = new LinkedHashMap<>();
+    private final Map<String, AdapterPolicy> adapters = new LinkedHashMap<>();
     private Optional<Prices> prices = Optional.empty();
     /** The prices that hold, once they were read. */
     private Optional<PriceBook> book = Optional.empty();
@@ -89,6 +90,11 @@ final class PolicyState {
                 prices = entry.content().map(content -> new Prices(content.text("yaml"), content.text("file")));
                 book = Optional.empty();
             }
+            case "adapter" ->
+                entry.content()
+                        .ifPresentOrElse(
+                                content -> adapters.put(target[0], AdapterPolicy.read(target[0], content)),
+                                () -> adapters.remove(target[0]));
             case "files" ->
                 filesDigest =
                         entry.content().map(content -> content.text("digest")).orElse("");
@@ -156,7 +162,7 @@ final class PolicyState {
     Policy policy(long version) {
         PriceBook holds = book.orElseGet(this::allPrices);
         book = Optional.of(holds);
-        return new Policy(version, allTenants(), allBudgets(), holds);
+        return new Policy(version, allTenants(), allBudgets(), holds, List.copyOf(adapters.values()));
     }
 
     private List<Tenant> allTenants() {

@@ -119,12 +119,14 @@ public final class ApiException extends RuntimeException {
         return invalid(e.field(), words(e));
     }
 
-    static ApiException of(RejectedException e) {
+    /** A request, or an adapter, that a dispatcher did not take. */
+    public static ApiException of(RejectedException e) {
         return switch (e.reason()) {
             case QUEUE_FULL -> overloaded(words(e));
             case DRAINING -> unavailable("draining", words(e));
             case TOO_LARGE -> new ApiException(400, INVALID_REQUEST, "", "request_too_large", words(e));
             case UNSUPPORTED -> new ApiException(400, INVALID_REQUEST, "model", "unsupported_by_model", words(e));
+            case ADAPTER_GONE -> new ApiException(404, INVALID_REQUEST, "model", "model_not_found", words(e));
             case ENGINE_DOWN -> unavailable("engine_down", words(e));
         };
     }

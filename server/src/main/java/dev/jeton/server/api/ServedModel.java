@@ -104,7 +104,7 @@ public record ServedModel(
     }
 
     /** Name of the model whose weights and tokenizer it has: its own, but for an adapter. */
-    String base() {
+    public String base() {
         return adapter.map(Adapter::base).orElse(name);
     }
 

@@ -8,10 +8,13 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
-/** The models served, by name, in the order of configuration; immutable. */
+/**
+ * The models served, by name: those of the configuration, in its order, then adapters that came later. Read by any
+ * thread; each reading sees one moment.
+ */
 public final class ServedModels {
 
-    private final Map<String, ServedModel> byName;
+    private volatile Map<String, ServedModel> byName;
 
     /** @throws IllegalArgumentException if there is none, or two have one name */
     public ServedModels(List<ServedModel> models) {
@@ -26,6 +29,20 @@ public final class ServedModels {
             throw new IllegalArgumentException("at least one model is needed: name one with --model");
         }
         byName = Collections.unmodifiableMap(map);
+    }
+
+    /** Serves one more, or another in place of one of its name; one thread at a time. */
+    public void put(ServedModel model) {
+        Map<String, ServedModel> more = new LinkedHashMap<>(byName);
+        more.put(model.name(), model);
+        byName = Collections.unmodifiableMap(more);
+    }
+
+    /** Serves a model no longer; one thread at a time. */
+    public void remove(String name) {
+        Map<String, ServedModel> fewer = new LinkedHashMap<>(byName);
+        fewer.remove(name);
+        byName = Collections.unmodifiableMap(fewer);
     }
 
     /** All of them. */

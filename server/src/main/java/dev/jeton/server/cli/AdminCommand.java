@@ -36,7 +36,8 @@ final class AdminCommand extends AdminGroup {
                 .addSubcommand(new AdminKeys())
                 .addSubcommand(new AdminBudgets())
                 .addSubcommand(new AdminPrices())
-                .addSubcommand(new AdminReservations());
+                .addSubcommand(new AdminReservations())
+                .addSubcommand(new AdminAdapters());
     }
 
     @Command(

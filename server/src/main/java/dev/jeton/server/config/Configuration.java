@@ -273,9 +273,20 @@ public record Configuration(
      * @param logBytes most bytes of the audit log
      * @param gracePercent most grace of a budget, of its limit
      * @param graceTime how long grace may last
+     * @param adapterRoot folder below which adapters may be loaded; empty where none may be
+     * @param maxAdapters most adapters loaded at a time
+     * @param adapterBytes most bytes of memory of them
      */
     public record AdminSettings(
-            String host, int port, Map<String, String> keys, long logBytes, int gracePercent, Duration graceTime) {
+            String host,
+            int port,
+            Map<String, String> keys,
+            long logBytes,
+            int gracePercent,
+            Duration graceTime,
+            String adapterRoot,
+            int maxAdapters,
+            long adapterBytes) {
         /** With a map of its own. */
         public AdminSettings {
             keys = Map.copyOf(keys);

@@ -175,6 +175,14 @@ final class Schema {
                     new Time(Duration.ofMinutes(1), Duration.ofDays(31)),
                     "24h",
                     "how long grace may last"),
+            new Setting(
+                    "admin.adapter-root",
+                    TEXT,
+                    "",
+                    "folder below which the admin API may load adapters; empty: it loads none"),
+            new Setting(
+                    "admin.max-adapters", new Whole(1, 256), "16", "adapters that the admin API has loaded at most"),
+            new Setting("admin.adapter-memory", new Size(1 << 20, 1L << 40), "2GiB", "bytes of memory of them all"),
             new Setting("webhooks.url", new Setting.Url(), "", "where events of budgets are sent; empty: nowhere"),
             new Setting("webhooks.secret", new Setting.Secret(), "", "what signs them, Base64"),
             new Setting("webhooks.timeout", TIMEOUT, "10s", "how long a receiver may take to answer"),

@@ -162,7 +162,10 @@ public record Settings(
                 keys,
                 size("admin.log-size"),
                 whole("admin.grace-percent"),
-                time("admin.grace-time"));
+                time("admin.grace-time"),
+                text("admin.adapter-root"),
+                whole("admin.max-adapters"),
+                size("admin.adapter-memory"));
     }
 
     /** A model at {@code path} under the settings of the {@code engine} section. */

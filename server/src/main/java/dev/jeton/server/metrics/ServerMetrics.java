@@ -38,7 +38,7 @@ public final class ServerMetrics implements AutoCloseable {
     private static final double NANOS = 1e9;
 
     private final PrometheusMeterRegistry registry = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
-    private final Map<String, ModelMetrics> models = new LinkedHashMap<>();
+    private final Map<String, ModelMetrics> models = new ConcurrentHashMap<>();
     private final Map<String, DispatcherMetrics> dispatchers = new LinkedHashMap<>();
     private final Map<String, Counter> requests = new ConcurrentHashMap<>();
     private final Optional<VllmNames> vllm;
@@ -81,16 +81,31 @@ public final class ServerMetrics implements AutoCloseable {
     }
 
     /**
-     * Adds an adapter of a model that was added; at start only. What its requests need has its name, but for vLLM's
-     * names, which know the model's only; steps, queue and memory are the model's.
+     * Adds an adapter of a model that was added, unless there was one of its name: it is never removed. What its
+     * requests need has its name, but for vLLM's names, which know the model's only; steps, queue and memory are the
+     * model's.
      */
     public void addAdapter(String adapter, String model) {
-        models.put(adapter, new ModelMetrics(registry, adapter, Optional.ofNullable(vllmModels.get(model))));
+        models.computeIfAbsent(
+                adapter, name -> new ModelMetrics(registry, name, Optional.ofNullable(vllmModels.get(model))));
     }
 
-    /** Tells which adapters there are, once all are added, to balancers that look for vLLM's metric of them. */
+    /** Adds what the admin API has loaded. */
+    public void loadedAdapters(Supplier<AdapterStats> stats) {
+        observed.add(stats);
+        gauge(stats, "jeton.adapters.loaded", "Adapters that the admin API has loaded", AdapterStats::loaded);
+        gauge(stats, "jeton.adapters.loaded.bound", "Most of them", AdapterStats::bound);
+        gauge(
+                stats,
+                "jeton.adapters.loaded.bytes",
+                "Bytes of memory that they take, until the last request through them has ended",
+                AdapterStats::bytes);
+        gauge(stats, "jeton.adapters.loaded.bytes.bound", "Most of them", AdapterStats::bytesBound);
+    }
+
+    /** Tells which adapters there are now to balancers that look for vLLM's metric of them; one thread at a time. */
     public void adapters(List<String> names) {
-        vllm.filter(known -> !names.isEmpty()).ifPresent(known -> known.adapters(names));
+        vllm.ifPresent(known -> known.adapters(names));
     }
 
     /** What hears of a model's steps. */

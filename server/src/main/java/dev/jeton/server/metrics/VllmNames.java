@@ -4,16 +4,19 @@ import dev.jeton.scheduler.DispatcherStats;
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.FunctionCounter;
 import io.micrometer.core.instrument.Gauge;
+import io.micrometer.core.instrument.Meter;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.Timer;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.ToDoubleFunction;
 
 /** The names under which existing dashboards know vLLM's metrics, label {@code model_name}. */
 final class VllmNames {
 
     private final MeterRegistry registry;
+    private Optional<Meter> adapters = Optional.empty();
 
     VllmNames(MeterRegistry registry) {
         this.registry = registry;
@@ -41,16 +44,20 @@ final class VllmNames {
     }
 
     /**
-     * All adapters, which are loaded and stay so. What the metric counts is since when, in seconds since 1970: so
-     * balancers tell the newest of its label sets.
+     * All adapters that there are now. What the metric counts is since when, in seconds since 1970: so balancers tell
+     * the newest of its label sets. Nothing where there never were any.
      */
     void adapters(List<String> names) {
+        if (adapters.isEmpty() && names.isEmpty()) {
+            return;
+        }
+        adapters.ifPresent(registry::remove);
         double since = System.currentTimeMillis() / 1_000;
-        Gauge.builder("vllm:lora_requests_info", () -> since)
+        adapters = Optional.of(Gauge.builder("vllm:lora_requests_info", () -> since)
                 .tag("max_lora", Integer.toString(names.size()))
                 .tag("running_lora_adapters", String.join(",", names))
                 .tag("waiting_lora_adapters", "")
-                .register(registry);
+                .register(registry));
     }
 
     private void gauge(String meter, String model, DispatcherMetrics stats, ToDoubleFunction<DispatcherStats> value) {

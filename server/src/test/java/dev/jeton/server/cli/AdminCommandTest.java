@@ -75,6 +75,25 @@ class AdminCommandTest {
     }
 
     @Test
+    void anAdaptersLifeFromTheCommandLine() throws Exception {
+        server.close();
+        Path adapter = Files.createDirectories(folder.resolve("root/loud"));
+        Files.writeString(adapter.resolve("adapter_config.json"), "shout");
+        Files.writeString(adapter.resolve("adapter_model.safetensors"), "numbers");
+        server = AdminClient.in(folder)
+                .set("admin.adapter-root", folder.resolve("root").toString())
+                .start();
+        assertThat(well("adapters", "add", "sql", "--model", "test-model", "--folder", "loud")
+                        .out())
+                .containsPattern("loaded: +true");
+        assertThat(admin("adapters", "add", "sql", "--folder", "loud").err()).contains("already");
+        well("adapters", "add", "sql", "--folder", "loud", "--replace");
+        assertThat(well("adapters", "list").out()).containsPattern("sql +test-model +loud +true +1000 +admin");
+        well("adapters", "remove", "sql");
+        assertThat(well("adapters", "list").out()).doesNotContain("sql");
+    }
+
+    @Test
     void aTenantsLifeFromTheCommandLine() {
         well("tenants", "add", "acme", "--name", "Acme Ltd", "--project", "web", "--project", "batch");
         assertThat(well("tenants", "list").out()).containsPattern("acme +Acme Ltd +web batch +0 +false +admin");

@@ -1,17 +1,25 @@
 package dev.jeton.server.testing;
 
+import dev.jeton.models.ModelException;
 import dev.jeton.models.engine.Capability;
 import dev.jeton.models.engine.Engine;
 import dev.jeton.models.engine.EngineException;
 import dev.jeton.models.engine.EngineInfo;
 import dev.jeton.models.engine.LayerGroup;
+import dev.jeton.models.engine.PreparedAdapter;
 import dev.jeton.models.engine.SequenceSpec;
 import dev.jeton.models.engine.StepBatch;
 import dev.jeton.models.engine.StepResult;
 import dev.jeton.models.engine.StepTicket;
 import dev.jeton.models.engine.TokenMasks;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Semaphore;
@@ -21,7 +29,9 @@ import java.util.stream.IntStream;
 
 /**
  * An engine that answers a prompt with the tokens a function gives for it, then with {@link ByteTokenizer#EOS}. A test
- * can hold it before a step and count its steps. Through its first adapter letters are large, through its second small.
+ * can hold it before a step and count its steps. Through its first adapter letters are large, through its second small;
+ * those that come later do what their adapter_config.json says: {@code shout} or {@code whisper}, in memory of a
+ * thousand bytes each.
  */
 public final class ReplyEngine implements Engine {
 
@@ -38,6 +48,32 @@ public final class ReplyEngine implements Engine {
     private long launched;
     /** By row: positions that wait for masks. */
     private int[] maskedPositions = {};
+
+    private final Map<Integer, Voice> voices = new HashMap<>();
+
+    /** An adapter. */
+    private static final class Voice implements PreparedAdapter {
+        private final boolean loud;
+        private volatile boolean given;
+
+        Voice(boolean loud) {
+            this.loud = loud;
+        }
+
+        @Override
+        public long bytes() {
+            return given ? 0 : 1_000;
+        }
+
+        @Override
+        public void close() {
+            given = true;
+        }
+
+        int say(int letter) {
+            return loud ? Character.toUpperCase(letter) : Character.toLowerCase(letter);
+        }
+    }
 
     private static final class Slot {
         int[] reply = {};
@@ -63,8 +99,11 @@ public final class ReplyEngine implements Engine {
                         Capability.PROMPT_LOG_PROBABILITIES,
                         Capability.MASKS,
                         Capability.DRAFTS,
-                        Capability.ADAPTERS),
+                        Capability.ADAPTERS,
+                        Capability.ADAPTER_LOADING),
                 2);
+        voices.put(1, new Voice(true));
+        voices.put(2, new Voice(false));
         slots = new Slot[maxSlots];
         Arrays.setAll(slots, i -> new Slot());
     }
@@ -144,14 +183,14 @@ public final class ReplyEngine implements Engine {
         }
     }
 
-    private static int sample(Slot slot, StepResult result, int adapter) {
+    private int sample(Slot slot, StepResult result, int adapter) {
         boolean more = slot.generated < slot.reply.length;
         int said = more ? slot.reply[slot.generated] : slot.generated < slot.minTokens ? '.' : ByteTokenizer.EOS;
-        int token = switch (adapter) {
-            case 1 -> Character.toUpperCase(said);
-            case 2 -> Character.toLowerCase(said);
-            default -> said;
-        };
+        Voice voice = voices.get(adapter);
+        if (adapter != 0 && (voice == null || voice.bytes() == 0)) {
+            throw new EngineException("a row of adapter %d, which there is not".formatted(adapter));
+        }
+        int token = voice == null ? said : voice.say(said);
         slot.generated++;
         int index = result.addToken(token, slot.logProbabilities >= 0 ? -0.25f : Float.NaN);
         if (slot.logProbabilities > 0) {
@@ -200,6 +239,32 @@ public final class ReplyEngine implements Engine {
         result.endNanos = steady ? result.startNanos + 1_000 : Math.max(System.nanoTime(), result.startNanos + 1);
         stepsRun.incrementAndGet();
         return result;
+    }
+
+    @Override
+    public PreparedAdapter prepareAdapter(Path folder) {
+        try {
+            String says =
+                    Files.readString(folder.resolve("adapter_config.json")).strip();
+            if (!says.equals("shout") && !says.equals("whisper")) {
+                throw new ModelException("an adapter shouts or whispers, and does not " + says);
+            }
+            return new Voice(says.equals("shout"));
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    @Override
+    public void addAdapter(int number, PreparedAdapter adapter) {
+        if (voices.put(number, (Voice) adapter) != null) {
+            throw new EngineException("adapter %d was there before".formatted(number));
+        }
+    }
+
+    @Override
+    public void removeAdapter(int number) {
+        voices.remove(number).close();
     }
 
     @Override
