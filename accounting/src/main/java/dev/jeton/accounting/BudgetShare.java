@@ -33,9 +33,9 @@ final class BudgetShare {
     long allotted;
     /** The same as the database has it: more, where some is on its way back. */
     private long given;
-    /** What was said last to be charged; negative for nothing yet in this window. */
+    /** What was said last to be charged, and heard; negative where nobody knows what was. */
     private long told = -1;
-    /** Whether the database holds anything of this window. */
+    /** Whether the database may hold anything of this window. */
     private boolean known;
 
     private long limit;
@@ -201,6 +201,9 @@ final class BudgetShare {
         boolean more = allotted - used < need || reserve > 0 && allotted - used <= low && mayGrow(now);
         boolean back = given > allotted && given > used;
         if (told != used && (known || used != 0) || more || back || known && given < used) {
+            // until it is answered the database may have done it: whoever goes, or does not hear of it, must tell again
+            known = true;
+            told = -1;
             return Optional.of(new ShareExchange.Ask(named, used, allotted, need, want, ShareExchange.What.SPENDS));
         }
         return asOf == NEVER || now - asOf >= (holds(used) ? FRESH_MICROS : STALE_MICROS) || looked > asOf

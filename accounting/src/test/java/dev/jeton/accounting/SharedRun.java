@@ -31,6 +31,10 @@ final class SharedRun implements AutoCloseable {
 
         private BudgetRun.@Nullable Client last;
 
+        private boolean woken;
+        private long exchanged;
+        private long ticked;
+
         private Optional<ShareExchange> asked = Optional.empty();
         private Optional<ShareExchange.Reply> reply = Optional.empty();
         BudgetRun run;
@@ -51,6 +55,7 @@ final class SharedRun implements AutoCloseable {
             BudgetRun made = new BudgetRun(random, name + "-" + lives++ + "-", definitions);
             made.stepNanos = stepNanos;
             made.now = clock();
+            made.budgets.onShare(() -> woken = true);
             return made;
         }
 
@@ -141,6 +146,36 @@ final class SharedRun implements AutoCloseable {
         boolean exchange(boolean ending) {
             begin(ending);
             return finish();
+        }
+
+        /**
+         * Goes on for some time as its threads do: one speaks with the database once a second, or when it is woken, the
+         * other lets time pass.
+         *
+         * @param work done every ten milliseconds
+         */
+        void live(long micros, Runnable work) {
+            for (double end = now + micros; now < end; now += 10_000) {
+                run.now = Math.max(run.now, clock());
+                work.run();
+                if (run.budgets.quietMicros() == 0 || run.now - ticked >= 1_000_000) {
+                    run.budgets.tick();
+                    ticked = run.now;
+                }
+                if (woken || run.now - exchanged >= 1_002_000) {
+                    woken = false;
+                    exchanged = run.now;
+                    exchange(false);
+                }
+            }
+        }
+
+        /** The database does what it is asked, and nobody hears of it. */
+        void asksInVain() {
+            run.now = Math.max(run.now, clock());
+            Optional<ShareExchange> unheard = run.budgets.prepareExchange(false);
+            unheard.ifPresent(book::exchange);
+            unheard.ifPresent(run.budgets::failed);
         }
 
         /** Asks the database, which may do it at once or later. */
@@ -291,6 +326,16 @@ final class SharedRun implements AutoCloseable {
             now += 3_000_000;
             servers.stream().filter(server -> server.up).forEach(server -> server.exchange(false));
         }
+    }
+
+    /** What requests of their own get on a server while everybody speaks with the database. */
+    long gets(int server, long tokens) {
+        long before = computed();
+        for (int i = 0; i < 20; i++) {
+            settle();
+            servers.get(server).spendsAsking(tokens);
+        }
+        return computed() - before;
     }
 
     /** Somebody says that a server is gone. */

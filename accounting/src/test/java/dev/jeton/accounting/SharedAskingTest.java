@@ -1,0 +1,97 @@
+package dev.jeton.accounting;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.util.List;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedClass;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/** How servers ask the database for more of a shared budget, and give back what they do not need. */
+@ParameterizedClass
+@EnumSource(Database.Kind.class)
+@Timeout(value = 240, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+class SharedAskingTest {
+
+    private static final Payer PAYER = new Payer("t", "", "k");
+
+    private final TestBooks books;
+
+    SharedAskingTest(Database.Kind kind) {
+        books = new TestBooks(kind);
+    }
+
+    @AfterEach
+    void close() {
+        books.close();
+    }
+
+    private static Budget money(long limit) {
+        return Budget.of("money", "t", BudgetUnit.LIST_MONEY, BudgetWindow.TOTAL, limit)
+                .sharedBy(true);
+    }
+
+    private SharedRun two(Budget... budgets) {
+        return new SharedRun(1, books, List.of(budgets)).servers(2);
+    }
+
+    private long allotted() {
+        return Long.parseLong(books.query("SELECT COALESCE(SUM(allotted), 0) FROM budget_allotment")
+                .getFirst());
+    }
+
+    /** A step of a task is to be reserved; it is refused where a server has too little. */
+    private static void reserve(SharedRun.Server server, long amount) {
+        TaskStep step = new TaskStep("s", TaskStep.Kind.OTHER, amount, Rate.of("0"), "", 0, TaskStep.Hit.UNKNOWN, "");
+        server.run.budgets.step(
+                new Fact.TaskStepped(server.run.now, PAYER, "task", step, TaskStep.State.RESERVED, 0, ""),
+                false,
+                () -> 1);
+    }
+
+    private static void refused(SharedRun.Server server, long amount, BudgetRefusal.Reason reason) {
+        assertThatThrownBy(() -> reserve(server, amount))
+                .isInstanceOfSatisfying(
+                        BudgetRefusal.class,
+                        refusal -> assertThat(refusal.reason()).isEqualTo(reason));
+    }
+
+    @Test
+    void whatWasAllottedInAnAnswerThatWasLostGoesBackWhenNobodyWantsItAnyMore() {
+        try (SharedRun run = two(money(1_000))) {
+            SharedRun.Server a = run.servers.get(0);
+            a.live(5_000_000, () -> {});
+            refused(a, 300, BudgetRefusal.Reason.RESERVED_BY_OTHERS);
+            a.asksInVain();
+            assertThat(allotted()).isEqualTo(300);
+            run.away = true;
+            a.live(10_000_000, () -> {});
+            run.away = false;
+            a.live(10_000_000, () -> {});
+            assertThat(allotted()).isZero();
+        }
+    }
+
+    @Test
+    void whatIsAllottedToACounterThatWasForgottenMeanwhileGoesBack() {
+        BudgetWindow hour = new BudgetWindow(BudgetWindow.Kind.HOUR, BudgetWindow.TOTAL.zone());
+        Budget hourly = Budget.of("hourly", "u", BudgetUnit.REQUESTS, hour, 100);
+        try (SharedRun run = two(hourly, money(1_000))) {
+            SharedRun.Server a = run.servers.get(0);
+            a.live(5_000_000, () -> {});
+            a.run.begin(a.run.client(new Payer("u", "", "k"), 0, 1, 1, 1)); // so that the end of the hour is watched
+            refused(a, 300, BudgetRefusal.Reason.RESERVED_BY_OTHERS);
+            run.reaching = true;
+            a.begin(false);
+            a.passUntil(hour.at(a.run.now).to());
+            a.run.budgets.tick();
+            a.finish();
+            assertThat(allotted()).isEqualTo(300);
+            a.live(10_000_000, () -> {});
+            assertThat(allotted()).isZero();
+        }
+    }
+}
