@@ -13,6 +13,8 @@ final class BudgetShare {
     private static final double HALF_MICROS = 5_000_000;
     /** Nobody at work for so long: what is left goes back. */
     private static final long IDLE_MICROS = 1_000_000;
+    /** Who was refused and told to come again in a second is waited for so long. */
+    private static final long COMES_MICROS = 3_000_000;
     /** How far all servers together are may be known as late as that. */
     private static final long STALE_MICROS = 10_000_000;
     /** For who looks, as late as that. */
@@ -114,7 +116,7 @@ final class BudgetShare {
 
     private void comesAgain(long need, long now) {
         comes = Math.max(now < comesUntil ? comes : 0, need);
-        comesUntil = now + IDLE_MICROS;
+        comesUntil = now + COMES_MICROS;
         home.due(account);
     }
 
@@ -150,14 +152,14 @@ final class BudgetShare {
 
     /** Why a step cannot be reserved, which does not wait: it may be tried again once more was asked for. */
     BudgetRefusal.Reason refusal(long need, long available, long now) {
-        comesAgain(need, now);
-        if (home.down()) {
-            return BudgetRefusal.Reason.UNREACHABLE;
-        }
         long had = BudgetAccount.sum(account.reserved(), BudgetAccount.sum(available, elsewhere));
-        return asOf == NEVER || BudgetAccount.sum(had, Math.max(0, left)) >= need
-                ? BudgetRefusal.Reason.RESERVED_BY_OTHERS
-                : BudgetRefusal.Reason.SPENT;
+        boolean spent = asOf != NEVER && BudgetAccount.sum(had, Math.max(0, left)) < need;
+        if (spent && !home.down()) {
+            look(now); // somebody may have given something back since
+            return BudgetRefusal.Reason.SPENT;
+        }
+        comesAgain(need, now);
+        return home.down() ? BudgetRefusal.Reason.UNREACHABLE : BudgetRefusal.Reason.RESERVED_BY_OTHERS;
     }
 
     /** Whether one who waited did so in vain. */
@@ -257,7 +259,6 @@ final class BudgetShare {
         share = answer.share();
         asOf = now;
         answered = number;
-        comesUntil = NEVER;
     }
 
     /** The database holds something of this server that is not known here: from before a restart. */

@@ -94,4 +94,28 @@ class SharedAskingTest {
             assertThat(allotted()).isZero();
         }
     }
+
+    @Test
+    void aStepThatWasRefusedFindsWhatItNeedsWhenItComesAgain() {
+        try (SharedRun run = two(money(1_000))) {
+            SharedRun.Server a = run.servers.get(0);
+            a.live(5_000_000, () -> {});
+            refused(a, 300, BudgetRefusal.Reason.RESERVED_BY_OTHERS);
+            a.live(1_050_000, () -> {});
+            reserve(a, 300);
+            assertThat(a.view().shared().orElseThrow().charged()).isEqualTo(300);
+        }
+    }
+
+    @Test
+    void aStepThatTheBudgetDoesNotPayForKeepsNothingFromOthers() {
+        try (SharedRun run = two(money(1_000))) {
+            SharedRun.Server a = run.servers.get(0);
+            refused(a, 1_300, BudgetRefusal.Reason.RESERVED_BY_OTHERS);
+            a.live(10_000_000, () -> {});
+            refused(a, 1_300, BudgetRefusal.Reason.SPENT);
+            a.live(10_000, () -> {});
+            assertThat(allotted()).isZero();
+        }
+    }
 }
