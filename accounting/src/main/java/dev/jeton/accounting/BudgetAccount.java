@@ -9,8 +9,8 @@ import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One counter of a budget. Guarded by the lock of {@link Budgets}, but for {@link #live} and {@link #liveLimit}, which
- * step loops use.
+ * One counter of a budget. Guarded by the lock of {@link Budgets}, but for {@link #live}, {@link #liveLimit},
+ * {@link #liveLow} and {@link #share}, which step loops use.
  *
  * <p>What requests reserve is charged as what they have spent is; only a request's {@link BudgetHold} knows the
  * difference.
@@ -34,6 +34,8 @@ final class BudgetAccount {
     final AtomicLong live = new AtomicLong();
     /** At how much device time requests end; {@link Long#MAX_VALUE} where none do. */
     volatile long liveLimit = Long.MAX_VALUE;
+    /** From how much device time on more of it is asked for; {@link Long#MAX_VALUE} where none is. */
+    volatile long liveLow = Long.MAX_VALUE;
     /** The largest threshold that was told in this window, percent. */
     int told;
     /** Whether a forecast beyond the limit was told in this window. */
@@ -54,7 +56,7 @@ final class BudgetAccount {
     long debt;
     /** This server's part, of one that servers share. */
     @Nullable
-    BudgetShare share;
+    volatile BudgetShare share;
     /** Whether it is a budget's no longer: nothing that happens to it matters. */
     boolean removed;
 
@@ -89,8 +91,9 @@ final class BudgetAccount {
 
     /** All that may be spent in the window as things are. */
     long limit(long now) {
-        if (share != null) {
-            return share.limit(budget.limit());
+        BudgetShare shared = share;
+        if (shared != null) {
+            return shared.limit(budget.limit());
         }
         long limit = budget.limit();
         if (prepaid()) {
@@ -115,8 +118,9 @@ final class BudgetAccount {
 
     /** What may still be charged; negative where more was spent than there is. */
     long available(long now) {
-        if (share != null) {
-            return share.available(used());
+        BudgetShare shared = share;
+        if (shared != null) {
+            return shared.available(used());
         }
         if (!prepaid()) {
             return sum(limit(now), -used());
@@ -132,7 +136,8 @@ final class BudgetAccount {
 
     /** The same, with what other servers leave to this one where they share it. */
     long mayHave(long now) {
-        return share == null ? available(now) : share.mayHave(used());
+        BudgetShare shared = share;
+        return shared == null ? available(now) : shared.mayHave(used());
     }
 
     /** Device time that is not yet taken from what was paid in. */
@@ -143,8 +148,9 @@ final class BudgetAccount {
     /** Charges or, where negative, gives back. */
     void charge(long amount, long now) {
         charged = sum(charged, amount);
-        if (share != null && amount > 0) {
-            share.charged(used());
+        BudgetShare shared = share;
+        if (shared != null && amount > 0) {
+            shared.charged(used());
         }
         if (!prepaid() || amount == 0) {
             return;
@@ -214,13 +220,35 @@ final class BudgetAccount {
         if (prepaid()) {
             charge(unsettledLive(), now);
         }
+        liveLow = Long.MAX_VALUE;
         if (budget.killed()) {
             liveLimit = -1;
         } else if (budget.mode() == Budget.Mode.HARD) {
-            liveLimit = Math.max(0, sum(live.get(), available(now)));
+            long spent = live.get();
+            long available = available(now);
+            liveLimit = Math.max(0, sum(spent, available));
+            BudgetShare shared = share;
+            if (shared != null && available > 0) {
+                liveLow = sum(spent, shared.untilLow(available));
+            }
         } else {
             liveLimit = Long.MAX_VALUE;
         }
+    }
+
+    /** So much device time is spent that more should be asked for; any thread. */
+    void runsLow() {
+        liveLow = Long.MAX_VALUE; // until it is looked at again
+        BudgetShare shared = share;
+        if (shared != null) {
+            shared.runsLow();
+        }
+    }
+
+    /** Why one is ended who finds no time left; any thread. */
+    BudgetRefusal.Reason over() {
+        BudgetShare shared = share;
+        return shared == null || shared.heard() ? BudgetRefusal.Reason.SPENT : BudgetRefusal.Reason.UNREACHABLE;
     }
 
     /** Reserved by requests under way and for steps, and not spent. */
@@ -267,8 +295,8 @@ final class BudgetAccount {
     }
 
     /**
-     * When it may be spent by time alone if no request comes or goes, microseconds since 1970; {@link Long#MAX_VALUE}
-     * where that ends nothing.
+     * When it may be spent by time alone if no request comes or goes, or so much of it that servers share that more
+     * must be asked for, microseconds since 1970; {@link Long#MAX_VALUE} where that ends nothing.
      *
      * @param counted until when the time of its requests is counted
      */
@@ -276,7 +304,10 @@ final class BudgetAccount {
         if (!timed() || removed || holds.isEmpty() || budget.mode() != Budget.Mode.HARD) {
             return Long.MAX_VALUE;
         }
-        long spent = sum(counted, Math.max(0, available(counted)) / 1_000 / holds.size());
+        BudgetShare shared = share;
+        long available = Math.max(0, available(counted));
+        long until = shared == null ? available : shared.untilLow(available);
+        long spent = sum(counted, sum(until / 1_000 / holds.size(), until < available ? 1 : 0));
         long less = budget.grace().until() > counted ? budget.grace().until() : Long.MAX_VALUE;
         for (Budget.TopUp topUp : budget.topUps()) {
             less = open(topUp, counted) ? Math.min(less, topUp.expires()) : less;

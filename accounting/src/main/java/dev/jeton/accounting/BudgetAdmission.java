@@ -180,6 +180,10 @@ final class BudgetAdmission {
         board.holds.put(hold.opened.request(), hold);
         hold.enter();
         for (BudgetAccount account : hold.accounts) {
+            BudgetShare share = account.share;
+            if (share != null) {
+                share.joined(now);
+            }
             board.nextRoll = Math.min(board.nextRoll, account.window.to());
             board.wake(account.exhausted(board.counted));
         }

@@ -134,10 +134,7 @@ final class BudgetBoard {
             for (BudgetAccount account : hold.accounts) {
                 if (account.timed() && !account.removed) {
                     if (account.budget.mode() == Budget.Mode.HARD && account.available(now) <= 0) {
-                        BudgetRefusal.Reason reason = account.share == null || shares.leased()
-                                ? BudgetRefusal.Reason.SPENT
-                                : BudgetRefusal.Reason.UNREACHABLE;
-                        hold.stop(account.budget, account.subject, reason, true);
+                        hold.stop(account.budget, account.subject, account.over(), true);
                     } else {
                         next = Math.min(next, account.exhausted(now));
                     }

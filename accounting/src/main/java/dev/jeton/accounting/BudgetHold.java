@@ -270,8 +270,12 @@ final class BudgetHold {
             return;
         }
         for (BudgetAccount account : measured) {
-            if (account.live.addAndGet(nanos) >= account.liveLimit) {
-                stop(account.budget, account.subject, BudgetRefusal.Reason.SPENT, true);
+            long live = account.live.addAndGet(nanos);
+            if (live >= account.liveLow) {
+                account.runsLow();
+            }
+            if (live >= account.liveLimit) {
+                stop(account.budget, account.subject, account.over(), true);
             }
         }
     }

@@ -62,6 +62,8 @@ final class BudgetShare {
     private long waiting;
 
     private long least;
+    /** How many they are. */
+    private int waiters;
     /** Who was refused and was told to come again, and until when that counts. */
     private long comes;
 
@@ -103,15 +105,45 @@ final class BudgetShare {
 
     /** Something was charged: asks for more ahead of need. */
     void charged(long used) {
-        if (left > 0 && allotted - used < low) {
+        if (left > 0 && allotted - used < low ) {
             home.due(account);
         }
+    }
+
+    /** How much of what is available may still be spent before more is asked for; all of it where there is no more. */
+    long untilLow(long available) {
+        return left > 0 && available > low ? available - low : available;
+    }
+
+    /** Device time runs low; any thread. */
+    void runsLow() {
+        home.runsLow(account);
+    }
+
+    /** Whether the database answers, and what was allotted may be spent; any thread. */
+    boolean heard() {
+        return home.leased() && !home.down();
+    }
+
+    /** One more spends it: of time, which does not wait, there must be enough for everybody. */
+    void joined(long now) {
+        if (time()) {
+            account.limitLive(now);
+            if (left > 0 && allotted - account.used() < TIME_NANOS / 2 * account.holds.size()) {
+                home.due(account);
+            }
+        }
+    }
+
+    private boolean time() {
+        return account.timed() || account.measured();
     }
 
     /** One needs more than is here. */
     void lacks(long need, long wanted) {
         least = Math.max(least, need);
         waiting = BudgetAccount.sum(waiting, wanted);
+        waiters++;
     }
 
     private void comesAgain(long need, long now) {
@@ -123,6 +155,7 @@ final class BudgetShare {
     void forgetLacks() {
         waiting = 0;
         least = 0;
+        waiters = 0;
     }
 
     /** Whether an exchange that began after one found too little has told how far it is. */
@@ -191,6 +224,7 @@ final class BudgetShare {
      */
     Optional<ShareExchange.Ask> ask(ShareExchange.Key named, boolean ending, long now) {
         key = named;
+        account.passTime(now);
         long used = account.used();
         observe(used, now);
         boolean hard = account.budget.mode() == Budget.Mode.HARD;
@@ -200,6 +234,7 @@ final class BudgetShare {
         long ceiling = BudgetAccount.sum(used, reserve);
         allotted = hard ? Math.max(used, Math.min(allotted, ceiling)) : used;
         low = reserve / 2;
+        account.limitLive(now);
         boolean more = allotted - used < need || reserve > 0 && allotted - used <= low && mayGrow(now);
         boolean back = given > allotted && given > used;
         if (told != used && (known || used != 0) || more || back || known && given < used) {
@@ -233,15 +268,13 @@ final class BudgetShare {
 
     private long needed(long now) {
         long need = Math.max(least, now < comesUntil ? comes : 0);
-        boolean time = account.timed() || account.measured();
-        return time && (need > 0 || !account.holds.isEmpty()) ? Math.max(need, TIME_NANOS / 2) : need;
+        return time() && (need > 0 || !account.holds.isEmpty()) ? Math.max(need, TIME_NANOS / 2) : need;
     }
 
     private long wanted(long now) {
         double ahead = rate * home.aheadMicros();
         long want = BudgetAccount.sum(waiting, (long) Math.min(ahead, Long.MAX_VALUE / 4.0));
-        boolean time = account.timed() || account.measured();
-        return time ? Math.max(want, TIME_NANOS * account.holds.size()) : want;
+        return time() ? Math.max(want, TIME_NANOS * (account.holds.size() + waiters)) : want;
     }
 
     /** The database has answered. */

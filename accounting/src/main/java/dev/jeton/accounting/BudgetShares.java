@@ -12,8 +12,10 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.Queue;
 import java.util.Set;
 import java.util.UUID;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -22,7 +24,8 @@ import org.slf4j.LoggerFactory;
 /**
  * Budgets that several servers spend together. Each server spends from what it has been <b>allotted</b> of a window in
  * the ledger's database; more is asked for ahead of need by a thread of its own ({@link ShareKeeper}), never with the
- * budgets' lock in hand. Guarded by that lock, but for {@link #wake}.
+ * budgets' lock in hand. Guarded by that lock, but for {@link #wake}, {@link #runsLow} and what the volatile fields
+ * say.
  *
  * <p><b>The lease.</b> With each exchange a server may spend what it has been allotted for one lease longer: counted
  * from before it asked by its own monotonic clock, less an eighth, and from when it was heard by the database's. So one
@@ -82,6 +85,8 @@ final class BudgetShares {
     private final Set<BudgetAccount> members = new LinkedHashSet<>();
     /** Of those, who want something or are to be looked at. */
     private final Set<BudgetAccount> due = new LinkedHashSet<>();
+    /** Those whose device time runs low, as step loops have seen: each once until it was looked at. */
+    private final Queue<BudgetAccount> lowSeen = new ConcurrentLinkedQueue<>();
     /** Whose asks are under way, and of how many windows before them the end is told. */
     private final List<BudgetAccount> asked = new ArrayList<>();
 
@@ -94,9 +99,9 @@ final class BudgetShares {
     private long seen;
     private boolean heard;
     private long prepared;
-    private long failed = -1;
-    private long answered = -1;
-    private long validUntil = Long.MIN_VALUE;
+    private volatile long failed = -1;
+    private volatile long answered = -1;
+    private volatile long validUntil = Long.MIN_VALUE;
 
     /** @param leaseMicros how long it spends without being heard */
     BudgetShares(LongSupplier micros, long leaseMicros) {
@@ -277,6 +282,12 @@ final class BudgetShares {
         wake();
     }
 
+    /** Device time of a counter runs low; any thread, without a lock. */
+    void runsLow(BudgetAccount account) {
+        lowSeen.add(account);
+        wake();
+    }
+
     /** One finds less than it needs: what it has to wait for is an exchange that is still to begin. */
     void lacks(BudgetHold hold, BudgetAccount account) {
         if (hold.unheard != account) {
@@ -319,6 +330,11 @@ final class BudgetShares {
         }
         prepared++;
         lack(waiters);
+        for (BudgetAccount low = lowSeen.poll(); low != null; low = lowSeen.poll()) {
+            if (low.share != null) {
+                due.add(low);
+            }
+        }
         if (ending || now >= nextLook) {
             nextLook = now + LOOK_MICROS;
             due.addAll(members);

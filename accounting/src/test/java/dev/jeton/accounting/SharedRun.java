@@ -33,6 +33,9 @@ final class SharedRun implements AutoCloseable {
 
         private boolean woken;
         private long exchanged;
+        /** How often {@link #live} spoke with the database. */
+        int exchanges;
+
         private long ticked;
 
         private Optional<ShareExchange> asked = Optional.empty();
@@ -165,6 +168,7 @@ final class SharedRun implements AutoCloseable {
                 if (woken || run.now - exchanged >= 1_002_000) {
                     woken = false;
                     exchanged = run.now;
+                    exchanges++;
                     exchange(false);
                 }
             }
