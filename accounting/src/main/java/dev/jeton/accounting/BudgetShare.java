@@ -103,9 +103,9 @@ final class BudgetShare {
         return new BudgetView.Share(allotted, used, usedElsewhere, left, elsewhere, asOf, home.leased());
     }
 
-    /** Something was charged: asks for more ahead of need. */
+    /** Something was charged: asks for more ahead of need. Where nothing is refused a look once a second is enough. */
     void charged(long used) {
-        if (left > 0 && allotted - used < low ) {
+        if (left > 0 && allotted - used < low && account.budget.mode() == Budget.Mode.HARD) {
             home.due(account);
         }
     }

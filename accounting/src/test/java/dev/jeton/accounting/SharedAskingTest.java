@@ -108,6 +108,21 @@ class SharedAskingTest {
     }
 
     @Test
+    void whatNobodyWaitsForIsToldAboutOnceASecond() {
+        Budget soft = money(1_000_000_000_000L)
+                .with(new BudgetTerms(1_000_000_000_000L, Budget.Mode.SOFT, false, Budget.Grace.NONE, List.of()));
+        try (SharedRun run = two(soft)) {
+            SharedRun.Server a = run.servers.get(0);
+            a.live(5_000_000, () -> {});
+            int before = a.exchanges;
+            a.live(10_000_000, () -> {
+                a.run.begin(a.run.client(PAYER, 0, 1, 10, 10));
+            });
+            assertThat(a.exchanges - before).isBetween(9, 20);
+        }
+    }
+
+    @Test
     void aStepThatTheBudgetDoesNotPayForKeepsNothingFromOthers() {
         try (SharedRun run = two(money(1_000))) {
             SharedRun.Server a = run.servers.get(0);
