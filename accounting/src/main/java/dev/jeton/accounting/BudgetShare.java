@@ -287,6 +287,14 @@ final class BudgetShare {
         }
         limit = answer.limit();
         left = answer.left();
+        if (left < 0 && account.budget.mode() == Budget.Mode.HARD) {
+            // more is allotted than there is any more, as of a limit that was lowered: at most that goes back at once
+            long used = account.used();
+            allotted = Math.max(Math.min(allotted, used), BudgetAccount.sum(allotted, left));
+            if (given > allotted) {
+                home.due(account);
+            }
+        }
         elsewhere = answer.elsewhere();
         usedElsewhere = answer.usedElsewhere();
         share = answer.share();
