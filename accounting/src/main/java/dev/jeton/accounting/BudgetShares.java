@@ -75,8 +75,8 @@ final class BudgetShares {
 
     private final Map<String, ShareExchange.Decided> decided = new HashMap<>();
     private final Map<String, Counter> counters = new LinkedHashMap<>();
-    /** Decided here and not told yet. */
-    private final Set<String> live = new HashSet<>();
+    /** Decided here and not told yet: what holds here until it is. */
+    private final Map<String, BudgetTerms> live = new HashMap<>();
 
     private final Set<ShareExchange.Withdrawn> withdrawn = new LinkedHashSet<>();
     private boolean told;
@@ -184,10 +184,16 @@ final class BudgetShares {
             fresh = true;
         }
         withdrawn.remove(new ShareExchange.Withdrawn(budget.id(), kind));
-        boolean changed =
-                before == null || !before.shared() || !BudgetTerms.of(before).equals(BudgetTerms.of(budget));
-        if (running && changed) {
-            live.add(budget.id());
+        BudgetTerms after = BudgetTerms.of(budget);
+        Optional<BudgetTerms> knew =
+                before == null || !before.shared() ? Optional.empty() : Optional.of(BudgetTerms.of(before));
+        if (running && !knew.equals(Optional.of(after))) {
+            ShareExchange.@Nullable Decided holds = decided.get(budget.id());
+            @Nullable BudgetTerms terms = live.get(budget.id());
+            if (terms == null && holds != null && !holds.removed()) {
+                terms = holds.terms();
+            }
+            live.put(budget.id(), terms == null ? after : terms.changed(knew, after));
         }
     }
 
@@ -202,7 +208,10 @@ final class BudgetShares {
         List<Budget> holding = new ArrayList<>(defined.size());
         for (Budget budget : defined) {
             ShareExchange.@Nullable Decided terms = budget.shared() ? decided.get(budget.id()) : null;
-            if (terms == null || live.contains(budget.id())) {
+            @Nullable BudgetTerms here = budget.shared() ? live.get(budget.id()) : null;
+            if (here != null) {
+                holding.add(budget.with(here));
+            } else if (terms == null) {
                 holding.add(budget);
             } else if (!terms.removed()) {
                 holding.add(budget.with(terms.terms()));
@@ -392,7 +401,7 @@ final class BudgetShares {
         return defined.stream()
                 .filter(Budget::shared)
                 .map(budget -> new ShareExchange.Offer(
-                        budget.id(), BudgetState.kind(budget), BudgetTerms.of(budget), live.contains(budget.id())))
+                        budget.id(), BudgetState.kind(budget), BudgetTerms.of(budget), live.containsKey(budget.id())))
                 .toList();
     }
 

@@ -4,10 +4,11 @@ import java.time.DateTimeException;
 import java.time.ZoneId;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 
 /**
- * What operations decide of a budget, and what must be the same on all servers that share it: whoever decides last, on
- * any of them.
+ * What operations decide of a budget, and what must be the same on all servers that share it: of each of these whoever
+ * decides last, on any of them; what is paid in anywhere adds up.
  *
  * @param limit most that may be spent in a window
  * @param mode what happens at the limit
@@ -23,6 +24,33 @@ record BudgetTerms(long limit, Budget.Mode mode, boolean killed, Budget.Grace gr
 
     static BudgetTerms of(Budget budget) {
         return new BudgetTerms(budget.limit(), budget.mode(), budget.killed(), budget.grace(), budget.topUps());
+    }
+
+    /** Where nothing was done to a budget but to define it so. */
+    private static BudgetTerms defined(BudgetTerms as) {
+        return new BudgetTerms(as.limit, as.mode, false, Budget.Grace.NONE, List.of());
+    }
+
+    /**
+     * These with what somebody else has changed of the terms that he knew: only that was decided.
+     *
+     * @param before as he had them; empty where the budget is new to him, and so he decides of limit and mode, and of
+     *     what he did to it
+     */
+    BudgetTerms changed(Optional<BudgetTerms> before, BudgetTerms after) {
+        BudgetTerms knew = before.orElseGet(() -> defined(after));
+        boolean isNew = before.isEmpty();
+        List<Budget.TopUp> paid = new ArrayList<>(topUps);
+        paid.removeIf(topUp -> knew.topUps.contains(topUp) && !after.topUps.contains(topUp));
+        after.topUps.stream()
+                .filter(topUp -> !knew.topUps.contains(topUp) && !paid.contains(topUp))
+                .forEach(paid::add);
+        return new BudgetTerms(
+                isNew || after.limit != knew.limit ? after.limit : limit,
+                isNew || after.mode != knew.mode ? after.mode : mode,
+                after.killed != knew.killed ? after.killed : killed,
+                after.grace.equals(knew.grace) ? grace : after.grace,
+                paid);
     }
 
     /** As text, one line each; equal terms have equal texts. */

@@ -185,15 +185,23 @@ final class ShareBook {
                 continue;
             }
             rows.offer(key, text);
-            boolean decides = before == null || before.removed() || saidBefore != null || offer.live();
-            if (decides
-                    && (before == null || before.removed() || !before.terms().equals(offer.terms()))) {
-                long generation = before == null ? 1 : before.generation() + (before.removed() ? 1 : 0);
-                rows.decide(
-                        new ShareExchange.Decided(offer.budget(), offer.kind(), generation, offer.terms(), false, node),
-                        ++version,
-                        now);
+            long generation = 1;
+            BudgetTerms terms = offer.terms();
+            if (before != null && before.removed()) {
+                generation = before.generation() + 1;
+            } else if (before != null && (saidBefore != null || offer.live())) {
+                generation = before.generation();
+                terms = before.terms().changed(Optional.ofNullable(saidBefore).map(BudgetTerms::parse), terms);
+                if (terms.equals(before.terms())) {
+                    continue;
+                }
+            } else if (before != null) {
+                continue; // what a server starts with is no decision
             }
+            rows.decide(
+                    new ShareExchange.Decided(offer.budget(), offer.kind(), generation, terms, false, node),
+                    ++version,
+                    now);
         }
     }
 

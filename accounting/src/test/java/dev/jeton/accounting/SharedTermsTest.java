@@ -57,6 +57,68 @@ class SharedTermsTest {
     }
 
     @Test
+    void aSwitchThatWasThrownOnOneServerStaysThrownWhereAnotherChangesTheLimit() {
+        try (SharedRun run = two(tokens(1_000))) {
+            run.settle();
+            define(run, 0, killed(tokens(1_000)));
+            run.settle();
+            define(run, 1, tokens(2_000));
+            assertThat(on(run, 1).killed()).isTrue();
+            run.settle();
+            assertThat(on(run, 0)).isEqualTo(killed(tokens(2_000)));
+            assertThat(on(run, 1)).isEqualTo(killed(tokens(2_000)));
+            define(run, 0, tokens(1_000)); // taken back where it was thrown
+            run.settle();
+            assertThat(on(run, 1)).isEqualTo(tokens(2_000));
+        }
+    }
+
+    @Test
+    void aSwitchStaysThrownWhereAServerStartsWithAnotherLimit() {
+        try (SharedRun run = two(tokens(1_000))) {
+            run.settle();
+            define(run, 0, killed(tokens(1_000)));
+            run.settle();
+            SharedRun.Server b = run.servers.get(1);
+            b.crash();
+            b.definitions = List.of(tokens(300));
+            b.restart();
+            run.settle();
+            assertThat(on(run, 0)).isEqualTo(killed(tokens(300)));
+            assertThat(on(run, 1)).isEqualTo(killed(tokens(300)));
+        }
+    }
+
+    @Test
+    void whatIsPaidInOnSeveralServersAddsUp() {
+        Budget.TopUp one = new Budget.TopUp("a", 300, 0, Long.MAX_VALUE);
+        Budget.TopUp other = new Budget.TopUp("b", 200, 0, Long.MAX_VALUE);
+        try (SharedRun run = two(paid())) {
+            run.settle();
+            define(run, 0, paid(one));
+            run.settle();
+            define(run, 1, paid(other));
+            assertThat(on(run, 1).topUps()).containsExactly(one, other);
+            assertThat(run.gets(0, 900)).isEqualTo(500);
+        }
+    }
+
+    @Test
+    void aServerThatDefinesABudgetWhichAnotherHasDecidesOfItsLimitAlone() {
+        try (SharedRun run = two(killed(tokens(1_000)))) {
+            SharedRun.Server b = run.servers.get(1);
+            b.crash();
+            b.definitions = List.of();
+            b.restart();
+            run.settle();
+            define(run, 1, tokens(400));
+            run.settle();
+            assertThat(on(run, 0)).isEqualTo(killed(tokens(400)));
+            assertThat(on(run, 1)).isEqualTo(killed(tokens(400)));
+        }
+    }
+
+    @Test
     void aLimitThatIsLoweredHoldsForWhatIsAllottedAlready() {
         try (SharedRun run = two(tokens(1_000))) {
             SharedRun.Server a = run.servers.get(0);
