@@ -183,7 +183,6 @@ final class BudgetShares {
             decided.remove(budget.id());
             fresh = true;
         }
-        withdrawn.remove(new ShareExchange.Withdrawn(budget.id(), kind));
         BudgetTerms after = BudgetTerms.of(budget);
         Optional<BudgetTerms> knew =
                 before == null || !before.shared() ? Optional.empty() : Optional.of(BudgetTerms.of(before));

@@ -132,4 +132,18 @@ class SharedTermsTest {
             assertThat(run.gets(1, 500)).isZero();
         }
     }
+
+    @Test
+    void aBudgetThatIsRemovedAndMadeAgainWhileTheDatabaseIsAwayBeginsAnewToo() {
+        try (SharedRun run = two(tokens(500))) {
+            run.gets(1, 500);
+            run.away = true;
+            define(run, 0);
+            run.servers.get(0).exchange(false);
+            define(run, 0, tokens(300));
+            run.servers.get(0).exchange(false);
+            run.away = false;
+            assertThat(run.gets(1, 500)).isEqualTo(300);
+        }
+    }
 }
