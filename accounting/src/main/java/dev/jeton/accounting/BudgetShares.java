@@ -97,6 +97,11 @@ final class BudgetShares {
     private long nextLook = Long.MIN_VALUE;
     private final Deque<Ended> ended = new ArrayDeque<>();
     private long seen;
+    /**
+     * Until when the database has said that this server is leased, by its own clock: one that says less has lost it.
+     */
+    private long leased;
+
     private boolean heard;
     private long prepared;
     private volatile long failed = -1;
@@ -375,6 +380,7 @@ final class BudgetShares {
                 told ? List.of() : offers(),
                 told ? List.of() : List.copyOf(withdrawn),
                 seen,
+                leased,
                 !heard,
                 writes || holdsAny() && validUntil - now < leaseMicros / 2,
                 asks));
@@ -420,6 +426,7 @@ final class BudgetShares {
         if (exchange.renews()) {
             validUntil = exchange.prepared() + leaseMicros - leaseMicros / MARGIN;
         }
+        leased = reply.leased();
         boolean known = true;
         for (int i = 0; i < exchange.asks().size(); i++) {
             ShareExchange.Ask ask = exchange.asks().get(i);

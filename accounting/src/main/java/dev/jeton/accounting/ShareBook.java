@@ -76,9 +76,12 @@ final class ShareBook {
             database.lockSharedBudgets(connection);
             offer(rows, exchange, now);
         }
-        boolean lapsed = exchange.renews() && rows.lease() <= now;
+        long leased = rows.lease();
+        boolean lapsed = exchange.renews() && leased <= now;
+        boolean lost = leased < exchange.leased();
         if (exchange.renews()) {
-            rows.renew(now + leaseMicros, now);
+            leased = now + leaseMicros;
+            rows.renew(leased, now);
             rows.sweep(now - KEPT_MICROS, SWEPT);
         }
         int servers = rows.servers(now);
@@ -96,7 +99,7 @@ final class ShareBook {
         for (int i = 0; i < exchange.asks().size(); i++) {
             inOrder.add(answers.get(i));
         }
-        return reply(rows, exchange, lapsed, inOrder);
+        return reply(rows, exchange, leased, lost, lapsed, inOrder);
     }
 
     private ShareExchange.Reply looked(Connection connection, ShareExchange exchange) throws SQLException {
@@ -107,18 +110,24 @@ final class ShareBook {
         for (ShareExchange.Ask ask : exchange.asks()) {
             answers.add(answer(rows, ask, servers, now));
         }
-        return reply(rows, exchange, false, answers);
+        long leased = rows.lease();
+        return reply(rows, exchange, leased, leased < exchange.leased(), false, answers);
     }
 
     private ShareExchange.Reply reply(
-            ShareRows rows, ShareExchange exchange, boolean lapsed, List<Optional<ShareExchange.Answer>> answers)
+            ShareRows rows,
+            ShareExchange exchange,
+            long leased,
+            boolean lost,
+            boolean lapsed,
+            List<Optional<ShareExchange.Answer>> answers)
             throws SQLException {
         long version = rows.version();
-        boolean anew = version < exchange.seen();
+        boolean anew = lost || version < exchange.seen();
         List<ShareExchange.Decided> decided =
                 version == exchange.seen() ? List.of() : rows.decided(anew ? 0 : exchange.seen());
         List<ShareExchange.Held> held = exchange.first() ? rows.held(node) : List.of();
-        return new ShareExchange.Reply(version, anew, lapsed, decided, held, answers);
+        return new ShareExchange.Reply(version, leased, anew, lapsed, decided, held, answers);
     }
 
     /**

@@ -12,6 +12,7 @@ import java.util.Optional;
  * @param offers what the server's own definitions say; empty where that was heard before
  * @param withdrawn budgets that somebody removed on this server while it ran
  * @param seen version of the terms that were heard last
+ * @param leased until when this process was last said to be leased, by the database's clock; 0 for never
  * @param first whether this process has heard nothing yet, and wants to know what the database holds of it
  * @param renews whether it may spend for one lease longer from now on
  * @param asks by counter
@@ -22,6 +23,7 @@ record ShareExchange(
         List<Offer> offers,
         List<Withdrawn> withdrawn,
         long seen,
+        long leased,
         boolean first,
         boolean renews,
         List<Ask> asks) {
@@ -79,6 +81,7 @@ record ShareExchange(
      * What the database says.
      *
      * @param version of the terms
+     * @param leased until when the server is leased, by the database's clock
      * @param anew whether the database is not the one that was asked before, and must be told everything again
      * @param lapsed whether the server's lease had run out: what it was allotted may have been released
      * @param decided terms that have changed
@@ -87,6 +90,7 @@ record ShareExchange(
      */
     record Reply(
             long version,
+            long leased,
             boolean anew,
             boolean lapsed,
             List<Decided> decided,

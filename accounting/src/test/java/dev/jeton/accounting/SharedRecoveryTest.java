@@ -1,0 +1,69 @@
+package dev.jeton.accounting;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.List;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedClass;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/** Shared budgets where a server dies, the database is away, or has lost what it knew. */
+@ParameterizedClass
+@EnumSource(Database.Kind.class)
+@Timeout(value = 240, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+class SharedRecoveryTest {
+
+    private static final Payer PAYER = new Payer("t", "", "k");
+
+    private final TestBooks books;
+
+    SharedRecoveryTest(Database.Kind kind) {
+        books = new TestBooks(kind);
+    }
+
+    @AfterEach
+    void close() {
+        books.close();
+    }
+
+    private static Budget tokens(long limit) {
+        return Budget.of("tokens", "t", BudgetUnit.OUTPUT_TOKENS, BudgetWindow.TOTAL, limit)
+                .sharedBy(true);
+    }
+
+    private SharedRun two(Budget budget) {
+        return new SharedRun(1, books, List.of(budget)).servers(2);
+    }
+
+    private long sum(String column) {
+        return Long.parseLong(books.query("SELECT COALESCE(SUM(" + column + "), 0) FROM budget_allotment")
+                .getFirst());
+    }
+
+    private void empty() throws Exception {
+        books.execute(
+                "DELETE FROM budget_allotment",
+                "DELETE FROM budget_pool",
+                "DELETE FROM shared_budget",
+                "DELETE FROM budget_offer",
+                "DELETE FROM budget_lease");
+    }
+
+    @Test
+    void aServerSeesThatTheDatabaseWasLostAlsoWhereAnotherHasToldItAgainBefore() throws Exception {
+        try (SharedRun run = two(tokens(1_000))) {
+            run.servers.get(0).spendsAsking(200);
+            run.servers.get(1).spendsAsking(300);
+            run.settle();
+            empty();
+            for (int i = 0; i < 3; i++) {
+                run.servers.get(0).exchange(false);
+            }
+            run.settle();
+            assertThat(sum("charged")).isEqualTo(500);
+            assertThat(run.gets(0, 900)).isEqualTo(500);
+        }
+    }
+}
