@@ -515,7 +515,7 @@ final class BudgetShares {
         return true;
     }
 
-    /** What an earlier run was allotted and has not spent goes back, or is spent. */
+    /** What an earlier run was allotted and has not spent goes back, or is spent; what was undone is told. */
     private void held(ShareExchange.Held held, BudgetIndex index, long now) {
         @Nullable Counter counter = counters.get(held.key().budget());
         Optional<Budget> budget = index.definition(held.key().budget());
@@ -523,11 +523,23 @@ final class BudgetShares {
                 || budget.isEmpty()
                 || !counter.name().equals(held.key().counter())
                 || counter.generation() != held.key().generation()) {
+            if (held.allotted() <= held.charged()) {
+                return;
+            }
             LOG.warn(
                     "{} of the shared budget '{}' count as spent: they were allotted to a counter of this server that it"
                             + " has lost; once it has stopped they can be released (jeton ledger release)",
                     held.allotted() - held.charged(),
                     held.key().budget());
+            return;
+        }
+        if (index.account(held.key().budget(), held.key().subject()).isEmpty() && !index.hasRoom()) {
+            LOG.warn(
+                    "{} of the shared budget '{}' of {} stay taken until it spends again: there are as many counters as"
+                            + " there may be",
+                    held.allotted(),
+                    held.key().budget(),
+                    held.key().subject());
             return;
         }
         BudgetAccount account = index.account(budget.get(), held.key().subject(), now);

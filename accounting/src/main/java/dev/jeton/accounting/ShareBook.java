@@ -99,24 +99,25 @@ final class ShareBook {
         for (int i = 0; i < exchange.asks().size(); i++) {
             inOrder.add(answers.get(i));
         }
-        return reply(rows, exchange, leased, lost, lapsed, inOrder);
+        return reply(rows, exchange, now, leased, lost, lapsed, inOrder);
     }
 
     private ShareExchange.Reply looked(Connection connection, ShareExchange exchange) throws SQLException {
         ShareRows rows = new ShareRows(connection, node);
-        long now = exchange.asks().isEmpty() ? 0 : clock.micros(connection);
+        long now = exchange.asks().isEmpty() && !exchange.first() ? 0 : clock.micros(connection);
         int servers = exchange.asks().isEmpty() ? 0 : rows.servers(now);
         List<Optional<ShareExchange.Answer>> answers = new ArrayList<>();
         for (ShareExchange.Ask ask : exchange.asks()) {
             answers.add(answer(rows, ask, servers, now));
         }
         long leased = rows.lease();
-        return reply(rows, exchange, leased, leased < exchange.leased(), false, answers);
+        return reply(rows, exchange, now, leased, leased < exchange.leased(), false, answers);
     }
 
     private ShareExchange.Reply reply(
             ShareRows rows,
             ShareExchange exchange,
+            long now,
             long leased,
             boolean lost,
             boolean lapsed,
@@ -126,7 +127,7 @@ final class ShareBook {
         boolean anew = lost || version < exchange.seen();
         List<ShareExchange.Decided> decided =
                 version == exchange.seen() ? List.of() : rows.decided(anew ? 0 : exchange.seen());
-        List<ShareExchange.Held> held = exchange.first() ? rows.held(node) : List.of();
+        List<ShareExchange.Held> held = exchange.first() ? rows.held(node, now) : List.of();
         return new ShareExchange.Reply(version, leased, anew, lapsed, decided, held, answers);
     }
 
@@ -148,7 +149,7 @@ final class ShareBook {
                         "server %s may still spend what it was allotted, for %d s: stop it, or wait until its lease has run out"
                                 .formatted(gone, Math.ceilDiv(until - now, 1_000_000)));
             }
-            List<ShareExchange.Held> held = rows.held(gone);
+            List<ShareExchange.Held> held = rows.unaccounted(gone);
             for (ShareExchange.Held each : held) {
                 Optional<ShareExchange.Decided> decided =
                         rows.decided(each.key().budget(), each.key().kind());

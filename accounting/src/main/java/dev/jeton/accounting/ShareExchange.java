@@ -85,7 +85,8 @@ record ShareExchange(
      * @param anew whether the database is not the one that was asked before, and must be told everything again
      * @param lapsed whether the server's lease had run out: what it was allotted may have been released
      * @param decided terms that have changed
-     * @param held what the database holds of this server, where that was asked
+     * @param held what the database holds of this server, where that was asked: allotments that are not spent, and
+     *     others of windows that have not ended
      * @param answers one for each ask, in order; empty where the database does not know the budget
      */
     record Reply(
@@ -97,6 +98,6 @@ record ShareExchange(
             List<Held> held,
             List<Optional<Answer>> answers) {}
 
-    /** An allotment that is not spent, as the database has it. */
+    /** An allotment as the database has it. */
     record Held(Key key, long allotted, long charged) {}
 }

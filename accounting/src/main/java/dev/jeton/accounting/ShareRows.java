@@ -244,25 +244,38 @@ final class ShareRows {
     }
 
     /** What a server was allotted and did not say that it has spent, in the order in which pools are locked. */
-    List<ShareExchange.Held> held(String of) throws SQLException {
+    List<ShareExchange.Held> unaccounted(String of) throws SQLException {
         try (PreparedStatement query = prepare(ShareSql.UNACCOUNTED)) {
             query.setString(1, of);
-            try (ResultSet rows = query.executeQuery()) {
-                List<ShareExchange.Held> held = new ArrayList<>();
-                while (rows.next()) {
-                    held.add(new ShareExchange.Held(
-                            new ShareExchange.Key(
-                                    rows.getString(4),
-                                    rows.getString(5),
-                                    rows.getLong(6),
-                                    rows.getString(7),
-                                    new BudgetWindow.Span(rows.getLong(8), rows.getLong(9)),
-                                    rows.getString(1)),
-                            rows.getLong(2),
-                            rows.getLong(3)));
-                }
-                return held;
+            return held(query);
+        }
+    }
+
+    /** The same, and what it said that it has spent in windows that have not ended: a crash may have undone it. */
+    List<ShareExchange.Held> held(String of, long now) throws SQLException {
+        try (PreparedStatement query = prepare(ShareSql.HELD)) {
+            query.setString(1, of);
+            query.setLong(2, now);
+            return held(query);
+        }
+    }
+
+    private static List<ShareExchange.Held> held(PreparedStatement query) throws SQLException {
+        try (ResultSet rows = query.executeQuery()) {
+            List<ShareExchange.Held> held = new ArrayList<>();
+            while (rows.next()) {
+                held.add(new ShareExchange.Held(
+                        new ShareExchange.Key(
+                                rows.getString(4),
+                                rows.getString(5),
+                                rows.getLong(6),
+                                rows.getString(7),
+                                new BudgetWindow.Span(rows.getLong(8), rows.getLong(9)),
+                                rows.getString(1)),
+                        rows.getLong(2),
+                        rows.getLong(3)));
             }
+            return held;
         }
     }
 

@@ -82,6 +82,13 @@ enum ShareSql {
             FROM budget_allotment a JOIN budget_pool p ON p.pool = a.pool
             WHERE a.node = ? AND a.allotted > a.charged ORDER BY a.pool
             """),
+    /** The same, and all that it has of windows that have not ended. */
+    HELD("""
+            SELECT a.counter, a.allotted, a.charged, p.budget, p.kind, p.generation, p.subject,
+                   p.window_from, p.window_to
+            FROM budget_allotment a JOIN budget_pool p ON p.pool = a.pool
+            WHERE a.node = ? AND (a.allotted > a.charged OR a.allotted > 0 AND p.window_to > ?) ORDER BY a.pool
+            """),
     /** Until when a server spends. */
     LEASE("SELECT lease_until FROM budget_lease WHERE node = ?");
 

@@ -66,4 +66,29 @@ class SharedRecoveryTest {
             assertThat(run.gets(0, 900)).isEqualTo(500);
         }
     }
+
+    @Test
+    void whatACrashedRequestIsNotBilledComesBackAlsoWhereItWasAllOfTheAllotment() {
+        long price = 16 * 15_000;
+        Budget money = Budget.of("money", "t", BudgetUnit.LIST_MONEY, BudgetWindow.TOTAL, price)
+                .sharedBy(true);
+        try (SharedRun run = two(money)) {
+            SharedRun.Server a = run.servers.get(0);
+            a.live(2_000_000, () -> {});
+            BudgetRun.Client client = a.run.client(PAYER, 0, 1, 16, 16);
+            a.run.begin(client);
+            a.live(5_000_000, () -> {
+                if (client.computed < 15) { // it has reserved all, and goes on
+                    a.run.stepOf(client);
+                }
+            });
+            assertThat(sum("allotted")).isEqualTo(price);
+            assertThat(sum("charged")).isEqualTo(price);
+            a.crash();
+            a.restart(); // where what a crash cut off is not billed
+            a.live(15_000_000, () -> {});
+            assertThat(sum("charged")).isZero();
+            assertThat(sum("allotted")).isZero();
+        }
+    }
 }
