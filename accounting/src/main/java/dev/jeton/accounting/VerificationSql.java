@@ -229,7 +229,7 @@ enum VerificationSql {
                               SUM(CASE WHEN charged > allotted THEN 1 ELSE 0 END) AS short
                        FROM budget_allotment GROUP BY pool) a ON a.pool = p.pool
             WHERE COALESCE(a.short, 0) > 0 OR COALESCE(a.allotted, 0) <> p.allotted
-               OR p.allotted > p.highest + p.beyond
+               OR p.allotted - p.highest > p.beyond
             ORDER BY p.budget, p.subject, p.window_from
             """);
 

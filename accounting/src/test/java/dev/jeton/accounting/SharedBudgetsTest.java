@@ -532,6 +532,15 @@ class SharedBudgetsTest {
     }
 
     @Test
+    void aLimitAsHighAsNumbersGoIsVerified() throws Exception {
+        try (SharedRun run = two(tokens(Long.MAX_VALUE))) {
+            run.servers.get(0).spendsAsking(100);
+            books.execute("UPDATE budget_pool SET beyond = 5"); // as once the limit was lowered and raised again
+            assertThat(books.ledger().verify()).isEmpty();
+        }
+    }
+
+    @Test
     void allotmentsThatDoNotAddUpAreFound() throws Exception {
         try (SharedRun run = two(tokens(1_000))) {
             run.servers.get(0).spendsAsking(100);
