@@ -335,10 +335,19 @@ final class BudgetShare {
         answered = -1;
     }
 
-    /** What it was allotted may have been released: it is asked for again before it is spent. */
-    void lapsed() {
-        allotted = Math.min(allotted, account.used());
-        told = known ? -1 : told;
+    /**
+     * What it was allotted and has not told to be spent may have been released: it is asked for again before it is
+     * spent.
+     *
+     * @return whether there is any
+     */
+    boolean lapsed() {
+        boolean some = known && given > told;
+        if (some) {
+            allotted = Math.min(allotted, account.used());
+            told = -1;
+        }
+        return some;
     }
 
     /** The window is over, in which so much was charged in the end. */

@@ -48,6 +48,8 @@ final class BudgetShares {
     private static final Logger LOG = LoggerFactory.getLogger(BudgetShares.class);
     /** Counters that one exchange asks for. */
     private static final int MOST_ASKS = 200;
+    /** Counters that one exchange only looks at; others have their turn at the next look. */
+    private static final int MOST_LOOKS = 100;
     /** Windows that ended and were not told yet; of older ones the allotments stay taken. */
     private static final int MOST_ENDED = 10_000;
     /** Between two looks at all counters. */
@@ -342,7 +344,8 @@ final class BudgetShares {
             return Optional.empty();
         }
         prepared++;
-        lack(waiters);
+        Set<BudgetAccount> inOrder = lack(waiters);
+        due.addAll(inOrder);
         for (BudgetAccount low = lowSeen.poll(); low != null; low = lowSeen.poll()) {
             if (low.share != null) {
                 due.add(low);
@@ -361,17 +364,8 @@ final class BudgetShares {
             }
         }
         endedAsked = asks.size();
-        for (BudgetAccount account : List.copyOf(due)) {
-            if (asks.size() < MOST_ASKS) {
-                due.remove(account);
-                BudgetShare share = Objects.requireNonNull(account.share);
-                key(account).flatMap(key -> share.ask(key, ending, now)).ifPresent(ask -> {
-                    asks.add(ask);
-                    asked.add(account);
-                });
-                share.forgetLacks();
-            }
-        }
+        inOrder.addAll(due); // who waits goes before what is only to be looked at, however many counters there are
+        ask(asks, inOrder, ending, now);
         offered = defined;
         boolean writes = asks.stream().anyMatch(ask -> ask.what() != ShareExchange.What.LOOKS);
         return Optional.of(new ShareExchange(
@@ -386,20 +380,50 @@ final class BudgetShares {
                 asks));
     }
 
-    private void lack(Collection<BudgetWaiter> waiters) {
+    private void ask(List<ShareExchange.Ask> asks, Set<BudgetAccount> inOrder, boolean ending, long now) {
+        int looks = 0;
+        for (BudgetAccount account : inOrder) {
+            if (asks.size() == MOST_ASKS) {
+                return;
+            }
+            due.remove(account);
+            BudgetShare share = Objects.requireNonNull(account.share);
+            Optional<ShareExchange.Ask> ask = key(account).flatMap(key -> share.ask(key, ending, now));
+            boolean look = ask.isPresent() && ask.get().what() == ShareExchange.What.LOOKS;
+            share.forgetLacks();
+            if (look && (ending || ++looks > MOST_LOOKS)) {
+                continue;
+            }
+            if (look) {
+                members.remove(account); // last in the next turn
+                members.add(account);
+            }
+            if (ask.isPresent()) {
+                asks.add(ask.get());
+                asked.add(account);
+            }
+        }
+    }
+
+    /** Takes note of what who waits needs; of which counters, in the order in which they came. */
+    private static Set<BudgetAccount> lack(Collection<BudgetWaiter> waiters) {
+        Set<BudgetAccount> lacking = new LinkedHashSet<>();
         for (BudgetWaiter waiter : waiters) {
             BudgetHold hold = waiter.hold;
             for (int i = 0; i < hold.accounts.length; i++) {
                 BudgetShare share = hold.accounts[i].share;
                 if (share != null) {
+                    if (lacking.add(hold.accounts[i])) {
+                        share.forgetLacks();
+                    }
                     boolean time = hold.accounts[i].timed() || hold.accounts[i].measured();
                     share.lacks(
                             Math.max(time ? 1 : 0, hold.delta(i, Math.min(waiter.wanted, hold.granted + 1))),
                             Math.max(0, hold.delta(i, waiter.wanted)));
-                    due.add(hold.accounts[i]);
                 }
             }
         }
+        return lacking;
     }
 
     private List<ShareExchange.Offer> offers() {
@@ -453,8 +477,8 @@ final class BudgetShares {
                 }
             }
             for (BudgetAccount account : members) {
-                if (!allotted.contains(account)) {
-                    Objects.requireNonNull(account.share).lapsed();
+                if (!allotted.contains(account)
+                        && Objects.requireNonNull(account.share).lapsed()) {
                     due.add(account);
                 }
             }

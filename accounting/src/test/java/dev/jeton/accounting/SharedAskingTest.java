@@ -122,6 +122,81 @@ class SharedAskingTest {
         }
     }
 
+    /** A budget of each key, of which a server has counted a thousand. */
+    private SharedRun thousand() {
+        Budget each = new Budget(
+                "each",
+                Budget.Level.KEY,
+                "t",
+                Budget.ANY,
+                Budget.ANY,
+                BudgetUnit.LIST_MONEY,
+                BudgetWindow.TOTAL,
+                1_000_000_000,
+                Budget.Mode.HARD,
+                false,
+                Budget.Grace.NONE,
+                List.of(),
+                List.of(),
+                List.of(),
+                "",
+                true);
+        SharedRun run = two(each);
+        SharedRun.Server a = run.servers.get(0);
+        a.live(2_000_000, () -> {});
+        for (int i = 0; i < 1_000; i++) {
+            a.run.begin(a.run.client(new Payer("t", "", "k" + i), 0, 1, 1, 1));
+        }
+        a.live(200_000, () -> {});
+        for (BudgetRun.Client client : a.run.clients) {
+            a.run.stepOf(client);
+            a.run.stepOf(client);
+            assertThat(client.done).isTrue();
+        }
+        a.live(30_000_000, () -> {});
+        return run;
+    }
+
+    @Test
+    void whoWaitsIsHeardAtOnceHoweverManyCountersThereAre() {
+        try (SharedRun run = thousand()) {
+            SharedRun.Server a = run.servers.get(0);
+            run.now += 20_000_000; // all of them were not looked at for long
+            a.view();
+            BudgetRun.Client late = a.run.client(PAYER, 0, 1, 1, 1);
+            a.run.begin(late);
+            a.exchange(false);
+            assertThat(late.runs()).isTrue();
+        }
+    }
+
+    @Test
+    void countersThatAreOnlyLookedAtTakeTurns() {
+        try (SharedRun run = thousand()) {
+            SharedRun.Server a = run.servers.get(0);
+            int before = a.exchanges;
+            a.live(30_000_000, () -> {});
+            assertThat(a.exchanges - before).isLessThan(40);
+            assertThat(a.run.budgets.views())
+                    .hasSize(1_000)
+                    .allMatch(view -> view.shared().orElseThrow().asOf() > a.run.now - 13_000_000);
+        }
+    }
+
+    @Test
+    void afterAnIdleLeaseNothingIsAskedForAgainThatIsSpent() {
+        try (SharedRun run = thousand()) {
+            SharedRun.Server a = run.servers.get(0);
+            run.now += 200_000_000;
+            a.run.begin(a.run.client(PAYER, 0, 1, 1, 1));
+            a.exchange(false);
+            a.run.now = Math.max(a.run.now, (long) run.now);
+            assertThat(a.run.budgets.prepareExchange(false).orElseThrow().asks())
+                    .filteredOn(ask -> ask.what() == ShareExchange.What.SPENDS)
+                    .hasSizeLessThan(2);
+        }
+    }
+
     @Test
     void aStepThatTheBudgetDoesNotPayForKeepsNothingFromOthers() {
         try (SharedRun run = two(money(1_000))) {
