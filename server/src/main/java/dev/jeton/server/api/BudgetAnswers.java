@@ -78,19 +78,30 @@ final class BudgetAnswers {
                 headers);
     }
 
-    /** A 429 for who had to be answered whole, and was ended by a budget before that; as {@link #refusal}. */
+    /**
+     * For who had to be answered whole, and was ended by a budget before that; status and headers as {@link #refusal}.
+     */
     static ApiException stopped(BudgetStop stop) {
+        boolean unreachable = stop.reason() == BudgetRefusal.Reason.UNREACHABLE;
         return new ApiException(
-                429,
-                "insufficient_quota",
+                unreachable ? 503 : 429,
+                unreachable ? "server_error" : "insufficient_quota",
                 "",
                 "budget_" + stop.reason().text(),
-                "The budget '%s' of %s ended this request before all of it was computed"
-                        .formatted(stop.budget(), stop.subject()),
+                "The budget '%s' of %s ended this request before all of it was computed%s"
+                        .formatted(
+                                stop.budget(),
+                                stop.subject(),
+                                unreachable
+                                        ? ": the ledger's database does not say whether there is more of it; try again later"
+                                        : ""),
                 Map.of(
-                        "x-should-retry", "false",
-                        "x-jeton-budget", stop.budget(),
-                        "x-jeton-budget-reason", stop.reason().text()));
+                        unreachable ? "retry-after" : "x-should-retry",
+                        unreachable ? "1" : "false",
+                        "x-jeton-budget",
+                        stop.budget(),
+                        "x-jeton-budget-reason",
+                        stop.reason().text()));
     }
 
     /** Those that a caller may see: device time depends on what others do. */
