@@ -71,6 +71,9 @@ final class ShareBook {
 
     private ShareExchange.Reply exchanged(Connection connection, ShareExchange exchange) throws SQLException {
         ShareRows rows = new ShareRows(connection, node);
+        if (exchange.renews()) {
+            rows.lockLease(); // before the time is read: whoever releases goes by the lease alone
+        }
         long now = clock.micros(connection);
         if (!exchange.offers().isEmpty() || !exchange.withdrawn().isEmpty()) {
             database.lockSharedBudgets(connection);

@@ -3,7 +3,9 @@ package dev.jeton.accounting;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.List;
+import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedClass;
@@ -89,6 +91,44 @@ class SharedRecoveryTest {
             a.live(15_000_000, () -> {});
             assertThat(sum("charged")).isZero();
             assertThat(sum("allotted")).isZero();
+        }
+    }
+
+    /** Until a thread has ended, or waits for a lock of the database. */
+    private void ends(Thread thread) {
+        TestBooks.await(() -> !thread.isAlive()
+                || !books.query("SELECT 1 FROM pg_stat_activity WHERE datname = current_database()"
+                                + " AND wait_event_type = 'Lock'")
+                        .isEmpty());
+    }
+
+    @Test
+    void aServerThatRenewsItsLeaseWhileItIsReleasedHearsOfItOrIsNotReleased() throws Exception {
+        Assumptions.assumeTrue(books.kind() == Database.Kind.POSTGRESQL, "SQLite has one writer at a time");
+        try (SharedRun run = two(tokens(1_000))) {
+            SharedRun.Server a = run.servers.get(0);
+            a.spendsAsking(100);
+            long until = Long.parseLong(books.query("SELECT lease_until FROM budget_lease WHERE node = 'n0'")
+                    .getFirst());
+            run.now = until - 1;
+            AtomicReference<String> refused = new AtomicReference<>("");
+            Thread release = new Thread(() -> {
+                try {
+                    ShareBook.release(run.database, "n0", connection -> until + 1);
+                } catch (AccountingException e) {
+                    refused.set(String.valueOf(e.getMessage()));
+                }
+            });
+            ShareBook book = new ShareBook(run.database, "n0", BudgetRun.LEASE_NANOS / 1_000, connection -> {
+                release.start();
+                ends(release);
+                return until - 1;
+            });
+            a.run.now += 58_000_000;
+            ShareExchange.Reply reply =
+                    book.exchange(a.run.budgets.prepareExchange(false).orElseThrow());
+            release.join();
+            assertThat(reply.lapsed()).isNotEqualTo(refused.get().contains("may still spend"));
         }
     }
 }
