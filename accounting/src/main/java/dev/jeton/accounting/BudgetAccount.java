@@ -197,6 +197,22 @@ final class BudgetAccount {
         }
     }
 
+    /** What was charged while servers shared it is taken of what was paid in, now that it is this server's alone. */
+    void settlePaid(long now) {
+        if (!prepaid() || measured()) {
+            return; // device time is taken by limitLive
+        }
+        long settled = sum(takenOfLimit, debt);
+        for (long part : taken.values()) {
+            settled = sum(settled, part);
+        }
+        if (charged > settled) {
+            take(charged - settled, now);
+        } else if (charged < settled) {
+            giveBack(settled - charged, now);
+        }
+    }
+
     private List<Budget.TopUp> sorted() {
         return budget.topUps().stream().sorted(SOONEST_FIRST).toList();
     }
@@ -209,6 +225,7 @@ final class BudgetAccount {
             debt = 0;
             take(debtBefore, now);
         }
+        settlePaid(now);
         limitLive(now);
     }
 

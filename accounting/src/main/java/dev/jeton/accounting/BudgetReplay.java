@@ -98,6 +98,7 @@ final class BudgetReplay {
             account.takenOfLimit = counter.takenOfLimit();
             account.debt = counter.debt();
             account.taken.putAll(counter.taken());
+            account.settlePaid(at);
             account.limitLive(at);
             index.put(account);
         }

@@ -134,6 +134,23 @@ class SharedTermsTest {
     }
 
     @Test
+    void whatWasSpentOfSomethingPaidInIsSpentWhereItIsNoLongerShared() {
+        Budget.TopUp one = new Budget.TopUp("a", 300, 0, Long.MAX_VALUE);
+        try (SharedRun run = two(paid(one))) {
+            SharedRun.Server a = run.servers.get(0);
+            assertThat(a.spendsAsking(200)).isEqualTo(200);
+            a.keep();
+            define(run, 0, paid(one).sharedBy(false));
+            assertThat(a.spends(900)).isEqualTo(100);
+            a.run.facts.clear();
+            a.crash();
+            a.definitions = List.of(paid(one).sharedBy(false));
+            a.restart();
+            assertThat(a.spends(900)).isEqualTo(100);
+        }
+    }
+
+    @Test
     void aBudgetThatIsRemovedAndMadeAgainWhileTheDatabaseIsAwayBeginsAnewToo() {
         try (SharedRun run = two(tokens(500))) {
             run.gets(1, 500);
