@@ -197,6 +197,34 @@ final class BudgetAccount {
         }
     }
 
+    /**
+     * What servers were allotted and have not spent, as far as it was taken of what has expired since, is taken of what
+     * has not; what that does not have is owed.
+     *
+     * @param unspent what could be given back
+     */
+    void renew(long unspent, long now) {
+        if (!prepaid()) {
+            return;
+        }
+        long expired = 0;
+        for (Budget.TopUp topUp : budget.topUps()) {
+            expired = sum(expired, now < topUp.expires() ? 0 : taken.getOrDefault(topUp.id(), 0L));
+        }
+        // as where it is given back: first of what was taken of that which expires last
+        long gone = Math.clamp(unspent - (charged - expired), 0, expired);
+        long left = gone;
+        for (Budget.TopUp topUp : sorted().reversed()) {
+            if (topUp.expires() <= now) {
+                long before = taken.getOrDefault(topUp.id(), 0L);
+                long part = Math.min(left, before);
+                taken.put(topUp.id(), before - part);
+                left -= part;
+            }
+        }
+        take(gone, now);
+    }
+
     /** What was charged while servers shared it is taken of what was paid in, now that it is this server's alone. */
     void settlePaid(long now) {
         if (!prepaid() || measured()) {

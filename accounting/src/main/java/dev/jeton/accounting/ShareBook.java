@@ -238,6 +238,7 @@ final class ShareBook {
         SharePool pool = found.get();
         ShareRows.Sums others = rows.others(ask.key(), now);
         long before = rows.allotted(ask.key());
+        pool.renew(BudgetAccount.sum(others.unspent(), Math.max(0, before - ask.charged())), now);
         long after = looks ? before : allot(pool, ask, before, others.unspent(), servers, now);
         if (!looks) {
             rows.store(ask.key(), after, ask.charged(), now);

@@ -92,6 +92,11 @@ final class SharePool {
         return account.available(now);
     }
 
+    /** As {@link BudgetAccount#renew}. */
+    void renew(long unspent, long now) {
+        account.renew(unspent, now);
+    }
+
     /** Allots up to so much; how much there was. */
     long take(long most, long now) {
         long part = Math.clamp(left(now), 0, most);

@@ -134,6 +134,43 @@ class SharedTermsTest {
     }
 
     @Test
+    void whatIsAllottedOfSomethingPaidInIsGoneWhenThatExpires() {
+        long expires = 1_000_060_000_000L;
+        Budget.TopUp one = new Budget.TopUp("a", 3_000, 0, expires);
+        try (SharedRun run = two(paid(one))) {
+            SharedRun.Server a = run.servers.get(0);
+            a.passUntil(expires - 10_000_000);
+            a.spendsAsking(100);
+            assertThat(a.view().shared().orElseThrow().allotted()).isGreaterThan(150);
+            run.now = expires;
+            a.exchange(false);
+            assertThat(a.spends(50)).isZero();
+            run.settle();
+            assertThat(books.query("SELECT SUM(allotted) FROM budget_allotment"))
+                    .containsExactly("100");
+            assertThat(books.ledger().verify()).isEmpty();
+        }
+    }
+
+    @Test
+    void whatIsAllottedWhenSomethingPaidInExpiresIsTakenOfWhatDoesNot() {
+        long expires = 1_000_060_000_000L;
+        Budget.TopUp one = new Budget.TopUp("a", 3_000, 0, expires);
+        Budget.TopUp other = new Budget.TopUp("b", 200, 0, Long.MAX_VALUE);
+        try (SharedRun run = two(paid(one, other))) {
+            SharedRun.Server a = run.servers.get(0);
+            a.passUntil(expires - 10_000_000);
+            a.spendsAsking(100);
+            assertThat(a.view().shared().orElseThrow().allotted()).isGreaterThan(150);
+            run.now = expires;
+            a.exchange(false);
+            assertThat(a.spends(50)).isEqualTo(50);
+            assertThat(run.gets(0, 500)).isEqualTo(150);
+            assertThat(books.ledger().verify()).isEmpty();
+        }
+    }
+
+    @Test
     void whatWasSpentOfSomethingPaidInIsSpentWhereItIsNoLongerShared() {
         Budget.TopUp one = new Budget.TopUp("a", 300, 0, Long.MAX_VALUE);
         try (SharedRun run = two(paid(one))) {
