@@ -64,9 +64,9 @@ final class ShareBook {
         boolean writes = exchange.renews()
                 || !exchange.offers().isEmpty()
                 || !exchange.withdrawn().isEmpty();
-        return writes
-                ? database.writeSoon(MOST, connection -> exchanged(connection, exchange))
-                : database.patient(MOST).read(connection -> looked(connection, exchange));
+        // also what is only read: reports may have all of the readers' connections
+        return database.writeSoon(
+                MOST, connection -> writes ? exchanged(connection, exchange) : looked(connection, exchange));
     }
 
     private ShareExchange.Reply exchanged(Connection connection, ShareExchange exchange) throws SQLException {

@@ -3,6 +3,9 @@ package dev.jeton.accounting;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.List;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
 import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Assumptions;
@@ -129,6 +132,41 @@ class SharedRecoveryTest {
                     book.exchange(a.run.budgets.prepareExchange(false).orElseThrow());
             release.join();
             assertThat(reply.lapsed()).isNotEqualTo(refused.get().contains("may still spend"));
+        }
+    }
+
+    @Test
+    void whoAsksTheLedgerManyQuestionsDoesNotKeepSharedBudgetsFromIt() throws Exception {
+        try (SharedRun run = two(tokens(1_000));
+                ExecutorService askers = Executors.newVirtualThreadPerTaskExecutor()) {
+            SharedRun.Server a = run.servers.get(0);
+            a.spendsAsking(100);
+            run.settle();
+            CountDownLatch asking = new CountDownLatch(4);
+            CountDownLatch enough = new CountDownLatch(1);
+            for (int i = 0; i < 4; i++) {
+                askers.submit(() -> run.database.read(connection -> {
+                    asking.countDown();
+                    awaitQuietly(enough);
+                    return 0;
+                }));
+            }
+            asking.await();
+            run.now += 20_000_000;
+            try {
+                assertThat(a.run.budgets.prepareExchange(false).map(a.book::exchange))
+                        .isPresent();
+            } finally {
+                enough.countDown();
+            }
+        }
+    }
+
+    private static void awaitQuietly(CountDownLatch latch) {
+        try {
+            latch.await();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
         }
     }
 }
