@@ -83,7 +83,7 @@ public final class Bookkeeper implements AutoCloseable {
         startKeeping();
         grants = new Grants(journal, budgets, clock::micros);
         ledger = LedgerKeeper.start(settings, pace, journal, clock);
-        shares = new ShareKeeper(budgets, ledger::shares, ledger::opening);
+        shares = new ShareKeeper(budgets.sharing(), ledger::shares, ledger::opening);
         shares.start();
         ticker = new BookTicker(settings.folder(), pace, clock, journal, prices, windows, tasks, ledger);
         ticker.start();

@@ -36,7 +36,7 @@ final class BudgetBoard {
 
     BudgetBoard(Budgets.Limits limits, LongSupplier micros) {
         this.micros = micros;
-        shares = new BudgetShares(micros, limits.leaseNanos() / 1_000);
+        shares = new BudgetShares(new ShareLease(micros, limits.leaseNanos() / 1_000));
         index = new BudgetIndex(limits.maxAccounts(), shares);
         steps = new StepHolds(index);
         queue = new BudgetQueue(limits.patienceNanos() / 1_000, limits.maxWaiting(), this::refuse, shares);

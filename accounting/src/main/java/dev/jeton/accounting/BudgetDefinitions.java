@@ -33,7 +33,9 @@ final class BudgetDefinitions {
         try {
             long now = board.now();
             board.rollAll(now);
-            board.index.define(board.shares.define(definitions, running), board.holds.values(), now);
+            List<Budget> holding = board.shares.definitions.define(definitions, running);
+            board.shares.wake();
+            board.index.define(holding, board.holds.values(), now);
             running = true;
             changed(now);
         } finally {
@@ -88,7 +90,7 @@ final class BudgetDefinitions {
 
     /** What holds of shared budgets was decided elsewhere. */
     void decided(long now) {
-        board.index.define(board.shares.holding(), board.holds.values(), now);
+        board.index.define(board.shares.definitions.holding(), board.holds.values(), now);
         changed(now);
     }
 

@@ -56,7 +56,7 @@ final class BudgetReplay {
         this.holds = holds;
         this.books = books;
         at = state.at();
-        index.shares().restore(state.shared());
+        index.shares().definitions.restore(state.shared());
         known.addAll(state.known());
         state.tasks().forEach(index::openTask);
         for (BudgetState.Counter counter : state.accounts()) {

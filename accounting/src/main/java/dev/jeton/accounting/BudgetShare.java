@@ -83,7 +83,7 @@ final class BudgetShare {
 
     /** What this server may still charge. */
     long available(long used) {
-        return home.leased() ? BudgetAccount.sum(allotted, -used) : Math.min(0, BudgetAccount.sum(allotted, -used));
+        return home.lease.runs() ? BudgetAccount.sum(allotted, -used) : Math.min(0, BudgetAccount.sum(allotted, -used));
     }
 
     /** What it could have at best. */
@@ -100,7 +100,7 @@ final class BudgetShare {
 
     /** For people. */
     BudgetView.Share view(long used) {
-        return new BudgetView.Share(allotted, used, usedElsewhere, left, elsewhere, asOf, home.leased());
+        return new BudgetView.Share(allotted, used, usedElsewhere, left, elsewhere, asOf, home.lease.runs());
     }
 
     /** Something was charged: asks for more ahead of need. Where nothing is refused a look once a second is enough. */
@@ -122,7 +122,7 @@ final class BudgetShare {
 
     /** Whether the database answers, and what was allotted may be spent; any thread. */
     boolean heard() {
-        return home.leased() && !home.down();
+        return home.lease.runs() && !home.lease.down();
     }
 
     /** One more spends it: of time, which does not wait, there must be enough for everybody. */
@@ -170,7 +170,7 @@ final class BudgetShare {
      */
     BudgetRefusal.Reason reason(BudgetHold hold, long need, long here) {
         if (!heard(hold)) {
-            return home.down() ? BudgetRefusal.Reason.UNREACHABLE : BudgetRefusal.Reason.RESERVED_BY_OTHERS;
+            return home.lease.down() ? BudgetRefusal.Reason.UNREACHABLE : BudgetRefusal.Reason.RESERVED_BY_OTHERS;
         }
         long had = BudgetAccount.sum(here, BudgetAccount.sum(Math.max(0, left), elsewhere));
         return had >= need ? BudgetRefusal.Reason.RESERVED_BY_OTHERS : BudgetRefusal.Reason.SPENT;
@@ -187,12 +187,12 @@ final class BudgetShare {
     BudgetRefusal.Reason refusal(long need, long available, long now) {
         long had = BudgetAccount.sum(account.reserved(), BudgetAccount.sum(available, elsewhere));
         boolean spent = asOf != NEVER && BudgetAccount.sum(had, Math.max(0, left)) < need;
-        if (spent && !home.down()) {
+        if (spent && !home.lease.down()) {
             look(now); // somebody may have given something back since
             return BudgetRefusal.Reason.SPENT;
         }
         comesAgain(need, now);
-        return home.down() ? BudgetRefusal.Reason.UNREACHABLE : BudgetRefusal.Reason.RESERVED_BY_OTHERS;
+        return home.lease.down() ? BudgetRefusal.Reason.UNREACHABLE : BudgetRefusal.Reason.RESERVED_BY_OTHERS;
     }
 
     /** Whether one who waited did so in vain. */
@@ -202,7 +202,7 @@ final class BudgetShare {
 
     /** Why one who waited in vain did: it was not heard of, or it is spent. */
     BudgetRefusal.Reason inVain(BudgetHold hold) {
-        return heard(hold) && home.leased() ? BudgetRefusal.Reason.SPENT : BudgetRefusal.Reason.UNREACHABLE;
+        return heard(hold) && home.lease.runs() ? BudgetRefusal.Reason.SPENT : BudgetRefusal.Reason.UNREACHABLE;
     }
 
     // ---- exchanges ----
@@ -272,7 +272,7 @@ final class BudgetShare {
     }
 
     private long wanted(long now) {
-        double ahead = rate * home.aheadMicros();
+        double ahead = rate * home.lease.length();
         long want = BudgetAccount.sum(waiting, (long) Math.min(ahead, Long.MAX_VALUE / 4.0));
         return time() ? Math.max(want, TIME_NANOS * (account.holds.size() + waiters)) : want;
     }

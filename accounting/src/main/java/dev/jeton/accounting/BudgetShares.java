@@ -4,44 +4,28 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Deque;
-import java.util.HashMap;
 import java.util.HashSet;
-import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
-import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Queue;
 import java.util.Set;
-import java.util.UUID;
 import java.util.concurrent.ConcurrentLinkedQueue;
-import java.util.function.LongSupplier;
-import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
  * Budgets that several servers spend together. Each server spends from what it has been <b>allotted</b> of a window in
  * the ledger's database; more is asked for ahead of need by a thread of its own ({@link ShareKeeper}), never with the
- * budgets' lock in hand. Guarded by that lock, but for {@link #wake}, {@link #runsLow} and what the volatile fields
- * say.
- *
- * <p><b>The lease.</b> With each exchange a server may spend what it has been allotted for one lease longer: counted
- * from before it asked by its own monotonic clock, less an eighth, and from when it was heard by the database's. So one
- * that cannot reach the database has stopped before the database says so, whatever either's wall clock shows.
+ * budgets' lock in hand. Guarded by that lock, but for {@link #wake} and {@link #runsLow}.
  *
  * <p><b>What a server may spend without the database is what nobody else can know it has not spent.</b> So it is kept
  * small (about what is spent within a lease, and a part of what is left), and counts as spent until the server that has
  * it says otherwise: at its next exchange, after a restart from its own journal, or somebody says that it is gone
  * ({@link Ledger#release}).
  *
- * <p><b>Counters have names.</b> What this server has charged is told as a total, under the name of its counter, so
- * that being told twice is being told once. The name goes with the copy of the state beside the journal: who has lost
- * that counts from nothing under another one.
- *
- * <p><b>Terms</b> (limit, mode, kill switch, grace, top-ups) are those that were decided last, on any server. A change
- * here holds here at once, elsewhere at the next exchange.
+ * <p>Which are shared and what holds of them is {@link SharedDefinitions}' part, until when is {@link ShareLease}'s.
  */
 final class BudgetShares {
 
@@ -54,35 +38,13 @@ final class BudgetShares {
     private static final int MOST_ENDED = 10_000;
     /** Between two looks at all counters. */
     private static final long LOOK_MICROS = 1_000_000;
-    /** Of a lease: for the time that a clock may be wrong by, and a step takes. */
-    private static final long MARGIN = 8;
-
-    /**
-     * Under which name a budget's counters are told.
-     *
-     * @param kind what it counts, as {@link BudgetState#kind}
-     * @param generation of the budget in which it counts; 0 where the database was not heard yet
-     */
-    record Counter(String name, String kind, long generation) {}
 
     /** What is said last of a counter. */
     private record Ended(ShareExchange.Key key, long charged) {}
 
-    private final LongSupplier micros;
-    private final long leaseMicros;
+    final SharedDefinitions definitions = new SharedDefinitions();
+    final ShareLease lease;
     private volatile Runnable waker = () -> {};
-
-    /** As this server defines them. */
-    private List<Budget> defined = List.of();
-
-    private final Map<String, ShareExchange.Decided> decided = new HashMap<>();
-    private final Map<String, Counter> counters = new LinkedHashMap<>();
-    /** Decided here and not told yet: what holds here until it is. */
-    private final Map<String, BudgetTerms> live = new HashMap<>();
-
-    private final Set<ShareExchange.Withdrawn> withdrawn = new LinkedHashSet<>();
-    private boolean told;
-    private boolean fresh;
 
     private final Set<BudgetAccount> members = new LinkedHashSet<>();
     /** Of those, who want something or are to be looked at. */
@@ -93,27 +55,12 @@ final class BudgetShares {
     private final List<BudgetAccount> asked = new ArrayList<>();
 
     private int endedAsked;
-    /** The definitions that are being told. */
-    private List<Budget> offered = List.of();
-
     private long nextLook = Long.MIN_VALUE;
     private final Deque<Ended> ended = new ArrayDeque<>();
-    private long seen;
-    /**
-     * Until when the database has said that this server is leased, by its own clock: one that says less has lost it.
-     */
-    private long leased;
-
-    private boolean heard;
     private long prepared;
-    private volatile long failed = -1;
-    private volatile long answered = -1;
-    private volatile long validUntil = Long.MIN_VALUE;
 
-    /** @param leaseMicros how long it spends without being heard */
-    BudgetShares(LongSupplier micros, long leaseMicros) {
-        this.micros = micros;
-        this.leaseMicros = leaseMicros;
+    BudgetShares(ShareLease lease) {
+        this.lease = lease;
     }
 
     /** Told when an exchange should be soon; must not block. */
@@ -125,132 +72,9 @@ final class BudgetShares {
         waker.run();
     }
 
-    boolean leased() {
-        return micros.getAsLong() < validUntil;
-    }
-
-    /** For how long what was allotted may be spent, microseconds; 0 where it may not. */
-    long leaseLeft() {
-        return validUntil == Long.MIN_VALUE ? 0 : Math.max(0, validUntil - micros.getAsLong());
-    }
-
-    /** For how long to have enough. */
-    long aheadMicros() {
-        return leaseMicros;
-    }
-
-    /** Whether the last exchange failed. */
-    boolean down() {
-        return failed > answered;
-    }
-
     /** Number of the last exchange that does not know yet of what is wanted now. */
     long prepared() {
         return prepared;
-    }
-
-    // ---- which there are ----
-
-    /**
-     * Takes the server's own definitions.
-     *
-     * @param running whether they are changed while it runs
-     * @return as they hold: with the terms of the database, and without those that were removed elsewhere
-     */
-    List<Budget> define(Collection<Budget> definitions, boolean running) {
-        Map<String, Budget> before = byId(defined);
-        Map<String, Budget> after = byId(definitions);
-        for (Budget budget : definitions) {
-            if (budget.shared()) {
-                take(budget, before.get(budget.id()), running);
-            }
-        }
-        for (Budget budget : defined) {
-            @Nullable Budget now = after.get(budget.id());
-            if (budget.shared() && (now == null || !now.shared())) {
-                counters.remove(budget.id());
-                decided.remove(budget.id());
-                live.remove(budget.id());
-                if (running && now == null) {
-                    withdrawn.add(new ShareExchange.Withdrawn(budget.id(), BudgetState.kind(budget)));
-                }
-            }
-        }
-        defined = List.copyOf(definitions);
-        told = false;
-        wake();
-        return holding();
-    }
-
-    private void take(Budget budget, @Nullable Budget before, boolean running) {
-        String kind = BudgetState.kind(budget);
-        @Nullable Counter counter = counters.get(budget.id());
-        if (counter == null || !counter.kind().equals(kind)) {
-            counters.put(budget.id(), new Counter(UUID.randomUUID().toString(), kind, 0));
-            decided.remove(budget.id());
-            fresh = true;
-        }
-        BudgetTerms after = BudgetTerms.of(budget);
-        Optional<BudgetTerms> knew =
-                before == null || !before.shared() ? Optional.empty() : Optional.of(BudgetTerms.of(before));
-        if (running && !knew.equals(Optional.of(after))) {
-            ShareExchange.@Nullable Decided holds = decided.get(budget.id());
-            @Nullable BudgetTerms terms = live.get(budget.id());
-            if (terms == null && holds != null && !holds.removed()) {
-                terms = holds.terms();
-            }
-            live.put(budget.id(), terms == null ? after : terms.changed(knew, after));
-        }
-    }
-
-    private static Map<String, Budget> byId(Collection<Budget> budgets) {
-        Map<String, Budget> all = new HashMap<>();
-        budgets.forEach(budget -> all.put(budget.id(), budget));
-        return all;
-    }
-
-    /** All budgets as they hold. */
-    List<Budget> holding() {
-        List<Budget> holding = new ArrayList<>(defined.size());
-        for (Budget budget : defined) {
-            ShareExchange.@Nullable Decided terms = budget.shared() ? decided.get(budget.id()) : null;
-            @Nullable BudgetTerms here = budget.shared() ? live.get(budget.id()) : null;
-            if (here != null) {
-                holding.add(budget.with(here));
-            } else if (terms == null) {
-                holding.add(budget);
-            } else if (!terms.removed()) {
-                holding.add(budget.with(terms.terms()));
-            }
-        }
-        return holding;
-    }
-
-    /** Names of counters, for a restart. */
-    Map<String, Counter> counters() {
-        return Map.copyOf(counters);
-    }
-
-    /** Names that counters had in an earlier run. */
-    void restore(Map<String, Counter> earlier) {
-        fresh = false;
-        counters.replaceAll((id, counter) -> {
-            @Nullable Counter before = earlier.get(id);
-            if (before != null && before.kind().equals(counter.kind())) {
-                return before;
-            }
-            fresh = true;
-            return counter;
-        });
-    }
-
-    /** Whether a name was given that a restart would not know. */
-    boolean fresh() {
-        return fresh;
-    }
-
-    void kept() {
-        fresh = false;
     }
 
     // ---- counters ----
@@ -276,7 +100,7 @@ final class BudgetShares {
 
     /** A counter's window is over: the database hears what was charged in the end. */
     void roll(BudgetAccount account, BudgetShare share, long charged) {
-        share.key().or(() -> key(account)).ifPresent(key -> end(share, key, charged));
+        share.key().or(() -> definitions.key(account)).ifPresent(key -> end(share, key, charged));
         share.begin();
         due.add(account);
         wake();
@@ -312,25 +136,11 @@ final class BudgetShares {
         due(account);
     }
 
-    /** How it is told; empty where it cannot be yet. */
-    private Optional<ShareExchange.Key> key(BudgetAccount account) {
-        @Nullable Counter counter = counters.get(account.budget.id());
-        return counter == null || counter.generation() == 0
-                ? Optional.empty()
-                : Optional.of(new ShareExchange.Key(
-                        account.budget.id(),
-                        counter.kind(),
-                        counter.generation(),
-                        account.subject,
-                        account.window,
-                        counter.name()));
-    }
-
     // ---- exchanges ----
 
     /** Whether the database has any part in this. */
     boolean any() {
-        return !counters.isEmpty() || !ended.isEmpty() || !withdrawn.isEmpty();
+        return definitions.any() || !ended.isEmpty();
     }
 
     /**
@@ -366,17 +176,16 @@ final class BudgetShares {
         endedAsked = asks.size();
         inOrder.addAll(due); // who waits goes before what is only to be looked at, however many counters there are
         ask(asks, inOrder, ending, now);
-        offered = defined;
         boolean writes = asks.stream().anyMatch(ask -> ask.what() != ShareExchange.What.LOOKS);
         return Optional.of(new ShareExchange(
                 prepared,
                 now,
-                told ? List.of() : offers(),
-                told ? List.of() : List.copyOf(withdrawn),
-                seen,
-                leased,
-                !heard,
-                writes || holdsAny() && validUntil - now < leaseMicros / 2,
+                definitions.offers(),
+                definitions.withdrawn(),
+                definitions.seen(),
+                lease.said(),
+                !definitions.heard(),
+                writes || holdsAny() && lease.isOld(now),
                 asks));
     }
 
@@ -388,7 +197,7 @@ final class BudgetShares {
             }
             due.remove(account);
             BudgetShare share = Objects.requireNonNull(account.share);
-            Optional<ShareExchange.Ask> ask = key(account).flatMap(key -> share.ask(key, ending, now));
+            Optional<ShareExchange.Ask> ask = definitions.key(account).flatMap(key -> share.ask(key, ending, now));
             boolean look = ask.isPresent() && ask.get().what() == ShareExchange.What.LOOKS;
             share.forgetLacks();
             if (look && (ending || ++looks > MOST_LOOKS)) {
@@ -426,17 +235,9 @@ final class BudgetShares {
         return lacking;
     }
 
-    private List<ShareExchange.Offer> offers() {
-        return defined.stream()
-                .filter(Budget::shared)
-                .map(budget -> new ShareExchange.Offer(
-                        budget.id(), BudgetState.kind(budget), BudgetTerms.of(budget), live.containsKey(budget.id())))
-                .toList();
-    }
-
     /** It could not be done, or nobody knows whether it was. */
     void failed(ShareExchange exchange) {
-        failed = exchange.number();
+        lease.failed(exchange);
         asked.stream().filter(account -> account.share != null).forEach(due::add);
     }
 
@@ -446,11 +247,29 @@ final class BudgetShares {
      * @return whether which budgets there are, or what holds of them, has changed
      */
     boolean answered(ShareExchange exchange, ShareExchange.Reply reply, BudgetIndex index, long now) {
-        answered = exchange.number();
-        if (exchange.renews()) {
-            validUntil = exchange.prepared() + leaseMicros - leaseMicros / MARGIN;
+        lease.answered(exchange, reply);
+        boolean known = take(exchange, reply, now);
+        if (reply.lapsed()) {
+            lapsed(exchange);
         }
-        leased = reply.leased();
+        if (reply.anew() || !known) {
+            begin();
+            return false;
+        }
+        if (!definitions.heard() || !due.isEmpty()) {
+            wake();
+        }
+        boolean changed = definitions.answered(reply, index);
+        if (changed) {
+            due.addAll(members);
+            wake();
+        }
+        reply.held().forEach(held -> held(held, index, now));
+        return changed;
+    }
+
+    /** Takes what was allotted; whether the database knows all that it was asked about. */
+    private boolean take(ShareExchange exchange, ShareExchange.Reply reply, long now) {
         boolean known = true;
         for (int i = 0; i < exchange.asks().size(); i++) {
             ShareExchange.Ask ask = exchange.asks().get(i);
@@ -469,84 +288,36 @@ final class BudgetShares {
                 account.limitLive(now);
             }
         }
-        if (reply.lapsed()) {
-            Set<BudgetAccount> allotted = new HashSet<>();
-            for (int i = endedAsked; i < exchange.asks().size(); i++) {
-                if (exchange.asks().get(i).what() == ShareExchange.What.SPENDS) {
-                    allotted.add(asked.get(i - endedAsked));
-                }
-            }
-            for (BudgetAccount account : members) {
-                if (!allotted.contains(account)
-                        && Objects.requireNonNull(account.share).lapsed()) {
-                    due.add(account);
-                }
+        return known;
+    }
+
+    private void lapsed(ShareExchange exchange) {
+        Set<BudgetAccount> allotted = new HashSet<>();
+        for (int i = endedAsked; i < exchange.asks().size(); i++) {
+            if (exchange.asks().get(i).what() == ShareExchange.What.SPENDS) {
+                allotted.add(asked.get(i - endedAsked));
             }
         }
-        if (reply.anew() || !known) {
-            begin();
-            return false;
+        for (BudgetAccount account : members) {
+            if (!allotted.contains(account)
+                    && Objects.requireNonNull(account.share).lapsed()) {
+                due.add(account);
+            }
         }
-        if (offered == defined) {
-            told = true;
-            withdrawn.clear();
-            live.clear();
-        }
-        if (!heard || !due.isEmpty()) {
-            wake();
-        }
-        seen = reply.version();
-        heard = true;
-        boolean changed = false;
-        for (ShareExchange.Decided each : reply.decided()) {
-            changed |= decide(each, index);
-        }
-        reply.held().forEach(held -> held(held, index, now));
-        return changed;
     }
 
     /** The database is another one, or was put back: it is told everything again. */
     private void begin() {
         LOG.warn("the ledger's database does not know of budgets that it knew; it is told of them again");
-        seen = 0;
-        heard = false;
-        told = false;
-        decided.clear();
-        counters.replaceAll((id, counter) -> new Counter(counter.name(), counter.kind(), 0));
+        definitions.begin();
         members.forEach(account -> Objects.requireNonNull(account.share).forgotten());
         wake();
     }
 
-    private boolean decide(ShareExchange.Decided each, BudgetIndex index) {
-        @Nullable Counter counter = counters.get(each.budget());
-        if (counter == null || !counter.kind().equals(each.kind())) {
-            return false;
-        }
-        if (counter.generation() != each.generation()) {
-            if (counter.generation() != 0) {
-                index.forget(each.budget()); // it was removed and made again: it begins with nothing spent
-            }
-            counters.put(each.budget(), new Counter(counter.name(), counter.kind(), each.generation()));
-        }
-        ShareExchange.@Nullable Decided before = decided.put(each.budget(), each);
-        if (each.removed()) {
-            LOG.warn("the shared budget '{}' was removed on server {}: it holds no more", each.budget(), each.by());
-        } else if (before == null || !before.terms().equals(each.terms())) {
-            LOG.info("of the shared budget '{}' holds what was decided on server {}", each.budget(), each.by());
-        }
-        due.addAll(members);
-        wake();
-        return true;
-    }
-
     /** What an earlier run was allotted and has not spent goes back, or is spent; what was undone is told. */
     private void held(ShareExchange.Held held, BudgetIndex index, long now) {
-        @Nullable Counter counter = counters.get(held.key().budget());
         Optional<Budget> budget = index.definition(held.key().budget());
-        if (counter == null
-                || budget.isEmpty()
-                || !counter.name().equals(held.key().counter())
-                || counter.generation() != held.key().generation()) {
+        if (budget.isEmpty() || !definitions.has(held.key())) {
             if (held.allotted() <= held.charged()) {
                 return;
             }

@@ -27,7 +27,7 @@ record BudgetState(
         List<Counter> accounts,
         List<Open> holds,
         List<Step> steps,
-        Map<String, BudgetShares.Counter> shared) {
+        Map<String, SharedDefinitions.Counter> shared) {
 
     /** A counter, with what tells whether a definition of today is still the same budget's. */
     record Counter(
@@ -115,7 +115,7 @@ record BudgetState(
                 counters,
                 holds,
                 steps,
-                index.shares().counters());
+                index.shares().definitions.counters());
     }
 
     // ---- as bytes ----
@@ -240,9 +240,9 @@ record BudgetState(
         for (int i = in.count(MOST); i > 0; i--) {
             steps.add(new Step(new StepHold.Key(name(in), name(in), name(in)), charges(in)));
         }
-        Map<String, BudgetShares.Counter> shared = new HashMap<>();
+        Map<String, SharedDefinitions.Counter> shared = new HashMap<>();
         for (int i = version == PLAIN ? 0 : in.count(MOST); i > 0; i--) {
-            shared.put(name(in), new BudgetShares.Counter(name(in), name(in), in.number()));
+            shared.put(name(in), new SharedDefinitions.Counter(name(in), name(in), in.number()));
         }
         in.end();
         return new BudgetState(at, known, tasks, counters, holds, steps, shared);

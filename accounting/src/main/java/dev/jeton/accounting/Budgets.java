@@ -2,7 +2,6 @@ package dev.jeton.accounting;
 
 import java.util.Collection;
 import java.util.List;
-import java.util.Optional;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.function.LongSupplier;
@@ -55,6 +54,8 @@ public final class Budgets {
     private final BudgetBoard board;
     private final BudgetDefinitions definitions;
     private final BudgetAdmission admission;
+    private final BudgetSpending spending;
+    private final BudgetSharing sharing;
     private final BudgetViews views;
     private long nextLook = Long.MIN_VALUE;
 
@@ -67,6 +68,8 @@ public final class Budgets {
         board = new BudgetBoard(limits, micros);
         definitions = new BudgetDefinitions(board);
         admission = new BudgetAdmission(board, limits.admissionNanos());
+        spending = new BudgetSpending(board);
+        sharing = new BudgetSharing(board, definitions);
         views = new BudgetViews(board);
     }
 
@@ -130,230 +133,24 @@ public final class Budgets {
         return admission.begin(hold, wanted, first);
     }
 
-    /**
-     * Grants what a request asks for, or lets it wait; it is told by its grant.
-     *
-     * @param appending appends the grant
-     * @return false where the journal had no room: try again
-     */
+    /** As {@link BudgetSpending#renew}. */
     boolean renew(Grant grant, BudgetWaiter.Appending appending) {
-        BudgetHold hold = grant.hold;
-        board.lock.lock();
-        try {
-            if (grant.ended() || hold.stopped()) {
-                return true;
-            }
-            long now = board.now();
-            board.rollAll(now);
-            board.changes++;
-            BudgetWaiter waiter = new BudgetWaiter(hold, grant.asked(), false, appending, now);
-            if (board.queue.mustWait(waiter)) {
-                board.queue.add(waiter, null);
-                board.wakeSoon();
-                return true;
-            }
-            int blockedBy;
-            try {
-                blockedBy = board.queue.grant(waiter, now);
-            } catch (AccountingException e) {
-                return false;
-            }
-            if (blockedBy >= 0) {
-                board.queue.add(waiter, hold.accounts[blockedBy]);
-                board.wakeSoon();
-                board.process(now);
-            }
-            return true;
-        } finally {
-            board.lock.unlock();
-        }
+        return spending.renew(grant, appending);
     }
 
-    /**
-     * A request ends: charges what it used and gives back the rest.
-     *
-     * @param append appends the end
-     * @return what {@code append} does
-     */
+    /** As {@link BudgetSpending#settle}. */
     long settle(BudgetHold hold, Fact.Closed closed, LongSupplier append) {
-        if (hold.empty()) {
-            return append.getAsLong();
-        }
-        board.lock.lock();
-        try {
-            long now = board.now();
-            board.rollAll(now);
-            try {
-                return append.getAsLong();
-            } finally {
-                settle(hold, closed, now);
-                board.process(now);
-            }
-        } finally {
-            board.lock.unlock();
-        }
+        return spending.settle(hold, closed, append);
     }
 
-    private void settle(BudgetHold hold, Fact.Closed closed, long now) {
-        if (board.holds.remove(hold.opened.request(), hold)) {
-            hold.settle(closed, now);
-            hold.stoppedBy()
-                    .filter(stop -> stop.reason() != BudgetRefusal.Reason.KILLED)
-                    .ifPresent(stop -> board.counts.stopped(stop.budget()));
-        }
-        BudgetWaiter waiter = hold.waiter;
-        if (waiter != null) {
-            board.queue.remove(waiter);
-        }
-        board.changes++;
-    }
-
-    // ---- outside work ----
-
-    /**
-     * Charges what a task's step costs, or reserves it; what was reserved for it before is given back.
-     *
-     * @param late whether its task has ended
-     * @param append appends the fact
-     * @return what {@code append} does
-     * @throws BudgetRefusal where it is to be reserved and a budget does not pay for it; what was done already is
-     *     charged all the same
-     */
+    /** As {@link BudgetSpending#step}. */
     long step(Fact.TaskStepped step, boolean late, LongSupplier append) {
-        board.lock.lock();
-        try {
-            long now = board.now();
-            board.rollAll(now);
-            if (step.state() == TaskStep.State.RESERVED) {
-                StepHold.of(board.index, step, late, now).charges().forEach(charge -> refuseUnlessPaid(charge, now));
-            }
-            long sequence = append.getAsLong();
-            for (StepHold.Charge charge :
-                    board.steps.apply(step, late, now, budget -> true).charges()) {
-                board.nextRoll =
-                        Math.min(board.nextRoll, charge.account().window.to());
-            }
-            board.changes++;
-            board.process(now);
-            return sequence;
-        } finally {
-            board.lock.unlock();
-        }
+        return spending.step(step, late, append);
     }
 
-    private void refuseUnlessPaid(StepHold.Charge charge, long now) {
-        BudgetAccount account = charge.account();
-        if (account.budget.killed()) {
-            throw board.refuse(account, BudgetRefusal.Reason.KILLED);
-        }
-        long available = account.available(now);
-        if (account.budget.mode() == Budget.Mode.HARD && charge.amount() > available) {
-            BudgetShare share = account.share;
-            if (share != null) {
-                throw board.refuse(account, share.refusal(charge.amount(), available, now));
-            }
-            boolean others = BudgetAccount.sum(available, account.reserved()) >= charge.amount();
-            throw board.refuse(account, others ? BudgetRefusal.Reason.RESERVED_BY_OTHERS : BudgetRefusal.Reason.SPENT);
-        }
-    }
-
-    // ---- sharing ----
-
-    /** Told when an exchange of shared budgets should be soon; must not block. */
-    void onShare(Runnable keeper) {
-        board.shares.onWake(keeper);
-    }
-
-    /** Whether somebody waits for more of a shared budget. */
-    boolean waitsForExchange() {
-        board.lock.lock();
-        try {
-            return board.queue.waiters().stream().anyMatch(waiter -> waiter.hold.unheard != null);
-        } finally {
-            board.lock.unlock();
-        }
-    }
-
-    /** Whether there are budgets that servers share. */
-    boolean sharesAny() {
-        board.lock.lock();
-        try {
-            return board.shares.any();
-        } finally {
-            board.lock.unlock();
-        }
-    }
-
-    /** Whether anything is allotted that is not spent. */
-    boolean holdsAllotments() {
-        board.lock.lock();
-        try {
-            return board.shares.holdsAny();
-        } finally {
-            board.lock.unlock();
-        }
-    }
-
-    /** As {@link BudgetShares#prepare}; one thread at a time, until it was answered or has failed. */
-    Optional<ShareExchange> prepareExchange(boolean ending) {
-        board.lock.lock();
-        try {
-            if (!board.shares.any()) {
-                return Optional.empty();
-            }
-            long now = board.now();
-            board.rollAll(now);
-            return board.shares.prepare(board.queue.waiters(), ending, now);
-        } finally {
-            board.lock.unlock();
-        }
-    }
-
-    /** As {@link BudgetShares#answered}. */
-    void answered(ShareExchange exchange, ShareExchange.Reply reply) {
-        board.lock.lock();
-        try {
-            long now = board.now();
-            if (board.shares.answered(exchange, reply, board.index, now)) {
-                definitions.decided(now);
-            } else {
-                board.process(now);
-            }
-        } finally {
-            board.lock.unlock();
-        }
-    }
-
-    /** As {@link BudgetShares#failed}. */
-    void failed(ShareExchange exchange) {
-        board.lock.lock();
-        try {
-            board.shares.failed(exchange);
-            board.process(board.now());
-        } finally {
-            board.lock.unlock();
-        }
-    }
-
-    /** Whether shared counters have names that a restart would not know. */
-    boolean freshNames() {
-        board.lock.lock();
-        try {
-            return board.shares.fresh();
-        } finally {
-            board.lock.unlock();
-        }
-    }
-
-    /** How they are shared, with what their keeper has counted. */
-    ShareStats shareStats(long exchanges, long failures, long nanos) {
-        board.lock.lock();
-        try {
-            BudgetShares shares = board.shares;
-            return new ShareStats(shares.members(), shares.leaseLeft(), !shares.down(), exchanges, failures, nanos);
-        } finally {
-            board.lock.unlock();
-        }
+    /** How they are shared with other servers. */
+    BudgetSharing sharing() {
+        return sharing;
     }
 
     // ---- time ----
@@ -436,32 +233,14 @@ public final class Budgets {
         }
     }
 
-    /** A request of the last run is ended; as {@link #settle}. */
+    /** As {@link BudgetSpending#abandon}. */
     long abandon(Fact.Closed closed, LongSupplier append) {
-        board.lock.lock();
-        try {
-            BudgetHold hold = board.holds.get(closed.request());
-            return hold == null ? append.getAsLong() : settle(hold, closed, append);
-        } finally {
-            board.lock.unlock();
-        }
+        return spending.abandon(closed, append);
     }
 
-    /**
-     * Lets go of requests of the last run that the journal does not know to be open: what they are charged stays, since
-     * nobody can say what they used.
-     */
+    /** As {@link BudgetSpending#abandonRest}. */
     void abandonRest() {
-        board.lock.lock();
-        try {
-            for (BudgetHold hold : board.holds.values()) {
-                hold.leave();
-            }
-            board.holds.clear();
-            board.changes++;
-        } finally {
-            board.lock.unlock();
-        }
+        spending.abandonRest();
     }
 
     /** Runs with the lock, in which nothing is charged and no fact of a charge appended. */

@@ -31,7 +31,7 @@ final class ShareKeeper implements AutoCloseable {
     private static final long LAST_NANOS = 5_000_000_000L;
     private static final long LOG_NANOS = 60_000_000_000L;
 
-    private final Budgets budgets;
+    private final BudgetSharing budgets;
     private final Supplier<Optional<ShareBook>> book;
     private final BooleanSupplier opening;
     private final Thread thread;
@@ -46,7 +46,7 @@ final class ShareKeeper implements AutoCloseable {
      * @param book empty until the ledger is open
      * @param opening whether it is about to be, for the first time
      */
-    ShareKeeper(Budgets budgets, Supplier<Optional<ShareBook>> book, BooleanSupplier opening) {
+    ShareKeeper(BudgetSharing budgets, Supplier<Optional<ShareBook>> book, BooleanSupplier opening) {
         this.budgets = budgets;
         this.opening = opening;
         this.book = book;
@@ -54,7 +54,7 @@ final class ShareKeeper implements AutoCloseable {
     }
 
     void start() {
-        budgets.onShare(() -> {
+        budgets.onWake(() -> {
             if (!woken) {
                 woken = true;
                 LockSupport.unpark(thread);
@@ -65,13 +65,13 @@ final class ShareKeeper implements AutoCloseable {
 
     /** How it goes; any thread. */
     ShareStats stats() {
-        return budgets.shareStats(exchanges, failures, nanos);
+        return budgets.stats(exchanges, failures, nanos);
     }
 
     private void run() {
         long failing = 0;
         while (!closing && opening.getAsBoolean()) {
-            pause(budgets.sharesAny() ? OPENING_NANOS : USUAL_NANOS, true);
+            pause(budgets.any() ? OPENING_NANOS : USUAL_NANOS, true);
             woken = false;
         }
         while (!closing) {
@@ -82,7 +82,7 @@ final class ShareKeeper implements AutoCloseable {
                 pause(failing, false);
             } else {
                 pause(LEAST_NANOS, false);
-                pause(budgets.waitsForExchange() ? AGAIN_NANOS : budgets.sharesAny() ? USUAL_NANOS : NEVER_NANOS, true);
+                pause(budgets.anyWaits() ? AGAIN_NANOS : budgets.any() ? USUAL_NANOS : NEVER_NANOS, true);
             }
         }
     }
@@ -100,7 +100,7 @@ final class ShareKeeper implements AutoCloseable {
      */
     @SuppressWarnings("NonAtomicVolatileUpdate")
     private boolean exchange(boolean ending) {
-        Optional<ShareExchange> next = budgets.prepareExchange(ending);
+        Optional<ShareExchange> next = budgets.prepare(ending);
         if (next.isEmpty()) {
             return true;
         }
@@ -135,7 +135,7 @@ final class ShareKeeper implements AutoCloseable {
         long start = System.nanoTime();
         boolean goesOn = true;
         while (goesOn) { // what is asked for at once is bounded
-            goesOn = exchange(true) && budgets.holdsAllotments() && System.nanoTime() - start < LAST_NANOS;
+            goesOn = exchange(true) && budgets.holdsAny() && System.nanoTime() - start < LAST_NANOS;
         }
     }
 }

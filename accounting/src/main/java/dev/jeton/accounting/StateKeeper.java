@@ -115,7 +115,7 @@ final class StateKeeper implements AutoCloseable {
 
     /** Lets time pass from now on; where there is no copy yet, one is written first. */
     void start() throws InterruptedException {
-        if (!found || budgets.freshNames()) {
+        if (!found || budgets.sharing().namesAreFresh()) {
             copy();
         }
         thread.start();

@@ -191,7 +191,7 @@ class SharedAskingTest {
             a.run.begin(a.run.client(PAYER, 0, 1, 1, 1));
             a.exchange(false);
             a.run.now = Math.max(a.run.now, (long) run.now);
-            assertThat(a.run.budgets.prepareExchange(false).orElseThrow().asks())
+            assertThat(a.run.budgets.sharing().prepare(false).orElseThrow().asks())
                     .filteredOn(ask -> ask.what() == ShareExchange.What.SPENDS)
                     .hasSizeLessThan(2);
         }

@@ -526,8 +526,8 @@ class SharedBudgetsTest {
         try (SharedRun run = two(tokens(1_000).sharedBy(false))) {
             SharedRun.Server a = run.servers.get(0);
             assertThat(a.spends(100)).isEqualTo(100);
-            assertThat(a.run.budgets.prepareExchange(false)).isEmpty();
-            assertThat(a.run.budgets.prepareExchange(true)).isEmpty();
+            assertThat(a.run.budgets.sharing().prepare(false)).isEmpty();
+            assertThat(a.run.budgets.sharing().prepare(true)).isEmpty();
         }
     }
 

@@ -129,7 +129,7 @@ class SharedRecoveryTest {
             });
             a.run.now += 58_000_000;
             ShareExchange.Reply reply =
-                    book.exchange(a.run.budgets.prepareExchange(false).orElseThrow());
+                    book.exchange(a.run.budgets.sharing().prepare(false).orElseThrow());
             release.join();
             assertThat(reply.lapsed()).isNotEqualTo(refused.get().contains("may still spend"));
         }
@@ -154,7 +154,7 @@ class SharedRecoveryTest {
             asking.await();
             run.now += 20_000_000;
             try {
-                assertThat(a.run.budgets.prepareExchange(false).map(a.book::exchange))
+                assertThat(a.run.budgets.sharing().prepare(false).map(a.book::exchange))
                         .isPresent();
             } finally {
                 enough.countDown();

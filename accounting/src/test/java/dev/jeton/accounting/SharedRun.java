@@ -58,7 +58,7 @@ final class SharedRun implements AutoCloseable {
             BudgetRun made = new BudgetRun(random, name + "-" + lives++ + "-", definitions);
             made.stepNanos = stepNanos;
             made.now = clock();
-            made.budgets.onShare(() -> woken = true);
+            made.budgets.sharing().onWake(() -> woken = true);
             return made;
         }
 
@@ -177,15 +177,15 @@ final class SharedRun implements AutoCloseable {
         /** The database does what it is asked, and nobody hears of it. */
         void asksInVain() {
             run.now = Math.max(run.now, clock());
-            Optional<ShareExchange> unheard = run.budgets.prepareExchange(false);
+            Optional<ShareExchange> unheard = run.budgets.sharing().prepare(false);
             unheard.ifPresent(book::exchange);
-            unheard.ifPresent(run.budgets::failed);
+            unheard.ifPresent(run.budgets.sharing()::failed);
         }
 
         /** Asks the database, which may do it at once or later. */
         void begin(boolean ending) {
             run.now = Math.max(run.now, clock());
-            asked = run.budgets.prepareExchange(ending);
+            asked = run.budgets.sharing().prepare(ending);
             reply = Optional.empty();
             if (reaching || random.nextBoolean()) {
                 reach();
@@ -207,10 +207,10 @@ final class SharedRun implements AutoCloseable {
             asked = Optional.empty();
             run.now = Math.max(run.now, clock());
             if (was.isPresent() && reply.isPresent() && random.nextInt(100) >= faults) {
-                run.budgets.answered(was.get(), reply.get());
+                run.budgets.sharing().answered(was.get(), reply.get());
                 return true;
             }
-            was.ifPresent(run.budgets::failed);
+            was.ifPresent(run.budgets.sharing()::failed);
             return was.isEmpty();
         }
 
