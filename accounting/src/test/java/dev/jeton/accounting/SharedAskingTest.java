@@ -29,6 +29,11 @@ class SharedAskingTest {
         books.close();
     }
 
+    private static Budget tokens(long limit) {
+        return Budget.of("tokens", "t", BudgetUnit.OUTPUT_TOKENS, BudgetWindow.TOTAL, limit)
+                .sharedBy(true);
+    }
+
     private static Budget money(long limit) {
         return Budget.of("money", "t", BudgetUnit.LIST_MONEY, BudgetWindow.TOTAL, limit)
                 .sharedBy(true);
@@ -36,11 +41,6 @@ class SharedAskingTest {
 
     private SharedRun two(Budget... budgets) {
         return new SharedRun(1, books, List.of(budgets)).servers(2);
-    }
-
-    private long allotted() {
-        return Long.parseLong(books.query("SELECT COALESCE(SUM(allotted), 0) FROM budget_allotment")
-                .getFirst());
     }
 
     /** A step of a task is to be reserved; it is refused where a server has too little. */
@@ -66,12 +66,12 @@ class SharedAskingTest {
             a.live(5_000_000, () -> {});
             refused(a, 300, BudgetRefusal.Reason.RESERVED_BY_OTHERS);
             a.asksInVain();
-            assertThat(allotted()).isEqualTo(300);
+            assertThat(run.allotted()).isEqualTo(300);
             run.away = true;
             a.live(10_000_000, () -> {});
             run.away = false;
             a.live(10_000_000, () -> {});
-            assertThat(allotted()).isZero();
+            assertThat(run.allotted()).isZero();
         }
     }
 
@@ -89,9 +89,9 @@ class SharedAskingTest {
             a.passUntil(hour.at(a.run.now).to());
             a.run.budgets.tick();
             a.finish();
-            assertThat(allotted()).isEqualTo(300);
+            assertThat(run.allotted()).isEqualTo(300);
             a.live(10_000_000, () -> {});
-            assertThat(allotted()).isZero();
+            assertThat(run.allotted()).isZero();
         }
     }
 
@@ -205,7 +205,50 @@ class SharedAskingTest {
             a.live(10_000_000, () -> {});
             refused(a, 1_300, BudgetRefusal.Reason.SPENT);
             a.live(10_000, () -> {});
-            assertThat(allotted()).isZero();
+            assertThat(run.allotted()).isZero();
+        }
+    }
+
+    @Test
+    void whatIsGivenBackIsNotSpentWhileNobodyKnowsWhetherItWasHeard() {
+        try (SharedRun run = two(tokens(1_000))) {
+            SharedRun.Server a = run.servers.get(0);
+            a.spendsAsking(100);
+            long had = a.view().shared().orElseThrow().allotted();
+            assertThat(had).isGreaterThan(100);
+            run.now += 30_000_000;
+            run.reaching = true;
+            a.begin(false);
+            assertThat(run.gets(1, 900)).isEqualTo(900);
+            assertThat(a.spends(100)).isZero();
+            a.finish();
+            assertThat(run.spent()).isEqualTo(1_000);
+        }
+    }
+
+    @Test
+    void whatAServerSpendsWhileItAsksIsNotGivenToAnother() {
+        try (SharedRun run = two(tokens(1_000))) {
+            SharedRun.Server a = run.servers.get(0);
+            a.spendsAsking(100);
+            SharedRun.Server b = run.servers.get(1);
+            b.spends(900); // which makes it one of two, so that less is due to the other
+            run.reaching = true;
+            b.exchange(false);
+            b.exchange(false);
+            assertThat(a.spends(10)).isEqualTo(10);
+            run.now += 1_500_000; // or it would not ask again so soon
+            a.begin(false);
+            long more = 0;
+            for (int i = 0; i < 20; i++) {
+                b.exchange(false);
+                b.run.stepOf(b.last());
+                more += a.spends(50);
+            }
+            assertThat(more).isPositive();
+            a.finish();
+            run.gets(1, 900);
+            assertThat(run.spent()).isEqualTo(1_000);
         }
     }
 }

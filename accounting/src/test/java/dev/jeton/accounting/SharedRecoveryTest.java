@@ -1,6 +1,7 @@
 package dev.jeton.accounting;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
@@ -42,32 +43,18 @@ class SharedRecoveryTest {
         return new SharedRun(1, books, List.of(budget)).servers(2);
     }
 
-    private long sum(String column) {
-        return Long.parseLong(books.query("SELECT COALESCE(SUM(" + column + "), 0) FROM budget_allotment")
-                .getFirst());
-    }
-
-    private void empty() throws Exception {
-        books.execute(
-                "DELETE FROM budget_allotment",
-                "DELETE FROM budget_pool",
-                "DELETE FROM shared_budget",
-                "DELETE FROM budget_offer",
-                "DELETE FROM budget_lease");
-    }
-
     @Test
     void aServerSeesThatTheDatabaseWasLostAlsoWhereAnotherHasToldItAgainBefore() throws Exception {
         try (SharedRun run = two(tokens(1_000))) {
             run.servers.get(0).spendsAsking(200);
             run.servers.get(1).spendsAsking(300);
             run.settle();
-            empty();
+            run.empty();
             for (int i = 0; i < 3; i++) {
                 run.servers.get(0).exchange(false);
             }
             run.settle();
-            assertThat(sum("charged")).isEqualTo(500);
+            assertThat(run.charged()).isEqualTo(500);
             assertThat(run.gets(0, 900)).isEqualTo(500);
         }
     }
@@ -87,13 +74,13 @@ class SharedRecoveryTest {
                     a.run.stepOf(client);
                 }
             });
-            assertThat(sum("allotted")).isEqualTo(price);
-            assertThat(sum("charged")).isEqualTo(price);
+            assertThat(run.allotted()).isEqualTo(price);
+            assertThat(run.charged()).isEqualTo(price);
             a.crash();
             a.restart(); // where what a crash cut off is not billed
             a.live(15_000_000, () -> {});
-            assertThat(sum("charged")).isZero();
-            assertThat(sum("allotted")).isZero();
+            assertThat(run.charged()).isZero();
+            assertThat(run.allotted()).isZero();
         }
     }
 
@@ -167,6 +154,153 @@ class SharedRecoveryTest {
             latch.await();
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
+        }
+    }
+
+    @Test
+    void aServerWithoutTheDatabaseSpendsWhatItWasAllottedAndNothingOnceItsLeaseIsOver() {
+        try (SharedRun run = two(tokens(100_000))) {
+            SharedRun.Server a = run.servers.get(0);
+            a.spendsAsking(200);
+            run.away = true;
+            long left = a.view().shared().orElseThrow().allotted() - 200;
+            assertThat(a.spends(50)).isEqualTo(50).isLessThan(left);
+            a.exchange(false);
+            run.now += 0.98 * 60_000_000;
+            assertThat(a.view().shared().orElseThrow().leased()).isFalse();
+            assertThat(a.spends(50)).isZero();
+            assertThat(a.last().refusal.orElseThrow().reason()).isEqualTo(BudgetRefusal.Reason.UNREACHABLE);
+            run.away = false;
+            run.settle();
+            assertThat(a.spendsAsking(50)).isEqualTo(50);
+        }
+    }
+
+    @Test
+    void whoRunsDryWithoutTheDatabaseEndsAndSaysThatItCouldNotBeReached() {
+        try (SharedRun run = two(tokens(200))) {
+            SharedRun.Server a = run.servers.get(0);
+            a.spendsAsking(20);
+            run.away = true;
+            long got = a.spends(90_000);
+            a.exchange(false);
+            a.run.now += 11_000_000;
+            for (int i = 0; i < 10; i++) {
+                a.run.stepOf(a.last());
+            }
+            assertThat(got).isPositive();
+            assertThat(a.last().done).isTrue();
+            assertThat(java.util.Objects.requireNonNull(a.last().hold)
+                            .stoppedBy()
+                            .orElseThrow()
+                            .reason())
+                    .isEqualTo(BudgetRefusal.Reason.UNREACHABLE);
+        }
+    }
+
+    @Test
+    void whatADeadServerHadCountsAsSpentUntilItComesBack() {
+        try (SharedRun run = two(tokens(1_000))) {
+            SharedRun.Server a = run.servers.get(0);
+            a.spendsAsking(100);
+            long had = a.view().shared().orElseThrow().allotted();
+            a.crash();
+            run.now += 200_000_000;
+            assertThat(run.gets(1, 900)).isEqualTo(1_000 - had);
+            a.restart();
+            run.settle();
+            assertThat(run.gets(1, 900)).isEqualTo(had - 100);
+            assertThat(run.spent()).isEqualTo(1_000);
+        }
+    }
+
+    @Test
+    void whatAServerWasAllottedBeforeItChargedAnythingComesBackWithIt() {
+        try (SharedRun run = two(tokens(1_000))) {
+            SharedRun.Server a = run.servers.get(0);
+            BudgetRun.Client client = a.run.client(PAYER, 0, 1, 400, 400);
+            a.run.begin(client);
+            a.exchange(false);
+            a.exchange(false);
+            a.run.facts.clear(); // nothing of it was durable
+            a.crash();
+            assertThat(run.allotted()).isPositive();
+            a.restart();
+            assertThat(run.gets(1, 1_000)).isEqualTo(1_000);
+        }
+    }
+
+    @Test
+    void whatAServerThatIsGoneHadIsReleasedOnlyOnceItMaySpendNothing() {
+        try (SharedRun run = two(tokens(1_000))) {
+            SharedRun.Server a = run.servers.get(0);
+            a.spendsAsking(100);
+            run.away = true;
+            a.exchange(false);
+            assertThatThrownBy(() -> run.release(a)).hasMessageContaining("may still spend");
+            run.now += 61_000_000;
+            assertThat(a.spends(50)).isZero();
+            run.release(a);
+            run.away = false;
+            assertThat(run.gets(1, 900)).isEqualTo(900);
+            a.exchange(false);
+            assertThat(a.spends(50)).isZero();
+            assertThat(run.spent()).isEqualTo(1_000);
+            assertThat(books.ledger().verify()).isEmpty();
+        }
+    }
+
+    @Test
+    void afterALeaseThatRanOutNothingIsSpentThatWasNotAskedForAgain() {
+        Budget device = Budget.of("tokens", "t", BudgetUnit.DEVICE_SECONDS, BudgetWindow.TOTAL, 20_000_000_000L)
+                .sharedBy(true);
+        try (SharedRun run = two(device)) {
+            SharedRun.Server a = run.servers.get(0);
+            BudgetRun.Client client = a.run.client(PAYER, 0, 1, 50, 50);
+            a.run.begin(client);
+            a.exchange(false);
+            a.exchange(false);
+            a.run.stepOf(client);
+            for (int i = 0; i < 3; i++) {
+                run.now += 1_100_000;
+                a.exchange(false);
+            }
+            assertThat(a.view().shared().orElseThrow().allotted()).isPositive();
+            run.now += 61_000_000;
+            run.release(a);
+            a.exchange(false); // of a request that does nothing there is nothing to say, but it lives again
+            assertThat(a.view().shared().orElseThrow().leased()).isTrue();
+            assertThat(a.view().shared().orElseThrow().allotted()).isZero();
+            a.exchange(false);
+            assertThat(a.view().shared().orElseThrow().allotted()).isPositive();
+        }
+    }
+
+    @Test
+    void aDatabaseThatHasLostAllIsToldAgain() throws Exception {
+        try (SharedRun run = two(tokens(1_000))) {
+            run.servers.get(0).spendsAsking(200);
+            run.servers.get(1).spendsAsking(300);
+            run.empty();
+            run.settle();
+            assertThat(run.charged()).isEqualTo(500);
+            assertThat(run.gets(1, 900)).isEqualTo(500);
+            assertThat(run.spent()).isEqualTo(1_000);
+        }
+    }
+
+    @Test
+    void whatIsSharedIsRememberedByCopiesOfTheStateAndOthersAreAsTheyWere() {
+        try (SharedRun run = two(tokens(1_000))) {
+            SharedRun.Server a = run.servers.get(0);
+            a.spendsAsking(100);
+            byte[] copy = a.run.budgets.locked(state -> state.get().encode());
+            BudgetState read = BudgetState.decode(copy);
+            assertThat(read.shared()).containsOnlyKeys("tokens");
+            assertThat(read.encode()).isEqualTo(copy);
+            BudgetRun alone = new BudgetRun(1, List.of(tokens(5).sharedBy(false)));
+            byte[] plain = alone.budgets.locked(state -> state.get().encode());
+            assertThat(plain).startsWith((byte) 1);
         }
     }
 }

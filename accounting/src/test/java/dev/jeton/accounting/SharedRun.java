@@ -1,5 +1,6 @@
 package dev.jeton.accounting;
 
+import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -281,6 +282,7 @@ final class SharedRun implements AutoCloseable {
     private static final double START = 1_000_000_000_000.0;
 
     final Random random;
+    private final TestBooks books;
     final Database database;
     final List<Budget> definitions;
     final List<Server> servers = new ArrayList<>();
@@ -299,6 +301,7 @@ final class SharedRun implements AutoCloseable {
 
     SharedRun(long seed, TestBooks books, List<Budget> definitions) {
         random = Facts.random(seed);
+        this.books = books;
         this.definitions = definitions;
         database = Database.open(books.url(), TestBooks.USER, "");
     }
@@ -309,6 +312,31 @@ final class SharedRun implements AutoCloseable {
             servers.add(new Server("n" + i, pace, random.nextInt(2_000_000)));
         }
         return this;
+    }
+
+    /** What servers have told the database that they have charged. */
+    long charged() {
+        return sum("charged");
+    }
+
+    /** What the database has allotted to servers. */
+    long allotted() {
+        return sum("allotted");
+    }
+
+    private long sum(String column) {
+        return Long.parseLong(books.query("SELECT COALESCE(SUM(" + column + "), 0) FROM budget_allotment")
+                .getFirst());
+    }
+
+    /** The database loses all that it knew of shared budgets. */
+    void empty() throws SQLException {
+        books.execute(
+                "DELETE FROM budget_allotment",
+                "DELETE FROM budget_pool",
+                "DELETE FROM shared_budget",
+                "DELETE FROM budget_offer",
+                "DELETE FROM budget_lease");
     }
 
     /** Tokens that were computed anywhere. */

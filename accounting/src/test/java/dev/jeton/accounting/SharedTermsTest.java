@@ -15,6 +15,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 @Timeout(value = 240, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 class SharedTermsTest {
 
+    private static final Payer PAYER = new Payer("t", "", "k");
     private static final BudgetWindow PREPAID = new BudgetWindow(BudgetWindow.Kind.PREPAID, BudgetWindow.TOTAL.zone());
 
     private final TestBooks books;
@@ -198,6 +199,110 @@ class SharedTermsTest {
             run.servers.get(0).exchange(false);
             run.away = false;
             assertThat(run.gets(1, 500)).isEqualTo(300);
+        }
+    }
+
+    @Test
+    void aLimitThatIsChangedOnOneServerHoldsOnAll() {
+        try (SharedRun run = two(tokens(1_000))) {
+            run.settle();
+            run.servers.get(0).run.budgets.define(List.of(tokens(150)));
+            run.settle();
+            assertThat(run.servers.get(1).run.budgets.definitions().getFirst().limit())
+                    .isEqualTo(150);
+            assertThat(run.gets(1, 900)).isEqualTo(150);
+            run.servers.get(1).run.budgets.define(List.of(tokens(400)));
+            assertThat(run.gets(0, 900)).isEqualTo(250);
+        }
+    }
+
+    @Test
+    void aSwitchThatIsThrownOnOneServerEndsStreamsOnAll() {
+        try (SharedRun run = two(tokens(1_000))) {
+            SharedRun.Server b = run.servers.get(1);
+            b.spendsAsking(10);
+            BudgetRun.Client client = b.run.client(PAYER, 0, 1, 100, 100);
+            b.run.begin(client);
+            b.exchange(false);
+            for (int i = 0; i < 10; i++) {
+                b.run.stepOf(client);
+            }
+            assertThat(client.computed).isPositive();
+            BudgetTerms open = BudgetTerms.of(tokens(1_000));
+            Budget killed =
+                    tokens(1_000).with(new BudgetTerms(open.limit(), open.mode(), true, open.grace(), open.topUps()));
+            run.servers.get(0).run.budgets.define(List.of(killed));
+            run.settle();
+            b.run.stepOf(client);
+            assertThat(client.done).isTrue();
+            run.servers.get(0).run.budgets.define(List.of(tokens(1_000)));
+            run.settle();
+            assertThat(b.spendsAsking(100)).isEqualTo(100);
+        }
+    }
+
+    @Test
+    void aBudgetThatIsRemovedOnOneServerHoldsOnNoneAndBeginsAnewWhenItIsMadeAgain() {
+        try (SharedRun run = two(tokens(500))) {
+            run.gets(1, 500);
+            run.servers.get(0).run.budgets.define(List.of());
+            run.settle();
+            assertThat(run.servers.get(1).run.budgets.definitions()).isEmpty();
+            run.servers.get(0).run.budgets.define(List.of(tokens(300)));
+            run.settle();
+            assertThat(run.servers.get(1).run.budgets.definitions().getFirst().limit())
+                    .isEqualTo(300);
+            assertThat(run.gets(1, 500)).isEqualTo(300);
+        }
+    }
+
+    @Test
+    void whatAServerStartsWithIsNoDecisionUnlessItHasChanged() {
+        try (SharedRun run = two(tokens(1_000))) {
+            run.settle();
+            run.servers.get(0).run.budgets.define(List.of(tokens(150)));
+            run.settle();
+            SharedRun.Server b = run.servers.get(1);
+            b.crash();
+            b.restart(); // with 1,000, as before
+            run.settle();
+            assertThat(b.run.budgets.definitions().getFirst().limit()).isEqualTo(150);
+            b.crash();
+            b.definitions = List.of(tokens(200));
+            b.restart();
+            run.settle();
+            assertThat(run.servers.get(0).run.budgets.definitions().getFirst().limit())
+                    .isEqualTo(200);
+        }
+    }
+
+    @Test
+    void whatWasPaidInIsSpentByAllAndGoneWhenItExpires() {
+        Budget paid = Budget.of(
+                        "tokens",
+                        "t",
+                        BudgetUnit.OUTPUT_TOKENS,
+                        new BudgetWindow(BudgetWindow.Kind.PREPAID, BudgetWindow.TOTAL.zone()),
+                        0)
+                .sharedBy(true);
+        try (SharedRun run = two(paid)) {
+            assertThat(run.servers.get(1).spendsAsking(50)).isZero();
+            BudgetTerms terms = BudgetTerms.of(paid);
+            Budget topped = paid.with(new BudgetTerms(
+                    terms.limit(),
+                    terms.mode(),
+                    false,
+                    terms.grace(),
+                    List.of(
+                            new Budget.TopUp("a", 300, 0, (long) run.now + 3_000_000_000L),
+                            new Budget.TopUp("b", 200, 0, Long.MAX_VALUE))));
+            run.servers.get(0).run.budgets.define(List.of(topped));
+            run.settle();
+            assertThat(run.servers.get(1).spendsAsking(50)).isEqualTo(50);
+            run.settle();
+            run.now += 4_000_000_000.0;
+            assertThat(run.gets(1, 900)).isEqualTo(200);
+            assertThat(books.ledger().verify()).isEmpty();
         }
     }
 }

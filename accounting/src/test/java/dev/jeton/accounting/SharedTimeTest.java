@@ -136,4 +136,16 @@ class SharedTimeTest {
             assertThat(a.view().shared().orElseThrow().charged()).isBetween(keeps, keeps + SECOND / 100);
         }
     }
+
+    @Test
+    void deviceTimePassesALimitByTheStepsInFlightOfEachServerOnly() {
+        Budget device = Budget.of("tokens", "t", BudgetUnit.DEVICE_SECONDS, BudgetWindow.TOTAL, 20_000_000_000L)
+                .sharedBy(true);
+        try (SharedRun run = new SharedRun(1, books, List.of(device))) {
+            run.stepNanos = 100_000_000;
+            run.servers(2);
+            long tokens = run.gets(0, 60) + run.gets(1, 900);
+            assertThat(tokens).isBetween(200L, 202L);
+        }
+    }
 }
