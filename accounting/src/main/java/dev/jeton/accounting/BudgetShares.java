@@ -344,8 +344,11 @@ final class BudgetShares {
         }
     }
 
-    /** Whether anything is allotted that is not spent. */
+    /** Whether anything is allotted that is not spent, or of which it was not told yet that it is. */
     boolean holdsAny() {
+        if (!ended.isEmpty()) {
+            return true;
+        }
         for (BudgetAccount account : members) {
             if (Objects.requireNonNull(account.share).holds(account.used())) {
                 return true;

@@ -41,7 +41,7 @@ final class BudgetSharing {
         }
     }
 
-    /** Whether anything is allotted that is not spent. */
+    /** As {@link BudgetShares#holdsAny}. */
     boolean holdsAny() {
         board.lock.lock();
         try {
@@ -108,7 +108,12 @@ final class BudgetSharing {
         try {
             BudgetShares shares = board.shares;
             return new ShareStats(
-                    shares.members(), shares.lease.left(), !shares.lease.down(), exchanges, failures, nanos);
+                    shares.members(),
+                    shares.lease.left(),
+                    !shares.lease.down(),
+                    exchanges,
+                    failures,
+                    nanos);
         } finally {
             board.lock.unlock();
         }

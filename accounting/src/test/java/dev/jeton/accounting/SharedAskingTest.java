@@ -122,9 +122,8 @@ class SharedAskingTest {
         }
     }
 
-    /** A budget of each key, of which a server has counted a thousand. */
-    private SharedRun thousand() {
-        Budget each = new Budget(
+    private static Budget each() {
+        return new Budget(
                 "each",
                 Budget.Level.KEY,
                 "t",
@@ -141,7 +140,11 @@ class SharedAskingTest {
                 List.of(),
                 "",
                 true);
-        SharedRun run = two(each);
+    }
+
+    /** A budget of each key, of which a server has counted a thousand. */
+    private SharedRun thousand() {
+        SharedRun run = two(each());
         SharedRun.Server a = run.servers.get(0);
         a.live(2_000_000, () -> {});
         for (int i = 0; i < 1_000; i++) {
@@ -249,6 +252,25 @@ class SharedAskingTest {
             a.finish();
             run.gets(1, 900);
             assertThat(run.spent()).isEqualTo(1_000);
+        }
+    }
+
+    @Test
+    void atItsEndAServerTellsOfAllCountersThatWereRemovedBefore() {
+        try (SharedRun run = two(each())) {
+            SharedRun.Server a = run.servers.get(0);
+            a.live(2_000_000, () -> {});
+            for (int i = 0; i < 300; i++) {
+                a.run.begin(a.run.client(new Payer("t", "", "k" + i), 0, 1, 1, 1));
+            }
+            a.exchange(false);
+            a.exchange(false);
+            assertThat(run.allotted()).isPositive();
+            a.run.budgets.define(List.of());
+            do {
+                a.exchange(true);
+            } while (a.run.budgets.sharing().holdsAny());
+            assertThat(run.charged()).isEqualTo(run.allotted());
         }
     }
 }
