@@ -37,6 +37,9 @@ final class ShareBook {
     /** Pools that one exchange deletes. */
     private static final int SWEPT = 100;
 
+    /** Servers that a message names. */
+    private static final int NAMED = 20;
+
     private static final Duration MOST = Duration.ofSeconds(5);
 
     private final Database database;
@@ -139,7 +142,8 @@ final class ShareBook {
      * it has spent without saying so is then beyond the limit, if it is ever heard of.
      *
      * @return what was released
-     * @throws AccountingException while its lease runs, since until then it may spend
+     * @throws AccountingException while its lease runs, since until then it may spend; or where there never was such a
+     *     server
      */
     static List<ShareExchange.Held> release(Database database, String gone, Clock clock) {
         return database.write(connection -> {
@@ -147,6 +151,9 @@ final class ShareBook {
             long now = clock.micros(connection);
             rows.lockLease();
             long until = rows.lease();
+            if (until == 0) {
+                throw unknown(gone, rows.nodes(NAMED));
+            }
             if (until > now) {
                 throw new AccountingException(
                         "server %s may still spend what it was allotted, for %d s: stop it, or wait until its lease has run out"
@@ -166,6 +173,14 @@ final class ShareBook {
             }
             return held;
         });
+    }
+
+    private static AccountingException unknown(String node, List<String> nodes) {
+        return new AccountingException(
+                nodes.isEmpty()
+                        ? "no server has spent a shared budget in this ledger: see whether it is the one of books.ledger"
+                        : "no server '%s' has spent a shared budget in this ledger; those that have are %s: say its books.node"
+                                .formatted(node, String.join(", ", nodes)));
     }
 
     // ---- what is decided ----

@@ -287,7 +287,21 @@ final class ShareRows {
         }
     }
 
-    /** Until when the server spends without asking; 0 where that is long ago. */
+    /** Servers that have spent, some of them. */
+    List<String> nodes(int most) throws SQLException {
+        try (PreparedStatement query = prepare(ShareSql.NODES)) {
+            query.setMaxRows(most);
+            try (ResultSet rows = query.executeQuery()) {
+                List<String> nodes = new ArrayList<>();
+                while (rows.next()) {
+                    nodes.add(rows.getString(1));
+                }
+                return nodes;
+            }
+        }
+    }
+
+    /** Until when the server spends without asking; 0 where it never did. */
     long lease() throws SQLException {
         try (PreparedStatement query = prepare(ShareSql.LEASE)) {
             query.setString(1, node);

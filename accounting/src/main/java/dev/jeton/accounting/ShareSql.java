@@ -89,6 +89,8 @@ enum ShareSql {
             FROM budget_allotment a JOIN budget_pool p ON p.pool = a.pool
             WHERE a.node = ? AND (a.allotted > a.charged OR a.allotted > 0 AND p.window_to > ?) ORDER BY a.pool
             """),
+    /** Servers that have spent. */
+    NODES("SELECT node FROM budget_lease ORDER BY node"),
     /** Until when a server spends. */
     LEASE("SELECT lease_until FROM budget_lease WHERE node = ?");
 

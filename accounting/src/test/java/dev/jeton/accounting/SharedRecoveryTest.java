@@ -303,4 +303,17 @@ class SharedRecoveryTest {
             assertThat(plain).startsWith((byte) 1);
         }
     }
+
+    @Test
+    void aServerThatIsUnknownIsNotReleased() {
+        try (SharedRun run = two(tokens(1_000))) {
+            run.servers.get(0).spendsAsking(100);
+            run.servers.get(1).spendsAsking(100);
+            run.now += 100_000_000;
+            assertThatThrownBy(() -> ShareBook.release(run.database, "n7", connection -> (long) run.now))
+                    .isInstanceOf(AccountingException.class)
+                    .hasMessageContaining("n7")
+                    .hasMessageContaining("n0, n1");
+        }
+    }
 }
