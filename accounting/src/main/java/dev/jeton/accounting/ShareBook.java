@@ -239,7 +239,8 @@ final class ShareBook {
             throws SQLException {
         Optional<ShareExchange.Decided> decided =
                 rows.decided(ask.key().budget(), ask.key().kind());
-        if (decided.isEmpty()) {
+        // of a later generation it was before the database was lost: whoever asks has to tell all again
+        if (decided.isEmpty() || decided.get().generation() < ask.key().generation()) {
             return Optional.empty();
         }
         BudgetTerms terms = decided.get().terms();

@@ -87,7 +87,8 @@ record ShareExchange(
      * @param decided terms that have changed
      * @param held what the database holds of this server, where that was asked: allotments that are not spent, and
      *     others of windows that have not ended
-     * @param answers one for each ask, in order; empty where the database does not know the budget
+     * @param answers one for each ask, in order; empty where the database does not know the budget, or no such
+     *     generation of it
      */
     record Reply(
             long version,

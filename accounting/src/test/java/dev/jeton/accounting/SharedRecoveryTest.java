@@ -305,6 +305,27 @@ class SharedRecoveryTest {
     }
 
     @Test
+    void aServerThatComesBackAfterTheDatabaseWasLostHasSpentWhatItHas() throws Exception {
+        try (SharedRun run = two(tokens(1_000))) {
+            SharedRun.Server a = run.servers.get(0);
+            run.settle();
+            a.run.budgets.define(List.of());
+            run.settle();
+            a.run.budgets.define(List.of(tokens(1_000))); // of the second generation
+            run.settle();
+            a.spendsAsking(300);
+            a.keep();
+            a.crash();
+            run.empty();
+            run.settle(); // the other has told of the first
+            a.restart();
+            run.settle();
+            assertThat(run.charged()).isEqualTo(300);
+            assertThat(run.gets(1, 900)).isEqualTo(700);
+        }
+    }
+
+    @Test
     void aServerThatIsUnknownIsNotReleased() {
         try (SharedRun run = two(tokens(1_000))) {
             run.servers.get(0).spendsAsking(100);
