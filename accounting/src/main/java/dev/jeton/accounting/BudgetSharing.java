@@ -110,7 +110,7 @@ final class BudgetSharing {
             return new ShareStats(
                     shares.members(),
                     shares.lease.left(),
-                    !shares.lease.down(),
+                    !shares.any() || !shares.lease.down(),
                     exchanges,
                     failures,
                     nanos);

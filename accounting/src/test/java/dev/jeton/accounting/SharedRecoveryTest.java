@@ -337,4 +337,17 @@ class SharedRecoveryTest {
                     .hasMessageContaining("n0, n1");
         }
     }
+
+    @Test
+    void aDatabaseThatNothingIsAskedOfAnyMoreIsNotSaidToBeAway() {
+        try (SharedRun run = two(tokens(1_000))) {
+            SharedRun.Server a = run.servers.get(0);
+            run.away = true;
+            a.exchange(false);
+            assertThat(a.run.budgets.sharing().stats(0, 0, 0).heard()).isFalse();
+            a.run.budgets.define(List.of(tokens(1_000).sharedBy(false)));
+            a.exchange(false);
+            assertThat(a.run.budgets.sharing().stats(0, 0, 0).heard()).isTrue();
+        }
+    }
 }
