@@ -76,7 +76,8 @@ public final class Ledger implements AutoCloseable {
      * spent by others. What it has spent without saying so passes the limit, if it is ever heard of.
      *
      * @return what was released, a sentence each
-     * @throws AccountingException while its lease runs, since until then it may spend
+     * @throws AccountingException while its lease runs, since until then it may spend; or where there never was such a
+     *     server
      */
     public List<String> release(String node) {
         return ShareBook.release(database, node, database::micros).stream()
