@@ -120,6 +120,11 @@ final class BudgetShare {
         home.runsLow(account);
     }
 
+    /** Whether more cannot be asked for. */
+    boolean unreachable() {
+        return home.lease.down();
+    }
+
     /** Whether the database answers, and what was allotted may be spent; any thread. */
     boolean heard() {
         return home.lease.runs() && !home.lease.down();

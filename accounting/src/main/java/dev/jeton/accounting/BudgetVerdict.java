@@ -21,7 +21,11 @@ public record BudgetVerdict(BudgetView view, Word word) {
         /** It would let the request wait, and perhaps refuse it: what is left is reserved. */
         RESERVED_BY_OTHERS,
         /** It would refuse the request: its switch was thrown. */
-        KILLED;
+        KILLED,
+        /**
+         * It would refuse the request: servers share it, this one has no more of it, and the database does not answer.
+         */
+        UNREACHABLE;
 
         /** As the API says it. */
         public String text() {
@@ -46,6 +50,10 @@ public record BudgetVerdict(BudgetView view, Word word) {
         boolean time =
                 account.budget.unit() == BudgetUnit.DEVICE_SECONDS || account.budget.unit() == BudgetUnit.WALL_SECONDS;
         long least = time ? 1 : hold.delta(i, 1);
+        BudgetShare share = account.share;
+        if (share != null && share.unreachable() && least > account.available(now)) {
+            return Word.UNREACHABLE;
+        }
         if (least > 0 && least > available) {
             return BudgetQueue.reason(hold, i, 1, now) == BudgetRefusal.Reason.SPENT
                     ? Word.SPENT

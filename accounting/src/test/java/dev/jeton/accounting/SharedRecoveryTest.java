@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -349,5 +350,27 @@ class SharedRecoveryTest {
             a.exchange(false);
             assertThat(a.run.budgets.sharing().stats(0, 0, 0).heard()).isTrue();
         }
+    }
+
+    @Test
+    void anEstimateSaysThatTheDatabaseIsAwayOnceALeaseIsOver() {
+        try (SharedRun run = two(tokens(100_000))) {
+            SharedRun.Server a = run.servers.get(0);
+            a.spendsAsking(200);
+            run.settle();
+            assertThat(word(a)).isEqualTo(BudgetVerdict.Word.OK);
+            run.away = true;
+            a.exchange(false);
+            run.now += 70_000_000;
+            a.exchange(false);
+            assertThat(word(a)).isEqualTo(BudgetVerdict.Word.UNREACHABLE);
+        }
+    }
+
+    private static BudgetVerdict.Word word(SharedRun.Server server) {
+        server.view();
+        BudgetHold hold = server.run.budgets.hold(
+                Objects.requireNonNull(server.last().hold).opened, server.run.prices, List.of());
+        return server.run.budgets.verdicts(hold, 10, 20).getFirst().word();
     }
 }

@@ -3,7 +3,6 @@ package dev.jeton.server.api;
 import dev.jeton.accounting.Bill;
 import dev.jeton.accounting.Bookkeeper;
 import dev.jeton.accounting.BudgetVerdict;
-import dev.jeton.accounting.BudgetVerdict.Word;
 import dev.jeton.accounting.Estimate;
 import dev.jeton.accounting.Money;
 import dev.jeton.accounting.Opening;
@@ -147,9 +146,10 @@ final class EstimateEndpoint implements Endpoint {
     }
 
     private static boolean refuses(BudgetVerdict verdict) {
-        return verdict.word() == Word.SPENT
-                || verdict.word() == Word.RESERVED_BY_OTHERS
-                || verdict.word() == Word.KILLED;
+        return switch (verdict.word()) {
+            case SPENT, RESERVED_BY_OTHERS, KILLED, UNREACHABLE -> true;
+            case OK, MAY_END_EARLY, ENDS_EARLY -> false;
+        };
     }
 
     private static void bill(JsonWriter out, Bill bill, boolean operator) {
