@@ -178,8 +178,9 @@ final class ShareBook {
     private static AccountingException unknown(String node, List<String> nodes) {
         return new AccountingException(
                 nodes.isEmpty()
-                        ? "no server has spent a shared budget in this ledger: see whether it is the one of books.ledger"
-                        : "no server '%s' has spent a shared budget in this ledger; those that have are %s: say its books.node"
+                        ? "no server has spent a shared budget in this ledger: see whether it is that of books.ledger"
+                        : ("no server '%s' has spent a shared budget in this ledger; those that have are %s: say its"
+                                        + " books.node")
                                 .formatted(node, String.join(", ", nodes)));
     }
 

@@ -93,7 +93,8 @@ final class BudgetAnswers {
                                 stop.budget(),
                                 stop.subject(),
                                 unreachable
-                                        ? ": the ledger's database does not say whether there is more of it; try again later"
+                                        ? ": the ledger's database does not say whether there is more of it; try again"
+                                                + " later"
                                         : ""),
                 Map.of(
                         unreachable ? "retry-after" : "x-should-retry",
