@@ -23,6 +23,8 @@ import dev.jeton.models.engine.StepTimeModel;
 final class DraftPlanner {
 
     private static final double LEAST_CHANCE = 0.2;
+    /** What a draft costs of what a token of a prompt does, which has no logits: the model tells them not apart. */
+    private static final double COST = 1.3;
     /** Drafts that a sequence must expect to be right to leave out a step for them. */
     private static final double WORTH_A_STEP = 1.5;
     /** The same, where all leave it out: then the device waits for the host and no more. */
@@ -174,7 +176,7 @@ final class DraftPlanner {
             chance *= drafts.odds.of(agreeing + count);
             double before = timeModel.predict(tokens + others + count, kvTokens);
             double added = timeModel.predict(tokens + others + count + 1, kvTokens) - before;
-            if (chance < LEAST_CHANCE || chance * before < (useful + othersUseful + expected) * added) {
+            if (chance < LEAST_CHANCE || chance * before < (useful + othersUseful + expected) * added * COST) {
                 break;
             }
             expected += chance;
