@@ -69,6 +69,7 @@ final class MessagesEndpoint implements WorkEndpoint {
     private static void check(JsonObject body) {
         MessageFields.check(body);
         Unsupported.check(body);
+        Prediction.refuse(body);
     }
 
     private Prepared prepare(JsonObject chat, GenerationOptions asked, ServedModel model) throws InterruptedException {

@@ -17,6 +17,13 @@ final class Prediction {
         return body.object(FIELD).map(Prediction::content).filter(text -> !text.isEmpty());
     }
 
+    /** For endpoints whose answers nobody can predict: nothing is passed over in silence. */
+    static void refuse(JsonObject body) {
+        if (body.has(FIELD)) {
+            throw ApiException.unsupported(FIELD, "'%s' is taken in chats and completions only".formatted(FIELD));
+        }
+    }
+
     private static String content(JsonObject prediction) {
         expect(prediction, CONTENT);
         return switch (prediction.value(CONTENT).orElse("")) {

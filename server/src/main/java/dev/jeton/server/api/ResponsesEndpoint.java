@@ -72,6 +72,7 @@ final class ResponsesEndpoint implements WorkEndpoint {
     int inputTokens(Call call, JsonObject body, ServedModel model) throws InterruptedException {
         model.requireText();
         Unsupported.check(body);
+        Prediction.refuse(body);
         ResponseRequest request = ResponseRequest.read(call, body, store);
         return prompt(request, conversation(request, model), options(body, model), model).length;
     }
@@ -80,6 +81,7 @@ final class ResponsesEndpoint implements WorkEndpoint {
         model.requireText();
         JsonObject body = request.body();
         Unsupported.check(body);
+        Prediction.refuse(body);
         GenerationOptions options = options(body, model);
         ReasoningOptions reasoning = ReasoningOptions.read(body, model);
         Conversation conversation = conversation(request, model);

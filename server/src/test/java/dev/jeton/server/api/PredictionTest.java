@@ -119,6 +119,18 @@ class PredictionTest {
         assertThat(predicted(answer, "accepted")).isPositive();
     }
 
+    @ParameterizedTest(name = "{0}")
+    @CsvSource(delimiter = '|', quoteCharacter = '"', textBlock = """
+                    /v1/responses              | {'model':'test-model','input':'hi',
+                    /v1/responses/input_tokens | {'model':'test-model','input':'hi',
+                    /v1/messages               | {'model':'test-model','max_tokens':5,'messages':[{'role':'user','content':'hi'}],
+                    """)
+    void otherEndpointsRefuseOneRatherThanPassItOver(String path, String body) {
+        Answer answer = server.post(path, body + predicting(REPLY) + "}");
+        assertThat(answer.status()).as(answer.body()).isEqualTo(400);
+        assertThat(answer.body()).contains("'prediction' is taken in chats and completions only");
+    }
+
     @ParameterizedTest(name = "{1}")
     @CsvSource(delimiter = '|', textBlock = """
                     prediction.type            | {'type':'image','content':'x'}
