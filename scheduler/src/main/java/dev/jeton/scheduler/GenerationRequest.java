@@ -58,46 +58,20 @@ public record GenerationRequest(
 
     /** The same, where each sequence must spell what a grammar allows. */
     public GenerationRequest guided(TokenGrammar by) {
-        return new GenerationRequest(
-                id,
-                prompt,
-                sequences,
-                maxTokens,
-                sampling,
-                stopTokens,
-                promptLogProbabilities,
-                pooled,
-                priority,
-                deadlineNanos,
-                salt,
-                adapter,
-                allowance,
-                Optional.of(by),
-                prediction);
+        return with(adapter, Optional.of(by), prediction);
     }
 
     /** The same through an adapter of the engine's; 0 for none. */
     public GenerationRequest through(int other) {
-        return new GenerationRequest(
-                id,
-                prompt,
-                sequences,
-                maxTokens,
-                sampling,
-                stopTokens,
-                promptLogProbabilities,
-                pooled,
-                priority,
-                deadlineNanos,
-                salt,
-                other,
-                allowance,
-                grammar,
-                prediction);
+        return with(other, grammar, prediction);
     }
 
     /** The same, where the answer may be what is said here. */
     public GenerationRequest predicting(int[] answer) {
+        return with(adapter, grammar, answer);
+    }
+
+    private GenerationRequest with(int itsAdapter, Optional<TokenGrammar> itsGrammar, int[] itsPrediction) {
         return new GenerationRequest(
                 id,
                 prompt,
@@ -110,10 +84,10 @@ public record GenerationRequest(
                 priority,
                 deadlineNanos,
                 salt,
-                adapter,
+                itsAdapter,
                 allowance,
-                grammar,
-                answer);
+                itsGrammar,
+                itsPrediction);
     }
 
     /** A request for tokens, through no adapter. */
