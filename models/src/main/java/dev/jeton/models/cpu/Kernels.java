@@ -59,11 +59,13 @@ final class Kernels {
 
     private Kernels() {}
 
-    private static FloatVector low(IntVector pairs) {
+    /** The low halves as BF16. */
+    static FloatVector low(IntVector pairs) {
         return pairs.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats();
     }
 
-    private static FloatVector high(IntVector pairs) {
+    /** The high halves as BF16. */
+    static FloatVector high(IntVector pairs) {
         return pairs.and(HIGH).reinterpretAsFloats();
     }
 

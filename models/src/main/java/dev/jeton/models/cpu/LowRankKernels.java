@@ -1,6 +1,8 @@
 package dev.jeton.models.cpu;
 
 import static dev.jeton.models.cpu.Kernels.PANEL;
+import static dev.jeton.models.cpu.Kernels.high;
+import static dev.jeton.models.cpu.Kernels.low;
 import static dev.jeton.models.cpu.NativeMemory.ALL;
 import static dev.jeton.models.vector.VectorMath.FLOATS;
 import static dev.jeton.models.vector.VectorMath.INTS;
@@ -9,7 +11,6 @@ import static dev.jeton.models.vector.VectorMath.LANES;
 import java.nio.ByteOrder;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
-import jdk.incubator.vector.VectorOperators;
 
 /**
  * The inner loops of {@link LowRank}: {@code A x} for a vector of ranks, and {@code B} times that for the outputs of a
@@ -28,17 +29,7 @@ final class LowRankKernels {
     /** Bytes of a vector. */
     private static final long VECTOR = 4L * LANES;
 
-    private static final int HIGH = 0xFFFF0000;
-
     private LowRankKernels() {}
-
-    private static FloatVector low(IntVector pairs) {
-        return pairs.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats();
-    }
-
-    private static FloatVector high(IntVector pairs) {
-        return pairs.and(HIGH).reinterpretAsFloats();
-    }
 
     /** {@code y = scale * (A x)} of one row, for a vector of ranks in F32; an even number of inputs. */
     static void down1(long a, float[] x, int from, int columns, float[] scale, int scaleFrom, float[] y, int to) {
