@@ -1,5 +1,6 @@
 package dev.jeton.accounting;
 
+import static dev.jeton.accounting.SharedRun.tokens;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -29,18 +30,9 @@ class SharedAskingTest {
         books.close();
     }
 
-    private static Budget tokens(long limit) {
-        return Budget.of("tokens", "t", BudgetUnit.OUTPUT_TOKENS, BudgetWindow.TOTAL, limit)
-                .sharedBy(true);
-    }
-
     private static Budget money(long limit) {
         return Budget.of("money", "t", BudgetUnit.LIST_MONEY, BudgetWindow.TOTAL, limit)
                 .sharedBy(true);
-    }
-
-    private SharedRun two(Budget... budgets) {
-        return new SharedRun(1, books, List.of(budgets)).servers(2);
     }
 
     /** A step of a task is to be reserved; it is refused where a server has too little. */
@@ -61,7 +53,7 @@ class SharedAskingTest {
 
     @Test
     void whatWasAllottedInAnAnswerThatWasLostGoesBackWhenNobodyWantsItAnyMore() {
-        try (SharedRun run = two(money(1_000))) {
+        try (SharedRun run = SharedRun.two(books, money(1_000))) {
             SharedRun.Server a = run.servers.get(0);
             a.live(5_000_000, () -> {});
             refused(a, 300, BudgetRefusal.Reason.RESERVED_BY_OTHERS);
@@ -79,7 +71,7 @@ class SharedAskingTest {
     void whatIsAllottedToACounterThatWasForgottenMeanwhileGoesBack() {
         BudgetWindow hour = new BudgetWindow(BudgetWindow.Kind.HOUR, BudgetWindow.TOTAL.zone());
         Budget hourly = Budget.of("hourly", "u", BudgetUnit.REQUESTS, hour, 100);
-        try (SharedRun run = two(hourly, money(1_000))) {
+        try (SharedRun run = SharedRun.two(books, hourly, money(1_000))) {
             SharedRun.Server a = run.servers.get(0);
             a.live(5_000_000, () -> {});
             a.run.begin(a.run.client(new Payer("u", "", "k"), 0, 1, 1, 1)); // so that the end of the hour is watched
@@ -97,7 +89,7 @@ class SharedAskingTest {
 
     @Test
     void aStepThatWasRefusedFindsWhatItNeedsWhenItComesAgain() {
-        try (SharedRun run = two(money(1_000))) {
+        try (SharedRun run = SharedRun.two(books, money(1_000))) {
             SharedRun.Server a = run.servers.get(0);
             a.live(5_000_000, () -> {});
             refused(a, 300, BudgetRefusal.Reason.RESERVED_BY_OTHERS);
@@ -111,7 +103,7 @@ class SharedAskingTest {
     void whatNobodyWaitsForIsToldAboutOnceASecond() {
         Budget soft = money(1_000_000_000_000L)
                 .with(new BudgetTerms(1_000_000_000_000L, Budget.Mode.SOFT, false, Budget.Grace.NONE, List.of()));
-        try (SharedRun run = two(soft)) {
+        try (SharedRun run = SharedRun.two(books, soft)) {
             SharedRun.Server a = run.servers.get(0);
             a.live(5_000_000, () -> {});
             int before = a.exchanges;
@@ -144,7 +136,7 @@ class SharedAskingTest {
 
     /** A budget of each key, of which a server has counted a thousand. */
     private SharedRun thousand() {
-        SharedRun run = two(each());
+        SharedRun run = SharedRun.two(books, each());
         SharedRun.Server a = run.servers.get(0);
         a.live(2_000_000, () -> {});
         for (int i = 0; i < 1_000; i++) {
@@ -202,7 +194,7 @@ class SharedAskingTest {
 
     @Test
     void aStepThatTheBudgetDoesNotPayForKeepsNothingFromOthers() {
-        try (SharedRun run = two(money(1_000))) {
+        try (SharedRun run = SharedRun.two(books, money(1_000))) {
             SharedRun.Server a = run.servers.get(0);
             refused(a, 1_300, BudgetRefusal.Reason.RESERVED_BY_OTHERS);
             a.live(10_000_000, () -> {});
@@ -214,7 +206,7 @@ class SharedAskingTest {
 
     @Test
     void whatIsGivenBackIsNotSpentWhileNobodyKnowsWhetherItWasHeard() {
-        try (SharedRun run = two(tokens(1_000))) {
+        try (SharedRun run = SharedRun.two(books, tokens(1_000))) {
             SharedRun.Server a = run.servers.get(0);
             a.spendsAsking(100);
             long had = a.view().shared().orElseThrow().allotted();
@@ -231,7 +223,7 @@ class SharedAskingTest {
 
     @Test
     void whatAServerSpendsWhileItAsksIsNotGivenToAnother() {
-        try (SharedRun run = two(tokens(1_000))) {
+        try (SharedRun run = SharedRun.two(books, tokens(1_000))) {
             SharedRun.Server a = run.servers.get(0);
             a.spendsAsking(100);
             SharedRun.Server b = run.servers.get(1);
@@ -257,7 +249,7 @@ class SharedAskingTest {
 
     @Test
     void atItsEndAServerTellsOfAllCountersThatWereRemovedBefore() {
-        try (SharedRun run = two(each())) {
+        try (SharedRun run = SharedRun.two(books, each())) {
             SharedRun.Server a = run.servers.get(0);
             a.live(2_000_000, () -> {});
             for (int i = 0; i < 300; i++) {

@@ -1,5 +1,6 @@
 package dev.jeton.accounting;
 
+import static dev.jeton.accounting.SharedRun.tokens;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.List;
@@ -26,11 +27,6 @@ class SharedBudgetsTest {
     @AfterEach
     void close() {
         books.close();
-    }
-
-    private static Budget tokens(long limit) {
-        return Budget.of("tokens", "t", BudgetUnit.OUTPUT_TOKENS, BudgetWindow.TOTAL, limit)
-                .sharedBy(true);
     }
 
     /** Any order of events: traffic, exchanges, faults, outages longer than a lease, crashes and restarts. */
@@ -110,13 +106,9 @@ class SharedBudgetsTest {
         }
     }
 
-    private SharedRun two(Budget budget) {
-        return new SharedRun(1, books, List.of(budget)).servers(2);
-    }
-
     @Test
     void whatOneServerLeavesAnotherCanSpendToTheLastToken() {
-        try (SharedRun run = two(tokens(1_000))) {
+        try (SharedRun run = SharedRun.two(books, tokens(1_000))) {
             assertThat(run.servers.get(0).spendsAsking(300)).isEqualTo(300);
             assertThat(run.gets(1, 900)).isEqualTo(700);
             assertThat(run.servers.get(0).spendsAsking(10)).isZero();
@@ -127,7 +119,7 @@ class SharedBudgetsTest {
     @Test
     void aSoftBudgetRefusesNothingAndCountsWhatAllHave() {
         Budget soft = tokens(100).with(new BudgetTerms(100, Budget.Mode.SOFT, false, Budget.Grace.NONE, List.of()));
-        try (SharedRun run = two(soft)) {
+        try (SharedRun run = SharedRun.two(books, soft)) {
             assertThat(run.servers.get(0).spendsAsking(150)).isEqualTo(150);
             assertThat(run.servers.get(1).spendsAsking(70)).isEqualTo(70);
             run.settle();
@@ -140,7 +132,7 @@ class SharedBudgetsTest {
 
     @Test
     void whereNothingIsSharedTheDatabaseIsNotAsked() {
-        try (SharedRun run = two(tokens(1_000).sharedBy(false))) {
+        try (SharedRun run = SharedRun.two(books, tokens(1_000).sharedBy(false))) {
             SharedRun.Server a = run.servers.get(0);
             assertThat(a.spends(100)).isEqualTo(100);
             assertThat(a.run.budgets.sharing().prepare(false)).isEmpty();
@@ -150,7 +142,7 @@ class SharedBudgetsTest {
 
     @Test
     void aLimitAsHighAsNumbersGoIsVerified() throws Exception {
-        try (SharedRun run = two(tokens(Long.MAX_VALUE))) {
+        try (SharedRun run = SharedRun.two(books, tokens(Long.MAX_VALUE))) {
             run.servers.get(0).spendsAsking(100);
             books.execute("UPDATE budget_pool SET beyond = 5"); // as once the limit was lowered and raised again
             assertThat(books.ledger().verify()).isEmpty();
@@ -159,7 +151,7 @@ class SharedBudgetsTest {
 
     @Test
     void allotmentsThatDoNotAddUpAreFound() throws Exception {
-        try (SharedRun run = two(tokens(1_000))) {
+        try (SharedRun run = SharedRun.two(books, tokens(1_000))) {
             run.servers.get(0).spendsAsking(100);
             assertThat(books.ledger().verify()).isEmpty();
             books.execute("UPDATE budget_allotment SET charged = allotted + 1");
@@ -180,7 +172,7 @@ class SharedBudgetsTest {
                         new BudgetWindow(BudgetWindow.Kind.DAY, BudgetWindow.TOTAL.zone()),
                         400)
                 .sharedBy(true);
-        try (SharedRun run = two(day)) {
+        try (SharedRun run = SharedRun.two(books, day)) {
             assertThat(run.gets(0, 150)).isEqualTo(400);
             run.now += 86_400_000_000.0;
             assertThat(run.gets(1, 900)).isEqualTo(400);
@@ -196,7 +188,7 @@ class SharedBudgetsTest {
         BudgetWindow day = new BudgetWindow(BudgetWindow.Kind.DAY, BudgetWindow.TOTAL.zone());
         Budget tokens =
                 Budget.of("tokens", "t", BudgetUnit.OUTPUT_TOKENS, day, 1_000).sharedBy(true);
-        try (SharedRun run = two(tokens)) {
+        try (SharedRun run = SharedRun.two(books, tokens)) {
             SharedRun.Server a = run.servers.get(0);
             a.passUntil(day.at(a.run.now).to() - 2_000_000);
             assertThat(a.spendsAsking(100)).isEqualTo(100);

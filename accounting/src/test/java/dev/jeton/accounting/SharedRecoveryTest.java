@@ -1,5 +1,6 @@
 package dev.jeton.accounting;
 
+import static dev.jeton.accounting.SharedRun.tokens;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -35,18 +36,9 @@ class SharedRecoveryTest {
         books.close();
     }
 
-    private static Budget tokens(long limit) {
-        return Budget.of("tokens", "t", BudgetUnit.OUTPUT_TOKENS, BudgetWindow.TOTAL, limit)
-                .sharedBy(true);
-    }
-
-    private SharedRun two(Budget budget) {
-        return new SharedRun(1, books, List.of(budget)).servers(2);
-    }
-
     @Test
     void aServerSeesThatTheDatabaseWasLostAlsoWhereAnotherHasToldItAgainBefore() throws Exception {
-        try (SharedRun run = two(tokens(1_000))) {
+        try (SharedRun run = SharedRun.two(books, tokens(1_000))) {
             run.servers.get(0).spendsAsking(200);
             run.servers.get(1).spendsAsking(300);
             run.settle();
@@ -65,7 +57,7 @@ class SharedRecoveryTest {
         long price = 16 * 15_000;
         Budget money = Budget.of("money", "t", BudgetUnit.LIST_MONEY, BudgetWindow.TOTAL, price)
                 .sharedBy(true);
-        try (SharedRun run = two(money)) {
+        try (SharedRun run = SharedRun.two(books, money)) {
             SharedRun.Server a = run.servers.get(0);
             a.live(2_000_000, () -> {});
             BudgetRun.Client client = a.run.client(PAYER, 0, 1, 16, 16);
@@ -96,7 +88,7 @@ class SharedRecoveryTest {
     @Test
     void aServerThatRenewsItsLeaseWhileItIsReleasedHearsOfItOrIsNotReleased() throws Exception {
         Assumptions.assumeTrue(books.kind() == Database.Kind.POSTGRESQL, "SQLite has one writer at a time");
-        try (SharedRun run = two(tokens(1_000))) {
+        try (SharedRun run = SharedRun.two(books, tokens(1_000))) {
             SharedRun.Server a = run.servers.get(0);
             a.spendsAsking(100);
             long until = Long.parseLong(books.query("SELECT lease_until FROM budget_lease WHERE node = 'n0'")
@@ -125,7 +117,7 @@ class SharedRecoveryTest {
 
     @Test
     void whoAsksTheLedgerManyQuestionsDoesNotKeepSharedBudgetsFromIt() throws Exception {
-        try (SharedRun run = two(tokens(1_000));
+        try (SharedRun run = SharedRun.two(books, tokens(1_000));
                 ExecutorService askers = Executors.newVirtualThreadPerTaskExecutor()) {
             SharedRun.Server a = run.servers.get(0);
             a.spendsAsking(100);
@@ -160,7 +152,7 @@ class SharedRecoveryTest {
 
     @Test
     void aServerWithoutTheDatabaseSpendsWhatItWasAllottedAndNothingOnceItsLeaseIsOver() {
-        try (SharedRun run = two(tokens(100_000))) {
+        try (SharedRun run = SharedRun.two(books, tokens(100_000))) {
             SharedRun.Server a = run.servers.get(0);
             a.spendsAsking(200);
             run.away = true;
@@ -179,7 +171,7 @@ class SharedRecoveryTest {
 
     @Test
     void whoRunsDryWithoutTheDatabaseEndsAndSaysThatItCouldNotBeReached() {
-        try (SharedRun run = two(tokens(200))) {
+        try (SharedRun run = SharedRun.two(books, tokens(200))) {
             SharedRun.Server a = run.servers.get(0);
             a.spendsAsking(20);
             run.away = true;
@@ -201,7 +193,7 @@ class SharedRecoveryTest {
 
     @Test
     void whatADeadServerHadCountsAsSpentUntilItComesBack() {
-        try (SharedRun run = two(tokens(1_000))) {
+        try (SharedRun run = SharedRun.two(books, tokens(1_000))) {
             SharedRun.Server a = run.servers.get(0);
             a.spendsAsking(100);
             long had = a.view().shared().orElseThrow().allotted();
@@ -217,7 +209,7 @@ class SharedRecoveryTest {
 
     @Test
     void whatAServerWasAllottedBeforeItChargedAnythingComesBackWithIt() {
-        try (SharedRun run = two(tokens(1_000))) {
+        try (SharedRun run = SharedRun.two(books, tokens(1_000))) {
             SharedRun.Server a = run.servers.get(0);
             BudgetRun.Client client = a.run.client(PAYER, 0, 1, 400, 400);
             a.run.begin(client);
@@ -233,7 +225,7 @@ class SharedRecoveryTest {
 
     @Test
     void whatAServerThatIsGoneHadIsReleasedOnlyOnceItMaySpendNothing() {
-        try (SharedRun run = two(tokens(1_000))) {
+        try (SharedRun run = SharedRun.two(books, tokens(1_000))) {
             SharedRun.Server a = run.servers.get(0);
             a.spendsAsking(100);
             run.away = true;
@@ -255,7 +247,7 @@ class SharedRecoveryTest {
     void afterALeaseThatRanOutNothingIsSpentThatWasNotAskedForAgain() {
         Budget device = Budget.of("tokens", "t", BudgetUnit.DEVICE_SECONDS, BudgetWindow.TOTAL, 20_000_000_000L)
                 .sharedBy(true);
-        try (SharedRun run = two(device)) {
+        try (SharedRun run = SharedRun.two(books, device)) {
             SharedRun.Server a = run.servers.get(0);
             BudgetRun.Client client = a.run.client(PAYER, 0, 1, 50, 50);
             a.run.begin(client);
@@ -279,7 +271,7 @@ class SharedRecoveryTest {
 
     @Test
     void aDatabaseThatHasLostAllIsToldAgain() throws Exception {
-        try (SharedRun run = two(tokens(1_000))) {
+        try (SharedRun run = SharedRun.two(books, tokens(1_000))) {
             run.servers.get(0).spendsAsking(200);
             run.servers.get(1).spendsAsking(300);
             run.empty();
@@ -292,7 +284,7 @@ class SharedRecoveryTest {
 
     @Test
     void whatIsSharedIsRememberedByCopiesOfTheStateAndOthersAreAsTheyWere() {
-        try (SharedRun run = two(tokens(1_000))) {
+        try (SharedRun run = SharedRun.two(books, tokens(1_000))) {
             SharedRun.Server a = run.servers.get(0);
             a.spendsAsking(100);
             byte[] copy = a.run.budgets.locked(state -> state.get().encode());
@@ -307,7 +299,7 @@ class SharedRecoveryTest {
 
     @Test
     void aServerThatComesBackAfterTheDatabaseWasLostHasSpentWhatItHas() throws Exception {
-        try (SharedRun run = two(tokens(1_000))) {
+        try (SharedRun run = SharedRun.two(books, tokens(1_000))) {
             SharedRun.Server a = run.servers.get(0);
             run.settle();
             a.run.budgets.define(List.of());
@@ -328,7 +320,7 @@ class SharedRecoveryTest {
 
     @Test
     void aServerThatIsUnknownIsNotReleased() {
-        try (SharedRun run = two(tokens(1_000))) {
+        try (SharedRun run = SharedRun.two(books, tokens(1_000))) {
             run.servers.get(0).spendsAsking(100);
             run.servers.get(1).spendsAsking(100);
             run.now += 100_000_000;
@@ -341,7 +333,7 @@ class SharedRecoveryTest {
 
     @Test
     void aDatabaseThatNothingIsAskedOfAnyMoreIsNotSaidToBeAway() {
-        try (SharedRun run = two(tokens(1_000))) {
+        try (SharedRun run = SharedRun.two(books, tokens(1_000))) {
             SharedRun.Server a = run.servers.get(0);
             run.away = true;
             a.exchange(false);
@@ -354,7 +346,7 @@ class SharedRecoveryTest {
 
     @Test
     void anEstimateSaysThatTheDatabaseIsAwayOnceALeaseIsOver() {
-        try (SharedRun run = two(tokens(100_000))) {
+        try (SharedRun run = SharedRun.two(books, tokens(100_000))) {
             SharedRun.Server a = run.servers.get(0);
             a.spendsAsking(200);
             run.settle();

@@ -17,6 +17,17 @@ import org.jspecify.annotations.Nullable;
  */
 final class SharedRun implements AutoCloseable {
 
+    /** A shared budget of tokens of the tenant {@code t}. */
+    static Budget tokens(long limit) {
+        return Budget.of("tokens", "t", BudgetUnit.OUTPUT_TOKENS, BudgetWindow.TOTAL, limit)
+                .sharedBy(true);
+    }
+
+    /** Two servers that share budgets. */
+    static SharedRun two(TestBooks books, Budget... budgets) {
+        return new SharedRun(1, books, List.of(budgets)).servers(2);
+    }
+
     /** One server over all its lives. */
     final class Server {
         final String name;

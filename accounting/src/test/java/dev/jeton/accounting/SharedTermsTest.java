@@ -1,5 +1,6 @@
 package dev.jeton.accounting;
 
+import static dev.jeton.accounting.SharedRun.tokens;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.List;
@@ -29,11 +30,6 @@ class SharedTermsTest {
         books.close();
     }
 
-    private static Budget tokens(long limit) {
-        return Budget.of("tokens", "t", BudgetUnit.OUTPUT_TOKENS, BudgetWindow.TOTAL, limit)
-                .sharedBy(true);
-    }
-
     private static Budget killed(Budget budget) {
         BudgetTerms terms = BudgetTerms.of(budget);
         return budget.with(new BudgetTerms(terms.limit(), terms.mode(), true, terms.grace(), terms.topUps()));
@@ -43,10 +39,6 @@ class SharedTermsTest {
         return Budget.of("tokens", "t", BudgetUnit.OUTPUT_TOKENS, PREPAID, 0)
                 .sharedBy(true)
                 .with(new BudgetTerms(0, Budget.Mode.HARD, false, Budget.Grace.NONE, List.of(topUps)));
-    }
-
-    private SharedRun two(Budget budget) {
-        return new SharedRun(1, books, List.of(budget)).servers(2);
     }
 
     private static Budget on(SharedRun run, int server) {
@@ -59,7 +51,7 @@ class SharedTermsTest {
 
     @Test
     void aSwitchThatWasThrownOnOneServerStaysThrownWhereAnotherChangesTheLimit() {
-        try (SharedRun run = two(tokens(1_000))) {
+        try (SharedRun run = SharedRun.two(books, tokens(1_000))) {
             run.settle();
             define(run, 0, killed(tokens(1_000)));
             run.settle();
@@ -76,7 +68,7 @@ class SharedTermsTest {
 
     @Test
     void aSwitchStaysThrownWhereAServerStartsWithAnotherLimit() {
-        try (SharedRun run = two(tokens(1_000))) {
+        try (SharedRun run = SharedRun.two(books, tokens(1_000))) {
             run.settle();
             define(run, 0, killed(tokens(1_000)));
             run.settle();
@@ -94,7 +86,7 @@ class SharedTermsTest {
     void whatIsPaidInOnSeveralServersAddsUp() {
         Budget.TopUp one = new Budget.TopUp("a", 300, 0, Long.MAX_VALUE);
         Budget.TopUp other = new Budget.TopUp("b", 200, 0, Long.MAX_VALUE);
-        try (SharedRun run = two(paid())) {
+        try (SharedRun run = SharedRun.two(books, paid())) {
             run.settle();
             define(run, 0, paid(one));
             run.settle();
@@ -106,7 +98,7 @@ class SharedTermsTest {
 
     @Test
     void aServerThatDefinesABudgetWhichAnotherHasDecidesOfItsLimitAlone() {
-        try (SharedRun run = two(killed(tokens(1_000)))) {
+        try (SharedRun run = SharedRun.two(books, killed(tokens(1_000)))) {
             SharedRun.Server b = run.servers.get(1);
             b.crash();
             b.definitions = List.of();
@@ -121,7 +113,7 @@ class SharedTermsTest {
 
     @Test
     void aLimitThatIsLoweredHoldsForWhatIsAllottedAlready() {
-        try (SharedRun run = two(tokens(1_000))) {
+        try (SharedRun run = SharedRun.two(books, tokens(1_000))) {
             SharedRun.Server a = run.servers.get(0);
             a.spendsAsking(100);
             assertThat(a.view().shared().orElseThrow().allotted()).isGreaterThan(200);
@@ -138,7 +130,7 @@ class SharedTermsTest {
     void whatIsAllottedOfSomethingPaidInIsGoneWhenThatExpires() {
         long expires = 1_000_060_000_000L;
         Budget.TopUp one = new Budget.TopUp("a", 3_000, 0, expires);
-        try (SharedRun run = two(paid(one))) {
+        try (SharedRun run = SharedRun.two(books, paid(one))) {
             SharedRun.Server a = run.servers.get(0);
             a.passUntil(expires - 10_000_000);
             a.spendsAsking(100);
@@ -158,7 +150,7 @@ class SharedTermsTest {
         long expires = 1_000_060_000_000L;
         Budget.TopUp one = new Budget.TopUp("a", 3_000, 0, expires);
         Budget.TopUp other = new Budget.TopUp("b", 200, 0, Long.MAX_VALUE);
-        try (SharedRun run = two(paid(one, other))) {
+        try (SharedRun run = SharedRun.two(books, paid(one, other))) {
             SharedRun.Server a = run.servers.get(0);
             a.passUntil(expires - 10_000_000);
             a.spendsAsking(100);
@@ -174,7 +166,7 @@ class SharedTermsTest {
     @Test
     void whatWasSpentOfSomethingPaidInIsSpentWhereItIsNoLongerShared() {
         Budget.TopUp one = new Budget.TopUp("a", 300, 0, Long.MAX_VALUE);
-        try (SharedRun run = two(paid(one))) {
+        try (SharedRun run = SharedRun.two(books, paid(one))) {
             SharedRun.Server a = run.servers.get(0);
             assertThat(a.spendsAsking(200)).isEqualTo(200);
             a.keep();
@@ -190,7 +182,7 @@ class SharedTermsTest {
 
     @Test
     void aBudgetThatIsRemovedAndMadeAgainWhileTheDatabaseIsAwayBeginsAnewToo() {
-        try (SharedRun run = two(tokens(500))) {
+        try (SharedRun run = SharedRun.two(books, tokens(500))) {
             run.gets(1, 500);
             run.away = true;
             define(run, 0);
@@ -204,21 +196,20 @@ class SharedTermsTest {
 
     @Test
     void aLimitThatIsChangedOnOneServerHoldsOnAll() {
-        try (SharedRun run = two(tokens(1_000))) {
+        try (SharedRun run = SharedRun.two(books, tokens(1_000))) {
             run.settle();
-            run.servers.get(0).run.budgets.define(List.of(tokens(150)));
+            define(run, 0, tokens(150));
             run.settle();
-            assertThat(run.servers.get(1).run.budgets.definitions().getFirst().limit())
-                    .isEqualTo(150);
+            assertThat(on(run, 1).limit()).isEqualTo(150);
             assertThat(run.gets(1, 900)).isEqualTo(150);
-            run.servers.get(1).run.budgets.define(List.of(tokens(400)));
+            define(run, 1, tokens(400));
             assertThat(run.gets(0, 900)).isEqualTo(250);
         }
     }
 
     @Test
     void aSwitchThatIsThrownOnOneServerEndsStreamsOnAll() {
-        try (SharedRun run = two(tokens(1_000))) {
+        try (SharedRun run = SharedRun.two(books, tokens(1_000))) {
             SharedRun.Server b = run.servers.get(1);
             b.spendsAsking(10);
             BudgetRun.Client client = b.run.client(PAYER, 0, 1, 100, 100);
@@ -228,14 +219,11 @@ class SharedTermsTest {
                 b.run.stepOf(client);
             }
             assertThat(client.computed).isPositive();
-            BudgetTerms open = BudgetTerms.of(tokens(1_000));
-            Budget killed =
-                    tokens(1_000).with(new BudgetTerms(open.limit(), open.mode(), true, open.grace(), open.topUps()));
-            run.servers.get(0).run.budgets.define(List.of(killed));
+            define(run, 0, killed(tokens(1_000)));
             run.settle();
             b.run.stepOf(client);
             assertThat(client.done).isTrue();
-            run.servers.get(0).run.budgets.define(List.of(tokens(1_000)));
+            define(run, 0, tokens(1_000));
             run.settle();
             assertThat(b.spendsAsking(100)).isEqualTo(100);
         }
@@ -243,24 +231,23 @@ class SharedTermsTest {
 
     @Test
     void aBudgetThatIsRemovedOnOneServerHoldsOnNoneAndBeginsAnewWhenItIsMadeAgain() {
-        try (SharedRun run = two(tokens(500))) {
+        try (SharedRun run = SharedRun.two(books, tokens(500))) {
             run.gets(1, 500);
-            run.servers.get(0).run.budgets.define(List.of());
+            define(run, 0);
             run.settle();
             assertThat(run.servers.get(1).run.budgets.definitions()).isEmpty();
-            run.servers.get(0).run.budgets.define(List.of(tokens(300)));
+            define(run, 0, tokens(300));
             run.settle();
-            assertThat(run.servers.get(1).run.budgets.definitions().getFirst().limit())
-                    .isEqualTo(300);
+            assertThat(on(run, 1).limit()).isEqualTo(300);
             assertThat(run.gets(1, 500)).isEqualTo(300);
         }
     }
 
     @Test
     void whatAServerStartsWithIsNoDecisionUnlessItHasChanged() {
-        try (SharedRun run = two(tokens(1_000))) {
+        try (SharedRun run = SharedRun.two(books, tokens(1_000))) {
             run.settle();
-            run.servers.get(0).run.budgets.define(List.of(tokens(150)));
+            define(run, 0, tokens(150));
             run.settle();
             SharedRun.Server b = run.servers.get(1);
             b.crash();
@@ -271,8 +258,7 @@ class SharedTermsTest {
             b.definitions = List.of(tokens(200));
             b.restart();
             run.settle();
-            assertThat(run.servers.get(0).run.budgets.definitions().getFirst().limit())
-                    .isEqualTo(200);
+            assertThat(on(run, 0).limit()).isEqualTo(200);
         }
     }
 
@@ -285,7 +271,7 @@ class SharedTermsTest {
                         new BudgetWindow(BudgetWindow.Kind.PREPAID, BudgetWindow.TOTAL.zone()),
                         0)
                 .sharedBy(true);
-        try (SharedRun run = two(paid)) {
+        try (SharedRun run = SharedRun.two(books, paid)) {
             assertThat(run.servers.get(1).spendsAsking(50)).isZero();
             BudgetTerms terms = BudgetTerms.of(paid);
             Budget topped = paid.with(new BudgetTerms(
@@ -296,7 +282,7 @@ class SharedTermsTest {
                     List.of(
                             new Budget.TopUp("a", 300, 0, (long) run.now + 3_000_000_000L),
                             new Budget.TopUp("b", 200, 0, Long.MAX_VALUE))));
-            run.servers.get(0).run.budgets.define(List.of(topped));
+            define(run, 0, topped);
             run.settle();
             assertThat(run.servers.get(1).spendsAsking(50)).isEqualTo(50);
             run.settle();
