@@ -42,7 +42,7 @@ final class AdapterMaker {
     static void make(Options options) {
         try {
             Files.createDirectories(options.folder);
-            Files.writeString(options.folder.resolve("adapter_config.json"), """
+            Files.writeString(options.folder.resolve(AdapterFolder.CONFIG), """
                     {
                       "peft_type": "LORA",
                       "task_type": "CAUSAL_LM",
@@ -60,7 +60,7 @@ final class AdapterMaker {
                     """.formatted(
                             options.rank, 2 * options.rank, modules(options.shape)));
             new RandomTensors(options.type, options.seed)
-                    .write(options.folder.resolve("adapter_model.safetensors"), entries(options));
+                    .write(options.folder.resolve(AdapterFolder.WEIGHTS), entries(options));
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
