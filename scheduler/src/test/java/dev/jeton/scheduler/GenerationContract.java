@@ -28,7 +28,10 @@ public abstract class GenerationContract {
 
     private Dispatcher dispatcher;
 
-    /** A dispatcher over a new engine, with places for four sequences and a waiting queue of 64. */
+    /**
+     * A dispatcher over a new engine, with places for four sequences and a waiting queue of 64. What the engine drafts
+     * depends on how long its steps take: one that really computes is to be given as {@link SteadyTimes}.
+     */
     protected abstract Dispatcher create() throws Exception;
 
     /**

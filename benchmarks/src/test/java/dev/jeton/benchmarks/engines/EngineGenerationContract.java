@@ -10,6 +10,7 @@ import dev.jeton.models.reference.Configs;
 import dev.jeton.models.reference.TinyModel;
 import dev.jeton.scheduler.Dispatcher;
 import dev.jeton.scheduler.GenerationContract;
+import dev.jeton.scheduler.SteadyTimes;
 import dev.jeton.scheduler.StepListener;
 import dev.jeton.scheduler.StepLoop;
 import java.io.IOException;
@@ -48,6 +49,11 @@ abstract class EngineGenerationContract extends GenerationContract {
         long since = System.nanoTime();
         EngineOptions options = new EngineOptions(128, 8 << 20, 4, 256, 16, 1, "none");
         return new StepLoop(
-                engine, provider.open(model.folder, options), config(), System::nanoTime, since, StepListener.NONE);
+                engine,
+                new SteadyTimes(provider.open(model.folder, options)),
+                config(),
+                System::nanoTime,
+                since,
+                StepListener.NONE);
     }
 }

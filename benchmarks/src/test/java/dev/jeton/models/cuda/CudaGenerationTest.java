@@ -6,6 +6,7 @@ import dev.jeton.models.reference.Configs;
 import dev.jeton.models.reference.TinyModel;
 import dev.jeton.scheduler.Dispatcher;
 import dev.jeton.scheduler.GenerationContract;
+import dev.jeton.scheduler.SteadyTimes;
 import dev.jeton.scheduler.StepListener;
 import dev.jeton.scheduler.StepLoop;
 import java.io.IOException;
@@ -40,7 +41,7 @@ class CudaGenerationTest extends GenerationContract {
         long since = System.nanoTime();
         return new StepLoop(
                 "cuda",
-                CudaEngine.load(model, OPTIONS, MACHINE.libraries()),
+                new SteadyTimes(CudaEngine.load(model, OPTIONS, MACHINE.libraries())),
                 config(),
                 System::nanoTime,
                 since,
