@@ -1,14 +1,19 @@
 package dev.jeton.scheduler;
 
 /**
- * How likely a draft is right, by how many tokens before it agree: counted from what became of drafts, and of those
- * that were thought of and not computed, the latest weighing most. What a sequence knows outweighs what all sequences
- * of an engine have shown so far, and that a guess. Owned by the loop's thread.
+ * How likely a draft is right, by how many tokens before it agree, and of those that a grammar suggests: counted from
+ * what became of drafts, and of those that were thought of and not computed, the latest weighing most. What a sequence
+ * knows outweighs what all sequences of an engine have shown so far, and that a guess. Owned by the loop's thread.
  */
 final class DraftOdds {
 
-    /** Chances at first: of one to three tokens that agree, of four to seven, of eight to fifteen, of more. */
-    private static final double[] GUESS = {0.4, 0.5, 0.7, 0.85};
+    /**
+     * Chances at first: of one to three tokens that agree, of four to seven, of eight to fifteen, of more; of grammars.
+     */
+    private static final double[] GUESS = {0.4, 0.5, 0.7, 0.85, 0.8};
+
+    /** As how much agreement it counts that a grammar leaves hardly a choice. */
+    static final int OF_GRAMMAR = 1 << 20;
 
     private static final int KINDS = GUESS.length;
     private static final double KEPT_OF_ALL = 0.998;
@@ -53,6 +58,9 @@ final class DraftOdds {
     }
 
     private static int kind(int agreeing) {
+        if (agreeing >= OF_GRAMMAR) {
+            return 4;
+        }
         return agreeing < 4 ? 0 : agreeing < 8 ? 1 : agreeing < 16 ? 2 : 3;
     }
 

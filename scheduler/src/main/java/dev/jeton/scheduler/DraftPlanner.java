@@ -1,12 +1,14 @@
 package dev.jeton.scheduler;
 
 import dev.jeton.models.engine.StepTimeModel;
+import dev.jeton.models.engine.TokenGrammar;
 
 /**
  * Decides what is drafted: tokens that may come next are computed together with the newest one, and those that the
  * engine would have sampled count (speculative decoding, Leviathan et al., 2023). Drafts are looked up in what the
- * client predicts and in the text itself ({@link TextLookup}); an engine takes a draft where it samples the same token,
- * so that answers are what they are without drafts, sampled ones too.
+ * client predicts and in the text itself ({@link TextLookup}), or are what a grammar leaves hardly a choice about
+ * ({@link TokenGrammar.Cursor#likely}); an engine takes a draft where it samples the same token, so that answers are
+ * what they are without drafts, sampled ones too.
  *
  * <p><b>How many.</b> A step that waits for memory computes some tokens more in the same time; one that waits for
  * arithmetic does not. So a draft is taken where it makes more tokens per second of the whole step, as the step-time
@@ -37,6 +39,8 @@ final class DraftPlanner {
     private final int most;
     private final boolean pipelined;
     private final DraftOdds oddsOfAll = DraftOdds.ofAll();
+    /** What the grammar suggests of the sequence that is looked at. */
+    private final int[] likely;
 
     /** Tokens of the step that is planned, those that it is expected to make, KV that it reads, and room left in it. */
     private long tokens;
@@ -64,6 +68,7 @@ final class DraftPlanner {
         this.masks = masks;
         this.bounds = bounds;
         this.most = most;
+        likely = new int[most];
     }
 
     /** A step is planned for those who run. */
@@ -146,7 +151,7 @@ final class DraftPlanner {
             return 0;
         }
         sequence.reserve(count);
-        count = sequence.drafts(oddsOfAll).lookup.copy(sequence.tokens, sequence.length, count);
+        count = sequence.drafts(oddsOfAll).copy(sequence.tokens, sequence.length, likely, count);
         count = usable(sequence, count);
         return count == 0 ? 0 : masks.allowed(sequence, count);
     }
@@ -165,14 +170,15 @@ final class DraftPlanner {
      */
     private int worth(Sequence sequence, int bound, int others, double othersUseful) {
         SequenceDrafts drafts = sequence.drafts(oddsOfAll);
-        int agreeing = drafts.find(sequence.tokens, sequence.length);
+        int agreeing = drafts.find(sequence.tokens, sequence.length, sequence.cursor, likely);
         expected = 0;
         if (agreeing == 0) {
             return 0;
         }
         double chance = 1;
         int count = 0;
-        while (count < bound) {
+        int there = drafts.bound(bound);
+        while (count < there) {
             chance *= drafts.odds.of(agreeing + count);
             double before = timeModel.predict(tokens + others + count, kvTokens);
             double added = timeModel.predict(tokens + others + count + 1, kvTokens) - before;

@@ -1,5 +1,8 @@
 package dev.jeton.scheduler;
 
+import dev.jeton.models.engine.TokenGrammar;
+import org.jspecify.annotations.Nullable;
+
 /** What a sequence knows for its drafts, how they went, and which of them are in flight. Owned by the loop's thread. */
 final class SequenceDrafts {
 
@@ -14,6 +17,8 @@ final class SequenceDrafts {
 
     private int agreeing;
     private boolean predicted;
+    /** How many tokens the grammar suggests; 0 where what was looked up is better. */
+    private int suggested;
     /** What was thought to follow so many tokens, though it was not computed. */
     private int guess;
 
@@ -25,15 +30,41 @@ final class SequenceDrafts {
         odds = oddsOfAll.ofOne();
     }
 
-    /** Looks for what may follow; returns how many tokens agree. */
-    int find(int[] tokens, int length) {
+    /**
+     * Looks for what may follow. What its grammar leaves hardly a choice about is believed before the text's past,
+     * which may say the same and go on where the grammar does not.
+     *
+     * @param likely receives what the grammar suggests
+     * @return how many tokens agree
+     */
+    int find(int[] tokens, int length, TokenGrammar.@Nullable Cursor cursor, int[] likely) {
         int agreement = lookup.find(tokens, length);
+        suggested = cursor == null ? 0 : cursor.likely(likely, likely.length);
+        if (suggested > 0 && (agreement == 0 || lookup.next(tokens) != likely[0])) {
+            agreement = DraftOdds.OF_GRAMMAR;
+        } else {
+            suggested = 0;
+        }
         if (agreement > 0 && inFlight == 0) {
             agreeing = agreement;
-            guess = lookup.next(tokens);
+            guess = suggested > 0 ? likely[0] : lookup.next(tokens);
             guessedAt = length;
         }
         return agreement;
+    }
+
+    /** Of so many drafts of what was found, those that there are. */
+    int bound(int most) {
+        return suggested > 0 ? Math.min(most, suggested) : most;
+    }
+
+    /** Writes what was found behind a text; returns how many tokens there are. */
+    int copy(int[] tokens, int length, int[] likely, int most) {
+        if (suggested == 0) {
+            return lookup.copy(tokens, length, most);
+        }
+        System.arraycopy(likely, 0, tokens, length, most);
+        return most;
     }
 
     /** So many of what was found are launched, of which so many are expected to be right. */
@@ -41,7 +72,7 @@ final class SequenceDrafts {
         inFlight = count;
         guessedAt = -1;
         expected = expectation;
-        predicted = lookup.predicted();
+        predicted = suggested == 0 && lookup.predicted();
     }
 
     /** A token was sampled behind so many, of which nothing had been computed before. */

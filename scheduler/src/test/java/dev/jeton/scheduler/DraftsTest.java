@@ -5,8 +5,10 @@ import static dev.jeton.scheduler.Simulation.tokens;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.jeton.models.engine.SamplingParameters;
+import dev.jeton.models.engine.TokenGrammar;
 import dev.jeton.scheduler.Simulation.Shape;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.IntStream;
@@ -244,6 +246,101 @@ class DraftsTest {
 
         assertThat(take(generation).only()).isEqualTo(alone.subList(0, alone.indexOf(stops[0])));
         assertThat(generation.usage().overrunTokens()).isZero();
+    }
+
+    /**
+     * Texts of which every token is given, and known before.
+     *
+     * @param wrongEach how often what it calls likely is not so
+     */
+    private record GivenText(int vocabulary, int length, int wrongEach) implements TokenGrammar {
+
+        @Override
+        public Cursor begin() {
+            return new At(0);
+        }
+
+        private int token(int place) {
+            return (place * 31 + 5) % vocabulary;
+        }
+
+        private final class At implements Cursor {
+            private int place;
+
+            At(int place) {
+                this.place = place;
+            }
+
+            @Override
+            public boolean mask(long[] bits, int from) {
+                Arrays.fill(bits, from, from + (vocabulary + 63) / 64, 0);
+                if (place < length) {
+                    bits[from + (token(place) >>> 6)] |= 1L << token(place);
+                }
+                return true;
+            }
+
+            @Override
+            public boolean accept(int token) {
+                return place < length && token == token(place++);
+            }
+
+            @Override
+            public int likely(int[] next, int most) {
+                int count = Math.min(most, length - place);
+                for (int i = 0; i < count; i++) {
+                    next[i] = token(place + i) + ((place + i) % wrongEach == wrongEach - 1 ? 1 : 0);
+                }
+                return count;
+            }
+
+            @Override
+            public boolean mayEnd() {
+                return place == length;
+            }
+
+            @Override
+            public boolean mustEnd() {
+                return place == length;
+            }
+
+            @Override
+            public Cursor copy() {
+                return new At(place);
+            }
+        }
+    }
+
+    @ParameterizedTest(name = "{0} tickets in flight")
+    @ValueSource(ints = {1, 2})
+    void draftsWhatAGrammarLeavesNoChoiceAbout(int tickets) {
+        GenerationRequest request =
+                request(0, 200).guided(new GivenText(Simulation.VOCABULARY, LENGTH, Integer.MAX_VALUE));
+        Simulation simulation = new Simulation(new Shape().drafts(5).tickets(tickets));
+        GenerationState generation = simulation.submit(request);
+
+        simulation.run();
+
+        assertThat(take(generation).only())
+                .isEqualTo(Simulation.alone(request, 0).only())
+                .hasSize(LENGTH);
+        // the prompt, and then six tokens a step
+        assertThat(simulation.scheduler.stats().steps()).isEqualTo(1 + 10);
+        assertThat(generation.usage().drafts().predicted()).isZero();
+    }
+
+    @Test
+    void aGrammarsWrongSuggestionsCostTheDraftsBehindThem() {
+        GenerationRequest request = request(0, 200).guided(new GivenText(Simulation.VOCABULARY, LENGTH, 7));
+        Simulation simulation = new Simulation(new Shape().drafts(5));
+        GenerationState generation = simulation.submit(request);
+
+        simulation.run();
+
+        assertThat(take(generation).only())
+                .isEqualTo(Simulation.alone(request, 0).only())
+                .hasSize(LENGTH);
+        assertThat(generation.usage().drafts().accepted()).isBetween(LENGTH / 2, LENGTH - LENGTH / 7);
     }
 
     @Test

@@ -33,6 +33,18 @@ public interface TokenGrammar {
             return false;
         }
 
+        /**
+         * Writes tokens that the text may well go on with, since the grammar leaves it hardly a choice: a guess, not to
+         * be relied on.
+         *
+         * @param next receives them
+         * @param most of them
+         * @return how many there are; 0 where it may go on in several ways
+         */
+        default int likely(int[] next, int most) {
+            return 0;
+        }
+
         /** Whether the text may end here. */
         boolean mayEnd();
 

@@ -31,6 +31,7 @@ public final class Grammar implements TokenGrammar {
     private final GrammarVocabulary vocabulary;
     private final GrammarStates states;
     private final StateTokens tokens;
+    private final LikelyText likely;
     private final boolean optional;
     private State start;
 
@@ -39,6 +40,7 @@ public final class Grammar implements TokenGrammar {
         this.vocabulary = vocabulary;
         states = new GrammarStates(network);
         tokens = new StateTokens(network, vocabulary, states, maxBytes);
+        likely = new LikelyText(network, vocabulary, states);
         start = states.at(network.start());
         if (start == states.dead()) {
             throw new GrammarException("there are more than %d ways to begin; simplify the schema or expression"
@@ -151,7 +153,7 @@ public final class Grammar implements TokenGrammar {
 
     @Override
     public Cursor begin() {
-        return new TextCursor(null, 0);
+        return new TextCursor(null, 0, 0, LikelyText.FIRST_STYLE);
     }
 
     /** Free text may be anything; one that begins with a tag may not. */
@@ -174,15 +176,21 @@ public final class Grammar implements TokenGrammar {
 
         private @Nullable State state;
         private int cleared;
+        /** The last byte of the text. */
+        private int last;
 
-        private TextCursor(@Nullable State state, int cleared) {
+        private int style;
+
+        private TextCursor(@Nullable State state, int cleared, int last, int style) {
             this.state = state;
             this.cleared = cleared;
+            this.last = last;
+            this.style = style;
         }
 
         @Override
         public Cursor copy() {
-            return new TextCursor(state, cleared);
+            return new TextCursor(state, cleared, last, style);
         }
 
         /** Where it is; the beginning is taken where it is needed, for that is made again with all the others. */
@@ -233,8 +241,12 @@ public final class Grammar implements TokenGrammar {
                 // what it writes, if anything, is no text of which anything is known
                 return tokens.freeSomewhere(at);
             }
+            int before = last;
+            int written = style;
             for (byte octet : text) {
-                at = states.next(at, octet & 0xff);
+                written = likely.learned(at, before, octet, written);
+                before = octet & 0xff;
+                at = states.next(at, before);
             }
             if (at == states.dead()) {
                 return false;
@@ -244,8 +256,15 @@ public final class Grammar implements TokenGrammar {
             if (!unseen) {
                 // a special token is mostly left out of the text, in which a trigger goes on behind it
                 state = at;
+                last = before;
+                style = written;
             }
             return true;
+        }
+
+        @Override
+        public int likely(int[] next, int most) {
+            return likely.tokens(state(), last, style, next, most);
         }
 
         @Override

@@ -193,6 +193,27 @@ public final class GrammarVocabulary {
         return token[node];
     }
 
+    /**
+     * The longest token that is how a text goes on, or -1: of those that spell it the one that {@link #token} names.
+     */
+    int longest(byte[] text, int from, int until) {
+        int longest = -1;
+        int node = 0;
+        for (int at = from; at < until; at++) {
+            int last = end[node];
+            int child = node + 1;
+            while (child < last && octet[child] != text[at]) {
+                child = end[child];
+            }
+            if (child >= last) {
+                break;
+            }
+            node = child;
+            longest = token[node] >= 0 ? token[node] : longest;
+        }
+        return longest;
+    }
+
     /** Another token that spells the same, or -1. */
     int twin(int id) {
         return twin[id];

@@ -292,6 +292,11 @@ public final class ReasoningGrammar implements TokenGrammar {
         }
 
         @Override
+        public int likely(int[] next, int most) {
+            return state == State.ANSWERING && inner.isPresent() ? inner.get().likely(next, most) : 0;
+        }
+
+        @Override
         public boolean mayEnd() {
             return switch (state) {
                 case EITHER -> answers && (inner.isEmpty() || inner.get().mayEnd());

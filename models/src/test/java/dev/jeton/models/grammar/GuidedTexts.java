@@ -92,12 +92,20 @@ final class GuidedTexts {
                 assertThat(cursor.mayEnd()).isTrue();
                 return Optional.of(text.toString(StandardCharsets.UTF_8));
             }
+            assertThat(suggestsWhatMayCome(cursor, 1 + random.nextInt(12))).isTrue();
             cursor = another(cursor, allowed, random);
             int token = choose(allowed, i, random);
             assertThat(cursor.accept(token)).isTrue();
             text.writeBytes(tokens.get(token));
         }
         return Optional.empty();
+    }
+
+    private static boolean suggestsWhatMayCome(Cursor cursor, int most) {
+        int[] likely = new int[most];
+        int count = cursor.likely(likely, most);
+        Cursor copy = cursor.copy();
+        return Arrays.stream(likely, 0, count).allMatch(copy::accept);
     }
 
     /** A copy, or the cursor with a copy gone elsewhere: what becomes of one is nothing to the other. */
