@@ -109,6 +109,7 @@ final class BudgetSharing {
             BudgetShares shares = board.shares;
             return new ShareStats(
                     shares.members(),
+                    shares.definitions.differing(),
                     shares.lease.left(),
                     !shares.any() || !shares.lease.down(),
                     exchanges,

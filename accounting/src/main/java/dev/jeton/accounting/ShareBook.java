@@ -134,7 +134,9 @@ final class ShareBook {
         List<ShareExchange.Decided> decided =
                 version == exchange.seen() ? List.of() : rows.decided(anew ? 0 : exchange.seen());
         List<ShareExchange.Held> held = exchange.first() ? rows.held(node, now) : List.of();
-        return new ShareExchange.Reply(version, leased, anew, lapsed, decided, held, answers);
+        Optional<List<ShareExchange.Differing>> differing =
+                exchange.renews() ? Optional.of(rows.differing(now)) : Optional.empty();
+        return new ShareExchange.Reply(version, leased, anew, lapsed, decided, held, differing, answers);
     }
 
     /**
@@ -232,6 +234,7 @@ final class ShareBook {
                     ++version,
                     now);
         }
+        rows.stand(exchange.offers());
     }
 
     // ---- what is allotted ----

@@ -87,6 +87,8 @@ record ShareExchange(
      * @param decided terms that have changed
      * @param held what the database holds of this server, where that was asked: allotments that are not spent, and
      *     others of windows that have not ended
+     * @param differing budgets that other servers define as another kind, so that each has the limit once more; empty
+     *     where that was not looked at
      * @param answers one for each ask, in order; empty where the database does not know the budget, or no such
      *     generation of it
      */
@@ -97,7 +99,11 @@ record ShareExchange(
             boolean lapsed,
             List<Decided> decided,
             List<Held> held,
+            Optional<List<Differing>> differing,
             List<Optional<Answer>> answers) {}
+
+    /** A budget of one id that counts one thing here and another on another server. */
+    record Differing(String budget, String kind, String node, String kindThere) {}
 
     /** An allotment as the database has it. */
     record Held(Key key, long allotted, long charged) {}

@@ -21,6 +21,7 @@ final class ShareRows {
     record Sums(long unspent, long used) {}
 
     private static final int DIGITS = 32;
+    private static final int MOST_DIFFERING = 100;
     /** In {@link ShareSql#OTHERS}: the row of who asks. */
     private static final int OWN = -1;
     /** A row of a server whose lease runs. */
@@ -131,6 +132,40 @@ final class ShareRows {
             write.setString(3, key.kind());
             write.setString(4, terms);
             write.executeUpdate();
+        }
+    }
+
+    /** This is what the server defines now, of all that it has said. */
+    void stand(List<ShareExchange.Offer> offers) throws SQLException {
+        try (PreparedStatement write = prepare(ShareSql.FALL)) {
+            write.setString(1, node);
+            write.executeUpdate();
+        }
+        try (PreparedStatement write = prepare(ShareSql.STAND)) {
+            for (ShareExchange.Offer offer : offers) {
+                write.setString(1, node);
+                write.setString(2, offer.budget());
+                write.setString(3, offer.kind());
+                write.addBatch();
+            }
+            write.executeBatch();
+        }
+    }
+
+    /** What other servers that spend define in another way, the first {@value #MOST_DIFFERING} of it. */
+    List<ShareExchange.Differing> differing(long now) throws SQLException {
+        try (PreparedStatement query = prepare(ShareSql.DIFFERING)) {
+            query.setString(1, node);
+            query.setLong(2, now);
+            query.setInt(3, MOST_DIFFERING);
+            try (ResultSet rows = query.executeQuery()) {
+                List<ShareExchange.Differing> differing = new ArrayList<>();
+                while (rows.next()) {
+                    differing.add(new ShareExchange.Differing(
+                            rows.getString(1), rows.getString(2), rows.getString(3), rows.getString(4)));
+                }
+                return differing;
+            }
         }
     }
 

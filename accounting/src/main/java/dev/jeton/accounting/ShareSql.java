@@ -29,6 +29,18 @@ enum ShareSql {
             INSERT INTO budget_offer (node, budget, kind, terms) VALUES (?, ?, ?, ?)
             ON CONFLICT (node, budget, kind) DO UPDATE SET terms = excluded.terms
             """),
+    /** What a server said before stands no more... */
+    FALL("UPDATE budget_offer SET stands = 0 WHERE node = ?"),
+    /** ...but for this. */
+    STAND("UPDATE budget_offer SET stands = 1 WHERE node = ? AND budget = ? AND kind = ?"),
+    /** Budgets of a server that others who spend define as another kind. */
+    DIFFERING("""
+            SELECT o.budget, m.kind, o.node, o.kind
+            FROM budget_offer m JOIN budget_offer o ON o.budget = m.budget JOIN budget_lease l ON l.node = o.node
+            WHERE m.node = ? AND m.stands = 1 AND o.node <> m.node AND o.stands = 1 AND o.kind <> m.kind
+                  AND l.lease_until > ?
+            ORDER BY o.budget, o.node LIMIT ?
+            """),
     /** A server says nothing of it any more. */
     FORGET_OFFER("DELETE FROM budget_offer WHERE node = ? AND budget = ? AND kind = ?"),
     /** A lease. */

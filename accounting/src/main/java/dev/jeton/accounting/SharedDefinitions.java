@@ -3,6 +3,7 @@ package dev.jeton.accounting;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -55,6 +56,10 @@ final class SharedDefinitions {
 
     private boolean heard;
     private boolean fresh;
+    /** What other servers define in another way. */
+    private List<ShareExchange.Differing> differing = List.of();
+
+    private final Set<ShareExchange.Differing> warned = new HashSet<>();
 
     /**
      * Takes the server's own definitions.
@@ -226,11 +231,35 @@ final class SharedDefinitions {
         }
         seen = reply.version();
         heard = true;
+        reply.differing().ifPresent(this::compare);
         boolean changed = false;
         for (ShareExchange.Decided each : reply.decided()) {
             changed |= decide(each, index);
         }
         return changed;
+    }
+
+    private void compare(List<ShareExchange.Differing> now) {
+        for (ShareExchange.Differing each : now) {
+            if (warned.add(each)) {
+                LOG.warn(
+                        "the shared budget '{}' counts '{}' here and '{}' on server {}: these are two budgets, and each"
+                                + " has its limit; define it with the same level, unit, window, timezone and currency",
+                        each.budget(),
+                        each.kind(),
+                        each.kindThere(),
+                        each.node());
+            }
+        }
+        differing = now;
+    }
+
+    /** How many budgets other servers define as another kind. */
+    int differing() {
+        return (int) differing.stream()
+                .map(ShareExchange.Differing::budget)
+                .distinct()
+                .count();
     }
 
     private boolean decide(ShareExchange.Decided each, BudgetIndex index) {

@@ -88,7 +88,8 @@ class BackupTest {
                 "5 work",
                 "6 shared closes",
                 "7 tasks",
-                "8 shared budgets");
+                "8 shared budgets",
+                "9 standing offers");
         assertThat(Ledger.pending(url, "", "")).isEqualTo(all);
         assertThat(Ledger.migrate(url, "", "")).isEqualTo(all);
         assertThat(Ledger.pending(url, "", "")).isEmpty();

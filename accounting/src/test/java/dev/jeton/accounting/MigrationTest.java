@@ -49,7 +49,7 @@ class MigrationTest {
                 "DROP TABLE budget_pool",
                 "DROP TABLE budget_allotment",
                 "DROP TABLE budget_lease",
-                "DELETE FROM flyway_schema_history WHERE version = '8'",
+                "DELETE FROM flyway_schema_history WHERE version IN ('8', '9')",
                 "DROP INDEX request_task",
                 "ALTER TABLE request DROP COLUMN task",
                 "ALTER TABLE request DROP COLUMN prompt_version",
@@ -89,10 +89,24 @@ class MigrationTest {
         withoutRecosts();
         withoutEgress();
         assertThat(Ledger.pending(books.url(), TestBooks.USER, ""))
-                .containsExactly("3 egress", "4 recosts", "5 work", "6 shared closes", "7 tasks", "8 shared budgets");
+                .containsExactly(
+                        "3 egress",
+                        "4 recosts",
+                        "5 work",
+                        "6 shared closes",
+                        "7 tasks",
+                        "8 shared budgets",
+                        "9 standing offers");
 
         assertThat(Ledger.migrate(books.url(), TestBooks.USER, ""))
-                .containsExactly("3 egress", "4 recosts", "5 work", "6 shared closes", "7 tasks", "8 shared budgets");
+                .containsExactly(
+                        "3 egress",
+                        "4 recosts",
+                        "5 work",
+                        "6 shared closes",
+                        "7 tasks",
+                        "8 shared budgets",
+                        "9 standing offers");
 
         assertThat(books.ledger().verify()).isEmpty();
         books.apply(

@@ -82,6 +82,59 @@ class SharedTermsTest {
         }
     }
 
+    /** How many budgets each server finds defined in another way, once all that are up have spent something. */
+    private static List<Integer> differing(SharedRun run) {
+        for (int i = 0; i < 2; i++) {
+            run.servers.stream().filter(server -> server.up).forEach(server -> server.spendsAsking(5));
+            run.settle();
+        }
+        return run.servers.stream()
+                .map(server -> server.run.budgets.sharing().stats(0, 0, 0).differing())
+                .toList();
+    }
+
+    private static void restarts(SharedRun run, int server, Budget... definitions) {
+        run.servers.get(server).crash();
+        run.servers.get(server).definitions = List.of(definitions);
+        run.servers.get(server).restart();
+        run.settle();
+    }
+
+    private static Budget monthly() {
+        BudgetWindow month = new BudgetWindow(BudgetWindow.Kind.MONTH, BudgetWindow.TOTAL.zone());
+        return Budget.of("tokens", "t", BudgetUnit.OUTPUT_TOKENS, month, 1_000).sharedBy(true);
+    }
+
+    @Test
+    void serversKnowWhereTheyDefineABudgetInTwoWays() {
+        try (SharedRun run = SharedRun.two(books, tokens(1_000))) {
+            assertThat(differing(run)).containsExactly(0, 0);
+            restarts(run, 1, monthly());
+            assertThat(differing(run)).containsExactly(1, 1);
+        }
+    }
+
+    @Test
+    void whatAServerDefinedBeforeIsNotWhatItDefines() {
+        try (SharedRun run = SharedRun.two(books, tokens(1_000))) {
+            restarts(run, 1, monthly());
+            differing(run);
+            restarts(run, 1, tokens(1_000));
+            assertThat(differing(run)).containsExactly(0, 0);
+        }
+    }
+
+    @Test
+    void aServerThatIsGoneDefinesNothing() {
+        try (SharedRun run = SharedRun.two(books, tokens(1_000))) {
+            restarts(run, 1, monthly());
+            assertThat(differing(run).getFirst()).isEqualTo(1);
+            run.servers.get(1).crash();
+            run.now += 2 * BudgetRun.LEASE_NANOS / 1_000;
+            assertThat(differing(run).getFirst()).isZero();
+        }
+    }
+
     @Test
     void whatIsPaidInOnSeveralServersAddsUp() {
         Budget.TopUp one = new Budget.TopUp("a", 300, 0, Long.MAX_VALUE);

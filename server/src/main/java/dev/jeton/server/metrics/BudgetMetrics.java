@@ -87,6 +87,9 @@ final class BudgetMetrics {
         Gauge.builder("jeton.budget.shared.counters", this, m -> m.sharing.counters())
                 .description("Counters of budgets that servers share")
                 .register(registry);
+        Gauge.builder("jeton.budget.shared.differing", this, m -> m.sharing.differing())
+                .description("Shared budgets that another server defines in another way, so that each has the limit")
+                .register(registry);
         Gauge.builder("jeton.budget.lease.seconds", this, m -> m.sharing.leaseMicros() / MICROS_PER_SECOND)
                 .description("For how long this server may spend shared budgets without the ledger's database")
                 .register(registry);
