@@ -32,6 +32,13 @@ enum ApiStyle {
 
     private static final String AUTHORIZATION = "authorization";
 
+    /** The style of a request: its path's, but models are told in both, in Anthropic's to who names a version of it. */
+    static ApiStyle of(Exchange exchange) {
+        String path = exchange.path();
+        boolean models = path.equals(ModelsEndpoint.PATH) || path.startsWith(ModelsEndpoint.PATH + "/");
+        return models && exchange.header("anthropic-version").isPresent() ? ANTHROPIC : of(path);
+    }
+
     /** The style of what is asked for at a path, be there an endpoint or not. */
     static ApiStyle of(String path) {
         return path.equals(MessagesEndpoint.PATH) || path.startsWith(MessagesEndpoint.PATH + "/") ? ANTHROPIC : OPENAI;

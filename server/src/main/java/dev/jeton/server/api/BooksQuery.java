@@ -49,11 +49,7 @@ final class BooksQuery {
     BooksQuery(Call call, long now, Set<String> known) {
         this.caller = call.caller();
         this.now = now;
-        try {
-            given = call.exchange().query();
-        } catch (IllegalArgumentException e) {
-            throw ApiException.invalid("", "The URL's query has broken percent escapes");
-        }
+        given = call.query();
         given.forEach((name, values) -> {
             if (!known.contains(name)) {
                 throw ApiException.invalid(

@@ -45,7 +45,7 @@ final class Call {
         this.trace = trace;
         this.always = always;
         this.exchange = exchange;
-        this.style = ApiStyle.of(exchange.path());
+        this.style = ApiStyle.of(exchange);
         this.id = id;
         this.startNanos = startNanos;
     }
@@ -80,6 +80,19 @@ final class Call {
                     throw ApiException.compressed(encoding);
                 });
         return Json.object(exchange.body());
+    }
+
+    /**
+     * The query's parameters, decoded, in their order.
+     *
+     * @throws ApiException 400 where percent escapes are broken
+     */
+    Map<String, List<String>> query() {
+        try {
+            return exchange.query();
+        } catch (IllegalArgumentException e) {
+            throw ApiException.invalid("", "The URL's query has broken percent escapes");
+        }
     }
 
     /** The call's own writer, empty. */

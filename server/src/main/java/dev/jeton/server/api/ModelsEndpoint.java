@@ -2,14 +2,17 @@ package dev.jeton.server.api;
 
 import dev.jeton.server.json.JsonWriter;
 import java.time.Instant;
+import java.time.temporal.ChronoUnit;
+import java.util.List;
+import java.util.Optional;
 
-/** {@code GET /v1/models} and {@code GET /v1/models/NAME}. */
+/** {@code GET /v1/models} and {@code GET /v1/models/NAME}, in OpenAI's shape or in Anthropic's. */
 final class ModelsEndpoint implements Endpoint {
 
     static final String PATH = "/v1/models";
 
     private final ServedModels models;
-    private final long created = Instant.now().getEpochSecond();
+    private final Instant created = Instant.now().truncatedTo(ChronoUnit.SECONDS);
 
     ModelsEndpoint(ServedModels models) {
         this.models = models;
@@ -37,7 +40,13 @@ final class ModelsEndpoint implements Endpoint {
         if (path.length() > PATH.length() + 1) {
             ServedModel model = models.require(path.substring(PATH.length() + 1));
             call.servedBy(model);
-            write(out, model);
+            if (call.style() == ApiStyle.ANTHROPIC) {
+                writeInfo(out, model);
+            } else {
+                write(out, model);
+            }
+        } else if (call.style() == ApiStyle.ANTHROPIC) {
+            write(out, ModelPage.of(List.copyOf(models.all()), call));
         } else {
             out.beginObject().name("object").value("list").name("data").beginArray();
             models.all().forEach(model -> write(out, model));
@@ -50,11 +59,37 @@ final class ModelsEndpoint implements Endpoint {
         out.beginObject();
         out.name("id").value(model.name());
         out.name("object").value("model");
-        out.name("created").value(created);
+        out.name("created").value(created.getEpochSecond());
         out.name("owned_by").value("jeton");
         out.name("root").value(model.name());
         model.adapter().ifPresent(of -> out.name("parent").value(of.base()));
         out.name("max_model_len").value(model.contextLength());
+        out.endObject();
+    }
+
+    private void write(JsonWriter out, ModelPage page) {
+        out.beginObject().name("data").beginArray();
+        page.models().forEach(model -> writeInfo(out, model));
+        out.endArray();
+        out.name("first_id");
+        name(out, page.models().stream().findFirst());
+        out.name("last_id");
+        name(out, page.models().reversed().stream().findFirst());
+        out.name("has_more").value(page.more()).endObject();
+    }
+
+    private static void name(JsonWriter out, Optional<ServedModel> model) {
+        model.ifPresentOrElse(its -> out.value(its.name()), out::nullValue);
+    }
+
+    private void writeInfo(JsonWriter out, ServedModel model) {
+        out.beginObject();
+        out.name("type").value("model");
+        out.name("id").value(model.name());
+        out.name("display_name").value(model.name());
+        out.name("created_at").value(created.toString());
+        out.name("max_input_tokens").value(model.contextLength());
+        out.name("max_tokens").value(model.contextLength());
         out.endObject();
     }
 }
