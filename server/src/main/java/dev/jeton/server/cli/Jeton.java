@@ -4,6 +4,7 @@ import dev.jeton.accounting.AccountingException;
 import dev.jeton.models.ModelException;
 import dev.jeton.server.Command;
 import dev.jeton.server.admin.PolicyException;
+import dev.jeton.server.batch.BatchException;
 import dev.jeton.server.config.ConfigException;
 import dev.jeton.server.config.Configuration.LogSettings;
 import dev.jeton.server.http.ListenException;
@@ -27,6 +28,7 @@ import picocli.CommandLine;
             CloseCommand.class,
             RecostCommand.class,
             LedgerCommand.class,
+            BatchCommand.class,
             KeyCommand.class,
             AdminCommand.class,
             VersionCommand.class
@@ -68,6 +70,7 @@ public final class Jeton implements Runnable {
                     || failure instanceof ListenException
                     || failure instanceof PolicyException
                     || failure instanceof AdminCallException
+                    || failure instanceof BatchException
                     || failure instanceof IllegalArgumentException) {
                 command.getErr().println("jeton: " + failure.getMessage());
             } else {

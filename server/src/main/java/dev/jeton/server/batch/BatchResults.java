@@ -1,0 +1,169 @@
+package dev.jeton.server.batch;
+
+import dev.jeton.server.json.Json;
+import dev.jeton.server.json.JsonException;
+import dev.jeton.server.json.JsonWriter;
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.io.RandomAccessFile;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.BasicFileAttributes;
+import java.util.HashSet;
+import java.util.Set;
+import java.util.concurrent.locks.ReentrantLock;
+
+/**
+ * What came of a batch's requests, in the form of OpenAI's Batch API: a file of answers and one of errors, a line each,
+ * in the order in which they came. A line is in its file before the next one is written, so a run that was broken off
+ * goes on where it was; half a line at the end is taken away. Thread-safe.
+ */
+final class BatchResults implements AutoCloseable {
+
+    private final Path answers;
+    private final Set<String> done = new HashSet<>();
+    private final ReentrantLock lock = new ReentrantLock();
+    private final OutputStream answersOut;
+    private final OutputStream errorsOut;
+
+    /**
+     * Opens the files, or makes them.
+     *
+     * @param again whether those that failed are asked for again: errors of before are thrown away
+     */
+    BatchResults(Path answers, Path errors, boolean again) {
+        this.answers = answers;
+        try {
+            if (again) {
+                Files.deleteIfExists(errors);
+            }
+            read(answers);
+            read(errors);
+            answersOut = append(answers);
+            errorsOut = append(errors);
+        } catch (IOException e) {
+            throw new BatchException("results cannot be kept in %s and %s: %s".formatted(answers, errors, e), e);
+        }
+    }
+
+    private static OutputStream append(Path file) throws IOException {
+        return Files.newOutputStream(file, StandardOpenOption.CREATE, StandardOpenOption.APPEND);
+    }
+
+    private void read(Path file) throws IOException {
+        if (!Files.exists(file)) {
+            return;
+        }
+        cut(file);
+        try (BufferedReader lines = Files.newBufferedReader(file)) {
+            int number = 1;
+            for (String line = lines.readLine(); line != null; line = lines.readLine()) {
+                try {
+                    done.add(Json.object(line.getBytes(StandardCharsets.UTF_8)).text("custom_id"));
+                } catch (JsonException e) {
+                    throw new BatchException(
+                            "%s, line %d, is no result of a batch: %s. Name another file, which need not be there yet"
+                                    .formatted(file, number, e.getMessage()),
+                            e);
+                }
+                number++;
+            }
+        }
+    }
+
+    /** Takes half a line from the end. */
+    private static void cut(Path file) throws IOException {
+        try (RandomAccessFile bytes = new RandomAccessFile(file.toFile(), "rw")) {
+            long end = bytes.length();
+            while (end > 0) {
+                bytes.seek(end - 1);
+                if (bytes.read() == '\n') {
+                    break;
+                }
+                end--;
+            }
+            bytes.setLength(end);
+        }
+    }
+
+    /** Whether a request was answered in an earlier run. */
+    boolean has(String customId) {
+        return done.contains(customId);
+    }
+
+    /** How many were. */
+    int size() {
+        return done.size();
+    }
+
+    /** Tells this file of answers from others, also from one that was in its place before. */
+    String identity() {
+        try {
+            return answers.toRealPath() + " "
+                    + Files.readAttributes(answers, BasicFileAttributes.class).creationTime();
+        } catch (IOException e) {
+            throw new BatchException("%s cannot be looked at: %s".formatted(answers, e.getMessage()), e);
+        }
+    }
+
+    /** Keeps an answer, or a refusal. */
+    void keep(BatchLine line, BatchReply reply) {
+        JsonWriter out = new JsonWriter().beginObject();
+        out.name("id").value("batch_req_" + line.number());
+        out.name("custom_id").value(line.customId());
+        out.name("response").beginObject();
+        out.name("status_code").value(reply.status());
+        out.name("request_id").value(reply.requestId());
+        out.name("body");
+        body(out, reply.body());
+        out.endObject();
+        out.name("error").nullValue().endObject();
+        write(out, reply.ok() ? answersOut : errorsOut);
+    }
+
+    /** As it came where it is JSON of one line. */
+    private static void body(JsonWriter out, byte[] body) {
+        try {
+            Object parsed = Json.parse(new String(body, StandardCharsets.UTF_8));
+            boolean oneLine = true;
+            for (byte octet : body) {
+                oneLine &= octet != '\n' && octet != '\r';
+            }
+            if (oneLine) {
+                out.raw(body);
+            } else {
+                out.tree(parsed);
+            }
+        } catch (JsonException e) {
+            out.value(new String(body, StandardCharsets.UTF_8));
+        }
+    }
+
+    private void write(JsonWriter line, OutputStream to) {
+        byte[] bytes = line.raw("\n").toBytes();
+        lock.lock();
+        try {
+            to.write(bytes);
+        } catch (IOException e) {
+            throw new BatchException(
+                    "a result cannot be written: %s. Make room, and run the same command again: it goes on where it was"
+                            .formatted(e.getMessage()),
+                    e);
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    @Override
+    public void close() {
+        try {
+            answersOut.close();
+            errorsOut.close();
+        } catch (IOException e) {
+            throw new BatchException("results cannot be closed: " + e.getMessage(), e);
+        }
+    }
+}
