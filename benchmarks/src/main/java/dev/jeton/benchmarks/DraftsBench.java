@@ -51,7 +51,8 @@ public final class DraftsBench {
                "first_name": {"type": "string", "maxLength": 20}, "last_name": {"type": "string", "maxLength": 20},
                "shipping_address": {"type": "object", "required": ["street", "postal_code", "country"],
                  "additionalProperties": false, "properties": {"street": {"type": "string", "maxLength": 20},
-                 "postal_code": {"type": "string", "maxLength": 6}, "country": {"enum": ["Germany", "France", "Sweden"]}}},
+                 "postal_code": {"type": "string", "maxLength": 6},
+                 "country": {"enum": ["Germany", "France", "Sweden"]}}},
                "quantity": {"type": "integer", "minimum": 0, "maximum": 150}, "confirmed": {"type": "boolean"}}}""";
 
     private final Engine engine;

@@ -23,8 +23,9 @@ import picocli.CommandLine.Spec;
         name = "batch",
         description = {
             "Sends a file of requests to a running server and keeps what it answers.",
-            "The file has OpenAI's form: a line {\"custom_id\": ..., \"url\": \"/v1/chat/completions\", \"body\": {...}}",
-            "for each request. Run again, the same command goes on where it was broken off."
+            "The file has OpenAI's form: for each request a line",
+            "{\"custom_id\": ..., \"url\": \"/v1/chat/completions\", \"body\": {...}}.",
+            "Run again, the same command goes on where it was broken off."
         },
         mixinStandardHelpOptions = true,
         sortOptions = false,
