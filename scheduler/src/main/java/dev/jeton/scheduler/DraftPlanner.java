@@ -13,8 +13,8 @@ import dev.jeton.models.engine.TokenGrammar;
  * <p><b>How many.</b> A step that waits for memory computes some tokens more in the same time; one that waits for
  * arithmetic does not. So a draft is taken where it makes more tokens per second of the whole step, as the step-time
  * model has it: while its chance of being right, over the time that it adds, is above what the step makes without it
- * (goodput, after Liu et al., 2024). Prompts that wait count as tokens that are made. A draft that hardly ever is right
- * is not taken even where it seems to cost nothing.
+ * (goodput, after Liu et al., 2024). Prompts that wait count as tokens that are made, and drafts have the room of a
+ * step that they leave. A draft that hardly ever is right is not taken even where it seems to cost nothing.
  *
  * <p><b>With two steps in flight</b> a sequence's newest token is known only when it would be late for the next step,
  * and without it nothing can be drafted. Where drafts are worth it on the whole, all who decode leave out that step,
@@ -90,7 +90,8 @@ final class DraftPlanner {
         }
         tokens = Math.min(bounds.maxTokens(), decoding + prompts);
         useful = tokens;
-        room = bounds.maxTokens() - decoding;
+        // a prompt's token is certain to count, so no draft takes its place
+        room = bounds.maxTokens() - (int) tokens;
         allWait = pipelined && expected(running) >= WORTH_A_WAIT * decoding;
         claimed = 0;
         claimedUseful = 0;

@@ -202,6 +202,26 @@ class DraftsTest {
         }
     }
 
+    @ParameterizedTest(name = "{0} tickets in flight")
+    @ValueSource(ints = {1, 2})
+    void draftsTakeNothingOfAStepFromPromptsThatWait(int tickets) {
+        Simulation simulation = new Simulation(new Shape().drafts(7).tokens(16).tickets(tickets));
+        for (int first : new int[] {0, 15}) {
+            simulation.submit(predicted(request(first, 200)));
+        }
+        for (int i = 0; i < 6; i++) {
+            simulation.scheduler.turn();
+        }
+        GenerationState prompt =
+                simulation.submit(GenerationRequest.of("p", tokens(300, 100), 1, SamplingParameters.GREEDY));
+
+        simulation.run();
+
+        // there is room for 14 of its tokens in a step, beside those of the two
+        GenerationUsage usage = prompt.usage();
+        assertThat(usage.queueNanos() + usage.prefillNanos()).isLessThan(12 * 1_100_000);
+    }
+
     @Test
     void ofAGrammarItDraftsWhatIsAllowedAlone() {
         StepGrammar grammar = new StepGrammar(Simulation.VOCABULARY, 30, 30);
