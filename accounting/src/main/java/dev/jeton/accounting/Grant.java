@@ -8,11 +8,11 @@ import org.jspecify.annotations.Nullable;
  * What one request may spend, all its sequences together, since they have one allowance: {@code Granted} facts name the
  * sequence {@link #ALL}. Its grants are as many times larger as there are sequences.
  *
- * <p>Taken from by one step loop, which alone owns {@code spent}, {@code seen} and {@code size}; grown by the journal's
- * writer thread, once a grant is durable, by storing {@code granted}. While {@code granted} is what it was when more
- * was asked for ({@code seen}) a renewal is under way, and the step loop leaves {@code asked} alone; that it sees the
- * new {@code granted} orders everything else. Who grants, under the budgets' lock or with the grant in hand, owns
- * {@code given}: it may be less than was asked for.
+ * <p>Taken from by one step loop, which alone owns {@code spent}, {@code lent}, {@code seen} and {@code size}; grown by
+ * the journal's writer thread, once a grant is durable, by storing {@code granted}. While {@code granted} is what it
+ * was when more was asked for ({@code seen}) a renewal is under way, and the step loop leaves {@code asked} alone; that
+ * it sees the new {@code granted} orders everything else. Who grants, under the budgets' lock or with the grant in
+ * hand, owns {@code given}: it may be less than was asked for.
  */
 public final class Grant implements Allowance {
 
@@ -33,6 +33,8 @@ public final class Grant implements Allowance {
     private volatile long given;
     private long size;
     private volatile long spent;
+    /** Taken for drafts in flight: spent by those that turn out to be right. The step loop's. */
+    private long lent;
 
     /** The grant below it on the stack of those that ask; whoever has the grant in hand owns this. */
     @Nullable
@@ -57,29 +59,50 @@ public final class Grant implements Allowance {
     public int grant(int tokens) {
         long now = granted;
         long before = spent;
-        int taken = ended ? 0 : (int) Math.min(tokens, now - before);
+        int taken = takable(tokens, now - before - lent);
         if (taken > 0) {
             spent = before + taken;
         }
-        // ahead of need: when half of the newest grant is left
-        if (seen != now && now < most && now - before - taken <= size / 2 && !stopped && !ended) {
+        renew(now, before + taken + lent);
+        return taken;
+    }
+
+    @Override
+    public int lend(int tokens) {
+        long now = granted;
+        long before = spent;
+        int taken = takable(tokens, now - before - lent);
+        lent += taken;
+        renew(now, before + lent);
+        return taken;
+    }
+
+    @Override
+    public void settle(int tokens, int used) {
+        long before = spent;
+        lent -= tokens;
+        if (used > 0) {
+            spent = before + used;
+        }
+    }
+
+    private int takable(int tokens, long left) {
+        return ended ? 0 : (int) Math.min(tokens, left);
+    }
+
+    /** Asks for more ahead of need: when half of the newest grant is left. */
+    private void renew(long now, long taken) {
+        if (seen != now && now < most && now - taken <= size / 2 && !stopped && !ended) {
             size = Math.min(2 * size, (long) Grants.MOST * sequences);
             asked = most - now < size ? most : now + size;
             seen = now;
             renewals.accept(this);
         }
-        return taken;
-    }
-
-    @Override
-    public void giveBack(int tokens) {
-        long before = spent;
-        spent = before - tokens;
     }
 
     @Override
     public boolean exhausted() {
-        return ended || spent >= most || stopped && spent >= granted;
+        return ended || lent == 0 && (spent >= most || stopped && spent >= granted);
     }
 
     /** Tokens that it wants to have been granted, in all. */
@@ -117,7 +140,7 @@ public final class Grant implements Allowance {
         wake.run();
     }
 
-    /** Tokens granted, or about to be, and not taken; any thread with the grant in hand. */
+    /** Tokens granted, or about to be, and not taken but for drafts; any thread with the grant in hand. */
     long unspent() {
         return Math.max(given, granted) - spent;
     }
@@ -144,7 +167,7 @@ public final class Grant implements Allowance {
         return granted;
     }
 
-    /** Tokens that were taken for computing, delivered or not; any thread. */
+    /** Tokens that were taken for computing, delivered or not, but for drafts in flight; any thread. */
     public long spent() {
         return spent;
     }

@@ -18,8 +18,13 @@ public final class RequestBooks implements AutoCloseable {
         }
 
         @Override
-        public void giveBack(int tokens) {
-            grant.giveBack(tokens);
+        public int lend(int tokens) {
+            return grant.lend(tokens);
+        }
+
+        @Override
+        public void settle(int lent, int used) {
+            grant.settle(lent, used);
         }
 
         @Override

@@ -104,6 +104,46 @@ class GrantsTest {
     }
 
     @Test
+    void whatIsLentForDraftsIsSpentByThoseThatAreRight() throws Exception {
+        try (Journal journal = open(new FaultyDisk(1));
+                Grants grants = new Grants(journal, TestBudgets.none(), () -> 7)) {
+            Semaphore woken = new Semaphore(0);
+            Grant grant = grants.open(TestBudgets.unbounded(Facts.opened("r")), 16, woken::release);
+            woken.acquire();
+            assertThat(grant.grant(1)).isEqualTo(1);
+            assertThat(grant.lend(8)).isEqualTo(8);
+            assertThat(grant.spent()).isEqualTo(1);
+            assertThat(grant.lend(8)).isEqualTo(7);
+            assertThat(grant.grant(1)).isZero();
+
+            grant.settle(8, 3);
+
+            assertThat(grant.spent()).isEqualTo(4);
+            assertThat(grant.grant(9)).isEqualTo(5);
+        }
+    }
+
+    @Test
+    void nothingIsExhaustedWhileDraftsMayBeWrong() throws Exception {
+        try (Journal journal = open(new FaultyDisk(1));
+                Grants grants = new Grants(journal, TestBudgets.none(), () -> 7)) {
+            Semaphore woken = new Semaphore(0);
+            Grant grant = grants.open(TestBudgets.unbounded(Facts.opened("r")), 16, woken::release);
+            woken.acquire();
+            grant.grant(8);
+            grant.lend(8);
+            grant.stop(false);
+            assertThat(grant.exhausted()).isFalse();
+            assertThat(grant.unspent()).isEqualTo(8);
+
+            grant.settle(8, 8);
+
+            assertThat(grant.exhausted()).isTrue();
+            assertThat(grant.unspent()).isZero();
+        }
+    }
+
+    @Test
     void aRequestOfSeveralSequencesGetsAsManyTimesMore() throws Exception {
         try (Journal journal = open(new FaultyDisk(1));
                 Grants grants = new Grants(journal, TestBudgets.none(), () -> 7)) {

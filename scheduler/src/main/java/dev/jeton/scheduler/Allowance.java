@@ -27,10 +27,20 @@ public interface Allowance {
     int grant(int tokens);
 
     /**
-     * Gives back tokens that were {@linkplain #grant granted} and that no step will bring: drafts that were wrong.
-     * Where grants are without end there is nothing to do.
+     * Takes up to {@code tokens} for drafts, of which nobody knows yet how many are right; never blocks. Until they are
+     * {@linkplain #settle settled}, the allowance is not {@link #exhausted}, whoever else takes from it.
+     *
+     * @return how many were taken: 0 until {@code tokens}
      */
-    default void giveBack(int tokens) {}
+    default int lend(int tokens) {
+        return grant(tokens);
+    }
+
+    /**
+     * A step has brought {@code used} of the tokens that were {@linkplain #lend lent} for it; the others are given
+     * back. Where grants are without end there is nothing to do.
+     */
+    default void settle(int lent, int used) {}
 
     /** Whether no grant will ever come again, so that the sequence must end. */
     boolean exhausted();

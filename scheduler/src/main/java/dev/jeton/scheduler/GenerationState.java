@@ -63,7 +63,6 @@ final class GenerationState implements Generation {
 
     private long discardedNanos;
     private int samplesInFlight;
-    private int draftsInFlight;
     private long fullSince = Long.MAX_VALUE;
     private long headWhenFull;
 
@@ -147,18 +146,11 @@ final class GenerationState implements Generation {
     /** A step is about to be launched that samples up to so many tokens for one of the sequences. */
     void expectSamples(int most) {
         samplesInFlight += most;
-        draftsInFlight += most - 1;
     }
 
     /** Such a step has landed. */
     void samplesLanded(int most) {
         samplesInFlight -= most;
-        draftsInFlight -= most - 1;
-    }
-
-    /** Whether tokens may turn out not to be needed for what they were granted for. */
-    boolean mayGiveBack() {
-        return draftsInFlight > 0;
     }
 
     /** Tokens that would find room, after those that steps in flight may bring to any of the sequences. */

@@ -112,9 +112,9 @@ final class Sequence {
         return known;
     }
 
-    /** The drafts in flight have landed, and so many of them were right. */
-    void draftsLanded(int accepted) {
-        Objects.requireNonNull(drafts).landed(accepted, generation.totals);
+    /** The drafts in flight have landed: so many of them were right, and so many of those are the sequence's tokens. */
+    void draftsLanded(int right, int wanted) {
+        Objects.requireNonNull(drafts).landed(right, wanted, generation.totals);
     }
 
     /** A token was sampled behind those that are known, with no drafts. */

@@ -87,10 +87,10 @@ final class SequenceDrafts {
         oddsOfAll.observe(agreeing, drafts, accepted);
     }
 
-    /** Its row has landed, and so many of the drafts were right. */
-    void landed(int accepted, GenerationTotals totals) {
-        observe(inFlight, accepted);
-        totals.drafts(inFlight, accepted, predicted);
+    /** Its row has landed: so many of the drafts were right, and so many of those are the sequence's tokens. */
+    void landed(int right, int wanted, GenerationTotals totals) {
+        observe(inFlight, right);
+        totals.drafts(inFlight, wanted, predicted);
         inFlight = 0;
     }
 }

@@ -252,8 +252,9 @@ final class StepApplier {
     /** Drafts have been verified; returns how many of them were wrong, of which nothing is left. */
     private static int land(Sequence sequence, int drafts, int accepted) {
         int right = Math.max(0, accepted - 1);
-        sequence.draftsLanded(right);
-        sequence.generation.request().allowance().giveBack(drafts - right);
+        int wanted = sequence.phase == Sequence.Phase.ENDING ? 0 : right;
+        sequence.draftsLanded(right, wanted);
+        sequence.generation.request().allowance().settle(drafts, wanted);
         return drafts - right;
     }
 

@@ -132,7 +132,6 @@ final class StepPlanner {
     /** A sequence whose allowance will never grant again has reached its length. */
     private boolean endIfExhausted(Sequence sequence, long now) {
         if (sequence.rowsInFlight > 0
-                || sequence.generation.mayGiveBack()
                 || !sequence.generation.request().allowance().exhausted()) {
             return false;
         }
@@ -168,7 +167,7 @@ final class StepPlanner {
             drafted = kv.room(sequence.kv) - sequence.planned - 1;
         }
         if (drafted > 0) {
-            drafted = sequence.generation.request().allowance().grant(drafted);
+            drafted = sequence.generation.request().allowance().lend(drafted);
         }
         if (drafted > 0) {
             drafts.took(sequence, drafted);

@@ -39,6 +39,7 @@ class DraftsTest {
     /** Grants a number of tokens, and counts those that come back. */
     private static final class Purse implements Allowance {
         int left;
+        int lent;
         int givenBack;
 
         Purse(int tokens) {
@@ -53,14 +54,22 @@ class DraftsTest {
         }
 
         @Override
-        public void giveBack(int tokens) {
-            left += tokens;
-            givenBack += tokens;
+        public int lend(int tokens) {
+            int given = grant(tokens);
+            lent += given;
+            return given;
+        }
+
+        @Override
+        public void settle(int tokens, int used) {
+            lent -= tokens;
+            left += tokens - used;
+            givenBack += tokens - used;
         }
 
         @Override
         public boolean exhausted() {
-            return left == 0;
+            return left + lent == 0;
         }
     }
 
@@ -144,6 +153,34 @@ class DraftsTest {
         simulation.run();
 
         assertThat(take(generation).tokens.stream().mapToInt(List::size).sum()).isEqualTo(2 * LENGTH);
+    }
+
+    @ParameterizedTest(name = "{0} tickets in flight")
+    @ValueSource(ints = {1, 2})
+    void oneRequestDoesNotEndOnWhatAnothersDraftsGiveBack(int tickets) {
+        GenerationRequest plain = request(0, 200);
+        List<Integer> alone = Simulation.alone(plain, 0).only();
+        int[] prediction = predicted(plain, Integer.MAX_VALUE);
+        for (int i = 20; i < prediction.length; i++) {
+            prediction[i] ^= 1;
+        }
+        for (int granted = 10; granted < 90; granted++) {
+            Purse purse = new Purse(granted);
+            Simulation simulation = new Simulation(new Shape().drafts(8).tickets(tickets));
+            GenerationState stopped = simulation.submit(
+                    paidFrom(purse, plain.prompt(), alone.get(20)).predicting(prediction));
+            GenerationState other = simulation.submit(paidFrom(purse, tokens(300, 10)));
+
+            simulation.run();
+
+            assertThat(stopped.usage().completionTokens() + other.usage().completionTokens())
+                    .isEqualTo(granted);
+        }
+    }
+
+    private static GenerationRequest paidFrom(Allowance allowance, int[] prompt, int... stops) {
+        return new GenerationRequest(
+                "p", prompt, 1, 200, SamplingParameters.GREEDY, stops, false, 0, Long.MAX_VALUE, 0, allowance);
     }
 
     private static GenerationRequest twice(GenerationRequest plain, SamplingParameters seeded, Allowance allowance) {

@@ -313,6 +313,7 @@ public abstract class GenerationContract {
     /** Grants so many tokens. */
     private static final class Purse implements Allowance {
         final AtomicInteger left;
+        private final AtomicInteger lent = new AtomicInteger();
         private final boolean last;
 
         Purse(int tokens, boolean isFinal) {
@@ -327,13 +328,21 @@ public abstract class GenerationContract {
         }
 
         @Override
-        public void giveBack(int tokens) {
-            left.addAndGet(tokens);
+        public int lend(int tokens) {
+            int given = grant(tokens);
+            lent.addAndGet(given);
+            return given;
+        }
+
+        @Override
+        public void settle(int tokens, int used) {
+            left.addAndGet(tokens - used);
+            lent.addAndGet(-tokens);
         }
 
         @Override
         public boolean exhausted() {
-            return last && left.get() == 0;
+            return last && left.get() + lent.get() == 0;
         }
     }
 

@@ -240,6 +240,7 @@ class SchedulerPropertyTest {
     /** An allowance that is filled now and then, and may be closed. */
     private static final class Purse implements Allowance {
         int left;
+        int lent;
         boolean closed;
 
         @Override
@@ -250,13 +251,21 @@ class SchedulerPropertyTest {
         }
 
         @Override
-        public void giveBack(int tokens) {
-            left += tokens;
+        public int lend(int tokens) {
+            int given = grant(tokens);
+            lent += given;
+            return given;
+        }
+
+        @Override
+        public void settle(int tokens, int used) {
+            lent -= tokens;
+            left += tokens - used;
         }
 
         @Override
         public boolean exhausted() {
-            return closed && left == 0;
+            return closed && left + lent == 0;
         }
     }
 
