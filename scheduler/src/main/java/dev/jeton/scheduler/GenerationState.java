@@ -20,6 +20,11 @@ import org.jspecify.annotations.Nullable;
  */
 final class GenerationState implements Generation {
 
+    /** The token was drafted before it was sampled. */
+    static final byte DRAFTED = 1;
+    /** The same, as the client predicted. */
+    static final byte PREDICTED = 3;
+
     private static final FinishReason[] REASONS = FinishReason.values();
 
     private final GenerationRequest request;
@@ -37,6 +42,9 @@ final class GenerationState implements Generation {
     private final float[] logProbability;
     private final long[] nanos;
     private final byte[] end;
+    /** Of tokens: {@link #DRAFTED} and {@link #PREDICTED}, or 0. */
+    private final byte[] drafted;
+
     private final int topPlaces;
     private final int[] topCount;
     private final int[] topTokens;
@@ -61,6 +69,10 @@ final class GenerationState implements Generation {
     /** Tokens of those that the loop had written before it heard of it. */
     private int discardedTokens;
 
+    /** Of those, drafts, and those that were predicted. */
+    private int discardedDrafts;
+
+    private int discardedPredicted;
     private long discardedNanos;
     private int samplesInFlight;
     private long fullSince = Long.MAX_VALUE;
@@ -98,6 +110,7 @@ final class GenerationState implements Generation {
         logProbability = new float[capacity];
         nanos = new long[capacity];
         end = new byte[capacity];
+        drafted = new byte[capacity];
         topPlaces = Math.max(0, request.sampling().logProbabilities());
         topCount = new int[topPlaces > 0 ? capacity : 0];
         topTokens = new int[topPlaces * capacity];
@@ -187,13 +200,15 @@ final class GenerationState implements Generation {
      *
      * @param tokenNanos device time that it took the tenant's money to compute, which is the house's if it turns out
      *     that nobody wants it; 0 where that is not known of single tokens
+     * @param draft {@link #DRAFTED} or {@link #PREDICTED} where it was, else 0
      */
-    void writeToken(int sequenceIndex, StepResult result, int index, long tokenNanos) {
+    void writeToken(int sequenceIndex, StepResult result, int index, long tokenNanos, byte draft) {
         int place = (int) (written++ & mask);
         sequence[place] = sequenceIndex;
         token[place] = result.tokens[index];
         logProbability[place] = result.logProbabilities[index];
         nanos[place] = tokenNanos;
+        drafted[place] = draft;
         end[place] = 0;
         if (topPlaces > 0) {
             int count = Math.min(topPlaces, result.topCount[index]);
@@ -324,6 +339,8 @@ final class GenerationState implements Generation {
             }
             discardedTokens++;
             discardedNanos += nanos[place];
+            discardedDrafts += drafted[place] & 1;
+            discardedPredicted += drafted[place] >> 1;
         }
         if (at != from) {
             head = at;
@@ -391,6 +408,10 @@ final class GenerationState implements Generation {
                 discardedNanos,
                 t.kvBlockNanos,
                 t.given ? t.savedNanos : 0,
-                new GenerationUsage.Drafts(t.drafts, t.acceptedDrafts, t.predicted, t.acceptedPredicted));
+                new GenerationUsage.Drafts(
+                        t.drafts,
+                        t.acceptedDrafts - discardedDrafts,
+                        t.predicted,
+                        t.acceptedPredicted - discardedPredicted));
     }
 }

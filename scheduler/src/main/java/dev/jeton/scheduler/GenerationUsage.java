@@ -43,9 +43,9 @@ public record GenerationUsage(
      * the others for less.
      *
      * @param computed all of them
-     * @param accepted of those, right, and so among the request's tokens unless it had ended before them
+     * @param accepted of those, right and among the request's tokens: not what came behind a stop
      * @param predicted of all, taken from what the client predicts
-     * @param acceptedPredicted of those, right
+     * @param acceptedPredicted of those, the same
      */
     public record Drafts(int computed, int accepted, int predicted, int acceptedPredicted) {
 

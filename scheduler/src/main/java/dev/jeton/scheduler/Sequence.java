@@ -117,6 +117,11 @@ final class Sequence {
         Objects.requireNonNull(drafts).landed(right, wanted, generation.totals);
     }
 
+    /** What the drafts that have landed last are to the request's reader. */
+    byte draftKind() {
+        return Objects.requireNonNull(drafts).predicted() ? GenerationState.PREDICTED : GenerationState.DRAFTED;
+    }
+
     /** A token was sampled behind those that are known, with no drafts. */
     void sampledPlainly(int token) {
         if (drafts != null) {

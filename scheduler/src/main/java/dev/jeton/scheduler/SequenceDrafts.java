@@ -75,6 +75,11 @@ final class SequenceDrafts {
         predicted = suggested == 0 && lookup.predicted();
     }
 
+    /** Whether what was launched last is of the client's prediction. */
+    boolean predicted() {
+        return predicted;
+    }
+
     /** A token was sampled behind so many, of which nothing had been computed before. */
     void sampled(int length, int token) {
         if (guessedAt == length) {

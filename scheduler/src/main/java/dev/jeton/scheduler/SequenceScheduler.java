@@ -267,7 +267,7 @@ final class SequenceScheduler implements Turns {
         one.reset(1);
         one.beginRow(0);
         one.addToken(token, request.sampling().logProbabilities() >= 0 ? logProbability : Float.NaN);
-        run.generation.writeToken(run.index, one, 0, 0);
+        run.generation.writeToken(run.index, one, 0, 0, (byte) 0);
         if (run.delivered >= request.maxTokens() || request.prompt().length + run.delivered >= contextLength) {
             sequences.end(run, FinishReason.LENGTH, -1, "");
         }

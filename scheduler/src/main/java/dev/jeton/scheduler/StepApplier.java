@@ -283,7 +283,8 @@ final class StepApplier {
                 sequence.index,
                 result,
                 index,
-                record.kind[row] == StepRecord.DECODE ? record.nanos[row] / result.accepted[row] : 0);
+                record.kind[row] == StepRecord.DECODE ? record.nanos[row] / result.accepted[row] : 0,
+                index < result.tokenStart[row] + result.accepted[row] - 1 ? sequence.draftKind() : 0);
         if (sequence.cursor != null && sequence.cursor.mustEnd()) {
             sequences.end(sequence, FinishReason.STOP, -1, "");
         } else if (sequence.generated() >= generation.request().maxTokens()

@@ -108,6 +108,27 @@ class DraftsTest {
     }
 
     @Test
+    void whatIsDiscardedIsNoAcceptedDraft() {
+        Simulation simulation = new Simulation(new Shape().drafts(5));
+        GenerationState generation = simulation.submit(predicted(request(0, LENGTH)));
+        simulation.run();
+        GenerationUsage.Drafts before = generation.usage().drafts();
+        GenerationEvent event = new GenerationEvent();
+        for (int i = 0; i < 9; i++) {
+            generation.poll(event);
+        }
+
+        generation.stop(0);
+        take(generation);
+
+        // the first of them was sampled with the prompt, and the seventh behind five drafts
+        assertThat(generation.usage().completionTokens()).isEqualTo(9);
+        assertThat(before.accepted()).isEqualTo(LENGTH - 1 - 10);
+        assertThat(generation.usage().drafts())
+                .isEqualTo(new GenerationUsage.Drafts(before.computed(), 7, before.predicted(), 7));
+    }
+
+    @Test
     void draftsNothingWhereThatIsOff() {
         GenerationRequest request = predicted(request(0, LENGTH));
         Simulation simulation = new Simulation(new Shape());

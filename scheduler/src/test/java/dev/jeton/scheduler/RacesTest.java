@@ -43,7 +43,7 @@ class RacesTest {
                     Thread.onSpinWait();
                 }
                 result.tokens[0] = i;
-                generation.writeToken(i % 3, result, 0, 0);
+                generation.writeToken(i % 3, result, 0, 0, (byte) 0);
                 if (random.nextInt(3) == 0) {
                     generation.publish(i);
                 }
@@ -75,7 +75,7 @@ class RacesTest {
                     while (!generation.roomForOneMore(i) && !reader.isDone()) {
                         Thread.onSpinWait();
                     }
-                    generation.writeToken(i % 2, result, 0, 1);
+                    generation.writeToken(i % 2, result, 0, 1, (byte) 0);
                     generation.publish(i);
                 }
                 generation.writeEnd(0, FinishReason.LENGTH, 5, "");
