@@ -6,9 +6,9 @@ import java.util.concurrent.atomic.AtomicLong;
 
 /**
  * Requests that wait for their first admission and their prompts' tokens, against the bounds of both: a thousand
- * prompts of a hundred thousand tokens are more than the memory that a thousand usual ones take. A tenant, told by its
- * salt, has three quarters of both, so that others come in whatever one sends. Counted up by those who submit, down by
- * the loop; thread-safe.
+ * prompts of a hundred thousand tokens are more than the memory that a thousand usual ones take. What is predicted of
+ * an answer counts with the prompt. A tenant, told by its salt, has three quarters of both, so that others come in
+ * whatever one sends. Counted up by those who submit, down by the loop; thread-safe.
  */
 final class QueuedRequests {
 
@@ -32,7 +32,7 @@ final class QueuedRequests {
     /** Counts a request in, whatever the bounds are. */
     void add(GenerationRequest request) {
         requests.incrementAndGet();
-        tokens.addAndGet(request.prompt().length);
+        tokens.addAndGet(length(request));
         count(request, 1);
     }
 
@@ -42,7 +42,7 @@ final class QueuedRequests {
      * @throws RejectedException if there is none
      */
     void admit(GenerationRequest request, SchedulerConfig config) {
-        int length = request.prompt().length;
+        long length = length(request);
         int waiting = requests.incrementAndGet();
         long held = tokens.addAndGet(length);
         Held own = count(request, 1);
@@ -70,6 +70,10 @@ final class QueuedRequests {
         }
     }
 
+    private static long length(GenerationRequest request) {
+        return (long) request.prompt().length + request.prediction().length;
+    }
+
     private static long share(long bound) {
         return Math.max(1, bound - bound / 4);
     }
@@ -82,7 +86,7 @@ final class QueuedRequests {
     /** A request waits no more. */
     void remove(GenerationRequest request) {
         requests.decrementAndGet();
-        tokens.addAndGet(-request.prompt().length);
+        tokens.addAndGet(-length(request));
         count(request, -1);
     }
 
@@ -90,7 +94,7 @@ final class QueuedRequests {
     private Held count(GenerationRequest request, int sign) {
         return request.salt() == NOBODY
                 ? Held.NONE
-                : tenants.merge(request.salt(), new Held(sign, (long) sign * request.prompt().length), Held::plus);
+                : tenants.merge(request.salt(), new Held(sign, sign * length(request)), Held::plus);
     }
 
     /** How many wait. */
@@ -98,7 +102,7 @@ final class QueuedRequests {
         return requests.get();
     }
 
-    /** Tokens of their prompts. */
+    /** Tokens of their prompts, and of what is predicted of their answers. */
     long tokens() {
         return tokens.get();
     }

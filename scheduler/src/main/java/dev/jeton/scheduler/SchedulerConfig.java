@@ -7,8 +7,8 @@ package dev.jeton.scheduler;
  * @param maxBatchedTokens most tokens of a step; the engine's own bound may be lower
  * @param maxWaiting most sequences waiting for their first admission; past it a request is refused. Three quarters of
  *     one tenant
- * @param maxWaitingTokens most tokens of their prompts; past it a request is refused, too, unless it is the only one.
- *     Three quarters of one tenant
+ * @param maxWaitingTokens most tokens of their prompts and predictions; past it a request is refused, too, unless it is
+ *     the only one. Three quarters of one tenant
  * @param ringCapacity most events buffered for a reader
  * @param stallNanos how long a reader may leave its buffer full before it is cancelled
  * @param stepTargetNanos while sequences decode, prefill is cut so that a predicted step stays below this; 0 is off

@@ -57,6 +57,20 @@ class QueuedRequestsTest {
     }
 
     @Test
+    void countsWhatIsPredictedLikeAPrompt() {
+        GenerationRequest predicting = request(1, 10).predicting(new int[290]);
+        queued.admit(predicting, CONFIG);
+        queued.admit(predicting, CONFIG);
+
+        assertThatThrownBy(() -> queued.admit(request(1, 10), CONFIG)).isInstanceOf(RejectedException.class);
+        assertThat(queued.tokens()).isEqualTo(600);
+
+        queued.remove(predicting);
+        queued.remove(predicting);
+        assertThat(queued.tokens()).isZero();
+    }
+
+    @Test
     void givesBackATenantsShareWithItsRequests() {
         admit(6, 1, 10);
         queued.remove(request(1, 10));

@@ -2,6 +2,7 @@ package dev.jeton.server.api;
 
 import dev.jeton.models.TemplateException;
 import dev.jeton.server.json.JsonObject;
+import java.util.Arrays;
 import java.util.Optional;
 
 /** From text to token ids, under the gate and within the context. */
@@ -51,7 +52,13 @@ final class PromptTokens {
     /** Tokens of what the client expects of the answer; none where it expects nothing. */
     int[] prediction(JsonObject body, ServedModel model) throws InterruptedException {
         Optional<String> text = Prediction.read(body);
-        return text.isEmpty() ? new int[0] : of(Prediction.FIELD, beginning(text.get(), model), model, false);
+        if (text.isEmpty()) {
+            return new int[0];
+        }
+        String part = beginning(text.get(), model);
+        int[] tokens = gate.run(() -> model.tokenizer().encode(part, false));
+        // it is kept while the request waits, and no answer is longer
+        return tokens.length <= model.contextLength() ? tokens : Arrays.copyOf(tokens, model.contextLength());
     }
 
     /** Tokens of a text with the tokenizer's special ones; where {@code truncate}, of what of it can matter. */

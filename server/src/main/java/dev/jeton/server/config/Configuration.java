@@ -371,7 +371,7 @@ public record Configuration(
      * @param stepTarget what a step with prompts may be predicted to take while others decode; zero is the engine's own
      * @param maxDrafts most tokens drafted for a sequence in a step; -1 is the engine's own
      * @param maxWaiting most sequences waiting; more get 429
-     * @param maxWaitingTokens most tokens of prompts waiting; more get 429
+     * @param maxWaitingTokens most tokens of prompts and predictions waiting; more get 429
      * @param blockSize tokens of a block
      * @param threads compute threads; 0 takes the machine's cores
      * @param quantize {@code none}, {@code q8_0}, {@code int8} or {@code fp8}

@@ -276,7 +276,7 @@ final class Schema {
                     "engine.max-waiting-tokens",
                     new Whole(1, Integer.MAX_VALUE),
                     "16777216",
-                    "tokens of prompts waiting, some ten bytes each; more get 429"),
+                    "tokens of prompts and predictions waiting, some ten bytes each; more get 429"),
             new Setting("engine.block-size", new Whole(1, 1_024), "16", "tokens of a block, a power of two"),
             new Setting("engine.threads", new Whole(0, 1_024), "0", "compute threads; 0: the machine's cores"),
             new Setting(

@@ -58,7 +58,7 @@ final class DispatcherMetrics {
         gauge("jeton.sequences.waiting.bound", "Most sequences that may wait", DispatcherStats::waitingBound);
         gauge(
                 "jeton.tokens.waiting",
-                "Tokens of the prompts of requests that wait for their first admission",
+                "Tokens of the prompts and predictions of requests that wait for their first admission",
                 DispatcherStats::waitingTokens);
         gauge("jeton.kv.utilisation", "Share of the KV blocks that sequences hold", DispatcherMetrics::utilisation);
         counter("jeton.preemptions", "Sequences preempted", DispatcherStats::preemptions);

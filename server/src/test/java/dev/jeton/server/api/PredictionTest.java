@@ -119,6 +119,15 @@ class PredictionTest {
         assertThat(predicted(answer, "accepted")).isPositive();
     }
 
+    @Test
+    void noMoreOfAPredictionIsAcceptedThanTheAnswerHas() {
+        Answer answer = chat("'stop':['User']," + predicting(REPLY));
+        long tokens = (Long) answer.at("usage.completion_tokens");
+
+        assertThat(answer.at("choices.0.message.content")).isEqualTo("class ");
+        assertThat(predicted(answer, "accepted")).isLessThanOrEqualTo(tokens);
+    }
+
     @ParameterizedTest(name = "{0}")
     @CsvSource(delimiter = '|', quoteCharacter = '"', textBlock = """
                     /v1/responses              | {'model':'test-model','input':'hi',
