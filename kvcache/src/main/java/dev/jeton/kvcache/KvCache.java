@@ -272,9 +272,19 @@ public final class KvCache {
      * @return false, with nothing changed, if there are too few blocks now
      */
     public boolean extend(KvSequence sequence, int length, long now) {
+        return extend(sequence, length, 0, now);
+    }
+
+    /**
+     * The same for tokens that can do without.
+     *
+     * @param spare blocks per group that must still be available afterwards, if any are taken
+     */
+    public boolean extend(KvSequence sequence, int length, int spare, long now) {
         int total = blocksFor(length);
         for (int g = 0; g < pools.length; g++) {
-            if (total - sequence.table(g).length() > pools[g].available()) {
+            int missing = total - sequence.table(g).length();
+            if (missing > 0 && missing + spare > pools[g].available()) {
                 return false;
             }
         }

@@ -160,10 +160,14 @@ final class StepPlanner {
         finishRow(flight, sequence, 1 + drafted, 1 + drafted);
     }
 
-    /** Drafts that stand behind the sequence's tokens, have blocks and were granted; nobody is preempted for them. */
+    /**
+     * Drafts that stand behind the sequence's tokens, have blocks and were granted. Nobody is preempted for them, now
+     * or a step later: they leave a block for every running sequence.
+     */
     private int draft(Sequence sequence, long now) {
         int drafted = drafts.draft(sequence);
-        if (drafted > 0 && !kv.extend(sequence.kv, sequence.planned + 1 + drafted, now)) {
+        int spare = sequences.withBlocks();
+        if (drafted > 0 && !kv.extend(sequence.kv, sequence.planned + 1 + drafted, spare, now)) {
             drafted = kv.room(sequence.kv) - sequence.planned - 1;
         }
         if (drafted > 0) {

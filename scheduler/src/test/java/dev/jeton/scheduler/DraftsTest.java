@@ -281,6 +281,26 @@ class DraftsTest {
     }
 
     @Test
+    void noDraftTakesTheBlockThatAnothersNextTokenNeeds() {
+        GenerationRequest plain = request(0, LENGTH);
+        List<Integer> alone = Simulation.alone(plain, 0).only();
+        int[] prediction = predicted(plain, 1);
+        prediction[0] = alone.getFirst();
+        Simulation simulation = new Simulation(new Shape().drafts(8).blocks(7));
+        // it ends before it needs a fourth block; the other needs one for its second token
+        GenerationState drafting = simulation.submit(
+                paidFrom(Allowance.UNLIMITED, plain.prompt(), alone.get(1)).predicting(prediction));
+        GenerationState other = simulation.submit(tokens(300, 12), 4);
+
+        simulation.run();
+
+        assertThat(take(drafting).only()).isEqualTo(alone.subList(0, 1));
+        assertThat(take(other).only()).hasSize(4);
+        assertThat(drafting.usage().drafts().computed()).isPositive();
+        assertThat(simulation.scheduler.stats().preemptions()).isZero();
+    }
+
+    @Test
     void ofAGrammarItDraftsWhatIsAllowedAlone() {
         StepGrammar grammar = new StepGrammar(Simulation.VOCABULARY, 30, 30);
         GenerationRequest guided = request(0, LENGTH).guided(grammar);
