@@ -143,7 +143,8 @@ final class DraftPlanner {
             return 0;
         }
         GenerationRequest request = sequence.generation.request();
-        int bound = Math.min(Math.min(most, room), sequence.generation.room() - 1);
+        // where its reader is slow, there is a place for each sequence's next token
+        int bound = Math.min(Math.min(most, room), sequence.generation.room() - request.sequences());
         // the token that is sampled behind the last draft counts, too
         bound = Math.min(bound, request.maxTokens() - sequence.generated() - 1);
         bound = Math.min(bound, bounds.contextLength() - sequence.length - 1);

@@ -301,6 +301,30 @@ class DraftsTest {
     }
 
     @Test
+    void draftsOfOneSequenceLeaveTheOthersOfItsRequestRoomInTheRing() {
+        SamplingParameters seeded =
+                new SamplingParameters(1, 0, 1, 0, 1, 0, 0, SamplingParameters.GREEDY.bias(), 3, 0, new int[0], -1);
+        GenerationRequest two = twice(request(0, 200), seeded, Allowance.UNLIMITED);
+        Simulation.Output alone = Simulation.alone(two, 0);
+        Simulation simulation = new Simulation(new Shape().drafts(8).ring(8));
+        GenerationState generation = simulation.submit(two.predicting(
+                alone.tokens.getFirst().stream().mapToInt(Integer::intValue).toArray()));
+        int[] taken = new int[2];
+        GenerationEvent event = new GenerationEvent();
+
+        for (int turn = 0; turn < 60; turn++) {
+            simulation.scheduler.turn();
+            for (int i = 0; i < 3 && generation.poll(event); i++) {
+                taken[event.sequence]++;
+            }
+        }
+
+        // a slow reader: there is room for three tokens at a time
+        assertThat(taken[0] + taken[1]).isGreaterThan(150);
+        assertThat(taken[1]).isGreaterThan(40);
+    }
+
+    @Test
     void ofAGrammarItDraftsWhatIsAllowedAlone() {
         StepGrammar grammar = new StepGrammar(Simulation.VOCABULARY, 30, 30);
         GenerationRequest guided = request(0, LENGTH).guided(grammar);
