@@ -67,11 +67,12 @@ public final class Grant implements Allowance {
         return taken;
     }
 
+    /** Of what is granted it leaves a token for each of the other sequences, which would stand still without. */
     @Override
     public int lend(int tokens) {
         long now = granted;
         long before = spent;
-        int taken = takable(tokens, now - before - lent);
+        int taken = takable(tokens, Math.max(0, now - before - lent - (sequences - 1)));
         lent += taken;
         renew(now, before + lent);
         return taken;

@@ -124,6 +124,23 @@ class GrantsTest {
     }
 
     @Test
+    void draftsLeaveATokenForEachOtherSequence() throws Exception {
+        try (Journal journal = open(new FaultyDisk(1));
+                Grants grants = new Grants(journal, TestBudgets.none(), () -> 7)) {
+            Semaphore woken = new Semaphore(0);
+            Fact.Opened opened =
+                    new Fact.Opened(1, "r", Payer.UNKNOWN, "m", Map.of(), "", "", 4, Zones.UNKNOWN, Work.GENERATION);
+            Grant grant = grants.open(TestBudgets.unbounded(opened), 64, woken::release);
+            woken.acquire();
+            assertThat(grant.grant(1)).isEqualTo(1);
+            assertThat(grant.lend(100)).isEqualTo(60);
+            assertThat(grant.lend(1)).isZero();
+            assertThat(grant.grant(4)).isEqualTo(3);
+            assertThat(grant.lend(1)).isZero();
+        }
+    }
+
+    @Test
     void nothingIsExhaustedWhileDraftsMayBeWrong() throws Exception {
         try (Journal journal = open(new FaultyDisk(1));
                 Grants grants = new Grants(journal, TestBudgets.none(), () -> 7)) {
