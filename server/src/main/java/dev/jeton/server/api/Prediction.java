@@ -26,7 +26,7 @@ final class Prediction {
 
     private static String content(JsonObject prediction) {
         expect(prediction, CONTENT);
-        return switch (prediction.value(CONTENT).orElse("")) {
+        return switch (prediction.value(CONTENT).orElseGet(() -> prediction.text(CONTENT))) {
             case String whole -> whole;
             case List<?> parts -> joined(prediction);
             case Object other -> throw prediction.wrongType(CONTENT, "a string or an array of text parts", other);

@@ -146,6 +146,8 @@ class PredictionTest {
                     prediction.type            | {'content':'x'}
                     prediction                 | 5
                     prediction.content         | {'type':'content','content':5}
+                    prediction.content         | {'type':'content'}
+                    prediction.content         | {'type':'content','content':null}
                     prediction.content[0].type | {'type':'content','content':[{'type':'image_url'}]}
                     prediction.content[0].text | {'type':'content','content':[{'type':'text'}]}
                     """)
