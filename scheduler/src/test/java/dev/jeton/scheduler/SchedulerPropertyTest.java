@@ -233,7 +233,10 @@ class SchedulerPropertyTest {
                 }
                 assertThat(reason).isNotIn(FinishReason.ERROR, FinishReason.SHUTDOWN);
             }
-            assertThat(generation.usage().completionTokens()).isEqualTo(taken);
+            GenerationUsage usage = generation.usage();
+            assertThat(usage.completionTokens()).isEqualTo(taken);
+            assertThat(usage.drafts().accepted()).isLessThanOrEqualTo(taken);
+            assertThat(purse.lent).as("lent and not settled").isZero();
         }
     }
 
