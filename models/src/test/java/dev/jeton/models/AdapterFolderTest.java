@@ -13,6 +13,8 @@ import java.nio.file.Path;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.Timeout.ThreadMode;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -81,6 +83,23 @@ class AdapterFolderTest {
             assertThat(opened.part(0, Target.QUERY).orElseThrow().scale()).isEqualTo(3);
             assertThat(opened.part(1, Target.QUERY).orElseThrow().scale()).isEqualTo(5);
             assertThat(opened.part(1, Target.DOWN).orElseThrow().scale()).isEqualTo(10);
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "(.+)+\\\\1x",
+                ".*(|)(|)(|)(|)(|)(|)(|)(|)(|)(|)(|)(|)(|)(|)(|)(|)(|)(|)(|)(|)(|)(|)(|)(|)(|)(|)(|)(|)(|)(|)(|)(|)x",
+                "((((x{5000}){5000}){5000}){5000})"
+            })
+    @Timeout(value = 20, threadMode = ThreadMode.SEPARATE_THREAD)
+    void shouldNotBeHeldUpByPatternsThatTakeYearsToMatch(String pattern) throws IOException {
+        config("{\"peft_type\": \"LORA\", \"lora_alpha\": 6, \"alpha_pattern\": {\"%s\": 10}}".formatted(pattern));
+        try (AdapterFolder opened = AdapterFolder.open(adapter, model.spec)) {
+            assertThat(opened.part(0, Target.QUERY).orElseThrow().scale()).isEqualTo(1.5f);
+        } catch (ModelException e) {
+            assertThat(e).hasMessageContaining("alpha_pattern");
         }
     }
 
