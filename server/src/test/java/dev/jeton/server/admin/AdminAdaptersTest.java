@@ -18,6 +18,8 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterEach;
@@ -162,6 +164,47 @@ class AdminAdaptersTest {
         assertThat(replaced.at("folder")).isEqualTo("quiet");
         assertThat(says("sql")).isEqualTo("good day");
         Eventually.until("the first is given up", () -> metrics().value("jeton_adapters_loaded_bytes") == 1_000);
+    }
+
+    @Test
+    void answersThroughTheNewOneARequestWhosePromptIsBeingMadeWhileItsAdapterIsReplaced() {
+        server.close();
+        CountDownLatch rendering = new CountDownLatch(1);
+        CountDownLatch replaced = new CountDownLatch(1);
+        server = builder()
+                .template((messages, tools, opened, variables) -> {
+                    if (messages.toString().contains("slow")) {
+                        rendering.countDown();
+                        await(replaced);
+                    }
+                    return "say:Good day\n";
+                })
+                .start();
+        admin = new AdminClient(server);
+        load("sql", "loud");
+        CompletableFuture<Answer> asked =
+                CompletableFuture.supplyAsync(() -> server.send(server.request("/v1/chat/completions")
+                        .header("authorization", "Bearer key")
+                        .POST(BodyPublishers.ofString("""
+                                {"model": "sql", "messages": [{"role": "user", "content": "slow"}]}"""))));
+        await(rendering);
+        assertThat(admin.post("adapters", "{'name':'sql','folder':'quiet','replace':true}")
+                        .status())
+                .isEqualTo(201);
+        Eventually.until("the first is given up", () -> metrics().value("jeton_adapters_loaded_bytes") == 1_000);
+        replaced.countDown();
+
+        Answer answer = asked.join();
+        assertThat(answer.status()).as(answer.body()).isEqualTo(200);
+        assertThat(answer.at("choices.0.message.content")).isEqualTo("good day");
+    }
+
+    private static void await(CountDownLatch latch) {
+        try {
+            assertThat(latch.await(20, TimeUnit.SECONDS)).isTrue();
+        } catch (InterruptedException e) {
+            throw new IllegalStateException(e);
+        }
     }
 
     @Test
