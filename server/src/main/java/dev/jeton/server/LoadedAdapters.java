@@ -102,16 +102,7 @@ final class LoadedAdapters implements AdapterHost {
         Path place = root.below(folder);
         ServedModel base = base(model);
         requireRoom(name, root.weights(place));
-        PreparedAdapter memory;
-        try {
-            memory = base.dispatcher().prepareAdapter(place);
-        } catch (RejectedException e) {
-            throw ApiException.of(e);
-        } catch (EngineException e) {
-            throw refused("unsupported_by_model", e);
-        } catch (ModelException e) {
-            throw refused("invalid_adapter", e);
-        }
+        PreparedAdapter memory = prepare(base, place);
         try {
             requireRoom(name, memory.bytes());
         } catch (ApiException e) {
@@ -119,6 +110,23 @@ final class LoadedAdapters implements AdapterHost {
             throw e;
         }
         return new Read(new AdapterPolicy(name, base.name(), folder), base, memory);
+    }
+
+    /** Whatever the files are, or become while they are read, is the failure of this adapter alone. */
+    private static PreparedAdapter prepare(ServedModel base, Path place) {
+        try {
+            return base.dispatcher().prepareAdapter(place);
+        } catch (RejectedException e) {
+            throw ApiException.of(e);
+        } catch (EngineException e) {
+            throw refused("unsupported_by_model", e);
+        } catch (ModelException e) {
+            throw refused("invalid_adapter", e);
+        } catch (RuntimeException | StackOverflowError | OutOfMemoryError | InternalError e) {
+            // the last is what becomes of a mapped file that somebody cuts short
+            LOG.error("an adapter of '{}' could not be read", base.name(), e);
+            throw ApiException.internal("The server failed to read the adapter; its log says why");
+        }
     }
 
     private static ApiException refused(String code, RuntimeException e) {

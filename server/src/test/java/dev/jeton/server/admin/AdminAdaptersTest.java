@@ -12,6 +12,7 @@ import dev.jeton.server.testing.TestServer;
 import dev.jeton.server.testing.TestServer.Answer;
 import java.io.IOException;
 import java.net.http.HttpRequest.BodyPublishers;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -27,6 +28,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Adapters that come and go while requests are answered. */
@@ -227,6 +229,22 @@ class AdminAdaptersTest {
         assertThat(admin.get("adapters/sql").at("loaded")).isEqualTo(false);
         assertThat(says("test-model")).isEqualTo("Good day");
         assertThat(admin.delete("adapters/sql").status()).isEqualTo(200);
+    }
+
+    @ParameterizedTest
+    @MethodSource("unreadable")
+    void staysWithoutAnAdapterThatItFailsToRead(byte[] config) throws IOException {
+        load("sql", "loud");
+        Files.write(folder.resolve("root/loud/adapter_config.json"), config);
+        restart();
+        assertThat(admin.get("adapters/sql").at("loaded")).isEqualTo(false);
+        assertThat(says("test-model")).isEqualTo("Good day");
+        assertError(admin.post("adapters", "{'name':'sql','folder':'loud','replace':true}"), 500, "its log says why");
+        assertThat(load("chat", "quiet").status()).isEqualTo(201);
+    }
+
+    private static List<byte[]> unreadable() {
+        return List.of("hoard".getBytes(StandardCharsets.UTF_8), new byte[] {(byte) 0xff});
     }
 
     @ParameterizedTest

@@ -31,7 +31,7 @@ import java.util.stream.IntStream;
  * An engine that answers a prompt with the tokens a function gives for it, then with {@link ByteTokenizer#EOS}. A test
  * can hold it before a step and count its steps. Through its first adapter letters are large, through its second small;
  * those that come later do what their adapter_config.json says: {@code shout} or {@code whisper}, in memory of a
- * thousand bytes each.
+ * thousand bytes each; {@code hoard} takes more than there is.
  */
 public final class ReplyEngine implements Engine {
 
@@ -246,6 +246,9 @@ public final class ReplyEngine implements Engine {
         try {
             String says =
                     Files.readString(folder.resolve("adapter_config.json")).strip();
+            if (says.equals("hoard")) {
+                throw new OutOfMemoryError("made to fail");
+            }
             if (!says.equals("shout") && !says.equals("whisper")) {
                 throw new ModelException("an adapter shouts or whispers, and does not " + says);
             }
