@@ -1,6 +1,7 @@
 package dev.jeton.server;
 
 import dev.jeton.models.ModelException;
+import dev.jeton.models.engine.AdapterMemoryException;
 import dev.jeton.models.engine.EngineException;
 import dev.jeton.models.engine.PreparedAdapter;
 import dev.jeton.scheduler.RejectedException;
@@ -102,22 +103,17 @@ final class LoadedAdapters implements AdapterHost {
         Path place = root.below(folder);
         ServedModel base = base(model);
         requireRoom(name, root.weights(place));
-        PreparedAdapter memory = prepare(base, place);
-        try {
-            requireRoom(name, memory.bytes());
-        } catch (ApiException e) {
-            memory.close();
-            throw e;
-        }
-        return new Read(new AdapterPolicy(name, base.name(), folder), base, memory);
+        return new Read(new AdapterPolicy(name, base.name(), folder), base, prepare(base, place, room()));
     }
 
     /** Whatever the files are, or become while they are read, is the failure of this adapter alone. */
-    private static PreparedAdapter prepare(ServedModel base, Path place) {
+    private PreparedAdapter prepare(ServedModel base, Path place, long room) {
         try {
-            return base.dispatcher().prepareAdapter(place);
+            return base.dispatcher().prepareAdapter(place, room);
         } catch (RejectedException e) {
             throw ApiException.of(e);
+        } catch (AdapterMemoryException e) {
+            throw noMemory("more than %,d bytes in memory".formatted(room), settings.adapterBytes() - room);
         } catch (EngineException e) {
             throw refused("unsupported_by_model", e);
         } catch (ModelException e) {
@@ -164,12 +160,20 @@ final class LoadedAdapters implements AdapterHost {
                             + " names, or restart the server");
         }
         if (bytes() + bytes > settings.adapterBytes()) {
-            throw full(
-                    "no_memory",
-                    ("The adapter has %,d bytes, those loaded (and unloaded, with requests) %,d, and together they may"
-                                    + " have %,d: unload one, or raise admin.adapter-memory")
-                            .formatted(bytes, bytes(), settings.adapterBytes()));
+            throw noMemory("%,d bytes".formatted(bytes), bytes());
         }
+    }
+
+    private synchronized long room() {
+        return settings.adapterBytes() - bytes();
+    }
+
+    private ApiException noMemory(String has, long others) {
+        return full(
+                "no_memory",
+                ("The adapter has %s, those loaded (and unloaded, with requests) %,d, and together they may have %,d:"
+                                + " unload one, or raise admin.adapter-memory")
+                        .formatted(has, others, settings.adapterBytes()));
     }
 
     private static ApiException full(String code, String message) {

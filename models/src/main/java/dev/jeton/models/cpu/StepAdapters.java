@@ -75,7 +75,7 @@ final class StepAdapters implements AutoCloseable {
         StepAdapters adapters = new StepAdapters(batch, maxTokens, threads);
         try {
             for (Path folder : folders) {
-                adapters.add(adapters.all.size() + 1, PackedAdapter.load(folder, spec));
+                adapters.add(adapters.all.size() + 1, PackedAdapter.load(folder, spec, Long.MAX_VALUE));
             }
             return adapters;
         } catch (RuntimeException | Error e) {

@@ -289,6 +289,8 @@ class AdminAdaptersTest {
         server = builder().set("admin.adapter-memory", "1MiB").start();
         admin = new AdminClient(server);
         assertError(load("sql", "loud"), 409, "admin.adapter-memory");
+        adapter("root/swelling", "swell");
+        assertError(load("sql", "swelling"), 409, "more than 1,048,576 bytes in memory");
         assertThat(load("chat", "quiet").status()).isEqualTo(201);
     }
 

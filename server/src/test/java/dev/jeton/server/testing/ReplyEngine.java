@@ -1,6 +1,7 @@
 package dev.jeton.server.testing;
 
 import dev.jeton.models.ModelException;
+import dev.jeton.models.engine.AdapterMemoryException;
 import dev.jeton.models.engine.Capability;
 import dev.jeton.models.engine.Engine;
 import dev.jeton.models.engine.EngineException;
@@ -31,9 +32,11 @@ import java.util.stream.IntStream;
  * An engine that answers a prompt with the tokens a function gives for it, then with {@link ByteTokenizer#EOS}. A test
  * can hold it before a step and count its steps. Through its first adapter letters are large, through its second small;
  * those that come later do what their adapter_config.json says: {@code shout} or {@code whisper}, in memory of a
- * thousand bytes each; {@code hoard} takes more than there is.
+ * thousand bytes each; {@code hoard} takes more than there is, and {@code swell} more than it may.
  */
 public final class ReplyEngine implements Engine {
+
+    private static final long BYTES = 1_000;
 
     private final EngineInfo info;
     private final Function<int[], int[]> replies;
@@ -62,7 +65,7 @@ public final class ReplyEngine implements Engine {
 
         @Override
         public long bytes() {
-            return given ? 0 : 1_000;
+            return given ? 0 : BYTES;
         }
 
         @Override
@@ -242,12 +245,15 @@ public final class ReplyEngine implements Engine {
     }
 
     @Override
-    public PreparedAdapter prepareAdapter(Path folder) {
+    public PreparedAdapter prepareAdapter(Path folder, long mostBytes) {
         try {
             String says =
                     Files.readString(folder.resolve("adapter_config.json")).strip();
             if (says.equals("hoard")) {
                 throw new OutOfMemoryError("made to fail");
+            }
+            if (says.equals("swell") || mostBytes < BYTES) {
+                throw new AdapterMemoryException(mostBytes);
             }
             if (!says.equals("shout") && !says.equals("whisper")) {
                 throw new ModelException("an adapter shouts or whispers, and does not " + says);
