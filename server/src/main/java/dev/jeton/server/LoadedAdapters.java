@@ -21,6 +21,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -109,7 +112,7 @@ final class LoadedAdapters implements AdapterHost {
     /** Whatever the files are, or become while they are read, is the failure of this adapter alone. */
     private PreparedAdapter prepare(ServedModel base, Path place, long room) {
         try {
-            return base.dispatcher().prepareAdapter(place, room);
+            return aside(() -> base.dispatcher().prepareAdapter(place, room));
         } catch (RejectedException e) {
             throw ApiException.of(e);
         } catch (AdapterMemoryException e) {
@@ -122,6 +125,28 @@ final class LoadedAdapters implements AdapterHost {
             // the last is what becomes of a mapped file that somebody cuts short
             LOG.error("an adapter of '{}' could not be read", base.name(), e);
             throw ApiException.internal("The server failed to read the adapter; its log says why");
+        }
+    }
+
+    /**
+     * On a platform thread: reading is seconds of computing and of waiting for pages of a mapped file, which would keep
+     * a carrier of virtual threads from requests.
+     */
+    private static PreparedAdapter aside(Supplier<PreparedAdapter> reading) {
+        try {
+            return CompletableFuture.supplyAsync(
+                            reading,
+                            task -> Thread.ofPlatform()
+                                    .name("load-adapter")
+                                    .daemon(true)
+                                    .start(task))
+                    .join();
+        } catch (CompletionException e) {
+            switch (e.getCause()) {
+                case RuntimeException cause -> throw cause;
+                case Error cause -> throw cause;
+                case null, default -> throw e;
+            }
         }
     }
 

@@ -124,6 +124,12 @@ class AdminAdaptersTest {
     }
 
     @Test
+    void keepsNoCarrierOfVirtualThreadsWhileItReads() {
+        assertThat(load("sql", "loud").status()).isEqualTo(201);
+        assertThat(server.engine().readByVirtualThread()).isFalse();
+    }
+
+    @Test
     void requestsThroughAnUnloadedAdapterFinishAndItsMemoryIsCountedUntilThen() {
         load("sql", "loud");
         server.engine().hold();

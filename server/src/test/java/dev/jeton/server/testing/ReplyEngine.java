@@ -45,6 +45,7 @@ public final class ReplyEngine implements Engine {
     private final Semaphore steps = new Semaphore(0);
     private final AtomicLong stepsRun = new AtomicLong();
     private volatile boolean held;
+    private volatile boolean readByVirtualThread;
     private boolean steady;
     private volatile boolean closed;
     private final CompletableFuture<ReplyEngine> whenClosed = new CompletableFuture<>();
@@ -130,6 +131,11 @@ public final class ReplyEngine implements Engine {
     /** Each step takes a microsecond, whatever the clock says: so that what is drafted does not depend on it. */
     public void steady() {
         steady = true;
+    }
+
+    /** Whether a virtual thread has read an adapter. */
+    public boolean readByVirtualThread() {
+        return readByVirtualThread;
     }
 
     /** Steps run so far. */
@@ -246,6 +252,7 @@ public final class ReplyEngine implements Engine {
 
     @Override
     public PreparedAdapter prepareAdapter(Path folder, long mostBytes) {
+        readByVirtualThread = readByVirtualThread || Thread.currentThread().isVirtual();
         try {
             String says =
                     Files.readString(folder.resolve("adapter_config.json")).strip();
