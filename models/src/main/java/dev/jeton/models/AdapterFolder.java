@@ -35,6 +35,9 @@ public final class AdapterFolder implements AutoCloseable {
     public static final String WEIGHTS = "adapter_model.safetensors";
 
     private static final int MAX_PATTERN = 200;
+    /** Bytes; two hundred layers need a tenth of it. */
+    private static final long MOST_HEADER = 4 << 20;
+
     private static final List<String> NOT_LOW_RANK = List.of(
             "modules_to_save",
             "trainable_token_indices",
@@ -166,7 +169,7 @@ public final class AdapterFolder implements AutoCloseable {
         }
         JsonObject config = JsonObject.read(folder.resolve(CONFIG));
         checkKind(config);
-        AdapterFolder adapter = new AdapterFolder(folder, spec, Safetensors.open(folder.resolve(WEIGHTS)));
+        AdapterFolder adapter = new AdapterFolder(folder, spec, Safetensors.open(folder.resolve(WEIGHTS), MOST_HEADER));
         try {
             adapter.read(config);
             return adapter;

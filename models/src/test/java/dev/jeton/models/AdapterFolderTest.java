@@ -1,5 +1,6 @@
 package dev.jeton.models;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -8,8 +9,11 @@ import dev.jeton.models.reference.Configs;
 import dev.jeton.models.reference.TinyAdapter;
 import dev.jeton.models.reference.TinyModel;
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -125,6 +129,22 @@ class AdapterFolderTest {
                 .isInstanceOf(ModelException.class)
                 .hasMessageContaining("adapter_config.json")
                 .hasMessageContaining(why);
+    }
+
+    @Test
+    void shouldRefuseAHeaderThatIsForFarMoreThanAnAdapter() throws IOException {
+        byte[] json = "{\"__metadata__\": {\"note\": \"%s\"}}"
+                .formatted("x".repeat(1 << 19))
+                .getBytes(UTF_8);
+        ByteBuffer file = ByteBuffer.allocate(8 + (8 << 20)).order(ByteOrder.LITTLE_ENDIAN);
+        Arrays.fill(file.array(), (byte) ' ');
+        Files.write(
+                adapter.resolve("adapter_model.safetensors"),
+                file.putLong(8 << 20).put(json).array());
+        assertThatThrownBy(() -> AdapterFolder.open(adapter, model.spec))
+                .isInstanceOf(ModelException.class)
+                .hasMessageContaining("its header is 8388608 bytes")
+                .hasMessageContaining("at most 4194304");
     }
 
     @ParameterizedTest
