@@ -334,6 +334,30 @@ class AdminAdaptersTest {
     }
 
     @Test
+    void countsUnderTheModelThatTheNameIsAnAdapterOfNow() {
+        server.close();
+        server = builder().alias("other").start();
+        admin = new AdminClient(server);
+        load("sql", "loud");
+        says("sql");
+        double first = metrics().value("vllm:generation_tokens_total", "model_name=\"test-model\"");
+        admin.delete("adapters/sql");
+
+        assertThat(admin.post("adapters", "{'name':'sql','model':'other','folder':'loud'}")
+                        .status())
+                .isEqualTo(201);
+        says("sql");
+
+        assertThat(metrics().value("vllm:generation_tokens_total", "model_name=\"other\""))
+                .isEqualTo(first)
+                .isPositive();
+        assertThat(metrics().value("vllm:generation_tokens_total", "model_name=\"test-model\""))
+                .isEqualTo(first);
+        assertThat(metrics().value("jeton_tokens_generated_total", "model=\"sql\""))
+                .isEqualTo(2 * first);
+    }
+
+    @Test
     void tellsBalancersWhichThereAreNow() {
         load("sql", "loud");
         assertThat(metrics().value("vllm:lora_requests_info", "running_lora_adapters=\"filed,sql\""))
