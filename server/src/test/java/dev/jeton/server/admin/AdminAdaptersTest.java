@@ -311,6 +311,16 @@ class AdminAdaptersTest {
     }
 
     @Test
+    void isNoModelThatABudgetMayCountOn() {
+        load("sql", "loud");
+        String budget = "{'id':'day','level':'tenant','tenant':'default','unit':'requests','window':'day','limit':1,"
+                + "'ladder':[{'cheaper':{'model':'%s'}}]}";
+        assertError(admin.post("budgets", budget.formatted("sql")), 400, "may be unloaded at any time");
+        assertError(admin.post("budgets", budget.formatted("sqk")), 400, "No model is served as 'sqk'");
+        assertThat(admin.post("budgets", budget.formatted("filed")).status()).isEqualTo(201);
+    }
+
+    @Test
     void changesNothingWhereThePolicyHasAnotherVersion() {
         String body = "{\"name\": \"sql\", \"folder\": \"loud\"}";
         Answer answer = admin.send(
