@@ -1,5 +1,7 @@
 package dev.jeton.models;
 
+import dev.jeton.models.grammar.GrammarException;
+import dev.jeton.models.grammar.TextPattern;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -10,7 +12,6 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
-import java.util.regex.PatternSyntaxException;
 
 /**
  * A low-rank adapter of a decoder as PEFT leaves it (Hu et al., LoRA: Low-Rank Adaptation of Large Language Models): a
@@ -34,6 +35,9 @@ public final class AdapterFolder implements AutoCloseable {
     public static final String WEIGHTS = "adapter_model.safetensors";
 
     private static final int MAX_PATTERN = 200;
+    /** Bytes; two hundred layers need a tenth of it. */
+    private static final long MOST_HEADER = 4 << 20;
+
     private static final List<String> NOT_LOW_RANK = List.of(
             "modules_to_save",
             "trainable_token_indices",
@@ -165,7 +169,7 @@ public final class AdapterFolder implements AutoCloseable {
         }
         JsonObject config = JsonObject.read(folder.resolve(CONFIG));
         checkKind(config);
-        AdapterFolder adapter = new AdapterFolder(folder, spec, Safetensors.open(folder.resolve(WEIGHTS)));
+        AdapterFolder adapter = new AdapterFolder(folder, spec, Safetensors.open(folder.resolve(WEIGHTS), MOST_HEADER));
         try {
             adapter.read(config);
             return adapter;
@@ -292,34 +296,43 @@ public final class AdapterFolder implements AutoCloseable {
         private final boolean overRoot;
         private final List<Own> alphas = new ArrayList<>();
 
-        private record Own(Pattern modules, double alpha) {}
+        private record Own(TextPattern modules, double alpha) {}
 
         Scales(JsonObject config) {
             this.config = config;
             alpha = config.number("lora_alpha").orElseThrow(() -> refused(config, "lora_alpha is missing"));
             overRoot = config.flag("use_rslora", false);
-            config.object("alpha_pattern").ifPresent(patterns -> {
-                for (String key : patterns.keys()) {
-                    alphas.add(new Own(module(key), patterns.number(key).orElseThrow()));
+            config.object("alpha_pattern").ifPresent(this::read);
+        }
+
+        private void read(JsonObject patterns) {
+            List<String> expressions = new ArrayList<>();
+            List<Double> values = new ArrayList<>();
+            for (String key : patterns.keys()) {
+                expressions.add(module(key));
+                values.add(patterns.number(key).orElseThrow());
+            }
+            try {
+                List<TextPattern> modules = TextPattern.of(expressions);
+                for (int i = 0; i < modules.size(); i++) {
+                    alphas.add(new Own(modules.get(i), values.get(i)));
                 }
-            });
+            } catch (GrammarException e) {
+                throw refused(config, "alpha_pattern has a key that is no regular expression: " + e.getMessage());
+            }
         }
 
         /** As PEFT does: a key names modules that end with it, and is a regular expression. */
-        private Pattern module(String key) {
+        private String module(String key) {
             if (key.length() > MAX_PATTERN) {
                 throw refused(config, "alpha_pattern has a key of %d characters".formatted(key.length()));
             }
-            try {
-                return Pattern.compile("(?:.*\\.)?(?:" + key + ")");
-            } catch (PatternSyntaxException e) {
-                throw refused(config, "alpha_pattern: %s is no regular expression".formatted(key));
-            }
+            return "(?:.*\\.)?(?:" + key + ")";
         }
 
         float of(String module, int rank) {
             double own = alphas.stream()
-                    .filter(each -> each.modules.matcher(module).matches())
+                    .filter(each -> each.modules.matches(module))
                     .mapToDouble(Own::alpha)
                     .findFirst()
                     .orElse(alpha);

@@ -70,16 +70,27 @@ public final class Safetensors implements WeightFiles {
 
     private final Arena arena;
     private final Path folder;
+    private final long mostHeader;
     private final Map<String, Entry> entries = new LinkedHashMap<>();
 
-    private Safetensors(Path folder) {
+    private Safetensors(Path folder, long mostHeader) {
         this.folder = folder;
+        this.mostHeader = mostHeader;
         this.arena = Arena.ofShared();
     }
 
     /** Maps the weights of a model folder, or one file. */
     public static Safetensors open(Path folder) {
-        Safetensors weights = new Safetensors(folder);
+        return open(folder, MAX_HEADER_BYTES);
+    }
+
+    /**
+     * The same.
+     *
+     * @param mostHeader bytes of a file's header that are read: a long one of small tensors takes ten times as many
+     */
+    static Safetensors open(Path folder, long mostHeader) {
+        Safetensors weights = new Safetensors(folder, mostHeader);
         try {
             Path index = folder.resolve(INDEX);
             if (Files.isRegularFile(folder)) {
@@ -200,10 +211,11 @@ public final class Safetensors implements WeightFiles {
             throw new ModelException("%s is %d bytes long, too short for a header".formatted(file, bytes.byteSize()));
         }
         long length = bytes.get(ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN), 0);
-        if (length < 2 || length > MAX_HEADER_BYTES || length > bytes.byteSize() - 8) {
+        if (length < 2 || length > mostHeader || length > bytes.byteSize() - 8) {
             throw new ModelException(
-                    "%s says that its header is %s bytes, in a file of %d; it is truncated or not safetensors"
-                            .formatted(file, Long.toUnsignedString(length), bytes.byteSize()));
+                    ("%s says that its header is %s bytes, in a file of %d, and at most %d are read; it is truncated or"
+                                    + " not safetensors")
+                            .formatted(file, Long.toUnsignedString(length), bytes.byteSize(), mostHeader));
         }
         byte[] json = bytes.asSlice(8, length).toArray(ValueLayout.JAVA_BYTE);
         MemorySegment data = bytes.asSlice(8 + length);

@@ -1,5 +1,6 @@
 package dev.jeton.models;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -8,11 +9,16 @@ import dev.jeton.models.reference.Configs;
 import dev.jeton.models.reference.TinyAdapter;
 import dev.jeton.models.reference.TinyModel;
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.Timeout.ThreadMode;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -85,6 +91,23 @@ class AdapterFolderTest {
     }
 
     @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "(.+)+\\\\1x",
+                ".*(|)(|)(|)(|)(|)(|)(|)(|)(|)(|)(|)(|)(|)(|)(|)(|)(|)(|)(|)(|)(|)(|)(|)(|)(|)(|)(|)(|)(|)(|)(|)(|)x",
+                "((((x{5000}){5000}){5000}){5000})"
+            })
+    @Timeout(value = 20, threadMode = ThreadMode.SEPARATE_THREAD)
+    void shouldNotBeHeldUpByPatternsThatTakeYearsToMatch(String pattern) throws IOException {
+        config("{\"peft_type\": \"LORA\", \"lora_alpha\": 6, \"alpha_pattern\": {\"%s\": 10}}".formatted(pattern));
+        try (AdapterFolder opened = AdapterFolder.open(adapter, model.spec)) {
+            assertThat(opened.part(0, Target.QUERY).orElseThrow().scale()).isEqualTo(1.5f);
+        } catch (ModelException e) {
+            assertThat(e).hasMessageContaining("alpha_pattern");
+        }
+    }
+
+    @ParameterizedTest
     @CsvSource(
             delimiter = '|',
             value = {
@@ -106,6 +129,22 @@ class AdapterFolderTest {
                 .isInstanceOf(ModelException.class)
                 .hasMessageContaining("adapter_config.json")
                 .hasMessageContaining(why);
+    }
+
+    @Test
+    void shouldRefuseAHeaderThatIsForFarMoreThanAnAdapter() throws IOException {
+        byte[] json = "{\"__metadata__\": {\"note\": \"%s\"}}"
+                .formatted("x".repeat(1 << 19))
+                .getBytes(UTF_8);
+        ByteBuffer file = ByteBuffer.allocate(8 + (8 << 20)).order(ByteOrder.LITTLE_ENDIAN);
+        Arrays.fill(file.array(), (byte) ' ');
+        Files.write(
+                adapter.resolve("adapter_model.safetensors"),
+                file.putLong(8 << 20).put(json).array());
+        assertThatThrownBy(() -> AdapterFolder.open(adapter, model.spec))
+                .isInstanceOf(ModelException.class)
+                .hasMessageContaining("its header is 8388608 bytes")
+                .hasMessageContaining("at most 4194304");
     }
 
     @ParameterizedTest

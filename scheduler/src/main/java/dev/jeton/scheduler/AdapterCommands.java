@@ -90,8 +90,11 @@ final class AdapterCommands {
                 uses.add(number);
                 each.number.complete(number);
             } catch (RuntimeException e) {
-                each.adapter.close();
-                each.number.completeExceptionally(e);
+                refuse(each, e);
+            } catch (Error e) {
+                // the loop ends of it, but nobody may wait for it for ever
+                refuse(each, e);
+                throw e;
             }
         }
         for (int unused = uses.takeUnused(); unused != 0; unused = uses.takeUnused()) {
@@ -102,8 +105,12 @@ final class AdapterCommands {
     /** Refuses what waits: nothing is computed any more. */
     void refuse() {
         for (Adding each = adding.poll(); each != null; each = adding.poll()) {
-            each.adapter.close();
-            each.number.completeExceptionally(new IllegalStateException("the engine computes nothing any more"));
+            refuse(each, new IllegalStateException("the engine computes nothing any more"));
         }
+    }
+
+    private static void refuse(Adding one, Throwable why) {
+        one.adapter.close();
+        one.number.completeExceptionally(why);
     }
 }

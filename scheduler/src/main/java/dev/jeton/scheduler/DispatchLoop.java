@@ -132,9 +132,9 @@ abstract class DispatchLoop implements Dispatcher {
     }
 
     @Override
-    public PreparedAdapter prepareAdapter(Path folder) {
+    public PreparedAdapter prepareAdapter(Path folder, long mostBytes) {
         requireUp();
-        return scheduler.prepareAdapter(folder);
+        return scheduler.prepareAdapter(folder, mostBytes);
     }
 
     @Override

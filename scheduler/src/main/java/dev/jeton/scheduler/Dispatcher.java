@@ -33,10 +33,12 @@ public interface Dispatcher extends AutoCloseable {
     /**
      * Reads an adapter of the model, beside the steps; any thread.
      *
+     * @param mostBytes of memory that it may take
+     * @throws dev.jeton.models.engine.AdapterMemoryException where it takes more
      * @throws RuntimeException of the engine's, saying what is wrong with the folder
      * @throws RejectedException if the engine takes none while it runs, or can compute no more
      */
-    PreparedAdapter prepareAdapter(Path folder);
+    PreparedAdapter prepareAdapter(Path folder, long mostBytes);
 
     /**
      * Has the engine take an adapter that was prepared for it, after the step under way. Any thread, which waits for

@@ -195,8 +195,8 @@ public final class Scheduler implements Turns {
     }
 
     @Override
-    public PreparedAdapter prepareAdapter(Path folder) {
-        return engine.prepareAdapter(folder);
+    public PreparedAdapter prepareAdapter(Path folder, long mostBytes) {
+        return engine.prepareAdapter(folder, mostBytes);
     }
 
     @Override

@@ -28,7 +28,7 @@ interface Turns extends AutoCloseable {
     Quote quote(int[] prompt, long salt, int adapter);
 
     /** Reads an adapter for the engine. Any thread. */
-    default PreparedAdapter prepareAdapter(Path folder) {
+    default PreparedAdapter prepareAdapter(Path folder, long mostBytes) {
         throw new RejectedException(RejectedException.Reason.UNSUPPORTED, "the engine has no adapters");
     }
 

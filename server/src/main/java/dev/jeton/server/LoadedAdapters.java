@@ -1,6 +1,7 @@
 package dev.jeton.server;
 
 import dev.jeton.models.ModelException;
+import dev.jeton.models.engine.AdapterMemoryException;
 import dev.jeton.models.engine.EngineException;
 import dev.jeton.models.engine.PreparedAdapter;
 import dev.jeton.scheduler.RejectedException;
@@ -20,6 +21,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -102,23 +106,48 @@ final class LoadedAdapters implements AdapterHost {
         Path place = root.below(folder);
         ServedModel base = base(model);
         requireRoom(name, root.weights(place));
-        PreparedAdapter memory;
+        return new Read(new AdapterPolicy(name, base.name(), folder), base, prepare(base, place, room()));
+    }
+
+    /** Whatever the files are, or become while they are read, is the failure of this adapter alone. */
+    private PreparedAdapter prepare(ServedModel base, Path place, long room) {
         try {
-            memory = base.dispatcher().prepareAdapter(place);
+            return aside(() -> base.dispatcher().prepareAdapter(place, room));
         } catch (RejectedException e) {
             throw ApiException.of(e);
+        } catch (AdapterMemoryException e) {
+            throw noMemory("more than %,d bytes in memory".formatted(room), settings.adapterBytes() - room);
         } catch (EngineException e) {
             throw refused("unsupported_by_model", e);
         } catch (ModelException e) {
             throw refused("invalid_adapter", e);
+        } catch (RuntimeException | StackOverflowError | OutOfMemoryError | InternalError e) {
+            // the last is what becomes of a mapped file that somebody cuts short
+            LOG.error("an adapter of '{}' could not be read", base.name(), e);
+            throw ApiException.internal("The server failed to read the adapter; its log says why");
         }
+    }
+
+    /**
+     * On a platform thread: reading is seconds of computing and of waiting for pages of a mapped file, which would keep
+     * a carrier of virtual threads from requests.
+     */
+    private static PreparedAdapter aside(Supplier<PreparedAdapter> reading) {
         try {
-            requireRoom(name, memory.bytes());
-        } catch (ApiException e) {
-            memory.close();
-            throw e;
+            return CompletableFuture.supplyAsync(
+                            reading,
+                            task -> Thread.ofPlatform()
+                                    .name("load-adapter")
+                                    .daemon(true)
+                                    .start(task))
+                    .join();
+        } catch (CompletionException e) {
+            switch (e.getCause()) {
+                case RuntimeException cause -> throw cause;
+                case Error cause -> throw cause;
+                case null, default -> throw e;
+            }
         }
-        return new Read(new AdapterPolicy(name, base.name(), folder), base, memory);
     }
 
     private static ApiException refused(String code, RuntimeException e) {
@@ -156,12 +185,20 @@ final class LoadedAdapters implements AdapterHost {
                             + " names, or restart the server");
         }
         if (bytes() + bytes > settings.adapterBytes()) {
-            throw full(
-                    "no_memory",
-                    ("The adapter has %,d bytes, those loaded (and unloaded, with requests) %,d, and together they may"
-                                    + " have %,d: unload one, or raise admin.adapter-memory")
-                            .formatted(bytes, bytes(), settings.adapterBytes()));
+            throw noMemory("%,d bytes".formatted(bytes), bytes());
         }
+    }
+
+    private synchronized long room() {
+        return settings.adapterBytes() - bytes();
+    }
+
+    private ApiException noMemory(String has, long others) {
+        return full(
+                "no_memory",
+                ("The adapter has %s, those loaded (and unloaded, with requests) %,d, and together they may have %,d:"
+                                + " unload one, or raise admin.adapter-memory")
+                        .formatted(has, others, settings.adapterBytes()));
     }
 
     private static ApiException full(String code, String message) {

@@ -195,8 +195,8 @@ public final class CpuEngine extends HostEngine {
     }
 
     @Override
-    public PreparedAdapter prepareAdapter(Path folder) {
-        PackedAdapter adapter = PackedAdapter.load(folder, spec);
+    public PreparedAdapter prepareAdapter(Path folder, long mostBytes) {
+        PackedAdapter adapter = PackedAdapter.load(folder, spec, mostBytes);
         WarmUp.adapters();
         return adapter;
     }

@@ -3,6 +3,7 @@ package dev.jeton.models.cpu;
 import dev.jeton.models.AdapterFolder;
 import dev.jeton.models.AdapterFolder.Place;
 import dev.jeton.models.DecoderSpec;
+import dev.jeton.models.engine.AdapterMemoryException;
 import dev.jeton.models.engine.PreparedAdapter;
 import java.lang.foreign.SegmentAllocator;
 import java.nio.file.Path;
@@ -38,15 +39,19 @@ final class PackedAdapter implements PreparedAdapter {
     /**
      * Reads a folder, on the thread of the caller.
      *
+     * @param mostBytes of memory that it may take: padding and F32 in place of F16 are more than is in its files
+     * @throws AdapterMemoryException where it takes more
      * @throws dev.jeton.models.ModelException if it is no adapter of this decoder
      */
-    static PackedAdapter load(Path folder, DecoderSpec spec) {
+    static PackedAdapter load(Path folder, DecoderSpec spec, long mostBytes) {
         NativeMemory memory = new NativeMemory();
         try (AdapterFolder adapter = AdapterFolder.open(folder, spec)) {
             List<Optional<LowRank>> places = new ArrayList<>();
             AtomicLong bytes = new AtomicLong();
             SegmentAllocator counted = (size, alignment) -> {
-                bytes.addAndGet(size);
+                if (bytes.addAndGet(size) > mostBytes) {
+                    throw new AdapterMemoryException(mostBytes);
+                }
                 return memory.allocate(size, alignment);
             };
             for (int layer = 0; layer < spec.layers(); layer++) {

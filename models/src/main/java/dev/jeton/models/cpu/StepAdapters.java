@@ -50,7 +50,9 @@ final class StepAdapters implements AutoCloseable {
     private List<PackedAdapter> all = List.of();
 
     private int[] numbers = {};
+    /** Most ranks of one of them. */
     private int stride;
+
     private float[] between = {};
     /** Per token: the place of its adapter among all, from 1 on; 0 for none. */
     private int[] adapterOf = {};
@@ -75,7 +77,7 @@ final class StepAdapters implements AutoCloseable {
         StepAdapters adapters = new StepAdapters(batch, maxTokens, threads);
         try {
             for (Path folder : folders) {
-                adapters.add(adapters.all.size() + 1, PackedAdapter.load(folder, spec));
+                adapters.add(adapters.all.size() + 1, PackedAdapter.load(folder, spec, Long.MAX_VALUE));
             }
             return adapters;
         } catch (RuntimeException | Error e) {
@@ -108,6 +110,7 @@ final class StepAdapters implements AutoCloseable {
         PackedAdapter removed = fewer.remove(at);
         all = List.copyOf(fewer);
         numbers = Arrays.stream(numbers).filter(each -> each != number).toArray();
+        stride = all.stream().mapToInt(PackedAdapter::ranks).max().orElse(0);
         removed.close();
     }
 

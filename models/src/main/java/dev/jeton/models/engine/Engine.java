@@ -110,10 +110,12 @@ public interface Engine extends AutoCloseable {
      * Reads an adapter of this engine's model, beside the steps. Any thread; the engine is open until this returns.
      *
      * @param folder as the model's own adapters are configured
+     * @param mostBytes of memory that it may take
+     * @throws AdapterMemoryException where it takes more
      * @throws RuntimeException of the engine's module, saying what is wrong with the folder
      * @throws EngineException if the engine takes adapters only when it is opened
      */
-    default PreparedAdapter prepareAdapter(Path folder) {
+    default PreparedAdapter prepareAdapter(Path folder, long mostBytes) {
         throw withoutLoading();
     }
 

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.jeton.models.EngineOptions;
 import dev.jeton.models.TensorType;
+import dev.jeton.models.engine.AdapterMemoryException;
 import dev.jeton.models.engine.Driver;
 import dev.jeton.models.engine.Engine;
 import dev.jeton.models.engine.LogitBias;
@@ -19,6 +20,7 @@ import dev.jeton.models.reference.Configs;
 import dev.jeton.models.reference.TinyAdapter;
 import dev.jeton.models.reference.TinyModel;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Random;
@@ -74,9 +76,9 @@ class AdapterTest extends AdapterContract {
         int[] prompt = new Random(3).ints(150, 0, 301).toArray();
         try (Engine first = CpuEngine.load(model.folder, options.withAdapters(List.of(narrow, wide)));
                 Engine later = CpuEngine.load(model.folder, options)) {
-            later.addAdapter(1, later.prepareAdapter(narrow));
+            later.addAdapter(1, later.prepareAdapter(narrow, Long.MAX_VALUE));
             assertThat(generated(later, prompt, 1, 0)).isEqualTo(generated(first, prompt, 1, 0));
-            later.addAdapter(2, later.prepareAdapter(wide));
+            later.addAdapter(2, later.prepareAdapter(wide, Long.MAX_VALUE));
             for (int adapter = 0; adapter <= 2; adapter++) {
                 assertThat(generated(later, prompt, adapter, 1))
                         .as("adapter %d", adapter)
@@ -85,7 +87,7 @@ class AdapterTest extends AdapterContract {
             later.removeAdapter(1);
             assertThat(generated(later, prompt, 2, 0)).isEqualTo(generated(first, prompt, 2, 0));
             assertThatThrownBy(() -> generated(later, prompt, 1, 0)).hasMessageContaining("adapter 1");
-            assertThatThrownBy(() -> later.addAdapter(1, later.prepareAdapter(narrow)))
+            assertThatThrownBy(() -> later.addAdapter(1, later.prepareAdapter(narrow, Long.MAX_VALUE)))
                     .hasMessageContaining("none is used twice");
         }
     }
@@ -96,7 +98,7 @@ class AdapterTest extends AdapterContract {
         Path folder = new TinyAdapter(files.resolve("a"), model, Pattern.compile("_proj"), 9, 4, false, 2).folder;
         EngineOptions options = new EngineOptions(0, 8 << 20, 8, 400, 16, 2, "none");
         try (Engine engine = CpuEngine.load(model.folder, options)) {
-            PreparedAdapter adapter = engine.prepareAdapter(folder);
+            PreparedAdapter adapter = engine.prepareAdapter(folder, Long.MAX_VALUE);
             long bytes = adapter.bytes();
             assertThat(bytes).isPositive();
             engine.addAdapter(1, adapter);
@@ -112,6 +114,23 @@ class AdapterTest extends AdapterContract {
             assertThat(adapter.bytes()).isEqualTo(bytes);
             assertThat(engine.await(ticket).accepted[0]).isEqualTo(1);
             assertThat(adapter.bytes()).isZero();
+        }
+    }
+
+    @Test
+    void takesNoMoreMemoryThanItMay() throws IOException {
+        TinyModel model = new TinyModel(files.resolve("m"), Configs.llama(""), TensorType.F32, 1);
+        Path folder = new TinyAdapter(files.resolve("a"), model, Pattern.compile("_proj"), 1, 4, false, 2).folder;
+        try (Engine engine = CpuEngine.load(model.folder, new EngineOptions(0, 8 << 20, 8, 400, 16, 2, "none"))) {
+            long bytes;
+            try (PreparedAdapter adapter = engine.prepareAdapter(folder, Long.MAX_VALUE)) {
+                bytes = adapter.bytes();
+            }
+            // ranks are whole vectors in memory
+            assertThat(bytes).isGreaterThan(2 * Files.size(folder.resolve("adapter_model.safetensors")));
+            assertThatThrownBy(() -> engine.prepareAdapter(folder, bytes - 1))
+                    .isInstanceOf(AdapterMemoryException.class);
+            engine.prepareAdapter(folder, bytes).close();
         }
     }
 

@@ -34,7 +34,7 @@ final class BudgetRoutes {
     private final Supplier<List<BudgetView>> counters;
 
     /**
-     * @param models names of served models
+     * @param models names of the configuration's models
      * @param counters of all budgets, as they are now
      */
     BudgetRoutes(PolicyStore store, Set<String> models, Supplier<List<BudgetView>> counters) {
@@ -213,14 +213,17 @@ final class BudgetRoutes {
         }
         for (int i = 0; i < budget.ladder().size(); i++) {
             if (budget.ladder().get(i) instanceof Rung.Cheaper cheaper && !models.contains(cheaper.model())) {
-                throw ApiException.invalid(
-                        "ladder[%d].cheaper.model".formatted(i),
-                        "No model is served as '%s'%s"
-                                .formatted(
-                                        ApiException.shown(cheaper.model()),
-                                        Names.suggestion(ApiException.shown(cheaper.model()), List.copyOf(models))));
+                throw ApiException.invalid("ladder[%d].cheaper.model".formatted(i), whyNot(policy, cheaper.model()));
             }
         }
+    }
+
+    private String whyNot(Policy policy, String model) {
+        String shown = ApiException.shown(model);
+        return policy.adapter(model).isPresent()
+                ? "'%s' is an adapter of the admin API, which may be unloaded at any time: name a model of jeton.yaml"
+                        .formatted(shown)
+                : "No model is served as '%s'%s".formatted(shown, Names.suggestion(shown, List.copyOf(models)));
     }
 
     private AdminReply update(AdminCall call) {

@@ -79,6 +79,7 @@ public final class Api implements RequestHandler, AutoCloseable {
                 configuration.limits().grammarMemory(),
                 System::nanoTime);
         Generator generator = new Generator(
+                models,
                 metrics,
                 grammars,
                 books,

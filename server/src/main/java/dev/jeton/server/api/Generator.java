@@ -9,6 +9,7 @@ import dev.jeton.models.engine.Capability;
 import dev.jeton.models.engine.EngineInfo;
 import dev.jeton.scheduler.Generation;
 import dev.jeton.scheduler.GenerationRequest;
+import dev.jeton.scheduler.RejectedException;
 import dev.jeton.server.json.JsonWriter;
 import dev.jeton.server.metrics.ModelMetrics;
 import dev.jeton.server.metrics.ServerMetrics;
@@ -24,6 +25,7 @@ final class Generator {
     /** The first status that says that it is the server's fault. */
     private static final int SERVER_ERRORS = 500;
 
+    private final ServedModels models;
     private final ServerMetrics metrics;
     private final Grammars grammars;
     private final Optional<Bookkeeper> keeper;
@@ -32,6 +34,7 @@ final class Generator {
     private final Duration requestTimeout;
 
     /**
+     * @param models where an adapter is found that has come in another's place
      * @param grammars compiles what answers must be
      * @param keeper where requests are booked; empty keeps no books
      * @param lengths takes note of how long answers are
@@ -39,12 +42,14 @@ final class Generator {
      * @param requestTimeout how long a request may take from its arrival to its end; zero for no bound
      */
     Generator(
+            ServedModels models,
             ServerMetrics metrics,
             Grammars grammars,
             Optional<Bookkeeper> keeper,
             OutputLengths lengths,
             Duration stallTimeout,
             Duration requestTimeout) {
+        this.models = models;
         this.lengths = lengths;
         this.metrics = metrics;
         this.grammars = grammars;
@@ -85,24 +90,41 @@ final class Generator {
 
     private List<Generation> submit(
             Call call, ServedModel model, Prepared ask, boolean promptScores, Optional<Grammars.Use> grammar) {
-        List<int[]> prompts = ask.prompts();
-        List<Generation> generations = new ArrayList<>();
-        try {
-            for (int i = 0; i < prompts.size(); i++) {
-                GenerationRequest request = request(
-                                call, id(call, ask, i), prompts.get(i), ask.maxTokens()[i], ask.options(), promptScores)
-                        .through(model.adapterNumber())
-                        .predicting(ask.prediction());
-                generations.add(model.dispatcher()
-                        .submit(grammar.map(use -> request.guided(use.grammar()))
-                                .orElse(request)));
+        ServedModel through = model;
+        while (true) {
+            List<Generation> generations = new ArrayList<>();
+            try {
+                for (int i = 0; i < ask.prompts().size(); i++) {
+                    GenerationRequest request = request(call, ask, i, promptScores)
+                            .through(through.adapterNumber())
+                            .predicting(ask.prediction());
+                    generations.add(through.dispatcher()
+                            .submit(grammar.map(use -> request.guided(use.grammar()))
+                                    .orElse(request)));
+                }
+                return generations;
+            } catch (RuntimeException e) {
+                generations.forEach(Generation::cancel);
+                Optional<ServedModel> next = replacement(through, e);
+                if (next.isEmpty()) {
+                    call.books().refuse();
+                    throw e;
+                }
+                through = next.get();
             }
-        } catch (RuntimeException e) {
-            generations.forEach(Generation::cancel);
-            call.books().refuse();
-            throw e;
         }
-        return generations;
+    }
+
+    /**
+     * What is served by now in place of an adapter that left while its request was prepared: on the same engine, where
+     * the prompt is the same.
+     */
+    private Optional<ServedModel> replacement(ServedModel left, RuntimeException e) {
+        return e instanceof RejectedException refused && refused.reason() == RejectedException.Reason.ADAPTER_GONE
+                ? models.find(left.name())
+                        .filter(now ->
+                                now.dispatcher() == left.dispatcher() && now.adapterNumber() != left.adapterNumber())
+                : Optional.empty();
     }
 
     private Optional<Grammars.Use> grammar(ServedModel model, Prepared ask) throws InterruptedException {
@@ -154,13 +176,13 @@ final class Generator {
         return requestTimeout.isZero() ? Long.MAX_VALUE : call.startNanos() + requestTimeout.toNanos();
     }
 
-    private GenerationRequest request(
-            Call call, String id, int[] prompt, int maxTokens, GenerationOptions options, boolean promptScores) {
+    private GenerationRequest request(Call call, Prepared ask, int prompt, boolean promptScores) {
+        GenerationOptions options = ask.options();
         return new GenerationRequest(
-                id,
-                prompt,
+                id(call, ask, prompt),
+                ask.prompts().get(prompt),
                 options.n(),
-                maxTokens,
+                ask.maxTokens()[prompt],
                 options.sampling(),
                 options.stopTokens(),
                 promptScores,

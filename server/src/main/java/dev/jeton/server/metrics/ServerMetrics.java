@@ -81,13 +81,12 @@ public final class ServerMetrics implements AutoCloseable {
     }
 
     /**
-     * Adds an adapter of a model that was added, unless there was one of its name: it is never removed. What its
-     * requests need has its name, but for vLLM's names, which know the model's only; steps, queue and memory are the
-     * model's.
+     * Adds an adapter of a model that was added; it is never removed, and one of the same name goes on with its meters.
+     * What its requests need has its name, but for vLLM's names, which know the model's only; steps, queue and memory
+     * are the model's.
      */
     public void addAdapter(String adapter, String model) {
-        models.computeIfAbsent(
-                adapter, name -> new ModelMetrics(registry, name, Optional.ofNullable(vllmModels.get(model))));
+        models.put(adapter, new ModelMetrics(registry, adapter, Optional.ofNullable(vllmModels.get(model))));
     }
 
     /** Adds what the admin API has loaded. */

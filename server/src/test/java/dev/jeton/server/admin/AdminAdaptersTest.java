@@ -12,12 +12,15 @@ import dev.jeton.server.testing.TestServer;
 import dev.jeton.server.testing.TestServer.Answer;
 import java.io.IOException;
 import java.net.http.HttpRequest.BodyPublishers;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterEach;
@@ -25,6 +28,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Adapters that come and go while requests are answered. */
@@ -120,6 +124,12 @@ class AdminAdaptersTest {
     }
 
     @Test
+    void keepsNoCarrierOfVirtualThreadsWhileItReads() {
+        assertThat(load("sql", "loud").status()).isEqualTo(201);
+        assertThat(server.engine().readByVirtualThread()).isFalse();
+    }
+
+    @Test
     void requestsThroughAnUnloadedAdapterFinishAndItsMemoryIsCountedUntilThen() {
         load("sql", "loud");
         server.engine().hold();
@@ -165,6 +175,47 @@ class AdminAdaptersTest {
     }
 
     @Test
+    void answersThroughTheNewOneARequestWhosePromptIsBeingMadeWhileItsAdapterIsReplaced() {
+        server.close();
+        CountDownLatch rendering = new CountDownLatch(1);
+        CountDownLatch replaced = new CountDownLatch(1);
+        server = builder()
+                .template((messages, tools, opened, variables) -> {
+                    if (messages.toString().contains("slow")) {
+                        rendering.countDown();
+                        await(replaced);
+                    }
+                    return "say:Good day\n";
+                })
+                .start();
+        admin = new AdminClient(server);
+        load("sql", "loud");
+        CompletableFuture<Answer> asked =
+                CompletableFuture.supplyAsync(() -> server.send(server.request("/v1/chat/completions")
+                        .header("authorization", "Bearer key")
+                        .POST(BodyPublishers.ofString("""
+                                {"model": "sql", "messages": [{"role": "user", "content": "slow"}]}"""))));
+        await(rendering);
+        assertThat(admin.post("adapters", "{'name':'sql','folder':'quiet','replace':true}")
+                        .status())
+                .isEqualTo(201);
+        Eventually.until("the first is given up", () -> metrics().value("jeton_adapters_loaded_bytes") == 1_000);
+        replaced.countDown();
+
+        Answer answer = asked.join();
+        assertThat(answer.status()).as(answer.body()).isEqualTo(200);
+        assertThat(answer.at("choices.0.message.content")).isEqualTo("good day");
+    }
+
+    private static void await(CountDownLatch latch) {
+        try {
+            assertThat(latch.await(20, TimeUnit.SECONDS)).isTrue();
+        } catch (InterruptedException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    @Test
     void servesAfterARestartWhatWasLoadedBeforeIt() {
         load("sql", "loud");
         load("chat", "quiet");
@@ -184,6 +235,22 @@ class AdminAdaptersTest {
         assertThat(admin.get("adapters/sql").at("loaded")).isEqualTo(false);
         assertThat(says("test-model")).isEqualTo("Good day");
         assertThat(admin.delete("adapters/sql").status()).isEqualTo(200);
+    }
+
+    @ParameterizedTest
+    @MethodSource("unreadable")
+    void staysWithoutAnAdapterThatItFailsToRead(byte[] config) throws IOException {
+        load("sql", "loud");
+        Files.write(folder.resolve("root/loud/adapter_config.json"), config);
+        restart();
+        assertThat(admin.get("adapters/sql").at("loaded")).isEqualTo(false);
+        assertThat(says("test-model")).isEqualTo("Good day");
+        assertError(admin.post("adapters", "{'name':'sql','folder':'loud','replace':true}"), 500, "its log says why");
+        assertThat(load("chat", "quiet").status()).isEqualTo(201);
+    }
+
+    private static List<byte[]> unreadable() {
+        return List.of("hoard".getBytes(StandardCharsets.UTF_8), new byte[] {(byte) 0xff});
     }
 
     @ParameterizedTest
@@ -228,6 +295,8 @@ class AdminAdaptersTest {
         server = builder().set("admin.adapter-memory", "1MiB").start();
         admin = new AdminClient(server);
         assertError(load("sql", "loud"), 409, "admin.adapter-memory");
+        adapter("root/swelling", "swell");
+        assertError(load("sql", "swelling"), 409, "more than 1,048,576 bytes in memory");
         assertThat(load("chat", "quiet").status()).isEqualTo(201);
     }
 
@@ -239,6 +308,16 @@ class AdminAdaptersTest {
         Answer all = admin.get("adapters");
         assertThat(all.at("data.0.name")).isEqualTo("filed");
         assertThat(all.at("data.0.source")).isEqualTo("file");
+    }
+
+    @Test
+    void isNoModelThatABudgetMayCountOn() {
+        load("sql", "loud");
+        String budget = "{'id':'day','level':'tenant','tenant':'default','unit':'requests','window':'day','limit':1,"
+                + "'ladder':[{'cheaper':{'model':'%s'}}]}";
+        assertError(admin.post("budgets", budget.formatted("sql")), 400, "may be unloaded at any time");
+        assertError(admin.post("budgets", budget.formatted("sqk")), 400, "No model is served as 'sqk'");
+        assertThat(admin.post("budgets", budget.formatted("filed")).status()).isEqualTo(201);
     }
 
     @Test
@@ -262,6 +341,30 @@ class AdminAdaptersTest {
                             .status())
                     .isEqualTo(401);
         }
+    }
+
+    @Test
+    void countsUnderTheModelThatTheNameIsAnAdapterOfNow() {
+        server.close();
+        server = builder().alias("other").start();
+        admin = new AdminClient(server);
+        load("sql", "loud");
+        says("sql");
+        double first = metrics().value("vllm:generation_tokens_total", "model_name=\"test-model\"");
+        admin.delete("adapters/sql");
+
+        assertThat(admin.post("adapters", "{'name':'sql','model':'other','folder':'loud'}")
+                        .status())
+                .isEqualTo(201);
+        says("sql");
+
+        assertThat(metrics().value("vllm:generation_tokens_total", "model_name=\"other\""))
+                .isEqualTo(first)
+                .isPositive();
+        assertThat(metrics().value("vllm:generation_tokens_total", "model_name=\"test-model\""))
+                .isEqualTo(first);
+        assertThat(metrics().value("jeton_tokens_generated_total", "model=\"sql\""))
+                .isEqualTo(2 * first);
     }
 
     @Test

@@ -1,6 +1,7 @@
 package dev.jeton.server.testing;
 
 import dev.jeton.models.ModelException;
+import dev.jeton.models.engine.AdapterMemoryException;
 import dev.jeton.models.engine.Capability;
 import dev.jeton.models.engine.Engine;
 import dev.jeton.models.engine.EngineException;
@@ -31,9 +32,11 @@ import java.util.stream.IntStream;
  * An engine that answers a prompt with the tokens a function gives for it, then with {@link ByteTokenizer#EOS}. A test
  * can hold it before a step and count its steps. Through its first adapter letters are large, through its second small;
  * those that come later do what their adapter_config.json says: {@code shout} or {@code whisper}, in memory of a
- * thousand bytes each.
+ * thousand bytes each; {@code hoard} takes more than there is, and {@code swell} more than it may.
  */
 public final class ReplyEngine implements Engine {
+
+    private static final long BYTES = 1_000;
 
     private final EngineInfo info;
     private final Function<int[], int[]> replies;
@@ -42,6 +45,7 @@ public final class ReplyEngine implements Engine {
     private final Semaphore steps = new Semaphore(0);
     private final AtomicLong stepsRun = new AtomicLong();
     private volatile boolean held;
+    private volatile boolean readByVirtualThread;
     private boolean steady;
     private volatile boolean closed;
     private final CompletableFuture<ReplyEngine> whenClosed = new CompletableFuture<>();
@@ -62,7 +66,7 @@ public final class ReplyEngine implements Engine {
 
         @Override
         public long bytes() {
-            return given ? 0 : 1_000;
+            return given ? 0 : BYTES;
         }
 
         @Override
@@ -127,6 +131,11 @@ public final class ReplyEngine implements Engine {
     /** Each step takes a microsecond, whatever the clock says: so that what is drafted does not depend on it. */
     public void steady() {
         steady = true;
+    }
+
+    /** Whether a virtual thread has read an adapter. */
+    public boolean readByVirtualThread() {
+        return readByVirtualThread;
     }
 
     /** Steps run so far. */
@@ -242,10 +251,17 @@ public final class ReplyEngine implements Engine {
     }
 
     @Override
-    public PreparedAdapter prepareAdapter(Path folder) {
+    public PreparedAdapter prepareAdapter(Path folder, long mostBytes) {
+        readByVirtualThread = readByVirtualThread || Thread.currentThread().isVirtual();
         try {
             String says =
                     Files.readString(folder.resolve("adapter_config.json")).strip();
+            if (says.equals("hoard")) {
+                throw new OutOfMemoryError("made to fail");
+            }
+            if (says.equals("swell") || mostBytes < BYTES) {
+                throw new AdapterMemoryException(mostBytes);
+            }
             if (!says.equals("shout") && !says.equals("whisper")) {
                 throw new ModelException("an adapter shouts or whispers, and does not " + says);
             }
