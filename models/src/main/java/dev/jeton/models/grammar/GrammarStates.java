@@ -5,19 +5,24 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
+import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /**
  * The states that texts are in under a network, made as they are reached.
  *
- * <p>A state is a set of places, each a node and the rules that wait for it to end, kept as a chain of frames. Equal
- * frames are one object and so are equal states, so a step is an array look-up once it was made: the automaton
- * determinized where it is used, as regular expression engines do it, and with stacks in place of states. Recursion
- * makes no end of states, so {@link #clear} forgets them. A state knows where its bytes led and so holds all others:
- * who holds one from before has it made again ({@link #adopt}), or nothing would be forgotten.
+ * <p>A state is a set of places, each a node and what waits for its rule to end, kept as a frame: where it goes on
+ * then. A rule that is called at several places of one state is followed once, and its frame goes on at all of them, so
+ * a text that can be read in many ways has not as many places (Tomita's graph-structured stack). Equal frames are one
+ * object and so are equal states, so a step is an array look-up once it was made: the automaton determinized where it
+ * is used, as regular expression engines do it, and with stacks in place of states. Recursion makes no end of states,
+ * so {@link #clear} forgets them. A state knows where its bytes led and so holds all others: who holds one from before
+ * has it made again ({@link #adopt}), or nothing would be forgotten.
  *
  * <p>Used by one thread at a time.
  */
@@ -27,24 +32,41 @@ final class GrammarStates {
     static final int MAX_PLACES = 4_096;
 
     private static final int STATE_BYTES = 160;
+    private static final int FRAME_BYTES = 64;
     private static final int PLACE_BYTES = 32;
     private static final int PLACE_STEPS = 8;
 
-    /** What goes on once the rule that is followed has ended. */
-    static final class Frame {
-        final int node;
-        final @Nullable Frame below;
+    /** In place of a node: nothing more comes. */
+    private static final int TEXT_ENDS = -1;
+
+    /** What waits for a rule that is followed to end. */
+    private sealed interface Waiting {}
+
+    /** Places at which it goes on. */
+    static final class Frame implements Waiting {
+        final List<Place> after;
         final int id;
 
         @Nullable
         State returned;
 
-        private Frame(int node, @Nullable Frame below, int id) {
-            this.node = node;
-            this.below = below;
+        private Frame(List<Place> after, int id) {
+            this.after = after;
             this.id = id;
         }
     }
+
+    /** A rule that is called while places without a byte are looked for: its frame is known once all callers are. */
+    private static final class Call implements Waiting {
+        final Set<Item> callers = new LinkedHashSet<>();
+        boolean ended;
+
+        @Nullable
+        Frame frame;
+    }
+
+    /** A place of which the frame may not be known yet. */
+    private record Item(int node, Waiting waiting) {}
 
     /** A node that takes a byte next, and what waits for its rule. */
     record Place(int node, Frame frame) {}
@@ -68,13 +90,16 @@ final class GrammarStates {
         }
     }
 
+    private static final Comparator<Place> ORDER =
+            Comparator.comparingInt(Place::node).thenComparingInt(place -> place.frame.id);
+
     private final Network network;
     private final int[] classOf;
     private final int classes;
-    private final Frame bottom = new Frame(-1, null, 0);
+    private final Frame bottom = new Frame(List.of(), 0);
     private final State dead = new State(List.of(), false);
     private final Map<Config, State> states = new HashMap<>();
-    private final Map<Long, Frame> frames = new HashMap<>();
+    private final Map<List<Place>, Frame> frames = new HashMap<>();
     private int lastFrame;
     private int cleared;
     private long bytes;
@@ -110,18 +135,10 @@ final class GrammarStates {
     State returned(Frame frame) {
         State known = frame.returned;
         if (known == null) {
-            known = close(List.of(new Place(frame.node, below(frame))));
+            known = close(frame.after);
             frame.returned = known;
         }
         return known;
-    }
-
-    private static Frame below(Frame frame) {
-        Frame below = frame.below;
-        if (below == null) {
-            throw new IllegalStateException("nothing is below the bottom");
-        }
-        return below;
     }
 
     /** Where a byte leads. */
@@ -164,23 +181,33 @@ final class GrammarStates {
 
     /** The state that is what one was that has been forgotten. */
     State adopt(State forgotten) {
-        List<Place> places = new ArrayList<>(forgotten.places.size());
-        for (Place place : forgotten.places) {
-            places.add(new Place(place.node, adopt(place.frame)));
-        }
-        return intern(sorted(places, forgotten.ends));
+        Map<Frame, Frame> adopted = adopt(forgotten.places);
+        return intern(sorted(adopted(forgotten.places, adopted), forgotten.ends));
     }
 
-    private Frame adopt(Frame forgotten) {
-        ArrayDeque<Frame> chain = new ArrayDeque<>();
-        for (Frame frame = forgotten; frame != bottom; frame = below(frame)) {
-            chain.push(frame);
+    /** By forgotten frame, the one that is the same. */
+    private Map<Frame, Frame> adopt(List<Place> places) {
+        // a frame is made after those that it goes on in, and they may be as deep as the text
+        TreeMap<Integer, Frame> forgotten = new TreeMap<>();
+        ArrayDeque<Place> work = new ArrayDeque<>(places);
+        while (!work.isEmpty()) {
+            Frame frame = work.remove().frame;
+            if (frame != bottom && forgotten.putIfAbsent(frame.id, frame) == null) {
+                work.addAll(frame.after);
+            }
         }
-        Frame made = bottom;
-        while (!chain.isEmpty()) {
-            made = frame(chain.pop().node, made);
+        Map<Frame, Frame> adopted = new HashMap<>();
+        adopted.put(bottom, bottom);
+        forgotten.values().forEach(frame -> adopted.put(frame, frame(adopted(frame.after, adopted))));
+        return adopted;
+    }
+
+    private static List<Place> adopted(List<Place> places, Map<Frame, Frame> adopted) {
+        List<Place> out = new ArrayList<>(places.size());
+        for (Place place : places) {
+            out.add(new Place(place.node, Objects.requireNonNull(adopted.get(place.frame))));
         }
-        return made;
+        return out;
     }
 
     private State step(State state, int octet) {
@@ -198,61 +225,125 @@ final class GrammarStates {
 
     /** All places that are reached from these without a byte. */
     private State close(List<Place> from) {
-        Set<Place> seen = new HashSet<>(from);
-        ArrayDeque<Place> work = new ArrayDeque<>(seen);
-        List<Place> taking = new ArrayList<>();
+        Set<Item> seen = new HashSet<>();
+        ArrayDeque<Item> work = new ArrayDeque<>();
+        Map<Integer, Call> calls = new HashMap<>();
+        for (Place place : from) {
+            add(new Item(place.node, place.frame), seen, work);
+        }
+        List<Item> taking = new ArrayList<>();
         boolean ends = false;
         while (!work.isEmpty()) {
             CompileWork.spend(4);
             steps += PLACE_STEPS;
-            Place place = work.remove();
-            int node = place.node;
+            Item item = work.remove();
+            int node = item.node;
+            if (node == TEXT_ENDS) {
+                ends = true;
+                continue;
+            }
             if (network.ends(node)) {
-                if (place.frame == bottom) {
-                    ends = true;
-                } else {
-                    add(new Place(place.frame.node, below(place.frame)), seen, work);
-                }
+                ends |= item.waiting == bottom;
+                ended(item.waiting, seen, work);
             }
             boolean takes = false;
             for (int e = network.firstEdge(node); e < network.endEdge(node); e++) {
                 if (network.epsilon(e)) {
-                    add(new Place(network.to(e), place.frame), seen, work);
+                    add(new Item(network.to(e), item.waiting), seen, work);
                 } else if (network.call(e)) {
-                    add(new Place(network.called(e), frame(network.to(e), place.frame)), seen, work);
+                    call(network.called(e), new Item(network.to(e), item.waiting), calls, seen, work);
                 } else {
                     takes = true;
                 }
             }
             if (takes) {
-                taking.add(place);
+                taking.add(item);
             }
             if (seen.size() > MAX_PLACES) {
                 return dead;
             }
         }
-        return intern(sorted(taking, ends));
+        List<Place> places = new ArrayList<>(taking.size());
+        for (Item item : taking) {
+            places.add(new Place(item.node, frame(item.waiting)));
+        }
+        return intern(sorted(places, ends));
+    }
+
+    private static void ended(Waiting waiting, Set<Item> seen, ArrayDeque<Item> work) {
+        switch (waiting) {
+            case Frame frame -> {
+                for (Place place : frame.after) {
+                    add(new Item(place.node, place.frame), seen, work);
+                }
+            }
+            case Call call -> {
+                call.ended = true;
+                for (Item caller : call.callers) {
+                    add(caller, seen, work);
+                }
+            }
+        }
+    }
+
+    private static void call(int begin, Item caller, Map<Integer, Call> calls, Set<Item> seen, ArrayDeque<Item> work) {
+        Call call = calls.computeIfAbsent(begin, added -> new Call());
+        add(new Item(begin, call), seen, work);
+        if (call.callers.add(caller) && call.ended) {
+            add(caller, seen, work);
+        }
     }
 
     private static Config sorted(List<Place> places, boolean ends) {
-        places.sort(Comparator.comparingInt(Place::node).thenComparingInt(place -> place.frame.id));
+        places.sort(ORDER);
         return new Config(places, ends);
     }
 
-    private static void add(Place place, Set<Place> seen, ArrayDeque<Place> work) {
-        if (seen.add(place)) {
-            work.add(place);
+    private static void add(Item item, Set<Item> seen, ArrayDeque<Item> work) {
+        if (seen.add(item)) {
+            work.add(item);
         }
     }
 
-    /** A call whose caller only ends after it needs no frame: recursion at the end of a rule takes no memory. */
-    private Frame frame(int node, Frame below) {
-        if (network.onlyEnds(node)) {
-            return below;
+    /** No rule begins with itself, so a call's callers wait for others than itself. */
+    private Frame frame(Waiting waiting) {
+        return switch (waiting) {
+            case Frame frame -> frame;
+            case Call call -> {
+                Frame known = call.frame;
+                if (known == null) {
+                    known = frame(after(call));
+                    call.frame = known;
+                }
+                yield known;
+            }
+        };
+    }
+
+    /** A call whose caller only ends after it needs no place: recursion at the end of a rule takes no memory. */
+    private List<Place> after(Call call) {
+        Set<Place> after = new HashSet<>();
+        for (Item caller : call.callers) {
+            Frame frame = frame(caller.waiting);
+            if (!network.onlyEnds(caller.node)) {
+                after.add(new Place(caller.node, frame));
+            } else if (frame == bottom) {
+                after.add(new Place(TEXT_ENDS, bottom));
+            } else {
+                after.addAll(frame.after);
+            }
         }
-        return frames.computeIfAbsent((long) node << 32 | below.id & 0xffffffffL, key -> {
-            bytes += PLACE_BYTES;
-            return new Frame(node, below, ++lastFrame);
+        return new ArrayList<>(after);
+    }
+
+    private Frame frame(List<Place> after) {
+        if (after.size() == 1 && after.getFirst().node == TEXT_ENDS) {
+            return bottom;
+        }
+        after.sort(ORDER);
+        return frames.computeIfAbsent(after, key -> {
+            bytes += FRAME_BYTES + (long) PLACE_BYTES * key.size();
+            return new Frame(key, ++lastFrame);
         });
     }
 
