@@ -12,8 +12,9 @@ import org.jspecify.annotations.Nullable;
  * is refused the whole subtree is. That is a walk over all of a vocabulary inside a JSON string, where nearly every
  * token may come. So it is divided, after XGrammar (Dong et al., 2024): what a token may do from one node of the
  * network on without looking at what waits for the node's rule is the same in every state, and found once for the node.
- * It is tokens that may come, whatever is around, and <i>exits</i>: nodes of the trie where the rule has ended. From
- * these on alone is the trie walked again with what waits, which is some hundred bytes, once for each state.
+ * It is tokens that may come, whatever is around, and <i>exits</i>: nodes of the trie behind those where the rule has
+ * ended. From these on alone is the trie walked again with what waits, once for each state, and only where it takes
+ * their byte.
  *
  * <p>{@link #begin} may be called by any thread; the cursors are for one thread, the owner of the engine. Memory: what
  * is found is kept until it takes {@value #MAX_BYTES} bytes, and then found again. A mask costs its {@code vocabulary /

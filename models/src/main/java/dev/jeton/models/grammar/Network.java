@@ -113,6 +113,16 @@ final class Network {
         return low[edge] == NetworkBuilder.CALL;
     }
 
+    /** Whether any edge calls a rule. */
+    boolean calls() {
+        for (int lowest : low) {
+            if (lowest == NetworkBuilder.CALL) {
+                return true;
+            }
+        }
+        return false;
+    }
+
     /** Whether the edge takes the byte. */
     boolean takes(int edge, int octet) {
         return low[edge] <= octet && octet <= high[edge] && low[edge] >= 0;

@@ -36,7 +36,7 @@ final class StateTokens {
      * What may come from a node of the network on, whatever waits: as bits, or where they are few as a list. From a
      * node of free text all may come but those of the list.
      */
-    record Local(long[] bits, int[] tokens, int[] exits, boolean free) {}
+    record Local(long[] bits, int[] tokens, Exits exits, boolean free) {}
 
     /** Bits, by what they are. */
     private record Bits(long[] words) {
@@ -65,6 +65,9 @@ final class StateTokens {
     private final GrammarStates states;
     private final FreeTokens freeTokens;
     private final long maxBytes;
+    /** Whether a rule is ever called: otherwise nothing waits where one ends. */
+    private final boolean calls;
+
     private final @Nullable Local[] locals;
     /** By node, one that no token can tell from it. */
     private final int[] same;
@@ -85,6 +88,7 @@ final class StateTokens {
         this.states = states;
         this.maxBytes = maxBytes;
         freeTokens = new FreeTokens(network, vocabulary, states);
+        calls = network.calls();
         locals = new Local[network.nodes()];
         same = network.sameWithin(vocabulary.deepest());
         path = new State[vocabulary.deepest() + 1];
@@ -260,10 +264,7 @@ final class StateTokens {
             all[i] = local;
             Frame frame = place.frame();
             if (frame != states.bottom()) {
-                State after = states.returned(frame);
-                for (int exit : local.exits) {
-                    walk(exit, after, more, null);
-                }
+                leave(local.exits, states.returned(frame), more);
             }
         }
         Allowed allowed = new Allowed(all, more.toArray(), refused(refused, all, more));
@@ -311,7 +312,7 @@ final class StateTokens {
         int[] refused = node == root
                 ? freeTokens.atRoot(root, this::spend)
                 : freeTokens.at(node, local(root).tokens, this::spend);
-        return new Local(new long[0], refused, new int[0], true);
+        return new Local(new long[0], refused, Exits.NONE, true);
     }
 
     private void spend() {
@@ -334,19 +335,41 @@ final class StateTokens {
     }
 
     private Local found(int node) {
-        Ints exits = new Ints();
+        Ints behind = new Ints();
         found.clear();
-        walk(0, states.only(node), found, exits);
+        walk(0, states.only(node), found, calls ? behind : null);
+        Exits exits = Exits.of(behind, vocabulary::octet);
         if (found.size() > 2 * vocabulary.words()) {
             long[] bits = new long[vocabulary.words()];
             set(bits, 0, found.toArray());
-            return new Local(shared(bits), new int[0], exits.toArray(), false);
+            return new Local(shared(bits), new int[0], exits, false);
         }
-        return new Local(new long[0], found.toArray(), exits.toArray(), false);
+        return new Local(new long[0], found.toArray(), exits, false);
+    }
+
+    /** Goes on from where a rule has ended. */
+    private void leave(Exits exits, State after, Ints tokens) {
+        if (exits.isEmpty()) {
+            return;
+        }
+        for (int octet = 0; octet < 256; octet++) {
+            int until = exits.starts()[octet + 1];
+            int i = exits.starts()[octet];
+            if (i == until) {
+                continue;
+            }
+            State next = states.next(after, octet);
+            for (; i < until && next != states.dead(); i++) {
+                spend();
+                int node = exits.nodes()[i];
+                add(node, tokens);
+                walk(node, next, tokens, null);
+            }
+        }
     }
 
     private static long bytes(Local local) {
-        return 96 + 4L * local.tokens.length + 4L * local.exits.length;
+        return 96 + 4L * local.tokens.length + local.exits.bytes();
     }
 
     private long[] shared(long[] bits) {
@@ -363,9 +386,9 @@ final class StateTokens {
      * @param from the trie's node
      * @param at the state there
      * @param tokens receives those that may come
-     * @param exits receives nodes where what was begun may have ended, if they are wanted
+     * @param behind receives nodes behind those where what was begun may have ended, if they are wanted
      */
-    private void walk(int from, State at, Ints tokens, @Nullable Ints exits) {
+    private void walk(int from, State at, Ints tokens, @Nullable Ints behind) {
         int base = vocabulary.depth(from);
         State dead = states.dead();
         path[0] = at;
@@ -373,44 +396,24 @@ final class StateTokens {
         for (int node = from + 1; node < end; ) {
             spend();
             int depth = vocabulary.depth(node) - base;
+            if (behind != null && depth > 1 && path[depth - 1].ends) {
+                behind.add(node);
+            }
             State next = states.next(path[depth - 1], vocabulary.octet(node));
             if (next == dead) {
                 node = vocabulary.end(node);
                 continue;
             }
             path[depth] = next;
-            for (int token = vocabulary.token(node); token >= 0; token = vocabulary.twin(token)) {
-                tokens.add(token);
-            }
-            if (exits != null && next.ends) {
-                exits.add(node);
-            }
+            add(node, tokens);
             node++;
         }
     }
 
-    /** A list of numbers. */
-    private static final class Ints {
-        private int[] values = new int[64];
-        private int size;
-
-        void add(int value) {
-            if (size == values.length) {
-                values = Arrays.copyOf(values, 2 * size);
-            }
-            values[size++] = value;
-        }
-
-        int size() {
-            return size;
-        }
-
-        void clear() {
-            size = 0;
-        }
-
-        int[] toArray() {
-            return Arrays.copyOf(values, size);
+    /** The tokens that end at a node of the trie. */
+    private void add(int node, Ints tokens) {
+        for (int token = vocabulary.token(node); token >= 0; token = vocabulary.twin(token)) {
+            tokens.add(token);
         }
     }
 }

@@ -93,6 +93,30 @@ class GrammarTest {
     }
 
     @Test
+    void shouldLookBehindARuleOnlyAtWhatMayFollowIt() {
+        String[] tokens = IntStream.range(0, 1_000).mapToObj("%03d"::formatted).toArray(String[]::new);
+        tokens[0] = "[";
+        tokens[1] = "7";
+        tokens[2] = "],";
+        GuidedTexts texts = GuidedTexts.of(tokens);
+        Object schema = GuidedTexts.json(
+                "{\"anyOf\":[{\"type\":\"array\",\"items\":{\"$ref\":\"#\"}},{\"type\":\"integer\"}]}");
+        Grammar grammar = Grammar.compile(new GrammarSpec.JsonSchema(schema, true), texts.vocabulary(), false);
+        for (int depth = 2; depth < 6; depth++) {
+            Cursor cursor = grammar.begin();
+            for (int i = 0; i < depth; i++) {
+                assertThat(cursor.accept(1)).isTrue();
+            }
+            assertThat(cursor.accept(2)).isTrue();
+            texts.allowed(cursor);
+            long before = grammar.steps();
+            assertThat(cursor.accept(2)).isTrue();
+            assertThat(texts.allowed(cursor)).contains(2, 3, 1_000);
+            assertThat(grammar.steps() - before).as("nodes looked at").isLessThan(100);
+        }
+    }
+
+    @Test
     void shouldFindTheTokensOfAStateOnce() {
         Random random = new Random(3);
         GuidedTexts texts = GuidedTexts.of(random, false);

@@ -46,6 +46,16 @@ final class GuidedTexts {
         return new GuidedTexts(tokens, stripsSpace);
     }
 
+    /** These tokens, after one without text. */
+    static GuidedTexts of(String... texts) {
+        List<byte[]> tokens = new ArrayList<>();
+        tokens.add(new byte[0]);
+        for (String text : texts) {
+            tokens.add(text.getBytes(StandardCharsets.UTF_8));
+        }
+        return new GuidedTexts(tokens, false);
+    }
+
     GrammarVocabulary vocabulary() {
         return vocabulary;
     }
