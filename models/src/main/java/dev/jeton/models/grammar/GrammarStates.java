@@ -305,18 +305,37 @@ final class GrammarStates {
         }
     }
 
-    /** No rule begins with itself, so a call's callers wait for others than itself. */
+    /** No rule begins with itself, so those that a call waits for are known before it. */
     private Frame frame(Waiting waiting) {
+        ArrayDeque<Call> path = new ArrayDeque<>();
+        unknown(waiting, path);
+        while (!path.isEmpty()) {
+            // a chain of rules may be longer than a stack of the thread
+            Call call = path.peek();
+            int before = path.size();
+            for (Item caller : call.callers) {
+                unknown(caller.waiting, path);
+            }
+            if (path.size() == before) {
+                path.pop();
+                if (call.frame == null) {
+                    call.frame = frame(after(call));
+                }
+            }
+        }
+        return known(waiting);
+    }
+
+    private static void unknown(Waiting waiting, ArrayDeque<Call> path) {
+        if (waiting instanceof Call call && call.frame == null) {
+            path.push(call);
+        }
+    }
+
+    private static Frame known(Waiting waiting) {
         return switch (waiting) {
             case Frame frame -> frame;
-            case Call call -> {
-                Frame known = call.frame;
-                if (known == null) {
-                    known = frame(after(call));
-                    call.frame = known;
-                }
-                yield known;
-            }
+            case Call call -> Objects.requireNonNull(call.frame);
         };
     }
 
@@ -324,7 +343,7 @@ final class GrammarStates {
     private List<Place> after(Call call) {
         Set<Place> after = new HashSet<>();
         for (Item caller : call.callers) {
-            Frame frame = frame(caller.waiting);
+            Frame frame = known(caller.waiting);
             if (!network.onlyEnds(caller.node)) {
                 after.add(new Place(caller.node, frame));
             } else if (frame == bottom) {
