@@ -83,6 +83,16 @@ final class CodePoints {
         return Arrays.copyOf(out, count);
     }
 
+    /** Whether a code point is in one of the ranges. */
+    static boolean contains(int[] ranges, int codePoint) {
+        for (int i = 0; i < ranges.length; i += 2) {
+            if (ranges[i] <= codePoint && codePoint <= ranges[i + 1]) {
+                return true;
+            }
+        }
+        return false;
+    }
+
     /** All others. */
     static int[] not(int[] ranges) {
         int[] out = new int[ranges.length + 2];

@@ -2,7 +2,7 @@ package dev.jeton.models.grammar;
 
 import java.util.List;
 
-/** A regular expression, parsed. */
+/** A regular expression, parsed; or the body of a grammar's rule, which calls others. */
 sealed interface Expression {
 
     /** Without bound. */
@@ -25,6 +25,14 @@ sealed interface Expression {
 
     /** Where the text ends. */
     record End() implements Expression {}
+
+    /** What a rule of the grammar takes that this is in; regular expressions have none. */
+    record Call(int rule) implements Expression {}
+
+    /** No text but the empty one. */
+    static Expression empty() {
+        return new Sequence(List.of());
+    }
 
     /** Some texts as they stand. */
     static Expression text(String text) {

@@ -7,7 +7,9 @@ import java.util.BitSet;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeSet;
+import java.util.function.IntConsumer;
 
 /**
  * The texts that an expression matches, by Thompson's construction and the subset construction.
@@ -24,6 +26,13 @@ final class ExpressionAutomaton {
 
     private record Edge(int low, int high, int to) {}
 
+    /** There are more states than asked for. */
+    private static final class TooManyStatesException extends RuntimeException {
+        TooManyStatesException() {
+            super("too many states", null, false, false);
+        }
+    }
+
     private final List<List<Edge>> nodes = new ArrayList<>();
 
     private ExpressionAutomaton() {}
@@ -32,7 +41,22 @@ final class ExpressionAutomaton {
     static TextAutomaton whole(Expression expression) {
         ExpressionAutomaton made = new ExpressionAutomaton();
         int start = made.node();
-        return made.determinize(start, made.add(expression, start));
+        return made.determinize(start, made.add(expression, start), TextAutomaton::checkSize);
+    }
+
+    /** The same, or nothing where it would have more states than that. */
+    static Optional<TextAutomaton> whole(Expression expression, int mostStates) {
+        ExpressionAutomaton made = new ExpressionAutomaton();
+        int start = made.node();
+        try {
+            return Optional.of(made.determinize(start, made.add(expression, start), states -> {
+                if (states >= mostStates) {
+                    throw new TooManyStatesException();
+                }
+            }));
+        } catch (TooManyStatesException e) {
+            return Optional.empty();
+        }
     }
 
     /** Texts in which it matches somewhere. */
@@ -44,7 +68,7 @@ final class ExpressionAutomaton {
         int after = made.node();
         made.edge(end, EPSILON, 0, after);
         made.edge(after, 0, Character.MAX_CODE_POINT, after);
-        return made.determinize(start, after);
+        return made.determinize(start, after, TextAutomaton::checkSize);
     }
 
     private int node() {
@@ -89,6 +113,8 @@ final class ExpressionAutomaton {
             case Expression.Repeat repeat -> repeat(repeat, from);
             case Expression.Begin() -> anchor(from, BEGIN);
             case Expression.End() -> anchor(from, END);
+            case Expression.Call(int rule) ->
+                throw new IllegalStateException("rule %d is to be put in place of its call".formatted(rule));
         };
     }
 
@@ -136,7 +162,8 @@ final class ExpressionAutomaton {
         return all;
     }
 
-    private TextAutomaton determinize(int start, int end) {
+    /** @param check hears how many states there are before there is another */
+    private TextAutomaton determinize(int start, int end, IntConsumer check) {
         List<BitSet> sets = new ArrayList<>();
         Map<BitSet, Integer> ids = new HashMap<>();
         List<int[]> cuts = new ArrayList<>();
@@ -158,7 +185,7 @@ final class ExpressionAutomaton {
                     int until = i + 1 < starts.length ? starts[i + 1] - 1 : Character.MAX_CODE_POINT;
                     BitSet closed = closure(to, false, false);
                     int target = ids.computeIfAbsent(closed, added -> {
-                        TextAutomaton.checkSize(sets.size());
+                        check.accept(sets.size());
                         sets.add(added);
                         return sets.size() - 1;
                     });

@@ -91,6 +91,7 @@ public final class Grammar implements TokenGrammar {
             case GrammarSpec.JsonSchema(Object schema, boolean strict) ->
                 JsonSchemaCompiler.compile(network, schema, strict, true);
             case GrammarSpec.Regex(String pattern) -> text(network, Regex.texts(pattern, true), spaced);
+            case GrammarSpec.Ebnf(String grammar) -> EbnfRules.rule(grammar, network, spaced);
             case GrammarSpec.Text(String text) -> {
                 int rule = network.rule();
                 network.epsilon(TagRules.literal(network, vocabulary, network.begin(rule), text), network.end(rule));

@@ -22,6 +22,13 @@ public sealed interface GrammarSpec {
     /** A text that a regular expression matches as a whole. */
     record Regex(String pattern) implements GrammarSpec {}
 
+    /**
+     * A text of a grammar's root.
+     *
+     * @param grammar rules in EBNF, as llama.cpp and XGrammar write them (GBNF), or as Lark does
+     */
+    record Ebnf(String grammar) implements GrammarSpec {}
+
     /** A text as it stands, and every special token within it also as that token. */
     record Text(String text) implements GrammarSpec {}
 

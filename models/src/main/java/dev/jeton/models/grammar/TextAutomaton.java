@@ -27,6 +27,9 @@ record TextAutomaton(List<int[]> cuts, List<int[]> targets, BitSet accepting) {
     /** Most states of one: what bounds an expression that is short as text and large as an automaton. */
     static final int MAX_STATES = 20_000;
 
+    /** How often states are told apart by where they lead, to find those that are the same. */
+    private static final int MAX_ROUNDS = 30;
+
     private static final int[] ALL = {0};
 
     /** All texts. */
@@ -184,6 +187,72 @@ record TextAutomaton(List<int[]> cuts, List<int[]> targets, BitSet accepting) {
             pairs.add(new long[] {mine, its});
             return pairs.size() - 1;
         });
+    }
+
+    /**
+     * The same texts in fewer states: those that go on alike are one. Where that is not found out within some rounds,
+     * as of long texts, it is this one.
+     */
+    TextAutomaton reduced() {
+        int[] group = new int[states()];
+        Arrays.setAll(group, state -> accepting.get(state) ? 1 : 0);
+        int groups = 0;
+        for (int round = 0; round < MAX_ROUNDS; round++) {
+            Map<List<Integer>, Integer> ids = new HashMap<>();
+            int[] next = new int[states()];
+            for (int state = 0; state < next.length; state++) {
+                // the start is the first, and stays it
+                next[state] = ids.computeIfAbsent(goesOn(state, group), added -> ids.size());
+            }
+            if (ids.size() == groups) {
+                return merged(next, groups);
+            }
+            groups = ids.size();
+            group = next;
+        }
+        return this;
+    }
+
+    /** How a state goes on: its group, and where which ranges lead. */
+    private List<Integer> goesOn(int state, int[] group) {
+        int[] its = targets.get(state);
+        CompileWork.spend(8 + 4L * its.length);
+        List<Integer> out = new ArrayList<>(2 * its.length + 1);
+        out.add(group[state]);
+        int last = DEAD - 1;
+        for (int i = 0; i < its.length; i++) {
+            int target = its[i] == DEAD ? DEAD : group[its[i]];
+            if (target != last) {
+                out.add(cuts.get(state)[i]);
+                out.add(target);
+                last = target;
+            }
+        }
+        return out;
+    }
+
+    private TextAutomaton merged(int[] group, int groups) {
+        List<int[]> newCuts = new ArrayList<>();
+        List<int[]> newTargets = new ArrayList<>();
+        BitSet ends = new BitSet();
+        for (int state = 0; state < group.length; state++) {
+            if (group[state] != newCuts.size()) {
+                continue;
+            }
+            ends.set(newCuts.size(), accepting.get(state));
+            Ranges ranges = new Ranges();
+            int[] starts = cuts.get(state);
+            for (int i = 0; i < starts.length; i++) {
+                int target = targets.get(state)[i];
+                if (target != DEAD) {
+                    ranges.add(starts[i], begin(starts, i + 1) - 1, group[target]);
+                }
+            }
+            newCuts.add(ranges.cuts());
+            newTargets.add(ranges.targets());
+        }
+        assert newCuts.size() == groups;
+        return new TextAutomaton(newCuts, newTargets, ends);
     }
 
     /** States from which a text can end. */

@@ -85,6 +85,21 @@ class RegexTest {
     }
 
     @ParameterizedTest
+    @CsvSource({"[ab]+(c[ab]+)*,2", "a|b|ab,3", "(a|b)*abb,4", "a*,1", "(abc|dbc|ebc)*,3", "a{3}|b{3},6", "(?!),0"})
+    void shouldMakeOneOfStatesThatGoOnAlike(String pattern, int states) {
+        TextAutomaton texts = Regex.texts("^" + pattern, true);
+        TextAutomaton reduced = texts.reduced();
+        assertThat(reduced.useful().cardinality()).isEqualTo(states);
+        Random random = new Random(11);
+        for (int i = 0; i < 1_000; i++) {
+            String text = random.ints(random.nextInt(7), 'a', 'f')
+                    .collect(StringBuilder::new, StringBuilder::appendCodePoint, StringBuilder::append)
+                    .toString();
+            assertThat(reduced.accepts(text)).as(text).isEqualTo(texts.accepts(text));
+        }
+    }
+
+    @ParameterizedTest
     @CsvSource(
             delimiter = '~',
             quoteCharacter = '`',
