@@ -16,8 +16,9 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * What an answer must be, as a request says it: OpenAI's {@code response_format} and {@code text.format}, or vLLM's
- * {@code structured_outputs} and the older {@code guided_json}, {@code guided_regex} and {@code guided_choice}; and
- * structural tags, in {@code response_format} and {@code structured_outputs}.
+ * {@code structured_outputs} and the older {@code guided_json}, {@code guided_regex}, {@code guided_choice} and
+ * {@code guided_grammar}; a grammar under the names of SGLang and llama.cpp, too; and structural tags, in
+ * {@code response_format} and {@code structured_outputs}.
  *
  * @param field the parameter that says it, for errors
  * @param spec what the answer must be
@@ -43,6 +44,8 @@ record Guidance(String field, GrammarSpec spec, String key, Hold hold) {
 
     private static final String FORMAT = "response_format";
     private static final String STRUCTURED = "structured_outputs";
+    private static final String GRAMMAR = "grammar";
+    private static final String SGLANG_GRAMMAR = "ebnf";
 
     /** What a body asks for, if that is more than text. */
     static Optional<Guidance> read(JsonObject body, LimitSettings limits) {
@@ -52,15 +55,13 @@ record Guidance(String field, GrammarSpec spec, String key, Hold hold) {
             if (outputs.flag("json_object", false)) {
                 all.add(object(outputs.path("json_object")));
             }
-            if (outputs.has("grammar")) {
-                throw ApiException.unsupported(
-                        outputs.path("grammar"), "'%s' is not supported yet".formatted(outputs.path("grammar")));
-            }
             outputs.value(StructuralTags.TYPE)
                     .ifPresent(given -> all.add(structural(outputs, StructuralTags.TYPE, given)));
             named(outputs, "", all);
         });
         named(body, "guided_", all);
+        grammar(body, SGLANG_GRAMMAR).ifPresent(all::add);
+        grammar(body, GRAMMAR).ifPresent(all::add);
         if (all.size() > 1) {
             throw ApiException.invalid(
                     all.get(1).field,
@@ -167,7 +168,13 @@ record Guidance(String field, GrammarSpec spec, String key, Hold hold) {
         object.optionalText(prefix + "regex")
                 .ifPresent(pattern -> all.add(new Guidance(
                         object.path(prefix + "regex"), new GrammarSpec.Regex(pattern), "regex " + pattern)));
+        grammar(object, prefix + GRAMMAR).ifPresent(all::add);
         object.list(prefix + "choice").ifPresent(list -> all.add(choice(object.path(prefix + "choice"), list)));
+    }
+
+    private static Optional<Guidance> grammar(JsonObject object, String name) {
+        return object.optionalText(name)
+                .map(rules -> new Guidance(object.path(name), new GrammarSpec.Ebnf(rules), "grammar " + rules));
     }
 
     private static @Nullable Object parsed(String field, String text) {

@@ -19,7 +19,7 @@ final class StructuralTags {
     static final String TYPE = "structural_tag";
 
     private static final String FORMATS =
-            "'triggered_tags', 'tag', 'json_schema', 'const_string', 'regex', 'sequence' and" + " 'or'";
+            "'triggered_tags', 'tag', 'json_schema', 'const_string', 'regex', 'grammar', 'sequence' and 'or'";
 
     private StructuralTags() {}
 
@@ -96,6 +96,10 @@ final class StructuralTags {
             case "regex" -> {
                 only(format, Set.of("type", "pattern"));
                 yield new GrammarSpec.Regex(format.text("pattern"));
+            }
+            case "grammar" -> {
+                only(format, Set.of("type", "grammar"));
+                yield new GrammarSpec.Ebnf(format.text("grammar"));
             }
             case "sequence" -> new GrammarSpec.Sequence(elements(format));
             case "or" -> new GrammarSpec.Either(elements(format));

@@ -98,16 +98,22 @@ class BadInputTest {
                 arguments("'guided_json':5", "guided_json", "a schema is an object"),
                 arguments("'guided_json':{'not':{}}", "guided_json", "'not' cannot be enforced"),
                 arguments("'guided_regex':'a','guided_choice':['b']", "guided_choice", "exclude one another"),
-                arguments("'structured_outputs':{'grammar':'x'}", "structured_outputs.grammar", "not supported yet"),
+                arguments("'structured_outputs':{'grammar':'x'}", "structured_outputs.grammar", "a rule is expected"),
                 arguments("'structured_outputs':{'choice':[1]}", "structured_outputs.choice[0]", "must be a string"),
                 arguments("'allowed_token_ids':[5]", "allowed_token_ids", "not supported yet"),
                 arguments("'bad_words':['a']", "bad_words", "not supported yet"),
                 arguments("'truncate_prompt_tokens':2", "truncate_prompt_tokens", "not supported yet"),
-                arguments("'grammar':'root ::= x'", "grammar", "not supported yet"),
+                arguments(
+                        "'grammar':'root ::= x'",
+                        "grammar",
+                        "'x' is not defined (at line 1, character 10 of the grammar)"),
+                arguments("'ebnf':'root ::= [a] root'", "ebnf", "'root' ever ends"),
                 arguments("'include_stop_str_in_output':true", "include_stop_str_in_output", "not supported yet"),
                 arguments("'return_token_ids':true", "return_token_ids", "not supported yet"),
                 arguments("'return_tokens_as_token_ids':true", "return_tokens_as_token_ids", "not supported yet"),
-                arguments("'guided_grammar':'x'", "guided_grammar", "not supported yet"),
+                arguments("'guided_grammar':5", "guided_grammar", "must be a string"),
+                arguments("'guided_grammar':'root ::= ('", "guided_grammar", "a group is not closed"),
+                arguments("'guided_grammar':'x','guided_regex':'a'", "guided_grammar", "exclude one another"),
                 arguments("'n':1,'n':2", null, "Duplicate"));
     }
 

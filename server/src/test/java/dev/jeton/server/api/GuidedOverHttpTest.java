@@ -85,6 +85,39 @@ class GuidedOverHttpTest {
     }
 
     @Test
+    void shouldAnswerWithATextOfAGrammar() {
+        String grammar = "'root ::= list\\nlist ::= \\\"(\\\" list \\\")\\\" | [x-z]{2} \\\".\\\"'";
+        for (String name : new String[] {"guided_grammar", "ebnf", "grammar"}) {
+            assertThat(content("'" + name + "':" + grammar)).as(name).matches("\\(*[x-z]{2}\\.\\)*");
+        }
+        String fields = "'structured_outputs':{'grammar':" + grammar + "}";
+        String whole = content(fields);
+        assertThat(whole).matches("\\(*[x-z]{2}\\.\\)*");
+        Answer streamed = server.chat("'stream':true," + fields);
+        assertThat(streamed.streamed("choices.0.delta.content", 0)).isEqualTo(whole);
+    }
+
+    @Test
+    void shouldTakeAGrammarOfLark() {
+        assertThat(content("'guided_grammar':'?start: pair\\npair: WORD \\\"=\\\" WORD\\nWORD: /[xy]{2}/'"))
+                .matches("[xy]{2}=[xy]{2}");
+    }
+
+    @Test
+    void shouldFollowAGrammarInAllApis() {
+        String grammar = "'guided_grammar':'root ::= \\\"yes\\\" | \\\"no\\\"'";
+        Answer completion =
+                server.post("/v1/completions", "{'model':'test-model','prompt':'a','max_tokens':9," + grammar + "}");
+        assertThat(completion.at("choices.0.text")).isIn("yes", "no");
+        Answer response = server.post("/v1/responses", "{'model':'test-model','input':'a'," + grammar + "}");
+        assertThat(response.at("output.0.content.0.text")).isIn("yes", "no");
+        Answer message = server.post(
+                "/v1/messages",
+                "{'model':'test-model','max_tokens':9,'messages':[{'role':'user','content':'hi'}]," + grammar + "}");
+        assertThat(message.at("content.0.text")).isIn("yes", "no");
+    }
+
+    @Test
     void shouldGuideEachChoiceAndEachPrompt() {
         Answer answer = server.post(
                 "/v1/completions",

@@ -89,8 +89,9 @@ class StructuralTagsTest {
     void shouldTakeFormatsThatAreMadeOfOthers() {
         String format = "{'type':'sequence','elements':[{'type':'const_string','value':'A: '},{'type':'or','elements':"
                 + "[{'type':'regex','pattern':'[0-9]{2}'},{'type':'tag','begin':'<','content':"
-                + "{'type':'const_string','value':'x'},'end':'>'}]}]}";
+                + "{'type':'grammar','grammar':'root ::= [xy]+'},'end':'>'}]}]}";
         assertThat(content("A: <x>", format(format))).isEqualTo("A: <x>");
+        assertThat(content("A: <xyx>", format(format))).isEqualTo("A: <xyx>");
         assertThat(content("A: 123", format(format))).isEqualTo("A: 12");
     }
 
@@ -125,7 +126,9 @@ class StructuralTagsTest {
             quoteCharacter = '~',
             value = {
                 "{'type':'any_text'}; response_format.format.type; 'any_text', which is not supported",
-                "{'type':'grammar','grammar':'x'}; response_format.format.type; 'triggered_tags', 'tag'",
+                "{'type':'any_text'}; response_format.format.type; 'triggered_tags', 'tag'",
+                "{'type':'grammar','grammar':'x'}; response_format; a rule is expected",
+                "{'type':'grammar'}; response_format.format.grammar; missing",
                 "{'type':'json_schema','json_schema':{},'style':'qwen_xml'}; response_format.format.style; 'json'",
                 "{'type':'json_schema','json_schema':{},'any_order':true}; response_format.format.any_order; supported",
                 "{'type':'json_schema','json_schema':{'not':{}}}; response_format; cannot be enforced",
