@@ -60,7 +60,7 @@ record BatchLine(long number, String customId, String path, byte[] body) {
             }
             return new BatchLine(number, id, path, body(body, tier));
         } catch (JsonException e) {
-            throw new BatchException(e.getMessage(), e);
+            throw new BatchException(String.valueOf(e.getMessage()), e);
         }
     }
 
