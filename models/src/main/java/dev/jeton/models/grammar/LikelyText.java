@@ -25,13 +25,8 @@ final class LikelyText {
     private static final int NOTHING = -1;
     private static final int SEVERAL = -2;
 
-    /** Bytes behind which white space is a matter of style. */
-    private static final String STYLED = ":,{[";
-
-    private static final int COMMA = 2 * STYLED.indexOf(',');
-
-    /** How texts are written at first: two bits for each of {@link #STYLED}. */
-    static final int FIRST_STYLE = Style.SPACE.ordinal() | Style.SPACE.ordinal() << 2;
+    /** How texts are written at first: two bits for each of the bytes of {@link #styled}. */
+    static final int FIRST_STYLE = Style.SPACE.ordinal() << styled(':') | Style.SPACE.ordinal() << styled(',');
 
     private enum Style {
         BARE,
@@ -90,7 +85,7 @@ final class LikelyText {
 
     /** The style of a text once a byte has come where it stood. */
     int learned(State at, int before, int octet, int style) {
-        int place = 2 * STYLED.indexOf(before);
+        int place = styled(before);
         if (place < 0 || !look(at) || !spaces) {
             return style;
         }
@@ -100,11 +95,22 @@ final class LikelyText {
             default -> Style.BARE;
         };
         // who begins an object on a line of its own begins members so
-        return with(seen, place, seen == Style.LINE ? with(seen, COMMA, style) : style);
+        return with(seen, place, seen == Style.LINE ? with(seen, styled(','), style) : style);
     }
 
     private static int with(Style its, int place, int style) {
         return style & ~(3 << place) | its.ordinal() << place;
+    }
+
+    /** Where the style says what comes behind a byte; negative where white space is no matter of it. */
+    private static int styled(int octet) {
+        return switch (octet) {
+            case ':' -> 0;
+            case ',' -> 2;
+            case '{' -> 4;
+            case '[' -> 6;
+            default -> -1;
+        };
     }
 
     /** The likely next byte; negative where there is none. */
@@ -115,7 +121,7 @@ final class LikelyText {
         if (!spaces) {
             return only;
         }
-        int place = 2 * STYLED.indexOf(before);
+        int place = styled(before);
         Style its = place < 0 ? Style.BARE : Style.values()[style >>> place & 3];
         return switch (its) {
             case BARE -> only;
