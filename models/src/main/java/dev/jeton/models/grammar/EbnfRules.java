@@ -151,20 +151,9 @@ final class EbnfRules {
     /** The same, with rules of such a weight in place of their calls. */
     private Expression inlined(Expression expression, long most) {
         CompileWork.spend(1);
-        return switch (expression) {
-            case Expression.Call(int rule) -> weights[rule] <= most ? regular[rule] : expression;
-            case Expression.Sequence(var parts) ->
-                new Expression.Sequence(
-                        parts.stream().map(part -> inlined(part, most)).toList());
-            case Expression.Either(var parts) ->
-                new Expression.Either(
-                        parts.stream().map(part -> inlined(part, most)).toList());
-            case Expression.Repeat(var part, int least, int many) ->
-                new Expression.Repeat(inlined(part, most), least, many);
-            case Expression.Chars chars -> chars;
-            case Expression.Begin begin -> begin;
-            case Expression.End end -> end;
-        };
+        return expression instanceof Expression.Call(int rule) && weights[rule] <= most
+                ? regular[rule]
+                : expression.withParts(part -> inlined(part, most));
     }
 
     /**
@@ -173,20 +162,10 @@ final class EbnfRules {
      */
     private Expression repeatedInlined(Expression expression) {
         CompileWork.spend(1);
-        return switch (expression) {
-            case Expression.Sequence(var parts) ->
-                new Expression.Sequence(
-                        parts.stream().map(this::repeatedInlined).toList());
-            case Expression.Either(var parts) ->
-                new Expression.Either(parts.stream().map(this::repeatedInlined).toList());
-            case Expression.Repeat(var part, int least, int most) ->
-                new Expression.Repeat(
-                        most == Expression.UNBOUNDED ? inlined(part, MAX_INLINE) : repeatedInlined(part), least, most);
-            case Expression.Call call -> call;
-            case Expression.Chars chars -> chars;
-            case Expression.Begin begin -> begin;
-            case Expression.End end -> end;
-        };
+        return expression.withParts(
+                part -> expression instanceof Expression.Repeat repeat && repeat.most() == Expression.UNBOUNDED
+                        ? inlined(part, MAX_INLINE)
+                        : repeatedInlined(part));
     }
 
     private static boolean calls(Expression expression) {

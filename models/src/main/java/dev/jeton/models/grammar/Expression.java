@@ -1,6 +1,7 @@
 package dev.jeton.models.grammar;
 
 import java.util.List;
+import java.util.function.UnaryOperator;
 
 /** A regular expression, parsed; or the body of a grammar's rule, which calls others. */
 sealed interface Expression {
@@ -28,6 +29,19 @@ sealed interface Expression {
 
     /** What a rule of the grammar takes that this is in; regular expressions have none. */
     record Call(int rule) implements Expression {}
+
+    /** The same of other parts; one that has none is itself. */
+    default Expression withParts(UnaryOperator<Expression> change) {
+        return switch (this) {
+            case Sequence(var parts) -> new Sequence(parts.stream().map(change).toList());
+            case Either(var parts) -> new Either(parts.stream().map(change).toList());
+            case Repeat(var part, int least, int most) -> new Repeat(change.apply(part), least, most);
+            case Chars chars -> chars;
+            case Begin begin -> begin;
+            case End end -> end;
+            case Call call -> call;
+        };
+    }
 
     /** No text but the empty one. */
     static Expression empty() {

@@ -142,20 +142,9 @@ final class LeftRecursion {
     /** An expression, with others in place of calls. */
     private static Expression replaced(Expression expression, Map<Integer, Expression> by) {
         CompileWork.spend(1);
-        return switch (expression) {
-            case Expression.Call(int rule) -> by.getOrDefault(rule, expression);
-            case Expression.Sequence(var parts) ->
-                new Expression.Sequence(
-                        parts.stream().map(part -> replaced(part, by)).toList());
-            case Expression.Either(var parts) ->
-                new Expression.Either(
-                        parts.stream().map(part -> replaced(part, by)).toList());
-            case Expression.Repeat(var part, int least, int most) ->
-                new Expression.Repeat(replaced(part, by), least, most);
-            case Expression.Chars chars -> chars;
-            case Expression.Begin begin -> begin;
-            case Expression.End end -> end;
-        };
+        return expression instanceof Expression.Call(int rule)
+                ? by.getOrDefault(rule, expression)
+                : expression.withParts(part -> replaced(part, by));
     }
 
     /** The texts of an expression but for the empty one. */
