@@ -39,8 +39,6 @@ final class DraftPlanner {
     private final int most;
     private final boolean pipelined;
     private final DraftOdds oddsOfAll = DraftOdds.ofAll();
-    /** What the grammar suggests of the sequence that is looked at. */
-    private final int[] likely;
 
     /** Tokens of the step that is planned, those that it is expected to make, KV that it reads, and room left in it. */
     private long tokens;
@@ -68,7 +66,6 @@ final class DraftPlanner {
         this.masks = masks;
         this.bounds = bounds;
         this.most = most;
-        likely = new int[most];
     }
 
     /** A step is planned for those who run. */
@@ -153,7 +150,7 @@ final class DraftPlanner {
             return 0;
         }
         sequence.reserve(count);
-        count = sequence.drafts(oddsOfAll).copy(sequence.tokens, sequence.length, likely, count);
+        count = sequence.drafts(oddsOfAll).copy(sequence.tokens, sequence.length, count);
         count = usable(sequence, count);
         return count == 0 ? 0 : masks.allowed(sequence, count);
     }
@@ -172,7 +169,7 @@ final class DraftPlanner {
      */
     private int worth(Sequence sequence, int bound, int others, double othersUseful) {
         SequenceDrafts drafts = sequence.drafts(oddsOfAll);
-        int agreeing = drafts.find(sequence.tokens, sequence.length, sequence.cursor, likely);
+        int agreeing = drafts.find(sequence.tokens, sequence.length, sequence.cursor, most);
         expected = 0;
         if (agreeing == 0) {
             return 0;

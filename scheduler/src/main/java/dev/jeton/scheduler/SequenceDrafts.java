@@ -17,8 +17,13 @@ final class SequenceDrafts {
 
     private int agreeing;
     private boolean predicted;
-    /** How many tokens the grammar suggests; 0 where what was looked up is better. */
+    /** What the grammar suggests behind so many tokens; without room until there is one. */
+    private int[] likely = {};
+
     private int suggested;
+    private int suggestedAt = -1;
+    /** Whether that is better than what was looked up. */
+    private boolean ofGrammar;
     /** What was thought to follow so many tokens, though it was not computed. */
     private int guess;
 
@@ -34,20 +39,25 @@ final class SequenceDrafts {
      * Looks for what may follow. What its grammar leaves hardly a choice about is believed before the text's past,
      * which may say the same and go on where the grammar does not.
      *
-     * @param likely receives what the grammar suggests
+     * @param most tokens that are of use
      * @return how many tokens agree
      */
-    int find(int[] tokens, int length, TokenGrammar.@Nullable Cursor cursor, int[] likely) {
+    int find(int[] tokens, int length, TokenGrammar.@Nullable Cursor cursor, int most) {
         int agreement = lookup.find(tokens, length);
-        suggested = cursor == null ? 0 : cursor.likely(likely, likely.length);
-        if (suggested > 0 && (agreement == 0 || lookup.next(tokens) != likely[0])) {
+        if (cursor != null && length != suggestedAt) {
+            if (likely.length < most) {
+                likely = new int[most];
+            }
+            suggested = cursor.likely(likely, most);
+            suggestedAt = length;
+        }
+        ofGrammar = suggested > 0 && (agreement == 0 || lookup.next(tokens) != likely[0]);
+        if (ofGrammar) {
             agreement = DraftOdds.OF_GRAMMAR;
-        } else {
-            suggested = 0;
         }
         if (agreement > 0 && inFlight == 0) {
             agreeing = agreement;
-            guess = suggested > 0 ? likely[0] : lookup.next(tokens);
+            guess = ofGrammar ? likely[0] : lookup.next(tokens);
             guessedAt = length;
         }
         return agreement;
@@ -55,12 +65,12 @@ final class SequenceDrafts {
 
     /** Of so many drafts of what was found, those that there are. */
     int bound(int most) {
-        return suggested > 0 ? Math.min(most, suggested) : most;
+        return ofGrammar ? Math.min(most, suggested) : most;
     }
 
     /** Writes what was found behind a text; returns how many tokens there are. */
-    int copy(int[] tokens, int length, int[] likely, int most) {
-        if (suggested == 0) {
+    int copy(int[] tokens, int length, int most) {
+        if (!ofGrammar) {
             return lookup.copy(tokens, length, most);
         }
         System.arraycopy(likely, 0, tokens, length, most);
@@ -72,7 +82,7 @@ final class SequenceDrafts {
         inFlight = count;
         guessedAt = -1;
         expected = expectation;
-        predicted = suggested == 0 && lookup.predicted();
+        predicted = !ofGrammar && lookup.predicted();
     }
 
     /** Whether what was launched last is of the client's prediction. */
