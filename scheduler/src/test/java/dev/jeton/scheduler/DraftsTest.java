@@ -36,43 +36,6 @@ class DraftsTest {
         return request.predicting(predicted(request, Integer.MAX_VALUE));
     }
 
-    /** Grants a number of tokens, and counts those that come back. */
-    private static final class Purse implements Allowance {
-        int left;
-        int lent;
-        int givenBack;
-
-        Purse(int tokens) {
-            left = tokens;
-        }
-
-        @Override
-        public int grant(int tokens) {
-            int given = Math.min(left, tokens);
-            left -= given;
-            return given;
-        }
-
-        @Override
-        public int lend(int tokens) {
-            int given = grant(tokens);
-            lent += given;
-            return given;
-        }
-
-        @Override
-        public void settle(int tokens, int used) {
-            lent -= tokens;
-            left += tokens - used;
-            givenBack += tokens - used;
-        }
-
-        @Override
-        public boolean exhausted() {
-            return left + lent == 0;
-        }
-    }
-
     @ParameterizedTest(name = "{0} tickets in flight")
     @ValueSource(ints = {1, 2})
     void takesARightPredictionInFewSteps(int tickets) {
@@ -144,7 +107,7 @@ class DraftsTest {
     @ValueSource(ints = {1, 2})
     void givesBackWhatWasGrantedForWrongDrafts(int tickets) {
         GenerationRequest plain = request(0, 200);
-        Purse purse = new Purse(LENGTH);
+        Purse purse = Purse.closed(LENGTH);
         GenerationRequest request = new GenerationRequest(
                         "r", plain.prompt(), 1, 200, plain.sampling(), new int[0], false, 0, Long.MAX_VALUE, 0, purse)
                 .predicting(predicted(plain, 4));
@@ -161,7 +124,7 @@ class DraftsTest {
     @Test
     void oneSequenceDoesNotEndOnWhatAnothersDraftsGiveBack() {
         GenerationRequest plain = request(0, 200);
-        Purse purse = new Purse(2 * LENGTH);
+        Purse purse = Purse.closed(2 * LENGTH);
         SamplingParameters seeded =
                 new SamplingParameters(1, 0, 1, 0, 1, 0, 0, SamplingParameters.GREEDY.bias(), 3, 0, new int[0], -1);
         GenerationRequest two = twice(plain, seeded, purse);
@@ -186,7 +149,7 @@ class DraftsTest {
             prediction[i] ^= 1;
         }
         for (int granted = 10; granted < 90; granted++) {
-            Purse purse = new Purse(granted);
+            Purse purse = Purse.closed(granted);
             Simulation simulation = new Simulation(new Shape().drafts(8).tickets(tickets));
             GenerationState stopped = simulation.submit(
                     paidFrom(purse, plain.prompt(), alone.get(20)).predicting(prediction));

@@ -148,7 +148,7 @@ class SchedulerPropertyTest {
     private static final class Reader {
         final GenerationRequest plain;
         final GenerationState generation;
-        final Purse purse = new Purse();
+        final Purse purse = new Purse(0);
         final Output output;
         final boolean[] stopped;
         private int taken;
@@ -237,38 +237,6 @@ class SchedulerPropertyTest {
             assertThat(usage.completionTokens()).isEqualTo(taken);
             assertThat(usage.drafts().accepted()).isLessThanOrEqualTo(taken);
             assertThat(purse.lent).as("lent and not settled").isZero();
-        }
-    }
-
-    /** An allowance that is filled now and then, and may be closed. */
-    private static final class Purse implements Allowance {
-        int left;
-        int lent;
-        boolean closed;
-
-        @Override
-        public int grant(int tokens) {
-            int given = Math.min(left, tokens);
-            left -= given;
-            return given;
-        }
-
-        @Override
-        public int lend(int tokens) {
-            int given = grant(tokens);
-            lent += given;
-            return given;
-        }
-
-        @Override
-        public void settle(int tokens, int used) {
-            lent -= tokens;
-            left += tokens - used;
-        }
-
-        @Override
-        public boolean exhausted() {
-            return closed && left + lent == 0;
         }
     }
 
