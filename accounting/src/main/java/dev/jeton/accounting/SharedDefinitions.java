@@ -28,6 +28,7 @@ import org.slf4j.LoggerFactory;
  */
 final class SharedDefinitions {
 
+    private static final int MOST_WARNED = 1_000;
     private static final Logger LOG = LoggerFactory.getLogger(SharedDefinitions.class);
 
     /**
@@ -59,6 +60,7 @@ final class SharedDefinitions {
     /** What other servers define in another way. */
     private List<ShareExchange.Differing> differing = List.of();
 
+    /** What was warned of: servers come and go, and it is no news each time. */
     private final Set<ShareExchange.Differing> warned = new HashSet<>();
 
     /**
@@ -240,6 +242,9 @@ final class SharedDefinitions {
     }
 
     private void compare(List<ShareExchange.Differing> now) {
+        if (warned.size() > MOST_WARNED) {
+            warned.clear();
+        }
         for (ShareExchange.Differing each : now) {
             if (warned.add(each)) {
                 LOG.warn(
