@@ -41,10 +41,10 @@ final class BatchFile implements AutoCloseable {
     /**
      * Looks through a file before anything of it is sent.
      *
-     * @return how many requests it has
+     * @return its requests' names
      * @throws BatchException naming the first lines that are wrong
      */
-    static int check(Path file, String tier) {
+    static Set<String> check(Path file, String tier) {
         List<String> wrong = new ArrayList<>();
         Set<String> ids = new HashSet<>();
         try (BatchFile lines = new BatchFile(file, tier)) {
@@ -72,7 +72,7 @@ final class BatchFile implements AutoCloseable {
         if (ids.isEmpty()) {
             throw new BatchException("%s has no requests".formatted(file));
         }
-        return ids.size();
+        return ids;
     }
 
     /**

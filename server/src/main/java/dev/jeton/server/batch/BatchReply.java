@@ -1,7 +1,10 @@
 package dev.jeton.server.batch;
 
+import dev.jeton.server.json.Json;
+import dev.jeton.server.json.JsonException;
 import java.net.http.HttpHeaders;
 import java.net.http.HttpResponse;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.Optional;
 
@@ -26,6 +29,15 @@ record BatchReply(int status, String requestId, Optional<Duration> again, String
                 again(response.statusCode(), headers),
                 headers.firstValue("x-jeton-cost").orElse(""),
                 response.body());
+    }
+
+    /** What the body says; empty where it is no JSON. */
+    Optional<Object> json() {
+        try {
+            return Optional.ofNullable(Json.parse(new String(body, StandardCharsets.UTF_8)));
+        } catch (JsonException e) {
+            return Optional.empty();
+        }
     }
 
     /** Whether it is an answer. */

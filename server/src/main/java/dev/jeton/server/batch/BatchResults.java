@@ -13,6 +13,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.util.HashSet;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.locks.ReentrantLock;
 
@@ -94,11 +95,6 @@ final class BatchResults implements AutoCloseable {
         return done.contains(customId);
     }
 
-    /** How many were. */
-    int size() {
-        return done.size();
-    }
-
     /** Tells this file of answers from others, also from one that was in its place before. */
     String identity() {
         try {
@@ -109,8 +105,12 @@ final class BatchResults implements AutoCloseable {
         }
     }
 
-    /** Keeps an answer, or a refusal. */
-    void keep(BatchLine line, BatchReply reply) {
+    /**
+     * Keeps an answer, or a refusal.
+     *
+     * @param json what its body says; empty where that is no JSON
+     */
+    void keep(BatchLine line, BatchReply reply, Optional<Object> json) {
         JsonWriter out = new JsonWriter().beginObject();
         out.name("id").value("batch_req_" + line.number());
         out.name("custom_id").value(line.customId());
@@ -118,28 +118,30 @@ final class BatchResults implements AutoCloseable {
         out.name("status_code").value(reply.status());
         out.name("request_id").value(reply.requestId());
         out.name("body");
-        body(out, reply.body());
+        body(out, reply.body(), json);
         out.endObject();
         out.name("error").nullValue().endObject();
         write(out, reply.ok() ? answersOut : errorsOut);
     }
 
     /** As it came where it is JSON of one line. */
-    private static void body(JsonWriter out, byte[] body) {
-        try {
-            Object parsed = Json.parse(new String(body, StandardCharsets.UTF_8));
-            boolean oneLine = true;
-            for (byte octet : body) {
-                oneLine &= octet != '\n' && octet != '\r';
-            }
-            if (oneLine) {
-                out.raw(body);
-            } else {
-                out.tree(parsed);
-            }
-        } catch (JsonException e) {
+    private static void body(JsonWriter out, byte[] body, Optional<Object> json) {
+        if (json.isEmpty()) {
             out.value(new String(body, StandardCharsets.UTF_8));
+        } else if (oneLine(body)) {
+            out.raw(body);
+        } else {
+            out.tree(json.get());
         }
+    }
+
+    private static boolean oneLine(byte[] body) {
+        for (byte octet : body) {
+            if (octet == '\n' || octet == '\r') {
+                return false;
+            }
+        }
+        return true;
     }
 
     private void write(JsonWriter line, OutputStream to) {

@@ -2,7 +2,6 @@ package dev.jeton.server.batch;
 
 import dev.jeton.server.json.Json;
 import dev.jeton.server.json.JsonException;
-import dev.jeton.server.json.JsonObject;
 import java.io.IOException;
 import java.math.BigDecimal;
 import java.net.ConnectException;
@@ -13,6 +12,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.ReentrantLock;
@@ -85,16 +85,16 @@ public final class BatchRun implements AutoCloseable {
     /**
      * Over files that are closed with it.
      *
-     * @param requests of the file
+     * @param requests of the file, their names
      */
-    BatchRun(BatchFile file, int requests, BatchResults results, Sender sender, Duration patience, Time time) {
+    BatchRun(BatchFile file, Set<String> requests, BatchResults results, Sender sender, Duration patience, Time time) {
         this.file = file;
-        this.requests = requests;
+        this.requests = requests.size();
         this.results = results;
         this.sender = sender;
         this.patience = patience;
         this.time = time;
-        before = Math.min(requests, results.size());
+        before = (int) requests.stream().filter(results::has).count();
         heard = time.nanos();
     }
 
@@ -107,7 +107,7 @@ public final class BatchRun implements AutoCloseable {
      */
     public static BatchRun open(
             Path input, String tier, Path answers, Path errors, boolean again, BatchTarget target, Duration patience) {
-        int requests = BatchFile.check(input, tier);
+        Set<String> requests = BatchFile.check(input, tier);
         BatchResults results = new BatchResults(answers, errors, again);
         BatchClient client = new BatchClient(target, results.identity());
         return new BatchRun(new BatchFile(input, tier), requests, results, client, patience, Time.REAL);
@@ -243,8 +243,9 @@ public final class BatchRun implements AutoCloseable {
     private void keep(BatchLine line, BatchReply reply) {
         heard = time.nanos();
         trouble = "";
-        results.keep(line, reply);
-        long used = reply.ok() ? tokens(reply.body()) : 0;
+        Optional<Object> json = reply.json();
+        results.keep(line, reply, json);
+        long used = reply.ok() ? tokens(json) : 0;
         lock.lock();
         try {
             if (reply.ok()) {
@@ -263,19 +264,16 @@ public final class BatchRun implements AutoCloseable {
     }
 
     /** Of an answer in any of the APIs' words. */
-    private static long tokens(byte[] body) {
-        try {
-            Optional<JsonObject> usage = Json.object(body).object("usage");
-            long sum = 0;
+    private static long tokens(Optional<Object> answer) {
+        long sum = 0;
+        if (answer.isPresent()
+                && answer.get() instanceof Map<?, ?> fields
+                && fields.get("usage") instanceof Map<?, ?> usage) {
             for (String name : List.of("prompt_tokens", "completion_tokens", "input_tokens", "output_tokens")) {
-                sum += usage.map(its ->
-                                its.optionalWhole(name, 0, Long.MAX_VALUE).orElse(0))
-                        .orElse(0L);
+                sum += usage.get(name) instanceof Long count ? count : 0;
             }
-            return sum;
-        } catch (JsonException e) {
-            return 0;
         }
+        return sum;
     }
 
     private static String words(BatchReply reply) {

@@ -13,6 +13,7 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
@@ -91,7 +92,7 @@ class BatchRunTest {
     }
 
     private BatchTotals run(int parallel, boolean again, BatchRun.Sender sender) throws InterruptedException {
-        int requests = BatchFile.check(input, "flex");
+        Set<String> requests = BatchFile.check(input, "flex");
         BatchResults results = new BatchResults(answers, errors, again);
         try (BatchRun run =
                 new BatchRun(new BatchFile(input, "flex"), requests, results, sender, Duration.ofMinutes(10), time)) {
@@ -187,6 +188,16 @@ class BatchRunTest {
     }
 
     @Test
+    void shouldCountNoResultsOfOtherFiles() throws Exception {
+        writeMany(5);
+        run(1, BatchRunTest::well);
+        write(line("r1"), line("other"));
+        BatchTotals totals = run(1, BatchRunTest::well);
+        assertThat(totals.before()).isEqualTo(1);
+        assertThat(totals.done()).isEqualTo(2);
+    }
+
+    @Test
     void shouldTakeHalfALineAway() throws Exception {
         writeMany(3);
         run(1, BatchRunTest::well);
@@ -260,8 +271,13 @@ class BatchRunTest {
             }
             return well(line);
         };
-        try (BatchRun run =
-                new BatchRun(new BatchFile(input, ""), 20, results, sender, Duration.ofDays(9), BatchRun.Time.REAL)) {
+        try (BatchRun run = new BatchRun(
+                new BatchFile(input, ""),
+                BatchFile.check(input, ""),
+                results,
+                sender,
+                Duration.ofDays(9),
+                BatchRun.Time.REAL)) {
             running[0] = run;
             run.run(1);
             assertThat(run.totals().done()).isEqualTo(2);
