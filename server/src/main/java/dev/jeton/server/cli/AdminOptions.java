@@ -15,14 +15,13 @@ import java.net.http.HttpRequest.BodyPublishers;
 import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.Map;
-import java.util.Optional;
 import java.util.stream.Collectors;
 import javax.net.ssl.SSLException;
 import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** Where the admin API is and who asks; asks it. */
@@ -45,11 +44,8 @@ final class AdminOptions {
                     "A key of admin.keys (default: JETON_ADMIN_KEY, which other users of the machine do not see).")
     private String key = "";
 
-    @Option(
-            names = "--ca",
-            paramLabel = "FILE",
-            description = "PEM file of who issued the server's certificate, where Java does not know them.")
-    private Optional<Path> authorities = Optional.empty();
+    @Mixin
+    private AuthoritiesOption authorities = new AuthoritiesOption();
 
     @Option(names = "--json", description = "Print the server's answer as it is.")
     private boolean json = false;
@@ -126,7 +122,7 @@ final class AdminOptions {
         }
         HttpClient.Builder builder =
                 HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).connectTimeout(TIMEOUT);
-        authorities.ifPresent(file -> builder.sslContext(Authorities.trusting("--ca", file)));
+        authorities.file().ifPresent(file -> builder.sslContext(Authorities.trusting("--ca", file)));
         try (HttpClient client = builder.build()) {
             HttpResponse<String> response = client.send(request.build(), BodyHandlers.ofString());
             if (response.statusCode() >= 300) {

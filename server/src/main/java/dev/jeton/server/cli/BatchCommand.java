@@ -13,6 +13,7 @@ import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -71,11 +72,8 @@ final class BatchCommand implements Callable<Integer> {
             description = "Who asks and pays (default: JETON_API_KEY, which other users of the machine do not see).")
     private String key = "";
 
-    @Option(
-            names = "--ca",
-            paramLabel = "FILE",
-            description = "PEM file of who issued the server's certificate, where Java does not know them.")
-    private Optional<Path> authorities = Optional.empty();
+    @Mixin
+    private AuthoritiesOption authorities = new AuthoritiesOption();
 
     @Option(
             names = "--parallel",
@@ -117,7 +115,7 @@ final class BatchCommand implements Callable<Integer> {
             throw new ParameterException(
                     spec.commandLine(), "--patience is %d; it must be 1 or more".formatted(patience));
         }
-        BatchTarget target = new BatchTarget(BatchTarget.url(url), key, labels(), authorities);
+        BatchTarget target = new BatchTarget(BatchTarget.url(url), key, labels(), authorities.file());
         Path refused = errors.orElseGet(() -> output.resolveSibling(output.getFileName() + ".errors"));
         try (BatchRun run = BatchRun.open(input, tier, output, refused, again, target, Duration.ofSeconds(patience))) {
             return run(run, refused);
