@@ -230,7 +230,7 @@ final class GgufMaker {
             case Q4_K -> 12;
             case Q6_K -> 14;
             case BF16 -> 30;
-            case Q4_0, Q4_1, Q5_1, Q5_K -> throw new IllegalArgumentException(type + " is not written");
+            case Q4_0, Q4_1, Q5_1, Q5_K, MXFP4 -> throw new IllegalArgumentException(type + " is not written");
         };
     }
 
@@ -273,7 +273,7 @@ final class GgufMaker {
                 }
                 out.putShort(Float.floatToFloat16(RANGE / 32 / 96));
             }
-            case Q4_0, Q4_1, Q5_1, Q5_K -> throw new IllegalArgumentException(entry.type + " is not written");
+            case Q4_0, Q4_1, Q5_1, Q5_K, MXFP4 -> throw new IllegalArgumentException(entry.type + " is not written");
         }
     }
 

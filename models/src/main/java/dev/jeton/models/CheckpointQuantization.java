@@ -17,11 +17,23 @@ public sealed interface CheckpointQuantization {
     /** Rows and columns of a block of e4m3 that shares a scale. */
     int BLOCK = 128;
 
+    /** What configurations call {@link Mxfp4}. */
+    String MXFP4 = "mxfp4";
+
     /** Groups of inputs that share a scale are multiples of so many. */
     int LEAST_GROUP = 32;
 
     /** Matrices in sixteen or thirty-two bits. */
     record None() implements CheckpointQuantization {}
+
+    /**
+     * Experts in {@link TensorType#MXFP4}, as gpt-oss has them: {@code gate_up_proj_blocks} {@code [e][2 i][h /
+     * 32][16]}, gates and ups of an expert by turns, the element of even index in the low half of a byte, and
+     * {@code gate_up_proj_scales} {@code [e][2 i][h / 32]}, powers of two by which they are multiplied;
+     * {@code down_proj} likewise. What is not of experts is in sixteen bits. {@link WeightFiles} give them as any other
+     * tensors, too.
+     */
+    record Mxfp4() implements CheckpointQuantization {}
 
     /**
      * Four bits with a scale and a zero for each group of {@code g} inputs: {@code qweight} {@code [k][n / 8]}, columns
@@ -86,10 +98,21 @@ public sealed interface CheckpointQuantization {
                 yield new Scaled(false);
             }
             case "compressed-tensors" -> compressed(quantization);
+            case MXFP4 -> new Mxfp4();
             default ->
                 throw refused(
-                        quantization, "quant_method", "awq, gptq, fp8, fbgemm_fp8, modelopt or compressed-tensors");
+                        quantization,
+                        "quant_method",
+                        "awq, gptq, fp8, fbgemm_fp8, modelopt, compressed-tensors or mxfp4");
         };
+    }
+
+    /** Whether all of a checkpoint is given as tensors that any engine reads: not quantised, or {@link Mxfp4}. */
+    static boolean isOfTensors(JsonObject config) {
+        return config.object("quantization_config")
+                .map(quantization ->
+                        quantization.string("quant_method").orElse("").equals(MXFP4))
+                .orElse(true);
     }
 
     private static CheckpointQuantization awq(JsonObject quantization) {

@@ -24,7 +24,8 @@ enum DecoderFamily {
     QWEN3_MOE("Qwen3MoeForCausalLM", "qwen3moe", Biases.BY_CONFIGURATION, true, Windows.ALL_LAYERS_BY_FLAG),
     PHI3("Phi3ForCausalLM", "phi3", Biases.NONE, false, Windows.ALL_LAYERS),
     GEMMA2("Gemma2ForCausalLM", "gemma2", Biases.BY_CONFIGURATION, false, Windows.INTERLEAVED),
-    GEMMA3("Gemma3ForCausalLM", "gemma3", Biases.BY_CONFIGURATION, true, Windows.INTERLEAVED);
+    GEMMA3("Gemma3ForCausalLM", "gemma3", Biases.BY_CONFIGURATION, true, Windows.INTERLEAVED),
+    GPT_OSS("GptOssForCausalLM", "gpt-oss", Biases.BY_CONFIGURATION, false, Windows.INTERLEAVED);
 
     /** Which attention projections carry a bias. */
     enum Biases {
@@ -80,6 +81,26 @@ enum DecoderFamily {
             "max_position_embeddings", 131_072,
             "rope_theta", 1_000_000,
             "rope_local_base_freq", 10_000);
+
+    /** The same of gpt-oss. */
+    private static final Map<String, Object> GPT_OSS_MORE = Map.of(
+            "attention_bias", true,
+            "head_dim", 64,
+            "rms_norm_eps", 1e-5,
+            "max_position_embeddings", 131_072,
+            "rope_theta", 150_000,
+            "num_experts_per_tok", 4,
+            "sliding_window", 128,
+            "rope_scaling",
+                    Map.of(
+                            "rope_type",
+                            "yarn",
+                            "factor",
+                            32,
+                            "original_max_position_embeddings",
+                            4096,
+                            "truncate",
+                            false));
 
     /** The family that a configuration names. */
     static DecoderFamily of(JsonObject config) {
@@ -155,12 +176,40 @@ enum DecoderFamily {
         return this == GEMMA2 || this == GEMMA3;
     }
 
+    /** Whether softmaxes of attention have a logit beside those of the tokens. */
+    boolean sinks() {
+        return this == GPT_OSS;
+    }
+
+    /** Whether gates and ups are limited; by what is no setting of any kernel here. */
+    boolean clamped(JsonObject config) {
+        if (this != GPT_OSS) {
+            return false;
+        }
+        double limit = config.number("swiglu_limit", DecoderSpec.Activation.CLAMP_LIMIT);
+        double alpha = config.number("swiglu_alpha", 1.702);
+        if (limit != DecoderSpec.Activation.CLAMP_LIMIT || alpha != 1.702) {
+            throw new ModelException(
+                    "%s: \"swiglu_limit\" %s and \"swiglu_alpha\" %s are not supported; 7 and 1.702 are"
+                            .formatted(config.source(), limit, alpha));
+        }
+        return true;
+    }
+
     DecoderSpec.Norms norms() {
         return new DecoderSpec.Norms(headNorms, isGemma());
     }
 
     /** The configuration of the decoder of text, with what the family takes where it says nothing. */
     JsonObject completed(JsonObject config) {
+        if (this == GPT_OSS) {
+            Map<String, Object> all = new LinkedHashMap<>(GPT_OSS_MORE);
+            config.keys().forEach(key -> config.value(key).ifPresent(value -> all.put(key, value)));
+            if (config.has("rope_parameters")) {
+                all.remove("rope_scaling");
+            }
+            return JsonObject.of(config.source(), all);
+        }
         if (!isGemma()) {
             return config;
         }
@@ -204,6 +253,16 @@ enum DecoderFamily {
                                 .orElse(2),
                         config.integer("intermediate_size", 1, 1 << 20),
                         true,
+                        false,
+                        Collections.nCopies(layers, true));
+            case GPT_OSS ->
+                new DecoderSpec.Experts(
+                        config.integer(
+                                config.has("num_local_experts") ? "num_local_experts" : "num_experts", 1, 1 << 12),
+                        config.integer("num_experts_per_tok", 1, 1 << 12),
+                        config.integer("intermediate_size", 1, 1 << 20),
+                        true,
+                        true,
                         Collections.nCopies(layers, true));
             case QWEN3_MOE -> {
                 int step = config.optionalInteger("decoder_sparse_step", 1, 1 << 12)
@@ -214,6 +273,7 @@ enum DecoderFamily {
                         config.integer("num_experts_per_tok", 1, 1 << 12),
                         config.integer("moe_intermediate_size", 1, 1 << 20),
                         config.flag("norm_topk_prob", false),
+                        false,
                         IntStream.range(0, layers)
                                 .mapToObj(i -> (i + 1) % step == 0 && !dense.contains(i))
                                 .toList());
@@ -243,7 +303,7 @@ enum DecoderFamily {
                     yield byType(config, layers, window.orElse(0));
                 }
                 int pattern = config.optionalInteger("sliding_window_pattern", 1, 1 << 12)
-                        .orElse(this == GEMMA2 ? 2 : 6);
+                        .orElse(this == GEMMA3 ? 6 : 2);
                 yield IntStream.range(0, layers)
                         .mapToObj(i -> (i + 1) % pattern == 0 ? 0 : window.orElse(0))
                         .toList();

@@ -20,6 +20,9 @@ public enum DecoderFeature {
     EMBEDDING_SCALE("scaled embeddings", spec -> spec.scales().embedding() != 1),
     QUERY_SCALE(
             "a query scale of its own", spec -> Math.abs(spec.scales().query() * Math.sqrt(spec.headDim()) - 1) > 1e-9),
+    SINKS("attention sinks", DecoderSpec::sinks),
+    EXPERT_BIASES("biases of experts", spec -> spec.experts().biased()),
+    CLAMPED_SWIGLU("the activation of gpt-oss", spec -> spec.activation() == DecoderSpec.Activation.CLAMPED_SWIGLU),
     SOFT_CAPS(
             "soft-capping",
             spec -> spec.scales().attentionCap() != 0 || spec.scales().logitCap() != 0);

@@ -26,6 +26,8 @@ import java.util.stream.Collectors;
  * @param tiedEmbedding whether the output projection is the embedding
  * @param queryKeyValueBias whether the q, k and v projections have biases
  * @param outputBias whether the o projection has one
+ * @param sinks whether each query head has a logit that takes part in the softmax of its scores and stands for no token
+ *     (Xiao et al.: Efficient Streaming Language Models with Attention Sinks)
  * @param norms which norms there are beyond one before each half of a layer
  * @param activation of the feed-forward layers
  * @param experts which feed-forward layers are of experts
@@ -48,6 +50,7 @@ public record DecoderSpec(
         boolean tiedEmbedding,
         boolean queryKeyValueBias,
         boolean outputBias,
+        boolean sinks,
         Norms norms,
         Activation activation,
         Experts experts,
@@ -70,7 +73,18 @@ public record DecoderSpec(
         /** x / (1 + e^-x). */
         SILU,
         /** x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2 (Hendrycks, Gimpel: Gaussian Error Linear Units). */
-        GELU_TANH
+        GELU_TANH,
+        /**
+         * With gates of at most c and ups of -c to c, gate / (1 + e^(-alpha gate)) * (up + 1), c being
+         * {@link #CLAMP_LIMIT} and alpha {@link #CLAMP_ALPHA}.
+         */
+        CLAMPED_SWIGLU;
+
+        /** Of {@link #CLAMPED_SWIGLU}: what gates and ups are limited to. */
+        public static final float CLAMP_LIMIT = 7;
+
+        /** Of {@link #CLAMPED_SWIGLU}: what the gate is multiplied with inside of the sigmoid. */
+        public static final float CLAMP_ALPHA = 1.702f;
     }
 
     /**
@@ -91,12 +105,14 @@ public record DecoderSpec(
      * @param perToken how many of them a token goes through
      * @param intermediate width of an expert
      * @param normalised whether the probabilities of those chosen are made to sum to one
+     * @param biased whether the router and all three projections of each expert have biases
      * @param layers by layer: whether it is of experts
      */
-    public record Experts(int count, int perToken, int intermediate, boolean normalised, List<Boolean> layers) {
+    public record Experts(
+            int count, int perToken, int intermediate, boolean normalised, boolean biased, List<Boolean> layers) {
 
         /** A model without. */
-        public static final Experts NONE = new Experts(0, 0, 0, false, List.of());
+        public static final Experts NONE = new Experts(0, 0, 0, false, false, List.of());
 
         /** Checks that there are as many as a token goes through. */
         public Experts {
@@ -135,7 +151,7 @@ public record DecoderSpec(
     /** Reads config.json of a model folder whose weights are not quantised, or the metadata of a GGUF file. */
     public static DecoderSpec read(Path model) {
         JsonObject config = ModelFiles.config(model);
-        if (config.has("quantization_config")) {
+        if (!CheckpointQuantization.isOfTensors(config)) {
             throw new ModelException(
                     config.source()
                             + ": quantised weights are not supported by this engine; use the original weights (and --quantize)");
@@ -176,8 +192,9 @@ public record DecoderSpec(
                 config.flag("tie_word_embeddings", false),
                 family.queryKeyValueBias(config),
                 family.outputBias(config),
+                family.sinks(),
                 family.norms(),
-                activation(config),
+                activation(family, config),
                 family.experts(config, layers),
                 family.scales(config, hidden, headDim),
                 context,
@@ -186,7 +203,10 @@ public record DecoderSpec(
                 family.windows(config, layers));
     }
 
-    private static Activation activation(JsonObject config) {
+    private static Activation activation(DecoderFamily family, JsonObject config) {
+        if (family.clamped(config)) {
+            return Activation.CLAMPED_SWIGLU;
+        }
         String name = config.string("hidden_activation")
                 .or(() -> config.string("hidden_act"))
                 .orElse("silu");
@@ -232,6 +252,7 @@ public record DecoderSpec(
                 tiedEmbedding,
                 queryKeyValueBias,
                 outputBias,
+                sinks,
                 norms,
                 activation,
                 experts,

@@ -64,10 +64,14 @@ final class FamilyWeights implements WeightFiles {
             return part.flatMap(this::rows);
         }
         Matcher expert = EXPERT.matcher(name);
-        if (expert.matches() && expert.group(4).equals("weight")) {
+        if (expert.matches() && folder && family == DecoderFamily.GPT_OSS) {
+            return new GptOssExperts(files, spec, expert.group(1) + ".mlp.experts.", Integer.parseInt(expert.group(2)))
+                    .find(name, expert.group(3), expert.group(4));
+        }
+        if (expert.matches()) {
             int number = Integer.parseInt(expert.group(2));
-            return files.find(expert.group(1) + ".mlp.experts." + expert.group(3) + "_proj.weight")
-                    .filter(all -> all.shape().size() == 3)
+            return files.find("%s.mlp.experts.%s_proj.%s".formatted(expert.group(1), expert.group(3), expert.group(4)))
+                    .filter(all -> all.shape().size() == (expert.group(4).equals("bias") ? 2 : 3))
                     .map(all -> {
                         if (all.shape().getFirst() != spec.experts().count()) {
                             throw new ModelException("%s: tensor \"%s\" has shape %s where there are %d experts"
@@ -139,6 +143,9 @@ final class FamilyWeights implements WeightFiles {
     private String own(String name) {
         if (!folder) {
             return name;
+        }
+        if (family == DecoderFamily.GPT_OSS && name.contains(".mlp.gate.")) {
+            return name.replace(".mlp.gate.", ".mlp.router.");
         }
         if (family == DecoderFamily.MIXTRAL) {
             if (name.endsWith(ROUTER)) {

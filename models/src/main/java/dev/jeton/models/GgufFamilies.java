@@ -25,6 +25,7 @@ final class GgufFamilies {
     static Set<String> known(DecoderFamily family) {
         return switch (family) {
             case MIXTRAL, QWEN3_MOE -> Set.of("expert_count");
+            case GPT_OSS -> Set.of("expert_count", "attention.sliding_window");
             case PHI3 -> Set.of("attention.sliding_window");
             case GEMMA2, GEMMA3 ->
                 Set.of("attn_logit_softcapping", "final_logit_softcapping", "attention.sliding_window");
@@ -36,6 +37,7 @@ final class GgufFamilies {
     static void complete(DecoderFamily family, GgufFile file, String prefix, Map<String, Object> config) {
         switch (family) {
             case MIXTRAL, QWEN3_MOE -> experts(family, file.metadata(), prefix, config);
+            case GPT_OSS -> gptOss(file.metadata(), prefix, config);
             case PHI3 -> phi3(file, prefix, config);
             case GEMMA2, GEMMA3 -> gemma(family, file, prefix, config);
             case LLAMA, MISTRAL, QWEN2, QWEN3 -> {}
@@ -55,6 +57,21 @@ final class GgufFamilies {
         config.put("norm_topk_prob", true);
         metadata.value(prefix + "expert_feed_forward_length")
                 .ifPresent(width -> config.put("moe_intermediate_size", width));
+    }
+
+    /** llama.cpp's ramp of YaRN ends at whole pairs whatever the model; the model's own does not. */
+    private static void gptOss(JsonObject metadata, String prefix, Map<String, Object> config) {
+        config.put("num_local_experts", metadata.integer(prefix + "expert_count", 1, 1 << 12));
+        config.put("num_experts_per_tok", metadata.integer(prefix + "expert_used_count", 1, 1 << 12));
+        metadata.value(prefix + "expert_feed_forward_length")
+                .ifPresent(width -> config.put("intermediate_size", width));
+        window(metadata, prefix, config);
+        if (config.get("rope_scaling") instanceof Map<?, ?> scaling) {
+            Map<String, Object> own = new LinkedHashMap<>();
+            scaling.forEach((key, value) -> own.put(String.valueOf(key), value));
+            own.put("truncate", false);
+            config.put("rope_scaling", own);
+        }
     }
 
     private static void phi3(GgufFile file, String prefix, Map<String, Object> config) {
@@ -129,13 +146,18 @@ final class GgufFamilies {
      */
     static String inside(DecoderFamily family, String name, String kind, String usual) {
         boolean phi3 = family == DecoderFamily.PHI3;
+        boolean oss = family == DecoderFamily.GPT_OSS;
         return switch (name) {
             case "ffn_norm" -> family.isGemma() ? "pre_feedforward_layernorm" : usual;
-            case "post_attention_norm", "post_ffw_norm" -> family.isGemma() ? usual : "";
+            case "post_attention_norm" -> family.isGemma() || oss ? usual : "";
+            case "post_ffw_norm" -> family.isGemma() ? usual : "";
+            case "attn_sinks" -> oss && kind.equals("weight") ? usual : "";
             case "attn_qkv" -> phi3 && kind.equals("weight") ? usual : "";
             case "ffn_up" -> phi3 ? "mlp.gate_up_proj" : usual;
             case "ffn_gate_inp", "ffn_gate_exps", "ffn_up_exps", "ffn_down_exps" ->
-                family == DecoderFamily.MIXTRAL || family == DecoderFamily.QWEN3_MOE ? usual : "";
+                oss || kind.equals("weight") && (family == DecoderFamily.MIXTRAL || family == DecoderFamily.QWEN3_MOE)
+                        ? usual
+                        : "";
             default -> usual;
         };
     }

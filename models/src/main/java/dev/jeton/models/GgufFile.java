@@ -184,7 +184,7 @@ final class GgufFile implements AutoCloseable {
         }
         TensorType type = type(placed.info.type())
                 .orElseThrow(() -> new ModelException(
-                        "%s: tensor \"%s\" has type %s, which is not supported; F32, F16, BF16, Q8_0, Q6_K, Q5_K, Q4_K"
+                        "%s: tensor \"%s\" has type %s, which is not supported; F32, F16, BF16, Q8_0, Q6_K, Q5_K, Q4_K, MXFP4"
                                         .formatted(placed.file, tensor, typeName(placed.info.type()))
                                 + " and the older Q5 and Q4 are: take the Q4_K_M or Q8_0 file of this model"));
         return Optional.of(new Tensor(name, type, placed.info.shape(), placed.data));

@@ -31,6 +31,7 @@ final class GgufWeights implements WeightFiles {
             Map.entry("attn_k", "self_attn.k_proj"),
             Map.entry("attn_v", "self_attn.v_proj"),
             Map.entry("attn_output", "self_attn.o_proj"),
+            Map.entry("attn_sinks", "self_attn.sinks"),
             Map.entry("attn_q_norm", "self_attn.q_norm"),
             Map.entry("attn_k_norm", "self_attn.k_norm"),
             Map.entry("ffn_gate", "mlp.gate_proj"),

@@ -15,10 +15,11 @@ import java.nio.ByteOrder;
  *   <li>Q4_1, Q5_1: {@code d * q + m}
  *   <li>Q4_K, Q5_K: {@code (d * scale) * q - m * offset}, with a scale and an offset for each 32 elements
  *   <li>Q6_K: {@code (d * scale) * q}, q signed, with a signed scale for each 16 elements
+ *   <li>MXFP4: {@code 2^(e - 128) * q}, q signed, twice one of 0, 0.5, 1, 1.5, 2, 3, 4 and 6
  * </ul>
  *
  * in binary32, each operation rounded. Only the last addition can round: d and m are binary16. Source: the layouts of
- * ggml's block types, little-endian, read byte by byte.
+ * ggml's block types, little-endian, read byte by byte; OCP Microscaling Formats (MX), version 1.0.
  */
 public final class QuantizedBlock {
 
@@ -28,6 +29,12 @@ public final class QuantizedBlock {
     /** Most elements of a block. */
     public static final int MOST = 256;
 
+    /** Twice what four bits of MXFP4 are: a sign, two bits of exponent, one of mantissa. */
+    private static final byte[] TWICE_FP4 = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
+
+    /** A power of two of MXFP4 that is no number. */
+    private static final int NO_POWER = 255;
+
     private final byte[] raw = new byte[MOST];
     private final byte[] numbers = new byte[MOST];
     private final byte[] scales = new byte[16];
@@ -35,6 +42,7 @@ public final class QuantizedBlock {
     private TensorType type = TensorType.Q8_0;
     private short d;
     private short m;
+    private int power;
 
     /** A block to read into. */
     public QuantizedBlock() {}
@@ -44,7 +52,11 @@ public final class QuantizedBlock {
         type = of;
         m = 0;
         MemorySegment.copy(data, ValueLayout.JAVA_BYTE, at, raw, 0, of.blockBytes());
-        d = of == TensorType.Q6_K ? data.get(SHORT, at + 208) : data.get(SHORT, at);
+        d = switch (of) {
+            case Q6_K -> data.get(SHORT, at + 208);
+            case MXFP4 -> 0;
+            default -> data.get(SHORT, at);
+        };
         switch (of) {
             case Q4_0 -> nibbles(2, -8);
             case Q4_1 -> {
@@ -69,8 +81,39 @@ public final class QuantizedBlock {
                 fifthBits();
             }
             case Q6_K -> sixes();
+            case MXFP4 -> {
+                power = raw[0] & 0xFF;
+                for (int j = 0; j < 16; j++) {
+                    numbers[j] = TWICE_FP4[raw[1 + j] & 15];
+                    numbers[j + 16] = TWICE_FP4[raw[1 + j] >> 4 & 15];
+                }
+            }
             case F32, F16, BF16 -> throw new IllegalArgumentException(of + " has no blocks");
         }
+    }
+
+    /**
+     * Makes it a block of MXFP4 whose elements 2i and 2i + 1 are the low and the high half of byte i, as checkpoints
+     * have them that are not ggml's.
+     *
+     * @param data of 16 bytes a block
+     * @param powers of one byte a block
+     */
+    void readPairs(MemorySegment data, MemorySegment powers, long block) {
+        type = TensorType.MXFP4;
+        d = 0;
+        m = 0;
+        power = powers.get(ValueLayout.JAVA_BYTE, block) & 0xFF;
+        MemorySegment.copy(data, ValueLayout.JAVA_BYTE, 16 * block, raw, 0, 16);
+        for (int j = 0; j < 16; j++) {
+            numbers[2 * j] = TWICE_FP4[raw[j] & 15];
+            numbers[2 * j + 1] = TWICE_FP4[raw[j] >> 4 & 15];
+        }
+    }
+
+    /** What the numbers of a block of MXFP4 are multiplied with: 2^(e - 128), which a float has exactly. */
+    public float powerOfTwo() {
+        return power == NO_POWER ? Float.NaN : Math.scalb(1f, power - 128);
     }
 
     /** The scale of the whole block as binary16. */
@@ -83,9 +126,9 @@ public final class QuantizedBlock {
         return m;
     }
 
-    /** Whether both are finite; in what ggml writes they always are. */
+    /** Whether they are finite; in what ggml writes they always are. */
     public boolean finite() {
-        return (d & 0x7C00) != 0x7C00 && (m & 0x7C00) != 0x7C00;
+        return (d & 0x7C00) != 0x7C00 && (m & 0x7C00) != 0x7C00 && (type != TensorType.MXFP4 || power != NO_POWER);
     }
 
     /** The number of an element: signed where the type says so. */
@@ -105,7 +148,7 @@ public final class QuantizedBlock {
 
     /** Writes {@code count} elements from {@code first} on as floats. */
     public void copyTo(int first, float[] target, int at, int count) {
-        float all = Float.float16ToFloat(d);
+        float all = type == TensorType.MXFP4 ? powerOfTwo() : Float.float16ToFloat(d);
         float base = Float.float16ToFloat(m);
         for (int i = 0; i < count; i++) {
             int e = first + i;

@@ -1,5 +1,6 @@
 package dev.jeton.models;
 
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
@@ -7,8 +8,8 @@ import java.util.List;
 /**
  * A tensor of a weights file, mapped and read-only; valid until its {@link WeightFiles} are closed.
  *
- * <p>Elements are in row-major order. The rows of a file may lie in another order than the tensor's, which
- * {@link #row}, {@link #copyTo} and {@link #data} undo.
+ * <p>Elements are in row-major order. A file may have them in another order, which {@link #row}, {@link #copyTo} and
+ * {@link #data} undo ({@link TensorLayout}).
  */
 public final class Tensor {
 
@@ -16,7 +17,7 @@ public final class Tensor {
     private final TensorType type;
     private final List<Long> shape;
     private final MemorySegment stored;
-    private final int pairedRows;
+    private final TensorLayout layout;
     private final long width;
 
     /**
@@ -28,15 +29,16 @@ public final class Tensor {
      * @param data the elements, row-major, little-endian, of exactly the shape's size
      */
     public Tensor(String name, TensorType type, List<Long> shape, MemorySegment data) {
-        this(name, type, shape, data, 0);
+        this(name, type, shape, data, new TensorLayout.InOrder());
     }
 
-    private Tensor(String name, TensorType type, List<Long> shape, MemorySegment data, int pairedRows) {
+    /** The same in another layout. */
+    Tensor(String name, TensorType type, List<Long> shape, MemorySegment data, TensorLayout layout) {
         this.name = name;
         this.type = type;
         this.shape = List.copyOf(shape);
         this.stored = data;
-        this.pairedRows = pairedRows;
+        this.layout = layout;
         this.width = this.shape.stream().skip(1).reduce(1L, Math::multiplyExact);
     }
 
@@ -49,20 +51,25 @@ public final class Tensor {
         if (head % 2 != 0 || shape.getFirst() % head != 0) {
             throw new ModelException("tensor \"%s\" of shape %s has no heads of %d rows".formatted(name, shape, head));
         }
-        return new Tensor(name, type, shape, stored, head);
+        return new Tensor(name, type, shape, stored, new TensorLayout.PairedRows(head));
     }
 
     /**
      * Rows [from, from + count) of the outermost dimension: of whole heads, where rows of a head lie in another order.
      */
     public Tensor rows(long from, long count) {
-        if (pairedRows != 0 && (from % pairedRows != 0 || count % pairedRows != 0)) {
+        boolean whole = switch (layout) {
+            case TensorLayout.InOrder _ -> true;
+            case TensorLayout.PairedRows(int head) -> from % head == 0 && count % head == 0;
+            case TensorLayout.Columns _, TensorLayout.PairedHalves _ -> false;
+        };
+        if (!whole) {
             throw new IllegalStateException("rows of \"" + name + "\" lie in another order");
         }
         List<Long> part = new ArrayList<>(shape);
         part.set(0, count);
         MemorySegment rows = stored.asSlice(bytes(width) * from, bytes(width) * count);
-        return new Tensor(name, type, part, rows, pairedRows);
+        return new Tensor(name, type, part, rows, layout);
     }
 
     /** The same without an outermost dimension of one. */
@@ -89,31 +96,46 @@ public final class Tensor {
      * The elements as stored, in the tensor's order: the mapped file, or a copy where its rows lie in another order.
      */
     public MemorySegment data() {
-        if (pairedRows == 0) {
+        if (layout instanceof TensorLayout.InOrder) {
             return stored;
         }
-        MemorySegment copy = java.lang.foreign.Arena.ofAuto().allocate(stored.byteSize(), 64);
         long bytes = bytes(width);
+        MemorySegment copy = Arena.ofAuto().allocate(bytes * shape.getFirst(), 64);
         for (long row = 0; row < shape.getFirst(); row++) {
-            MemorySegment.copy(stored, bytes * storedRow(row), copy, bytes * row, bytes);
+            MemorySegment.copy(row(row), 0, copy, bytes * row, bytes);
         }
         return copy.asReadOnly();
     }
 
-    /** The elements of a row of the outermost dimension as stored. */
+    /**
+     * The elements of a row of the outermost dimension as its type has them: as stored, or a copy where they lie in
+     * another order.
+     */
     public MemorySegment row(long row) {
         long bytes = bytes(width);
-        return stored.asSlice(bytes * storedRow(row), bytes);
+        return switch (layout) {
+            case TensorLayout.InOrder _ -> stored.asSlice(bytes * row, bytes);
+            case TensorLayout.PairedRows paired -> stored.asSlice(bytes * paired.place(row), bytes);
+            case TensorLayout.Columns columns -> columns.row(stored, type, row, width);
+            case TensorLayout.PairedHalves halves -> halves.row(stored, row, width);
+        };
     }
 
     /** Reads a block of a row of a quantised tensor. */
     public void block(long row, long number, QuantizedBlock target) {
-        target.read(type, stored, bytes(width) * storedRow(row) + number * type.blockBytes());
+        switch (layout) {
+            case TensorLayout.InOrder _ -> target.read(type, stored, bytes(width) * row + number * type.blockBytes());
+            case TensorLayout.PairedRows paired ->
+                target.read(type, stored, bytes(width) * paired.place(row) + number * type.blockBytes());
+            case TensorLayout.PairedHalves halves ->
+                target.readPairs(stored, halves.powers(), halves.block(row, number, width));
+            case TensorLayout.Columns _ -> throw new IllegalStateException(type + " has no blocks");
+        }
     }
 
     /** Number of elements. */
     public long elements() {
-        return stored.byteSize() / type.blockBytes() * type.blockElements();
+        return shape.stream().reduce(1L, Math::multiplyExact);
     }
 
     /** Element {@code index} in row-major order. */
@@ -125,14 +147,14 @@ public final class Tensor {
 
     /** Copies {@code count} elements from {@code index} on to {@code target[offset]} as floats. */
     public void copyTo(long index, float[] target, int offset, int count) {
-        if (pairedRows == 0) {
-            copyStored(index, target, offset, count);
+        if (layout instanceof TensorLayout.InOrder && !type.quantized()) {
+            type.floats(stored, index, target, offset, count);
             return;
         }
         for (int done = 0; done < count; ) {
             long at = index + done;
             int run = (int) Math.min(width - at % width, count - done);
-            copyStored(width * storedRow(at / width) + at % width, target, offset + done, run);
+            copyOfRow(at / width, at % width, target, offset + done, run);
             done += run;
         }
     }
@@ -148,31 +170,24 @@ public final class Tensor {
         return elements / type.blockElements() * type.blockBytes();
     }
 
-    private long storedRow(long row) {
-        if (pairedRows == 0) {
-            return row;
-        }
-        long inHead = row % pairedRows;
-        long half = pairedRows / 2;
-        return row - inHead + 2 * (inHead % half) + inHead / half;
-    }
-
-    private void copyStored(long index, float[] target, int offset, int count) {
+    private void copyOfRow(long row, long column, float[] target, int offset, int count) {
         if (type.quantized()) {
-            copyBlocks(index, target, offset, count);
+            copyBlocks(row, column, target, offset, count);
+        } else if (layout instanceof TensorLayout.Columns columns) {
+            columns.copy(stored, type, row, column, target, offset, count);
         } else {
-            type.floats(stored, index, target, offset, count);
+            type.floats(row(row), column, target, offset, count);
         }
     }
 
-    private void copyBlocks(long index, float[] target, int offset, int count) {
+    private void copyBlocks(long row, long column, float[] target, int offset, int count) {
         QuantizedBlock block = new QuantizedBlock();
         int size = type.blockElements();
         for (int done = 0; done < count; ) {
-            long at = index + done;
+            long at = column + done;
             int first = (int) (at % size);
             int run = Math.min(size - first, count - done);
-            block.read(type, stored, at / size * type.blockBytes());
+            block(row, at / size, block);
             block.copyTo(first, target, offset + done, run);
             done += run;
         }

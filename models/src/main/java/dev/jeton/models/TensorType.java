@@ -30,7 +30,9 @@ public enum TensorType {
     /** Five bits, likewise. */
     Q5_K(256, 176),
     /** Six bits, with scales of eight bits for each 16. */
-    Q6_K(256, 210);
+    Q6_K(256, 210),
+    /** Four bits of floating point with a power of two (OCP Microscaling Formats). */
+    MXFP4(32, 17);
 
     private static final ValueLayout.OfFloat FLOAT =
             ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
@@ -92,7 +94,7 @@ public enum TensorType {
                     target[offset + i] = Float.intBitsToFloat(memory.get(SHORT, 2 * (index + i)) << 16);
                 }
             }
-            case Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q4_K, Q5_K, Q6_K ->
+            case Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q4_K, Q5_K, Q6_K, MXFP4 ->
                 throw new IllegalStateException("elements of " + this + " cannot be read one by one");
         }
     }

@@ -61,12 +61,12 @@ class DecoderSpecTest {
     @Test
     void shouldKnowWhichLayersAreOfExperts() throws IOException {
         DecoderSpec.Experts mixtral = read("MixtralForCausalLM", "").experts();
-        assertThat(mixtral).isEqualTo(new DecoderSpec.Experts(8, 2, 128, true, List.of(true, true, true, true)));
+        assertThat(mixtral).isEqualTo(new DecoderSpec.Experts(8, 2, 128, true, false, List.of(true, true, true, true)));
         String experts = ", \"num_experts\": 16, \"num_experts_per_tok\": 4, \"moe_intermediate_size\": 24";
         DecoderSpec qwen =
                 read("Qwen3MoeForCausalLM", experts + ", \"decoder_sparse_step\": 2, \"mlp_only_layers\": [3]");
         assertThat(qwen.experts())
-                .isEqualTo(new DecoderSpec.Experts(16, 4, 24, false, List.of(false, true, false, false)));
+                .isEqualTo(new DecoderSpec.Experts(16, 4, 24, false, false, List.of(false, true, false, false)));
         assertThat(read(
                                 "Qwen3MoeForCausalLM",
                                 experts.replace("num_experts\"", "num_local_experts\"")

@@ -46,9 +46,9 @@ class EngineRefusalTest {
 
     @Test
     void cudaRefusesQuantisationsThatItDoesNotRead() throws IOException {
-        String mxfp4 = "\"quantization_config\": {\"quant_method\": \"mxfp4\"}";
-        assertThat(new CudaEngineProvider().refusal(model(Configs.qwen3Moe(mxfp4))))
-                .contains("mxfp4");
+        String other = "\"quantization_config\": {\"quant_method\": \"bitsandbytes\"}";
+        assertThat(new CudaEngineProvider().refusal(model(Configs.qwen3Moe(other))))
+                .contains("bitsandbytes");
     }
 
     @ParameterizedTest

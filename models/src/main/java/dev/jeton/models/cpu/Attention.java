@@ -82,6 +82,7 @@ final class Attention {
      * @param position of the first query
      * @param queries rows of rotated, scaled queries, the first at {@code queryAt}, {@code queryStride} apart
      * @param heads query heads per key head
+     * @param sinks by query head, the first at {@code sinkAt}: a logit beside those of the tokens; empty for none
      * @param result rows of outputs, the first at {@code resultAt}, {@code resultStride} apart
      */
     void compute(
@@ -96,6 +97,8 @@ final class Attention {
             int queryAt,
             int queryStride,
             int heads,
+            float[] sinks,
+            int sinkAt,
             float[] result,
             int resultAt,
             int resultStride) {
@@ -103,12 +106,15 @@ final class Attention {
         int all = count * heads;
         for (int first = 0; first < all; first += GROUP) {
             int size = Math.min(GROUP, all - first);
+            Arrays.fill(sums, 0);
+            Arrays.fill(out, 0);
             for (int j = 0; j < size; j++) {
                 int p = (first + j) / heads;
                 int at = queryAt + p * queryStride + (first + j) % heads * headDim;
                 System.arraycopy(queries, at, query, j * headDim, headDim);
                 high[j] = position + p;
                 low[j] = window == 0 ? 0 : Math.max(0, high[j] - window + 1);
+                begin(j, sinks.length == 0 ? Float.NEGATIVE_INFINITY : sinks[sinkAt + (first + j) % heads]);
             }
             group(kv, layer, head, table, tableAt, size);
             for (int j = 0; j < size; j++) {
@@ -119,10 +125,13 @@ final class Attention {
         }
     }
 
+    /** A softmax without tokens yet, in which a sink stands for one with a value of zero. */
+    private void begin(int j, float sink) {
+        maxima[j] = sink;
+        sums[j * LANES] = sink > Float.NEGATIVE_INFINITY ? 1 : 0;
+    }
+
     private void group(KvArena kv, int layer, int head, int[] table, int tableAt, int size) {
-        Arrays.fill(maxima, Float.NEGATIVE_INFINITY);
-        Arrays.fill(sums, 0);
-        Arrays.fill(out, 0);
         int from = low[0] / LANES * LANES;
         int end = high[size - 1] + 1;
         while (from < end) {

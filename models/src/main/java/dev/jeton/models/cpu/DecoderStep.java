@@ -398,7 +398,8 @@ final class DecoderStep implements ComputeTeam.Program {
     private void fill(int panel, int row, int rows, float[] tile) {
         DecoderWeights.Layer of = weights.layer(layer);
         switch (phase) {
-            case QUERY_KEY_VALUE -> fillBias(of.queryKeyValueBias(), panel, rows, tile);
+            case QUERY_KEY_VALUE -> RowKernels.fillBias(of.queryKeyValueBias(), panel, rows, tile);
+            case ROUTER -> RowKernels.fillBias(weights.sparse(layer).routerBias(), panel, rows, tile);
             case OUTPUT, DOWN -> {
                 if (branchNorms) {
                     Arrays.fill(tile, 0, rows * PANEL, 0);
@@ -412,16 +413,6 @@ final class DecoderStep implements ComputeTeam.Program {
                 }
             }
             default -> Arrays.fill(tile, 0, rows * PANEL, 0);
-        }
-    }
-
-    private static void fillBias(float[] bias, int panel, int rows, float[] tile) {
-        if (bias.length == 0) {
-            Arrays.fill(tile, 0, rows * PANEL, 0);
-            return;
-        }
-        for (int r = 0; r < rows; r++) {
-            System.arraycopy(bias, panel * PANEL, tile, r * PANEL, PANEL);
         }
     }
 

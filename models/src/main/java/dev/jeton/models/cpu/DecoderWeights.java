@@ -24,15 +24,18 @@ final class DecoderWeights implements AutoCloseable {
     /** The feed-forward half of a layer. */
     sealed interface Feed {}
 
-    /** One for all tokens, or one expert. */
-    record Dense(PackedMatrix gateUp, PackedMatrix down) implements Feed {}
+    /** One for all tokens, or one expert; biases in the order of the panels, empty where there are none. */
+    @SuppressWarnings("ArrayRecordComponent") // never compared
+    record Dense(PackedMatrix gateUp, float[] gateUpBias, PackedMatrix down, float[] downBias) implements Feed {}
 
     /** A choice of experts; the router's weights are never quantised at load. */
-    record Sparse(PackedMatrix router, List<Dense> experts) implements Feed {}
+    @SuppressWarnings("ArrayRecordComponent") // never compared
+    record Sparse(PackedMatrix router, float[] routerBias, List<Dense> experts) implements Feed {}
 
     /**
      * One layer; biases and norms are empty where the model has none, norms are padded to the activations' stride.
      *
+     * @param sinks by query head: a logit of its softmax that is of no token
      * @param attentionBranchNorm of what attention gives, before it is added
      * @param feedBranchNorm of what the feed-forward half gives
      */
@@ -42,6 +45,7 @@ final class DecoderWeights implements AutoCloseable {
             float[] queryKeyValueBias,
             PackedMatrix output,
             float[] outputBias,
+            float[] sinks,
             Feed feed,
             float[] attentionNorm,
             float[] attentionBranchNorm,
@@ -156,9 +160,9 @@ final class DecoderWeights implements AutoCloseable {
 
     private static List<PackedMatrix> matrices(Layer layer) {
         return switch (layer.feed) {
-            case Dense(PackedMatrix gateUp, PackedMatrix down) ->
+            case Dense(PackedMatrix gateUp, float[] _, PackedMatrix down, float[] _) ->
                 List.of(gateUp, layer.queryKeyValue, layer.output, down);
-            case Sparse(PackedMatrix router, List<Dense> experts) ->
+            case Sparse(PackedMatrix router, float[] _, List<Dense> experts) ->
                 List.of(experts.getFirst().gateUp, layer.queryKeyValue, layer.output, experts.getFirst().down, router);
         };
     }

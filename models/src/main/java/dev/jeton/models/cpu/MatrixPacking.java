@@ -188,6 +188,9 @@ final class MatrixPacking {
      * with an offset for each 32, and the panel in which two types meet that have no format in common.
      */
     private PackedMatrix.Format format(Set<TensorType> types) {
+        if (types.equals(EnumSet.of(TensorType.MXFP4))) {
+            return exactly(types);
+        }
         boolean plain = types.stream().noneMatch(TensorType::quantized);
         if (quantize && (plain || EIGHTS.containsAll(types))) {
             return PackedMatrix.Format.Q8_0;
@@ -212,7 +215,7 @@ final class MatrixPacking {
             case Q5_K -> PackedMatrix.Format.Q5_K;
             case Q6_K -> PackedMatrix.Format.Q6_K;
             case Q8_0, Q5_0, Q4_0 -> PackedMatrix.Format.Q8_0;
-            case F32, F16, Q4_1, Q5_1 -> PackedMatrix.Format.F32;
+            case F32, F16, Q4_1, Q5_1, MXFP4 -> PackedMatrix.Format.F32;
         };
     }
 

@@ -6,6 +6,7 @@ import static dev.jeton.models.vector.VectorMath.LANES;
 
 import dev.jeton.models.DecoderSpec;
 import dev.jeton.models.vector.VectorMath;
+import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 
 /** What is done to a row of activations between matrix multiplications; all bound by the first two caches. */
@@ -75,6 +76,17 @@ final class RowKernels {
         }
     }
 
+    /** What a tile's sums begin with: a panel's biases, or zeros where there are none. */
+    static void fillBias(float[] bias, int panel, int rows, float[] tile) {
+        if (bias.length == 0) {
+            Arrays.fill(tile, 0, rows * PANEL, 0);
+            return;
+        }
+        for (int r = 0; r < rows; r++) {
+            System.arraycopy(bias, panel * PANEL, tile, r * PANEL, PANEL);
+        }
+    }
+
     /** Copies a tile's sums to rows of outputs. */
     static void copyOut(float[] tile, int rows, float[] target, int at, int stride) {
         for (int r = 0; r < rows; r++) {
@@ -82,8 +94,15 @@ final class RowKernels {
         }
     }
 
-    /** {@code out[r][i] = activation(tile[r][i]) * tile[r][PANEL / 2 + i]} for half a panel of outputs. */
+    /**
+     * {@code out[r][i] = activation(tile[r][i]) * tile[r][PANEL / 2 + i]} for half a panel of outputs, or what is in
+     * its place with {@link DecoderSpec.Activation#CLAMPED_SWIGLU}.
+     */
     static void gate(DecoderSpec.Activation activation, float[] tile, int rows, float[] out, int outAt, int stride) {
+        if (activation == DecoderSpec.Activation.CLAMPED_SWIGLU) {
+            gateClamped(tile, rows, out, outAt, stride);
+            return;
+        }
         boolean silu = activation == DecoderSpec.Activation.SILU;
         for (int r = 0; r < rows; r++) {
             for (int i = 0; i < PANEL / 2; i += LANES) {
@@ -91,6 +110,22 @@ final class RowKernels {
                 FloatVector up = FloatVector.fromArray(FLOATS, tile, r * PANEL + PANEL / 2 + i);
                 FloatVector active = silu ? VectorMath.silu(gate) : VectorMath.geluTanh(gate);
                 active.mul(up).intoArray(out, outAt + r * stride + i);
+            }
+        }
+    }
+
+    private static void gateClamped(float[] tile, int rows, float[] out, int outAt, int stride) {
+        float limit = DecoderSpec.Activation.CLAMP_LIMIT;
+        float alpha = DecoderSpec.Activation.CLAMP_ALPHA;
+        for (int r = 0; r < rows; r++) {
+            for (int i = 0; i < PANEL / 2; i += LANES) {
+                FloatVector gate =
+                        FloatVector.fromArray(FLOATS, tile, r * PANEL + i).min(limit);
+                FloatVector up = FloatVector.fromArray(FLOATS, tile, r * PANEL + PANEL / 2 + i)
+                        .min(limit)
+                        .max(-limit);
+                // x sigmoid(a x) = silu(a x) / a
+                VectorMath.silu(gate.mul(alpha)).div(alpha).mul(up.add(1)).intoArray(out, outAt + r * stride + i);
             }
         }
     }

@@ -186,7 +186,9 @@ final class SparseFeed {
         int place = Arrays.binarySearch(firstTile, 0, actives + 1, tile);
         int job = place >= 0 ? place : -place - 2;
         int expert = active[job];
-        PackedMatrix matrix = matrix(weights.get(expert), down);
+        DecoderWeights.Dense of = weights.get(expert);
+        PackedMatrix matrix = matrix(of, down);
+        float[] bias = down ? of.downBias() : of.gateUpBias();
         int all = rows(expert);
         int blocks = blocks(all);
         int perBlock = (all + blocks - 1) / blocks;
@@ -207,7 +209,7 @@ final class SparseFeed {
         }
         MatMul.begin(matrix, first, endAddress, workspace);
         for (int panel = first; panel < end; panel++) {
-            Arrays.fill(workspace.tile, 0, count * PANEL, 0);
+            RowKernels.fillBias(bias, panel, count, workspace.tile);
             int stride = down ? innerStride : hiddenStride;
             MatMul.panel(matrix, panel, from, at, stride, count, endAddress, workspace);
             if (down) {

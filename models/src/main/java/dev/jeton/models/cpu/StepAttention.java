@@ -167,6 +167,8 @@ final class StepAttention {
                 first * stride + headAt,
                 stride,
                 perHead,
+                weights.layer(layer).sinks(),
+                head * perHead,
                 attended,
                 first * spec.queryWidth() + headAt,
                 spec.queryWidth());

@@ -60,7 +60,8 @@ final class WeightLoader {
                 biases(qkv.panels() * PANEL, attention),
                 output,
                 spec.outputBias() ? vector(attention + "o_proj.bias", hidden, stride) : new float[0],
-                spec.experts().in(index) ? sparse(name + "mlp.") : dense(name + "mlp.", spec.intermediate()),
+                spec.sinks() ? vector(attention + "sinks", spec.heads(), spec.heads()) : new float[0],
+                spec.experts().in(index) ? sparse(name + "mlp.") : dense(name + "mlp.", spec.intermediate(), false),
                 norm(name + "input_layernorm.weight"),
                 branches ? norm(name + "post_attention_layernorm.weight") : new float[0],
                 norm(name + (branches ? "pre_feedforward_layernorm" : "post_attention_layernorm") + ".weight"),
@@ -69,14 +70,30 @@ final class WeightLoader {
                 headNorm(attention + "k_norm.weight"));
     }
 
-    private DecoderWeights.Dense dense(String name, int width) {
+    private DecoderWeights.Dense dense(String name, int width, boolean biased) {
         int hidden = spec.hidden();
+        PackedMatrix gateUp = packing.interleaved(
+                hidden,
+                files.tensor(name + "gate_proj.weight", width, hidden),
+                files.tensor(name + "up_proj.weight", width, hidden));
         return new DecoderWeights.Dense(
-                packing.interleaved(
-                        hidden,
-                        files.tensor(name + "gate_proj.weight", width, hidden),
-                        files.tensor(name + "up_proj.weight", width, hidden)),
-                packing.stacked(width, List.of(files.tensor(name + "down_proj.weight", hidden, width))));
+                gateUp,
+                biased ? gateUpBias(name, width, gateUp.panels()) : new float[0],
+                packing.stacked(width, List.of(files.tensor(name + "down_proj.weight", hidden, width))),
+                biased ? vector(name + "down_proj.bias", hidden, stride) : new float[0]);
+    }
+
+    /** Half a panel of each by turns, as the matrix has them. */
+    private float[] gateUpBias(String name, int width, int panels) {
+        int half = PANEL / 2;
+        float[] gate = vector(name + "gate_proj.bias", width, panels * half);
+        float[] up = vector(name + "up_proj.bias", width, panels * half);
+        float[] both = new float[panels * PANEL];
+        for (int panel = 0; panel < panels; panel++) {
+            System.arraycopy(gate, panel * half, both, panel * PANEL, half);
+            System.arraycopy(up, panel * half, both, panel * PANEL + half, half);
+        }
+        return both;
     }
 
     /**
@@ -88,9 +105,14 @@ final class WeightLoader {
         PackedMatrix router = packing.exactly(spec.hidden(), files.tensor(name + "gate.weight", count, spec.hidden()));
         List<DecoderWeights.Dense> experts = new ArrayList<>();
         for (int i = 0; i < count; i++) {
-            experts.add(dense("%sexperts.%d.".formatted(name, i), spec.experts().intermediate()));
+            experts.add(dense(
+                    "%sexperts.%d.".formatted(name, i),
+                    spec.experts().intermediate(),
+                    spec.experts().biased()));
         }
-        return new DecoderWeights.Sparse(router, List.copyOf(experts));
+        float[] bias =
+                spec.experts().biased() ? vector(name + "gate.bias", count, router.panels() * PANEL) : new float[0];
+        return new DecoderWeights.Sparse(router, bias, List.copyOf(experts));
     }
 
     PackedMatrix head() {

@@ -95,6 +95,7 @@ final class ExpertProgram {
         gate = switch (shape.spec().activation()) {
             case SILU -> SWIGLU;
             case GELU_TANH -> GEGLU;
+            case CLAMPED_SWIGLU -> throw new IllegalStateException("models with it are refused");
         };
         for (WeightFormat format : formats) {
             int[] matmul = kernels.matmulConstants(format);

@@ -70,6 +70,7 @@ final class Products {
             return switch (activation) {
                 case SILU -> SWIGLU;
                 case GELU_TANH -> GEGLU;
+                case CLAMPED_SWIGLU -> throw new IllegalStateException("models with it are refused");
             };
         }
 

@@ -121,6 +121,7 @@ record Shard(int rank, int ranks, DecoderSpec whole) {
                 whole.tiedEmbedding(),
                 whole.queryKeyValueBias(),
                 whole.outputBias(),
+                whole.sinks(),
                 whole.norms(),
                 whole.activation(),
                 new Experts(
@@ -128,6 +129,7 @@ record Shard(int rank, int ranks, DecoderSpec whole) {
                         experts.perToken(),
                         experts.intermediate() / ranks,
                         experts.normalised(),
+                        experts.biased(),
                         experts.layers()),
                 whole.scales(),
                 whole.context(),

@@ -40,6 +40,8 @@ record StoredMatrix(ShardFiles files, CheckpointQuantization checkpoint, String 
     WeightFormat format() {
         return switch (checkpoint) {
             case CheckpointQuantization.None none -> WeightFormat.SIXTEEN;
+            case CheckpointQuantization.Mxfp4 mxfp4 ->
+                throw new ModelException("the cuda engine does not compute MXFP4 yet; the cpu engine does");
             case CheckpointQuantization.Awq awq -> has(".qweight") ? inGroups(4, ".scales") : WeightFormat.SIXTEEN;
             case CheckpointQuantization.Gptq gptq ->
                 has(".qweight") ? inGroups(gptq.bits(), ".scales") : WeightFormat.SIXTEEN;

@@ -63,6 +63,8 @@ enum WeightFormat {
     static WeightFormat of(CheckpointQuantization checkpoint, WeightFormat wanted) {
         return switch (checkpoint) {
             case CheckpointQuantization.None none -> wanted;
+            case CheckpointQuantization.Mxfp4 mxfp4 ->
+                throw new ModelException("the cuda engine does not compute MXFP4 yet; the cpu engine does");
             case CheckpointQuantization.Awq awq -> ofGroups(4, awq.group());
             case CheckpointQuantization.Gptq gptq -> ofGroups(gptq.bits(), gptq.group());
             case CheckpointQuantization.Scaled scaled -> scaled.blocks() ? FP8_BLOCK : FP8;

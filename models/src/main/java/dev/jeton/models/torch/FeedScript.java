@@ -111,6 +111,7 @@ final class FeedScript {
         return switch (spec.activation()) {
             case SILU -> "torch.silu_(%s)".formatted(gate);
             case GELU_TANH -> "torch.gelu(%s, approximate=\"tanh\")".formatted(gate);
+            case CLAMPED_SWIGLU -> throw new IllegalStateException("models with it are refused");
         };
     }
 }

@@ -39,7 +39,7 @@ enum TorchType {
             case F32 -> Optional.of(FLOAT);
             case F16 -> Optional.of(HALF);
             case BF16 -> Optional.of(BFLOAT16);
-            case Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q4_K, Q5_K, Q6_K -> Optional.empty();
+            case Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q4_K, Q5_K, Q6_K, MXFP4 -> Optional.empty();
         };
     }
 }

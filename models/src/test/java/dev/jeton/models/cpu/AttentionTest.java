@@ -87,6 +87,7 @@ class AttentionTest {
                 float cap = round % 2 == 0 ? 0 : 20;
                 Attention widening = new Attention(headDim, cap, false, memory);
                 Attention compiled = new Attention(headDim, cap, NativeKernels.ATTENTION, memory);
+                float[] sinks = round % 3 == 0 ? new float[0] : gaussian(HEADS * heads);
                 float[][] results = new float[3][count * heads * headDim];
                 for (int head = 0; head < HEADS; head++) {
                     for (int i = 0; i < 3; i++) {
@@ -103,6 +104,8 @@ class AttentionTest {
                                         0,
                                         heads * headDim,
                                         heads,
+                                        sinks,
+                                        head * heads,
                                         results[i],
                                         0,
                                         heads * headDim);

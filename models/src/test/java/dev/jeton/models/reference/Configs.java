@@ -32,6 +32,17 @@ public final class Configs {
         return config("Qwen3MoeForCausalLM", 64, 4, 2, 32, 128, experts + comma(more));
     }
 
+    /** With values beyond what the activation limits, and a ramp of YaRN whose ends are within pairs. */
+    public static String gptOss(String more) {
+        String plan = "\"num_local_experts\": 6, \"num_experts_per_tok\": 3, \"sliding_window\": 21,"
+                + " \"rope_scaling\": {\"rope_type\": \"yarn\", \"factor\": 4.0, \"truncate\": false,"
+                + " \"original_max_position_embeddings\": 256}";
+        return config("GptOssForCausalLM", 96, 4, 2, 32, 64, plan + comma(more));
+    }
+
+    /** What {@link #gptOss} has for experts in four bits. */
+    public static final String MXFP4 = "\"quantization_config\": {\"quant_method\": \"mxfp4\"}";
+
     public static String phi3(String more) {
         return config("Phi3ForCausalLM", 96, 4, 2, 24, 104, "\"tie_word_embeddings\": true" + comma(more));
     }

@@ -33,9 +33,33 @@ public final class GgmlBlocks {
                 case Q4_K -> groups(15, values, at, exact, out);
                 case Q5_K -> groups(31, values, at, exact, out);
                 case Q6_K -> six(values, at, exact, out);
+                case MXFP4 -> microscaled(values, at, exact, out);
             }
         }
         return new Stored(out.array(), exact);
+    }
+
+    /** A power of two by the largest value, and of each value the nearest of the sixteen that four bits can be. */
+    private static void microscaled(float[] values, int at, double[] exact, ByteBuffer out) {
+        double[] table = {0, 0.5, 1, 1.5, 2, 3, 4, 6, 0, -0.5, -1, -1.5, -2, -3, -4, -6};
+        double most = 0;
+        for (int i = at; i < at + 32; i++) {
+            most = Math.max(most, Math.abs(values[i]));
+        }
+        int power = most == 0 ? 0 : (int) Math.floor(Math.log(most) / Math.log(2)) - 2;
+        double scale = Math.pow(2, power);
+        byte[] halves = new byte[16];
+        for (int i = 0; i < 32; i++) {
+            int best = 0;
+            for (int n = 1; n < 16; n++) {
+                if (Math.abs(table[n] * scale - values[at + i]) < Math.abs(table[best] * scale - values[at + i])) {
+                    best = n;
+                }
+            }
+            exact[at + i] = table[best] * scale;
+            halves[i % 16] |= (byte) (best << (i < 16 ? 0 : 4));
+        }
+        out.put((byte) (power + 127)).put(halves);
     }
 
     private static double plain(TensorType type, float value, ByteBuffer out) {

@@ -117,8 +117,9 @@ public final class ReferenceDecoder {
             keep(v[t]);
         }
         for (int t = 0; t < n; t++) {
+            double[] sinks = weights.getOrDefault(attention + "sinks", new double[0]);
             double[] attended = linear(
-                    attention + "o_proj", attend(q[t], k, v, t, spec.windows().get(layer)));
+                    attention + "o_proj", attend(q[t], k, v, t, spec.windows().get(layer), sinks));
             if (isGemma()) {
                 add(x[t], norm(attended, weights.get(name + "post_attention_layernorm.weight")));
                 double[] in = norm(x[t], weights.get(name + "pre_feedforward_layernorm.weight"));
@@ -187,6 +188,11 @@ public final class ReferenceDecoder {
         double[] out = new double[gate.length];
         for (int i = 0; i < out.length; i++) {
             double x = gate[i];
+            if (spec.architecture().startsWith("GptOss")) {
+                x = Math.min(x, 7);
+                out[i] = x / (1 + Math.exp(-1.702 * x)) * (Math.clamp(up[i], -7, 7) + 1);
+                continue;
+            }
             double active = isGemma()
                     ? x / 2 * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x * x * x)))
                     : x / (1 + Math.exp(-x));
@@ -203,7 +209,7 @@ public final class ReferenceDecoder {
         return spec.architecture().startsWith("Gemma");
     }
 
-    private double[] attend(double[] q, double[][] k, double[][] v, int position, int window) {
+    private double[] attend(double[] q, double[][] k, double[][] v, int position, int window, double[] sinks) {
         int d = spec.headDim();
         int perHead = spec.heads() / spec.keyValueHeads();
         double[] out = new double[spec.queryWidth()];
@@ -211,7 +217,7 @@ public final class ReferenceDecoder {
         for (int h = 0; h < spec.heads(); h++) {
             int at = h / perHead * d;
             double[] score = new double[position + 1];
-            double sum = 0;
+            double sum = sinks.length == 0 ? 0 : Math.exp(sinks[h]);
             for (int t = first; t <= position; t++) {
                 for (int i = 0; i < d; i++) {
                     score[t] += q[h * d + i] * k[t][at + i];

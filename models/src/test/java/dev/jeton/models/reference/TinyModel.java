@@ -1,5 +1,6 @@
 package dev.jeton.models.reference;
 
+import dev.jeton.models.CheckpointQuantization;
 import dev.jeton.models.DecoderSpec;
 import dev.jeton.models.SafetensorsWriter;
 import dev.jeton.models.TensorType;
@@ -70,6 +71,7 @@ public final class TinyModel {
     private final double normMean;
     private final Random random;
     public final TensorType type;
+    final CheckpointQuantization quantization;
     private final SafetensorsWriter writer = new SafetensorsWriter();
 
     /** Writes a folder with the given config.json. */
@@ -98,6 +100,7 @@ public final class TinyModel {
         Files.createDirectories(folder);
         Files.writeString(folder.resolve("config.json"), config);
         spec = DecoderSpec.readQuantized(folder);
+        quantization = CheckpointQuantization.read(folder);
         prefix = config.contains("ForConditionalGeneration") ? "language_model.model." : "model.";
         normMean = spec.architecture().startsWith("Gemma") ? 0 : 1;
         matrix("model.embed_tokens.weight", spec.vocabulary(), spec.hidden(), 1);
@@ -139,11 +142,16 @@ public final class TinyModel {
         if (spec.outputBias()) {
             vector(attention + "o_proj.bias", hidden, 0, 0.5);
         }
+        if (spec.sinks()) {
+            vector(attention + "sinks", spec.heads(), 1, 1.5);
+        }
         if (spec.headNorms()) {
             vector(attention + "q_norm.weight", spec.headDim(), normMean, 0.2);
             vector(attention + "k_norm.weight", spec.headDim(), normMean, 0.2);
         }
-        if (sparse) {
+        if (spec.architecture().startsWith("GptOss")) {
+            new TinyGptOss(this, writer, name + "mlp.", random).write(scale);
+        } else if (sparse) {
             experts(name, scale);
         } else if (fused) {
             matrix(name + "mlp.gate_up_proj.weight", 2 * spec.intermediate(), hidden, scale);

@@ -1,0 +1,89 @@
+package dev.jeton.models.reference;
+
+import dev.jeton.models.EngineOptions;
+import dev.jeton.models.TensorType;
+import dev.jeton.models.engine.Engine;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.function.UnaryOperator;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** gpt-oss against the float64 reference: sinks, biases of experts, limited gates, experts in MXFP4. */
+public abstract class GptOssContract {
+
+    private static final long SEED = 20_261_130;
+    private static final EngineOptions OPTIONS = new EngineOptions(0, 1 << 22, 4, 64, 16, 2, "none");
+    private static final double CLEAR = 0.05;
+
+    @TempDir
+    Path folder;
+
+    /** Loads a model folder onto the engine. */
+    protected abstract Engine load(Path model, EngineOptions options);
+
+    /** Most that a log-probability may be off with weights of a type; the average is an eighth. */
+    protected double tolerance(TensorType weights) {
+        return 3e-4;
+    }
+
+    /** Whether the engine rounds inputs of products with weights of a type, see {@link ExpertFamiliesContract}. */
+    protected boolean roundsInputs(TensorType weights) {
+        return false;
+    }
+
+    /** The type of weights to test with in place of another: those that the engine keeps exactly. */
+    protected TensorType exactly(TensorType type) {
+        return type;
+    }
+
+    @Test
+    void shouldMatchTheReferenceForGptOss() throws IOException {
+        check(Configs.gptOss(""), TensorType.F32);
+    }
+
+    @Test
+    void shouldMatchTheReferenceForGptOssInBf16() throws IOException {
+        check(Configs.gptOss(""), TensorType.BF16);
+    }
+
+    @Test
+    void shouldMatchTheReferenceForGptOssWithExpertsInFourBits() throws IOException {
+        check(Configs.gptOss(Configs.MXFP4), TensorType.BF16);
+    }
+
+    @Test
+    void shouldMatchTheReferenceForGptOssWhereAllLayersSeeAll() throws IOException {
+        String full = "\"layer_types\": [\"full_attention\", \"full_attention\", \"full_attention\"], ";
+        check(Configs.gptOss(full + Configs.MXFP4), TensorType.BF16);
+    }
+
+    private void check(String config, TensorType asked) throws IOException {
+        TensorType type = exactly(asked);
+        TinyModel model = new TinyModel(Files.createTempDirectory(folder, "model"), config, type, SEED);
+        ReferenceDecoder reference = reference(model);
+        if (roundsInputs(type)) {
+            ReferenceCheck.checkClear(this::load, model, reference, tolerance(type), OPTIONS, CLEAR);
+        } else {
+            ReferenceCheck.check(this::load, model, reference, tolerance(type), OPTIONS, SEED);
+        }
+    }
+
+    /** The reference of a model of {@link Configs#gptOss}. */
+    public static ReferenceDecoder reference(TinyModel model) {
+        return new ReferenceDecoder(
+                model.spec, model.weights, frequencies(32), 0.1 * Math.log(4) + 1, UnaryOperator.identity());
+    }
+
+    private static double[] frequencies(int headDim) {
+        double[] frequencies = FamilyContract.plain(headDim);
+        double low = headDim * Math.log(256 / (32 * 2 * Math.PI)) / (2 * Math.log(10_000));
+        double high = headDim * Math.log(256 / (2 * Math.PI)) / (2 * Math.log(10_000));
+        for (int i = 0; i < frequencies.length; i++) {
+            double kept = 1 - Math.min(1, Math.max(0, (i - low) / (high - low)));
+            frequencies[i] = frequencies[i] / 4 * (1 - kept) + frequencies[i] * kept;
+        }
+        return frequencies;
+    }
+}
