@@ -47,16 +47,33 @@ final class RequestCollector extends SimpleChannelInboundHandler<HttpObject> {
     private static final int FIRST_BODY_SIZE = 1_024;
     private static final byte[] NO_BODY = new byte[0];
 
+    /** A client that sends a body which is taken as it comes has a body's time for each so many bytes of it. */
+    private static final long PROGRESS = 1 << 20;
+
+    private static final String LATE = "the request did not arrive in time";
+    private static final String MALFORMED = "malformed HTTP";
+    private static final String NO_ROOM = "the server holds as many bytes of bodies as it may; try again later";
+    private static final String ONLY_CONTINUE = "only 'Expect: 100-continue' is supported";
+
+    /**
+     * A request that waits to be answered.
+     *
+     * @param held bytes of bodies that it has taken room for
+     */
+    private record Turn(int held, Runnable begin) {}
+
     private final HttpSettings settings;
     private final ConnectionLimits limits;
     private final RequestHandler handler;
     private final RequestTimer timer;
     private final boolean stream;
 
-    private final ArrayDeque<Runnable> turns = new ArrayDeque<>();
+    private final ArrayDeque<Turn> turns = new ArrayDeque<>();
     private boolean answering;
     private boolean refused;
-    private @Nullable Exchange current;
+    private @Nullable ChannelExchange current;
+    private @Nullable ArrivingBody arriving;
+    private long sinceProgress;
     private @Nullable HttpRequest head;
     private byte[] body = NO_BODY;
     private int bodySize;
@@ -87,6 +104,11 @@ final class RequestCollector extends SimpleChannelInboundHandler<HttpObject> {
             return;
         }
         if (message.decoderResult().isFailure()) {
+            if (arriving != null) {
+                refused = true;
+                arriving.fail(400, MALFORMED);
+                return;
+            }
             refuseMalformed(ctx, message.decoderResult().cause());
             return;
         }
@@ -104,8 +126,14 @@ final class RequestCollector extends SimpleChannelInboundHandler<HttpObject> {
     private void begin(ChannelHandlerContext ctx, HttpRequest request) {
         head = request;
         long announced = HttpUtil.getContentLength(request, 0L);
-        if (announced > settings.maxBody()) {
-            refuse(ctx, 413, "the body has %d bytes, at most %d are accepted".formatted(announced, settings.maxBody()));
+        long mostArriving = handler.mostArriving(request.method().name(), ChannelExchange.decodedPath(request.uri()));
+        long most = mostArriving > 0 ? mostArriving : settings.maxBody();
+        if (announced > most) {
+            refuse(ctx, 413, "the body has %d bytes, at most %d are accepted".formatted(announced, most));
+            return;
+        }
+        if (mostArriving > 0) {
+            beginArriving(ctx, request, mostArriving);
             return;
         }
         if (!answering) {
@@ -114,15 +142,81 @@ final class RequestCollector extends SimpleChannelInboundHandler<HttpObject> {
         if (HttpUtil.is100ContinueExpected(request)) {
             // Behind a request still being answered the client is left to its own time-out: 100 may not overtake it.
             if (!answering) {
-                ctx.writeAndFlush(new DefaultFullHttpResponse(
-                        HttpVersion.HTTP_1_1, HttpResponseStatus.CONTINUE, Unpooled.EMPTY_BUFFER));
+                sayContinue(ctx);
             }
         } else if (request.headers().contains(HttpHeaderNames.EXPECT)) {
-            refuse(ctx, 417, "only 'Expect: 100-continue' is supported");
+            refuse(ctx, 417, ONLY_CONTINUE);
+        }
+    }
+
+    /** A request whose body is taken as it comes has its turn before it is whole. */
+    private void beginArriving(ChannelHandlerContext ctx, HttpRequest request, long most) {
+        boolean continued = HttpUtil.is100ContinueExpected(request);
+        if (!continued && request.headers().contains(HttpHeaderNames.EXPECT)) {
+            refuse(ctx, 417, ONLY_CONTINUE);
+            return;
+        }
+        if (!limits.reserve(ArrivingBody.HELD)) {
+            refuse(ctx, 503, NO_ROOM);
+            return;
+        }
+        head = null;
+        ArrivingBody coming = new ArrivingBody(most, () -> ctx.executor().execute(() -> resume(ctx)));
+        arriving = coming;
+        boolean keepAlive = keepAlive(request);
+        turn(ctx, ArrivingBody.HELD, () -> {
+            if (continued && !coming.failed()) {
+                sayContinue(ctx);
+            }
+            answer(ctx, request, NO_BODY, Optional.of(coming), ArrivingBody.HELD, keepAlive);
+        });
+    }
+
+    private static void sayContinue(ChannelHandlerContext ctx) {
+        ctx.writeAndFlush(
+                new DefaultFullHttpResponse(HttpVersion.HTTP_1_1, HttpResponseStatus.CONTINUE, Unpooled.EMPTY_BUFFER));
+    }
+
+    private void resume(ChannelHandlerContext ctx) {
+        if (!refused && turns.size() < settings.maxPipelined()) {
+            ctx.channel().config().setAutoRead(true);
+        }
+        receive();
+    }
+
+    /** The client's time for the next bytes of a body begins, unless it is not read. */
+    private void receive() {
+        ArrivingBody coming = arriving;
+        if (coming != null && current != null && turns.isEmpty() && timer.phase() != Phase.SENDING) {
+            sinceProgress = 0;
+            timer.enter(coming.paused() ? Phase.ANSWER : Phase.BODY);
+        }
+    }
+
+    private void append(ChannelHandlerContext ctx, ArrivingBody coming, ByteBuf content) {
+        int more = content.readableBytes();
+        if (more == 0) {
+            return;
+        }
+        byte[] part = new byte[more];
+        content.readBytes(part);
+        boolean room = coming.add(part);
+        refused |= coming.failed();
+        if (!room) {
+            ctx.channel().config().setAutoRead(false);
+        }
+        sinceProgress += more;
+        if (!room || sinceProgress >= PROGRESS) {
+            receive();
         }
     }
 
     private void append(ChannelHandlerContext ctx, ByteBuf content) {
+        ArrivingBody coming = arriving;
+        if (coming != null) {
+            append(ctx, coming, content);
+            return;
+        }
         int more = content.readableBytes();
         if (more == 0) {
             return;
@@ -134,7 +228,7 @@ final class RequestCollector extends SimpleChannelInboundHandler<HttpObject> {
         if (body.length - bodySize < more) {
             int wanted = (int) Math.min(settings.maxBody(), Math.max(FIRST_BODY_SIZE, 2L * (bodySize + more)));
             if (!limits.reserve(wanted - reserved)) {
-                refuse(ctx, 503, "the server holds as many bytes of bodies as it may; try again later");
+                refuse(ctx, 503, NO_ROOM);
                 return;
             }
             reserved = wanted;
@@ -145,33 +239,56 @@ final class RequestCollector extends SimpleChannelInboundHandler<HttpObject> {
     }
 
     private void complete(ChannelHandlerContext ctx) {
+        ArrivingBody coming = arriving;
+        if (coming != null) {
+            arriving = null;
+            coming.end();
+            if (timer.phase() == Phase.BODY) {
+                timer.enter(Phase.ANSWER);
+            }
+            return;
+        }
         HttpRequest whole = head;
         if (whole == null) {
             return;
         }
         byte[] bytes = bodySize == body.length ? body : Arrays.copyOf(body, bodySize);
         int held = reserved;
-        // Without chunks HTTP/1.0 tells a stream's end by closing, so it is never kept alive.
-        boolean keepAlive =
-                stream || HttpUtil.isKeepAlive(whole) && whole.protocolVersion().isKeepAliveDefault();
+        boolean keepAlive = keepAlive(whole);
         head = null;
         body = NO_BODY;
         bodySize = 0;
         reserved = 0;
-        turn(ctx, () -> answer(ctx, whole, bytes, held, keepAlive));
+        turn(ctx, held, () -> answer(ctx, whole, bytes, Optional.empty(), held, keepAlive));
     }
 
-    private void answer(ChannelHandlerContext ctx, HttpRequest whole, byte[] bytes, int held, boolean keepAlive) {
-        Exchange exchange = new Exchange(
+    /** Without chunks HTTP/1.0 tells a stream's end by closing, so it is never kept alive. */
+    private boolean keepAlive(HttpRequest request) {
+        return stream
+                || HttpUtil.isKeepAlive(request) && request.protocolVersion().isKeepAliveDefault();
+    }
+
+    private void answer(
+            ChannelHandlerContext ctx,
+            HttpRequest request,
+            byte[] bytes,
+            Optional<ArrivingBody> coming,
+            int held,
+            boolean keepAlive) {
+        ChannelExchange exchange = new ChannelExchange(
                 ctx.channel(),
-                whole,
+                request,
                 bytes,
+                coming,
                 keepAlive,
                 size -> limits.unsent().hold(size, () -> ctx.executor().execute(() -> drop(ctx))),
                 () -> timer.enter(Phase.SENDING),
-                () -> answered(ctx, keepAlive));
+                () -> answered(ctx));
         current = exchange;
         timer.enter(Phase.ANSWER);
+        if (arriving != null && coming.isPresent()) {
+            receive();
+        }
         limits.answerBegun();
         Thread.ofVirtual().name("request").start(() -> {
             try {
@@ -189,27 +306,34 @@ final class RequestCollector extends SimpleChannelInboundHandler<HttpObject> {
     }
 
     /** Takes a turn now or after those before it. */
-    private void turn(ChannelHandlerContext ctx, Runnable turn) {
+    private void turn(ChannelHandlerContext ctx, int held, Runnable begin) {
         if (answering) {
-            turns.add(turn);
+            turns.add(new Turn(held, begin));
             if (turns.size() >= settings.maxPipelined()) {
                 ctx.channel().config().setAutoRead(false);
             }
         } else {
             answering = true;
-            turn.run();
+            begin.run();
         }
     }
 
-    private void answered(ChannelHandlerContext ctx, boolean keepAlive) {
+    private void answered(ChannelHandlerContext ctx) {
+        ChannelExchange done = current;
         current = null;
-        if (!keepAlive) {
-            ctx.close();
+        if (done == null || done.closes()) {
+            if (arriving != null) {
+                refused = true;
+                dropBody();
+                linger(ctx);
+            } else {
+                ctx.close();
+            }
             return;
         }
-        Runnable next = turns.poll();
+        Turn next = turns.poll();
         if (next != null) {
-            next.run();
+            next.begin().run();
         } else {
             answering = false;
             // What is being received while the server answered has its time from now on.
@@ -222,7 +346,16 @@ final class RequestCollector extends SimpleChannelInboundHandler<HttpObject> {
 
     private void expired(ChannelHandlerContext ctx) {
         switch (timer.phase()) {
-            case HEAD, BODY -> refuse(ctx, 408, "the request did not arrive in time");
+            case HEAD, BODY -> {
+                ArrivingBody coming = arriving;
+                if (coming != null) {
+                    refused = true;
+                    timer.enter(Phase.ANSWER);
+                    coming.fail(408, LATE);
+                } else {
+                    refuse(ctx, 408, LATE);
+                }
+            }
             case IDLE, ANSWER, SENDING -> drop(ctx);
         }
     }
@@ -245,7 +378,7 @@ final class RequestCollector extends SimpleChannelInboundHandler<HttpObject> {
                 refuse(ctx, 414, "the request line has more than %d bytes".formatted(settings.maxUri()));
             case TooLongHttpHeaderException e ->
                 refuse(ctx, 431, "the header fields have more than %d bytes".formatted(settings.maxHeader()));
-            default -> refuse(ctx, 400, "malformed HTTP");
+            default -> refuse(ctx, 400, MALFORMED);
         }
     }
 
@@ -253,9 +386,9 @@ final class RequestCollector extends SimpleChannelInboundHandler<HttpObject> {
         refused = true;
         limits.countRefusedRequest();
         HttpRequest asked = head;
-        String path = asked == null ? "" : Exchange.decodedPath(asked.uri());
+        String path = asked == null ? "" : ChannelExchange.decodedPath(asked.uri());
         dropBody();
-        turn(ctx, () -> {
+        turn(ctx, 0, () -> {
             timer.enter(Phase.SENDING);
             byte[] content = handler.refusal(status, path, message);
             DefaultFullHttpResponse response = new DefaultFullHttpResponse(
@@ -309,14 +442,19 @@ final class RequestCollector extends SimpleChannelInboundHandler<HttpObject> {
         body = NO_BODY;
         bodySize = 0;
         head = null;
+        if (arriving != null) {
+            arriving.fail(0, "the client has hung up");
+            arriving = null;
+        }
     }
 
     @Override
     public void channelInactive(ChannelHandlerContext ctx) {
         refused = true;
         dropBody();
+        turns.forEach(turn -> limits.release(turn.held()));
         turns.clear();
-        Exchange lost = current;
+        ChannelExchange lost = current;
         current = null;
         if (lost != null) {
             lost.connectionLost();
@@ -326,7 +464,7 @@ final class RequestCollector extends SimpleChannelInboundHandler<HttpObject> {
 
     @Override
     public void channelWritabilityChanged(ChannelHandlerContext ctx) {
-        Exchange exchange = current;
+        ChannelExchange exchange = current;
         if (exchange != null) {
             exchange.writabilityChanged();
         }

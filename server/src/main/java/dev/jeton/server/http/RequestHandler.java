@@ -15,6 +15,16 @@ public interface RequestHandler {
     void handle(Exchange exchange) throws InterruptedException;
 
     /**
+     * Most bytes of a request's body that is given to {@link #handle} as it arrives; 0 where it is held until it is
+     * whole, within the bounds of all. Called on an event loop: must not block.
+     *
+     * @param path the request's as {@link Exchange#path}
+     */
+    default long mostArriving(String method, String path) {
+        return 0;
+    }
+
+    /**
      * The body of an answer to a request that never became one (too large, too slow, malformed). Called on an event
      * loop: must not block.
      *
