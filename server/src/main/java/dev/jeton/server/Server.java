@@ -103,6 +103,7 @@ public final class Server implements AutoCloseable {
         }
         books.ifPresent(metrics::books);
         this.gpus = GpuTelemetry.start(configuration.metrics(), metrics);
+        api.start();
     }
 
     private static Tracing tracing(TracingSettings settings) {

@@ -2,14 +2,24 @@ package dev.jeton.server.api;
 
 import dev.jeton.accounting.Bookkeeper;
 import dev.jeton.accounting.BudgetRefusal;
+import dev.jeton.accounting.Payer;
 import dev.jeton.accounting.TaskException;
 import dev.jeton.scheduler.RejectedException;
 import dev.jeton.server.api.Endpoint.Guard;
 import dev.jeton.server.api.PlainEndpoint.Answer;
+import dev.jeton.server.batch.Batch;
+import dev.jeton.server.batch.BatchLine;
+import dev.jeton.server.batch.BatchOwner;
+import dev.jeton.server.batch.BatchRefusal;
+import dev.jeton.server.batch.BatchReply;
+import dev.jeton.server.batch.Batches;
 import dev.jeton.server.config.Configuration;
 import dev.jeton.server.config.Tenant;
 import dev.jeton.server.http.Exchange;
+import dev.jeton.server.http.Form;
+import dev.jeton.server.http.InnerExchange;
 import dev.jeton.server.http.RequestHandler;
+import dev.jeton.server.http.UnfinishedBodyException;
 import dev.jeton.server.json.JsonException;
 import dev.jeton.server.json.JsonWriter;
 import dev.jeton.server.metrics.ServerMetrics;
@@ -49,6 +59,8 @@ public final class Api implements RequestHandler, AutoCloseable {
     private final LedgerDesk desk;
     private final Optional<Bookkeeper> books;
     private final Repeats repeats;
+    private final Optional<Batches> batches;
+    private final long mostFile;
 
     /**
      * @param books where requests are booked; empty keeps none
@@ -92,6 +104,8 @@ public final class Api implements RequestHandler, AutoCloseable {
         ModelsEndpoint listing = new ModelsEndpoint(models);
         desk = new LedgerDesk(books, configuration.books());
         repeats = new Repeats(configuration.idempotency(), System::nanoTime);
+        batches = Batches.of(configuration.batches(), configuration.http().maxBody(), this::answer);
+        mostFile = configuration.batches().maxFile();
         TaskDesk tasks = new TaskDesk(books);
         var completions = new CompletionEndpoint(models, promptTokens, generator, ladder, limits);
         var chat = new ChatEndpoint(models, promptTokens, generator, ladder, limits);
@@ -128,6 +142,7 @@ public final class Api implements RequestHandler, AutoCloseable {
         routes.add(TaskEndpoint.BELOW + "{id}", new TaskEndpoint(desk, tasks));
         routes.add(TaskEndpoint.BELOW + "{id}" + StepEndpoint.END, new StepEndpoint(tasks));
         routes.add(TaskEndpoint.BELOW + "{id}" + OutcomeEndpoint.END, new OutcomeEndpoint(tasks));
+        addBatches(configuration);
         routes.add("/tokenize", new TokenizeEndpoint(models, promptTokens, limits));
         routes.add("/detokenize", new DetokenizeEndpoint(models, gate));
         routes.add("/version", json("version", () -> new Answer(200, field("version", version))));
@@ -145,6 +160,24 @@ public final class Api implements RequestHandler, AutoCloseable {
         metrics.repeats(repeats::stats);
         metrics.responses(store::stats);
         metrics.grammars(grammars::stats);
+        batches.ifPresent(kept -> metrics.batches(kept::stats));
+    }
+
+    private void addBatches(Configuration configuration) {
+        BatchDesk batchDesk = new BatchDesk(batches);
+        routes.add(BatchDesk.FILES, new UploadEndpoint(batchDesk, mostFile));
+        routes.add(BatchDesk.FILES, new FilesEndpoint(batchDesk));
+        routes.add(BatchDesk.FILES + "/{id}", new FileEndpoint(batchDesk));
+        routes.add(BatchDesk.FILES + "/{id}", new DeleteFileEndpoint(batchDesk));
+        routes.add(
+                BatchDesk.FILES + "/{id}" + FileContentEndpoint.END,
+                new FileContentEndpoint(batchDesk, configuration.stream().stallTimeout()));
+        routes.add(
+                BatchDesk.BATCHES,
+                new CreateBatchEndpoint(batchDesk, configuration.batches().timeToLive()));
+        routes.add(BatchDesk.BATCHES, new BatchesEndpoint(batchDesk));
+        routes.add(BatchDesk.BATCHES + "/{id}", new BatchEndpoint(batchDesk));
+        routes.add(BatchDesk.BATCHES + "/{id}" + CancelBatchEndpoint.END, new CancelBatchEndpoint(batchDesk));
     }
 
     /** The books' time, microseconds since 1970. */
@@ -195,8 +228,14 @@ public final class Api implements RequestHandler, AutoCloseable {
         keys.replace(tenants);
     }
 
-    /** Refuses work from now on. */
+    /** Works on batches from now on. */
+    public void start() {
+        batches.ifPresent(Batches::start);
+    }
+
+    /** Refuses work from now on, and asks for none of batches. */
     public void drain() {
+        batches.ifPresent(Batches::stop);
         admission.drain();
     }
 
@@ -209,10 +248,17 @@ public final class Api implements RequestHandler, AutoCloseable {
         return admission.awaitIdle(timeout.toNanos());
     }
 
-    /** Ends the questions to the ledger, which may then be closed. */
+    /** Ends the work on batches, and the questions to the ledger, which may then be closed. */
     @Override
     public void close() {
+        batches.ifPresent(Batches::close);
         desk.close();
+    }
+
+    /** A file is too large to be held whole. */
+    @Override
+    public long mostArriving(String method, String path) {
+        return batches.isPresent() && method.equals("POST") && path.equals(BatchDesk.FILES) ? mostFile + Form.FRAME : 0;
     }
 
     @Override
@@ -230,13 +276,25 @@ public final class Api implements RequestHandler, AutoCloseable {
 
     @Override
     public void handle(Exchange exchange) throws InterruptedException {
+        handle(exchange, Optional.empty());
+    }
+
+    /** Answers a request of a batch. */
+    private BatchReply answer(BatchLine line, Batch batch) throws InterruptedException {
+        InnerExchange exchange = InnerRequests.of(line, batch);
+        handle(exchange, Optional.of(batch.owner()));
+        return BatchReply.of(exchange.status(), exchange::answerHeader, exchange.answer());
+    }
+
+    /** @param owner of the batch that the request is of; empty where it came over a connection */
+    private void handle(Exchange exchange, Optional<BatchOwner> owner) throws InterruptedException {
         Call call = begin(exchange);
         Endpoint endpoint = NONE;
         Outcome outcome = Outcome.SERVER_ERROR;
         MDC.put("request", call.id());
         try {
             endpoint = origins.preflight(exchange).orElseGet(() -> route(exchange));
-            outcome = guarded(endpoint, call);
+            outcome = guarded(endpoint, call, owner);
         } catch (ApiException e) {
             outcome = fail(call, e);
         } finally {
@@ -282,12 +340,13 @@ public final class Api implements RequestHandler, AutoCloseable {
                         endpoints.stream().map(Endpoint::method).toList()));
     }
 
-    private Outcome guarded(Endpoint endpoint, Call call) throws InterruptedException {
-        if (!keys.asked()) {
+    private Outcome guarded(Endpoint endpoint, Call call, Optional<BatchOwner> owner) throws InterruptedException {
+        if (!keys.asked() && owner.isEmpty()) {
             pages.refuse(call.exchange());
         }
         if (endpoint.guard() != Guard.OPEN) {
-            call.calledBy(call.style().caller(keys, call.exchange()));
+            call.calledBy(owner.map(of -> keys.caller(new Payer(of.tenant(), of.project(), of.key())))
+                    .orElseGet(() -> call.style().caller(keys, call.exchange())));
             requireScope(endpoint.guard(), call.caller());
         }
         boolean work = endpoint.guard() == Guard.WORK;
@@ -340,6 +399,12 @@ public final class Api implements RequestHandler, AutoCloseable {
             return fail(call, BudgetAnswers.refusal(e, now()));
         } catch (TaskException e) {
             return fail(call, ApiException.of(e));
+        } catch (BatchRefusal e) {
+            return fail(call, BatchDesk.refused(e));
+        } catch (UnfinishedBodyException e) {
+            return e.status() == 0
+                    ? Outcome.CANCELLED
+                    : fail(call, ApiException.refusal(e.status(), String.valueOf(e.getMessage())));
         } catch (ClientGoneException e) {
             LOG.debug("request ended early: {}", e.getMessage());
             return e.outcome();

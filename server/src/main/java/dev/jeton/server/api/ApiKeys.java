@@ -150,6 +150,28 @@ final class ApiKeys {
         return caller(Optional.of(SCHEME + key));
     }
 
+    /**
+     * Who asks now for what was asked for before, by whose key.
+     *
+     * @throws ApiException 401 where that key is not accepted any more; 403 where its tenant is disabled
+     */
+    Caller caller(Payer payer) {
+        if (!asked) {
+            return Caller.ANYONE;
+        }
+        Entry found = entries.values().stream()
+                .filter(entry -> entry.caller().payer().equals(payer) && micros.getAsLong() < entry.until())
+                .findFirst()
+                .orElseThrow(() -> unauthorized(
+                        "invalid_api_key",
+                        "The API key '%s', by which this was asked for, is not accepted any more"
+                                .formatted(payer.key())));
+        if (found.refused().isPresent()) {
+            throw found.refused().get();
+        }
+        return found.caller();
+    }
+
     /** The key in a header; empty where there is none. */
     private static String bearer(Optional<String> authorization) {
         return authorization

@@ -74,12 +74,17 @@ final class Call {
      * @throws ApiException 415 if it is compressed
      */
     JsonObject json() {
+        refuseCompressed();
+        return Json.object(exchange.body());
+    }
+
+    /** Refuses a body that is compressed, with 415. */
+    void refuseCompressed() {
         exchange.header("content-encoding")
                 .filter(encoding -> !encoding.strip().equalsIgnoreCase("identity"))
                 .ifPresent(encoding -> {
                     throw ApiException.compressed(encoding);
                 });
-        return Json.object(exchange.body());
     }
 
     /**

@@ -1,6 +1,7 @@
 package dev.jeton.server.api;
 
 import dev.jeton.accounting.Fact;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
@@ -14,6 +15,10 @@ final class Labels {
 
     /** The header. */
     static final String HEADER = "x-jeton-labels";
+
+    /** All headers that say what work is for. */
+    static final List<String> HEADERS_OF_WORK =
+            List.of(HEADER, RequestTags.TASK, RequestTags.PROMPT_VERSION, RequestTags.ROUTE);
 
     private static final int MAX_HEADER = 4_096;
     private static final Pattern NAME = Pattern.compile("[A-Za-z][A-Za-z0-9_.-]{0,63}");

@@ -14,8 +14,11 @@ final class RequestTags {
     /** The header that names the task. */
     static final String TASK = "x-jeton-task";
 
-    private static final String PROMPT_VERSION = "x-jeton-prompt-version";
-    private static final String ROUTE = "x-jeton-route";
+    /** The header that names the version of a prompt. */
+    static final String PROMPT_VERSION = "x-jeton-prompt-version";
+    /** The header that names a route. */
+    static final String ROUTE = "x-jeton-route";
+
     private static final String FALLBACK = "x-jeton-fallback";
 
     private static final Pattern ID = Pattern.compile("[A-Za-z0-9][A-Za-z0-9._:-]{0,127}");

@@ -113,6 +113,11 @@ final class BatchFile implements AutoCloseable {
         return Optional.of(line.toByteArray());
     }
 
+    /** Of the line read last, from 1. */
+    long number() {
+        return number;
+    }
+
     private static boolean blank(byte[] line) {
         for (byte octet : line) {
             if (octet != ' ' && octet != '\r' && octet != '\t') {

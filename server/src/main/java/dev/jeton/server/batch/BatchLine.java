@@ -15,10 +15,10 @@ import java.util.List;
  * @param path of the endpoint
  * @param body JSON, as it is sent
  */
-record BatchLine(long number, String customId, String path, byte[] body) {
+public record BatchLine(long number, String customId, String path, byte[] body) {
 
     /** Where a request may go. */
-    static final List<String> PATHS = List.of(
+    public static final List<String> PATHS = List.of(
             "/v1/chat/completions",
             "/v1/completions",
             "/v1/responses",

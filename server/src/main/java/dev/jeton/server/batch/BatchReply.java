@@ -2,11 +2,11 @@ package dev.jeton.server.batch;
 
 import dev.jeton.server.json.Json;
 import dev.jeton.server.json.JsonException;
-import java.net.http.HttpHeaders;
 import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.Optional;
+import java.util.function.Function;
 
 /**
  * What a server said to a request.
@@ -17,18 +17,26 @@ import java.util.Optional;
  * @param cost the list price, as {@code x-jeton-cost} has it; empty where it is not said
  * @param body as it came
  */
-record BatchReply(int status, String requestId, Optional<Duration> again, String cost, byte[] body) {
+public record BatchReply(int status, String requestId, Optional<Duration> again, String cost, byte[] body) {
 
     private static final int MOST_SECONDS = 300;
 
     static BatchReply of(HttpResponse<byte[]> response) {
-        HttpHeaders headers = response.headers();
+        return of(response.statusCode(), response.headers()::firstValue, response.body());
+    }
+
+    /**
+     * Of an answer.
+     *
+     * @param headers fields by their names in small letters
+     */
+    public static BatchReply of(int status, Function<String, Optional<String>> headers, byte[] body) {
         return new BatchReply(
-                response.statusCode(),
-                headers.firstValue("x-request-id").orElse(""),
-                again(response.statusCode(), headers),
-                headers.firstValue("x-jeton-cost").orElse(""),
-                response.body());
+                status,
+                headers.apply("x-request-id").orElse(""),
+                again(status, headers),
+                headers.apply("x-jeton-cost").orElse(""),
+                body);
     }
 
     /** What the body says; empty where it is no JSON. */
@@ -51,12 +59,12 @@ record BatchReply(int status, String requestId, Optional<Duration> again, String
     }
 
     /** As OpenAI's client libraries have it: the server's word first, and then the status. */
-    private static Optional<Duration> again(int status, HttpHeaders headers) {
-        String said = headers.firstValue("x-should-retry").orElse("");
+    private static Optional<Duration> again(int status, Function<String, Optional<String>> headers) {
+        String said = headers.apply("x-should-retry").orElse("");
         boolean usual = status == 408 || status == 409 || status == 429 || status >= 500 && status != 501;
         boolean wanted = said.isEmpty() ? usual : said.equals("true");
         return wanted
-                ? Optional.of(headers.firstValue("retry-after")
+                ? Optional.of(headers.apply("retry-after")
                         .filter(text -> text.matches("[0-9]{1,6}"))
                         .map(text -> Duration.ofSeconds(Math.min(MOST_SECONDS, Integer.parseInt(text))))
                         .orElse(Duration.ZERO))

@@ -12,9 +12,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.BasicFileAttributes;
-import java.util.HashSet;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.locks.ReentrantLock;
 
 /**
@@ -25,7 +25,9 @@ import java.util.concurrent.locks.ReentrantLock;
 final class BatchResults implements AutoCloseable {
 
     private final Path answers;
-    private final Set<String> done = new HashSet<>();
+    private final Set<String> done = ConcurrentHashMap.newKeySet();
+    private int answered;
+    private int failed;
     private final ReentrantLock lock = new ReentrantLock();
     private final OutputStream answersOut;
     private final OutputStream errorsOut;
@@ -41,8 +43,8 @@ final class BatchResults implements AutoCloseable {
             if (again) {
                 Files.deleteIfExists(errors);
             }
-            read(answers);
-            read(errors);
+            answered = read(answers);
+            failed = read(errors);
             answersOut = append(answers);
             errorsOut = append(errors);
         } catch (IOException e) {
@@ -54,13 +56,14 @@ final class BatchResults implements AutoCloseable {
         return Files.newOutputStream(file, StandardOpenOption.CREATE, StandardOpenOption.APPEND);
     }
 
-    private void read(Path file) throws IOException {
+    /** Notes whose results a file has; how many. */
+    private int read(Path file) throws IOException {
         if (!Files.exists(file)) {
-            return;
+            return 0;
         }
         cut(file);
+        int number = 1;
         try (BufferedReader lines = Files.newBufferedReader(file)) {
-            int number = 1;
             for (String line = lines.readLine(); line != null; line = lines.readLine()) {
                 try {
                     done.add(Json.object(line.getBytes(StandardCharsets.UTF_8)).text("custom_id"));
@@ -73,6 +76,7 @@ final class BatchResults implements AutoCloseable {
                 number++;
             }
         }
+        return number - 1;
     }
 
     /** Takes half a line from the end. */
@@ -90,9 +94,19 @@ final class BatchResults implements AutoCloseable {
         }
     }
 
-    /** Whether a request was answered in an earlier run. */
+    /** Whether a request has a result, in this run or an earlier one. */
     boolean has(String customId) {
         return done.contains(customId);
+    }
+
+    /** Requests that were answered in an earlier run. */
+    int answeredBefore() {
+        return answered;
+    }
+
+    /** Requests that failed in an earlier run. */
+    int failedBefore() {
+        return failed;
     }
 
     /** Tells this file of answers from others, also from one that was in its place before. */
@@ -120,8 +134,24 @@ final class BatchResults implements AutoCloseable {
         out.name("body");
         body(out, reply.body(), json);
         out.endObject();
+        if (!reply.cost().isEmpty()) {
+            out.name("cost").value(reply.cost());
+        }
         out.name("error").nullValue().endObject();
         write(out, reply.ok() ? answersOut : errorsOut);
+        done.add(line.customId());
+    }
+
+    /** Keeps that a request was not sent. */
+    void keepUnsent(BatchLine line, String code, String message) {
+        JsonWriter out = new JsonWriter().beginObject();
+        out.name("id").value("batch_req_" + line.number());
+        out.name("custom_id").value(line.customId());
+        out.name("response").nullValue();
+        out.name("error").beginObject();
+        out.name("code").value(code);
+        out.name("message").value(message).endObject();
+        write(out.endObject(), errorsOut);
     }
 
     /** As it came where it is JSON of one line. */

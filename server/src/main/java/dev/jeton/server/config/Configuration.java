@@ -24,6 +24,7 @@ import java.util.SequencedMap;
  * @param tasks how much is kept of tasks
  * @param idempotency which answers are kept to be given again
  * @param responses which responses are stored
+ * @param batches which files and batches are kept
  * @param models what is served; empty takes the demo models
  * @param tenants who pays; empty books everything on one tenant, {@code default}
  * @param budgets limits on what they may spend
@@ -43,6 +44,7 @@ public record Configuration(
         TaskSettings tasks,
         IdempotencySettings idempotency,
         ResponseSettings responses,
+        BatchSettings batches,
         List<ModelSettings> models,
         List<Tenant> tenants,
         List<Budget> budgets) {
@@ -353,6 +355,28 @@ public record Configuration(
      * @param timeToLive how long one is stored
      */
     public record ResponseSettings(boolean store, int maxEntries, long maxBytes, Duration timeToLive) {}
+
+    /**
+     * Files and batches that are kept, and how batches are worked through.
+     *
+     * @param folder of them; empty keeps none
+     * @param maxFile most bytes of a file that is sent
+     * @param maxFiles most files, and most batches that are remembered; a quarter of them of one tenant
+     * @param maxBytes most bytes of all files; a quarter of them of one tenant
+     * @param maxOpen most batches that are not at their end; a quarter of them of one tenant
+     * @param maxRequests most requests of a batch
+     * @param parallel most of their requests that are answered at once, three quarters of them of one tenant
+     * @param timeToLive how long results are kept, and batches remembered
+     */
+    public record BatchSettings(
+            String folder,
+            long maxFile,
+            int maxFiles,
+            long maxBytes,
+            int maxOpen,
+            int maxRequests,
+            int parallel,
+            Duration timeToLive) {}
 
     /**
      * A model to serve.

@@ -214,6 +214,21 @@ final class Schema {
                     "64MiB",
                     "bytes of them, inputs included; a quarter a tenant"),
             new Setting("responses.time-to-live", DAYS, "24h", "how long a response is stored"),
+            new Setting("batches.folder", TEXT, "", "files and batches of /v1/files and /v1/batches; empty: none"),
+            new Setting("batches.max-file", new Size(1_024, 1L << 32), "200MiB", "bytes of a file; more get 413"),
+            new Setting(
+                    "batches.max-files", new Whole(4, 1_000_000), "10000", "files, and batches; a quarter a tenant"),
+            new Setting(
+                    "batches.max-size", new Size(1 << 20, 1L << 50), "20GiB", "bytes of all files; a quarter a tenant"),
+            new Setting(
+                    "batches.max-open", new Whole(1, 10_000), "100", "batches not at their end; a quarter a tenant"),
+            new Setting("batches.max-requests", new Whole(1, 2_000_000), "50000", "requests of a batch"),
+            new Setting(
+                    "batches.parallel",
+                    new Whole(1, 100_000),
+                    "64",
+                    "requests of batches answered at once, three quarters of a tenant"),
+            new Setting("batches.time-to-live", DAYS, "720h", "how long results and batches are kept"),
             new Setting(
                     "engine.engine",
                     TEXT,

@@ -2,6 +2,7 @@ package dev.jeton.server.config;
 
 import dev.jeton.accounting.Budget;
 import dev.jeton.server.config.Configuration.AdminSettings;
+import dev.jeton.server.config.Configuration.BatchSettings;
 import dev.jeton.server.config.Configuration.BooksSettings;
 import dev.jeton.server.config.Configuration.HttpSettings;
 import dev.jeton.server.config.Configuration.IdempotencySettings;
@@ -128,6 +129,15 @@ public record Settings(
                         whole("responses.max-entries"),
                         size("responses.max-size"),
                         time("responses.time-to-live")),
+                new BatchSettings(
+                        text("batches.folder"),
+                        size("batches.max-file"),
+                        whole("batches.max-files"),
+                        size("batches.max-size"),
+                        whole("batches.max-open"),
+                        whole("batches.max-requests"),
+                        whole("batches.parallel"),
+                        time("batches.time-to-live")),
                 models.stream().map(this::model).toList(),
                 tenants,
                 budgets);

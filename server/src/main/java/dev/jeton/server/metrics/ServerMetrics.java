@@ -264,6 +264,28 @@ public final class ServerMetrics implements AutoCloseable {
         counter(stats, "jeton.responses.too.large", "Responses that were too large to store", ResponseStats::tooLarge);
     }
 
+    /** Adds the files and batches that are kept. */
+    public void batches(Supplier<BatchStats> stats) {
+        observed.add(stats);
+        gauge(stats, "jeton.files", "Files that are kept", BatchStats::files);
+        gauge(stats, "jeton.files.bound", "Most of them", BatchStats::filesBound);
+        gauge(stats, "jeton.files.bytes", "Bytes of them, and of what batches are writing", BatchStats::bytes);
+        gauge(stats, "jeton.files.bytes.bound", "Most of them", BatchStats::bytesBound);
+        gauge(stats, "jeton.batches.open", "Batches that are not at their end", BatchStats::open);
+        gauge(stats, "jeton.batches.open.bound", "Most of them", BatchStats::openBound);
+        gauge(stats, "jeton.batch.requests.running", "Requests of batches being answered", BatchStats::running);
+        gauge(stats, "jeton.batch.requests.running.bound", "Most of them", BatchStats::runningBound);
+        batchRequests(stats, "answered", BatchStats::answered);
+        batchRequests(stats, "failed", BatchStats::failed);
+    }
+
+    private void batchRequests(Supplier<BatchStats> stats, String outcome, ToDoubleFunction<BatchStats> value) {
+        FunctionCounter.builder("jeton.batch.requests", stats, s -> value.applyAsDouble(s.get()))
+                .description("Requests of batches by what became of them")
+                .tag("outcome", outcome)
+                .register(registry);
+    }
+
     /** Adds the grammars that answers follow. */
     public void grammars(Supplier<GrammarStats> stats) {
         observed.add(stats);

@@ -116,7 +116,7 @@ class BatchRunTest {
         assertThat(Files.readAllLines(answers))
                 .contains("{\"id\":\"batch_req_8\",\"custom_id\":\"r7\",\"response\":"
                         + "{\"status_code\":200,\"request_id\":\"id\",\"body\":{\"is\":\"r7\",\"usage\":{\"prompt_tokens\":3,"
-                        + "\"completion_tokens\":4}}},\"error\":null}");
+                        + "\"completion_tokens\":4}}},\"cost\":\"0.25 EUR\",\"error\":null}");
         assertThat(totals.tokens()).isEqualTo(200 * 7);
         assertThat(totals.costs().get("EUR")).isEqualByComparingTo("50");
         assertThat(Files.readString(errors)).isEmpty();

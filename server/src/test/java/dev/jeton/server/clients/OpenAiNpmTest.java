@@ -74,6 +74,50 @@ class OpenAiNpmTest {
         }
     }
 
+    private static final String BATCH_SCRIPT = """
+            import OpenAI, { toFile } from 'openai';
+            const client = new OpenAI({ baseURL: process.argv[2], apiKey: 'none', maxRetries: 0 });
+            const line = (id) => JSON.stringify({ custom_id: id, method: 'POST', url: '/v1/chat/completions',
+              body: { model: process.argv[3], messages: [{ role: 'user', content: 'say:' + id }] } });
+            const text = [line('one'), line('two')].join('\n');
+            const file = await client.files.create({ file: await toFile(Buffer.from(text), 'in.jsonl'), purpose: 'batch',
+              expires_after: { anchor: 'created_at', seconds: 3600 } });
+            console.log('file=' + file.filename + ' ' + file.bytes + ' ' + (file.expires_at - file.created_at));
+            let batch = await client.batches.create({ input_file_id: file.id, endpoint: '/v1/chat/completions',
+              completion_window: '24h', metadata: { for: 'npm' } });
+            while (batch.status !== 'completed') {
+              await new Promise((done) => setTimeout(done, 20));
+              batch = await client.batches.retrieve(batch.id);
+            }
+            console.log('batch=' + batch.metadata.for + ' ' + batch.request_counts.completed);
+            const content = await (await client.files.content(batch.output_file_id)).text();
+            const said = content.trim().split('\n').map((l) => JSON.parse(l).response.body.choices[0].message.content);
+            console.log('said=' + said.sort().join());
+            const listed = [];
+            for await (const each of client.batches.list({ limit: 1 })) listed.push(each.id === batch.id);
+            console.log('listed=' + listed.join());
+            console.log('deleted=' + (await client.files.delete(file.id)).deleted);
+            """;
+
+    @Test
+    void shouldWorkThroughABatch(@TempDir Path kept) throws Exception {
+        Path folder = Path.of("target", "npm-openai");
+        install(folder);
+        Files.writeString(folder.resolve("batch.mjs"), BATCH_SCRIPT);
+        try (TestServer server =
+                TestServer.builder().set("batches.folder", kept.toString()).start()) {
+            String output =
+                    run(folder, 60, "node", "batch.mjs", server.uri("/v1").toString(), TestServer.MODEL);
+            assertThat(output.lines())
+                    .first()
+                    .asString()
+                    .startsWith("file=in.jsonl ")
+                    .endsWith(" 3600");
+            assertThat(output.lines().skip(1))
+                    .containsExactly("batch=npm 2", "said=one,two", "listed=true", "deleted=true");
+        }
+    }
+
     private static final String RESPONSES_SCRIPT = """
             import OpenAI from 'openai';
             const client = new OpenAI({ baseURL: process.argv[2], apiKey: 'none', maxRetries: 0 });

@@ -1,0 +1,363 @@
+package dev.jeton.server.batch;
+
+import dev.jeton.server.config.Configuration.BatchSettings;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.LongSupplier;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * One batch on its way to its end, by a thread of its own ({@link #work}); others look, cancel and stop.
+ *
+ * <p>Whenever the process dies, the next one goes on: results are in their files line by line, and how far the batch is
+ * is written before what follows from it is done. What was being answered then is asked for again.
+ */
+final class BatchJob {
+
+    /** What all batches share. */
+    record Workshop(
+            BatchSettings settings,
+            int mostBody,
+            FileStore files,
+            BatchRecords records,
+            BatchPlaces places,
+            Batches.Answering answering,
+            LongSupplier seconds,
+            BatchRun.Time time) {}
+
+    private static final Logger LOG = LoggerFactory.getLogger(BatchJob.class);
+
+    /** What {@code service_tier} is of requests that do not say. */
+    private static final String TIER = "flex";
+
+    /** A server that answers itself is waited for until the batch's time is over. */
+    private static final Duration FOREVER = Duration.ofDays(36_500);
+
+    /** What a line of results has beside the answer, about. */
+    private static final int FRAME = 512;
+
+    private final Workshop shop;
+    private final ReentrantLock lock = new ReentrantLock();
+    private final AtomicLong grown;
+    private volatile Batch batch;
+    private @Nullable BatchRun run;
+    private @Nullable BatchResults results;
+    private boolean overdue;
+    private volatile boolean full;
+    private volatile boolean halted;
+
+    /** A batch that is not at its end, for which room is reserved. */
+    BatchJob(Batch batch, Workshop shop) {
+        this.batch = batch;
+        this.shop = shop;
+        grown = new AtomicLong(shop.records().resultBytes(batch));
+    }
+
+    /** How far it is; any thread. */
+    Batch batch() {
+        lock.lock();
+        try {
+            BatchRun running = run;
+            BatchResults kept = results;
+            if (running == null || kept == null) {
+                return batch;
+            }
+            BatchTotals totals = running.totals();
+            return batch.with(new Batch.Counts(
+                    totals.requests(),
+                    kept.answeredBefore() + totals.answered(),
+                    kept.failedBefore() + totals.failed()));
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /**
+     * Ends it as soon as what is being answered is: nothing more is sent.
+     *
+     * @return how far it is
+     * @throws BatchRefusal where it is at its end already
+     */
+    Batch cancel() {
+        lock.lock();
+        try {
+            switch (batch.status()) {
+                case VALIDATING, IN_PROGRESS -> {
+                    save(batch.at(BatchStatus.CANCELLING, now()));
+                    halt();
+                }
+                case CANCELLING -> {}
+                case FINALIZING, COMPLETED, FAILED, EXPIRED, CANCELLED ->
+                    throw new BatchRefusal(
+                            BatchRefusal.Reason.CONFLICT,
+                            "batch_id",
+                            "The batch '%s' is %s and cannot be cancelled"
+                                    .formatted(batch.id(), batch.status().text()));
+            }
+        } finally {
+            lock.unlock();
+        }
+        return batch();
+    }
+
+    /** Ends it where its time is over. */
+    void expire() {
+        lock.lock();
+        try {
+            if (batch.status() == BatchStatus.IN_PROGRESS && now() >= batch.expires()) {
+                overdue = true;
+                halt();
+            }
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Sends nothing more; another process may go on. */
+    void halt() {
+        lock.lock();
+        try {
+            halted = true;
+            if (run != null) {
+                run.stop();
+            }
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Brings it to its end, or as far as it comes before it is halted. */
+    void work() throws InterruptedException {
+        try {
+            Optional<Path> input = shop.files().hold(batch.asked().inputFile());
+            try {
+                if (input.isEmpty() && before(BatchStatus.FINALIZING)) {
+                    fail(List.of(new BatchProblem("file_not_found", 0, "The input file is not there any more")));
+                } else if (before(BatchStatus.FINALIZING)) {
+                    answer(input.get());
+                }
+            } finally {
+                if (input.isPresent()) {
+                    shop.files().release(batch.asked().inputFile());
+                }
+            }
+            finish();
+        } catch (BatchException e) {
+            // The disk: nothing can be kept of it now, and the next process will find the batch as it was.
+            LOG.error("batch {} cannot go on: {}", batch.id(), e.getMessage());
+        }
+    }
+
+    private boolean before(BatchStatus status) {
+        lock.lock();
+        try {
+            return batch.status().compareTo(status) < 0;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private void answer(Path input) throws InterruptedException {
+        BatchCheck check = BatchCheck.of(input, TIER, batch.asked().endpoint(), shop.settings(), shop.mostBody());
+        if (!check.problems().isEmpty()) {
+            fail(check.problems());
+            return;
+        }
+        try (BatchRun running = begin(input, check)) {
+            expire();
+            if (!halted) {
+                running.run(
+                        Math.min(shop.settings().parallel(), check.requests().size()));
+            }
+            if (isOverdue()) {
+                keepUnsent(input);
+            }
+            if (full) {
+                fail(List.of(new BatchProblem(
+                        "no_room", 0, "There is no room for more results; delete files, and ask for the rest anew")));
+            }
+        } catch (BatchException e) {
+            fail(List.of(new BatchProblem("batch_failed", 0, String.valueOf(e.getMessage()))));
+        } finally {
+            ended();
+        }
+        lock.lock();
+        try {
+            if (batch.status() == BatchStatus.IN_PROGRESS && overdue) {
+                save(batch.at(BatchStatus.EXPIRED, now()).at(BatchStatus.FINALIZING, now()));
+            } else if (batch.status() == BatchStatus.IN_PROGRESS && !halted) {
+                save(batch.at(BatchStatus.FINALIZING, now()));
+            }
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private BatchRun begin(Path input, BatchCheck check) {
+        lock.lock();
+        try {
+            if (batch.status() == BatchStatus.VALIDATING) {
+                save(batch.at(BatchStatus.IN_PROGRESS, now())
+                        .with(new Batch.Counts(check.requests().size(), 0, 0)));
+            }
+            BatchResults kept = new BatchResults(
+                    shop.records().answers(batch), shop.records().errors(batch), false);
+            BatchRun running =
+                    new BatchRun(new BatchFile(input, TIER), check.requests(), kept, this::send, FOREVER, shop.time());
+            results = kept;
+            run = running;
+            return running;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private boolean isOverdue() {
+        lock.lock();
+        try {
+            return overdue && batch.status() == BatchStatus.IN_PROGRESS;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** The run is over: what it came to stays. */
+    private void ended() {
+        lock.lock();
+        try {
+            batch = batch();
+            run = null;
+            results = null;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private BatchReply send(BatchLine line) throws InterruptedException {
+        String tenant = batch.owner().tenant();
+        shop.places().enter(tenant);
+        try {
+            if (halted) {
+                return BatchReply.of(503, name -> Optional.empty(), new byte[0]);
+            }
+            BatchReply reply = shop.answering().answer(line, batch);
+            long bytes = reply.body().length + FRAME;
+            grown.addAndGet(bytes);
+            shop.files().reserved(batch.owner(), 0, bytes);
+            if (!shop.files().hasRoom(batch.owner())) {
+                // What is answered is kept; more is not asked for.
+                full = true;
+                halt();
+            }
+            return reply;
+        } finally {
+            shop.places().leave(tenant);
+        }
+    }
+
+    /** Those that had no turn are errors. */
+    private void keepUnsent(Path input) {
+        BatchResults kept = results;
+        if (kept == null) {
+            throw new IllegalStateException("nothing is kept of batch " + batch.id());
+        }
+        try (BatchFile lines = new BatchFile(input, TIER)) {
+            for (Optional<BatchLine> line = lines.next(); line.isPresent(); line = lines.next()) {
+                if (!kept.has(line.get().customId())) {
+                    kept.keepUnsent(
+                            line.get(), "batch_expired", "The batch's time was over before this request had its turn");
+                }
+            }
+        }
+    }
+
+    private void fail(List<BatchProblem> problems) {
+        lock.lock();
+        try {
+            if (batch.status() != BatchStatus.CANCELLING) {
+                save(batch.with(problems).at(BatchStatus.FAILED, now()).at(BatchStatus.FINALIZING, now()));
+            }
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Makes files of what came of it, and notes its end. */
+    private void finish() {
+        Batch ending;
+        lock.lock();
+        try {
+            if (batch.status() != BatchStatus.FINALIZING && batch.status() != BatchStatus.CANCELLING) {
+                shop.records().write(batch);
+                return;
+            }
+            ending = batch;
+        } finally {
+            lock.unlock();
+        }
+        long lifetime = ending.asked().outputSeconds();
+        Batch.Outputs outputs = ending.outputs();
+        BatchSums answers = published(outputs.answers(), shop.records().answers(ending), "output", lifetime);
+        BatchSums errors = published(outputs.errors(), shop.records().errors(ending), "errors", lifetime);
+        lock.lock();
+        try {
+            int total = Math.max(batch.counts().total(), answers.lines() + errors.lines());
+            save(batch.with(new Batch.Counts(total, answers.lines(), errors.lines()))
+                    .with(
+                            new Batch.Outputs(
+                                    outputs.answers(), outputs.errors(), answers.lines() > 0, errors.lines() > 0),
+                            answers.and(errors))
+                    .at(last(batch), now()));
+            shop.files().reserved(batch.owner(), -2, -grown.get());
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private static BatchStatus last(Batch batch) {
+        if (batch.status() == BatchStatus.CANCELLING) {
+            return BatchStatus.CANCELLED;
+        }
+        return batch.since().containsKey(BatchStatus.FAILED)
+                ? BatchStatus.FAILED
+                : batch.since().containsKey(BatchStatus.EXPIRED) ? BatchStatus.EXPIRED : BatchStatus.COMPLETED;
+    }
+
+    /** A file of results where it has lines; it may be there from before the process died. */
+    private BatchSums published(String id, Path file, String kind, long lifetime) {
+        Optional<Path> there = shop.files().hold(id);
+        if (there.isPresent()) {
+            shop.files().release(id);
+            return BatchSums.of(there.get());
+        }
+        BatchSums sums = BatchSums.of(file);
+        try {
+            if (sums.lines() > 0) {
+                shop.files().publish(id, batch.owner(), "%s_%s.jsonl".formatted(batch.id(), kind), file, lifetime);
+            } else {
+                Files.deleteIfExists(file);
+            }
+            return sums;
+        } catch (IOException e) {
+            throw Folders.failed(file, e);
+        }
+    }
+
+    private long now() {
+        return shop.seconds().getAsLong();
+    }
+
+    /** Written before anybody may see it. */
+    private void save(Batch next) {
+        shop.records().write(next);
+        batch = next;
+    }
+}
