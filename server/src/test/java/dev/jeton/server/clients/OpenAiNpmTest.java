@@ -79,7 +79,7 @@ class OpenAiNpmTest {
             const client = new OpenAI({ baseURL: process.argv[2], apiKey: 'none', maxRetries: 0 });
             const line = (id) => JSON.stringify({ custom_id: id, method: 'POST', url: '/v1/chat/completions',
               body: { model: process.argv[3], messages: [{ role: 'user', content: 'say:' + id }] } });
-            const text = [line('one'), line('two')].join('\n');
+            const text = [line('one'), line('two')].join('\\n');
             const file = await client.files.create({ file: await toFile(Buffer.from(text), 'in.jsonl'), purpose: 'batch',
               expires_after: { anchor: 'created_at', seconds: 3600 } });
             console.log('file=' + file.filename + ' ' + file.bytes + ' ' + (file.expires_at - file.created_at));
@@ -91,7 +91,7 @@ class OpenAiNpmTest {
             }
             console.log('batch=' + batch.metadata.for + ' ' + batch.request_counts.completed);
             const content = await (await client.files.content(batch.output_file_id)).text();
-            const said = content.trim().split('\n').map((l) => JSON.parse(l).response.body.choices[0].message.content);
+            const said = content.trim().split('\\n').map((l) => JSON.parse(l).response.body.choices[0].message.content);
             console.log('said=' + said.sort().join());
             const listed = [];
             for await (const each of client.batches.list({ limit: 1 })) listed.push(each.id === batch.id);
