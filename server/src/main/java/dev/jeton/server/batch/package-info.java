@@ -1,9 +1,10 @@
 /**
- * Batches: a file of requests, each sent to a running server of OpenAI's API, and a file of what came of them.
+ * Batches: files of requests in the form of OpenAI's Batch API, and files of what came of them.
  *
- * <p>A client and no part of what serves: it knows of lines, files and HTTP alone, and must never know of models,
- * engines or the books. {@link dev.jeton.server.batch.BatchRun} sends, {@link dev.jeton.server.batch.BatchFile} reads
- * and {@link dev.jeton.server.batch.BatchResults} keeps what is answered.
+ * <p>{@link dev.jeton.server.batch.BatchRun} has the requests of a file answered and keeps the answers, by whom it is
+ * told: a server somewhere ({@code BatchClient}, for {@code jeton batch}), or this one itself. Those that a server keeps
+ * are {@link dev.jeton.server.batch.Batches}, over the files of a {@link dev.jeton.server.batch.FileStore}. It knows of
+ * lines, files and replies alone, and must never know of models, engines or the books.
  */
 @NullMarked
 package dev.jeton.server.batch;
