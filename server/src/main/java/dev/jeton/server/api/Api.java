@@ -142,7 +142,7 @@ public final class Api implements RequestHandler, AutoCloseable {
         routes.add(TaskEndpoint.BELOW + "{id}", new TaskEndpoint(desk, tasks));
         routes.add(TaskEndpoint.BELOW + "{id}" + StepEndpoint.END, new StepEndpoint(tasks));
         routes.add(TaskEndpoint.BELOW + "{id}" + OutcomeEndpoint.END, new OutcomeEndpoint(tasks));
-        addBatches(configuration);
+        BatchRoutes.add(routes, new BatchDesk(batches), configuration);
         routes.add("/tokenize", new TokenizeEndpoint(models, promptTokens, limits));
         routes.add("/detokenize", new DetokenizeEndpoint(models, gate));
         routes.add("/version", json("version", () -> new Answer(200, field("version", version))));
@@ -161,23 +161,6 @@ public final class Api implements RequestHandler, AutoCloseable {
         metrics.responses(store::stats);
         metrics.grammars(grammars::stats);
         batches.ifPresent(kept -> metrics.batches(kept::stats));
-    }
-
-    private void addBatches(Configuration configuration) {
-        BatchDesk batchDesk = new BatchDesk(batches);
-        routes.add(BatchDesk.FILES, new UploadEndpoint(batchDesk, mostFile));
-        routes.add(BatchDesk.FILES, new FilesEndpoint(batchDesk));
-        routes.add(BatchDesk.FILES + "/{id}", new FileEndpoint(batchDesk));
-        routes.add(BatchDesk.FILES + "/{id}", new DeleteFileEndpoint(batchDesk));
-        routes.add(
-                BatchDesk.FILES + "/{id}" + FileContentEndpoint.END,
-                new FileContentEndpoint(batchDesk, configuration.stream().stallTimeout()));
-        routes.add(
-                BatchDesk.BATCHES,
-                new CreateBatchEndpoint(batchDesk, configuration.batches().timeToLive()));
-        routes.add(BatchDesk.BATCHES, new BatchesEndpoint(batchDesk));
-        routes.add(BatchDesk.BATCHES + "/{id}", new BatchEndpoint(batchDesk));
-        routes.add(BatchDesk.BATCHES + "/{id}" + CancelBatchEndpoint.END, new CancelBatchEndpoint(batchDesk));
     }
 
     /** The books' time, microseconds since 1970. */
@@ -258,7 +241,14 @@ public final class Api implements RequestHandler, AutoCloseable {
     /** A file is too large to be held whole. */
     @Override
     public long mostArriving(String method, String path) {
-        return batches.isPresent() && method.equals("POST") && path.equals(BatchDesk.FILES) ? mostFile + Form.FRAME : 0;
+        if (batches.isEmpty() || !method.equals("POST")) {
+            return 0;
+        }
+        return switch (path) {
+            case BatchDesk.FILES -> mostFile + Form.FRAME;
+            case MessageBatches.PATH -> mostFile;
+            default -> 0;
+        };
     }
 
     @Override

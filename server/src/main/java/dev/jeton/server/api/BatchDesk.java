@@ -17,6 +17,8 @@ final class BatchDesk {
 
     /** Where files are. */
     static final String FILES = "/v1/files";
+    /** What names of batches begin with. */
+    static final String KIND = "batch";
     /** Where batches are. */
     static final String BATCHES = "/v1/batches";
 

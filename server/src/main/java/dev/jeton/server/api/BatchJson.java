@@ -18,7 +18,7 @@ final class BatchJson {
         errors(out.name("errors"), batch);
         out.name("input_file_id").value(batch.asked().inputFile());
         out.name("completion_window").value(batch.asked().window());
-        out.name("status").value(batch.status().text());
+        out.name("status").value(batch.shown().text());
         out.name("output_file_id")
                 .tree(batch.outputs().hasAnswers() ? batch.outputs().answers() : null);
         out.name("error_file_id")

@@ -35,7 +35,7 @@ final class BatchesEndpoint implements Endpoint {
         JsonWriter out = call.writer();
         BatchDesk.answer(
                 call,
-                desk.batches().list(BatchDesk.owner(call)),
+                desk.batches().list(BatchDesk.KIND, BatchDesk.owner(call)),
                 Batch::id,
                 USUAL,
                 MOST,

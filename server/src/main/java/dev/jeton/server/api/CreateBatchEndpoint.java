@@ -66,7 +66,7 @@ final class CreateBatchEndpoint implements Endpoint {
                 lifetime(body),
                 metadata(body),
                 headers(call));
-        call.answer(BatchJson.write(call.writer(), batches.create(BatchDesk.owner(call), asked)));
+        call.answer(BatchJson.write(call.writer(), batches.create(BatchDesk.KIND, BatchDesk.owner(call), asked, 0)));
     }
 
     private static long seconds(String window) {
@@ -116,7 +116,7 @@ final class CreateBatchEndpoint implements Endpoint {
     }
 
     /** What its requests are said to be for, as if each had come with them. */
-    private static Map<String, String> headers(Call call) {
+    static Map<String, String> headers(Call call) {
         Map<String, String> headers = new TreeMap<>();
         Labels.HEADERS_OF_WORK.forEach(
                 name -> call.exchange().header(name).ifPresent(value -> headers.put(name, value)));

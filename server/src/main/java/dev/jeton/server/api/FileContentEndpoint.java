@@ -65,15 +65,23 @@ final class FileContentEndpoint implements Endpoint {
         }
     }
 
+    /**
+     * Waits until more may be written.
+     *
+     * @throws ClientGoneException where nobody reads it
+     */
+    static void awaitReader(Exchange exchange, Duration stallTimeout) throws InterruptedException {
+        if (!exchange.awaitWritable(stallTimeout.toNanos())) {
+            throw exchange.hungUp()
+                    ? new ClientGoneException(Outcome.CANCELLED, "the client hung up")
+                    : new ClientGoneException(Outcome.STALLED, "the client did not read its file for " + stallTimeout);
+        }
+    }
+
     private void send(Exchange exchange, InputStream in) throws IOException, InterruptedException {
         byte[] part = new byte[PART];
         for (int count = in.read(part); count >= 0; count = in.read(part)) {
-            if (!exchange.awaitWritable(stallTimeout.toNanos())) {
-                throw exchange.hungUp()
-                        ? new ClientGoneException(Outcome.CANCELLED, "the client hung up")
-                        : new ClientGoneException(
-                                Outcome.STALLED, "the client did not read its file for " + stallTimeout);
-            }
+            awaitReader(exchange, stallTimeout);
             exchange.write(Arrays.copyOf(part, count));
         }
         exchange.end(new byte[0]);

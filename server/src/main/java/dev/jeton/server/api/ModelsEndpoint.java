@@ -4,7 +4,6 @@ import dev.jeton.server.json.JsonWriter;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.List;
-import java.util.Optional;
 
 /** {@code GET /v1/models} and {@code GET /v1/models/NAME}, in OpenAI's shape or in Anthropic's. */
 final class ModelsEndpoint implements Endpoint {
@@ -46,7 +45,8 @@ final class ModelsEndpoint implements Endpoint {
                 write(out, model);
             }
         } else if (call.style() == ApiStyle.ANTHROPIC) {
-            write(out, ModelPage.of(List.copyOf(models.all()), call));
+            Page.of(List.copyOf(models.all()), ServedModel::name, call)
+                    .write(out, ServedModel::name, model -> writeInfo(out, model));
         } else {
             out.beginObject().name("object").value("list").name("data").beginArray();
             models.all().forEach(model -> write(out, model));
@@ -65,21 +65,6 @@ final class ModelsEndpoint implements Endpoint {
         model.adapter().ifPresent(of -> out.name("parent").value(of.base()));
         out.name("max_model_len").value(model.contextLength());
         out.endObject();
-    }
-
-    private void write(JsonWriter out, ModelPage page) {
-        out.beginObject().name("data").beginArray();
-        page.models().forEach(model -> writeInfo(out, model));
-        out.endArray();
-        out.name("first_id");
-        name(out, page.models().stream().findFirst());
-        out.name("last_id");
-        name(out, page.models().reversed().stream().findFirst());
-        out.name("has_more").value(page.more()).endObject();
-    }
-
-    private static void name(JsonWriter out, Optional<ServedModel> model) {
-        model.ifPresentOrElse(its -> out.value(its.name()), out::nullValue);
     }
 
     private void writeInfo(JsonWriter out, ServedModel model) {

@@ -68,8 +68,8 @@ public record Batch(
      */
     public record Outputs(String answers, String errors, boolean hasAnswers, boolean hasErrors) {}
 
-    /** Requests: all, those answered, and those refused or given up. */
-    public record Counts(int total, int completed, int failed) {}
+    /** Requests: all, those answered, those that were not, and how many of these were not even tried. */
+    public record Counts(int total, int completed, int failed, int unsent) {}
 
     /**
      * What answers say was used.
@@ -100,6 +100,13 @@ public record Batch(
     public Batch {
         since = Collections.unmodifiableMap(copy(since));
         problems = List.copyOf(problems);
+    }
+
+    /** How far it is to who asks: a cancelled batch whose files are being made is still being cancelled. */
+    public BatchStatus shown() {
+        return status == BatchStatus.FINALIZING && since.containsKey(BatchStatus.CANCELLING)
+                ? BatchStatus.CANCELLING
+                : status;
     }
 
     /** Seconds since 1970. */

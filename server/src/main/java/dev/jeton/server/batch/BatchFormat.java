@@ -35,6 +35,7 @@ final class BatchFormat {
         out.name("total").value(batch.counts().total());
         out.name("completed").value(batch.counts().completed());
         out.name("failed").value(batch.counts().failed());
+        out.name("unsent").value(batch.counts().unsent());
         out.name("input_tokens").value(batch.used().inputTokens());
         out.name("cached_tokens").value(batch.used().cachedTokens());
         out.name("output_tokens").value(batch.used().outputTokens());
@@ -84,7 +85,11 @@ final class BatchFormat {
                         batch.text("errors"),
                         batch.flag("has_answers", false),
                         batch.flag("has_errors", false)),
-                new Batch.Counts(whole(batch, "total"), whole(batch, "completed"), whole(batch, "failed")),
+                new Batch.Counts(
+                        whole(batch, "total"),
+                        whole(batch, "completed"),
+                        whole(batch, "failed"),
+                        whole(batch, "unsent")),
                 new Batch.Used(
                         StoredFileFormat.number(batch, "input_tokens"),
                         StoredFileFormat.number(batch, "cached_tokens"),

@@ -59,6 +59,7 @@ final class BatchJob {
         this.batch = batch;
         this.shop = shop;
         grown = new AtomicLong(shop.records().resultBytes(batch));
+        halted = batch.status() == BatchStatus.CANCELLING;
     }
 
     /** How far it is; any thread. */
@@ -74,7 +75,8 @@ final class BatchJob {
             return batch.with(new Batch.Counts(
                     totals.requests(),
                     kept.answeredBefore() + totals.answered(),
-                    kept.failedBefore() + totals.failed()));
+                    kept.failedBefore() + totals.failed(),
+                    0));
         } finally {
             lock.unlock();
         }
@@ -100,7 +102,7 @@ final class BatchJob {
                             BatchRefusal.Reason.CONFLICT,
                             "batch_id",
                             "The batch '%s' is %s and cannot be cancelled"
-                                    .formatted(batch.id(), batch.status().text()));
+                                    .formatted(batch.id(), batch.shown().text()));
             }
         } finally {
             lock.unlock();
@@ -139,9 +141,9 @@ final class BatchJob {
         try {
             Optional<Path> input = shop.files().hold(batch.asked().inputFile());
             try {
-                if (input.isEmpty() && before(BatchStatus.FINALIZING)) {
+                if (input.isEmpty() && hasRequests()) {
                     fail(List.of(new BatchProblem("file_not_found", 0, "The input file is not there any more")));
-                } else if (before(BatchStatus.FINALIZING)) {
+                } else if (hasRequests()) {
                     answer(input.get());
                 }
             } finally {
@@ -156,13 +158,12 @@ final class BatchJob {
         }
     }
 
-    private boolean before(BatchStatus status) {
-        lock.lock();
-        try {
-            return batch.status().compareTo(status) < 0;
-        } finally {
-            lock.unlock();
-        }
+    /** Whether some may still have no result. */
+    private boolean hasRequests() {
+        return switch (batch.status()) {
+            case VALIDATING, IN_PROGRESS, CANCELLING -> true;
+            case FINALIZING, COMPLETED, FAILED, EXPIRED, CANCELLED -> false;
+        };
     }
 
     private void answer(Path input) throws InterruptedException {
@@ -177,8 +178,10 @@ final class BatchJob {
                 running.run(
                         Math.min(shop.settings().parallel(), check.requests().size()));
             }
-            if (isOverdue()) {
-                keepUnsent(input);
+            if (isCancelling()) {
+                keepUnsent(input, "batch_cancelled", "The batch was cancelled before this request had its turn");
+            } else if (isOverdue()) {
+                keepUnsent(input, "batch_expired", "The batch's time was over before this request had its turn");
             }
             if (full) {
                 fail(List.of(new BatchProblem(
@@ -193,7 +196,8 @@ final class BatchJob {
         try {
             if (batch.status() == BatchStatus.IN_PROGRESS && overdue) {
                 save(batch.at(BatchStatus.EXPIRED, now()).at(BatchStatus.FINALIZING, now()));
-            } else if (batch.status() == BatchStatus.IN_PROGRESS && !halted) {
+            } else if (batch.status() == BatchStatus.CANCELLING
+                    || batch.status() == BatchStatus.IN_PROGRESS && !halted) {
                 save(batch.at(BatchStatus.FINALIZING, now()));
             }
         } finally {
@@ -206,7 +210,7 @@ final class BatchJob {
         try {
             if (batch.status() == BatchStatus.VALIDATING) {
                 save(batch.at(BatchStatus.IN_PROGRESS, now())
-                        .with(new Batch.Counts(check.requests().size(), 0, 0)));
+                        .with(new Batch.Counts(check.requests().size(), 0, 0, 0)));
             }
             BatchResults kept = new BatchResults(
                     shop.records().answers(batch), shop.records().errors(batch), false);
@@ -218,6 +222,10 @@ final class BatchJob {
         } finally {
             lock.unlock();
         }
+    }
+
+    private boolean isCancelling() {
+        return batch.status() == BatchStatus.CANCELLING;
     }
 
     private boolean isOverdue() {
@@ -264,7 +272,7 @@ final class BatchJob {
     }
 
     /** Those that had no turn are errors. */
-    private void keepUnsent(Path input) {
+    private void keepUnsent(Path input, String code, String message) {
         BatchResults kept = results;
         if (kept == null) {
             throw new IllegalStateException("nothing is kept of batch " + batch.id());
@@ -272,8 +280,7 @@ final class BatchJob {
         try (BatchFile lines = new BatchFile(input, TIER)) {
             for (Optional<BatchLine> line = lines.next(); line.isPresent(); line = lines.next()) {
                 if (!kept.has(line.get().customId())) {
-                    kept.keepUnsent(
-                            line.get(), "batch_expired", "The batch's time was over before this request had its turn");
+                    kept.keepUnsent(line.get(), code, message);
                 }
             }
         }
@@ -282,7 +289,7 @@ final class BatchJob {
     private void fail(List<BatchProblem> problems) {
         lock.lock();
         try {
-            if (batch.status() != BatchStatus.CANCELLING) {
+            if (!isCancelling()) {
                 save(batch.with(problems).at(BatchStatus.FAILED, now()).at(BatchStatus.FINALIZING, now()));
             }
         } finally {
@@ -295,7 +302,10 @@ final class BatchJob {
         Batch ending;
         lock.lock();
         try {
-            if (batch.status() != BatchStatus.FINALIZING && batch.status() != BatchStatus.CANCELLING) {
+            if (isCancelling()) {
+                save(batch.at(BatchStatus.FINALIZING, now()));
+            }
+            if (batch.status() != BatchStatus.FINALIZING) {
                 shop.records().write(batch);
                 return;
             }
@@ -310,7 +320,7 @@ final class BatchJob {
         lock.lock();
         try {
             int total = Math.max(batch.counts().total(), answers.lines() + errors.lines());
-            save(batch.with(new Batch.Counts(total, answers.lines(), errors.lines()))
+            save(batch.with(new Batch.Counts(total, answers.lines(), errors.lines(), errors.unsent()))
                     .with(
                             new Batch.Outputs(
                                     outputs.answers(), outputs.errors(), answers.lines() > 0, errors.lines() > 0),
@@ -323,7 +333,7 @@ final class BatchJob {
     }
 
     private static BatchStatus last(Batch batch) {
-        if (batch.status() == BatchStatus.CANCELLING) {
+        if (batch.since().containsKey(BatchStatus.CANCELLING)) {
             return BatchStatus.CANCELLED;
         }
         return batch.since().containsKey(BatchStatus.FAILED)

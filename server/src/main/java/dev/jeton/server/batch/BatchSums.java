@@ -16,9 +16,10 @@ import java.util.TreeMap;
  * What the lines of a file of results add up to.
  *
  * @param lines how many there are
+ * @param unsent how many of them are of requests that were not tried
  * @param used what they say was used
  */
-record BatchSums(int lines, Batch.Used used) {
+record BatchSums(int lines, int unsent, Batch.Used used) {
 
     /** Names of what a prompt takes, and of what an answer does, in the APIs' words. */
     private static final List<String> INPUT = List.of("prompt_tokens", "input_tokens");
@@ -30,6 +31,7 @@ record BatchSums(int lines, Batch.Used used) {
     /** Reads a file through; one that is not there has no lines. */
     static BatchSums of(Path file) {
         int lines = 0;
+        int unsent = 0;
         long[] sums = new long[4];
         Map<String, BigDecimal> costs = new TreeMap<>();
         if (Files.exists(file)) {
@@ -38,6 +40,7 @@ record BatchSums(int lines, Batch.Used used) {
                     lines++;
                     Map<?, ?> result =
                             Json.object(line.getBytes(StandardCharsets.UTF_8)).fields();
+                    unsent += result.get("response") == null ? 1 : 0;
                     add(usage(result), sums);
                     String[] cost = String.valueOf(result.get("cost")).split(" ", -1);
                     if (cost.length == 2) {
@@ -48,7 +51,7 @@ record BatchSums(int lines, Batch.Used used) {
                 throw new BatchException("results cannot be read in %s: %s".formatted(file, e.getMessage()), e);
             }
         }
-        return new BatchSums(lines, new Batch.Used(sums[0], sums[1], sums[2], sums[3], costs));
+        return new BatchSums(lines, unsent, new Batch.Used(sums[0], sums[1], sums[2], sums[3], costs));
     }
 
     private static Map<?, ?> usage(Map<?, ?> result) {

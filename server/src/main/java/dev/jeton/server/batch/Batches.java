@@ -220,9 +220,11 @@ public final class Batches implements AutoCloseable {
     /**
      * Takes a batch, which is worked on from now on.
      *
+     * @param kind what its name begins with
+     * @param requests how many it has; 0 where that is not known yet
      * @throws BatchRefusal where its file is not there, or there are as many as there may be
      */
-    public Batch create(BatchOwner owner, Batch.Asked asked) {
+    public Batch create(String kind, BatchOwner owner, Batch.Asked asked, int requests) {
         StoredFile file = files.find(owner, asked.inputFile());
         if (!file.purpose().equals(StoredFile.INPUT)) {
             throw new BatchRefusal(
@@ -236,13 +238,13 @@ public final class Batches implements AutoCloseable {
         Map<BatchStatus, Long> since = new EnumMap<>(BatchStatus.class);
         since.put(BatchStatus.VALIDATING, seconds.getAsLong());
         Batch batch = new Batch(
-                "batch_" + HexFormat.of().formatHex(bytes),
+                kind + "_" + HexFormat.of().formatHex(bytes),
                 owner,
                 asked,
                 BatchStatus.VALIDATING,
                 since,
                 new Batch.Outputs(files.newId(), files.newId(), false, false),
-                new Batch.Counts(0, 0, 0),
+                new Batch.Counts(requests, 0, 0, 0),
                 Batch.Used.NOTHING,
                 List.of());
         lock.lock();
@@ -306,8 +308,12 @@ public final class Batches implements AutoCloseable {
         }
     }
 
-    /** All batches of a project, the newest first. */
-    public List<Batch> list(BatchOwner owner) {
+    /**
+     * All batches of a project, the newest first.
+     *
+     * @param kind what their names begin with
+     */
+    public List<Batch> list(String kind, BatchOwner owner) {
         List<Batch> all = new ArrayList<>();
         lock.lock();
         try {
@@ -316,7 +322,7 @@ public final class Batches implements AutoCloseable {
         } finally {
             lock.unlock();
         }
-        all.removeIf(batch -> !batch.owner().shares(owner));
+        all.removeIf(batch -> !batch.owner().shares(owner) || !batch.id().startsWith(kind + "_"));
         all.sort(Comparator.comparingLong(Batch::created).reversed().thenComparing(Batch::id));
         return all;
     }
@@ -339,8 +345,33 @@ public final class Batches implements AutoCloseable {
                         Reason.CONFLICT,
                         "batch_id",
                         "The batch '%s' is %s and cannot be cancelled"
-                                .formatted(id, batch.status().text())))
+                                .formatted(id, batch.shown().text())))
                 .cancel();
+    }
+
+    /**
+     * Forgets a batch, and removes what came of it.
+     *
+     * @throws BatchRefusal where there is none, or it is not at its end
+     */
+    public void remove(BatchOwner owner, String id) {
+        Batch batch = find(owner, id);
+        if (!batch.status().ended()) {
+            throw new BatchRefusal(
+                    Reason.CONFLICT,
+                    "batch_id",
+                    "The batch '%s' is %s; cancel it first, or wait until it has ended"
+                            .formatted(id, batch.shown().text()));
+        }
+        lock.lock();
+        try {
+            shop.records().remove(batch);
+            ended.remove(id);
+        } finally {
+            lock.unlock();
+        }
+        files.removeIfThere(batch.outputs().answers());
+        files.removeIfThere(batch.outputs().errors());
     }
 
     /** How much there is. */

@@ -225,6 +225,16 @@ public final class FileStore {
         }
     }
 
+    /** Removes a file of results, if it is there. */
+    void removeIfThere(String id) {
+        lock.lock();
+        try {
+            Optional.ofNullable(files.get(id)).ifPresent(this::drop);
+        } finally {
+            lock.unlock();
+        }
+    }
+
     /** Removes what is expired and not read. */
     void removeExpired() {
         lock.lock();

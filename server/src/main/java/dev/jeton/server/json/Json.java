@@ -1,5 +1,6 @@
 package dev.jeton.server.json;
 
+import java.io.InputStream;
 import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.CodingErrorAction;
@@ -8,6 +9,8 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Consumer;
+import java.util.function.Function;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
@@ -67,12 +70,65 @@ public final class Json {
 
     /** The value that {@code text} holds. */
     public static @Nullable Object parse(String text) {
-        try (JsonParser parser = FACTORY.createParser(ObjectReadContext.empty(), text)) {
+        return read(FACTORY.createParser(ObjectReadContext.empty(), text), parser -> {
             JsonToken first = parser.nextToken();
             if (first == null) {
                 throw new JsonException("", "the body is empty; a JSON object is expected");
             }
-            Object value = new Reading(parser).value(first);
+            return new Reading(parser).value(first);
+        });
+    }
+
+    /**
+     * Gives the objects of a list one by one that is a field of an object, which may be too large to be held whole;
+     * each of them is bounded as a body is.
+     *
+     * @param in UTF-8
+     * @param field the list's name
+     * @return how many there were
+     * @throws JsonException if it is anything but one well-formed JSON object with such a list
+     */
+    public static int each(InputStream in, String field, Consumer<JsonObject> each) {
+        Integer count = (Integer) read(FACTORY.createParser(ObjectReadContext.empty(), in), parser -> {
+            if (parser.nextToken() != JsonToken.START_OBJECT) {
+                throw new JsonException("", "the body must be a JSON object");
+            }
+            int items = -1;
+            while (parser.nextToken() == JsonToken.PROPERTY_NAME) {
+                boolean wanted = parser.currentName().equals(field);
+                JsonToken first = parser.nextToken();
+                if (!wanted) {
+                    new Reading(parser).value(first);
+                } else if (first == JsonToken.START_ARRAY) {
+                    items = each(parser, field, each);
+                } else {
+                    throw new JsonException(field, "'%s' must be an array of objects".formatted(field));
+                }
+            }
+            return items;
+        });
+        if (count == null || count < 0) {
+            throw new JsonException(field, "'%s' is missing; an array of objects is expected".formatted(field));
+        }
+        return count;
+    }
+
+    private static int each(JsonParser parser, String field, Consumer<JsonObject> each) {
+        int items = 0;
+        for (JsonToken token = parser.nextToken(); token != JsonToken.END_ARRAY; token = parser.nextToken()) {
+            String path = "%s[%d]".formatted(field, items);
+            if (!(new Reading(parser).value(token) instanceof Map<?, ?> map)) {
+                throw new JsonException(path, "'%s' must be an object".formatted(path));
+            }
+            each.accept(JsonObject.of(path, map));
+            items++;
+        }
+        return items;
+    }
+
+    private static @Nullable Object read(JsonParser from, Function<JsonParser, @Nullable Object> reading) {
+        try (JsonParser parser = from) {
+            Object value = reading.apply(parser);
             if (parser.nextToken() != null) {
                 throw new JsonException("", "invalid JSON: something follows the end of the value");
             }

@@ -119,7 +119,7 @@ class BatchesTest {
     }
 
     private Batch submit(Batches batches, BatchOwner owner, String text) {
-        return batches.create(owner, asked(upload(batches, owner, text)));
+        return batches.create("batch", owner, asked(upload(batches, owner, text)), 0);
     }
 
     private static Batch ended(Batches batches, Batch batch) {
@@ -152,7 +152,7 @@ class BatchesTest {
         Batch batch = ended(batches, submit(batches, RED, lines(20)));
 
         assertThat(batch.status()).isEqualTo(BatchStatus.COMPLETED);
-        assertThat(batch.counts()).isEqualTo(new Batch.Counts(20, 19, 1));
+        assertThat(batch.counts()).isEqualTo(new Batch.Counts(20, 19, 1, 0));
         assertThat(batch.used().inputTokens()).isEqualTo(57);
         assertThat(batch.used().cachedTokens()).isEqualTo(38);
         assertThat(batch.used().outputTokens()).isEqualTo(76);
@@ -231,7 +231,7 @@ class BatchesTest {
                         : well(line, batch));
         batches.start();
         Batch batch = ended(batches, submit(batches, RED, lines(10)));
-        assertThat(batch.counts()).isEqualTo(new Batch.Counts(10, 10, 0));
+        assertThat(batch.counts()).isEqualTo(new Batch.Counts(10, 10, 0, 0));
         assertThat(tries.values()).allSatisfy(count -> assertThat(count).hasValue(4));
     }
 
@@ -252,7 +252,7 @@ class BatchesTest {
         assertThat(batch.problems())
                 .singleElement()
                 .satisfies(problem -> assertThat(problem.message()).contains("gone"));
-        assertThat(batch.counts()).isEqualTo(new Batch.Counts(10, 5, 0));
+        assertThat(batch.counts()).isEqualTo(new Batch.Counts(10, 5, 0, 0));
         assertThat(content(batches, RED, batch.outputs().answers())).hasSize(5);
     }
 
@@ -274,7 +274,10 @@ class BatchesTest {
 
         Batch end = ended(batches, batch);
         assertThat(end.status()).isEqualTo(BatchStatus.CANCELLED);
-        assertThat(end.counts().completed()).isEqualTo(3);
+        assertThat(end.counts()).isEqualTo(new Batch.Counts(50, 3, 47, 47));
+        assertThat(content(batches, RED, end.outputs().errors()))
+                .hasSize(47)
+                .allSatisfy(line -> assertThat(line).contains("batch_cancelled"));
         assertThat(content(batches, RED, end.outputs().answers())).hasSize(3);
         assertThatThrownBy(() -> batches.cancel(RED, batch.id()))
                 .isInstanceOf(BatchRefusal.class)
@@ -299,7 +302,7 @@ class BatchesTest {
 
         Batch end = ended(batches, batch);
         assertThat(end.status()).isEqualTo(BatchStatus.EXPIRED);
-        assertThat(end.counts()).isEqualTo(new Batch.Counts(10, 3, 7));
+        assertThat(end.counts()).isEqualTo(new Batch.Counts(10, 3, 7, 7));
         assertThat(content(batches, RED, end.outputs().errors()))
                 .hasSize(7)
                 .allSatisfy(line -> assertThat(line).contains("batch_expired").contains("\"response\":null"));
@@ -335,7 +338,7 @@ class BatchesTest {
         copied.countDown();
 
         assertThat(end.status()).as("seed %d", seed).isEqualTo(BatchStatus.COMPLETED);
-        assertThat(end.counts()).as("seed %d", seed).isEqualTo(new Batch.Counts(count, count, 0));
+        assertThat(end.counts()).as("seed %d", seed).isEqualTo(new Batch.Counts(count, count, 0, 0));
         assertThat(ids(content(second, RED, end.outputs().answers())))
                 .as("seed %d", seed)
                 .hasSize(count)
@@ -381,7 +384,7 @@ class BatchesTest {
 
         Batch end = ended(second, batch);
         assertThat(end.status()).isEqualTo(BatchStatus.COMPLETED);
-        assertThat(end.counts()).isEqualTo(new Batch.Counts(5, 5, 0));
+        assertThat(end.counts()).isEqualTo(new Batch.Counts(5, 5, 0, 0));
         assertThat(content(second, RED, end.outputs().answers())).hasSize(5);
     }
 
@@ -409,7 +412,7 @@ class BatchesTest {
         });
         assertThat(second.find(RED, batch.id()).status()).isEqualTo(BatchStatus.IN_PROGRESS);
         second.start();
-        assertThat(ended(second, batch).counts()).isEqualTo(new Batch.Counts(10, 10, 0));
+        assertThat(ended(second, batch).counts()).isEqualTo(new Batch.Counts(10, 10, 0, 0));
         assertThat(asked).hasValue(7);
     }
 
@@ -459,9 +462,10 @@ class BatchesTest {
         Batch batch = ended(batches, submit(batches, RED, lines(1)));
         assertThatThrownBy(() -> batches.find(BLUE, batch.id())).isInstanceOf(BatchRefusal.class);
         assertThatThrownBy(() -> batches.cancel(BLUE, batch.id())).hasMessageContaining("There is no batch");
-        assertThatThrownBy(() -> batches.create(BLUE, asked(batch.asked().inputFile())))
+        assertThatThrownBy(
+                        () -> batches.create("batch", BLUE, asked(batch.asked().inputFile()), 0))
                 .hasMessageContaining("There is no file");
-        assertThat(batches.list(BLUE)).isEmpty();
+        assertThat(batches.list("batch", BLUE)).isEmpty();
         assertThat(batches.files().list(BLUE)).isEmpty();
     }
 
@@ -495,9 +499,9 @@ class BatchesTest {
     void takesNoMoreBatchesThanMayBeOpen() {
         Batches batches = open(folder, BatchesTest::well);
         String file = upload(batches, RED, lines(1));
-        batches.create(RED, asked(file));
-        batches.create(RED, asked(file));
-        assertThatThrownBy(() -> batches.create(RED, asked(file)))
+        batches.create("batch", RED, asked(file), 0);
+        batches.create("batch", RED, asked(file), 0);
+        assertThatThrownBy(() -> batches.create("batch", RED, asked(file), 0))
                 .isInstanceOfSatisfying(
                         BatchRefusal.class, e -> assertThat(e.reason()).isEqualTo(BatchRefusal.Reason.FULL))
                 .hasMessageContaining("2 of them of this tenant");
