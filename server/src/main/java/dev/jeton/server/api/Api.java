@@ -112,8 +112,13 @@ public final class Api implements RequestHandler, AutoCloseable {
         routes.add("/v1/completions", completions);
         routes.add("/v1/chat/completions", chat);
         ResponseStore store = new ResponseStore(configuration.responses(), System::nanoTime);
-        var responses = new ResponsesEndpoint(models, promptTokens, generator, ladder, limits, store);
-        ResponseDesk stored = new ResponseDesk(store);
+        Backgrounds backgrounds = new Backgrounds(
+                configuration.responses().maxBackground(),
+                configuration.responses().maxBytes(),
+                configuration.stream().stallTimeout(),
+                (exchange, endpoint) -> handle(exchange, Origin.of(endpoint)));
+        var responses = new ResponsesEndpoint(models, promptTokens, generator, ladder, limits, store, backgrounds);
+        ResponseDesk stored = new ResponseDesk(store, backgrounds);
         routes.add(ResponsesEndpoint.PATH, responses);
         routes.add(InputTokensEndpoint.PATH, new InputTokensEndpoint(models, responses));
         routes.add(ResponseDesk.BELOW + "{id}", new ResponseEndpoint(stored));
@@ -159,6 +164,7 @@ public final class Api implements RequestHandler, AutoCloseable {
         metrics.questions(desk::stats);
         metrics.repeats(repeats::stats);
         metrics.responses(store::stats);
+        metrics.backgrounds(backgrounds::count, configuration.responses().maxBackground());
         metrics.grammars(grammars::stats);
         batches.ifPresent(kept -> metrics.batches(kept::stats));
     }
@@ -266,25 +272,43 @@ public final class Api implements RequestHandler, AutoCloseable {
 
     @Override
     public void handle(Exchange exchange) throws InterruptedException {
-        handle(exchange, Optional.empty());
+        handle(exchange, Origin.CONNECTION);
     }
 
     /** Answers a request of a batch. */
     private BatchReply answer(BatchLine line, Batch batch) throws InterruptedException {
         InnerExchange exchange = InnerRequests.of(line, batch);
-        handle(exchange, Optional.of(batch.owner()));
+        handle(exchange, Origin.of(batch.owner()));
         return BatchReply.of(exchange.status(), exchange::answerHeader, exchange.answer());
     }
 
-    /** @param owner of the batch that the request is of; empty where it came over a connection */
-    private void handle(Exchange exchange, Optional<BatchOwner> owner) throws InterruptedException {
+    /**
+     * Where a request comes from.
+     *
+     * @param owner of the batch that it is of
+     * @param endpoint that the server asks itself
+     */
+    private record Origin(Optional<BatchOwner> owner, Optional<Endpoint> endpoint) {
+
+        static final Origin CONNECTION = new Origin(Optional.empty(), Optional.empty());
+
+        static Origin of(BatchOwner owner) {
+            return new Origin(Optional.of(owner), Optional.empty());
+        }
+
+        static Origin of(Endpoint endpoint) {
+            return new Origin(Optional.empty(), Optional.of(endpoint));
+        }
+    }
+
+    private void handle(Exchange exchange, Origin origin) throws InterruptedException {
         Call call = begin(exchange);
         Endpoint endpoint = NONE;
         Outcome outcome = Outcome.SERVER_ERROR;
         MDC.put("request", call.id());
         try {
-            endpoint = origins.preflight(exchange).orElseGet(() -> route(exchange));
-            outcome = guarded(endpoint, call, owner);
+            endpoint = origin.endpoint().or(() -> origins.preflight(exchange)).orElseGet(() -> route(exchange));
+            outcome = guarded(endpoint, call, origin);
         } catch (ApiException e) {
             outcome = fail(call, e);
         } finally {
@@ -330,12 +354,13 @@ public final class Api implements RequestHandler, AutoCloseable {
                         endpoints.stream().map(Endpoint::method).toList()));
     }
 
-    private Outcome guarded(Endpoint endpoint, Call call, Optional<BatchOwner> owner) throws InterruptedException {
-        if (!keys.asked() && owner.isEmpty()) {
+    private Outcome guarded(Endpoint endpoint, Call call, Origin origin) throws InterruptedException {
+        if (!keys.asked() && origin.equals(Origin.CONNECTION)) {
             pages.refuse(call.exchange());
         }
         if (endpoint.guard() != Guard.OPEN) {
-            call.calledBy(owner.map(of -> keys.caller(new Payer(of.tenant(), of.project(), of.key())))
+            call.calledBy(origin.owner()
+                    .map(of -> keys.caller(new Payer(of.tenant(), of.project(), of.key())))
                     .orElseGet(() -> call.style().caller(keys, call.exchange())));
             requireScope(endpoint.guard(), call.caller());
         }

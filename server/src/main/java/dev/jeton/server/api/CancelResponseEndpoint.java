@@ -1,13 +1,19 @@
 package dev.jeton.server.api;
 
+import dev.jeton.server.json.Json;
+import java.util.Map;
+import java.util.Optional;
+
 /**
- * {@code POST /v1/responses/ID/cancel}: only responses that are made in the background can be cancelled, and none is. A
- * client that hangs up cancels its own.
+ * {@code POST /v1/responses/ID/cancel}: ends a response that is made in the background; one that has ended stays as it
+ * is. A client that waits for its response cancels it by hanging up.
  */
 final class CancelResponseEndpoint implements Endpoint {
 
     /** What follows the id. */
     static final String END = "/cancel";
+
+    private static final long PATIENCE_NANOS = 10_000_000_000L;
 
     private final ResponseDesk desk;
 
@@ -31,10 +37,18 @@ final class CancelResponseEndpoint implements Endpoint {
     }
 
     @Override
-    public void handle(Call call) {
-        desk.find(call, END);
-        throw ApiException.invalid(
-                "response_id",
-                "This response has ended, and was not made in the background: close the connection to cancel one");
+    public void handle(Call call) throws InterruptedException {
+        Optional<Background> running = desk.running(call, END);
+        if (running.isPresent()) {
+            running.get().exchange().hangUp();
+            running.get().exchange().awaitEnd(PATIENCE_NANOS);
+        }
+        byte[] response = desk.find(call, END).body();
+        if (!Json.object(response).flag(ResponseFields.BACKGROUND, false)) {
+            throw ApiException.invalid(
+                    "response_id",
+                    "This response was not made in the background: close the connection to cancel such a one");
+        }
+        call.answer(200, Map.of("content-type", "application/json"), response);
     }
 }

@@ -244,7 +244,7 @@ final class Generator {
      * @param ours whether it is the server's doing that it ended
      */
     private void ended(Call call, ServedModel model, UsageTotals usage, Fact.Outcome outcome, boolean ours) {
-        UsageTotals owed = ours && !call.exchange().begun() ? usage.withoutTokens() : usage;
+        UsageTotals owed = ours && call.exchange().bytesWritten() == 0 ? usage.withoutTokens() : usage;
         call.used(usage);
         call.books().close(call, owed, outcome, call.exchange().bytesWritten());
         record(metrics.model(model.name()), usage);

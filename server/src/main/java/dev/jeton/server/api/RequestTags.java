@@ -19,7 +19,8 @@ final class RequestTags {
     /** The header that names a route. */
     static final String ROUTE = "x-jeton-route";
 
-    private static final String FALLBACK = "x-jeton-fallback";
+    /** The header by which a request says that it stands in for another. */
+    static final String FALLBACK = "x-jeton-fallback";
 
     private static final Pattern ID = Pattern.compile("[A-Za-z0-9][A-Za-z0-9._:-]{0,127}");
     private static final Pattern NAME = Pattern.compile("[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,127}");

@@ -17,7 +17,7 @@ final class ResponseEcho {
     /** Writes it, as fields of an object. */
     static void write(JsonWriter out, ResponseRequest request, GenerationOptions options) {
         JsonObject body = request.body();
-        out.name("background").value(false);
+        out.name("background").value(request.inBackground());
         text(out, body, "instructions");
         number(out, body, "max_output_tokens");
         number(out, body, "max_tool_calls");

@@ -1,9 +1,10 @@
 package dev.jeton.server.api;
 
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 
-/** {@code GET /v1/responses/ID}: a stored response, as it was answered. */
+/** {@code GET /v1/responses/ID}: a response that is stored, or made in the background, as far as it is. */
 final class ResponseEndpoint implements Endpoint {
 
     private final ResponseDesk desk;
@@ -29,16 +30,32 @@ final class ResponseEndpoint implements Endpoint {
     }
 
     @Override
-    public void handle(Call call) {
-        BooksQuery query = new BooksQuery(call, 0, Set.of("include", "include[]", "stream", "include_obfuscation"));
+    public void handle(Call call) throws InterruptedException {
+        BooksQuery query = new BooksQuery(
+                call, 0, Set.of("include", "include[]", "stream", "include_obfuscation", "starting_after"));
+        long after = query.text("starting_after").map(ResponseEndpoint::number).orElse(-1L);
         if (query.text("stream").filter("true"::equals).isPresent()) {
-            throw ApiException.unsupported(
-                    "stream",
-                    "A response is streamed to who asked for it, and is given again whole; leave 'stream' out");
+            Optional<Background> running = desk.running(call, "");
+            if (running.isEmpty()) {
+                desk.find(call, "");
+                throw ApiException.unsupported(
+                        "stream", "A response that has ended is given whole; leave 'stream' out");
+            }
+            desk.read(call, running.get(), after);
+            return;
         }
         call.answer(
                 200,
                 Map.of("content-type", "application/json"),
                 desk.find(call, "").body());
+    }
+
+    private static long number(String text) {
+        if (!text.matches("[0-9]{1,9}")) {
+            throw ApiException.invalid(
+                    "starting_after",
+                    "'starting_after' is the number of an event, not '%s'".formatted(ApiException.shown(text)));
+        }
+        return Long.parseLong(text);
     }
 }

@@ -61,10 +61,6 @@ final class ResponseFields {
     static void check(JsonObject body) {
         refuse(body, MOVED, "'%s' is of /v1/chat/completions; here it is '%s'");
         refuse(body, INSTEAD, "'%s' is not supported: %s");
-        if (body.flag(BACKGROUND, false)) {
-            throw ApiException.unsupported(
-                    BACKGROUND, "'background' is not supported: a response is made while its client waits for it");
-        }
         body.whole("n", 1, 1, 1);
         metadata(body);
         include(body);

@@ -15,10 +15,12 @@ final class ResponseFormat implements AnswerFormat {
 
     /** Where a response stands, and what is to be said of that. */
     private enum Status {
+        QUEUED("queued"),
         IN_PROGRESS("in_progress"),
         COMPLETED("completed"),
         INCOMPLETE("incomplete"),
-        FAILED("failed");
+        FAILED("failed"),
+        CANCELLED("cancelled");
 
         private final String text;
 
@@ -31,6 +33,7 @@ final class ResponseFormat implements AnswerFormat {
         }
     }
 
+    private final Call call;
     private final Tokenizer tokenizer;
     private final String id;
     private final String model;
@@ -40,6 +43,7 @@ final class ResponseFormat implements AnswerFormat {
     private final ResponseRequest request;
     private final ResponseEvents events;
     private ResponseOutput output;
+    private Optional<Background> background = Optional.empty();
     private Status status = Status.IN_PROGRESS;
     private byte[] whole = {};
 
@@ -50,6 +54,7 @@ final class ResponseFormat implements AnswerFormat {
             ResponseRequest request,
             GenerationOptions options,
             Consumer<ResponseStore.Stored> store) {
+        this.call = call;
         this.tokenizer = model.tokenizer();
         this.id = request.id();
         this.model = model.name();
@@ -62,11 +67,25 @@ final class ResponseFormat implements AnswerFormat {
         output = new ResponseOutput(id, tokenizer, events);
     }
 
+    /** It is made in the background: begins the stream before there is anything of the answer. */
+    void queue(Background of) {
+        background = Optional.of(of);
+        status = Status.QUEUED;
+        byte[] queued = response(Optional.empty(), Optional.empty());
+        JsonWriter out = call.writer();
+        events.response("response.created", queued);
+        events.response(status.event(), queued);
+        of.queued(id, stored(queued), out.toBytes());
+        out.clear();
+        call.beginEvents();
+        status = Status.IN_PROGRESS;
+    }
+
     @Override
     public void chunk(JsonWriter out, Choice choice, Supplier<Usage> soFar) {
         if (!choice.opened()) {
             byte[] begun = response(Optional.empty(), Optional.empty());
-            events.response("response.created", begun);
+            background.ifPresentOrElse(of -> of.moved(stored(begun)), () -> events.response("response.created", begun));
             events.response(status.event(), begun);
         }
         take(choice);
@@ -88,7 +107,19 @@ final class ResponseFormat implements AnswerFormat {
     @Override
     public void failed(JsonWriter out, ApiException error) {
         status = Status.FAILED;
-        events.response(status.event(), response(Optional.empty(), Optional.of(error)));
+        byte[] failed = response(Optional.empty(), Optional.of(error));
+        events.response(status.event(), failed);
+        if (background.isPresent()) {
+            store.accept(stored(failed));
+        }
+    }
+
+    /** Nobody wants it any more: of one in the background that is what is stored. */
+    void cancelled() {
+        if (background.isPresent()) {
+            status = Status.CANCELLED;
+            store.accept(stored(response(Optional.empty(), Optional.empty())));
+        }
     }
 
     @Override
@@ -102,11 +133,14 @@ final class ResponseFormat implements AnswerFormat {
     @Override
     public void booked() {
         if (request.stored()) {
-            JsonWriter items = new JsonWriter();
-            output.writeTurn(items);
-            store.accept(new ResponseStore.Stored(
-                    whole, new Turn(request.before(), request.inputAsStored(), items.toBytes())));
+            store.accept(stored(whole));
         }
+    }
+
+    private ResponseStore.Stored stored(byte[] response) {
+        JsonWriter items = new JsonWriter();
+        output.writeTurn(items);
+        return new ResponseStore.Stored(response, new Turn(request.before(), request.inputAsStored(), items.toBytes()));
     }
 
     private byte[] response(Optional<Usage> usage, Optional<ApiException> error) {

@@ -47,6 +47,11 @@ record ResponseRequest(
                 body, ResponseIds.of(call), stored(body, store), before, history(before), input(call, body, store));
     }
 
+    /** Whether it is made without anybody waiting for it. */
+    boolean inBackground() {
+        return body.flag(ResponseFields.BACKGROUND, false);
+    }
+
     /** Whether what is too long for the context is left out of it. */
     boolean truncated() {
         return body.optionalText("truncation").orElse("disabled").equals("auto");
@@ -54,6 +59,10 @@ record ResponseRequest(
 
     private static boolean stored(JsonObject body, ResponseStore store) {
         boolean wanted = body.flag(STORE, store.open());
+        if (!wanted && body.flag(ResponseFields.BACKGROUND, false)) {
+            throw ApiException.invalid(
+                    ResponseFields.BACKGROUND, "A response in the background is asked for later, so it must be stored");
+        }
         if (wanted && !store.open()) {
             throw ApiException.unsupported(
                     STORE, "This server stores no responses (responses.store); leave 'store' out or set it to false");

@@ -20,6 +20,7 @@ final class ResponsesEndpoint implements WorkEndpoint {
     private final Ladder ladder;
     private final LimitSettings limits;
     private final ResponseStore store;
+    private final Backgrounds backgrounds;
 
     ResponsesEndpoint(
             ServedModels models,
@@ -27,13 +28,15 @@ final class ResponsesEndpoint implements WorkEndpoint {
             Generator generator,
             Ladder ladder,
             LimitSettings limits,
-            ResponseStore store) {
+            ResponseStore store,
+            Backgrounds backgrounds) {
         this.models = models;
         this.promptTokens = promptTokens;
         this.generator = generator;
         this.ladder = ladder;
         this.limits = limits;
         this.store = store;
+        this.backgrounds = backgrounds;
     }
 
     @Override
@@ -44,22 +47,42 @@ final class ResponsesEndpoint implements WorkEndpoint {
     @Override
     public void handle(Call call) throws InterruptedException {
         JsonObject body = call.json();
+        if (body.flag(ResponseFields.BACKGROUND, false)) {
+            backgrounds.begin(call, body, background -> new BackgroundEndpoint(this, background));
+        } else {
+            answer(call, body, Optional.empty());
+        }
+    }
+
+    /** Answers a request that nobody waits for. */
+    void make(Call call, Background background) throws InterruptedException {
+        answer(call, call.json(), Optional.of(background));
+    }
+
+    private void answer(Call call, JsonObject body, Optional<Background> background) throws InterruptedException {
         call.tagged(RequestTags.of(call, body));
         ServedModel asked = models.named(call, body);
         ResponseRequest request = ResponseRequest.read(call, body, store);
-        ladder.climb(call, asked, model -> answer(call, request, model));
+        ladder.climb(call, asked, model -> answer(call, request, model, background));
     }
 
-    private void answer(Call call, ResponseRequest request, ServedModel model) throws InterruptedException {
+    private void answer(Call call, ResponseRequest request, ServedModel model, Optional<Background> background)
+            throws InterruptedException {
         Prepared ask = prepare(request, model);
         try (Choices choices = generator.submit(call, model, ask, false)) {
-            AnswerFormat format = new ResponseFormat(
+            ResponseFormat format = new ResponseFormat(
                     call,
                     model,
                     request,
                     ask.options(),
                     response -> store.put(call.caller().payer(), request.id(), response));
-            generator.answer(call, model, ask.options(), choices, format);
+            background.ifPresent(format::queue);
+            try {
+                generator.answer(call, model, ask.options(), choices, format);
+            } catch (ClientGoneException e) {
+                format.cancelled();
+                throw e;
+            }
         }
     }
 

@@ -353,8 +353,10 @@ public record Configuration(
      * @param maxEntries most responses; a quarter of them of one tenant
      * @param maxBytes most bytes of them all, inputs included; a quarter of them of one tenant
      * @param timeToLive how long one is stored
+     * @param maxBackground most that are made in the background at once; a quarter of them of one tenant
      */
-    public record ResponseSettings(boolean store, int maxEntries, long maxBytes, Duration timeToLive) {}
+    public record ResponseSettings(
+            boolean store, int maxEntries, long maxBytes, Duration timeToLive, int maxBackground) {}
 
     /**
      * Files and batches that are kept, and how batches are worked through.

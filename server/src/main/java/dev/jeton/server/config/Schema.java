@@ -214,6 +214,11 @@ final class Schema {
                     "64MiB",
                     "bytes of them, inputs included; a quarter a tenant"),
             new Setting("responses.time-to-live", DAYS, "24h", "how long a response is stored"),
+            new Setting(
+                    "responses.max-background",
+                    new Whole(1, 100_000),
+                    "256",
+                    "responses made in the background at once; a quarter a tenant"),
             new Setting("batches.folder", TEXT, "", "files and batches of /v1/files and /v1/batches; empty: none"),
             new Setting("batches.max-file", new Size(1_024, 1L << 32), "200MiB", "bytes of a file; more get 413"),
             new Setting(

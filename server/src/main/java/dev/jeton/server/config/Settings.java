@@ -128,7 +128,8 @@ public record Settings(
                         text("responses.store").equals("true"),
                         whole("responses.max-entries"),
                         size("responses.max-size"),
-                        time("responses.time-to-live")),
+                        time("responses.time-to-live"),
+                        whole("responses.max-background")),
                 new BatchSettings(
                         text("batches.folder"),
                         size("batches.max-file"),

@@ -1,22 +1,15 @@
 package dev.jeton.server.http;
 
 import java.io.ByteArrayOutputStream;
-import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
-import java.util.TreeMap;
-import java.util.function.Consumer;
 
 /**
  * A POST that the server asks itself for somebody who is not connected; its answer is gathered. Nobody reads it before
  * it is whole, so nobody is slow and nobody hangs up. Used by one thread.
  */
-public final class InnerExchange implements Exchange {
+public final class InnerExchange extends OwnExchange {
 
-    private final String path;
-    private final Map<String, String> headers = new TreeMap<>();
-    private final byte[] body;
     private final ByteArrayOutputStream answer = new ByteArrayOutputStream();
     private Map<String, String> answerHeaders = Map.of();
     private int status;
@@ -24,9 +17,7 @@ public final class InnerExchange implements Exchange {
 
     /** @param headers by names in small letters */
     public InnerExchange(String path, Map<String, String> headers, byte[] body) {
-        this.path = path;
-        this.headers.putAll(headers);
-        this.body = body;
+        super(path, headers, body);
     }
 
     /** Status of the answer; 0 where there is none. */
@@ -45,41 +36,6 @@ public final class InnerExchange implements Exchange {
     }
 
     @Override
-    public String method() {
-        return "POST";
-    }
-
-    @Override
-    public String path() {
-        return path;
-    }
-
-    @Override
-    public Map<String, List<String>> query() {
-        return Map.of();
-    }
-
-    @Override
-    public Optional<String> header(String name) {
-        return Optional.ofNullable(headers.get(name.toLowerCase(Locale.ROOT)));
-    }
-
-    @Override
-    public String remote() {
-        return "";
-    }
-
-    @Override
-    public byte[] body() {
-        return body;
-    }
-
-    @Override
-    public ArrivingBody arriving() {
-        throw new IllegalStateException("the body is whole");
-    }
-
-    @Override
     public boolean hungUp() {
         return false;
     }
@@ -91,14 +47,6 @@ public final class InnerExchange implements Exchange {
 
     @Override
     public void onHangUp(Runnable action) {}
-
-    @Override
-    public void record(int most, Consumer<Recording> whole) {
-        throw new IllegalStateException("who asks itself does not repeat itself");
-    }
-
-    @Override
-    public void fail() {}
 
     @Override
     public void respond(int answerStatus, Map<String, String> fields, byte[] content) {

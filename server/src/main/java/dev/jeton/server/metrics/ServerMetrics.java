@@ -264,6 +264,16 @@ public final class ServerMetrics implements AutoCloseable {
         counter(stats, "jeton.responses.too.large", "Responses that were too large to store", ResponseStats::tooLarge);
     }
 
+    /** Adds the responses that are made in the background. */
+    public void backgrounds(IntSupplier running, int bound) {
+        Gauge.builder("jeton.responses.background", running::getAsInt)
+                .description("Responses that are made in the background")
+                .register(registry);
+        Gauge.builder("jeton.responses.background.bound", () -> bound)
+                .description("Most of them; more get 429")
+                .register(registry);
+    }
+
     /** Adds the files and batches that are kept. */
     public void batches(Supplier<BatchStats> stats) {
         observed.add(stats);

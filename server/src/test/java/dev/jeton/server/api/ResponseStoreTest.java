@@ -22,7 +22,7 @@ class ResponseStoreTest {
     private final AtomicLong now = new AtomicLong();
 
     private ResponseStore store(int entries, long bytes) {
-        return new ResponseStore(new ResponseSettings(true, entries, bytes, Duration.ofNanos(100)), now::get);
+        return new ResponseStore(new ResponseSettings(true, entries, bytes, Duration.ofNanos(100), 1), now::get);
     }
 
     private static ResponseStore.Stored response(Optional<Turn> before, int bytes) {

@@ -23,6 +23,7 @@ import com.openai.models.responses.ResponseOutputText;
 import com.openai.models.responses.ResponseStatus;
 import com.openai.models.responses.ResponseStreamEvent;
 import dev.jeton.server.testing.ByteTokenizer;
+import dev.jeton.server.testing.Eventually;
 import dev.jeton.server.testing.TestServer;
 import java.util.ArrayList;
 import java.util.List;
@@ -121,6 +122,25 @@ class OpenAiJavaResponsesTest {
         assertThat(response.status()).hasValue(ResponseStatus.COMPLETED);
         assertThat(response.usage().orElseThrow().outputTokens()).isEqualTo(15);
         assertThat(response.metadata().orElseThrow()._additionalProperties()).containsEntry("a", JsonValue.from("b"));
+    }
+
+    @Test
+    void shouldMakeAResponseInTheBackground() {
+        Response queued =
+                client.responses().create(ask("hi").background(true).build()).validate();
+        assertThat(queued.status().orElseThrow())
+                .isIn(ResponseStatus.QUEUED, ResponseStatus.IN_PROGRESS, ResponseStatus.COMPLETED);
+        Eventually.until(
+                "it is made",
+                () -> client.responses()
+                        .retrieve(queued.id())
+                        .status()
+                        .orElseThrow()
+                        .equals(ResponseStatus.COMPLETED));
+        assertThat(text(client.responses().retrieve(queued.id()).validate())).isEqualTo("1 said, h\u00e9llo");
+        assertThat(client.responses().cancel(queued.id()).validate().status())
+                .as("it has ended")
+                .hasValue(ResponseStatus.COMPLETED);
     }
 
     @Test
