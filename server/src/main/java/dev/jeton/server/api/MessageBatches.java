@@ -23,7 +23,9 @@ final class MessageBatches {
     static JsonWriter write(JsonWriter out, Batch batch) {
         boolean ended = batch.status().ended();
         Batch.Counts counts = batch.counts();
-        boolean cancelled = batch.since().containsKey(BatchStatus.CANCELLED);
+        boolean cancelled = batch.status() == BatchStatus.CANCELLED;
+        boolean expired = batch.status() == BatchStatus.EXPIRED;
+        int errored = counts.failed() - (cancelled || expired ? counts.unsent() : 0);
         out.beginObject();
         out.name("id").value(batch.id());
         out.name("type").value("message_batch");
@@ -31,9 +33,9 @@ final class MessageBatches {
         out.name("request_counts").beginObject();
         out.name("processing").value(ended ? 0 : counts.total());
         out.name("succeeded").value(ended ? counts.completed() : 0);
-        out.name("errored").value(ended ? counts.failed() - counts.unsent() : 0);
-        out.name("canceled").value(ended && cancelled ? counts.unsent() : 0);
-        out.name("expired").value(ended && !cancelled ? counts.unsent() : 0);
+        out.name("errored").value(ended ? errored : 0);
+        out.name("canceled").value(cancelled ? counts.unsent() : 0);
+        out.name("expired").value(expired ? counts.unsent() : 0);
         out.endObject();
         out.name("created_at").value(time(batch.created()));
         out.name("expires_at").value(time(batch.expires()));

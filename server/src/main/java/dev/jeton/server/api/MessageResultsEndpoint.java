@@ -106,13 +106,20 @@ final class MessageResultsEndpoint implements Endpoint {
                             out.name(well ? "message" : "error")
                                     .tree(response.value("body").orElse(null));
                         },
-                        () -> out.name("type").value(unsent(line)));
+                        () -> unsent(out, line));
         return out.endObject().endObject().raw("\n").toBytes();
     }
 
-    private static String unsent(JsonObject line) {
-        boolean cancelled =
-                line.object("error").map(error -> error.text("code")).orElse("").equals("batch_cancelled");
-        return cancelled ? "canceled" : "expired";
+    private static void unsent(JsonWriter out, JsonObject line) {
+        JsonObject error = line.object("error").orElse(JsonObject.of("error", Map.of()));
+        switch (error.optionalText("code").orElse("")) {
+            case "batch_cancelled" -> out.name("type").value("canceled");
+            case "batch_expired" -> out.name("type").value("expired");
+            default -> {
+                out.name("type").value("errored");
+                String why = error.optionalText("message").orElse("The batch has failed");
+                MessageErrors.write(out.name("error"), ApiException.internal(why), "");
+            }
+        }
     }
 }

@@ -175,7 +175,9 @@ final class BatchJob {
         try (BatchRun running = begin(input, check)) {
             expire();
             if (!halted) {
-                running.run(
+                run(
+                        running,
+                        input,
                         Math.min(shop.settings().parallel(), check.requests().size()));
             }
             if (isCancelling()) {
@@ -202,6 +204,17 @@ final class BatchJob {
             }
         } finally {
             lock.unlock();
+        }
+    }
+
+    /** Whatever ends the run before its end, as that the key is not accepted any more, is told of each request left. */
+    private void run(BatchRun running, Path input, int parallel) throws InterruptedException {
+        try {
+            running.run(parallel);
+        } catch (BatchException e) {
+            String why = String.valueOf(e.getMessage());
+            keepUnsent(input, "batch_failed", why);
+            fail(List.of(new BatchProblem("batch_failed", 0, why)));
         }
     }
 

@@ -110,6 +110,7 @@ public final class FileStore {
      * @throws BatchRefusal where it is too large or there is no room
      */
     public StoredFile add(BatchOwner owner, String name, String purpose, Path content, long mostBytes, long lifetime) {
+        onDisk(content);
         lock.lock();
         try {
             if (Files.size(content) > mostBytes) {
@@ -132,6 +133,7 @@ public final class FileStore {
      * left as it is.
      */
     void publish(String id, BatchOwner owner, String name, Path content, long lifetime) {
+        onDisk(content);
         lock.lock();
         try {
             if (!files.containsKey(id)) {
@@ -144,13 +146,21 @@ public final class FileStore {
         }
     }
 
+    /** Before the lock is taken, which everybody waits for: of a large file it takes its time. */
+    private void onDisk(Path content) {
+        try {
+            Folders.force(content);
+        } catch (IOException e) {
+            throw Folders.failed(folder, e);
+        }
+    }
+
     private StoredFile put(String id, BatchOwner owner, String name, String purpose, Path content, long lifetime)
             throws IOException {
         long now = seconds.getAsLong();
         long bytes = Files.size(content);
         StoredFile file =
                 new StoredFile(id, owner, cleaned(name), purpose, bytes, now, lifetime == 0 ? 0 : now + lifetime);
-        Folders.force(content);
         Files.move(content, content(file), StandardCopyOption.ATOMIC_MOVE);
         Folders.write(folder.resolve(id + DESCRIPTION), StoredFileFormat.write(file));
         put(file);

@@ -252,8 +252,11 @@ class BatchesTest {
         assertThat(batch.problems())
                 .singleElement()
                 .satisfies(problem -> assertThat(problem.message()).contains("gone"));
-        assertThat(batch.counts()).isEqualTo(new Batch.Counts(10, 5, 0, 0));
+        assertThat(batch.counts()).isEqualTo(new Batch.Counts(10, 5, 5, 5));
         assertThat(content(batches, RED, batch.outputs().answers())).hasSize(5);
+        assertThat(content(batches, RED, batch.outputs().errors()))
+                .hasSize(5)
+                .allSatisfy(line -> assertThat(line).contains("batch_failed").contains("gone"));
     }
 
     @Test
