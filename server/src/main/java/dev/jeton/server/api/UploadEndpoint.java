@@ -3,11 +3,15 @@ package dev.jeton.server.api;
 import dev.jeton.server.batch.StoredFile;
 import dev.jeton.server.http.Form;
 import dev.jeton.server.http.FormException;
+import java.io.UncheckedIOException;
 import java.util.Optional;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** {@code POST /v1/files}: a file with requests of a batch, in a form, is kept. */
 final class UploadEndpoint implements Endpoint {
 
+    private static final Logger LOG = LoggerFactory.getLogger(UploadEndpoint.class);
     private static final long LEAST_LIFE = 3_600;
     private static final long MOST_LIFE = 2_592_000;
 
@@ -55,6 +59,10 @@ final class UploadEndpoint implements Endpoint {
             call.answer(FileJson.write(call.writer(), kept));
         } catch (FormException e) {
             throw ApiException.invalid("", String.valueOf(e.getMessage()));
+        } catch (UncheckedIOException e) {
+            LOG.error("a file was not kept", e);
+            throw ApiException.unavailable(
+                    "storage_failed", "The file cannot be kept: the server's disk fails; its log says why");
         }
     }
 

@@ -19,6 +19,7 @@ import io.netty.handler.codec.http.multipart.HttpPostRequestDecoder.TooLongFormF
 import io.netty.handler.codec.http.multipart.HttpPostRequestDecoder.TooManyFormFieldsException;
 import io.netty.handler.codec.http.multipart.InterfaceHttpData;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -60,6 +61,7 @@ public final class Form implements AutoCloseable {
      *
      * @param folder where files are written
      * @throws FormException where it is no form
+     * @throws UncheckedIOException where the disk fails
      * @throws UnfinishedBodyException where it does not arrive
      */
     public static Form read(Exchange exchange, Path folder) throws InterruptedException {
@@ -106,9 +108,12 @@ public final class Form implements AutoCloseable {
         } catch (TooLongFormFieldException e) {
             throw new FormException("the form has a field, or a head of one, that is too long", e);
         } catch (ErrorDataDecoderException | IllegalArgumentException | IndexOutOfBoundsException e) {
+            if (e.getCause() instanceof IOException disk) {
+                throw new UncheckedIOException("a file of a form cannot be kept", disk);
+            }
             throw new FormException("the form cannot be read: " + e.getMessage(), e);
         } catch (IOException e) {
-            throw new FormException("the file cannot be kept: " + e.getMessage(), e);
+            throw new UncheckedIOException("a file of a form cannot be kept", e);
         } finally {
             decoder.destroy();
             factory.cleanAllHttpData();
