@@ -36,6 +36,7 @@ public class AttentionBenchmark {
     private static final int BLOCK = 16;
     private static final int CHUNK = 32;
     private static final int HEADS = 4;
+    private static final float[] NO_SINKS = {};
 
     /** Positions that are looked back on. */
     @Param({"256", "4096"})
@@ -103,7 +104,22 @@ public class AttentionBenchmark {
     private float attend(int positions, int heads) {
         int stride = heads * HEAD_DIM;
         attention.compute(
-                arena, 0, 0, table, 0, context - positions, positions, queries, 0, stride, heads, result, 0, stride);
+                arena,
+                0,
+                0,
+                table,
+                0,
+                context - positions,
+                positions,
+                queries,
+                0,
+                stride,
+                heads,
+                NO_SINKS,
+                0,
+                result,
+                0,
+                stride);
         return result[0];
     }
 }
