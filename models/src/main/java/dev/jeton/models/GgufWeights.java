@@ -19,6 +19,9 @@ final class GgufWeights implements WeightFiles {
 
     private static final Pattern LAYER = Pattern.compile("blk\\.(\\d{1,6})\\.(.+)\\.(weight|bias)");
 
+    /** What has no {@code .weight} behind it in folders. */
+    private static final String SINKS = "self_attn.sinks";
+
     private static final Map<String, String> OUTSIDE = Map.of(
             "token_embd.weight", "model.embed_tokens.weight",
             "output_norm.weight", "model.norm.weight",
@@ -31,7 +34,7 @@ final class GgufWeights implements WeightFiles {
             Map.entry("attn_k", "self_attn.k_proj"),
             Map.entry("attn_v", "self_attn.v_proj"),
             Map.entry("attn_output", "self_attn.o_proj"),
-            Map.entry("attn_sinks", "self_attn.sinks"),
+            Map.entry("attn_sinks", SINKS),
             Map.entry("attn_q_norm", "self_attn.q_norm"),
             Map.entry("attn_k_norm", "self_attn.k_norm"),
             Map.entry("ffn_gate", "mlp.gate_proj"),
@@ -87,7 +90,8 @@ final class GgufWeights implements WeightFiles {
             String inside = GgufFamilies.inside(
                     family, layer.group(2), layer.group(3), INSIDE.getOrDefault(layer.group(2), ""));
             if (!inside.isEmpty()) {
-                return "model.layers.%d.%s.%s".formatted(Integer.parseInt(layer.group(1)), inside, layer.group(3));
+                String own = inside.equals(SINKS) ? inside : inside + "." + layer.group(3);
+                return "model.layers.%d.%s".formatted(Integer.parseInt(layer.group(1)), own);
             }
         }
         throw new ModelException(

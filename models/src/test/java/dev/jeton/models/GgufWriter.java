@@ -26,7 +26,8 @@ public final class GgufWriter {
             Map.entry(TensorType.Q4_K, 12),
             Map.entry(TensorType.Q5_K, 13),
             Map.entry(TensorType.Q6_K, 14),
-            Map.entry(TensorType.BF16, 30));
+            Map.entry(TensorType.BF16, 30),
+            Map.entry(TensorType.MXFP4, 39));
 
     private record Entry(int type, int[] shape, byte[] data) {}
 

@@ -10,6 +10,7 @@ import dev.jeton.models.reference.Configs;
 import dev.jeton.models.reference.FamilyContract;
 import dev.jeton.models.reference.GgmlBlocks;
 import dev.jeton.models.reference.GgufModel;
+import dev.jeton.models.reference.GptOssContract;
 import dev.jeton.models.reference.ReferenceCheck;
 import dev.jeton.models.reference.ReferenceDecoder;
 import dev.jeton.models.reference.TinyModel;
@@ -21,6 +22,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
 
 /** GGUF models of every family and type against the float64 reference over the weights that are in the file. */
 class GgufReferenceTest {
@@ -36,9 +38,28 @@ class GgufReferenceTest {
 
     @ParameterizedTest
     @CsvSource({
-        "llama, F32", "llama, F16", "llama, BF16", "llama, Q8_0", "llama, Q4_K_M", "llama, Q5_K_M", "llama, Q4_0",
-        "llama, Q5_0", "llama, Q4_1", "llama, Q5_1", "qwen2, F32", "qwen2, F16", "qwen2, BF16", "qwen2, Q8_0",
-        "qwen2, Q4_K_M", "qwen2, Q5_K_M", "qwen3, F32", "qwen3, F16", "qwen3, BF16", "qwen3, Q8_0", "qwen3, Q4_K_M",
+        "llama, F32",
+        "llama, F16",
+        "llama, BF16",
+        "llama, Q8_0",
+        "llama, Q4_K_M",
+        "llama, Q5_K_M",
+        "llama, Q4_0",
+        "llama, Q5_0",
+        "llama, Q4_1",
+        "llama, Q5_1",
+        "llama, MXFP4",
+        "qwen2, F32",
+        "qwen2, F16",
+        "qwen2, BF16",
+        "qwen2, Q8_0",
+        "qwen2, Q4_K_M",
+        "qwen2, Q5_K_M",
+        "qwen3, F32",
+        "qwen3, F16",
+        "qwen3, BF16",
+        "qwen3, Q8_0",
+        "qwen3, Q4_K_M",
         "qwen3, Q5_K_M"
     })
     void matchesTheReferenceOverTheWeightsOfTheFile(String architecture, String types) throws IOException {
@@ -62,6 +83,21 @@ class GgufReferenceTest {
                 tiny.spec.windowRotary().frequencies(),
                 1,
                 UnaryOperator.identity());
+        ReferenceCheck.check((path, o) -> CpuEngine.load(file, o, false), tiny, reference, TOLERANCE, OPTIONS, SEED);
+    }
+
+    @ParameterizedTest
+    @EnumSource(names = {"F32", "MXFP4", "Q8_0"})
+    void matchesTheReferenceForGptOss(TensorType experts) throws IOException {
+        TinyModel tiny = tiny(Configs.gptOss(""));
+        Function<String, TensorType> types = name -> name.contains("experts") ? experts : TensorType.Q8_0;
+        GgufModel model = new GgufModel("gpt-oss", tiny.spec, tiny.weights, types);
+        model.writer
+                .put("gpt-oss.rope.scaling.type", "yarn")
+                .put("gpt-oss.rope.scaling.factor", 4f)
+                .put("gpt-oss.rope.scaling.original_context_length", 256);
+        Path file = model.write(folder.resolve("m.gguf"));
+        ReferenceDecoder reference = GptOssContract.reference(tiny.spec, model.weights);
         ReferenceCheck.check((path, o) -> CpuEngine.load(file, o, false), tiny, reference, TOLERANCE, OPTIONS, SEED);
     }
 
@@ -98,6 +134,12 @@ class GgufReferenceTest {
     @Test
     void matchesTheReferenceWhereGateAndUpAreOfSeveralTypes() throws IOException {
         Function<String, TensorType> types = name -> name.contains("gate") ? TensorType.Q4_K : TensorType.Q6_K;
+        check("llama", config("llama", 8), types, OPTIONS);
+    }
+
+    @Test
+    void matchesTheReferenceWhereMxfp4MeetsAnotherTypeInAPanel() throws IOException {
+        Function<String, TensorType> types = name -> name.contains("gate") ? TensorType.MXFP4 : TensorType.Q8_0;
         check("llama", config("llama", 8), types, OPTIONS);
     }
 

@@ -31,6 +31,7 @@ public final class GgufModel {
             Map.entry("self_attn.o_proj", "attn_output"),
             Map.entry("self_attn.q_norm", "attn_q_norm"),
             Map.entry("self_attn.k_norm", "attn_k_norm"),
+            Map.entry("self_attn", "attn_sinks"),
             Map.entry("mlp.gate_proj", "ffn_gate"),
             Map.entry("mlp.up_proj", "ffn_up"),
             Map.entry("mlp.down_proj", "ffn_down"),
@@ -47,9 +48,9 @@ public final class GgufModel {
             Map.entry("down_proj", "ffn_down_exps"),
             Map.entry("up_proj", "ffn_up_exps"));
 
-    /** A matrix of one expert. */
-    private static final Pattern EXPERT =
-            Pattern.compile("model\\.layers\\.(\\d+)\\.(?:mlp|block_sparse_moe)\\.experts\\.(\\d+)\\.(\\w+)\\.weight");
+    /** A matrix or bias of one expert. */
+    private static final Pattern EXPERT = Pattern.compile(
+            "model\\.layers\\.(\\d+)\\.(?:mlp|block_sparse_moe)\\.experts\\.\\d+\\.(\\w+)\\.(weight|bias)");
 
     public final Map<String, double[]> weights = new LinkedHashMap<>();
     public final GgufWriter writer = new GgufWriter();
@@ -81,9 +82,11 @@ public final class GgufModel {
             weights.put(name, gemma && !matrix ? value : stored.values());
             Matcher expert = EXPERT.matcher(name);
             if (expert.matches()) {
-                String all = "blk.%s.%s.weight".formatted(expert.group(1), NAMES.getOrDefault(expert.group(3), "?"));
+                String all = "blk.%s.%s.%s"
+                        .formatted(expert.group(1), NAMES.getOrDefault(expert.group(2), "?"), expert.group(3));
                 experts.computeIfAbsent(all, key -> new ArrayList<>()).add(stored.bytes());
-                shapes.put(all, new int[] {spec.experts().count(), shape[0], columns});
+                int count = spec.experts().count();
+                shapes.put(all, matrix ? new int[] {count, shape[0], columns} : new int[] {count, shape[0]});
                 stacked.put(all, type);
                 return;
             }
@@ -91,7 +94,8 @@ public final class GgufModel {
             byte[] bytes = architecture.equals("llama") && head > 0
                     ? permuted(stored.bytes(), shape[0], head)
                     : stored.bytes();
-            boolean branch = gemma && name.endsWith("post_attention_layernorm.weight");
+            boolean after = gemma || architecture.equals("gpt-oss");
+            boolean branch = after && name.endsWith("post_attention_layernorm.weight");
             String own = branch ? name(name).replace("ffn_norm", "post_attention_norm") : name(name);
             writer.tensor(own, type, shape, bytes);
         });
@@ -159,7 +163,7 @@ public final class GgufModel {
     }
 
     private static int columns(String name, DecoderSpec spec) {
-        if (name.contains("norm") || name.endsWith(".bias")) {
+        if (name.contains("norm") || name.endsWith(".bias") || name.endsWith(".sinks")) {
             return 0;
         }
         if (EXPERT.matcher(name).matches()) {
@@ -172,7 +176,7 @@ public final class GgufModel {
     }
 
     private static String name(String name) {
-        String end = name.substring(name.lastIndexOf('.'));
+        String end = name.endsWith(".sinks") ? ".weight" : name.substring(name.lastIndexOf('.'));
         String stem = name.substring(0, name.lastIndexOf('.'));
         if (!stem.startsWith("model.layers.")) {
             return NAMES.getOrDefault(stem, "?") + end;

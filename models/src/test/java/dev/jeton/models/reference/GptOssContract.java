@@ -1,11 +1,13 @@
 package dev.jeton.models.reference;
 
+import dev.jeton.models.DecoderSpec;
 import dev.jeton.models.EngineOptions;
 import dev.jeton.models.TensorType;
 import dev.jeton.models.engine.Engine;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Map;
 import java.util.function.UnaryOperator;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -72,8 +74,12 @@ public abstract class GptOssContract {
 
     /** The reference of a model of {@link Configs#gptOss}. */
     public static ReferenceDecoder reference(TinyModel model) {
-        return new ReferenceDecoder(
-                model.spec, model.weights, frequencies(32), 0.1 * Math.log(4) + 1, UnaryOperator.identity());
+        return reference(model.spec, model.weights);
+    }
+
+    /** The same of such weights, where heads and scaling are as there. */
+    public static ReferenceDecoder reference(DecoderSpec spec, Map<String, double[]> weights) {
+        return new ReferenceDecoder(spec, weights, frequencies(32), 0.1 * Math.log(4) + 1, UnaryOperator.identity());
     }
 
     private static double[] frequencies(int headDim) {
