@@ -3,15 +3,15 @@
  * bit.
  *
  * One order of summation. Every output is one lane, and its value is the chain y = fma(w[k], x[k], y) for k = 0, 1,
- * 2, ... over the weight widened to float, whatever the number of rows. A weight is q * s (Q8_0), s * q - m (Q4_K,
- * Q5_K; rounded once, by a fma) or s * (q - 32) (Q6_K); all products of scales are exact in a float.
+ * 2, ... over the weight widened to float, whatever the number of rows. A weight is q * s (Q8_0, MXFP4), s * q - m
+ * (Q4_K, Q5_K; rounded once, by a fma) or s * (q - 32) (Q6_K); all products of scales are exact in a float.
  *
  * Java's compiler keeps half a panel in registers at most and unpacks scales through memory; here a whole panel goes
  * through one loop. A permutation of a table of sixteen floats takes the lowest four bits of an int to a float
  * without a mask and a conversion. One or two rows read the panel as it is kept; for more, slices of 128 inputs are
  * widened into a buffer of 32 KB, which stays in the first cache while all rows pass over it, six at a time.
  *
- * The layouts are described at BlockKernels and Kernels. Compiled by the build where a C compiler is, called only
+ * The layouts are described at BlockKernels, Mxfp4Kernels and Kernels. Compiled by the build where a C compiler is, called only
  * where the processor has AVX-512.
  */
 #include "jeton_panels.h"
@@ -265,6 +265,45 @@ INLINE void six(const int rows, const char* panel, int64_t k, int64_t count, con
     store_sums(rows, to, sum);
 }
 
+/* MXFP4: 32 inputs with a power of two. */
+INLINE void powers(const int rows, const char* panel, int64_t k, int64_t count, const struct target* to,
+    const char* until)
+{
+    static const float numbers[LANES] = MX_NUMBERS;
+    const __m512 table = _mm512_loadu_ps(numbers);
+    const char* at = panel + k / MX_INPUTS * MX_BYTES;
+    __m512 sum[DIRECT_ROWS][VECTORS];
+    load_sums(rows, to, sum);
+    for (int64_t i = 0; i < count; i += MX_INPUTS) {
+        __m512 s[VECTORS];
+#pragma GCC unroll 4
+        for (int v = 0; v < VECTORS; v++) {
+            s[v] = power(load(at), v);
+        }
+        at += VECTOR;
+        for (int j = 0; j < MX_INPUTS; j += 8) {
+            __m512i q[VECTORS];
+            ahead(at, until);
+#pragma GCC unroll 4
+            for (int v = 0; v < VECTORS; v++) {
+                q[v] = load(at + v * VECTOR);
+            }
+            at += VECTORS * VECTOR;
+#pragma GCC unroll 8
+            for (int t = 0; t < 8; t++) {
+                __m512 weights[VECTORS];
+#pragma GCC unroll 4
+                for (int v = 0; v < VECTORS; v++) {
+                    weights[v] = _mm512_mul_ps(_mm512_permutexvar_ps(q[v], table), s[v]);
+                    q[v] = _mm512_srli_epi32(q[v], 4);
+                }
+                take(rows, to, i + j + t, weights, sum);
+            }
+        }
+    }
+    store_sums(rows, to, sum);
+}
+
 INLINE void read(const int rows, enum format format, const char* panel, int64_t k, int64_t count,
     const struct target* to, const char* until)
 {
@@ -273,6 +312,7 @@ INLINE void read(const int rows, enum format format, const char* panel, int64_t 
     case Q4_K: four(rows, 0, panel, k, count, to, until); break;
     case Q5_K: four(rows, 1, panel, k, count, to, until); break;
     case Q6_K: six(rows, panel, k, count, to, until); break;
+    case MXFP4: powers(rows, panel, k, count, to, until); break;
     }
 }
 

@@ -2,8 +2,8 @@
  * Kernels of the cpu engine for quantised weights where the processor multiplies BF16: half the instructions of the
  * kernels over floats (jeton_blocks.c), for inputs rounded to BF16.
  *
- * Weights stay exact. A weight is q * s (Q8_0, Q6_K) or q * s - m (Q4_K, Q5_K) with one s and m for a group of 32
- * inputs (Q6_K: 16), and q has eight bits at most, which BF16 holds. So a group is summed over q alone, in floats, and
+ * Weights stay exact. A weight is q * s (Q8_0, Q6_K, MXFP4) or q * s - m (Q4_K, Q5_K) with one s and m for a group of
+ * 32 inputs (Q6_K: 16), and q has eight bits at most, which BF16 holds. So a group is summed over q alone, in floats, and
  * scaled once.
  *
  * One order of summation. Every output is one lane. With t = the chain t = dp(q[a], q[b], x[a], x[b], t) over the pairs
@@ -198,17 +198,22 @@ INLINE void eight(const int rows, const char* panel, int64_t k, int64_t count, s
     }
 }
 
+/* A number as BF16, which holds it. */
+INLINE uint16_t half_number(const float number)
+{
+    uint32_t bits;
+    __builtin_memcpy(&bits, &number, 4);
+    return (uint16_t) (bits >> 16);
+}
+
 /* BF16 of the numbers from first on, as a table. */
 INLINE __m512i table(const int first, const int count)
 {
-    uint16_t numbers[32];
+    uint16_t halves[32];
     for (int i = 0; i < 32; i++) {
-        const float number = (float) (first + i % count);
-        uint32_t bits;
-        __builtin_memcpy(&bits, &number, 4);
-        numbers[i] = (uint16_t) (bits >> 16);
+        halves[i] = half_number((float) (first + i % count));
     }
-    return _mm512_loadu_si512(numbers);
+    return _mm512_loadu_si512(halves);
 }
 
 /* Bits from the n-th on in the first byte of a word's lower half, and from the m-th on in that of its upper. */
@@ -316,6 +321,47 @@ INLINE void six(const int rows, const char* panel, int64_t k, int64_t count, str
     }
 }
 
+/* MXFP4: 32 inputs with a power of two. */
+INLINE void powers(const int rows, const char* panel, int64_t k, int64_t count, struct target* to, const char* until)
+{
+    const float numbers[] = MX_NUMBERS;
+    uint16_t halves[32];
+    for (int i = 0; i < 32; i++) {
+        halves[i] = half_number(numbers[i % 16]);
+    }
+    const __m512i table = _mm512_loadu_si512(halves);
+    const char* at = panel + k / MX_INPUTS * MX_BYTES;
+    for (int64_t i = 0; i < count; i += MX_INPUTS) {
+        const char* header = at;
+        at += VECTOR;
+#pragma GCC unroll 4
+        for (int j = 0; j < MX_INPUTS; j += EIGHT) {
+            __m512i q[VECTORS];
+            ahead(at, until);
+#pragma GCC unroll 4
+            for (int v = 0; v < VECTORS; v++) {
+                q[v] = load(at + v * VECTOR);
+            }
+            at += VECTORS * VECTOR;
+#pragma GCC unroll 4
+            for (int t = 0; t < EIGHT / 2; t++) {
+                __m512i weights[VECTORS];
+#pragma GCC unroll 4
+                for (int v = 0; v < VECTORS; v++) {
+                    weights[v] = _mm512_permutexvar_epi16(_mm512_srli_epi32(q[v], 4 * t), table);
+                }
+                take(rows, to, (i + j) / 2 + t, weights);
+            }
+        }
+        __m512 s[VECTORS];
+#pragma GCC unroll 4
+        for (int v = 0; v < VECTORS; v++) {
+            s[v] = power(load(header), v);
+        }
+        end(rows, 0, to, i / MX_INPUTS, 0, s, s);
+    }
+}
+
 INLINE void read(const int rows, enum format format, const char* panel, int64_t k, int64_t count, struct target* to,
     const char* until)
 {
@@ -324,6 +370,7 @@ INLINE void read(const int rows, enum format format, const char* panel, int64_t 
     case Q4_K: four(rows, 0, panel, k, count, to, until); break;
     case Q5_K: four(rows, 1, panel, k, count, to, until); break;
     case Q6_K: six(rows, panel, k, count, to, until); break;
+    case MXFP4: powers(rows, panel, k, count, to, until); break;
     }
 }
 
@@ -360,7 +407,7 @@ INLINE void few(int64_t rows, enum format format, const char* w, const uint16_t*
 /* Up to how many rows panels are read as they are: it hangs on what unpacking takes. */
 INLINE int64_t most_direct(enum format format)
 {
-    return format == Q8_0 ? 4 : format == Q4_K ? 8 : 6;
+    return format == Q8_0 ? 4 : format == Q4_K || format == MXFP4 ? 8 : 6;
 }
 
 /* One to six rows by a slab of so many groups of so many pairs. */

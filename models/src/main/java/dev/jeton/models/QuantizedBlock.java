@@ -111,6 +111,11 @@ public final class QuantizedBlock {
         }
     }
 
+    /** The power of two of a block of MXFP4 as it is stored: e. */
+    public int power() {
+        return power;
+    }
+
     /** What the numbers of a block of MXFP4 are multiplied with: 2^(e - 128), which a float has exactly. */
     public float powerOfTwo() {
         return power == NO_POWER ? Float.NaN : Math.scalb(1f, power - 128);

@@ -12,8 +12,8 @@ import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 
 /**
- * Writes ggml's blocks, number by number and scale by scale, in the layouts that {@link Kernels} and
- * {@link BlockKernels} read: nothing is quantised anew. Scratch of one thread.
+ * Writes stored blocks, number by number and scale by scale, in the layouts that {@link Kernels}, {@link BlockKernels}
+ * and {@link Mxfp4Kernels} read: nothing is quantised anew. Scratch of one thread.
  */
 final class BlockPacking {
 
@@ -21,6 +21,14 @@ final class BlockPacking {
     private static final ValueLayout.OfShort SHORT =
             ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
     private static final long VECTOR = 4L * LANES;
+
+    /** What MXFP4 has for a power of one. */
+    private static final int POWER_OF_ONE = 127;
+
+    /** The four bits of a number of MXFP4 by twice what it is, from -12 on. */
+    private static final byte[] MXFP4_BITS = {
+        15, 0, 0, 0, 14, 0, 13, 0, 12, 11, 10, 9, 0, 1, 2, 3, 4, 0, 5, 0, 6, 0, 0, 0, 7
+    };
 
     private final QuantizedBlock[] blocks = new QuantizedBlock[PANEL];
     private final boolean[] present = new boolean[PANEL];
@@ -56,6 +64,35 @@ final class BlockPacking {
                 }
                 ALL.set(INT, at + (2 + i) * VECTOR + 4L * lane, word);
             }
+        }
+    }
+
+    /** MXFP4. */
+    void powers(int panel, int number, PackedMatrix.RowSource source, long at) {
+        read(panel, number, source);
+        for (int lane = 0; lane < LANES; lane++) {
+            int word = 0;
+            for (int quarter = 0; quarter < 4; quarter++) {
+                int output = quarter * LANES + lane;
+                word |= (present[output] ? blocks[output].power() : POWER_OF_ONE) << 8 * quarter;
+            }
+            ALL.set(INT, at + 4L * lane, word);
+        }
+        for (int i = 0; i < Mxfp4Kernels.BLOCK; i += 8) {
+            numbers(at + VECTOR + i / 8 * 4 * VECTOR, i);
+        }
+    }
+
+    /** Eight inputs of every output; zero has no sign. */
+    private void numbers(long at, int first) {
+        for (int output = 0; output < PANEL; output++) {
+            int word = 0;
+            if (present[output]) {
+                for (int i = 0; i < 8; i++) {
+                    word |= MXFP4_BITS[blocks[output].number(first + i) + 12] << 4 * i;
+                }
+            }
+            ALL.set(INT, at + 4L * output, word);
         }
     }
 

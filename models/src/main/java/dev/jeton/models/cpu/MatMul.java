@@ -112,7 +112,7 @@ final class MatMul {
         }
         return switch (format) {
             case F32, BF16, BF16_PAIRS, Q8_0 -> 64;
-            case Q4_K, Q5_K, Q6_K -> BlockKernels.K_BLOCK;
+            case MXFP4, Q4_K, Q5_K, Q6_K -> BlockKernels.K_BLOCK;
         };
     }
 
@@ -166,6 +166,13 @@ final class MatMul {
                     Kernels.q8x1(at, scales, x, from, stride, count, tile, 0);
                 } else {
                     Kernels.q8x2(at, scales, x, from, stride, count, tile, 0);
+                }
+            }
+            case MXFP4 -> {
+                if (rows == 1) {
+                    Mxfp4Kernels.x1(at, scales, x, from, stride, count, tile, 0);
+                } else {
+                    Mxfp4Kernels.x2(at, scales, x, from, stride, count, tile, 0);
                 }
             }
             case Q4_K -> {

@@ -183,9 +183,9 @@ final class MatrixPacking {
     }
 
     /**
-     * What keeps weights of these types exactly. ggml's blocks of 256 keep their bits; those of 32 without an offset
-     * are whole numbers and a scale, which is Q8_0. F16 is widened to F32: BF16 has not its precision. So are blocks
-     * with an offset for each 32, and the panel in which two types meet that have no format in common.
+     * What keeps weights of these types exactly. ggml's blocks of 256 and MXFP4 keep their bits; those of 32 without an
+     * offset are whole numbers and a scale, which is Q8_0. F16 is widened to F32: BF16 has not its precision. So are
+     * blocks with an offset for each 32, and the panel in which two types meet that have no format in common.
      */
     private PackedMatrix.Format format(Set<TensorType> types) {
         if (types.equals(EnumSet.of(TensorType.MXFP4))) {
@@ -215,7 +215,8 @@ final class MatrixPacking {
             case Q5_K -> PackedMatrix.Format.Q5_K;
             case Q6_K -> PackedMatrix.Format.Q6_K;
             case Q8_0, Q5_0, Q4_0 -> PackedMatrix.Format.Q8_0;
-            case F32, F16, Q4_1, Q5_1, MXFP4 -> PackedMatrix.Format.F32;
+            case MXFP4 -> PackedMatrix.Format.MXFP4;
+            case F32, F16, Q4_1, Q5_1 -> PackedMatrix.Format.F32;
         };
     }
 

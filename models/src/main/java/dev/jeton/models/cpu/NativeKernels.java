@@ -27,7 +27,7 @@ import org.slf4j.LoggerFactory;
  *       as well, as other engines of that type do.
  *   <li>products of quantised weights with BF16 inputs, by the same instruction. Weights stay exact.
  *   <li>products of quantised weights with F32 inputs, where there is no such instruction: the same bits as by
- *       {@link Kernels} and {@link BlockKernels}.
+ *       {@link Kernels}, {@link BlockKernels} and {@link Mxfp4Kernels}.
  *   <li>scores and outputs of attention over K and V of BF16: the same bits as by {@link AttentionKernels}.
  * </ul>
  *
@@ -185,7 +185,7 @@ final class NativeKernels {
     static boolean halves(PackedMatrix.Format format) {
         return switch (format) {
             case F32, BF16, BF16_PAIRS -> false;
-            case Q8_0, Q4_K, Q5_K, Q6_K -> HALVES;
+            case Q8_0, MXFP4, Q4_K, Q5_K, Q6_K -> HALVES;
         };
     }
 
@@ -213,7 +213,7 @@ final class NativeKernels {
         return switch (format) {
             case F32, BF16 -> false;
             case BF16_PAIRS -> true;
-            case Q8_0, Q4_K, Q5_K, Q6_K -> BLOCKS;
+            case Q8_0, MXFP4, Q4_K, Q5_K, Q6_K -> BLOCKS;
         };
     }
 
@@ -334,6 +334,7 @@ final class NativeKernels {
             case Q4_K -> 1;
             case Q5_K -> 2;
             case Q6_K -> 3;
+            case MXFP4 -> 4;
             case F32, BF16, BF16_PAIRS -> throw new IllegalStateException(format + " has no blocks");
         };
     }

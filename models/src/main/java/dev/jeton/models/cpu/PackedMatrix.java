@@ -30,6 +30,8 @@ final class PackedMatrix {
         BF16_PAIRS,
         /** Blocks of 32 inputs with one scale of sixteen bits: 1.0625 bytes a weight. */
         Q8_0,
+        /** Blocks of 32 inputs with a power of two: 4.25 bits a weight. */
+        MXFP4,
         /** ggml's blocks of 256 inputs: 4.625 bits a weight. */
         Q4_K,
         /** 5.625 bits. */
@@ -43,6 +45,7 @@ final class PackedMatrix {
                 case F32 -> 4L * PANEL * columns;
                 case BF16, BF16_PAIRS -> 2L * PANEL * columns;
                 case Q8_0 -> (columns + Q8_BLOCK - 1) / Q8_BLOCK * Q8_BYTES;
+                case MXFP4 -> columns / Mxfp4Kernels.BLOCK * Mxfp4Kernels.BYTES;
                 case Q4_K -> columns / K_BLOCK * BlockKernels.Q4_BYTES;
                 case Q5_K -> columns / K_BLOCK * BlockKernels.Q5_BYTES;
                 case Q6_K -> columns / K_BLOCK * BlockKernels.Q6_BYTES;
@@ -192,6 +195,7 @@ final class PackedMatrix {
             case F32 -> start + 4L * PANEL * k;
             case BF16, BF16_PAIRS -> start + 2L * PANEL * k;
             case Q8_0 -> start + k / Q8_BLOCK * Q8_BYTES;
+            case MXFP4 -> start + k / Mxfp4Kernels.BLOCK * Mxfp4Kernels.BYTES;
             case Q4_K ->
                 start + k / K_BLOCK * BlockKernels.Q4_BYTES + inBlock(k % K_BLOCK / 32, 4, BlockKernels.Q4_GROUP);
             case Q5_K ->
@@ -216,6 +220,7 @@ final class PackedMatrix {
                 Kernels.scalesQ8(address(panel, k), count, work.scales);
                 Kernels.widenQ8(address(panel, k), work.scales, count, work.slab);
             }
+            case MXFP4 -> Mxfp4Kernels.widen(address(panel, k), work.scales, count, work.slab);
             case Q4_K -> BlockKernels.widenQ4(starts[panel], k, count, work.scales, work.slab);
             case Q5_K -> BlockKernels.widenQ5(starts[panel], k, count, work.scales, work.slab);
             case Q6_K -> BlockKernels.widenQ6(starts[panel], k, count, work.scales, work.slab);
@@ -230,6 +235,11 @@ final class PackedMatrix {
             case Q4_K, Q5_K, Q6_K -> {
                 for (int k = 0; k < columns; k += K_BLOCK) {
                     scratch.blocks.block(format, panel, k / K_BLOCK, source, address(panel, k));
+                }
+            }
+            case MXFP4 -> {
+                for (int k = 0; k < columns; k += Mxfp4Kernels.BLOCK) {
+                    scratch.blocks.powers(panel, k / Mxfp4Kernels.BLOCK, source, address(panel, k));
                 }
             }
             case Q8_0 -> {
@@ -298,6 +308,15 @@ final class PackedMatrix {
                     long block = address(panel, k);
                     long at = block + 2 * VECTOR + k % Q8_BLOCK * VECTOR + 4L * (lane % LANES) + lane / LANES;
                     target[offset + k] = ((ALL.get(BYTE, at) & 0xFF) - 128) * half(block, lane);
+                }
+            }
+            case MXFP4 -> {
+                for (int k = 0; k < columns; k++) {
+                    long block = address(panel, k);
+                    int e = ALL.get(BYTE, block + 4L * (lane % LANES) + lane / LANES) & 0xFF;
+                    int in = k % Mxfp4Kernels.BLOCK;
+                    int word = ALL.get(INT, block + VECTOR + in / 8 * 4 * VECTOR + 4L * lane);
+                    target[offset + k] = Mxfp4Kernels.number(word >>> 4 * (in % 8) & 15) * Mxfp4Kernels.power(e);
                 }
             }
             case Q4_K -> blocks(panel, lane, 32, 4, 0, 0, target, offset);

@@ -103,6 +103,8 @@ final class WarmUp {
             case BF16 -> Kernels::bf16x1;
             case BF16_PAIRS -> throw new IllegalStateException("there are such panels only for kernels in C");
             case Q8_0 -> (w, x, at, stride, count, y, to) -> Kernels.q8x1(w, w, x, at, stride, count, y, to);
+            case MXFP4 ->
+                (w, x, at, stride, count, y, to) -> Mxfp4Kernels.x1(w, w + SCRATCH, x, at, stride, count, y, to);
             case Q4_K ->
                 (w, x, at, stride, count, y, to) -> BlockKernels.q4x1(w, 0, w + SCRATCH, x, at, stride, count, y, to);
             case Q5_K ->
@@ -133,6 +135,9 @@ final class WarmUp {
             case F32, BF16_PAIRS -> List.of();
             case BF16 -> List.of(Kernels::bf16x4, Kernels::bf16x2);
             case Q8_0 -> List.of((w, x, at, stride, count, y, to) -> Kernels.q8x2(w, w, x, at, stride, count, y, to));
+            case MXFP4 ->
+                List.of((w, x, at, stride, count, y, to) ->
+                        Mxfp4Kernels.x2(w, w + SCRATCH, x, at, stride, count, y, to));
             case Q4_K ->
                 List.of((w, x, at, stride, count, y, to) ->
                         BlockKernels.q4x2(w, 0, w + SCRATCH, x, at, stride, count, y, to));

@@ -48,7 +48,9 @@ class BitInvarianceTest {
         "qwen3moe, BF16, none",
         "phi3, BF16, none",
         "gemma2, F32, none",
-        "gemma3, BF16, q8_0"
+        "gemma3, BF16, q8_0",
+        "gpt-oss, BF16, none",
+        "gpt-oss, BF16, q8_0"
     })
     void shouldGiveTheSameBitsWhateverSurroundsASequence(String family, TensorType type, String quantize)
             throws IOException {
@@ -62,6 +64,7 @@ class BitInvarianceTest {
             case "phi3" -> Configs.phi3("\"sliding_window\": 37, \"partial_rotary_factor\": 0.75");
             case "gemma2" -> Configs.gemma2("");
             case "gemma3" -> Configs.gemma3("");
+            case "gpt-oss" -> Configs.gptOss(Configs.MXFP4);
             default -> Configs.qwen3("");
         };
         TinyModel model = new TinyModel(folder, config, type, SEED);
@@ -69,7 +72,7 @@ class BitInvarianceTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"llama, Q4_K_M", "qwen3, Q5_K_M", "qwen2, Q8_0"})
+    @CsvSource({"llama, Q4_K_M", "qwen3, Q5_K_M", "qwen2, Q8_0", "qwen2, MXFP4"})
     void shouldGiveTheSameBitsFromGgufFiles(String architecture, String types) throws IOException {
         String config = GgufReferenceTest.config(architecture, 8);
         TinyModel model = new TinyModel(folder, config, TensorType.F32, SEED);

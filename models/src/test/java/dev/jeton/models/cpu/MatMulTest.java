@@ -59,6 +59,8 @@ class MatMulTest {
         "Q6_K, Q6_K, 768",
         "Q8_0, Q8_0, 96",
         "Q4_0, Q8_0, 64",
+        "MXFP4, MXFP4, 32",
+        "MXFP4, MXFP4, 1184",
         "Q5_0, Q8_0, 160"
     })
     void shouldKeepBlocksOfFilesAsTheyAreAndAddInOneOrder(TensorType type, PackedMatrix.Format format, int columns) {

@@ -35,7 +35,7 @@ class NativeGgufTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"Q8_0", "Q4_0", "Q4_K_M", "Q5_K_M", "Q6_K", "BF16"})
+    @ValueSource(strings = {"Q8_0", "Q4_0", "Q4_K_M", "Q5_K_M", "Q6_K", "MXFP4", "BF16"})
     void matchesTheReferenceOverTheWeightsOfTheFile(String types) throws IOException {
         TinyModel tiny =
                 new TinyModel(folder.resolve("hf"), GgufReferenceTest.config("llama", 8), TensorType.F32, SEED);

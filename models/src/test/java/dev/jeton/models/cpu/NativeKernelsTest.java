@@ -106,6 +106,8 @@ class NativeKernelsTest {
         "Q8_0, Q8_0, 32",
         "Q8_0, Q8_0, 1056",
         "Q4_0, Q8_0, 160",
+        "MXFP4, MXFP4, 32",
+        "MXFP4, MXFP4, 1184",
         "Q4_K, Q4_K, 256",
         "Q4_K, Q4_K, 1280",
         "Q5_K, Q5_K, 768",
