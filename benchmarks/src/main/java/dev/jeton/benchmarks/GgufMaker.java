@@ -27,6 +27,8 @@ final class GgufMaker {
     private static final int ALIGNMENT = 32;
     /** Uniform weights of standard deviation 0.02, about. */
     private static final float RANGE = 0.02f * 1.7320508f;
+    /** 2^-7, with which random numbers of MXFP4 have a standard deviation of 0.023. */
+    private static final byte MXFP4_POWER = 120;
 
     private record Entry(String name, TensorType type, int rows, int columns) {
         long bytes() {
@@ -48,8 +50,8 @@ final class GgufMaker {
     /**
      * Writes {@code model.gguf} into a folder.
      *
-     * @param type {@code f32}, {@code f16}, {@code bf16}, {@code q8_0}, or {@code q4_k_m}: the mixture that llama.cpp
-     *     makes
+     * @param type {@code f32}, {@code f16}, {@code bf16}, {@code q8_0}, {@code q4_k_m}: the mixture that llama.cpp
+     *     makes, or {@code mxfp4}: with an embedding and an output projection of Q8_0
      */
     static void make(ModelShape shape, Path folder, String type, long seed) {
         if (shape.experts > 0) {
@@ -77,9 +79,10 @@ final class GgufMaker {
             case "bf16" -> name -> TensorType.BF16;
             case "q8_0" -> name -> TensorType.Q8_0;
             case "q4_k_m" -> name -> moreBits(shape, name) ? TensorType.Q6_K : TensorType.Q4_K;
+            case "mxfp4" -> name -> name.startsWith("blk.") ? TensorType.MXFP4 : TensorType.Q8_0;
             default ->
                 throw new IllegalArgumentException(
-                        "dtype \"%s\" is not known; f32, f16, bf16, q8_0 and q4_k_m are".formatted(type));
+                        "dtype \"%s\" is not known; f32, f16, bf16, q8_0, q4_k_m and mxfp4 are".formatted(type));
         };
     }
 
@@ -230,7 +233,8 @@ final class GgufMaker {
             case Q4_K -> 12;
             case Q6_K -> 14;
             case BF16 -> 30;
-            case Q4_0, Q4_1, Q5_1, Q5_K, MXFP4 -> throw new IllegalArgumentException(type + " is not written");
+            case MXFP4 -> 39;
+            case Q4_0, Q4_1, Q5_1, Q5_K -> throw new IllegalArgumentException(type + " is not written");
         };
     }
 
@@ -273,7 +277,8 @@ final class GgufMaker {
                 }
                 out.putShort(Float.floatToFloat16(RANGE / 32 / 96));
             }
-            case Q4_0, Q4_1, Q5_1, Q5_K, MXFP4 -> throw new IllegalArgumentException(entry.type + " is not written");
+            case MXFP4 -> bytes(out.put(MXFP4_POWER), 16, random);
+            case Q4_0, Q4_1, Q5_1, Q5_K -> throw new IllegalArgumentException(entry.type + " is not written");
         }
     }
 

@@ -31,7 +31,7 @@ final class MakeModelCommand implements Callable<Integer> {
 
     @Option(
             names = "--dtype",
-            description = "f32 or bf16; as GGUF also f16, q8_0 and q4_k_m (default: ${DEFAULT-VALUE}).")
+            description = "f32 or bf16; as GGUF also f16, q8_0, q4_k_m and mxfp4 (default: ${DEFAULT-VALUE}).")
     private String type = "bf16";
 
     @Option(names = "--format", description = "safetensors or gguf (default: ${DEFAULT-VALUE}).")

@@ -67,13 +67,29 @@ class ModelMakerTest {
     }
 
     @Test
+    void writesLayersOfMxfp4() throws IOException {
+        GgufMaker.make(ModelShape.S15M, folder, "mxfp4", 1);
+        try (WeightFiles weights = WeightFiles.open(folder.resolve("model.gguf"))) {
+            assertThat(weights.type("model.embed_tokens.weight")).contains("Q8_0");
+            String down = "model.layers.1.mlp.down_proj.weight";
+            assertThat(weights.type(down)).contains("MXFP4");
+            float[] values = weights.find(down).orElseThrow().toFloats();
+            double squares = 0;
+            for (float value : values) {
+                squares += value * value;
+            }
+            assertThat(Math.sqrt(squares / values.length)).isBetween(0.015, 0.027);
+        }
+    }
+
+    @Test
     void refusesShapesAndTypesItDoesNotKnow() {
         assertThat(ModelShape.named("15M")).isEqualTo(ModelShape.S15M);
         assertThatThrownBy(() -> ModelShape.named("2b")).hasMessageContaining("15m, 110m, 8x110m, 1b, 8b");
         assertThatThrownBy(() -> new ModelMaker.Options(ModelShape.S15M, folder, "q8", 1))
                 .hasMessageContaining("f32 and bf16");
         assertThatThrownBy(() -> GgufMaker.make(ModelShape.S15M, folder, "q3", 1))
-                .hasMessageContaining("q8_0 and q4_k_m");
+                .hasMessageContaining("q4_k_m and mxfp4");
         assertThatThrownBy(() -> GgufMaker.make(ModelShape.E8X110M, folder, "bf16", 1))
                 .hasMessageContaining("safetensors only");
     }
