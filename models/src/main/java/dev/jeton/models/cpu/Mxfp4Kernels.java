@@ -26,8 +26,9 @@ import jdk.incubator.vector.VectorOperators;
  * more; below it is 2 g - 1, and so the less of the two everywhere.
  *
  * <p>Limits. One row takes a mask, a permutation, a product, a fma and a shift for 16 weights, as many operations as
- * Q4_K; out of the caches a core did 45 billion weights a second where Q4_K did 32. Without the table it takes eleven,
- * of which half a panel is what the compiler inlines: 0.6 of Q4_K. Two cores of 33 GB/s would need 62 billion.
+ * Q4_K; out of a cache a core does 45 billion weights a second where Q4_K does 32. Without the table it takes eleven,
+ * and the compiler inlines no more than half a panel: 0.6 of Q4_K. A core that memory gives 33 GB/s asks for 62
+ * billion.
  */
 final class Mxfp4Kernels {
 
