@@ -123,7 +123,7 @@ class CpuEngineTest extends StepContract {
                 engine.open(slot, new SequenceSpec(sampled, prompt, 64, 64));
             }
             long least = Long.MAX_VALUE;
-            for (int round = 0; round < 200 && least > 2048; round++) {
+            for (int round = 0; round < 3_000 && least > 2048; round++) {
                 long before = threads.getCurrentThreadAllocatedBytes();
                 for (int i = 0; i < 20; i++) {
                     step(engine, batch, blocks, i);
