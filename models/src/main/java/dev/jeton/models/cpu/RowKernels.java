@@ -124,8 +124,9 @@ final class RowKernels {
                 FloatVector up = FloatVector.fromArray(FLOATS, tile, r * PANEL + PANEL / 2 + i)
                         .min(limit)
                         .max(-limit);
-                // x sigmoid(a x) = silu(a x) / a
-                VectorMath.silu(gate.mul(alpha)).div(alpha).mul(up.add(1)).intoArray(out, outAt + r * stride + i);
+                // not by VectorMath.silu: what is called from two places is not always compiled into both
+                FloatVector inverse = VectorMath.exp(gate.mul(-alpha)).add(1f);
+                gate.div(inverse).mul(up.add(1f)).intoArray(out, outAt + r * stride + i);
             }
         }
     }
