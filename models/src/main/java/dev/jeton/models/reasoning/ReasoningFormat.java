@@ -1,5 +1,6 @@
 package dev.jeton.models.reasoning;
 
+import dev.jeton.models.harmony.HarmonyMark;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
@@ -11,6 +12,11 @@ import java.util.stream.Stream;
  * with the character at hand.
  */
 public enum ReasoningFormat {
+    /**
+     * OpenAI's gpt-oss models, where thinking is a channel among others (the harmony format). What is said here of
+     * marks is not of this one: see {@link #channels}.
+     */
+    HARMONY("openai_gptoss", "<|channel|>analysis<|message|>", "<|end|>", false),
     /** Mistral's Magistral models. */
     MISTRAL("mistral", "[THINK]", "[/THINK]", false),
     /** ByteDance's Seed-OSS models. */
@@ -43,6 +49,11 @@ public enum ReasoningFormat {
     /** As in configuration. */
     public String text() {
         return text;
+    }
+
+    /** Whether thinking is a channel of several, rather than what stands between two marks before the answer. */
+    public boolean channels() {
+        return this == HARMONY;
     }
 
     /** What thinking begins with. */
@@ -83,6 +94,7 @@ public enum ReasoningFormat {
         return Arrays.stream(values())
                 .filter(format -> template.contains(format.begin) || template.contains(format.end))
                 .filter(format -> format != DEEPSEEK_R1 || template.contains(DEEPSEEK))
+                .filter(format -> format != HARMONY || HarmonyMark.writtenBy(template))
                 .findFirst();
     }
 

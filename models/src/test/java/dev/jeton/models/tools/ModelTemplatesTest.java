@@ -158,6 +158,7 @@ class ModelTemplatesTest {
                 .containsExactly(
                         "auto",
                         "none",
+                        "openai",
                         "deepseek_v3",
                         "deepseek_v31",
                         "mistral",

@@ -153,7 +153,7 @@ final class Grammars {
             TokenGrammar whole = new ReasoningGrammar(
                     reasoningTokens(model, thinking.dialect().format()),
                     answer.map(Use::grammar),
-                    thinking.opening(),
+                    thinking.place().opening(),
                     budget.orElse(ReasoningGrammar.UNBOUNDED),
                     stops);
             made = true;

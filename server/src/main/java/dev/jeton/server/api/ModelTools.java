@@ -1,11 +1,8 @@
 package dev.jeton.server.api;
 
-import dev.jeton.models.ChatTemplate;
-import dev.jeton.models.Tokenizer;
 import dev.jeton.models.tools.CallId;
 import dev.jeton.models.tools.PastCallStyle;
 import dev.jeton.models.tools.ToolDialect;
-import dev.jeton.models.tools.ToolFormat;
 import java.util.Optional;
 
 /**
@@ -22,20 +19,5 @@ public record ModelTools(Optional<ToolDialect> dialect, PastCallStyle past) {
     /** What ids of its calls look like. */
     CallId ids() {
         return dialect.map(known -> known.format().callId()).orElse(CallId.LONG);
-    }
-
-    /**
-     * Those of a model.
-     *
-     * @param setting one of {@link ToolFormat#choices}
-     * @param template the model's; without one it has no chats, and so no tools
-     */
-    public static ModelTools of(String setting, Optional<ChatTemplate> template, Tokenizer tokenizer) {
-        if (template.isEmpty()) {
-            return NONE;
-        }
-        return new ModelTools(
-                ToolFormat.chosen(setting, template.get().source()).map(format -> new ToolDialect(format, tokenizer)),
-                PastCallStyle.of(template.get()));
     }
 }

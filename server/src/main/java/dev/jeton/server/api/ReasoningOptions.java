@@ -65,6 +65,11 @@ record ReasoningOptions(Shown shown, boolean streamed, OptionalInt budget) {
                 !included ? Shown.NOT : separate ? Shown.APART : Shown.IN_CONTENT, streamed, budget);
     }
 
+    /** The same, where thinking is left in the content. */
+    ReasoningOptions inContent() {
+        return new ReasoningOptions(shown == Shown.NOT ? shown : Shown.IN_CONTENT, streamed, budget);
+    }
+
     /**
      * Of a completion, in which it is not known what is thinking.
      *

@@ -9,6 +9,7 @@ import java.nio.CharBuffer;
 import java.nio.charset.CharsetDecoder;
 import java.nio.charset.CodingErrorAction;
 import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.IntStream;
@@ -31,8 +32,19 @@ public final class ByteTokenizer implements Tokenizer {
 
     private static final int MARKS = WORDS + WORD_TEXTS.size();
 
-    /** Special tokens with which Mistral's models frame tool calls and what they think. */
-    private static final List<String> MARK_TEXTS = List.of("[TOOL_CALLS]", "[ARGS]", "[THINK]", "[/THINK]");
+    /** Special tokens of Mistral's models for tool calls and thinking, and those of OpenAI's harmony format. */
+    private static final List<String> MARK_TEXTS = List.of(
+            "[TOOL_CALLS]",
+            "[ARGS]",
+            "[THINK]",
+            "[/THINK]",
+            "<|start|>",
+            "<|channel|>",
+            "<|constrain|>",
+            "<|message|>",
+            "<|end|>",
+            "<|return|>",
+            "<|call|>");
 
     /** Ids, special ones included. */
     public static final int SIZE = MARKS + MARK_TEXTS.size();
@@ -58,6 +70,15 @@ public final class ByteTokenizer implements Tokenizer {
         byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
         IntStream ids = IntStream.range(0, bytes.length).map(i -> Byte.toUnsignedInt(bytes[i]));
         return (addSpecialTokens ? IntStream.concat(IntStream.of(BOS), ids) : ids).toArray();
+    }
+
+    /** A text's ids where special tokens in it are those, as tokenizers of models encode it. */
+    public int[] encodeMarked(String text) {
+        String[] parts = text.split("(?=<\\|)|(?<=\\|>)");
+        return Arrays.stream(parts)
+                .flatMapToInt(
+                        part -> MARK_TEXTS.contains(part) ? IntStream.of(id(part)) : IntStream.of(encode(part, false)))
+                .toArray();
     }
 
     @Override
