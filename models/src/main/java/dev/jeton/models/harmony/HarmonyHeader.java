@@ -46,6 +46,11 @@ public record HarmonyHeader(String channel, String recipient, String rest) {
         return new HarmonyHeader(reader.channel, reader.recipient, reader.text.substring(reader.at));
     }
 
+    /** Whether a text is what says what a message is made of, or the beginning of that. */
+    public static boolean mayBeType(String text) {
+        return TYPES.stream().anyMatch(type -> type.startsWith(text));
+    }
+
     /** Whether its message is thinking; a call in that channel is one. */
     public boolean analysis() {
         return channel.equals(ANALYSIS);
@@ -91,7 +96,7 @@ public record HarmonyHeader(String channel, String recipient, String rest) {
                 }
                 at = mark + 1;
                 channel();
-            } else if (text.indexOf(HarmonyMark.CONSTRAIN.sign()) >= 0) {
+            } else if (!recipient.isEmpty()) {
                 type();
             }
         }

@@ -228,8 +228,8 @@ final class ChannelSplitter implements ReasoningSplitter {
     }
 
     /**
-     * Whether what was written before any channel can be a role, and a recipient behind it. Where the prompt has the
-     * role, only white space can follow it.
+     * Whether what was written before any mark can be a role, and a recipient with a type behind it. Where the prompt
+     * has the role, only white space can follow it.
      */
     private boolean mayBeRole() {
         int at = given;
@@ -240,9 +240,14 @@ final class ChannelSplitter implements ReasoningSplitter {
             at++;
         }
         String rest = header.substring(at);
-        return rest.startsWith(HarmonyHeader.TO)
-                ? rest.strip().chars().noneMatch(Character::isWhitespace)
-                : HarmonyHeader.TO.startsWith(rest);
+        if (!rest.startsWith(HarmonyHeader.TO)) {
+            return HarmonyHeader.TO.startsWith(rest);
+        }
+        int named = 0;
+        while (named < rest.length() && !Character.isWhitespace(rest.charAt(named))) {
+            named++;
+        }
+        return HarmonyHeader.mayBeType(rest.substring(named).strip());
     }
 
     private static boolean letter(char c) {

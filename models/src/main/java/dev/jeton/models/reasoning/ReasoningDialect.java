@@ -112,7 +112,7 @@ public final class ReasoningDialect {
     public ReasoningSplitter splitter(
             ReasoningPlace place, boolean inContent, ChannelUse use, StringBuilder thinking, StringBuilder answer) {
         return format.channels()
-                ? new ChannelSplitter(place, use, inContent, thinking, answer)
+                ? ReasoningSplitter.ofChannels(place, use, inContent, thinking, answer)
                 : ReasoningSplitter.byMarks(format, place.opening(), inContent, thinking, answer);
     }
 }

@@ -22,6 +22,19 @@ public sealed interface ReasoningSplitter permits MarkSplitter, ChannelSplitter 
         return new MarkSplitter(format, opening, verbatim, thinking, answer);
     }
 
+    /**
+     * Parts one answer whose thinking is a channel of several.
+     *
+     * @param place where the prompt leaves the model
+     * @param together whether thinking and answer are told as one text
+     * @param thinking where thinking goes
+     * @param answer where the answer goes, with calls in frames
+     */
+    static ReasoningSplitter ofChannels(
+            ReasoningPlace place, ChannelUse use, boolean together, StringBuilder thinking, StringBuilder answer) {
+        return new ChannelSplitter(place, use, together, thinking, answer);
+    }
+
     /** Whether what comes next is thinking, as far as is known. */
     boolean thinking();
 

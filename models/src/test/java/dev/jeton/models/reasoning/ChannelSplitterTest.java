@@ -87,6 +87,7 @@ class ChannelSplitterTest {
                 "<|channel|>analysis to=functions.f code<|message|>{}<|call|>",
                 "<|channel|>to=functions.f<|message|>{}<|call|>",
                 " to=functions.f<|channel|>commentary json<|message|>{}<|call|>",
+                " to=functions.f json<|channel|>commentary<|message|>{}<|call|>",
                 " to=functions.f <|constrain|>json<|channel|>commentary<|message|>{}<|call|>",
                 "<|start|>assistant to=functions.f<|channel|>commentary json<|message|>{}<|call|>",
                 "<|channel|>commentary to=functions.f <|constrain|>json<|channel|>commentary<|message|>{}<|call|>",

@@ -193,7 +193,9 @@ final class Choice {
     }
 
     private void release(String piece) {
-        if (tokens < minTokens) {
+        // what a format writes around texts is nobody's to stop at
+        boolean inHeader = thinking.map(Thinking::inHeader).orElse(false) && !stops.holding();
+        if (tokens < minTokens || inHeader) {
             passing.append(piece);
         } else {
             stops.add(piece, passing);

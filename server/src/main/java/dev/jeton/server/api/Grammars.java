@@ -3,6 +3,8 @@ package dev.jeton.server.api;
 import dev.jeton.models.engine.Capability;
 import dev.jeton.models.engine.EngineInfo;
 import dev.jeton.models.engine.TokenGrammar;
+import dev.jeton.models.grammar.ChannelGrammar;
+import dev.jeton.models.grammar.ChannelTokens;
 import dev.jeton.models.grammar.Grammar;
 import dev.jeton.models.grammar.GrammarException;
 import dev.jeton.models.grammar.GrammarVocabulary;
@@ -83,6 +85,7 @@ final class Grammars {
     private final Map<Key, Entry> entries = new LinkedHashMap<>(16, 0.75f, true);
     private final Map<String, CompletableFuture<Optional<GrammarVocabulary>>> vocabularies = new HashMap<>();
     private final Map<String, ReasoningTokens> reasoning = new ConcurrentHashMap<>();
+    private final Map<String, ChannelTokens> channels = new ConcurrentHashMap<>();
     private long compiled;
     private long refused;
     private long found;
@@ -150,12 +153,16 @@ final class Grammars {
         boolean made = false;
         try {
             check(ReasoningOptions.BUDGET, model);
-            TokenGrammar whole = new ReasoningGrammar(
-                    reasoningTokens(model, thinking.dialect().format()),
-                    answer.map(Use::grammar),
-                    thinking.place().opening(),
-                    budget.orElse(ReasoningGrammar.UNBOUNDED),
-                    stops);
+            Optional<TokenGrammar> grammar = answer.map(Use::grammar);
+            int most = budget.orElse(ReasoningGrammar.UNBOUNDED);
+            TokenGrammar whole = thinking.channels()
+                    ? new ChannelGrammar(channelTokens(model), grammar, thinking.place(), most, stops)
+                    : new ReasoningGrammar(
+                            reasoningTokens(model, thinking.dialect().format()),
+                            grammar,
+                            thinking.place().opening(),
+                            most,
+                            stops);
             made = true;
             return Optional.of(new Use(whole, () -> answer.ifPresent(Use::close)));
         } finally {
@@ -171,6 +178,20 @@ final class Grammars {
         if (known == null) {
             known = apart(() -> new ReasoningTokens(vocabulary, format));
             reasoning.put(model.base(), known);
+        }
+        return known;
+    }
+
+    private ChannelTokens channelTokens(ServedModel model) throws InterruptedException {
+        GrammarVocabulary vocabulary = vocabulary(model, ReasoningOptions.BUDGET);
+        ChannelTokens known = channels.get(model.base());
+        if (known == null) {
+            try {
+                known = apart(() -> new ChannelTokens(vocabulary));
+            } catch (GrammarException e) {
+                throw invalid(ReasoningOptions.BUDGET, e);
+            }
+            channels.put(model.base(), known);
         }
         return known;
     }

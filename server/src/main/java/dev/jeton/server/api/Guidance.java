@@ -1,6 +1,7 @@
 package dev.jeton.server.api;
 
 import dev.jeton.models.grammar.GrammarSpec;
+import dev.jeton.models.tools.ToolFormat;
 import dev.jeton.server.config.Configuration.LimitSettings;
 import dev.jeton.server.json.Json;
 import dev.jeton.server.json.JsonException;
@@ -98,6 +99,46 @@ record Guidance(String field, GrammarSpec spec, String key, Hold hold) {
         Optional<Guidance> guidance = current.or(() -> old).flatMap(format -> format(format, () -> format));
         guidance.ifPresent(given -> given.check(limits));
         return guidance;
+    }
+
+    /**
+     * The same of an answer whose text is a channel of several.
+     *
+     * @throws ApiException 400 where that is not known of what was asked for
+     */
+    Guidance inChannels() {
+        if (hold != Hold.ANSWER || spec instanceof GrammarSpec.Channels) {
+            return this;
+        }
+        requireNoTags();
+        return new Guidance(field, new GrammarSpec.Channels(Optional.of(spec), List.of()), "channels " + key, hold);
+    }
+
+    /** The same of a text of the answer's channel that has begun; empty where nothing is said of that. */
+    Optional<Guidance> withinAnswer() {
+        if (hold != Hold.ANSWER) {
+            return Optional.empty();
+        }
+        return spec instanceof GrammarSpec.Channels(var answer, var functions)
+                ? answer.map(text -> new Guidance(field, text, "within " + key, hold))
+                : Optional.of(this);
+    }
+
+    /** Checks that a model which calls in that format can follow it. */
+    void checkFor(ToolFormat format) {
+        if (format.signed() && hold == Hold.ANSWER) {
+            requireNoTags();
+        }
+    }
+
+    private void requireNoTags() {
+        if (spec instanceof GrammarSpec.Tags) {
+            throw ApiException.unsupported(
+                    field,
+                    "'%s' is about whole texts, and answers of this model are several, in channels; ask for JSON, an"
+                                    .formatted(field)
+                            + " expression or a grammar");
+        }
     }
 
     private void check(LimitSettings limits) {

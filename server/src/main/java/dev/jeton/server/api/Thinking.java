@@ -116,6 +116,11 @@ final class Thinking {
         return splitter.thinking();
     }
 
+    /** Whether what comes next is the header of a message, as far as is known. */
+    boolean inHeader() {
+        return use.channels() && splitter.beginning();
+    }
+
     private boolean hidden() {
         return use.options().shown() == Shown.NOT;
     }

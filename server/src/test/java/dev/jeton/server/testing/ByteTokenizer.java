@@ -50,6 +50,7 @@ public final class ByteTokenizer implements Tokenizer {
     public static final int SIZE = MARKS + MARK_TEXTS.size();
 
     private final boolean strips;
+    private final boolean marks;
 
     /** One that keeps texts as they are. */
     public ByteTokenizer() {
@@ -58,7 +59,17 @@ public final class ByteTokenizer implements Tokenizer {
 
     /** @param strips whether a space goes with which a text begins */
     public ByteTokenizer(boolean strips) {
+        this(strips, false);
+    }
+
+    private ByteTokenizer(boolean strips, boolean marks) {
         this.strips = strips;
+        this.marks = marks;
+    }
+
+    /** One that finds special tokens in texts, as those of models do. */
+    public static ByteTokenizer marking() {
+        return new ByteTokenizer(false, true);
     }
 
     private String stripped(String text) {
@@ -67,17 +78,20 @@ public final class ByteTokenizer implements Tokenizer {
 
     @Override
     public int[] encode(String text, boolean addSpecialTokens) {
+        if (marks) {
+            return marked(text);
+        }
         byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
         IntStream ids = IntStream.range(0, bytes.length).map(i -> Byte.toUnsignedInt(bytes[i]));
         return (addSpecialTokens ? IntStream.concat(IntStream.of(BOS), ids) : ids).toArray();
     }
 
-    /** A text's ids where special tokens in it are those, as tokenizers of models encode it. */
-    public int[] encodeMarked(String text) {
-        String[] parts = text.split("(?=<\\|)|(?<=\\|>)");
-        return Arrays.stream(parts)
-                .flatMapToInt(
-                        part -> MARK_TEXTS.contains(part) ? IntStream.of(id(part)) : IntStream.of(encode(part, false)))
+    private static int[] marked(String text) {
+        ByteTokenizer plain = new ByteTokenizer();
+        return Arrays.stream(text.split("(?=<\\|)|(?<=\\|>)"))
+                .flatMapToInt(part -> MARK_TEXTS.contains(part)
+                        ? IntStream.of(plain.id(part))
+                        : IntStream.of(plain.encode(part, false)))
                 .toArray();
     }
 
