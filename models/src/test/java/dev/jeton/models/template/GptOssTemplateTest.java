@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.jeton.models.TemplateException;
 import dev.jeton.models.reasoning.ReasoningFormat;
 import dev.jeton.models.tools.HarmonyFormat;
+import dev.jeton.models.tools.PastCallStyle;
 import dev.jeton.models.tools.ToolFormat;
 import java.io.IOException;
 import java.io.InputStream;
@@ -77,6 +78,11 @@ class GptOssTemplateTest {
         } else {
             assertThat(wanted.render()).isEqualTo(wanted.fields().get("expected"));
         }
+    }
+
+    @Test
+    void takesOneCallAndOneTextInAMessage() throws IOException {
+        assertThat(PastCallStyle.of(template())).isEqualTo(new PastCallStyle(false, true, true, true));
     }
 
     @Test

@@ -63,7 +63,6 @@ record Conversation(
         if (body.flag("continue_final_message", false)) {
             throw ApiException.unsupported("continue_final_message", "'continue_final_message' is not supported yet");
         }
-        PastToolCalls.fit(messages, model.tools().ids());
         Map<String, @Nullable Object> variables = body.object("chat_template_kwargs")
                 .<Map<String, @Nullable Object>>map(JsonObject::fields)
                 .orElse(Map.of());
@@ -74,10 +73,10 @@ record Conversation(
             }
         }
         return new Conversation(
-                messages,
+                PastToolCalls.fit(messages, model.tools().past(), model.tools().ids()),
                 tools,
                 body.flag("add_generation_prompt", true),
-                ReasoningOptions.variables(effort, variables));
+                ReasoningOptions.variables(effort.map(asked -> ReasoningOptions.known(asked, model)), variables));
     }
 
     /** Checks how many messages there are. */
@@ -156,8 +155,8 @@ record Conversation(
     }
 
     /**
-     * What the model thought before an earlier answer goes to the template under both names, since some read the one
-     * and some the other.
+     * What the model thought before an earlier answer goes to the template under all names, since some read the one and
+     * some the other.
      *
      * @return whether there is any
      */
@@ -179,8 +178,7 @@ record Conversation(
 
     /** Puts what the model thought into an earlier answer. */
     static void thought(Map<String, @Nullable Object> message, String text) {
-        message.put("reasoning", text);
-        message.put("reasoning_content", text);
+        PastCallStyle.THOUGHTS.forEach(name -> message.put(name, text));
     }
 
     private static Optional<String> content(JsonObject message) {
