@@ -100,13 +100,13 @@ final class ResponseOutput {
     }
 
     private void text(CharSequence given, List<CallSink.End> ends) {
-        if (given.isEmpty()) {
+        boolean begins = open.filter(OutputItem.Message.class::isInstance).isEmpty();
+        CharSequence more = begins ? beginning(given) : given;
+        if (more.isEmpty()) {
             return;
         }
         endCall(ends);
-        boolean begins = open.filter(OutputItem.Message.class::isInstance).isEmpty();
         OutputItem.Message message = message();
-        CharSequence more = begins ? beginning(given) : given;
         message.text().append(more);
         List<TokenScore> scores = scores(message);
         message.scores().addAll(scores);
@@ -116,29 +116,32 @@ final class ResponseOutput {
     /** What parts an item from one before it is not told: they are apart. */
     private CharSequence beginning(CharSequence text) {
         int from = 0;
-        while (next() > 0 && from < text.length() && text.charAt(from) == '\n') {
+        boolean first = open.isEmpty() && done.isEmpty();
+        while (!first && from < text.length() && text.charAt(from) == '\n') {
             from++;
         }
         return text.subSequence(from, text.length());
     }
 
     /** Takes the text before more of the thinking, and that; how far the text is then. */
-    private int reasoning(Thinking.News more, CharSequence text, int from, List<CallSink.End> ends) {
-        text(text.subSequence(from, more.after()), ends);
-        CharSequence added = more.text();
-        if (open.filter(OutputItem.Reasoning.class::isInstance).isEmpty()) {
+    private int reasoning(Thinking.News news, CharSequence text, int from, List<CallSink.End> ends) {
+        text(text.subSequence(from, news.after()), ends);
+        boolean begins = open.filter(OutputItem.Reasoning.class::isInstance).isEmpty();
+        CharSequence more = begins ? beginning(news.text()) : news.text();
+        if (more.isEmpty()) {
+            return news.after();
+        }
+        if (begins) {
             endCall(ends);
             end(OutputItem.Status.COMPLETED);
-            added = beginning(added);
             begin(new OutputItem.Reasoning(
                     ResponseIds.item("rs", response, Integer.toString(next())), next(), new StringBuilder()));
         }
-        CharSequence grown = added;
         open.ifPresent(item -> {
-            item.text().append(grown);
-            events.grown(item, grown, List.of());
+            item.text().append(more);
+            events.grown(item, more, List.of());
         });
-        return more.after();
+        return news.after();
     }
 
     private OutputItem.Message message() {
