@@ -25,6 +25,7 @@ import dev.jeton.server.api.ModelDialects;
 import dev.jeton.server.api.ModelTools;
 import dev.jeton.server.api.SamplingDefaults;
 import dev.jeton.server.api.ServedModel;
+import dev.jeton.server.api.SystemRoles;
 import dev.jeton.server.config.Configuration.ModelSettings;
 import java.nio.file.Path;
 import java.security.SecureRandom;
@@ -111,7 +112,7 @@ public final class ModelLoader {
                 folder,
                 texts.tokenizer(),
                 texts.template(),
-                texts.template().filter(DeveloperRole::known).isPresent(),
+                texts.template().map(SystemRoles::of).orElse(SystemRoles.USUAL),
                 endTokens(texts, loop.engine().vocabulary()),
                 loop.contextLength(),
                 sampling(texts.generation()),

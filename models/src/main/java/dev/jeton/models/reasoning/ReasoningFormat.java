@@ -91,11 +91,16 @@ public enum ReasoningFormat {
 
     /** The format whose marks a chat template puts into prompts or takes out of earlier answers, if it does. */
     public static Optional<ReasoningFormat> of(String template) {
-        return Arrays.stream(values())
-                .filter(format -> template.contains(format.begin) || template.contains(format.end))
-                .filter(format -> format != DEEPSEEK_R1 || template.contains(DEEPSEEK))
-                .filter(format -> format != HARMONY || HarmonyMark.writtenBy(template))
-                .findFirst();
+        return Arrays.stream(values()).filter(format -> format.in(template)).findFirst();
+    }
+
+    private boolean in(String template) {
+        boolean marked = template.contains(begin) || template.contains(end);
+        return switch (this) {
+            case HARMONY -> HarmonyMark.writtenBy(template);
+            case DEEPSEEK_R1 -> marked && template.contains(DEEPSEEK);
+            case MISTRAL, SEED_OSS, QWEN3 -> marked;
+        };
     }
 
     /**

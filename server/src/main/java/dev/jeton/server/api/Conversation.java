@@ -73,7 +73,9 @@ record Conversation(
             }
         }
         return new Conversation(
-                PastToolCalls.fit(messages, model.tools().past(), model.tools().ids()),
+                model.systems()
+                        .fit(PastToolCalls.fit(
+                                messages, model.tools().past(), model.tools().ids())),
                 tools,
                 body.flag("add_generation_prompt", true),
                 ReasoningOptions.variables(effort.map(asked -> ReasoningOptions.known(asked, model)), variables));
@@ -90,7 +92,7 @@ record Conversation(
 
     /** A role as the model's template knows it. */
     static String role(String given, ServedModel model) {
-        return given.equals("developer") && !model.developerRole() ? "system" : given;
+        return model.systems().role(given);
     }
 
     /**

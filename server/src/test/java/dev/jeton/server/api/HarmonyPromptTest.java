@@ -20,13 +20,13 @@ import org.junit.jupiter.api.Test;
 class HarmonyPromptTest {
 
     private static final String TEMPLATE = "{{ reasoning_effort | default('medium') }}:"
-            + "{% for m in messages %}<|start|>{{ m.role }}"
+            + "{% for m in messages %}{% if m.role not in ['system', 'developer'] or loop.first %}<|start|>{{ m.role }}"
             + "{% if 'tool_calls' in m %}{% if '<|channel|>' in m.content %}{{ raise_exception('marks') }}{% endif %}"
             + "{% if m.content and m.thinking %}{{ raise_exception('both') }}{% endif %}"
             + "({{ m.content or m.thinking }}){{ m.tool_calls[0].function.name }}"
             + "{{ m.tool_calls[0].function.arguments | tojson }}"
             + "{% else %}{% if m.thinking %}({{ m.thinking }}){% endif %}<|message|>{{ m.content }}{% endif %}<|end|>"
-            + "{% endfor %}{% if add_generation_prompt %}<|start|>assistant{% endif %}";
+            + "{% endif %}{% endfor %}{% if add_generation_prompt %}<|start|>assistant{% endif %}";
 
     private static final AtomicReference<String> PROMPT = new AtomicReference<>("");
     private static TestServer server;
@@ -128,6 +128,25 @@ class HarmonyPromptTest {
                 .endsWith("<|start|>assistant(hm)f{\"n\": 1}<|end|><|start|>tool<|message|>1<|end|>"
                         + "<|start|>assistant()g{\"n\": 1}<|end|><|start|>tool<|message|>2<|end|>"
                         + "<|start|>user<|message|>b<|end|><|start|>assistant");
+    }
+
+    @Test
+    void shouldLoseNothingThatSystemsAndDevelopersSay() {
+        String start = "{'model':'test-model','messages':[{'role':'system','content':'one'},{'role':'developer',"
+                + "'content':'two'},{'role':'user','content':'a'}";
+        assertThat(prompt("/v1/chat/completions", start + "]}"))
+                .endsWith(
+                        ":<|start|>system<|message|>one\n\ntwo<|end|><|start|>user<|message|>a<|end|><|start|>assistant");
+        assertThat(prompt(
+                        "/v1/chat/completions",
+                        start + ",{'role':'system','content':'three'},{'role':'user','content':'b'}]}"))
+                .contains(
+                        "two<|end|><|start|>user<|message|>a<|end|><|start|>user<|message|>three<|end|><|start|>user");
+        assertThat(prompt(
+                        "/v1/responses",
+                        "{'model':'test-model','instructions':'one','input':[{'role':'developer','content':'two'},"
+                                + "{'role':'user','content':'a'}]}"))
+                .contains("one\n\ntwo<|end|>");
     }
 
     @Test

@@ -16,6 +16,7 @@ import dev.jeton.server.Server;
 import dev.jeton.server.api.ModelDialects;
 import dev.jeton.server.api.SamplingDefaults;
 import dev.jeton.server.api.ServedModel;
+import dev.jeton.server.api.SystemRoles;
 import dev.jeton.server.config.Configuration;
 import dev.jeton.server.config.ConfigurationLoader;
 import dev.jeton.server.json.Json;
@@ -94,7 +95,7 @@ public final class TestServer implements AutoCloseable {
                 Path.of("nowhere"),
                 tokenizer,
                 builder.template,
-                false,
+                builder.template.map(SystemRoles::of).orElse(SystemRoles.USUAL),
                 ends,
                 loop.contextLength(),
                 SamplingDefaults.OPENAI,
@@ -110,7 +111,7 @@ public final class TestServer implements AutoCloseable {
                 model.folder(),
                 tokenizer,
                 builder.template,
-                false,
+                builder.template.map(SystemRoles::of).orElse(SystemRoles.USUAL),
                 ends,
                 loop.contextLength(),
                 SamplingDefaults.OPENAI,
