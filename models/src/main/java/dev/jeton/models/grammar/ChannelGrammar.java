@@ -85,7 +85,8 @@ public final class ChannelGrammar implements TokenGrammar {
     private final class MessagesCursor implements Cursor {
 
         private State state = switch (place.opening()) {
-            case EITHER -> place.header().equals(HarmonyHeader.ASSISTANT) || !bound ? State.HEADER : State.BETWEEN;
+            case EITHER ->
+                place.header().strip().equals(HarmonyHeader.ASSISTANT) || !bound ? State.HEADER : State.BETWEEN;
             case THINKING -> State.THINKING;
             case ANSWERING -> State.FREE;
         };

@@ -3,9 +3,11 @@ package dev.jeton.models.harmony;
 import dev.jeton.models.Tokenizer;
 import java.util.Arrays;
 import java.util.EnumMap;
+import java.util.EnumSet;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.stream.IntStream;
 
 /** The tokens of one vocabulary that are the format's marks, and where they leave a model. Immutable. */
@@ -13,6 +15,10 @@ public final class HarmonyTokens {
 
     /** Most tokens of a header in a prompt. */
     private static final int MOST_HEADER = 64;
+
+    /** Without one of these no message can be told from text. */
+    private static final Set<HarmonyMark> NEEDED =
+            EnumSet.of(HarmonyMark.START, HarmonyMark.CHANNEL, HarmonyMark.MESSAGE, HarmonyMark.END);
 
     /** Last tokens of a prompt that are looked at where marks are no tokens. */
     private static final int TAIL = 256;
@@ -48,7 +54,7 @@ public final class HarmonyTokens {
 
     /** Whether the vocabulary has them: otherwise they are written as any text. */
     public boolean known() {
-        return ids.containsKey(HarmonyMark.CHANNEL) && ids.containsKey(HarmonyMark.MESSAGE);
+        return ids.keySet().containsAll(NEEDED);
     }
 
     /** The mark that a token is. */

@@ -106,6 +106,11 @@ final class ChannelSplitter implements ReasoningSplitter {
     }
 
     @Override
+    public long answered() {
+        return length;
+    }
+
+    @Override
     public long contiguous() {
         return contiguous;
     }
@@ -257,8 +262,11 @@ final class ChannelSplitter implements ReasoningSplitter {
     /** What was held back is text, as it stands; but for the role of a message that was begun. */
     private void plain() {
         String role = HarmonyHeader.ASSISTANT;
-        int from = given == 0 && started && header.indexOf(role) == 0 ? role.length() : given;
-        String text = header.substring(from);
+        boolean written = given == 0 && started && header.indexOf(role) == 0;
+        String text = header.substring(written ? role.length() : given);
+        if (written) {
+            contiguous = Math.min(contiguous, length);
+        }
         header.setLength(0);
         given = 0;
         open(State.ANSWERING);
@@ -313,6 +321,7 @@ final class ChannelSplitter implements ReasoningSplitter {
     }
 
     private void feed(String rest) {
+        contiguous = Math.min(contiguous, length);
         rest.stripLeading()
                 .chars()
                 .filter(c -> HarmonyMark.of((char) c).isEmpty())

@@ -53,6 +53,11 @@ public sealed interface ReasoningSplitter permits MarkSplitter, ChannelSplitter 
     /** The text has ended: writes what was held back. */
     void finish();
 
+    /** How many characters of the answer were written, where there are channels. */
+    default long answered() {
+        return 0;
+    }
+
     /** How many characters of the answer came in one piece, with nothing of the model's between them. */
     default long contiguous() {
         return Long.MAX_VALUE;

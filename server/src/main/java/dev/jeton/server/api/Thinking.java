@@ -149,15 +149,16 @@ final class Thinking {
             return;
         }
         undecidedTokens++;
+        if (!begun) {
+            begun = splitter.answered() > 0;
+            // text that is no header after all has begun with the tokens that were held for one
+            before = !begun ? all : Math.min(before, all - undecidedTokens);
+        }
         if (thinks) {
             tokens += undecidedTokens;
         }
         if (thinks || splitter.answering()) {
             undecidedTokens = 0;
-        }
-        if (!begun) {
-            before = all;
-            begun = splitter.answering();
         }
     }
 
@@ -202,9 +203,11 @@ final class Thinking {
         return waits() ? List.of() : news;
     }
 
-    /** All news were written. */
+    /** All news were written, and the text with them. */
     void markWritten() {
-        if (!waits()) {
+        if (waits()) {
+            news.replaceAll(kept -> new News(kept.text(), 0, kept.calls()));
+        } else {
             news.clear();
         }
     }

@@ -118,6 +118,13 @@ class HarmonyItemsTest {
     }
 
     @Test
+    void shouldKeepItWhereThinkingIsStreamedInOnePiece() {
+        String reply = PREAMBLE + NEXT + THOUGHT.replace("why", "why so long") + NEXT + FINAL;
+        assertThat(items(reply, "'stream_reasoning':false"))
+                .containsExactly("message:Let me see.", "reasoning:why so long", "message:so");
+    }
+
+    @Test
     void shouldPutThinkingThatNothingPartsIntoOneItem() {
         assertThat(items(THOUGHT + NEXT + THOUGHT + NEXT + FINAL, "'store':false"))
                 .containsExactly("reasoning:why\n\nwhy", "message:so");
