@@ -26,6 +26,7 @@ public final class ChannelGrammar implements TokenGrammar {
 
     private final ChannelTokens tokens;
     private final Optional<? extends TokenGrammar> message;
+    private final Optional<? extends TokenGrammar> behind;
     private final ReasoningPlace place;
     private final int most;
     private final int[] stops;
@@ -37,6 +38,7 @@ public final class ChannelGrammar implements TokenGrammar {
      *
      * @param message what one must be from behind its role on, over the same vocabulary; empty where each may be
      *     anything. Where it is {@link TokenGrammar#optional optional}, it is about headers and calls alone
+     * @param behind what the answer's text must be where the message's grammar ends with its header; empty otherwise
      * @param place where the prompt leaves the model
      * @param most tokens that it may think; {@link ReasoningGrammar#UNBOUNDED} for no bound
      * @param stops tokens that end a text
@@ -44,11 +46,13 @@ public final class ChannelGrammar implements TokenGrammar {
     public ChannelGrammar(
             ChannelTokens tokens,
             Optional<? extends TokenGrammar> message,
+            Optional<? extends TokenGrammar> behind,
             ReasoningPlace place,
             int most,
             int[] stops) {
         this.tokens = tokens;
         this.message = message;
+        this.behind = behind;
         this.place = place;
         this.most = most;
         bound = message.map(grammar -> !grammar.optional()).orElse(false);
@@ -252,6 +256,9 @@ public final class ChannelGrammar implements TokenGrammar {
                     HarmonyHeader read = HarmonyHeader.parse(header);
                     boolean thinks = read.analysis() && read.recipient().isEmpty();
                     state = thinks && (open || bound) ? State.THINKING : open ? State.FREE : State.HELD;
+                    if (state == State.HELD && read.channel().equals(HarmonyHeader.FINAL) && behind.isPresent()) {
+                        inner = behind.map(TokenGrammar::begin);
+                    }
                 }
                 case START, END, RETURN, CALL -> next();
             }

@@ -13,7 +13,6 @@ final class ChannelRules {
 
     private static final String JSON = "json";
     private static final String CALLS = "commentary";
-    private static final String ANSWERS = "final";
 
     private final NetworkBuilder network;
 
@@ -39,11 +38,14 @@ final class ChannelRules {
         int end = network.end(rule);
         int channel = mark(begin, HarmonyMark.CHANNEL);
         network.epsilon(mark(network.text(channel, HarmonyHeader.ANALYSIS), HarmonyMark.MESSAGE), end);
-        channels.answer()
-                .ifPresent(answer -> network.call(
-                        mark(typed(network.text(channel, ANSWERS)), HarmonyMark.MESSAGE),
-                        inner.applyAsInt(answer),
-                        end));
+        channels.answer().ifPresent(answer -> {
+            int headed = mark(typed(network.text(channel, HarmonyHeader.FINAL)), HarmonyMark.MESSAGE);
+            if (channels.behind().isPresent()) {
+                network.epsilon(headed, end);
+            } else {
+                network.call(headed, inner.applyAsInt(answer), end);
+            }
+        });
         if (!channels.functions().isEmpty()) {
             String to = " " + HarmonyHeader.TO + HarmonyHeader.FUNCTIONS;
             int named = network.node();

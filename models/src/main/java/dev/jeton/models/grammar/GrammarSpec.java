@@ -137,7 +137,8 @@ public sealed interface GrammarSpec {
      * A message in OpenAI's harmony format, from behind the role on: of the channel of thinking, whose text is not of
      * this any more; the answer; or the call of a function. Its marks are special tokens.
      *
-     * @param answer what the text of the channel {@code final} must be; empty where there is to be none
+     * @param answer what the text of the channel {@code final} must be; empty where there is to be none. {@link Tags}
+     *     are about a whole text and so not of this, either, but behind it
      * @param functions that may be called
      */
     record Channels(Optional<GrammarSpec> answer, List<Function> functions) implements GrammarSpec {
@@ -145,6 +146,11 @@ public sealed interface GrammarSpec {
         /** Keeps a copy. */
         public Channels {
             functions = List.copyOf(functions);
+        }
+
+        /** What of the answer is not of this. */
+        public Optional<GrammarSpec> behind() {
+            return answer.filter(Tags.class::isInstance);
         }
     }
 

@@ -22,6 +22,9 @@ final class ChannelSplitter implements ReasoningSplitter {
 
     private static final String BREAK = "\n\n";
 
+    /** What marks begin with where they are text. */
+    private static final char MARKS_BEGIN = '<';
+
     private enum State {
         /** Before a message, or in its header. */
         HEADER,
@@ -149,6 +152,10 @@ final class ChannelSplitter implements ReasoningSplitter {
 
     /** Looks for marks that are written as text. */
     private void spell(char next) {
+        if (partial.isEmpty() && next != MARKS_BEGIN) {
+            take(next);
+            return;
+        }
         partial.append(next);
         Optional<HarmonyMark> whole = HarmonyMark.of(partial);
         if (whole.isPresent()) {

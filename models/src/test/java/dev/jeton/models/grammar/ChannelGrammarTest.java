@@ -93,7 +93,10 @@ class ChannelGrammarTest {
 
     private Cursor cursor(Optional<GrammarSpec> spec, ReasoningPlace place, int most) {
         Optional<Grammar> message = spec.map(given -> Grammar.compile(given, vocabulary, true));
-        return new ChannelGrammar(new ChannelTokens(vocabulary), message, place, most, stops).begin();
+        Optional<Grammar> behind = spec.filter(GrammarSpec.Channels.class::isInstance)
+                .flatMap(given -> ((GrammarSpec.Channels) given).behind())
+                .map(given -> Grammar.compile(given, vocabulary, true));
+        return new ChannelGrammar(new ChannelTokens(vocabulary), message, behind, place, most, stops).begin();
     }
 
     private Cursor cursor(GrammarSpec spec) {
@@ -227,6 +230,23 @@ class ChannelGrammarTest {
         assertThat(cursor.free()).isTrue();
         take(cursor, "<|start|>", "assistant", "to=functions.f", "<|message|>");
         assertThat(allowedTexts(cursor)).contains("{").doesNotContain("yes");
+    }
+
+    @Test
+    void followsTagsOfAWholeTextInTheAnswer() {
+        GrammarSpec tags = new GrammarSpec.Tags(
+                List.of(new GrammarSpec.Tag(List.of("<x"), new GrammarSpec.Text(">yes</x>"))), false, false);
+        Cursor cursor = cursor(channels(tags, F));
+        take(cursor, "<|channel|>", "analysis", "<|message|>", "<", "x", "no", "<|end|>", "<|start|>", "assistant");
+        assertThat(cursor.mayEnd()).isFalse();
+        take(cursor, "<|channel|>", "final", "<|message|>", "no", "<");
+        assertThat(cursor.mayEnd()).isTrue();
+        take(cursor, "x");
+        assertThat(cursor.mayEnd()).isFalse();
+        assertThat(allowedTexts(cursor)).containsExactly(">");
+        write(cursor, ">yes</x>");
+        assertThat(cursor.mayEnd()).isTrue();
+        assertThat(cursor.mustEnd()).isFalse();
     }
 
     @Test

@@ -143,8 +143,16 @@ final class Generator {
         if (within.isPresent()) {
             return answer(model, within, continues);
         }
-        return grammars.afterThinking(
-                answer(model, guidance.map(Guidance::inChannels), continues), thinking.get(), model, stops(ask));
+        Optional<Guidance> message = guidance.map(Guidance::inChannels);
+        Optional<Grammars.Use> header = answer(model, message, continues);
+        Optional<Grammars.Use> behind;
+        try {
+            behind = answer(model, message.flatMap(Guidance::behind), continues);
+        } catch (InterruptedException | RuntimeException e) {
+            header.ifPresent(Grammars.Use::close);
+            throw e;
+        }
+        return grammars.inChannels(header, behind, thinking.get(), model, stops(ask));
     }
 
     private static int[] stops(Prepared ask) {

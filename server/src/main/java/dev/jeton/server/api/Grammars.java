@@ -146,28 +146,72 @@ final class Grammars {
      */
     Optional<Use> afterThinking(Optional<Use> answer, ReasoningUse thinking, ServedModel model, int[] stops)
             throws InterruptedException {
+        return around(
+                answer,
+                Optional.empty(),
+                thinking,
+                model,
+                most -> new ReasoningGrammar(
+                        reasoningTokens(model, thinking.dialect().format()),
+                        answer.map(Use::grammar),
+                        thinking.place().opening(),
+                        most,
+                        stops));
+    }
+
+    /**
+     * What messages of an answer in channels must be, thinking among them.
+     *
+     * @param message what one must be, if anything
+     * @param behind what the answer's text must be, if the message does not say it
+     * @param stops tokens that end a text
+     * @return empty where neither thinking nor answer are bound
+     */
+    Optional<Use> inChannels(
+            Optional<Use> message, Optional<Use> behind, ReasoningUse thinking, ServedModel model, int[] stops)
+            throws InterruptedException {
+        return around(
+                message,
+                behind,
+                thinking,
+                model,
+                most -> new ChannelGrammar(
+                        channelTokens(model),
+                        message.map(Use::grammar),
+                        behind.map(Use::grammar),
+                        thinking.place(),
+                        most,
+                        stops));
+    }
+
+    /** Makes a grammar that has thinking in it. */
+    @FunctionalInterface
+    private interface Maker {
+
+        /** @param most tokens of thinking */
+        TokenGrammar make(int most) throws InterruptedException;
+    }
+
+    private static Optional<Use> around(
+            Optional<Use> first, Optional<Use> second, ReasoningUse thinking, ServedModel model, Maker maker)
+            throws InterruptedException {
         OptionalInt budget = thinking.options().budget();
-        if (answer.isEmpty() && budget.isEmpty()) {
-            return answer;
+        if (first.isEmpty() && budget.isEmpty()) {
+            return first;
         }
+        Runnable close = () -> {
+            first.ifPresent(Use::close);
+            second.ifPresent(Use::close);
+        };
         boolean made = false;
         try {
             check(ReasoningOptions.BUDGET, model);
-            Optional<TokenGrammar> grammar = answer.map(Use::grammar);
-            int most = budget.orElse(ReasoningGrammar.UNBOUNDED);
-            TokenGrammar whole = thinking.channels()
-                    ? new ChannelGrammar(channelTokens(model), grammar, thinking.place(), most, stops)
-                    : new ReasoningGrammar(
-                            reasoningTokens(model, thinking.dialect().format()),
-                            grammar,
-                            thinking.place().opening(),
-                            most,
-                            stops);
+            TokenGrammar whole = maker.make(budget.orElse(ReasoningGrammar.UNBOUNDED));
             made = true;
-            return Optional.of(new Use(whole, () -> answer.ifPresent(Use::close)));
+            return Optional.of(new Use(whole, close));
         } finally {
             if (!made) {
-                answer.ifPresent(Use::close);
+                close.run();
             }
         }
     }

@@ -1,7 +1,6 @@
 package dev.jeton.server.api;
 
 import dev.jeton.models.grammar.GrammarSpec;
-import dev.jeton.models.tools.ToolFormat;
 import dev.jeton.server.config.Configuration.LimitSettings;
 import dev.jeton.server.json.Json;
 import dev.jeton.server.json.JsonException;
@@ -101,16 +100,11 @@ record Guidance(String field, GrammarSpec spec, String key, Hold hold) {
         return guidance;
     }
 
-    /**
-     * The same of an answer whose text is a channel of several.
-     *
-     * @throws ApiException 400 where that is not known of what was asked for
-     */
+    /** The same of an answer whose text is a channel of several. */
     Guidance inChannels() {
         if (hold != Hold.ANSWER || spec instanceof GrammarSpec.Channels) {
             return this;
         }
-        requireNoTags();
         return new Guidance(field, new GrammarSpec.Channels(Optional.of(spec), List.of()), "channels " + key, hold);
     }
 
@@ -124,21 +118,11 @@ record Guidance(String field, GrammarSpec spec, String key, Hold hold) {
                 : Optional.of(this);
     }
 
-    /** Checks that a model which calls in that format can follow it. */
-    void checkFor(ToolFormat format) {
-        if (format.signed() && hold == Hold.ANSWER) {
-            requireNoTags();
-        }
-    }
-
-    private void requireNoTags() {
-        if (spec instanceof GrammarSpec.Tags) {
-            throw ApiException.unsupported(
-                    field,
-                    "'%s' is about whole texts, and answers of this model are several, in channels; ask for JSON, an"
-                                    .formatted(field)
-                            + " expression or a grammar");
-        }
+    /** What of the answer is behind what this says of its message; empty where this says all. */
+    Optional<Guidance> behind() {
+        return spec instanceof GrammarSpec.Channels channels
+                ? channels.behind().map(text -> new Guidance(field, text, "within " + key, hold))
+                : Optional.empty();
     }
 
     private void check(LimitSettings limits) {

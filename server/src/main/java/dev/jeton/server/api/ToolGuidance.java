@@ -41,8 +41,9 @@ final class ToolGuidance {
         if (format.isEmpty()) {
             return options;
         }
-        guidance.ifPresent(given -> given.checkFor(format.get()));
-        if (guidance.isEmpty() || guidance.get().spec() instanceof GrammarSpec.Tags) {
+        boolean tagged = guidance.filter(given -> given.spec() instanceof GrammarSpec.Tags)
+                .isPresent();
+        if (guidance.isEmpty() || tagged && !format.get().signed()) {
             boolean follows = model.dispatcher().engine().supports(Capability.MASKS);
             return follows ? strict(options, tools, format.get()) : options;
         }

@@ -303,13 +303,20 @@ class HarmonyTest {
     }
 
     @Test
-    void shouldRefuseTagsOfWholeTexts() {
-        String tags = "'structured_outputs':{'structural_tag':{'format':{'type':'triggered_tags','triggers':['<x'],"
-                + "'tags':[{'begin':'<x>','content':{'type':'regex','pattern':'a'},'end':'</x>'}]}}}";
-        Answer answer = server.chat(tags);
-        assertThat(answer.status()).as(answer.body()).isEqualTo(400);
-        assertThat(answer.at("error.param")).isEqualTo("structured_outputs.structural_tag");
-        assertThat(server.chat(and(tags, TOOLS)).status()).isEqualTo(400);
+    void shouldFollowTagsInTheAnswer() {
+        String tags = "'max_tokens':200,'structured_outputs':{'structural_tag':{'format':{'type':'triggered_tags',"
+                + "'triggers':['<x'],'tags':[{'begin':'<x>','content':{'type':'regex','pattern':'a'},'end':'</x>'}]}}}";
+        String talk = THOUGHT.replace("why", "<x>b</x>");
+        String answer = FINAL.replace("so<", "one <x>b</x> two<");
+        assertThat(told(talk + answer, tags).reasoning()).isEqualTo("<x>b</x>");
+        assertThat((String) told(talk + answer, tags).content()).startsWith("one <x>a</x>");
+        assertThat((String) told(talk + answer, and(tags, TOOLS)).content()).startsWith("one <x>a</x>");
+        assertThat(told(talk + CALL, and(tags, TOOLS)).calls()).isEqualTo("f{\"n\": 1}");
+        assertThat((String) told(
+                                answer.replaceFirst(".*<.message.>", ""),
+                                and(tags, "'chat_template_kwargs':{'begun':'final'}"))
+                        .content())
+                .startsWith("one <x>a</x>");
     }
 
     @Test
