@@ -88,7 +88,7 @@ public record HarmonyHeader(String channel, String recipient, String rest) {
         }
 
         void read() {
-            int mark = text.indexOf(HarmonyMark.CHANNEL.sign());
+            int mark = HarmonyMark.CHANNEL.in(text, 0);
             at = text.startsWith(ASSISTANT) ? ASSISTANT.length() : 0;
             to();
             if (mark >= 0) {
@@ -117,7 +117,7 @@ public record HarmonyHeader(String channel, String recipient, String rest) {
             to();
             type();
             to();
-            int next = text.indexOf(HarmonyMark.CHANNEL.sign(), at);
+            int next = HarmonyMark.CHANNEL.in(text, at);
             if (next >= 0) {
                 at = next + 1;
                 channel();
@@ -156,7 +156,7 @@ public record HarmonyHeader(String channel, String recipient, String rest) {
             int from = at;
             while (at < text.length()
                     && !Character.isWhitespace(text.charAt(at))
-                    && HarmonyMark.of(text.charAt(at)).isEmpty()) {
+                    && HarmonyMark.at(text, at).isEmpty()) {
                 at++;
             }
             return text.substring(from, at);

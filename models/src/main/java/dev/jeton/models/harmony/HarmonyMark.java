@@ -44,6 +44,30 @@ public enum HarmonyMark {
         return ordinal >= 0 && ordinal < ALL.length ? Optional.of(ALL[ordinal]) : Optional.empty();
     }
 
+    /** The mark that stands at a place of a text: a low surrogate behind a high one is a character's. */
+    public static Optional<HarmonyMark> at(CharSequence text, int index) {
+        boolean paired = index > 0 && Character.isHighSurrogate(text.charAt(index - 1));
+        return paired ? Optional.empty() : of(text.charAt(index));
+    }
+
+    /** Where it stands first in a text, from a place on; -1 where it does not. */
+    int in(CharSequence text, int from) {
+        int at = from;
+        while (at < text.length() && at(text, at).filter(this::equals).isEmpty()) {
+            at++;
+        }
+        return at < text.length() ? at : -1;
+    }
+
+    /** Where it stands last in a text; -1 where it does not. */
+    int lastIn(CharSequence text) {
+        int at = text.length() - 1;
+        while (at >= 0 && at(text, at).filter(this::equals).isEmpty()) {
+            at--;
+        }
+        return at;
+    }
+
     /** The mark of that text. */
     public static Optional<HarmonyMark> of(CharSequence text) {
         return Arrays.stream(ALL).filter(mark -> mark.text.contentEquals(text)).findFirst();

@@ -100,11 +100,11 @@ public final class HarmonyTokens {
     }
 
     private static Place place(String signed) {
-        int start = signed.lastIndexOf(HarmonyMark.START.sign());
-        int message = signed.lastIndexOf(HarmonyMark.MESSAGE.sign());
-        boolean ended = signed.lastIndexOf(HarmonyMark.END.sign()) > start
-                || signed.lastIndexOf(HarmonyMark.RETURN.sign()) > start
-                || signed.lastIndexOf(HarmonyMark.CALL.sign()) > start;
+        int start = HarmonyMark.START.lastIn(signed);
+        int message = HarmonyMark.MESSAGE.lastIn(signed);
+        boolean ended = HarmonyMark.END.lastIn(signed) > start
+                || HarmonyMark.RETURN.lastIn(signed) > start
+                || HarmonyMark.CALL.lastIn(signed) > start;
         if (start < 0 || ended) {
             return Place.BEFORE;
         }

@@ -4,6 +4,7 @@ import dev.jeton.models.harmony.HarmonyHeader;
 import dev.jeton.models.harmony.HarmonyMark;
 import dev.jeton.models.tools.HarmonyFormat;
 import java.util.Optional;
+import java.util.stream.IntStream;
 
 /**
  * Parts the channels of an answer in OpenAI's harmony format: messages of the channel {@code analysis} are thinking,
@@ -219,7 +220,8 @@ final class ChannelSplitter implements ReasoningSplitter {
 
     /** Whether a mark says that this is a header. */
     private boolean marked() {
-        return header.chars().anyMatch(c -> HarmonyMark.of((char) c).isPresent());
+        return IntStream.range(0, header.length())
+                .anyMatch(i -> HarmonyMark.at(header, i).isPresent());
     }
 
     private void take(char next) {
@@ -329,10 +331,10 @@ final class ChannelSplitter implements ReasoningSplitter {
 
     private void feed(String rest) {
         contiguous = Math.min(contiguous, length);
-        rest.stripLeading()
-                .chars()
-                .filter(c -> HarmonyMark.of((char) c).isEmpty())
-                .forEach(c -> take((char) c));
+        String text = rest.stripLeading();
+        IntStream.range(0, text.length())
+                .filter(i -> HarmonyMark.at(text, i).isEmpty())
+                .forEach(i -> take(text.charAt(i)));
     }
 
     private void begin(HarmonyHeader read) {

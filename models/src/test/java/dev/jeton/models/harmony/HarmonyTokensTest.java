@@ -19,7 +19,7 @@ class HarmonyTokensTest {
     /** Tokens are characters, and marks where the vocabulary has them. */
     private record Characters(boolean marks) implements Tokenizer {
 
-        private static final int FIRST = 1_000;
+        private static final int FIRST = 0x1_0000;
 
         @Override
         public int[] encode(String text, boolean addSpecialTokens) {
@@ -104,6 +104,7 @@ class HarmonyTokensTest {
         "<|start|>user<|message|>a<|end|><|start|>assistant<|channel|>final<|message|>It is,assistant<|channel|>final,true",
         "<|start|>assistant<|channel|>commentary to=functions.f,assistant<|channel|>commentary to=functions.f,false",
         "no marks at all,'',false",
+        "<|start|>assistant<|channel|>final<|message|>\ud83c\udfff \ud83c\udffb,assistant<|channel|>final,true",
         "<|message|>a,'',false"
     })
     void tellsWhereAPromptLeavesTheModel(String prompt, String header, boolean within) {

@@ -169,6 +169,18 @@ class ChannelSplitterTest {
                 "commentary to=functions." + "f".repeat(2_000));
     }
 
+    /** Skin tones of emoji end with what stands for marks. */
+    @Test
+    void takesNoPartOfACharacterForAMark() {
+        for (String tone : List.of("\ud83c\udffe", "\ud83c\udfff", "\ud83c\udffd", "\ud83c\udffc", "\ud83c\udffb")) {
+            assertSplit("<|channel|>final<|message|>a" + tone, "", "a" + tone);
+            assertSplit("<|channel|>final " + tone + "<|end|>", "", tone);
+            assertSplit("<|channel|>analysis a" + tone + " b<|end|>", "a" + tone + " b", "");
+            assertSplit(tone + "<|channel|>final<|message|>b", "", tone + "\n\nb");
+            assertSplit("<|start|>" + tone, "", tone);
+        }
+    }
+
     @Test
     void goesOnWhereThePromptHasEnded() {
         List<String> rest = List.of(signed("x<|end|><|start|>assistant<|channel|>final<|message|>y"));
@@ -268,7 +280,7 @@ class ChannelSplitterTest {
                 "<",
                 "<|",
                 "|>",
-                "\ud83d\ude00",
+                "\ud83c\udffe",
                 "{\"a\": 1}",
                 "x".repeat(90));
         StringBuilder text = new StringBuilder();
@@ -324,7 +336,7 @@ class ChannelSplitterTest {
     @Test
     void readsMessagesAsTheyWereWritten() {
         List<String> texts = List.of(
-                "a", "b c", "\n", "{\"n\": [1]}", "assistant", "to=functions.f", "final", "h\u00e9", "\ud83d\ude00");
+                "a", "b c", "\n", "{\"n\": [1]}", "assistant", "to=functions.f", "final", "h\u00e9", "\ud83c\udffe");
         for (int seed = 0; seed < 2_000; seed++) {
             Random random = new Random(seed);
             StringBuilder written = new StringBuilder();
