@@ -2,6 +2,10 @@ package dev.jeton.models.tools;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.jeton.models.reasoning.ChannelUse;
+import dev.jeton.models.reasoning.ReasoningFormat.Opening;
+import dev.jeton.models.reasoning.ReasoningPlace;
+import dev.jeton.models.reasoning.ReasoningSplitter;
 import dev.jeton.models.tools.Heard.Called;
 import dev.jeton.models.tools.ToolCallParser.Bounds;
 import java.util.List;
@@ -26,6 +30,24 @@ class HarmonyFormatTest {
         Heard heard = Heard.of(FORMAT, "a " + call("f", "{\"x\": [1]}") + call("g", " {}\n") + "b");
         assertThat(heard.calls()).containsExactly(Called.whole("f", "{\"x\": [1]}"), Called.whole("g", "{}"));
         assertThat(heard.content()).isEqualTo("a b");
+    }
+
+    @Test
+    void readsWhatItsFrameWritesOnceChannelsAreParted() {
+        CallFrame frame = FORMAT.frame();
+        String written = frame.open() + frame.begin() + "g" + frame.arguments() + "{\"count\": 1}" + frame.end()
+                + frame.between() + frame.begin() + "f" + frame.arguments() + "{}" + frame.end() + frame.close();
+        StringBuilder answer = new StringBuilder();
+        ReasoningSplitter splitter = ReasoningSplitter.ofChannels(
+                new ReasoningPlace(Opening.EITHER, "assistant"),
+                new ChannelUse(true, true, name -> false, () -> {}),
+                false,
+                new StringBuilder(),
+                answer);
+        splitter.add(written);
+        splitter.finish();
+        assertThat(calls(answer.toString()))
+                .containsExactly(Called.whole("g", "{\"count\": 1}"), Called.whole("f", "{}"));
     }
 
     @Test

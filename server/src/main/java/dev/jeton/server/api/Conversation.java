@@ -108,7 +108,8 @@ record Conversation(
                         "model",
                         "The model '%s' has no chat template: use /v1/completions, or serve it with --chat-template"
                                 .formatted(model.name())));
-        return template.render(cast(messages), cast(tools.tools()), addGenerationPrompt, variables);
+        return template.render(
+                cast(messages), cast(model.tools().shown(tools.tools())), addGenerationPrompt, variables);
     }
 
     @SuppressWarnings({"unchecked", "NullAway"})

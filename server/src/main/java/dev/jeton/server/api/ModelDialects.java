@@ -6,7 +6,6 @@ import dev.jeton.models.Tokenizer;
 import dev.jeton.models.reasoning.ReasoningDialect;
 import dev.jeton.models.reasoning.ReasoningFormat;
 import dev.jeton.models.tools.HarmonyFormat;
-import dev.jeton.models.tools.PastCallStyle;
 import dev.jeton.models.tools.ToolDialect;
 import dev.jeton.models.tools.ToolFormat;
 import java.util.Optional;
@@ -56,8 +55,7 @@ public record ModelDialects(ModelTools tools, Optional<ReasoningDialect> reasoni
         }
         boolean apart = thinks.isPresent();
         return new ModelDialects(
-                new ModelTools(
-                        calls.map(format -> new ToolDialect(format, tokenizer)), PastCallStyle.of(template.get())),
+                ModelTools.of(calls.map(format -> new ToolDialect(format, tokenizer)), template.get()),
                 (channels ? Optional.of(ReasoningFormat.HARMONY) : thinks)
                         .map(format -> new ReasoningDialect(format, tokenizer, apart)));
     }

@@ -19,14 +19,16 @@ import org.junit.jupiter.api.Test;
  */
 class HarmonyPromptTest {
 
-    private static final String TEMPLATE = "{{ reasoning_effort | default('medium') }}:"
-            + "{% for m in messages %}{% if m.role not in ['system', 'developer'] or loop.first %}<|start|>{{ m.role }}"
-            + "{% if 'tool_calls' in m %}{% if '<|channel|>' in m.content %}{{ raise_exception('marks') }}{% endif %}"
-            + "{% if m.content and m.thinking %}{{ raise_exception('both') }}{% endif %}"
-            + "({{ m.content or m.thinking }}){{ m.tool_calls[0].function.name }}"
-            + "{{ m.tool_calls[0].function.arguments | tojson }}"
-            + "{% else %}{% if m.thinking %}({{ m.thinking }}){% endif %}<|message|>{{ m.content }}{% endif %}<|end|>"
-            + "{% endif %}{% endfor %}{% if add_generation_prompt %}<|start|>assistant{% endif %}";
+    private static final String TEMPLATE =
+            "{% for t in tools or [] %}{{ '//' + t.function.description + '.' }}{% endfor %}"
+                    + "{{ reasoning_effort | default('medium') }}:"
+                    + "{% for m in messages %}{% if m.role not in ['system', 'developer'] or loop.first %}<|start|>{{ m.role }}"
+                    + "{% if 'tool_calls' in m %}{% if '<|channel|>' in m.content %}{{ raise_exception('marks') }}{% endif %}"
+                    + "{% if m.content and m.thinking %}{{ raise_exception('both') }}{% endif %}"
+                    + "({{ m.content or m.thinking }}){{ m.tool_calls[0].function.name }}"
+                    + "{{ m.tool_calls[0].function.arguments | tojson }}"
+                    + "{% else %}{% if m.thinking %}({{ m.thinking }}){% endif %}<|message|>{{ m.content }}{% endif %}<|end|>"
+                    + "{% endif %}{% endfor %}{% if add_generation_prompt %}<|start|>assistant{% endif %}";
 
     private static final AtomicReference<String> PROMPT = new AtomicReference<>("");
     private static TestServer server;
@@ -128,6 +130,15 @@ class HarmonyPromptTest {
                 .endsWith("<|start|>assistant(hm)f{\"n\": 1}<|end|><|start|>tool<|message|>1<|end|>"
                         + "<|start|>assistant()g{\"n\": 1}<|end|><|start|>tool<|message|>2<|end|>"
                         + "<|start|>user<|message|>b<|end|><|start|>assistant");
+    }
+
+    @Test
+    void shouldTakeFunctionsWithoutADescription() {
+        assertThat(chat(
+                        "",
+                        ",'tools':[{'type':'function','function':{'name':'f'}},{'type':'function','function':{'name':'g',"
+                                + "'description':'Does'}}]"))
+                .startsWith("//.//Does.medium:");
     }
 
     @Test
