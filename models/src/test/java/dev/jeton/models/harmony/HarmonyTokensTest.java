@@ -101,7 +101,7 @@ class HarmonyTokensTest {
         "<|start|>user<|message|>a<|end|>,'',false",
         "<|start|>assistant<|channel|>final<|message|>a<|return|>,'',false",
         "<|start|>assistant<|channel|>analysis<|message|>,assistant<|channel|>analysis,true",
-        "<|start|>user<|message|>a<|end|><|start|>assistant<|channel|>final<|message|>It is,assistant<|channel|>final,true",
+        "<|start|>user<|message|>a<|end|><|start|>assistant<|channel|>final<|message|>b,assistant<|channel|>final,true",
         "<|start|>assistant<|channel|>commentary to=functions.f,assistant<|channel|>commentary to=functions.f,false",
         "no marks at all,'',false",
         "<|start|>assistant<|channel|>final<|message|>\ud83c\udfff \ud83c\udffb,assistant<|channel|>final,true",

@@ -69,7 +69,8 @@ class ChannelSplitterTest {
     @Test
     void tellsThinkingFromTheAnswer() {
         assertSplit(
-                "<|channel|>analysis<|message|>Two and two.\n<|end|><|start|>assistant<|channel|>final<|message|>\n4 <b><|return|>",
+                "<|channel|>analysis<|message|>Two and two.\n<|end|>"
+                        + "<|start|>assistant<|channel|>final<|message|>\n4 <b><|return|>",
                 "Two and two.\n",
                 "\n4 <b>");
     }
@@ -117,7 +118,8 @@ class ChannelSplitterTest {
     void keepsSeveralMessagesInTheirOrder() {
         Split split =
                 split("<|channel|>analysis<|message|>a<|end|><|start|>assistant<|channel|>commentary<|message|>b<|end|>"
-                        + "<|start|>assistant<|channel|>analysis<|message|>c<|end|><|start|>assistant<|channel|>analysis<|message|>d"
+                        + "<|start|>assistant<|channel|>analysis<|message|>c<|end|>"
+                        + "<|start|>assistant<|channel|>analysis<|message|>d"
                         + "<|end|><|start|>assistant<|channel|>commentary to=functions.f<|message|>{}<|end|>"
                         + "<|start|>assistant<|channel|>final<|message|>e<|return|>");
         assertThat(split).isEqualTo(new Split("a\n\nc\n\nd", "b[f|{}]\n\ne", "//a///b/\n\nc\n\nd///[f|{}]\n\ne/"));
@@ -211,15 +213,8 @@ class ChannelSplitterTest {
 
     @Test
     void tellsThinkingAndAnswerAsOneTextWhereTheyAreTogether() {
-        assertThat(split(
-                                ROLE,
-                                true,
-                                false,
-                                true,
-                                List.of(
-                                        signed(
-                                                "<|channel|>analysis<|message|>a<|end|><|start|>assistant<|channel|>final<|message|>b")))
-                        .thinking())
+        String text = "<|channel|>analysis<|message|>a<|end|><|start|>assistant<|channel|>final<|message|>b";
+        assertThat(split(ROLE, true, false, true, List.of(signed(text))).thinking())
                 .isEqualTo("a\n\nb");
     }
 
