@@ -16,15 +16,16 @@ import dev.jeton.models.engine.Capability;
 import dev.jeton.models.engine.Engine;
 import dev.jeton.models.engine.SequenceEngine;
 import dev.jeton.models.reasoning.ReasoningDialect;
-import dev.jeton.models.reasoning.ReasoningFormat;
 import dev.jeton.scheduler.Dispatcher;
 import dev.jeton.scheduler.SchedulerConfig;
 import dev.jeton.scheduler.SequenceLoop;
 import dev.jeton.scheduler.StepListener;
 import dev.jeton.scheduler.StepLoop;
+import dev.jeton.server.api.ModelDialects;
 import dev.jeton.server.api.ModelTools;
 import dev.jeton.server.api.SamplingDefaults;
 import dev.jeton.server.api.ServedModel;
+import dev.jeton.server.api.SystemRoles;
 import dev.jeton.server.config.Configuration.ModelSettings;
 import java.nio.file.Path;
 import java.security.SecureRandom;
@@ -35,6 +36,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
+import java.util.stream.IntStream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -78,7 +80,7 @@ public final class ModelLoader {
         CompletableFuture<Opened> opening = open(name, engines.named(settings.engine()), folder, options(settings));
         TextParts texts;
         try {
-            texts = TextParts.load(folder, settings.chatTemplate());
+            texts = TextParts.load(folder, settings);
         } catch (RuntimeException | Error e) {
             opening.thenAccept(Opened::close);
             throw e;
@@ -96,15 +98,13 @@ public final class ModelLoader {
         }
         Dispatcher loop = engine.loop(name, scheduling(settings), since, listener);
         warn(name, loop.contextLength(), loop.engine().contextLength(), settings.maxModelLength());
-        ModelTools tools = ModelTools.of(settings.toolCallParser(), texts.template(), texts.tokenizer());
+        ModelTools tools = texts.dialects().tools();
         tools.dialect()
                 .ifPresent(dialect -> LOG.info(
                         "model '{}' writes tool calls as {}",
                         name,
                         dialect.format().name()));
-        Optional<ReasoningDialect> reasoning = texts.template()
-                .flatMap(template -> ReasoningFormat.chosen(settings.reasoningParser(), template.source()))
-                .map(format -> new ReasoningDialect(format, texts.tokenizer()));
+        Optional<ReasoningDialect> reasoning = texts.dialects().reasoning();
         reasoning.ifPresent(dialect -> LOG.info(
                 "model '{}' marks its thinking as {}", name, dialect.format().text()));
         return new ServedModel(
@@ -112,8 +112,8 @@ public final class ModelLoader {
                 folder,
                 texts.tokenizer(),
                 texts.template(),
-                texts.template().filter(DeveloperRole::known).isPresent(),
-                endTokens(texts.generation(), loop.engine().vocabulary()),
+                texts.template().map(SystemRoles::of).orElse(SystemRoles.USUAL),
+                endTokens(texts, loop.engine().vocabulary()),
                 loop.contextLength(),
                 sampling(texts.generation()),
                 loop,
@@ -141,9 +141,11 @@ public final class ModelLoader {
     }
 
     /** Those that a model can give at all: an engine refuses a sequence that is to end with any other. */
-    private static int[] endTokens(GenerationDefaults generation, int vocabulary) {
-        return generation.endTokens().stream()
+    private static int[] endTokens(TextParts texts, int vocabulary) {
+        int[] named = texts.generation().endTokens().stream()
                 .mapToInt(Integer::intValue)
+                .toArray();
+        return IntStream.of(texts.dialects().ends(named))
                 .filter(token -> token < vocabulary)
                 .toArray();
     }
@@ -203,15 +205,18 @@ public final class ModelLoader {
     private record TextParts(
             FolderTokenizer tokenizer,
             Optional<ChatTemplate> template,
+            ModelDialects dialects,
             GenerationDefaults generation,
             int longestToken) {
 
-        static TextParts load(Path folder, String chatTemplate) {
+        static TextParts load(Path folder, ModelSettings settings) {
             FolderTokenizer tokenizer = FolderTokenizer.load(folder);
             try {
+                Optional<ChatTemplate> template = ModelLoader.template(folder, settings.chatTemplate());
                 return new TextParts(
                         tokenizer,
-                        ModelLoader.template(folder, chatTemplate),
+                        template,
+                        ModelDialects.of(settings.toolCallParser(), settings.reasoningParser(), template, tokenizer),
                         GenerationDefaults.read(folder),
                         ServedModel.longestToken(tokenizer));
             } catch (RuntimeException | Error e) {

@@ -91,14 +91,17 @@ final class CallRules {
     }
 
     private void arguments(GrammarSpec.Function function, int from, int ended) {
-        int schema;
+        network.epsilon(literal(network.call(from, arguments(function, network)), frame.end()), ended);
+    }
+
+    /** The rule of a function's arguments. */
+    static int arguments(GrammarSpec.Function function, NetworkBuilder network) {
         try {
             // the frame says what goes before arguments, and what reads it may take no more than that
-            schema = JsonSchemaCompiler.compile(network, object(function.parameters()), function.strict(), false);
+            return JsonSchemaCompiler.compile(network, object(function.parameters()), function.strict(), false);
         } catch (GrammarException e) {
             throw new GrammarException("the function '%s': %s".formatted(function.name(), e.getMessage()));
         }
-        network.epsilon(literal(network.call(from, schema), frame.end()), ended);
     }
 
     /** Arguments are an object, also where their schema leaves that to be understood. */

@@ -1,6 +1,8 @@
 package dev.jeton.models.grammar;
 
+import dev.jeton.models.harmony.HarmonyHeader;
 import dev.jeton.models.tools.CallFrame;
+import dev.jeton.models.tools.HarmonyFormat;
 import dev.jeton.models.tools.ToolFormat;
 import java.util.ArrayList;
 import java.util.List;
@@ -13,12 +15,17 @@ public final class CallTags {
 
     /**
      * The tags of a format: each of its literals that begin calls, and for one whose calls may begin without those, a
-     * call of each of the functions up to its arguments, since only then it is known to be no other JSON.
+     * call of each of the functions up to its arguments, since only then it is known to be no other JSON. Those of
+     * OpenAI's harmony format are of a message's header, not of a whole text.
      *
      * @param format one that writes arguments as JSON
      * @param one whether at most one is called
      */
     public static List<GrammarSpec.Tag> of(ToolFormat format, List<GrammarSpec.Function> functions, boolean one) {
+        if (format instanceof HarmonyFormat) {
+            return List.of(new GrammarSpec.Tag(
+                    List.of(HarmonyHeader.TO + HarmonyHeader.FUNCTIONS), new GrammarSpec.RestOfChannelCall(functions)));
+        }
         CallFrame frame = format.frame();
         GrammarSpec.Calls calls = new GrammarSpec.Calls(frame, format.marks(), functions, one, Optional.empty());
         List<GrammarSpec.Tag> tags = new ArrayList<>();

@@ -114,6 +114,10 @@ public final class Grammar implements TokenGrammar {
                 yield rule;
             }
             case GrammarSpec.RestOfCalls rest -> CallRules.rest(rest, network, vocabulary);
+            case GrammarSpec.Channels channels ->
+                new ChannelRules(network, vocabulary)
+                        .message(channels, answer -> root(answer, network, vocabulary, spaced));
+            case GrammarSpec.RestOfChannelCall rest -> new ChannelRules(network, vocabulary).rest(rest);
             case GrammarSpec.Tags tags ->
                 throw new GrammarException(
                         "text that is free but for its tags is a text of its own, and no part of one");

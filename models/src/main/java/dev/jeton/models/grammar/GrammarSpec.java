@@ -132,4 +132,38 @@ public sealed interface GrammarSpec {
      * @param function the one that is called, where its name has been written
      */
     record RestOfCalls(Calls calls, String written, Optional<Function> function) implements GrammarSpec {}
+
+    /**
+     * A message in OpenAI's harmony format, from behind the role on: of the channel of thinking, whose text is not of
+     * this any more; the answer; or the call of a function. Its marks are special tokens.
+     *
+     * @param answer what the text of the channel {@code final} must be; empty where there is to be none. {@link Tags}
+     *     are about a whole text and so not of this, either, but behind it
+     * @param functions that may be called
+     */
+    record Channels(Optional<GrammarSpec> answer, List<Function> functions) implements GrammarSpec {
+
+        /** Keeps a copy. */
+        public Channels {
+            functions = List.copyOf(functions);
+        }
+
+        /** What of the answer is not of this. */
+        public Optional<GrammarSpec> behind() {
+            return answer.filter(Tags.class::isInstance);
+        }
+    }
+
+    /**
+     * What is left of a call in that format once its header has come to the function's name.
+     *
+     * @param functions that may be called
+     */
+    record RestOfChannelCall(List<Function> functions) implements GrammarSpec {
+
+        /** Keeps a copy. */
+        public RestOfChannelCall {
+            functions = List.copyOf(functions);
+        }
+    }
 }

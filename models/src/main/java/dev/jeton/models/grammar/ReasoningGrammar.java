@@ -23,7 +23,7 @@ public final class ReasoningGrammar implements TokenGrammar {
     public static final int UNBOUNDED = Integer.MAX_VALUE;
 
     /** Bytes that may follow a character's first. */
-    private static final int ENDING = 3;
+    static final int ENDING = 3;
 
     private final ReasoningTokens tokens;
     private final Optional<? extends TokenGrammar> answer;
@@ -260,14 +260,6 @@ public final class ReasoningGrammar implements TokenGrammar {
             return true;
         }
 
-        /** How many bytes of its character are to follow one. */
-        private static int continuing(int octet, int before) {
-            if (octet < 0x80 || octet >= 0xf8) {
-                return 0;
-            }
-            return octet < 0xc0 ? Math.max(0, before - 1) : octet < 0xe0 ? 1 : octet < 0xf0 ? 2 : 3;
-        }
-
         /** @param rest newlines behind the mark in its token, or -1 for anything else */
         private boolean ended(int rest) {
             if (inner.isPresent() && (rest < 0 || rest > ReasoningTokens.MOST_NEWLINES)) {
@@ -314,13 +306,21 @@ public final class ReasoningGrammar implements TokenGrammar {
         }
     }
 
-    private static void set(long[] bits, int from, int[] tokens) {
+    /** How many bytes of its character are to follow one. */
+    static int continuing(int octet, int before) {
+        if (octet < 0x80 || octet >= 0xf8) {
+            return 0;
+        }
+        return octet < 0xc0 ? Math.max(0, before - 1) : octet < 0xe0 ? 1 : octet < 0xf0 ? 2 : 3;
+    }
+
+    static void set(long[] bits, int from, int[] tokens) {
         for (int token : tokens) {
             bits[from + (token >>> 6)] |= 1L << token;
         }
     }
 
-    private static void clear(long[] bits, int from, int[] tokens) {
+    static void clear(long[] bits, int from, int[] tokens) {
         for (int token : tokens) {
             bits[from + (token >>> 6)] &= ~(1L << token);
         }

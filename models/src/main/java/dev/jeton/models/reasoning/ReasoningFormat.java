@@ -1,5 +1,6 @@
 package dev.jeton.models.reasoning;
 
+import dev.jeton.models.harmony.HarmonyMark;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
@@ -11,6 +12,11 @@ import java.util.stream.Stream;
  * with the character at hand.
  */
 public enum ReasoningFormat {
+    /**
+     * OpenAI's gpt-oss models, where thinking is a channel among others (the harmony format). What is said here of
+     * marks is not of this one: see {@link #channels}.
+     */
+    HARMONY("openai_gptoss", "<|channel|>analysis<|message|>", "<|end|>", false),
     /** Mistral's Magistral models. */
     MISTRAL("mistral", "[THINK]", "[/THINK]", false),
     /** ByteDance's Seed-OSS models. */
@@ -43,6 +49,11 @@ public enum ReasoningFormat {
     /** As in configuration. */
     public String text() {
         return text;
+    }
+
+    /** Whether thinking is a channel of several, rather than what stands between two marks before the answer. */
+    public boolean channels() {
+        return this == HARMONY;
     }
 
     /** What thinking begins with. */
@@ -80,10 +91,16 @@ public enum ReasoningFormat {
 
     /** The format whose marks a chat template puts into prompts or takes out of earlier answers, if it does. */
     public static Optional<ReasoningFormat> of(String template) {
-        return Arrays.stream(values())
-                .filter(format -> template.contains(format.begin) || template.contains(format.end))
-                .filter(format -> format != DEEPSEEK_R1 || template.contains(DEEPSEEK))
-                .findFirst();
+        return Arrays.stream(values()).filter(format -> format.in(template)).findFirst();
+    }
+
+    private boolean in(String template) {
+        boolean marked = template.contains(begin) || template.contains(end);
+        return switch (this) {
+            case HARMONY -> HarmonyMark.writtenBy(template);
+            case DEEPSEEK_R1 -> marked && template.contains(DEEPSEEK);
+            case MISTRAL, SEED_OSS, QWEN3 -> marked;
+        };
     }
 
     /**

@@ -3,224 +3,63 @@ package dev.jeton.models.reasoning;
 import dev.jeton.models.reasoning.ReasoningFormat.Opening;
 
 /**
- * Parts what a model thinks from what it answers, as its text comes in pieces: what could be part of a mark is held
- * back, and what goes where is the same however the text was cut. Looks at each character once, but for the few that
- * could have begun the first mark.
- *
- * <p>Marks are taken out, and with them the newlines that models write around them: thinking neither begins nor ends
- * with one, and the answer after it does not begin with one. Thinking comes first and once; a mark in the answer is
- * answer. Characters that stand for other tokens (see {@link ReasoningDialect}) stay in the answer and are dropped from
- * the thinking. Not thread-safe.
+ * Parts what a model thinks from what it answers, as its text comes in pieces: what goes where is the same however the
+ * text was cut. Characters that stand for special tokens (see {@link ReasoningDialect}) are in the text. Not
+ * thread-safe.
  */
-public final class ReasoningSplitter {
-
-    private enum State {
-        /** At the beginning, where the mark may be, after spaces. */
-        BEGINNING,
-        THINKING,
-        /** The thinking has ended, and nothing of the answer was seen but newlines. */
-        BETWEEN,
-        ANSWERING
-    }
-
-    private final String begin;
-    private final String end;
-    private final boolean thinksUnlessTold;
-    private final boolean verbatim;
-    private final StringBuilder thinking;
-    private final StringBuilder answer;
-    private final StringBuilder held = new StringBuilder();
-    private State state;
-    private int matched;
-    private int newlines;
-    private boolean anyThought;
-    private boolean afterHigh;
+public sealed interface ReasoningSplitter permits MarkSplitter, ChannelSplitter {
 
     /**
-     * Splits one answer.
+     * Parts one answer whose thinking stands between two marks.
      *
      * @param opening what it begins with
      * @param verbatim whether the marks stay, and the newlines around them
      * @param thinking where thinking goes
      * @param answer where the answer goes
      */
-    public ReasoningSplitter(
+    static ReasoningSplitter byMarks(
             ReasoningFormat format, Opening opening, boolean verbatim, StringBuilder thinking, StringBuilder answer) {
-        begin = format.begin();
-        end = format.end();
-        thinksUnlessTold = opening == Opening.THINKING;
-        this.verbatim = verbatim;
-        this.thinking = thinking;
-        this.answer = answer;
-        state = opening == Opening.ANSWERING ? State.BETWEEN : State.BEGINNING;
+        return new MarkSplitter(format, opening, verbatim, thinking, answer);
+    }
+
+    /**
+     * Parts one answer whose thinking is a channel of several.
+     *
+     * @param place where the prompt leaves the model
+     * @param together whether thinking and answer are told as one text
+     * @param thinking where thinking goes
+     * @param answer where the answer goes, with calls in frames
+     */
+    static ReasoningSplitter ofChannels(
+            ReasoningPlace place, ChannelUse use, boolean together, StringBuilder thinking, StringBuilder answer) {
+        return new ChannelSplitter(place, use, together, thinking, answer);
     }
 
     /** Whether what comes next is thinking, as far as is known. */
-    public boolean thinking() {
-        return state == State.THINKING || state == State.BEGINNING && thinksUnlessTold;
-    }
+    boolean thinking();
 
-    /** Whether nothing came yet but what may be, or be before, the mark. */
-    public boolean beginning() {
-        return state == State.BEGINNING;
-    }
+    /** Whether it is not known yet whether what comes next, or has come last, is thinking. */
+    boolean beginning();
 
-    /** Whether something of the answer came. */
-    public boolean answering() {
-        return state == State.ANSWERING;
-    }
+    /** Whether something of the answer came, and what comes next is of it, too. */
+    boolean answering();
 
     /** Whether text is held back. */
-    public boolean holding() {
-        return !held.isEmpty() || matched > 0 || newlines > 0;
-    }
+    boolean holding();
 
     /** Takes the next piece, and writes what is certain now. */
-    public void add(CharSequence piece) {
-        for (int i = 0; i < piece.length(); i++) {
-            char next = piece.charAt(i);
-            boolean mark = Character.isLowSurrogate(next) && !afterHigh;
-            afterHigh = Character.isHighSurrogate(next);
-            if (mark) {
-                mark(next);
-            } else {
-                take(next);
-            }
-        }
-    }
+    void add(CharSequence piece);
 
     /** The text has ended: writes what was held back. */
-    public void finish() {
-        if (state == State.BEGINNING) {
-            settle();
-        }
-        if (state == State.THINKING) {
-            unmatched();
-            if (verbatim) {
-                breaks();
-            }
-            newlines = 0;
-        }
+    void finish();
+
+    /** How many characters of the answer were written, where there are channels. */
+    default long answered() {
+        return 0;
     }
 
-    private void take(char next) {
-        switch (state) {
-            case BEGINNING -> begin(next);
-            case THINKING -> think(next);
-            case BETWEEN -> {
-                if (next != '\n' || verbatim) {
-                    state = State.ANSWERING;
-                    answer.append(next);
-                }
-            }
-            case ANSWERING -> answer.append(next);
-        }
-    }
-
-    private void mark(char mark) {
-        switch (mark) {
-            case ReasoningDialect.BEGIN -> {
-                if (state == State.BEGINNING) {
-                    begun();
-                }
-            }
-            case ReasoningDialect.END -> {
-                if (state == State.BEGINNING) {
-                    settle();
-                }
-                if (state == State.THINKING) {
-                    unmatched();
-                    ended();
-                }
-            }
-            default -> {
-                if (state == State.BEGINNING && !thinksUnlessTold) {
-                    settle();
-                }
-                if (state == State.BETWEEN || state == State.ANSWERING) {
-                    state = State.ANSWERING;
-                    answer.append(mark);
-                }
-            }
-        }
-    }
-
-    private void begin(char next) {
-        held.append(next);
-        if (next == begin.charAt(matched)) {
-            if (++matched == begin.length()) {
-                held.setLength(held.length() - matched);
-                begun();
-            }
-        } else if (matched > 0 || !Character.isWhitespace(next)) {
-            settle();
-        }
-    }
-
-    private void begun() {
-        state = State.THINKING;
-        matched = 0;
-        if (verbatim) {
-            thinking.append(held).append(begin);
-        }
-        held.setLength(0);
-    }
-
-    /** There is no mark at the beginning. */
-    private void settle() {
-        state = thinksUnlessTold ? State.THINKING : State.ANSWERING;
-        matched = 0;
-        for (int i = 0; i < held.length(); i++) {
-            take(held.charAt(i));
-        }
-        held.setLength(0);
-    }
-
-    private void think(char next) {
-        if (next == end.charAt(matched)) {
-            if (++matched == end.length()) {
-                ended();
-            }
-            return;
-        }
-        unmatched();
-        if (next == end.charAt(0)) {
-            matched = 1;
-        } else if (next == '\n') {
-            newlines++;
-        } else {
-            thought(next);
-        }
-    }
-
-    /** What could have been the beginning of the mark is thinking. */
-    private void unmatched() {
-        for (int i = 0; i < matched; i++) {
-            thought(end.charAt(i));
-        }
-        matched = 0;
-    }
-
-    private void thought(char next) {
-        breaks();
-        thinking.append(next);
-        anyThought = true;
-    }
-
-    private void breaks() {
-        if (anyThought || verbatim) {
-            thinking.repeat('\n', newlines);
-        }
-        newlines = 0;
-    }
-
-    private void ended() {
-        state = State.BETWEEN;
-        matched = 0;
-        if (verbatim) {
-            breaks();
-            thinking.append(end);
-        }
-        newlines = 0;
+    /** How many characters of the answer came in one piece, with nothing of the model's between them. */
+    default long contiguous() {
+        return Long.MAX_VALUE;
     }
 }

@@ -4,7 +4,8 @@ package dev.jeton.models.tools;
  * Reads one frame of a format, from behind its beginning to its end, unit by unit: characters, and marks as negative
  * numbers ({@link Marks}). Not thread-safe.
  */
-abstract sealed class CallReader permits HermesReader, LlamaReader, MistralReader, QwenCoderReader, DeepSeekReader {
+abstract sealed class CallReader
+        permits HermesReader, LlamaReader, MistralReader, QwenCoderReader, DeepSeekReader, HarmonyReader {
 
     /** Longest name of a function, in characters. */
     static final int MAX_NAME = 256;

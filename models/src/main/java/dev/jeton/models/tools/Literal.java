@@ -11,11 +11,11 @@ final class Literal {
     private int matched;
 
     /**
-     * @param text what is looked for
+     * @param text what is looked for; empty where nothing but the mark is
      * @param mark its number among the format's marks, -1 where it is none
      */
     Literal(String text, int mark) {
-        if (text.indexOf(text.charAt(0), 1) >= 0) {
+        if (!text.isEmpty() && text.indexOf(text.charAt(0), 1) >= 0) {
             throw new IllegalArgumentException("'%s' could begin within itself".formatted(text));
         }
         this.text = text;
@@ -24,7 +24,7 @@ final class Literal {
 
     /** A literal that vocabularies may have as a special token. */
     static Literal mark(ToolFormat format, String text) {
-        return new Literal(text, format.marks().indexOf(text));
+        return new Literal(format.signed() ? "" : text, format.marks().indexOf(text));
     }
 
     /** How much of it the text ends with. */
@@ -47,6 +47,9 @@ final class Literal {
             matched = 0;
             return Marks.index(unit) == mark;
         }
+        if (text.isEmpty()) {
+            return false;
+        }
         if (text.charAt(matched) == unit) {
             matched++;
         } else {
@@ -61,6 +64,9 @@ final class Literal {
 
     /** How much of it, and not all, another text ends with. */
     int begunAtEndOf(StringBuilder other) {
+        if (text.isEmpty()) {
+            return 0;
+        }
         int from = other.lastIndexOf(text.substring(0, 1));
         int length = other.length() - from;
         return from >= 0 && length < text.length() && text.startsWith(other.substring(from)) ? length : 0;

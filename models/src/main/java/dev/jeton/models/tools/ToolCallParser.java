@@ -251,6 +251,7 @@ public final class ToolCallParser {
                 case MistralFormat mistral -> new MistralReader(mistral, this);
                 case QwenCoderFormat qwen -> new QwenCoderReader(qwen, this, tools, which > 0);
                 case DeepSeekFormat deepSeek -> new DeepSeekReader(deepSeek, this, which > 0);
+                case HarmonyFormat harmony -> new HarmonyReader(harmony, this);
             };
         }
 

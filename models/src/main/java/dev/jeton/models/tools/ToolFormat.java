@@ -8,10 +8,12 @@ import java.util.stream.Stream;
  * How a family of models writes tool calls. Names are those of vLLM's {@code --tool-call-parser}. Each says how one
  * call is framed, for whoever wants a grammar of it.
  */
-public sealed interface ToolFormat permits HermesFormat, LlamaFormat, MistralFormat, QwenCoderFormat, DeepSeekFormat {
+public sealed interface ToolFormat
+        permits HermesFormat, LlamaFormat, MistralFormat, QwenCoderFormat, DeepSeekFormat, HarmonyFormat {
 
     /** All formats, each version by itself; the first that recognises a template has it. */
     List<ToolFormat> ALL = List.of(
+            new HarmonyFormat(),
             new DeepSeekFormat(DeepSeekFormat.Version.V3),
             new DeepSeekFormat(DeepSeekFormat.Version.V31),
             new MistralFormat(MistralFormat.Version.ARRAY),
@@ -37,6 +39,14 @@ public sealed interface ToolFormat permits HermesFormat, LlamaFormat, MistralFor
 
     /** Whether calls may begin without one of those literals, and text that is none with one. */
     default boolean bare() {
+        return false;
+    }
+
+    /**
+     * Whether its literals are in no text: who has parted an answer before a parser reads it says with their marks
+     * where calls are.
+     */
+    default boolean signed() {
         return false;
     }
 

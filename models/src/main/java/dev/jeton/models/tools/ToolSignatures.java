@@ -79,7 +79,7 @@ public final class ToolSignatures {
     }
 
     /** Whether there is such a function. */
-    boolean has(String function) {
+    public boolean has(String function) {
         return functions.containsKey(function);
     }
 

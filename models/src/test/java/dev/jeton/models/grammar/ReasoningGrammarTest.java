@@ -257,7 +257,7 @@ class ReasoningGrammarTest {
             StringBuilder thinking = new StringBuilder();
             StringBuilder content = new StringBuilder();
             ReasoningSplitter splitter =
-                    new ReasoningSplitter(ReasoningFormat.QWEN3, opening, false, thinking, content);
+                    ReasoningSplitter.byMarks(ReasoningFormat.QWEN3, opening, false, thinking, content);
             splitter.add(text.toString(StandardCharsets.UTF_8));
             splitter.finish();
             assertThat(content.toString()).as("seed %d: %s", seed, text).isIn("yes", "no");

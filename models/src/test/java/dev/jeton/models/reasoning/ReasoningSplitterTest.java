@@ -22,7 +22,7 @@ class ReasoningSplitterTest {
     private static Split split(ReasoningFormat format, Opening opening, boolean verbatim, List<String> pieces) {
         StringBuilder thinking = new StringBuilder();
         StringBuilder answer = new StringBuilder();
-        ReasoningSplitter splitter = new ReasoningSplitter(format, opening, verbatim, thinking, answer);
+        ReasoningSplitter splitter = ReasoningSplitter.byMarks(format, opening, verbatim, thinking, answer);
         pieces.forEach(splitter::add);
         splitter.finish();
         return new Split(thinking.toString(), answer.toString());
@@ -93,7 +93,7 @@ class ReasoningSplitterTest {
     }
 
     @ParameterizedTest
-    @EnumSource(ReasoningFormat.class)
+    @EnumSource(value = ReasoningFormat.class, mode = EnumSource.Mode.EXCLUDE, names = "HARMONY")
     void partsTextsAsTheWholeTextSaysHoweverTheyAreCut(ReasoningFormat format) {
         for (long seed = 0; seed < 4_000; seed++) {
             Random random = new Random(seed);
@@ -106,7 +106,7 @@ class ReasoningSplitterTest {
     }
 
     @ParameterizedTest
-    @EnumSource(ReasoningFormat.class)
+    @EnumSource(value = ReasoningFormat.class, mode = EnumSource.Mode.EXCLUDE, names = "HARMONY")
     void partsTextsWithSpecialTokensTheSameHoweverTheyAreCut(ReasoningFormat format) {
         for (long seed = 0; seed < 4_000; seed++) {
             Random random = new Random(seed);
@@ -120,7 +120,7 @@ class ReasoningSplitterTest {
     }
 
     @ParameterizedTest
-    @EnumSource(ReasoningFormat.class)
+    @EnumSource(value = ReasoningFormat.class, mode = EnumSource.Mode.EXCLUDE, names = "HARMONY")
     void leavesEveryCharacterWhereItIsToStayAsWritten(ReasoningFormat format) {
         for (long seed = 0; seed < 4_000; seed++) {
             Random random = new Random(seed);
@@ -157,7 +157,7 @@ class ReasoningSplitterTest {
 
     @Test
     void saysWhetherItThinksAndWhetherItHoldsTextBack() {
-        ReasoningSplitter splitter = new ReasoningSplitter(
+        ReasoningSplitter splitter = ReasoningSplitter.byMarks(
                 ReasoningFormat.QWEN3, Opening.EITHER, false, new StringBuilder(), new StringBuilder());
         splitter.add("<thi");
         assertThat(splitter.thinking()).isFalse();

@@ -158,6 +158,7 @@ class ModelTemplatesTest {
                 .containsExactly(
                         "auto",
                         "none",
+                        "openai",
                         "deepseek_v3",
                         "deepseek_v31",
                         "mistral",
@@ -168,7 +169,7 @@ class ModelTemplatesTest {
 
     @Test
     void findsOutHowATemplateTakesEarlierCalls() {
-        assertThat(PastCallStyle.of(compiled(LLAMA))).isEqualTo(new PastCallStyle(false, false));
+        assertThat(PastCallStyle.of(compiled(LLAMA))).isEqualTo(new PastCallStyle(false, false, true, false));
         assertThat(PastCallStyle.of(compiled(DEEPSEEK_V3))).isEqualTo(new PastCallStyle(true, false));
         assertThat(PastCallStyle.of(compiled(DEEPSEEK_V31))).isEqualTo(new PastCallStyle(true, false));
         assertThat(PastCallStyle.of(compiled("{% for m in messages %}{% if '</think>' in m.content %}{% endif %}"
@@ -184,5 +185,18 @@ class ModelTemplatesTest {
                         "{% for m in messages %}{% if m.tool_calls %}{{ m.tool_calls[0].function.arguments }}{% endif %}"
                                 + "{% endfor %}")))
                 .isEqualTo(new PastCallStyle(true, false));
+    }
+
+    @Test
+    void findsOutWhatATemplateShowsOfAMessageThatCallsTools() {
+        String all = "{% for m in messages %}{% if m.tool_calls %}{% for c in m.tool_calls %}{{ c.function.name }}"
+                + "{{ c.function.arguments | tojson }}{% endfor %}{% endif %}{% endfor %}";
+        assertThat(PastCallStyle.of(compiled(all)).oneCall()).isFalse();
+        String first = all.replace("in m.tool_calls %}", "in m.tool_calls[:1] %}");
+        assertThat(PastCallStyle.of(compiled(first)).oneCall()).isTrue();
+        String refuses =
+                all + "{% if messages[-1].content and messages[-1].thinking %}{{ raise_exception('both') }}{% endif %}";
+        assertThat(PastCallStyle.of(compiled(all)).oneText()).isFalse();
+        assertThat(PastCallStyle.of(compiled(refuses)).oneText()).isTrue();
     }
 }

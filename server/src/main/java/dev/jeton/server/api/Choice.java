@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.function.Supplier;
+import java.util.stream.Collectors;
 
 /**
  * One continuation of one prompt as its reader sees it: text released and not written yet, and how it ended. Not
@@ -65,8 +66,28 @@ final class Choice {
         this.scored = scored;
         calls = tools.map(use -> new ToolCalls(use, text));
         answering = calls.isPresent() ? new StringBuilder() : text;
-        thinking = reasoning.map(use -> new Thinking(use, answering, text));
+        thinking = reasoning.map(
+                use -> new Thinking(use, tools.map(known -> known.tools()::has), new Progress(), answering, text));
         passing = thinking.isPresent() ? new StringBuilder() : answering;
+    }
+
+    /** For who parts thinking from the answer. */
+    private final class Progress implements Thinking.Progress {
+
+        @Override
+        public void pass() {
+            call();
+        }
+
+        @Override
+        public int text() {
+            return text.length();
+        }
+
+        @Override
+        public int calls() {
+            return calls.map(ToolCalls::count).orElse(0);
+        }
     }
 
     int index() {
@@ -124,9 +145,7 @@ final class Choice {
             // A character that is not complete may have begun in the last token, not before: then this had no text.
             released = holding() ? released : tokens - 1;
         }
-        if (thought || thinks()) {
-            thinking.ifPresent(part -> part.count(tokens));
-        }
+        thinking.ifPresent(part -> part.count(tokens, thought));
         settle();
         if (stops.found() || full()) {
             finish("stop", false);
@@ -174,7 +193,9 @@ final class Choice {
     }
 
     private void release(String piece) {
-        if (tokens < minTokens) {
+        // what a format writes around texts is nobody's to stop at
+        boolean inHeader = thinking.map(Thinking::inHeader).orElse(false) && !stops.holding();
+        if (tokens < minTokens || inHeader) {
             passing.append(piece);
         } else {
             stops.add(piece, passing);
@@ -244,7 +265,7 @@ final class Choice {
 
     /** Whether there is something to write that was not written. */
     boolean hasNews() {
-        return !closed && (!text.isEmpty() || !reasoning().isEmpty() || !scores.isEmpty() || ended() || called());
+        return !closed && (!text.isEmpty() || !thoughts().isEmpty() || !scores.isEmpty() || ended() || called());
     }
 
     private boolean called() {
@@ -258,7 +279,20 @@ final class Choice {
 
     /** What its model thought, released and not written yet; not part of the text. */
     CharSequence reasoning() {
-        return thinking.map(Thinking::news).orElse("");
+        List<Thinking.News> news = thoughts();
+        return news.size() == 1
+                ? news.getFirst().text()
+                : news.stream().map(Thinking.News::text).collect(Collectors.joining());
+    }
+
+    /** The same in parts, where text or calls are between. */
+    List<Thinking.News> thoughts() {
+        return thinking.map(Thinking::news).orElse(List.of());
+    }
+
+    /** How many characters of all of its text came from tokens one behind the other. */
+    long contiguousText() {
+        return thinking.map(Thinking::contiguous).orElse(Long.MAX_VALUE);
     }
 
     /** Whether answers have a place for thinking beside the content, be there any or not. */

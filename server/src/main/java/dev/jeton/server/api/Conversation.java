@@ -63,7 +63,6 @@ record Conversation(
         if (body.flag("continue_final_message", false)) {
             throw ApiException.unsupported("continue_final_message", "'continue_final_message' is not supported yet");
         }
-        PastToolCalls.fit(messages, model.tools().ids());
         Map<String, @Nullable Object> variables = body.object("chat_template_kwargs")
                 .<Map<String, @Nullable Object>>map(JsonObject::fields)
                 .orElse(Map.of());
@@ -74,10 +73,12 @@ record Conversation(
             }
         }
         return new Conversation(
-                messages,
+                model.systems()
+                        .fit(PastToolCalls.fit(
+                                messages, model.tools().past(), model.tools().ids())),
                 tools,
                 body.flag("add_generation_prompt", true),
-                ReasoningOptions.variables(effort, variables));
+                ReasoningOptions.variables(effort.map(asked -> ReasoningOptions.known(asked, model)), variables));
     }
 
     /** Checks how many messages there are. */
@@ -91,7 +92,7 @@ record Conversation(
 
     /** A role as the model's template knows it. */
     static String role(String given, ServedModel model) {
-        return given.equals("developer") && !model.developerRole() ? "system" : given;
+        return model.systems().role(given);
     }
 
     /**
@@ -107,7 +108,8 @@ record Conversation(
                         "model",
                         "The model '%s' has no chat template: use /v1/completions, or serve it with --chat-template"
                                 .formatted(model.name())));
-        return template.render(cast(messages), cast(tools.tools()), addGenerationPrompt, variables);
+        return template.render(
+                cast(messages), cast(model.tools().shown(tools.tools())), addGenerationPrompt, variables);
     }
 
     @SuppressWarnings({"unchecked", "NullAway"})
@@ -156,8 +158,8 @@ record Conversation(
     }
 
     /**
-     * What the model thought before an earlier answer goes to the template under both names, since some read the one
-     * and some the other.
+     * What the model thought before an earlier answer goes to the template under all names, since some read the one and
+     * some the other.
      *
      * @return whether there is any
      */
@@ -179,8 +181,7 @@ record Conversation(
 
     /** Puts what the model thought into an earlier answer. */
     static void thought(Map<String, @Nullable Object> message, String text) {
-        message.put("reasoning", text);
-        message.put("reasoning_content", text);
+        PastCallStyle.THOUGHTS.forEach(name -> message.put(name, text));
     }
 
     private static Optional<String> content(JsonObject message) {

@@ -7,6 +7,7 @@ import dev.jeton.accounting.BudgetView;
 import dev.jeton.accounting.Fact;
 import dev.jeton.models.engine.Capability;
 import dev.jeton.models.engine.EngineInfo;
+import dev.jeton.models.reasoning.ReasoningFormat.Opening;
 import dev.jeton.scheduler.Generation;
 import dev.jeton.scheduler.GenerationRequest;
 import dev.jeton.scheduler.RejectedException;
@@ -129,17 +130,38 @@ final class Generator {
 
     private Optional<Grammars.Use> grammar(ServedModel model, Prepared ask) throws InterruptedException {
         Optional<ReasoningUse> thinking = ask.reasoning().filter(ReasoningUse::mayThink);
-        Optional<Grammars.Use> answer = answer(model, ask, ask.continues() || thinking.isPresent());
-        return thinking.isEmpty()
-                ? answer
-                : grammars.afterThinking(
-                        answer, thinking.get(), model, ask.options().stopTokens());
+        boolean continues = ask.continues() || thinking.isPresent();
+        Optional<Guidance> guidance = ask.options().guidance();
+        if (thinking.isEmpty()) {
+            return answer(model, guidance, continues);
+        }
+        if (!thinking.get().channels()) {
+            return grammars.afterThinking(answer(model, guidance, continues), thinking.get(), model, stops(ask));
+        }
+        Optional<Guidance> within = guidance.filter(by -> thinking.get().place().opening() == Opening.ANSWERING)
+                .flatMap(Guidance::withinAnswer);
+        if (within.isPresent()) {
+            return answer(model, within, continues);
+        }
+        Optional<Guidance> message = guidance.map(Guidance::inChannels);
+        Optional<Grammars.Use> header = answer(model, message, continues);
+        Optional<Grammars.Use> behind;
+        try {
+            behind = answer(model, message.flatMap(Guidance::behind), continues);
+        } catch (InterruptedException | RuntimeException e) {
+            header.ifPresent(Grammars.Use::close);
+            throw e;
+        }
+        return grammars.inChannels(header, behind, thinking.get(), model, stops(ask));
+    }
+
+    private static int[] stops(Prepared ask) {
+        return ask.options().stopTokens();
     }
 
     /** Calls in a free answer are not held to schemas by a model that cannot be, nor unasked to one that nobody can. */
-    private Optional<Grammars.Use> answer(ServedModel model, Prepared ask, boolean continues)
+    private Optional<Grammars.Use> answer(ServedModel model, Optional<Guidance> guidance, boolean continues)
             throws InterruptedException {
-        Optional<Guidance> guidance = ask.options().guidance();
         if (guidance.isEmpty()) {
             return Optional.empty();
         }

@@ -3,6 +3,8 @@ package dev.jeton.server.api;
 import dev.jeton.models.engine.Capability;
 import dev.jeton.models.engine.EngineInfo;
 import dev.jeton.models.engine.TokenGrammar;
+import dev.jeton.models.grammar.ChannelGrammar;
+import dev.jeton.models.grammar.ChannelTokens;
 import dev.jeton.models.grammar.Grammar;
 import dev.jeton.models.grammar.GrammarException;
 import dev.jeton.models.grammar.GrammarVocabulary;
@@ -83,6 +85,7 @@ final class Grammars {
     private final Map<Key, Entry> entries = new LinkedHashMap<>(16, 0.75f, true);
     private final Map<String, CompletableFuture<Optional<GrammarVocabulary>>> vocabularies = new HashMap<>();
     private final Map<String, ReasoningTokens> reasoning = new ConcurrentHashMap<>();
+    private final Map<String, ChannelTokens> channels = new ConcurrentHashMap<>();
     private long compiled;
     private long refused;
     private long found;
@@ -143,24 +146,72 @@ final class Grammars {
      */
     Optional<Use> afterThinking(Optional<Use> answer, ReasoningUse thinking, ServedModel model, int[] stops)
             throws InterruptedException {
+        return around(
+                answer,
+                Optional.empty(),
+                thinking,
+                model,
+                most -> new ReasoningGrammar(
+                        reasoningTokens(model, thinking.dialect().format()),
+                        answer.map(Use::grammar),
+                        thinking.place().opening(),
+                        most,
+                        stops));
+    }
+
+    /**
+     * What messages of an answer in channels must be, thinking among them.
+     *
+     * @param message what one must be, if anything
+     * @param behind what the answer's text must be, if the message does not say it
+     * @param stops tokens that end a text
+     * @return empty where neither thinking nor answer are bound
+     */
+    Optional<Use> inChannels(
+            Optional<Use> message, Optional<Use> behind, ReasoningUse thinking, ServedModel model, int[] stops)
+            throws InterruptedException {
+        return around(
+                message,
+                behind,
+                thinking,
+                model,
+                most -> new ChannelGrammar(
+                        channelTokens(model),
+                        message.map(Use::grammar),
+                        behind.map(Use::grammar),
+                        thinking.place(),
+                        most,
+                        stops));
+    }
+
+    /** Makes a grammar that has thinking in it. */
+    @FunctionalInterface
+    private interface Maker {
+
+        /** @param most tokens of thinking */
+        TokenGrammar make(int most) throws InterruptedException;
+    }
+
+    private static Optional<Use> around(
+            Optional<Use> first, Optional<Use> second, ReasoningUse thinking, ServedModel model, Maker maker)
+            throws InterruptedException {
         OptionalInt budget = thinking.options().budget();
-        if (answer.isEmpty() && budget.isEmpty()) {
-            return answer;
+        if (first.isEmpty() && budget.isEmpty()) {
+            return first;
         }
+        Runnable close = () -> {
+            first.ifPresent(Use::close);
+            second.ifPresent(Use::close);
+        };
         boolean made = false;
         try {
             check(ReasoningOptions.BUDGET, model);
-            TokenGrammar whole = new ReasoningGrammar(
-                    reasoningTokens(model, thinking.dialect().format()),
-                    answer.map(Use::grammar),
-                    thinking.opening(),
-                    budget.orElse(ReasoningGrammar.UNBOUNDED),
-                    stops);
+            TokenGrammar whole = maker.make(budget.orElse(ReasoningGrammar.UNBOUNDED));
             made = true;
-            return Optional.of(new Use(whole, () -> answer.ifPresent(Use::close)));
+            return Optional.of(new Use(whole, close));
         } finally {
             if (!made) {
-                answer.ifPresent(Use::close);
+                close.run();
             }
         }
     }
@@ -171,6 +222,20 @@ final class Grammars {
         if (known == null) {
             known = apart(() -> new ReasoningTokens(vocabulary, format));
             reasoning.put(model.base(), known);
+        }
+        return known;
+    }
+
+    private ChannelTokens channelTokens(ServedModel model) throws InterruptedException {
+        GrammarVocabulary vocabulary = vocabulary(model, ReasoningOptions.BUDGET);
+        ChannelTokens known = channels.get(model.base());
+        if (known == null) {
+            try {
+                known = apart(() -> new ChannelTokens(vocabulary));
+            } catch (GrammarException e) {
+                throw invalid(ReasoningOptions.BUDGET, e);
+            }
+            channels.put(model.base(), known);
         }
         return known;
     }

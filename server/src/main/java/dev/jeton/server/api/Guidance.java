@@ -100,6 +100,31 @@ record Guidance(String field, GrammarSpec spec, String key, Hold hold) {
         return guidance;
     }
 
+    /** The same of an answer whose text is a channel of several. */
+    Guidance inChannels() {
+        if (hold != Hold.ANSWER || spec instanceof GrammarSpec.Channels) {
+            return this;
+        }
+        return new Guidance(field, new GrammarSpec.Channels(Optional.of(spec), List.of()), "channels " + key, hold);
+    }
+
+    /** The same of a text of the answer's channel that has begun; empty where nothing is said of that. */
+    Optional<Guidance> withinAnswer() {
+        if (hold != Hold.ANSWER) {
+            return Optional.empty();
+        }
+        return spec instanceof GrammarSpec.Channels(var answer, var functions)
+                ? answer.map(text -> new Guidance(field, text, "within " + key, hold))
+                : Optional.of(this);
+    }
+
+    /** What of the answer is behind what this says of its message; empty where this says all. */
+    Optional<Guidance> behind() {
+        return spec instanceof GrammarSpec.Channels channels
+                ? channels.behind().map(text -> new Guidance(field, text, "within " + key, hold))
+                : Optional.empty();
+    }
+
     private void check(LimitSettings limits) {
         int bytes = key.getBytes(StandardCharsets.UTF_8).length;
         if (bytes > limits.maxSchema()) {

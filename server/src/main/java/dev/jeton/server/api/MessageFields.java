@@ -110,6 +110,12 @@ final class MessageFields {
         };
         Map<String, @Nullable Object> variables = new LinkedHashMap<>();
         ReasoningOptions.SWITCHES.forEach(name -> variables.put(name, on));
+        if (!on
+                && model.reasoning()
+                        .filter(dialect -> dialect.format().channels())
+                        .isPresent()) {
+            variables.put(ReasoningOptions.EFFORT, ReasoningOptions.LEAST);
+        }
         body.object(VARIABLES).ifPresent(given -> variables.putAll(given.fields()));
         fields.put(VARIABLES, variables);
         if (type.equals("enabled")) {

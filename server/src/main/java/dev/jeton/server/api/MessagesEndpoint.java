@@ -82,12 +82,13 @@ final class MessagesEndpoint implements WorkEndpoint {
         Optional<ToolUse> use = tools.use(model, limits.tools(), options);
         GenerationOptions guided = ToolGuidance.guided(options, tools, use, model);
         Prepared ask = Prepared.chat(guided, prompt, model, MessageTurns.FIELD, MaxTokens.FIELD, use);
+        Optional<ReasoningUse> thinking = ReasoningUse.of(model, prompt, reasoning, options);
         if (begun.isEmpty()) {
-            return ask.reasoning(ReasoningUse.of(model, prompt, reasoning, options));
+            return ask.reasoning(thinking);
         }
         requireFree(guided);
-        // what goes before an answer has gone before one that is begun
-        return ask.continuing();
+        // what goes before an answer has gone before one that is begun; but other channels may follow it
+        return ask.reasoning(thinking.filter(ReasoningUse::channels)).continuing();
     }
 
     private static void requireFree(GenerationOptions begun) {

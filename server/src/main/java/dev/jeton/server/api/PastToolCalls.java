@@ -1,6 +1,7 @@
 package dev.jeton.server.api;
 
 import dev.jeton.models.tools.CallId;
+import dev.jeton.models.tools.PastCallStyle;
 import dev.jeton.server.json.Json;
 import dev.jeton.server.json.JsonException;
 import dev.jeton.server.json.JsonObject;
@@ -11,10 +12,14 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /** Tool calls of an assistant's earlier message, as a model's template takes them. */
 final class PastToolCalls {
+
+    private static final String CALLS = "tool_calls";
+    private static final String RESULT = "tool_call_id";
 
     private PastToolCalls() {}
 
@@ -64,20 +69,76 @@ final class PastToolCalls {
 
     /**
      * Makes a conversation's calls and their results fit together as a template takes them: ids as its model's are, and
-     * with each result the name of its function, which some templates print and OpenAI's API leaves out.
+     * with each result the name of its function, which some templates print and OpenAI's API leaves out; nothing in a
+     * message that its template would leave out.
      */
-    static void fit(List<Map<String, @Nullable Object>> messages, CallId ids) {
+    static List<Map<String, @Nullable Object>> fit(
+            List<Map<String, @Nullable Object>> messages, PastCallStyle style, CallId ids) {
         Map<Object, Object> names = new HashMap<>();
         for (Map<String, @Nullable Object> message : messages) {
-            if (message.get("tool_calls") instanceof List<?> calls) {
+            if (message.get(CALLS) instanceof List<?> calls) {
                 for (Object call : calls) {
                     fit(call, ids, names);
                 }
-            } else if ("tool".equals(message.get("role")) && message.get("tool_call_id") instanceof String id) {
+                if (style.oneText()) {
+                    unite(message);
+                }
+            } else if (resultOf(message) instanceof String id) {
                 message.computeIfAbsent("name", field -> names.get(id));
-                message.put("tool_call_id", ids.fitted(id));
+                message.put(RESULT, ids.fitted(id));
             }
         }
+        return style.oneCall() ? parted(messages, style) : messages;
+    }
+
+    private static @Nullable Object resultOf(Map<String, @Nullable Object> message) {
+        return "tool".equals(message.get("role")) ? message.get(RESULT) : null;
+    }
+
+    /** What the model said before a call goes to what it thought: it is from the same breath. */
+    private static void unite(Map<String, @Nullable Object> message) {
+        if (message.get("content") instanceof String said
+                && !said.isEmpty()
+                && message.get(PastCallStyle.THOUGHTS.getFirst()) instanceof String thought
+                && !thought.isEmpty()) {
+            Conversation.thought(message, thought + "\n\n" + said);
+            message.put("content", "");
+        }
+    }
+
+    /** Each call in a message of its own, with its results behind it. */
+    private static List<Map<String, @Nullable Object>> parted(
+            List<Map<String, @Nullable Object>> messages, PastCallStyle style) {
+        List<Map<String, @Nullable Object>> all = new ArrayList<>();
+        for (int at = 0; at < messages.size(); at++) {
+            Map<String, @Nullable Object> message = messages.get(at);
+            if (!(message.get(CALLS) instanceof List<?> calls) || calls.size() < 2) {
+                all.add(message);
+                continue;
+            }
+            List<Map<String, @Nullable Object>> results = new ArrayList<>();
+            while (at + 1 < messages.size() && resultOf(messages.get(at + 1)) != null) {
+                results.add(messages.get(++at));
+            }
+            for (Object call : calls) {
+                boolean first = call == calls.getFirst();
+                Map<String, @Nullable Object> part = new LinkedHashMap<>(first ? message : Map.of());
+                part.put("role", "assistant");
+                if (!first) {
+                    part.put("content", style.emptyContent() ? "" : null);
+                }
+                part.put(CALLS, List.of(call));
+                all.add(part);
+                List<Map<String, @Nullable Object>> its = results.stream()
+                        .filter(result -> call instanceof Map<?, ?> fields
+                                && Objects.equals(fields.get("id"), result.get(RESULT)))
+                        .toList();
+                all.addAll(its);
+                results.removeAll(its);
+            }
+            all.addAll(results);
+        }
+        return all;
     }
 
     @SuppressWarnings("unchecked") // as read() makes them

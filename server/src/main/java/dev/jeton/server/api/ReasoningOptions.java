@@ -22,7 +22,10 @@ record ReasoningOptions(Shown shown, boolean streamed, OptionalInt budget) {
     static final String BUDGET = "thinking_token_budget";
 
     /** What templates call it. */
-    private static final String EFFORT = "reasoning_effort";
+    static final String EFFORT = "reasoning_effort";
+
+    /** The least that there is where thinking cannot be turned off. */
+    static final String LEAST = "low";
 
     private static final List<String> EFFORTS = List.of("none", "minimal", "low", "medium", "high", "xhigh", "max");
 
@@ -65,6 +68,11 @@ record ReasoningOptions(Shown shown, boolean streamed, OptionalInt budget) {
                 !included ? Shown.NOT : separate ? Shown.APART : Shown.IN_CONTENT, streamed, budget);
     }
 
+    /** The same, where thinking is left in the content. */
+    ReasoningOptions inContent() {
+        return new ReasoningOptions(shown == Shown.NOT ? shown : Shown.IN_CONTENT, streamed, budget);
+    }
+
     /**
      * Of a completion, in which it is not known what is thinking.
      *
@@ -87,6 +95,20 @@ record ReasoningOptions(Shown shown, boolean streamed, OptionalInt budget) {
                                     object.path(field), String.join(", ", EFFORTS), ApiException.shown(effort.get())));
         }
         return effort;
+    }
+
+    /**
+     * An effort as the model's template knows it: where thinking is a channel, there are three, and no turning it off.
+     */
+    static String known(String effort, ServedModel model) {
+        if (model.reasoning().filter(dialect -> dialect.format().channels()).isEmpty()) {
+            return effort;
+        }
+        return switch (effort) {
+            case "none", "minimal" -> LEAST;
+            case "xhigh", "max" -> "high";
+            default -> effort;
+        };
     }
 
     /**

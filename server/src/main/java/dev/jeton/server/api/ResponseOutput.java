@@ -30,8 +30,12 @@ final class ResponseOutput {
     private int used;
     /** Where the answer's text begins in that of all tokens. */
     private int textAt;
+    /** How much of the answer's text, from its beginning on, came from tokens one behind the other. */
+    private long scored;
     /** How many have begun. */
     private int calls;
+
+    private int messages;
 
     /**
      * @param response its id
@@ -46,18 +50,24 @@ final class ResponseOutput {
     /** Takes what the choice has that was not written yet; once it has ended, that is the rest. */
     void take(Choice choice) {
         waiting.addAll(choice.scores());
-        if (!choice.reasoning().isEmpty()) {
-            reasoning(choice.reasoning());
-        }
         before = choice.tokensBeforeText();
+        scored = choice.contiguousText();
         CharSequence text = choice.text();
         int from = 0;
+        List<Thinking.News> thoughts = choice.thoughts();
+        int thought = 0;
         List<ToolCalls.News> news = choice.calls().map(ToolCalls::news).orElse(List.of());
         List<CallSink.End> ends = choice.calls().map(ToolCalls::ends).orElse(List.of());
         for (ToolCalls.News piece : news) {
+            while (thought < thoughts.size() && goesBefore(thoughts.get(thought), piece)) {
+                from = reasoning(thoughts.get(thought++), text, from, ends);
+            }
             text(text.subSequence(from, piece.after()), ends);
             from = piece.after();
             call(piece, ends);
+        }
+        while (thought < thoughts.size()) {
+            from = reasoning(thoughts.get(thought++), text, from, ends);
         }
         text(text.subSequence(from, text.length()), ends);
         endCall(ends);
@@ -66,6 +76,10 @@ final class ResponseOutput {
                     choice.finishReason().equals("length"),
                     choice.reasoningTokens().orElse(0) > 0);
         }
+    }
+
+    private static boolean goesBefore(Thinking.News thought, ToolCalls.News call) {
+        return thought.after() < call.after() || thought.after() == call.after() && thought.calls() <= call.index();
     }
 
     private int next() {
@@ -85,7 +99,9 @@ final class ResponseOutput {
         open = Optional.empty();
     }
 
-    private void text(CharSequence more, List<CallSink.End> ends) {
+    private void text(CharSequence given, List<CallSink.End> ends) {
+        boolean begins = open.filter(OutputItem.Message.class::isInstance).isEmpty();
+        CharSequence more = begins ? beginning(given) : given;
         if (more.isEmpty()) {
             return;
         }
@@ -97,8 +113,27 @@ final class ResponseOutput {
         events.grown(message, more, scores);
     }
 
-    private void reasoning(CharSequence more) {
-        if (open.isEmpty()) {
+    /** What parts an item from one before it is not told: they are apart. */
+    private CharSequence beginning(CharSequence text) {
+        int from = 0;
+        boolean first = open.isEmpty() && done.isEmpty();
+        while (!first && from < text.length() && text.charAt(from) == '\n') {
+            from++;
+        }
+        return text.subSequence(from, text.length());
+    }
+
+    /** Takes the text before more of the thinking, and that; how far the text is then. */
+    private int reasoning(Thinking.News news, CharSequence text, int from, List<CallSink.End> ends) {
+        text(text.subSequence(from, news.after()), ends);
+        boolean begins = open.filter(OutputItem.Reasoning.class::isInstance).isEmpty();
+        CharSequence more = begins ? beginning(news.text()) : news.text();
+        if (more.isEmpty()) {
+            return news.after();
+        }
+        if (begins) {
+            endCall(ends);
+            end(OutputItem.Status.COMPLETED);
             begin(new OutputItem.Reasoning(
                     ResponseIds.item("rs", response, Integer.toString(next())), next(), new StringBuilder()));
         }
@@ -106,6 +141,7 @@ final class ResponseOutput {
             item.text().append(more);
             events.grown(item, more, List.of());
         });
+        return news.after();
     }
 
     private OutputItem.Message message() {
@@ -119,18 +155,19 @@ final class ResponseOutput {
                 new StringBuilder(),
                 new ArrayList<>());
         begin(message);
+        messages++;
         return message;
     }
 
-    /** Only of text that no call went before is it known which tokens it came from. */
+    /** Only of the first text, and that no call went before, is it known which tokens it came from. */
     private List<TokenScore> scores(OutputItem.Message message) {
-        if (calls > 0) {
+        if (calls > 0 || messages > 1) {
             return List.of();
         }
         skipThinking(message);
         int count = 0;
-        while (count < waiting.size()
-                && waiting.get(count).offset() - textAt < message.text().length()) {
+        long most = Math.min(message.text().length(), scored);
+        while (count < waiting.size() && waiting.get(count).offset() - textAt < most) {
             count++;
         }
         return use(count);

@@ -15,7 +15,7 @@ import java.util.Optional;
  * @param folder where it was loaded from; never told to clients
  * @param tokenizer its tokenizer
  * @param template its chat template, if it has one
- * @param developerRole whether the template knows the role {@code developer}; otherwise it is given as {@code system}
+ * @param systems how the template takes what systems and developers say
  * @param eosTokens ids that end a sequence
  * @param contextLength most tokens of prompt and answer together
  * @param defaults sampling parameters of requests that name none
@@ -31,7 +31,7 @@ public record ServedModel(
         Path folder,
         Tokenizer tokenizer,
         Optional<ChatTemplate> template,
-        boolean developerRole,
+        SystemRoles systems,
         int[] eosTokens,
         int contextLength,
         SamplingDefaults defaults,
@@ -56,7 +56,7 @@ public record ServedModel(
             Path folder,
             Tokenizer tokenizer,
             Optional<ChatTemplate> template,
-            boolean developerRole,
+            SystemRoles systems,
             int[] eosTokens,
             int contextLength,
             SamplingDefaults defaults,
@@ -67,7 +67,7 @@ public record ServedModel(
                 folder,
                 tokenizer,
                 template,
-                developerRole,
+                systems,
                 eosTokens,
                 contextLength,
                 defaults,
@@ -91,7 +91,7 @@ public record ServedModel(
                 folder,
                 tokenizer,
                 template,
-                developerRole,
+                systems,
                 eosTokens,
                 contextLength,
                 defaults,

@@ -41,7 +41,9 @@ final class ToolGuidance {
         if (format.isEmpty()) {
             return options;
         }
-        if (guidance.isEmpty() || guidance.get().spec() instanceof GrammarSpec.Tags) {
+        boolean tagged = guidance.filter(given -> given.spec() instanceof GrammarSpec.Tags)
+                .isPresent();
+        if (guidance.isEmpty() || tagged && !format.get().signed()) {
             boolean follows = model.dispatcher().engine().supports(Capability.MASKS);
             return follows ? strict(options, tools, format.get()) : options;
         }
@@ -101,7 +103,7 @@ final class ToolGuidance {
         if (!any) {
             return options;
         }
-        boolean one = tools.one() && !format.bare();
+        boolean one = tools.one() && !format.bare() || format.signed();
         List<GrammarSpec.Tag> tags = new ArrayList<>(CallTags.of(format, functions, tools.one()));
         Optional<Guidance> guidance = options.guidance();
         String key = "auto %s %s %s ".formatted(format.name(), tools.one(), tools.strict()) + text(named);
@@ -131,8 +133,10 @@ final class ToolGuidance {
         }
         boolean one = tools.one() || tools.choice().only().isPresent();
         String key = "calls " + format.name() + (one ? " one " : " some ") + text(named) + " or " + otherKey;
-        return new Guidance(
-                field, new GrammarSpec.Calls(format.frame(), format.marks(), functions, one, otherwise), key);
+        GrammarSpec spec = format.signed()
+                ? new GrammarSpec.Channels(otherwise, functions)
+                : new GrammarSpec.Calls(format.frame(), format.marks(), functions, one, otherwise);
+        return new Guidance(field, spec, key);
     }
 
     private static String text(List<Object> named) {

@@ -9,6 +9,7 @@ import java.nio.CharBuffer;
 import java.nio.charset.CharsetDecoder;
 import java.nio.charset.CodingErrorAction;
 import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.IntStream;
@@ -31,13 +32,25 @@ public final class ByteTokenizer implements Tokenizer {
 
     private static final int MARKS = WORDS + WORD_TEXTS.size();
 
-    /** Special tokens with which Mistral's models frame tool calls and what they think. */
-    private static final List<String> MARK_TEXTS = List.of("[TOOL_CALLS]", "[ARGS]", "[THINK]", "[/THINK]");
+    /** Special tokens of Mistral's models for tool calls and thinking, and those of OpenAI's harmony format. */
+    private static final List<String> MARK_TEXTS = List.of(
+            "[TOOL_CALLS]",
+            "[ARGS]",
+            "[THINK]",
+            "[/THINK]",
+            "<|start|>",
+            "<|channel|>",
+            "<|constrain|>",
+            "<|message|>",
+            "<|end|>",
+            "<|return|>",
+            "<|call|>");
 
     /** Ids, special ones included. */
     public static final int SIZE = MARKS + MARK_TEXTS.size();
 
     private final boolean strips;
+    private final boolean marks;
 
     /** One that keeps texts as they are. */
     public ByteTokenizer() {
@@ -46,7 +59,17 @@ public final class ByteTokenizer implements Tokenizer {
 
     /** @param strips whether a space goes with which a text begins */
     public ByteTokenizer(boolean strips) {
+        this(strips, false);
+    }
+
+    private ByteTokenizer(boolean strips, boolean marks) {
         this.strips = strips;
+        this.marks = marks;
+    }
+
+    /** One that finds special tokens in texts, as those of models do. */
+    public static ByteTokenizer marking() {
+        return new ByteTokenizer(false, true);
     }
 
     private String stripped(String text) {
@@ -55,9 +78,21 @@ public final class ByteTokenizer implements Tokenizer {
 
     @Override
     public int[] encode(String text, boolean addSpecialTokens) {
+        if (marks) {
+            return marked(text);
+        }
         byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
         IntStream ids = IntStream.range(0, bytes.length).map(i -> Byte.toUnsignedInt(bytes[i]));
         return (addSpecialTokens ? IntStream.concat(IntStream.of(BOS), ids) : ids).toArray();
+    }
+
+    private static int[] marked(String text) {
+        ByteTokenizer plain = new ByteTokenizer();
+        return Arrays.stream(text.split("(?=<\\|)|(?<=\\|>)"))
+                .flatMapToInt(part -> MARK_TEXTS.contains(part)
+                        ? IntStream.of(plain.id(part))
+                        : IntStream.of(plain.encode(part, false)))
+                .toArray();
     }
 
     @Override

@@ -6,7 +6,6 @@ import dev.jeton.models.ChatTemplate;
 import dev.jeton.models.EncoderSpec;
 import dev.jeton.models.Tokenizer;
 import dev.jeton.models.engine.Engine;
-import dev.jeton.models.reasoning.ReasoningDialect;
 import dev.jeton.models.reasoning.ReasoningFormat;
 import dev.jeton.models.tools.ToolFormat;
 import dev.jeton.scheduler.SchedulerConfig;
@@ -14,9 +13,10 @@ import dev.jeton.scheduler.StepListener;
 import dev.jeton.scheduler.StepLoop;
 import dev.jeton.server.OpenBooks;
 import dev.jeton.server.Server;
-import dev.jeton.server.api.ModelTools;
+import dev.jeton.server.api.ModelDialects;
 import dev.jeton.server.api.SamplingDefaults;
 import dev.jeton.server.api.ServedModel;
+import dev.jeton.server.api.SystemRoles;
 import dev.jeton.server.config.Configuration;
 import dev.jeton.server.config.ConfigurationLoader;
 import dev.jeton.server.json.Json;
@@ -88,20 +88,22 @@ public final class TestServer implements AutoCloseable {
                 .orElse(engine);
         StepLoop loop = new StepLoop(MODEL, driven, scheduler, System::nanoTime, System.nanoTime(), listener);
         ByteTokenizer tokenizer = builder.tokenizer;
+        ModelDialects dialects = builder.dialects(tokenizer);
+        int[] ends = dialects.ends(new int[] {ByteTokenizer.EOS});
         ServedModel model = new ServedModel(
                 MODEL,
                 Path.of("nowhere"),
                 tokenizer,
                 builder.template,
-                false,
-                new int[] {ByteTokenizer.EOS},
+                builder.template.map(SystemRoles::of).orElse(SystemRoles.USUAL),
+                ends,
                 loop.contextLength(),
                 SamplingDefaults.OPENAI,
                 loop,
                 ServedModel.longestToken(tokenizer),
                 builder.encoder,
-                builder.tools(tokenizer),
-                builder.reasoning(tokenizer),
+                dialects.tools(),
+                dialects.reasoning(),
                 Optional.empty());
         List<ServedModel> models = new ArrayList<>(List.of(model));
         builder.aliases.forEach(name -> models.add(new ServedModel(
@@ -109,8 +111,8 @@ public final class TestServer implements AutoCloseable {
                 model.folder(),
                 tokenizer,
                 builder.template,
-                false,
-                new int[] {ByteTokenizer.EOS},
+                builder.template.map(SystemRoles::of).orElse(SystemRoles.USUAL),
+                ends,
                 loop.contextLength(),
                 SamplingDefaults.OPENAI,
                 loop,
@@ -222,13 +224,8 @@ public final class TestServer implements AutoCloseable {
             return this;
         }
 
-        private Optional<ReasoningDialect> reasoning(Tokenizer vocabulary) {
-            return template.flatMap(known -> ReasoningFormat.chosen(reasoningParser, known.source()))
-                    .map(format -> new ReasoningDialect(format, vocabulary));
-        }
-
-        private ModelTools tools(Tokenizer vocabulary) {
-            return ModelTools.of(toolCallParser, template, vocabulary);
+        private ModelDialects dialects(Tokenizer vocabulary) {
+            return ModelDialects.of(toolCallParser, reasoningParser, template, vocabulary);
         }
 
         public Builder tokenizer(ByteTokenizer other) {
