@@ -108,6 +108,10 @@ class BackgroundResponsesTest {
         Eventually.until("it has begun", () -> "in_progress".equals(get(id).at("status")));
         CompletableFuture<Answer> cancelled =
                 CompletableFuture.supplyAsync(() -> server.post(PATH + "/" + id + "/cancel", ""));
+        Eventually.until("it is cancelled", () -> {
+            server.engine().allow(1);
+            return cancelled.isDone();
+        });
         server.engine().release();
         assertThat(cancelled.join().at("status")).isEqualTo("cancelled");
         assertThat(get(id).at("status")).isEqualTo("cancelled");

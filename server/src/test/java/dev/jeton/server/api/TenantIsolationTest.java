@@ -75,10 +75,15 @@ class TenantIsolationTest {
     private static String booked = "";
     private static String stored = "";
     private static String cursor = "";
+    private static String file = "";
+    private static String batch = "";
+    private static String messages = "";
 
     @BeforeAll
     static void redAndBlueAskTheSame() {
-        server = TwoTenants.in(folder).start();
+        server = TwoTenants.in(folder)
+                .set("batches.folder", folder.resolve("batches").toString())
+                .start();
         Answer answer = TwoTenants.complete(server, RED_KEY, PROMPT, ID, LABEL + "=" + VALUE);
         assertThat(answer.at("usage.prompt_tokens")).isEqualTo(TOKENS);
         assertThat(answer.header("x-jeton-cost")).isEqualTo(COST + " EUR");
@@ -86,6 +91,7 @@ class TenantIsolationTest {
                         .status())
                 .isEqualTo(200);
         redsTask();
+        redsBatches();
         stored = (String)
                 as(RED_KEY, "", "POST", "/v1/responses", response(PROMPT)).at("id");
         TwoTenants.complete(server, BLUE, "hello", ID, LABEL + "=mine");
@@ -122,6 +128,36 @@ class TenantIsolationTest {
                 "red-secret-name",
                 "red-secret-criterion",
                 "red-secret-call"));
+    }
+
+    private static void redsBatches() {
+        String line =
+                "{\"custom_id\": \"red-secret-line\", \"method\": \"POST\", \"url\": \"/v1/completions\", \"body\": %s}"
+                        .formatted(completion("red-secret-prompt", ""));
+        String form = "--b\r\ncontent-disposition: form-data; name=\"purpose\"\r\n\r\nbatch\r\n"
+                + "--b\r\ncontent-disposition: form-data; name=\"file\"; filename=\"red-secret-file\"\r\n\r\n"
+                + line + "\r\n--b--\r\n";
+        Answer sent = server.send(server.request("/v1/files")
+                .header("authorization", "Bearer " + RED_KEY)
+                .header("content-type", "multipart/form-data; boundary=b")
+                .POST(BodyPublishers.ofString(form)));
+        file = (String) sent.at("id");
+        batch = (String)
+                as(RED_KEY, "", "POST", "/v1/batches", """
+                        {"input_file_id": "%s", "endpoint": "/v1/completions", "metadata": {"red-secret-note": "x"}}
+                        """.formatted(file)).at("id");
+        messages = (String) as(RED_KEY, "", "POST", "/v1/messages/batches", """
+                        {"requests": [{"custom_id": "red-secret-message", "params": %s}]}
+                        """.formatted(chat("red-secret-prompt")))
+                .at("id");
+        Eventually.until(
+                "red's batches have ended",
+                () -> as(RED_KEY, "", "GET", "/v1/batches/" + batch, "").body().contains("\"usage\"")
+                        && as(RED_KEY, "", "GET", "/v1/messages/batches/" + messages, "")
+                                .body()
+                                .contains("\"ended\""));
+        SECRETS.addAll(List.of(
+                file, batch, messages, "red-secret-line", "red-secret-file", "red-secret-note", "red-secret-message"));
     }
 
     @AfterAll
@@ -219,6 +255,7 @@ class TenantIsolationTest {
                 posts("/v1/rerank", "{\"model\": \"test-model\", \"query\": \"a\", \"documents\": [\"b\"]}", "{}"));
         attempts.put("/v1/classify", posts("/v1/classify", texts, "{}"));
         attempts.putAll(tasks());
+        attempts.putAll(batches());
         attempts.put("/tokenize", posts("/tokenize", "{\"prompt\": \"hi\"}", "{"));
         attempts.put("/detokenize", posts("/detokenize", "{\"tokens\": [104]}", "{}"));
         for (String open : List.of("/version", "/health", "/health/live", "/health/ready", "/metrics")) {
@@ -264,6 +301,29 @@ class TenantIsolationTest {
                         "{\"id\": \"red-secret-waiting\", \"release\": true}",
                         "{\"id\": \"red-secret-step\", \"kind\": \"tool\", \"cost\": \"0.72\"}"));
         attempts.put("/v1/tasks/{id}/outcome", posts(red + "/outcome", "{\"success\": false}"));
+        return attempts;
+    }
+
+    private static Map<String, List<Attempt>> batches() {
+        Map<String, List<Attempt>> attempts = new LinkedHashMap<>();
+        List<Attempt> files = new ArrayList<>(posts("/v1/files", "{}"));
+        files.addAll(gets("/v1/files", "/v1/files?purpose=batch_output", "/v1/files?after=" + file));
+        attempts.put("/v1/files", files);
+        attempts.put("/v1/files/{id}", gets("/v1/files/" + file));
+        attempts.put("/v1/files/{id}/content", gets("/v1/files/" + file + "/content"));
+        List<Attempt> all = new ArrayList<>(
+                posts("/v1/batches", "{\"input_file_id\": \"" + file + "\", \"endpoint\": \"/v1/completions\"}", "{"));
+        all.addAll(gets("/v1/batches", "/v1/batches?limit=100", "/v1/batches?after=" + batch));
+        attempts.put("/v1/batches", all);
+        attempts.put("/v1/batches/{id}", gets("/v1/batches/" + batch));
+        attempts.put("/v1/batches/{id}/cancel", posts("/v1/batches/" + batch + "/cancel", "{}"));
+        String path = "/v1/messages/batches";
+        List<Attempt> ofMessages = new ArrayList<>(posts(path, "{}", "{"));
+        ofMessages.addAll(gets(path, path + "?after_id=" + messages, path + "?before_id=" + messages));
+        attempts.put(path, ofMessages);
+        attempts.put(path + "/{id}", gets(path + "/" + messages, path + "/" + batch));
+        attempts.put(path + "/{id}/cancel", posts(path + "/" + messages + "/cancel", "{}"));
+        attempts.put(path + "/{id}/results", gets(path + "/" + messages + "/results"));
         return attempts;
     }
 
@@ -321,7 +381,7 @@ class TenantIsolationTest {
 
     private static void assertNothingOfRed(Attempt attempt, String id, Answer answer) {
         String told = answer.response().headers().map() + "\n" + answer.body();
-        String said = id + attempt.path();
+        String said = id + attempt.path() + attempt.body();
         for (String secret : SECRETS) {
             if (!said.contains(secret)) {
                 assertThat(told).as(attempt.path()).doesNotContain(secret);
