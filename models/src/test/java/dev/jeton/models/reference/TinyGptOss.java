@@ -1,6 +1,5 @@
 package dev.jeton.models.reference;
 
-import dev.jeton.models.CheckpointQuantization;
 import dev.jeton.models.DecoderSpec;
 import dev.jeton.models.SafetensorsWriter;
 import java.util.Random;
@@ -49,7 +48,7 @@ final class TinyGptOss {
         float[] bias = values(count * outputs, 0.5);
         writer.add(name + "experts." + projection + "_bias", model.type, new int[] {count, outputs}, bias);
         float[] values = values(count * outputs * inputs, scale);
-        if (model.quantization instanceof CheckpointQuantization.Mxfp4) {
+        if (model.mxfp4) {
             blocks(projection, values, outputs, inputs);
         } else {
             float[] turned = new float[values.length];

@@ -71,7 +71,9 @@ public final class TinyModel {
     private final double normMean;
     private final Random random;
     public final TensorType type;
-    final CheckpointQuantization quantization;
+    /** Whether experts are stored in MXFP4. */
+    final boolean mxfp4;
+
     private final SafetensorsWriter writer = new SafetensorsWriter();
 
     /** Writes a folder with the given config.json. */
@@ -100,7 +102,7 @@ public final class TinyModel {
         Files.createDirectories(folder);
         Files.writeString(folder.resolve("config.json"), config);
         spec = DecoderSpec.readQuantized(folder);
-        quantization = CheckpointQuantization.read(folder);
+        mxfp4 = config.contains("\"quant_method\": \"%s\"".formatted(CheckpointQuantization.MXFP4));
         prefix = config.contains("ForConditionalGeneration") ? "language_model.model." : "model.";
         normMean = spec.architecture().startsWith("Gemma") ? 0 : 1;
         matrix("model.embed_tokens.weight", spec.vocabulary(), spec.hidden(), 1);
