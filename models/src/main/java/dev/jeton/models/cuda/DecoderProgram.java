@@ -60,12 +60,20 @@ final class DecoderProgram {
     private final long[] blockBytes;
     /** What a half of a layer left to be added to the residual stream; 0 where it is there already. */
     private long left;
-    /** The norm through which that goes first; 0 for none. */
-    private long leftNorm;
-    /** Where a token's choices have their slots and shares, if it is what experts gave; else 0. */
-    private long leftSlots;
 
+    private long leftNorm;
+    private long leftSlots;
     private long leftShares;
+
+    /**
+     * What the last half of the last layer left for the final norm.
+     *
+     * @param values to be added to the residual stream; 0 where they are there already
+     * @param norm through which they go first; 0 for none
+     * @param slots where a token's choices have their slots, if it is what experts gave; else 0
+     * @param shares where they have their shares
+     */
+    record Left(long values, long norm, long slots, long shares) {}
 
     /**
      * Takes all memory that steps need beside pages, which follow by {@link #pages}.
@@ -343,6 +351,16 @@ final class DecoderProgram {
                 .pointer(buffers.attended())
                 .integer(spec.queryWidth())
                 .launch(tiles, spec.keyValueHeads(), way.threads(), way.shared());
+    }
+
+    /** What the {@link #forward} that was just called leaves, for {@link #sample} of a recorded one. */
+    Left left() {
+        return new Left(left, leftNorm, leftSlots, leftShares);
+    }
+
+    /** Says that a recorded {@link #forward} was the last, and what that leaves. */
+    void leave(Left recorded) {
+        leave(recorded.values, recorded.norm, recorded.slots, recorded.shares);
     }
 
     private void leave(long values, long branchNorm, long slots, long shares) {

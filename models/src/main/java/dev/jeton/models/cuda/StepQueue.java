@@ -71,9 +71,12 @@ final class StepQueue {
     /** The same for steps of which rows go through adapters. */
     private final Map<StepLayout, Graph> adaptedGraphs = new HashMap<>();
     /** Both without sampling, where that waits for masks. */
-    private final Map<StepLayout, Graph> forwards = new HashMap<>();
+    private final Map<StepLayout, Forward> forwards = new HashMap<>();
 
-    private final Map<StepLayout, Graph> adaptedForwards = new HashMap<>();
+    private final Map<StepLayout, Forward> adaptedForwards = new HashMap<>();
+
+    /** A recorded step up to its sampling, and what that then needs to know. */
+    private record Forward(Graph graph, DecoderProgram.Left left) {}
 
     private final MaskMemory maskMemory;
     private long launched;
@@ -167,18 +170,27 @@ final class StepQueue {
         for (int rows = 1; rows <= maxRows; rows = Buckets.rows(rows) + 1) {
             StepLayout layout = Buckets.decode(rows, maxRows, groups);
             graphs.put(layout, device.capture(() -> plain(layout, false)));
-            forwards.put(layout, device.capture(() -> decode(layout, false)));
+            forwards.put(layout, forward(layout, false));
             if (adapters) {
                 adaptedGraphs.put(layout, device.capture(() -> plain(layout, true)));
-                adaptedForwards.put(layout, device.capture(() -> decode(layout, true)));
+                adaptedForwards.put(layout, forward(layout, true));
             }
         }
     }
 
+    private Forward forward(StepLayout layout, boolean adapted) {
+        Graph graph = device.capture(() -> decode(layout, adapted));
+        return new Forward(graph, program.left());
+    }
+
     /** Lets go of the graphs, which must be gone before ranks whose exchanges are in them. */
     void close() {
-        for (Map<StepLayout, Graph> each : List.of(graphs, adaptedGraphs, forwards, adaptedForwards)) {
+        for (Map<StepLayout, Graph> each : List.of(graphs, adaptedGraphs)) {
             each.values().forEach(Graph::close);
+            each.clear();
+        }
+        for (Map<StepLayout, Forward> each : List.of(forwards, adaptedForwards)) {
+            each.values().forEach(forward -> forward.graph.close());
             each.clear();
         }
     }
@@ -270,9 +282,7 @@ final class StepQueue {
     }
 
     private void start(StepInputs step, StepLayout layout) {
-        Graph graph = step.decodes ? graphs(step).get(layout) : null;
-        if (graph != null) {
-            graph.launch();
+        if (step.decodes && replay(step, layout)) {
             return;
         }
         boolean decodes = false;
@@ -288,11 +298,22 @@ final class StepQueue {
         }
     }
 
-    private Map<StepLayout, Graph> graphs(StepInputs step) {
+    /** Whether there was a graph of a step of decodes; up to its sampling, where that waits for masks. */
+    private boolean replay(StepInputs step, StepLayout layout) {
         if (step.masks == 0) {
-            return step.adapted ? adaptedGraphs : graphs;
+            Graph graph = (step.adapted ? adaptedGraphs : graphs).get(layout);
+            if (graph != null) {
+                graph.launch();
+            }
+            return graph != null;
         }
-        return step.adapted ? adaptedForwards : forwards;
+        Forward forward = (step.adapted ? adaptedForwards : forwards).get(layout);
+        if (forward != null) {
+            forward.graph.launch();
+            // other steps were called since it was recorded, and may have left something else
+            program.leave(forward.left);
+        }
+        return forward != null;
     }
 
     private void decode(StepLayout layout, boolean adapted) {

@@ -50,6 +50,10 @@ class CudaEngineTest extends StepContract {
     @TempDir
     Path folder;
 
+    /**
+     * Down has 96 inputs, so few rows go through our own product, which adds to the residual stream itself, and many
+     * through cuBLASLt, which leaves that to the next norm: a step that follows one of the other kind must know.
+     */
     @Override
     protected Engine create() throws IOException {
         String windows = "\"use_sliding_window\": true, \"sliding_window\": 24, \"max_window_layers\": 1";
@@ -111,6 +115,35 @@ class CudaEngineTest extends StepContract {
             }
             assertThat(MACHINE.knobs().calls("cuGraphLaunch") - graphs).isEqualTo(5);
             assertThat(MACHINE.knobs().calls("cuLaunchKernelEx")).isEqualTo(kernels);
+        }
+    }
+
+    /**
+     * Widths of 128: few rows go through our own products, which leave the final norm nothing to add, and the prompt's
+     * through cuBLASLt, which leaves it what down gave.
+     */
+    @Test
+    void samplesAMaskedDecodeFromItsOwnStepWhateverTheOneBeforeLeft() throws IOException {
+        Path model = Files.createTempDirectory(folder, "model");
+        new TinyModel(
+                model,
+                Configs.config("LlamaForCausalLM", 128, 4, 2, 32, 256, "\"tie_word_embeddings\": true"),
+                TensorType.BF16,
+                3);
+        int[] prompt = new Random(5).ints(20, 0, 301).toArray();
+        try (Engine engine = CudaEngine.load(model, OPTIONS, MACHINE.libraries())) {
+            Driver driver = new Driver(engine);
+            Driver.Sequence expected = driver.generate(0, prompt, GREEDY_SCORED, 6, prompt.length);
+            Driver.Sequence sequence = driver.open(1, prompt, GREEDY_SCORED);
+            for (int i = 0; i < 6; i++) {
+                driver.begin().add(sequence, sequence.length - sequence.computed, StepBatch.MASKED);
+                StepTicket ticket = engine.launch(driver.batch());
+                long[] all = new long[(301 + 63) / 64];
+                Arrays.fill(all, -1);
+                engine.masks(ticket, new TokenMasks(1, all.length, all));
+                driver.apply(engine.await(ticket), 0, sequence);
+            }
+            assertThat(sequence.logProbabilities).isEqualTo(expected.logProbabilities);
         }
     }
 
