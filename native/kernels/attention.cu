@@ -522,6 +522,7 @@ struct Results {
     int kvHeads;
     int token;  // first input of the batch row
     int rows;   // query rows of the batch row
+    const float* sinks;
 };
 
 INDEX long long partial_row(int partial, int kvHead, int kvHeads, int tileRows, int r) {
@@ -530,6 +531,13 @@ INDEX long long partial_row(int partial, int kvHead, int kvHeads, int tileRows, 
 
 DEVICE act* out_row(const Results& to, int row) {
     return to.out + (long long)(to.token + row / GROUP) * to.outStride + (to.kvHead * GROUP + row % GROUP) * HEAD_DIM;
+}
+
+// What a sink adds to the sum of weights e^(score - greatest) of query row `row`, once for its whole context: a sink is the
+// score of a key without a value (Xiao et al.: Efficient Streaming Language Models with Attention Sinks). One far greater
+// than all scores makes the sum infinite, and outputs zero.
+DEVICE float sink_of(const Results& to, int row, float greatest) {
+    return to.sinks ? exp2_fast(to.sinks[to.kvHead * GROUP + row % GROUP] * LOG2_E - greatest) : 0.0f;
 }
 
 // Pair `pair` of a step of query row g (half 0) or g + 8 (half 1).
@@ -583,7 +591,8 @@ DEVICE void combine(const Results& to, const Tile& tile, int tileRows, int threa
             value += weight * load_fresh(to.partialOut + at * HEAD_PAD + e);
         }
         if (e < HEAD_DIM) {
-            out_row(to, tile.first + r)[e] = float_to_act(value / sum);
+            float all = sum + sink_of(to, tile.first + r, greatest);
+            out_row(to, tile.first + r)[e] = float_to_act(value / all);
         }
     }
 }
@@ -646,8 +655,8 @@ DEVICE void find_blocks(int* block, const int* table, int token, int to) {
 extern "C" __global__ void __launch_bounds__(DECODE_WARPS * 32)
 attention_decode(const int* plan, const int* tiles, const act* q, int qStride, const char* pages,
                  long long blockBytes, const int* blocks, const int* tableStart, const int* position,
-                 const int* inputStart, float scale, float softCap, int window, float kScale, float vScale,
-                 float* partialOut, float* partialSum, int* counters, act* out, int outStride) {
+                 const int* inputStart, const float* sinks, float scale, float softCap, int window, float kScale,
+                 float vScale, float* partialOut, float* partialSum, int* counters, act* out, int outStride) {
     take_turn();
     DYNAMIC_SHARED(shared);
     if ((int)blockIdx.x >= plan[0]) {
@@ -766,7 +775,7 @@ attention_decode(const int* plan, const int* tiles, const act* q, int qStride, c
         }
     }
     __syncthreads();
-    Results to = {partialOut, partialSum, out, outStride, kvHead, kvHeads, start, inputs * GROUP};
+    Results to = {partialOut, partialSum, out, outStride, kvHead, kvHeads, start, inputs * GROUP, sinks};
     float valueFactor = VALUE_FACTOR;
     for (int i = threadIdx.x; i < count * HEAD_PAD; i += DECODE_WARPS * 32) {
         int r = i / HEAD_PAD;
@@ -786,7 +795,8 @@ attention_decode(const int* plan, const int* tiles, const act* q, int qStride, c
         value *= valueFactor;
         if (tile.splits == 1) {
             if (e < HEAD_DIM) {
-                out_row(to, tile.first + r)[e] = float_to_act(value / sum);
+                float all = sum + sink_of(to, tile.first + r, greatest);
+                out_row(to, tile.first + r)[e] = float_to_act(value / all);
             }
         } else {
             long long at = partial_row(tile.partial, kvHead, kvHeads, DECODE_ROWS, r);
@@ -844,8 +854,8 @@ DEVICE void fetch_tile(unsigned char* target, float* scales, const char* pages, 
 extern "C" __global__ void __launch_bounds__(PREFILL_WARPS * 32)
 attention_prefill(const int* plan, const int* tiles, const act* q, int qStride, const char* pages,
                   long long blockBytes, const int* blocks, const int* tableStart, const int* position,
-                  const int* inputStart, float scale, float softCap, int window, float kScale, float vScale,
-                  float* partialOut, float* partialSum, int* counters, act* out, int outStride) {
+                  const int* inputStart, const float* sinks, float scale, float softCap, int window, float kScale,
+                  float vScale, float* partialOut, float* partialSum, int* counters, act* out, int outStride) {
     take_turn();
     DYNAMIC_SHARED(shared);
     if ((int)blockIdx.x >= plan[1]) {
@@ -962,7 +972,7 @@ attention_prefill(const int* plan, const int* tiles, const act* q, int qStride, 
         }
     }
 
-    Results to = {partialOut, partialSum, out, outStride, kvHead, kvHeads, start, inputs * GROUP};
+    Results to = {partialOut, partialSum, out, outStride, kvHead, kvHeads, start, inputs * GROUP, sinks};
     float valueFactor = VALUE_FACTOR;
 #pragma unroll
     for (int m = 0; m < MATRIX_ROWS; m++) {
@@ -972,7 +982,8 @@ attention_prefill(const int* plan, const int* tiles, const act* q, int qStride, 
             float sum = quad_sum(state[m].sum[h]);
             if (tile.first + r < to.rows) {
                 if (tile.splits == 1) {
-                    store_acts(out_row(to, tile.first + r), o[m], h, valueFactor / sum);
+                    float all = sum + sink_of(to, tile.first + r, state[m].greatest[h]);
+                    store_acts(out_row(to, tile.first + r), o[m], h, valueFactor / all);
                 } else {
                     long long place = partial_row(tile.partial, kvHead, kvHeads, PREFILL_ROWS, r);
                     if (lane % 4 == 0) {

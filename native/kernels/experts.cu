@@ -18,19 +18,25 @@ INDEX bool comes_after(float value, int expert, float lastValue, int last) {
     return value < lastValue || (value == lastValue && expert > last);
 }
 
+// A router's logit of an expert, whose bias is added where there are any.
+DEVICE float logit_of(const float* logits, const float* bias, int expert) {
+    return bias ? logits[expert] + bias[expert] : logits[expert];
+}
+
 // A warp chooses a token's experts, the likeliest first. The share of each is its softmax over all experts, or over those
 // chosen where normalised. perToken <= 32. A logit that is no number counts as the least; shares are then NaN, which fails
 // the rows that have them.
-DEVICE void choose(const float* logits, int experts, int perToken, bool normalised, int* chosen, float* share) {
+DEVICE void choose(const float* logits, const float* bias, int experts, int perToken, bool normalised, int* chosen,
+                   float* share) {
     int lane = threadIdx.x & 31;
     float most = NEGATIVE_INFINITY;
     for (int e = lane; e < experts; e += 32) {
-        most = fmaxf(most, logits[e]);
+        most = fmaxf(most, logit_of(logits, bias, e));
     }
     most = warp_max(most);
     float all = 0;
     for (int e = lane; e < experts; e += 32) {
-        all += expf(logits[e] - most);
+        all += expf(logit_of(logits, bias, e) - most);
     }
     all = warp_sum(all);
     float lastValue = float_of(0x7f800000u);
@@ -42,7 +48,8 @@ DEVICE void choose(const float* logits, int experts, int perToken, bool normalis
         float best = NEGATIVE_INFINITY;
         int expert = experts;
         for (int e = lane; e < experts; e += 32) {
-            float value = logits[e] == logits[e] ? logits[e] : NEGATIVE_INFINITY;
+            float value = logit_of(logits, bias, e);
+            value = value == value ? value : NEGATIVE_INFINITY;
             if (comes_after(value, e, lastValue, last) && (value > best || expert == experts)) {
                 best = value;
                 expert = e;
@@ -71,15 +78,16 @@ DEVICE void choose(const float* logits, int experts, int perToken, bool normalis
     }
 }
 
+// bias[experts], or 0, is added to every token's logits.
 // Bytes per token: 4 * experts, read from the first cache perToken times more, and 8 * perToken written. Operations: a
 // few a logit for each choice: 128 experts, 8 choices, 8,192 tokens: 30M, 1 us; latency for few.
 extern "C" __global__ void __launch_bounds__(32 * CHOOSE_TOKENS)
-choose_experts(const int* header, const float* logits, int experts, int perToken, int normalised, int* chosen,
-               float* share) {
+choose_experts(const int* header, const float* logits, const float* bias, int experts, int perToken, int normalised,
+               int* chosen, float* share) {
     take_turn();
     int token = blockIdx.x * CHOOSE_TOKENS + threadIdx.x / 32;
     if (token < header[HEADER_TOKENS]) {
-        choose(logits + (long long)token * experts, experts, perToken, normalised != 0, chosen + token * perToken,
+        choose(logits + (long long)token * experts, bias, experts, perToken, normalised != 0, chosen + token * perToken,
                share + token * perToken);
     }
 }
@@ -105,8 +113,8 @@ DEVICE int lanes_before(int value) {
 // 65,536 choices (8,192 tokens, 8 of 128) are 64 turns of a warp, twice: about 15 us, once a layer of some 1,000. For a
 // decode step it is a launch's latency.
 extern "C" __global__ void __launch_bounds__(GROUP_THREADS, 1)
-group_experts(const int* header, const float* logits, int experts, int perToken, int normalised, int tileRows,
-              int maxTiles, int* chosen, float* share, int* slotOf, int* choices, int* plan, int* tiles) {
+group_experts(const int* header, const float* logits, const float* bias, int experts, int perToken, int normalised,
+              int tileRows, int maxTiles, int* chosen, float* share, int* slotOf, int* choices, int* plan, int* tiles) {
     take_turn();
     DYNAMIC_SHARED(shared);
     int* placed = (int*)shared;  // [warp][expert]: choices of an expert before those that the warp still has
@@ -119,7 +127,7 @@ group_experts(const int* header, const float* logits, int experts, int perToken,
     int lane = threadIdx.x & 31;
     if (logits) {
         for (int token = warp; token < tokens; token += GROUP_WARPS) {
-            choose(logits + (long long)token * experts, experts, perToken, normalised != 0, chosen + token * perToken,
+            choose(logits + (long long)token * experts, bias, experts, perToken, normalised != 0, chosen + token * perToken,
                    share + token * perToken);
         }
     }

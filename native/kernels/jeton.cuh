@@ -40,7 +40,8 @@
 #define WEIGHTS 0  // weights of products: one of the numbers below
 #endif
 #ifndef SCALE_GROUP
-#define SCALE_GROUP 128  // values along k that share a scale, where not all do: of integers 32 or 64, too
+// Values along k that share a scale, where not all do: of integers 32 or 64, too.
+#define SCALE_GROUP (WEIGHTS == WEIGHTS_MXFP4 ? 32 : 128)
 #endif
 
 #define WEIGHTS_ACT 0       // as activations
@@ -49,6 +50,7 @@
 #define WEIGHTS_FP8 3       // e4m3 with a float for each row
 #define WEIGHTS_FP8_BLOCK 4 // e4m3 with a float for each eight rows and 128 values
 #define WEIGHTS_INT8_GROUP 5 // bytes with a scale and a zero for each row and SCALE_GROUP values
+#define WEIGHTS_MXFP4 6      // e2m1 with a power of two for each row and 32 values (OCP Microscaling Formats)
 
 static_assert(HEAD_DIM >= 2 && HEAD_DIM <= 256 && HEAD_DIM % 2 == 0, "HEAD_DIM must be even, 2 to 256");
 static_assert(ROTARY_DIM >= 2 && ROTARY_DIM <= HEAD_DIM && ROTARY_DIM % 2 == 0, "ROTARY_DIM must be even, to HEAD_DIM");
@@ -284,12 +286,31 @@ DEVICE unsigned pack_e4m3(float low, float high) {
 
 #define ACTIVATION_SILU 0
 #define ACTIVATION_GELU 1
+#define ACTIVATION_CLAMPED 2
 
-// x / (1 + e^-x), or x (1 + tanh(u)) / 2 with u = sqrt(2 / pi) (x + 0.044715 x^3), which is x / (1 + e^-2u).
+// What the clamped activation bounds gate and up to, and what it multiplies the gate by in its sigmoid.
+#define CLAMP_LIMIT 7.0f
+#define CLAMP_ALPHA 1.702f
+
+// x / (1 + e^-x), or x (1 + tanh(u)) / 2 with u = sqrt(2 / pi) (x + 0.044715 x^3), which is x / (1 + e^-2u), or
+// x / (1 + e^-u) with u = CLAMP_ALPHA x.
 template <int activation>
 DEVICE float activated(float x) {
-    float u = activation == ACTIVATION_SILU ? x : 1.5957691216057308f * (x + 0.044715f * x * x * x);
+    float u = activation == ACTIVATION_SILU   ? x
+              : activation == ACTIVATION_GELU ? 1.5957691216057308f * (x + 0.044715f * x * x * x)
+                                              : CLAMP_ALPHA * x;
     return x / (1.0f + exp2_fast(u * -1.4426950408889634f));
+}
+
+// What a gate and its up become. Clamped: the gate to CLAMP_LIMIT, the up to it both ways, and 1 is added to the up. What is
+// no number stays none.
+template <int activation>
+DEVICE float joined(float gate, float up) {
+    if (activation == ACTIVATION_CLAMPED) {
+        gate = gate > CLAMP_LIMIT ? CLAMP_LIMIT : gate;
+        up = (up > CLAMP_LIMIT ? CLAMP_LIMIT : up < -CLAMP_LIMIT ? -CLAMP_LIMIT : up) + 1.0f;
+    }
+    return activated<activation>(gate) * up;
 }
 
 // ---- products -----------------------------------------------------------------------------------------------------
@@ -299,12 +320,15 @@ DEVICE float activated(float x) {
 #define MODE_RESIDUAL 2
 #define MODE_SWIGLU 4
 #define MODE_GEGLU 5
+#define MODE_CLAMPED 6
 
 // Whether rows of w are gates and ups, which are joined.
 INDEX bool gated(int mode) { return mode >= MODE_SWIGLU; }
 
-DEVICE float gate_of(int mode, float x) {
-    return mode == MODE_GEGLU ? activated<ACTIVATION_GELU>(x) : activated<ACTIVATION_SILU>(x);
+DEVICE float join_of(int mode, float gate, float up) {
+    return mode == MODE_CLAMPED ? joined<ACTIVATION_CLAMPED>(gate, up)
+           : mode == MODE_GEGLU ? joined<ACTIVATION_GELU>(gate, up)
+                                : joined<ACTIVATION_SILU>(gate, up);
 }
 
 // Row of w that row r of a block's tiles is, or -1: where gated, the first eight rows of each 16 are gates, the others
@@ -364,40 +388,51 @@ INDEX int row_of_slot(const int* choices, int perToken, int slot) {
 
 // ---- weights in fewer bits, as act pairs --------------------------------------------------------------------------
 
-static_assert(WEIGHTS >= WEIGHTS_ACT && WEIGHTS <= WEIGHTS_INT8_GROUP, "WEIGHTS must be 0 to 5");
+static_assert(WEIGHTS >= WEIGHTS_ACT && WEIGHTS <= WEIGHTS_MXFP4, "WEIGHTS must be 0 to 6");
 
 // Whether weights are integers whose scales change along k, with zeros.
 #define INTEGER_GROUPS (WEIGHTS == WEIGHTS_INT4 || WEIGHTS == WEIGHTS_INT8_GROUP)
 
-static_assert(SCALE_GROUP == 128 || (INTEGER_GROUPS && (SCALE_GROUP == 64 || SCALE_GROUP == 32)),
-              "SCALE_GROUP must be 128, of integers in groups 128, 64 or 32");
+// Whether a byte holds two.
+#define FOUR_BITS (WEIGHTS == WEIGHTS_INT4 || WEIGHTS == WEIGHTS_MXFP4)
+
+static_assert(WEIGHTS == WEIGHTS_MXFP4 ? SCALE_GROUP == 32
+                                       : SCALE_GROUP == 128 || (INTEGER_GROUPS && (SCALE_GROUP == 64 || SCALE_GROUP == 32)),
+              "SCALE_GROUP must be 128, of integers in groups 128, 64 or 32, of MXFP4 32");
 
 #define SCALE_ROWS 8  // rows that share the scales of WEIGHTS_FP8_BLOCK
 
 // Whether scales change along k.
-#define GROUPED (INTEGER_GROUPS || WEIGHTS == WEIGHTS_FP8_BLOCK)
+#define GROUPED (INTEGER_GROUPS || WEIGHTS == WEIGHTS_FP8_BLOCK || WEIGHTS == WEIGHTS_MXFP4)
 
 INDEX long long weight_bytes(long long values) {
-    return WEIGHTS == WEIGHTS_ACT ? 2 * values : WEIGHTS == WEIGHTS_INT4 ? values / 2 : values;
+    return WEIGHTS == WEIGHTS_ACT ? 2 * values : FOUR_BITS ? values / 2 : values;
 }
 
 // What scales are: floats; for int4 words of an fp16 scale and zero << 16; for int8 in groups floats whose last ZERO_BITS
-// are the zero, so that the scale has fourteen bits of fraction: all of fp16's and bf16's.
+// are the zero, so that the scale has fourteen bits of fraction: all of fp16's and bf16's; for MXFP4 bytes, the exponent of a
+// power of two plus 127. Those of a row are a multiple of four, so that they are read in words; the last ones are 0.
 #define ZERO_BITS 9
 #define ZERO_MASK ((1u << ZERO_BITS) - 1)
+#define SCALES_OF_WORD 4
 #if INTEGER_GROUPS
 typedef unsigned scale_of_weights;
+#elif WEIGHTS == WEIGHTS_MXFP4
+typedef unsigned char scale_of_weights;
 #else
 typedef float scale_of_weights;
 #endif
 
-INDEX int groups_of(int k) { return (k + SCALE_GROUP - 1) / SCALE_GROUP; }
+INDEX int groups_of(int k) {
+    const int step = WEIGHTS == WEIGHTS_MXFP4 ? SCALES_OF_WORD * SCALE_GROUP : SCALE_GROUP;
+    return (k + step - 1) / step * (step / SCALE_GROUP);
+}
 
 // Index of a row's first scale in a matrix of k columns.
 INDEX long long scale_index(long long row, int k) {
-    return INTEGER_GROUPS                 ? row * groups_of(k)
-           : WEIGHTS == WEIGHTS_FP8_BLOCK ? row / SCALE_ROWS * groups_of(k)
-                                          : row;
+    return INTEGER_GROUPS || WEIGHTS == WEIGHTS_MXFP4 ? row * groups_of(k)
+           : WEIGHTS == WEIGHTS_FP8_BLOCK             ? row / SCALE_ROWS * groups_of(k)
+                                                      : row;
 }
 
 // The nibble of a word where value k (0 to 7) lies: pairs (0, 1), (2, 3)... 16 bits apart, so that one mask takes
@@ -471,6 +506,40 @@ DEVICE unsigned fp8_pair(unsigned word, int j) {
 #define FP8_LIFT 256.0f
 #endif
 
+// Values 2j and 2j + 1 (of eight) of a word of e2m1, as 1 / MXFP4_LIFT of their value. As those of e4m3 they have the bits of
+// a small number of the type, which bf16 brings back.
+DEVICE unsigned mxfp4_pair(unsigned word, int j) {
+    unsigned nibbles = word >> 4 * j;
+#if JETON_TYPE == 0
+    return fma2_bf16((nibbles << 12 & 0x80008000u) | (nibbles << 6 & 0x01c001c0u), 0x7e807e80u, 0x80008000u);  // times 2^126
+#else
+    return (nibbles << 12 & 0x80008000u) | (nibbles << 9 & 0x0e000e00u);
+#endif
+}
+#if JETON_TYPE == 0
+#define MXFP4_LIFT 1.0f
+#else
+#define MXFP4_LIFT 16384.0f
+#endif
+
+// A scale of MXFP4 times MXFP4_LIFT, twice: what pairs are multiplied by. In bf16 the product is exact; in fp16 it is rounded
+// below 2^-14. A scale is at most 2^125, in fp16 2, so that the greatest product is a number.
+DEVICE unsigned scale_pair(unsigned scale) {
+#if JETON_TYPE == 0
+    return scale ? scale * 0x00800080u : 0x00400040u;
+#else
+    // 2^(scale - 113), of which those below 2^-14 are subnormal and those below 2^-24 nothing
+    return (scale > 98 ? (scale - 98) << 10 : scale > 88 ? 1u << (scale - 89) : 0u) * 0x10001u;
+#endif
+}
+DEVICE unsigned times_scale(unsigned pair, unsigned scales) {
+#if JETON_TYPE == 0
+    return fma2_bf16(pair, scales, 0x80008000u);
+#else
+    return fma2_fp16(pair, scales, 0x80008000u);
+#endif
+}
+
 // What the sum of pairs is multiplied by, of a scale.
 DEVICE float factor_of(scale_of_weights scale) {
 #if WEIGHTS == WEIGHTS_INT4
@@ -479,6 +548,8 @@ DEVICE float factor_of(scale_of_weights scale) {
     return float_of(scale & ~ZERO_MASK);
 #elif WEIGHTS == WEIGHTS_FP8 || WEIGHTS == WEIGHTS_FP8_BLOCK
     return scale * FP8_LIFT;
+#elif WEIGHTS == WEIGHTS_MXFP4
+    return float_of(scale ? (unsigned)scale << 23 : 0x00400000u) * MXFP4_LIFT;
 #else
     return scale;
 #endif
@@ -508,6 +579,9 @@ DEVICE unsigned weight_pair(const unsigned* words, int i, unsigned zero) {
     }
     if (WEIGHTS == WEIGHTS_INT8_GROUP) {
         return byte_pair(words[i / 2], i % 2, zero);
+    }
+    if (WEIGHTS == WEIGHTS_MXFP4) {
+        return mxfp4_pair(words[i / 4], i % 4);
     }
     return fp8_pair(words[i / 2], i % 2);
 }

@@ -9,7 +9,7 @@
 // 8, 2q + 9. A sum over k does not mind the order, so x is read in the same order and nothing is shuffled. Quantised
 // weights become bf16 or fp16 in registers, exactly; scales are applied to float sums.
 //
-// Eight warps of a block share 32 (int4: 64) rows of w and take turns along k (so together they read 512 bytes of a
+// Eight warps of a block share 32 (of four bits 64) rows of w and take turns along k (so together they read 512 bytes of a
 // row in sequence); their sums are added in order, and so are those of `splits` blocks: the same bits each time.
 // Weights pass through a ring of stages in shared memory, where each lane reads only what it copied itself (where groups
 // are shorter than a turn: what the four lanes of its row copied): the ring needs no barrier of the block and no registers, and
@@ -23,7 +23,7 @@
 // ---- index arithmetic ---------------------------------------------------------------------------------------------
 
 // Values of one row that 16 bytes hold, and along k that a warp takes in a turn.
-#define VALUES (WEIGHTS == WEIGHTS_ACT ? 8 : WEIGHTS == WEIGHTS_INT4 ? 32 : 16)
+#define VALUES (WEIGHTS == WEIGHTS_ACT ? 8 : FOUR_BITS ? 32 : 16)
 #define TURN (4 * VALUES)
 
 // Groups of values with scales of their own in a turn, and values of a group that are a lane's: side by side, those of four
@@ -32,11 +32,11 @@
 #define PART_VALUES (VALUES / PARTS)
 #define PART_WORDS (4 / PARTS)
 
-// 16-row tiles of a block: int4 takes more, so that x is read less often beside its few bytes of weights.
-#define TILES (WEIGHTS == WEIGHTS_INT4 ? 4 : 2)
+// 16-row tiles of a block: four bits take more, so that x is read less often beside their few bytes of weights.
+#define TILES (FOUR_BITS ? 4 : 2)
 #define STAGE (2 * TILES * THREADS)  // of 16 bytes
-// Of 96 KB; int4 one more, where a block may have it.
-#define STAGES (WEIGHTS != WEIGHTS_INT4 ? 6 : JETON_SHARED > 130 * 1024 ? 4 : 3)
+// Of 96 KB; four bits one more, where a block may have it.
+#define STAGES (!FOUR_BITS ? 6 : JETON_SHARED > 130 * 1024 ? 4 : 3)
 #define RING_BYTES (STAGES * STAGE * 16)
 
 static_assert(RING_BYTES < JETON_SHARED, "a block has more shared memory than this device gives");
@@ -59,6 +59,7 @@ struct Product {
     int k;
     int mode;
     const act* bias;
+    const float* expertBias;  // of each row of w, or 0
     void* y;
     int yStride;
     int splits;
@@ -76,7 +77,7 @@ struct Sources {
     const act* x[2];
 };
 
-struct alignas(4 * PARTS) Scales {
+struct alignas(sizeof(scale_of_weights) * PARTS) Scales {
     scale_of_weights of[PARTS];
 };
 
@@ -87,8 +88,10 @@ DEVICE int piece_place(int piece) {
     return threadIdx.x / 4 * 4 + (piece ^ (PARTS == 4 ? g / 2 : PARTS == 2 ? g / 2 % 2 * 2 : 0));
 }
 
-DEVICE void begin_turn(uint4* stage, const Sources& s, int k, bool exists) {
+// `left` values along k are what there is from k on, of MXFP4 perhaps less than a turn: what is past them is zeros.
+DEVICE void begin_turn(uint4* stage, const Sources& s, int k, int left) {
     int place = piece_place(threadIdx.x % 4);
+    bool exists = (WEIGHTS == WEIGHTS_MXFP4 ? (int)threadIdx.x % 4 * VALUES : 0) < left;
 #pragma unroll
     for (int i = 0; i < 2 * TILES; i++) {
         copy16_async(stage + i * THREADS + place, s.w[i] + (exists ? weight_bytes(k) : 0), exists);
@@ -114,14 +117,18 @@ DEVICE void load_turn(const uint4* row, unsigned (&w)[4]) {
 }
 
 template <bool two>
-DEVICE void multiply_turn(const uint4* stage, const Sources& s, int k, float (&sum)[TILES][2][4]) {
+DEVICE void multiply_turn(const uint4* stage, const Sources& s, int k, int left, float (&sum)[TILES][2][4]) {
     const int vectors = VALUES / 8;
     uint4 x[2][vectors];
 #pragma unroll
     for (int h = 0; h < (two ? 2 : 1); h++) {
 #pragma unroll
         for (int i = 0; i < vectors; i++) {
-            x[h][i] = *(const uint4*)(s.x[h] + k + 8 * i / PART_VALUES * (4 * PART_VALUES) + 8 * i % PART_VALUES);
+            int part = 8 * i / PART_VALUES * (4 * PART_VALUES);
+            x[h][i] = make_uint4(0, 0, 0, 0);
+            if (WEIGHTS != WEIGHTS_MXFP4 || part < left) {
+                x[h][i] = *(const uint4*)(s.x[h] + k + part + 8 * i % PART_VALUES);
+            }
         }
     }
 #pragma unroll
@@ -184,7 +191,7 @@ DEVICE void fill_ring(const Product& p, uint4* ring, const Sources& s) {
     int k = first_value(p);
 #pragma unroll
     for (int i = 0; i < STAGES - 1; i++) {
-        begin_turn(ring + i * STAGE, s, k, k < p.k);
+        begin_turn(ring + i * STAGE, s, k, p.k - k);
         copies_commit();
         k += turn_step(p);
     }
@@ -204,10 +211,10 @@ DEVICE void sum_turns(const Product& p, uint4* ring, const Sources& s, float (&s
             // the lanes of a row have their copies, and none reads the stage that is filled next any more
             __syncwarp();
         }
-        begin_turn(ring + filled * STAGE, s, fetched, fetched < p.k);
+        begin_turn(ring + filled * STAGE, s, fetched, p.k - fetched);
         copies_commit();
         fetched += step;
-        multiply_turn<two>(ring + used * STAGE, s, k, sum);
+        multiply_turn<two>(ring + used * STAGE, s, k, p.k - k, sum);
         used = used + 1 == STAGES ? 0 : used + 1;
         filled = filled + 1 == STAGES ? 0 : filled + 1;
     }
@@ -290,6 +297,9 @@ DEVICE void skinny_rows(const Product& p, Sources& s, unsigned char* ring, int r
         if (WEIGHTS != WEIGHTS_ACT && !GROUPED && n >= 0) {
             value[m] *= factor_of(p.scales[n]);
         }
+        if (p.expertBias && n >= 0) {
+            value[m] += p.expertBias[n];
+        }
         if (gated(p.mode)) {
             // A place that nobody but this thread has read.
             sums[r * 17 + row] = value[m];
@@ -307,7 +317,7 @@ DEVICE void skinny_rows(const Product& p, Sources& s, unsigned char* ring, int r
             if (n < p.n && row < rows) {
                 float gate = sums[r * 17 + row];
                 float up = sums[(r + 8) * 17 + row];
-                ((act*)p.y)[(long long)(p.first + row) * p.yStride + n] = float_to_act(gate_of(p.mode, gate) * up);
+                ((act*)p.y)[(long long)(p.first + row) * p.yStride + n] = float_to_act(join_of(p.mode, gate, up));
             }
         }
     }
@@ -336,6 +346,7 @@ DEVICE void expert_product(Product p, const int* plan, const int* tiles) {
     long long firstRow = (long long)tile[0] * (gated(p.mode) ? 2 * p.n : p.n);
     p.w += weight_bytes(firstRow * p.k);
     p.scales += scale_index(firstRow, p.k);
+    p.expertBias += p.expertBias ? firstRow : 0;
     Sources s = weight_sources(p);
     fill_ring(p, (uint4*)shared, s);
     skinny_rows(p, s, shared, tile[2]);
@@ -368,23 +379,30 @@ skinny_matmul(const int* header, int count, int first, const act* x, int xStride
               const scale_of_weights* scales, int n, int k, int mode, const act* bias, void* y, int yStride, int splits,
               float* partials, int* counters) {
     Product p = {header, count,  first, (int)blockIdx.x, (int)blockIdx.y, 0,       0,      x,        xStride, w,
-                 scales, n,      k,     mode,            bias,            y,       yStride, splits, partials, counters};
+                 scales, n,      k,     mode,            bias,            0,       y,       yStride, splits, partials, counters};
     skinny_product(p);
 }
 
 // The products of experts for few rows each, at most 16 a tile: y[slot] = the row of slot by the weights of its tile's
-// expert, w[expert][n (twice that where gated)][k]. choices: see row_of_slot. k % 128 == 0.
+// expert, w[expert][n (twice that where gated)][k], plus its bias[expert][n (twice that)] where that is not 0. choices: see
+// row_of_slot. k % TURN == 0, of MXFP4 k % 32 == 0.
 // Bytes: 2 * n * k (gated 4 * n * k) for each expert that has a tile, once for each of its tiles, of which all but the
 // first come from the second cache, since they run together; int8 and fp8 half of that, int4 17 in 64 of it (18 or 20 in
 // groups of 64 or 32).
 // Qwen3-30B-A3B, a layer: 9.4 MB an expert, 4.7 MB in fp8. One token goes through 8 of 128: 75 MB, 16 us on H200, 8 us in
 // fp8; 32 tokens through about 112: 1.06 GB, 220 us, 110 us. Mixtral-8x7B, 8 tokens through about 7 of 8: 2.5 GB, 530 us,
 // in int4 0.67 GB, 140 us. Operations as skinny_matmul. Weights cannot be asked for before the choice is known.
+// MXFP4: 4.25 bits a weight, 4.26 where the scales of a row are padded to whole words. gpt-oss-120b, a layer: 13.3 MB an expert
+// (2,880 by 8,640). One token goes through 4 of 128: 53 MB, 11 us on H200, 36 layers 0.4 ms; 32 tokens through about 82:
+// 1.09 GB, 230 us. gpt-oss-20b has 32 experts of the same size in 24 layers. For the value alone about 4 integer instructions
+// a pair and one half-precision, as fp8; scales are a shift and a select, and a product of sums for each 32 values.
+// The last turn of 2,880 values is half a turn: what is past the end is neither read nor multiplied with anything but zeros.
 extern "C" __global__ void __launch_bounds__(THREADS)
 expert_few(const int* plan, const int* tiles, const int* choices, int perToken, const act* x, int xStride,
-           const unsigned char* w, const scale_of_weights* scales, int n, int k, int mode, act* y, int yStride) {
+           const unsigned char* w, const scale_of_weights* scales, const float* bias, int n, int k, int mode, act* y,
+           int yStride) {
     take_turn();
-    Product p = {0, 0, 0, 0, 0, choices, perToken, x, xStride, w, scales, n, k, mode, 0, y, yStride, 1, 0, 0};
+    Product p = {0, 0, 0, 0, 0, choices, perToken, x, xStride, w, scales, n, k, mode, 0, bias, y, yStride, 1, 0, 0};
     expert_product(p, plan, tiles);
 }
 
@@ -508,10 +526,42 @@ repack_packed(const int* packed, const int* zeros, const given_scale* scales, co
 
 #endif
 
+#if WEIGHTS == WEIGHTS_MXFP4
+
+#define BLOCK_BYTES 17  // of 32 values of a row: the scale, then values 0 and 16, 1 and 17 ..., the lower first
+
+// Bytes: about 1.1 * n * k, once per model.
+extern "C" __global__ void __launch_bounds__(256)
+repack_mxfp4(const unsigned char* blocks, int n, int k, unsigned* w, unsigned char* scales) {
+    take_turn();
+    long long words = (long long)n * (k / 8);
+    for (long long i = blockIdx.x * 256LL + threadIdx.x; i < words; i += gridDim.x * 256LL) {
+        int row = (int)(i / (k / 8));
+        int at = (int)(i % (k / 8)) * 8;
+        const unsigned char* block = blocks + ((long long)row * (k / SCALE_GROUP) + at / SCALE_GROUP) * BLOCK_BYTES;
+        unsigned word = 0;
+        for (int j = 0; j < 8; j++) {
+            int value = at % SCALE_GROUP + j;
+            word |= ((unsigned)block[1 + value % 16] >> value / 16 * 4 & 15) << 4 * nibble_of(j);
+        }
+        w[i] = word;
+        if (at % SCALE_GROUP == 0) {
+            unsigned char* of = scales + scale_index(row, k);
+            int group = at / SCALE_GROUP;
+            of[group] = block[0];
+            for (group++; at + SCALE_GROUP == k && group < groups_of(k); group++) {
+                of[group] = 0;
+            }
+        }
+    }
+}
+
+#endif
+
 #if WEIGHTS != WEIGHTS_ACT
 
 // For products of more rows with cuBLASLt. k % 8 == 0.
-// Bytes: 3 * n * k, of int4 2.5 * n * k.
+// Bytes: 3 * n * k, of four bits 2.5 * n * k.
 extern "C" __global__ void __launch_bounds__(256)
 dequantize(const unsigned char* w, const scale_of_weights* scales, int n, int k, act* out) {
     take_turn();
@@ -521,7 +571,7 @@ dequantize(const unsigned char* w, const scale_of_weights* scales, int n, int k,
         int at = (int)(i % (k / 8)) * 8;
         scale_of_weights scale = scales[scale_index(row, k) + (GROUPED ? at / SCALE_GROUP : 0)];
         unsigned words[2] = {*(const unsigned*)(w + weight_bytes(i * 8)), 0};
-        if (WEIGHTS != WEIGHTS_INT4) {
+        if (!FOUR_BITS) {
             words[1] = *(const unsigned*)(w + i * 8 + 4);
         }
         float by = factor_of(scale);

@@ -423,7 +423,7 @@ DEVICE void gate8(const act* gateUp, int width, int i, float* to) {
     load8(gateUp + i, to);
     load8(gateUp + width + i, up);
     for (int j = 0; j < 8; j++) {
-        to[j] = activated<activation>(to[j]) * up[j];
+        to[j] = joined<activation>(to[j], up[j]);
     }
 }
 
@@ -449,6 +449,12 @@ swiglu(const int* header, int count, const act* gateUp, int width, act* out) {
 extern "C" __global__ void __launch_bounds__(256)
 geglu(const int* header, int count, const act* gateUp, int width, act* out) {
     gate_rows<ACTIVATION_GELU>(header, count, gateUp, width, out);
+}
+
+// The same with both bounded (gpt-oss).
+extern "C" __global__ void __launch_bounds__(256)
+clamped_swiglu(const int* header, int count, const act* gateUp, int width, act* out) {
+    gate_rows<ACTIVATION_CLAMPED>(header, count, gateUp, width, out);
 }
 
 // Bytes per row: 5 * width. The products wait in shared memory, as act, until their greatest is known.

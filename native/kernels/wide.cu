@@ -9,7 +9,8 @@
 // same 16 of each row of x. Weights in sixteen bits come by ldmatrix in mma's own order, and so does x then.
 //
 // Scales that change along k are not multiplied into weights, which would round them. Sums are kept in units of the scale
-// at hand: where it changes, they are brought to the next one's, 64 products for the values along k that share one.
+// at hand: where it changes, they are brought to the next one's, 64 products for the values along k that share one. Those of
+// MXFP4 are powers of two: multiplied by them, a weight is still a number of bf16, exactly, and sums have no units.
 #include "jeton.cuh"
 
 #define COLUMNS 128  // rows of w of a block
@@ -24,18 +25,21 @@ INDEX constexpr int rows_of_block(int rowWarps) { return rowWarps * WARP_ROWS; }
 INDEX constexpr int threads_of(int rowWarps) { return rowWarps * COLUMN_WARPS * 32; }
 
 #define X_PIECES 8  // of 16 bytes of a row in a stage
-#define W_PIECES (WEIGHTS == WEIGHTS_ACT ? 8 : WEIGHTS == WEIGHTS_INT4 ? 2 : 4)
+#define W_PIECES (WEIGHTS == WEIGHTS_ACT ? 8 : FOUR_BITS ? 2 : 4)
 #define W_WORDS W_PIECES  // of a lane in a stage: 16 values
 #define STAGE_GROUPS (SCALE_GROUP < DEPTH ? DEPTH / SCALE_GROUP : 1)  // with scales of their own that begin in a stage
-#define SCALE_BYTES (GROUPED ? COLUMNS * 4 * STAGE_GROUPS : 0)
+// Whether sums are kept in units of the scale at hand.
+#define IN_UNITS (GROUPED && WEIGHTS != WEIGHTS_MXFP4)
+// Of MXFP4 each stage has a word of each row, the scales of two stages.
+#define SCALE_BYTES (IN_UNITS ? COLUMNS * 4 * STAGE_GROUPS : GROUPED ? COLUMNS * SCALES_OF_WORD : 0)
 
 INDEX constexpr int x_bytes(int rowWarps) { return rows_of_block(rowWarps) * X_PIECES * 16; }
 INDEX constexpr int stage_bytes(int rowWarps) { return x_bytes(rowWarps) + COLUMNS * W_PIECES * 16 + SCALE_BYTES; }
 
 // About 100 KB, so that an H100's multiprocessor has two blocks; fewer stages where a block cannot have as much.
 INDEX constexpr int wanted_stages(int rowWarps) {
-    return rowWarps == 1 ? (WEIGHTS == WEIGHTS_ACT ? 4 : WEIGHTS == WEIGHTS_INT4 ? 8 : 6)
-                         : (WEIGHTS == WEIGHTS_ACT ? 3 : WEIGHTS == WEIGHTS_INT4 ? 5 : 4);
+    return rowWarps == 1 ? (WEIGHTS == WEIGHTS_ACT ? 4 : FOUR_BITS ? 8 : 6)
+                         : (WEIGHTS == WEIGHTS_ACT ? 3 : FOUR_BITS ? 5 : 4);
 }
 INDEX constexpr int stages_of(int rowWarps) {
     return wanted_stages(rowWarps) * stage_bytes(rowWarps) < JETON_SHARED - 1024
@@ -54,7 +58,7 @@ INDEX int piece_offset(int row, int piece) {
 // The same of a row of w, which is as long or in order: two rows of 64 bytes or four of 32 are what is read at once, of
 // groups of 32 half of four or eight.
 INDEX int weight_offset(int row, int piece) {
-    int turned = STAGE_GROUPS == 1 ? 0 : WEIGHTS == WEIGHTS_INT4 ? row >> 2 & 1 : row & 2;
+    int turned = STAGE_GROUPS == 1 ? 0 : FOUR_BITS ? row >> 2 & 1 : row & 2;
     return WEIGHTS == WEIGHTS_ACT ? piece_offset(row, piece) : (row * W_PIECES + (piece ^ turned)) << 4;
 }
 
@@ -97,7 +101,12 @@ DEVICE void begin_stage(const Copied<rowWarps>& s, int k, int at, unsigned char*
         copy16_async(w + weight_offset(threadIdx.x / W_PIECES + threads / W_PIECES * i, threadIdx.x % W_PIECES),
                      s.w + (take ? s.wRow[i] * 16LL + weight_bytes(wAt) : 0), take);
     }
-    if (GROUPED && at % SCALE_GROUP == 0 && threadIdx.x < COLUMNS) {
+    if (WEIGHTS == WEIGHTS_MXFP4 && threadIdx.x < COLUMNS) {
+        bool take = s.scaleThere && at < k;
+        copy4_async(w + COLUMNS * W_PIECES * 16 + SCALES_OF_WORD * threadIdx.x,
+                    s.scales + (take ? at / SCALE_GROUP / SCALES_OF_WORD * SCALES_OF_WORD : 0), take);
+    }
+    if (IN_UNITS && at % SCALE_GROUP == 0 && threadIdx.x < COLUMNS) {
 #pragma unroll
         for (int i = 0; i < STAGE_GROUPS; i++) {
             bool take = s.scaleThere && at + i * SCALE_GROUP < k;
@@ -145,7 +154,7 @@ DEVICE void load_words(const unsigned char* w, int row, unsigned (&words)[W_WORD
     } else if (STAGE_GROUPS == 2) {
         words[0] = *(const unsigned*)(w + weight_offset(row, 0) + 4 * q);
         words[1] = *(const unsigned*)(w + weight_offset(row, 1) + 4 * q);
-    } else if (WEIGHTS == WEIGHTS_INT4) {
+    } else if (FOUR_BITS) {
         uint2 v = *(const uint2*)(w + weight_offset(row, 0) + 8 * q);
         words[0] = v.x, words[1] = v.y;
     } else {
@@ -154,7 +163,8 @@ DEVICE void load_words(const unsigned char* w, int row, unsigned (&words)[W_WORD
     }
 }
 
-// Of 16 rows of w the fragment for step i of the four of a stage, whose words are of rows lane / 4 and 8 further.
+// Of 16 rows of w the fragment for step i of the four of a stage, whose words are of rows lane / 4 and 8 further; `zero` is
+// theirs, of MXFP4 the scales of both.
 DEVICE void load_pairs(const unsigned char* w, int row, int i, const unsigned (*words)[W_WORDS], const unsigned* zero,
                        unsigned (&a)[4]) {
     if (WEIGHTS == WEIGHTS_ACT) {
@@ -164,6 +174,9 @@ DEVICE void load_pairs(const unsigned char* w, int row, int i, const unsigned (*
 #pragma unroll
         for (int h = 0; h < 4; h++) {
             a[h] = weight_pair(words[h % 2], 2 * i + h / 2, zero[h % 2]);
+            if (WEIGHTS == WEIGHTS_MXFP4) {
+                a[h] = times_scale(a[h], zero[h % 2]);
+            }
         }
     }
 }
@@ -179,10 +192,19 @@ DEVICE void load_inputs(const unsigned char* x, int row, int j, unsigned (&b)[4]
     }
 }
 
+// The scales of MXFP4 for a lane's rows of w and the 32 values that are `group` of the scales there.
+DEVICE void load_scales(const unsigned char* scales, int warpColumn, int group, unsigned (&to)[2][2]) {
+#pragma unroll
+    for (int c = 0; c < 4; c++) {
+        to[c / 2][c % 2] = scale_pair(scales[SCALES_OF_WORD * (warpColumn + 8 * c + threadIdx.x % 32 / 4) + group]);
+    }
+}
+
 // One stage for a warp's 64 by 32 sums; of its eight tiles of 8 rows of x only the first `rowTiles` have rows. `left` values
-// along k are what there is from its beginning on; where all of it has one scale, sums are in units of that already.
+// along k are what there is from its beginning on; where all of it has one scale, sums are in units of that already. Of the
+// scales of MXFP4 its own begin with `group`.
 DEVICE void multiply_stage(const unsigned char* x, const unsigned char* w, int warpRow, int warpColumn, int rowTiles, int left,
-                           Sums& sums) {
+                           int group, Sums& sums) {
     int g = threadIdx.x % 32 / 4;
     unsigned words[4][W_WORDS];
     if (WEIGHTS != WEIGHTS_ACT) {
@@ -193,7 +215,9 @@ DEVICE void multiply_stage(const unsigned char* x, const unsigned char* w, int w
     }
 #pragma unroll
     for (int j = 0; j < 2; j++) {
-        if (STAGE_GROUPS == 2 && j * SCALE_GROUP < left) {
+        if (WEIGHTS == WEIGHTS_MXFP4) {
+            load_scales(w + COLUMNS * W_PIECES * 16, warpColumn, group + j, sums.zero);
+        } else if (STAGE_GROUPS == 2 && j * SCALE_GROUP < left) {
             change_units(w + COLUMNS * (W_PIECES * 16 + 4 * j), warpColumn, sums);
         }
         unsigned a[2][2][4];
@@ -251,10 +275,10 @@ DEVICE void sum_stages(const Copied<rowWarps>& s, unsigned char* ring, int k, in
         copies_commit();
         const unsigned char* x = ring + used * stage;
         const unsigned char* w = x + x_bytes(rowWarps);
-        if (GROUPED && STAGE_GROUPS == 1 && at % SCALE_GROUP == 0) {
+        if (IN_UNITS && STAGE_GROUPS == 1 && at % SCALE_GROUP == 0) {
             change_units(w + COLUMNS * W_PIECES * 16, warpColumn, sums);
         }
-        multiply_stage(x, w, warpRow, warpColumn, rowTiles, end - at, sums);
+        multiply_stage(x, w, warpRow, warpColumn, rowTiles, end - at, at / DEPTH % 2 * 2, sums);
         used = used + 1 == stages ? 0 : used + 1;
         filled = filled + 1 == stages ? 0 : filled + 1;
     }
@@ -263,7 +287,7 @@ DEVICE void sum_stages(const Copied<rowWarps>& s, unsigned char* ring, int k, in
 
 // Brings sums to what they are: scales is those of the whole matrix.
 DEVICE void apply_units(Sums& sums, const scale_of_weights* scales, int column, int warpColumn, int n, int mode) {
-#if WEIGHTS != WEIGHTS_ACT
+#if WEIGHTS != WEIGHTS_ACT && WEIGHTS != WEIGHTS_MXFP4
 #pragma unroll
     for (int c = 0; c < 2; c++) {
 #pragma unroll
@@ -302,6 +326,20 @@ DEVICE void find_weights(Copied<rowWarps>& s, const unsigned char* w, const scal
 
 // ---- experts ------------------------------------------------------------------------------------------------------
 
+// Adds the biases of an expert's rows of w, of which there is one for each.
+DEVICE void add_biases(Sums& sums, const float* bias, int column, int warpColumn, int n, int mode) {
+#pragma unroll
+    for (int c = 0; c < 4; c++) {
+        int row = weight_row(column, warpColumn + 8 * c + threadIdx.x % 32 / 4, n, mode, COLUMNS / 16);
+        float add = row < 0 ? 0.0f : bias[row];
+#pragma unroll
+        for (int m = 0; m < 8; m++) {
+            sums.of[m][c / 2][c % 2 * 2] += add;
+            sums.of[m][c / 2][c % 2 * 2 + 1] += add;
+        }
+    }
+}
+
 // Stores two neighbours of a row of y at once, which lanes g and g + 1 have, of two rows each: one is exchanged, and the even
 // lane stores of the first row, the odd one of the second. n % 8 == 0.
 DEVICE void store_pair(float first, float second, bool there, act* row, int at) {
@@ -326,7 +364,7 @@ DEVICE void store_acts(const Sums& sums, const int* tile, int column, int warpRo
             const float* of = sums.of[m][c];
             if (gated(mode)) {
                 int at = column * (COLUMNS / 2) + warpColumn / 2 + 8 * c + g;
-                store_pair(gate_of(mode, of[0]) * of[2], gate_of(mode, of[1]) * of[3], there && at < n, to, at);
+                store_pair(join_of(mode, of[0], of[2]), join_of(mode, of[1], of[3]), there && at < n, to, at);
             } else {
                 int at = column * COLUMNS + warpColumn + 16 * c + g;
                 store_pair(of[0], of[1], there && at < n, to, at);
@@ -342,7 +380,7 @@ DEVICE void store_acts(const Sums& sums, const int* tile, int column, int warpRo
 #define MANY_SHARED ring_bytes(MANY_WARPS)
 
 // The products of experts for many rows: as expert_few (matmul.cu), with tiles of MANY_ROWS slots; n % 8 == 0, yStride % 2
-// == 0, k % 8 == 0, of int8 and fp8 k % 16 == 0, of int4 and int8 in groups k % SCALE_GROUP == 0.
+// == 0, k % 8 == 0, of int8 and fp8 k % 16 == 0, of int4, int8 in groups and MXFP4 k % SCALE_GROUP == 0.
 // Operations: 2 * n * k (gated 4 * n * k) a slot. Mixtral-8x7B, 8,192 tokens, a layer: 5.8 TFLOP; 990 TFLOP/s would take
 // 5.8 ms, mma.sync reaches some 60% of what wgmma does: 9.7 ms. Qwen3-30B-A3B: 0.62 TFLOP, 0.62 and 1.0 ms.
 // Bytes, in sixteen bits: all weights of the layer once (2.8 GB, 0.6 ms; 1.2 GB, 0.25 ms), and with strips of 16 tiles by
@@ -352,10 +390,14 @@ DEVICE void store_acts(const Sums& sums, const int* tile, int column, int warpRo
 // multiplied. Conversions are done by both warps that share columns: 16 to 20 instructions a warp for eight products of 16
 // rows, hidden behind them. Where scales change, 64 products and some 20 instructions more a warp, beside 128 mma of full
 // tiles, in groups of 64 or 32 beside 64 or 32.
+// MXFP4: 17 in 64 of the weights' part. gpt-oss-120b, 8,192 tokens by 4 of 128, a layer: 1.6 TFLOP, 1.65 ms and 2.7 at 60% of
+// the rate, beside 1.7 GB of weights, 0.35 ms. A pair takes about 4 integer instructions and two half-precision ones, the
+// second of which makes it the weight, so sums have no units: 64 products a warp's stage less than int4 in groups of 32.
 // Under way: all but one of the stages of 20 to 32 KB, two blocks a multiprocessor.
 extern "C" __global__ void __launch_bounds__(MANY_THREADS, 2)
 expert_many(const int* plan, const int* tiles, const int* choices, int perToken, const act* x, int xStride,
-            const unsigned char* w, const scale_of_weights* scales, int n, int k, int mode, act* y, int yStride) {
+            const unsigned char* w, const scale_of_weights* scales, const float* bias, int n, int k, int mode, act* y,
+            int yStride) {
     take_turn();
     DYNAMIC_SHARED(shared);
     int outputs = COLUMNS / (gated(mode) ? 2 : 1);
@@ -383,6 +425,9 @@ expert_many(const int* plan, const int* tiles, const int* choices, int perToken,
     Sums sums;
     sum_stages(s, shared, k, 0, k, (tile[2] - warpRow + 7) / 8, sums);
     apply_units(sums, scales + scale_index(firstRow, k), column, warpColumn, n, mode);
+    if (bias) {
+        add_biases(sums, bias + firstRow, column, warpColumn, n, mode);
+    }
     store_acts(sums, tile, column, warpRow, warpColumn, n, mode, y, yStride);
 }
 
@@ -414,7 +459,7 @@ DEVICE void store_results(const Sums& sums, int first, int rows, int column, int
                 if (gated(mode)) {
                     int at = column * (COLUMNS / 2) + warpColumn / 2 + 8 * c + g;
                     if (at < n) {
-                        store_result(y, yStride, MODE_ACT, 0, first + row, at, gate_of(mode, of[i]) * of[2 + i]);
+                        store_result(y, yStride, MODE_ACT, 0, first + row, at, join_of(mode, of[i], of[2 + i]));
                     }
                 } else {
                     int at = column * COLUMNS + warpColumn + 16 * c + g;
@@ -455,7 +500,7 @@ DEVICE bool join_splits(Sums& sums, int block, int split, int splits, int rowTil
 }
 
 // y[row][n] as skinny_matmul (matmul.cu), for any number of rows: blocks of 64 of them that share weights run together.
-// k % 16 == 0, of int4 and int8 in groups k % SCALE_GROUP == 0; splits take multiples of 128 values along k.
+// k % 16 == 0, of int4, int8 in groups and MXFP4 k % SCALE_GROUP == 0; splits take multiples of 128 values along k.
 // Bytes: weights once up to 64 rows, from the second cache for the others; 128 rows of w read each row of x once, 2 * k *
 // rows / 128 a row of w: at 64 rows as much as fp8 weights, from the second cache; 512 * rows a block and split of partial
 // sums. Operations: 2 * n * k * rows, and 16 to 20 instructions of conversions a warp and eight products.

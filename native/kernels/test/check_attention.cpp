@@ -9,6 +9,7 @@ struct Case {
     int rows, maxInputs, maxPosition, kvHeads, window;
     float softCap;
     int decodeTarget, prefillTarget;
+    bool sunk;
 };
 
 static double kv_value(const char* p, int i, double scale) {
@@ -94,10 +95,15 @@ static void run(const Case& c) {
     Array<float> dOut(dp * DECODE_ROWS * HEAD_PAD), dSum(dp * DECODE_ROWS * 2), pOut(pp * PREFILL_ROWS * HEAD_PAD), pSum(pp * PREFILL_ROWS * 2);
     Array<int> dCounters(std::vector<int>(dp, 0)), pCounters(std::vector<int>(pp, 0));
     float scale = 1 / std::sqrt((float)HEAD_DIM);
+    // one that leaves nothing of a head, one that changes nothing, others about as great as scores
+    std::vector<float> s0(heads);
+    for (int h = 0; h < heads; h++) s0[h] = (float)(h % 9 == 5 ? 300 : h % 9 == 7 ? -300 : 2 + 3 * normal());
+    Array<float> sinks(s0);
+    const float* dSinks = c.sunk ? sinks.data() : nullptr;
     RUN(GRID(plan[0] + 3, c.kvHeads), DECODE_WARPS * 32, DECODE_SHARED_BYTES, attention_decode, plan, decodeTiles, q, qStride, layer, blockBytes, blocks, table,
-        position, start, scale, c.softCap, c.window, kScale, vScale, dOut, dSum, dCounters, out, outStride);
+        position, start, dSinks, scale, c.softCap, c.window, kScale, vScale, dOut, dSum, dCounters, out, outStride);
     RUN(GRID(plan[1] + 3, c.kvHeads), PREFILL_WARPS * 32, PREFILL_SHARED_BYTES, attention_prefill, plan, prefillTiles, q, qStride, layer, blockBytes, blocks, table,
-        position, start, scale, c.softCap, c.window, kScale, vScale, pOut, pSum, pCounters, out, outStride);
+        position, start, dSinks, scale, c.softCap, c.window, kScale, vScale, pOut, pSum, pCounters, out, outStride);
     for (size_t i = 0; i < dp; i++) EXPECT(dCounters[i] == 0, "decode counter %zu is %d", i, dCounters[i]);
     for (size_t i = 0; i < pp; i++) EXPECT(pCounters[i] == 0, "prefill counter %zu is %d", i, pCounters[i]);
     double worst = 0;
@@ -119,6 +125,7 @@ static void run(const Case& c) {
                     weight.push_back(s);
                     greatest = std::max(greatest, s);
                 }
+                if (c.sunk) greatest = std::max(greatest, (double)s0[h]), sum = std::exp(s0[h] - greatest);
                 for (double& w : weight) w = std::exp(w - greatest), sum += w;
                 for (int t = low; t <= at; t++) {
                     const char* base = layer + b.blockOf(r, t) * blockBytes;
@@ -145,6 +152,11 @@ static void run(const Case& c) {
 
 int main() {
     run({"decode", 5, 1, 200, 2, 0, 0, 1, 1});
+    run({"sinks", 5, 1, 200, 2, 0, 0, 1, 1, true});
+    run({"sunk split", 3, 1, 700, 2, 0, 0, 20, 1, true});
+    run({"sunk mixed", 6, 40, 300, 2, 37, 0, 12, 9, true});
+    run({"sunk long", 3, 60, 1500, 1, 0, 0, 8, 12, true});
+    run({"sunk chunk", 2, 150, 200, 2, 128, 0, 4, 2, true});
     run({"one", 1, 1, 0, 1, 0, 0, 4, 4});
     run({"split", 3, 1, 700, 2, 0, 0, 20, 1});
     run({"mixed", 6, 40, 90, 2, 0, 0, 9, 2});

@@ -25,18 +25,24 @@ static void grouping(int tokens, int experts, int perToken, bool normalised, int
         if (tokens > 1) logits[experts + experts - 1] = INFINITY;
         if (tokens > 2) std::fill(logits.begin() + 2 * experts, logits.begin() + 3 * experts, NAN);
     }
+    bool biased = tokens % 2 != 0;
+    auto given = logits;
+    std::vector<float> biases(experts);
+    for (float& b : biases) b = (float)normal();
+    for (size_t i = 0; biased && i < logits.size(); i++) logits[i] += biases[i % experts];
     Routing r = route(logits, tokens, experts, perToken, normalised);
     int bucket = tokens + 3, maxTiles = most_tiles(bucket * perToken, experts, tileRows);
-    logits.resize((size_t)bucket * experts, NAN);
-    Array<float> dLogits(logits);
+    given.resize((size_t)bucket * experts, NAN);
+    Array<float> dLogits(given), dBias(biases);
+    const float* bias = biased ? dBias.data() : nullptr;
     Array<int> header(std::vector<int>{1, tokens, 0, 0, 0, 0, 0, 0});
     for (int alone = 0; alone < 2; alone++) {
         Array<int> chosen(bucket * perToken), slotOf(bucket * perToken), choices(bucket * perToken), plan(8), tiles(4 * maxTiles);
         Array<float> share(bucket * perToken);
         if (!alone) {
-            RUN(GRID((bucket + CHOOSE_TOKENS - 1) / CHOOSE_TOKENS), 32 * CHOOSE_TOKENS, 0, choose_experts, header, dLogits, experts, perToken, normalised, chosen, share);
+            RUN(GRID((bucket + CHOOSE_TOKENS - 1) / CHOOSE_TOKENS), 32 * CHOOSE_TOKENS, 0, choose_experts, header, dLogits, bias, experts, perToken, normalised, chosen, share);
         }
-        RUN(GRID(1), GROUP_THREADS, 4 * (GROUP_WARPS + 3) * experts, group_experts, header, alone ? dLogits.data() : nullptr, experts, perToken, normalised, tileRows, maxTiles,
+        RUN(GRID(1), GROUP_THREADS, 4 * (GROUP_WARPS + 3) * experts, group_experts, header, alone ? dLogits.data() : nullptr, bias, experts, perToken, normalised, tileRows, maxTiles,
             chosen, share, slotOf, choices, plan, tiles);
         for (int i = 0; i < r.slots; i++) {
             EXPECT(chosen[i] == r.chosen[i], "choice %d is %d, not %d", i, chosen[i], r.chosen[i]);
@@ -60,7 +66,7 @@ static void shortList() {
     Array<int> header(std::vector<int>{1, 40, 0, 0, 0, 0, 0, 0});
     Array<int> chosen(80), slotOf(80), choices(80), plan(8), tiles(4 * 5);
     Array<float> share(80);
-    RUN(GRID(1), GROUP_THREADS, 4 * (GROUP_WARPS + 3) * 16, group_experts, header, dLogits.data(), 16, 2, 1, 4, 5, chosen, share, slotOf, choices, plan, tiles);
+    RUN(GRID(1), GROUP_THREADS, 4 * (GROUP_WARPS + 3) * 16, group_experts, header, dLogits.data(), nullptr, 16, 2, 1, 4, 5, chosen, share, slotOf, choices, plan, tiles);
     EXPECT(plan[0] == 5 && plan[2] == 1, "%d tiles, error %d", plan[0], plan[2]);
 }
 

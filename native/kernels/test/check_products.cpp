@@ -23,10 +23,10 @@ static void skinny(int rows, int n, int k, int mode, bool biased, int splits) {
     });
 }
 
-static void few(int tokens, int experts, int perToken, int n, int k, int mode, bool gathered, int kind) {
-    expect_experts("few", 16, tokens, experts, perToken, n, k, mode, gathered, kind,
-                   [&](int maxTiles, int* plan, int* tiles, int* by, act* x, int xStride, unsigned char* w, scale_of_weights* scales, act* y, int yStride) {
-                       RUN(GRID(maxTiles * blocks_of(n, mode)), THREADS, RING_BYTES, expert_few, plan, tiles, by, perToken, x, xStride, w, scales, n, k, mode, y, yStride);
+static void few(int tokens, int experts, int perToken, int n, int k, int mode, bool biased, bool gathered, int kind) {
+    expect_experts("few", 16, tokens, experts, perToken, n, k, mode, biased, gathered, kind,
+                   [&](int maxTiles, int* plan, int* tiles, int* by, act* x, int xStride, unsigned char* w, scale_of_weights* scales, float* bias, act* y, int yStride) {
+                       RUN(GRID(maxTiles * blocks_of(n, mode)), THREADS, RING_BYTES, expert_few, plan, tiles, by, perToken, x, xStride, w, scales, bias, n, k, mode, y, yStride);
                    });
 }
 
@@ -41,6 +41,52 @@ static void written(int n, int k) {
     RUN(GRID(2), 256, 0, dequantize, w, scales, n, k, plain);
     for (size_t i = 0; i < weights.value.size(); i++) {
         expect_near(from_act(plain[i]), weights.value[i], std::fabs(weights.value[i]) * ACT_EPSILON + (JETON_TYPE ? 6e-8 : 0), "dequantised", i);
+    }
+}
+
+#endif
+
+#if WEIGHTS == WEIGHTS_MXFP4
+
+// Blocks of files, written from their description, must become what kernels read; scales past a row's end are 0.
+static void repacked(int n, int k) {
+    context = "repack n " + std::to_string(n) + " k " + std::to_string(k);
+    Weights weights = random_weights(n, k);
+    int groups = k / 32, padded = (groups + 3) / 4 * 4;
+    std::vector<unsigned char> blocks;
+    for (int i = 0; i < n * groups; i++) {
+        const int* code = &weights.code[(size_t)i * 32];
+        blocks.push_back(weights.scales[(size_t)(i / groups) * padded + i % groups]);
+        for (int j = 0; j < 16; j++) blocks.push_back((unsigned char)(code[j] | code[16 + j] << 4));
+    }
+    Array<unsigned char> from(blocks), scales((size_t)n * padded);
+    Array<unsigned> w((size_t)n * k / 8);
+    RUN(GRID(3), 256, 0, repack_mxfp4, from, n, k, w, scales);
+    for (size_t i = 0; i < w.count; i++) {
+        unsigned word;
+        memcpy(&word, &weights.bytes[4 * i], 4);
+        EXPECT(w[i] == word, "word %zu is %08x, not %08x", i, w[i], word);
+    }
+    for (size_t i = 0; i < scales.count; i++) EXPECT(scales[i] == weights.scales[i], "scale %zu is %d, not %d", i, scales[i], weights.scales[i]);
+}
+
+// Every value with every scale that a type takes: both ways of widening give it.
+static void widened() {
+    context = "widened";
+    for (int scale = 0; scale <= (JETON_TYPE ? 128 : 252); scale++) {
+        for (unsigned code = 0; code < 16; code++) {
+            static const double magnitude[8] = {0, 0.5, 1, 1.5, 2, 3, 4, 6};
+            double want = (code & 8 ? -1 : 1) * std::ldexp(magnitude[code & 7], scale - 127);
+            for (int j = 0; j < 4; j++) {
+                unsigned pair = mxfp4_pair(code << 4 * j | (code ^ 8) << (4 * j + 16), j);
+                unsigned whole = times_scale(pair, scale_pair(scale));
+                for (int h = 0; h < 2; h++) {
+                    double sign = h ? -1 : 1, by = factor_of((scale_of_weights)scale), rounded = JETON_TYPE ? std::ldexp(1, -25) : 0;
+                    expect_near(from_act((act)(pair >> 16 * h)) * by, sign * want, 0, "apart", code);
+                    expect_near(from_act((act)(whole >> 16 * h)), sign * want, rounded, "together", code);
+                }
+            }
+        }
     }
 }
 
@@ -139,17 +185,23 @@ static void wide(int rows, int n, int k, int mode, bool biased, int splits, int 
 
 #endif
 
-static void many(int tokens, int experts, int perToken, int n, int k, int mode, bool gathered, int kind) {
-    expect_experts("many", MANY_ROWS, tokens, experts, perToken, n, k, mode, gathered, kind,
-                   [&](int maxTiles, int* plan, int* tiles, int* by, act* x, int xStride, unsigned char* w, scale_of_weights* scales, act* y, int yStride) {
+static void many(int tokens, int experts, int perToken, int n, int k, int mode, bool biased, bool gathered, int kind) {
+    expect_experts("many", MANY_ROWS, tokens, experts, perToken, n, k, mode, biased, gathered, kind,
+                   [&](int maxTiles, int* plan, int* tiles, int* by, act* x, int xStride, unsigned char* w, scale_of_weights* scales, float* bias, act* y, int yStride) {
                        int outputs = COLUMNS / (gated(mode) ? 2 : 1), columns = (n + outputs - 1) / outputs;
-                       RUN(GRID(maxTiles * columns), MANY_THREADS, MANY_SHARED, expert_many, plan, tiles, by, perToken, x, xStride, w, scales, n, k, mode, y, yStride);
+                       RUN(GRID(maxTiles * columns), MANY_THREADS, MANY_SHARED, expert_many, plan, tiles, by, perToken, x, xStride, w, scales, bias, n, k, mode, y, yStride);
                    });
 }
 
 // The next k that a format has.
 static int fits(int k) {
-    int step = WEIGHTS == WEIGHTS_ACT ? 8 : INTEGER_GROUPS ? SCALE_GROUP : 16;
+    int step = WEIGHTS == WEIGHTS_ACT ? 8 : INTEGER_GROUPS || WEIGHTS == WEIGHTS_MXFP4 ? SCALE_GROUP : 16;
+    return (k + step - 1) / step * step;
+}
+
+// The next k that the product of few rows has.
+static int turns(int k) {
+    int step = WEIGHTS == WEIGHTS_MXFP4 ? SCALE_GROUP : TURN;
     return (k + step - 1) / step * step;
 }
 
@@ -164,12 +216,23 @@ int main() {
     skinny(37, 40, 256, MODE_RESIDUAL, true, 2);
     if (WEIGHTS != WEIGHTS_FP8_BLOCK) skinny(6, 33, 256, MODE_ACT, true, 1);
     if (WEIGHTS != WEIGHTS_FP8_BLOCK) skinny(11, 17, 2048, MODE_GEGLU, false, 3);
-    few(1, 8, 2, 40, 128, MODE_SWIGLU, true, 0);
-    few(20, 6, 3, 72, 256, MODE_ACT, false, 3);
-    few(33, 16, 4, 24, 384, MODE_GEGLU, true, 0);
+    skinny(4, 40, turns(32), MODE_ACT, false, 1);
+    skinny(10, 24, turns(1184), MODE_CLAMPED, false, 1);
+    skinny(12, 40, turns(2144), MODE_FLOAT, true, 2);
+    few(1, 8, 2, 40, 128, MODE_SWIGLU, false, true, 0);
+    few(20, 6, 3, 72, 256, MODE_ACT, true, false, 3);
+    few(33, 16, 4, 24, 384, MODE_GEGLU, false, true, 0);
+    few(9, 5, 2, 40, turns(416), MODE_CLAMPED, true, true, 0);
+    few(21, 3, 2, 24, turns(96), MODE_ACT, true, false, 0);
+    few(3, 6, 1, 72, turns(1056), MODE_CLAMPED, false, true, 0);
 #if WEIGHTS != WEIGHTS_ACT
     written(40, 256);
-    if (!INTEGER_GROUPS) written(24, 136);
+    if (!INTEGER_GROUPS && WEIGHTS != WEIGHTS_MXFP4) written(24, 136);
+#endif
+#if WEIGHTS == WEIGHTS_MXFP4
+    for (int k : {32, 128, 224, 416}) repacked(24, k);
+    widened();
+    written(24, 96);
 #endif
 #if INTEGER_GROUPS
     const int own = SCALE_GROUP;
@@ -191,11 +254,14 @@ int main() {
     wide(49, 24, fits(208), MODE_SWIGLU, false, 1, 64);
     wide(33, odd ? 69 : 72, fits(1280), MODE_GEGLU, false, 4, 64);
     wide(40, 24, fits(2048), MODE_RESIDUAL, false, 1, 64);
+    wide(23, 24, fits(288), MODE_CLAMPED, false, 1, 64);
 #endif
-    many(1, 4, 1, 8, fits(8), MODE_ACT, true, 0);
-    many(60, 5, 2, 96, fits(64), MODE_SWIGLU, true, 0);
-    many(70, 7, 3, 136, fits(40), MODE_ACT, false, 1);
-    many(150, 3, 2, 72, fits(200), MODE_GEGLU, true, 3);
-    many(30, 2, 1, 40, fits(640), MODE_ACT, true, 0);
+    many(1, 4, 1, 8, fits(8), MODE_ACT, false, true, 0);
+    many(60, 5, 2, 96, fits(64), MODE_SWIGLU, true, true, 0);
+    many(70, 7, 3, 136, fits(40), MODE_ACT, true, false, 1);
+    many(150, 3, 2, 72, fits(200), MODE_GEGLU, false, true, 3);
+    many(30, 2, 1, 40, fits(640), MODE_ACT, false, true, 0);
+    many(90, 4, 2, 88, fits(352), MODE_CLAMPED, true, true, 0);
+    many(40, 3, 1, 72, fits(160), MODE_CLAMPED, false, true, 0);
     return report("products");
 }

@@ -111,6 +111,19 @@ static Weights random_weights(int rows, int k) {
         }
         return w;
     }
+    if (WEIGHTS == WEIGHTS_MXFP4) {
+        static const double magnitude[8] = {0, 0.5, 1, 1.5, 2, 3, 4, 6};
+        int padded = (groups + 3) / 4 * 4;
+        w.bytes.assign(w.value.size() / 2, 0), w.code.resize(w.value.size());
+        for (int i = 0; i < rows * padded; i++) w.scales.push_back((scale_of_weights)(i % padded < groups ? between(118, 128) : 0));
+        for (size_t i = 0; i < w.value.size(); i++) {
+            int j = i % 8, nibble = j / 2 + j % 2 * 4;
+            w.code[i] = between(0, 15);
+            w.bytes[i / 8 * 4 + nibble / 2] |= w.code[i] << nibble % 2 * 4;
+            w.value[i] = (w.code[i] & 8 ? -1 : 1) * std::ldexp(magnitude[w.code[i] & 7], (int)w.scales[i / k * padded + i % k / 32] - 127);
+        }
+        return w;
+    }
     bool blocks = WEIGHTS == WEIGHTS_FP8_BLOCK;
     w.bytes.resize(w.value.size());
     for (int i = 0; i < (blocks ? (rows + 7) / 8 * groups : rows); i++) {
@@ -135,13 +148,14 @@ struct Wanted {
 };
 
 // What an output is, and how far off float sums may be: of the product of x with rows j and, where gated, j + n of w.
-static Wanted wanted(const double* x, const double* w, int j, int n, int k, int mode) {
+static Wanted wanted(const double* x, const double* w, const float* bias, int j, int n, int k, int mode) {
     double sum[2] = {0, 0}, magnitude[2] = {0, 0};
     for (int h = 0; h < (gated(mode) ? 2 : 1); h++) {
         for (int i = 0; i < k; i++) {
             double v = x[i] * w[(size_t)(j + h * n) * k + i];
             sum[h] += v, magnitude[h] += std::fabs(v);
         }
+        if (bias) sum[h] += bias[j + h * n], magnitude[h] += std::fabs(bias[j + h * n]);
     }
     if (!gated(mode)) {
         return {sum[0], magnitude[0] * 4e-6};
@@ -149,6 +163,12 @@ static Wanted wanted(const double* x, const double* w, int j, int n, int k, int 
     double gate = sum[0];
     double value = gate / (1 + std::exp(-gate)) * sum[1];
     if (mode == MODE_GEGLU) value = gate / 2 * (1 + std::tanh(std::sqrt(2 / M_PI) * (gate + 0.044715 * gate * gate * gate))) * sum[1];
+    if (mode == MODE_CLAMPED) {
+        gate = std::min(gate, 7.0);
+        value = (std::clamp(sum[1], -7.0, 7.0) + 1) * gate / (1 + std::exp(-1.702 * gate));
+        magnitude[1] += 1;
+        sum[1] = std::clamp(sum[1], -7.0, 7.0) + 1;
+    }
     return {value, 1e-5 * (magnitude[0] * std::fabs(sum[1]) + magnitude[1] * std::fabs(gate))};
 }
 
@@ -195,16 +215,17 @@ static void expect_product(const char* name, int rows, int n, int k, int mode, b
                 EXPECT(mode == MODE_RESIDUAL ? got == before[at] : std::isnan(got), "wrote between rows");
                 continue;
             }
-            Wanted want = wanted(&xs[(size_t)r * xStride], weights.value.data(), j, n, k, mode);
+            Wanted want = wanted(&xs[(size_t)r * xStride], weights.value.data(), nullptr, j, n, k, mode);
             want.value += (biased ? from_act(b0[j]) : 0) + before[at];
             expect_near(got, want.value, want.error + std::fabs(want.value) * (wide ? 1e-6 : ACT_EPSILON) + 1e-6, "y", at);
         }
     }
 }
 
-// Products of rows that experts have: launch(maxTiles, plan, tiles, by, x, xStride, w, scales, y, yStride) writes y by slots.
+// Products of rows that experts have: launch(maxTiles, plan, tiles, by, x, xStride, w, scales, bias, y, yStride) writes y by
+// slots.
 template <class Launch>
-static void expect_experts(const char* name, int tileRows, int tokens, int experts, int perToken, int n, int k, int mode, bool gathered, int kind, Launch launch) {
+static void expect_experts(const char* name, int tileRows, int tokens, int experts, int perToken, int n, int k, int mode, bool biased, bool gathered, int kind, Launch launch) {
     context = std::string(name) + " of weights " + std::to_string(WEIGHTS) + ", " + std::to_string(tokens) + " tokens, " + std::to_string(perToken) + " of " +
               std::to_string(experts) + ", n " + std::to_string(n) + " k " + std::to_string(k) + " mode " + std::to_string(mode);
     Routing r = route(router(tokens, experts, kind), tokens, experts, perToken, true);
@@ -212,6 +233,8 @@ static void expect_experts(const char* name, int tileRows, int tokens, int exper
     int xStride = k + 8, yStride = n + 6, maxTiles = most_tiles(r.slots + 5, experts, tileRows);
     auto x0 = random_acts((size_t)xRows * xStride);
     Weights weights = random_weights(experts * wRows, k);
+    std::vector<float> biases((size_t)experts * wRows);
+    for (float& b : biases) b = (float)(3 * normal());
     std::vector<int> list, counts = {0, r.slots, 0, 0, 0, 0, 0, 0};
     for (int e = 0; e < experts; e++) {
         for (int row = 0; row < r.count[e]; row += tileRows) {
@@ -222,15 +245,16 @@ static void expect_experts(const char* name, int tileRows, int tokens, int exper
     Array<act> x(x0), y((size_t)(r.slots + 2) * yStride);
     Array<unsigned char> w(weights.bytes);
     Array<scale_of_weights> scales(weights.scales);
+    Array<float> bias(biases);
     Array<int> plan(counts), tiles(list), choices(r.choices);
-    launch(maxTiles, plan.data(), tiles.data(), gathered ? choices.data() : (int*)nullptr, x.data(), xStride, w.data(), scales.data(), y.data(), yStride);
+    launch(maxTiles, plan.data(), tiles.data(), gathered ? choices.data() : (int*)nullptr, x.data(), xStride, w.data(), scales.data(), biased ? bias.data() : (float*)nullptr, y.data(), yStride);
     std::vector<double> xs(x0.size());
     for (size_t i = 0; i < xs.size(); i++) xs[i] = from_act(x0[i]);
     for (int slot = 0; slot < r.slots; slot++) {
         int expert = r.chosen[r.choices[slot]];
         const double* from = &xs[(size_t)(gathered ? r.choices[slot] / perToken : slot) * xStride];
         for (int j = 0; j < n; j++) {
-            Wanted want = wanted(from, &weights.value[(size_t)expert * wRows * k], j, n, k, mode);
+            Wanted want = wanted(from, &weights.value[(size_t)expert * wRows * k], biased ? &biases[(size_t)expert * wRows] : nullptr, j, n, k, mode);
             expect_near(from_act(y[(size_t)slot * yStride + j]), want.value, want.error + std::fabs(want.value) * ACT_EPSILON + 1e-6, "y", (long long)slot * yStride + j);
         }
     }

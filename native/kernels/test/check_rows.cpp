@@ -235,15 +235,16 @@ static void rotary(int rows, int kvHeads, bool bias, bool headNorms) {
 static void feedForward(int rows, int width) {
     context = "swiglu " + std::to_string(width);
     int bucket = rows + 2;
-    auto g0 = random_acts((size_t)bucket * 2 * width, 2), b0 = random_acts(width);
+    auto g0 = random_acts((size_t)bucket * 2 * width, 3), b0 = random_acts(width);
     Array<act> gateUp(g0), out((size_t)bucket * width), bias(b0), x(g0);
     Array<unsigned char> out8((size_t)bucket * width), q8((size_t)bucket * width);
     Array<signed char> i8((size_t)bucket * width);
     Array<float> scale(bucket), qScale(bucket), iScale(bucket);
     Array<int> header(std::vector<int>{rows, rows, rows, 0, 0, 0, 0, 0});
     RUN(GRID(bucket, (width + 2047) / 2048), 256, 0, swiglu, header, 1, gateUp, width, out);
-    Array<act> gelu((size_t)bucket * width);
+    Array<act> gelu((size_t)bucket * width), clamped((size_t)bucket * width);
     RUN(GRID(bucket, (width + 2047) / 2048), 256, 0, geglu, header, 1, gateUp, width, gelu);
+    RUN(GRID(bucket, (width + 2047) / 2048), 256, 0, clamped_swiglu, header, 1, gateUp, width, clamped);
     RUN(GRID(bucket), 256, width * 2, swiglu_fp8, header, 1, gateUp, width, out8, scale);
     RUN(GRID(bucket), 256, 0, add_bias, header, 1, x, bias, width);
     std::vector<int> places(width);
@@ -261,6 +262,8 @@ static void feedForward(int rows, int width) {
             expect_near(from_act(out[(size_t)r * width + i]), want, std::fabs(want) * ACT_EPSILON + 1e-7, "swiglu", i);
             double tanhForm = g / 2 * (1 + std::tanh(std::sqrt(2 / M_PI) * (g + 0.044715 * g * g * g))) * u;
             expect_near(from_act(gelu[(size_t)r * width + i]), tanhForm, std::fabs(tanhForm) * ACT_EPSILON + 1e-6, "geglu", i);
+            double least = std::min(g, 7.0), bounded = least / (1 + std::exp(-1.702 * least)) * (std::clamp(u, -7.0, 7.0) + 1);
+            expect_near(from_act(clamped[(size_t)r * width + i]), bounded, std::fabs(bounded) * ACT_EPSILON + 1e-6, "clamped", i);
             expect_near(from_e4m3(out8[(size_t)r * width + i]) * scale[r], want, std::fabs(want) / 14 + scale[r] / 900, "swiglu8", i);
             double plain = from_act(g0[(size_t)r * width + i]);
             expect_near(from_e4m3(q8[(size_t)r * width + i]) * qScale[r], plain, std::fabs(plain) / 15.9 + qScale[r] / 1000, "quantised", i);
@@ -270,7 +273,7 @@ static void feedForward(int rows, int width) {
             expect_near(from_act(x[(size_t)r * width + i]), sum, std::fabs(sum) * ACT_EPSILON + 1e-7, "bias", i);
         }
     }
-    for (int i = rows * width; i < bucket * width; i++) EXPECT(out[i] == 0xffff && ordered[i] == 0xffff && gelu[i] == 0xffff && out8[i] == 0xff && q8[i] == 0xff && i8[i] == -1, "wrote past the count");
+    for (int i = rows * width; i < bucket * width; i++) EXPECT(out[i] == 0xffff && ordered[i] == 0xffff && gelu[i] == 0xffff && clamped[i] == 0xffff && out8[i] == 0xff && q8[i] == 0xff && i8[i] == -1, "wrote past the count");
     for (int r = 0; r < rows; r++) {
         int greatest = 0;
         for (int i = 0; i < width; i++) greatest = std::max(greatest, std::abs((int)i8[(size_t)r * width + i]));

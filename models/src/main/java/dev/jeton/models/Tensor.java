@@ -58,18 +58,23 @@ public final class Tensor {
      * Rows [from, from + count) of the outermost dimension: of whole heads, where rows of a head lie in another order.
      */
     public Tensor rows(long from, long count) {
-        boolean whole = switch (layout) {
-            case TensorLayout.InOrder _ -> true;
-            case TensorLayout.PairedRows(int head) -> from % head == 0 && count % head == 0;
-            case TensorLayout.Columns _, TensorLayout.PairedHalves _ -> false;
-        };
-        if (!whole) {
-            throw new IllegalStateException("rows of \"" + name + "\" lie in another order");
-        }
         List<Long> part = new ArrayList<>(shape);
         part.set(0, count);
-        MemorySegment rows = stored.asSlice(bytes(width) * from, bytes(width) * count);
-        return new Tensor(name, type, part, rows, layout);
+        return switch (layout) {
+            case TensorLayout.InOrder _ -> new Tensor(name, type, part, storedRows(from, count), layout);
+            case TensorLayout.PairedRows(int head) -> {
+                if (from % head != 0 || count % head != 0) {
+                    throw new IllegalStateException("rows of \"" + name + "\" lie in another order");
+                }
+                yield new Tensor(name, type, part, storedRows(from, count), layout);
+            }
+            case TensorLayout.Columns columns -> new Tensor(name, type, part, stored, columns.from(from));
+            case TensorLayout.PairedHalves halves -> new Tensor(name, type, part, stored, halves.from(from));
+        };
+    }
+
+    private MemorySegment storedRows(long from, long count) {
+        return stored.asSlice(bytes(width) * from, bytes(width) * count);
     }
 
     /** The same without an outermost dimension of one. */
@@ -105,6 +110,11 @@ public final class Tensor {
             MemorySegment.copy(row(row), 0, copy, bytes * row, bytes);
         }
         return copy.asReadOnly();
+    }
+
+    /** Whether {@link #data} is the mapped file, and no copy. */
+    public boolean mapped() {
+        return layout instanceof TensorLayout.InOrder;
     }
 
     /**

@@ -1,6 +1,5 @@
 package dev.jeton.models;
 
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
@@ -35,15 +34,27 @@ sealed interface TensorLayout {
      */
     record Columns(long stride, long first, long step) implements TensorLayout {
 
+        private static final ValueLayout.OfShort SHORT = ValueLayout.JAVA_SHORT_UNALIGNED;
+
+        /** That of a tensor which begins with a row of this one. */
+        Columns from(long row) {
+            return new Columns(stride, first + row * step, step);
+        }
+
         private long place(long row, long column) {
             return column * stride + first + row * step;
         }
 
         MemorySegment row(MemorySegment stored, TensorType type, long row, long width) {
             int bytes = type.bytes();
-            MemorySegment copy = Arena.ofAuto().allocate(width * bytes, 64);
+            MemorySegment copy = MemorySegment.ofArray(new byte[Math.toIntExact(width * bytes)]);
             for (long column = 0; column < width; column++) {
-                MemorySegment.copy(stored, place(row, column) * bytes, copy, column * bytes, bytes);
+                long from = place(row, column) * bytes;
+                if (bytes == Short.BYTES) {
+                    copy.set(SHORT, column * bytes, stored.get(SHORT, from));
+                } else {
+                    MemorySegment.copy(stored, from, copy, column * bytes, bytes);
+                }
             }
             return copy;
         }
@@ -63,6 +74,11 @@ sealed interface TensorLayout {
      * @param step from a row to the next
      */
     record PairedHalves(MemorySegment powers, long first, long step) implements TensorLayout {
+
+        /** That of a tensor which begins with a row of this one. */
+        PairedHalves from(long row) {
+            return new PairedHalves(powers, first + row * step, step);
+        }
 
         /** Which stored block a block of a row of so many elements is. */
         long block(long row, long number, long width) {

@@ -28,6 +28,7 @@ class KernelCompilationTest {
         "ranks.cu,",
         "adapters.cu,",
         "attention.cu,",
+        "attention.cu, -DHEAD_DIM=64 -DGROUP=8",
         "attention.cu, -DJETON_KV=2 -DHEAD_DIM=256 -DGROUP=8 -DJETON_SHARED=101376",
         "sampling.cu,",
         "matmul.cu,",
@@ -37,6 +38,7 @@ class KernelCompilationTest {
         "matmul.cu, -DWEIGHTS=3",
         "matmul.cu, -DWEIGHTS=4 -DJETON_TYPE=1",
         "matmul.cu, -DWEIGHTS=5 -DSCALE_GROUP=32",
+        "matmul.cu, -DWEIGHTS=6",
         "wide.cu,",
         "wide.cu, -DWEIGHTS=1",
         "wide.cu, -DWEIGHTS=2 -DJETON_TYPE=1 -DJETON_SHARED=101376",
@@ -45,6 +47,8 @@ class KernelCompilationTest {
         "wide.cu, -DWEIGHTS=3 -DJETON_TYPE=1",
         "wide.cu, -DWEIGHTS=4",
         "wide.cu, -DWEIGHTS=5 -DSCALE_GROUP=32",
+        "wide.cu, -DWEIGHTS=6",
+        "wide.cu, -DWEIGHTS=6 -DJETON_TYPE=1",
         "experts.cu,"
     })
     void compilesForEveryArchitecture(String source, String macros) throws IOException, InterruptedException {

@@ -6,6 +6,7 @@ import dev.jeton.models.DecoderSpec;
 import dev.jeton.models.EngineOptions;
 import dev.jeton.models.MachineMemory;
 import dev.jeton.models.ModelException;
+import dev.jeton.models.TensorType;
 import dev.jeton.models.WindowGroups;
 import dev.jeton.models.engine.Capability;
 import dev.jeton.models.engine.DeviceLostException;
@@ -54,6 +55,9 @@ public final class CudaEngine implements Engine {
             DecoderFeature.GELU,
             DecoderFeature.EMBEDDING_SCALE,
             DecoderFeature.QUERY_SCALE,
+            DecoderFeature.SINKS,
+            DecoderFeature.EXPERT_BIASES,
+            DecoderFeature.CLAMPED_SWIGLU,
             DecoderFeature.SOFT_CAPS);
 
     /** What it can do beyond plain sampling. */
@@ -123,8 +127,9 @@ public final class CudaEngine implements Engine {
         DeviceShape.Type type = DeviceWeights.type(folder, spec);
         DeviceShape.KvType kv = DeviceShape.KvType.of(options.device().kvType(), type);
         int count = options.device().tensorParallel();
+        int step = DeviceWeights.expertsInMxfp4(folder, spec) ? TensorType.MXFP4.blockElements() : Shard.VECTOR;
         List<DeviceShape> shapes = IntStream.range(0, count)
-                .mapToObj(rank -> new DeviceShape(Shard.of(spec, rank, count), type, kv, options.blockSize()))
+                .mapToObj(rank -> new DeviceShape(Shard.of(spec, rank, count, step), type, kv, options.blockSize()))
                 .toList();
         try {
             Ranks ranks = Ranks.open(libraries, options.device(), type);

@@ -340,6 +340,7 @@ final class DecoderProgram {
                 .pointer(at(input, layout.tableStart(g)))
                 .pointer(at(input, layout.position()))
                 .pointer(at(input, layout.inputStart()))
+                .pointer(weights.layers().get(layer).sinks())
                 .single(scale)
                 .single((float) spec.scales().attentionCap())
                 .integer(group.window())
@@ -408,7 +409,12 @@ final class DecoderProgram {
                     activation, header, TOKENS, tokens, normed, w.gateUp(), buffers.inner(), buffers.gateUp());
         }
         if (!joined) {
-            kernels.get(activation == Activation.SILU ? "swiglu" : "geglu")
+            kernels.get(
+                            switch (activation) {
+                                case SILU -> "swiglu";
+                                case GELU_TANH -> "geglu";
+                                case CLAMPED_SWIGLU -> "clamped_swiglu";
+                            })
                     .begin()
                     .pointer(header)
                     .integer(TOKENS)

@@ -91,7 +91,10 @@ final class DeviceRank implements AutoCloseable {
     static void requireRoom(
             Path folder, EngineOptions options, DeviceShape shape, CheckpointQuantization checkpoint, Device device) {
         WeightFormat format = WeightFormat.of(checkpoint, WeightFormat.of(options.quantize()));
-        long weightBytes = DeviceWeights.bytes(shape, format, DeviceWeights.headFormat(folder, shape, checkpoint));
+        boolean mxfp4 = DeviceWeights.expertsInMxfp4(folder, shape.shard().whole());
+        WeightFormat experts = mxfp4 ? WeightFormat.MXFP4 : format;
+        long weightBytes =
+                DeviceWeights.bytes(shape, format, experts, DeviceWeights.headFormat(folder, shape, checkpoint));
         if (weightBytes > device.freeBytes()) {
             String part = shape.shard().ranks() == 1
                     ? ""

@@ -12,6 +12,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.Set;
 import java.util.function.Function;
 import java.util.stream.Collectors;
@@ -33,6 +34,7 @@ record DeviceWeights(long embedding, Matrix head, long finalNorm, List<Layer> la
     /**
      * One layer.
      *
+     * @param sinks a score of each query head in binary32 that has no value; 0 for none
      * @param attentionBranchNorm of what attention gives, before it is added; 0 in most families
      * @param feedBranchNorm the same of the feed-forward layer
      * @param keyScale what K is divided by in pages of fp8
@@ -44,6 +46,7 @@ record DeviceWeights(long embedding, Matrix head, long finalNorm, List<Layer> la
             long queryKeyValueBias,
             long queryNorm,
             long keyNorm,
+            long sinks,
             Matrix output,
             long outputBias,
             long attentionBranchNorm,
@@ -69,13 +72,17 @@ record DeviceWeights(long embedding, Matrix head, long finalNorm, List<Layer> la
     }
 
     /**
-     * One of experts.
+     * One of experts. Biases are in binary32, 0 for none.
      *
      * @param router {@code [experts][hidden]}
+     * @param routerBias of each expert
      * @param gateUp gate and up of expert 0, of expert 1 and so on
+     * @param gateUpBias of each of its rows
      * @param down the same of down
+     * @param downBias of each of its rows; 0 also where another device adds them
      */
-    record Sparse(Matrix router, Matrix gateUp, Matrix down) implements Feed {
+    record Sparse(Matrix router, long routerBias, Matrix gateUp, long gateUpBias, Matrix down, long downBias)
+            implements Feed {
         @Override
         public long order() {
             return 0;
@@ -139,19 +146,33 @@ record DeviceWeights(long embedding, Matrix head, long finalNorm, List<Layer> la
         }
     }
 
+    /** Whether the files have experts in MXFP4, by those of the first layer that has any. */
+    static boolean expertsInMxfp4(Path folder, DecoderSpec spec) {
+        OptionalInt first =
+                IntStream.range(0, spec.layers()).filter(spec.experts()::in).findFirst();
+        if (first.isEmpty()) {
+            return false;
+        }
+        String name = "model.layers.%d.mlp.experts.0.gate_proj.weight".formatted(first.getAsInt());
+        try (WeightFiles files = WeightFiles.open(folder, spec)) {
+            return files.type(name).orElse("").equals(TensorType.MXFP4.name());
+        }
+    }
+
     /**
-     * Bytes that the weights take, matrices of layers in a format and the output projection in one, all else in sixteen
-     * bits; scales included.
+     * Bytes that the weights take, matrices of layers in a format, experts and the output projection in one each, all
+     * else in sixteen bits; scales included.
      */
-    static long bytes(DeviceShape shape, WeightFormat format, WeightFormat headFormat) {
+    static long bytes(DeviceShape shape, WeightFormat format, WeightFormat expertFormat, WeightFormat headFormat) {
         DecoderSpec spec = shape.spec();
         int hidden = spec.hidden();
         long sparse =
                 IntStream.range(0, spec.layers()).filter(spec.experts()::in).count();
         long attention = bytes(format, spec.queryWidth() + 2 * spec.keyValueWidth(), hidden)
                 + bytes(format, hidden, spec.queryWidth());
-        long experts = 2L * spec.experts().count() * hidden
-                + spec.experts().count() * feed(format, hidden, spec.experts().intermediate());
+        int width = spec.experts().intermediate();
+        long expertBiases = spec.experts().biased() ? Float.BYTES * (1 + 2L * width + hidden) : 0;
+        long experts = spec.experts().count() * (2L * hidden + expertBiases + feed(expertFormat, hidden, width));
         long biases = 2 * (hidden + spec.queryWidth() + 2L * spec.keyValueWidth());
         long norms = 4 * (4L * hidden + 2L * spec.headDim());
         long head = spec.tiedEmbedding() ? 0 : bytes(headFormat, shape.shard().headRows(), hidden);
@@ -236,6 +257,7 @@ record DeviceWeights(long embedding, Matrix head, long finalNorm, List<Layer> la
                             : 0,
                     spec.headNorms() ? norm(spec.headDim(), attention + "q_norm.weight") : 0,
                     spec.headNorms() ? norm(spec.headDim(), attention + "k_norm.weight") : 0,
+                    spec.sinks() ? sinks(attention + "sinks") : 0,
                     matrices.load(query, new Part(attention + "o_proj", hidden)),
                     spec.outputBias() ? vector(hidden, attention + "o_proj.bias") : 0,
                     branches ? norm(hidden, name + "post_attention_layernorm.weight") : 0,
@@ -270,7 +292,43 @@ record DeviceWeights(long embedding, Matrix head, long finalNorm, List<Layer> la
             Matrix router =
                     new Matrix(join(files.tensor(name + "gate.weight", count, spec.hidden())), count, spec.hidden());
             MatrixLoader.Experts loaded = matrices.experts(spec.hidden(), width, experts);
-            return new Sparse(router, loaded.gateUp(), loaded.down());
+            if (!spec.experts().biased()) {
+                return new Sparse(router, 0, loaded.gateUp(), 0, loaded.down(), 0);
+            }
+            boolean adds = shape.shard().rank() == 0;
+            return new Sparse(
+                    router,
+                    norm(count, name + "gate.bias"),
+                    loaded.gateUp(),
+                    biases(experts.stream()
+                            .flatMap(each -> Stream.of(each.gate(), each.up()))
+                            .toList()),
+                    loaded.down(),
+                    adds
+                            ? biases(experts.stream()
+                                    .map(MatrixLoader.Expert::down)
+                                    .toList())
+                            : 0);
+        }
+
+        /** Biases of matrices one after the other, in binary32. */
+        private long biases(List<Part> parts) {
+            float[] all = new float[parts.stream().mapToInt(Part::rows).sum()];
+            int at = 0;
+            for (Part part : parts) {
+                files.tensor(part.name() + ".bias", part.rows()).copyTo(0, all, at, part.rows());
+                at += part.rows();
+            }
+            files.release();
+            return upload.floats(all).address();
+        }
+
+        /** Those of this part's query heads. */
+        private long sinks(String name) {
+            Shard shard = shape.shard();
+            Tensor all = files.whole(name, shard.whole().heads());
+            return upload.floats(all.rows((long) shard.rank() * spec.heads(), spec.heads()))
+                    .address();
         }
 
         /** Some rows of a table of all tokens, and padding to {@code rows}, of undefined content. */

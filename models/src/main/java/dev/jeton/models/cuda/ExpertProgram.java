@@ -26,7 +26,6 @@ import java.util.Set;
 final class ExpertProgram {
 
     private static final int FEW_ROWS = 16;
-    private static final int FEW_STEP = 128;
     private static final int FEW_THREADS = 256;
     private static final int MANY_ROWS = 128;
     /** Up to so many tokens are routed by the block that groups them, two for each warp of it. */
@@ -38,6 +37,7 @@ final class ExpertProgram {
 
     private static final int SWIGLU = 4;
     private static final int GEGLU = 5;
+    private static final int CLAMPED = 6;
     private static final int PLAIN = 0;
 
     /** One of the kernels of products: rows of weights of a block, and its launch. */
@@ -54,7 +54,6 @@ final class ExpertProgram {
     private final int chooseTokens;
     private final int groupThreads;
     private final int groupShared;
-    private final boolean fewFits;
     private final int hidden;
     private final int gate;
 
@@ -95,7 +94,7 @@ final class ExpertProgram {
         gate = switch (shape.spec().activation()) {
             case SILU -> SWIGLU;
             case GELU_TANH -> GEGLU;
-            case CLAMPED_SWIGLU -> throw new IllegalStateException("models with it are refused");
+            case CLAMPED_SWIGLU -> CLAMPED;
         };
         for (WeightFormat format : formats) {
             int[] matmul = kernels.matmulConstants(format);
@@ -113,7 +112,6 @@ final class ExpertProgram {
         chooseTokens = constants[0];
         groupThreads = constants[1];
         groupShared = Integer.BYTES * constants[2] * experts.count();
-        fewFits = hidden % FEW_STEP == 0 && experts.intermediate() % FEW_STEP == 0;
         long slots = shape.slots(maxTokens);
         logits = device.memory(4L * maxTokens * experts.count()).address();
         chosen = device.memory(4 * slots).address();
@@ -157,27 +155,32 @@ final class ExpertProgram {
         products.logits(header, entry, tokens, normed, w.router(), logits);
         // on average, of which an expert here and there has twice as many
         boolean fewEach = (long) shape.slots(tokens) <= (long) FEW_ROWS * experts.count();
-        boolean byFew = fewFits && fewEach;
+        boolean byFew = fewEach && fewFits(w.gateUp()) && fewFits(w.down());
         int rows = byFew ? FEW_ROWS : MANY_ROWS;
         Map<WeightFormat, Way> ways = byFew ? few : many;
-        route(header, tokens, rows);
+        route(header, tokens, rows, w.routerBias());
         int width = experts.intermediate();
         if (w.gateUp().order() == 0) {
-            multiply(ways, rows, tokens, choices, normed, w.gateUp(), width, gate, inner);
+            multiply(ways, rows, tokens, choices, normed, w.gateUp(), w.gateUpBias(), width, gate, inner);
         } else {
             // nobody needs what experts give before down has given it
             order(tokens, normed, w.gateUp(), given);
-            multiply(ways, rows, tokens, 0, given, w.gateUp(), width, gate, inner);
+            multiply(ways, rows, tokens, 0, given, w.gateUp(), w.gateUpBias(), width, gate, inner);
         }
-        multiply(ways, rows, tokens, 0, inner, w.down(), hidden, PLAIN, given);
+        multiply(ways, rows, tokens, 0, inner, w.down(), w.downBias(), hidden, PLAIN, given);
     }
 
-    private void route(long header, int tokens, int tileRows) {
+    private static boolean fewFits(Matrix w) {
+        return w.columns() % w.format().fewStep() == 0;
+    }
+
+    private void route(long header, int tokens, int tileRows, long bias) {
         boolean together = tokens <= ROUTED_WITH_GROUPS;
         if (!together) {
             choose.begin()
                     .pointer(header)
                     .pointer(logits)
+                    .pointer(bias)
                     .integer(experts.count())
                     .integer(experts.perToken())
                     .integer(experts.normalised() ? 1 : 0)
@@ -188,6 +191,7 @@ final class ExpertProgram {
         group.begin()
                 .pointer(header)
                 .pointer(together ? logits : 0)
+                .pointer(bias)
                 .integer(experts.count())
                 .integer(experts.perToken())
                 .integer(experts.normalised() ? 1 : 0)
@@ -218,7 +222,16 @@ final class ExpertProgram {
 
     /** Rows of x by choice, or by slot where {@code by} is 0. */
     private void multiply(
-            Map<WeightFormat, Way> ways, int tileRows, int tokens, long by, long x, Matrix w, int n, int mode, long y) {
+            Map<WeightFormat, Way> ways,
+            int tileRows,
+            int tokens,
+            long by,
+            long x,
+            Matrix w,
+            long bias,
+            int n,
+            int mode,
+            long y) {
         Way way = ways.get(w.format());
         if (way == null) {
             throw new IllegalStateException("no kernel for experts in " + w.format());
@@ -234,6 +247,7 @@ final class ExpertProgram {
                 .integer(w.columns())
                 .pointer(w.address())
                 .pointer(w.scales())
+                .pointer(bias)
                 .integer(n)
                 .integer(w.columns())
                 .integer(mode)

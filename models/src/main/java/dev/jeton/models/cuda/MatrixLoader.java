@@ -230,6 +230,7 @@ final class MatrixLoader {
                     }
                     repack(grouped, pieces.get(i).rowOrder, each, room.matrix, from);
                 }
+                case MXFP4 -> repackBlocks(each, room.matrix, from);
             }
             from += each.rows();
             files.release();
@@ -251,7 +252,17 @@ final class MatrixLoader {
     }
 
     private WeightFormat format(StoredMatrix stored) {
-        return checkpoint instanceof CheckpointQuantization.None ? wanted : stored.format();
+        WeightFormat own = stored.format();
+        if (own == WeightFormat.MXFP4 && wanted != WeightFormat.SIXTEEN) {
+            throw quantisedAlready(stored, own.toString());
+        }
+        boolean free = checkpoint instanceof CheckpointQuantization.None && own == WeightFormat.SIXTEEN;
+        return free ? wanted : own;
+    }
+
+    private static ModelException quantisedAlready(StoredMatrix stored, String type) {
+        return new ModelException(
+                "the weights are quantised already (%s is %s); leave --quantize".formatted(stored.name(), type));
     }
 
     private Room room(WeightFormat format, int rows, int columns) {
@@ -266,8 +277,7 @@ final class MatrixLoader {
     private Tensor plain(StoredMatrix stored) {
         Tensor tensor = files.tensor(stored.name() + ".weight", stored.rows(), stored.columns());
         if (tensor.type().quantized() && wanted != WeightFormat.SIXTEEN) {
-            throw new ModelException("the weights are quantised already (%s is %s); leave --quantize"
-                    .formatted(stored.name(), tensor.type()));
+            throw quantisedAlready(stored, tensor.type().toString());
         }
         return tensor;
     }
@@ -326,6 +336,21 @@ final class MatrixLoader {
             kernel.integer(gptq.zerosLessOne() ? 1 : 0);
         }
         kernel.launch(Kernel.blocks((long) stored.rows() * stored.columns() / 8, 4096), 1, 256, 0);
+    }
+
+    private void repackBlocks(StoredMatrix stored, Matrix matrix, int from) {
+        Tensor blocks = stored.blocks();
+        long bytes = blocks.row(0).byteSize() * stored.rows();
+        DeviceMemory packed = scratch(bytes);
+        upload.blocks(blocks, packed);
+        kernels.get("repack_mxfp4", WeightFormat.MXFP4)
+                .begin()
+                .pointer(packed.address())
+                .integer(stored.rows())
+                .integer(stored.columns())
+                .pointer(matrix.address() + matrix.format().valueBytes(from, stored.columns()))
+                .pointer(matrix.scales(from))
+                .launch(Kernel.blocks((long) stored.rows() * stored.columns() / 8, 4096), 1, 256, 0);
     }
 
     private static long aligned(long bytes) {

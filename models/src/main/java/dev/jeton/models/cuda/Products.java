@@ -30,7 +30,6 @@ import java.util.stream.Stream;
 final class Products {
 
     private static final int SKINNY_ROWS = 16;
-    private static final int SKINNY_STEP = 128;
     private static final int WIDE_ROWS = 256;
     private static final int SPLIT_STEP = 1024;
     private static final int THREADS = 256;
@@ -58,7 +57,8 @@ final class Products {
         LOGITS(1),
         RESIDUAL(2),
         SWIGLU(4),
-        GEGLU(5);
+        GEGLU(5),
+        CLAMPED_SWIGLU(6);
 
         private final int number;
 
@@ -70,13 +70,13 @@ final class Products {
             return switch (activation) {
                 case SILU -> SWIGLU;
                 case GELU_TANH -> GEGLU;
-                case CLAMPED_SWIGLU -> throw new IllegalStateException("models with it are refused");
+                case CLAMPED_SWIGLU -> CLAMPED_SWIGLU;
             };
         }
 
         /** Whether two rows of weights make one output. */
         boolean joins() {
-            return this == SWIGLU || this == GEGLU;
+            return this == SWIGLU || this == GEGLU || this == CLAMPED_SWIGLU;
         }
     }
 
@@ -125,7 +125,7 @@ final class Products {
         for (WeightFormat format : formats) {
             int[] constants = kernels.matmulConstants(format);
             int columns = constants[0];
-            // int4 has twice the outputs in a block
+            // four bits have twice the outputs in a block
             int wanted = format.fourBits() ? device.multiprocessors() : 2 * device.multiprocessors();
             skinny.put(format, new Skinny(kernels.get("skinny_matmul", format), columns, constants[1], wanted));
             // only products of fewer blocks than are wanted are split, into less than twice as many as are wanted
@@ -181,7 +181,7 @@ final class Products {
     }
 
     private Way way(int rows, Matrix w, boolean wide) {
-        if (rows <= SKINNY_ROWS && w.columns() % SKINNY_STEP == 0) {
+        if (rows <= SKINNY_ROWS && w.columns() % w.format().fewStep() == 0) {
             return Way.FEW;
         }
         boolean fits =

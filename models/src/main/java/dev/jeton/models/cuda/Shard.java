@@ -17,28 +17,42 @@ import java.util.stream.IntStream;
  * <p>Where there are fewer key heads than parts, each key head is in several, with the query heads that read it
  * divided.
  *
+ * <p>Experts whose weights share scales in blocks are divided between blocks. Where these do not divide evenly, the
+ * last parts have fewer, and zeros after them.
+ *
  * @param rank of the part, from 0
  * @param ranks of all parts
  * @param whole the model
+ * @param expertStep of what experts' width is divided into multiples
  */
-record Shard(int rank, int ranks, DecoderSpec whole) {
+record Shard(int rank, int ranks, DecoderSpec whole, int expertStep) {
 
     /** The output projection's module. */
     static final String HEAD = "lm_head";
 
     /** Rows are read in vectors of so many elements. */
-    private static final int VECTOR = 8;
+    static final int VECTOR = 8;
 
     private static final int MOST_NAMED = 16;
+
+    /** Of a model whose experts are divided anywhere. */
+    Shard(int rank, int ranks, DecoderSpec whole) {
+        this(rank, ranks, whole, VECTOR);
+    }
+
+    /** One of several parts of a model whose experts are divided anywhere. */
+    static Shard of(DecoderSpec whole, int rank, int ranks) {
+        return of(whole, rank, ranks, VECTOR);
+    }
 
     /**
      * One of several parts.
      *
      * @throws ModelException where the model does not divide into so many, saying why and into how many it does
      */
-    static Shard of(DecoderSpec whole, int rank, int ranks) {
-        String refusal = refusal(whole, ranks);
-        Shard shard = new Shard(rank, ranks, whole);
+    static Shard of(DecoderSpec whole, int rank, int ranks, int expertStep) {
+        Shard shard = new Shard(rank, ranks, whole, expertStep);
+        String refusal = shard.refusal();
         if (!refusal.isEmpty()) {
             throw new ModelException("%s cannot be divided among %d GPUs: %s; --tensor-parallel-size may be one of %s"
                     .formatted(whole.architecture(), ranks, refusal, shard.sizes(any -> true)));
@@ -49,13 +63,17 @@ record Shard(int rank, int ranks, DecoderSpec whole) {
     /** Numbers of parts into which the model divides, and of which a part fits: for messages. */
     String sizes(Predicate<Shard> fits) {
         return IntStream.rangeClosed(1, MOST_NAMED)
-                .filter(size -> refusal(whole, size).isEmpty() && fits.test(new Shard(0, size, whole)))
+                .filter(size -> {
+                    Shard first = new Shard(0, size, whole, expertStep);
+                    return first.refusal().isEmpty() && fits.test(first);
+                })
                 .mapToObj(Integer::toString)
                 .collect(Collectors.joining(", "));
     }
 
-    /** Why a model does not divide into so many parts; empty where it does. */
-    private static String refusal(DecoderSpec spec, int ranks) {
+    /** Why the model does not divide into so many parts; empty where it does. */
+    private String refusal() {
+        DecoderSpec spec = whole;
         int keyHeads = spec.keyValueHeads();
         if (ranks == 1) {
             return "";
@@ -72,9 +90,10 @@ record Shard(int rank, int ranks, DecoderSpec whole) {
         if (dense(spec) && spec.intermediate() % (VECTOR * ranks) != 0) {
             return "its feed-forward width %d is no multiple of %d for each".formatted(spec.intermediate(), VECTOR);
         }
-        if (spec.experts().count() > 0 && spec.experts().intermediate() % (VECTOR * ranks) != 0) {
+        int expertStepOfAll = expertStep > VECTOR ? expertStep : VECTOR * ranks;
+        if (spec.experts().count() > 0 && spec.experts().intermediate() % expertStepOfAll != 0) {
             return "its experts' width %d is no multiple of %d for each"
-                    .formatted(spec.experts().intermediate(), VECTOR);
+                    .formatted(spec.experts().intermediate(), expertStep);
         }
         return "";
     }
@@ -127,7 +146,7 @@ record Shard(int rank, int ranks, DecoderSpec whole) {
                 new Experts(
                         experts.count(),
                         experts.perToken(),
-                        experts.intermediate() / ranks,
+                        expertWidth(),
                         experts.normalised(),
                         experts.biased(),
                         experts.layers()),
@@ -136,6 +155,29 @@ record Shard(int rank, int ranks, DecoderSpec whole) {
                 whole.rotary(),
                 whole.windowRotary(),
                 whole.windows());
+    }
+
+    /** Width of this part of experts, zeros included. */
+    int expertWidth() {
+        int step = expertStep > VECTOR ? expertStep * ranks : ranks;
+        return (whole.experts().intermediate() + step - 1) / step * (step / ranks);
+    }
+
+    /** Where this part of experts begins in their width. */
+    int firstOfExperts() {
+        return Math.min(rank * expertWidth(), whole.experts().intermediate());
+    }
+
+    /** How much of this part of experts is theirs; zeros follow. */
+    int ownOfExperts() {
+        return Math.min(expertWidth(), whole.experts().intermediate() - firstOfExperts());
+    }
+
+    /** Whether a module is of an expert and has zeros in some of the parts. */
+    boolean uneven(String module) {
+        return ranks > 1
+                && module.contains(".experts.")
+                && expertWidth() * ranks != whole.experts().intermediate();
     }
 
     /** Parts that differ in their key heads. */

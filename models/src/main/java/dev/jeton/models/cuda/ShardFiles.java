@@ -122,8 +122,41 @@ final class ShardFiles implements AutoCloseable {
             return padded(files.tensor(name, stored), shape[0], shape[1]);
         }
         int dimension = dimension(name);
+        if (dimension >= 0 && shard.uneven(module(name))) {
+            long[] whole = shape.clone();
+            whole[dimension] = shard.whole().experts().intermediate();
+            return uneven(files.tensor(name, whole), dimension, shape);
+        }
         Tensor tensor = files.tensor(name, wholeShape(name, dimension, shape));
         return dimension < 0 ? tensor : part(tensor, dimension, module(name));
+    }
+
+    /** The part of an expert's tensor and zeros after it; bytes of 0 are zeros in all types that can be cut there. */
+    private Tensor uneven(Tensor tensor, int dimension, long... shape) {
+        int from = shard.firstOfExperts();
+        int own = shard.ownOfExperts();
+        TensorType type = tensor.type();
+        List<Long> part = LongStream.of(shape).boxed().toList();
+        if (dimension == 0) {
+            long bytes = tensor.row(0).byteSize();
+            MemorySegment nothing = MemorySegment.ofArray(new byte[Math.toIntExact(bytes)]);
+            MemorySegment data = gather(shape[0], bytes, row -> row < own ? tensor.row(from + row) : nothing);
+            return new Tensor(tensor.name(), type, part, data);
+        }
+        int elements = type.blockElements();
+        if (from % elements != 0 || own % elements != 0 || shape[1] % elements != 0) {
+            throw new ModelException("tensor \"%s\" of %s cannot be divided among %d GPUs at %d of its inputs"
+                    .formatted(tensor.name(), type, shard.ranks(), from));
+        }
+        long at = (long) from / elements * type.blockBytes();
+        long ownBytes = (long) own / elements * type.blockBytes();
+        long bytes = shape[1] / elements * type.blockBytes();
+        MemorySegment data = gather(shape[0], bytes, row -> {
+            MemorySegment padded = MemorySegment.ofArray(new byte[Math.toIntExact(bytes)]);
+            MemorySegment.copy(tensor.row(row), at, padded, 0, ownBytes);
+            return padded;
+        });
+        return new Tensor(tensor.name(), type, part, data);
     }
 
     /** All of a tensor, whatever the part, which has the given shape; an error that names it otherwise. */

@@ -27,6 +27,7 @@ final class StepKernels {
                     "rotary_append",
                     "swiglu",
                     "geglu",
+                    "clamped_swiglu",
                     "add_bias",
                     "gather_columns",
                     "quantize_fp8_rows",
@@ -56,17 +57,18 @@ final class StepKernels {
             List.of("low_rank_in", "low_rank_out"));
 
     /** Compiled for each format of weights that a model has, when it is first asked for. */
-    private static final Map<String, String> WEIGHT_SOURCES = Map.of(
-            "skinny_matmul", "matmul.cu",
-            "expert_few", "matmul.cu",
-            "dequantize", "matmul.cu",
-            "repack_awq", "matmul.cu",
-            "repack_gptq", "matmul.cu",
-            "repack_packed", "matmul.cu",
-            "matmul_constants", "matmul.cu",
-            "wide_matmul", "wide.cu",
-            "expert_many", "wide.cu",
-            "wide_constants", "wide.cu");
+    private static final Map<String, String> WEIGHT_SOURCES = Map.ofEntries(
+            Map.entry("skinny_matmul", "matmul.cu"),
+            Map.entry("expert_few", "matmul.cu"),
+            Map.entry("dequantize", "matmul.cu"),
+            Map.entry("repack_awq", "matmul.cu"),
+            Map.entry("repack_gptq", "matmul.cu"),
+            Map.entry("repack_packed", "matmul.cu"),
+            Map.entry("repack_mxfp4", "matmul.cu"),
+            Map.entry("matmul_constants", "matmul.cu"),
+            Map.entry("wide_matmul", "wide.cu"),
+            Map.entry("expert_many", "wide.cu"),
+            Map.entry("wide_constants", "wide.cu"));
 
     private final Device device;
     private final DeviceShape shape;

@@ -3,6 +3,7 @@ package dev.jeton.models.cuda;
 import dev.jeton.models.CheckpointQuantization;
 import dev.jeton.models.ModelException;
 import dev.jeton.models.Tensor;
+import dev.jeton.models.TensorType;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -39,9 +40,8 @@ record StoredMatrix(ShardFiles files, CheckpointQuantization checkpoint, String 
     /** The format in which it comes to the device without being quantised there. */
     WeightFormat format() {
         return switch (checkpoint) {
-            case CheckpointQuantization.None none -> WeightFormat.SIXTEEN;
-            case CheckpointQuantization.Mxfp4 mxfp4 ->
-                throw new ModelException("the cuda engine does not compute MXFP4 yet; the cpu engine does");
+            case CheckpointQuantization.None none -> asTensor();
+            case CheckpointQuantization.Mxfp4 mxfp4 -> asTensor();
             case CheckpointQuantization.Awq awq -> has(".qweight") ? inGroups(4, ".scales") : WeightFormat.SIXTEEN;
             case CheckpointQuantization.Gptq gptq ->
                 has(".qweight") ? inGroups(gptq.bits(), ".scales") : WeightFormat.SIXTEEN;
@@ -55,6 +55,27 @@ record StoredMatrix(ShardFiles files, CheckpointQuantization checkpoint, String 
                         : inGroups(packed.bits(), ".weight_scale");
             }
         };
+    }
+
+    private WeightFormat asTensor() {
+        return files.type(name + ".weight").orElse("").equals(TensorType.MXFP4.name())
+                ? WeightFormat.MXFP4
+                : WeightFormat.SIXTEEN;
+    }
+
+    /**
+     * Its blocks of MXFP4.
+     *
+     * @throws ModelException where a part of it would begin or end within a block
+     */
+    Tensor blocks() {
+        Tensor tensor = files.tensor(name + ".weight", rows, columns);
+        if (tensor.type() != TensorType.MXFP4) {
+            throw new ModelException(
+                    "%s would have %d inputs on each of %d GPUs, and has scales of %d in MXFP4; fewer GPUs may do"
+                            .formatted(name, columns, files.ranks(), TensorType.MXFP4.blockElements()));
+        }
+        return tensor;
     }
 
     private WeightFormat inGroups(int bits, String scales) {

@@ -26,7 +26,9 @@ enum WeightFormat {
     /** e4m3 and a float for each row. */
     FP8(3, 8, 16),
     /** e4m3 and a float for each eight rows and 128 values, those of a block of the files having one. */
-    FP8_BLOCK(4, 8, 16);
+    FP8_BLOCK(4, 8, 16),
+    /** e2m1 and a power of two for each row and 32 values. */
+    MXFP4(6, 4, 32);
 
     /** Those of integers in groups, of each number of bits the longest groups first. */
     private static final List<WeightFormat> IN_GROUPS = List.of(INT4, INT4_64, INT4_32, INT8_128, INT8_64, INT8_32);
@@ -36,6 +38,12 @@ enum WeightFormat {
 
     /** Rows that share the scales of {@link #FP8_BLOCK}. */
     static final int SCALE_ROWS = 8;
+
+    /** Scales of {@link #MXFP4} are bytes, of each row a multiple of so many. */
+    private static final int SCALES_OF_WORD = 4;
+
+    /** Bits of a row that a warp of the product of few rows takes at once. */
+    private static final int TURN = 512;
 
     private final int number;
     private final int bits;
@@ -59,12 +67,14 @@ enum WeightFormat {
         };
     }
 
-    /** That of the matrices that a checkpoint has quantised, or {@code wanted} where it has none. */
+    /**
+     * That of the matrices that a checkpoint has quantised, or {@code wanted} where it has none; of one that has only
+     * experts quantised that of the others.
+     */
     static WeightFormat of(CheckpointQuantization checkpoint, WeightFormat wanted) {
         return switch (checkpoint) {
             case CheckpointQuantization.None none -> wanted;
-            case CheckpointQuantization.Mxfp4 mxfp4 ->
-                throw new ModelException("the cuda engine does not compute MXFP4 yet; the cpu engine does");
+            case CheckpointQuantization.Mxfp4 mxfp4 -> SIXTEEN;
             case CheckpointQuantization.Awq awq -> ofGroups(4, awq.group());
             case CheckpointQuantization.Gptq gptq -> ofGroups(gptq.bits(), gptq.group());
             case CheckpointQuantization.Scaled scaled -> scaled.blocks() ? FP8_BLOCK : FP8;
@@ -88,14 +98,17 @@ enum WeightFormat {
 
     /**
      * That in which matrices of these formats are multiplied together: their own where they have one, of integers in
-     * groups of several lengths that with the shortest; empty where there is none.
+     * groups of several lengths that with the shortest, of MXFP4 beside sixteen bits those; empty where there is none.
      */
     static Optional<WeightFormat> common(List<WeightFormat> formats) {
+        if (formats.contains(SIXTEEN) && List.of(SIXTEEN, MXFP4).containsAll(formats)) {
+            return Optional.of(SIXTEEN);
+        }
         boolean alike = formats.stream().map(format -> format.number).distinct().count() == 1;
         return alike ? formats.stream().max(WeightFormat::compareTo) : Optional.empty();
     }
 
-    /** Whether values are integers to 15. */
+    /** Whether a byte holds two values. */
     boolean fourBits() {
         return bits == 4;
     }
@@ -121,6 +134,11 @@ enum WeightFormat {
         return step;
     }
 
+    /** Columns are multiples of so much where few rows are multiplied by a kernel for these. */
+    int fewStep() {
+        return this == MXFP4 ? step : Math.max(TURN / bits, step);
+    }
+
     /** Bytes that values take. */
     long valueBytes(long rows, long columns) {
         return rows * columns * bits / Byte.SIZE;
@@ -132,6 +150,7 @@ enum WeightFormat {
             case SIXTEEN -> 0;
             case INT8, FP8 -> 4 * rows;
             case INT4, INT4_64, INT4_32, INT8_128, INT8_64, INT8_32 -> 4 * rows * ((columns + step - 1) / step);
+            case MXFP4 -> rows * ((columns + step * SCALES_OF_WORD - 1) / (step * SCALES_OF_WORD)) * SCALES_OF_WORD;
             case FP8_BLOCK -> (rows + SCALE_ROWS - 1) / SCALE_ROWS * 4 * ((columns + BLOCK - 1) / BLOCK);
         };
     }

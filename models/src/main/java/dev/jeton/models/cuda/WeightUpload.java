@@ -1,5 +1,6 @@
 package dev.jeton.models.cuda;
 
+import dev.jeton.models.ModelException;
 import dev.jeton.models.QuantizedBlock;
 import dev.jeton.models.Tensor;
 import dev.jeton.models.TensorType;
@@ -8,6 +9,7 @@ import dev.jeton.natives.PinnedMemory;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
+import java.util.function.Consumer;
 import java.util.stream.IntStream;
 
 /**
@@ -51,7 +53,11 @@ final class WeightUpload {
 
     /** Memory with a small tensor in binary32, whatever its type: what one rounding more would shift in every row. */
     DeviceMemory floats(Tensor tensor) {
-        float[] values = tensor.toFloats();
+        return floats(tensor.toFloats());
+    }
+
+    /** Memory with numbers in binary32. */
+    DeviceMemory floats(float[] values) {
         DeviceMemory memory = device.memory((long) Float.BYTES * values.length);
         bytes(MemorySegment.ofArray(values), memory, 0);
         return memory;
@@ -60,7 +66,7 @@ final class WeightUpload {
     /** Sends a tensor to {@code offset} bytes into memory. */
     void send(Tensor tensor, DeviceMemory to, long offset) {
         if (tensor.type() == (type == DeviceShape.Type.BF16 ? TensorType.BF16 : TensorType.F16)) {
-            bytes(tensor.data(), to, offset);
+            pieces(tensor, (piece, from, count) -> device.upload(to, offset + from, piece, 0, count));
             return;
         }
         if (tensor.type().quantized()) {
@@ -68,7 +74,7 @@ final class WeightUpload {
             return;
         }
         int width = tensor.type().bytes();
-        pieces(tensor.data(), (piece, from, count) -> {
+        pieces(tensor, (piece, from, count) -> {
             device.upload(scratch, 0, piece, 0, count);
             convert(tensor.type(), to.address(offset + from / width * 2, count / width * 2), count / width);
         });
@@ -100,6 +106,30 @@ final class WeightUpload {
         }
     }
 
+    /**
+     * Sends blocks of MXFP4 to the beginning of memory, as ggml has them.
+     *
+     * @throws ModelException where a scale is greater than kernels multiply by
+     */
+    void blocks(Tensor tensor, DeviceMemory to) {
+        rows(
+                tensor,
+                row -> requireScales(tensor, row),
+                (piece, from, count) -> device.upload(to, from, piece, 0, count));
+    }
+
+    /** Greater ones would make values that sixteen bits do not hold. */
+    private void requireScales(Tensor tensor, MemorySegment blocks) {
+        int most = type == DeviceShape.Type.BF16 ? 252 : 128;
+        for (long at = 0; at < blocks.byteSize(); at += TensorType.MXFP4.blockBytes()) {
+            int scale = blocks.get(ValueLayout.JAVA_BYTE, at) & 0xFF;
+            if (scale > most) {
+                throw new ModelException("tensor \"%s\" has the scale %s; in %s at most 2^%d is read"
+                        .formatted(tensor.name(), scale == 255 ? "NaN" : "2^" + (scale - 127), type, most - 127));
+            }
+        }
+    }
+
     /** Sends bytes as they are. */
     void bytes(MemorySegment data, DeviceMemory to, long offset) {
         pieces(data, (piece, from, count) -> device.upload(to, offset + from, piece, 0, count));
@@ -108,6 +138,39 @@ final class WeightUpload {
     /** What becomes of a piece that was staged: {@code count} bytes of the whole from {@code from} on. */
     private interface Send {
         void piece(PinnedMemory piece, long from, long count);
+    }
+
+    /** Of elements in order, which are copied on the way where the file has them otherwise. */
+    private void pieces(Tensor tensor, Send send) {
+        if (tensor.mapped()) {
+            pieces(tensor.data(), send);
+        } else {
+            rows(tensor, row -> {}, send);
+        }
+    }
+
+    private void rows(Tensor tensor, Consumer<MemorySegment> check, Send send) {
+        long width = tensor.row(0).byteSize();
+        long rows = tensor.shape().getFirst();
+        long most = PIECE / width;
+        for (long from = 0; from < rows; from += most) {
+            long first = from;
+            long count = Math.min(most, rows - from);
+            PinnedMemory piece = staging[next];
+            Mark mark = sent[next];
+            next ^= 1;
+            mark.await();
+            long part = (count + PARTS - 1) / PARTS;
+            IntStream.range(0, PARTS).parallel().forEach(i -> {
+                for (long row = i * part; row < Math.min(count, (i + 1) * part); row++) {
+                    MemorySegment data = tensor.row(first + row);
+                    check.accept(data);
+                    MemorySegment.copy(data, 0, piece.segment(), row * width, width);
+                }
+            });
+            send.piece(piece, from * width, count * width);
+            mark.record();
+        }
     }
 
     private void pieces(MemorySegment data, Send send) {
