@@ -17,6 +17,7 @@ AWQ = [0, 2, 4, 6, 1, 3, 5, 7]
 MATRIX = re.compile(r".*(_proj|\.w[123])\.weight")
 EXPERT = re.compile(r".*\.experts\.(\d+)\..*")
 HEAD = "lm_head.weight"
+MXFP4 = "mxfp4"
 
 
 # ---- safetensors ---------------------------------------------------------------------------------------------------
@@ -188,8 +189,49 @@ FORMS = {
 }
 
 
+# Values of e2m1 by their codes.
+E2M1 = np.array([0, 0.5, 1, 1.5, 2, 3, 4, 6])
+# Those of all experts of a layer of gpt-oss, [experts][inputs][outputs].
+EXPERTS = re.compile(r".*\.experts\.(gate_up|down)_proj")
+
+
+def mxfp4(w):
+    """Blocks and scales of w[expert][n][k], two neighbours in a byte, the first lower, and the values."""
+    experts, n, k = w.shape
+    grouped = w.reshape(experts, n, k // 32, 32)
+    greatest = np.maximum(np.abs(grouped).max(axis=3, keepdims=True), 2.0 ** -120)
+    power = np.ceil(np.log2(greatest / 6))
+    magnitude = np.abs(grouped) / 2.0 ** power
+    code = np.abs(magnitude[..., None] - E2M1).argmin(axis=-1)
+    value = E2M1[code] * np.where(grouped < 0, -1, 1) * 2.0 ** power
+    code = (code | (grouped < 0) * 8).astype(np.uint8)
+    return {"_blocks": ("U8", (experts, n, k // 32, 16), (code[..., ::2] | code[..., 1::2] << 4).tobytes()),
+            "_scales": ("U8", (experts, n, k // 32), (power[..., 0] + 127).astype(np.uint8).tobytes())}, value.reshape(w.shape)
+
+
+def store_mxfp4(folder, exact):
+    """Rewrites `folder` with its experts as gpt-oss has them in MXFP4, and makes `exact`."""
+    stored, values, rewritten = {}, {}, 0
+    for name, (kind, shape, data) in read_tensors(os.path.join(folder, "model.safetensors")).items():
+        if EXPERTS.fullmatch(name):
+            own, value = mxfp4(np.swapaxes(floats(kind, shape, data), 1, 2))
+            for end, tensor in own.items():
+                stored[name + end] = tensor
+            values[name] = ("F32", shape, single(np.swapaxes(value, 1, 2)))
+            rewritten += 1
+        else:
+            stored[name] = (kind, shape, data)
+            values[name] = ("F32", shape, single(floats(kind, shape, data)))
+    finish(folder, exact, stored, values, rewritten, "mxfp4",
+           {"quant_method": "mxfp4", "modules_to_not_convert": ["model.layers.*.self_attn", "model.layers.*.mlp.router",
+                                                                "model.embed_tokens", "lm_head"]})
+
+
 def store(folder, exact, form):
     """Rewrites `folder` in a form, and makes `exact`. Matrices whose inputs a form cannot group stay."""
+    if form == MXFP4:
+        store_mxfp4(folder, exact)
+        return
     write, config, group = FORMS[form]
     write = functools.partial(write, group=group) if group else write
     file = os.path.join(folder, "model.safetensors")
@@ -207,6 +249,11 @@ def store(folder, exact, form):
         else:
             stored[name] = (kind, shape, data)
             values[name] = ("F32", shape, single(floats(kind, shape, data)))
+    finish(folder, exact, stored, values, rewritten, form, config)
+
+
+def finish(folder, exact, stored, values, rewritten, form, config):
+    file = os.path.join(folder, "model.safetensors")
     if rewritten == 0:
         raise ValueError("no matrix of %s is written as %s" % (file, form))
     shutil.rmtree(exact, ignore_errors=True)
