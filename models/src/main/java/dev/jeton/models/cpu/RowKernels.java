@@ -99,17 +99,32 @@ final class RowKernels {
      * its place with {@link DecoderSpec.Activation#CLAMPED_SWIGLU}.
      */
     static void gate(DecoderSpec.Activation activation, float[] tile, int rows, float[] out, int outAt, int stride) {
-        if (activation == DecoderSpec.Activation.CLAMPED_SWIGLU) {
-            gateClamped(tile, rows, out, outAt, stride);
-            return;
+        switch (activation) {
+            case SILU -> gateSilu(tile, rows, out, outAt, stride);
+            case GELU_TANH -> gateGelu(tile, rows, out, outAt, stride);
+            case CLAMPED_SWIGLU -> gateClamped(tile, rows, out, outAt, stride);
         }
-        boolean silu = activation == DecoderSpec.Activation.SILU;
+    }
+
+    // A loop of its own for each: of a choice within one the compiler takes in what was chosen so far, and calls the
+    // rest.
+
+    private static void gateSilu(float[] tile, int rows, float[] out, int outAt, int stride) {
         for (int r = 0; r < rows; r++) {
             for (int i = 0; i < PANEL / 2; i += LANES) {
                 FloatVector gate = FloatVector.fromArray(FLOATS, tile, r * PANEL + i);
                 FloatVector up = FloatVector.fromArray(FLOATS, tile, r * PANEL + PANEL / 2 + i);
-                FloatVector active = silu ? VectorMath.silu(gate) : VectorMath.geluTanh(gate);
-                active.mul(up).intoArray(out, outAt + r * stride + i);
+                VectorMath.silu(gate).mul(up).intoArray(out, outAt + r * stride + i);
+            }
+        }
+    }
+
+    private static void gateGelu(float[] tile, int rows, float[] out, int outAt, int stride) {
+        for (int r = 0; r < rows; r++) {
+            for (int i = 0; i < PANEL / 2; i += LANES) {
+                FloatVector gate = FloatVector.fromArray(FLOATS, tile, r * PANEL + i);
+                FloatVector up = FloatVector.fromArray(FLOATS, tile, r * PANEL + PANEL / 2 + i);
+                VectorMath.geluTanh(gate).mul(up).intoArray(out, outAt + r * stride + i);
             }
         }
     }
