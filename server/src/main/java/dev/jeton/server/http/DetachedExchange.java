@@ -134,6 +134,16 @@ public final class DetachedExchange extends OwnExchange {
         }
     }
 
+    /** Whether the answer has ended, or is given up. */
+    public boolean ended() {
+        lock.lock();
+        try {
+            return ended;
+        } finally {
+            lock.unlock();
+        }
+    }
+
     /** Status of the answer; 0 where there is none. */
     public int status() {
         lock.lock();
