@@ -209,6 +209,28 @@ class BatchesTest {
         assertThat(answered).hasValue(0);
     }
 
+    @Test
+    void refusesRequestsWhoseAnswersWouldNotBeWaitedFor() {
+        Batches batches = open(folder, BatchesTest::well);
+        batches.start();
+        Batch.Asked asked = new Batch.Asked(
+                upload(
+                        batches,
+                        RED,
+                        line("a").replace("/completions", "/responses").replace("\"m\"", "\"m\",\"background\":true")),
+                "/v1/responses",
+                "24h",
+                86_400,
+                3_600,
+                Map.of(),
+                Map.of());
+        Batch batch = ended(batches, batches.create("batch", RED, asked, 0));
+        assertThat(batch.status()).isEqualTo(BatchStatus.FAILED);
+        assertThat(batch.problems())
+                .singleElement()
+                .satisfies(problem -> assertThat(problem.message()).contains("'background' is true"));
+    }
+
     @ParameterizedTest
     @ValueSource(ints = {0, 1_001})
     void refusesAFileWithoutRequestsOrWithTooMany(int count) {
