@@ -98,6 +98,37 @@ public final class FileStore {
         return incoming;
     }
 
+    /** Room for a file while it arrives, which counts as what is kept does; closed before the file is added. */
+    public final class Arrival implements AutoCloseable {
+        private final BatchOwner owner;
+        private long taken;
+
+        private Arrival(BatchOwner owner) {
+            this.owner = owner;
+        }
+
+        /**
+         * So many bytes more.
+         *
+         * @throws BatchRefusal where there is no room for them
+         */
+        public void take(int bytes) {
+            reserve(owner, 0, bytes);
+            taken += bytes;
+        }
+
+        @Override
+        public void close() {
+            reserved(owner, 0, -taken);
+            taken = 0;
+        }
+    }
+
+    /** Nothing has arrived of a file yet. Used by one thread. */
+    public Arrival arrival(BatchOwner owner) {
+        return new Arrival(owner);
+    }
+
     /** A name that no file has. */
     String newId() {
         byte[] bytes = new byte[ID_BYTES];

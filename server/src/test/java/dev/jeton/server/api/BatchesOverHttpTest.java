@@ -3,6 +3,7 @@ package dev.jeton.server.api;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.jeton.server.testing.Eventually;
+import dev.jeton.server.testing.PrometheusText;
 import dev.jeton.server.testing.RawClient;
 import dev.jeton.server.testing.TestServer;
 import dev.jeton.server.testing.TestServer.Answer;
@@ -215,6 +216,37 @@ class BatchesOverHttpTest {
         assertThat(answer.body()).contains("at most 102400 are kept");
         Answer larger = upload(TwoTenants.RED, field("purpose", "batch") + file("a", "x".repeat(1 << 20)) + END);
         assertThat(larger.status()).isEqualTo(413);
+    }
+
+    /** However many files a tenant sends at once, there is no more on disk than may be kept. */
+    @ParameterizedTest
+    @CsvSource({"/v1/files, multipart/form-data; boundary=b0undary", "/v1/messages/batches, application/json"})
+    void countsWhatIsStillArriving(String path, String type) throws IOException {
+        String form = path.endsWith("files") ? file("a", "x".repeat(90_000)) : "{\"requests\":[" + " ".repeat(90_000);
+        String head =
+                "POST %s HTTP/1.1\r\nhost: t\r\nauthorization: Bearer %s\r\ncontent-type: %s\r\ncontent-length: 100000\r\n\r\n"
+                        .formatted(path, TwoTenants.RED, type);
+        try (TestServer small = TwoTenants.in(Files.createDirectory(folder.resolve("own")))
+                        .set("batches.folder", folder.resolve("own/kept").toString())
+                        .set("batches.max-file", "100KiB")
+                        .set("batches.max-size", "1MiB")
+                        .start();
+                RawClient first = new RawClient(small.port());
+                RawClient second = new RawClient(small.port());
+                RawClient third = new RawClient(small.port())) {
+            first.send(head).send(form);
+            second.send(head).send(form);
+            Eventually.until("both have arrived as far as they do", () -> kept(small) >= 180_000);
+            third.send(head).send(form);
+            assertThat(third.response()).startsWith("HTTP/1.1 429").contains("There is no room");
+            first.close();
+            second.close();
+            Eventually.until("the room is given back", () -> kept(small) == 0);
+        }
+    }
+
+    private static double kept(TestServer server) {
+        return PrometheusText.parse(server.get("/metrics").body()).value("jeton_files_bytes");
     }
 
     /** Who has no key sends nothing to disk. */
