@@ -232,9 +232,10 @@ final class BatchJob {
      * @param complete whether all had their turn
      */
     private void settle(Path input, boolean complete) {
-        if (full) {
-            fail(List.of(new BatchProblem(
-                    "no_room", 0, "There is no room for more results; delete files, and ask for the rest anew")));
+        if (full && !isCancelling()) {
+            String why = "There is no room for more results; delete files, and ask for the rest anew";
+            keepUnsent(input, "no_room", why);
+            fail(List.of(new BatchProblem("no_room", 0, why)));
         } else if (complete) {
             leave(BatchStatus.IN_PROGRESS, BatchStatus.FINALIZING);
         } else if (isOverdue()) {

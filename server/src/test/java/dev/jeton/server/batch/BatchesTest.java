@@ -459,6 +459,9 @@ class BatchesTest {
         assertThat(batch.counts().completed()).isBetween(3, 6);
         assertThat(content(batches, RED, batch.outputs().answers()))
                 .hasSize(batch.counts().completed());
+        assertThat(content(batches, RED, batch.outputs().errors()))
+                .hasSize(20 - batch.counts().completed())
+                .allSatisfy(line -> assertThat(line).contains("no_room"));
     }
 
     @Test
