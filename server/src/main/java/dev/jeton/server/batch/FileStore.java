@@ -277,6 +277,16 @@ public final class FileStore {
         }
     }
 
+    /** Removes a project's file, if it is there and no batch reads it. */
+    public void removeUnread(BatchOwner owner, String id) {
+        lock.lock();
+        try {
+            mine(owner, id).filter(file -> !used.containsKey(id)).ifPresent(this::drop);
+        } finally {
+            lock.unlock();
+        }
+    }
+
     /** Removes a file of results, if it is there. */
     void removeIfThere(String id) {
         lock.lock();

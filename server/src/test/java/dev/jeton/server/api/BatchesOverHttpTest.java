@@ -303,6 +303,27 @@ class BatchesOverHttpTest {
     }
 
     @Test
+    void forgetsTheRequestsOfABatchOfMessagesWithIt() {
+        Answer created = json(
+                TwoTenants.RED,
+                "/v1/messages/batches",
+                "{'requests':[{'custom_id':'a','params':{'model':'test-model','max_tokens':3,"
+                        + "'messages':[{'role':'user','content':'say:a'}]}}]}");
+        assertThat(created.status()).as(created.body()).isEqualTo(200);
+        String path = "/v1/messages/batches/" + created.at("id");
+        Eventually.until(
+                "the batch has ended",
+                () -> TwoTenants.get(server, TwoTenants.RED, path).body().contains("\"ended\""));
+        assertThat(TwoTenants.get(server, TwoTenants.RED, "/v1/files").body()).contains("messages.jsonl");
+        assertThat(server.send(server.request(path)
+                                .header("authorization", "Bearer " + TwoTenants.RED)
+                                .DELETE())
+                        .status())
+                .isEqualTo(200);
+        assertThat(TwoTenants.get(server, TwoTenants.RED, "/v1/files").body()).contains("\"data\":[]");
+    }
+
+    @Test
     void countsFilesAndBatchesInMetrics() {
         String id =
                 String.valueOf(create(TwoTenants.RED, sent(TwoTenants.RED, 3)).at("id"));
