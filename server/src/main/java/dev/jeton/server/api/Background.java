@@ -25,6 +25,11 @@ final class Background {
         return exchange;
     }
 
+    /** Its name; empty before it is queued. */
+    String id() {
+        return id;
+    }
+
     /** Whether it is called so, that key may see it, and it has not ended: one that has is where it is stored. */
     boolean is(Payer asking, String name) {
         return id.equals(name)

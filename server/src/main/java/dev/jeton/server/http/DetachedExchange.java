@@ -197,7 +197,16 @@ public final class DetachedExchange extends OwnExchange {
     @Override
     public void respond(int answerStatus, Map<String, String> fields, byte[] content) {
         start(answerStatus, fields, false);
-        end(content);
+        lock.lock();
+        try {
+            // Without room: it is short, as a refusal is, and read once.
+            bytesWritten += content.length;
+            parts.add(content);
+            ended = true;
+            changed.signalAll();
+        } finally {
+            lock.unlock();
+        }
     }
 
     @Override
