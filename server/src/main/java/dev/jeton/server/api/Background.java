@@ -25,9 +25,15 @@ final class Background {
         return exchange;
     }
 
-    /** Whether it is called so, and that key may see it. */
+    /** Its name; empty before it is queued. */
+    String id() {
+        return id;
+    }
+
+    /** Whether it is called so, that key may see it, and it has not ended: one that has is where it is stored. */
     boolean is(Payer asking, String name) {
         return id.equals(name)
+                && !exchange.ended()
                 && payer.tenant().equals(asking.tenant())
                 && payer.project().equals(asking.project());
     }

@@ -204,9 +204,16 @@ final class Backgrounds implements DetachedExchange.Room {
             }
             call.exchange().end(new byte[0]);
         } catch (IllegalStateException e) {
-            throw ApiException.unavailable(
+            // Whoever repeats the request that began it has another one made, and pays for both.
+            throw new ApiException(
+                    503,
+                    ApiException.SERVER_ERROR,
+                    "",
                     "stream_not_kept",
-                    "The streams of responses that are made now are longer than what is kept of them");
+                    ("The streams of responses that are made now are longer than what is kept of them; '%s' is made all"
+                                    + " the same, ask for it by its id")
+                            .formatted(background.id()),
+                    Map.of("x-should-retry", "false"));
         }
     }
 

@@ -3,6 +3,7 @@ package dev.jeton.server.api;
 import dev.jeton.server.batch.Batch;
 import dev.jeton.server.batch.BatchOwner;
 import dev.jeton.server.batch.Batches;
+import dev.jeton.server.batch.FileStore;
 import dev.jeton.server.batch.StoredFile;
 import dev.jeton.server.config.Configuration;
 import java.io.IOException;
@@ -49,12 +50,13 @@ final class CreateMessageBatchEndpoint implements Endpoint {
         try {
             Path body = Files.createTempFile(incoming, "messages", "");
             Path lines = Files.createTempFile(incoming, "lines", "");
-            try {
-                MessageBatchRequests.keep(call.exchange().arriving(), body);
+            try (FileStore.Arrival room = batches.files().arrival(BatchDesk.owner(call))) {
+                MessageBatchRequests.keep(call.exchange().arriving(), room, body);
                 int count = new MessageBatchRequests(
                                 configuration.batches().maxRequests(),
                                 configuration.http().maxBody())
                         .write(body, lines);
+                room.close();
                 call.answer(MessageBatches.write(call.writer(), create(batches, call, lines, count, headers)));
             } finally {
                 Files.deleteIfExists(body);

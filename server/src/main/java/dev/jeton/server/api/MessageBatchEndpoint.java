@@ -63,7 +63,10 @@ record MessageBatchEndpoint(String name, String method, BiConsumer<Call, BatchDe
 
     private static void delete(Call call, BatchDesk desk) {
         Batch batch = find(call, desk, "");
-        desk.batches().remove(BatchDesk.owner(call), batch.id());
+        BatchOwner owner = BatchDesk.owner(call);
+        desk.batches().remove(owner, batch.id());
+        // They came with the batch; where another reads them, too, they stay.
+        desk.files().removeUnread(owner, batch.asked().inputFile());
         JsonWriter out = call.writer().beginObject();
         out.name("id").value(batch.id());
         out.name("type").value("message_batch_deleted").endObject();

@@ -1,5 +1,6 @@
 package dev.jeton.server.api;
 
+import dev.jeton.server.batch.FileStore;
 import dev.jeton.server.http.ArrivingBody;
 import dev.jeton.server.json.Json;
 import dev.jeton.server.json.JsonObject;
@@ -40,10 +41,11 @@ final class MessageBatchRequests {
         this.mostBody = mostBody;
     }
 
-    /** Keeps a body as it arrives. */
-    static void keep(ArrivingBody body, Path file) throws InterruptedException {
+    /** Keeps a body as it arrives, as far as there is room. */
+    static void keep(ArrivingBody body, FileStore.Arrival room, Path file) throws InterruptedException {
         try (OutputStream out = Files.newOutputStream(file)) {
             for (byte[] part = body.next(); part.length > 0; part = body.next()) {
+                room.take(part.length);
                 out.write(part);
             }
         } catch (IOException e) {

@@ -1,5 +1,7 @@
 package dev.jeton.server.api;
 
+import dev.jeton.server.batch.BatchOwner;
+import dev.jeton.server.batch.FileStore;
 import dev.jeton.server.batch.StoredFile;
 import dev.jeton.server.http.Form;
 import dev.jeton.server.http.FormException;
@@ -43,7 +45,9 @@ final class UploadEndpoint implements Endpoint {
     public void handle(Call call) throws InterruptedException {
         var files = desk.files();
         call.refuseCompressed();
-        try (Form form = Form.read(call.exchange(), files.incoming())) {
+        BatchOwner owner = BatchDesk.owner(call);
+        try (FileStore.Arrival room = files.arrival(owner);
+                Form form = Form.read(call.exchange(), files.incoming(), room::take)) {
             String purpose = form.field("purpose")
                     .orElseThrow(() -> ApiException.invalid("purpose", "'purpose' is missing; it must be 'batch'"));
             if (!purpose.equals(StoredFile.INPUT)) {
@@ -55,7 +59,8 @@ final class UploadEndpoint implements Endpoint {
             Form.Upload file = form.file("file")
                     .orElseThrow(() -> ApiException.invalid("file", "'file' is missing, the file itself"));
             long life = lifetime(form);
-            StoredFile kept = files.add(BatchDesk.owner(call), file.name(), purpose, file.content(), mostBytes, life);
+            room.close();
+            StoredFile kept = files.add(owner, file.name(), purpose, file.content(), mostBytes, life);
             call.answer(FileJson.write(call.writer(), kept));
         } catch (FormException e) {
             throw ApiException.invalid("", String.valueOf(e.getMessage()));

@@ -7,6 +7,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.LongSupplier;
@@ -41,8 +42,8 @@ final class BatchJob {
     /** A server that answers itself is waited for until the batch's time is over. */
     private static final Duration FOREVER = Duration.ofDays(36_500);
 
-    /** What a line of results has beside the answer, about. */
-    private static final int FRAME = 512;
+    /** After which it is tried again whether the disk is well. */
+    private static final Duration PAUSE = Duration.ofSeconds(30);
 
     private final Workshop shop;
     private final ReentrantLock lock = new ReentrantLock();
@@ -53,6 +54,7 @@ final class BatchJob {
     private boolean overdue;
     private volatile boolean full;
     private volatile boolean halted;
+    private final CountDownLatch stopping = new CountDownLatch(1);
 
     /** A batch that is not at its end, for which room is reserved. */
     BatchJob(Batch batch, Workshop shop) {
@@ -124,7 +126,16 @@ final class BatchJob {
     }
 
     /** Sends nothing more; another process may go on. */
-    void halt() {
+    void stop() {
+        stopping.countDown();
+        halt();
+    }
+
+    private boolean stopped() {
+        return stopping.getCount() == 0;
+    }
+
+    private void halt() {
         lock.lock();
         try {
             halted = true;
@@ -136,9 +147,25 @@ final class BatchJob {
         }
     }
 
-    /** Brings it to its end, or as far as it comes before it is halted. */
+    /**
+     * Brings it to its end, or as far as it comes before it is stopped. While the disk fails it is tried again, by and
+     * by: nothing is asked for before a record can be written, since what is asked for is paid.
+     */
     void work() throws InterruptedException {
+        boolean again = false;
+        while (!worked(again)) {
+            again = true;
+            if (shop.time().ended(PAUSE, stopping)) {
+                return;
+            }
+        }
+    }
+
+    private boolean worked(boolean again) throws InterruptedException {
         try {
+            if (again) {
+                resume();
+            }
             Optional<Path> input = shop.files().hold(batch.asked().inputFile());
             try {
                 if (input.isEmpty() && hasRequests()) {
@@ -152,9 +179,20 @@ final class BatchJob {
                 }
             }
             finish();
+            return true;
         } catch (BatchException e) {
-            // The disk: nothing can be kept of it now, and the next process will find the batch as it was.
-            LOG.error("batch {} cannot go on: {}", batch.id(), e.getMessage());
+            LOG.error("batch {} cannot go on for now: {}", batch.id(), e.getMessage());
+            return false;
+        }
+    }
+
+    private void resume() {
+        lock.lock();
+        try {
+            shop.records().write(batch);
+            halted = stopped() || isCancelling() || full;
+        } finally {
+            lock.unlock();
         }
     }
 
@@ -180,27 +218,42 @@ final class BatchJob {
                         input,
                         Math.min(shop.settings().parallel(), check.requests().size()));
             }
-            if (isCancelling()) {
-                keepUnsent(input, "batch_cancelled", "The batch was cancelled before this request had its turn");
-            } else if (isOverdue()) {
-                keepUnsent(input, "batch_expired", "The batch's time was over before this request had its turn");
-            }
-            if (full) {
-                fail(List.of(new BatchProblem(
-                        "no_room", 0, "There is no room for more results; delete files, and ask for the rest anew")));
-            }
-        } catch (BatchException e) {
-            fail(List.of(new BatchProblem("batch_failed", 0, String.valueOf(e.getMessage()))));
+            settle(input, !halted);
+        } catch (RuntimeException e) {
+            fail(List.of(new BatchProblem("batch_failed", 0, why(e))));
         } finally {
             ended();
         }
+    }
+
+    /**
+     * Decides how it has ended, once what had no turn is told.
+     *
+     * @param complete whether all had their turn
+     */
+    private void settle(Path input, boolean complete) {
+        if (full && !isCancelling()) {
+            String why = "There is no room for more results; delete files, and ask for the rest anew";
+            keepUnsent(input, "no_room", why);
+            fail(List.of(new BatchProblem("no_room", 0, why)));
+        } else if (complete) {
+            leave(BatchStatus.IN_PROGRESS, BatchStatus.FINALIZING);
+        } else if (isOverdue()) {
+            keepUnsent(input, "batch_expired", "The batch's time was over before this request had its turn");
+            leave(BatchStatus.IN_PROGRESS, BatchStatus.EXPIRED);
+        }
+        if (isCancelling()) {
+            keepUnsent(input, "batch_cancelled", "The batch was cancelled before this request had its turn");
+            leave(BatchStatus.CANCELLING, BatchStatus.FINALIZING);
+        }
+    }
+
+    /** Its files are made next, unless it is elsewhere meanwhile. */
+    private void leave(BatchStatus from, BatchStatus how) {
         lock.lock();
         try {
-            if (batch.status() == BatchStatus.IN_PROGRESS && overdue) {
-                save(batch.at(BatchStatus.EXPIRED, now()).at(BatchStatus.FINALIZING, now()));
-            } else if (batch.status() == BatchStatus.CANCELLING
-                    || batch.status() == BatchStatus.IN_PROGRESS && !halted) {
-                save(batch.at(BatchStatus.FINALIZING, now()));
+            if (batch.status() == from) {
+                save(batch().at(how, now()).at(BatchStatus.FINALIZING, now()));
             }
         } finally {
             lock.unlock();
@@ -211,11 +264,20 @@ final class BatchJob {
     private void run(BatchRun running, Path input, int parallel) throws InterruptedException {
         try {
             running.run(parallel);
-        } catch (BatchException e) {
-            String why = String.valueOf(e.getMessage());
+        } catch (RuntimeException e) {
+            String why = why(e);
             keepUnsent(input, "batch_failed", why);
             fail(List.of(new BatchProblem("batch_failed", 0, why)));
         }
+    }
+
+    /** What nobody foresaw is told to the log. */
+    private String why(RuntimeException failure) {
+        if (failure instanceof BatchException) {
+            return String.valueOf(failure.getMessage());
+        }
+        LOG.error("batch {} has failed", batch.id(), failure);
+        return "The server failed on this batch; its log says why";
     }
 
     private BatchRun begin(Path input, BatchCheck check) {
@@ -226,7 +288,7 @@ final class BatchJob {
                         .with(new Batch.Counts(check.requests().size(), 0, 0, 0)));
             }
             BatchResults kept = new BatchResults(
-                    shop.records().answers(batch), shop.records().errors(batch), false);
+                    shop.records().answers(batch), shop.records().errors(batch), false, this::grow);
             BatchRun running =
                     new BatchRun(new BatchFile(input, TIER), check.requests(), kept, this::send, FOREVER, shop.time());
             results = kept;
@@ -269,18 +331,20 @@ final class BatchJob {
             if (halted) {
                 return BatchReply.of(503, name -> Optional.empty(), new byte[0]);
             }
-            BatchReply reply = shop.answering().answer(line, batch);
-            long bytes = reply.body().length + FRAME;
-            grown.addAndGet(bytes);
-            shop.files().reserved(batch.owner(), 0, bytes);
-            if (!shop.files().hasRoom(batch.owner())) {
-                // What is answered is kept; more is not asked for.
-                full = true;
-                halt();
-            }
-            return reply;
+            return shop.answering().answer(line, batch);
         } finally {
             shop.places().leave(tenant);
+        }
+    }
+
+    /** Results have so many bytes more. */
+    private void grow(long bytes) {
+        grown.addAndGet(bytes);
+        shop.files().reserved(batch.owner(), 0, bytes);
+        if (!shop.files().hasRoom(batch.owner())) {
+            // What is answered is kept; more is not asked for.
+            full = true;
+            halt();
         }
     }
 
@@ -302,8 +366,8 @@ final class BatchJob {
     private void fail(List<BatchProblem> problems) {
         lock.lock();
         try {
-            if (!isCancelling()) {
-                save(batch.with(problems).at(BatchStatus.FAILED, now()).at(BatchStatus.FINALIZING, now()));
+            if (batch.status() == BatchStatus.VALIDATING || batch.status() == BatchStatus.IN_PROGRESS) {
+                save(batch().with(problems).at(BatchStatus.FAILED, now()).at(BatchStatus.FINALIZING, now()));
             }
         } finally {
             lock.unlock();
@@ -315,7 +379,7 @@ final class BatchJob {
         Batch ending;
         lock.lock();
         try {
-            if (isCancelling()) {
+            if (isCancelling() && !stopped()) {
                 save(batch.at(BatchStatus.FINALIZING, now()));
             }
             if (batch.status() != BatchStatus.FINALIZING) {

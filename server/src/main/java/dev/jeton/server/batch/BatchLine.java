@@ -17,11 +17,13 @@ import java.util.List;
  */
 public record BatchLine(long number, String customId, String path, byte[] body) {
 
+    private static final String RESPONSES = "/v1/responses";
+
     /** Where a request may go. */
     public static final List<String> PATHS = List.of(
             "/v1/chat/completions",
             "/v1/completions",
-            "/v1/responses",
+            RESPONSES,
             "/v1/messages",
             "/v1/embeddings",
             "/v1/rerank",
@@ -57,6 +59,9 @@ public record BatchLine(long number, String customId, String path, byte[] body) 
             }
             if (body.flag("stream", false)) {
                 throw new BatchException("'stream' is true; an answer of a batch is whole");
+            }
+            if (path.equals(RESPONSES) && body.flag("background", false)) {
+                throw new BatchException("'background' is true; a batch waits for its answers");
             }
             return new BatchLine(number, id, path, body(body, tier));
         } catch (JsonException e) {

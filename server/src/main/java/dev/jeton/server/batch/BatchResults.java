@@ -16,6 +16,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.LongConsumer;
 
 /**
  * What came of a batch's requests, in the form of OpenAI's Batch API: a file of answers and one of errors, a line each,
@@ -25,6 +26,7 @@ import java.util.concurrent.locks.ReentrantLock;
 final class BatchResults implements AutoCloseable {
 
     private final Path answers;
+    private final LongConsumer written;
     private final Set<String> done = ConcurrentHashMap.newKeySet();
     private int answered;
     private int failed;
@@ -36,9 +38,11 @@ final class BatchResults implements AutoCloseable {
      * Opens the files, or makes them.
      *
      * @param again whether those that failed are asked for again: errors of before are thrown away
+     * @param written told of the bytes of each line that is kept
      */
-    BatchResults(Path answers, Path errors, boolean again) {
+    BatchResults(Path answers, Path errors, boolean again, LongConsumer written) {
         this.answers = answers;
+        this.written = written;
         try {
             if (again) {
                 Files.deleteIfExists(errors);
@@ -152,6 +156,7 @@ final class BatchResults implements AutoCloseable {
         out.name("code").value(code);
         out.name("message").value(message).endObject();
         write(out.endObject(), errorsOut);
+        done.add(line.customId());
     }
 
     /** As it came where it is JSON of one line. */
@@ -187,6 +192,7 @@ final class BatchResults implements AutoCloseable {
         } finally {
             lock.unlock();
         }
+        written.accept(bytes.length);
     }
 
     @Override

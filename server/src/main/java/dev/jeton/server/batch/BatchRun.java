@@ -108,7 +108,7 @@ public final class BatchRun implements AutoCloseable {
     public static BatchRun open(
             Path input, String tier, Path answers, Path errors, boolean again, BatchTarget target, Duration patience) {
         Set<String> requests = BatchFile.check(input, tier);
-        BatchResults results = new BatchResults(answers, errors, again);
+        BatchResults results = new BatchResults(answers, errors, again, bytes -> {});
         BatchClient client = new BatchClient(target, results.identity());
         return new BatchRun(new BatchFile(input, tier), requests, results, client, patience, Time.REAL);
     }

@@ -27,6 +27,8 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.LongSupplier;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Batches that a server keeps and works through: {@link FileStore files} with requests, of which each is answered as if
@@ -35,6 +37,7 @@ import java.util.function.LongSupplier;
  */
 public final class Batches implements AutoCloseable {
 
+    private static final Logger LOG = LoggerFactory.getLogger(Batches.class);
     private static final int SHARES = 4;
     private static final int ID_BYTES = 16;
     private static final Duration TICK = Duration.ofSeconds(1);
@@ -176,8 +179,8 @@ public final class Batches implements AutoCloseable {
             Batch batch = job.batch();
             lock.lock();
             try {
-                if (batch.status().ended()) {
-                    jobs.remove(batch.id());
+                // One that was removed meanwhile does not come back.
+                if (batch.status().ended() && jobs.remove(batch.id(), job)) {
                     ended.put(batch.id(), batch);
                 }
             } finally {
@@ -206,15 +209,22 @@ public final class Batches implements AutoCloseable {
             List.copyOf(ended.values()).stream()
                     .filter(batch -> now - batch.since().getOrDefault(batch.status(), now)
                             >= settings.timeToLive().toSeconds())
-                    .forEach(batch -> {
-                        shop.records().remove(batch);
-                        ended.remove(batch.id());
-                    });
+                    .forEach(this::forget);
         } finally {
             lock.unlock();
         }
         open.forEach(BatchJob::expire);
         files.removeExpired();
+    }
+
+    /** One that the disk does not let go is tried again: the others have their time. */
+    private void forget(Batch batch) {
+        try {
+            shop.records().remove(batch);
+            ended.remove(batch.id());
+        } catch (BatchException e) {
+            LOG.error("batch {} cannot be forgotten: {}", batch.id(), e.getMessage());
+        }
     }
 
     /**
@@ -251,11 +261,16 @@ public final class Batches implements AutoCloseable {
         try {
             requireRoom(owner);
             files.reserve(owner, 2, 0);
-            shop.records().write(batch);
+            try {
+                shop.records().write(batch);
+            } catch (BatchException e) {
+                files.reserved(owner, -2, 0);
+                throw e;
+            }
             BatchJob job = new BatchJob(batch, shop);
             jobs.put(batch.id(), job);
             if (stopped) {
-                job.halt();
+                job.stop();
             } else if (started) {
                 begin(job);
             }
@@ -366,6 +381,7 @@ public final class Batches implements AutoCloseable {
         lock.lock();
         try {
             shop.records().remove(batch);
+            jobs.remove(id);
             ended.remove(id);
         } finally {
             lock.unlock();
@@ -401,7 +417,7 @@ public final class Batches implements AutoCloseable {
         lock.lock();
         try {
             stopped = true;
-            jobs.values().forEach(BatchJob::halt);
+            jobs.values().forEach(BatchJob::stop);
         } finally {
             lock.unlock();
         }
@@ -420,8 +436,10 @@ public final class Batches implements AutoCloseable {
             lock.unlock();
         }
         try {
+            long end = System.nanoTime() + GOODBYE.toNanos();
             for (Thread thread : working) {
-                if (!thread.join(GOODBYE)) {
+                Duration left = Duration.ofNanos(Math.max(1, end - System.nanoTime()));
+                if (!thread.join(left)) {
                     thread.interrupt();
                 }
             }

@@ -16,16 +16,20 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.LongSupplier;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
- * Files that clients have sent for batches, and what came of these, in a folder: of each its content and a description
- * beside it, which is written last, so that a file is there whole or not at all, whenever the process dies.
+ * Files that clients have sent for batches, and what came of these, in a folder: of each a description, and its content
+ * beside it, which comes last and at once, so that a file is there whole or not at all, whenever the process dies.
+ * Until then the content is where it was: nothing that came of a batch is between two places.
  *
  * <p>Bounded in files and bytes; a tenant has at most a quarter of the room. What a running batch writes counts, too
  * ({@link #reserve}), so that there is room for it at the end. Thread-safe.
  */
 public final class FileStore {
 
+    private static final Logger LOG = LoggerFactory.getLogger(FileStore.class);
     private static final int SHARES = 4;
     private static final String CONTENT = ".data";
     private static final String DESCRIPTION = ".json";
@@ -92,6 +96,37 @@ public final class FileStore {
      */
     public Path incoming() {
         return incoming;
+    }
+
+    /** Room for a file while it arrives, which counts as what is kept does; closed before the file is added. */
+    public final class Arrival implements AutoCloseable {
+        private final BatchOwner owner;
+        private long taken;
+
+        private Arrival(BatchOwner owner) {
+            this.owner = owner;
+        }
+
+        /**
+         * So many bytes more.
+         *
+         * @throws BatchRefusal where there is no room for them
+         */
+        public void take(int bytes) {
+            reserve(owner, 0, bytes);
+            taken += bytes;
+        }
+
+        @Override
+        public void close() {
+            reserved(owner, 0, -taken);
+            taken = 0;
+        }
+    }
+
+    /** Nothing has arrived of a file yet. Used by one thread. */
+    public Arrival arrival(BatchOwner owner) {
+        return new Arrival(owner);
     }
 
     /** A name that no file has. */
@@ -161,9 +196,16 @@ public final class FileStore {
         long bytes = Files.size(content);
         StoredFile file =
                 new StoredFile(id, owner, cleaned(name), purpose, bytes, now, lifetime == 0 ? 0 : now + lifetime);
-        Files.move(content, content(file), StandardCopyOption.ATOMIC_MOVE);
-        Folders.write(folder.resolve(id + DESCRIPTION), StoredFileFormat.write(file));
+        Path description = folder.resolve(id + DESCRIPTION);
+        try {
+            Folders.write(description, StoredFileFormat.write(file));
+            Files.move(content, content(file), StandardCopyOption.ATOMIC_MOVE);
+        } catch (IOException e) {
+            Files.deleteIfExists(description);
+            throw e;
+        }
         put(file);
+        Folders.forceFolder(folder);
         return file;
     }
 
@@ -235,6 +277,16 @@ public final class FileStore {
         }
     }
 
+    /** Removes a project's file, if it is there and no batch reads it. */
+    public void removeUnread(BatchOwner owner, String id) {
+        lock.lock();
+        try {
+            mine(owner, id).filter(file -> !used.containsKey(id)).ifPresent(this::drop);
+        } finally {
+            lock.unlock();
+        }
+    }
+
     /** Removes a file of results, if it is there. */
     void removeIfThere(String id) {
         lock.lock();
@@ -252,9 +304,18 @@ public final class FileStore {
             long now = seconds.getAsLong();
             List.copyOf(files.values()).stream()
                     .filter(file -> file.expired(now) && !used.containsKey(file.id()))
-                    .forEach(this::drop);
+                    .forEach(this::expire);
         } finally {
             lock.unlock();
+        }
+    }
+
+    /** One that the disk does not let go is tried again: the others have their time. */
+    private void expire(StoredFile file) {
+        try {
+            drop(file);
+        } catch (BatchException e) {
+            LOG.error("file {} cannot be removed: {}", file.id(), e.getMessage());
         }
     }
 

@@ -22,8 +22,13 @@ final class Folders {
         Files.write(half, content);
         force(half);
         Files.move(half, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
-        try (FileChannel folder = FileChannel.open(file.toAbsolutePath().getParent(), StandardOpenOption.READ)) {
-            folder.force(true);
+        forceFolder(file.toAbsolutePath().resolveSibling(""));
+    }
+
+    /** Sees that the disk has the names in a folder. */
+    static void forceFolder(Path folder) throws IOException {
+        try (FileChannel channel = FileChannel.open(folder, StandardOpenOption.READ)) {
+            channel.force(true);
         }
     }
 

@@ -134,6 +134,16 @@ public final class DetachedExchange extends OwnExchange {
         }
     }
 
+    /** Whether the answer has ended, or is given up. */
+    public boolean ended() {
+        lock.lock();
+        try {
+            return ended;
+        } finally {
+            lock.unlock();
+        }
+    }
+
     /** Status of the answer; 0 where there is none. */
     public int status() {
         lock.lock();
@@ -187,7 +197,16 @@ public final class DetachedExchange extends OwnExchange {
     @Override
     public void respond(int answerStatus, Map<String, String> fields, byte[] content) {
         start(answerStatus, fields, false);
-        end(content);
+        lock.lock();
+        try {
+            // Without room: it is short, as a refusal is, and read once.
+            bytesWritten += content.length;
+            parts.add(content);
+            ended = true;
+            changed.signalAll();
+        } finally {
+            lock.unlock();
+        }
     }
 
     @Override

@@ -26,6 +26,7 @@ import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.IntConsumer;
 
 /**
  * A form (RFC 7578) whose files go to disk as they arrive. Files that nobody has taken from where they are go with
@@ -60,15 +61,16 @@ public final class Form implements AutoCloseable {
      * Reads a body that is {@link Exchange#arriving} to its end.
      *
      * @param folder where files are written
+     * @param arrived told of the bytes of each part before it goes there; may refuse them
      * @throws FormException where it is no form
      * @throws UncheckedIOException where the disk fails
      * @throws UnfinishedBodyException where it does not arrive
      */
-    public static Form read(Exchange exchange, Path folder) throws InterruptedException {
+    public static Form read(Exchange exchange, Path folder, IntConsumer arrived) throws InterruptedException {
         Form form = new Form(folder);
         boolean whole = false;
         try {
-            form.take(exchange);
+            form.take(exchange, arrived);
             whole = true;
             return form;
         } finally {
@@ -78,7 +80,7 @@ public final class Form implements AutoCloseable {
         }
     }
 
-    private void take(Exchange exchange) throws InterruptedException {
+    private void take(Exchange exchange, IntConsumer arrived) throws InterruptedException {
         HttpRequest head = new DefaultHttpRequest(HttpVersion.HTTP_1_1, HttpMethod.POST, "/");
         head.headers()
                 .set(
@@ -95,6 +97,7 @@ public final class Form implements AutoCloseable {
             for (byte[] part = exchange.arriving().next();
                     part.length > 0;
                     part = exchange.arriving().next()) {
+                arrived.accept(part.length);
                 decoder.offer(new DefaultHttpContent(Unpooled.wrappedBuffer(part)));
                 take(decoder);
             }

@@ -279,7 +279,11 @@ public final class ServerMetrics implements AutoCloseable {
         observed.add(stats);
         gauge(stats, "jeton.files", "Files that are kept", BatchStats::files);
         gauge(stats, "jeton.files.bound", "Most of them", BatchStats::filesBound);
-        gauge(stats, "jeton.files.bytes", "Bytes of them, and of what batches are writing", BatchStats::bytes);
+        gauge(
+                stats,
+                "jeton.files.bytes",
+                "Bytes of them, of what arrives, and of what batches are writing",
+                BatchStats::bytes);
         gauge(stats, "jeton.files.bytes.bound", "Most of them", BatchStats::bytesBound);
         gauge(stats, "jeton.batches.open", "Batches that are not at their end", BatchStats::open);
         gauge(stats, "jeton.batches.open.bound", "Most of them", BatchStats::openBound);

@@ -189,6 +189,18 @@ class BackgroundResponsesTest {
         assertThat(ended(id).at("output.0.content.0.text")).isEqualTo("whole");
     }
 
+    /** A client that sent its request again would have, and pay, another response. */
+    @Test
+    void asksForNoSecondResponseWhereTheStreamOfTheFirstIsNotKept() {
+        try (TestServer small =
+                TestServer.builder().set("responses.max-size", "1KiB").start()) {
+            Answer answer = small.post(PATH, body("x", ",'stream':true"));
+            assertThat(answer.status()).isEqualTo(503);
+            assertThat(answer.header("x-should-retry")).isEqualTo("false");
+            assertThat(answer.body()).contains("'resp_");
+        }
+    }
+
     @Test
     void makesNoMoreThanMayBe() {
         server.engine().hold();

@@ -3,6 +3,7 @@ package dev.jeton.server.api;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.jeton.server.testing.Eventually;
+import dev.jeton.server.testing.PrometheusText;
 import dev.jeton.server.testing.RawClient;
 import dev.jeton.server.testing.TestServer;
 import dev.jeton.server.testing.TestServer.Answer;
@@ -217,6 +218,37 @@ class BatchesOverHttpTest {
         assertThat(larger.status()).isEqualTo(413);
     }
 
+    /** However many files a tenant sends at once, there is no more on disk than may be kept. */
+    @ParameterizedTest
+    @CsvSource({"/v1/files, multipart/form-data; boundary=b0undary", "/v1/messages/batches, application/json"})
+    void countsWhatIsStillArriving(String path, String type) throws IOException {
+        String form = path.endsWith("files") ? file("a", "x".repeat(90_000)) : "{\"requests\":[" + " ".repeat(90_000);
+        String head =
+                "POST %s HTTP/1.1\r\nhost: t\r\nauthorization: Bearer %s\r\ncontent-type: %s\r\ncontent-length: 100000\r\n\r\n"
+                        .formatted(path, TwoTenants.RED, type);
+        try (TestServer small = TwoTenants.in(Files.createDirectory(folder.resolve("own")))
+                        .set("batches.folder", folder.resolve("own/kept").toString())
+                        .set("batches.max-file", "100KiB")
+                        .set("batches.max-size", "1MiB")
+                        .start();
+                RawClient first = new RawClient(small.port());
+                RawClient second = new RawClient(small.port());
+                RawClient third = new RawClient(small.port())) {
+            first.send(head).send(form);
+            second.send(head).send(form);
+            Eventually.until("both have arrived as far as they do", () -> kept(small) >= 180_000);
+            third.send(head).send(form);
+            assertThat(third.response()).startsWith("HTTP/1.1 429").contains("There is no room");
+            first.close();
+            second.close();
+            Eventually.until("the room is given back", () -> kept(small) == 0);
+        }
+    }
+
+    private static double kept(TestServer server) {
+        return PrometheusText.parse(server.get("/metrics").body()).value("jeton_files_bytes");
+    }
+
     /** Who has no key sends nothing to disk. */
     @Test
     void asksForAKeyBeforeItTakesAFile() throws IOException {
@@ -268,6 +300,27 @@ class BatchesOverHttpTest {
         Answer answer = json(TwoTenants.RED, "/v1/batches", body.replace("FILE", file));
         assertThat(answer.status()).as(answer.body()).isEqualTo(400);
         assertThat(answer.at("error.param")).isEqualTo(named);
+    }
+
+    @Test
+    void forgetsTheRequestsOfABatchOfMessagesWithIt() {
+        Answer created = json(
+                TwoTenants.RED,
+                "/v1/messages/batches",
+                "{'requests':[{'custom_id':'a','params':{'model':'test-model','max_tokens':3,"
+                        + "'messages':[{'role':'user','content':'say:a'}]}}]}");
+        assertThat(created.status()).as(created.body()).isEqualTo(200);
+        String path = "/v1/messages/batches/" + created.at("id");
+        Eventually.until(
+                "the batch has ended",
+                () -> TwoTenants.get(server, TwoTenants.RED, path).body().contains("\"ended\""));
+        assertThat(TwoTenants.get(server, TwoTenants.RED, "/v1/files").body()).contains("messages.jsonl");
+        assertThat(server.send(server.request(path)
+                                .header("authorization", "Bearer " + TwoTenants.RED)
+                                .DELETE())
+                        .status())
+                .isEqualTo(200);
+        assertThat(TwoTenants.get(server, TwoTenants.RED, "/v1/files").body()).contains("\"data\":[]");
     }
 
     @Test

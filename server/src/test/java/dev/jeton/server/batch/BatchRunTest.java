@@ -93,7 +93,7 @@ class BatchRunTest {
 
     private BatchTotals run(int parallel, boolean again, BatchRun.Sender sender) throws InterruptedException {
         Set<String> requests = BatchFile.check(input, "flex");
-        BatchResults results = new BatchResults(answers, errors, again);
+        BatchResults results = new BatchResults(answers, errors, again, bytes -> {});
         try (BatchRun run =
                 new BatchRun(new BatchFile(input, "flex"), requests, results, sender, Duration.ofMinutes(10), time)) {
             run.run(parallel);
@@ -261,7 +261,7 @@ class BatchRunTest {
     @Test
     void shouldSendNothingMoreOnceItIsStopped() throws Exception {
         writeMany(20);
-        BatchResults results = new BatchResults(answers, errors, false);
+        BatchResults results = new BatchResults(answers, errors, false, bytes -> {});
         AtomicInteger sent = new AtomicInteger();
         BatchRun[] running = new BatchRun[1];
         BatchRun.Sender sender = line -> {

@@ -22,6 +22,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
@@ -206,6 +207,28 @@ class BatchesTest {
                 .containsExactly("invalid_line", "duplicate_custom_id", "mismatched_endpoint", "too_large");
         assertThat(batch.problems()).extracting(BatchProblem::line).containsExactly(2L, 3L, 4L, 5L);
         assertThat(answered).hasValue(0);
+    }
+
+    @Test
+    void refusesRequestsWhoseAnswersWouldNotBeWaitedFor() {
+        Batches batches = open(folder, BatchesTest::well);
+        batches.start();
+        Batch.Asked asked = new Batch.Asked(
+                upload(
+                        batches,
+                        RED,
+                        line("a").replace("/completions", "/responses").replace("\"m\"", "\"m\",\"background\":true")),
+                "/v1/responses",
+                "24h",
+                86_400,
+                3_600,
+                Map.of(),
+                Map.of());
+        Batch batch = ended(batches, batches.create("batch", RED, asked, 0));
+        assertThat(batch.status()).isEqualTo(BatchStatus.FAILED);
+        assertThat(batch.problems())
+                .singleElement()
+                .satisfies(problem -> assertThat(problem.message()).contains("'background' is true"));
     }
 
     @ParameterizedTest
@@ -436,6 +459,9 @@ class BatchesTest {
         assertThat(batch.counts().completed()).isBetween(3, 6);
         assertThat(content(batches, RED, batch.outputs().answers()))
                 .hasSize(batch.counts().completed());
+        assertThat(content(batches, RED, batch.outputs().errors()))
+                .hasSize(20 - batch.counts().completed())
+                .allSatisfy(line -> assertThat(line).contains("no_room"));
     }
 
     @Test
@@ -533,6 +559,152 @@ class BatchesTest {
         assertThatThrownBy(() -> open(folder, BatchesTest::well))
                 .isInstanceOf(BatchException.class)
                 .hasMessageContaining("another process has the batches");
+    }
+
+    /**
+     * Where the disk fails between two writes, or the process dies there, results are where the next one finds them.
+     */
+    @Test
+    void losesNoResultsWhereTheDescriptionOfTheirFileCannotBeWritten() throws IOException {
+        Semaphore go = new Semaphore(0);
+        Batches first = open(folder.resolve("first"), (line, batch) -> {
+            go.acquire();
+            return well(line, batch);
+        });
+        first.start();
+        Batch batch = submit(first, RED, lines(5));
+        String answers = batch.outputs().answers();
+        Path obstacle = Files.createDirectory(folder.resolve("first/files/" + answers + ".json.half"));
+        Path content = folder.resolve("first/files/" + answers + ".data");
+        Path kept = folder.resolve("first/batches/" + batch.id() + ".answers.jsonl");
+        go.release(5);
+        Eventually.until("all is answered", () -> first.find(RED, batch.id()).status() == BatchStatus.FINALIZING);
+        first.close();
+        open.remove(first);
+        assertThat(content).doesNotExist();
+        assertThat(kept).exists();
+        Files.delete(obstacle);
+
+        Batches second = open(folder.resolve("first"), (line, of) -> refused("nothing is to be asked"));
+        second.start();
+        assertThat(ended(second, batch).counts()).isEqualTo(new Batch.Counts(5, 5, 0, 0));
+    }
+
+    @Test
+    void goesOnWhereTheDiskIsWellAgain() throws IOException {
+        Semaphore go = new Semaphore(0);
+        AtomicInteger asked = new AtomicInteger();
+        AtomicReference<Path> obstacle = new AtomicReference<>();
+        BatchRun.Time clearing = new BatchRun.Time() {
+            @Override
+            public long nanos() {
+                return 0;
+            }
+
+            @Override
+            public boolean ended(Duration length, CountDownLatch end) {
+                assertThat(obstacle.get().toFile().delete()).isTrue();
+                return false;
+            }
+        };
+        Batches batches = new Batches(
+                settings(folder, 1L << 30, 4),
+                10_000,
+                (line, batch) -> {
+                    asked.incrementAndGet();
+                    go.acquire();
+                    return well(line, batch);
+                },
+                seconds::get,
+                clearing);
+        open.add(batches);
+        batches.start();
+        Batch batch = submit(batches, RED, lines(5));
+        obstacle.set(
+                Files.createDirectory(folder.resolve("files/" + batch.outputs().answers() + ".json.half")));
+        go.release(5);
+
+        assertThat(ended(batches, batch).counts()).isEqualTo(new Batch.Counts(5, 5, 0, 0));
+        assertThat(asked).hasValue(5);
+    }
+
+    @Test
+    void failsWhereTheServerFailsInAWayThatNobodyForesaw() {
+        Batches batches = open(settings(folder, 1L << 30, 1), (line, batch) -> {
+            if (line.customId().equals("r3")) {
+                throw new IllegalStateException("unforeseen");
+            }
+            return well(line, batch);
+        });
+        batches.start();
+        Batch batch = ended(batches, submit(batches, RED, lines(5)));
+        assertThat(batch.status()).isEqualTo(BatchStatus.FAILED);
+        assertThat(batch.counts()).isEqualTo(new Batch.Counts(5, 3, 2, 2));
+    }
+
+    @Test
+    void tellsARequestsEndOnceWhereTheKeyIsRefusedWhileItIsCancelled() throws InterruptedException {
+        Semaphore begun = new Semaphore(0);
+        Semaphore go = new Semaphore(0);
+        Batches batches = open(settings(folder, 1L << 30, 1), (line, batch) -> {
+            begun.release();
+            go.acquire();
+            return BatchReply.of(401, name -> Optional.empty(), new byte[0]);
+        });
+        batches.start();
+        Batch batch = submit(batches, RED, lines(5));
+        begun.acquire();
+        batches.cancel(RED, batch.id());
+        go.release();
+        Batch end = ended(batches, batch);
+        assertThat(end.counts()).isEqualTo(new Batch.Counts(5, 0, 5, 5));
+        assertThat(ids(content(batches, RED, end.outputs().errors())))
+                .hasSize(5)
+                .doesNotHaveDuplicates();
+    }
+
+    @Test
+    void expiresBatchesWhereAnotherCannotBeForgotten() throws Exception {
+        Semaphore begun = new Semaphore(0);
+        Batches batches = open(settings(folder, 1L << 30, 1), (line, batch) -> {
+            begun.release();
+            return line.customId().equals("busy")
+                    ? BatchReply.of(429, name -> Optional.empty(), new byte[0])
+                    : well(line, batch);
+        });
+        batches.start();
+        Batch old = ended(batches, submit(batches, RED, lines(1)));
+        begun.acquire();
+        Path obstacle = Files.createDirectory(folder.resolve("batches/" + old.id() + ".answers.jsonl"));
+        Files.writeString(obstacle.resolve("full"), "");
+        seconds.addAndGet(Duration.ofDays(30).toSeconds() - 80_000);
+        Batch late = submit(batches, BLUE, line("busy"));
+        begun.acquire();
+        seconds.addAndGet(86_400);
+        batches.tick();
+        assertThat(ended(batches, late).status()).isEqualTo(BatchStatus.EXPIRED);
+    }
+
+    @Test
+    void takesNoRoomForABatchThatCannotBeKept() throws IOException {
+        Batches batches = open(folder, BatchesTest::well);
+        String file = upload(batches, RED, lines(1));
+        int before = batches.files().count();
+        Files.delete(folder.resolve("batches"));
+        assertThatThrownBy(() -> batches.create("batch", RED, asked(file), 0)).isInstanceOf(BatchException.class);
+        assertThat(batches.files().count()).isEqualTo(before);
+    }
+
+    @Test
+    void takesNoRoomForRefusalsThatAreNotKept() {
+        AtomicInteger tries = new AtomicInteger();
+        Batches batches = open(
+                settings(folder, 40_000, 1),
+                (line, batch) -> tries.incrementAndGet() < 100
+                        ? BatchReply.of(429, name -> Optional.empty(), new byte[0])
+                        : well(line, batch));
+        batches.start();
+        assertThat(ended(batches, submit(batches, RED, lines(1))).status()).isEqualTo(BatchStatus.COMPLETED);
     }
 
     @Test
