@@ -158,8 +158,10 @@ public abstract class GenerationContract {
 
     @Test
     void shouldGiveTheSameTokensForTheSameSeed() throws Exception {
-        Answer first = run(plain(prompt(2, 20), sampled(5)));
-        assertThat(run(plain(prompt(2, 20), sampled(5))).only()).isEqualTo(first.only());
+        // A prompt longer than a block has less to compute the second time, which is another batch.
+        int[] prompt = prompt(2, sameInAnyBatch() ? 20 : 12);
+        Answer first = run(plain(prompt, sampled(5)));
+        assertThat(run(plain(prompt, sampled(5))).only()).isEqualTo(first.only());
     }
 
     @Test
