@@ -1,6 +1,7 @@
 package dev.jeton.server.api;
 
 import dev.jeton.accounting.Payer;
+import dev.jeton.server.http.AnswerNotKeptException;
 import dev.jeton.server.http.DetachedExchange;
 import dev.jeton.server.http.Exchange;
 import dev.jeton.server.json.JsonObject;
@@ -198,12 +199,12 @@ final class Backgrounds implements DetachedExchange.Room {
                     skip = at;
                 }
                 next += count(part, skip);
-                FileContentEndpoint.awaitReader(call.exchange(), stallTimeout);
+                call.awaitReader(stallTimeout);
                 call.exchange().write(Arrays.copyOfRange(part, skip, part.length));
                 part = from.part(number);
             }
             call.exchange().end(new byte[0]);
-        } catch (IllegalStateException e) {
+        } catch (AnswerNotKeptException e) {
             // Whoever repeats the request that began it has another one made, and pays for both.
             throw new ApiException(
                     503,

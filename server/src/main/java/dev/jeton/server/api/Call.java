@@ -9,6 +9,7 @@ import dev.jeton.server.json.Json;
 import dev.jeton.server.json.JsonObject;
 import dev.jeton.server.json.JsonWriter;
 import dev.jeton.server.tracing.Trace;
+import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -257,6 +258,25 @@ final class Call {
     /** Begins a stream of server-sent events. */
     void beginEvents() {
         begin(Map.of("content-type", "text/event-stream; charset=utf-8", "cache-control", "no-cache"));
+    }
+
+    /**
+     * Waits until more of an answer in parts may be written.
+     *
+     * @param stallTimeout how long a client may leave it unread
+     * @throws ClientGoneException where nobody reads it
+     */
+    void awaitReader(Duration stallTimeout) throws InterruptedException {
+        if (!exchange.awaitWritable(stallTimeout.toNanos())) {
+            throw gone(stallTimeout);
+        }
+    }
+
+    /** Nobody reads the answer any more: why. */
+    ClientGoneException gone(Duration stallTimeout) {
+        return exchange.hungUp()
+                ? new ClientGoneException(Outcome.CANCELLED, "the client hung up")
+                : new ClientGoneException(Outcome.STALLED, "the client did not read its answer for " + stallTimeout);
     }
 
     /** Begins an answer that goes out in parts. */

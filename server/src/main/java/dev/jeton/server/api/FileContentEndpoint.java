@@ -1,7 +1,6 @@
 package dev.jeton.server.api;
 
 import dev.jeton.server.batch.StoredFile;
-import dev.jeton.server.http.Exchange;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
@@ -56,7 +55,7 @@ final class FileContentEndpoint implements Endpoint {
         }
         try (InputStream in = Files.newInputStream(desk.files().content(file))) {
             call.begin(headers);
-            send(call.exchange(), in);
+            send(call, in);
         } catch (NoSuchFileException e) {
             throw new ApiException(
                     404, ApiException.INVALID_REQUEST, "file_id", "not_found", "The file was removed meanwhile");
@@ -65,25 +64,12 @@ final class FileContentEndpoint implements Endpoint {
         }
     }
 
-    /**
-     * Waits until more may be written.
-     *
-     * @throws ClientGoneException where nobody reads it
-     */
-    static void awaitReader(Exchange exchange, Duration stallTimeout) throws InterruptedException {
-        if (!exchange.awaitWritable(stallTimeout.toNanos())) {
-            throw exchange.hungUp()
-                    ? new ClientGoneException(Outcome.CANCELLED, "the client hung up")
-                    : new ClientGoneException(Outcome.STALLED, "the client did not read its file for " + stallTimeout);
-        }
-    }
-
-    private void send(Exchange exchange, InputStream in) throws IOException, InterruptedException {
+    private void send(Call call, InputStream in) throws IOException, InterruptedException {
         byte[] part = new byte[PART];
         for (int count = in.read(part); count >= 0; count = in.read(part)) {
-            awaitReader(exchange, stallTimeout);
-            exchange.write(Arrays.copyOf(part, count));
+            call.awaitReader(stallTimeout);
+            call.exchange().write(Arrays.copyOf(part, count));
         }
-        exchange.end(new byte[0]);
+        call.exchange().end(new byte[0]);
     }
 }

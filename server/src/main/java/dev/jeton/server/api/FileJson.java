@@ -14,12 +14,7 @@ final class FileJson {
         out.name("object").value("file");
         out.name("bytes").value(file.bytes());
         out.name("created_at").value(file.created());
-        out.name("expires_at");
-        if (file.expires() == 0) {
-            out.nullValue();
-        } else {
-            out.value(file.expires());
-        }
+        out.name("expires_at").tree(file.expires() == 0 ? null : file.expires());
         out.name("filename").value(file.name());
         out.name("purpose").value(file.purpose());
         out.name("status").value("processed");

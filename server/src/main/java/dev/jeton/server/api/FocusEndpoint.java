@@ -75,12 +75,7 @@ final class FocusEndpoint extends LedgerEndpoint {
         boolean more = true;
         while (more) {
             more = visit.ask((ledger, reports) -> parts.next());
-            if (!call.exchange().awaitWritable(stallTimeout.toNanos())) {
-                throw call.exchange().hungUp()
-                        ? new ClientGoneException(Outcome.CANCELLED, "the client hung up")
-                        : new ClientGoneException(
-                                Outcome.STALLED, "the client did not read its export for " + stallTimeout);
-            }
+            call.awaitReader(stallTimeout);
             if (!call.exchange().begun()) {
                 call.begin(headers);
             }

@@ -379,7 +379,7 @@ final class Generator {
         }
         // Or the books would say of a stream that is cut off now that it was delivered whole.
         if (!call.exchange().awaitSent(stallTimeout.toNanos())) {
-            throw gone(call);
+            throw call.gone(stallTimeout);
         }
         UsageTotals usage = choices.usage();
         format.end(out, priced(call, usage, choices));
@@ -417,17 +417,11 @@ final class Generator {
         }
         if (!call.exchange().awaitWritable(stallTimeout.toNanos())) {
             choices.cancel();
-            throw gone(call);
+            throw call.gone(stallTimeout);
         }
         begin(call);
         call.exchange().write(out.toBytes());
         out.clear();
-    }
-
-    private ClientGoneException gone(Call call) {
-        return call.exchange().hungUp()
-                ? new ClientGoneException(Outcome.CANCELLED, "the client hung up")
-                : new ClientGoneException(Outcome.STALLED, "the client did not read its stream for " + stallTimeout);
     }
 
     private static void begin(Call call) {

@@ -3,7 +3,6 @@ package dev.jeton.server.api;
 import dev.jeton.server.batch.Batch;
 import dev.jeton.server.batch.BatchOwner;
 import dev.jeton.server.batch.FileStore;
-import dev.jeton.server.http.Exchange;
 import dev.jeton.server.json.Json;
 import dev.jeton.server.json.JsonObject;
 import dev.jeton.server.json.JsonWriter;
@@ -64,7 +63,7 @@ final class MessageResultsEndpoint implements Endpoint {
         try {
             call.begin(headers);
             for (Path file : results) {
-                send(call.exchange(), file);
+                send(call, file);
             }
             call.exchange().end(new byte[0]);
         } catch (IOException e) {
@@ -84,11 +83,11 @@ final class MessageResultsEndpoint implements Endpoint {
         return results;
     }
 
-    private void send(Exchange exchange, Path file) throws IOException, InterruptedException {
+    private void send(Call call, Path file) throws IOException, InterruptedException {
         try (BufferedReader lines = Files.newBufferedReader(file)) {
             for (String line = lines.readLine(); line != null; line = lines.readLine()) {
-                FileContentEndpoint.awaitReader(exchange, stallTimeout);
-                exchange.write(result(Json.object(line.getBytes(StandardCharsets.UTF_8))));
+                call.awaitReader(stallTimeout);
+                call.exchange().write(result(Json.object(line.getBytes(StandardCharsets.UTF_8))));
             }
         }
     }

@@ -91,7 +91,7 @@ public final class DetachedExchange extends OwnExchange {
      *
      * @param number of the part, from 0
      * @return empty at the end
-     * @throws IllegalStateException where parts were given up for want of room
+     * @throws AnswerNotKeptException where parts were given up for want of room
      */
     public byte[] part(int number) throws InterruptedException {
         lock.lock();
@@ -100,7 +100,7 @@ public final class DetachedExchange extends OwnExchange {
                 changed.await();
             }
             if (lost) {
-                throw new IllegalStateException("the answer is longer than what is kept");
+                throw new AnswerNotKeptException();
             }
             return number < parts.size() ? parts.get(number) : END;
         } finally {

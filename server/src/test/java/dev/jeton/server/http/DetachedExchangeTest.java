@@ -34,6 +34,6 @@ class DetachedExchangeTest {
         exchange.begin(200, Map.of());
         exchange.write(new byte[] {1});
         exchange.end(new byte[] {2});
-        assertThatThrownBy(() -> exchange.part(0)).isInstanceOf(IllegalStateException.class);
+        assertThatThrownBy(() -> exchange.part(0)).isInstanceOf(AnswerNotKeptException.class);
     }
 }
