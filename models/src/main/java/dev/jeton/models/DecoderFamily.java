@@ -25,18 +25,24 @@ enum DecoderFamily {
     PHI3("Phi3ForCausalLM", "phi3", Biases.NONE, false, Windows.ALL_LAYERS),
     GEMMA2("Gemma2ForCausalLM", "gemma2", Biases.BY_CONFIGURATION, false, Windows.INTERLEAVED),
     GEMMA3("Gemma3ForCausalLM", "gemma3", Biases.BY_CONFIGURATION, true, Windows.INTERLEAVED),
-    GPT_OSS("GptOssForCausalLM", "gpt-oss", Biases.BY_CONFIGURATION, false, Windows.INTERLEAVED);
+    GPT_OSS("GptOssForCausalLM", "gpt-oss", Biases.BY_CONFIGURATION, false, Windows.INTERLEAVED),
+    QWEN2_MOE("Qwen2MoeForCausalLM", "qwen2moe", Biases.QUERY_KEY_VALUE, false, Windows.NONE),
+    /** Some of its models have head norms, see {@link #norms}. */
+    GLM4_MOE("Glm4MoeForCausalLM", "glm4moe", Biases.QUERY_KEY_VALUE_BY_CONFIGURATION, false, Windows.NONE);
 
     /** Which attention projections carry a bias. */
     enum Biases {
         NONE,
         QUERY_KEY_VALUE,
+        /** Those of q, k and v, where {@code attention_bias} says so. */
+        QUERY_KEY_VALUE_BY_CONFIGURATION,
         /** All four, where {@code attention_bias} says so. */
         BY_CONFIGURATION
     }
 
     /** Which layers have a sliding window. */
     enum Windows {
+        /** None, and a configuration that switches them on is refused. */
         NONE,
         ALL_LAYERS,
         /** All where {@code use_sliding_window}. */
@@ -102,6 +108,21 @@ enum DecoderFamily {
                             "truncate",
                             false));
 
+    /** The same of GLM-4.5. */
+    private static final Map<String, Object> GLM4_MOE_MORE = Map.of(
+            "rms_norm_eps",
+            1e-5,
+            "max_position_embeddings",
+            131_072,
+            "partial_rotary_factor",
+            0.5,
+            "norm_topk_prob",
+            true,
+            "n_shared_experts",
+            1,
+            "first_k_dense_replace",
+            1);
+
     /** The family that a configuration names. */
     static DecoderFamily of(JsonObject config) {
         List<Object> named = config.list("architectures");
@@ -155,7 +176,7 @@ enum DecoderFamily {
 
     /** Whether attention projections have biases where {@code attention_bias} says so, and not by nature. */
     boolean biasByConfiguration() {
-        return biases == Biases.BY_CONFIGURATION;
+        return biases == Biases.BY_CONFIGURATION || biases == Biases.QUERY_KEY_VALUE_BY_CONFIGURATION;
     }
 
     String architecture() {
@@ -196,14 +217,15 @@ enum DecoderFamily {
         return true;
     }
 
-    DecoderSpec.Norms norms() {
-        return new DecoderSpec.Norms(headNorms, isGemma());
+    DecoderSpec.Norms norms(JsonObject config) {
+        boolean heads = headNorms || this == GLM4_MOE && config.flag("use_qk_norm", false);
+        return new DecoderSpec.Norms(heads, isGemma());
     }
 
     /** The configuration of the decoder of text, with what the family takes where it says nothing. */
     JsonObject completed(JsonObject config) {
-        if (this == GPT_OSS) {
-            Map<String, Object> all = new LinkedHashMap<>(GPT_OSS_MORE);
+        if (this == GPT_OSS || this == GLM4_MOE) {
+            Map<String, Object> all = new LinkedHashMap<>(this == GPT_OSS ? GPT_OSS_MORE : GLM4_MOE_MORE);
             config.keys().forEach(key -> config.value(key).ifPresent(value -> all.put(key, value)));
             if (config.has("rope_parameters")) {
                 all.remove("rope_scaling");
@@ -244,46 +266,12 @@ enum DecoderFamily {
         return cap;
     }
 
-    DecoderSpec.Experts experts(JsonObject config, int layers) {
-        return switch (this) {
-            case MIXTRAL ->
-                new DecoderSpec.Experts(
-                        config.optionalInteger("num_local_experts", 1, 1 << 12).orElse(8),
-                        config.optionalInteger("num_experts_per_tok", 1, 1 << 12)
-                                .orElse(2),
-                        config.integer("intermediate_size", 1, 1 << 20),
-                        true,
-                        false,
-                        Collections.nCopies(layers, true));
-            case GPT_OSS ->
-                new DecoderSpec.Experts(
-                        config.integer(
-                                config.has("num_local_experts") ? "num_local_experts" : "num_experts", 1, 1 << 12),
-                        config.integer("num_experts_per_tok", 1, 1 << 12),
-                        config.integer("intermediate_size", 1, 1 << 20),
-                        true,
-                        true,
-                        Collections.nCopies(layers, true));
-            case QWEN3_MOE -> {
-                int step = config.optionalInteger("decoder_sparse_step", 1, 1 << 12)
-                        .orElse(1);
-                List<Object> dense = config.list("mlp_only_layers");
-                yield new DecoderSpec.Experts(
-                        config.integer(config.has("num_experts") ? "num_experts" : "num_local_experts", 1, 1 << 12),
-                        config.integer("num_experts_per_tok", 1, 1 << 12),
-                        config.integer("moe_intermediate_size", 1, 1 << 20),
-                        config.flag("norm_topk_prob", false),
-                        false,
-                        IntStream.range(0, layers)
-                                .mapToObj(i -> (i + 1) % step == 0 && !dense.contains(i))
-                                .toList());
-            }
-            default -> DecoderSpec.Experts.NONE;
-        };
-    }
-
     boolean queryKeyValueBias(JsonObject config) {
-        return biases == Biases.QUERY_KEY_VALUE || outputBias(config);
+        return switch (biases) {
+            case NONE -> false;
+            case QUERY_KEY_VALUE -> config.flag("qkv_bias", true);
+            case QUERY_KEY_VALUE_BY_CONFIGURATION, BY_CONFIGURATION -> config.flag("attention_bias", false);
+        };
     }
 
     boolean outputBias(JsonObject config) {
@@ -294,7 +282,13 @@ enum DecoderFamily {
     List<Integer> windows(JsonObject config, int layers) {
         Optional<Integer> window = config.optionalInteger("sliding_window", 1, Integer.MAX_VALUE);
         return switch (windows) {
-            case NONE -> Collections.nCopies(layers, 0);
+            case NONE -> {
+                if (config.flag("use_sliding_window", false)) {
+                    throw new ModelException(
+                            "%s: use_sliding_window is not supported for this architecture".formatted(config.source()));
+                }
+                yield Collections.nCopies(layers, 0);
+            }
             case ALL_LAYERS -> Collections.nCopies(layers, window.orElse(0));
             case ALL_LAYERS_BY_FLAG ->
                 Collections.nCopies(layers, config.flag("use_sliding_window", false) ? window.orElse(0) : 0);

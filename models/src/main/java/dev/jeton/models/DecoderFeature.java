@@ -21,6 +21,12 @@ public enum DecoderFeature {
     QUERY_SCALE(
             "a query scale of its own", spec -> Math.abs(spec.scales().query() * Math.sqrt(spec.headDim()) - 1) > 1e-9),
     SINKS("attention sinks", DecoderSpec::sinks),
+    EXPERT_ROUTING(
+            "experts chosen by more than their probabilities",
+            spec -> !spec.experts().routing().isPlain()),
+    SHARED_EXPERTS(
+            "experts that all tokens go through",
+            spec -> spec.experts().shared().exists()),
     EXPERT_BIASES("biases of experts", spec -> spec.experts().biased()),
     CLAMPED_SWIGLU("the activation of gpt-oss", spec -> spec.activation() == DecoderSpec.Activation.CLAMPED_SWIGLU),
     SOFT_CAPS(

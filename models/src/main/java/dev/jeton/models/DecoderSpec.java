@@ -97,37 +97,6 @@ public record DecoderSpec(
      */
     public record Scales(double embedding, double query, double attentionCap, double logitCap) {}
 
-    /**
-     * Layers whose feed-forward part is a choice of experts (Shazeer et al.: Outrageously Large Neural Networks):
-     * softmax over a router's logits, of which the likeliest experts are taken and summed by their probabilities.
-     *
-     * @param count experts of a layer; 0 where the model has none
-     * @param perToken how many of them a token goes through
-     * @param intermediate width of an expert
-     * @param normalised whether the probabilities of those chosen are made to sum to one
-     * @param biased whether the router and all three projections of each expert have biases
-     * @param layers by layer: whether it is of experts
-     */
-    public record Experts(
-            int count, int perToken, int intermediate, boolean normalised, boolean biased, List<Boolean> layers) {
-
-        /** A model without. */
-        public static final Experts NONE = new Experts(0, 0, 0, false, false, List.of());
-
-        /** Checks that there are as many as a token goes through. */
-        public Experts {
-            layers = List.copyOf(layers);
-            if (perToken > count) {
-                throw new ModelException("num_experts_per_tok %d of %d experts".formatted(perToken, count));
-            }
-        }
-
-        /** Whether a layer is of experts. */
-        public boolean in(int layer) {
-            return count > 0 && layers.get(layer);
-        }
-    }
-
     private static final int MAX_WIDTH = 1 << 20;
 
     /** Checks how the numbers fit together. */
@@ -193,9 +162,9 @@ public record DecoderSpec(
                 family.queryKeyValueBias(config),
                 family.outputBias(config),
                 family.sinks(),
-                family.norms(),
+                family.norms(config),
                 activation(family, config),
-                family.experts(config, layers),
+                FamilyExperts.read(family, config, layers),
                 family.scales(config, hidden, headDim),
                 context,
                 Rotary.read(config, headDim, context),

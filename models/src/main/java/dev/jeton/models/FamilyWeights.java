@@ -144,6 +144,9 @@ final class FamilyWeights implements WeightFiles {
         if (!folder) {
             return name;
         }
+        if (family == DecoderFamily.QWEN2_MOE && name.contains(".mlp.shared_experts.")) {
+            return name.replace(".mlp.shared_experts.", ".mlp.shared_expert.");
+        }
         if (family == DecoderFamily.GPT_OSS && name.contains(".mlp.gate.")) {
             return name.replace(".mlp.gate.", ".mlp.router.");
         }

@@ -29,7 +29,7 @@ final class GgufFamilies {
             case PHI3 -> Set.of("attention.sliding_window");
             case GEMMA2, GEMMA3 ->
                 Set.of("attn_logit_softcapping", "final_logit_softcapping", "attention.sliding_window");
-            case LLAMA, MISTRAL, QWEN2, QWEN3 -> Set.of();
+            case LLAMA, MISTRAL, QWEN2, QWEN3, QWEN2_MOE, GLM4_MOE -> Set.of();
         };
     }
 
@@ -40,7 +40,7 @@ final class GgufFamilies {
             case GPT_OSS -> gptOss(file.metadata(), prefix, config);
             case PHI3 -> phi3(file, prefix, config);
             case GEMMA2, GEMMA3 -> gemma(family, file, prefix, config);
-            case LLAMA, MISTRAL, QWEN2, QWEN3 -> {}
+            case LLAMA, MISTRAL, QWEN2, QWEN3, QWEN2_MOE, GLM4_MOE -> {}
         }
     }
 

@@ -60,13 +60,28 @@ class DecoderSpecTest {
 
     @Test
     void shouldKnowWhichLayersAreOfExperts() throws IOException {
-        DecoderSpec.Experts mixtral = read("MixtralForCausalLM", "").experts();
-        assertThat(mixtral).isEqualTo(new DecoderSpec.Experts(8, 2, 128, true, false, List.of(true, true, true, true)));
+        Experts mixtral = read("MixtralForCausalLM", "").experts();
+        assertThat(mixtral)
+                .isEqualTo(new Experts(
+                        8,
+                        2,
+                        128,
+                        Experts.Routing.softmax(true),
+                        false,
+                        Experts.Shared.NONE,
+                        List.of(true, true, true, true)));
         String experts = ", \"num_experts\": 16, \"num_experts_per_tok\": 4, \"moe_intermediate_size\": 24";
         DecoderSpec qwen =
                 read("Qwen3MoeForCausalLM", experts + ", \"decoder_sparse_step\": 2, \"mlp_only_layers\": [3]");
         assertThat(qwen.experts())
-                .isEqualTo(new DecoderSpec.Experts(16, 4, 24, false, false, List.of(false, true, false, false)));
+                .isEqualTo(new Experts(
+                        16,
+                        4,
+                        24,
+                        Experts.Routing.softmax(false),
+                        false,
+                        Experts.Shared.NONE,
+                        List.of(false, true, false, false)));
         assertThat(read(
                                 "Qwen3MoeForCausalLM",
                                 experts.replace("num_experts\"", "num_local_experts\"")
@@ -75,7 +90,42 @@ class DecoderSpecTest {
                 .as("as transformers 5 writes it")
                 .isEqualTo(qwen.experts());
         assertThat(qwen.headNorms()).isTrue();
-        assertThat(read("LlamaForCausalLM", "").experts()).isEqualTo(DecoderSpec.Experts.NONE);
+        assertThat(read("LlamaForCausalLM", "").experts()).isEqualTo(Experts.NONE);
+    }
+
+    @Test
+    void shouldKnowHowExpertsAreChosenAndWhatIsShared() throws IOException {
+        String qwen = ", \"num_experts\": 16, \"num_experts_per_tok\": 4, \"moe_intermediate_size\": 24,"
+                + " \"shared_expert_intermediate_size\": 96";
+        DecoderSpec qwen2 = read("Qwen2MoeForCausalLM", qwen);
+        assertThat(qwen2.experts().routing()).isEqualTo(Experts.Routing.softmax(false));
+        assertThat(qwen2.experts().shared()).isEqualTo(new Experts.Shared(96, true));
+        assertThat(qwen2.queryKeyValueBias()).isTrue();
+        String glm = ", \"n_routed_experts\": 16, \"num_experts_per_tok\": 4, \"moe_intermediate_size\": 24,"
+                + " \"n_shared_experts\": 2, \"routed_scaling_factor\": 2.5, \"attention_bias\": true,"
+                + " \"first_k_dense_replace\": 3, \"head_dim\": 32";
+        DecoderSpec glm4 = read("Glm4MoeForCausalLM", glm);
+        assertThat(glm4.experts().routing())
+                .isEqualTo(new Experts.Routing(Experts.Scoring.SIGMOID, true, true, 1, 1, 2, 2.5));
+        assertThat(glm4.experts().shared()).isEqualTo(new Experts.Shared(48, false));
+        assertThat(glm4.experts().layers()).containsExactly(false, false, false, true);
+        assertThat(glm4.queryKeyValueBias()).isTrue();
+        assertThat(glm4.outputBias()).isFalse();
+        assertThat(glm4.rotary().width()).as("half of a head by default").isEqualTo(16);
+    }
+
+    @Test
+    void shouldRefuseGroupsThatExpertsDoNotGoInto() {
+        String glm = ", \"n_routed_experts\": 16, \"num_experts_per_tok\": 4, \"moe_intermediate_size\": 24";
+        assertThatThrownBy(() -> read("Glm4MoeForCausalLM", glm + ", \"n_group\": 3"))
+                .isInstanceOf(ModelException.class)
+                .hasMessageContaining("16 experts do not go into 3 groups");
+        assertThatThrownBy(() -> read("Glm4MoeForCausalLM", glm + ", \"n_group\": 8, \"topk_group\": 1"))
+                .hasMessageContaining("of which 1 have 4 to choose");
+        assertThatThrownBy(() -> read("Glm4MoeForCausalLM", glm + ", \"n_group\": 2, \"topk_group\": 3"))
+                .hasMessageContaining("3 of 2 groups");
+        assertThatThrownBy(() -> read("Glm4MoeForCausalLM", glm + ", \"routed_scaling_factor\": 0"))
+                .hasMessageContaining("multiplied with 0.0");
     }
 
     @Test

@@ -9,6 +9,7 @@ import dev.jeton.models.WindowGroups;
 import dev.jeton.models.rows.StepRows;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * One step as a program of phases for the {@link ComputeTeam}.
@@ -20,7 +21,8 @@ import java.util.List;
  * multiplication where inputs are to be rounded first ({@link Product}), or rows' adapters add to it that take long
  * ({@link StepAdapters}). Layers of experts have phases for the router's logits, the choice, gate and up, down, and the
  * sum ({@link SparseFeed}); families that normalise what a half of a layer gives before they add it have one after each
- * half. After the layers, rows that need logits go through the output projection and are sampled ({@link StepLogits}).
+ * half, and what all tokens go through beside their experts is done before these. After the layers, rows that need
+ * logits go through the output projection and are sampled ({@link StepLogits}).
  *
  * <p>Tiles are made a few microseconds long at least (claiming costs a tenth of one), and small enough that each thread
  * gets several.
@@ -46,6 +48,9 @@ final class DecoderStep implements ComputeTeam.Program {
         ADD_FEED,
         ROUTER,
         ROUTE,
+        SHARED_GATE_UP,
+        GATE_SHARED,
+        SHARED_DOWN,
         EXPERTS_GATE_UP,
         EXPERTS_DOWN,
         ADD_EXPERTS,
@@ -116,10 +121,13 @@ final class DecoderStep implements ComputeTeam.Program {
         int rows = maxTokens + MatMul.SPARE_ROWS;
         hiddenStride = any.output().panels() * PANEL;
         hiddenPadded = (spec.hidden() + LANES - 1) / LANES * LANES;
-        innerStride = (spec.intermediate() + PANEL / 2 - 1) / (PANEL / 2) * (PANEL / 2);
+        boolean dense = weights.hasDense();
+        int width = Math.max(
+                dense ? spec.intermediate() : 0, spec.experts().shared().width());
+        innerStride = (width + PANEL / 2 - 1) / (PANEL / 2) * (PANEL / 2);
         x = new float[rows * hiddenStride];
         normed = new float[rows * hiddenStride];
-        inner = new float[weights.hasDense() ? rows * innerStride : 0];
+        inner = new float[rows * innerStride];
         branch = new float[branchNorms ? rows * hiddenStride : 0];
         logits = new StepLogits(weights.head(), (float) spec.scales().logitCap(), batch, sampling, maxTokens);
         attention = new StepAttention(spec, weights, arenas, groups, batch, maxTokens);
@@ -167,7 +175,11 @@ final class DecoderStep implements ComputeTeam.Program {
             case DOWN -> branchNorms ? tokens(Phase.ADD_FEED, NORM_TOKENS) : endLayer();
             case ADD_FEED, ADD_EXPERTS -> endLayer();
             case ROUTER -> tokens(Phase.ROUTE, ROUTE_TOKENS);
-            case ROUTE -> beginExperts();
+            case ROUTE -> beginShared();
+            case SHARED_GATE_UP ->
+                spec.experts().shared().gated() ? tokens(Phase.GATE_SHARED, NORM_TOKENS) : beginSharedDown();
+            case GATE_SHARED -> beginSharedDown();
+            case SHARED_DOWN -> beginExperts();
             case EXPERTS_GATE_UP -> experts(Phase.EXPERTS_DOWN);
             case EXPERTS_DOWN -> tokens(Phase.ADD_EXPERTS, NORM_TOKENS);
             case FINAL_NORM -> beginHead();
@@ -222,6 +234,18 @@ final class DecoderStep implements ComputeTeam.Program {
 
     private int beginRouter() {
         return linear(Phase.ROUTER, weights.sparse(layer).router(), normed, hiddenStride);
+    }
+
+    private int beginShared() {
+        Optional<DecoderWeights.Dense> shared = weights.sparse(layer).shared();
+        return shared.isPresent()
+                ? linear(Phase.SHARED_GATE_UP, shared.get().gateUp(), normed, hiddenStride)
+                : beginExperts();
+    }
+
+    private int beginSharedDown() {
+        DecoderWeights.Dense shared = weights.sparse(layer).shared().orElseThrow();
+        return linear(Phase.SHARED_DOWN, shared.down(), inner, innerStride);
     }
 
     private int beginExperts() {
@@ -303,12 +327,13 @@ final class DecoderStep implements ComputeTeam.Program {
                 product.round(tile);
                 adapters.tile(tile);
             }
-            case QUERY_KEY_VALUE, OUTPUT, GATE_UP, DOWN, HEAD, ROUTER -> linearTile(tile, workspace);
+            case QUERY_KEY_VALUE, OUTPUT, GATE_UP, DOWN, HEAD, ROUTER, SHARED_GATE_UP, SHARED_DOWN ->
+                linearTile(tile, workspace);
             case EXPERTS_GATE_UP, EXPERTS_DOWN -> {
                 boolean down = phase == Phase.EXPERTS_DOWN;
                 sparse.tile(tile, down, weights.sparse(layer).experts(), normed, member, workspace);
             }
-            case ADD_ATTENTION, ADD_FEED, ROUTE, ADD_EXPERTS -> {
+            case ADD_ATTENTION, ADD_FEED, ROUTE, GATE_SHARED, ADD_EXPERTS -> {
                 int end = Math.min(batch.tokenCount, (tile + 1) * tileTokens);
                 for (int t = tile * tileTokens; t < end; t++) {
                     betweenProducts(t, workspace);
@@ -340,7 +365,12 @@ final class DecoderStep implements ComputeTeam.Program {
         int at = token * hiddenStride;
         DecoderWeights.Layer of = weights.layer(layer);
         switch (phase) {
-            case ROUTE -> sparse.route(token);
+            case ROUTE -> sparse.route(token, weights.sparse(layer).correction());
+            case GATE_SHARED -> {
+                int width = spec.experts().shared().width();
+                RowKernels.scale(
+                        inner, token * innerStride, width, sparse.choice().gate(token));
+            }
             case ADD_EXPERTS -> sparse.add(token, x, at, hiddenPadded);
             default -> {
                 float[] weight = phase == Phase.ADD_ATTENTION ? of.attentionBranchNorm() : of.feedBranchNorm();
@@ -400,7 +430,7 @@ final class DecoderStep implements ComputeTeam.Program {
         switch (phase) {
             case QUERY_KEY_VALUE -> RowKernels.fillBias(of.queryKeyValueBias(), panel, rows, tile);
             case ROUTER -> RowKernels.fillBias(weights.sparse(layer).routerBias(), panel, rows, tile);
-            case OUTPUT, DOWN -> {
+            case OUTPUT, DOWN, SHARED_DOWN -> {
                 if (branchNorms) {
                     Arrays.fill(tile, 0, rows * PANEL, 0);
                 } else {
@@ -431,17 +461,17 @@ final class DecoderStep implements ComputeTeam.Program {
                 int stride = attention.stride();
                 RowKernels.copyOut(tile, rows, attention.queryKeyValue(), row * stride + panel * PANEL, stride);
             }
-            case OUTPUT, DOWN -> {
+            case OUTPUT, DOWN, SHARED_DOWN -> {
                 float[] target = branchNorms ? branch : x;
                 RowKernels.copyOut(tile, rows, target, row * hiddenStride + panel * PANEL, hiddenStride);
             }
-            case GATE_UP -> {
+            case GATE_UP, SHARED_GATE_UP -> {
                 int at = row * innerStride + panel * (PANEL / 2);
                 RowKernels.gate(spec.activation(), tile, rows, inner, at, innerStride);
             }
             case ROUTER -> {
-                int stride = sparse.scoreStride();
-                RowKernels.copyOut(tile, rows, sparse.scores(), row * stride + panel * PANEL, stride);
+                int stride = sparse.choice().stride();
+                RowKernels.copyOut(tile, rows, sparse.choice().logits(), row * stride + panel * PANEL, stride);
             }
             default -> logits.put(tile, panel, row, rows);
         }

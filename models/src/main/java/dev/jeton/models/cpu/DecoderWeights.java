@@ -9,6 +9,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Stream;
 
@@ -28,9 +29,16 @@ final class DecoderWeights implements AutoCloseable {
     @SuppressWarnings("ArrayRecordComponent") // never compared
     record Dense(PackedMatrix gateUp, float[] gateUpBias, PackedMatrix down, float[] downBias) implements Feed {}
 
-    /** A choice of experts; the router's weights are never quantised at load. */
+    /**
+     * A choice of experts; the router's weights are never quantised at load.
+     *
+     * @param correction by expert: what is added to its score for the choice, where the model has that
+     * @param shared what all tokens go through beside their experts
+     */
     @SuppressWarnings("ArrayRecordComponent") // never compared
-    record Sparse(PackedMatrix router, float[] routerBias, List<Dense> experts) implements Feed {}
+    record Sparse(
+            PackedMatrix router, float[] routerBias, float[] correction, List<Dense> experts, Optional<Dense> shared)
+            implements Feed {}
 
     /**
      * One layer; biases and norms are empty where the model has none, norms are padded to the activations' stride.
@@ -162,8 +170,13 @@ final class DecoderWeights implements AutoCloseable {
         return switch (layer.feed) {
             case Dense(PackedMatrix gateUp, float[] _, PackedMatrix down, float[] _) ->
                 List.of(gateUp, layer.queryKeyValue, layer.output, down);
-            case Sparse(PackedMatrix router, float[] _, List<Dense> experts) ->
-                List.of(experts.getFirst().gateUp, layer.queryKeyValue, layer.output, experts.getFirst().down, router);
+            case Sparse sparse -> {
+                Dense expert = sparse.experts.getFirst();
+                List<PackedMatrix> matrices = new ArrayList<>(
+                        List.of(expert.gateUp, layer.queryKeyValue, layer.output, expert.down, sparse.router));
+                sparse.shared.ifPresent(shared -> matrices.addAll(List.of(shared.gateUp, shared.down)));
+                yield matrices;
+            }
         };
     }
 

@@ -122,21 +122,25 @@ final class MatrixPacking {
 
     /** The rows of tensors one after the other. */
     PackedMatrix stacked(int columns, List<Tensor> parts) {
-        int outputs = 0;
+        return packed(columns, PackedMatrix.panelsFor(rows(parts)), output -> place(parts, output));
+    }
+
+    private static int rows(List<Tensor> parts) {
+        return parts.stream()
+                .mapToInt(part -> part.shape().getFirst().intValue())
+                .sum();
+    }
+
+    private static Place place(List<Tensor> parts, int output) {
+        int row = output;
         for (Tensor part : parts) {
-            outputs += part.shape().getFirst().intValue();
-        }
-        return packed(columns, PackedMatrix.panelsFor(outputs), output -> {
-            int row = output;
-            for (Tensor part : parts) {
-                int rows = part.shape().getFirst().intValue();
-                if (row < rows) {
-                    return new Place(part, row);
-                }
-                row -= rows;
+            int rows = part.shape().getFirst().intValue();
+            if (row < rows) {
+                return new Place(part, row);
             }
-            return new Place(parts.getLast(), PADDING);
-        });
+            row -= rows;
+        }
+        return new Place(parts.getLast(), PADDING);
     }
 
     /** Half a panel of gate, then the half of up that belongs to it. */
@@ -149,12 +153,12 @@ final class MatrixPacking {
         });
     }
 
-    /** A tensor's rows as exactly as they are stored: never quantised, its inputs not rounded. */
-    PackedMatrix exactly(int columns, Tensor tensor) {
-        int rows = tensor.shape().getFirst().intValue();
-        List<PackedMatrix.Format> formats =
-                Collections.nCopies(PackedMatrix.panelsFor(rows), exactly(Set.of(tensor.type())));
-        return packed(columns, formats, output -> new Place(tensor, output < rows ? output : PADDING));
+    /** The rows of tensors one after the other, as exactly as stored: never quantised, their inputs not rounded. */
+    PackedMatrix exactly(int columns, List<Tensor> parts) {
+        Set<TensorType> types = EnumSet.noneOf(TensorType.class);
+        parts.forEach(part -> types.add(part.type()));
+        List<PackedMatrix.Format> formats = Collections.nCopies(PackedMatrix.panelsFor(rows(parts)), exactly(types));
+        return packed(columns, formats, output -> place(parts, output));
     }
 
     private PackedMatrix packed(int columns, int panels, IntFunction<Place> places) {

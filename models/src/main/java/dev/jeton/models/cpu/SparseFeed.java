@@ -3,6 +3,7 @@ package dev.jeton.models.cpu;
 import static dev.jeton.models.cpu.Kernels.PANEL;
 
 import dev.jeton.models.DecoderSpec;
+import dev.jeton.models.Experts;
 import dev.jeton.models.ModelException;
 import java.util.Arrays;
 import java.util.List;
@@ -12,21 +13,19 @@ import java.util.List;
  * router's logits; rows are grouped by expert, so that a step reads an expert's weights once however many tokens go
  * through it, and not at all where none does; each token adds up what its experts gave.
  *
- * <p><b>Same bits whatever the batch.</b> A choice hangs on the token's own logits, likelier experts first and the
- * lower number first where two are equal; an expert's rows are independent of each other (see {@link Kernels}); and a
- * token adds in the order of its choice.
+ * <p><b>Same bits whatever the batch.</b> A choice hangs on the token's own logits ({@link ExpertChoice}); an expert's
+ * rows are independent of each other (see {@link Kernels}); and a token adds in the order of its choice.
  *
  * <p>Rows of experts are in slots: those of expert 0, of expert 1 and so on, each in the order of tokens. Owned by the
  * step; tiles write disjoint parts.
  */
 final class SparseFeed {
 
-    private final DecoderSpec.Experts experts;
+    private final Experts experts;
     private final DecoderSpec.Activation activation;
     private final int hiddenStride;
     private final int innerStride;
-    private final int scoreStride;
-    private final float[] scores;
+    private final ExpertChoice choice;
     private final int[] chosen;
     private final float[] shares;
     private final int[] slotOf;
@@ -54,14 +53,13 @@ final class SparseFeed {
         this.hiddenStride = hiddenStride;
         int half = PANEL / 2;
         innerStride = (experts.intermediate() + half - 1) / half * half;
-        scoreStride = PackedMatrix.panelsFor(experts.count()) * PANEL;
         int slots = maxTokens * experts.perToken();
         int rows = slots + MatMul.SPARE_ROWS;
         if ((long) rows * Math.max(hiddenStride, innerStride) > Integer.MAX_VALUE - 8) {
             throw new ModelException("%d tokens of a step by %d experts each are too many; lower --max-batched-tokens"
                     .formatted(maxTokens, experts.perToken()));
         }
-        scores = new float[maxTokens * scoreStride];
+        choice = new ExpertChoice(experts, maxTokens);
         chosen = new int[slots];
         shares = new float[slots];
         slotOf = new int[slots];
@@ -82,59 +80,14 @@ final class SparseFeed {
         return tokenOf.length == 0 ? 0 : (long) mostRows * ofRow;
     }
 
-    /** Where the router's logits go: {@code [token][scoreStride]}. */
-    float[] scores() {
-        return scores;
+    /** Where the router's logits go, and which experts they choose. */
+    ExpertChoice choice() {
+        return choice;
     }
 
-    int scoreStride() {
-        return scoreStride;
-    }
-
-    /** Chooses a token's experts, likeliest first. */
-    void route(int token) {
-        int at = token * scoreStride;
-        int from = token * experts.perToken();
-        float most = Float.NEGATIVE_INFINITY;
-        for (int e = 0; e < experts.count(); e++) {
-            most = Math.max(most, scores[at + e]);
-        }
-        double all = 0;
-        for (int e = 0; e < experts.count(); e++) {
-            all += Math.exp((double) scores[at + e] - most);
-        }
-        double taken = 0;
-        for (int i = from; i < from + experts.perToken(); i++) {
-            chosen[i] = likeliest(at, from, i);
-            double share = Math.exp((double) scores[at + chosen[i]] - most);
-            taken += share;
-            shares[i] = (float) (share / all);
-        }
-        if (experts.normalised()) {
-            for (int i = from; i < from + experts.perToken(); i++) {
-                shares[i] = (float) (Math.exp((double) scores[at + chosen[i]] - most) / taken);
-            }
-        }
-    }
-
-    /** The likeliest expert that is not among those chosen before; one in any case, also of numbers that are none. */
-    private int likeliest(int at, int from, int to) {
-        int best = -1;
-        for (int e = 0; e < experts.count(); e++) {
-            if ((best < 0 || scores[at + e] > scores[at + best]) && !isChosen(e, from, to)) {
-                best = e;
-            }
-        }
-        return best;
-    }
-
-    private boolean isChosen(int expert, int from, int to) {
-        for (int i = from; i < to; i++) {
-            if (chosen[i] == expert) {
-                return true;
-            }
-        }
-        return false;
+    /** Chooses a token's experts. */
+    void route(int token, float[] correction) {
+        choice.choose(token, correction, chosen, shares, token * experts.perToken());
     }
 
     /** Gives every choice of the first {@code tokens} tokens its slot. */

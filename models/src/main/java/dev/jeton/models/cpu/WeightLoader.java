@@ -3,12 +3,14 @@ package dev.jeton.models.cpu;
 import static dev.jeton.models.cpu.Kernels.PANEL;
 
 import dev.jeton.models.DecoderSpec;
+import dev.jeton.models.Experts.Shared;
 import dev.jeton.models.Tensor;
 import dev.jeton.models.WeightFiles;
 import java.lang.foreign.SegmentAllocator;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * Finds a decoder's tensors by their names, and says which of them become one matrix ({@link MatrixPacking}); norms and
@@ -102,7 +104,12 @@ final class WeightLoader {
      */
     private DecoderWeights.Sparse sparse(String name) {
         int count = spec.experts().count();
-        PackedMatrix router = packing.exactly(spec.hidden(), files.tensor(name + "gate.weight", count, spec.hidden()));
+        Shared shared = spec.experts().shared();
+        List<Tensor> logits = new ArrayList<>(List.of(files.tensor(name + "gate.weight", count, spec.hidden())));
+        if (shared.gated()) {
+            logits.add(files.tensor(name + "shared_expert_gate.weight", 1, spec.hidden()));
+        }
+        PackedMatrix router = packing.exactly(spec.hidden(), logits);
         List<DecoderWeights.Dense> experts = new ArrayList<>();
         for (int i = 0; i < count; i++) {
             experts.add(dense(
@@ -112,7 +119,13 @@ final class WeightLoader {
         }
         float[] bias =
                 spec.experts().biased() ? vector(name + "gate.bias", count, router.panels() * PANEL) : new float[0];
-        return new DecoderWeights.Sparse(router, bias, List.copyOf(experts));
+        float[] correction = spec.experts().routing().corrected()
+                ? vector(name + "gate.e_score_correction_bias", count, count)
+                : new float[0];
+        Optional<DecoderWeights.Dense> beside = shared.exists()
+                ? Optional.of(dense(name + "shared_experts.", shared.width(), false))
+                : Optional.empty();
+        return new DecoderWeights.Sparse(router, bias, correction, List.copyOf(experts), beside);
     }
 
     PackedMatrix head() {

@@ -1,6 +1,7 @@
 package dev.jeton.models.cuda;
 
 import dev.jeton.models.DecoderSpec;
+import dev.jeton.models.Experts;
 import dev.jeton.models.ModelException;
 import java.util.List;
 import java.util.stream.IntStream;
@@ -93,7 +94,7 @@ record DeviceShape(DecoderSpec spec, Type type, KvType kv, int blockSize, Shard 
                                     + " per key head; this model has %d, %d and %d")
                             .formatted(MAX_HIDDEN, MAX_HEAD, MAX_GROUP, spec.hidden(), spec.headDim(), group));
         }
-        DecoderSpec.Experts experts = spec.experts();
+        Experts experts = spec.experts();
         if (experts.count() > MAX_EXPERTS || experts.perToken() > MAX_CHOICES) {
             throw new ModelException(
                     "the cuda engine takes at most %d experts of which a token goes through %d; this model has %d and %d"

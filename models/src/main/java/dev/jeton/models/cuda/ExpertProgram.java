@@ -1,6 +1,6 @@
 package dev.jeton.models.cuda;
 
-import dev.jeton.models.DecoderSpec;
+import dev.jeton.models.Experts;
 import dev.jeton.models.cuda.DeviceWeights.Sparse;
 import java.util.EnumMap;
 import java.util.Map;
@@ -44,7 +44,7 @@ final class ExpertProgram {
     private record Way(Kernel kernel, int columns, int threads, int shared) {}
 
     private final DeviceShape shape;
-    private final DecoderSpec.Experts experts;
+    private final Experts experts;
     private final Products products;
     private final Kernel choose;
     private final Kernel group;
@@ -183,7 +183,7 @@ final class ExpertProgram {
                     .pointer(bias)
                     .integer(experts.count())
                     .integer(experts.perToken())
-                    .integer(experts.normalised() ? 1 : 0)
+                    .integer(experts.routing().normalised() ? 1 : 0)
                     .pointer(chosen)
                     .pointer(shares)
                     .launch(Kernel.blocks(tokens, chooseTokens), 1, 32 * chooseTokens, 0);
@@ -194,7 +194,7 @@ final class ExpertProgram {
                 .pointer(bias)
                 .integer(experts.count())
                 .integer(experts.perToken())
-                .integer(experts.normalised() ? 1 : 0)
+                .integer(experts.routing().normalised() ? 1 : 0)
                 .integer(tileRows)
                 .integer(shape.expertTiles(tokens, tileRows))
                 .pointer(chosen)

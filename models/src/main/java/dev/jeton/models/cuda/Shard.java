@@ -1,7 +1,7 @@
 package dev.jeton.models.cuda;
 
 import dev.jeton.models.DecoderSpec;
-import dev.jeton.models.DecoderSpec.Experts;
+import dev.jeton.models.Experts;
 import dev.jeton.models.ModelException;
 import java.util.List;
 import java.util.function.Predicate;
@@ -147,8 +147,9 @@ record Shard(int rank, int ranks, DecoderSpec whole, int expertStep) {
                         experts.count(),
                         experts.perToken(),
                         expertWidth(),
-                        experts.normalised(),
+                        experts.routing(),
                         experts.biased(),
+                        experts.shared(),
                         experts.layers()),
                 whole.scales(),
                 whole.context(),

@@ -1,6 +1,7 @@
 package dev.jeton.models.torch;
 
 import dev.jeton.models.DecoderSpec;
+import dev.jeton.models.Experts;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.IntStream;
@@ -125,7 +126,7 @@ record DecoderTensors(
     }
 
     private static List<Entry> experts(DecoderSpec spec) {
-        DecoderSpec.Experts experts = spec.experts();
+        Experts experts = spec.experts();
         List<Entry> all = new ArrayList<>();
         if (experts.count() > 0) {
             all.add(Entry.router(ROUTER, experts.count(), spec.hidden()));

@@ -1,6 +1,7 @@
 package dev.jeton.models.torch;
 
 import dev.jeton.models.DecoderSpec;
+import dev.jeton.models.Experts;
 import java.util.stream.Collectors;
 
 /**
@@ -68,9 +69,9 @@ final class FeedScript {
     }
 
     private String experts() {
-        DecoderSpec.Experts experts = spec.experts();
+        Experts experts = spec.experts();
         int taken = experts.perToken();
-        String shares = experts.normalised()
+        String shares = experts.routing().normalised()
                 ? "torch.softmax(torch.slice(likely, 1, 0, %d), 1)".formatted(taken)
                 : "torch.slice(torch.softmax(likely, 1), 1, 0, %d)".formatted(taken);
         int first = tensors.inLayer("mlp.experts.0.gate_proj.weight");

@@ -5,6 +5,7 @@ import ai.djl.pytorch.engine.PtNDArray;
 import ai.djl.pytorch.jni.IValue;
 import dev.jeton.models.DecoderSpec;
 import dev.jeton.models.EngineOptions;
+import dev.jeton.models.Experts;
 import dev.jeton.models.MachineMemory;
 import dev.jeton.models.ModelException;
 import dev.jeton.models.WindowGroups;
@@ -189,7 +190,7 @@ final class TorchEngine extends HostEngine {
         long pageBytes = info.groups().stream()
                 .mapToLong(g -> g.bytesPerBlock() * g.blockCount())
                 .sum();
-        DecoderSpec.Experts experts = spec.experts();
+        Experts experts = spec.experts();
         long perToken = 16L * spec.hidden() + 12L * spec.intermediate() + 16L * spec.queryWidth();
         // rows sorted, what experts give, and that in float32 while it is summed
         perToken += experts.perToken() * (12L * spec.hidden() + 8L) + 12L * experts.intermediate();

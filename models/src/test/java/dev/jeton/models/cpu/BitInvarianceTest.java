@@ -50,7 +50,10 @@ class BitInvarianceTest {
         "gemma2, F32, none",
         "gemma3, BF16, q8_0",
         "gpt-oss, BF16, none",
-        "gpt-oss, BF16, q8_0"
+        "gpt-oss, BF16, q8_0",
+        "qwen2-moe, BF16, none",
+        "glm4-moe, BF16, none",
+        "glm4-moe, F32, q8_0"
     })
     void shouldGiveTheSameBitsWhateverSurroundsASequence(String family, TensorType type, String quantize)
             throws IOException {
@@ -64,6 +67,8 @@ class BitInvarianceTest {
             case "phi3" -> Configs.phi3("\"sliding_window\": 37, \"partial_rotary_factor\": 0.75");
             case "gemma2" -> Configs.gemma2("");
             case "gemma3" -> Configs.gemma3("");
+            case "qwen2-moe" -> Configs.qwen2Moe("");
+            case "glm4-moe" -> Configs.glm4Moe("");
             case "gpt-oss" -> Configs.gptOss(Configs.MXFP4);
             default -> Configs.qwen3("");
         };

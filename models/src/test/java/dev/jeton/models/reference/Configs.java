@@ -32,6 +32,21 @@ public final class Configs {
         return config("Qwen3MoeForCausalLM", 64, 4, 2, 32, 128, experts + comma(more));
     }
 
+    /** With an expert that all tokens go through, wider than the others and than layers without experts. */
+    public static String qwen2Moe(String more) {
+        String experts = "\"num_experts\": 7, \"num_experts_per_tok\": 3, \"moe_intermediate_size\": 40,"
+                + " \"shared_expert_intermediate_size\": 168";
+        return config("Qwen2MoeForCausalLM", 64, 4, 4, 16, 128, experts + comma(more));
+    }
+
+    /** With experts in groups, whose shares sum to more than one, and a first layer without. */
+    public static String glm4Moe(String more) {
+        String experts = "\"n_routed_experts\": 12, \"num_experts_per_tok\": 3, \"moe_intermediate_size\": 40,"
+                + " \"n_group\": 4, \"topk_group\": 2, \"routed_scaling_factor\": 1.7, \"n_shared_experts\": 2,"
+                + " \"attention_bias\": true";
+        return config("Glm4MoeForCausalLM", 64, 4, 2, 32, 128, experts + comma(more));
+    }
+
     /** With values beyond what the activation limits, and a ramp of YaRN whose ends are within pairs. */
     public static String gptOss(String more) {
         String plan = "\"num_local_experts\": 6, \"num_experts_per_tok\": 3, \"sliding_window\": 21,"

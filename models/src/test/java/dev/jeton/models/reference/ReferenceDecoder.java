@@ -2,18 +2,17 @@ package dev.jeton.models.reference;
 
 import dev.jeton.models.DecoderSpec;
 import java.util.Arrays;
-import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.function.UnaryOperator;
-import java.util.stream.DoubleStream;
-import java.util.stream.IntStream;
 
 /**
  * A decoder's forward pass written as plainly as its definition, in float64, independent of the engine: one position at
  * a time, whole contexts in arrays, no blocks, no batches. Rotary scaling is written anew here too.
  */
 public final class ReferenceDecoder {
+
+    private static final List<String> PROJECTIONS = List.of("gate_proj", "up_proj", "down_proj");
 
     private final DecoderSpec spec;
     private final Map<String, double[]> weights;
@@ -133,15 +132,11 @@ public final class ReferenceDecoder {
     }
 
     private double[] feed(String name, double[] in, int position, double[] margins) {
-        for (String block : List.of(name + "block_sparse_moe.", name + "mlp.")) {
-            if (weights.containsKey(block + "gate.weight")) {
-                double[] logits = linear(block + "gate", in);
-                margins[position] = Math.min(margins[position], margin(logits));
-                boolean own = block.endsWith("mlp.");
-                return own
-                        ? experts(block, "gate_proj", "up_proj", "down_proj", in, logits)
-                        : experts(block, "w1", "w3", "w2", in, logits);
-            }
+        if (weights.containsKey(name + "block_sparse_moe.gate.weight")) {
+            return experts(name + "block_sparse_moe.", List.of("w1", "w3", "w2"), in, position, margins);
+        }
+        if (weights.containsKey(name + "mlp.gate.weight")) {
+            return experts(name + "mlp.", PROJECTIONS, in, position, margins);
         }
         if (weights.containsKey(name + "mlp.gate_up_proj.weight")) {
             double[] both = linear(name + "mlp.gate_up_proj", in);
@@ -149,39 +144,35 @@ public final class ReferenceDecoder {
             double[] up = Arrays.copyOfRange(both, half, both.length);
             return linear(name + "mlp.down_proj", gated(Arrays.copyOf(both, half), up));
         }
-        return expert(name + "mlp.", "gate_proj", "up_proj", "down_proj", in);
+        return expert(name + "mlp.", PROJECTIONS, in);
     }
 
-    private double[] expert(String name, String gate, String up, String down, double[] in) {
-        return linear(name + down, gated(linear(name + gate, in), linear(name + up, in)));
+    private double[] expert(String name, List<String> projections, double[] in) {
+        double[] gate = linear(name + projections.get(0), in);
+        return linear(name + projections.get(2), gated(gate, linear(name + projections.get(1), in)));
     }
 
-    private double margin(double[] logits) {
-        double[] sorted = logits.clone();
-        Arrays.sort(sorted);
-        int out = logits.length - spec.experts().perToken();
-        return out == 0 ? Double.POSITIVE_INFINITY : sorted[out] - sorted[out - 1];
-    }
-
-    /** Softmax over all experts, the most probable of them, each weighted with its probability. */
-    private double[] experts(String name, String gate, String up, String down, double[] in, double[] logits) {
-        double sum = DoubleStream.of(logits).map(Math::exp).sum();
-        List<Integer> chosen = IntStream.range(0, logits.length)
-                .boxed()
-                .sorted(Comparator.comparing(e -> -logits[e]))
-                .limit(spec.experts().perToken())
-                .toList();
-        double share =
-                chosen.stream().mapToDouble(e -> Math.exp(logits[e]) / sum).sum();
-        double[] out = new double[in.length];
-        for (int e : chosen) {
-            double weight = Math.exp(logits[e]) / sum / (spec.experts().normalised() ? share : 1);
-            double[] of = expert(name + "experts." + e + ".", gate, up, down, in);
-            for (int i = 0; i < out.length; i++) {
-                out[i] += weight * of[i];
+    /** What those chosen give by their shares, and what all tokens go through. */
+    private double[] experts(String name, List<String> projections, double[] in, int position, double[] margins) {
+        double[] logits = linear(name + "gate", in);
+        double[] correction = weights.getOrDefault(name + "gate.e_score_correction_bias", new double[0]);
+        ReferenceRouting routing = ReferenceRouting.of(spec.experts(), logits, correction);
+        margins[position] = Math.min(margins[position], routing.margin());
+        double[] out = routing.sum(routing.chosen().stream()
+                .map(e -> expert(name + "experts." + e + ".", projections, in))
+                .toList());
+        for (String shared : List.of("shared_experts.", "shared_expert.")) {
+            if (weights.containsKey(name + shared + projections.getFirst() + ".weight")) {
+                add(out, ReferenceRouting.scaled(expert(name + shared, projections, in), gate(name, in)));
             }
         }
         return out;
+    }
+
+    private double gate(String name, double[] in) {
+        return weights.containsKey(name + "shared_expert_gate.weight")
+                ? 1 / (1 + Math.exp(-linear(name + "shared_expert_gate", in)[0]))
+                : 1;
     }
 
     private double[] gated(double[] gate, double[] up) {

@@ -2,6 +2,7 @@ package dev.jeton.models.reference;
 
 import dev.jeton.models.CheckpointQuantization;
 import dev.jeton.models.DecoderSpec;
+import dev.jeton.models.Experts;
 import dev.jeton.models.SafetensorsWriter;
 import dev.jeton.models.TensorType;
 import java.io.IOException;
@@ -168,6 +169,16 @@ public final class TinyModel {
         String block = name + (mixtral ? "block_sparse_moe." : "mlp.");
         List<String> names = mixtral ? List.of("w1", "w3", "w2") : List.of("gate_proj", "up_proj", "down_proj");
         matrix(block + "gate.weight", spec.experts().count(), spec.hidden(), scale);
+        if (spec.experts().routing().corrected()) {
+            vector(block + "gate.e_score_correction_bias", spec.experts().count(), 0, 0.2);
+        }
+        Experts.Shared shared = spec.experts().shared();
+        if (shared.exists()) {
+            feed(block + (shared.gated() ? "shared_expert." : "shared_experts."), names, shared.width(), scale);
+        }
+        if (shared.gated()) {
+            matrix(block + "shared_expert_gate.weight", 1, spec.hidden(), scale);
+        }
         for (int i = 0; i < spec.experts().count(); i++) {
             feed(block + "experts." + i + ".", names, spec.experts().intermediate(), scale);
         }
