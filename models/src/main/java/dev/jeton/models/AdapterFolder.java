@@ -168,6 +168,9 @@ public final class AdapterFolder implements AutoCloseable {
                     .formatted(folder, CONFIG, WEIGHTS));
         }
         JsonObject config = JsonObject.read(folder.resolve(CONFIG));
+        if (spec.latent().exists()) {
+            throw refused(config, "adapters of models with latent attention are not known; merge it into its model");
+        }
         checkKind(config);
         AdapterFolder adapter = new AdapterFolder(folder, spec, Safetensors.open(folder.resolve(WEIGHTS), MOST_HEADER));
         try {

@@ -28,7 +28,12 @@ enum DecoderFamily {
     GPT_OSS("GptOssForCausalLM", "gpt-oss", Biases.BY_CONFIGURATION, false, Windows.INTERLEAVED),
     QWEN2_MOE("Qwen2MoeForCausalLM", "qwen2moe", Biases.QUERY_KEY_VALUE, false, Windows.NONE),
     /** Some of its models have head norms, see {@link #norms}. */
-    GLM4_MOE("Glm4MoeForCausalLM", "glm4moe", Biases.QUERY_KEY_VALUE_BY_CONFIGURATION, false, Windows.NONE);
+    GLM4_MOE("Glm4MoeForCausalLM", "glm4moe", Biases.QUERY_KEY_VALUE_BY_CONFIGURATION, false, Windows.NONE),
+    DEEPSEEK_V2("DeepseekV2ForCausalLM", "deepseek2", Biases.NONE, false, Windows.NONE),
+    /** R1 and Kimi K2 are of it, too; GGUF files have its models as {@code deepseek2}. */
+    DEEPSEEK_V3("DeepseekV3ForCausalLM", "", Biases.NONE, false, Windows.NONE),
+    /** GLM-4.7-Flash. */
+    GLM4_MOE_LITE("Glm4MoeLiteForCausalLM", "", Biases.NONE, false, Windows.NONE);
 
     /** Which attention projections carry a bias. */
     enum Biases {
@@ -161,9 +166,17 @@ enum DecoderFamily {
                                         .collect(Collectors.joining(", ")))));
     }
 
-    /** The family of a GGUF file, where those of several have one name there. */
-    static DecoderFamily ofGguf(String source, String architecture, boolean experts) {
-        return experts && architecture.equals(LLAMA.gguf) ? MIXTRAL : ofGguf(source, architecture);
+    /**
+     * The family of a GGUF file, where those of several have one name there.
+     *
+     * @param experts whether it has experts
+     * @param sigmoid whether they are scored by sigmoids
+     */
+    static DecoderFamily ofGguf(String source, String architecture, boolean experts, boolean sigmoid) {
+        if (experts && architecture.equals(LLAMA.gguf)) {
+            return MIXTRAL;
+        }
+        return sigmoid && architecture.equals(DEEPSEEK_V2.gguf) ? DEEPSEEK_V3 : ofGguf(source, architecture);
     }
 
     /**
@@ -197,6 +210,21 @@ enum DecoderFamily {
         return this == GEMMA2 || this == GEMMA3;
     }
 
+    /** Whether any of its layers are of experts. */
+    boolean hasExperts() {
+        return hasDeepSeekExperts() || this == MIXTRAL || this == QWEN3_MOE || this == QWEN2_MOE || this == GPT_OSS;
+    }
+
+    /** Whether they are chosen, and shared, in the manner of DeepSeek. */
+    boolean hasDeepSeekExperts() {
+        return isLatent() || this == GLM4_MOE;
+    }
+
+    /** Whether keys and values are computed from a narrow vector. */
+    boolean isLatent() {
+        return this == DEEPSEEK_V2 || this == DEEPSEEK_V3 || this == GLM4_MOE_LITE;
+    }
+
     /** Whether softmaxes of attention have a logit beside those of the tokens. */
     boolean sinks() {
         return this == GPT_OSS;
@@ -224,8 +252,11 @@ enum DecoderFamily {
 
     /** The configuration of the decoder of text, with what the family takes where it says nothing. */
     JsonObject completed(JsonObject config) {
-        if (this == GPT_OSS || this == GLM4_MOE) {
+        if (this == GPT_OSS || this == GLM4_MOE || this == GLM4_MOE_LITE) {
             Map<String, Object> all = new LinkedHashMap<>(this == GPT_OSS ? GPT_OSS_MORE : GLM4_MOE_MORE);
+            if (this == GLM4_MOE_LITE) {
+                all.remove("partial_rotary_factor");
+            }
             config.keys().forEach(key -> config.value(key).ifPresent(value -> all.put(key, value)));
             if (config.has("rope_parameters")) {
                 all.remove("rope_scaling");
@@ -247,7 +278,8 @@ enum DecoderFamily {
 
     DecoderSpec.Scales scales(JsonObject config, int hidden, int headDim) {
         if (!isGemma()) {
-            return new DecoderSpec.Scales(1, 1 / Math.sqrt(headDim), 0, 0);
+            double longer = isLatent() ? RotaryScaling.scoreFactor(config) : 1;
+            return new DecoderSpec.Scales(1, longer / Math.sqrt(headDim), 0, 0);
         }
         double scalar = config.number("query_pre_attn_scalar", headDim);
         double[] caps = {cap(config, "attn_logit_softcapping"), cap(config, "final_logit_softcapping")};
@@ -280,7 +312,8 @@ enum DecoderFamily {
 
     /** Per layer: how many tokens a position looks back on, itself included; 0 for all. */
     List<Integer> windows(JsonObject config, int layers) {
-        Optional<Integer> window = config.optionalInteger("sliding_window", 1, Integer.MAX_VALUE);
+        Optional<Integer> window =
+                config.optionalInteger("sliding_window", 0, Integer.MAX_VALUE).filter(w -> w > 0);
         return switch (windows) {
             case NONE -> {
                 if (config.flag("use_sliding_window", false)) {

@@ -20,6 +20,7 @@ public enum DecoderFeature {
     EMBEDDING_SCALE("scaled embeddings", spec -> spec.scales().embedding() != 1),
     QUERY_SCALE(
             "a query scale of its own", spec -> Math.abs(spec.scales().query() * Math.sqrt(spec.headDim()) - 1) > 1e-9),
+    LATENT("latent attention", spec -> spec.latent().exists()),
     SINKS("attention sinks", DecoderSpec::sinks),
     EXPERT_ROUTING(
             "experts chosen by more than their probabilities",

@@ -20,12 +20,13 @@ import java.util.stream.Collectors;
  * @param layers number of layers
  * @param heads query heads
  * @param keyValueHeads key and value heads; divides {@code heads}
- * @param headDim elements of a head; even
+ * @param headDim elements of a query head; even
  * @param intermediate width of the feed-forward layer, where it is not of experts
  * @param normEpsilon added to the mean square in every norm
  * @param tiedEmbedding whether the output projection is the embedding
  * @param queryKeyValueBias whether the q, k and v projections have biases
  * @param outputBias whether the o projection has one
+ * @param latent what keys and values are computed from, where they are; there is one key head then
  * @param sinks whether each query head has a logit that takes part in the softmax of its scores and stands for no token
  *     (Xiao et al.: Efficient Streaming Language Models with Attention Sinks)
  * @param norms which norms there are beyond one before each half of a layer
@@ -45,6 +46,7 @@ public record DecoderSpec(
         int heads,
         int keyValueHeads,
         int headDim,
+        Latent latent,
         int intermediate,
         double normEpsilon,
         boolean tiedEmbedding,
@@ -140,12 +142,16 @@ public record DecoderSpec(
         int hidden = config.integer("hidden_size", 1, MAX_WIDTH);
         int heads = config.integer("num_attention_heads", 1, 1 << 14);
         int layers = config.integer("num_hidden_layers", 1, 1 << 12);
-        Optional<Integer> width = config.optionalInteger("head_dim", 2, 1024);
+        Latent latent = family.isLatent() ? Latent.read(config) : Latent.NONE;
+        Optional<Integer> width = latent.exists()
+                ? Optional.of(latent.plain() + latent.rotary())
+                : config.optionalInteger("head_dim", 2, 1024);
         if (width.isEmpty() && (hidden % heads != 0 || hidden / heads > 1024)) {
             throw new ModelException("%s: hidden_size %d does not divide into %d heads of at most 1024"
                     .formatted(config.source(), hidden, heads));
         }
         int headDim = width.orElse(hidden / heads);
+        int turned = latent.exists() ? latent.rotary() : headDim;
         int context =
                 config.optionalInteger("max_position_embeddings", 1, 1 << 28).orElse(2048);
         return new DecoderSpec(
@@ -154,8 +160,12 @@ public record DecoderSpec(
                 hidden,
                 layers,
                 heads,
-                config.optionalInteger("num_key_value_heads", 1, 1 << 14).orElse(heads),
+                latent.exists()
+                        ? 1
+                        : config.optionalInteger("num_key_value_heads", 1, 1 << 14)
+                                .orElse(heads),
                 headDim,
+                latent,
                 config.integer("intermediate_size", 1, MAX_WIDTH),
                 epsilon(config),
                 config.flag("tie_word_embeddings", false),
@@ -167,8 +177,8 @@ public record DecoderSpec(
                 FamilyExperts.read(family, config, layers),
                 family.scales(config, hidden, headDim),
                 context,
-                Rotary.read(config, headDim, context),
-                Rotary.readForWindows(config, headDim, context),
+                Rotary.read(config, turned, context),
+                Rotary.readForWindows(config, turned, context),
                 family.windows(config, layers));
     }
 
@@ -216,6 +226,7 @@ public record DecoderSpec(
                 heads,
                 keyValueHeads,
                 headDim,
+                latent,
                 intermediate,
                 normEpsilon,
                 tiedEmbedding,
@@ -273,8 +284,13 @@ public record DecoderSpec(
         return heads * headDim;
     }
 
-    /** Width of the key heads together, which is also that of the value heads. */
+    /** Width of the key heads together, which is also that of the value heads; of no use where they are latent. */
     public int keyValueWidth() {
         return keyValueHeads * headDim;
+    }
+
+    /** Width of what all heads attended to, together: what the o projection takes. */
+    public int attendedWidth() {
+        return heads * (latent.exists() ? latent.value() : headDim);
     }
 }

@@ -37,7 +37,8 @@ final class FamilyExperts {
                         Shared.NONE,
                         Collections.nCopies(layers, true));
             case QWEN3_MOE, QWEN2_MOE -> qwen(family, config, layers);
-            case GLM4_MOE -> deepSeek(config, layers);
+            case GLM4_MOE, GLM4_MOE_LITE, DEEPSEEK_V3 -> deepSeek(config, bySigmoid(config), layers);
+            case DEEPSEEK_V2 -> deepSeek(config, byProbability(config), layers);
             case LLAMA, MISTRAL, QWEN2, QWEN3, PHI3, GEMMA2, GEMMA3 -> Experts.NONE;
         };
     }
@@ -61,26 +62,78 @@ final class FamilyExperts {
     }
 
     /** With the keys of DeepSeek-V3, which others took over. */
-    private static Experts deepSeek(JsonObject config, int layers) {
+    private static Experts deepSeek(JsonObject config, Routing routing, int layers) {
         int width = config.integer("moe_intermediate_size", 1, MAX_WIDTH);
         int shared = config.optionalInteger("n_shared_experts", 0, MOST).orElse(0);
-        int groups = config.optionalInteger("n_group", 1, MOST).orElse(1);
+        if (config.number("moe_layer_freq", 1) != 1) {
+            throw new ModelException("%s: moe_layer_freq %s is not supported; 1 is"
+                    .formatted(config.source(), config.number("moe_layer_freq", 1)));
+        }
         int dense = config.optionalInteger("first_k_dense_replace", 0, layers).orElse(0);
         return new Experts(
                 count(config, "n_routed_experts", "num_local_experts"),
                 config.integer("num_experts_per_tok", 1, MOST),
                 width,
-                new Routing(
-                        Scoring.SIGMOID,
-                        config.flag("norm_topk_prob", true),
-                        true,
-                        groups,
-                        config.optionalInteger("topk_group", 1, MOST).orElse(groups),
-                        2,
-                        config.number("routed_scaling_factor", 1)),
+                routing,
                 false,
                 new Shared(Math.multiplyExact(width, shared), false),
-                IntStream.range(0, layers).mapToObj(i -> i >= dense).toList());
+                config.has("mlp_layer_types")
+                        ? byType(config, layers)
+                        : IntStream.range(0, layers).mapToObj(i -> i >= dense).toList());
+    }
+
+    private static List<Boolean> byType(JsonObject config, int layers) {
+        List<Object> types = config.list("mlp_layer_types");
+        if (types.size() != layers) {
+            throw new ModelException(
+                    "%s: %d mlp_layer_types for %d layers".formatted(config.source(), types.size(), layers));
+        }
+        return types.stream().map("sparse"::equals).toList();
+    }
+
+    private static Routing bySigmoid(JsonObject config) {
+        refuseUnless(config, "scoring_func", "sigmoid");
+        int groups = config.optionalInteger("n_group", 1, MOST).orElse(1);
+        return new Routing(
+                Scoring.SIGMOID,
+                config.flag("norm_topk_prob", true),
+                true,
+                groups,
+                config.optionalInteger("topk_group", 1, MOST).orElse(groups),
+                2,
+                config.number("routed_scaling_factor", 1));
+    }
+
+    private static Routing byProbability(JsonObject config) {
+        refuseUnless(config, "scoring_func", "softmax");
+        if (config.flag("norm_topk_prob", false)) {
+            throw new ModelException(
+                    "%s: norm_topk_prob is not supported for this architecture".formatted(config.source()));
+        }
+        String method = config.string("topk_method").orElse("greedy");
+        int groups = switch (method) {
+            case "greedy" -> 1;
+            case "group_limited_greedy" -> config.integer("n_group", 1, MOST);
+            default ->
+                throw new ModelException("%s: topk_method \"%s\" is not supported; greedy and group_limited_greedy are"
+                        .formatted(config.source(), method));
+        };
+        return new Routing(
+                Scoring.SOFTMAX,
+                false,
+                false,
+                groups,
+                groups == 1 ? 1 : config.integer("topk_group", 1, MOST),
+                1,
+                config.number("routed_scaling_factor", 1));
+    }
+
+    private static void refuseUnless(JsonObject config, String key, String value) {
+        String given = config.string(key).orElse(value);
+        if (!given.equals(value)) {
+            throw new ModelException("%s: %s \"%s\" is not supported for this architecture; %s is"
+                    .formatted(config.source(), key, given, value));
+        }
     }
 
     private static int count(JsonObject config, String key, String other) {

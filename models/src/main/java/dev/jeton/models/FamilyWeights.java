@@ -13,7 +13,8 @@ import java.util.regex.Pattern;
 
 /**
  * The weights of a decoder under the names that most families have, whatever its own are: tensors that are one in the
- * files are given in parts, and norms that multiply with 1 more than their weight as what they multiply with.
+ * files are given in parts ({@code self_attn.key_up.3.weight} and {@code value_up} are what {@link LatentHeads} has of
+ * head 3), and norms that multiply with 1 more than their weight as what they multiply with.
  */
 final class FamilyWeights implements WeightFiles {
 
@@ -21,6 +22,8 @@ final class FamilyWeights implements WeightFiles {
     private static final Pattern FEED = Pattern.compile("(.+\\.mlp\\.)(gate|up)_proj\\.weight");
     private static final Pattern EXPERT =
             Pattern.compile("(.+)\\.mlp\\.experts\\.(\\d+)\\.(gate|up|down)_proj\\.(\\w+)");
+    private static final Pattern LATENT = Pattern.compile("(.+\\.self_attn\\.)(key|value)_up\\.(\\d+)\\.weight");
+    private static final String SHARED_GATE = ".shared_expert_gate.weight";
     private static final String ROUTER = ".mlp.gate.weight";
 
     /** Where models with encoders of images have the decoder. */
@@ -56,8 +59,16 @@ final class FamilyWeights implements WeightFiles {
     public Optional<Tensor> find(String name) {
         Optional<Tensor> whole = files.find(own(name));
         if (whole.isPresent()) {
+            if (name.endsWith(SHARED_GATE) && whole.get().shape().size() == 1) {
+                return whole.map(Tensor::asRow);
+            }
             boolean fromOne = folder && family.normsFromOne() && name.endsWith("norm.weight");
             return fromOne ? whole.map(FamilyWeights::plusOne) : whole;
+        }
+        Matcher latent = LATENT.matcher(name);
+        if (latent.matches()) {
+            return new LatentHeads(files, spec, own(latent.group(1)))
+                    .find(latent.group(2).equals("key"), Integer.parseInt(latent.group(3)));
         }
         Optional<Part> part = fused(name);
         if (part.isPresent()) {

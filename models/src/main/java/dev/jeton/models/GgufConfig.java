@@ -56,23 +56,28 @@ final class GgufConfig {
                                 .formatted(file.path())));
         String prefix = architecture + ".";
         boolean experts = metadata.number(prefix + "expert_count", 0) > 0;
-        DecoderFamily family = DecoderFamily.ofGguf(metadata.source(), architecture, experts);
+        DecoderFamily family = DecoderFamily.ofGguf(
+                metadata.source(), architecture, experts, GgufDeepSeek.bySigmoid(metadata, prefix));
         refuse(metadata, prefix, GgufFamilies.known(family));
         int hidden = metadata.integer(prefix + "embedding_length", 1, Integer.MAX_VALUE);
         int layers = metadata.integer(prefix + "block_count", 1, 1 << 12);
+        // those that predict the token after the next are the last
+        int ahead = metadata.optionalInteger(prefix + "nextn_predict_layers", 0, layers - 1)
+                .orElse(0);
         int heads = perLayer(file, prefix + "attention.head_count", layers)
                 .orElseThrow(() -> missing(file, prefix + "attention.head_count"));
-        int headDim = headDim(metadata, prefix, hidden, heads, family);
         Map<String, Object> config = new LinkedHashMap<>();
         config.put("architectures", List.of(family.architecture()));
         config.put("vocab_size", vocabulary(file));
         config.put("hidden_size", hidden);
-        config.put("num_hidden_layers", layers);
+        config.put("num_hidden_layers", layers - ahead);
         config.put("num_attention_heads", heads);
         config.put(
                 "num_key_value_heads",
                 perLayer(file, prefix + "attention.head_count_kv", layers).orElse(heads));
-        config.put("head_dim", headDim);
+        if (!family.isLatent()) {
+            config.put("head_dim", headDim(metadata, prefix, hidden, heads, family));
+        }
         config.put(
                 "intermediate_size",
                 perLayer(file, prefix + "feed_forward_length", layers)
@@ -155,7 +160,7 @@ final class GgufConfig {
                     }
                     return hidden / heads;
                 });
-        List<String> others = family == DecoderFamily.PHI3
+        List<String> others = family == DecoderFamily.PHI3 || family == DecoderFamily.GLM4_MOE
                 ? List.of("attention.value_length")
                 : List.of("attention.value_length", "rope.dimension_count");
         for (String key : others) {

@@ -24,23 +24,41 @@ final class GgufFamilies {
     /** Keys that are understood of a family and refused of others. */
     static Set<String> known(DecoderFamily family) {
         return switch (family) {
-            case MIXTRAL, QWEN3_MOE -> Set.of("expert_count");
+            case MIXTRAL, QWEN3_MOE, QWEN2_MOE -> Set.of("expert_count");
+            case GLM4_MOE -> Set.of("expert_count", "expert_shared_count", "expert_weights_scale");
+            case DEEPSEEK_V2, DEEPSEEK_V3 ->
+                Set.of(
+                        "expert_count",
+                        "expert_shared_count",
+                        "expert_weights_scale",
+                        "rope.scaling.yarn_log_multiplier");
             case GPT_OSS -> Set.of("expert_count", "attention.sliding_window");
             case PHI3 -> Set.of("attention.sliding_window");
             case GEMMA2, GEMMA3 ->
                 Set.of("attn_logit_softcapping", "final_logit_softcapping", "attention.sliding_window");
-            case LLAMA, MISTRAL, QWEN2, QWEN3, QWEN2_MOE, GLM4_MOE -> Set.of();
+            case LLAMA, MISTRAL, QWEN2, QWEN3, GLM4_MOE_LITE -> Set.of();
         };
     }
 
     /** Adds to a configuration what only some families have. */
     static void complete(DecoderFamily family, GgufFile file, String prefix, Map<String, Object> config) {
         switch (family) {
-            case MIXTRAL, QWEN3_MOE -> experts(family, file.metadata(), prefix, config);
+            case GLM4_MOE -> {
+                int turned = file.metadata().integer(prefix + "rope.dimension_count", 2, 1024);
+                JsonObject common = JsonObject.of(file.metadata().source(), config);
+                config.put("partial_rotary_factor", (double) turned / common.integer("head_dim", 2, 1024));
+                config.put("use_qk_norm", file.holds("blk.0.attn_q_norm.weight"));
+                GgufDeepSeek.experts(file.metadata(), prefix, config);
+            }
+            case DEEPSEEK_V2, DEEPSEEK_V3 -> {
+                GgufDeepSeek.experts(file.metadata(), prefix, config);
+                GgufDeepSeek.attention(file, prefix, config);
+            }
+            case MIXTRAL, QWEN3_MOE, QWEN2_MOE -> experts(family, file.metadata(), prefix, config);
             case GPT_OSS -> gptOss(file.metadata(), prefix, config);
             case PHI3 -> phi3(file, prefix, config);
             case GEMMA2, GEMMA3 -> gemma(family, file, prefix, config);
-            case LLAMA, MISTRAL, QWEN2, QWEN3, QWEN2_MOE, GLM4_MOE -> {}
+            case LLAMA, MISTRAL, QWEN2, QWEN3, GLM4_MOE_LITE -> {}
         }
     }
 
@@ -54,7 +72,9 @@ final class GgufFamilies {
         int count = metadata.integer(prefix + "expert_count", 1, 1 << 12);
         config.put(family == DecoderFamily.MIXTRAL ? "num_local_experts" : "num_experts", count);
         config.put("num_experts_per_tok", metadata.integer(prefix + "expert_used_count", 1, 1 << 12));
-        config.put("norm_topk_prob", true);
+        config.put("norm_topk_prob", family != DecoderFamily.QWEN2_MOE);
+        metadata.value(prefix + "expert_shared_feed_forward_length")
+                .ifPresent(width -> config.put("shared_expert_intermediate_size", width));
         metadata.value(prefix + "expert_feed_forward_length")
                 .ifPresent(width -> config.put("moe_intermediate_size", width));
     }
@@ -149,15 +169,20 @@ final class GgufFamilies {
         boolean oss = family == DecoderFamily.GPT_OSS;
         return switch (name) {
             case "ffn_norm" -> family.isGemma() ? "pre_feedforward_layernorm" : usual;
-            case "post_attention_norm" -> family.isGemma() || oss ? usual : "";
+            case "post_attention_norm" -> family.isGemma() || oss || family == DecoderFamily.GLM4_MOE ? usual : "";
             case "post_ffw_norm" -> family.isGemma() ? usual : "";
             case "attn_sinks" -> oss && kind.equals("weight") ? usual : "";
             case "attn_qkv" -> phi3 && kind.equals("weight") ? usual : "";
             case "ffn_up" -> phi3 ? "mlp.gate_up_proj" : usual;
             case "ffn_gate_inp", "ffn_gate_exps", "ffn_up_exps", "ffn_down_exps" ->
-                oss || kind.equals("weight") && (family == DecoderFamily.MIXTRAL || family == DecoderFamily.QWEN3_MOE)
-                        ? usual
-                        : "";
+                oss || kind.equals("weight") && family.hasExperts() ? usual : "";
+            case "exp_probs_b" -> family.hasDeepSeekExperts() && kind.equals("bias") ? usual : "";
+            case "ffn_gate_inp_shexp" -> family == DecoderFamily.QWEN2_MOE ? usual : "";
+            case "ffn_gate_shexp", "ffn_up_shexp", "ffn_down_shexp" ->
+                family.hasDeepSeekExperts() || family == DecoderFamily.QWEN2_MOE ? usual : "";
+            case "attn_q_a", "attn_q_a_norm", "attn_q_b", "attn_kv_a_mqa", "attn_kv_a_norm", "attn_kv_b" ->
+                family.isLatent() ? usual : "";
+            case "attn_k_b", "attn_v_b" -> family.isLatent() ? usual : "";
             default -> usual;
         };
     }

@@ -19,8 +19,10 @@ final class GgufWeights implements WeightFiles {
 
     private static final Pattern LAYER = Pattern.compile("blk\\.(\\d{1,6})\\.(.+)\\.(weight|bias)");
 
+    private static final Pattern ANY_LAYER = Pattern.compile("blk\\.(\\d{1,6})\\..+");
+
     /** What has no {@code .weight} behind it in folders. */
-    private static final String SINKS = "self_attn.sinks";
+    private static final Set<String> NAKED = Set.of("self_attn.sinks", "mlp.gate.e_score_correction_bias");
 
     private static final Map<String, String> OUTSIDE = Map.of(
             "token_embd.weight", "model.embed_tokens.weight",
@@ -34,7 +36,7 @@ final class GgufWeights implements WeightFiles {
             Map.entry("attn_k", "self_attn.k_proj"),
             Map.entry("attn_v", "self_attn.v_proj"),
             Map.entry("attn_output", "self_attn.o_proj"),
-            Map.entry("attn_sinks", SINKS),
+            Map.entry("attn_sinks", "self_attn.sinks"),
             Map.entry("attn_q_norm", "self_attn.q_norm"),
             Map.entry("attn_k_norm", "self_attn.k_norm"),
             Map.entry("ffn_gate", "mlp.gate_proj"),
@@ -46,7 +48,20 @@ final class GgufWeights implements WeightFiles {
             Map.entry("ffn_gate_inp", "mlp.gate"),
             Map.entry("ffn_gate_exps", "mlp.experts.gate_proj"),
             Map.entry("ffn_up_exps", "mlp.experts.up_proj"),
-            Map.entry("ffn_down_exps", "mlp.experts.down_proj"));
+            Map.entry("ffn_down_exps", "mlp.experts.down_proj"),
+            Map.entry("exp_probs_b", "mlp.gate.e_score_correction_bias"),
+            Map.entry("ffn_gate_inp_shexp", "mlp.shared_expert_gate"),
+            Map.entry("ffn_gate_shexp", "mlp.shared_experts.gate_proj"),
+            Map.entry("ffn_up_shexp", "mlp.shared_experts.up_proj"),
+            Map.entry("ffn_down_shexp", "mlp.shared_experts.down_proj"),
+            Map.entry("attn_q_a", "self_attn.q_a_proj"),
+            Map.entry("attn_q_a_norm", "self_attn.q_a_layernorm"),
+            Map.entry("attn_q_b", "self_attn.q_b_proj"),
+            Map.entry("attn_kv_a_mqa", "self_attn.kv_a_proj_with_mqa"),
+            Map.entry("attn_kv_a_norm", "self_attn.kv_a_layernorm"),
+            Map.entry("attn_kv_b", "self_attn.kv_b_proj"),
+            Map.entry("attn_k_b", "self_attn.k_b"),
+            Map.entry("attn_v_b", "self_attn.v_b"));
 
     /** Read into the configuration, or, per layer, repeating what is known. */
     private static final Pattern ELSEWHERE =
@@ -55,6 +70,7 @@ final class GgufWeights implements WeightFiles {
     private final GgufFile file;
     private final Map<String, String> stored = new HashMap<>();
     private final int pairedHead;
+    private final int layers;
     private final DecoderFamily family;
 
     private GgufWeights(GgufFile file) {
@@ -62,8 +78,9 @@ final class GgufWeights implements WeightFiles {
         JsonObject config = GgufConfig.config(file);
         family = DecoderFamily.of(config);
         pairedHead = family.pairedRowsInGguf() ? config.integer("head_dim", 2, 1024) : 0;
+        layers = config.integer("num_hidden_layers", 1, 1 << 12);
         for (String name : file.names()) {
-            if (!ELSEWHERE.matcher(name).matches()) {
+            if (!ELSEWHERE.matcher(name).matches() && !isBehind(name)) {
                 stored.put(translated(name), name);
             }
         }
@@ -80,6 +97,12 @@ final class GgufWeights implements WeightFiles {
         }
     }
 
+    /** Whether a tensor is of a layer behind the last: one that predicts the token after the next. */
+    private boolean isBehind(String name) {
+        Matcher layer = ANY_LAYER.matcher(name);
+        return layer.matches() && Integer.parseInt(layer.group(1)) >= layers;
+    }
+
     private String translated(String name) {
         String outside = OUTSIDE.getOrDefault(name, "");
         if (!outside.isEmpty()) {
@@ -90,7 +113,7 @@ final class GgufWeights implements WeightFiles {
             String inside = GgufFamilies.inside(
                     family, layer.group(2), layer.group(3), INSIDE.getOrDefault(layer.group(2), ""));
             if (!inside.isEmpty()) {
-                String own = inside.equals(SINKS) ? inside : inside + "." + layer.group(3);
+                String own = NAKED.contains(inside) ? inside : inside + "." + layer.group(3);
                 return "model.layers.%d.%s".formatted(Integer.parseInt(layer.group(1)), own);
             }
         }

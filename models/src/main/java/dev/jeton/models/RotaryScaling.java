@@ -147,6 +147,25 @@ public sealed interface RotaryScaling {
                 json.flag("truncate", true));
     }
 
+    /**
+     * What DeepSeek's models multiply scores with beyond the root of the head's width, where YaRN stretches their
+     * context; 1 elsewhere.
+     */
+    static double scoreFactor(JsonObject config) {
+        return config.object("rope_parameters")
+                .or(() -> config.object("rope_scaling"))
+                .filter(rope -> !rope.string("rope_type")
+                        .or(() -> rope.string("type"))
+                        .orElse("default")
+                        .equals("default"))
+                .map(rope -> {
+                    double all = rope.number("mscale_all_dim", 0);
+                    double factor = all == 0 ? 1 : attention(positive(rope, "factor"), all);
+                    return factor * factor;
+                })
+                .orElse(1.0);
+    }
+
     private static double attention(double factor, double mscale) {
         return factor <= 1 ? 1 : 0.1 * mscale * Math.log(factor) + 1;
     }

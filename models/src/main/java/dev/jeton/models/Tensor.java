@@ -73,6 +73,14 @@ public final class Tensor {
         };
     }
 
+    /** A plain matrix whose rows lie in order, column by column. */
+    Tensor transposed() {
+        if (!(layout instanceof TensorLayout.InOrder) || type.quantized() || shape.size() != 2) {
+            throw new IllegalStateException("columns of \"" + name + "\" are not to be had");
+        }
+        return new Tensor(name, type, shape.reversed(), stored, new TensorLayout.Columns(width, 0, 1));
+    }
+
     private MemorySegment storedRows(long from, long count) {
         return stored.asSlice(bytes(width) * from, bytes(width) * count);
     }
@@ -80,6 +88,13 @@ public final class Tensor {
     /** The same without an outermost dimension of one. */
     Tensor withoutFirst() {
         return new Tensor(name, type, shape.subList(1, shape.size()), stored);
+    }
+
+    /** The same with an outermost dimension of one. */
+    Tensor asRow() {
+        List<Long> more = new ArrayList<>(shape);
+        more.addFirst(1L);
+        return new Tensor(name, type, more, data());
     }
 
     /** In the words of a Hugging Face folder. */

@@ -46,6 +46,9 @@ class DecoderSpecTest {
                 .containsOnly(4096);
         assertThat(read("MistralForCausalLM", ", \"sliding_window\": null").windows())
                 .containsOnly(0);
+        assertThat(read("MistralForCausalLM", ", \"sliding_window\": 0").windows())
+                .as("as transformers 5 writes what is off")
+                .containsOnly(0);
         DecoderSpec qwen2 = read(
                 "Qwen2ForCausalLM", ", \"sliding_window\": 8, \"use_sliding_window\": true, \"max_window_layers\": 3");
         assertThat(qwen2.queryKeyValueBias()).isTrue();
@@ -112,6 +115,26 @@ class DecoderSpecTest {
         assertThat(glm4.queryKeyValueBias()).isTrue();
         assertThat(glm4.outputBias()).isFalse();
         assertThat(glm4.rotary().width()).as("half of a head by default").isEqualTo(16);
+    }
+
+    @Test
+    void shouldKnowWhatLatentAttentionIsOf() throws IOException {
+        String latent = ", \"n_routed_experts\": 16, \"num_experts_per_tok\": 4, \"moe_intermediate_size\": 24,"
+                + " \"kv_lora_rank\": 32, \"q_lora_rank\": 48, \"qk_nope_head_dim\": 24, \"qk_rope_head_dim\": 8,"
+                + " \"v_head_dim\": 20, \"head_dim\": 8, \"num_key_value_heads\": 4";
+        DecoderSpec v3 = read("DeepseekV3ForCausalLM", latent);
+        assertThat(v3.latent()).isEqualTo(new Latent(48, 32, 24, 8, 20, true));
+        assertThat(v3.headDim()).isEqualTo(32);
+        assertThat(v3.keyValueHeads()).isEqualTo(1);
+        assertThat(v3.attendedWidth()).isEqualTo(v3.heads() * 20);
+        assertThat(v3.rotary().width()).isEqualTo(8);
+        assertThat(v3.features()).contains(DecoderFeature.LATENT, DecoderFeature.EXPERT_ROUTING);
+        assertThatThrownBy(() -> read("DeepseekV3ForCausalLM", latent + ", \"scoring_func\": \"softmax\""))
+                .hasMessageContaining("scoring_func \"softmax\" is not supported");
+        assertThatThrownBy(() -> read("DeepseekV2ForCausalLM", latent + ", \"topk_method\": \"noaux_tc\""))
+                .hasMessageContaining("greedy and group_limited_greedy are");
+        assertThatThrownBy(() -> read("DeepseekV2ForCausalLM", latent + ", \"norm_topk_prob\": true"))
+                .hasMessageContaining("norm_topk_prob is not supported");
     }
 
     @Test

@@ -36,7 +36,8 @@ final class Attention {
     private static final int WIDENED = 16;
 
     private final float cap;
-    private final int headDim;
+    private final int keyDim;
+    private final int valueDim;
     private final int width;
     private final float[] query;
     private final float[] scores = new float[GROUP * SEGMENT];
@@ -50,8 +51,8 @@ final class Attention {
     private final int pairedWidth;
     private final long widened;
 
-    Attention(int headDim, SegmentAllocator memory) {
-        this(headDim, 0, NativeKernels.ATTENTION, memory);
+    Attention(HeadWidths widths, SegmentAllocator memory) {
+        this(widths, 0, NativeKernels.ATTENTION, memory);
     }
 
     /**
@@ -60,15 +61,16 @@ final class Attention {
      * @param cap the c where scores s become c tanh(s / c); 0 for none
      * @param natively whether BF16 is left to the kernels in C, which must be there
      */
-    Attention(int headDim, float cap, boolean natively, SegmentAllocator memory) {
+    Attention(HeadWidths widths, float cap, boolean natively, SegmentAllocator memory) {
         this.cap = cap;
         this.natively = natively;
-        pairedWidth = KvArena.pairedWidth(headDim);
-        widened = memory.allocate(4L * Math.max(WIDENED * pairedWidth, LANES * headDim), 64)
+        keyDim = widths.key();
+        valueDim = widths.value();
+        pairedWidth = KvArena.pairedWidth(valueDim);
+        widened = memory.allocate(4L * Math.max(WIDENED * pairedWidth, LANES * keyDim), 64)
                 .address();
-        this.headDim = headDim;
-        this.width = KvArena.width(headDim);
-        this.query = new float[GROUP * headDim];
+        this.width = KvArena.width(valueDim);
+        this.query = new float[GROUP * keyDim];
         this.out = new float[GROUP * width];
     }
 
@@ -110,8 +112,8 @@ final class Attention {
             Arrays.fill(out, 0);
             for (int j = 0; j < size; j++) {
                 int p = (first + j) / heads;
-                int at = queryAt + p * queryStride + (first + j) % heads * headDim;
-                System.arraycopy(queries, at, query, j * headDim, headDim);
+                int at = queryAt + p * queryStride + (first + j) % heads * keyDim;
+                System.arraycopy(queries, at, query, j * keyDim, keyDim);
                 high[j] = position + p;
                 low[j] = window == 0 ? 0 : Math.max(0, high[j] - window + 1);
                 begin(j, sinks.length == 0 ? Float.NEGATIVE_INFINITY : sinks[sinkAt + (first + j) % heads]);
@@ -119,8 +121,8 @@ final class Attention {
             group(kv, layer, head, table, tableAt, size);
             for (int j = 0; j < size; j++) {
                 int p = (first + j) / heads;
-                int at = resultAt + p * resultStride + (first + j) % heads * headDim;
-                System.arraycopy(out, j * width, result, at, headDim);
+                int at = resultAt + p * resultStride + (first + j) % heads * valueDim;
+                System.arraycopy(out, j * width, result, at, valueDim);
             }
         }
     }
@@ -155,7 +157,7 @@ final class Attention {
             KvArena kv, int layer, int head, int[] table, int tableAt, int size, int base, int from, int to) {
         boolean words = kv.type() == KvArena.Type.BF16;
         if (words && natively) {
-            NativeKernels.scores(kv, layer, head, table, tableAt, from, to, headDim, query, size, scores, from - base);
+            NativeKernels.scores(kv, layer, head, table, tableAt, from, to, keyDim, query, size, scores, from - base);
             return;
         }
         int blockSize = kv.group().blockSize();
@@ -166,15 +168,15 @@ final class Attention {
             }
             long at = kv.keys(table[tableAt + t / blockSize], layer, head) + 4L * (t % blockSize);
             if (words) {
-                AttentionKernels.widenKeys(at, 4L * blockSize, headDim, widened);
+                AttentionKernels.widenKeys(at, 4L * blockSize, keyDim, widened);
                 at = widened;
             }
             if (size == 1) {
-                AttentionKernels.scores1(at, step, query, headDim, scores, t - base);
+                AttentionKernels.scores1(at, step, query, keyDim, scores, t - base);
             } else if (size <= 4) {
-                AttentionKernels.scores4(at, step, query, headDim, scores, t - base);
+                AttentionKernels.scores4(at, step, query, keyDim, scores, t - base);
             } else {
-                AttentionKernels.scores8(at, step, query, headDim, scores, t - base);
+                AttentionKernels.scores8(at, step, query, keyDim, scores, t - base);
             }
         }
     }

@@ -62,7 +62,7 @@ public final class CpuEngine extends HostEngine {
         WindowGroups groups = WindowGroups.of(spec);
         arenas = new ArrayList<>();
         for (LayerGroup group : info.groups()) {
-            arenas.add(new KvArena(group, kv, spec.keyValueHeads(), spec.headDim(), memory));
+            arenas.add(new KvArena(group, kv, spec.keyValueHeads(), HeadWidths.of(spec), memory));
         }
         stepAdapters = StepAdapters.load(adapters, spec, rows(), info.maxTokens(), team.size());
         RowSampling sampling = sampling();
@@ -170,7 +170,7 @@ public final class CpuEngine extends HostEngine {
 
     private static List<LayerGroup> groups(DecoderSpec spec, EngineOptions options, KvArena.Type kv, int context) {
         WindowGroups groups = WindowGroups.of(spec);
-        long layer = KvArena.blockBytes(kv, 1, spec.keyValueHeads(), spec.headDim(), options.blockSize());
+        long layer = KvArena.blockBytes(kv, 1, spec.keyValueHeads(), HeadWidths.of(spec), options.blockSize());
         long perSequence = groups.sequenceBytes(options, context, layer);
         long bytes = options.kvBytes() > 0
                 ? options.kvBytes()

@@ -40,6 +40,7 @@ final class DecoderStep implements ComputeTeam.Program {
         QUERY_KEY_VALUE,
         STORE,
         ATTEND,
+        LATENT,
         OUTPUT,
         ADD_ATTENTION,
         FEED_NORM,
@@ -74,6 +75,7 @@ final class DecoderStep implements ComputeTeam.Program {
     private final float embeddingScale;
     private final boolean branchNorms;
     private final StepAttention attention;
+    private final Optional<LatentAttention> latent;
     private final SparseFeed sparse;
     private final StepLogits logits;
     private final StepAdapters adapters;
@@ -137,11 +139,15 @@ final class DecoderStep implements ComputeTeam.Program {
         int tileRows = Math.min(Product.TILE_ROWS, Math.max(maxTokens, 1));
         int ofRow = weights.halvesOfRow();
         product = new Product(weights.head(), ofRow, Math.max(maxTokens, 1), threads, memory);
+        latent = spec.latent().exists()
+                ? Optional.of(attention.latent(product, arenas.getFirst(), maxTokens))
+                : Optional.empty();
         long halves = Math.max(Product.privateHalves(ofRow), sparse.halves(ofRow));
+        halves = Math.max(halves, spec.latent().exists() ? weights.halvesOfHeads() : 0);
         int privateFloats = (PRIVATE_NORM_FLOATS / spec.hidden() + 1 + MatMul.SPARE_ROWS) * hiddenStride;
         for (int i = 0; i < threads; i++) {
             Attention own = new Attention(
-                    spec.headDim(), (float) spec.scales().attentionCap(), NativeKernels.ATTENTION, memory);
+                    HeadWidths.of(spec), (float) spec.scales().attentionCap(), NativeKernels.ATTENTION, memory);
             workspaces[i] = new Workspace(tileRows, privateFloats, halves, own, spec.vocabulary(), memory);
         }
     }
@@ -153,6 +159,7 @@ final class DecoderStep implements ComputeTeam.Program {
         logits.begin();
         adapters.begin();
         attention.begin();
+        latent.ifPresent(LatentAttention::beginStep);
     }
 
     // ---- phases ------------------------------------------------------------------------------------------------
@@ -165,9 +172,10 @@ final class DecoderStep implements ComputeTeam.Program {
             case EMBED -> beginLayer(0);
             case ROUND -> beginTiles(multiplication);
             case ATTENTION_NORM -> beginQkv();
-            case QUERY_KEY_VALUE -> batch.chunked ? tokens(Phase.STORE, STORE_TOKENS) : beginAttend();
+            case QUERY_KEY_VALUE -> latent.isPresent() ? beginLatent(latent.get()) : beginStore();
             case STORE -> beginAttend();
-            case ATTEND -> beginOutput();
+            case ATTEND -> beginOutput(attention.attended());
+            case LATENT -> advanceLatent(latent.orElseThrow());
             case OUTPUT -> branchNorms ? tokens(Phase.ADD_ATTENTION, NORM_TOKENS) : beginFeed();
             case ADD_ATTENTION -> beginFeed();
             case FEED_NORM -> spec.experts().in(layer) ? beginRouter() : beginGateUp();
@@ -210,14 +218,28 @@ final class DecoderStep implements ComputeTeam.Program {
         return linear(Phase.QUERY_KEY_VALUE, weights.layer(layer).queryKeyValue(), normed, hiddenStride);
     }
 
+    private int beginLatent(LatentAttention of) {
+        phase = Phase.LATENT;
+        return of.begin(layer);
+    }
+
+    private int advanceLatent(LatentAttention of) {
+        int tiles = of.advance();
+        return tiles > 0 ? tiles : beginOutput(of.attended());
+    }
+
+    private int beginStore() {
+        return batch.chunked ? tokens(Phase.STORE, STORE_TOKENS) : beginAttend();
+    }
+
     private int beginAttend() {
         phase = Phase.ATTEND;
         return attention.tiles();
     }
 
-    private int beginOutput() {
+    private int beginOutput(float[] attended) {
         privateNorm = false;
-        return linear(Phase.OUTPUT, weights.layer(layer).output(), attention.attended(), spec.queryWidth());
+        return linear(Phase.OUTPUT, weights.layer(layer).output(), attended, spec.attendedWidth());
     }
 
     private int beginFeed() {
@@ -346,6 +368,7 @@ final class DecoderStep implements ComputeTeam.Program {
                 }
             }
             case ATTEND -> attention.attend(layer, tile, workspace);
+            case LATENT -> latent.orElseThrow().tile(tile, workspace);
             case SAMPLE -> logits.sample(tile, workspace);
         }
     }

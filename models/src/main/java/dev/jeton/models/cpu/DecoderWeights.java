@@ -41,6 +41,31 @@ final class DecoderWeights implements AutoCloseable {
             implements Feed {}
 
     /**
+     * What latent attention has of a layer ({@link dev.jeton.models.Latent}) beside {@link Layer#queryKeyValue}, which
+     * gives what queries are computed from (or queries), the latent vector and the turned part of the key.
+     *
+     * @param queryNorm of what queries are computed from; empty where they are computed from the layer's input
+     * @param queryUp what computes them
+     * @param norm of the latent vector
+     * @param keyUp by head: {@code [rank][plain]}
+     * @param valueUp by head: {@code [value][rank]}
+     */
+    @SuppressWarnings("ArrayRecordComponent") // never compared
+    record LatentWeights(
+            float[] queryNorm,
+            Optional<PackedMatrix> queryUp,
+            float[] norm,
+            List<PackedMatrix> keyUp,
+            List<PackedMatrix> valueUp) {
+
+        private List<PackedMatrix> matrices() {
+            List<PackedMatrix> matrices = new ArrayList<>(List.of(keyUp.getFirst(), valueUp.getFirst()));
+            queryUp.ifPresent(matrices::add);
+            return matrices;
+        }
+    }
+
+    /**
      * One layer; biases and norms are empty where the model has none, norms are padded to the activations' stride.
      *
      * @param sinks by query head: a logit of its softmax that is of no token
@@ -54,6 +79,7 @@ final class DecoderWeights implements AutoCloseable {
             PackedMatrix output,
             float[] outputBias,
             float[] sinks,
+            Optional<LatentWeights> latent,
             Feed feed,
             float[] attentionNorm,
             float[] attentionBranchNorm,
@@ -166,7 +192,23 @@ final class DecoderWeights implements AutoCloseable {
         return all.mapToInt(HalfRows::stride).max().orElse(0);
     }
 
+    /** The same of the rows of a tile of {@link HeadProducts}. */
+    long halvesOfHeads() {
+        return layers.stream()
+                .flatMap(layer -> layer.latent.stream())
+                .flatMap(of -> Stream.of(of.keyUp.getFirst(), of.valueUp.getFirst()))
+                .mapToLong(HeadProducts::halves)
+                .max()
+                .orElse(0);
+    }
+
     private static List<PackedMatrix> matrices(Layer layer) {
+        List<PackedMatrix> matrices = new ArrayList<>(matricesOfFeed(layer));
+        layer.latent.ifPresent(latent -> matrices.addAll(latent.matrices()));
+        return matrices;
+    }
+
+    private static List<PackedMatrix> matricesOfFeed(Layer layer) {
         return switch (layer.feed) {
             case Dense(PackedMatrix gateUp, float[] _, PackedMatrix down, float[] _) ->
                 List.of(gateUp, layer.queryKeyValue, layer.output, down);

@@ -37,7 +37,7 @@ final class KvArena {
 
     private final LayerGroup group;
     private final Type type;
-    private final int headDim;
+    private final HeadWidths widths;
     private final int tokenBytes;
     private final long headKeyBytes;
     private final long headValueBytes;
@@ -45,15 +45,14 @@ final class KvArena {
     private final int heads;
     private final long start;
 
-    /** @param headDim elements of a head; even */
-    KvArena(LayerGroup group, Type type, int heads, int headDim, SegmentAllocator memory) {
-        assert headDim % 2 == 0 : headDim;
+    KvArena(LayerGroup group, Type type, int heads, HeadWidths widths, SegmentAllocator memory) {
+        assert widths.key() % 2 == 0 : widths;
         this.group = group;
         this.type = type;
         this.heads = heads;
-        this.headDim = headDim;
-        this.tokenBytes = tokenBytes(type, headDim);
-        this.headKeyBytes = keyBytes(type, headDim) * group.blockSize();
+        this.widths = widths;
+        this.tokenBytes = tokenBytes(type, widths.value());
+        this.headKeyBytes = keyBytes(type, widths.key()) * group.blockSize();
         this.headValueBytes = (long) tokenBytes * group.blockSize();
         this.layerBytes = heads * (headKeyBytes + headValueBytes);
         this.start =
@@ -85,8 +84,8 @@ final class KvArena {
     }
 
     /** Bytes of a block of {@code blockSize} tokens of {@code layers} layers. */
-    static long blockBytes(Type type, int layers, int heads, int headDim, int blockSize) {
-        return (long) layers * heads * blockSize * (keyBytes(type, headDim) + tokenBytes(type, headDim));
+    static long blockBytes(Type type, int layers, int heads, HeadWidths widths, int blockSize) {
+        return (long) layers * heads * blockSize * (keyBytes(type, widths.key()) + tokenBytes(type, widths.value()));
     }
 
     LayerGroup group() {
@@ -131,19 +130,19 @@ final class KvArena {
         long step = 4L * group.blockSize();
         switch (type) {
             case F32 -> {
-                for (int d = 0; d < headDim; d++) {
+                for (int d = 0; d < widths.key(); d++) {
                     ALL.set(FLOAT, keys, kv[keyAt + d]);
                     keys += step;
                 }
-                MemorySegment.copy(kv, valueAt, ALL, FLOAT, values, headDim);
+                MemorySegment.copy(kv, valueAt, ALL, FLOAT, values, widths.value());
             }
             case BF16 -> {
-                for (int d = 0; d < headDim; d += 2) {
+                for (int d = 0; d < widths.key(); d += 2) {
                     ALL.set(WORD, keys, word(kv[keyAt + d], kv[keyAt + d + 1]));
                     keys += step;
                 }
-                for (int d = 0; d < headDim; d += 2 * LANES) {
-                    writeWords(kv, valueAt + d, headDim - d, values + 2L * d);
+                for (int d = 0; d < widths.value(); d += 2 * LANES) {
+                    writeWords(kv, valueAt + d, widths.value() - d, values + 2L * d);
                 }
             }
         }

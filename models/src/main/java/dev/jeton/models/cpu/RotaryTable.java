@@ -27,6 +27,12 @@ final class RotaryTable {
         }
     }
 
+    /** Turns pairs of neighbours, all of them from {@code at} on, and multiplies by {@code scale}. */
+    void rotatePairs(int token, float[] x, int at, float scale) {
+        int pairs = frequencies.length;
+        RowKernels.rotatePairs(x, at, pairs, cosines, sines, token * pairs, scale);
+    }
+
     /** Turns what is turned of a head, and multiplies all of it by {@code scale}. */
     void rotate(int token, float[] x, int at, int headDim, float scale) {
         int pairs = frequencies.length;

@@ -76,6 +76,18 @@ final class RowKernels {
         }
     }
 
+    /** The same of the pairs (2 i, 2 i + 1). */
+    static void rotatePairs(float[] x, int at, int pairs, float[] cosines, float[] sines, int angleAt, float scale) {
+        for (int i = 0; i < pairs; i++) {
+            float a = x[at + 2 * i];
+            float b = x[at + 2 * i + 1];
+            float c = cosines[angleAt + i];
+            float s = sines[angleAt + i];
+            x[at + 2 * i] = (a * c - b * s) * scale;
+            x[at + 2 * i + 1] = (b * c + a * s) * scale;
+        }
+    }
+
     /** What a tile's sums begin with: a panel's biases, or zeros where there are none. */
     static void fillBias(float[] bias, int panel, int rows, float[] tile) {
         if (bias.length == 0) {
@@ -89,8 +101,13 @@ final class RowKernels {
 
     /** Copies a tile's sums to rows of outputs. */
     static void copyOut(float[] tile, int rows, float[] target, int at, int stride) {
+        copyOut(tile, rows, PANEL, target, at, stride);
+    }
+
+    /** The same of the first {@code count} columns. */
+    static void copyOut(float[] tile, int rows, int count, float[] target, int at, int stride) {
         for (int r = 0; r < rows; r++) {
-            System.arraycopy(tile, r * PANEL, target, at + r * stride, PANEL);
+            System.arraycopy(tile, r * PANEL, target, at + r * stride, count);
         }
     }
 

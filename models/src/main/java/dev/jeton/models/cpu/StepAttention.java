@@ -11,7 +11,8 @@ import java.util.List;
 /**
  * The attention of a {@link DecoderStep}, between the multiplication that gives q, k and v and the one that takes what
  * was attended: rotates, stores K and V in their blocks, and attends ({@link Attention}), in tiles of one key head and
- * some positions of one row.
+ * some positions of one row. Of a model whose keys and values are latent it only has q, k and v and the rotation:
+ * {@link LatentAttention} goes on.
  *
  * <p>Owned by the step; tiles write disjoint parts.
  */
@@ -59,7 +60,12 @@ final class StepAttention {
         stride = weights.layer(0).queryKeyValue().panels() * PANEL;
         int rows = maxTokens + MatMul.SPARE_ROWS;
         qkv = new float[rows * stride];
-        attended = new float[rows * spec.queryWidth()];
+        attended = new float[spec.latent().exists() ? 0 : rows * spec.queryWidth()];
+    }
+
+    /** What takes this one's place, from q, k and v on, in a model whose keys and values are latent. */
+    LatentAttention latent(Product product, KvArena arena, int maxTokens) {
+        return new LatentAttention(spec, weights, arena, batch, rotary, product, qkv, stride, maxTokens);
     }
 
     /** Where q, k and v of the layer at hand go: {@code [token][stride]}. */

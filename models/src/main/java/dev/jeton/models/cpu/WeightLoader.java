@@ -4,6 +4,7 @@ import static dev.jeton.models.cpu.Kernels.PANEL;
 
 import dev.jeton.models.DecoderSpec;
 import dev.jeton.models.Experts.Shared;
+import dev.jeton.models.Latent;
 import dev.jeton.models.Tensor;
 import dev.jeton.models.WeightFiles;
 import java.lang.foreign.SegmentAllocator;
@@ -46,16 +47,10 @@ final class WeightLoader {
     DecoderWeights.Layer layer(int index) {
         String name = "model.layers." + index + ".";
         String attention = name + "self_attn.";
-        int kv = spec.keyValueWidth();
         int hidden = spec.hidden();
-        PackedMatrix qkv = packing.stacked(
-                hidden,
-                List.of(
-                        files.tensor(attention + "q_proj.weight", spec.queryWidth(), hidden),
-                        files.tensor(attention + "k_proj.weight", kv, hidden),
-                        files.tensor(attention + "v_proj.weight", kv, hidden)));
+        PackedMatrix qkv = packing.stacked(hidden, queryKeyValue(attention));
         PackedMatrix output = packing.stacked(
-                spec.queryWidth(), List.of(files.tensor(attention + "o_proj.weight", hidden, spec.queryWidth())));
+                spec.attendedWidth(), List.of(files.tensor(attention + "o_proj.weight", hidden, spec.attendedWidth())));
         boolean branches = spec.norms().branches();
         return new DecoderWeights.Layer(
                 qkv,
@@ -63,6 +58,7 @@ final class WeightLoader {
                 output,
                 spec.outputBias() ? vector(attention + "o_proj.bias", hidden, stride) : new float[0],
                 spec.sinks() ? vector(attention + "sinks", spec.heads(), spec.heads()) : new float[0],
+                spec.latent().exists() ? Optional.of(latent(attention)) : Optional.empty(),
                 spec.experts().in(index) ? sparse(name + "mlp.") : dense(name + "mlp.", spec.intermediate(), false),
                 norm(name + "input_layernorm.weight"),
                 branches ? norm(name + "post_attention_layernorm.weight") : new float[0],
@@ -70,6 +66,45 @@ final class WeightLoader {
                 branches ? norm(name + "post_feedforward_layernorm.weight") : new float[0],
                 headNorm(attention + "q_norm.weight"),
                 headNorm(attention + "k_norm.weight"));
+    }
+
+    private List<Tensor> queryKeyValue(String attention) {
+        int hidden = spec.hidden();
+        Latent latent = spec.latent();
+        if (latent.exists()) {
+            Tensor query = latent.queryRank() > 0
+                    ? files.tensor(attention + "q_a_proj.weight", latent.queryRank(), hidden)
+                    : files.tensor(attention + "q_proj.weight", spec.queryWidth(), hidden);
+            return List.of(query, files.tensor(attention + "kv_a_proj_with_mqa.weight", latent.width(), hidden));
+        }
+        int kv = spec.keyValueWidth();
+        return List.of(
+                files.tensor(attention + "q_proj.weight", spec.queryWidth(), hidden),
+                files.tensor(attention + "k_proj.weight", kv, hidden),
+                files.tensor(attention + "v_proj.weight", kv, hidden));
+    }
+
+    private DecoderWeights.LatentWeights latent(String attention) {
+        Latent latent = spec.latent();
+        int narrow = latent.queryRank();
+        List<PackedMatrix> keys = new ArrayList<>();
+        List<PackedMatrix> values = new ArrayList<>();
+        for (int head = 0; head < spec.heads(); head++) {
+            String key = "%skey_up.%d.weight".formatted(attention, head);
+            keys.add(packing.stacked(latent.plain(), List.of(files.tensor(key, latent.rank(), latent.plain()))));
+            String value = "%svalue_up.%d.weight".formatted(attention, head);
+            values.add(packing.stacked(latent.rank(), List.of(files.tensor(value, latent.value(), latent.rank()))));
+        }
+        return new DecoderWeights.LatentWeights(
+                narrow > 0 ? vector(attention + "q_a_layernorm.weight", narrow, narrow) : new float[0],
+                narrow > 0
+                        ? Optional.of(packing.stacked(
+                                narrow,
+                                List.of(files.tensor(attention + "q_b_proj.weight", spec.queryWidth(), narrow))))
+                        : Optional.empty(),
+                vector(attention + "kv_a_layernorm.weight", latent.rank(), latent.rank()),
+                List.copyOf(keys),
+                List.copyOf(values));
     }
 
     private DecoderWeights.Dense dense(String name, int width, boolean biased) {

@@ -38,7 +38,7 @@ final class Workspace {
 
     /** For products of formats that take inputs in F32. */
     Workspace(int tileRows, int normedFloats, int headDim, int vocabulary, SegmentAllocator memory) {
-        this(tileRows, normedFloats, 0, new Attention(headDim, memory), vocabulary, memory);
+        this(tileRows, normedFloats, 0, new Attention(HeadWidths.of(headDim), memory), vocabulary, memory);
     }
 
     Workspace(

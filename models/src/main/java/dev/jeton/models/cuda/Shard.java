@@ -135,6 +135,7 @@ record Shard(int rank, int ranks, DecoderSpec whole, int expertStep) {
                 whole.heads() / ranks,
                 whole.keyValueHeads() / keyParts(),
                 whole.headDim(),
+                whole.latent(),
                 width(),
                 whole.normEpsilon(),
                 whole.tiedEmbedding(),

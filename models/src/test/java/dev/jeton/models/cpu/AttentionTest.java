@@ -19,8 +19,9 @@ class AttentionTest {
     private final Random random = new Random(SEED);
 
     private static KvArena arena(KvArena.Type type, int headDim, int blockSize, int window, NativeMemory memory) {
-        long bytes = KvArena.blockBytes(type, LAYERS, HEADS, headDim, blockSize);
-        return new KvArena(new LayerGroup(blockSize, BLOCKS, bytes, window), type, HEADS, headDim, memory);
+        long bytes = KvArena.blockBytes(type, LAYERS, HEADS, HeadWidths.of(headDim), blockSize);
+        return new KvArena(
+                new LayerGroup(blockSize, BLOCKS, bytes, window), type, HEADS, HeadWidths.of(headDim), memory);
     }
 
     private float[] gaussian(int count) {
@@ -85,8 +86,8 @@ class AttentionTest {
                 fill(plain, halves, layer, table, position + count, headDim);
                 float[] queries = gaussian(count * heads * headDim);
                 float cap = round % 2 == 0 ? 0 : 20;
-                Attention widening = new Attention(headDim, cap, false, memory);
-                Attention compiled = new Attention(headDim, cap, NativeKernels.ATTENTION, memory);
+                Attention widening = new Attention(HeadWidths.of(headDim), cap, false, memory);
+                Attention compiled = new Attention(HeadWidths.of(headDim), cap, NativeKernels.ATTENTION, memory);
                 float[] sinks = round % 3 == 0 ? new float[0] : gaussian(HEADS * heads);
                 float[][] results = new float[3][count * heads * headDim];
                 for (int head = 0; head < HEADS; head++) {
@@ -125,9 +126,10 @@ class AttentionTest {
     @ParameterizedTest
     @ValueSource(ints = {16, 64, 80})
     void aBlockOfBf16TakesHalfTheMemory(int headDim) {
-        long plain = KvArena.blockBytes(KvArena.Type.F32, 3, 2, headDim, 16);
-        long padded = KvArena.blockBytes(KvArena.Type.BF16, 3, 2, KvArena.pairedWidth(headDim), 16);
-        assertThat(KvArena.blockBytes(KvArena.Type.BF16, 3, 2, headDim, 16)).isBetween(plain / 2, padded);
+        long plain = KvArena.blockBytes(KvArena.Type.F32, 3, 2, HeadWidths.of(headDim), 16);
+        long padded = KvArena.blockBytes(KvArena.Type.BF16, 3, 2, HeadWidths.of(KvArena.pairedWidth(headDim)), 16);
+        assertThat(KvArena.blockBytes(KvArena.Type.BF16, 3, 2, HeadWidths.of(headDim), 16))
+                .isBetween(plain / 2, padded);
     }
 
     @ParameterizedTest

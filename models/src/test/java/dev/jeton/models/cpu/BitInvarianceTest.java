@@ -53,7 +53,10 @@ class BitInvarianceTest {
         "gpt-oss, BF16, q8_0",
         "qwen2-moe, BF16, none",
         "glm4-moe, BF16, none",
-        "glm4-moe, F32, q8_0"
+        "glm4-moe, F32, q8_0",
+        "deepseek-v2, F32, none",
+        "deepseek-v3, BF16, none",
+        "deepseek-v3, BF16, q8_0"
     })
     void shouldGiveTheSameBitsWhateverSurroundsASequence(String family, TensorType type, String quantize)
             throws IOException {
@@ -69,6 +72,8 @@ class BitInvarianceTest {
             case "gemma3" -> Configs.gemma3("");
             case "qwen2-moe" -> Configs.qwen2Moe("");
             case "glm4-moe" -> Configs.glm4Moe("");
+            case "deepseek-v2" -> Configs.deepSeekV2("");
+            case "deepseek-v3" -> Configs.deepSeekV3("");
             case "gpt-oss" -> Configs.gptOss(Configs.MXFP4);
             default -> Configs.qwen3("");
         };

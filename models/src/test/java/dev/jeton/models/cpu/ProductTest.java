@@ -52,7 +52,8 @@ class ProductTest {
 
     private Workspace workspace(PackedMatrix matrix) {
         long halves = Product.privateHalves(HalfRows.stride(matrix));
-        return new Workspace(Product.TILE_ROWS, 1, halves, new Attention(2, 0, false, memory), 1, memory);
+        return new Workspace(
+                Product.TILE_ROWS, 1, halves, new Attention(HeadWidths.of(2), 0, false, memory), 1, memory);
     }
 
     /** All rows of a product, {@code [row][output]}, by the tiles of some order. */

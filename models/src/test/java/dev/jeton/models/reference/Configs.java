@@ -47,6 +47,27 @@ public final class Configs {
         return config("Glm4MoeForCausalLM", 64, 4, 2, 32, 128, experts + comma(more));
     }
 
+    /** Heads of widths of which none is another, experts in groups judged by their best. */
+    public static String deepSeekV2(String more) {
+        String plan = "\"n_routed_experts\": 12, \"num_experts_per_tok\": 3, \"moe_intermediate_size\": 40,"
+                + " \"topk_method\": \"group_limited_greedy\", \"n_group\": 4, \"topk_group\": 2,"
+                + " \"routed_scaling_factor\": 1.7, \"n_shared_experts\": 2, \"first_k_dense_replace\": 1,"
+                + " \"kv_lora_rank\": 48, \"q_lora_rank\": null, \"qk_nope_head_dim\": 24,"
+                + " \"qk_rope_head_dim\": 8, \"v_head_dim\": 20";
+        return config("DeepseekV2ForCausalLM", 64, 4, 4, 8, 128, plan + comma(more));
+    }
+
+    /** With more heads than a tile of attention takes, and YaRN that makes scores sharper. */
+    public static String deepSeekV3(String more) {
+        String plan = "\"n_routed_experts\": 12, \"num_experts_per_tok\": 3, \"moe_intermediate_size\": 40,"
+                + " \"n_group\": 4, \"topk_group\": 2, \"routed_scaling_factor\": 2.5, \"n_shared_experts\": 1,"
+                + " \"first_k_dense_replace\": 1, \"kv_lora_rank\": 64, \"q_lora_rank\": 36,"
+                + " \"qk_nope_head_dim\": 16, \"qk_rope_head_dim\": 16, \"v_head_dim\": 32,"
+                + " \"rope_scaling\": {\"type\": \"yarn\", \"factor\": 4.0, \"mscale\": 1.0, \"mscale_all_dim\": 1.0,"
+                + " \"original_max_position_embeddings\": 256}";
+        return config("DeepseekV3ForCausalLM", 64, 11, 11, 16, 128, plan + comma(more));
+    }
+
     /** With values beyond what the activation limits, and a ramp of YaRN whose ends are within pairs. */
     public static String gptOss(String more) {
         String plan = "\"num_local_experts\": 6, \"num_experts_per_tok\": 3, \"sliding_window\": 21,"

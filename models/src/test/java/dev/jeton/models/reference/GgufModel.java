@@ -1,7 +1,9 @@
 package dev.jeton.models.reference;
 
 import dev.jeton.models.DecoderSpec;
+import dev.jeton.models.Experts;
 import dev.jeton.models.GgufWriter;
+import dev.jeton.models.Latent;
 import dev.jeton.models.TensorType;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -46,7 +48,21 @@ public final class GgufModel {
             Map.entry("w3", "ffn_up_exps"),
             Map.entry("gate_proj", "ffn_gate_exps"),
             Map.entry("down_proj", "ffn_down_exps"),
-            Map.entry("up_proj", "ffn_up_exps"));
+            Map.entry("up_proj", "ffn_up_exps"),
+            Map.entry("mlp.gate.e_score_correction", "exp_probs_b"),
+            Map.entry("mlp.shared_expert_gate", "ffn_gate_inp_shexp"),
+            Map.entry("mlp.shared_expert.gate_proj", "ffn_gate_shexp"),
+            Map.entry("mlp.shared_expert.up_proj", "ffn_up_shexp"),
+            Map.entry("mlp.shared_expert.down_proj", "ffn_down_shexp"),
+            Map.entry("mlp.shared_experts.gate_proj", "ffn_gate_shexp"),
+            Map.entry("mlp.shared_experts.up_proj", "ffn_up_shexp"),
+            Map.entry("mlp.shared_experts.down_proj", "ffn_down_shexp"),
+            Map.entry("self_attn.q_a_proj", "attn_q_a"),
+            Map.entry("self_attn.q_a_layernorm", "attn_q_a_norm"),
+            Map.entry("self_attn.q_b_proj", "attn_q_b"),
+            Map.entry("self_attn.kv_a_proj_with_mqa", "attn_kv_a_mqa"),
+            Map.entry("self_attn.kv_a_layernorm", "attn_kv_a_norm"),
+            Map.entry("self_attn.kv_b_proj", "attn_kv_b"));
 
     /** A matrix or bias of one expert. */
     private static final Pattern EXPERT = Pattern.compile(
@@ -64,12 +80,31 @@ public final class GgufModel {
      */
     public GgufModel(
             String architecture, DecoderSpec spec, Map<String, double[]> values, Function<String, TensorType> types) {
-        metadata(architecture, spec);
+        this(architecture, spec, values, types, false);
+    }
+
+    /**
+     * The same.
+     *
+     * @param headsApart whether what latent attention has of each head is in tensors of keys and of values, as newer
+     *     converters write it
+     */
+    public GgufModel(
+            String architecture,
+            DecoderSpec spec,
+            Map<String, double[]> values,
+            Function<String, TensorType> types,
+            boolean headsApart) {
+        metadata(architecture, spec, headsApart);
         boolean gemma = architecture.startsWith("gemma");
         Map<String, List<byte[]>> experts = new LinkedHashMap<>();
         Map<String, int[]> shapes = new LinkedHashMap<>();
         Map<String, TensorType> stacked = new LinkedHashMap<>();
         values.forEach((name, value) -> {
+            if (headsApart && name.endsWith("kv_b_proj.weight")) {
+                weights.put(name, headsApart(spec.latent(), spec.heads(), name(name), value, types.apply(name)));
+                return;
+            }
             int columns = columns(name, spec);
             boolean matrix = columns > 0;
             int[] shape = matrix ? new int[] {value.length / columns, columns} : new int[] {value.length};
@@ -77,7 +112,8 @@ public final class GgufModel {
             for (int i = 0; i < floats.length; i++) {
                 floats[i] = (float) value[i] + (gemma && !matrix ? 1 : 0);
             }
-            TensorType type = matrix && !name.endsWith(".gate.weight") ? types.apply(name) : TensorType.F32;
+            boolean gate = name.endsWith("gate.weight");
+            TensorType type = matrix && !gate ? types.apply(name) : TensorType.F32;
             GgmlBlocks.Stored stored = GgmlBlocks.store(type, floats);
             weights.put(name, gemma && !matrix ? value : stored.values());
             Matcher expert = EXPERT.matcher(name);
@@ -94,16 +130,52 @@ public final class GgufModel {
             byte[] bytes = architecture.equals("llama") && head > 0
                     ? permuted(stored.bytes(), shape[0], head)
                     : stored.bytes();
-            boolean after = gemma || architecture.equals("gpt-oss");
+            boolean after = gemma || architecture.equals("gpt-oss") || architecture.equals("glm4moe");
             boolean branch = after && name.endsWith("post_attention_layernorm.weight");
             String own = branch ? name(name).replace("ffn_norm", "post_attention_norm") : name(name);
-            writer.tensor(own, type, shape, bytes);
+            writer.tensor(own, type, own.contains("inp_shexp") ? new int[] {columns} : shape, bytes);
         });
         experts.forEach((name, parts) -> writer.tensor(
                 name,
                 stacked.getOrDefault(name, TensorType.F32),
                 shapes.getOrDefault(name, new int[0]),
                 joined(parts)));
+    }
+
+    /** Writes K of each head column by column, and V, and returns what both are there. */
+    private double[] headsApart(Latent latent, int heads, String name, double[] value, TensorType type) {
+        int rank = latent.rank();
+        int ofHead = latent.plain() + latent.value();
+        float[] keys = new float[heads * rank * latent.plain()];
+        float[] vectors = new float[heads * latent.value() * rank];
+        for (int h = 0; h < heads; h++) {
+            for (int r = 0; r < rank; r++) {
+                for (int i = 0; i < latent.plain(); i++) {
+                    keys[(h * rank + r) * latent.plain() + i] = (float) value[(h * ofHead + i) * rank + r];
+                }
+                for (int i = 0; i < latent.value(); i++) {
+                    vectors[(h * latent.value() + i) * rank + r] =
+                            (float) value[(h * ofHead + latent.plain() + i) * rank + r];
+                }
+            }
+        }
+        GgmlBlocks.Stored k = GgmlBlocks.store(type, keys);
+        GgmlBlocks.Stored v = GgmlBlocks.store(type, vectors);
+        writer.tensor(name.replace("kv_b", "k_b"), type, new int[] {heads, rank, latent.plain()}, k.bytes());
+        writer.tensor(name.replace("kv_b", "v_b"), type, new int[] {heads, latent.value(), rank}, v.bytes());
+        double[] stored = new double[value.length];
+        for (int h = 0; h < heads; h++) {
+            for (int r = 0; r < rank; r++) {
+                for (int i = 0; i < latent.plain(); i++) {
+                    stored[(h * ofHead + i) * rank + r] = k.values()[(h * rank + r) * latent.plain() + i];
+                }
+                for (int i = 0; i < latent.value(); i++) {
+                    stored[(h * ofHead + latent.plain() + i) * rank + r] =
+                            v.values()[(h * latent.value() + i) * rank + r];
+                }
+            }
+        }
+        return stored;
     }
 
     private static byte[] joined(List<byte[]> parts) {
@@ -117,7 +189,7 @@ public final class GgufModel {
         return writer.write(file);
     }
 
-    private void metadata(String architecture, DecoderSpec spec) {
+    private void metadata(String architecture, DecoderSpec spec, boolean headsApart) {
         String prefix = architecture + ".";
         writer.put("general.architecture", architecture)
                 .put("general.name", "tiny")
@@ -127,8 +199,6 @@ public final class GgufModel {
                 .put(prefix + "feed_forward_length", spec.intermediate())
                 .put(prefix + "attention.head_count", spec.heads())
                 .put(prefix + "attention.head_count_kv", spec.keyValueHeads())
-                .put(prefix + "attention.key_length", spec.headDim())
-                .put(prefix + "attention.value_length", spec.headDim())
                 .put(prefix + "attention.layer_norm_rms_epsilon", (float) spec.normEpsilon())
                 .put(prefix + "rope.dimension_count", spec.rotary().width())
                 .put(prefix + "rope.freq_base", (float) spec.rotary().theta());
@@ -136,6 +206,42 @@ public final class GgufModel {
             writer.put(prefix + "expert_count", spec.experts().count())
                     .put(prefix + "expert_used_count", spec.experts().perToken())
                     .put(prefix + "expert_feed_forward_length", spec.experts().intermediate());
+        }
+        Experts.Shared shared = spec.experts().shared();
+        if (shared.gated()) {
+            writer.put(prefix + "expert_shared_feed_forward_length", shared.width());
+        } else if (shared.exists()) {
+            writer.put(
+                    prefix + "expert_shared_count",
+                    shared.width() / spec.experts().intermediate());
+        }
+        Experts.Routing routing = spec.experts().routing();
+        if (!routing.isPlain()) {
+            writer.put(prefix + "expert_gating_func", routing.corrected() ? 2 : 1)
+                    .put(prefix + "expert_weights_norm", routing.normalised())
+                    .put(prefix + "expert_weights_scale", (float) routing.scale())
+                    .put(prefix + "expert_group_count", routing.groups())
+                    .put(prefix + "expert_group_used_count", routing.groupsTaken())
+                    .put(
+                            prefix + "leading_dense_block_count",
+                            spec.experts().layers().indexOf(true));
+        }
+        Latent latent = spec.latent();
+        if (!latent.exists()) {
+            writer.put(prefix + "attention.key_length", spec.headDim())
+                    .put(prefix + "attention.value_length", spec.headDim());
+        } else {
+            writer.put(prefix + "attention.kv_lora_rank", latent.rank());
+            String mla = headsApart ? "_mla" : "";
+            writer.put(prefix + "attention.key_length" + mla, spec.headDim())
+                    .put(prefix + "attention.value_length" + mla, latent.value());
+            if (headsApart) {
+                writer.put(prefix + "attention.key_length", latent.width())
+                        .put(prefix + "attention.value_length", latent.rank());
+            }
+            if (latent.queryRank() > 0) {
+                writer.put(prefix + "attention.q_lora_rank", latent.queryRank());
+            }
         }
         int window = spec.windows().getFirst();
         if (window > 0 && !architecture.equals("llama")) {
@@ -163,19 +269,30 @@ public final class GgufModel {
     }
 
     private static int columns(String name, DecoderSpec spec) {
-        if (name.contains("norm") || name.endsWith(".bias") || name.endsWith(".sinks")) {
+        if (name.contains("norm") || name.endsWith("bias") || name.endsWith(".sinks")) {
             return 0;
         }
         if (EXPERT.matcher(name).matches()) {
             boolean down = name.contains("w2") || name.contains("down_proj");
             return down ? spec.experts().intermediate() : spec.hidden();
         }
+        if (name.contains("shared_expert") && name.contains("down_proj")) {
+            return spec.experts().shared().width();
+        }
+        if (name.contains("q_b_proj") || name.contains("kv_b_proj")) {
+            return name.contains("q_b_proj")
+                    ? spec.latent().queryRank()
+                    : spec.latent().rank();
+        }
         return name.contains("down_proj")
                 ? spec.intermediate()
-                : name.contains("o_proj") ? spec.queryWidth() : spec.hidden();
+                : name.contains("o_proj") ? spec.attendedWidth() : spec.hidden();
     }
 
     private static String name(String name) {
+        if (name.endsWith("_bias")) {
+            return name(name.replace("_bias", ".bias"));
+        }
         String end = name.endsWith(".sinks") ? ".weight" : name.substring(name.lastIndexOf('.'));
         String stem = name.substring(0, name.lastIndexOf('.'));
         if (!stem.startsWith("model.layers.")) {

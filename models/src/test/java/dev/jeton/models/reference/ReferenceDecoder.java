@@ -1,6 +1,7 @@
 package dev.jeton.models.reference;
 
 import dev.jeton.models.DecoderSpec;
+import dev.jeton.models.Latent;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
@@ -97,6 +98,10 @@ public final class ReferenceDecoder {
         double[][] v = new double[n][];
         for (int t = 0; t < n; t++) {
             double[] in = norm(x[t], weights.get(name + "input_layernorm.weight"));
+            if (spec.latent().exists()) {
+                latent(attention, in, t, q, k, v);
+                continue;
+            }
             if (weights.containsKey(attention + "qkv_proj.weight")) {
                 double[] all = linear(attention + "qkv_proj", in);
                 int query = spec.queryWidth();
@@ -128,6 +133,45 @@ public final class ReferenceDecoder {
                 double[] in = norm(x[t], weights.get(name + "post_attention_layernorm.weight"));
                 add(x[t], feed(name, in, t, margins));
             }
+        }
+    }
+
+    /** Heads of keys and values, each computed from the narrow vector; what is kept is that and what is turned. */
+    private void latent(String name, double[] in, int t, double[][] q, double[][] k, double[][] v) {
+        Latent latent = spec.latent();
+        q[t] = latent.queryRank() > 0
+                ? linear(
+                        name + "q_b_proj",
+                        norm(linear(name + "q_a_proj", in), weights.get(name + "q_a_layernorm.weight")))
+                : linear(name + "q_proj", in);
+        int d = spec.headDim();
+        for (int h = 0; h < spec.heads(); h++) {
+            turn(q[t], h * d + latent.plain(), t);
+        }
+        double[] narrow = linear(name + "kv_a_proj_with_mqa", in);
+        double[] vector = norm(Arrays.copyOf(narrow, latent.rank()), weights.get(name + "kv_a_layernorm.weight"));
+        double[] turned = Arrays.copyOfRange(narrow, latent.rank(), narrow.length);
+        turn(turned, 0, t);
+        double[] both = linear(name + "kv_b_proj", cached.apply(vector));
+        int ofHead = latent.plain() + latent.value();
+        k[t] = new double[spec.heads() * d];
+        v[t] = new double[spec.heads() * latent.value()];
+        for (int h = 0; h < spec.heads(); h++) {
+            System.arraycopy(both, h * ofHead, k[t], h * d, latent.plain());
+            System.arraycopy(cached.apply(turned), 0, k[t], h * d + latent.plain(), latent.rotary());
+            System.arraycopy(both, h * ofHead + latent.plain(), v[t], h * latent.value(), latent.value());
+        }
+    }
+
+    private void turn(double[] x, int at, int position) {
+        for (int i = 0; i < frequencies.length; i++) {
+            int a = at + (spec.latent().paired() ? 2 * i : i);
+            int b = spec.latent().paired() ? a + 1 : a + frequencies.length;
+            double cos = Math.cos(position * frequencies[i]) * rotaryFactor;
+            double sin = Math.sin(position * frequencies[i]) * rotaryFactor;
+            double first = x[a];
+            x[a] = first * cos - x[b] * sin;
+            x[b] = x[b] * cos + first * sin;
         }
     }
 
@@ -202,8 +246,10 @@ public final class ReferenceDecoder {
 
     private double[] attend(double[] q, double[][] k, double[][] v, int position, int window, double[] sinks) {
         int d = spec.headDim();
-        int perHead = spec.heads() / spec.keyValueHeads();
-        double[] out = new double[spec.queryWidth()];
+        boolean latent = spec.latent().exists();
+        int perHead = latent ? 1 : spec.heads() / spec.keyValueHeads();
+        int width = latent ? spec.latent().value() : d;
+        double[] out = new double[spec.attendedWidth()];
         int first = window == 0 ? 0 : Math.max(0, position - window + 1);
         for (int h = 0; h < spec.heads(); h++) {
             int at = h / perHead * d;
@@ -218,8 +264,8 @@ public final class ReferenceDecoder {
                 sum += score[t];
             }
             for (int t = first; t <= position; t++) {
-                for (int i = 0; i < d; i++) {
-                    out[h * d + i] += score[t] / sum * v[t][at + i];
+                for (int i = 0; i < width; i++) {
+                    out[h * width + i] += score[t] / sum * v[t][h / perHead * width + i];
                 }
             }
         }

@@ -3,6 +3,7 @@ package dev.jeton.models.reference;
 import dev.jeton.models.CheckpointQuantization;
 import dev.jeton.models.DecoderSpec;
 import dev.jeton.models.Experts;
+import dev.jeton.models.Latent;
 import dev.jeton.models.SafetensorsWriter;
 import dev.jeton.models.TensorType;
 import java.io.IOException;
@@ -129,14 +130,16 @@ public final class TinyModel {
             vector(name + "post_feedforward_layernorm.weight", hidden, normMean, 0.1);
         }
         boolean fused = spec.architecture().startsWith("Phi3");
-        if (fused) {
+        if (spec.latent().exists()) {
+            latent(attention, scale);
+        } else if (fused) {
             matrix(attention + "qkv_proj.weight", spec.queryWidth() + 2 * spec.keyValueWidth(), hidden, scale);
         } else {
             matrix(attention + "q_proj.weight", spec.queryWidth(), hidden, scale);
             matrix(attention + "k_proj.weight", spec.keyValueWidth(), hidden, scale);
             matrix(attention + "v_proj.weight", spec.keyValueWidth(), hidden, scale);
         }
-        matrix(attention + "o_proj.weight", hidden, spec.queryWidth(), scale);
+        matrix(attention + "o_proj.weight", hidden, spec.attendedWidth(), scale);
         if (spec.queryKeyValueBias()) {
             vector(attention + "q_proj.bias", spec.queryWidth(), 0, 0.5);
             vector(attention + "k_proj.bias", spec.keyValueWidth(), 0, 0.5);
@@ -162,6 +165,22 @@ public final class TinyModel {
         } else {
             feed(name + "mlp.", List.of("gate_proj", "up_proj", "down_proj"), spec.intermediate(), scale);
         }
+    }
+
+    private void latent(String attention, double scale) {
+        Latent latent = spec.latent();
+        int narrow = latent.queryRank();
+        if (narrow > 0) {
+            matrix(attention + "q_a_proj.weight", narrow, spec.hidden(), scale);
+            vector(attention + "q_a_layernorm.weight", narrow, normMean, 0.2);
+            matrix(attention + "q_b_proj.weight", spec.queryWidth(), narrow, 1.5 / Math.sqrt(narrow));
+        } else {
+            matrix(attention + "q_proj.weight", spec.queryWidth(), spec.hidden(), scale);
+        }
+        matrix(attention + "kv_a_proj_with_mqa.weight", latent.width(), spec.hidden(), scale);
+        vector(attention + "kv_a_layernorm.weight", latent.rank(), normMean, 0.2);
+        int rows = spec.heads() * (latent.plain() + latent.value());
+        matrix(attention + "kv_b_proj.weight", rows, latent.rank(), 1.5 / Math.sqrt(latent.rank()));
     }
 
     private void experts(String name, double scale) {

@@ -1,0 +1,102 @@
+package dev.jeton.models.cpu;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.jeton.models.DecoderSpec;
+import dev.jeton.models.EngineOptions;
+import dev.jeton.models.TensorType;
+import dev.jeton.models.reference.Configs;
+import dev.jeton.models.reference.GgufModel;
+import dev.jeton.models.reference.ReferenceCheck;
+import dev.jeton.models.reference.ReferenceDecoder;
+import dev.jeton.models.reference.TinyModel;
+import java.io.IOException;
+import java.nio.file.Path;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** GGUF files of families whose experts, or attention, are in the manner of DeepSeek. */
+class GgufDeepSeekTest {
+
+    private static final long SEED = 20_261_203;
+    private static final double TOLERANCE = 3e-4;
+    private static final EngineOptions OPTIONS = KvTypes.precise(new EngineOptions(0, 1 << 22, 4, 64, 16, 2, "none"));
+
+    @TempDir
+    Path folder;
+
+    @ParameterizedTest
+    @CsvSource({
+        "qwen2moe, F32",
+        "qwen2moe, Q8_0",
+        "glm4moe, BF16",
+        "glm4moe, Q8_0",
+        "deepseek2, F32",
+        "deepseek2, Q8_0",
+        "deepseek3, BF16",
+        "deepseek3, Q8_0"
+    })
+    void matchesTheReferenceOverTheWeightsOfTheFile(String family, String types) throws IOException {
+        check(family, types, false);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"F32", "BF16", "Q8_0"})
+    void matchesTheReferenceWhereKeysAndValuesOfHeadsAreApart(String types) throws IOException {
+        check("deepseek2", types, true);
+    }
+
+    /** In rows of whole blocks. */
+    private TinyModel tiny(String family) throws IOException {
+        String config = switch (family) {
+            case "qwen2moe" -> Configs.qwen2Moe("");
+            case "glm4moe" -> Configs.glm4Moe("\"use_qk_norm\": true");
+            case "deepseek2" -> Configs.deepSeekV2("");
+            default -> Configs.deepSeekV3("");
+        };
+        String whole = config.replace("\"moe_intermediate_size\": 40", "\"moe_intermediate_size\": 64")
+                .replace("\"shared_expert_intermediate_size\": 168", "\"shared_expert_intermediate_size\": 160")
+                .replace("\"kv_lora_rank\": 48", "\"kv_lora_rank\": 64")
+                .replace("\"q_lora_rank\": 36", "\"q_lora_rank\": 32")
+                .replace("\"qk_nope_head_dim\": 24", "\"qk_nope_head_dim\": 32")
+                .replace("\"v_head_dim\": 20", "\"v_head_dim\": 24");
+        return new TinyModel(folder.resolve("tiny"), whole, TensorType.F32, SEED);
+    }
+
+    private void check(String family, String types, boolean headsApart) throws IOException {
+        TinyModel tiny = tiny(family);
+        String architecture = family.startsWith("deepseek") ? "deepseek2" : family;
+        GgufModel model =
+                new GgufModel(architecture, tiny.spec, tiny.weights, GgufReferenceTest.type(types), headsApart);
+        if (family.equals("deepseek3")) {
+            model.writer
+                    .put("deepseek2.rope.scaling.type", "yarn")
+                    .put("deepseek2.rope.scaling.factor", 4f)
+                    .put("deepseek2.rope.scaling.original_context_length", 256)
+                    .put("deepseek2.rope.scaling.yarn_log_multiplier", 0.1f);
+        }
+        Path file = model.write(folder.resolve("m.gguf"));
+        ReferenceDecoder reference = new ReferenceDecoder(
+                tiny.spec,
+                model.weights,
+                tiny.spec.rotary().frequencies(),
+                tiny.spec.rotary().attentionFactor());
+        ReferenceCheck.check((path, o) -> CpuEngine.load(file, o, false), tiny, reference, TOLERANCE, OPTIONS, SEED);
+    }
+
+    /** A layer behind the last predicts the token after the next, which nobody asks for. */
+    @Test
+    void leavesOutLayersThatPredictTheTokenAfterTheNext() throws IOException {
+        TinyModel tiny = tiny("glm4moe");
+        GgufModel model = new GgufModel("glm4moe", tiny.spec, tiny.weights, name -> TensorType.F32);
+        model.writer
+                .put("glm4moe.nextn_predict_layers", 1)
+                .tensor("blk.2.nextn.eh_proj.weight", TensorType.F32, new int[] {1}, new byte[4]);
+        Path file = model.write(folder.resolve("m.gguf"));
+        assertThat(DecoderSpec.read(file).layers()).isEqualTo(tiny.spec.layers() - 1);
+        CpuEngine.load(file, OPTIONS).close();
+    }
+}

@@ -1,0 +1,104 @@
+package dev.jeton.models.reference;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.jeton.models.EngineOptions;
+import dev.jeton.models.TensorType;
+import dev.jeton.models.engine.Engine;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.assertj.core.data.Offset;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/**
+ * Families whose keys and values are computed from a narrow vector, against a float64 reference that does compute them.
+ */
+public abstract class LatentContract {
+
+    private static final long SEED = 20_261_202;
+    private static final EngineOptions OPTIONS = new EngineOptions(0, 1 << 22, 4, 64, 16, 2, "none");
+    /** As in {@link SharedExpertsContract}. */
+    private static final double CLEAR = 0.03;
+
+    @TempDir
+    Path folder;
+
+    /** Loads a model folder onto the engine. */
+    protected abstract Engine load(Path model, EngineOptions options);
+
+    /** Most that a log-probability may be off with weights of a type; the average is an eighth. */
+    protected double tolerance(TensorType weights) {
+        return 3e-4;
+    }
+
+    /** Whether the engine rounds inputs of products with weights of a type, see {@link ExpertFamiliesContract}. */
+    protected boolean roundsInputs(TensorType weights) {
+        return false;
+    }
+
+    /** The type of weights to test with in place of another: those that the engine keeps exactly. */
+    protected TensorType exactly(TensorType type) {
+        return type;
+    }
+
+    @Test
+    void shouldMatchTheReferenceForDeepSeekV2() throws IOException {
+        TinyModel model = check(Configs.deepSeekV2(""), TensorType.F32, FamilyContract.plain(8));
+        assertThat(model.spec.latent().queryRank()).isZero();
+    }
+
+    @Test
+    void shouldMatchTheReferenceForDeepSeekV2InBf16() throws IOException {
+        String narrow = Configs.deepSeekV2("").replace("\"q_lora_rank\": null", "\"q_lora_rank\": 40");
+        check(narrow, TensorType.BF16, FamilyContract.plain(8));
+    }
+
+    @Test
+    void shouldMatchTheReferenceForDeepSeekV3() throws IOException {
+        TinyModel model = check(Configs.deepSeekV3(""), TensorType.F32, yarn());
+        double longer = 0.1 * Math.log(4) + 1;
+        assertThat(model.spec.scales().query()).isCloseTo(longer * longer / Math.sqrt(32), Offset.offset(1e-12));
+        assertThat(model.spec.rotary().attentionFactor()).isEqualTo(1);
+    }
+
+    @Test
+    void shouldMatchTheReferenceForDeepSeekV3InBf16() throws IOException {
+        check(Configs.deepSeekV3(""), TensorType.BF16, yarn());
+    }
+
+    @Test
+    void shouldMatchTheReferenceForGlm4LiteWhoseTurnedElementsAreHalvesApart() throws IOException {
+        String types = "\"rope_interleave\": false, \"mlp_layer_types\": [\"dense\", \"sparse\", \"dense\"]";
+        String config = Configs.deepSeekV3(types)
+                .replace("DeepseekV3ForCausalLM", "Glm4MoeLiteForCausalLM")
+                .replaceAll("\"rope_scaling\": \\{.*?}, ", "");
+        TinyModel model = check(config, TensorType.F32, FamilyContract.plain(16));
+        assertThat(model.spec.experts().layers()).containsExactly(false, true, false);
+        assertThat(model.spec.latent().paired()).isFalse();
+    }
+
+    private static double[] yarn() {
+        double[] frequencies = FamilyContract.plain(16);
+        double low = Math.floor(16 * Math.log(256 / (32 * 2 * Math.PI)) / (2 * Math.log(10_000)));
+        double high = Math.ceil(16 * Math.log(256 / (2 * Math.PI)) / (2 * Math.log(10_000)));
+        for (int i = 0; i < frequencies.length; i++) {
+            double kept = 1 - Math.min(1, Math.max(0, (i - low) / (high - low)));
+            frequencies[i] = frequencies[i] / 4 * (1 - kept) + frequencies[i] * kept;
+        }
+        return frequencies;
+    }
+
+    private TinyModel check(String config, TensorType asked, double[] frequencies) throws IOException {
+        TensorType type = exactly(asked);
+        TinyModel model = new TinyModel(Files.createTempDirectory(folder, "model"), config, type, SEED);
+        ReferenceDecoder reference = new ReferenceDecoder(model.spec, model.weights, frequencies, 1);
+        if (roundsInputs(type)) {
+            ReferenceCheck.checkClear(this::load, model, reference, tolerance(type), OPTIONS, CLEAR);
+        } else {
+            ReferenceCheck.check(this::load, model, reference, tolerance(type), OPTIONS, SEED);
+        }
+        return model;
+    }
+}
