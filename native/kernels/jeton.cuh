@@ -54,7 +54,7 @@
 
 static_assert(HEAD_DIM >= 2 && HEAD_DIM <= 256 && HEAD_DIM % 2 == 0, "HEAD_DIM must be even, 2 to 256");
 static_assert(ROTARY_DIM >= 2 && ROTARY_DIM <= HEAD_DIM && ROTARY_DIM % 2 == 0, "ROTARY_DIM must be even, to HEAD_DIM");
-static_assert(GROUP >= 1 && GROUP <= 64, "GROUP must be 1 to 64");
+static_assert(GROUP >= 1 && GROUP <= 256, "GROUP must be 1 to 256, in attention.cu to 64");
 static_assert(BLOCK_SIZE >= 16 && BLOCK_SIZE <= 256 && (BLOCK_SIZE & (BLOCK_SIZE - 1)) == 0,
               "BLOCK_SIZE must be a power of two, 16 to 256");
 
@@ -385,6 +385,9 @@ INDEX int strip_column(int block, int tiles, int columns) {
 INDEX int row_of_slot(const int* choices, int perToken, int slot) {
     return choices ? choices[slot] / perToken : slot;
 }
+
+// The row of y of a slot: its place, or the slot itself.
+INDEX int row_of_y(const int* places, int slot) { return places ? places[slot] : slot; }
 
 // ---- weights in fewer bits, as act pairs --------------------------------------------------------------------------
 

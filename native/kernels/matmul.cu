@@ -51,6 +51,7 @@ struct Product {
     int split;                // of k
     const int* choices;       // rows of experts: which choice has a slot, or 0
     int perToken;
+    const int* places;        // the same: which row of y a slot has, or 0
     const act* x;
     int xStride;
     const unsigned char* w;
@@ -304,7 +305,7 @@ DEVICE void skinny_rows(const Product& p, Sources& s, unsigned char* ring, int r
             // A place that nobody but this thread has read.
             sums[r * 17 + row] = value[m];
         } else if (n >= 0 && row < rows) {
-            store_result(p.y, p.yStride, p.mode, p.bias, p.first + row, n, value[m]);
+            store_result(p.y, p.yStride, p.mode, p.bias, row_of_y(p.places, p.first + row), n, value[m]);
         }
     }
     if (gated(p.mode)) {
@@ -317,7 +318,8 @@ DEVICE void skinny_rows(const Product& p, Sources& s, unsigned char* ring, int r
             if (n < p.n && row < rows) {
                 float gate = sums[r * 17 + row];
                 float up = sums[(r + 8) * 17 + row];
-                ((act*)p.y)[(long long)(p.first + row) * p.yStride + n] = float_to_act(join_of(p.mode, gate, up));
+                long long to = row_of_y(p.places, p.first + row);
+                ((act*)p.y)[to * p.yStride + n] = float_to_act(join_of(p.mode, gate, up));
             }
         }
     }
@@ -378,14 +380,14 @@ extern "C" __global__ void __launch_bounds__(THREADS)
 skinny_matmul(const int* header, int count, int first, const act* x, int xStride, const unsigned char* w,
               const scale_of_weights* scales, int n, int k, int mode, const act* bias, void* y, int yStride, int splits,
               float* partials, int* counters) {
-    Product p = {header, count,  first, (int)blockIdx.x, (int)blockIdx.y, 0,       0,      x,        xStride, w,
-                 scales, n,      k,     mode,            bias,            0,       y,       yStride, splits, partials, counters};
+    Product p = {header, count, first, (int)blockIdx.x, (int)blockIdx.y, 0, 0, 0,       x,      xStride,  w,
+                 scales, n,     k,     mode,            bias,            0, y, yStride, splits, partials, counters};
     skinny_product(p);
 }
 
 // The products of experts for few rows each, at most 16 a tile: y[slot] = the row of slot by the weights of its tile's
 // expert, w[expert][n (twice that where gated)][k], plus its bias[expert][n (twice that)] where that is not 0. choices: see
-// row_of_slot. k % TURN == 0, of MXFP4 k % 32 == 0.
+// row_of_slot, places: row_of_y. k % TURN == 0, of MXFP4 k % 32 == 0.
 // Bytes: 2 * n * k (gated 4 * n * k) for each expert that has a tile, once for each of its tiles, of which all but the
 // first come from the second cache, since they run together; int8 and fp8 half of that, int4 17 in 64 of it (18 or 20 in
 // groups of 64 or 32).
@@ -398,11 +400,12 @@ skinny_matmul(const int* header, int count, int first, const act* x, int xStride
 // a pair and one half-precision, as fp8; scales are a shift and a select, and a product of sums for each 32 values.
 // The last turn of 2,880 values is half a turn: what is past the end is neither read nor multiplied with anything but zeros.
 extern "C" __global__ void __launch_bounds__(THREADS)
-expert_few(const int* plan, const int* tiles, const int* choices, int perToken, const act* x, int xStride,
-           const unsigned char* w, const scale_of_weights* scales, const float* bias, int n, int k, int mode, act* y,
-           int yStride) {
+expert_few(const int* plan, const int* tiles, const int* choices, int perToken, const int* places, const act* x,
+           int xStride, const unsigned char* w, const scale_of_weights* scales, const float* bias, int n, int k, int mode,
+           act* y, int yStride) {
     take_turn();
-    Product p = {0, 0, 0, 0, 0, choices, perToken, x, xStride, w, scales, n, k, mode, 0, bias, y, yStride, 1, 0, 0};
+    Product p = {0, 0, 0,    0, 0,    choices, perToken, places, x, xStride, w, scales,
+                 n, k, mode, 0, bias, y,       yStride,  1,      0, 0};
     expert_product(p, plan, tiles);
 }
 

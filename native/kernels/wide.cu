@@ -350,15 +350,15 @@ DEVICE void store_pair(float first, float second, bool there, act* row, int at) 
     }
 }
 
-DEVICE void store_acts(const Sums& sums, const int* tile, int column, int warpRow, int warpColumn, int n, int mode, act* y,
-                       int yStride) {
+DEVICE void store_acts(const Sums& sums, const int* tile, const int* places, int column, int warpRow, int warpColumn, int n,
+                       int mode, act* y, int yStride) {
     int g = threadIdx.x % 32 / 4;
     int q = threadIdx.x % 4;
 #pragma unroll
     for (int m = 0; m < 8; m++) {
         int row = warpRow + 8 * m + 2 * q + g % 2;
-        act* to = y + (long long)(tile[1] + row) * yStride;
         bool there = row < tile[2];
+        act* to = y + (long long)(there ? row_of_y(places, tile[1] + row) : 0) * yStride;
 #pragma unroll
         for (int c = 0; c < 2; c++) {
             const float* of = sums.of[m][c];
@@ -395,9 +395,9 @@ DEVICE void store_acts(const Sums& sums, const int* tile, int column, int warpRo
 // second of which makes it the weight, so sums have no units: 64 products a warp's stage less than int4 in groups of 32.
 // Under way: all but one of the stages of 20 to 32 KB, two blocks a multiprocessor.
 extern "C" __global__ void __launch_bounds__(MANY_THREADS, 2)
-expert_many(const int* plan, const int* tiles, const int* choices, int perToken, const act* x, int xStride,
-            const unsigned char* w, const scale_of_weights* scales, const float* bias, int n, int k, int mode, act* y,
-            int yStride) {
+expert_many(const int* plan, const int* tiles, const int* choices, int perToken, const int* places, const act* x,
+            int xStride, const unsigned char* w, const scale_of_weights* scales, const float* bias, int n, int k, int mode,
+            act* y, int yStride) {
     take_turn();
     DYNAMIC_SHARED(shared);
     int outputs = COLUMNS / (gated(mode) ? 2 : 1);
@@ -428,7 +428,7 @@ expert_many(const int* plan, const int* tiles, const int* choices, int perToken,
     if (bias) {
         add_biases(sums, bias + firstRow, column, warpColumn, n, mode);
     }
-    store_acts(sums, tile, column, warpRow, warpColumn, n, mode, y, yStride);
+    store_acts(sums, tile, places, column, warpRow, warpColumn, n, mode, y, yStride);
 }
 
 // ---- dense --------------------------------------------------------------------------------------------------------

@@ -25,8 +25,8 @@ static void skinny(int rows, int n, int k, int mode, bool biased, int splits) {
 
 static void few(int tokens, int experts, int perToken, int n, int k, int mode, bool biased, bool gathered, int kind) {
     expect_experts("few", 16, tokens, experts, perToken, n, k, mode, biased, gathered, kind,
-                   [&](int maxTiles, int* plan, int* tiles, int* by, act* x, int xStride, unsigned char* w, scale_of_weights* scales, float* bias, act* y, int yStride) {
-                       RUN(GRID(maxTiles * blocks_of(n, mode)), THREADS, RING_BYTES, expert_few, plan, tiles, by, perToken, x, xStride, w, scales, bias, n, k, mode, y, yStride);
+                   [&](int maxTiles, int* plan, int* tiles, int* by, int* places, act* x, int xStride, unsigned char* w, scale_of_weights* scales, float* bias, act* y, int yStride) {
+                       RUN(GRID(maxTiles * blocks_of(n, mode)), THREADS, RING_BYTES, expert_few, plan, tiles, by, perToken, places, x, xStride, w, scales, bias, n, k, mode, y, yStride);
                    });
 }
 
@@ -187,9 +187,9 @@ static void wide(int rows, int n, int k, int mode, bool biased, int splits, int 
 
 static void many(int tokens, int experts, int perToken, int n, int k, int mode, bool biased, bool gathered, int kind) {
     expect_experts("many", MANY_ROWS, tokens, experts, perToken, n, k, mode, biased, gathered, kind,
-                   [&](int maxTiles, int* plan, int* tiles, int* by, act* x, int xStride, unsigned char* w, scale_of_weights* scales, float* bias, act* y, int yStride) {
+                   [&](int maxTiles, int* plan, int* tiles, int* by, int* places, act* x, int xStride, unsigned char* w, scale_of_weights* scales, float* bias, act* y, int yStride) {
                        int outputs = COLUMNS / (gated(mode) ? 2 : 1), columns = (n + outputs - 1) / outputs;
-                       RUN(GRID(maxTiles * columns), MANY_THREADS, MANY_SHARED, expert_many, plan, tiles, by, perToken, x, xStride, w, scales, bias, n, k, mode, y, yStride);
+                       RUN(GRID(maxTiles * columns), MANY_THREADS, MANY_SHARED, expert_many, plan, tiles, by, perToken, places, x, xStride, w, scales, bias, n, k, mode, y, yStride);
                    });
 }
 

@@ -7,7 +7,9 @@ import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.TreeMap;
 import java.util.function.Function;
+import java.util.regex.Pattern;
 
 /**
  * The kernels that come with Jeton: CUDA sources among the resources, compiled for the device at hand when they are
@@ -19,7 +21,7 @@ public final class Kernels {
     /** Stands for NVRTC's version in the names of shipped cubins. */
     static final String SHIPPED = "shipped";
 
-    private static final String HEADER = "jeton.cuh";
+    private static final Pattern INCLUDE = Pattern.compile("(?m)^#include \"(\\w+\\.cuh)\"");
 
     private final Optional<Nvrtc> nvrtc;
     private final Optional<KernelCache> cache;
@@ -50,14 +52,28 @@ public final class Kernels {
     }
 
     /**
-     * A source with its header.
+     * A source with its headers.
      *
      * @param name as {@code rows.cu}
      * @param options as {@code -DHEAD_DIM=128}
      * @throws NativeException where there is none of that name
      */
     public KernelSource source(String name, List<String> options) {
-        return new KernelSource(name, text(name), Map.of(HEADER, text(HEADER)), options);
+        String text = text(name);
+        Map<String, String> headers = new TreeMap<>();
+        addHeaders(text, headers);
+        return new KernelSource(name, text, headers, options);
+    }
+
+    /** Those that a text includes, and that these include. */
+    private void addHeaders(String text, Map<String, String> headers) {
+        INCLUDE.matcher(text).results().map(found -> found.group(1)).forEach(name -> {
+            if (!headers.containsKey(name)) {
+                String header = text(name);
+                headers.put(name, header);
+                addHeaders(header, headers);
+            }
+        });
     }
 
     private String text(String name) {

@@ -91,6 +91,10 @@ class KernelParityTest {
                 "products WEIGHTS=6",
                 "products WEIGHTS=6 JETON_TYPE=1 JETON_RESIDUAL=0 JETON_SHARED=101376",
                 "experts",
+                "latent HEAD_DIM=40 ROTARY_DIM=16 GROUP=11 LATENT_RANK=64",
+                "latent HEAD_DIM=32 ROTARY_DIM=8 GROUP=4 LATENT_RANK=36 LATENT_PAIRED=0 JETON_TYPE=1",
+                "latent HEAD_DIM=192 ROTARY_DIM=64 GROUP=16 BLOCK_SIZE=64",
+                "latent HEAD_DIM=192 ROTARY_DIM=64 GROUP=3 JETON_SHARED=101376 JETON_TYPE=1",
                 "ranks JETON_TYPE=1",
                 "adapters",
                 "adapters JETON_TYPE=1"
@@ -157,6 +161,10 @@ class KernelParityTest {
                 "products WEIGHTS=6",
                 "products WEIGHTS=6 JETON_TYPE=1 JETON_RESIDUAL=0",
                 "experts",
+                "latent HEAD_DIM=40 ROTARY_DIM=16 GROUP=11 LATENT_RANK=64",
+                "latent HEAD_DIM=32 ROTARY_DIM=8 GROUP=4 LATENT_RANK=36 LATENT_PAIRED=0 JETON_TYPE=1",
+                "latent HEAD_DIM=192 ROTARY_DIM=64 GROUP=16 BLOCK_SIZE=64",
+                "latent HEAD_DIM=192 ROTARY_DIM=64 GROUP=128 BLOCK_SIZE=64",
                 "ranks JETON_TYPE=1",
                 "adapters",
                 "adapters JETON_TYPE=1"

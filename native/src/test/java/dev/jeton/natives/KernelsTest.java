@@ -28,6 +28,14 @@ class KernelsTest {
     }
 
     @Test
+    void sourceComesWithTheHeadersOfItsHeaders() {
+        resources.put("plan.cuh", "#include \"jeton.cuh\"\n#define P 1".getBytes(StandardCharsets.UTF_8));
+        resources.put("latent.cu", "// by\n#include \"plan.cuh\"".getBytes(StandardCharsets.UTF_8));
+        assertThat(kernels.source("latent.cu", List.of()).headers()).containsOnlyKeys("jeton.cuh", "plan.cuh");
+        assertThat(kernels.source("rows.cu", List.of()).headers()).containsOnlyKeys("jeton.cuh");
+    }
+
+    @Test
     void shippedCubinIsTakenForItsArchitectureAndOptionsOnly() {
         byte[] cubin = {1, 2, 3};
         KernelSource source = kernels.source("rows.cu", List.of("-DM=2"));

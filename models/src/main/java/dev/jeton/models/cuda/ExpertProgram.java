@@ -243,6 +243,7 @@ final class ExpertProgram {
                 .pointer(tiles)
                 .pointer(by)
                 .integer(experts.perToken())
+                .pointer(0)
                 .pointer(x)
                 .integer(w.columns())
                 .pointer(w.address())
