@@ -19,10 +19,9 @@ import java.util.Optional;
  * with chunks of prompt has a sixth, since then K and V of all positions must be stored before any is read, and one
  * with many tokens two more, since then normalising is shared instead of repeated by every thread, and one before each
  * multiplication where inputs are to be rounded first ({@link Product}), or rows' adapters add to it that take long
- * ({@link StepAdapters}). Layers of experts have phases for the router's logits, the choice, gate and up, down, and the
- * sum ({@link SparseFeed}); families that normalise what a half of a layer gives before they add it have one after each
- * half, and what all tokens go through beside their experts is done before these. After the layers, rows that need
- * logits go through the output projection and are sampled ({@link StepLogits}).
+ * ({@link StepAdapters}). Layers of experts ({@link ExpertProgram}) and latent attention ({@link LatentAttention}) are
+ * phases of their own; families that normalise what a half of a layer gives before they add it have one after each
+ * half. After the layers, rows that need logits go through the output projection and are sampled ({@link StepLogits}).
  *
  * <p>Tiles are made a few microseconds long at least (claiming costs a tenth of one), and small enough that each thread
  * gets several.
@@ -30,7 +29,7 @@ import java.util.Optional;
  * <p>Activations are rows of floats, {@code [token][stride]}, with strides of whole panels so that no kernel has a tail
  * and {@link MatMul#SPARE_ROWS} rows to spare. Owned by the engine; during a step tiles write disjoint parts.
  */
-final class DecoderStep implements ComputeTeam.Program {
+final class DecoderStep implements ComputeTeam.Program, Product.Ends {
 
     private enum Phase {
         START,
@@ -47,14 +46,7 @@ final class DecoderStep implements ComputeTeam.Program {
         GATE_UP,
         DOWN,
         ADD_FEED,
-        ROUTER,
-        ROUTE,
-        SHARED_GATE_UP,
-        GATE_SHARED,
-        SHARED_DOWN,
-        EXPERTS_GATE_UP,
-        EXPERTS_DOWN,
-        ADD_EXPERTS,
+        EXPERTS,
         FINAL_NORM,
         HEAD,
         SAMPLE
@@ -65,7 +57,6 @@ final class DecoderStep implements ComputeTeam.Program {
 
     private static final int EMBED_TOKENS = 8;
     private static final int NORM_TOKENS = 8;
-    private static final int ROUTE_TOKENS = 8;
     private static final int STORE_TOKENS = 16;
 
     private final DecoderSpec spec;
@@ -76,7 +67,7 @@ final class DecoderStep implements ComputeTeam.Program {
     private final boolean branchNorms;
     private final StepAttention attention;
     private final Optional<LatentAttention> latent;
-    private final SparseFeed sparse;
+    private final Optional<ExpertProgram> experts;
     private final StepLogits logits;
     private final StepAdapters adapters;
 
@@ -123,17 +114,13 @@ final class DecoderStep implements ComputeTeam.Program {
         int rows = maxTokens + MatMul.SPARE_ROWS;
         hiddenStride = any.output().panels() * PANEL;
         hiddenPadded = (spec.hidden() + LANES - 1) / LANES * LANES;
-        boolean dense = weights.hasDense();
-        int width = Math.max(
-                dense ? spec.intermediate() : 0, spec.experts().shared().width());
-        innerStride = (width + PANEL / 2 - 1) / (PANEL / 2) * (PANEL / 2);
+        innerStride = (spec.intermediate() + PANEL / 2 - 1) / (PANEL / 2) * (PANEL / 2);
         x = new float[rows * hiddenStride];
         normed = new float[rows * hiddenStride];
-        inner = new float[rows * innerStride];
+        inner = new float[weights.hasDense() ? rows * innerStride : 0];
         branch = new float[branchNorms ? rows * hiddenStride : 0];
         logits = new StepLogits(weights.head(), (float) spec.scales().logitCap(), batch, sampling, maxTokens);
         attention = new StepAttention(spec, weights, arenas, groups, batch, maxTokens);
-        sparse = new SparseFeed(spec, hiddenStride, spec.experts().count() > 0 ? maxTokens : 0, threads);
         norm = weights.finalNorm();
         workspaces = new Workspace[threads];
         int tileRows = Math.min(Product.TILE_ROWS, Math.max(maxTokens, 1));
@@ -142,8 +129,12 @@ final class DecoderStep implements ComputeTeam.Program {
         latent = spec.latent().exists()
                 ? Optional.of(attention.latent(product, arenas.getFirst(), maxTokens))
                 : Optional.empty();
-        long halves = Math.max(Product.privateHalves(ofRow), sparse.halves(ofRow));
-        halves = Math.max(halves, spec.latent().exists() ? weights.halvesOfHeads() : 0);
+        experts = spec.experts().layers().contains(true)
+                ? Optional.of(new ExpertProgram(
+                        spec, weights, batch, product, normed, x, hiddenStride, hiddenPadded, maxTokens, threads))
+                : Optional.empty();
+        long halves = Math.max(Product.privateHalves(ofRow), weights.halvesOfHeads());
+        halves = Math.max(halves, experts.map(of -> of.halves(ofRow)).orElse(0L));
         int privateFloats = (PRIVATE_NORM_FLOATS / spec.hidden() + 1 + MatMul.SPARE_ROWS) * hiddenStride;
         for (int i = 0; i < threads; i++) {
             Attention own = new Attention(
@@ -178,18 +169,11 @@ final class DecoderStep implements ComputeTeam.Program {
             case LATENT -> advanceLatent(latent.orElseThrow());
             case OUTPUT -> branchNorms ? tokens(Phase.ADD_ATTENTION, NORM_TOKENS) : beginFeed();
             case ADD_ATTENTION -> beginFeed();
-            case FEED_NORM -> spec.experts().in(layer) ? beginRouter() : beginGateUp();
+            case FEED_NORM -> spec.experts().in(layer) ? beginExperts(experts.orElseThrow()) : beginGateUp();
             case GATE_UP -> beginDown();
             case DOWN -> branchNorms ? tokens(Phase.ADD_FEED, NORM_TOKENS) : endLayer();
-            case ADD_FEED, ADD_EXPERTS -> endLayer();
-            case ROUTER -> tokens(Phase.ROUTE, ROUTE_TOKENS);
-            case ROUTE -> beginShared();
-            case SHARED_GATE_UP ->
-                spec.experts().shared().gated() ? tokens(Phase.GATE_SHARED, NORM_TOKENS) : beginSharedDown();
-            case GATE_SHARED -> beginSharedDown();
-            case SHARED_DOWN -> beginExperts();
-            case EXPERTS_GATE_UP -> experts(Phase.EXPERTS_DOWN);
-            case EXPERTS_DOWN -> tokens(Phase.ADD_EXPERTS, NORM_TOKENS);
+            case ADD_FEED -> endLayer();
+            case EXPERTS -> advanceExperts(experts.orElseThrow());
             case FINAL_NORM -> beginHead();
             case HEAD -> beginSample();
             case SAMPLE -> beginLogits();
@@ -254,30 +238,14 @@ final class DecoderStep implements ComputeTeam.Program {
         return linear(Phase.GATE_UP, weights.dense(layer).gateUp(), normed, hiddenStride);
     }
 
-    private int beginRouter() {
-        return linear(Phase.ROUTER, weights.sparse(layer).router(), normed, hiddenStride);
+    private int beginExperts(ExpertProgram of) {
+        phase = Phase.EXPERTS;
+        return of.begin(layer);
     }
 
-    private int beginShared() {
-        Optional<DecoderWeights.Dense> shared = weights.sparse(layer).shared();
-        return shared.isPresent()
-                ? linear(Phase.SHARED_GATE_UP, shared.get().gateUp(), normed, hiddenStride)
-                : beginExperts();
-    }
-
-    private int beginSharedDown() {
-        DecoderWeights.Dense shared = weights.sparse(layer).shared().orElseThrow();
-        return linear(Phase.SHARED_DOWN, shared.down(), inner, innerStride);
-    }
-
-    private int beginExperts() {
-        sparse.group(batch.tokenCount);
-        return experts(Phase.EXPERTS_GATE_UP);
-    }
-
-    private int experts(Phase next) {
-        phase = next;
-        return sparse.tiles(weights.sparse(layer).experts(), next == Phase.EXPERTS_DOWN, workspaces.length);
+    private int advanceExperts(ExpertProgram of) {
+        int tiles = of.advance();
+        return tiles > 0 ? tiles : endLayer();
     }
 
     private int beginDown() {
@@ -349,16 +317,12 @@ final class DecoderStep implements ComputeTeam.Program {
                 product.round(tile);
                 adapters.tile(tile);
             }
-            case QUERY_KEY_VALUE, OUTPUT, GATE_UP, DOWN, HEAD, ROUTER, SHARED_GATE_UP, SHARED_DOWN ->
-                linearTile(tile, workspace);
-            case EXPERTS_GATE_UP, EXPERTS_DOWN -> {
-                boolean down = phase == Phase.EXPERTS_DOWN;
-                sparse.tile(tile, down, weights.sparse(layer).experts(), normed, member, workspace);
-            }
-            case ADD_ATTENTION, ADD_FEED, ROUTE, GATE_SHARED, ADD_EXPERTS -> {
+            case QUERY_KEY_VALUE, OUTPUT, GATE_UP, DOWN, HEAD -> linearTile(tile, workspace);
+            case EXPERTS -> experts.orElseThrow().tile(tile, member, workspace);
+            case ADD_ATTENTION, ADD_FEED -> {
                 int end = Math.min(batch.tokenCount, (tile + 1) * tileTokens);
                 for (int t = tile * tileTokens; t < end; t++) {
-                    betweenProducts(t, workspace);
+                    addBranch(t, workspace);
                 }
             }
             case STORE -> {
@@ -383,26 +347,14 @@ final class DecoderStep implements ComputeTeam.Program {
         }
     }
 
-    /** What a token is done between multiplications: its choice of experts, or adding what a half of the layer gave. */
-    private void betweenProducts(int token, Workspace workspace) {
+    /** Normalises what a half of the layer gave of a token, and adds it. */
+    private void addBranch(int token, Workspace workspace) {
         int at = token * hiddenStride;
         DecoderWeights.Layer of = weights.layer(layer);
-        switch (phase) {
-            case ROUTE -> sparse.route(token, weights.sparse(layer).correction());
-            case GATE_SHARED -> {
-                int width = spec.experts().shared().width();
-                RowKernels.scale(
-                        inner, token * innerStride, width, sparse.choice().gate(token));
-            }
-            case ADD_EXPERTS -> sparse.add(token, x, at, hiddenPadded);
-            default -> {
-                float[] weight = phase == Phase.ADD_ATTENTION ? of.attentionBranchNorm() : of.feedBranchNorm();
-                float epsilon = (float) spec.normEpsilon();
-                RowKernels.rmsNorm(
-                        branch, at, spec.hidden(), hiddenPadded, epsilon, weight, branch, at, workspace.lanes);
-                RowKernels.addScaled(x, at, hiddenPadded, 1, branch, at);
-            }
-        }
+        float[] weight = phase == Phase.ADD_ATTENTION ? of.attentionBranchNorm() : of.feedBranchNorm();
+        float epsilon = (float) spec.normEpsilon();
+        RowKernels.rmsNorm(branch, at, spec.hidden(), hiddenPadded, epsilon, weight, branch, at, workspace.lanes);
+        RowKernels.addScaled(x, at, hiddenPadded, 1, branch, at);
     }
 
     /** Normalises rows [from, to) of the multiplication to come: tokens, or those that get logits. */
@@ -433,33 +385,21 @@ final class DecoderStep implements ComputeTeam.Program {
             from = workspace.normed;
         }
         adapters.begin(from, workspace);
-        int row = product.row(tile);
-        int rows = product.rows(tile);
-        int first = product.panel(tile);
-        int end = product.endPanel(tile);
-        long endAddress = product.matrix().start(end);
-        MatMul.begin(product.matrix(), first, endAddress, workspace);
-        for (int panel = first; panel < end; panel++) {
-            fill(panel, row, rows, workspace.tile);
-            adapters.add(panel, row, rows, workspace);
-            product.multiply(from, tile, panel, endAddress, workspace);
-            drain(panel, row, rows, workspace.tile);
-        }
+        product.tile(tile, from, workspace, this);
     }
 
     /** What a tile's sums begin with: the bias, the residual, or zero. */
-    private void fill(int panel, int row, int rows, float[] tile) {
+    @Override
+    public void fill(int panel, int row, int rows, Workspace workspace) {
+        float[] tile = workspace.tile;
         DecoderWeights.Layer of = weights.layer(layer);
         switch (phase) {
             case QUERY_KEY_VALUE -> RowKernels.fillBias(of.queryKeyValueBias(), panel, rows, tile);
-            case ROUTER -> RowKernels.fillBias(weights.sparse(layer).routerBias(), panel, rows, tile);
-            case OUTPUT, DOWN, SHARED_DOWN -> {
+            case OUTPUT, DOWN -> {
                 if (branchNorms) {
                     Arrays.fill(tile, 0, rows * PANEL, 0);
                 } else {
-                    for (int r = 0; r < rows; r++) {
-                        System.arraycopy(x, (row + r) * hiddenStride + panel * PANEL, tile, r * PANEL, PANEL);
-                    }
+                    RowKernels.copyIn(x, row * hiddenStride + panel * PANEL, hiddenStride, rows, tile);
                 }
                 if (phase == Phase.OUTPUT && of.outputBias().length > 0) {
                     addBias(of.outputBias(), panel, rows, tile);
@@ -467,6 +407,7 @@ final class DecoderStep implements ComputeTeam.Program {
             }
             default -> Arrays.fill(tile, 0, rows * PANEL, 0);
         }
+        adapters.add(panel, row, rows, workspace);
     }
 
     private static void addBias(float[] bias, int panel, int rows, float[] tile) {
@@ -478,23 +419,21 @@ final class DecoderStep implements ComputeTeam.Program {
     }
 
     /** Where a tile's sums go. */
-    private void drain(int panel, int row, int rows, float[] tile) {
+    @Override
+    public void take(int panel, int row, int rows, Workspace workspace) {
+        float[] tile = workspace.tile;
         switch (phase) {
             case QUERY_KEY_VALUE -> {
                 int stride = attention.stride();
                 RowKernels.copyOut(tile, rows, attention.queryKeyValue(), row * stride + panel * PANEL, stride);
             }
-            case OUTPUT, DOWN, SHARED_DOWN -> {
+            case OUTPUT, DOWN -> {
                 float[] target = branchNorms ? branch : x;
                 RowKernels.copyOut(tile, rows, target, row * hiddenStride + panel * PANEL, hiddenStride);
             }
-            case GATE_UP, SHARED_GATE_UP -> {
+            case GATE_UP -> {
                 int at = row * innerStride + panel * (PANEL / 2);
                 RowKernels.gate(spec.activation(), tile, rows, inner, at, innerStride);
-            }
-            case ROUTER -> {
-                int stride = sparse.choice().stride();
-                RowKernels.copyOut(tile, rows, sparse.choice().logits(), row * stride + panel * PANEL, stride);
             }
             default -> logits.put(tile, panel, row, rows);
         }

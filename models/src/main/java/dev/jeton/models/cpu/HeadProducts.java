@@ -103,12 +103,10 @@ final class HeadProducts {
         MatMul.begin(matrix, 0, end, workspace);
         int to = row * outputStride + head * outputHead;
         for (int panel = 0; panel < matrix.panels(); panel++) {
-            RowKernels.fillBias(NO_BIAS, panel, count, workspace.tile);
+            RowKernels.fillBias(RowKernels.NO_BIAS, panel, count, workspace.tile);
             MatMul.panel(matrix, panel, input, from, inputStride, count, end, workspace);
             int width = Math.min(PANEL, outputs - panel * PANEL);
             RowKernels.copyOut(workspace.tile, count, width, output, to + panel * PANEL, outputStride);
         }
     }
-
-    private static final float[] NO_BIAS = {};
 }

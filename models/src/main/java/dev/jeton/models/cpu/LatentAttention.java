@@ -47,6 +47,7 @@ final class LatentAttention {
     private final KvArena arena;
     private final StepRows batch;
     private final Product product;
+    private final Product.Ends queryEnds = new QueryEnds();
     private final HeadProducts heads = new HeadProducts();
     private final RotaryTable rotary;
     private final float scale;
@@ -195,7 +196,7 @@ final class LatentAttention {
                 }
             }
             case ROUND -> product.round(tile);
-            case QUERY_UP -> queryUp(tile, workspace);
+            case QUERY_UP -> product.tile(tile, projected, workspace, queryEnds);
             case KEY_UP -> keyUp(tile, workspace);
             case ATTEND -> attend(tile, workspace);
             case VALUE_UP -> heads.tile(tile, workspace);
@@ -224,21 +225,6 @@ final class LatentAttention {
             rotary.rotatePairs(token, x, at, by);
         } else {
             rotary.rotate(token, x, at, latent.rotary(), by);
-        }
-    }
-
-    private void queryUp(int tile, Workspace workspace) {
-        int row = product.row(tile);
-        int rows = product.rows(tile);
-        int first = product.panel(tile);
-        int end = product.endPanel(tile);
-        long endAddress = product.matrix().start(end);
-        MatMul.begin(product.matrix(), first, endAddress, workspace);
-        for (int panel = first; panel < end; panel++) {
-            Arrays.fill(workspace.tile, 0, rows * Kernels.PANEL, 0);
-            product.multiply(projected, tile, panel, endAddress, workspace);
-            int to = row * queryStride + panel * Kernels.PANEL;
-            RowKernels.copyOut(workspace.tile, rows, queries, to, queryStride);
         }
     }
 
@@ -278,5 +264,20 @@ final class LatentAttention {
                 attended,
                 (first * spec.heads() + head) * latent.rank(),
                 spec.heads() * latent.rank());
+    }
+
+    /** Queries of heads begin with nothing and go to {@link #queries}. */
+    private final class QueryEnds implements Product.Ends {
+
+        @Override
+        public void fill(int panel, int row, int rows, Workspace workspace) {
+            RowKernels.fillBias(RowKernels.NO_BIAS, panel, rows, workspace.tile);
+        }
+
+        @Override
+        public void take(int panel, int row, int rows, Workspace workspace) {
+            int to = row * queryStride + panel * Kernels.PANEL;
+            RowKernels.copyOut(workspace.tile, rows, queries, to, queryStride);
+        }
     }
 }

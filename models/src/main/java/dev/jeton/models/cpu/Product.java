@@ -15,6 +15,16 @@ import java.lang.foreign.SegmentAllocator;
  */
 final class Product {
 
+    /** What tiles of a multiplication begin with, and what becomes of them. */
+    interface Ends {
+
+        /** Writes what the sums of a panel of some rows begin with to the workspace's tile. */
+        void fill(int panel, int row, int rows, Workspace workspace);
+
+        /** Takes them. */
+        void take(int panel, int row, int rows, Workspace workspace);
+    }
+
     /** Rows that a tile has at most; a multiple of six. */
     static final int TILE_ROWS = 132;
 
@@ -121,10 +131,25 @@ final class Product {
     }
 
     /**
-     * Computes a panel of a tile into the workspace's tile.
+     * Computes a tile.
      *
      * @param from the inputs, {@link #input} or a thread's own copy of them
      */
+    void tile(int tile, float[] from, Workspace workspace, Ends ends) {
+        int row = row(tile);
+        int rows = rows(tile);
+        int first = panel(tile);
+        int end = endPanel(tile);
+        long endAddress = matrix.start(end);
+        MatMul.begin(matrix, first, endAddress, workspace);
+        for (int panel = first; panel < end; panel++) {
+            ends.fill(panel, row, rows, workspace);
+            multiply(from, tile, panel, endAddress, workspace);
+            ends.take(panel, row, rows, workspace);
+        }
+    }
+
+    /** Computes a panel of a tile into the workspace's tile. */
     void multiply(float[] from, int tile, int panel, long end, Workspace workspace) {
         int row = row(tile);
         if (matrix.order() != HalfRows.Order.FLOATS) {

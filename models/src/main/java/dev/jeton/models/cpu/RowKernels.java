@@ -88,6 +88,16 @@ final class RowKernels {
         }
     }
 
+    /** No biases. */
+    static final float[] NO_BIAS = {};
+
+    /** What a tile's sums begin with: a panel of rows that are {@code stride} apart, the first at {@code from}. */
+    static void copyIn(float[] x, int from, int stride, int rows, float[] tile) {
+        for (int r = 0; r < rows; r++) {
+            System.arraycopy(x, from + r * stride, tile, r * PANEL, PANEL);
+        }
+    }
+
     /** What a tile's sums begin with: a panel's biases, or zeros where there are none. */
     static void fillBias(float[] bias, int panel, int rows, float[] tile) {
         if (bias.length == 0) {
