@@ -9,9 +9,34 @@
 
 // ---- choosing and grouping ----------------------------------------------------------------------------------------
 
-#define CHOOSE_TOKENS 4  // of a block: a warp each
+#define CHOOSE_TOKENS 4   // of a block: a warp each
+#define CHOOSE_GROUPS 32  // most groups of experts: a lane each
 #define GROUP_THREADS 1024
 #define GROUP_WARPS (GROUP_THREADS / 32)
+
+#define SCORES_PLAIN 0    // the softmax, and nothing of what follows
+#define SCORES_SOFTMAX 1
+#define SCORES_SIGMOID 2
+
+// What keeps scores that are all 0 from being divided by their sum, as DeepSeek-V3's model has it.
+#define LEAST_SUM 1e-20f
+
+// How a router chooses. Logits of a token are stride apart, and may be followed by others. Where scores are not plain, an
+// expert's key, by which it is chosen, is its score (of the softmax its logit) and the correction.
+struct Router {
+    const float* logits;
+    int stride;
+    const float* bias;        // of each logit, or 0
+    const float* correction;  // of each key, or 0
+    int experts;
+    int perToken;
+    int scores;
+    bool normalised;
+    int groups;       // of as many experts, one after the other
+    int groupsTaken;  // from which experts are chosen
+    int groupBest;    // how many of its best keys a group is judged by
+    float scale;      // of shares
+};
 
 // Whether (value, expert) comes after (lastValue, last) in order of preference: the likelier first, of equals the lower.
 INDEX bool comes_after(float value, int expert, float lastValue, int last) {
@@ -23,11 +48,23 @@ DEVICE float logit_of(const float* logits, const float* bias, int expert) {
     return bias ? logits[expert] + bias[expert] : logits[expert];
 }
 
+// The best of what each lane has, of equals the lower expert; all lanes then have it.
+DEVICE void warp_best(float& best, int& expert) {
+    for (int d = 16; d > 0; d >>= 1) {
+        float otherBest = __shfl_xor_sync(ALL_LANES, best, d);
+        int other = __shfl_xor_sync(ALL_LANES, expert, d);
+        if (otherBest > best || (otherBest == best && other < expert)) {
+            best = otherBest;
+            expert = other;
+        }
+    }
+}
+
 // A warp chooses a token's experts, the likeliest first. The share of each is its softmax over all experts, or over those
 // chosen where normalised. perToken <= 32. A logit that is no number counts as the least; shares are then NaN, which fails
 // the rows that have them.
-DEVICE void choose(const float* logits, const float* bias, int experts, int perToken, bool normalised, int* chosen,
-                   float* share) {
+DEVICE void choose_plainly(const float* logits, const float* bias, int experts, int perToken, bool normalised, int* chosen,
+                           float* share) {
     int lane = threadIdx.x & 31;
     float most = NEGATIVE_INFINITY;
     for (int e = lane; e < experts; e += 32) {
@@ -55,14 +92,7 @@ DEVICE void choose(const float* logits, const float* bias, int experts, int perT
                 expert = e;
             }
         }
-        for (int d = 16; d > 0; d >>= 1) {
-            float otherBest = __shfl_xor_sync(ALL_LANES, best, d);
-            int other = __shfl_xor_sync(ALL_LANES, expert, d);
-            if (otherBest > best || (otherBest == best && other < expert)) {
-                best = otherBest;
-                expert = other;
-            }
-        }
+        warp_best(best, expert);
         float weight = expf(best - most);
         taken += weight;
         if (lane == j) {
@@ -78,17 +108,140 @@ DEVICE void choose(const float* logits, const float* bias, int experts, int perT
     }
 }
 
-// bias[experts], or 0, is added to every token's logits.
-// Bytes per token: 4 * experts, read from the first cache perToken times more, and 8 * perToken written. Operations: a
-// few a logit for each choice: 128 experts, 8 choices, 8,192 tokens: 30M, 1 us; latency for few.
+// A group's best keys, added up. Lanes begin at different places of their groups, so that they read different banks.
+DEVICE float group_score(const float* key, int size, int best) {
+    float sum = 0;
+    float lastValue = float_of(0x7f800000u);
+    int last = -1;
+    for (int j = 0; j < best; j++) {
+        float value = NEGATIVE_INFINITY;
+        int expert = size;
+        int e = (threadIdx.x & 31) % size;
+        for (int i = 0; i < size; i++) {
+            float own = key[e];
+            if (comes_after(own, e, lastValue, last) && (expert == size || own > value || (own == value && e < expert))) {
+                value = own;
+                expert = e;
+            }
+            e = e + 1 < size ? e + 1 : 0;
+        }
+        sum += value;
+        lastValue = value;
+        last = expert;
+    }
+    return sum;
+}
+
+// Makes the keys of all but the best groups the least, of equals the lower being better. A lane each.
+DEVICE void leave_groups(const Router& r, float* key) {
+    int lane = threadIdx.x & 31;
+    int size = r.experts / r.groups;
+    float score = lane < r.groups ? group_score(key + lane * size, size, r.groupBest) : NEGATIVE_INFINITY;
+    int better = 0;
+    for (int g = 0; g < r.groups; g++) {
+        float other = __shfl_sync(ALL_LANES, score, g);
+        better += other > score || (other == score && g < lane);
+    }
+    if (lane < r.groups && better >= r.groupsTaken) {
+        for (int e = lane * size; e < (lane + 1) * size; e++) {
+            key[e] = NEGATIVE_INFINITY;
+        }
+    }
+    __syncwarp();
+}
+
+// What a share is a part of, before it is divided.
+DEVICE float weight_of(const Router& r, float logit, float most) {
+    return r.scores == SCORES_SIGMOID ? sigmoid(logit) : expf(logit - most);
+}
+
+// As choose_plainly, by keys of this warp's own in shared memory. What is no number, logit or key, makes all shares NaN.
+DEVICE void choose_by_keys(const Router& r, const float* logits, float* key, int* chosen, float* share) {
+    int lane = threadIdx.x & 31;
+    float most = NEGATIVE_INFINITY;
+    float all = 0;
+    bool broken = false;
+    for (int e = lane; e < r.experts; e += 32) {
+        float logit = logit_of(logits, r.bias, e);
+        float value = r.scores == SCORES_SIGMOID ? sigmoid(logit) : logit;
+        value = r.correction ? value + r.correction[e] : value;
+        broken |= value != value;
+        key[e] = value == value ? value : NEGATIVE_INFINITY;
+        most = fmaxf(most, logit);
+    }
+    broken = __any_sync(ALL_LANES, broken);
+    most = warp_max(most);
+    if (r.scores == SCORES_SOFTMAX && !r.normalised) {
+        for (int e = lane; e < r.experts; e += 32) {
+            all += expf(logit_of(logits, r.bias, e) - most);
+        }
+        all = warp_sum(all);
+    }
+    __syncwarp();
+    if (r.groupsTaken < r.groups) {
+        leave_groups(r, key);
+    }
+    float lastValue = float_of(0x7f800000u);
+    int last = -1;
+    int ownExpert = 0;
+    for (int j = 0; j < r.perToken; j++) {
+        float best = NEGATIVE_INFINITY;
+        int expert = r.experts;
+        for (int e = lane; e < r.experts; e += 32) {
+            float value = key[e];
+            if (comes_after(value, e, lastValue, last) && (value > best || expert == r.experts)) {
+                best = value;
+                expert = e;
+            }
+        }
+        warp_best(best, expert);
+        ownExpert = lane == j ? expert : ownExpert;
+        lastValue = best;
+        last = expert;
+    }
+    float own = lane < r.perToken ? weight_of(r, logit_of(logits, r.bias, ownExpert), most) : 0;
+    float taken = warp_sum(own);
+    if (r.scores == SCORES_SIGMOID) {
+        all = r.normalised ? taken + LEAST_SUM : 1;
+    } else if (r.normalised) {
+        all = taken;
+    }
+    if (lane < r.perToken) {
+        chosen[lane] = ownExpert;
+        share[lane] = broken ? NOT_A_NUMBER : own / all * r.scale;
+    }
+    __syncwarp();
+}
+
+// A warp chooses a token's experts; key[experts] is shared memory of its own where scores are not plain.
+DEVICE void choose(const Router& r, int token, float* key, int* chosen, float* share) {
+    const float* logits = r.logits + (long long)token * r.stride;
+    chosen += token * r.perToken;
+    share += token * r.perToken;
+    if (r.scores == SCORES_PLAIN) {
+        choose_plainly(logits, r.bias, r.experts, r.perToken, r.normalised, chosen, share);
+    } else {
+        choose_by_keys(r, logits, key, chosen, share);
+    }
+}
+
+// Shared memory: where scores are not plain CHOOSE_TOKENS * experts floats.
+// Bytes per token: 4 * experts, read from the first cache perToken times more, and 8 * perToken written; corrections, as
+// many again, stay in the first cache, and keys are read from shared memory in place of the logits. Operations: a few a
+// logit for each choice: 128 experts, 8 choices, 8,192 tokens: 30M, 1 us; latency for few. Keys cost an exponential and a
+// division each, and groups groupBest reads of each key by one lane a group: 256 experts in 8 groups of two best 64 reads
+// of shared memory one after the other, about 0.5 us a token, many at once.
 extern "C" __global__ void __launch_bounds__(32 * CHOOSE_TOKENS)
-choose_experts(const int* header, const float* logits, const float* bias, int experts, int perToken, int normalised,
+choose_experts(const int* header, const float* logits, int stride, const float* bias, const float* correction, int experts,
+               int perToken, int scores, int normalised, int groups, int groupsTaken, int groupBest, float scale,
                int* chosen, float* share) {
     take_turn();
-    int token = blockIdx.x * CHOOSE_TOKENS + threadIdx.x / 32;
+    DYNAMIC_SHARED(shared);
+    int warp = threadIdx.x / 32;
+    int token = blockIdx.x * CHOOSE_TOKENS + warp;
+    Router r = {logits, stride, bias, correction, experts, perToken, scores, normalised != 0, groups, groupsTaken, groupBest, scale};
     if (token < header[HEADER_TOKENS]) {
-        choose(logits + (long long)token * experts, bias, experts, perToken, normalised != 0, chosen + token * perToken,
-               share + token * perToken);
+        choose(r, token, (float*)shared + warp * experts, chosen, share);
     }
 }
 
@@ -113,7 +266,8 @@ DEVICE int lanes_before(int value) {
 // 65,536 choices (8,192 tokens, 8 of 128) are 64 turns of a warp, twice: about 15 us, once a layer of some 1,000. For a
 // decode step it is a launch's latency.
 extern "C" __global__ void __launch_bounds__(GROUP_THREADS, 1)
-group_experts(const int* header, const float* logits, const float* bias, int experts, int perToken, int normalised,
+group_experts(const int* header, const float* logits, int stride, const float* bias, const float* correction, int experts,
+              int perToken, int scores, int normalised, int groups, int groupsTaken, int groupBest, float scale,
               int tileRows, int maxTiles, int* chosen, float* share, int* slotOf, int* choices, int* plan, int* tiles) {
     take_turn();
     DYNAMIC_SHARED(shared);
@@ -125,19 +279,19 @@ group_experts(const int* header, const float* logits, const float* bias, int exp
     int all = tokens * perToken;
     int warp = threadIdx.x / 32;
     int lane = threadIdx.x & 31;
+    int* mine = placed + warp * experts;
     if (logits) {
+        Router r = {logits, stride, bias, correction, experts, perToken, scores, normalised != 0, groups, groupsTaken, groupBest, scale};
         for (int token = warp; token < tokens; token += GROUP_WARPS) {
-            choose(logits + (long long)token * experts, bias, experts, perToken, normalised != 0, chosen + token * perToken,
-                   share + token * perToken);
+            choose(r, token, (float*)mine, chosen, share);
         }
     }
-    for (int i = threadIdx.x; i < GROUP_WARPS * experts; i += GROUP_THREADS) {
-        placed[i] = 0;
+    for (int e = lane; e < experts; e += 32) {
+        mine[e] = 0;
     }
     __syncthreads();
     int from = warp * range_of(all);
     int to = min(all, from + range_of(all));
-    int* mine = placed + warp * experts;
     for (int i = from + lane; i < to; i += 32) {
         atomicAdd(mine + chosen[i], 1);
     }

@@ -282,6 +282,9 @@ DEVICE unsigned pack_e4m3(float low, float high) {
 #endif
 }
 
+// 1 / (1 + e^-x).
+DEVICE float sigmoid(float x) { return 1.0f / (1.0f + expf(-x)); }
+
 // ---- activations of gates -----------------------------------------------------------------------------------------
 
 #define ACTIVATION_SILU 0

@@ -17,20 +17,28 @@ order_logits(const int* header, int count, const float* parts, int rows, int wid
     *(float4*)(logits + (long long)row * stride + column) = *(const float4*)from;
 }
 
-// A token's sum of what its experts gave, by its shares: what a rank adds to the sum over ranks.
-// Bytes per token: 2 * hidden * (perToken read, 1 written); bound by the second cache, where given lies in decode steps.
+// A token's sum of what its experts gave, by its shares, and of what it went through beside them (0: nothing), by the
+// sigmoid of its logit where there are any: what a rank adds to the sum over ranks.
+// Bytes per token: 2 * hidden * (perToken read, 1 more with what is beside, 1 written); bound by the second cache, where given lies in decode steps.
 extern "C" __global__ void __launch_bounds__(256)
 combine_experts(const int* header, int count, const act* given, const int* slotOf, const float* share, int perToken,
-                int hidden, act* out) {
+                const act* beside, const float* besideLogits, int logitStride, int hidden, act* out) {
     take_turn();
     int token = blockIdx.x;
     if (token >= count_of(header, count)) {
         return;
     }
+    float besideShare = besideLogits ? sigmoid(besideLogits[(long long)token * logitStride]) : 1.0f;
     for (int i = threadIdx.x * 8; i < hidden; i += 256 * 8) {
         float sum[8];
         for (int j = 0; j < 8; j++) {
             sum[j] = 0;
+        }
+        if (beside) {
+            load8(beside + (long long)token * hidden + i, sum);
+            for (int j = 0; j < 8; j++) {
+                sum[j] *= besideShare;
+            }
         }
 #pragma unroll 1
         for (int c = token * perToken; c < (token + 1) * perToken; c++) {

@@ -73,7 +73,14 @@ struct Delta {
     const int* slotOf;   // 0, or values are what experts gave, by slot, and a row's are summed
     const float* share;  // by their shares, in the order of the row's choice
     int perToken;
+    const act* beside;   // what all rows went through beside experts, by row, or 0
+    float besideShare;
 };
+
+// The share of what a row went through beside its experts: the sigmoid of its logit, or 1 where logits are 0.
+DEVICE float beside_share(const float* logits, int stride, int row) {
+    return logits ? sigmoid(logits[(long long)row * stride]) : 1.0f;
+}
 
 // Eight values of a row's delta.
 DEVICE void load_delta8(const Delta& delta, int row, int i, int hidden, float* to) {
@@ -83,6 +90,12 @@ DEVICE void load_delta8(const Delta& delta, int row, int i, int hidden, float* t
     }
     for (int j = 0; j < 8; j++) {
         to[j] = 0;
+    }
+    if (delta.beside) {
+        load8(delta.beside + (long long)row * hidden + i, to);
+        for (int j = 0; j < 8; j++) {
+            to[j] *= delta.besideShare;
+        }
     }
 #pragma unroll 1
     for (int c = row * delta.perToken; c < (row + 1) * delta.perToken; c++) {
@@ -148,12 +161,12 @@ DEVICE float norm_row(const Delta& delta, residual* x, int from, bool store, flo
 // Bytes per row: hidden * (sizeof(residual) read, 2 more and the residual written where there is a delta, 2 written):
 // with delta and an fp32 residual 12 * hidden, 0.4 GB for 8,192 rows of 4,096: 120 us on H100, 84 us on H200; a norm of
 // the delta adds no bytes, since the row waits in shared memory. What experts gave is 2 * hidden for each that a token
-// chose in place of the delta's. Weights, 4 * hidden, stay in the first cache. The row is kept in shared memory, so it
+// chose in place of the delta's, and as much again of what it went through beside them. Weights, 4 * hidden, stay in the first cache. The row is kept in shared memory, so it
 // is read once, and can be given in the order that a matrix has its inputs in, for 4 * hidden bytes of it from the caches.
 extern "C" __global__ void __launch_bounds__(256)
 rms_norm(const int* header, int count, const act* delta, const float* deltaWeight, const int* slotOf,
-         const float* share, int perToken, residual* x, const int* rowIndex, const float* weight, float epsilon,
-         int hidden, const int* order, act* out) {
+         const float* share, int perToken, const act* beside, const float* besideLogits, int logitStride, residual* x,
+         const int* rowIndex, const float* weight, float epsilon, int hidden, const int* order, act* out) {
     take_turn();
     DYNAMIC_SHARED(shared);
     __shared__ float scratch[32];
@@ -162,7 +175,8 @@ rms_norm(const int* header, int count, const act* delta, const float* deltaWeigh
     }
     int from = rowIndex ? rowIndex[blockIdx.x] : blockIdx.x;
     float* row = (float*)shared;
-    float inverse = norm_row({delta, deltaWeight, slotOf, share, perToken}, x, from, rowIndex == 0, epsilon, hidden, row, scratch);
+    Delta given = {delta, deltaWeight, slotOf, share, perToken, beside, beside_share(besideLogits, logitStride, from)};
+    float inverse = norm_row(given, x, from, rowIndex == 0, epsilon, hidden, row, scratch);
     act* to = out + (long long)blockIdx.x * hidden;
     for (int i = threadIdx.x * 8; i < hidden; i += 256 * 8) {
         float v[8], w[8];
@@ -189,8 +203,8 @@ DEVICE float fp8_scale(float greatest) { return greatest > 0 ? greatest * (1.0f 
 // Bytes per row: as rms_norm, with 1 instead of 2 written.
 extern "C" __global__ void __launch_bounds__(256)
 rms_norm_fp8(const int* header, int count, const act* delta, const float* deltaWeight, const int* slotOf,
-             const float* share, int perToken, residual* x, const int* rowIndex, const float* weight, float epsilon,
-             int hidden, unsigned char* out, float* scale) {
+             const float* share, int perToken, const act* beside, const float* besideLogits, int logitStride, residual* x,
+             const int* rowIndex, const float* weight, float epsilon, int hidden, unsigned char* out, float* scale) {
     take_turn();
     DYNAMIC_SHARED(shared);
     __shared__ float scratch[32];
@@ -200,7 +214,8 @@ rms_norm_fp8(const int* header, int count, const act* delta, const float* deltaW
     }
     int from = rowIndex ? rowIndex[blockIdx.x] : blockIdx.x;
     float* row = (float*)shared;
-    float inverse = norm_row({delta, deltaWeight, slotOf, share, perToken}, x, from, rowIndex == 0, epsilon, hidden, row, scratch);
+    Delta given = {delta, deltaWeight, slotOf, share, perToken, beside, beside_share(besideLogits, logitStride, from)};
+    float inverse = norm_row(given, x, from, rowIndex == 0, epsilon, hidden, row, scratch);
     float greatest = 0;
     for (int i = threadIdx.x * 8; i < hidden; i += 256 * 8) {
         float v[8], w[8];

@@ -1,5 +1,5 @@
-// experts.cu against float64: choices with ties and numbers that are none, experts that nobody chose, tiles of every
-// length; what must not be written is poisoned.
+// experts.cu against float64: choices with ties and numbers that are none, by sigmoids, corrections and groups, experts that
+// nobody chose, tiles of every length; what must not be written or read is poisoned.
 #include "check.h"
 #include "check_products.h"
 #include "../experts.cu"
@@ -17,33 +17,46 @@ static void expect_tiles(const Routing& r, Array<int>& plan, Array<int>& tiles, 
     for (int i = 4 * t; i < 4 * maxTiles; i++) EXPECT(tiles[i] == -1, "wrote tile %d", i / 4);
 }
 
-static void grouping(int tokens, int experts, int perToken, bool normalised, int tileRows, int kind, bool broken) {
-    context = "grouping " + std::to_string(tokens) + " of " + std::to_string(perToken) + "/" + std::to_string(experts) + " kind " + std::to_string(kind);
+static void grouping(int tokens, int experts, int perToken, bool normalised, int tileRows, int kind, bool broken, const Choosing& by = {}) {
+    context = "grouping " + std::to_string(tokens) + " of " + std::to_string(perToken) + "/" + std::to_string(experts) + " kind " + std::to_string(kind) + " scores " + std::to_string(by.scores);
     auto logits = router(tokens, experts, kind);
-    if (broken) {
-        logits[experts / 2] = NAN;
-        if (tokens > 1) logits[experts + experts - 1] = INFINITY;
-        if (tokens > 2) std::fill(logits.begin() + 2 * experts, logits.begin() + 3 * experts, NAN);
-    }
     bool biased = tokens % 2 != 0;
-    auto given = logits;
     std::vector<float> biases(experts);
     for (float& b : biases) b = (float)normal();
+    for (int t = 0; t < tokens && by.scores; t++) {
+        for (;;) {
+            std::vector<float> own(logits.begin() + (size_t)t * experts, logits.begin() + (size_t)(t + 1) * experts);
+            for (int e = 0; biased && e < experts; e++) own[e] += biases[e];
+            auto keys = keys_of(own.data(), experts, by);
+            if (apart(keys) && apart(group_scores(keys, by))) break;
+            auto drawn = router(1, experts, kind);
+            std::copy(drawn.begin(), drawn.end(), logits.begin() + (size_t)t * experts);
+        }
+    }
+    if (broken) {
+        logits[experts / 2] = NAN;
+        if (tokens > 1) logits[experts + experts - 1] = by.scores ? NAN : INFINITY;
+        if (tokens > 2) std::fill(logits.begin() + 2 * experts, logits.begin() + 3 * experts, NAN);
+    }
+    int stride = experts + 3;
+    std::vector<float> given((size_t)(tokens + 3) * stride, NAN);
+    for (int t = 0; t < tokens; t++) std::copy_n(logits.begin() + (size_t)t * experts, experts, given.begin() + (size_t)t * stride);
     for (size_t i = 0; biased && i < logits.size(); i++) logits[i] += biases[i % experts];
-    Routing r = route(logits, tokens, experts, perToken, normalised);
+    Routing r = route(logits, tokens, experts, perToken, normalised, by);
     int bucket = tokens + 3, maxTiles = most_tiles(bucket * perToken, experts, tileRows);
-    given.resize((size_t)bucket * experts, NAN);
-    Array<float> dLogits(given), dBias(biases);
+    Array<float> dLogits(given), dBias(biases), dCorrection(by.correction);
     const float* bias = biased ? dBias.data() : nullptr;
+    const float* correction = by.correction.empty() ? nullptr : dCorrection.data();
     Array<int> header(std::vector<int>{1, tokens, 0, 0, 0, 0, 0, 0});
     for (int alone = 0; alone < 2; alone++) {
         Array<int> chosen(bucket * perToken), slotOf(bucket * perToken), choices(bucket * perToken), plan(8), tiles(4 * maxTiles);
         Array<float> share(bucket * perToken);
         if (!alone) {
-            RUN(GRID((bucket + CHOOSE_TOKENS - 1) / CHOOSE_TOKENS), 32 * CHOOSE_TOKENS, 0, choose_experts, header, dLogits, bias, experts, perToken, normalised, chosen, share);
+            RUN(GRID((bucket + CHOOSE_TOKENS - 1) / CHOOSE_TOKENS), 32 * CHOOSE_TOKENS, by.scores ? 4 * CHOOSE_TOKENS * experts : 0, choose_experts, header, dLogits, stride, bias, correction, experts, perToken, by.scores, normalised,
+                by.groups, by.taken, by.best, (float)by.scale, chosen, share);
         }
-        RUN(GRID(1), GROUP_THREADS, 4 * (GROUP_WARPS + 3) * experts, group_experts, header, alone ? dLogits.data() : nullptr, bias, experts, perToken, normalised, tileRows, maxTiles,
-            chosen, share, slotOf, choices, plan, tiles);
+        RUN(GRID(1), GROUP_THREADS, 4 * (GROUP_WARPS + 3) * experts, group_experts, header, alone ? dLogits.data() : nullptr, stride, bias, correction, experts, perToken, by.scores, normalised,
+            by.groups, by.taken, by.best, (float)by.scale, tileRows, maxTiles, chosen, share, slotOf, choices, plan, tiles);
         for (int i = 0; i < r.slots; i++) {
             EXPECT(chosen[i] == r.chosen[i], "choice %d is %d, not %d", i, chosen[i], r.chosen[i]);
             EXPECT(slotOf[i] == r.slotOf[i] && choices[i] == r.choices[i], "slot of %d is %d, not %d", i, slotOf[i], r.slotOf[i]);
@@ -66,7 +79,7 @@ static void shortList() {
     Array<int> header(std::vector<int>{1, 40, 0, 0, 0, 0, 0, 0});
     Array<int> chosen(80), slotOf(80), choices(80), plan(8), tiles(4 * 5);
     Array<float> share(80);
-    RUN(GRID(1), GROUP_THREADS, 4 * (GROUP_WARPS + 3) * 16, group_experts, header, dLogits.data(), nullptr, 16, 2, 1, 4, 5, chosen, share, slotOf, choices, plan, tiles);
+    RUN(GRID(1), GROUP_THREADS, 4 * (GROUP_WARPS + 3) * 16, group_experts, header, dLogits.data(), 16, nullptr, nullptr, 16, 2, 0, 1, 1, 1, 1, 1.0f, 4, 5, chosen, share, slotOf, choices, plan, tiles);
     EXPECT(plan[0] == 5 && plan[2] == 1, "%d tiles, error %d", plan[0], plan[2]);
 }
 
@@ -109,6 +122,13 @@ static void ordered(int tokens, int experts, int perToken, int width) {
     for (size_t i = (size_t)r.slots * width; i < out.count; i++) EXPECT(out[i] == 0xffff, "wrote past the slots");
 }
 
+// Choices by keys. Half of the experts have one of three corrections, so that some keys are equal.
+static Choosing keyed(int scores, int experts, bool corrected, int groups, int taken, int best, double scale) {
+    Choosing by = {scores, {}, groups, taken, best, scale};
+    for (int e = 0; corrected && e < experts; e++) by.correction.push_back((float)(e % 2 ? 0.3 * normal() : 0.25 * between(-1, 1)));
+    return by;
+}
+
 int main() {
     strips();
     ordered(1, 6, 2, 40);
@@ -121,5 +141,14 @@ int main() {
     grouping(129, 64, 6, true, 128, 1, true);
     grouping(700, 40, 8, true, 128, 3, false);
     grouping(9, 300, 32, true, 16, 0, false);
+    grouping(1, 160, 8, true, 16, 0, false, keyed(2, 160, true, 1, 1, 2, 2.5));
+    grouping(70, 256, 8, true, 16, 0, false, keyed(2, 256, true, 8, 4, 2, 2.5));
+    grouping(37, 64, 6, false, 16, 1, false, keyed(2, 64, true, 4, 2, 2, 1));
+    grouping(40, 12, 3, true, 16, 2, false, keyed(2, 12, false, 4, 2, 2, 1.7));
+    grouping(66, 160, 6, false, 128, 1, true, keyed(1, 160, false, 8, 3, 1, 16));
+    grouping(31, 96, 5, true, 16, 0, true, keyed(1, 96, true, 32, 5, 3, 1));
+    grouping(129, 40, 4, true, 128, 1, true, keyed(2, 40, true, 5, 2, 1, 1));
+    grouping(2, 72, 8, true, 16, 4, false, keyed(2, 72, false, 1, 1, 2, 3));
+    grouping(50, 48, 6, true, 16, 1, false, keyed(2, 48, false, 16, 9, 2, 1));
     return report("experts");
 }

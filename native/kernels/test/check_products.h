@@ -9,23 +9,76 @@ struct Routing {
     std::vector<double> share;
 };
 
+// How experts are chosen, see experts.cu; without more by the softmax alone.
+struct Choosing {
+    int scores = 0;
+    std::vector<float> correction;  // of each expert, or none
+    int groups = 1, taken = 1, best = 1;
+    double scale = 1;
+};
+
+// What experts are chosen by: of the softmax the logit, else its sigmoid, and the correction; least in groups not taken.
+static std::vector<double> keys_of(const float* l, int experts, const Choosing& by) {
+    std::vector<double> key(experts);
+    for (int e = 0; e < experts; e++) {
+        key[e] = (by.scores == 2 ? 1 / (1 + std::exp(-(double)l[e])) : l[e]) + (by.correction.empty() ? 0 : by.correction[e]);
+        if (std::isnan(key[e])) key[e] = -INFINITY;
+    }
+    return key;
+}
+
+static std::vector<double> group_scores(const std::vector<double>& key, const Choosing& by) {
+    std::vector<double> scores;
+    size_t size = key.size() / by.groups;
+    for (int g = 0; g < by.groups; g++) {
+        std::vector<double> own(key.begin() + g * size, key.begin() + (g + 1) * size);
+        std::sort(own.rbegin(), own.rend());
+        double sum = 0;
+        for (int i = 0; i < by.best; i++) sum += own[i];
+        scores.push_back(sum);
+    }
+    return scores;
+}
+
+// Numbers from 0, those with the greatest values first, of equals the lower.
+static std::vector<int> ranked(const std::vector<double>& value) {
+    std::vector<int> order(value.size());
+    for (size_t e = 0; e < order.size(); e++) order[e] = (int)e;
+    std::stable_sort(order.begin(), order.end(), [&](int a, int b) { return value[a] > value[b]; });
+    return order;
+}
+
+// Whether no two values are so near each other that floats may see them the other way round, unless they are one.
+static bool apart(std::vector<double> values) {
+    std::sort(values.begin(), values.end());
+    for (size_t i = 1; i < values.size(); i++) {
+        double gap = values[i] - values[i - 1];
+        if (gap > 0 && gap < 1e-6) return false;
+    }
+    return true;
+}
+
 // What choosing and grouping must give.
-static Routing route(const std::vector<float>& logits, int tokens, int experts, int perToken, bool normalised) {
+static Routing route(const std::vector<float>& logits, int tokens, int experts, int perToken, bool normalised, const Choosing& by = {}) {
     Routing r = {tokens, experts, perToken, tokens * perToken};
     r.count.assign(experts, 0), r.start.assign(experts + 1, 0);
     for (int t = 0; t < tokens; t++) {
         const float* l = &logits[(size_t)t * experts];
-        std::vector<int> order(experts);
-        for (int e = 0; e < experts; e++) order[e] = e;
-        auto value = [&](int e) { return std::isnan(l[e]) ? -INFINITY : l[e]; };
-        std::stable_sort(order.begin(), order.end(), [&](int a, int b) { return value(a) > value(b); });
+        std::vector<double> key = keys_of(l, experts, by);
+        std::vector<int> groups = ranked(group_scores(key, by));
+        for (int g = by.taken; g < by.groups; g++) {
+            std::fill_n(key.begin() + groups[g] * (experts / by.groups), experts / by.groups, -INFINITY);
+        }
+        std::vector<int> order = ranked(key);
         double all = 0, taken = 0, most = -INFINITY;
-        for (int e = 0; e < experts; e++) most = std::max(most, (double)value(e));
-        for (int e = 0; e < experts; e++) all += std::exp(l[e] - most);
-        for (int j = 0; j < perToken; j++) taken += std::exp(value(order[j]) - most);
+        for (int e = 0; e < experts; e++) most = std::max(most, std::isnan(l[e]) ? -INFINITY : (double)l[e]);
+        auto weight = [&](int e) { return by.scores == 2 ? 1 / (1 + std::exp(-(double)l[e])) : std::exp(l[e] - most); };
+        for (int e = 0; e < experts; e++) all += weight(e);
+        for (int j = 0; j < perToken; j++) taken += weight(order[j]);
         for (int j = 0; j < perToken; j++) {
+            double share = weight(order[j]) / (normalised ? taken + (by.scores == 2 ? 1e-20 : 0) : by.scores == 2 ? 1 : all);
             r.chosen.push_back(order[j]);
-            r.share.push_back(std::isnan(all) ? NAN : std::exp(value(order[j]) - most) / (normalised ? taken : all));
+            r.share.push_back(std::isnan(all) ? NAN : share * by.scale);
             r.count[order[j]]++;
         }
     }
@@ -45,6 +98,7 @@ static int most_tiles(int slots, int experts, int tileRows) { return std::min(ex
 static std::vector<float> router(int tokens, int experts, int kind) {
     std::vector<float> l((size_t)tokens * experts);
     for (auto& v : l) v = (float)(kind == 1 ? std::round(2 * normal()) : kind == 2 ? 0.5 : 2 * normal());
+    if (kind == 4) std::fill(l.begin(), l.end(), -200.0f);  // whose sigmoids are 0
     if (kind == 3) for (int t = 0; t < tokens; t++) l[(size_t)t * experts + experts / 3] += 20;  // all go through one
     return l;
 }

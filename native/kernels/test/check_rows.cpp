@@ -44,8 +44,8 @@ static std::vector<float> random_floats(size_t n) {
     return v;
 }
 
-// perToken > 0: the delta is what so many experts gave.
-static void norms(int rows, int hidden, bool withDelta, bool deltaNorm, bool indexed, int perToken = 0, bool ordered = false) {
+// perToken > 0: the delta is what so many experts gave; beside > 0: and what all rows went through, by logits where 2.
+static void norms(int rows, int hidden, bool withDelta, bool deltaNorm, bool indexed, int perToken = 0, bool ordered = false, int beside = 0) {
     context = "norm " + std::to_string(rows) + "x" + std::to_string(hidden) + " experts " + std::to_string(perToken);
     int bucket = rows + 3;
     int source = indexed ? rows + 5 : bucket;
@@ -63,6 +63,16 @@ static void norms(int rows, int hidden, bool withDelta, bool deltaNorm, bool ind
             sum0[(size_t)(i / std::max(1, perToken)) * hidden + j] += from_act(d0[(size_t)slotOf[i] * hidden + j]) * (perToken ? shares[i] : 1);
         }
     }
+    auto b0 = random_acts((size_t)source * hidden);
+    const int stride = 13;
+    auto logits = random_floats((size_t)source * stride);
+    for (size_t i = 0; beside && i < sum0.size(); i++) {
+        sum0[i] += from_act(b0[i]) * (beside == 2 ? 1 / (1 + std::exp(-(double)logits[i / hidden * stride])) : 1);
+    }
+    Array<act> dBeside(b0);
+    Array<float> dLogits(logits);
+    const act* bp = beside ? dBeside.data() : nullptr;
+    const float* lp = beside == 2 ? dLogits.data() : nullptr;
     Array<int> dSlotOf(slotOf);
     Array<float> dShares(shares);
     const int* so = perToken ? dSlotOf.data() : nullptr;
@@ -83,8 +93,8 @@ static void norms(int rows, int hidden, bool withDelta, bool deltaNorm, bool ind
     for (int i = 0; i < hidden; i++) places[i] = i;
     if (ordered) std::shuffle(places.begin(), places.end(), random_bits);
     Array<int> order(places);
-    RUN(GRID(bucket), 256, hidden * 4, rms_norm, header, 2, dp, dwp, so, dShares, perToken, x, ip, weight, 1e-5f, hidden, ordered ? order.data() : nullptr, out);
-    RUN(GRID(bucket), 256, hidden * 4, rms_norm_fp8, nullptr, rows, dp, dwp, so, dShares, perToken, x2, ip, weight, 1e-5f, hidden, out8, scale);
+    RUN(GRID(bucket), 256, hidden * 4, rms_norm, header, 2, dp, dwp, so, dShares, perToken, bp, lp, stride, x, ip, weight, 1e-5f, hidden, ordered ? order.data() : nullptr, out);
+    RUN(GRID(bucket), 256, hidden * 4, rms_norm_fp8, nullptr, rows, dp, dwp, so, dShares, perToken, bp, lp, stride, x2, ip, weight, 1e-5f, hidden, out8, scale);
     for (int r = 0; r < rows; r++) {
         int from = indexed ? index[r] : r;
         std::vector<double> v(hidden);
@@ -307,6 +317,9 @@ int main() {
     norms(6, 72, true, true, true);
     norms(4, 2048, true, false, false, 8);
     norms(5, 104, true, true, true, 2);
+    norms(4, 2056, true, false, false, 8, false, 1);
+    norms(3, 72, true, true, false, 3, true, 2);
+    norms(6, 104, true, false, true, 2, false, 2);
     rotary(1, 1, false, false);
     rotary(7, 3, true, true);
     rotary(12, 2, true, false);

@@ -47,6 +47,8 @@ public final class CudaEngine implements Engine {
     /** What it computes of what only some models need. */
     static final Set<DecoderFeature> ABLE = Set.of(
             DecoderFeature.EXPERTS,
+            DecoderFeature.EXPERT_ROUTING,
+            DecoderFeature.SHARED_EXPERTS,
             DecoderFeature.FUSED_TENSORS,
             DecoderFeature.PARTIAL_ROTARY,
             DecoderFeature.FACTORS_BY_LENGTH,

@@ -3,7 +3,6 @@ package dev.jeton.models.cuda;
 import dev.jeton.models.AdapterFolder.Place;
 import dev.jeton.models.DecoderFeature;
 import dev.jeton.models.DecoderSpec;
-import dev.jeton.models.DecoderSpec.Activation;
 import dev.jeton.models.WindowGroups;
 import dev.jeton.models.cuda.DeviceWeights.Layer;
 import dev.jeton.models.cuda.ProductSearch.Use;
@@ -19,8 +18,10 @@ import java.util.function.LongUnaryOperator;
  *
  * <p>Per layer: norm; q, k and v; rotation and storing K and V; attention; output projection; norm; gate and up; down.
  * Where few rows make products that add to the residual stream themselves, the next norm has nothing to add; else it
- * adds what the half of the layer before it left, through a norm of its own in families that have one. Where other
- * devices have the rest of the model, what a half gave is summed over all of them first, and biases are added after.
+ * adds what the half of the layer before it left, through a norm of its own in families that have one. Layers of
+ * experts have a router in place of gate and up, then what all tokens go through beside experts where there is that,
+ * gate and up and down, and then the experts ({@link ExpertProgram}). Where other devices have the rest of the model,
+ * what a half gave is summed over all of them first, and biases are added after.
  *
  * <p>Bytes of a decode step of n rows: all weights once, K and V of every context once, and about {@code 40 * hidden}
  * bytes of activations a row and layer, which stay in the second cache.
@@ -58,22 +59,8 @@ final class DecoderProgram {
     private final float scale;
     private final long[] pool;
     private final long[] blockBytes;
-    /** What a half of a layer left to be added to the residual stream; 0 where it is there already. */
-    private long left;
-
-    private long leftNorm;
-    private long leftSlots;
-    private long leftShares;
-
-    /**
-     * What the last half of the last layer left for the final norm.
-     *
-     * @param values to be added to the residual stream; 0 where they are there already
-     * @param norm through which they go first; 0 for none
-     * @param slots where a token's choices have their slots, if it is what experts gave; else 0
-     * @param shares where they have their shares
-     */
-    record Left(long values, long norm, long slots, long shares) {}
+    /** Of the half of a layer that was computed last. */
+    private Left left = Left.NOTHING;
 
     /**
      * Takes all memory that steps need beside pages, which follow by {@link #pages}.
@@ -143,7 +130,7 @@ final class DecoderProgram {
         for (int g = 0; g < groups.size(); g++) {
             plan(input, layout, groups.get(g));
         }
-        leave(0, 0, 0, 0);
+        left = Left.NOTHING;
         for (int layer = 0; layer < spec.layers(); layer++) {
             Layer w = weights.layers().get(layer);
             norm(header, TOKENS, tokens, 0, w.attentionNorm(), w.queryKeyValue().order());
@@ -174,7 +161,7 @@ final class DecoderProgram {
     }
 
     private ProductSearch search(int maxTokens) {
-        int widest = Math.max(spec.queryWidth(), Math.max(spec.hidden(), shape.denseIntermediate()));
+        int widest = Math.max(spec.queryWidth(), Math.max(spec.hidden(), shape.feedWidth()));
         // weights are as good an input as any, where there are enough of them
         boolean enough = (long) spec.vocabulary() * spec.hidden() >= (long) maxTokens * widest;
         LongUnaryOperator input = buffer -> enough ? weights.embedding() : buffer;
@@ -186,6 +173,8 @@ final class DecoderProgram {
                 new Use(weights.all(Layer::output), false, attended, buffers.delta(), maxTokens),
                 new Use(weights.dense(DeviceWeights.Dense::gateUp), false, normed, buffers.gateUp(), maxTokens),
                 new Use(weights.dense(DeviceWeights.Dense::down), false, inner, buffers.delta(), maxTokens),
+                new Use(weights.beside(DeviceWeights.Dense::gateUp), false, normed, buffers.gateUp(), maxTokens),
+                new Use(weights.beside(DeviceWeights.Dense::down), false, inner, buffers.delta(), maxTokens),
                 new Use(
                         weights.routers(),
                         true,
@@ -259,11 +248,14 @@ final class DecoderProgram {
                 .begin()
                 .pointer(header)
                 .integer(entry)
-                .pointer(left)
-                .pointer(leftNorm)
-                .pointer(leftSlots)
-                .pointer(leftShares)
+                .pointer(left.values())
+                .pointer(left.norm())
+                .pointer(left.slots())
+                .pointer(left.shares())
                 .integer(spec.experts().perToken())
+                .pointer(left.beside())
+                .pointer(left.besideLogits())
+                .integer(shape.routerLogits())
                 .pointer(buffers.residual())
                 .pointer(rowIndex)
                 .pointer(weight)
@@ -356,19 +348,12 @@ final class DecoderProgram {
 
     /** What the {@link #forward} that was just called leaves, for {@link #sample} of a recorded one. */
     Left left() {
-        return new Left(left, leftNorm, leftSlots, leftShares);
+        return left;
     }
 
     /** Says that a recorded {@link #forward} was the last, and what that leaves. */
     void leave(Left recorded) {
-        leave(recorded.values, recorded.norm, recorded.slots, recorded.shares);
-    }
-
-    private void leave(long values, long branchNorm, long slots, long shares) {
-        left = values;
-        leftNorm = branchNorm;
-        leftSlots = slots;
-        leftShares = shares;
+        left = recorded;
     }
 
     /** The projection that ends a half of a layer: added to the residual stream at once, or left for the next norm. */
@@ -380,10 +365,10 @@ final class DecoderProgram {
             adapters.add(layer, place, tokens, x, w, buffers.delta());
             peers.ifPresent(others -> others.sum(buffers.delta(), tokens));
         } else if (products.residual(header, TOKENS, tokens, x, w, bias, buffers.residual(), buffers.delta())) {
-            leave(0, 0, 0, 0);
+            left = Left.NOTHING;
             return;
         }
-        leave(buffers.delta(), branchNorm, 0, 0);
+        left = Left.of(buffers.delta(), branchNorm);
         if (bias != 0) {
             kernels.get("add_bias")
                     .begin()
@@ -397,45 +382,61 @@ final class DecoderProgram {
     }
 
     private void feedForward(long header, int layer, int tokens, DeviceWeights.Dense w, long branchNorm) {
-        int width = spec.intermediate();
-        Activation activation = spec.activation();
         long normed = buffers.normed();
-        boolean joined = false;
         if (adapters.change(layer, Place.GATE_UP)) {
             products.activations(header, TOKENS, tokens, normed, w.gateUp(), buffers.gateUp());
             adapters.add(layer, Place.GATE_UP, tokens, normed, w.gateUp(), buffers.gateUp());
+            join(header, tokens, w.width());
         } else {
-            joined = products.gated(
-                    activation, header, TOKENS, tokens, normed, w.gateUp(), buffers.inner(), buffers.gateUp());
-        }
-        if (!joined) {
-            kernels.get(
-                            switch (activation) {
-                                case SILU -> "swiglu";
-                                case GELU_TANH -> "geglu";
-                                case CLAMPED_SWIGLU -> "clamped_swiglu";
-                            })
-                    .begin()
-                    .pointer(header)
-                    .integer(TOKENS)
-                    .pointer(buffers.gateUp())
-                    .integer(width)
-                    .pointer(buffers.inner())
-                    .launch(tokens, Kernel.blocks(width, 2048), 256, 0);
+            gate(header, tokens, normed, w);
         }
         project(header, layer, Place.DOWN, tokens, buffers.inner(), w.down(), 0, branchNorm);
     }
 
+    /** What goes into down: gate and up, joined. */
+    private void gate(long header, int tokens, long inputs, DeviceWeights.Dense w) {
+        if (!products.gated(
+                spec.activation(), header, TOKENS, tokens, inputs, w.gateUp(), buffers.inner(), buffers.gateUp())) {
+            join(header, tokens, w.width());
+        }
+    }
+
+    private void join(long header, int tokens, int width) {
+        kernels.get(
+                        switch (spec.activation()) {
+                            case SILU -> "swiglu";
+                            case GELU_TANH -> "geglu";
+                            case CLAMPED_SWIGLU -> "clamped_swiglu";
+                        })
+                .begin()
+                .pointer(header)
+                .integer(TOKENS)
+                .pointer(buffers.gateUp())
+                .integer(width)
+                .pointer(buffers.inner())
+                .launch(tokens, Kernel.blocks(width, 2048), 256, 0);
+    }
+
     private void chooseExperts(long header, int tokens, DeviceWeights.Sparse w, long branchNorm) {
         ExpertProgram program = experts.orElseThrow();
-        program.feed(header, TOKENS, tokens, buffers.normed(), w);
+        program.score(header, TOKENS, tokens, buffers.normed(), w);
+        w.beside().ifPresent(beside -> feedBeside(header, tokens, beside));
+        program.feed(header, tokens, buffers.normed(), w);
+        Left given = program.left(branchNorm, w.beside().isPresent() ? buffers.delta() : 0);
         if (peers.isPresent()) {
-            peers.get().combine(header, TOKENS, tokens, program, buffers.delta());
+            peers.get().combine(header, TOKENS, tokens, given, buffers.delta());
             peers.get().sum(buffers.delta(), tokens);
-            leave(buffers.delta(), branchNorm, 0, 0);
+            left = Left.of(buffers.delta(), branchNorm);
             return;
         }
-        leave(program.given(), branchNorm, program.slotOf(), program.shares());
+        left = given;
+    }
+
+    /** What all tokens go through beside their experts. */
+    private void feedBeside(long header, int tokens, DeviceWeights.Dense w) {
+        gate(header, tokens, products.inOrder(header, TOKENS, tokens, buffers.normed(), w.gateUp()), w);
+        long inner = products.inOrder(header, TOKENS, tokens, buffers.inner(), w.down());
+        products.activations(header, TOKENS, tokens, inner, w.down(), buffers.delta());
     }
 
     /**

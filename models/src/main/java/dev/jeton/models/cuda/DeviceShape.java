@@ -74,6 +74,8 @@ record DeviceShape(DecoderSpec spec, Type type, KvType kv, int blockSize, Shard 
     private static final int MAX_EXPERTS = 512;
     /** A lane of a warp for each expert of a token. */
     private static final int MAX_CHOICES = 32;
+    /** The same for each group of experts. */
+    private static final int MAX_GROUPS = 32;
 
     /** A part of a model. */
     DeviceShape(Shard shard, Type type, KvType kv, int blockSize) {
@@ -100,9 +102,15 @@ record DeviceShape(DecoderSpec spec, Type type, KvType kv, int blockSize, Shard 
                     "the cuda engine takes at most %d experts of which a token goes through %d; this model has %d and %d"
                             .formatted(MAX_EXPERTS, MAX_CHOICES, experts.count(), experts.perToken()));
         }
-        if (experts.intermediate() % VECTOR != 0) {
-            throw new ModelException("the cuda engine takes experts of widths that are multiples of %d, not %d"
-                    .formatted(VECTOR, experts.intermediate()));
+        if (experts.routing().groups() > MAX_GROUPS) {
+            throw new ModelException("the cuda engine takes experts in at most %d groups; this model has %d"
+                    .formatted(MAX_GROUPS, experts.routing().groups()));
+        }
+        for (int width : List.of(experts.intermediate(), experts.shared().width())) {
+            if (width % VECTOR != 0) {
+                throw new ModelException("the cuda engine takes experts of widths that are multiples of %d, not %d"
+                        .formatted(VECTOR, width));
+            }
         }
         if (spec.vocabulary() > MAX_VOCABULARY) {
             throw new ModelException("the cuda engine takes a vocabulary of at most %d; this model's is %d"
@@ -124,6 +132,16 @@ record DeviceShape(DecoderSpec spec, Type type, KvType kv, int blockSize, Shard 
         boolean any =
                 IntStream.range(0, spec.layers()).anyMatch(i -> !spec.experts().in(i));
         return any ? spec.intermediate() : 0;
+    }
+
+    /** Width of the widest feed-forward layer that all tokens go through, also beside experts. */
+    int feedWidth() {
+        return Math.max(denseIntermediate(), spec.experts().shared().width());
+    }
+
+    /** Logits of a token that a router's product gives, of which the last may be none. */
+    int routerLogits() {
+        return (spec.experts().logits() + VECTOR - 1) / VECTOR * VECTOR;
     }
 
     /** Rows of experts in a step: one for each token and expert that it goes through. */

@@ -6,8 +6,6 @@ import dev.jeton.models.ModelException;
 import dev.jeton.models.Tensor;
 import dev.jeton.models.TensorType;
 import dev.jeton.models.WeightFiles;
-import dev.jeton.models.cuda.MatrixLoader.Part;
-import dev.jeton.natives.DeviceMemory;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -65,6 +63,12 @@ record DeviceWeights(long embedding, Matrix head, long finalNorm, List<Layer> la
 
     /** One for all tokens. */
     record Dense(Matrix gateUp, Matrix down) implements Feed {
+
+        /** Inputs of down. */
+        int width() {
+            return down.columns();
+        }
+
         @Override
         public long order() {
             return gateUp.order();
@@ -74,14 +78,25 @@ record DeviceWeights(long embedding, Matrix head, long finalNorm, List<Layer> la
     /**
      * One of experts. Biases are in binary32, 0 for none.
      *
-     * @param router {@code [experts][hidden]}
+     * @param router {@code [DeviceShape.routerLogits()][hidden]}: rows of experts, of the gate of what is beside them
+     *     where that has one, and rows of undefined content
      * @param routerBias of each expert
+     * @param correction of each expert, added to its score where it is chosen
      * @param gateUp gate and up of expert 0, of expert 1 and so on
      * @param gateUpBias of each of its rows
      * @param down the same of down
      * @param downBias of each of its rows; 0 also where another device adds them
+     * @param beside what all tokens go through beside their experts
      */
-    record Sparse(Matrix router, long routerBias, Matrix gateUp, long gateUpBias, Matrix down, long downBias)
+    record Sparse(
+            Matrix router,
+            long routerBias,
+            long correction,
+            Matrix gateUp,
+            long gateUpBias,
+            Matrix down,
+            long downBias,
+            Optional<Dense> beside)
             implements Feed {
         @Override
         public long order() {
@@ -97,7 +112,10 @@ record DeviceWeights(long embedding, Matrix head, long finalNorm, List<Layer> la
     List<Matrix> matrices() {
         Stream<Matrix> feeds = layers.stream().flatMap(layer -> switch (layer.feed) {
             case Dense(Matrix gateUp, Matrix down) -> Stream.of(gateUp, down);
-            case Sparse sparse -> Stream.of(sparse.router);
+            case Sparse sparse ->
+                Stream.concat(
+                        Stream.of(sparse.router),
+                        sparse.beside.stream().flatMap(beside -> Stream.of(beside.gateUp, beside.down)));
         });
         Stream<Matrix> attention = layers.stream().flatMap(l -> Stream.of(l.queryKeyValue, l.output));
         return Stream.concat(attention, feeds).toList();
@@ -111,6 +129,14 @@ record DeviceWeights(long embedding, Matrix head, long finalNorm, List<Layer> la
     /** A matrix of every layer without experts. */
     List<Matrix> dense(Function<Dense, Matrix> matrix) {
         return feeds(Dense.class).map(matrix).toList();
+    }
+
+    /** A matrix of what is beside experts, of every layer that has it. */
+    List<Matrix> beside(Function<Dense, Matrix> matrix) {
+        return feeds(Sparse.class)
+                .flatMap(feed -> feed.beside.stream())
+                .map(matrix)
+                .toList();
     }
 
     /** What chooses experts, of every layer of them. */
@@ -172,7 +198,12 @@ record DeviceWeights(long embedding, Matrix head, long finalNorm, List<Layer> la
                 + bytes(format, hidden, spec.queryWidth());
         int width = spec.experts().intermediate();
         long expertBiases = spec.experts().biased() ? Float.BYTES * (1 + 2L * width + hidden) : 0;
-        long experts = spec.experts().count() * (2L * hidden + expertBiases + feed(expertFormat, hidden, width));
+        long experts = spec.experts().count() * (expertBiases + feed(expertFormat, hidden, width))
+                + 2L * hidden * shape.routerLogits()
+                + (spec.experts().routing().corrected()
+                        ? Float.BYTES * spec.experts().count()
+                        : 0)
+                + feed(format, hidden, spec.experts().shared().width());
         long biases = 2 * (hidden + spec.queryWidth() + 2L * spec.keyValueWidth());
         long norms = 4 * (4L * hidden + 2L * spec.headDim());
         long head = spec.tiedEmbedding() ? 0 : bytes(headFormat, shape.shard().headRows(), hidden);
@@ -218,7 +249,7 @@ record DeviceWeights(long embedding, Matrix head, long finalNorm, List<Layer> la
                 new ShardFiles(WeightFiles.open(folder, shape.shard().whole()), shape.shard())) {
             WeightUpload upload = new WeightUpload(device, shape.type(), kernels);
             MatrixLoader matrices = new MatrixLoader(files, device, upload, kernels, checkpoint, wanted);
-            Loader loader = new Loader(shape, shape.spec(), files, upload, matrices);
+            WeightLoader loader = new WeightLoader(shape, shape.spec(), files, upload, matrices);
             DecoderSpec spec = shape.spec();
             long embedding = loader.table(shape.logitStride(), "model.embed_tokens.weight", 0, spec.vocabulary());
             List<Layer> layers = new ArrayList<>();
@@ -230,164 +261,6 @@ record DeviceWeights(long embedding, Matrix head, long finalNorm, List<Layer> la
                     embedding, loader.head(embedding), loader.norm(spec.hidden(), "model.norm.weight"), layers);
             matrices.finish();
             return weights;
-        }
-    }
-
-    private record Loader(
-            DeviceShape shape, DecoderSpec spec, ShardFiles files, WeightUpload upload, MatrixLoader matrices) {
-
-        Layer layer(String name, boolean sparse) {
-            int hidden = spec.hidden();
-            int query = spec.queryWidth();
-            int keyValue = spec.keyValueWidth();
-            String attention = name + "self_attn.";
-            boolean branches = spec.norms().branches();
-            return new Layer(
-                    norm(hidden, name + "input_layernorm.weight"),
-                    matrices.load(
-                            hidden,
-                            new Part(attention + "q_proj", query),
-                            new Part(attention + "k_proj", keyValue),
-                            new Part(attention + "v_proj", keyValue)),
-                    spec.queryKeyValueBias()
-                            ? join(
-                                    files.tensor(attention + "q_proj.bias", query),
-                                    files.tensor(attention + "k_proj.bias", keyValue),
-                                    files.tensor(attention + "v_proj.bias", keyValue))
-                            : 0,
-                    spec.headNorms() ? norm(spec.headDim(), attention + "q_norm.weight") : 0,
-                    spec.headNorms() ? norm(spec.headDim(), attention + "k_norm.weight") : 0,
-                    spec.sinks() ? sinks(attention + "sinks") : 0,
-                    matrices.load(query, new Part(attention + "o_proj", hidden)),
-                    spec.outputBias() ? vector(hidden, attention + "o_proj.bias") : 0,
-                    branches ? norm(hidden, name + "post_attention_layernorm.weight") : 0,
-                    norm(hidden, name + (branches ? "pre_feedforward" : "post_attention") + "_layernorm.weight"),
-                    sparse ? experts(name + "mlp.") : dense(name + "mlp."),
-                    branches ? norm(hidden, name + "post_feedforward_layernorm.weight") : 0,
-                    scale(attention + "k_scale"),
-                    scale(attention + "v_scale"));
-        }
-
-        private Dense dense(String name) {
-            int width = spec.intermediate();
-            return matrices.feed(
-                    spec.hidden(),
-                    width,
-                    new Part(name + "gate_proj", width),
-                    new Part(name + "up_proj", width),
-                    new Part(name + "down_proj", spec.hidden()));
-        }
-
-        private Sparse experts(String name) {
-            int width = spec.experts().intermediate();
-            int count = spec.experts().count();
-            List<MatrixLoader.Expert> experts = new ArrayList<>();
-            for (int i = 0; i < count; i++) {
-                String expert = "%sexperts.%d.".formatted(name, i);
-                experts.add(new MatrixLoader.Expert(
-                        new Part(expert + "gate_proj", width),
-                        new Part(expert + "up_proj", width),
-                        new Part(expert + "down_proj", spec.hidden())));
-            }
-            Matrix router =
-                    new Matrix(join(files.tensor(name + "gate.weight", count, spec.hidden())), count, spec.hidden());
-            MatrixLoader.Experts loaded = matrices.experts(spec.hidden(), width, experts);
-            if (!spec.experts().biased()) {
-                return new Sparse(router, 0, loaded.gateUp(), 0, loaded.down(), 0);
-            }
-            boolean adds = shape.shard().rank() == 0;
-            return new Sparse(
-                    router,
-                    norm(count, name + "gate.bias"),
-                    loaded.gateUp(),
-                    biases(experts.stream()
-                            .flatMap(each -> Stream.of(each.gate(), each.up()))
-                            .toList()),
-                    loaded.down(),
-                    adds
-                            ? biases(experts.stream()
-                                    .map(MatrixLoader.Expert::down)
-                                    .toList())
-                            : 0);
-        }
-
-        /** Biases of matrices one after the other, in binary32. */
-        private long biases(List<Part> parts) {
-            float[] all = new float[parts.stream().mapToInt(Part::rows).sum()];
-            int at = 0;
-            for (Part part : parts) {
-                files.tensor(part.name() + ".bias", part.rows()).copyTo(0, all, at, part.rows());
-                at += part.rows();
-            }
-            files.release();
-            return upload.floats(all).address();
-        }
-
-        /** Those of this part's query heads. */
-        private long sinks(String name) {
-            Shard shard = shape.shard();
-            Tensor all = files.whole(name, shard.whole().heads());
-            return upload.floats(all.rows((long) shard.rank() * spec.heads(), spec.heads()))
-                    .address();
-        }
-
-        /** Some rows of a table of all tokens, and padding to {@code rows}, of undefined content. */
-        long table(int rows, String name, int from, int count) {
-            Tensor all = files.whole(name, spec.vocabulary(), spec.hidden());
-            return join((long) rows * spec.hidden(), all.rows(from, count));
-        }
-
-        /** The output projection of the tokens that are this part's. */
-        Matrix head(long embedding) {
-            Shard shard = shape.shard();
-            int rows = shard.headRows();
-            if (spec.tiedEmbedding()) {
-                return new Matrix(embedding + 2L * shard.rank() * rows * spec.hidden(), rows, spec.hidden());
-            }
-            int count = shard.headTokens();
-            return matrices.head(spec.hidden(), rows, new Part(Shard.HEAD, count))
-                    .orElseGet(() -> new Matrix(
-                            table(rows, Shard.HEAD + ".weight", shard.firstToken(), count), rows, spec.hidden()));
-        }
-
-        /** A scale of the whole cache, as checkpoints that were calibrated for fp8 have it; 1 elsewhere. */
-        private float scale(String name) {
-            Optional<Tensor> tensor = files.find(name);
-            if (tensor.isEmpty()) {
-                return 1;
-            }
-            float scale = tensor.get().elements() == 1 ? tensor.get().at(0) : Float.NaN;
-            if (!(scale > 0 && scale < Float.POSITIVE_INFINITY)) {
-                throw new ModelException("tensor \"%s\" has shape %s and begins with %s; one positive scale is expected"
-                        .formatted(name, tensor.get().shape(), tensor.get().elements() == 0 ? "nothing" : scale));
-            }
-            return scale;
-        }
-
-        long norm(long size, String name) {
-            return upload.floats(files.tensor(name, size)).address();
-        }
-
-        long vector(long size, String name) {
-            return join(files.tensor(name, size));
-        }
-
-        private long join(Tensor... parts) {
-            long elements = 0;
-            for (Tensor part : parts) {
-                elements += part.elements();
-            }
-            return join(elements, parts);
-        }
-
-        private long join(long elements, Tensor... parts) {
-            DeviceMemory memory = upload.memory(elements);
-            long at = 0;
-            for (Tensor part : parts) {
-                upload.send(part, memory, at);
-                at += 2 * part.elements();
-            }
-            return memory.address();
         }
     }
 }

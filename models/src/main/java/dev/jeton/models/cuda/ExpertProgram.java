@@ -1,6 +1,7 @@
 package dev.jeton.models.cuda;
 
 import dev.jeton.models.Experts;
+import dev.jeton.models.Experts.Routing;
 import dev.jeton.models.cuda.DeviceWeights.Sparse;
 import java.util.EnumMap;
 import java.util.Map;
@@ -10,8 +11,9 @@ import java.util.Set;
 /**
  * The feed-forward half of layers of experts, as launches on the stream: the router's logits, each token's choice, rows
  * grouped by expert, gate and up and then down for the rows of each expert, from which the next norm takes a token's
- * sum by {@link #slotOf} and {@link #shares}. The host only knows how many tiles there may be, so a captured graph
- * serves any choice.
+ * sum ({@link #left}), and with it what all tokens go through beside them, if there is that: it costs the norm {@code 2
+ * * hidden} bytes a token more, and its gate no launch, being a logit of the router. The host only knows how many tiles
+ * there may be, so a captured graph serves any choice.
  *
  * <p>Weights are read in the format that they have, whatever the number of rows. Where experts have their inputs each
  * in an order of its own, rows are brought into it first, a launch more.
@@ -34,6 +36,12 @@ final class ExpertProgram {
     private static final int ORDER_THREADS = 256;
     /** Inputs that a block of threads brings into order. */
     private static final int ORDERED = 2048;
+
+    /** How scores are made of logits. The numbers are the kernels'. */
+    private static final int SCORES_PLAIN = 0;
+
+    private static final int SCORES_SOFTMAX = 1;
+    private static final int SCORES_SIGMOID = 2;
 
     private static final int SWIGLU = 4;
     private static final int GEGLU = 5;
@@ -113,7 +121,7 @@ final class ExpertProgram {
         groupThreads = constants[1];
         groupShared = Integer.BYTES * constants[2] * experts.count();
         long slots = shape.slots(maxTokens);
-        logits = device.memory(4L * maxTokens * experts.count()).address();
+        logits = device.memory(4L * maxTokens * shape.routerLogits()).address();
         chosen = device.memory(4 * slots).address();
         shares = device.memory(4 * slots).address();
         slotOf = device.memory(4 * slots).address();
@@ -124,41 +132,41 @@ final class ExpertProgram {
         given = device.memory(2 * slots * hidden).address();
     }
 
-    /** The router's logits, {@code [token][expert]} in binary32. */
+    /** The router's logits, {@code [token]} of {@link DeviceShape#routerLogits} in binary32. */
     long logits() {
         return logits;
     }
 
-    /** What experts gave, by slot. */
-    long given() {
-        return given;
-    }
-
-    /** By token and choice: its slot. */
-    long slotOf() {
-        return slotOf;
-    }
-
-    /** By token and choice: what it is multiplied by in the token's sum. */
-    long shares() {
-        return shares;
+    /**
+     * What experts gave, and what is beside them.
+     *
+     * @param norm through which their sum goes; 0 for none
+     * @param beside by token; 0 for nothing
+     */
+    Left left(long norm, long beside) {
+        long besideLogits = experts.shared().gated() ? DecoderProgram.at(logits, experts.count()) : 0;
+        return new Left(given, norm, slotOf, shares, beside, besideLogits);
     }
 
     /**
-     * Computes what experts give.
+     * Computes the router's logits.
      *
      * @param entry of the header that counts tokens
      * @param tokens that there may be at most
      * @param normed rows of the hidden width
      */
-    void feed(long header, int entry, int tokens, long normed, Sparse w) {
+    void score(long header, int entry, int tokens, long normed, Sparse w) {
         products.logits(header, entry, tokens, normed, w.router(), logits);
+    }
+
+    /** Computes what experts give, after {@link #score} of the same rows. */
+    void feed(long header, int tokens, long normed, Sparse w) {
         // on average, of which an expert here and there has twice as many
         boolean fewEach = (long) shape.slots(tokens) <= (long) FEW_ROWS * experts.count();
         boolean byFew = fewEach && fewFits(w.gateUp()) && fewFits(w.down());
         int rows = byFew ? FEW_ROWS : MANY_ROWS;
         Map<WeightFormat, Way> ways = byFew ? few : many;
-        route(header, tokens, rows, w.routerBias());
+        route(header, tokens, rows, w);
         int width = experts.intermediate();
         if (w.gateUp().order() == 0) {
             multiply(ways, rows, tokens, choices, normed, w.gateUp(), w.gateUpBias(), width, gate, inner);
@@ -174,27 +182,17 @@ final class ExpertProgram {
         return w.columns() % w.format().fewStep() == 0;
     }
 
-    private void route(long header, int tokens, int tileRows, long bias) {
+    private void route(long header, int tokens, int tileRows, Sparse w) {
         boolean together = tokens <= ROUTED_WITH_GROUPS;
         if (!together) {
-            choose.begin()
-                    .pointer(header)
-                    .pointer(logits)
-                    .pointer(bias)
-                    .integer(experts.count())
-                    .integer(experts.perToken())
-                    .integer(experts.routing().normalised() ? 1 : 0)
+            boolean plain = experts.routing().isPlain();
+            int keys = plain ? 0 : Float.BYTES * chooseTokens * experts.count();
+            router(choose.begin().pointer(header).pointer(logits), w)
                     .pointer(chosen)
                     .pointer(shares)
-                    .launch(Kernel.blocks(tokens, chooseTokens), 1, 32 * chooseTokens, 0);
+                    .launch(Kernel.blocks(tokens, chooseTokens), 1, 32 * chooseTokens, keys);
         }
-        group.begin()
-                .pointer(header)
-                .pointer(together ? logits : 0)
-                .pointer(bias)
-                .integer(experts.count())
-                .integer(experts.perToken())
-                .integer(experts.routing().normalised() ? 1 : 0)
+        router(group.begin().pointer(header).pointer(together ? logits : 0), w)
                 .integer(tileRows)
                 .integer(shape.expertTiles(tokens, tileRows))
                 .pointer(chosen)
@@ -204,6 +202,26 @@ final class ExpertProgram {
                 .pointer(plan)
                 .pointer(tiles)
                 .launch(1, 1, groupThreads, groupShared);
+    }
+
+    /** How experts are chosen by their logits. */
+    private Kernel router(Kernel kernel, Sparse w) {
+        Routing routing = experts.routing();
+        int scores = switch (routing.scoring()) {
+            case SIGMOID -> SCORES_SIGMOID;
+            case SOFTMAX -> routing.isPlain() ? SCORES_PLAIN : SCORES_SOFTMAX;
+        };
+        return kernel.integer(shape.routerLogits())
+                .pointer(w.routerBias())
+                .pointer(w.correction())
+                .integer(experts.count())
+                .integer(experts.perToken())
+                .integer(scores)
+                .integer(routing.normalised() ? 1 : 0)
+                .integer(routing.groups())
+                .integer(routing.groupsTaken())
+                .integer(routing.groupBest())
+                .single((float) routing.scale());
     }
 
     /** Rows of each slot's token, inputs in the order of its expert. */

@@ -23,6 +23,7 @@ final class Peers {
     private final int hidden;
     private final int perToken;
     private final int stride;
+    private final int routerLogits;
     private final long parts;
 
     private Peers(PeerLink link, Device device, DeviceShape shape, StepKernels kernels, int logitRows) {
@@ -32,6 +33,7 @@ final class Peers {
         hidden = shape.spec().hidden();
         perToken = shape.spec().experts().perToken();
         stride = shape.logitStride();
+        routerLogits = shape.routerLogits();
         parts = device.memory(4L * logitRows * stride).address();
     }
 
@@ -49,16 +51,21 @@ final class Peers {
         link.sum(values, (long) rows * hidden);
     }
 
-    /** Writes each token's sum of what its experts gave here. */
-    void combine(long header, int entry, int tokens, ExpertProgram experts, long to) {
+    /**
+     * Writes each token's sum of what its experts, and what is beside them, gave here; {@code to} may be the latter.
+     */
+    void combine(long header, int entry, int tokens, Left given, long to) {
         kernels.get("combine_experts")
                 .begin()
                 .pointer(header)
                 .integer(entry)
-                .pointer(experts.given())
-                .pointer(experts.slotOf())
-                .pointer(experts.shares())
+                .pointer(given.values())
+                .pointer(given.slots())
+                .pointer(given.shares())
                 .integer(perToken)
+                .pointer(given.beside())
+                .pointer(given.besideLogits())
+                .integer(routerLogits)
                 .integer(hidden)
                 .pointer(to)
                 .launch(tokens, 1, THREADS, 0);

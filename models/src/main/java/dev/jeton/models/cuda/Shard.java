@@ -2,6 +2,7 @@ package dev.jeton.models.cuda;
 
 import dev.jeton.models.DecoderSpec;
 import dev.jeton.models.Experts;
+import dev.jeton.models.Experts.Shared;
 import dev.jeton.models.ModelException;
 import java.util.List;
 import java.util.function.Predicate;
@@ -11,8 +12,8 @@ import java.util.stream.IntStream;
 /**
  * The part of a model that one of several GPUs has (Shoeybi et al.: Megatron-LM): a range of heads with the rows of q,
  * k and v and the columns of o that are theirs, a range of the feed-forward width with its rows of gate and up and its
- * columns of down, and a range of the vocabulary in the output projection. The embedding and the norms are everywhere.
- * What the columns give is summed over all parts, twice a layer.
+ * columns of down, also of the layer beside experts, and a range of the vocabulary in the output projection. The
+ * embedding and the norms are everywhere. What the columns give is summed over all parts, twice a layer.
  *
  * <p>Where there are fewer key heads than parts, each key head is in several, with the query heads that read it
  * divided.
@@ -91,6 +92,11 @@ record Shard(int rank, int ranks, DecoderSpec whole, int expertStep) {
             return "its feed-forward width %d is no multiple of %d for each".formatted(spec.intermediate(), VECTOR);
         }
         int expertStepOfAll = expertStep > VECTOR ? expertStep : VECTOR * ranks;
+        int sharedWidth = spec.experts().shared().width();
+        if (sharedWidth % (VECTOR * ranks) != 0) {
+            return "its width %d of what all tokens go through beside experts is no multiple of %d for each"
+                    .formatted(sharedWidth, VECTOR);
+        }
         if (spec.experts().count() > 0 && spec.experts().intermediate() % expertStepOfAll != 0) {
             return "its experts' width %d is no multiple of %d for each"
                     .formatted(spec.experts().intermediate(), expertStep);
@@ -110,6 +116,13 @@ record Shard(int rank, int ranks, DecoderSpec whole, int expertStep) {
         return dense(whole) ? whole.intermediate() / ranks : VECTOR;
     }
 
+    /** The same beside experts. */
+    private Shared shared() {
+        Shared shared = whole.experts().shared();
+        int width = ranks == 1 ? (shared.width() + VECTOR - 1) / VECTOR * VECTOR : shared.width() / ranks;
+        return new Shared(width, shared.gated());
+    }
+
     /**
      * How many zeros stand after a module's outputs (gate and up) or inputs (down), so that a width of any size is read
      * in vectors: what they give is nothing.
@@ -118,15 +131,20 @@ record Shard(int rank, int ranks, DecoderSpec whole, int expertStep) {
         boolean feed = module.contains(".mlp.")
                 && !module.contains(".experts.")
                 && List.of("gate_proj", "up_proj", "down_proj").contains(module.substring(module.lastIndexOf('.') + 1));
-        return feed && ranks == 1 ? width() - whole.intermediate() : 0;
+        if (!feed || ranks > 1) {
+            return 0;
+        }
+        return module.contains(".shared_experts.")
+                ? shared().width() - whole.experts().shared().width()
+                : width() - whole.intermediate();
     }
 
     /** The model as this part is computed: with fewer heads and narrower feed-forward layers. */
     DecoderSpec spec() {
-        if (ranks == 1 && width() == whole.intermediate()) {
+        Experts experts = whole.experts();
+        if (ranks == 1 && width() == whole.intermediate() && shared().equals(experts.shared())) {
             return whole;
         }
-        Experts experts = whole.experts();
         return new DecoderSpec(
                 whole.architecture(),
                 whole.vocabulary(),
@@ -150,7 +168,7 @@ record Shard(int rank, int ranks, DecoderSpec whole, int expertStep) {
                         expertWidth(),
                         experts.routing(),
                         experts.biased(),
-                        experts.shared(),
+                        shared(),
                         experts.layers()),
                 whole.scales(),
                 whole.context(),

@@ -8,8 +8,8 @@ import dev.jeton.models.DecoderSpec;
  * have, of the widths that the model has; the residual stream and angles in binary32, the rest of activations in
  * sixteen bits.
  *
- * @param delta what a half of a layer gave and the next norm adds
- * @param gateUp of layers without experts
+ * @param delta what a half of a layer gave, or what is beside its experts, and the next norm adds
+ * @param gateUp of layers without experts, and of what is beside experts
  * @param windowRotary angles of layers with a window; 0 where they are those of the others
  * @param logits of one chunk
  */
@@ -31,7 +31,7 @@ record StepBuffers(
     /** Takes the memory. */
     static StepBuffers of(Device device, DeviceShape shape, int maxTokens) {
         DecoderSpec spec = shape.spec();
-        long inner = shape.denseIntermediate();
+        long inner = shape.feedWidth();
         long rotary = 4L * spec.headDim();
         boolean twice = spec.features().contains(DecoderFeature.WINDOW_ROTARY);
         Rows rows = new Rows(device, maxTokens);

@@ -76,7 +76,7 @@ final class StepQueue {
     private final Map<StepLayout, Forward> adaptedForwards = new HashMap<>();
 
     /** A recorded step up to its sampling, and what that then needs to know. */
-    private record Forward(Graph graph, DecoderProgram.Left left) {}
+    private record Forward(Graph graph, Left left) {}
 
     private final MaskMemory maskMemory;
     private long launched;

@@ -13,7 +13,8 @@ import java.util.stream.Stream;
  *
  * @param layer of each layer, names within it
  * @param dense of a layer without experts, beyond those
- * @param sparse of a layer of experts, beyond those: the router, then gate, up and down of one expert after the other
+ * @param sparse of a layer of experts, beyond those: the router and what corrects it, what all tokens go through, then
+ *     gate, up and down of one expert after the other
  * @param outer the others
  * @param ofExperts by layer: whether it is of experts
  */
@@ -28,6 +29,12 @@ record DecoderTensors(
     static final String HEAD = "lm_head.weight";
     /** What chooses a token's experts. */
     static final String ROUTER = "mlp.gate.weight";
+    /** What is added to experts' scores where they are chosen. */
+    static final String CORRECTION = "mlp.gate.e_score_correction_bias";
+    /** What all tokens go through beside their experts. */
+    static final String SHARED = "mlp.shared_experts.";
+    /** What says how much of it counts. */
+    static final String SHARED_GATE = "mlp.shared_expert_gate.weight";
 
     /** Tensors of an expert. */
     static final int OF_EXPERT = 3;
@@ -37,7 +44,8 @@ record DecoderTensors(
      *
      * @param name in the file, or within a layer
      * @param shape rows and columns, or elements
-     * @param single whether it is kept in float32 whatever the others are: the weight of a norm or of a router
+     * @param single whether it is kept in float32 whatever the others are: the weight of a norm or of a router, or what
+     *     corrects a router
      */
     record Entry(String name, List<Long> shape, boolean single) {
 
@@ -50,6 +58,10 @@ record DecoderTensors(
         }
 
         static Entry norm(String name, long size) {
+            return new Entry(name, List.of(size), true);
+        }
+
+        static Entry correction(String name, long size) {
             return new Entry(name, List.of(size), true);
         }
 
@@ -130,6 +142,15 @@ record DecoderTensors(
         List<Entry> all = new ArrayList<>();
         if (experts.count() > 0) {
             all.add(Entry.router(ROUTER, experts.count(), spec.hidden()));
+        }
+        if (experts.routing().corrected()) {
+            all.add(Entry.correction(CORRECTION, experts.count()));
+        }
+        if (experts.shared().exists()) {
+            all.addAll(feed(SHARED, experts.shared().width(), spec.hidden()));
+        }
+        if (experts.shared().gated()) {
+            all.add(Entry.router(SHARED_GATE, 1, spec.hidden()));
         }
         for (int i = 0; i < experts.count(); i++) {
             all.addAll(feed("mlp.experts." + i + ".", experts.intermediate(), spec.hidden()));

@@ -79,7 +79,9 @@ final class TorchEngine extends HostEngine {
     }
 
     static TorchEngine load(Path folder, EngineOptions options, TorchDevice device, MachineMemory memory) {
-        DecoderSpec spec = DecoderSpec.read(folder).within(options.maxModelLength());
+        DecoderSpec spec = DecoderSpec.read(folder)
+                .within(options.maxModelLength())
+                .requireOnly("torch", TorchEngineProvider.ABLE);
         check(options);
         DecoderTensors tensors = DecoderTensors.of(spec);
         try (TorchWeights weights = TorchWeights.open(folder, spec, tensors, device.isGpu())) {
@@ -194,6 +196,8 @@ final class TorchEngine extends HostEngine {
         long perToken = 16L * spec.hidden() + 12L * spec.intermediate() + 16L * spec.queryWidth();
         // rows sorted, what experts give, and that in float32 while it is summed
         perToken += experts.perToken() * (12L * spec.hidden() + 8L) + 12L * experts.intermediate();
+        // what all tokens go through beside them, and keys, scores and their order
+        perToken += 12L * experts.shared().width() + 32L * experts.count();
         long logitBytes = 8L * spec.vocabulary() * Math.min(LOGIT_ROWS, info.maxTokens());
         long needed = weightBytes + pageBytes + perToken * info.maxTokens() + logitBytes + WORK_BYTES;
         OptionalLong available = memory.available();

@@ -1,5 +1,6 @@
 package dev.jeton.models.torch;
 
+import dev.jeton.models.DecoderFeature;
 import dev.jeton.models.DecoderFiles;
 import dev.jeton.models.DecoderSpec;
 import dev.jeton.models.DeviceOptions;
@@ -21,6 +22,21 @@ import java.util.stream.Stream;
 
 /** Brings the torch engine, where DJL's PyTorch engine and libtorch are found. Uses no class of DJL before that. */
 public final class TorchEngineProvider implements StepEngineProvider {
+
+    /** What it computes of what only some models need. */
+    static final Set<DecoderFeature> ABLE = Set.of(
+            DecoderFeature.EXPERTS,
+            DecoderFeature.EXPERT_ROUTING,
+            DecoderFeature.SHARED_EXPERTS,
+            DecoderFeature.FUSED_TENSORS,
+            DecoderFeature.PARTIAL_ROTARY,
+            DecoderFeature.FACTORS_BY_LENGTH,
+            DecoderFeature.WINDOW_ROTARY,
+            DecoderFeature.BRANCH_NORMS,
+            DecoderFeature.GELU,
+            DecoderFeature.EMBEDDING_SCALE,
+            DecoderFeature.QUERY_SCALE,
+            DecoderFeature.SOFT_CAPS);
 
     /** What it can do with decoders beyond plain sampling. */
     static final Set<Capability> CAPABILITIES = Set.of(
@@ -67,7 +83,8 @@ public final class TorchEngineProvider implements StepEngineProvider {
                 TorchScriptFolder.read(model);
                 return "";
             }
-            String refusal = DecoderFiles.refusal(model, DecoderSpec::read);
+            String refusal = DecoderFiles.refusal(
+                    model, folder -> DecoderSpec.read(folder).requireOnly("torch", ABLE));
             return !refusal.isEmpty() && EncoderSpec.describes(model)
                     ? "it is an encoder, and there is no TorchScript module (model.pt), as torch.jit.save writes one"
                     : refusal;

@@ -51,4 +51,20 @@ class TorchExpertsTest {
             return Configs.qwen3Moe("\"decoder_sparse_step\": 2, \"norm_topk_prob\": true");
         }
     }
+
+    @Nested
+    class Qwen2Moe extends Contract {
+        @Override
+        String config() {
+            return Configs.qwen2Moe("");
+        }
+    }
+
+    @Nested
+    class Glm4Moe extends Contract {
+        @Override
+        String config() {
+            return Configs.glm4Moe("");
+        }
+    }
 }
