@@ -91,7 +91,20 @@ final class CallRules {
     }
 
     private void arguments(GrammarSpec.Function function, int from, int ended) {
-        network.epsilon(literal(network.call(from, arguments(function, network)), frame.end()), ended);
+        int rule = switch (frame.body()) {
+            case CallFrame.Body.Json() -> arguments(function, network);
+            case CallFrame.Body.Parameters body -> parameters(function, body);
+        };
+        network.epsilon(literal(network.call(from, rule), frame.end()), ended);
+    }
+
+    private int parameters(GrammarSpec.Function function, CallFrame.Body.Parameters body) {
+        try {
+            return JsonSchemaCompiler.parameters(
+                    network, object(function.parameters()), function.strict(), body, this::literal);
+        } catch (GrammarException e) {
+            throw of(function, e);
+        }
     }
 
     /** The rule of a function's arguments. */
@@ -100,8 +113,12 @@ final class CallRules {
             // the frame says what goes before arguments, and what reads it may take no more than that
             return JsonSchemaCompiler.compile(network, object(function.parameters()), function.strict(), false);
         } catch (GrammarException e) {
-            throw new GrammarException("the function '%s': %s".formatted(function.name(), e.getMessage()));
+            throw of(function, e);
         }
+    }
+
+    private static GrammarException of(GrammarSpec.Function function, GrammarException why) {
+        return new GrammarException("the function '%s': %s".formatted(function.name(), why.getMessage()));
     }
 
     /** Arguments are an object, also where their schema leaves that to be understood. */

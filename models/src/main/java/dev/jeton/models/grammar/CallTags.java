@@ -18,7 +18,6 @@ public final class CallTags {
      * call of each of the functions up to its arguments, since only then it is known to be no other JSON. Those of
      * OpenAI's harmony format are of a message's header, not of a whole text.
      *
-     * @param format one that writes arguments as JSON
      * @param one whether at most one is called
      */
     public static List<GrammarSpec.Tag> of(ToolFormat format, List<GrammarSpec.Function> functions, boolean one) {

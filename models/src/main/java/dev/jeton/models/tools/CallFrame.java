@@ -18,13 +18,26 @@ public record CallFrame(
         String open, String begin, String arguments, Body body, String end, String between, String close) {
 
     /** How arguments are written. */
-    public enum Body {
+    public sealed interface Body {
+
+        /** As one JSON object. */
+        Body JSON = new Json();
+
         /** One JSON object. */
-        JSON,
+        record Json() implements Body {}
+
         /**
-         * For each argument {@code <parameter=NAME>}, a line's end, the value, a line's end, {@code </parameter>} and a
-         * line's end: strings as they are, anything else as JSON.
+         * One argument after the other: {@code begin}, its name, {@code middle}, its value and {@code end}. Strings are
+         * written as they are, anything else as JSON, by what the function's schema says ({@link ToolSignatures}).
+         *
+         * @param end of which the {@linkplain #mark mark} is in no value
          */
-        PARAMETERS
+        record Parameters(String begin, String middle, String end) implements Body {
+
+            /** By what a reader finds the end of a value. */
+            public String mark() {
+                return end.strip();
+            }
+        }
     }
 }

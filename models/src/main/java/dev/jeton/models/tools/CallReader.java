@@ -62,6 +62,11 @@ abstract sealed class CallReader
         return unit == '}' || JsonScanner.space(unit);
     }
 
+    /** Whether a unit can be of a name that stands among marks. */
+    static boolean plain(int unit) {
+        return unit > ' ' && unit != '<' && unit != '>' && unit != '"';
+    }
+
     /** Whether a text can be a function's name. */
     static boolean name(CharSequence text) {
         return !text.isEmpty() && text.length() <= MAX_NAME;

@@ -12,6 +12,9 @@ public record QwenCoderFormat() implements ToolFormat {
     static final String END = "</tool_call>";
     static final String FUNCTION = "<function=";
 
+    private static final CallFrame.Body PARAMETERS =
+            new CallFrame.Body.Parameters("<parameter=", ">\n", "\n</parameter>\n");
+
     @Override
     public String name() {
         return "qwen3_coder";
@@ -30,8 +33,7 @@ public record QwenCoderFormat() implements ToolFormat {
 
     @Override
     public CallFrame frame() {
-        return new CallFrame(
-                "", BEGIN + "\n" + FUNCTION, ">\n", CallFrame.Body.PARAMETERS, "</function>\n" + END, "\n", "");
+        return new CallFrame("", BEGIN + "\n" + FUNCTION, ">\n", PARAMETERS, "</function>\n" + END, "\n", "");
     }
 
     @Override

@@ -7,7 +7,6 @@ import com.networknt.schema.Schema;
 import com.networknt.schema.SchemaRegistry;
 import com.networknt.schema.SpecificationVersion;
 import dev.jeton.models.engine.TokenGrammar.Cursor;
-import dev.jeton.models.tools.CallFrame;
 import dev.jeton.models.tools.CallSink;
 import dev.jeton.models.tools.LlamaFormat;
 import dev.jeton.models.tools.ToolCallParser;
@@ -32,9 +31,7 @@ class CallTagsTest {
     private static final int SCHEMAS = 25;
 
     static List<ToolFormat> formats() {
-        return ToolFormat.ALL.stream()
-                .filter(format -> format.frame().body() == CallFrame.Body.JSON && !format.signed())
-                .toList();
+        return ToolFormat.ALL.stream().filter(format -> !format.signed()).toList();
     }
 
     /** What a parser has found in a text. */
@@ -43,12 +40,14 @@ class CallTagsTest {
         private final List<StringBuilder> arguments = new ArrayList<>();
         private final List<End> ends = new ArrayList<>();
 
-        static Calls of(ToolFormat format, String text) {
+        /** @param schema of the arguments of {@code f} */
+        static Calls of(ToolFormat format, String text, Map<String, Object> schema) {
             Calls calls = new Calls();
             ToolCallParser parser = new ToolCallParser(
                     format,
-                    ToolSignatures.of(
-                            List.of(Map.of("function", Map.of("name", "f")), Map.of("function", Map.of("name", "go")))),
+                    ToolSignatures.of(List.of(
+                            Map.of("function", Map.of("name", "f", "parameters", schema)),
+                            Map.of("function", Map.of("name", "go")))),
                     new ToolCallParser.Bounds(1_000, 1 << 20, false),
                     calls);
             parser.add(text);
@@ -141,7 +140,7 @@ class CallTagsTest {
                     continue;
                 }
                 written++;
-                Calls calls = Calls.of(format, text.get());
+                Calls calls = Calls.of(format, text.get(), schema);
                 assertThat(calls.ends).as(text.get()).isNotEmpty().containsOnly(CallSink.End.WHOLE);
                 for (int call = 0; call < calls.names.size(); call++) {
                     String arguments = calls.arguments.get(call).toString();

@@ -34,7 +34,11 @@ final class Heard implements CallSink {
                                                     Map.of(
                                                             "anyOf",
                                                             List.of(Map.of("type", "string"), Map.of("type", "null"))),
-                                            "any", Map.of()))))));
+                                            "any", Map.of(),
+                                            "size", Map.of("$ref", "#/$defs/size"),
+                                            "code", Map.of("enum", List.of("1", "2"))),
+                                    "$defs",
+                                    Map.of("size", Map.of("allOf", List.of(Map.of("type", "string")))))))));
 
     /** A call that was told. */
     record Called(String name, String arguments, End end) {

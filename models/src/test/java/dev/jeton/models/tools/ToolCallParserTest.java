@@ -156,11 +156,12 @@ class ToolCallParserTest {
     @MethodSource("formats")
     void readsWhatItsFrameWrites(ToolFormat format) {
         CallFrame frame = format.frame();
-        boolean json = frame.body() == CallFrame.Body.JSON;
-        String first = json
-                ? "{\"text\": \"a}\\n\", \"count\": 7}"
-                : "<parameter=text>\na}\n\n</parameter>\n<parameter=count>\n7\n</parameter>\n";
-        String second = json ? "{}" : "";
+        String first = switch (frame.body()) {
+            case CallFrame.Body.Json() -> "{\"text\": \"a}\\n\", \"count\": 7}";
+            case CallFrame.Body.Parameters(String begin, String middle, String end) ->
+                begin + "text" + middle + "a}\n" + end + begin + "count" + middle + "7" + end;
+        };
+        String second = frame.body().equals(CallFrame.Body.JSON) ? "{}" : "";
         String text = frame.open() + frame.begin() + "g" + frame.arguments() + first + frame.end() + frame.between()
                 + frame.begin() + "f" + frame.arguments() + second + frame.end() + frame.close();
         Heard heard = Heard.of(format, text);

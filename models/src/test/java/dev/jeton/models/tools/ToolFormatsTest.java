@@ -243,6 +243,14 @@ class ToolFormatsTest {
     }
 
     @Test
+    void qwenCoderFindsStringsBehindReferencesAndInListsOfValues() {
+        calls(
+                QWEN,
+                "<tool_call><function=g><parameter=size>1</parameter><parameter=code>2</parameter></function></tool_call>",
+                Called.whole("g", "{\"size\": \"1\", \"code\": \"2\"}"));
+    }
+
+    @Test
     void qwenCoderTakesWhatIsNoJsonForAString() {
         calls(
                 QWEN,
@@ -330,7 +338,7 @@ class ToolFormatsTest {
     @MethodSource("formats")
     void leavesOutAFramesEndThatTheTextEndsWithin(ToolFormat format) {
         CallFrame frame = format.frame();
-        String arguments = frame.body() == CallFrame.Body.JSON ? "{}" : "";
+        String arguments = frame.body().equals(CallFrame.Body.JSON) ? "{}" : "";
         String call = frame.open() + frame.begin() + "f" + frame.arguments() + arguments;
         for (String end : List.of(frame.end() + frame.close(), frame.end() + frame.between())) {
             for (int length = 0; length <= end.length(); length++) {

@@ -1,0 +1,190 @@
+package dev.jeton.models.grammar;
+
+import dev.jeton.models.tools.CallFrame;
+import dev.jeton.models.tools.ToolSignatures;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Consumer;
+
+/**
+ * Arguments of a call that are written one by one with marks around them, as a reader makes an object of them that the
+ * schema allows: what is a string to that reader is written as it is, anything else as JSON, and no value contains the
+ * mark that ends it. Of what is valid it takes a part, as JSON of a schema does, and of arguments that the schema does
+ * not name only texts, where it allows those.
+ */
+final class ParameterRules {
+
+    /** Names of arguments that the schema does not name. */
+    private static final String NAMES = "[A-Za-z0-9_.-]{1,64}";
+
+    private static final String NULL = "null";
+
+    /** Sees to it that all that a schema says can be enforced, where it must be. */
+    interface Check {
+        void check(Map<String, Object> schema, String path);
+    }
+
+    /** Takes a fixed text. */
+    interface Literals {
+        /** From a node on, with marks in it as the tokens that they are; the node after it. */
+        int take(int from, String text);
+    }
+
+    private final NetworkBuilder network;
+    private final SchemaMerge merge;
+    private final ObjectRules objects;
+    private final ObjectRules.Values rules;
+    private final CallFrame.Body.Parameters body;
+    private final Literals literals;
+    private final Check check;
+    private final Object root;
+    /** Any text that ends where its mark comes. */
+    private final TextAutomaton free;
+
+    /** @param root the schema of all arguments, within which references are */
+    ParameterRules(
+            NetworkBuilder network,
+            SchemaMerge merge,
+            ObjectRules objects,
+            ObjectRules.Values rules,
+            CallFrame.Body.Parameters body,
+            Literals literals,
+            Check check,
+            Object root) {
+        this.network = network;
+        this.merge = merge;
+        this.objects = objects;
+        this.rules = rules;
+        this.body = body;
+        this.literals = literals;
+        this.check = check;
+        this.root = root;
+        free = TextAutomaton.all().without(JsonRules.containing(body.mark()));
+    }
+
+    /**
+     * Takes the arguments between two nodes.
+     *
+     * @param schema an object's, without references
+     * @param depth how many alternatives it is one of
+     */
+    void write(Map<String, Object> schema, String path, int from, int to, int depth) {
+        if (alternatives(schema, path, depth, each -> write(each, path, from, to, depth + 1))) {
+            return;
+        }
+        check.check(schema, path);
+        if (schema.containsKey("enum")
+                || !SchemaMerge.typeNames(schema.getOrDefault("type", "object"), path)
+                        .contains("object")) {
+            throw new GrammarException(path + ": arguments are an object, and not one that is spelled out");
+        }
+        Map<String, Object> named = SchemaMerge.members(schema, path);
+        Map<String, TextAutomaton> patterns = ObjectRules.patterns(schema, path);
+        List<String> names = new ArrayList<>();
+        int at = from;
+        for (ObjectRules.Member member : objects.members(schema, named, patterns, path)) {
+            if (!ToolSignatures.plain(member.name())) {
+                throw new GrammarException("%s.properties: '%s' cannot be written as the model writes names: without"
+                                .formatted(path, member.name())
+                        + " white space, quotation marks and '<' and '>'");
+            }
+            names.add(member.name());
+            int after = network.node();
+            network.epsilon(argument(at, member), after);
+            if (!member.required()) {
+                network.epsilon(at, after);
+            }
+            at = after;
+        }
+        Object additional = schema.getOrDefault("additionalProperties", named.isEmpty() && patterns.isEmpty());
+        if (patterns.isEmpty() && anyText(additional, path + ".additionalProperties")) {
+            TextAutomaton others = Regex.texts(NAMES, true).without(TextAutomaton.of(names));
+            int spelled = network.node();
+            TextEncoder.write(network, others, literals.take(at, body.begin()), spelled, false);
+            int ended = network.node();
+            TextEncoder.write(network, free, literals.take(spelled, body.middle()), ended, false);
+            network.epsilon(literals.take(ended, body.end()), at);
+        }
+        network.epsilon(at, to);
+    }
+
+    /** Hands on each of a schema's alternatives with what is beside them; false where it has none. */
+    private boolean alternatives(
+            Map<String, Object> schema, String path, int depth, Consumer<Map<String, Object>> each) {
+        Object alternatives = schema.get("anyOf");
+        if (alternatives == null) {
+            return false;
+        }
+        if (depth > SchemaMerge.MAX_DEPTH) {
+            throw SchemaMerge.tooDeep(path);
+        }
+        Map<String, Object> rest = new LinkedHashMap<>(schema);
+        rest.remove("anyOf");
+        SchemaMerge.list(alternatives, path + ".anyOf").forEach(one -> each.accept(merge.both(rest, one, path)));
+        return true;
+    }
+
+    /** Whether a schema allows every string. */
+    private boolean anyText(Object schema, String path) {
+        Map<String, Object> flat = merge.flat(schema, path);
+        return flat.isEmpty() || flat.equals(Map.of("type", "string"));
+    }
+
+    private int argument(int from, ObjectRules.Member member) {
+        int begin = literals.take(network.text(literals.take(from, body.begin()), member.name()), body.middle());
+        int end = network.node();
+        Object schema = member.schema();
+        switch (ToolSignatures.kind(schema, root)) {
+            case TEXT -> texts(merge.flat(schema, member.path()), member.path(), false, begin, end, 0);
+            case TEXT_OR_NULL -> texts(merge.flat(schema, member.path()), member.path(), true, begin, end, 0);
+            case VALUE -> {
+                if (merge.flat(schema, member.path()).isEmpty()) {
+                    TextEncoder.write(network, free, begin, end, false);
+                } else {
+                    network.call(begin, rules.rule(schema, member.path()), end);
+                }
+            }
+        }
+        return literals.take(end, body.end());
+    }
+
+    /** @param nullable whether a reader takes {@value #NULL} for null */
+    private void texts(Map<String, Object> schema, String path, boolean nullable, int from, int to, int depth) {
+        if (alternatives(schema, path, depth, each -> texts(each, path, nullable, from, to, depth + 1))) {
+            return;
+        }
+        check.check(schema, path);
+        Object type = schema.get("type");
+        List<String> types = type == null ? List.of("string", NULL) : SchemaMerge.typeNames(type, path);
+        if (schema.containsKey("enum")) {
+            SchemaValues values = new SchemaValues(merge, schema, path);
+            List<String> listed = new ArrayList<>();
+            for (Object value : SchemaMerge.list(schema.get("enum"), path + ".enum")) {
+                if (value instanceof String text && values.fits(text)) {
+                    listed.add(text);
+                } else if (value == null && nullable && values.fits(null)) {
+                    listed.add(NULL);
+                }
+            }
+            TextEncoder.write(network, TextAutomaton.of(listed).and(free), from, to, false);
+            return;
+        }
+        if (types.contains("string")) {
+            TextEncoder.write(network, strings(schema, path), from, to, false);
+        }
+        if (nullable && types.contains(NULL)) {
+            network.epsilon(network.text(from, NULL), to);
+        }
+    }
+
+    private TextAutomaton strings(Map<String, Object> schema, String path) {
+        if (schema.containsKey("pattern")
+                || !SchemaScalars.names(schema, "format", path).isEmpty()) {
+            return SchemaScalars.strings(schema, path).and(free);
+        }
+        int least = SchemaScalars.count(schema, "minLength", path).orElse(0);
+        return JsonRules.without(body.mark(), least, SchemaScalars.most(schema, least, path));
+    }
+}
