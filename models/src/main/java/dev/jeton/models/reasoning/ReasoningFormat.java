@@ -23,7 +23,9 @@ public enum ReasoningFormat {
     SEED_OSS("seed_oss", "<seed:think>", "</seed:think>", false),
     /** DeepSeek's R1, what was distilled from it, and V3.1: thinking whose beginning the model may leave out. */
     DEEPSEEK_R1("deepseek_r1", "<think>", "</think>", true),
-    /** Qwen3, QwQ, GLM-4.5 and many others: thinking that the model begins itself, where the prompt does not. */
+    /** GLM-4.5 and later ones: as {@link #QWEN3}. */
+    GLM45("glm45", "<think>", "</think>", false),
+    /** Qwen3, QwQ and many others: thinking that the model begins itself, where the prompt does not. */
     QWEN3("qwen3", "<think>", "</think>", false);
 
     /** Setting of a model whose chat template tells its format. */
@@ -33,6 +35,8 @@ public enum ReasoningFormat {
     public static final String OFF = "none";
 
     private static final String DEEPSEEK = "<｜Assistant｜>";
+
+    private static final String GLM = "[gMASK]";
 
     private final String text;
     private final String begin;
@@ -99,6 +103,7 @@ public enum ReasoningFormat {
         return switch (this) {
             case HARMONY -> HarmonyMark.writtenBy(template);
             case DEEPSEEK_R1 -> marked && template.contains(DEEPSEEK);
+            case GLM45 -> marked && template.contains(GLM);
             case MISTRAL, SEED_OSS, QWEN3 -> marked;
         };
     }

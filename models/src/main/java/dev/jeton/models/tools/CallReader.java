@@ -5,7 +5,7 @@ package dev.jeton.models.tools;
  * numbers ({@link Marks}). Not thread-safe.
  */
 abstract sealed class CallReader
-        permits HermesReader, LlamaReader, MistralReader, QwenCoderReader, DeepSeekReader, HarmonyReader {
+        permits HermesReader, LlamaReader, MistralReader, QwenCoderReader, GlmReader, DeepSeekReader, HarmonyReader {
 
     /** Longest name of a function, in characters. */
     static final int MAX_NAME = 256;

@@ -41,7 +41,7 @@ final class QwenCoderReader extends CallReader {
         this.out = out;
         this.tools = tools;
         frameEnd = Literal.mark(format, QwenCoderFormat.END);
-        value = new ParameterText(ToolSignatures.Kind.TEXT, out);
+        value = new ParameterText(ToolSignatures.Kind.VALUE, true, out);
         state = within ? State.NAME : State.BEFORE;
     }
 
@@ -78,7 +78,7 @@ final class QwenCoderReader extends CallReader {
     }
 
     private boolean named(int unit) {
-        if (unit <= ' ' || unit == '<' || unit == '>' || name.length() == MAX_NAME) {
+        if (!plain(unit) || name.length() == MAX_NAME) {
             return false;
         }
         name.append((char) unit);
@@ -126,7 +126,7 @@ final class QwenCoderReader extends CallReader {
             out.arguments((given.isEmpty() ? "" : ", ") + JsonText.quoted(named) + ": ");
             out.frame();
             doubled |= !given.add(named);
-            value = new ParameterText(tools.kind(functionName, named), out);
+            value = new ParameterText(tools.kind(functionName, named), true, out);
             state = State.VALUE;
             return Step.MORE;
         }

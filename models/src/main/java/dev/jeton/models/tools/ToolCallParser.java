@@ -250,6 +250,7 @@ public final class ToolCallParser {
                 case LlamaFormat llama -> new LlamaReader(this, tools, true);
                 case MistralFormat mistral -> new MistralReader(mistral, this);
                 case QwenCoderFormat qwen -> new QwenCoderReader(qwen, this, tools, which > 0);
+                case GlmFormat glm -> new GlmReader(glm, this, tools);
                 case DeepSeekFormat deepSeek -> new DeepSeekReader(deepSeek, this, which > 0);
                 case HarmonyFormat harmony -> new HarmonyReader(harmony, this);
             };

@@ -9,7 +9,7 @@ import java.util.stream.Stream;
  * call is framed, for whoever wants a grammar of it.
  */
 public sealed interface ToolFormat
-        permits HermesFormat, LlamaFormat, MistralFormat, QwenCoderFormat, DeepSeekFormat, HarmonyFormat {
+        permits HermesFormat, LlamaFormat, MistralFormat, QwenCoderFormat, GlmFormat, DeepSeekFormat, HarmonyFormat {
 
     /** All formats, each version by itself; the first that recognises a template has it. */
     List<ToolFormat> ALL = List.of(
@@ -18,6 +18,8 @@ public sealed interface ToolFormat
             new DeepSeekFormat(DeepSeekFormat.Version.V31),
             new MistralFormat(MistralFormat.Version.ARRAY),
             new MistralFormat(MistralFormat.Version.NAMED),
+            new GlmFormat(GlmFormat.Version.LINES),
+            new GlmFormat(GlmFormat.Version.DENSE),
             new QwenCoderFormat(),
             new HermesFormat(),
             new LlamaFormat());

@@ -41,6 +41,17 @@ class ReasoningFormatTest {
             <think>
             {% endif %}""";
 
+    private static final String GLM45 = """
+            [gMASK]<sop>{% for m in messages %}{% if m.role == 'user' %}<|user|>
+            {{ m.content }}{{ '/nothink' if enable_thinking is defined and not enable_thinking }}\
+            {% else %}<|assistant|>{{ m.content.split('</think>')[-1] }}{% endif %}{% endfor %}\
+            {% if add_generation_prompt %}<|assistant|>\
+            {{- '\\n<think></think>' if enable_thinking is defined and not enable_thinking }}{% endif %}""";
+
+    private static final String GLM47 = """
+            [gMASK]<sop>{% for m in messages %}<|user|>{{ m.content }}{% endfor %}{% if add_generation_prompt %}<|assistant|>\
+            {{- '</think>' if enable_thinking is defined and not enable_thinking else '<think>' }}{% endif %}""";
+
     private static final String DEEPSEEK_R1 = """
             {% for m in messages %}{% if m.role == 'user' %}<｜User｜>{{ m.content }}{% else %}<｜Assistant｜>\
             {{ m.content.split('</think>')[-1] }}<｜end▁of▁sentence｜>{% endif %}{% endfor %}\
@@ -68,6 +79,8 @@ class ReasoningFormatTest {
     void recognisesTheFormatByTheMarksOfATemplate() {
         assertThat(ReasoningFormat.of(QWEN3)).contains(ReasoningFormat.QWEN3);
         assertThat(ReasoningFormat.of(QWQ)).contains(ReasoningFormat.QWEN3);
+        assertThat(ReasoningFormat.of(GLM45)).contains(ReasoningFormat.GLM45);
+        assertThat(ReasoningFormat.of(GLM47)).contains(ReasoningFormat.GLM45);
         assertThat(ReasoningFormat.of(DEEPSEEK_R1)).contains(ReasoningFormat.DEEPSEEK_R1);
         assertThat(ReasoningFormat.of(DEEPSEEK_V31)).contains(ReasoningFormat.DEEPSEEK_R1);
         assertThat(ReasoningFormat.of(MAGISTRAL)).contains(ReasoningFormat.MISTRAL);
@@ -94,6 +107,10 @@ class ReasoningFormatTest {
         assertThat(opening(QWEN3, Map.of("enable_thinking", true))).contains(Opening.EITHER);
         assertThat(opening(QWEN3, Map.of("enable_thinking", false))).contains(Opening.ANSWERING);
         assertThat(opening(QWQ, Map.of())).contains(Opening.THINKING);
+        assertThat(opening(GLM45, Map.of())).contains(Opening.EITHER);
+        assertThat(opening(GLM45, Map.of("enable_thinking", false))).contains(Opening.ANSWERING);
+        assertThat(opening(GLM47, Map.of())).contains(Opening.THINKING);
+        assertThat(opening(GLM47, Map.of("enable_thinking", false))).contains(Opening.ANSWERING);
         assertThat(opening(DEEPSEEK_R1, Map.of())).contains(Opening.THINKING);
         assertThat(opening(DEEPSEEK_V31, Map.of())).contains(Opening.ANSWERING);
         assertThat(opening(DEEPSEEK_V31, Map.of("thinking", true))).contains(Opening.THINKING);
@@ -106,7 +123,8 @@ class ReasoningFormatTest {
         assertThat(ReasoningFormat.chosen("none", QWQ)).isEmpty();
         assertThat(ReasoningFormat.chosen("deepseek_r1", QWQ)).contains(ReasoningFormat.DEEPSEEK_R1);
         assertThat(ReasoningFormat.choices())
-                .containsExactly("auto", "none", "openai_gptoss", "mistral", "seed_oss", "deepseek_r1", "qwen3");
+                .containsExactly(
+                        "auto", "none", "openai_gptoss", "mistral", "seed_oss", "deepseek_r1", "glm45", "qwen3");
     }
 
     @ParameterizedTest

@@ -58,6 +58,27 @@ class ModelTemplatesTest {
             </tool_call>{% endfor %}{% else %}{{ m.content }}{% endif %}<|im_end|>
             {% endfor %}""";
 
+    private static final String GLM = """
+            [gMASK]<sop>{% if tools %}<|system|>
+            {% for t in tools %}{{ t | tojson(ensure_ascii=False) }}
+            {% endfor %}{% endif %}\
+            {% macro visible(content) %}{% if content is string %}{{ content }}{% else %}{{ content }}{% endif %}{% endmacro %}\
+            {% for m in messages %}{% if m.role == 'assistant' %}<|assistant|>
+            <think></think>{% if visible(m.content).strip() %}
+            {{ visible(m.content).strip() }}{% endif %}{% for c in m.tool_calls or [] %}{% set c = c.function or c %}
+            <tool_call>{{ c.name }}
+            {% set args = c.arguments or {} %}{% for k, v in args.items() %}<arg_key>{{ k }}</arg_key>
+            <arg_value>{{ v | tojson(ensure_ascii=False) if v is not string else v }}</arg_value>
+            {% endfor %}</tool_call>{% endfor %}{% else %}<|user|>
+            {{ m.content }}{% endif %}{% endfor %}""";
+
+    private static final String GLM_DENSE = """
+            [gMASK]<sop>{% for m in messages %}{% if m.role == 'assistant' %}<|assistant|></think>\
+            {% for c in m.tool_calls or [] %}<tool_call>{{ c.function.name }}\
+            {% for k, v in c.function.arguments.items() %}<arg_key>{{ k }}</arg_key><arg_value>\
+            {{ v | tojson(ensure_ascii=False) if v is not string else v }}</arg_value>{% endfor %}</tool_call>{% endfor %}\
+            {% else %}<|user|>{{ m.content }}{% endif %}{% endfor %}{# <arg_key>k</arg_key><arg_value>v</arg_value> #}""";
+
     private static final String DEEPSEEK_V3 = """
             {% for m in messages %}{% if m.tool_calls %}<｜tool▁calls▁begin｜>{% for c in m.tool_calls %}\
             {{ '<｜tool▁call▁begin｜>' + c.type + '<｜tool▁sep｜>' + c.function.name + '\\n```json\\n' + c.function.arguments\
@@ -106,6 +127,8 @@ class ModelTemplatesTest {
         shows(MISTRAL, "mistral");
         shows(MISTRAL_NAMED, "mistral");
         shows(QWEN_CODER, "qwen3_coder");
+        shows(GLM, "glm45");
+        shows(GLM_DENSE, "glm47");
         shows(DEEPSEEK_V3, "deepseek_v3");
         shows(DEEPSEEK_V31, "deepseek_v31");
     }
@@ -135,8 +158,6 @@ class ModelTemplatesTest {
 
     @Test
     void recognisesNoFormatInTemplatesWithOtherCalls() {
-        assertThat(recognised("<tool_call>{{ name }}<arg_key>{{ key }}</arg_key> arguments"))
-                .isEqualTo("none");
         assertThat(recognised("<|start_header_id|> <function={{ name }}>{\"parameters\", \"name\"}</function>"))
                 .isEqualTo("none");
         assertThat(recognised("<|tool_call|>[{\"name\": 1, \"arguments\": {}}]"))
@@ -162,6 +183,8 @@ class ModelTemplatesTest {
                         "deepseek_v3",
                         "deepseek_v31",
                         "mistral",
+                        "glm45",
+                        "glm47",
                         "qwen3_coder",
                         "hermes",
                         "llama3_json");
@@ -177,6 +200,14 @@ class ModelTemplatesTest {
                 .isEqualTo(new PastCallStyle(false, true));
         assertThat(PastCallStyle.of(compiled("{% for m in messages %}{{ m.content }}{% endfor %}")))
                 .isEqualTo(PastCallStyle.USUAL);
+    }
+
+    @Test
+    void givesATemplateThatPrintsNoContentAsNoneAnEmptyOne() {
+        assertThat(PastCallStyle.of(compiled(GLM))).isEqualTo(new PastCallStyle(false, true));
+        String none = "None. {% for m in messages %}{{ m.tool_calls[0].function.arguments | tojson if m.tool_calls }}"
+                + "{{ m.content if m.content }}{% endfor %}";
+        assertThat(PastCallStyle.of(compiled(none))).isEqualTo(new PastCallStyle(false, false));
     }
 
     @Test

@@ -66,12 +66,21 @@ class ToolCallParserTest {
             DeepSeekFormat.CALL_BEGIN + "function" + DeepSeekFormat.SEPARATOR + "f\n```json\n{\"a\": ",
             DeepSeekFormat.CALLS_BEGIN + DeepSeekFormat.CALL_BEGIN + "f" + DeepSeekFormat.SEPARATOR + "{}",
             "\"x\"}\n```" + DeepSeekFormat.CALL_END,
+            "f\n<arg_key>",
+            "<arg_key>text",
+            "<arg_key>",
+            "</arg_key>",
+            "</arg_key>\n<arg_value>",
+            "<arg_value>",
+            "</arg_value>\n",
+            "<tool_call>g<arg_key>count</arg_key><arg_value>7</arg_value>",
             // marks: what special tokens come as
             "\udc00",
             "\udc01",
             "\udc02",
             "\udc03",
-            "\udc04");
+            "\udc04",
+            "\udc05");
 
     private static Stream<ToolFormat> formats() {
         return ToolFormat.ALL.stream().filter(format -> !format.signed());
@@ -103,7 +112,7 @@ class ToolCallParserTest {
     void givesTextWithoutACallBackToTheLetter(ToolFormat format) {
         int without = 0;
         for (int seed = 0; seed < 4_000; seed++) {
-            String text = random(new Random(seed)).replaceAll("[\udc00-\udc04](?<![\ud83d].)", "");
+            String text = random(new Random(seed)).replaceAll("[\udc00-\udc05](?<![\ud83d].)", "");
             Heard heard = Heard.of(format, text);
             if (heard.calls().isEmpty()) {
                 without++;

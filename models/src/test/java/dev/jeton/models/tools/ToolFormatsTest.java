@@ -17,6 +17,7 @@ class ToolFormatsTest {
     private static final ToolFormat LLAMA = new LlamaFormat();
     private static final ToolFormat MISTRAL = new MistralFormat(MistralFormat.Version.ARRAY);
     private static final ToolFormat QWEN = new QwenCoderFormat();
+    private static final ToolFormat GLM = new GlmFormat(GlmFormat.Version.LINES);
     private static final ToolFormat DEEPSEEK = new DeepSeekFormat(DeepSeekFormat.Version.V3);
 
     private static void calls(ToolFormat format, String text, Called... calls) {
@@ -298,6 +299,82 @@ class ToolFormatsTest {
     void qwenCoderCutsAValueWhereTheTextEnds() {
         Heard heard = Heard.of(QWEN, "<tool_call><function=g><parameter=text>\nabc</para");
         assertThat(heard.calls()).containsExactly(new Called("g", "{\"text\": \"abc</para", End.CUT));
+    }
+
+    @Test
+    void glmMakesJsonOfArgumentsByTheirSchema() {
+        calls(
+                GLM,
+                """
+                <tool_call>g
+                <arg_key>text</arg_key>
+                <arg_value>
+                5 "lines" and <more>
+                </arg_value>
+                <arg_key>count</arg_key>
+                <arg_value>5</arg_value>
+                <arg_key>list</arg_key>
+                <arg_value>[1, "a"]</arg_value>
+                <arg_key>maybe</arg_key>
+                <arg_value>null</arg_value>
+                <arg_key>unknown</arg_key>
+                <arg_value>7</arg_value>
+                </tool_call>""",
+                Called.whole(
+                        "g",
+                        "{\"text\": \"\\n5 \\\"lines\\\" and <more>\\n\", \"count\": 5, \"list\": [1, \"a\"], "
+                                + "\"maybe\": null, \"unknown\": \"7\"}"));
+    }
+
+    @Test
+    void glmTakesSeveralCallsWithLinesSpacesOrNothingBetweenTheirParts() {
+        calls(
+                GLM,
+                "<tool_call>f<arg_key>a</arg_key><arg_value>1</arg_value></tool_call><tool_call>\nh <arg_key>b</arg_key> "
+                        + "<arg_value>2</arg_value> </tool_call>\n<tool_call>f</tool_call>",
+                Called.whole("f", "{\"a\": \"1\"}"),
+                Called.whole("h", "{\"b\": \"2\"}"),
+                Called.whole("f", "{}"));
+        calls(
+                GLM,
+                "\udc00f\udc02a\udc03\udc04x\udc05\udc01\udc00g\n\udc01",
+                Called.whole("f", "{\"a\": \"x\"}"),
+                Called.whole("g", "{}"));
+    }
+
+    @Test
+    void glmGivesBackWhatIsNoCall() {
+        content(GLM, "<tool_call>hello</tool_call>");
+        content(GLM, "<tool_call>{\"name\": \"f\", \"arguments\": {}}</tool_call>");
+        content(GLM, "<tool_call>f and g</tool_call>");
+        content(GLM, "<tool_call></tool_call>");
+        content(GLM, "<tool_call>h");
+    }
+
+    @Test
+    void glmClosesAnObjectThatIsFollowedByAnythingElse() {
+        Heard heard = Heard.of(GLM, "<tool_call>f<arg_key>a</arg_key><arg_value>1</arg_value>oops</tool_call>");
+        assertThat(heard.calls()).containsExactly(new Called("f", "{\"a\": \"1\"}", End.MALFORMED));
+        assertThat(heard.content()).isEqualTo("oops</tool_call>");
+        Heard next = Heard.of(
+                GLM, "<tool_call>f<arg_key>a</arg_key><arg_value>1</arg_value>\n<tool_call>f</tool_call> and so on");
+        assertThat(next.calls())
+                .containsExactly(new Called("f", "{\"a\": \"1\"}", End.MALFORMED), Called.whole("f", "{}"));
+        assertThat(next.content()).isEqualTo("and so on");
+        Heard twice = Heard.of(
+                GLM,
+                "<tool_call>f<arg_key>a</arg_key><arg_value>1</arg_value><arg_key>a</arg_key><arg_value>2</arg_value>"
+                        + "</tool_call>");
+        assertThat(twice.calls()).containsExactly(new Called("f", "{\"a\": \"1\", \"a\": \"2\"}", End.MALFORMED));
+    }
+
+    @Test
+    void glmCutsACallWhereTheTextEnds() {
+        assertThat(Heard.of(GLM, "<tool_call>g<arg_key>text</arg_key><arg_value>abc</arg_v")
+                        .calls())
+                .containsExactly(new Called("g", "{\"text\": \"abc</arg_v", End.CUT));
+        assertThat(Heard.of(GLM, "<tool_call>g<arg_key>te").calls())
+                .containsExactly(new Called("g", "{\"te\"", End.CUT));
     }
 
     @Test

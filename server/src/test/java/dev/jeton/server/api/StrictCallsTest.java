@@ -225,6 +225,8 @@ class StrictCallsTest {
                 "deepseek_v3 ; <｜tool▁call▁begin｜>function<｜tool▁sep｜>f\\n```json\\n{\"a\": 1}\\n```<｜tool▁call▁end｜><｜tool▁calls▁end｜>",
                 "deepseek_v31 ; <｜tool▁calls▁begin｜><｜tool▁call▁begin｜>f<｜tool▁sep｜>{\"a\": 1}<｜tool▁call▁end｜><｜tool▁calls▁end｜>",
                 "qwen3_coder ; <tool_call>\\n<function=f>\\n<parameter=n>\\n1\\n</parameter>\\n</function>\\n</tool_call>",
+                "glm45 ; <tool_call>f\\n<arg_key>n</arg_key>\\n<arg_value>1</arg_value>\\n</tool_call>",
+                "glm47 ; <tool_call>f<arg_key>a</arg_key><arg_value>1</arg_value></tool_call>",
                 "qwen3_coder ; <function=f>\\n<parameter=a>\\n1\\n</parameter>\\n</function>\\n</tool_call>",
             })
     void shouldHoldCallsInEveryFormat(String parser, String reply) {
@@ -246,7 +248,17 @@ class StrictCallsTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"hermes", "llama3_json", "mistral", "qwen3_coder", "deepseek_v3", "deepseek_v31"})
+    @ValueSource(
+            strings = {
+                "hermes",
+                "llama3_json",
+                "mistral",
+                "qwen3_coder",
+                "glm45",
+                "glm47",
+                "deepseek_v3",
+                "deepseek_v31"
+            })
     void shouldHoldAModelThatWouldSayOtherwiseToCallsThatAreRequired(String parser) {
         try (TestServer of = server(parser, "none")) {
             for (String choice : List.of("'required'", "{'type':'function','function':{'name':'f'}}")) {
