@@ -9,6 +9,8 @@ import java.util.Optional;
 /** The rule of calls of functions: their frames, names and arguments. */
 final class CallRules {
 
+    private static final TextAutomaton NUMBERS = Regex.texts("0|[1-9][0-9]{0,3}", true);
+
     private final GrammarSpec.Calls calls;
     private final CallFrame frame;
     private final NetworkBuilder network;
@@ -86,7 +88,7 @@ final class CallRules {
     /** Any of the functions, from its name to the end of its call. */
     private void named(int name, int ended) {
         for (GrammarSpec.Function function : calls.functions()) {
-            arguments(function, literal(network.text(name, function.name()), frame.arguments()), ended);
+            arguments(function, counted(network.text(name, function.name()), frame.arguments()), ended);
         }
     }
 
@@ -129,6 +131,18 @@ final class CallRules {
         Map<Object, Object> typed = new LinkedHashMap<>(schema);
         typed.put("type", "object");
         return typed;
+    }
+
+    /** Takes a literal that may have a number within. */
+    private int counted(int from, String text) {
+        int at = text.indexOf(CallFrame.COUNT);
+        if (at < 0) {
+            return literal(from, text);
+        }
+        int begin = literal(from, text.substring(0, at));
+        int end = network.node();
+        TextEncoder.write(network, NUMBERS, begin, end, false);
+        return literal(end, text.substring(at + CallFrame.COUNT.length()));
     }
 
     /** Takes a literal from a node on, marks in it as the tokens that they are; the node after it. */

@@ -4,7 +4,7 @@ package dev.jeton.models.tools;
  * What stands around a call, as the model itself writes it: an answer's calls are {@code open}, then for each call
  * {@code begin}, the function's name, {@code arguments}, the arguments and {@code end}, with {@code between} between
  * two calls, then {@code close}. A grammar that is to hold a model to calls is made of these literals, the names and
- * the schemas of the functions; a parser takes more than that.
+ * the schemas of the functions; a parser takes more than that. {@link #COUNT} in {@code arguments} is any number.
  *
  * @param open before the first call
  * @param begin before a call's function's name, which is written as it is
@@ -16,6 +16,9 @@ package dev.jeton.models.tools;
  */
 public record CallFrame(
         String open, String begin, String arguments, Body body, String end, String between, String close) {
+
+    /** In a frame's literals, stands for a number in digits. */
+    public static final String COUNT = "\uf8ff";
 
     /** How arguments are written. */
     public sealed interface Body {

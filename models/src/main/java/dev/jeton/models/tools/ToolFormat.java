@@ -9,7 +9,14 @@ import java.util.stream.Stream;
  * call is framed, for whoever wants a grammar of it.
  */
 public sealed interface ToolFormat
-        permits HermesFormat, LlamaFormat, MistralFormat, QwenCoderFormat, GlmFormat, DeepSeekFormat, HarmonyFormat {
+        permits HermesFormat,
+                LlamaFormat,
+                MistralFormat,
+                TaggedFormat,
+                GlmFormat,
+                DeepSeekFormat,
+                KimiFormat,
+                HarmonyFormat {
 
     /** All formats, each version by itself; the first that recognises a template has it. */
     List<ToolFormat> ALL = List.of(
@@ -20,7 +27,10 @@ public sealed interface ToolFormat
             new MistralFormat(MistralFormat.Version.NAMED),
             new GlmFormat(GlmFormat.Version.LINES),
             new GlmFormat(GlmFormat.Version.DENSE),
-            new QwenCoderFormat(),
+            new KimiFormat(),
+            new TaggedFormat(TaggedFormat.Family.QWEN3_CODER),
+            new TaggedFormat(TaggedFormat.Family.SEED_OSS),
+            new TaggedFormat(TaggedFormat.Family.MINIMAX_M2),
             new HermesFormat(),
             new LlamaFormat());
 

@@ -59,7 +59,7 @@ class CallTagsTest {
         public void content(CharSequence text) {}
 
         @Override
-        public void begin(String name) {
+        public void begin(String name, Optional<String> id) {
             names.add(name);
             arguments.add(new StringBuilder());
         }

@@ -79,6 +79,29 @@ class ModelTemplatesTest {
             {{ v | tojson(ensure_ascii=False) if v is not string else v }}</arg_value>{% endfor %}</tool_call>{% endfor %}\
             {% else %}<|user|>{{ m.content }}{% endif %}{% endfor %}{# <arg_key>k</arg_key><arg_value>v</arg_value> #}""";
 
+    private static final String SEED = """
+            {% for m in messages %}<seed:bos>{{ m.role }}
+            {% for c in m.tool_calls or [] %}{{ "\\n<seed:tool_call>\\n<function=" + c.function.name + ">\\n" }}\
+            {% for k, v in c.function.arguments | items %}<parameter={{ k }}>{{ v if v is string else v | string }}</parameter>
+            {% endfor %}</function>
+            </seed:tool_call>{% endfor %}{{ m.content if m.content }}<seed:eos>{% endfor %}""";
+
+    private static final String MINIMAX = """
+            {% set begin = '<minimax:tool_call>' %}{% for m in messages %}{{ ']~b]' ~ m.role }}
+            {% if m.tool_calls %}{{ begin ~ '\\n' }}{% for c in m.tool_calls %}{% set c = c.function or c %}\
+            {{ '<invoke name="' + c.name + '">\\n' }}{% set args = c.arguments %}{% for k, v in args | items %}\
+            {{ '<parameter name="' + k + '">' }}{{ v | tojson | string if v is not string else v }}{{ '</parameter>\\n' }}\
+            {% endfor %}{{ '</invoke>\\n' }}{% endfor %}</minimax:tool_call>{% else %}{{ m.content }}{% endif %}[e~[
+            {% endfor %}""";
+
+    private static final String KIMI = """
+            {% for m in messages %}<|im_{{ m.role }}|>{{ m.get('name') or m.role }}<|im_middle|>\
+            {% if m.role == 'tool' %}## Return of {{ m.tool_call_id }}
+            {% endif %}{% if m.content is string %}{{ m.content }}{% endif %}{% if m.get('tool_calls') %}\
+            <|tool_calls_section_begin|>{% for c in m.tool_calls %}<|tool_call_begin|>{{ c.id }}<|tool_call_argument_begin|>\
+            {{ c.function.arguments if c.function.arguments is string else c.function.arguments | tojson }}\
+            <|tool_call_end|>{% endfor %}<|tool_calls_section_end|>{% endif %}<|im_end|>{% endfor %}""";
+
     private static final String DEEPSEEK_V3 = """
             {% for m in messages %}{% if m.tool_calls %}<｜tool▁calls▁begin｜>{% for c in m.tool_calls %}\
             {{ '<｜tool▁call▁begin｜>' + c.type + '<｜tool▁sep｜>' + c.function.name + '\\n```json\\n' + c.function.arguments\
@@ -127,6 +150,9 @@ class ModelTemplatesTest {
         shows(MISTRAL, "mistral");
         shows(MISTRAL_NAMED, "mistral");
         shows(QWEN_CODER, "qwen3_coder");
+        shows(SEED, "seed_oss");
+        shows(MINIMAX, "minimax_m2");
+        shows(KIMI, "kimi_k2");
         shows(GLM, "glm45");
         shows(GLM_DENSE, "glm47");
         shows(DEEPSEEK_V3, "deepseek_v3");
@@ -148,10 +174,11 @@ class ModelTemplatesTest {
         Map<String, Object> assistant = new HashMap<>();
         assistant.put("role", "assistant");
         assistant.put("content", style.emptyContent() ? "" : null);
-        assistant.put("tool_calls", List.of(Map.of("id", "abcdefghi", "type", "function", "function", function)));
+        String id = format.equals("mistral") ? "abcdefghi" : "functions.g:0";
+        assistant.put("tool_calls", List.of(Map.of("id", id, "type", "function", "function", function)));
         String shown = template.render(List.of(assistant), List.of(), false, Map.of());
         // What the assistant's turn begins with is the prompt's.
-        String answer = shown.replaceFirst("(?s).*?(?=[{\\[<](?:\"name|TOOL|tool_call|｜tool))", "");
+        String answer = shown.replaceFirst("(?s).*?(?=[{\\[<](?:\"name|TOOL|\\w*:?tool_call|\\|tool|｜tool))", "");
         Heard heard = Heard.of(ToolFormat.of(source).orElseThrow(), answer);
         assertThat(heard.calls()).as(answer).containsExactly(Called.whole("g", json));
     }
@@ -185,7 +212,10 @@ class ModelTemplatesTest {
                         "mistral",
                         "glm45",
                         "glm47",
+                        "kimi_k2",
                         "qwen3_coder",
+                        "seed_oss",
+                        "minimax_m2",
                         "hermes",
                         "llama3_json");
     }

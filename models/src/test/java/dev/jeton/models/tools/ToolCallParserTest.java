@@ -74,6 +74,21 @@ class ToolCallParserTest {
             "<arg_value>",
             "</arg_value>\n",
             "<tool_call>g<arg_key>count</arg_key><arg_value>7</arg_value>",
+            "<seed:tool_call>\n",
+            "</seed:tool_call>",
+            "<minimax:tool_call>\n",
+            "</minimax:tool_call>",
+            "<invoke name=\"g\">\n",
+            "<invoke name=\"",
+            "<parameter name=\"text\">",
+            "\">",
+            "</invoke>",
+            KimiFormat.CALLS_BEGIN,
+            KimiFormat.CALL_BEGIN + "functions.f:0",
+            KimiFormat.CALL_BEGIN + "functions.g:12" + KimiFormat.ARGUMENTS + "{\"a\": 1}",
+            KimiFormat.ARGUMENTS,
+            KimiFormat.CALL_END,
+            KimiFormat.CALLS_END,
             // marks: what special tokens come as
             "\udc00",
             "\udc01",
@@ -145,7 +160,7 @@ class ToolCallParserTest {
     @MethodSource("formats")
     void endsEveryCallThatItBegins(ToolFormat format) {
         int calls = 0;
-        for (int seed = 0; seed < 4_000; seed++) {
+        for (int seed = 0; seed < 8_000; seed++) {
             String text = random(new Random(seed));
             Heard heard = Heard.of(format, text);
             calls += heard.calls().size();
@@ -171,8 +186,9 @@ class ToolCallParserTest {
                 begin + "text" + middle + "a}\n" + end + begin + "count" + middle + "7" + end;
         };
         String second = frame.body().equals(CallFrame.Body.JSON) ? "{}" : "";
-        String text = frame.open() + frame.begin() + "g" + frame.arguments() + first + frame.end() + frame.between()
-                + frame.begin() + "f" + frame.arguments() + second + frame.end() + frame.close();
+        String arguments = frame.arguments().replace(CallFrame.COUNT, "3");
+        String text = frame.open() + frame.begin() + "g" + arguments + first + frame.end() + frame.between()
+                + frame.begin() + "f" + arguments + second + frame.end() + frame.close();
         Heard heard = Heard.of(format, text);
         assertThat(heard.calls())
                 .containsExactly(Called.whole("g", "{\"text\": \"a}\\n\", \"count\": 7}"), Called.whole("f", "{}"));
@@ -301,7 +317,7 @@ class ToolCallParserTest {
         assertThat(heard.calls()).containsExactly(Called.whole("f", "{}"));
         ToolFormat mistral = new MistralFormat(MistralFormat.Version.NAMED);
         assertThat(Heard.of(mistral, "\udc00f[AR\udc01{}").content()).isEqualTo("f[AR{}");
-        ToolFormat qwen = new QwenCoderFormat();
+        ToolFormat qwen = new TaggedFormat(TaggedFormat.Family.QWEN3_CODER);
         Heard cut = Heard.of(qwen, "\udc00<function=f></fun\udc01");
         assertThat(cut.calls()).containsExactly(new Called("f", "{}", End.MALFORMED));
         assertThat(cut.content()).isEqualTo("</fun");

@@ -16,8 +16,11 @@ class ToolFormatsTest {
     private static final ToolFormat HERMES = new HermesFormat();
     private static final ToolFormat LLAMA = new LlamaFormat();
     private static final ToolFormat MISTRAL = new MistralFormat(MistralFormat.Version.ARRAY);
-    private static final ToolFormat QWEN = new QwenCoderFormat();
+    private static final ToolFormat QWEN = new TaggedFormat(TaggedFormat.Family.QWEN3_CODER);
     private static final ToolFormat GLM = new GlmFormat(GlmFormat.Version.LINES);
+    private static final ToolFormat SEED = new TaggedFormat(TaggedFormat.Family.SEED_OSS);
+    private static final ToolFormat MINIMAX = new TaggedFormat(TaggedFormat.Family.MINIMAX_M2);
+    private static final ToolFormat KIMI = new KimiFormat();
     private static final ToolFormat DEEPSEEK = new DeepSeekFormat(DeepSeekFormat.Version.V3);
 
     private static void calls(ToolFormat format, String text, Called... calls) {
@@ -378,6 +381,81 @@ class ToolFormatsTest {
     }
 
     @Test
+    void seedTakesValuesRightBetweenTheirTags() {
+        calls(
+                SEED,
+                "<seed:tool_call>\n<function=g>\n<parameter=text>\nx\n</parameter>\n<parameter=count>5</parameter>\n"
+                        + "</function>\n</seed:tool_call>\n<seed:tool_call>\n<function=f>\n</function>\n</seed:tool_call>",
+                Called.whole("g", "{\"text\": \"\\nx\\n\", \"count\": 5}"),
+                Called.whole("f", "{}"));
+        calls(SEED, "\udc00<function=f></function>\udc01", Called.whole("f", "{}"));
+    }
+
+    @Test
+    void miniMaxTakesSeveralFunctionsInOneFrame() {
+        calls(
+                MINIMAX,
+                """
+                <minimax:tool_call>
+                <invoke name="g">
+                <parameter name="text">5 "lines" and <more>
+                </parameter>
+                <parameter name="list">[1, "a"]</parameter>
+                </invoke>
+                <invoke name="f">
+                </invoke>
+                </minimax:tool_call>""",
+                Called.whole("g", "{\"text\": \"5 \\\"lines\\\" and <more>\\n\", \"list\": [1, \"a\"]}"),
+                Called.whole("f", "{}"));
+        calls(MINIMAX, "<invoke name=\"f\">\n</invoke>", Called.whole("f", "{}"));
+        calls(
+                MINIMAX,
+                "\udc00<invoke name=\"f\"></invoke><invoke name=\"f\"></invoke>\udc01",
+                Called.whole("f", "{}"),
+                Called.whole("f", "{}"));
+    }
+
+    @Test
+    void miniMaxGivesBackWhatIsNoCall() {
+        content(MINIMAX, "<minimax:tool_call>{\"name\": \"f\"}</minimax:tool_call>");
+        content(MINIMAX, "<invoke name=\"f\"/>");
+        content(MINIMAX, "<invoke name=\"\">");
+        content(MINIMAX, "<invoke name=\"f g\">");
+        Heard heard = Heard.of(MINIMAX, "<invoke name=\"f\"><parameter name=\"a\"/></invoke>");
+        assertThat(heard.calls()).containsExactly(new Called("f", "{}", End.MALFORMED));
+        assertThat(heard.content()).isEqualTo("<parameter name=\"a\"/></invoke>");
+    }
+
+    @Test
+    void kimiTakesSeveralCallsAndKeepsTheirIds() {
+        String text =
+                "<|tool_calls_section_begin|><|tool_call_begin|>functions.f:0<|tool_call_argument_begin|>{\"a\": 1}"
+                        + "<|tool_call_end|><|tool_call_begin|> functions.a.b:12 <|tool_call_argument_begin|> {}<|tool_call_end|>"
+                        + "<|tool_calls_section_end|>";
+        calls(KIMI, text, Called.whole("f", "{\"a\": 1}"), Called.whole("a.b", "{}"));
+        assertThat(Heard.of(KIMI, text).ids()).containsExactly("functions.f:0", "functions.a.b:12");
+        calls(KIMI, "\udc00\udc02functions.f:3\udc04{}\udc03\udc01", Called.whole("f", "{}"));
+    }
+
+    @Test
+    void kimiTakesNamesThatAreNoWholeIds() {
+        Heard heard = Heard.of(
+                KIMI,
+                "<|tool_call_begin|>f:1<|tool_call_argument_begin|>{}<|tool_call_end|><|tool_call_begin|>functions.g"
+                        + "<|tool_call_argument_begin|>{}<|tool_call_end|>");
+        assertThat(heard.calls()).containsExactly(Called.whole("f", "{}"), Called.whole("g", "{}"));
+        assertThat(heard.ids()).isEmpty();
+    }
+
+    @Test
+    void kimiGivesBackWhatIsNoCall() {
+        content(KIMI, "<|tool_calls_section_begin|>nothing");
+        content(KIMI, "<|tool_call_begin|>functions.<|tool_call_argument_begin|>{}");
+        content(KIMI, "<|tool_call_begin|>f and g<|tool_call_argument_begin|>{}");
+        content(KIMI, "<|tool_call_begin|>functions.f:0<|tool_call_argument_begin|>none");
+    }
+
+    @Test
     void deepSeekTakesCallsOfBothItsVersions() {
         calls(
                 DEEPSEEK,
@@ -416,7 +494,7 @@ class ToolFormatsTest {
     void leavesOutAFramesEndThatTheTextEndsWithin(ToolFormat format) {
         CallFrame frame = format.frame();
         String arguments = frame.body().equals(CallFrame.Body.JSON) ? "{}" : "";
-        String call = frame.open() + frame.begin() + "f" + frame.arguments() + arguments;
+        String call = frame.open() + frame.begin() + "f" + frame.arguments().replace(CallFrame.COUNT, "3") + arguments;
         for (String end : List.of(frame.end() + frame.close(), frame.end() + frame.between())) {
             for (int length = 0; length <= end.length(); length++) {
                 Heard heard = Heard.of(format, call + end.substring(0, length));

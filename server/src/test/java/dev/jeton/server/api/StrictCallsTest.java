@@ -225,6 +225,10 @@ class StrictCallsTest {
                 "deepseek_v3 ; <｜tool▁call▁begin｜>function<｜tool▁sep｜>f\\n```json\\n{\"a\": 1}\\n```<｜tool▁call▁end｜><｜tool▁calls▁end｜>",
                 "deepseek_v31 ; <｜tool▁calls▁begin｜><｜tool▁call▁begin｜>f<｜tool▁sep｜>{\"a\": 1}<｜tool▁call▁end｜><｜tool▁calls▁end｜>",
                 "qwen3_coder ; <tool_call>\\n<function=f>\\n<parameter=n>\\n1\\n</parameter>\\n</function>\\n</tool_call>",
+                "seed_oss ; <seed:tool_call>\\n<function=f>\\n<parameter=a>1</parameter>\\n</function>\\n</seed:tool_call>",
+                "minimax_m2 ; <minimax:tool_call>\\n<invoke name=\"f\">\\n<parameter name=\"a\">1</parameter>\\n</invoke>\\n</minimax:tool_call>",
+                "minimax_m2 ; <invoke name=\"f\">\\n<parameter name=\"a\">1</parameter>\\n</invoke>",
+                "kimi_k2 ; <|tool_calls_section_begin|><|tool_call_begin|>functions.f:0<|tool_call_argument_begin|>{\"a\": 1}<|tool_call_end|><|tool_calls_section_end|>",
                 "glm45 ; <tool_call>f\\n<arg_key>n</arg_key>\\n<arg_value>1</arg_value>\\n</tool_call>",
                 "glm47 ; <tool_call>f<arg_key>a</arg_key><arg_value>1</arg_value></tool_call>",
                 "qwen3_coder ; <function=f>\\n<parameter=a>\\n1\\n</parameter>\\n</function>\\n</tool_call>",
@@ -256,6 +260,9 @@ class StrictCallsTest {
                 "qwen3_coder",
                 "glm45",
                 "glm47",
+                "seed_oss",
+                "minimax_m2",
+                "kimi_k2",
                 "deepseek_v3",
                 "deepseek_v31"
             })
