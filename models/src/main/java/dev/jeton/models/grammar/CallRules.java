@@ -62,6 +62,11 @@ final class CallRules {
             network.epsilon(begin, name);
             network.bytes(begin, ' ', ' ', name);
             arguments(rest.function().get(), name, ended);
+            if (!frame.open().isEmpty()) {
+                int next = network.node();
+                more(ended, next);
+                named(next, ended);
+            }
         } else {
             network.epsilon(
                     literal(
@@ -95,15 +100,16 @@ final class CallRules {
     private void arguments(GrammarSpec.Function function, int from, int ended) {
         int rule = switch (frame.body()) {
             case CallFrame.Body.Json() -> arguments(function, network);
-            case CallFrame.Body.Parameters body -> parameters(function, body);
+            case CallFrame.Body.Keywords() -> parameters(function, ParameterRules.Writing.KEYWORDS);
+            case CallFrame.Body.Parameters body -> parameters(function, ParameterRules.Writing.of(body));
         };
         network.epsilon(literal(network.call(from, rule), frame.end()), ended);
     }
 
-    private int parameters(GrammarSpec.Function function, CallFrame.Body.Parameters body) {
+    private int parameters(GrammarSpec.Function function, ParameterRules.Writing writing) {
         try {
             return JsonSchemaCompiler.parameters(
-                    network, object(function.parameters()), function.strict(), body, this::literal);
+                    network, object(function.parameters()), function.strict(), writing, this::literal);
         } catch (GrammarException e) {
             throw of(function, e);
         }

@@ -28,6 +28,13 @@ public final class CallTags {
         CallFrame frame = format.frame();
         GrammarSpec.Calls calls = new GrammarSpec.Calls(frame, format.marks(), functions, one, Optional.empty());
         List<GrammarSpec.Tag> tags = new ArrayList<>();
+        if (format.bare() && !frame.open().isEmpty()) {
+            for (GrammarSpec.Function function : functions) {
+                List<String> trigger = List.of(frame.open(), frame.begin() + function.name() + frame.arguments());
+                tags.add(new GrammarSpec.Tag(trigger, new GrammarSpec.RestOfCalls(calls, "", Optional.of(function))));
+            }
+            return tags;
+        }
         if (format.bare()) {
             for (GrammarSpec.Function function : functions) {
                 GrammarSpec rest = new GrammarSpec.RestOfCalls(calls, "", Optional.of(function));

@@ -12,6 +12,10 @@ import java.util.function.IntSupplier;
  */
 final class JsonRules {
 
+    static final String TRUE = "true";
+    static final String FALSE = "false";
+    static final String NULL = "null";
+
     /** Most code points of texts in which a whole mark is looked for. */
     private static final int MOST_MARKED = 1_000;
 
@@ -20,6 +24,7 @@ final class JsonRules {
 
     private final NetworkBuilder network;
     private final Optional<String> never;
+    private final boolean python;
     private int space = -1;
     private int string = -1;
     private int inString = -1;
@@ -28,13 +33,27 @@ final class JsonRules {
     private int array = -1;
 
     JsonRules(NetworkBuilder network) {
-        this(network, Optional.empty());
+        this(network, Optional.empty(), false);
     }
 
-    /** @param never what no string may contain, since it would end more than that */
-    JsonRules(NetworkBuilder network, Optional<String> never) {
+    /**
+     * @param never what no string may contain, since it would end more than that
+     * @param python whether words are Python's
+     */
+    JsonRules(NetworkBuilder network, Optional<String> never, boolean python) {
         this.network = network;
         this.never = never;
+        this.python = python;
+    }
+
+    /** How one of the three words is written. */
+    String word(String json) {
+        return switch (python ? json : "") {
+            case TRUE -> "True";
+            case FALSE -> "False";
+            case NULL -> "None";
+            default -> json;
+        };
     }
 
     /** Those of some texts that a string may have. */
@@ -217,8 +236,8 @@ final class JsonRules {
             network.call(begin, array(), end);
             network.call(begin, string(), end);
             TextEncoder.write(network, ExpressionAutomaton.whole(NumberTexts.any(false)), begin, end, false);
-            for (String literal : new String[] {"true", "false", "null"}) {
-                network.epsilon(network.text(begin, literal), end);
+            for (String literal : new String[] {TRUE, FALSE, NULL}) {
+                network.epsilon(network.text(begin, word(literal)), end);
             }
         }
         return value;

@@ -1,6 +1,5 @@
 package dev.jeton.models.grammar;
 
-import dev.jeton.models.tools.CallFrame;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -97,7 +96,7 @@ final class JsonSchemaCompiler {
     /**
      * The rule of an object whose members are written as parameters of a call.
      *
-     * @param body how they are
+     * @param writing how they are
      * @param literals takes what stands around them
      * @throws GrammarException as above
      */
@@ -105,16 +104,16 @@ final class JsonSchemaCompiler {
             NetworkBuilder network,
             Object schema,
             boolean strict,
-            CallFrame.Body.Parameters body,
+            ParameterRules.Writing writing,
             ParameterRules.Literals literals) {
-        JsonRules json = new JsonRules(network, Optional.of(body.mark()));
+        JsonRules json = new JsonRules(network, writing.mark(), writing.python());
         JsonSchemaCompiler compiler = new JsonSchemaCompiler(network, schema, strict, json);
         ParameterRules parameters = new ParameterRules(
                 network,
                 compiler.merge,
                 compiler.objects,
                 compiler::rule,
-                body,
+                writing,
                 literals,
                 compiler::checkEnforced,
                 schema);
@@ -206,10 +205,10 @@ final class JsonSchemaCompiler {
         }
         for (String type : types) {
             switch (type) {
-                case "null" -> network.epsilon(network.text(from, "null"), to);
+                case "null" -> network.epsilon(network.text(from, json.word(JsonRules.NULL)), to);
                 case "boolean" -> {
-                    network.epsilon(network.text(from, "true"), to);
-                    network.epsilon(network.text(from, "false"), to);
+                    network.epsilon(network.text(from, json.word(JsonRules.TRUE)), to);
+                    network.epsilon(network.text(from, json.word(JsonRules.FALSE)), to);
                 }
                 case "string" -> string(schema, path, from, to);
                 case "number", "integer" -> number(schema, path, type.equals("integer"), from, to);

@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.function.Consumer;
 
 /**
@@ -20,6 +21,24 @@ final class ParameterRules {
     private static final String NAMES = "[A-Za-z0-9_.-]{1,64}";
 
     private static final String NULL = "null";
+
+    /**
+     * How arguments are written: {@code begin}, the name, {@code middle}, the value and {@code end} for each, with
+     * {@code between} between two.
+     *
+     * @param mark what no value contains, where strings are written as they are; empty where all is JSON
+     * @param python whether JSON's words are Python's
+     */
+    record Writing(String begin, String middle, String end, String between, Optional<String> mark, boolean python) {
+
+        /** As keywords of a call in Python. */
+        static final Writing KEYWORDS = new Writing("", "=", "", ", ", Optional.empty(), true);
+
+        /** Each between marks. */
+        static Writing of(CallFrame.Body.Parameters body) {
+            return new Writing(body.begin(), body.middle(), body.end(), "", Optional.of(body.mark()), false);
+        }
+    }
 
     /** Sees to it that all that a schema says can be enforced, where it must be. */
     interface Check {
@@ -36,7 +55,7 @@ final class ParameterRules {
     private final SchemaMerge merge;
     private final ObjectRules objects;
     private final ObjectRules.Values rules;
-    private final CallFrame.Body.Parameters body;
+    private final Writing body;
     private final Literals literals;
     private final Check check;
     private final Object root;
@@ -49,7 +68,7 @@ final class ParameterRules {
             SchemaMerge merge,
             ObjectRules objects,
             ObjectRules.Values rules,
-            CallFrame.Body.Parameters body,
+            Writing body,
             Literals literals,
             Check check,
             Object root) {
@@ -61,7 +80,9 @@ final class ParameterRules {
         this.literals = literals;
         this.check = check;
         this.root = root;
-        free = TextAutomaton.all().without(JsonRules.containing(body.mark()));
+        free = body.mark()
+                .map(mark -> TextAutomaton.all().without(JsonRules.containing(mark)))
+                .orElse(TextAutomaton.all());
     }
 
     /**
@@ -83,31 +104,54 @@ final class ParameterRules {
         Map<String, Object> named = SchemaMerge.members(schema, path);
         Map<String, TextAutomaton> patterns = ObjectRules.patterns(schema, path);
         List<String> names = new ArrayList<>();
-        int at = from;
+        int none = from;
+        int some = network.node();
         for (ObjectRules.Member member : objects.members(schema, named, patterns, path)) {
-            if (!ToolSignatures.plain(member.name())) {
-                throw new GrammarException("%s.properties: '%s' cannot be written as the model writes names: without"
-                                .formatted(path, member.name())
-                        + " white space, quotation marks and '<' and '>'");
-            }
+            checkName(member.name(), path);
             names.add(member.name());
             int after = network.node();
-            network.epsilon(argument(at, member), after);
-            if (!member.required()) {
-                network.epsilon(at, after);
+            network.epsilon(argument(begin(none, some), member), after);
+            if (member.required()) {
+                none = network.node();
+            } else {
+                network.epsilon(some, after);
             }
-            at = after;
+            some = after;
         }
         Object additional = schema.getOrDefault("additionalProperties", named.isEmpty() && patterns.isEmpty());
-        if (patterns.isEmpty() && anyText(additional, path + ".additionalProperties")) {
+        String place = path + ".additionalProperties";
+        boolean text = body.mark().isPresent();
+        if (patterns.isEmpty() && (text ? anyText(additional, place) : additional != Boolean.FALSE)) {
             TextAutomaton others = Regex.texts(NAMES, true).without(TextAutomaton.of(names));
             int spelled = network.node();
-            TextEncoder.write(network, others, literals.take(at, body.begin()), spelled, false);
+            TextEncoder.write(network, others, literals.take(begin(none, some), body.begin()), spelled, false);
             int ended = network.node();
-            TextEncoder.write(network, free, literals.take(spelled, body.middle()), ended, false);
-            network.epsilon(literals.take(ended, body.end()), at);
+            int value = literals.take(spelled, body.middle());
+            if (text) {
+                TextEncoder.write(network, free, value, ended, false);
+            } else {
+                network.call(value, rules.rule(additional, place), ended);
+            }
+            network.epsilon(literals.take(ended, body.end()), some);
         }
-        network.epsilon(at, to);
+        network.epsilon(none, to);
+        network.epsilon(some, to);
+    }
+
+    /** Where an argument begins: the first one, or one behind another. */
+    private int begin(int none, int some) {
+        int begin = network.node();
+        network.epsilon(none, begin);
+        network.epsilon(literals.take(some, body.between()), begin);
+        return begin;
+    }
+
+    private static void checkName(String name, String path) {
+        if (!ToolSignatures.plain(name)) {
+            throw new GrammarException(
+                    "%s.properties: '%s' cannot be written as the model writes names: without".formatted(path, name)
+                            + " white space, quotation marks and '<' and '>'");
+        }
     }
 
     /** Hands on each of a schema's alternatives with what is beside them; false where it has none. */
@@ -136,6 +180,10 @@ final class ParameterRules {
         int begin = literals.take(network.text(literals.take(from, body.begin()), member.name()), body.middle());
         int end = network.node();
         Object schema = member.schema();
+        if (body.mark().isEmpty()) {
+            network.call(begin, rules.rule(schema, member.path()), end);
+            return literals.take(end, body.end());
+        }
         switch (ToolSignatures.kind(schema, root)) {
             case TEXT -> texts(merge.flat(schema, member.path()), member.path(), false, begin, end, 0);
             case TEXT_OR_NULL -> texts(merge.flat(schema, member.path()), member.path(), true, begin, end, 0);
@@ -185,6 +233,6 @@ final class ParameterRules {
             return SchemaScalars.strings(schema, path).and(free);
         }
         int least = SchemaScalars.count(schema, "minLength", path).orElse(0);
-        return JsonRules.without(body.mark(), least, SchemaScalars.most(schema, least, path));
+        return JsonRules.without(body.mark().orElseThrow(), least, SchemaScalars.most(schema, least, path));
     }
 }

@@ -29,6 +29,9 @@ public record CallFrame(
         /** One JSON object. */
         record Json() implements Body {}
 
+        /** As keywords of a call in Python: {@code a=1, b="x", c=[True, None]}. */
+        record Keywords() implements Body {}
+
         /**
          * One argument after the other: {@code begin}, its name, {@code middle}, its value and {@code end}. Strings are
          * written as they are, anything else as JSON, by what the function's schema says ({@link ToolSignatures}).

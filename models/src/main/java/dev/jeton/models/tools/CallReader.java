@@ -7,10 +7,20 @@ import java.util.Optional;
  * numbers ({@link Marks}). Not thread-safe.
  */
 abstract sealed class CallReader
-        permits HermesReader, LlamaReader, MistralReader, TaggedReader, GlmReader, SectionReader, HarmonyReader {
+        permits HermesReader,
+                LlamaReader,
+                MistralReader,
+                TaggedReader,
+                GlmReader,
+                SectionReader,
+                PythonicReader,
+                HarmonyReader {
 
     /** Longest name of a function, in characters. */
     static final int MAX_NAME = 256;
+
+    /** In place of which of a format's beginnings it was. */
+    static final int BARE = -1;
 
     /** What a reader says of a unit. */
     enum Step {
@@ -52,17 +62,18 @@ abstract sealed class CallReader
     /**
      * The reader of a frame that has begun.
      *
-     * @param which of the format's beginnings it was
+     * @param which of the format's beginnings it was; {@link #BARE} for none
      */
     static CallReader of(ToolFormat format, int which, Output out, ToolSignatures tools) {
         return switch (format) {
             case HermesFormat hermes -> new HermesReader(hermes, out);
-            case LlamaFormat llama -> new LlamaReader(out, tools, true);
+            case LlamaFormat llama -> new LlamaReader(out, tools, which != BARE);
             case MistralFormat mistral -> new MistralReader(mistral, out);
             case TaggedFormat tagged -> new TaggedReader(tagged, out, tools, which > 0);
             case GlmFormat glm -> new GlmReader(glm, out, tools);
             case DeepSeekFormat deepSeek -> new SectionReader(deepSeek, out, which > 0);
             case KimiFormat kimi -> new SectionReader(kimi, out, which > 0);
+            case PythonicFormat pythonic -> new PythonicReader(pythonic, out, tools, which != BARE);
             case HarmonyFormat harmony -> new HarmonyReader(harmony, out);
         };
     }

@@ -145,7 +145,7 @@ public final class ToolCallParser {
         if (now > 0 || unit < 0) {
             return;
         }
-        if (unit == '{' && format instanceof LlamaFormat && blankLine && !fenced) {
+        if (unit == format.bareBegin() && blankLine && !fenced) {
             frame.enterUntagged();
             take(unit);
         } else {
@@ -233,7 +233,7 @@ public final class ToolCallParser {
         }
 
         void enterUntagged() {
-            begin(new LlamaReader(this, tools, false), "");
+            begin(CallReader.of(format, CallReader.BARE, this, tools), "");
         }
 
         private void begin(CallReader next, String text) {

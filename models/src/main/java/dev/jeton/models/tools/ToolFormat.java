@@ -16,6 +16,7 @@ public sealed interface ToolFormat
                 GlmFormat,
                 DeepSeekFormat,
                 KimiFormat,
+                PythonicFormat,
                 HarmonyFormat {
 
     /** All formats, each version by itself; the first that recognises a template has it. */
@@ -32,6 +33,8 @@ public sealed interface ToolFormat
             new TaggedFormat(TaggedFormat.Family.SEED_OSS),
             new TaggedFormat(TaggedFormat.Family.MINIMAX_M2),
             new HermesFormat(),
+            new PythonicFormat(PythonicFormat.Version.PLAIN),
+            new PythonicFormat(PythonicFormat.Version.LLAMA4),
             new LlamaFormat());
 
     /** Setting of a model whose chat template tells its format. */
@@ -49,9 +52,14 @@ public sealed interface ToolFormat
     /** Literals with which a frame begins; Llama's may do without. */
     List<String> begins();
 
+    /** What calls may begin with in place of those literals, as text that is none may, too; negative for nothing. */
+    default int bareBegin() {
+        return -1;
+    }
+
     /** Whether calls may begin without one of those literals, and text that is none with one. */
     default boolean bare() {
-        return false;
+        return bareBegin() >= 0;
     }
 
     /**

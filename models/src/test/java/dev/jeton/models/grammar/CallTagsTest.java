@@ -9,6 +9,7 @@ import com.networknt.schema.SpecificationVersion;
 import dev.jeton.models.engine.TokenGrammar.Cursor;
 import dev.jeton.models.tools.CallSink;
 import dev.jeton.models.tools.LlamaFormat;
+import dev.jeton.models.tools.PythonicFormat;
 import dev.jeton.models.tools.ToolCallParser;
 import dev.jeton.models.tools.ToolFormat;
 import dev.jeton.models.tools.ToolSignatures;
@@ -86,7 +87,8 @@ class CallTagsTest {
             return Optional.empty();
         }
         for (byte octet : ("\n" + begin).getBytes(StandardCharsets.UTF_8)) {
-            if (octet == ':' && IntStream.of(texts.allowed(cursor)).noneMatch(token -> token == 1 + ':')) {
+            if ((octet == ':' || octet == '(')
+                    && IntStream.of(texts.allowed(cursor)).noneMatch(token -> token == 1 + octet)) {
                 // what contradicts itself cannot be called
                 return Optional.empty();
             }
@@ -110,9 +112,11 @@ class CallTagsTest {
     }
 
     private static String begin(ToolFormat format) {
-        return format instanceof LlamaFormat
-                ? "{ \"name\":\"f\" ,\n\"parameters\" :"
-                : format.begins().getFirst();
+        return switch (format) {
+            case LlamaFormat llama -> "{ \"name\":\"f\" ,\n\"parameters\" :";
+            case PythonicFormat pythonic -> "[ f(";
+            default -> format.begins().getFirst();
+        };
     }
 
     @ParameterizedTest

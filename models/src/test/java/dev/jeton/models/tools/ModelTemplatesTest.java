@@ -102,6 +102,14 @@ class ModelTemplatesTest {
             {{ c.function.arguments if c.function.arguments is string else c.function.arguments | tojson }}\
             <|tool_call_end|>{% endfor %}<|tool_calls_section_end|>{% endif %}<|im_end|>{% endfor %}""";
 
+    private static final String PYTHONIC = """
+            {% if tools %}Use exact format: [func_name1(param1=value1, param2=value2), func_name2(...)]{% endif %}\
+            {% for m in messages %}<|header_start|>{{ m.role }}<|header_end|>
+
+            {{ m.content if m.content }}{% if m.tool_calls %}[{% for c in m.tool_calls %}{{ c.function.name + '(' }}\
+            {% for p in c.function.arguments %}{{ p + '=' }}{{ '%s' | format(c.function.arguments[p] | tojson) }}\
+            {{ ', ' if not loop.last }}{% endfor %}){{ ', ' if not loop.last }}{% endfor %}]{% endif %}<|eot|>{% endfor %}""";
+
     private static final String DEEPSEEK_V3 = """
             {% for m in messages %}{% if m.tool_calls %}<｜tool▁calls▁begin｜>{% for c in m.tool_calls %}\
             {{ '<｜tool▁call▁begin｜>' + c.type + '<｜tool▁sep｜>' + c.function.name + '\\n```json\\n' + c.function.arguments\
@@ -153,6 +161,8 @@ class ModelTemplatesTest {
         shows(SEED, "seed_oss");
         shows(MINIMAX, "minimax_m2");
         shows(KIMI, "kimi_k2");
+        shows(PYTHONIC, "llama4_pythonic");
+        shows(PYTHONIC.replace("header_start|>", "start_header_id|>"), "pythonic");
         shows(GLM, "glm45");
         shows(GLM_DENSE, "glm47");
         shows(DEEPSEEK_V3, "deepseek_v3");
@@ -178,7 +188,7 @@ class ModelTemplatesTest {
         assistant.put("tool_calls", List.of(Map.of("id", id, "type", "function", "function", function)));
         String shown = template.render(List.of(assistant), List.of(), false, Map.of());
         // What the assistant's turn begins with is the prompt's.
-        String answer = shown.replaceFirst("(?s).*?(?=[{\\[<](?:\"name|TOOL|\\w*:?tool_call|\\|tool|｜tool))", "");
+        String answer = shown.replaceFirst("(?s).*?(?=[{\\[<](?:g\\(|\"name|TOOL|\\w*:?tool_call|\\|tool|｜tool))", "");
         Heard heard = Heard.of(ToolFormat.of(source).orElseThrow(), answer);
         assertThat(heard.calls()).as(answer).containsExactly(Called.whole("g", json));
     }
@@ -217,6 +227,8 @@ class ModelTemplatesTest {
                         "seed_oss",
                         "minimax_m2",
                         "hermes",
+                        "pythonic",
+                        "llama4_pythonic",
                         "llama3_json");
     }
 

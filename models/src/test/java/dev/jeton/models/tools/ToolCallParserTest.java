@@ -89,6 +89,17 @@ class ToolCallParserTest {
             KimiFormat.ARGUMENTS,
             KimiFormat.CALL_END,
             KimiFormat.CALLS_END,
+            "[f(a=1, b=\"text",
+            "[g()]",
+            "[f(",
+            "(",
+            ")",
+            "f(a='x', ",
+            "a=",
+            "None",
+            "'",
+            PythonicFormat.START,
+            PythonicFormat.END,
             // marks: what special tokens come as
             "\udc00",
             "\udc01",
@@ -182,6 +193,7 @@ class ToolCallParserTest {
         CallFrame frame = format.frame();
         String first = switch (frame.body()) {
             case CallFrame.Body.Json() -> "{\"text\": \"a}\\n\", \"count\": 7}";
+            case CallFrame.Body.Keywords() -> "text=\"a}\\n\", count=7";
             case CallFrame.Body.Parameters(String begin, String middle, String end) ->
                 begin + "text" + middle + "a}\n" + end + begin + "count" + middle + "7" + end;
         };

@@ -21,6 +21,7 @@ class ToolFormatsTest {
     private static final ToolFormat SEED = new TaggedFormat(TaggedFormat.Family.SEED_OSS);
     private static final ToolFormat MINIMAX = new TaggedFormat(TaggedFormat.Family.MINIMAX_M2);
     private static final ToolFormat KIMI = new KimiFormat();
+    private static final ToolFormat PYTHONIC = new PythonicFormat(PythonicFormat.Version.LLAMA4);
     private static final ToolFormat DEEPSEEK = new DeepSeekFormat(DeepSeekFormat.Version.V3);
 
     private static void calls(ToolFormat format, String text, Called... calls) {
@@ -453,6 +454,60 @@ class ToolFormatsTest {
         content(KIMI, "<|tool_call_begin|>functions.<|tool_call_argument_begin|>{}");
         content(KIMI, "<|tool_call_begin|>f and g<|tool_call_argument_begin|>{}");
         content(KIMI, "<|tool_call_begin|>functions.f:0<|tool_call_argument_begin|>none");
+    }
+
+    @Test
+    void pythonicMakesJsonOfLiterals() {
+        calls(
+                PYTHONIC,
+                """
+                [f(a="x \\"y\\" 'z'\\n", b='it\\'s "so"', c=-1.5e3, d=True, e=None, l=[1, .5, 2., +1_000,], \
+                m={"k": [False, {}], 'n': "\\u00e9\\x41\\U0001F600\\d"}), g()]""",
+                Called.whole(
+                        "f",
+                        "{\"a\": \"x \\\"y\\\" 'z'\\n\", \"b\": \"it's \\\"so\\\"\", \"c\": -1.5e3, \"d\": true, \"e\": null, "
+                                + "\"l\": [1, 0.5, 2.0, 1000], \"m\": {\"k\": [false, {}], \"n\": \"\u00e9A\ud83d\ude00\\\\d\"}}"),
+                Called.whole("g", "{}"));
+    }
+
+    @Test
+    void pythonicTakesAListBehindItsMarkOrAtALinesBeginning() {
+        calls(PYTHONIC, "<|python_start|>[unknown(a=1)]<|python_end|>", Called.whole("unknown", "{\"a\": 1}"));
+        calls(PYTHONIC, "\udc00 [ f( a = 1 ) ] \udc01".replace("a = ", "a="), Called.whole("f", "{\"a\": 1}"));
+        Heard heard = Heard.of(PYTHONIC, "Sure:\n\n[f(a=1), f()]\nDone.");
+        assertThat(heard.calls()).containsExactly(Called.whole("f", "{\"a\": 1}"), Called.whole("f", "{}"));
+        assertThat(heard.content()).isEqualTo("Sure:\n\n\nDone.");
+    }
+
+    @Test
+    void pythonicTakesNoOtherBracketsForACall() {
+        content(PYTHONIC, "[1, 2]");
+        content(PYTHONIC, "[link](url)");
+        content(PYTHONIC, "[unknown(a=1)]");
+        content(PYTHONIC, "[f(x) is a function]");
+        content(PYTHONIC, "[f]");
+        content(PYTHONIC, "See [f(a=1)]");
+        content(PYTHONIC, "```\n[f(a=1)]\n```");
+        content(PYTHONIC, "<|python_start|>print(1)<|python_end|>");
+        content(PYTHONIC, "[f(te");
+    }
+
+    @Test
+    void pythonicKeepsArgumentsThatAreNoLiteralsAsTheyAre() {
+        assertThat(Heard.of(PYTHONIC, "[f(a=1, b=today() - 1)]").calls())
+                .containsExactly(new Called("f", "{\"a\": 1, \"b\": today() - 1)]", End.MALFORMED));
+        assertThat(Heard.of(PYTHONIC, "[f(a=1, 2)]").calls())
+                .containsExactly(new Called("f", "{\"a\": 1, 2)]", End.MALFORMED));
+        assertThat(Heard.of(PYTHONIC, "[f(a={1: 2})]").calls())
+                .containsExactly(new Called("f", "{\"a\": {1: 2})]", End.MALFORMED));
+    }
+
+    @Test
+    void pythonicCutsACallWhereTheTextEnds() {
+        assertThat(Heard.of(PYTHONIC, "[f(a=[1, \"x").calls())
+                .containsExactly(new Called("f", "{\"a\": [1, \"x", End.CUT));
+        assertThat(Heard.of(PYTHONIC, "[f(a=12").calls()).containsExactly(new Called("f", "{\"a\": 12", End.CUT));
+        assertThat(Heard.of(PYTHONIC, "[f(").calls()).containsExactly(new Called("f", "{", End.CUT));
     }
 
     @Test

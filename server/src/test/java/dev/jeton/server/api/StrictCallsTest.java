@@ -229,6 +229,8 @@ class StrictCallsTest {
                 "minimax_m2 ; <minimax:tool_call>\\n<invoke name=\"f\">\\n<parameter name=\"a\">1</parameter>\\n</invoke>\\n</minimax:tool_call>",
                 "minimax_m2 ; <invoke name=\"f\">\\n<parameter name=\"a\">1</parameter>\\n</invoke>",
                 "kimi_k2 ; <|tool_calls_section_begin|><|tool_call_begin|>functions.f:0<|tool_call_argument_begin|>{\"a\": 1}<|tool_call_end|><|tool_calls_section_end|>",
+                "pythonic ; [f(a=1)]",
+                "llama4_pythonic ; [ f(n=1), f(n=2)]",
                 "glm45 ; <tool_call>f\\n<arg_key>n</arg_key>\\n<arg_value>1</arg_value>\\n</tool_call>",
                 "glm47 ; <tool_call>f<arg_key>a</arg_key><arg_value>1</arg_value></tool_call>",
                 "qwen3_coder ; <function=f>\\n<parameter=a>\\n1\\n</parameter>\\n</function>\\n</tool_call>",
@@ -263,6 +265,8 @@ class StrictCallsTest {
                 "seed_oss",
                 "minimax_m2",
                 "kimi_k2",
+                "pythonic",
+                "llama4_pythonic",
                 "deepseek_v3",
                 "deepseek_v31"
             })
