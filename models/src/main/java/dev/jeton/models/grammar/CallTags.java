@@ -47,12 +47,11 @@ public final class CallTags {
         }
         String head = frame.open() + frame.begin();
         for (String begin : format.begins()) {
-            int at = head.indexOf(begin);
-            if (at >= 0) {
-                tags.add(new GrammarSpec.Tag(
-                        List.of(begin),
-                        new GrammarSpec.RestOfCalls(calls, head.substring(0, at + begin.length()), Optional.empty())));
-            }
+            // one that is not in the frame is the first one in another spelling
+            String framed = head.contains(begin) ? begin : format.begins().getFirst();
+            String written = head.substring(0, head.indexOf(framed) + framed.length());
+            tags.add(
+                    new GrammarSpec.Tag(List.of(begin), new GrammarSpec.RestOfCalls(calls, written, Optional.empty())));
         }
         return tags;
     }

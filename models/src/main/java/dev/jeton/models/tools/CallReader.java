@@ -69,6 +69,7 @@ abstract sealed class CallReader
             case HermesFormat hermes -> new HermesReader(hermes, out);
             case LlamaFormat llama -> new LlamaReader(out, tools, which != BARE);
             case MistralFormat mistral -> new MistralReader(mistral, out);
+            case GraniteFormat granite -> new MistralReader(granite, out);
             case TaggedFormat tagged -> new TaggedReader(tagged, out, tools, which > 0);
             case GlmFormat glm -> new GlmReader(glm, out, tools);
             case DeepSeekFormat deepSeek -> new SectionReader(deepSeek, out, which > 0);

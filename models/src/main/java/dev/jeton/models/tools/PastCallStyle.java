@@ -49,7 +49,7 @@ public record PastCallStyle(boolean textArguments, boolean emptyContent, boolean
                             "properties",
                             Map.of("x", Map.of("type", "integer", "description", "what is probed")))));
 
-    /** A template's: of those with which it shows a call, the most usual. */
+    /** A template's: of those with which it shows a call, or else takes one, the most usual. */
     public static PastCallStyle of(ChatTemplate template) {
         for (boolean text : new boolean[] {false, true}) {
             for (boolean empty : new boolean[] {false, true}) {
@@ -59,7 +59,12 @@ public record PastCallStyle(boolean textArguments, boolean emptyContent, boolean
                 }
             }
         }
-        return USUAL;
+        PastCallStyle empty = new PastCallStyle(false, true);
+        return USUAL.renders(template) || !empty.renders(template) ? USUAL : empty;
+    }
+
+    private boolean renders(ChatTemplate template) {
+        return rendered(template, List.of(), message(List.of(""))).isPresent();
     }
 
     /** The same with what is left to be asked of the template. */

@@ -110,6 +110,13 @@ class ModelTemplatesTest {
             {% for p in c.function.arguments %}{{ p + '=' }}{{ '%s' | format(c.function.arguments[p] | tojson) }}\
             {{ ', ' if not loop.last }}{% endfor %}){{ ', ' if not loop.last }}{% endfor %}]{% endif %}<|eot|>{% endfor %}""";
 
+    private static final String GRANITE = """
+            {% if tools %}Respond with <|tool_call|> followed by a JSON list of tools used.{% endif %}{% for m in messages %}\
+            {{ '<|start_of_role|>' + m.role + '<|end_of_role|>' }}{% if m.tool_calls %}<|tool_call|>[{% for c in m.tool_calls %}\
+            {{ {"name": c.function.name, "arguments": c.function.arguments} | tojson }}{{ ", " if not loop.last }}{% endfor %}]\
+            {% else %}{{ m.content }}{% endif %}<|end_of_text|>
+            {% endfor %}""";
+
     private static final String DEEPSEEK_V3 = """
             {% for m in messages %}{% if m.tool_calls %}<｜tool▁calls▁begin｜>{% for c in m.tool_calls %}\
             {{ '<｜tool▁call▁begin｜>' + c.type + '<｜tool▁sep｜>' + c.function.name + '\\n```json\\n' + c.function.arguments\
@@ -163,6 +170,7 @@ class ModelTemplatesTest {
         shows(KIMI, "kimi_k2");
         shows(PYTHONIC, "llama4_pythonic");
         shows(PYTHONIC.replace("header_start|>", "start_header_id|>"), "pythonic");
+        shows(GRANITE, "granite");
         shows(GLM, "glm45");
         shows(GLM_DENSE, "glm47");
         shows(DEEPSEEK_V3, "deepseek_v3");
@@ -220,6 +228,7 @@ class ModelTemplatesTest {
                         "deepseek_v3",
                         "deepseek_v31",
                         "mistral",
+                        "granite",
                         "glm45",
                         "glm47",
                         "kimi_k2",
@@ -250,6 +259,12 @@ class ModelTemplatesTest {
         String none = "None. {% for m in messages %}{{ m.tool_calls[0].function.arguments | tojson if m.tool_calls }}"
                 + "{{ m.content if m.content }}{% endfor %}";
         assertThat(PastCallStyle.of(compiled(none))).isEqualTo(new PastCallStyle(false, false));
+    }
+
+    @Test
+    void givesATemplateThatShowsNoCallsAContentWhereItTakesNoMessageWithout() {
+        assertThat(PastCallStyle.of(compiled("{% for m in messages %}{{ m.role + m.content }}{% endfor %}")))
+                .isEqualTo(new PastCallStyle(false, true));
     }
 
     @Test

@@ -100,6 +100,8 @@ class ToolCallParserTest {
             "'",
             PythonicFormat.START,
             PythonicFormat.END,
+            GraniteFormat.BEGIN,
+            GraniteFormat.BEGIN + "[{\"name\": \"g\", \"arguments\": {\"a\": 1}}, ",
             // marks: what special tokens come as
             "\udc00",
             "\udc01",

@@ -511,6 +511,18 @@ class ToolFormatsTest {
     }
 
     @Test
+    void graniteTakesAnArrayOfCallsBehindEitherOfItsBeginnings() {
+        ToolFormat granite = new GraniteFormat();
+        String calls = "[{\"name\": \"f\", \"arguments\": {\"a\": 1}}, {\"name\": \"g\", \"arguments\": {}}]";
+        Called[] both = {Called.whole("f", "{\"a\": 1}"), Called.whole("g", "{}")};
+        calls(granite, "<|tool_call|>" + calls, both);
+        calls(granite, "<tool_call>" + calls, both);
+        calls(granite, "\udc00" + calls, both);
+        content(granite, "<|tool_call|>f{}");
+        content(granite, "<|tool_call|>[1, 2]");
+    }
+
+    @Test
     void deepSeekTakesCallsOfBothItsVersions() {
         calls(
                 DEEPSEEK,
