@@ -29,6 +29,7 @@ public final class CallTags {
         GrammarSpec.Calls calls = new GrammarSpec.Calls(frame, format.marks(), functions, one, Optional.empty());
         List<GrammarSpec.Tag> tags = new ArrayList<>();
         if (format.bare() && !frame.open().isEmpty()) {
+            // a list of calls: what begins one is a function's name behind a bracket
             for (GrammarSpec.Function function : functions) {
                 List<String> trigger = List.of(frame.open(), frame.begin() + function.name() + frame.arguments());
                 tags.add(new GrammarSpec.Tag(trigger, new GrammarSpec.RestOfCalls(calls, "", Optional.of(function))));

@@ -10,14 +10,15 @@ import java.util.Optional;
 import java.util.function.Consumer;
 
 /**
- * Arguments of a call that are written one by one with marks around them, as a reader makes an object of them that the
- * schema allows: what is a string to that reader is written as it is, anything else as JSON, and no value contains the
- * mark that ends it. Of what is valid it takes a part, as JSON of a schema does, and of arguments that the schema does
- * not name only texts, where it allows those.
+ * Arguments of a call that are written one by one, so that a reader makes an object of them that the schema allows.
+ * With marks around them, what is a string to that reader is written as it is, anything else as JSON, and no value
+ * contains the mark that ends it; as keywords, all is JSON with Python's words. Of what is valid it takes a part, as
+ * JSON of a schema does, and of arguments between marks that the schema does not name only texts, where it allows
+ * those.
  */
 final class ParameterRules {
 
-    /** Names of arguments that the schema does not name. */
+    /** Names of arguments that the schema does not name, and of all keywords. */
     private static final String NAMES = "[A-Za-z0-9_.-]{1,64}";
 
     private static final String NULL = "null";
@@ -146,11 +147,11 @@ final class ParameterRules {
         return begin;
     }
 
-    private static void checkName(String name, String path) {
-        if (!ToolSignatures.plain(name)) {
+    private void checkName(String name, String path) {
+        if (body.python() ? !name.matches(NAMES) : !ToolSignatures.plain(name)) {
             throw new GrammarException(
-                    "%s.properties: '%s' cannot be written as the model writes names: without".formatted(path, name)
-                            + " white space, quotation marks and '<' and '>'");
+                    "%s.properties: '%s' cannot be written as the model writes names; take letters, digits and '_'"
+                            .formatted(path, name));
         }
     }
 

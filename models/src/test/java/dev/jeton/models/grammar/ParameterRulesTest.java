@@ -17,10 +17,14 @@ class ParameterRulesTest {
             new CallFrame("", "<call>", ":", new CallFrame.Body.Parameters("<p ", ">", "</p>\n"), "</call>", "", "");
 
     private static Grammar grammar(String schema) {
+        return grammar(FRAME, schema);
+    }
+
+    private static Grammar grammar(CallFrame frame, String schema) {
         GrammarSpec.Function function = new GrammarSpec.Function(
                 "f", Objects.requireNonNull(GuidedTexts.json(schema.replace('\'', '"'))), true);
         return Grammar.compile(
-                new GrammarSpec.Calls(FRAME, List.of(), List.of(function), true, Optional.empty()),
+                new GrammarSpec.Calls(frame, List.of(), List.of(function), true, Optional.empty()),
                 TEXTS.vocabulary(),
                 false);
     }
@@ -161,6 +165,37 @@ class ParameterRulesTest {
         assertThat(allows(schema, "<p a>5</p>\n")).isTrue();
         assertThat(allows(schema, "<p b>x</p>\n")).isTrue();
         assertThat(allows(schema, "<p a>5</p>\n<p b>x</p>\n")).isFalse();
+    }
+
+    private static final CallFrame PYTHON = new CallFrame("[", "", "(", new CallFrame.Body.Keywords(), ")", ", ", "]");
+
+    private static boolean allowsKeywords(String schema, String calls) {
+        return TEXTS.allows(grammar(PYTHON, schema), calls, new Random(calls.hashCode()));
+    }
+
+    @Test
+    void writesKeywordsWithCommasBetweenAndPythonsWords() {
+        String schema = schema(
+                "'a':{'type':'string','enum':['x']},'b':{'type':['boolean','null']},'c':{'type':'array'}", "'b'");
+        assertThat(allowsKeywords(schema, "[f(a=\"x\", b=True, c=[None, False, {\"k\": 1}])]"))
+                .isTrue();
+        assertThat(allowsKeywords(schema, "[f(b=None)]")).isTrue();
+        assertThat(allowsKeywords(schema, "[f(b=None, c=[])]")).isTrue();
+        assertThat(allowsKeywords(schema, "[f(a=\"x\")]")).isFalse();
+        assertThat(allowsKeywords(schema, "[f(, b=True)]")).isFalse();
+        assertThat(allowsKeywords(schema, "[f(b=True, )]")).isFalse();
+        assertThat(allowsKeywords(schema, "[f(b=true)]")).isFalse();
+        assertThat(allowsKeywords(schema, "[f(a=x, b=True)]")).isFalse();
+        assertThat(allowsKeywords("{'type':'object','properties':{},'additionalProperties':false}", "[f()]"))
+                .isTrue();
+        assertThat(allowsKeywords("{'type':'object'}", "[f(a=1, b=\"x\")]")).isTrue();
+        assertThat(allowsKeywords("{'type':'object','additionalProperties':{'type':'integer'}}", "[f(a=1)]"))
+                .isTrue();
+        assertThat(allowsKeywords("{'type':'object','additionalProperties':{'type':'integer'}}", "[f(a=\"x\")]"))
+                .isFalse();
+        assertThatThrownBy(() -> grammar(PYTHON, schema("'$a':{'type':'string'}", "")))
+                .isInstanceOf(GrammarException.class)
+                .hasMessageContaining("'$a' cannot be written");
     }
 
     @Test
