@@ -9,6 +9,8 @@ import java.util.Optional;
 /** The rule of calls of functions: their frames, names and arguments. */
 final class CallRules {
 
+    private static final TextAutomaton NUMBERS = Regex.texts("0|[1-9][0-9]{0,3}", true);
+
     private final GrammarSpec.Calls calls;
     private final CallFrame frame;
     private final NetworkBuilder network;
@@ -60,6 +62,11 @@ final class CallRules {
             network.epsilon(begin, name);
             network.bytes(begin, ' ', ' ', name);
             arguments(rest.function().get(), name, ended);
+            if (!frame.open().isEmpty()) {
+                int next = network.node();
+                more(ended, next);
+                named(next, ended);
+            }
         } else {
             network.epsilon(
                     literal(
@@ -86,12 +93,26 @@ final class CallRules {
     /** Any of the functions, from its name to the end of its call. */
     private void named(int name, int ended) {
         for (GrammarSpec.Function function : calls.functions()) {
-            arguments(function, literal(network.text(name, function.name()), frame.arguments()), ended);
+            arguments(function, counted(network.text(name, function.name()), frame.arguments()), ended);
         }
     }
 
     private void arguments(GrammarSpec.Function function, int from, int ended) {
-        network.epsilon(literal(network.call(from, arguments(function, network)), frame.end()), ended);
+        int rule = switch (frame.body()) {
+            case CallFrame.Body.Json() -> arguments(function, network);
+            case CallFrame.Body.Keywords() -> parameters(function, ParameterRules.Writing.KEYWORDS);
+            case CallFrame.Body.Parameters body -> parameters(function, ParameterRules.Writing.of(body));
+        };
+        network.epsilon(literal(network.call(from, rule), frame.end()), ended);
+    }
+
+    private int parameters(GrammarSpec.Function function, ParameterRules.Writing writing) {
+        try {
+            return JsonSchemaCompiler.parameters(
+                    network, object(function.parameters()), function.strict(), writing, this::literal);
+        } catch (GrammarException e) {
+            throw of(function, e);
+        }
     }
 
     /** The rule of a function's arguments. */
@@ -100,8 +121,12 @@ final class CallRules {
             // the frame says what goes before arguments, and what reads it may take no more than that
             return JsonSchemaCompiler.compile(network, object(function.parameters()), function.strict(), false);
         } catch (GrammarException e) {
-            throw new GrammarException("the function '%s': %s".formatted(function.name(), e.getMessage()));
+            throw of(function, e);
         }
+    }
+
+    private static GrammarException of(GrammarSpec.Function function, GrammarException why) {
+        return new GrammarException("the function '%s': %s".formatted(function.name(), why.getMessage()));
     }
 
     /** Arguments are an object, also where their schema leaves that to be understood. */
@@ -112,6 +137,18 @@ final class CallRules {
         Map<Object, Object> typed = new LinkedHashMap<>(schema);
         typed.put("type", "object");
         return typed;
+    }
+
+    /** Takes a literal that may have a number within. */
+    private int counted(int from, String text) {
+        int at = text.indexOf(CallFrame.COUNT);
+        if (at < 0) {
+            return literal(from, text);
+        }
+        int begin = literal(from, text.substring(0, at));
+        int end = network.node();
+        TextEncoder.write(network, NUMBERS, begin, end, false);
+        return literal(end, text.substring(at + CallFrame.COUNT.length()));
     }
 
     /** Takes a literal from a node on, marks in it as the tokens that they are; the node after it. */

@@ -18,7 +18,6 @@ public final class CallTags {
      * call of each of the functions up to its arguments, since only then it is known to be no other JSON. Those of
      * OpenAI's harmony format are of a message's header, not of a whole text.
      *
-     * @param format one that writes arguments as JSON
      * @param one whether at most one is called
      */
     public static List<GrammarSpec.Tag> of(ToolFormat format, List<GrammarSpec.Function> functions, boolean one) {
@@ -29,6 +28,14 @@ public final class CallTags {
         CallFrame frame = format.frame();
         GrammarSpec.Calls calls = new GrammarSpec.Calls(frame, format.marks(), functions, one, Optional.empty());
         List<GrammarSpec.Tag> tags = new ArrayList<>();
+        if (format.bare() && !frame.open().isEmpty()) {
+            // a list of calls: what begins one is a function's name behind a bracket
+            for (GrammarSpec.Function function : functions) {
+                List<String> trigger = List.of(frame.open(), frame.begin() + function.name() + frame.arguments());
+                tags.add(new GrammarSpec.Tag(trigger, new GrammarSpec.RestOfCalls(calls, "", Optional.of(function))));
+            }
+            return tags;
+        }
         if (format.bare()) {
             for (GrammarSpec.Function function : functions) {
                 GrammarSpec rest = new GrammarSpec.RestOfCalls(calls, "", Optional.of(function));
@@ -41,12 +48,11 @@ public final class CallTags {
         }
         String head = frame.open() + frame.begin();
         for (String begin : format.begins()) {
-            int at = head.indexOf(begin);
-            if (at >= 0) {
-                tags.add(new GrammarSpec.Tag(
-                        List.of(begin),
-                        new GrammarSpec.RestOfCalls(calls, head.substring(0, at + begin.length()), Optional.empty())));
-            }
+            // one that is not in the frame is the first one in another spelling
+            String framed = head.contains(begin) ? begin : format.begins().getFirst();
+            String written = head.substring(0, head.indexOf(framed) + framed.length());
+            tags.add(
+                    new GrammarSpec.Tag(List.of(begin), new GrammarSpec.RestOfCalls(calls, written, Optional.empty())));
         }
         return tags;
     }

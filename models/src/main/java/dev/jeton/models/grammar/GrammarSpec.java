@@ -103,7 +103,7 @@ public sealed interface GrammarSpec {
     /**
      * Calls of functions, at least one, as a model writes them.
      *
-     * @param frame what stands around a call; its body is {@link CallFrame.Body#JSON}
+     * @param frame what stands around a call
      * @param marks literals of the frame that are one token where the vocabulary has special tokens of them
      * @param functions that may be called
      * @param one whether there is one call at most
@@ -117,9 +117,6 @@ public sealed interface GrammarSpec {
         public Calls {
             marks = List.copyOf(marks);
             functions = List.copyOf(functions);
-            if (frame.body() != CallFrame.Body.JSON) {
-                throw new GrammarException("arguments that are not written as JSON cannot be followed");
-            }
         }
     }
 

@@ -1,5 +1,6 @@
 package dev.jeton.models.grammar;
 
+import java.util.Optional;
 import java.util.function.IntSupplier;
 
 /**
@@ -11,10 +12,19 @@ import java.util.function.IntSupplier;
  */
 final class JsonRules {
 
+    static final String TRUE = "true";
+    static final String FALSE = "false";
+    static final String NULL = "null";
+
+    /** Most code points of texts in which a whole mark is looked for. */
+    private static final int MOST_MARKED = 1_000;
+
     /** Most that a line is indented. */
     private static final int MAX_INDENT = 40;
 
     private final NetworkBuilder network;
+    private final Optional<String> never;
+    private final boolean python;
     private int space = -1;
     private int string = -1;
     private int inString = -1;
@@ -23,7 +33,59 @@ final class JsonRules {
     private int array = -1;
 
     JsonRules(NetworkBuilder network) {
+        this(network, Optional.empty(), false);
+    }
+
+    /**
+     * @param never what no string may contain, since it would end more than that
+     * @param python whether words are Python's
+     */
+    JsonRules(NetworkBuilder network, Optional<String> never, boolean python) {
         this.network = network;
+        this.never = never;
+        this.python = python;
+    }
+
+    /** How one of the three words is written. */
+    String word(String json) {
+        return switch (python ? json : "") {
+            case TRUE -> "True";
+            case FALSE -> "False";
+            case NULL -> "None";
+            default -> json;
+        };
+    }
+
+    /** Those of some texts that a string may have. */
+    TextAutomaton allowed(TextAutomaton texts) {
+        return never.isEmpty() ? texts : texts.without(containing(never.get()));
+    }
+
+    /** Whether a string may have a text. */
+    boolean allowed(String text) {
+        return never.isEmpty() || !text.contains(never.get());
+    }
+
+    /** Texts of so many code points that a string may have, where that is not all of them. */
+    Optional<TextAutomaton> allowed(int least, int most) {
+        return never.map(mark -> without(mark, least, most));
+    }
+
+    /**
+     * Texts of so many code points that do not contain a mark; where those are many, nor what it begins with, since an
+     * automaton that counts them has its size with each.
+     *
+     * @param most negative for no bound
+     */
+    static TextAutomaton without(String mark, int least, int most) {
+        int counted = Math.max(least, most);
+        String part = counted <= MOST_MARKED ? mark : mark.substring(0, Math.min(2, mark.length()));
+        return (most < 0 ? TextAutomaton.atLeast(least) : TextAutomaton.lengths(least, most)).without(containing(part));
+    }
+
+    /** Texts that contain another. */
+    static TextAutomaton containing(String text) {
+        return ExpressionAutomaton.within(Expression.text(text));
     }
 
     /** The letter that escapes a code point after a backslash, or 0. */
@@ -90,7 +152,13 @@ final class JsonRules {
             string = network.rule();
             int body = network.node();
             network.bytes(network.begin(string), '"', '"', body);
-            network.call(body, inString(), network.end(string));
+            if (never.isPresent()) {
+                int end = network.node();
+                TextEncoder.write(network, allowed(TextAutomaton.all()), body, end, true);
+                network.bytes(end, '"', '"', network.end(string));
+            } else {
+                network.call(body, inString(), network.end(string));
+            }
         }
         return string;
     }
@@ -168,8 +236,8 @@ final class JsonRules {
             network.call(begin, array(), end);
             network.call(begin, string(), end);
             TextEncoder.write(network, ExpressionAutomaton.whole(NumberTexts.any(false)), begin, end, false);
-            for (String literal : new String[] {"true", "false", "null"}) {
-                network.epsilon(network.text(begin, literal), end);
+            for (String literal : new String[] {TRUE, FALSE, NULL}) {
+                network.epsilon(network.text(begin, word(literal)), end);
             }
         }
         return value;

@@ -70,10 +70,10 @@ final class JsonSchemaCompiler {
     private final Map<List<Object>, Integer> texts = new HashMap<>();
     private final ArrayDeque<Runnable> later = new ArrayDeque<>();
 
-    private JsonSchemaCompiler(NetworkBuilder network, @Nullable Object schema, boolean strict) {
+    private JsonSchemaCompiler(NetworkBuilder network, @Nullable Object schema, boolean strict, JsonRules json) {
         this.network = network;
         this.strict = strict;
-        json = new JsonRules(network);
+        this.json = json;
         merge = new SchemaMerge(schema);
         objects = new ObjectRules(network, json, merge, this::rule);
     }
@@ -85,14 +85,48 @@ final class JsonSchemaCompiler {
      * @throws GrammarException naming the place in the schema and what is wrong with it
      */
     static int compile(NetworkBuilder network, @Nullable Object schema, boolean strict, boolean spaced) {
-        JsonSchemaCompiler compiler = new JsonSchemaCompiler(network, schema, strict);
+        JsonSchemaCompiler compiler = new JsonSchemaCompiler(network, schema, strict, new JsonRules(network));
         int rule = network.rule();
         int begin = spaced ? network.call(network.begin(rule), compiler.json.space()) : network.begin(rule);
         compiler.value(schema, "schema", begin, network.end(rule), 0);
-        while (!compiler.later.isEmpty()) {
-            compiler.later.remove().run();
-        }
+        compiler.finish();
         return rule;
+    }
+
+    /**
+     * The rule of an object whose members are written as parameters of a call.
+     *
+     * @param writing how they are
+     * @param literals takes what stands around them
+     * @throws GrammarException as above
+     */
+    static int parameters(
+            NetworkBuilder network,
+            Object schema,
+            boolean strict,
+            ParameterRules.Writing writing,
+            ParameterRules.Literals literals) {
+        JsonRules json = new JsonRules(network, writing.mark(), writing.python());
+        JsonSchemaCompiler compiler = new JsonSchemaCompiler(network, schema, strict, json);
+        ParameterRules parameters = new ParameterRules(
+                network,
+                compiler.merge,
+                compiler.objects,
+                compiler::rule,
+                writing,
+                literals,
+                compiler::checkEnforced,
+                schema);
+        int rule = network.rule();
+        parameters.write(compiler.merge.flat(schema, "schema"), "schema", network.begin(rule), network.end(rule), 0);
+        compiler.finish();
+        return rule;
+    }
+
+    private void finish() {
+        while (!later.isEmpty()) {
+            later.remove().run();
+        }
     }
 
     /** A rule of its own for a schema: what it is put into may call it at several places. */
@@ -171,10 +205,10 @@ final class JsonSchemaCompiler {
         }
         for (String type : types) {
             switch (type) {
-                case "null" -> network.epsilon(network.text(from, "null"), to);
+                case "null" -> network.epsilon(network.text(from, json.word(JsonRules.NULL)), to);
                 case "boolean" -> {
-                    network.epsilon(network.text(from, "true"), to);
-                    network.epsilon(network.text(from, "false"), to);
+                    network.epsilon(network.text(from, json.word(JsonRules.TRUE)), to);
+                    network.epsilon(network.text(from, json.word(JsonRules.FALSE)), to);
                 }
                 case "string" -> string(schema, path, from, to);
                 case "number", "integer" -> number(schema, path, type.equals("integer"), from, to);
@@ -244,11 +278,11 @@ final class JsonSchemaCompiler {
             }
             if (SchemaLiterals.scalar(value)) {
                 scalars.add(SchemaLiterals.text(value));
-            } else {
+            } else if (SchemaLiterals.allowed(json, value)) {
                 network.epsilon(SchemaLiterals.write(network, json, value, from), to);
             }
         }
-        TextEncoder.write(network, TextAutomaton.of(scalars), from, to, false);
+        TextEncoder.write(network, json.allowed(TextAutomaton.of(scalars)), from, to, false);
     }
 
     // ---- strings ----
@@ -268,11 +302,14 @@ final class JsonSchemaCompiler {
             network.bytes(end, '"', '"', network.end(rule));
             if (schema.containsKey("pattern")
                     || SchemaScalars.names(schema, "format", path).stream().anyMatch(StringTexts::known)) {
-                TextEncoder.write(network, SchemaScalars.strings(schema, path), begin, end, true);
+                TextEncoder.write(network, json.allowed(SchemaScalars.strings(schema, path)), begin, end, true);
             } else {
                 int least = SchemaScalars.count(schema, "minLength", path).orElse(0);
                 int most = SchemaScalars.most(schema, least, path);
-                if (most < 0 || most >= least) {
+                Optional<TextAutomaton> some = json.allowed(least, most);
+                if (some.isPresent()) {
+                    TextEncoder.write(network, some.get(), begin, end, true);
+                } else if (most < 0 || most >= least) {
                     TextEncoder.writeCounted(network, least, most, begin, end);
                 }
             }

@@ -33,8 +33,12 @@ final class ObjectRules {
         this.rules = rules;
     }
 
-    /** A member: how its key is spelled, and the rule of its value. */
-    private record Member(String name, int rule, boolean required) {}
+    /**
+     * A member that is named.
+     *
+     * @param path of its schema
+     */
+    record Member(String name, @Nullable Object schema, String path, boolean required) {}
 
     /** Takes an object of a schema between two nodes. */
     void write(Map<String, Object> schema, String path, int from, int to) {
@@ -56,8 +60,11 @@ final class ObjectRules {
             before[i + 1] = network.node();
             choices[i + 1] = network.node();
             network.epsilon(network.call(network.text(before[i + 1], ","), json.space()), choices[i + 1]);
-            int spelled = network.text(choices[i], '"' + JsonRules.escaped(member.name) + '"');
-            network.epsilon(valueAfter(spelled, member.rule), before[i + 1]);
+            String key = JsonRules.escaped(member.name);
+            if (json.allowed(key)) {
+                int spelled = network.text(choices[i], '"' + key + '"');
+                network.epsilon(valueAfter(spelled, rules.rule(member.schema, member.path)), before[i + 1]);
+            }
             if (!member.required) {
                 network.epsilon(choices[i], choices[i + 1]);
             }
@@ -91,7 +98,8 @@ final class ObjectRules {
         return network.call(network.call(network.call(colon, json.space()), rule), json.space());
     }
 
-    private List<Member> members(
+    /** Members of a schema that are named, in the order of its text. */
+    List<Member> members(
             Map<String, Object> schema, Map<String, Object> named, Map<String, TextAutomaton> patterns, String path) {
         Set<String> required = new LinkedHashSet<>();
         Object given = schema.get("required");
@@ -121,9 +129,8 @@ final class ObjectRules {
             if (allowed.isPresent() && !allowed.get().accepts(name)) {
                 schemas.add(false);
             }
-            String place = path + ".properties." + name;
             Object value = schemas.size() == 1 ? schemas.getFirst() : Map.of("allOf", schemas);
-            members.add(new Member(name, rules.rule(value, place), required.contains(name)));
+            members.add(new Member(name, value, path + ".properties." + name, required.contains(name)));
         }
         return members;
     }
@@ -205,7 +212,7 @@ final class ObjectRules {
 
     private void other(TextAutomaton keys, int rule, int key, int after) {
         int end = network.node();
-        TextEncoder.write(network, keys, network.text(key, "\""), end, true);
+        TextEncoder.write(network, json.allowed(keys), network.text(key, "\""), end, true);
         network.epsilon(valueAfter(network.text(end, "\""), rule), after);
     }
 }

@@ -49,6 +49,18 @@ final class SchemaLiterals {
         return !(value instanceof List<?>) && !(value instanceof Map<?, ?>);
     }
 
+    /** Whether JSON may have all strings of a value. */
+    static boolean allowed(JsonRules json, @Nullable Object value) {
+        return switch (value) {
+            case String text -> json.allowed(JsonRules.escaped(text));
+            case List<?> items -> items.stream().allMatch(item -> allowed(json, item));
+            case Map<?, ?> members ->
+                members.entrySet().stream()
+                        .allMatch(member -> allowed(json, member.getKey()) && allowed(json, member.getValue()));
+            case null, default -> true;
+        };
+    }
+
     /** The one way to spell such a value. */
     static String text(@Nullable Object value) {
         return switch (value) {

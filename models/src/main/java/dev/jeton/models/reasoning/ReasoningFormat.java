@@ -21,9 +21,17 @@ public enum ReasoningFormat {
     MISTRAL("mistral", "[THINK]", "[/THINK]", false),
     /** ByteDance's Seed-OSS models. */
     SEED_OSS("seed_oss", "<seed:think>", "</seed:think>", false),
-    /** DeepSeek's R1, what was distilled from it, and V3.1: thinking whose beginning the model may leave out. */
+    /** DeepSeek's V3.1 and later ones, whose prompts begin or end the thinking, or go on in an answer. */
+    DEEPSEEK_V3("deepseek_v3", "<think>", "</think>", false),
+    /** DeepSeek's R1, and what was distilled from it: thinking whose beginning the model may leave out. */
     DEEPSEEK_R1("deepseek_r1", "<think>", "</think>", true),
-    /** Qwen3, QwQ, GLM-4.5 and many others: thinking that the model begins itself, where the prompt does not. */
+    /** MiniMax's M2 and later ones: thinking whose beginning the prompt has. */
+    MINIMAX_M2("minimax_m2", "<think>", "</think>", true),
+    /** Moonshot's Kimi K2 that thinks, and later ones: as {@link #QWEN3}. */
+    KIMI_K2("kimi_k2", "<think>", "</think>", false),
+    /** GLM-4.5 and later ones: as {@link #QWEN3}. */
+    GLM45("glm45", "<think>", "</think>", false),
+    /** Qwen3, QwQ and many others: thinking that the model begins itself, where the prompt does not. */
     QWEN3("qwen3", "<think>", "</think>", false);
 
     /** Setting of a model whose chat template tells its format. */
@@ -33,6 +41,13 @@ public enum ReasoningFormat {
     public static final String OFF = "none";
 
     private static final String DEEPSEEK = "<｜Assistant｜>";
+
+    /** By what templates of V3.1 and later are asked to have the model think. */
+    private static final String SWITCH = "thinking";
+
+    private static final String MINIMAX = "]~b]";
+    private static final String KIMI = "<|im_middle|>";
+    private static final String GLM = "[gMASK]";
 
     private final String text;
     private final String begin;
@@ -98,7 +113,11 @@ public enum ReasoningFormat {
         boolean marked = template.contains(begin) || template.contains(end);
         return switch (this) {
             case HARMONY -> HarmonyMark.writtenBy(template);
+            case DEEPSEEK_V3 -> marked && template.contains(DEEPSEEK) && template.contains(SWITCH);
             case DEEPSEEK_R1 -> marked && template.contains(DEEPSEEK);
+            case MINIMAX_M2 -> marked && template.contains(MINIMAX);
+            case KIMI_K2 -> marked && template.contains(KIMI);
+            case GLM45 -> marked && template.contains(GLM);
             case MISTRAL, SEED_OSS, QWEN3 -> marked;
         };
     }

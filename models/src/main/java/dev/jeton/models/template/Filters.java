@@ -30,6 +30,7 @@ final class Filters {
             "title",
             "default",
             "d",
+            "format",
             "first",
             "last",
             "list",
@@ -118,6 +119,7 @@ final class Filters {
             case "capitalize" -> Methods.capitalize(text(value));
             case "title" -> Methods.title(text(value));
             case "default", "d" -> orDefault(value, p);
+            case "format" -> PercentFormat.of(text(value), positional);
             case "first" -> first(Values.items(value));
             case "last" -> first(Values.items(value).reversed());
             case "list" -> new ArrayList<>(Values.items(value));

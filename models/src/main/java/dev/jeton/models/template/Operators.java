@@ -135,7 +135,7 @@ final class Operators {
         return divisor;
     }
 
-    private static String bounded(String text) {
+    static String bounded(String text) {
         if (text.length() > MAX_TEXT) {
             throw tooLong();
         }

@@ -1,14 +1,26 @@
 package dev.jeton.models.tools;
 
+import java.util.Optional;
+
 /**
  * Reads one frame of a format, from behind its beginning to its end, unit by unit: characters, and marks as negative
  * numbers ({@link Marks}). Not thread-safe.
  */
 abstract sealed class CallReader
-        permits HermesReader, LlamaReader, MistralReader, QwenCoderReader, DeepSeekReader, HarmonyReader {
+        permits HermesReader,
+                LlamaReader,
+                MistralReader,
+                TaggedReader,
+                GlmReader,
+                SectionReader,
+                PythonicReader,
+                HarmonyReader {
 
     /** Longest name of a function, in characters. */
     static final int MAX_NAME = 256;
+
+    /** In place of which of a format's beginnings it was. */
+    static final int BARE = -1;
 
     /** What a reader says of a unit. */
     enum Step {
@@ -24,7 +36,12 @@ abstract sealed class CallReader
     interface Output {
 
         /** The frame is a call's, of this function: what was read of it is no text. */
-        void begin(String name);
+        default void begin(String name) {
+            begin(name, Optional.empty());
+        }
+
+        /** The same, with the id that the model gave the call. */
+        void begin(String name, Optional<String> id);
 
         /** More of its arguments. */
         void arguments(CharSequence piece);
@@ -40,6 +57,26 @@ abstract sealed class CallReader
 
         /** What was read up to and with this unit is the frame's, and no text. */
         void frame();
+    }
+
+    /**
+     * The reader of a frame that has begun.
+     *
+     * @param which of the format's beginnings it was; {@link #BARE} for none
+     */
+    static CallReader of(ToolFormat format, int which, Output out, ToolSignatures tools) {
+        return switch (format) {
+            case HermesFormat hermes -> new HermesReader(hermes, out);
+            case LlamaFormat llama -> new LlamaReader(out, tools, which != BARE);
+            case MistralFormat mistral -> new MistralReader(mistral, out);
+            case GraniteFormat granite -> new MistralReader(granite, out);
+            case TaggedFormat tagged -> new TaggedReader(tagged, out, tools, which > 0);
+            case GlmFormat glm -> new GlmReader(glm, out, tools);
+            case DeepSeekFormat deepSeek -> new SectionReader(deepSeek, out, which > 0);
+            case KimiFormat kimi -> new SectionReader(kimi, out, which > 0);
+            case PythonicFormat pythonic -> new PythonicReader(pythonic, out, tools, which != BARE);
+            case HarmonyFormat harmony -> new HarmonyReader(harmony, out);
+        };
     }
 
     abstract Step take(int unit);
@@ -60,6 +97,11 @@ abstract sealed class CallReader
     /** Whether a unit behind a call's object may still be its frame's: models close more braces than they opened. */
     static boolean fills(int unit) {
         return unit == '}' || JsonScanner.space(unit);
+    }
+
+    /** Whether a unit can be of a name that stands among marks. */
+    static boolean plain(int unit) {
+        return unit > ' ' && unit != '<' && unit != '>' && unit != '"';
     }
 
     /** Whether a text can be a function's name. */

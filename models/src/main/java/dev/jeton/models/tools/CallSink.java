@@ -1,5 +1,7 @@
 package dev.jeton.models.tools;
 
+import java.util.Optional;
+
 /** What a {@link ToolCallParser} finds in an answer's text, in order. One call is open at most. */
 public interface CallSink {
 
@@ -16,8 +18,12 @@ public interface CallSink {
     /** Text that belongs to no call. */
     void content(CharSequence text);
 
-    /** A call of this function begins. */
-    void begin(String name);
+    /**
+     * A call of this function begins.
+     *
+     * @param id that the model gave it, if any
+     */
+    void begin(String name, Optional<String> id);
 
     /** More of the open call's arguments, which together are JSON. */
     void arguments(CharSequence piece);

@@ -27,8 +27,8 @@ public record LlamaFormat() implements ToolFormat {
     }
 
     @Override
-    public boolean bare() {
-        return true;
+    public int bareBegin() {
+        return '{';
     }
 
     @Override

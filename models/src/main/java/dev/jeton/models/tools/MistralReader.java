@@ -27,6 +27,7 @@ final class MistralReader extends CallReader {
     }
 
     private final Output out;
+    private final boolean named;
     private final Literal args;
     private final Literal id;
     private final StringBuilder name = new StringBuilder();
@@ -36,7 +37,18 @@ final class MistralReader extends CallReader {
     private State state = State.BEFORE;
 
     MistralReader(MistralFormat format, Output out) {
+        this(format, true, out);
+    }
+
+    /** Of Granite's calls, which are objects alone. */
+    MistralReader(GraniteFormat format, Output out) {
+        this(format, false, out);
+    }
+
+    /** @param named whether calls may be names in front of their arguments */
+    private MistralReader(ToolFormat format, boolean named, Output out) {
         this.out = out;
+        this.named = named;
         args = Literal.mark(format, MistralFormat.ARGS);
         id = Literal.mark(format, MistralFormat.CALL_ID);
         call = call();
@@ -80,7 +92,7 @@ final class MistralReader extends CallReader {
             return object(unit);
         }
         state = State.NAME;
-        return name(unit);
+        return named ? name(unit) : Step.NOT_MINE;
     }
 
     private Step name(int unit) {

@@ -4,19 +4,21 @@ import dev.jeton.models.tools.ToolSignatures.Kind;
 
 /**
  * One parameter's value that is written as text, as it becomes JSON. A text goes out as it comes; of anything else it
- * takes the whole to know what it is. The line's ends right at its beginning and at its end are not the value's. Not
- * thread-safe.
+ * takes the whole to know what it is. Not thread-safe.
  */
 final class ParameterText {
 
     private final Kind kind;
+    private final boolean framed;
     private final CallReader.Output out;
     private final StringBuilder whole = new StringBuilder();
     private boolean begun;
     private boolean lineEnd;
 
-    ParameterText(Kind kind, CallReader.Output out) {
+    /** @param framed whether a line's end right at its beginning, and one at its end, are not the value's */
+    ParameterText(Kind kind, boolean framed, CallReader.Output out) {
         this.kind = kind;
+        this.framed = framed;
         this.out = out;
         if (kind == Kind.TEXT) {
             out.arguments("\"");
@@ -32,14 +34,14 @@ final class ParameterText {
     void add(char c) {
         if (!begun) {
             begun = true;
-            if (c == '\n') {
+            if (c == '\n' && framed) {
                 return;
             }
         }
         if (lineEnd) {
             let('\n');
         }
-        lineEnd = c == '\n';
+        lineEnd = c == '\n' && framed;
         if (!lineEnd) {
             let(c);
         }

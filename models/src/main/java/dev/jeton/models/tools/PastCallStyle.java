@@ -6,6 +6,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.regex.Pattern;
 
 /**
  * How a chat template takes earlier messages that call tools. Templates differ, and none says so: each is asked at
@@ -48,17 +49,22 @@ public record PastCallStyle(boolean textArguments, boolean emptyContent, boolean
                             "properties",
                             Map.of("x", Map.of("type", "integer", "description", "what is probed")))));
 
-    /** A template's: of those with which it shows a call, the most usual. */
+    /** A template's: of those with which it shows a call, or else takes one, the most usual. */
     public static PastCallStyle of(ChatTemplate template) {
         for (boolean text : new boolean[] {false, true}) {
             for (boolean empty : new boolean[] {false, true}) {
                 PastCallStyle style = new PastCallStyle(text, empty);
-                if (style.shows(template)) {
+                if (style.shows(template) && !style.printsNone(template)) {
                     return style.of(template, style.shows(template, List.of(TOOL)) ? List.of(TOOL) : List.of());
                 }
             }
         }
-        return USUAL;
+        PastCallStyle empty = new PastCallStyle(false, true);
+        return USUAL.renders(template) || !empty.renders(template) ? USUAL : empty;
+    }
+
+    private boolean renders(ChatTemplate template) {
+        return rendered(template, List.of(), message(List.of(""))).isPresent();
     }
 
     /** The same with what is left to be asked of the template. */
@@ -75,6 +81,18 @@ public record PastCallStyle(boolean textArguments, boolean emptyContent, boolean
                 emptyContent,
                 first,
                 said && rendered(template, tools, both).isEmpty());
+    }
+
+    /** Whether a template prints that there is no content, as Python names it, and prints nothing for an empty one. */
+    private boolean printsNone(ChatTemplate template) {
+        PastCallStyle other = new PastCallStyle(textArguments, true);
+        return !emptyContent && other.shows(template) && nones(template) > other.nones(template);
+    }
+
+    private long nones(ChatTemplate template) {
+        return rendered(template, List.of(), message(List.of("")))
+                .map(text -> Pattern.compile("None").matcher(text).results().count())
+                .orElse(0L);
     }
 
     /** A model may have a template of its own for chats with tools. */

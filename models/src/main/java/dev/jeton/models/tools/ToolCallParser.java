@@ -2,6 +2,7 @@ package dev.jeton.models.tools;
 
 import dev.jeton.models.tools.CallSink.End;
 import java.util.List;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -144,7 +145,7 @@ public final class ToolCallParser {
         if (now > 0 || unit < 0) {
             return;
         }
-        if (unit == '{' && format instanceof LlamaFormat && blankLine && !fenced) {
+        if (unit == format.bareBegin() && blankLine && !fenced) {
             frame.enterUntagged();
             take(unit);
         } else {
@@ -228,11 +229,11 @@ public final class ToolCallParser {
          * @param text of it that is content if it is none
          */
         void enter(int which, String text) {
-            begin(reader(which), text);
+            begin(CallReader.of(format, which, this, tools), text);
         }
 
         void enterUntagged() {
-            begin(new LlamaReader(this, tools, false), "");
+            begin(CallReader.of(format, CallReader.BARE, this, tools), "");
         }
 
         private void begin(CallReader next, String text) {
@@ -242,17 +243,6 @@ public final class ToolCallParser {
             bytes = 0;
             callsBefore = calls;
             told = false;
-        }
-
-        private CallReader reader(int which) {
-            return switch (format) {
-                case HermesFormat hermes -> new HermesReader(hermes, this);
-                case LlamaFormat llama -> new LlamaReader(this, tools, true);
-                case MistralFormat mistral -> new MistralReader(mistral, this);
-                case QwenCoderFormat qwen -> new QwenCoderReader(qwen, this, tools, which > 0);
-                case DeepSeekFormat deepSeek -> new DeepSeekReader(deepSeek, this, which > 0);
-                case HarmonyFormat harmony -> new HarmonyReader(harmony, this);
-            };
         }
 
         /** Takes a unit; false where it is none of the frame's, which has ended. */
@@ -326,7 +316,7 @@ public final class ToolCallParser {
         }
 
         @Override
-        public void begin(String name) {
+        public void begin(String name, Optional<String> id) {
             if (limit != Limit.NONE) {
                 return;
             }
@@ -339,7 +329,7 @@ public final class ToolCallParser {
                 space.setLength(0);
             }
             ToolCallParser.this.flush();
-            sink.begin(name);
+            sink.begin(name, id);
             open = true;
             frame();
         }

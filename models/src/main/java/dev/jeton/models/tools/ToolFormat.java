@@ -9,7 +9,16 @@ import java.util.stream.Stream;
  * call is framed, for whoever wants a grammar of it.
  */
 public sealed interface ToolFormat
-        permits HermesFormat, LlamaFormat, MistralFormat, QwenCoderFormat, DeepSeekFormat, HarmonyFormat {
+        permits HermesFormat,
+                LlamaFormat,
+                MistralFormat,
+                GraniteFormat,
+                TaggedFormat,
+                GlmFormat,
+                DeepSeekFormat,
+                KimiFormat,
+                PythonicFormat,
+                HarmonyFormat {
 
     /** All formats, each version by itself; the first that recognises a template has it. */
     List<ToolFormat> ALL = List.of(
@@ -18,8 +27,16 @@ public sealed interface ToolFormat
             new DeepSeekFormat(DeepSeekFormat.Version.V31),
             new MistralFormat(MistralFormat.Version.ARRAY),
             new MistralFormat(MistralFormat.Version.NAMED),
-            new QwenCoderFormat(),
+            new GraniteFormat(),
+            new GlmFormat(GlmFormat.Version.LINES),
+            new GlmFormat(GlmFormat.Version.DENSE),
+            new KimiFormat(),
+            new TaggedFormat(TaggedFormat.Family.QWEN3_CODER),
+            new TaggedFormat(TaggedFormat.Family.SEED_OSS),
+            new TaggedFormat(TaggedFormat.Family.MINIMAX_M2),
             new HermesFormat(),
+            new PythonicFormat(PythonicFormat.Version.PLAIN),
+            new PythonicFormat(PythonicFormat.Version.LLAMA4),
             new LlamaFormat());
 
     /** Setting of a model whose chat template tells its format. */
@@ -37,9 +54,14 @@ public sealed interface ToolFormat
     /** Literals with which a frame begins; Llama's may do without. */
     List<String> begins();
 
+    /** What calls may begin with in place of those literals, as text that is none may, too; negative for nothing. */
+    default int bareBegin() {
+        return -1;
+    }
+
     /** Whether calls may begin without one of those literals, and text that is none with one. */
     default boolean bare() {
-        return false;
+        return bareBegin() >= 0;
     }
 
     /**

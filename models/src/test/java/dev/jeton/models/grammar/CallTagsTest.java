@@ -7,9 +7,9 @@ import com.networknt.schema.Schema;
 import com.networknt.schema.SchemaRegistry;
 import com.networknt.schema.SpecificationVersion;
 import dev.jeton.models.engine.TokenGrammar.Cursor;
-import dev.jeton.models.tools.CallFrame;
 import dev.jeton.models.tools.CallSink;
 import dev.jeton.models.tools.LlamaFormat;
+import dev.jeton.models.tools.PythonicFormat;
 import dev.jeton.models.tools.ToolCallParser;
 import dev.jeton.models.tools.ToolFormat;
 import dev.jeton.models.tools.ToolSignatures;
@@ -32,9 +32,7 @@ class CallTagsTest {
     private static final int SCHEMAS = 25;
 
     static List<ToolFormat> formats() {
-        return ToolFormat.ALL.stream()
-                .filter(format -> format.frame().body() == CallFrame.Body.JSON && !format.signed())
-                .toList();
+        return ToolFormat.ALL.stream().filter(format -> !format.signed()).toList();
     }
 
     /** What a parser has found in a text. */
@@ -43,12 +41,14 @@ class CallTagsTest {
         private final List<StringBuilder> arguments = new ArrayList<>();
         private final List<End> ends = new ArrayList<>();
 
-        static Calls of(ToolFormat format, String text) {
+        /** @param schema of the arguments of {@code f} */
+        static Calls of(ToolFormat format, String text, Map<String, Object> schema) {
             Calls calls = new Calls();
             ToolCallParser parser = new ToolCallParser(
                     format,
-                    ToolSignatures.of(
-                            List.of(Map.of("function", Map.of("name", "f")), Map.of("function", Map.of("name", "go")))),
+                    ToolSignatures.of(List.of(
+                            Map.of("function", Map.of("name", "f", "parameters", schema)),
+                            Map.of("function", Map.of("name", "go")))),
                     new ToolCallParser.Bounds(1_000, 1 << 20, false),
                     calls);
             parser.add(text);
@@ -60,7 +60,7 @@ class CallTagsTest {
         public void content(CharSequence text) {}
 
         @Override
-        public void begin(String name) {
+        public void begin(String name, Optional<String> id) {
             names.add(name);
             arguments.add(new StringBuilder());
         }
@@ -87,7 +87,8 @@ class CallTagsTest {
             return Optional.empty();
         }
         for (byte octet : ("\n" + begin).getBytes(StandardCharsets.UTF_8)) {
-            if (octet == ':' && IntStream.of(texts.allowed(cursor)).noneMatch(token -> token == 1 + ':')) {
+            if ((octet == ':' || octet == '(')
+                    && IntStream.of(texts.allowed(cursor)).noneMatch(token -> token == 1 + octet)) {
                 // what contradicts itself cannot be called
                 return Optional.empty();
             }
@@ -111,9 +112,11 @@ class CallTagsTest {
     }
 
     private static String begin(ToolFormat format) {
-        return format instanceof LlamaFormat
-                ? "{ \"name\":\"f\" ,\n\"parameters\" :"
-                : format.begins().getFirst();
+        return switch (format) {
+            case LlamaFormat llama -> "{ \"name\":\"f\" ,\n\"parameters\" :";
+            case PythonicFormat pythonic -> "[ f(";
+            default -> format.begins().getFirst();
+        };
     }
 
     @ParameterizedTest
@@ -141,7 +144,7 @@ class CallTagsTest {
                     continue;
                 }
                 written++;
-                Calls calls = Calls.of(format, text.get());
+                Calls calls = Calls.of(format, text.get(), schema);
                 assertThat(calls.ends).as(text.get()).isNotEmpty().containsOnly(CallSink.End.WHOLE);
                 for (int call = 0; call < calls.names.size(); call++) {
                     String arguments = calls.arguments.get(call).toString();

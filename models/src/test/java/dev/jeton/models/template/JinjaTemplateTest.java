@@ -227,6 +227,17 @@ class JinjaTemplateTest {
     }
 
     @Test
+    void formatsTextsAsPythonDoes() {
+        assertThat(render("{{ '%s is %d%%, %s' | format('a', 5, [1, 'b']) }}")).isEqualTo("a is 5%, [1, 'b']");
+        for (String wrong : List.of("'%s' | format", "'%s' | format(1, 2)", "'%x' | format(1)", "'%' | format(1)")) {
+            assertThatThrownBy(() -> render("{{ " + wrong + " }}"))
+                    .as(wrong)
+                    .isInstanceOf(TemplateException.class)
+                    .hasMessageContaining("chat template");
+        }
+    }
+
+    @Test
     void tellsTheTimeOfTheInjectedClock() {
         assertThat(render("{{ strftime_now('%d %b %Y %H:%M %-d') }}")).isEqualTo("04 Jul 2026 09:05 4");
     }

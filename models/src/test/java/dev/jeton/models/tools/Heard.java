@@ -4,6 +4,7 @@ import dev.jeton.models.tools.ToolCallParser.Bounds;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Random;
 
 /** What a parser tells, put together: content, calls, and the order of both. */
@@ -34,7 +35,11 @@ final class Heard implements CallSink {
                                                     Map.of(
                                                             "anyOf",
                                                             List.of(Map.of("type", "string"), Map.of("type", "null"))),
-                                            "any", Map.of()))))));
+                                            "any", Map.of(),
+                                            "size", Map.of("$ref", "#/$defs/size"),
+                                            "code", Map.of("enum", List.of("1", "2"))),
+                                    "$defs",
+                                    Map.of("size", Map.of("allOf", List.of(Map.of("type", "string")))))))));
 
     /** A call that was told. */
     record Called(String name, String arguments, End end) {
@@ -47,6 +52,7 @@ final class Heard implements CallSink {
     private final StringBuilder content = new StringBuilder();
     private final StringBuilder order = new StringBuilder();
     private final List<Called> calls = new ArrayList<>();
+    private final List<String> ids = new ArrayList<>();
     private final StringBuilder arguments = new StringBuilder();
     private String name = "";
 
@@ -84,8 +90,9 @@ final class Heard implements CallSink {
     }
 
     @Override
-    public void begin(String function) {
+    public void begin(String function, Optional<String> id) {
         name = function;
+        id.ifPresent(ids::add);
         order.append(" begin ").append(function).append(' ');
     }
 
@@ -108,6 +115,11 @@ final class Heard implements CallSink {
 
     List<Called> calls() {
         return calls;
+    }
+
+    /** Ids that the model gave its calls. */
+    List<String> ids() {
+        return ids;
     }
 
     /** Everything that was told, in its order. */

@@ -58,6 +58,65 @@ class ModelTemplatesTest {
             </tool_call>{% endfor %}{% else %}{{ m.content }}{% endif %}<|im_end|>
             {% endfor %}""";
 
+    private static final String GLM = """
+            [gMASK]<sop>{% if tools %}<|system|>
+            {% for t in tools %}{{ t | tojson(ensure_ascii=False) }}
+            {% endfor %}{% endif %}\
+            {% macro visible(content) %}{% if content is string %}{{ content }}{% else %}{{ content }}{% endif %}{% endmacro %}\
+            {% for m in messages %}{% if m.role == 'assistant' %}<|assistant|>
+            <think></think>{% if visible(m.content).strip() %}
+            {{ visible(m.content).strip() }}{% endif %}{% for c in m.tool_calls or [] %}{% set c = c.function or c %}
+            <tool_call>{{ c.name }}
+            {% set args = c.arguments or {} %}{% for k, v in args.items() %}<arg_key>{{ k }}</arg_key>
+            <arg_value>{{ v | tojson(ensure_ascii=False) if v is not string else v }}</arg_value>
+            {% endfor %}</tool_call>{% endfor %}{% else %}<|user|>
+            {{ m.content }}{% endif %}{% endfor %}""";
+
+    private static final String GLM_DENSE = """
+            [gMASK]<sop>{% for m in messages %}{% if m.role == 'assistant' %}<|assistant|></think>\
+            {% for c in m.tool_calls or [] %}<tool_call>{{ c.function.name }}\
+            {% for k, v in c.function.arguments.items() %}<arg_key>{{ k }}</arg_key><arg_value>\
+            {{ v | tojson(ensure_ascii=False) if v is not string else v }}</arg_value>{% endfor %}</tool_call>{% endfor %}\
+            {% else %}<|user|>{{ m.content }}{% endif %}{% endfor %}{# <arg_key>k</arg_key><arg_value>v</arg_value> #}""";
+
+    private static final String SEED = """
+            {% for m in messages %}<seed:bos>{{ m.role }}
+            {% for c in m.tool_calls or [] %}{{ "\\n<seed:tool_call>\\n<function=" + c.function.name + ">\\n" }}\
+            {% for k, v in c.function.arguments | items %}<parameter={{ k }}>{{ v if v is string else v | string }}</parameter>
+            {% endfor %}</function>
+            </seed:tool_call>{% endfor %}{{ m.content if m.content }}<seed:eos>{% endfor %}""";
+
+    private static final String MINIMAX = """
+            {% set begin = '<minimax:tool_call>' %}{% for m in messages %}{{ ']~b]' ~ m.role }}
+            {% if m.tool_calls %}{{ begin ~ '\\n' }}{% for c in m.tool_calls %}{% set c = c.function or c %}\
+            {{ '<invoke name="' + c.name + '">\\n' }}{% set args = c.arguments %}{% for k, v in args | items %}\
+            {{ '<parameter name="' + k + '">' }}{{ v | tojson | string if v is not string else v }}{{ '</parameter>\\n' }}\
+            {% endfor %}{{ '</invoke>\\n' }}{% endfor %}</minimax:tool_call>{% else %}{{ m.content }}{% endif %}[e~[
+            {% endfor %}""";
+
+    private static final String KIMI = """
+            {% for m in messages %}<|im_{{ m.role }}|>{{ m.get('name') or m.role }}<|im_middle|>\
+            {% if m.role == 'tool' %}## Return of {{ m.tool_call_id }}
+            {% endif %}{% if m.content is string %}{{ m.content }}{% endif %}{% if m.get('tool_calls') %}\
+            <|tool_calls_section_begin|>{% for c in m.tool_calls %}<|tool_call_begin|>{{ c.id }}<|tool_call_argument_begin|>\
+            {{ c.function.arguments if c.function.arguments is string else c.function.arguments | tojson }}\
+            <|tool_call_end|>{% endfor %}<|tool_calls_section_end|>{% endif %}<|im_end|>{% endfor %}""";
+
+    private static final String PYTHONIC = """
+            {% if tools %}Use exact format: [func_name1(param1=value1, param2=value2), func_name2(...)]{% endif %}\
+            {% for m in messages %}<|header_start|>{{ m.role }}<|header_end|>
+
+            {{ m.content if m.content }}{% if m.tool_calls %}[{% for c in m.tool_calls %}{{ c.function.name + '(' }}\
+            {% for p in c.function.arguments %}{{ p + '=' }}{{ '%s' | format(c.function.arguments[p] | tojson) }}\
+            {{ ', ' if not loop.last }}{% endfor %}){{ ', ' if not loop.last }}{% endfor %}]{% endif %}<|eot|>{% endfor %}""";
+
+    private static final String GRANITE = """
+            {% if tools %}Respond with <|tool_call|> followed by a JSON list of tools used.{% endif %}{% for m in messages %}\
+            {{ '<|start_of_role|>' + m.role + '<|end_of_role|>' }}{% if m.tool_calls %}<|tool_call|>[{% for c in m.tool_calls %}\
+            {{ {"name": c.function.name, "arguments": c.function.arguments} | tojson }}{{ ", " if not loop.last }}{% endfor %}]\
+            {% else %}{{ m.content }}{% endif %}<|end_of_text|>
+            {% endfor %}""";
+
     private static final String DEEPSEEK_V3 = """
             {% for m in messages %}{% if m.tool_calls %}<｜tool▁calls▁begin｜>{% for c in m.tool_calls %}\
             {{ '<｜tool▁call▁begin｜>' + c.type + '<｜tool▁sep｜>' + c.function.name + '\\n```json\\n' + c.function.arguments\
@@ -106,6 +165,14 @@ class ModelTemplatesTest {
         shows(MISTRAL, "mistral");
         shows(MISTRAL_NAMED, "mistral");
         shows(QWEN_CODER, "qwen3_coder");
+        shows(SEED, "seed_oss");
+        shows(MINIMAX, "minimax_m2");
+        shows(KIMI, "kimi_k2");
+        shows(PYTHONIC, "llama4_pythonic");
+        shows(PYTHONIC.replace("header_start|>", "start_header_id|>"), "pythonic");
+        shows(GRANITE, "granite");
+        shows(GLM, "glm45");
+        shows(GLM_DENSE, "glm47");
         shows(DEEPSEEK_V3, "deepseek_v3");
         shows(DEEPSEEK_V31, "deepseek_v31");
     }
@@ -125,18 +192,17 @@ class ModelTemplatesTest {
         Map<String, Object> assistant = new HashMap<>();
         assistant.put("role", "assistant");
         assistant.put("content", style.emptyContent() ? "" : null);
-        assistant.put("tool_calls", List.of(Map.of("id", "abcdefghi", "type", "function", "function", function)));
+        String id = format.equals("mistral") ? "abcdefghi" : "functions.g:0";
+        assistant.put("tool_calls", List.of(Map.of("id", id, "type", "function", "function", function)));
         String shown = template.render(List.of(assistant), List.of(), false, Map.of());
         // What the assistant's turn begins with is the prompt's.
-        String answer = shown.replaceFirst("(?s).*?(?=[{\\[<](?:\"name|TOOL|tool_call|｜tool))", "");
+        String answer = shown.replaceFirst("(?s).*?(?=[{\\[<](?:g\\(|\"name|TOOL|\\w*:?tool_call|\\|tool|｜tool))", "");
         Heard heard = Heard.of(ToolFormat.of(source).orElseThrow(), answer);
         assertThat(heard.calls()).as(answer).containsExactly(Called.whole("g", json));
     }
 
     @Test
     void recognisesNoFormatInTemplatesWithOtherCalls() {
-        assertThat(recognised("<tool_call>{{ name }}<arg_key>{{ key }}</arg_key> arguments"))
-                .isEqualTo("none");
         assertThat(recognised("<|start_header_id|> <function={{ name }}>{\"parameters\", \"name\"}</function>"))
                 .isEqualTo("none");
         assertThat(recognised("<|tool_call|>[{\"name\": 1, \"arguments\": {}}]"))
@@ -162,8 +228,16 @@ class ModelTemplatesTest {
                         "deepseek_v3",
                         "deepseek_v31",
                         "mistral",
+                        "granite",
+                        "glm45",
+                        "glm47",
+                        "kimi_k2",
                         "qwen3_coder",
+                        "seed_oss",
+                        "minimax_m2",
                         "hermes",
+                        "pythonic",
+                        "llama4_pythonic",
                         "llama3_json");
     }
 
@@ -177,6 +251,20 @@ class ModelTemplatesTest {
                 .isEqualTo(new PastCallStyle(false, true));
         assertThat(PastCallStyle.of(compiled("{% for m in messages %}{{ m.content }}{% endfor %}")))
                 .isEqualTo(PastCallStyle.USUAL);
+    }
+
+    @Test
+    void givesATemplateThatPrintsNoContentAsNoneAnEmptyOne() {
+        assertThat(PastCallStyle.of(compiled(GLM))).isEqualTo(new PastCallStyle(false, true));
+        String none = "None. {% for m in messages %}{{ m.tool_calls[0].function.arguments | tojson if m.tool_calls }}"
+                + "{{ m.content if m.content }}{% endfor %}";
+        assertThat(PastCallStyle.of(compiled(none))).isEqualTo(new PastCallStyle(false, false));
+    }
+
+    @Test
+    void givesATemplateThatShowsNoCallsAContentWhereItTakesNoMessageWithout() {
+        assertThat(PastCallStyle.of(compiled("{% for m in messages %}{{ m.role + m.content }}{% endfor %}")))
+                .isEqualTo(new PastCallStyle(false, true));
     }
 
     @Test

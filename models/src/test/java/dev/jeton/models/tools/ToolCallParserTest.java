@@ -66,12 +66,49 @@ class ToolCallParserTest {
             DeepSeekFormat.CALL_BEGIN + "function" + DeepSeekFormat.SEPARATOR + "f\n```json\n{\"a\": ",
             DeepSeekFormat.CALLS_BEGIN + DeepSeekFormat.CALL_BEGIN + "f" + DeepSeekFormat.SEPARATOR + "{}",
             "\"x\"}\n```" + DeepSeekFormat.CALL_END,
+            "f\n<arg_key>",
+            "<arg_key>text",
+            "<arg_key>",
+            "</arg_key>",
+            "</arg_key>\n<arg_value>",
+            "<arg_value>",
+            "</arg_value>\n",
+            "<tool_call>g<arg_key>count</arg_key><arg_value>7</arg_value>",
+            "<seed:tool_call>\n",
+            "</seed:tool_call>",
+            "<minimax:tool_call>\n",
+            "</minimax:tool_call>",
+            "<invoke name=\"g\">\n",
+            "<invoke name=\"",
+            "<parameter name=\"text\">",
+            "\">",
+            "</invoke>",
+            KimiFormat.CALLS_BEGIN,
+            KimiFormat.CALL_BEGIN + "functions.f:0",
+            KimiFormat.CALL_BEGIN + "functions.g:12" + KimiFormat.ARGUMENTS + "{\"a\": 1}",
+            KimiFormat.ARGUMENTS,
+            KimiFormat.CALL_END,
+            KimiFormat.CALLS_END,
+            "[f(a=1, b=\"text",
+            "[g()]",
+            "[f(",
+            "(",
+            ")",
+            "f(a='x', ",
+            "a=",
+            "None",
+            "'",
+            PythonicFormat.START,
+            PythonicFormat.END,
+            GraniteFormat.BEGIN,
+            GraniteFormat.BEGIN + "[{\"name\": \"g\", \"arguments\": {\"a\": 1}}, ",
             // marks: what special tokens come as
             "\udc00",
             "\udc01",
             "\udc02",
             "\udc03",
-            "\udc04");
+            "\udc04",
+            "\udc05");
 
     private static Stream<ToolFormat> formats() {
         return ToolFormat.ALL.stream().filter(format -> !format.signed());
@@ -103,7 +140,7 @@ class ToolCallParserTest {
     void givesTextWithoutACallBackToTheLetter(ToolFormat format) {
         int without = 0;
         for (int seed = 0; seed < 4_000; seed++) {
-            String text = random(new Random(seed)).replaceAll("[\udc00-\udc04](?<![\ud83d].)", "");
+            String text = random(new Random(seed)).replaceAll("[\udc00-\udc05](?<![\ud83d].)", "");
             Heard heard = Heard.of(format, text);
             if (heard.calls().isEmpty()) {
                 without++;
@@ -136,7 +173,7 @@ class ToolCallParserTest {
     @MethodSource("formats")
     void endsEveryCallThatItBegins(ToolFormat format) {
         int calls = 0;
-        for (int seed = 0; seed < 4_000; seed++) {
+        for (int seed = 0; seed < 8_000; seed++) {
             String text = random(new Random(seed));
             Heard heard = Heard.of(format, text);
             calls += heard.calls().size();
@@ -156,13 +193,16 @@ class ToolCallParserTest {
     @MethodSource("formats")
     void readsWhatItsFrameWrites(ToolFormat format) {
         CallFrame frame = format.frame();
-        boolean json = frame.body() == CallFrame.Body.JSON;
-        String first = json
-                ? "{\"text\": \"a}\\n\", \"count\": 7}"
-                : "<parameter=text>\na}\n\n</parameter>\n<parameter=count>\n7\n</parameter>\n";
-        String second = json ? "{}" : "";
-        String text = frame.open() + frame.begin() + "g" + frame.arguments() + first + frame.end() + frame.between()
-                + frame.begin() + "f" + frame.arguments() + second + frame.end() + frame.close();
+        String first = switch (frame.body()) {
+            case CallFrame.Body.Json() -> "{\"text\": \"a}\\n\", \"count\": 7}";
+            case CallFrame.Body.Keywords() -> "text=\"a}\\n\", count=7";
+            case CallFrame.Body.Parameters(String begin, String middle, String end) ->
+                begin + "text" + middle + "a}\n" + end + begin + "count" + middle + "7" + end;
+        };
+        String second = frame.body().equals(CallFrame.Body.JSON) ? "{}" : "";
+        String arguments = frame.arguments().replace(CallFrame.COUNT, "3");
+        String text = frame.open() + frame.begin() + "g" + arguments + first + frame.end() + frame.between()
+                + frame.begin() + "f" + arguments + second + frame.end() + frame.close();
         Heard heard = Heard.of(format, text);
         assertThat(heard.calls())
                 .containsExactly(Called.whole("g", "{\"text\": \"a}\\n\", \"count\": 7}"), Called.whole("f", "{}"));
@@ -291,7 +331,7 @@ class ToolCallParserTest {
         assertThat(heard.calls()).containsExactly(Called.whole("f", "{}"));
         ToolFormat mistral = new MistralFormat(MistralFormat.Version.NAMED);
         assertThat(Heard.of(mistral, "\udc00f[AR\udc01{}").content()).isEqualTo("f[AR{}");
-        ToolFormat qwen = new QwenCoderFormat();
+        ToolFormat qwen = new TaggedFormat(TaggedFormat.Family.QWEN3_CODER);
         Heard cut = Heard.of(qwen, "\udc00<function=f></fun\udc01");
         assertThat(cut.calls()).containsExactly(new Called("f", "{}", End.MALFORMED));
         assertThat(cut.content()).isEqualTo("</fun");

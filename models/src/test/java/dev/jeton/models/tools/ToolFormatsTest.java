@@ -16,7 +16,12 @@ class ToolFormatsTest {
     private static final ToolFormat HERMES = new HermesFormat();
     private static final ToolFormat LLAMA = new LlamaFormat();
     private static final ToolFormat MISTRAL = new MistralFormat(MistralFormat.Version.ARRAY);
-    private static final ToolFormat QWEN = new QwenCoderFormat();
+    private static final ToolFormat QWEN = new TaggedFormat(TaggedFormat.Family.QWEN3_CODER);
+    private static final ToolFormat GLM = new GlmFormat(GlmFormat.Version.LINES);
+    private static final ToolFormat SEED = new TaggedFormat(TaggedFormat.Family.SEED_OSS);
+    private static final ToolFormat MINIMAX = new TaggedFormat(TaggedFormat.Family.MINIMAX_M2);
+    private static final ToolFormat KIMI = new KimiFormat();
+    private static final ToolFormat PYTHONIC = new PythonicFormat(PythonicFormat.Version.LLAMA4);
     private static final ToolFormat DEEPSEEK = new DeepSeekFormat(DeepSeekFormat.Version.V3);
 
     private static void calls(ToolFormat format, String text, Called... calls) {
@@ -243,6 +248,14 @@ class ToolFormatsTest {
     }
 
     @Test
+    void qwenCoderFindsStringsBehindReferencesAndInListsOfValues() {
+        calls(
+                QWEN,
+                "<tool_call><function=g><parameter=size>1</parameter><parameter=code>2</parameter></function></tool_call>",
+                Called.whole("g", "{\"size\": \"1\", \"code\": \"2\"}"));
+    }
+
+    @Test
     void qwenCoderTakesWhatIsNoJsonForAString() {
         calls(
                 QWEN,
@@ -293,6 +306,223 @@ class ToolFormatsTest {
     }
 
     @Test
+    void glmMakesJsonOfArgumentsByTheirSchema() {
+        calls(
+                GLM,
+                """
+                <tool_call>g
+                <arg_key>text</arg_key>
+                <arg_value>
+                5 "lines" and <more>
+                </arg_value>
+                <arg_key>count</arg_key>
+                <arg_value>5</arg_value>
+                <arg_key>list</arg_key>
+                <arg_value>[1, "a"]</arg_value>
+                <arg_key>maybe</arg_key>
+                <arg_value>null</arg_value>
+                <arg_key>unknown</arg_key>
+                <arg_value>7</arg_value>
+                </tool_call>""",
+                Called.whole(
+                        "g",
+                        "{\"text\": \"\\n5 \\\"lines\\\" and <more>\\n\", \"count\": 5, \"list\": [1, \"a\"], "
+                                + "\"maybe\": null, \"unknown\": \"7\"}"));
+    }
+
+    @Test
+    void glmTakesSeveralCallsWithLinesSpacesOrNothingBetweenTheirParts() {
+        calls(
+                GLM,
+                "<tool_call>f<arg_key>a</arg_key><arg_value>1</arg_value></tool_call><tool_call>\nh <arg_key>b</arg_key> "
+                        + "<arg_value>2</arg_value> </tool_call>\n<tool_call>f</tool_call>",
+                Called.whole("f", "{\"a\": \"1\"}"),
+                Called.whole("h", "{\"b\": \"2\"}"),
+                Called.whole("f", "{}"));
+        calls(
+                GLM,
+                "\udc00f\udc02a\udc03\udc04x\udc05\udc01\udc00g\n\udc01",
+                Called.whole("f", "{\"a\": \"x\"}"),
+                Called.whole("g", "{}"));
+    }
+
+    @Test
+    void glmGivesBackWhatIsNoCall() {
+        content(GLM, "<tool_call>hello</tool_call>");
+        content(GLM, "<tool_call>{\"name\": \"f\", \"arguments\": {}}</tool_call>");
+        content(GLM, "<tool_call>f and g</tool_call>");
+        content(GLM, "<tool_call></tool_call>");
+        content(GLM, "<tool_call>h");
+    }
+
+    @Test
+    void glmClosesAnObjectThatIsFollowedByAnythingElse() {
+        Heard heard = Heard.of(GLM, "<tool_call>f<arg_key>a</arg_key><arg_value>1</arg_value>oops</tool_call>");
+        assertThat(heard.calls()).containsExactly(new Called("f", "{\"a\": \"1\"}", End.MALFORMED));
+        assertThat(heard.content()).isEqualTo("oops</tool_call>");
+        Heard next = Heard.of(
+                GLM, "<tool_call>f<arg_key>a</arg_key><arg_value>1</arg_value>\n<tool_call>f</tool_call> and so on");
+        assertThat(next.calls())
+                .containsExactly(new Called("f", "{\"a\": \"1\"}", End.MALFORMED), Called.whole("f", "{}"));
+        assertThat(next.content()).isEqualTo("and so on");
+        Heard twice = Heard.of(
+                GLM,
+                "<tool_call>f<arg_key>a</arg_key><arg_value>1</arg_value><arg_key>a</arg_key><arg_value>2</arg_value>"
+                        + "</tool_call>");
+        assertThat(twice.calls()).containsExactly(new Called("f", "{\"a\": \"1\", \"a\": \"2\"}", End.MALFORMED));
+    }
+
+    @Test
+    void glmCutsACallWhereTheTextEnds() {
+        assertThat(Heard.of(GLM, "<tool_call>g<arg_key>text</arg_key><arg_value>abc</arg_v")
+                        .calls())
+                .containsExactly(new Called("g", "{\"text\": \"abc</arg_v", End.CUT));
+        assertThat(Heard.of(GLM, "<tool_call>g<arg_key>te").calls())
+                .containsExactly(new Called("g", "{\"te\"", End.CUT));
+    }
+
+    @Test
+    void seedTakesValuesRightBetweenTheirTags() {
+        calls(
+                SEED,
+                "<seed:tool_call>\n<function=g>\n<parameter=text>\nx\n</parameter>\n<parameter=count>5</parameter>\n"
+                        + "</function>\n</seed:tool_call>\n<seed:tool_call>\n<function=f>\n</function>\n</seed:tool_call>",
+                Called.whole("g", "{\"text\": \"\\nx\\n\", \"count\": 5}"),
+                Called.whole("f", "{}"));
+        calls(SEED, "\udc00<function=f></function>\udc01", Called.whole("f", "{}"));
+    }
+
+    @Test
+    void miniMaxTakesSeveralFunctionsInOneFrame() {
+        calls(
+                MINIMAX,
+                """
+                <minimax:tool_call>
+                <invoke name="g">
+                <parameter name="text">5 "lines" and <more>
+                </parameter>
+                <parameter name="list">[1, "a"]</parameter>
+                </invoke>
+                <invoke name="f">
+                </invoke>
+                </minimax:tool_call>""",
+                Called.whole("g", "{\"text\": \"5 \\\"lines\\\" and <more>\\n\", \"list\": [1, \"a\"]}"),
+                Called.whole("f", "{}"));
+        calls(MINIMAX, "<invoke name=\"f\">\n</invoke>", Called.whole("f", "{}"));
+        calls(
+                MINIMAX,
+                "\udc00<invoke name=\"f\"></invoke><invoke name=\"f\"></invoke>\udc01",
+                Called.whole("f", "{}"),
+                Called.whole("f", "{}"));
+    }
+
+    @Test
+    void miniMaxGivesBackWhatIsNoCall() {
+        content(MINIMAX, "<minimax:tool_call>{\"name\": \"f\"}</minimax:tool_call>");
+        content(MINIMAX, "<invoke name=\"f\"/>");
+        content(MINIMAX, "<invoke name=\"\">");
+        content(MINIMAX, "<invoke name=\"f g\">");
+        Heard heard = Heard.of(MINIMAX, "<invoke name=\"f\"><parameter name=\"a\"/></invoke>");
+        assertThat(heard.calls()).containsExactly(new Called("f", "{}", End.MALFORMED));
+        assertThat(heard.content()).isEqualTo("<parameter name=\"a\"/></invoke>");
+    }
+
+    @Test
+    void kimiTakesSeveralCallsAndKeepsTheirIds() {
+        String text =
+                "<|tool_calls_section_begin|><|tool_call_begin|>functions.f:0<|tool_call_argument_begin|>{\"a\": 1}"
+                        + "<|tool_call_end|><|tool_call_begin|> functions.a.b:12 <|tool_call_argument_begin|> {}<|tool_call_end|>"
+                        + "<|tool_calls_section_end|>";
+        calls(KIMI, text, Called.whole("f", "{\"a\": 1}"), Called.whole("a.b", "{}"));
+        assertThat(Heard.of(KIMI, text).ids()).containsExactly("functions.f:0", "functions.a.b:12");
+        calls(KIMI, "\udc00\udc02functions.f:3\udc04{}\udc03\udc01", Called.whole("f", "{}"));
+    }
+
+    @Test
+    void kimiTakesNamesThatAreNoWholeIds() {
+        Heard heard = Heard.of(
+                KIMI,
+                "<|tool_call_begin|>f:1<|tool_call_argument_begin|>{}<|tool_call_end|><|tool_call_begin|>functions.g"
+                        + "<|tool_call_argument_begin|>{}<|tool_call_end|>");
+        assertThat(heard.calls()).containsExactly(Called.whole("f", "{}"), Called.whole("g", "{}"));
+        assertThat(heard.ids()).isEmpty();
+    }
+
+    @Test
+    void kimiGivesBackWhatIsNoCall() {
+        content(KIMI, "<|tool_calls_section_begin|>nothing");
+        content(KIMI, "<|tool_call_begin|>functions.<|tool_call_argument_begin|>{}");
+        content(KIMI, "<|tool_call_begin|>f and g<|tool_call_argument_begin|>{}");
+        content(KIMI, "<|tool_call_begin|>functions.f:0<|tool_call_argument_begin|>none");
+    }
+
+    @Test
+    void pythonicMakesJsonOfLiterals() {
+        calls(
+                PYTHONIC,
+                """
+                [f(a="x \\"y\\" 'z'\\n", b='it\\'s "so"', c=-1.5e3, d=True, e=None, l=[1, .5, 2., +1_000,], \
+                m={"k": [False, {}], 'n': "\\u00e9\\x41\\U0001F600\\d"}), g()]""",
+                Called.whole(
+                        "f",
+                        "{\"a\": \"x \\\"y\\\" 'z'\\n\", \"b\": \"it's \\\"so\\\"\", \"c\": -1.5e3, \"d\": true, \"e\": null, "
+                                + "\"l\": [1, 0.5, 2.0, 1000], \"m\": {\"k\": [false, {}], \"n\": \"\u00e9A\ud83d\ude00\\\\d\"}}"),
+                Called.whole("g", "{}"));
+    }
+
+    @Test
+    void pythonicTakesAListBehindItsMarkOrAtALinesBeginning() {
+        calls(PYTHONIC, "<|python_start|>[unknown(a=1)]<|python_end|>", Called.whole("unknown", "{\"a\": 1}"));
+        calls(PYTHONIC, "\udc00 [ f( a = 1 ) ] \udc01".replace("a = ", "a="), Called.whole("f", "{\"a\": 1}"));
+        Heard heard = Heard.of(PYTHONIC, "Sure:\n\n[f(a=1), f()]\nDone.");
+        assertThat(heard.calls()).containsExactly(Called.whole("f", "{\"a\": 1}"), Called.whole("f", "{}"));
+        assertThat(heard.content()).isEqualTo("Sure:\n\n\nDone.");
+    }
+
+    @Test
+    void pythonicTakesNoOtherBracketsForACall() {
+        content(PYTHONIC, "[1, 2]");
+        content(PYTHONIC, "[link](url)");
+        content(PYTHONIC, "[unknown(a=1)]");
+        content(PYTHONIC, "[f(x) is a function]");
+        content(PYTHONIC, "[f]");
+        content(PYTHONIC, "See [f(a=1)]");
+        content(PYTHONIC, "```\n[f(a=1)]\n```");
+        content(PYTHONIC, "<|python_start|>print(1)<|python_end|>");
+        content(PYTHONIC, "[f(te");
+    }
+
+    @Test
+    void pythonicKeepsArgumentsThatAreNoLiteralsAsTheyAre() {
+        assertThat(Heard.of(PYTHONIC, "[f(a=1, b=today() - 1)]").calls())
+                .containsExactly(new Called("f", "{\"a\": 1, \"b\": today() - 1)]", End.MALFORMED));
+        assertThat(Heard.of(PYTHONIC, "[f(a=1, 2)]").calls())
+                .containsExactly(new Called("f", "{\"a\": 1, 2)]", End.MALFORMED));
+        assertThat(Heard.of(PYTHONIC, "[f(a={1: 2})]").calls())
+                .containsExactly(new Called("f", "{\"a\": {1: 2})]", End.MALFORMED));
+    }
+
+    @Test
+    void pythonicCutsACallWhereTheTextEnds() {
+        assertThat(Heard.of(PYTHONIC, "[f(a=[1, \"x").calls())
+                .containsExactly(new Called("f", "{\"a\": [1, \"x", End.CUT));
+        assertThat(Heard.of(PYTHONIC, "[f(a=12").calls()).containsExactly(new Called("f", "{\"a\": 12", End.CUT));
+        assertThat(Heard.of(PYTHONIC, "[f(").calls()).containsExactly(new Called("f", "{", End.CUT));
+    }
+
+    @Test
+    void graniteTakesAnArrayOfCallsBehindEitherOfItsBeginnings() {
+        ToolFormat granite = new GraniteFormat();
+        String calls = "[{\"name\": \"f\", \"arguments\": {\"a\": 1}}, {\"name\": \"g\", \"arguments\": {}}]";
+        Called[] both = {Called.whole("f", "{\"a\": 1}"), Called.whole("g", "{}")};
+        calls(granite, "<|tool_call|>" + calls, both);
+        calls(granite, "<tool_call>" + calls, both);
+        calls(granite, "\udc00" + calls, both);
+        content(granite, "<|tool_call|>f{}");
+        content(granite, "<|tool_call|>[1, 2]");
+    }
+
+    @Test
     void deepSeekTakesCallsOfBothItsVersions() {
         calls(
                 DEEPSEEK,
@@ -330,8 +560,8 @@ class ToolFormatsTest {
     @MethodSource("formats")
     void leavesOutAFramesEndThatTheTextEndsWithin(ToolFormat format) {
         CallFrame frame = format.frame();
-        String arguments = frame.body() == CallFrame.Body.JSON ? "{}" : "";
-        String call = frame.open() + frame.begin() + "f" + frame.arguments() + arguments;
+        String arguments = frame.body().equals(CallFrame.Body.JSON) ? "{}" : "";
+        String call = frame.open() + frame.begin() + "f" + frame.arguments().replace(CallFrame.COUNT, "3") + arguments;
         for (String end : List.of(frame.end() + frame.close(), frame.end() + frame.between())) {
             for (int length = 0; length <= end.length(); length++) {
                 Heard heard = Heard.of(format, call + end.substring(0, length));

@@ -75,17 +75,19 @@ final class PastToolCalls {
     static List<Map<String, @Nullable Object>> fit(
             List<Map<String, @Nullable Object>> messages, PastCallStyle style, CallId ids) {
         Map<Object, Object> names = new HashMap<>();
+        Map<Object, String> fitted = new HashMap<>();
+        int number = 0;
         for (Map<String, @Nullable Object> message : messages) {
             if (message.get(CALLS) instanceof List<?> calls) {
                 for (Object call : calls) {
-                    fit(call, ids, names);
+                    fit(call, ids, number++, names, fitted);
                 }
                 if (style.oneText()) {
                     unite(message);
                 }
             } else if (resultOf(message) instanceof String id) {
                 message.computeIfAbsent("name", field -> names.get(id));
-                message.put(RESULT, ids.fitted(id));
+                message.put(RESULT, fitted.getOrDefault(id, ids.fitted(id, "", number)));
             }
         }
         return style.oneCall() ? parted(messages, style) : messages;
@@ -142,14 +144,16 @@ final class PastToolCalls {
     }
 
     @SuppressWarnings("unchecked") // as read() makes them
-    private static void fit(Object call, CallId ids, Map<Object, Object> names) {
+    private static void fit(
+            Object call, CallId ids, int number, Map<Object, Object> names, Map<Object, String> fitted) {
         Map<String, @Nullable Object> fields = (Map<String, @Nullable Object>) call;
         if (fields.get("id") instanceof String id && fields.get("function") instanceof Map<?, ?> function) {
             Object name = function.get("name");
             if (name != null) {
                 names.put(id, name);
             }
-            fields.put("id", ids.fitted(id));
+            fitted.put(id, ids.fitted(id, name instanceof String text ? text : "", number));
+            fields.put("id", fitted.get(id));
         }
     }
 

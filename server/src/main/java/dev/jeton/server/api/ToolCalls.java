@@ -6,8 +6,11 @@ import dev.jeton.models.tools.ToolCallParser;
 import dev.jeton.models.tools.ToolCallParser.Limit;
 import java.util.ArrayList;
 import java.util.EnumMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.ThreadLocalRandom;
 
 /**
@@ -34,6 +37,7 @@ final class ToolCalls implements CallSink {
     private final ToolCallParser parser;
     private final List<News> news = new ArrayList<>();
     private final List<End> ends = new ArrayList<>();
+    private final Set<String> known = new HashSet<>();
     private boolean cut;
 
     /** @param text where content goes */
@@ -118,9 +122,24 @@ final class ToolCalls implements CallSink {
     }
 
     @Override
-    public void begin(String name) {
+    public void begin(String name, Optional<String> id) {
         news.add(new News(
-                count() - 1, true, ids.next(ThreadLocalRandom.current()), name, new StringBuilder(), text.length()));
+                count() - 1,
+                true,
+                id.filter(known::add).orElseGet(() -> next(name)),
+                name,
+                new StringBuilder(),
+                text.length()));
+    }
+
+    /** An id that no call of this continuation has. */
+    private String next(String name) {
+        int number = count() - 1;
+        String id = ids.next(ThreadLocalRandom.current(), name, number);
+        while (!known.add(id)) {
+            id = ids.next(ThreadLocalRandom.current(), name, ++number);
+        }
+        return id;
     }
 
     @Override

@@ -3,7 +3,6 @@ package dev.jeton.server.api;
 import dev.jeton.models.engine.Capability;
 import dev.jeton.models.grammar.CallTags;
 import dev.jeton.models.grammar.GrammarSpec;
-import dev.jeton.models.tools.CallFrame;
 import dev.jeton.models.tools.ToolFormat;
 import dev.jeton.server.api.Guidance.Hold;
 import dev.jeton.server.json.JsonObject;
@@ -37,7 +36,7 @@ final class ToolGuidance {
             return options.guided(forced(options, tools, use, model));
         }
         Optional<Guidance> guidance = options.guidance();
-        Optional<ToolFormat> format = use.map(known -> known.dialect().format()).filter(ToolGuidance::writesJson);
+        Optional<ToolFormat> format = use.map(known -> known.dialect().format());
         if (format.isEmpty()) {
             return options;
         }
@@ -56,10 +55,6 @@ final class ToolGuidance {
         return options.guided(either);
     }
 
-    private static boolean writesJson(ToolFormat format) {
-        return format.frame().body() == CallFrame.Body.JSON;
-    }
-
     private static Guidance forced(
             GenerationOptions options, RequestedTools tools, Optional<ToolUse> use, ServedModel model) {
         options.guidance().ifPresent(guidance -> {
@@ -72,12 +67,6 @@ final class ToolGuidance {
                         ToolChoice.FIELD,
                         "how '%s' calls tools is not known (engine.tool-call-parser), so that it cannot be held to it"
                                 .formatted(model.name())));
-        if (!writesJson(format)) {
-            throw ApiException.unsupported(
-                    ToolChoice.FIELD,
-                    "'%s' writes arguments as '%s' does, to which it cannot be held yet; take 'auto'"
-                            .formatted(model.name(), format.name()));
-        }
         return calls(ToolChoice.FIELD, tools, format, Optional.empty(), "");
     }
 

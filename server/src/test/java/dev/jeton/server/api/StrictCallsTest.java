@@ -224,8 +224,20 @@ class StrictCallsTest {
                 "deepseek_v3 ; <｜tool▁calls▁begin｜><｜tool▁call▁begin｜>function<｜tool▁sep｜>f\\n```json\\n{\"a\": 1}\\n```<｜tool▁call▁end｜><｜tool▁calls▁end｜>",
                 "deepseek_v3 ; <｜tool▁call▁begin｜>function<｜tool▁sep｜>f\\n```json\\n{\"a\": 1}\\n```<｜tool▁call▁end｜><｜tool▁calls▁end｜>",
                 "deepseek_v31 ; <｜tool▁calls▁begin｜><｜tool▁call▁begin｜>f<｜tool▁sep｜>{\"a\": 1}<｜tool▁call▁end｜><｜tool▁calls▁end｜>",
+                "qwen3_coder ; <tool_call>\\n<function=f>\\n<parameter=n>\\n1\\n</parameter>\\n</function>\\n</tool_call>",
+                "seed_oss ; <seed:tool_call>\\n<function=f>\\n<parameter=a>1</parameter>\\n</function>\\n</seed:tool_call>",
+                "minimax_m2 ; <minimax:tool_call>\\n<invoke name=\"f\">\\n<parameter name=\"a\">1</parameter>\\n</invoke>\\n</minimax:tool_call>",
+                "minimax_m2 ; <invoke name=\"f\">\\n<parameter name=\"a\">1</parameter>\\n</invoke>",
+                "kimi_k2 ; <|tool_calls_section_begin|><|tool_call_begin|>functions.f:0<|tool_call_argument_begin|>{\"a\": 1}<|tool_call_end|><|tool_calls_section_end|>",
+                "granite ; <|tool_call|>[{\"name\": \"f\", \"arguments\": {\"a\": 1}}]",
+                "granite ; <tool_call>[{\"name\": \"f\", \"arguments\": {\"a\": 1}}]",
+                "pythonic ; [f(a=1)]",
+                "llama4_pythonic ; [ f(n=1), f(n=2)]",
+                "glm45 ; <tool_call>f\\n<arg_key>n</arg_key>\\n<arg_value>1</arg_value>\\n</tool_call>",
+                "glm47 ; <tool_call>f<arg_key>a</arg_key><arg_value>1</arg_value></tool_call>",
+                "qwen3_coder ; <function=f>\\n<parameter=a>\\n1\\n</parameter>\\n</function>\\n</tool_call>",
             })
-    void shouldHoldCallsInEveryFormatThatWritesJson(String parser, String reply) {
+    void shouldHoldCallsInEveryFormat(String parser, String reply) {
         try (TestServer of = server(parser, "none")) {
             Answer answer = ask(of, "Well.\n" + reply.replace("\\n", "\n"), STRICT + ONE);
             assertThat(answer.at("choices.0.message.content")).isEqualTo("Well.");
@@ -243,11 +255,34 @@ class StrictCallsTest {
         }
     }
 
-    @Test
-    void shouldLeaveArgumentsThatAreNoJsonAsTheyAre() {
-        try (TestServer of = server("qwen3_coder", "none")) {
-            String reply = "<tool_call>\n<function=f>\n<parameter=n>\n1\n</parameter>\n</function>\n</tool_call>";
-            assertCall(ask(of, reply, STRICT), 0, "f", "\\{\"n\": 1}");
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "hermes",
+                "llama3_json",
+                "mistral",
+                "qwen3_coder",
+                "glm45",
+                "glm47",
+                "seed_oss",
+                "minimax_m2",
+                "kimi_k2",
+                "granite",
+                "pythonic",
+                "llama4_pythonic",
+                "deepseek_v3",
+                "deepseek_v31"
+            })
+    void shouldHoldAModelThatWouldSayOtherwiseToCallsThatAreRequired(String parser) {
+        try (TestServer of = server(parser, "none")) {
+            for (String choice : List.of("'required'", "{'type':'function','function':{'name':'f'}}")) {
+                String fields = STRICT + ONE + ",'tool_choice':" + choice;
+                Answer answer = ask(of, "No, I would rather not.", fields);
+                assertThat(answer.at("choices.0.message.content")).isNull();
+                assertThat(answer.at("choices.0.message.tool_calls.0.function.arguments"))
+                        .asString()
+                        .matches(HELD);
+            }
         }
     }
 

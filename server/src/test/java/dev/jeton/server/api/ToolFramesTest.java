@@ -134,15 +134,44 @@ class ToolFramesTest {
                 "{% for m in messages %}{{ m.tool_calls[0].id if m.tool_calls }}{{ m.tool_call_id }};{% endfor %}";
         assertThat(shown(template, "{}")).isEqualTo(";call_0123456789;call_0123456789;");
         assertThat(shown(template, "{}", "mistral")).isEqualTo(";123456789;123456789;");
-        assertThat(CallId.NINE.fitted("call_ABCDEFGHIJKLM")).isEqualTo("EFGHIJKLM");
-        assertThat(CallId.NINE.fitted("123456789")).isEqualTo("123456789");
+        assertThat(CallId.NINE.fitted("call_ABCDEFGHIJKLM", "f", 0)).isEqualTo("EFGHIJKLM");
+        assertThat(CallId.NINE.fitted("123456789", "f", 0)).isEqualTo("123456789");
     }
 
     @Test
     void shouldFillUpShortIdsOfOtherModelsForMistrals() {
-        assertThat(CallId.NINE.fitted("call_1")).isEqualTo("0000call1");
-        assertThat(CallId.NINE.fitted("")).isEqualTo("000000000");
-        assertThat(CallId.LONG.fitted("call_1")).isEqualTo("call_1");
+        assertThat(CallId.NINE.fitted("call_1", "f", 0)).isEqualTo("0000call1");
+        assertThat(CallId.NINE.fitted("", "f", 0)).isEqualTo("000000000");
+        assertThat(CallId.LONG.fitted("call_1", "f", 0)).isEqualTo("call_1");
+    }
+
+    @Test
+    void shouldNameTheFunctionInIdsOfOtherModelsForKimis() {
+        String template =
+                "{% for m in messages %}{{ m.tool_calls[0].id if m.tool_calls }}{{ m.tool_call_id }};{% endfor %}";
+        assertThat(shown(template, "{}", "kimi_k2")).isEqualTo(";functions.f:0;functions.f:0;");
+        assertThat(CallId.NUMBERED.fitted("call_1", "f", 3)).isEqualTo("functions.f:3");
+        assertThat(CallId.NUMBERED.fitted("functions.f:7", "f", 3)).isEqualTo("functions.f:7");
+        assertThat(CallId.NUMBERED.fitted("functions.g:7", "f", 3)).isEqualTo("functions.f:3");
+        assertThat(CallId.NUMBERED.fitted("call_1", "", 3)).isEqualTo("call_1");
+    }
+
+    @Test
+    void shouldKeepTheIdsThatAModelGivesItsCallsAndTellCallsApart() {
+        String call = "<|tool_call_begin|>functions.f:5<|tool_call_argument_begin|>{}<|tool_call_end|>";
+        String bare = "<|tool_call_begin|>f<|tool_call_argument_begin|>{}<|tool_call_end|>";
+        try (TestServer server = TestServer.builder()
+                .toolCallParser("kimi_k2")
+                .replies(prompt ->
+                        tokens("<|tool_calls_section_begin|>" + call + call + bare + "<|tool_calls_section_end|>"))
+                .start()) {
+            Answer answer = server.chat(TOOLS);
+            String path = "choices.0.message.tool_calls.";
+            assertThat(answer.at(path + "0.id")).isEqualTo("functions.f:5");
+            assertThat(answer.at(path + "1.id")).isEqualTo("functions.f:1");
+            assertThat(answer.at(path + "2.id")).isEqualTo("functions.f:2");
+            assertThat(answer.at(path + "3")).isNull();
+        }
     }
 
     @Test

@@ -1,15 +1,36 @@
 package dev.jeton.models.tools;
 
+import java.util.Optional;
+
 /**
- * Reads DeepSeek's calls, each within {@code <｜tool▁call▁begin｜>} and {@code <｜tool▁call▁end｜>}: up to V3 and R1
- * {@code function<｜tool▁sep｜>name}, a line's end and the arguments in a fence of {@code json}, since V3.1
- * {@code name<｜tool▁sep｜>arguments}. Which of both it is, the text says.
+ * Reads a section of calls, each within marks of its own, with another one behind its name. DeepSeek's calls are up to
+ * V3 and R1 {@code function<｜tool▁sep｜>name}, a line's end and the arguments in a fence of {@code json}, since V3.1
+ * {@code name<｜tool▁sep｜>arguments}; which of both it is, the text says. Kimi's are
+ * {@code functions.name:0<|tool_call_argument_begin|>arguments}.
  */
-final class DeepSeekReader extends CallReader {
+final class SectionReader extends CallReader {
 
     private static final int MAX_FENCE = 16;
     /** The one kind of call that there is. */
     private static final String KIND = "function";
+
+    /**
+     * What the marks of a section are.
+     *
+     * @param callsEnd ends the section
+     * @param separator behind a call's name
+     * @param numbered whether names are ids with a number
+     */
+    private record Section(String callsEnd, String callBegin, String callEnd, String separator, boolean numbered) {}
+
+    private static final Section DEEPSEEK = new Section(
+            DeepSeekFormat.CALLS_END,
+            DeepSeekFormat.CALL_BEGIN,
+            DeepSeekFormat.CALL_END,
+            DeepSeekFormat.SEPARATOR,
+            false);
+    private static final Section KIMI =
+            new Section(KimiFormat.CALLS_END, KimiFormat.CALL_BEGIN, KimiFormat.CALL_END, KimiFormat.ARGUMENTS, true);
 
     private enum State {
         /** Before a call, or behind one. */
@@ -30,28 +51,42 @@ final class DeepSeekReader extends CallReader {
     private final Literal callsEnd;
     private final Literal separator;
     private final Literal callEnd;
-    private final DeepSeekFormat format;
+    private final ToolFormat format;
+    private final Section section;
     private final StringBuilder name = new StringBuilder();
     private JsonScanner arguments = new JsonScanner();
     private RawArguments raw;
     private boolean called;
+    /** Whether white space came behind the name. */
+    private boolean spaced;
+
     private int fence;
     private State state;
 
     /** @param within whether a call has begun, and not only the calls */
-    DeepSeekReader(DeepSeekFormat format, Output out, boolean within) {
+    SectionReader(DeepSeekFormat format, Output out, boolean within) {
+        this(format, DEEPSEEK, out, within);
+    }
+
+    /** @param within as above */
+    SectionReader(KimiFormat format, Output out, boolean within) {
+        this(format, KIMI, out, within);
+    }
+
+    private SectionReader(ToolFormat format, Section section, Output out, boolean within) {
         this.format = format;
+        this.section = section;
         this.out = out;
-        callBegin = Literal.mark(format, DeepSeekFormat.CALL_BEGIN);
-        callsEnd = Literal.mark(format, DeepSeekFormat.CALLS_END);
-        separator = Literal.mark(format, DeepSeekFormat.SEPARATOR);
-        callEnd = Literal.mark(format, DeepSeekFormat.CALL_END);
+        callBegin = Literal.mark(format, section.callBegin);
+        callsEnd = Literal.mark(format, section.callsEnd);
+        separator = Literal.mark(format, section.separator);
+        callEnd = Literal.mark(format, section.callEnd);
         raw = raw();
         state = within ? State.FIRST : State.BETWEEN;
     }
 
     private RawArguments raw() {
-        return new RawArguments(out, Literal.mark(format, DeepSeekFormat.CALL_END));
+        return new RawArguments(out, Literal.mark(format, section.callEnd));
     }
 
     @Override
@@ -89,7 +124,7 @@ final class DeepSeekReader extends CallReader {
         return goesOn ? Step.MORE : Step.NOT_MINE;
     }
 
-    /** The kind of call up to V3, the name since V3.1. */
+    /** DeepSeek's kind of call up to V3; the name, or Kimi's id. */
     private Step first(int unit) {
         int before = separator.matched();
         if (breaksOff(unit, before)) {
@@ -99,7 +134,14 @@ final class DeepSeekReader extends CallReader {
             state = State.BEHIND_SEPARATOR;
             return Step.MORE;
         }
-        return separator.matched() > before ? Step.MORE : before > 0 ? Step.NOT_MINE : named(unit);
+        if (separator.matched() > before) {
+            return Step.MORE;
+        }
+        if (section.numbered && JsonScanner.space(unit)) {
+            spaced = !name.isEmpty();
+            return before > 0 ? Step.NOT_MINE : Step.MORE;
+        }
+        return before > 0 || spaced ? Step.NOT_MINE : named(unit);
     }
 
     private Step named(int unit) {
@@ -117,7 +159,7 @@ final class DeepSeekReader extends CallReader {
         if (unit == '{') {
             return beginArguments();
         }
-        if (!KIND.contentEquals(name)) {
+        if (section.numbered || !KIND.contentEquals(name)) {
             return Step.NOT_MINE;
         }
         name.setLength(0);
@@ -141,10 +183,11 @@ final class DeepSeekReader extends CallReader {
     }
 
     private Step beginArguments() {
-        if (!name(name)) {
+        String function = section.numbered ? CallId.function(name.toString()) : name.toString();
+        if (!name(function)) {
             return Step.NOT_MINE;
         }
-        out.begin(name.toString());
+        out.begin(function, Optional.of(name.toString()).filter(CallId.NUMBERED::made));
         called = true;
         state = State.ARGUMENTS;
         return arguments('{');
@@ -192,6 +235,7 @@ final class DeepSeekReader extends CallReader {
 
     private void nextCall() {
         name.setLength(0);
+        spaced = false;
         arguments = new JsonScanner();
         raw = raw();
         fence = 0;

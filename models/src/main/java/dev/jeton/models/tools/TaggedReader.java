@@ -4,11 +4,12 @@ import java.util.HashSet;
 import java.util.Set;
 
 /**
- * Reads {@code <function=name>}, any number of {@code <parameter=name>value</parameter>}, {@code </function>} and
- * {@code </tool_call>}, of which either may be missing, and makes a JSON object of the parameters. Values are text
- * without the line's ends around them; what a value is in JSON, the function's schema says ({@link ToolSignatures}).
+ * Reads a function's tag, any number of parameters, each a value between tags, and the ends of the function and of the
+ * frame, of which either may be missing, and makes a JSON object of the parameters. Values are text, without the line's
+ * ends around them where those are the tags'; what a value is in JSON, the function's schema says
+ * ({@link ToolSignatures}).
  */
-final class QwenCoderReader extends CallReader {
+final class TaggedReader extends CallReader {
 
     private enum State {
         /** Within the call's frame, before the function. */
@@ -24,10 +25,12 @@ final class QwenCoderReader extends CallReader {
 
     private final Output out;
     private final ToolSignatures tools;
-    private final Literal function = new Literal(QwenCoderFormat.FUNCTION, -1);
-    private final Literal parameter = new Literal("<parameter=", -1);
-    private final Literal functionEnd = new Literal("</function>", -1);
-    private final Literal parameterEnd = new Literal("</parameter>", -1);
+    private final boolean framed;
+    private final Literal function;
+    private final Literal parameter;
+    private final Literal named;
+    private final Literal functionEnd;
+    private final Literal parameterEnd = new Literal(TaggedFormat.PARAMETER_END, -1);
     private final Literal frameEnd;
     private final StringBuilder name = new StringBuilder();
     private final Set<String> given = new HashSet<>();
@@ -37,11 +40,17 @@ final class QwenCoderReader extends CallReader {
     private State state;
 
     /** @param within whether the function's tag has begun, without a frame around it */
-    QwenCoderReader(QwenCoderFormat format, Output out, ToolSignatures tools, boolean within) {
+    TaggedReader(TaggedFormat format, Output out, ToolSignatures tools, boolean within) {
         this.out = out;
         this.tools = tools;
-        frameEnd = Literal.mark(format, QwenCoderFormat.END);
-        value = new ParameterText(ToolSignatures.Kind.TEXT, out);
+        TaggedFormat.Family family = format.family();
+        framed = family.framed();
+        function = new Literal(family.function(), -1);
+        parameter = new Literal(family.parameter(), -1);
+        named = new Literal(family.named(), -1);
+        functionEnd = new Literal(family.functionEnd(), -1);
+        frameEnd = Literal.mark(format, family.end());
+        value = new ParameterText(ToolSignatures.Kind.VALUE, framed, out);
         state = within ? State.NAME : State.BEFORE;
     }
 
@@ -67,22 +76,36 @@ final class QwenCoderReader extends CallReader {
     }
 
     private Step name(int unit) {
-        if (unit == '>' && !name.isEmpty()) {
-            functionName = name.toString();
-            out.begin(functionName);
-            out.arguments("{");
-            state = State.BETWEEN;
-            return Step.MORE;
-        }
-        return named(unit) ? Step.MORE : Step.NOT_MINE;
+        return switch (named(unit)) {
+            case MORE -> Step.MORE;
+            case NOT_MINE -> Step.NOT_MINE;
+            case LAST -> {
+                functionName = name.toString();
+                out.begin(functionName);
+                out.arguments("{");
+                state = State.BETWEEN;
+                yield Step.MORE;
+            }
+        };
     }
 
-    private boolean named(int unit) {
-        if (unit <= ' ' || unit == '<' || unit == '>' || name.length() == MAX_NAME) {
-            return false;
+    /** A function's or a parameter's name, up to what goes behind it. */
+    private Step named(int unit) {
+        int before = named.matched();
+        if (breaksOff(unit, before)) {
+            return Step.NOT_MINE;
+        }
+        if (named.take(unit)) {
+            return name.isEmpty() ? Step.NOT_MINE : Step.LAST;
+        }
+        if (named.matched() > before) {
+            return Step.MORE;
+        }
+        if (before > 0 || !plain(unit) || name.length() == MAX_NAME) {
+            return Step.NOT_MINE;
         }
         name.append((char) unit);
-        return true;
+        return Step.MORE;
     }
 
     private Step between(int unit) {
@@ -121,20 +144,22 @@ final class QwenCoderReader extends CallReader {
     }
 
     private Step parameter(int unit) {
-        if (unit == '>' && !name.isEmpty()) {
-            String named = name.toString();
-            out.arguments((given.isEmpty() ? "" : ", ") + JsonText.quoted(named) + ": ");
-            out.frame();
-            doubled |= !given.add(named);
-            value = new ParameterText(tools.kind(functionName, named), out);
-            state = State.VALUE;
-            return Step.MORE;
-        }
-        if (named(unit)) {
-            return Step.MORE;
-        }
-        end(CallSink.End.MALFORMED);
-        return Step.NOT_MINE;
+        return switch (named(unit)) {
+            case MORE -> Step.MORE;
+            case NOT_MINE -> {
+                end(CallSink.End.MALFORMED);
+                yield Step.NOT_MINE;
+            }
+            case LAST -> {
+                String parameterName = name.toString();
+                out.arguments((given.isEmpty() ? "" : ", ") + JsonText.quoted(parameterName) + ": ");
+                out.frame();
+                doubled |= !given.add(parameterName);
+                value = new ParameterText(tools.kind(functionName, parameterName), framed, out);
+                state = State.VALUE;
+                yield Step.MORE;
+            }
+        };
     }
 
     private Step value(int unit) {
