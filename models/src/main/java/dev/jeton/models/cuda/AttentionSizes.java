@@ -3,7 +3,7 @@ package dev.jeton.models.cuda;
 /**
  * How many tiles attention is cut into, and the memory in which splits of a context meet. Decode tiles aim at a few for
  * every place of the device, so that short batches over long contexts still use all of it; prefill tiles are large and
- * need fewer.
+ * need fewer. Attention to latent vectors has one kind of tile, which is a decode tile here.
  */
 final class AttentionSizes {
 
@@ -15,6 +15,7 @@ final class AttentionSizes {
     /** One of the two kernels: its launch, and its workspace. */
     record Way(int threads, int shared, long partialOut, long partialSum, long counters) {}
 
+    private final boolean latent;
     private final int group;
     private final int decodeRows;
     private final int prefillRows;
@@ -27,6 +28,19 @@ final class AttentionSizes {
     AttentionSizes(Device device, DeviceShape shape, StepKernels kernels) {
         int[] constants = kernels.attentionConstants();
         group = shape.group();
+        latent = shape.spec().latent().exists();
+        if (latent) {
+            int valuePad = constants[1];
+            decodeRows = constants[2];
+            prefillRows = decodeRows;
+            planThreads = constants[5];
+            int resident = kernels.get("attention_latent").resident(constants[3], constants[4]);
+            decodeTarget = Math.max(1, DECODE_WAVES * device.multiprocessors() * resident);
+            prefillTarget = 1;
+            decode = way(device, constants[3], constants[4], decodeTarget, decodeRows, valuePad);
+            prefill = decode;
+            return;
+        }
         int headPad = constants[0];
         decodeRows = constants[1];
         prefillRows = constants[2];
@@ -50,11 +64,14 @@ final class AttentionSizes {
 
     /** Whether a row of so many inputs becomes decode tiles. */
     boolean few(int inputs) {
-        return inputs == 1 || inputs * group <= FEW_QUERIES;
+        return latent || inputs == 1 || inputs * group <= FEW_QUERIES;
     }
 
-    /** Most decode tiles of so many rows. */
-    int decodeTiles(int rows) {
+    /** Most decode tiles of so many rows and tokens. */
+    int decodeTiles(int rows, int tokens) {
+        if (latent) {
+            return Math.max(decodeTarget, rows + Kernel.blocks((long) tokens * group, decodeRows));
+        }
         return Math.max(decodeTarget, rows * Kernel.blocks(Math.max(group, FEW_QUERIES), decodeRows));
     }
 

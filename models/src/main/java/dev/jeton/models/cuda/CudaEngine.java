@@ -57,6 +57,7 @@ public final class CudaEngine implements Engine {
             DecoderFeature.GELU,
             DecoderFeature.EMBEDDING_SCALE,
             DecoderFeature.QUERY_SCALE,
+            DecoderFeature.LATENT,
             DecoderFeature.SINKS,
             DecoderFeature.EXPERT_BIASES,
             DecoderFeature.CLAMPED_SWIGLU,

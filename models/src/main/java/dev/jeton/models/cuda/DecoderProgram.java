@@ -46,6 +46,7 @@ final class DecoderProgram {
     private final StepKernels kernels;
     private final Products products;
     private final StepBuffers buffers;
+    private final Optional<LatentProgram> latent;
     private final Optional<ExpertProgram> experts;
     private final Optional<Peers> peers;
     private final List<Group> groups = new ArrayList<>();
@@ -93,7 +94,8 @@ final class DecoderProgram {
             groups.add(new Group(
                     window,
                     device.zeroed(TILE).address(),
-                    device.memory((long) TILE * sizes.decodeTiles(maxRows)).address(),
+                    device.memory((long) TILE * sizes.decodeTiles(maxRows, maxTokens))
+                            .address(),
                     device.memory((long) TILE * sizes.prefillTiles(maxRows, maxTokens))
                             .address()));
         }
@@ -102,6 +104,7 @@ final class DecoderProgram {
                 ? device.constants(spec.windowRotary().frequencies()).address()
                 : 0;
         buffers = StepBuffers.of(device, shape, maxTokens);
+        latent = LatentProgram.of(device, shape, kernels, products, buffers.qkv(), maxTokens);
         experts = ExpertProgram.of(device, shape, kernels, products, weights, maxTokens);
         peers = Peers.of(device, shape, kernels, StepBuffers.logitRows(maxTokens));
         search = search(maxTokens);
@@ -130,14 +133,21 @@ final class DecoderProgram {
         for (int g = 0; g < groups.size(); g++) {
             plan(input, layout, groups.get(g));
         }
+        LatentProgram.Tokens all = new LatentProgram.Tokens(
+                header, TOKENS, tokens, buffers.rotary(), buffers.tokenRow(), buffers.tokenPosition());
+        latent.ifPresent(program -> program.plan(all));
         left = Left.NOTHING;
         for (int layer = 0; layer < spec.layers(); layer++) {
             Layer w = weights.layers().get(layer);
             norm(header, TOKENS, tokens, 0, w.attentionNorm(), w.queryKeyValue().order());
-            products.activations(header, TOKENS, tokens, buffers.normed(), w.queryKeyValue(), buffers.qkv());
-            adapters.add(layer, Place.QUERY_KEY_VALUE, tokens, buffers.normed(), w.queryKeyValue(), buffers.qkv());
-            rotate(input, layout, layer, tokens, w);
-            attend(input, layout, layer, tokens, decodes, prefills);
+            if (latent.isPresent()) {
+                attend(latent.get(), all, input, layout, layer, w);
+            } else {
+                products.activations(header, TOKENS, tokens, buffers.normed(), w.queryKeyValue(), buffers.qkv());
+                adapters.add(layer, Place.QUERY_KEY_VALUE, tokens, buffers.normed(), w.queryKeyValue(), buffers.qkv());
+                rotate(input, layout, layer, tokens, w);
+                attend(input, layout, layer, tokens, decodes, prefills);
+            }
             project(
                     header,
                     layer,
@@ -161,7 +171,8 @@ final class DecoderProgram {
     }
 
     private ProductSearch search(int maxTokens) {
-        int widest = Math.max(spec.queryWidth(), Math.max(spec.hidden(), shape.feedWidth()));
+        int heads = Math.max(spec.queryWidth(), spec.attendedWidth());
+        int widest = Math.max(heads, Math.max(spec.hidden(), shape.feedWidth()));
         // weights are as good an input as any, where there are enough of them
         boolean enough = (long) spec.vocabulary() * spec.hidden() >= (long) maxTokens * widest;
         LongUnaryOperator input = buffer -> enough ? weights.embedding() : buffer;
@@ -170,6 +181,12 @@ final class DecoderProgram {
         long inner = input.applyAsLong(buffers.inner());
         List<Use> uses = List.of(
                 new Use(weights.all(Layer::queryKeyValue), false, normed, buffers.qkv(), maxTokens),
+                new Use(
+                        weights.queryUps(),
+                        false,
+                        normed,
+                        latent.map(LatentProgram::queries).orElse(0L),
+                        maxTokens),
                 new Use(weights.all(Layer::output), false, attended, buffers.delta(), maxTokens),
                 new Use(weights.dense(DeviceWeights.Dense::gateUp), false, normed, buffers.gateUp(), maxTokens),
                 new Use(weights.dense(DeviceWeights.Dense::down), false, inner, buffers.delta(), maxTokens),
@@ -231,7 +248,7 @@ final class DecoderProgram {
                 .integer(group.window())
                 .integer(sizes.decodeTarget())
                 .integer(sizes.prefillTarget())
-                .integer(sizes.decodeTiles(layout.rows()))
+                .integer(sizes.decodeTiles(layout.rows(), layout.tokens()))
                 .integer(sizes.prefillTiles(layout.rows(), layout.tokens()))
                 .pointer(group.plan)
                 .pointer(group.decodeTiles)
@@ -301,13 +318,50 @@ final class DecoderProgram {
         int g = windows.groupOf().get(layer);
         Group group = groups.get(g);
         if (decodes) {
-            int tiles = sizes.decodeTiles(Math.min(layout.rows(), tokens));
+            int tiles = sizes.decodeTiles(Math.min(layout.rows(), tokens), tokens);
             attention("attention_decode", group.decodeTiles, tiles, sizes.decode(), input, layout, layer, g);
         }
         if (prefills) {
             int tiles = sizes.prefillTiles(Math.min(layout.rows(), tokens), tokens);
             attention("attention_prefill", group.prefillTiles, tiles, sizes.prefill(), input, layout, layer, g);
         }
+    }
+
+    private void attend(
+            LatentProgram program,
+            LatentProgram.Tokens tokens,
+            long input,
+            StepLayout layout,
+            int layer,
+            Layer w) {
+        int g = windows.groupOf().get(layer);
+        Group group = groups.get(g);
+        LatentProgram.Pages pages = new LatentProgram.Pages(
+                layerPages(g, layer), blockBytes[g], at(input, layout.blocks()), at(input, layout.tableStart(g)));
+        program.queries(tokens, buffers.normed(), w, pages);
+        AttentionSizes.Way way = sizes.decode();
+        kernels.get("attention_latent")
+                .begin()
+                .pointer(group.plan)
+                .pointer(group.decodeTiles)
+                .pointer(program.absorbed())
+                .pointer(pages.address())
+                .longInteger(pages.blockBytes())
+                .pointer(pages.blocks())
+                .pointer(pages.tableStart())
+                .pointer(at(input, layout.position()))
+                .pointer(at(input, layout.inputStart()))
+                .single(scale)
+                .pointer(way.partialOut())
+                .pointer(way.partialSum())
+                .pointer(way.counters())
+                .pointer(program.attended())
+                .launch(
+                        sizes.decodeTiles(Math.min(layout.rows(), tokens.count()), tokens.count()),
+                        1,
+                        way.threads(),
+                        way.shared());
+        program.values(tokens, w, buffers.attended());
     }
 
     private void attention(

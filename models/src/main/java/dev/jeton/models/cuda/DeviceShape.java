@@ -2,9 +2,11 @@ package dev.jeton.models.cuda;
 
 import dev.jeton.models.DecoderSpec;
 import dev.jeton.models.Experts;
+import dev.jeton.models.Latent;
 import dev.jeton.models.ModelException;
 import java.util.List;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 
 /**
  * A decoder as the kernels are compiled for it: one model needs one compilation of each source file.
@@ -70,6 +72,7 @@ record DeviceShape(DecoderSpec spec, Type type, KvType kv, int blockSize, Shard 
     private static final int MAX_VOCABULARY = 1 << 20;
     private static final int MAX_HEAD = 256;
     private static final int MAX_GROUP = 64;
+    private static final int MAX_LATENT_GROUP = 256;
     private static final int MAX_HIDDEN = 24_576;
     private static final int MAX_EXPERTS = 512;
     /** A lane of a warp for each expert of a token. */
@@ -90,11 +93,15 @@ record DeviceShape(DecoderSpec spec, Type type, KvType kv, int blockSize, Shard 
                                     + " %d, heads together %d; use --engine cpu")
                             .formatted(VECTOR, spec.hidden(), spec.intermediate(), spec.queryWidth()));
         }
-        if (spec.hidden() > MAX_HIDDEN || spec.headDim() > MAX_HEAD || group > MAX_GROUP) {
+        int maxGroup = spec.latent().exists() ? MAX_LATENT_GROUP : MAX_GROUP;
+        if (spec.hidden() > MAX_HIDDEN || spec.headDim() > MAX_HEAD || group > maxGroup) {
             throw new ModelException(
                     ("the cuda engine takes a hidden width of at most %d, heads of %d and %d query heads"
                                     + " per key head; this model has %d, %d and %d")
-                            .formatted(MAX_HIDDEN, MAX_HEAD, MAX_GROUP, spec.hidden(), spec.headDim(), group));
+                            .formatted(MAX_HIDDEN, MAX_HEAD, maxGroup, spec.hidden(), spec.headDim(), group));
+        }
+        if (spec.latent().exists()) {
+            requireLatent(spec.latent(), kv);
         }
         Experts experts = spec.experts();
         if (experts.count() > MAX_EXPERTS || experts.perToken() > MAX_CHOICES) {
@@ -119,6 +126,21 @@ record DeviceShape(DecoderSpec spec, Type type, KvType kv, int blockSize, Shard 
         if (blockSize < 16 || blockSize > 256 || Integer.bitCount(blockSize) != 1) {
             throw new ModelException(
                     "block size %d: the cuda engine takes 16, 32, 64, 128 or 256".formatted(blockSize));
+        }
+    }
+
+    private static void requireLatent(Latent latent, KvType kv) {
+        for (int width : List.of(latent.queryRank(), latent.rank(), latent.plain(), latent.value())) {
+            if (width % VECTOR != 0) {
+                throw new ModelException(
+                        ("the cuda engine takes latent attention of widths that are multiples of %d, not %d;"
+                                        + " use --engine cpu")
+                                .formatted(VECTOR, width));
+            }
+        }
+        if (kv.bytes() != 2) {
+            throw new ModelException(
+                    "the cuda engine keeps what latent attention keeps in sixteen bits; leave --kv-cache-dtype");
         }
     }
 
@@ -157,17 +179,31 @@ record DeviceShape(DecoderSpec spec, Type type, KvType kv, int blockSize, Shard 
     }
 
     /** Elements of a head in pages. */
-    int headPad() {
-        return (spec.headDim() + HEAD_STEP - 1) / HEAD_STEP * HEAD_STEP;
+    private int headPad() {
+        return padded(spec.headDim());
     }
 
-    /** Width of q, k and v of one token together. */
+    private static int padded(int elements) {
+        return (elements + HEAD_STEP - 1) / HEAD_STEP * HEAD_STEP;
+    }
+
+    /**
+     * Width of q, k and v of one token together; of what queries are computed from, the vector and what of the key is
+     * turned, where they are latent.
+     */
     int qkvWidth() {
-        return spec.queryWidth() + 2 * spec.keyValueWidth();
+        return spec.latent().exists()
+                ? spec.latent().queryRank() + spec.latent().width()
+                : spec.queryWidth() + 2 * spec.keyValueWidth();
     }
 
     /** Bytes of K and V, and of scales where there are any, of one layer in one block. */
     long layerBytes() {
+        if (spec.latent().exists()) {
+            return (long) blockSize
+                    * kv.bytes()
+                    * (padded(spec.latent().rank()) + padded(spec.latent().rotary()));
+        }
         int scale = kv == KvType.INT8 ? Float.BYTES : 0;
         return 2L * spec.keyValueHeads() * blockSize * ((long) headPad() * kv.bytes() + scale);
     }
@@ -192,5 +228,15 @@ record DeviceShape(DecoderSpec spec, Type type, KvType kv, int blockSize, Shard 
                 "-DROTARY_DIM=" + spec.rotary().width(),
                 "-DGROUP=" + group(),
                 "-DBLOCK_SIZE=" + blockSize);
+    }
+
+    /** Macros of the source that attends to latent vectors. */
+    List<String> latentMacros() {
+        return Stream.concat(
+                        pageMacros().stream(),
+                        Stream.of(
+                                "-DLATENT_RANK=" + spec.latent().rank(),
+                                "-DLATENT_PAIRED=" + (spec.latent().paired() ? 1 : 0)))
+                .toList();
     }
 }

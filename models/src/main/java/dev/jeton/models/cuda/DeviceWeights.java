@@ -2,6 +2,7 @@ package dev.jeton.models.cuda;
 
 import dev.jeton.models.CheckpointQuantization;
 import dev.jeton.models.DecoderSpec;
+import dev.jeton.models.Latent;
 import dev.jeton.models.ModelException;
 import dev.jeton.models.Tensor;
 import dev.jeton.models.TensorType;
@@ -45,6 +46,7 @@ record DeviceWeights(long embedding, Matrix head, long finalNorm, List<Layer> la
             long queryNorm,
             long keyNorm,
             long sinks,
+            Optional<LatentWeights> latent,
             Matrix output,
             long outputBias,
             long attentionBranchNorm,
@@ -53,6 +55,18 @@ record DeviceWeights(long embedding, Matrix head, long finalNorm, List<Layer> la
             long feedBranchNorm,
             float keyScale,
             float valueScale) {}
+
+    /**
+     * What latent attention has of a layer beside {@link Layer#queryKeyValue}, which gives what queries are computed
+     * from (nothing where they are computed from the layer's input), the vector and what of the key is turned.
+     *
+     * @param queryNorm of what queries are computed from; 0 for none
+     * @param queryUp what computes them
+     * @param norm of the vector
+     * @param keyUp of all heads, {@code [rank][plain]} each
+     * @param valueUp of all heads, {@code [value][rank]} each
+     */
+    record LatentWeights(long queryNorm, Matrix queryUp, long norm, Matrix keyUp, Matrix valueUp) {}
 
     /** The feed-forward half of a layer. */
     sealed interface Feed {
@@ -118,12 +132,22 @@ record DeviceWeights(long embedding, Matrix head, long finalNorm, List<Layer> la
                         sparse.beside.stream().flatMap(beside -> Stream.of(beside.gateUp, beside.down)));
         });
         Stream<Matrix> attention = layers.stream().flatMap(l -> Stream.of(l.queryKeyValue, l.output));
-        return Stream.concat(attention, feeds).toList();
+        return Stream.of(attention, queryUps().stream(), feeds)
+                .flatMap(Function.identity())
+                .toList();
     }
 
     /** A matrix of every layer. */
     List<Matrix> all(Function<Layer, Matrix> matrix) {
         return layers.stream().map(matrix).toList();
+    }
+
+    /** What computes queries, of every layer whose attention is latent. */
+    List<Matrix> queryUps() {
+        return layers.stream()
+                .flatMap(layer -> layer.latent.stream())
+                .map(LatentWeights::queryUp)
+                .toList();
     }
 
     /** A matrix of every layer without experts. */
@@ -194,8 +218,9 @@ record DeviceWeights(long embedding, Matrix head, long finalNorm, List<Layer> la
         int hidden = spec.hidden();
         long sparse =
                 IntStream.range(0, spec.layers()).filter(spec.experts()::in).count();
-        long attention = bytes(format, spec.queryWidth() + 2 * spec.keyValueWidth(), hidden)
-                + bytes(format, hidden, spec.queryWidth());
+        long attention = bytes(format, shape.qkvWidth(), hidden)
+                + bytes(format, hidden, spec.attendedWidth())
+                + latentBytes(spec, format);
         int width = spec.experts().intermediate();
         long expertBiases = spec.experts().biased() ? Float.BYTES * (1 + 2L * width + hidden) : 0;
         long experts = spec.experts().count() * (expertBiases + feed(expertFormat, hidden, width))
@@ -213,6 +238,16 @@ record DeviceWeights(long embedding, Matrix head, long finalNorm, List<Layer> la
                 + spec.layers() * (attention + biases + norms)
                 + (spec.layers() - sparse) * feed(format, hidden, spec.intermediate())
                 + sparse * experts;
+    }
+
+    private static long latentBytes(DecoderSpec spec, WeightFormat format) {
+        Latent latent = spec.latent();
+        if (!latent.exists()) {
+            return 0;
+        }
+        int inputs = latent.queryRank() > 0 ? latent.queryRank() : spec.hidden();
+        long heads = 2L * spec.heads() * latent.rank() * (latent.plain() + latent.value());
+        return bytes(format, spec.queryWidth(), inputs) + heads + 4L * (latent.queryRank() + latent.rank());
     }
 
     private static long feed(WeightFormat format, int hidden, int width) {

@@ -1,6 +1,7 @@
 package dev.jeton.models.cuda;
 
 import dev.jeton.models.CheckpointQuantization;
+import dev.jeton.models.Latent;
 import dev.jeton.models.ModelException;
 import dev.jeton.models.Tensor;
 import dev.jeton.models.cuda.DeviceWeights.Dense;
@@ -26,6 +27,9 @@ final class MatrixLoader {
 
     /** Where tensors that a kernel reads together begin. */
     private static final int ALIGNMENT = 256;
+
+    /** Blocks of threads that pass over a matrix. */
+    private static final int SPREAD = 4096;
 
     /** A matrix of the files. */
     record Part(String name, int rows) {}
@@ -164,6 +168,53 @@ final class MatrixLoader {
         return Optional.of(load(columns, rows, 1, pieces(columns, Optional.empty(), part)));
     }
 
+    /**
+     * Brings the matrices that each head of latent attention has, in sixteen bits whatever the files have them in.
+     *
+     * @param both of all heads, K and then V of each
+     * @param keys where {@code K^T} of all heads goes
+     * @param values where V goes
+     */
+    void heads(Part both, Latent latent, DeviceMemory keys, DeviceMemory values) {
+        StoredMatrix stored = stored(latent.rank(), both);
+        Room room = room(stored.format(), both.rows, latent.rank());
+        long plain = room.values.address();
+        Optional<DeviceMemory> written = Optional.empty();
+        if (stored.format() == WeightFormat.SIXTEEN) {
+            upload.send(
+                    files.tensor(both.name + ".weight", both.rows, latent.rank()), room.values, 0);
+        } else {
+            List<Optional<int[]>> orders = new ArrayList<>();
+            fill(room, 1, List.of(new Piece(stored, Optional.empty())), orders);
+            if (!orders.stream().allMatch(Optional::isEmpty)) {
+                throw new ModelException("%s reorders inputs, which latent attention is not computed from"
+                        .formatted(both.name));
+            }
+            written = Optional.of(upload.memory((long) both.rows * latent.rank()));
+            plain = written.get().address();
+            kernels.get("dequantize", stored.format())
+                    .begin()
+                    .pointer(room.matrix.address())
+                    .pointer(room.matrix.scales())
+                    .integer(both.rows)
+                    .integer(latent.rank())
+                    .pointer(plain)
+                    .launch(SPREAD, 1, 256, 0);
+        }
+        kernels.get("split_heads")
+                .begin()
+                .pointer(plain)
+                .integer(latent.value())
+                .pointer(keys.address())
+                .pointer(values.address())
+                .launch(SPREAD, 1, 256, 0);
+        files.release();
+        device.await();
+        room.values.close();
+        room.scales.ifPresent(DeviceMemory::close);
+        written.ifPresent(DeviceMemory::close);
+    }
+
     private StoredMatrix stored(int columns, Part part) {
         return new StoredMatrix(files, checkpoint, part.name, part.rows, columns);
     }
@@ -206,6 +257,22 @@ final class MatrixLoader {
         int rows = all.stream().mapToInt(StoredMatrix::rows).sum();
         Room room = room(format, Math.max(least, rows), columns);
         List<Optional<int[]>> orders = new ArrayList<>();
+        fill(room, together, pieces, orders);
+        Matrix matrix = room.matrix;
+        if (orders.stream().allMatch(Optional::isEmpty)) {
+            return matrix;
+        }
+        int[] inputs = orders.stream()
+                .flatMapToInt(order -> order.map(Arrays::stream).orElseGet(() -> IntStream.range(0, columns)))
+                .toArray();
+        long order = indexes(inputs).address();
+        return new Matrix(matrix.format(), matrix.address(), matrix.scales(), matrix.rows(), columns, order);
+    }
+
+    /** Brings pieces to their rows; adds the order of inputs of each that are together. */
+    private void fill(Room room, int together, List<Piece> pieces, List<Optional<int[]>> orders) {
+        List<StoredMatrix> all = pieces.stream().map(Piece::stored).toList();
+        int columns = room.matrix.columns();
         int from = 0;
         for (int i = 0; i < pieces.size(); i++) {
             StoredMatrix each = all.get(i);
@@ -235,15 +302,6 @@ final class MatrixLoader {
             from += each.rows();
             files.release();
         }
-        Matrix matrix = room.matrix;
-        if (orders.stream().allMatch(Optional::isEmpty)) {
-            return matrix;
-        }
-        int[] inputs = orders.stream()
-                .flatMapToInt(order -> order.map(Arrays::stream).orElseGet(() -> IntStream.range(0, columns)))
-                .toArray();
-        long order = indexes(inputs).address();
-        return new Matrix(matrix.format(), matrix.address(), matrix.scales(), matrix.rows(), columns, order);
     }
 
     private static String names(List<StoredMatrix> all) {

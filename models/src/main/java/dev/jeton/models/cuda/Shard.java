@@ -15,6 +15,9 @@ import java.util.stream.IntStream;
  * columns of down, also of the layer beside experts, and a range of the vocabulary in the output projection. The
  * embedding and the norms are everywhere. What the columns give is summed over all parts, twice a layer.
  *
+ * <p>What keys and values are computed from, where they are latent, every part computes and keeps: only heads' own
+ * matrices are divided.
+ *
  * <p>Where there are fewer key heads than parts, each key head is in several, with the query heads that read it
  * divided.
  *
@@ -85,7 +88,7 @@ record Shard(int rank, int ranks, DecoderSpec whole, int expertStep) {
         if (keyHeads % ranks != 0 && ranks % keyHeads != 0) {
             return "it has %d key and value heads, and neither number is a multiple of the other".formatted(keyHeads);
         }
-        if (spec.heads() / ranks * spec.headDim() % VECTOR != 0) {
+        if (spec.heads() / ranks * spec.headDim() % VECTOR != 0 || spec.attendedWidth() / ranks % VECTOR != 0) {
             return "its heads together are no multiple of %d elements for each".formatted(VECTOR);
         }
         if (dense(spec) && spec.intermediate() % (VECTOR * ranks) != 0) {
@@ -239,7 +242,7 @@ record Shard(int rank, int ranks, DecoderSpec whole, int expertStep) {
     /** How the module with a name is divided, as {@code model.layers.0.mlp.down_proj}. */
     static Cut cut(String module) {
         return switch (module.substring(module.lastIndexOf('.') + 1)) {
-            case "q_proj", "k_proj", "v_proj", "gate_proj", "up_proj", HEAD -> Cut.OUTPUTS;
+            case "q_proj", "k_proj", "v_proj", "q_b_proj", "kv_b_proj", "gate_proj", "up_proj", HEAD -> Cut.OUTPUTS;
             case "o_proj", "down_proj" -> Cut.INPUTS;
             default -> Cut.NONE;
         };

@@ -39,7 +39,7 @@ record StepBuffers(
                 rows.of(4L * spec.hidden()),
                 rows.of(2L * spec.hidden()),
                 rows.of(2L * shape.qkvWidth()),
-                rows.of(2L * spec.queryWidth()),
+                rows.of(2L * spec.attendedWidth()),
                 rows.of(2L * spec.hidden()),
                 rows.of(4 * inner),
                 rows.of(2 * inner),

@@ -18,6 +18,11 @@ final class StepKernels {
     /** Compiled for models with adapters. */
     private static final String ADAPTERS = "adapters.cu";
 
+    /** Compiled for models with latent attention, */
+    private static final String LATENT = "latent.cu";
+    /** and for others. */
+    private static final String ATTENTION = "attention.cu";
+
     private static final Map<String, List<String>> SOURCES = Map.of(
             "rows.cu",
             List.of(
@@ -36,8 +41,16 @@ final class StepKernels {
                     "convert_f32_fp16",
                     "convert_bf16_fp16",
                     "convert_fp16_bf16"),
-            "attention.cu",
+            ATTENTION,
             List.of("plan_attention", "attention_decode", "attention_prefill"),
+            LATENT,
+            List.of(
+                    "plan_attention",
+                    "plan_heads",
+                    "split_heads",
+                    "latent_append",
+                    "latent_turn",
+                    "attention_latent"),
             "sampling.cu",
             List.of(
                     "clear_slot",
@@ -102,19 +115,27 @@ final class StepKernels {
         Map<String, Kernel> kernels = new HashMap<>();
         Map<String, CudaModule> modules = new HashMap<>();
         boolean sparse = shape.spec().experts().count() > 0;
+        boolean latent = shape.spec().latent().exists();
         SOURCES.forEach((source, names) -> {
             if ((source.equals(EXPERTS) && !sparse)
                     || (source.equals(RANKS) && !device.joined())
-                    || (source.equals(ADAPTERS) && !adapters)) {
+                    || (source.equals(ADAPTERS) && !adapters)
+                    || source.equals(latent ? ATTENTION : LATENT)) {
                 return;
             }
-            boolean pages = source.equals("rows.cu") || source.equals("attention.cu");
-            CudaModule module = device.module(source, macros(device, pages ? shape.pageMacros() : shape.macros()));
+            List<String> own = switch (source) {
+                case LATENT -> shape.latentMacros();
+                case "rows.cu", ATTENTION -> shape.pageMacros();
+                default -> shape.macros();
+            };
+            CudaModule module = device.module(source, macros(device, own));
             modules.put(source, module);
             names.forEach(name -> kernels.put(name, device.kernel(module, name)));
         });
-        int[] attention = constants(device, module(modules, "attention.cu"), "attention_constants", 8);
-        int shared = Math.max(attention[5], attention[6]);
+        int[] attention = latent
+                ? constants(device, module(modules, LATENT), "latent_constants", 8)
+                : constants(device, module(modules, ATTENTION), "attention_constants", 8);
+        int shared = latent ? attention[4] : Math.max(attention[5], attention[6]);
         if (shared > device.mostShared()) {
             throw new ModelException("attention with heads of %d takes %d bytes of shared memory; a block of %s has %d"
                     .formatted(shape.spec().headDim(), shared, device.name(), device.mostShared()));
@@ -187,7 +208,7 @@ final class StepKernels {
         return constants(device, weightModule("wide_constants", format), "wide_constants", 8);
     }
 
-    /** Of {@code attention.cu}, as its README lists them. */
+    /** Of {@code attention.cu}, or of {@code latent.cu}, as the kernels' README lists them. */
     int[] attentionConstants() {
         return attention;
     }

@@ -2,9 +2,11 @@ package dev.jeton.models.cuda;
 
 import dev.jeton.models.DecoderSpec;
 import dev.jeton.models.Experts.Shared;
+import dev.jeton.models.Latent;
 import dev.jeton.models.ModelException;
 import dev.jeton.models.Tensor;
 import dev.jeton.models.cuda.DeviceWeights.Dense;
+import dev.jeton.models.cuda.DeviceWeights.LatentWeights;
 import dev.jeton.models.cuda.DeviceWeights.Layer;
 import dev.jeton.models.cuda.DeviceWeights.Sparse;
 import dev.jeton.models.cuda.MatrixLoader.Part;
@@ -26,11 +28,7 @@ record WeightLoader(DeviceShape shape, DecoderSpec spec, ShardFiles files, Weigh
         boolean branches = spec.norms().branches();
         return new Layer(
                 norm(hidden, name + "input_layernorm.weight"),
-                matrices.load(
-                        hidden,
-                        new Part(attention + "q_proj", query),
-                        new Part(attention + "k_proj", keyValue),
-                        new Part(attention + "v_proj", keyValue)),
+                queryKeyValue(attention),
                 spec.queryKeyValueBias()
                         ? join(
                                 files.tensor(attention + "q_proj.bias", query),
@@ -40,7 +38,8 @@ record WeightLoader(DeviceShape shape, DecoderSpec spec, ShardFiles files, Weigh
                 spec.headNorms() ? norm(spec.headDim(), attention + "q_norm.weight") : 0,
                 spec.headNorms() ? norm(spec.headDim(), attention + "k_norm.weight") : 0,
                 spec.sinks() ? sinks(attention + "sinks") : 0,
-                matrices.load(query, new Part(attention + "o_proj", hidden)),
+                spec.latent().exists() ? Optional.of(latent(attention)) : Optional.empty(),
+                matrices.load(spec.attendedWidth(), new Part(attention + "o_proj", hidden)),
                 spec.outputBias() ? vector(hidden, attention + "o_proj.bias") : 0,
                 branches ? norm(hidden, name + "post_attention_layernorm.weight") : 0,
                 norm(hidden, name + (branches ? "pre_feedforward" : "post_attention") + "_layernorm.weight"),
@@ -48,6 +47,56 @@ record WeightLoader(DeviceShape shape, DecoderSpec spec, ShardFiles files, Weigh
                 branches ? norm(hidden, name + "post_feedforward_layernorm.weight") : 0,
                 scale(attention + "k_scale"),
                 scale(attention + "v_scale"));
+    }
+
+    private Matrix queryKeyValue(String attention) {
+        Latent latent = spec.latent();
+        int hidden = spec.hidden();
+        if (!latent.exists()) {
+            return matrices.load(
+                    hidden,
+                    new Part(attention + "q_proj", spec.queryWidth()),
+                    new Part(attention + "k_proj", spec.keyValueWidth()),
+                    new Part(attention + "v_proj", spec.keyValueWidth()));
+        }
+        Part vector = new Part(attention + "kv_a_proj_with_mqa", latent.width());
+        return latent.queryRank() > 0
+                ? matrices.load(hidden, new Part(attention + "q_a_proj", latent.queryRank()), vector)
+                : matrices.load(hidden, vector);
+    }
+
+    private LatentWeights latent(String attention) {
+        Latent latent = spec.latent();
+        int narrow = latent.queryRank();
+        Matrix queryUp = narrow > 0
+                ? matrices.load(narrow, new Part(attention + "q_b_proj", spec.queryWidth()))
+                : matrices.load(spec.hidden(), new Part(attention + "q_proj", spec.queryWidth()));
+        int keyRows = spec.heads() * latent.rank();
+        int valueRows = spec.heads() * latent.value();
+        DeviceMemory keys = upload.memory((long) keyRows * latent.plain());
+        DeviceMemory values = upload.memory((long) valueRows * latent.rank());
+        if (files.type(attention + "k_b.weight").isPresent()) {
+            apart(attention + "key_up", keys, latent.rank(), latent.plain());
+            apart(attention + "value_up", values, latent.value(), latent.rank());
+        } else {
+            int rows = spec.heads() * (latent.plain() + latent.value());
+            matrices.heads(new Part(attention + "kv_b_proj", rows), latent, keys, values);
+        }
+        return new LatentWeights(
+                narrow > 0 ? norm(narrow, attention + "q_a_layernorm.weight") : 0,
+                queryUp,
+                norm(latent.rank(), attention + "kv_a_layernorm.weight"),
+                new Matrix(keys.address(), keyRows, latent.plain()),
+                new Matrix(values.address(), valueRows, latent.rank()));
+    }
+
+    /** Matrices of this part's heads that the files have one by one. */
+    private void apart(String name, DeviceMemory to, int rows, int columns) {
+        int first = shape.shard().rank() * spec.heads();
+        for (int head = 0; head < spec.heads(); head++) {
+            Tensor own = files.whole("%s.%d.weight".formatted(name, first + head), rows, columns);
+            upload.send(own, to, 2L * head * rows * columns);
+        }
     }
 
     /** A feed-forward layer for all tokens. */

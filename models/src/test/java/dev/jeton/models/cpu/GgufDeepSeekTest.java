@@ -60,9 +60,8 @@ class GgufDeepSeekTest {
         String whole = config.replace("\"moe_intermediate_size\": 40", "\"moe_intermediate_size\": 64")
                 .replace("\"shared_expert_intermediate_size\": 168", "\"shared_expert_intermediate_size\": 160")
                 .replace("\"kv_lora_rank\": 48", "\"kv_lora_rank\": 64")
-                .replace("\"q_lora_rank\": 36", "\"q_lora_rank\": 32")
-                .replace("\"qk_nope_head_dim\": 24", "\"qk_nope_head_dim\": 32")
-                .replace("\"v_head_dim\": 20", "\"v_head_dim\": 24");
+                .replace("\"q_lora_rank\": 40", "\"q_lora_rank\": 32")
+                .replace("\"qk_nope_head_dim\": 24", "\"qk_nope_head_dim\": 32");
         return new TinyModel(folder.resolve("tiny"), whole, TensorType.F32, SEED);
     }
 

@@ -53,7 +53,7 @@ public final class Configs {
                 + " \"topk_method\": \"group_limited_greedy\", \"n_group\": 4, \"topk_group\": 2,"
                 + " \"routed_scaling_factor\": 1.7, \"n_shared_experts\": 2, \"first_k_dense_replace\": 1,"
                 + " \"kv_lora_rank\": 48, \"q_lora_rank\": null, \"qk_nope_head_dim\": 24,"
-                + " \"qk_rope_head_dim\": 8, \"v_head_dim\": 20";
+                + " \"qk_rope_head_dim\": 8, \"v_head_dim\": 40";
         return config("DeepseekV2ForCausalLM", 64, 4, 4, 8, 128, plan + comma(more));
     }
 
@@ -61,7 +61,7 @@ public final class Configs {
     public static String deepSeekV3(String more) {
         String plan = "\"n_routed_experts\": 12, \"num_experts_per_tok\": 3, \"moe_intermediate_size\": 40,"
                 + " \"n_group\": 4, \"topk_group\": 2, \"routed_scaling_factor\": 2.5, \"n_shared_experts\": 1,"
-                + " \"first_k_dense_replace\": 1, \"kv_lora_rank\": 64, \"q_lora_rank\": 36,"
+                + " \"first_k_dense_replace\": 1, \"kv_lora_rank\": 64, \"q_lora_rank\": 40,"
                 + " \"qk_nope_head_dim\": 16, \"qk_rope_head_dim\": 16, \"v_head_dim\": 32,"
                 + " \"rope_scaling\": {\"type\": \"yarn\", \"factor\": 4.0, \"mscale\": 1.0, \"mscale_all_dim\": 1.0,"
                 + " \"original_max_position_embeddings\": 256}";
