@@ -328,12 +328,7 @@ final class DecoderProgram {
     }
 
     private void attend(
-            LatentProgram program,
-            LatentProgram.Tokens tokens,
-            long input,
-            StepLayout layout,
-            int layer,
-            Layer w) {
+            LatentProgram program, LatentProgram.Tokens tokens, long input, StepLayout layout, int layer, Layer w) {
         int g = windows.groupOf().get(layer);
         Group group = groups.get(g);
         LatentProgram.Pages pages = new LatentProgram.Pages(

@@ -181,14 +181,13 @@ final class MatrixLoader {
         long plain = room.values.address();
         Optional<DeviceMemory> written = Optional.empty();
         if (stored.format() == WeightFormat.SIXTEEN) {
-            upload.send(
-                    files.tensor(both.name + ".weight", both.rows, latent.rank()), room.values, 0);
+            upload.send(files.tensor(both.name + ".weight", both.rows, latent.rank()), room.values, 0);
         } else {
             List<Optional<int[]>> orders = new ArrayList<>();
             fill(room, 1, List.of(new Piece(stored, Optional.empty())), orders);
             if (!orders.stream().allMatch(Optional::isEmpty)) {
-                throw new ModelException("%s reorders inputs, which latent attention is not computed from"
-                        .formatted(both.name));
+                throw new ModelException(
+                        "%s reorders inputs, which latent attention is not computed from".formatted(both.name));
             }
             written = Optional.of(upload.memory((long) both.rows * latent.rank()));
             plain = written.get().address();

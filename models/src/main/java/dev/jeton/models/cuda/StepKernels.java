@@ -44,13 +44,7 @@ final class StepKernels {
             ATTENTION,
             List.of("plan_attention", "attention_decode", "attention_prefill"),
             LATENT,
-            List.of(
-                    "plan_attention",
-                    "plan_heads",
-                    "split_heads",
-                    "latent_append",
-                    "latent_turn",
-                    "attention_latent"),
+            List.of("plan_attention", "plan_heads", "split_heads", "latent_append", "latent_turn", "attention_latent"),
             "sampling.cu",
             List.of(
                     "clear_slot",

@@ -62,8 +62,7 @@ class LatentFormatTest {
                 + " \"n_shared_experts\": 1, \"routed_scaling_factor\": 1.7, \"first_k_dense_replace\": 1,"
                 + " \"kv_lora_rank\": 128, \"qk_nope_head_dim\": 32, \"qk_rope_head_dim\": 16, \"v_head_dim\": 32,"
                 + " \"q_lora_rank\": " + (queryRank == 0 ? "null" : Integer.toString(queryRank));
-        return Configs.config(
-                        "DeepseekV3ForCausalLM", 128, 8, 8, 16, 128, more.isEmpty() ? plan : plan + ", " + more)
+        return Configs.config("DeepseekV3ForCausalLM", 128, 8, 8, 16, 128, more.isEmpty() ? plan : plan + ", " + more)
                 .replace("\"num_hidden_layers\": 3", "\"num_hidden_layers\": 2");
     }
 

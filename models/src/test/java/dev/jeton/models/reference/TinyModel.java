@@ -228,7 +228,8 @@ public final class TinyModel {
             values[i] = SafetensorsWriter.rounded(type, (float) (mean + scale * random.nextGaussian()));
             exact[i] = values[i];
         }
-        if (name.matches(".*(_proj(_with_mqa)?|\\.w[123])\\.weight") || (storage.ofHead() && name.equals("lm_head.weight"))) {
+        if (name.matches(".*(_proj(_with_mqa)?|\\.w[123])\\.weight")
+                || (storage.ofHead() && name.equals("lm_head.weight"))) {
             String matrix = inFile(name.substring(0, name.length() - ".weight".length()));
             exact = storage.store(writer, matrix, type, shape[0], shape[1], values);
         } else {
