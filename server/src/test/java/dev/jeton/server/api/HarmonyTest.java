@@ -223,6 +223,17 @@ class HarmonyTest {
     }
 
     @Test
+    void shouldGiveLogProbabilitiesOfAnAnswerWhoseHeaderNeverEnded() {
+        REPLY.set(THOUGHT + "<|start|>assistant<|channel|>final so");
+        Answer answer = server.chat("'logprobs':true,'include_reasoning':false");
+        assertThat(answer.at("choices.0.message.content")).isEqualTo("so");
+        assertThat(((List<?>) answer.at("choices.0.logprobs.content"))
+                        .stream().map(score -> (String) Answer.at(score, "token")))
+                .endsWith("s", "o")
+                .doesNotContain("w");
+    }
+
+    @Test
     void shouldReadAnswersAsOneFormatWhereOnlyOneSettingSaysSo() {
         try (TestServer calls = server("openai", "none")) {
             assertThat(told(calls, THOUGHT + CALL, TOOLS))
