@@ -17,8 +17,9 @@ import java.util.Optional;
  * must be an answer, the text cannot end before it, and of marks only that of the end may come in thinking.
  *
  * <p>The thinking may be bounded, over all its messages: after so many tokens only the mark of their end may come, or
- * after up to {@value ReasoningGrammar#ENDING} more that end a character; and no other message of that channel. A mask
- * costs its {@code vocabulary / 64} words written. Threads as {@link TokenGrammar} says.
+ * after up to {@value ReasoningGrammar#ENDING} more that end a character; and where a channel must be named then, only
+ * the name of another may begin: of a model that is kept from one way to write a name the next likely token is another
+ * way. A mask costs its {@code vocabulary / 64} words written. Threads as {@link TokenGrammar} says.
  */
 public final class ChannelGrammar implements TokenGrammar {
 
@@ -145,7 +146,7 @@ public final class ChannelGrammar implements TokenGrammar {
                         return false;
                     }
                     if (spent() && beforeChannel()) {
-                        ReasoningGrammar.clear(bits, from, tokens.thinking());
+                        only(bits, from, those(bits, from, tokens.answering()));
                     }
                 }
                 case THINKING -> {
@@ -169,6 +170,13 @@ public final class ChannelGrammar implements TokenGrammar {
         private void only(long[] bits, int from, int... these) {
             Arrays.fill(bits, from, from + words(), 0);
             ReasoningGrammar.set(bits, from, these);
+        }
+
+        /** Which of these a mask allows. */
+        private static int[] those(long[] bits, int from, int[] these) {
+            return Arrays.stream(these)
+                    .filter(token -> (bits[from + (token >>> 6)] >>> token & 1) != 0)
+                    .toArray();
         }
 
         private void all(long[] bits, int from) {

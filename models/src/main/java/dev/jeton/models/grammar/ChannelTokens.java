@@ -9,10 +9,11 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.function.IntPredicate;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 
 /**
  * The tokens of one vocabulary that matter between the messages of OpenAI's harmony format: its marks, those that spell
- * the role of who answers, and those with which the channel of thinking may begin. Immutable.
+ * the role of who answers, and those with which the name of another channel than thinking's may begin. Immutable.
  */
 public final class ChannelTokens {
 
@@ -24,7 +25,7 @@ public final class ChannelTokens {
     private final int end;
     private final int[] others;
     private final int[][] role = new int[ROLE.length][];
-    private final int[] thinking;
+    private final int[] answering;
 
     /**
      * Looks at each token some ten times, which takes some hundredths of a second.
@@ -51,8 +52,15 @@ public final class ChannelTokens {
             int from = matched;
             role[matched] = tokens(token -> role(from, token) > from);
         }
-        int first = HarmonyHeader.ANALYSIS.charAt(0);
-        thinking = tokens(token -> bytes(token).length > 0 && bytes(token)[0] == first);
+        answering = tokens(token -> Stream.of(HarmonyHeader.FINAL, HarmonyHeader.COMMENTARY)
+                .anyMatch(channel -> begins(channel, bytes(token))));
+    }
+
+    private static boolean begins(String name, byte[] text) {
+        byte[] whole = name.getBytes(StandardCharsets.US_ASCII);
+        return text.length > 0
+                && text.length <= whole.length
+                && Arrays.equals(whole, 0, text.length, text, 0, text.length);
     }
 
     private boolean special(int token, byte[] mark) {
@@ -122,8 +130,8 @@ public final class ChannelTokens {
         return matched == ROLE.length;
     }
 
-    /** Tokens with which the channel of thinking may begin, and no other channel. */
-    int[] thinking() {
-        return thinking;
+    /** Tokens with which the name of a channel may begin that is not of thinking. */
+    int[] answering() {
+        return answering;
     }
 }

@@ -271,6 +271,14 @@ class ChannelGrammarTest {
         assertThat(free.free()).isTrue();
     }
 
+    /** What a model would write in place of a name that it may not write is that name in another way. */
+    @Test
+    void beginsTheNameOfAnotherChannelWhereTheBoundIsSpent() {
+        Cursor cursor = cursor(Optional.empty(), ROLE, 0);
+        take(cursor, "<|channel|>");
+        assertThat(allowedTexts(cursor)).containsExactlyInAnyOrder("f", "final", "c", "comment", "commentary");
+    }
+
     @Test
     void lendsThinkingTheTokensThatEndACharacter() {
         Cursor cursor = cursor(Optional.empty(), ReasoningPlace.of(Opening.THINKING), 1);
