@@ -5,6 +5,7 @@ import dev.jeton.models.harmony.HarmonyHeader;
 import dev.jeton.models.harmony.HarmonyMark;
 import dev.jeton.models.reasoning.ReasoningFormat.Opening;
 import dev.jeton.models.reasoning.ReasoningPlace;
+import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.Optional;
 
@@ -260,17 +261,39 @@ public final class ChannelGrammar implements TokenGrammar {
             }
             switch (mark.get()) {
                 case CHANNEL, CONSTRAIN -> write(mark.get().sign());
-                case MESSAGE -> {
-                    HarmonyHeader read = HarmonyHeader.parse(header);
-                    boolean thinks = read.analysis() && read.recipient().isEmpty();
-                    state = thinks && (open || bound) ? State.THINKING : open ? State.FREE : State.HELD;
-                    if (state == State.HELD && read.channel().equals(HarmonyHeader.FINAL) && behind.isPresent()) {
-                        inner = behind.map(TokenGrammar::begin);
-                    }
-                }
+                case MESSAGE -> begin(HarmonyHeader.parse(header), open);
                 case START, END, RETURN, CALL -> next();
             }
             return true;
+        }
+
+        /** A message's text begins; it may be anything where its header left that open. */
+        private void begin(HarmonyHeader read, boolean open) {
+            Optional<Cursor> call = open && read.toTool() ? call(read.recipient()) : Optional.empty();
+            boolean thinks = read.analysis() && read.recipient().isEmpty();
+            if (call.isPresent()) {
+                state = State.HELD;
+                inner = call;
+                return;
+            }
+            state = thinks && (open || bound) ? State.THINKING : open ? State.FREE : State.HELD;
+            if (state == State.HELD && read.channel().equals(HarmonyHeader.FINAL) && behind.isPresent()) {
+                inner = behind.map(TokenGrammar::begin);
+            }
+        }
+
+        /**
+         * The arguments of a call whose header has a function's name alone, for which readers take it, as the message's
+         * grammar has them behind a header with all that comes before a name; empty where there is no such function.
+         */
+        private Optional<Cursor> call(String name) {
+            Optional<Cursor> whole = message.map(TokenGrammar::begin);
+            String header = HarmonyHeader.TO + HarmonyHeader.FUNCTIONS + name;
+            for (byte octet : header.getBytes(StandardCharsets.UTF_8)) {
+                int token = tokens.octet(octet);
+                whole = whole.filter(cursor -> token >= 0 && cursor.accept(token));
+            }
+            return whole.filter(cursor -> cursor.accept(tokens.message()) && !cursor.mayEnd());
         }
 
         private void write(byte[] text) {

@@ -23,9 +23,12 @@ public final class ChannelTokens {
     private final Map<Integer, HarmonyMark> marks = new HashMap<>();
     private final int start;
     private final int end;
+    private final int message;
     private final int[] others;
     private final int[][] role = new int[ROLE.length][];
     private final int[] answering;
+    /** By byte the token that is no more than it; -1 where there is none. */
+    private final int[] octets = new int[256];
 
     /**
      * Looks at each token some ten times, which takes some hundredths of a second.
@@ -43,7 +46,11 @@ public final class ChannelTokens {
         start = only(HarmonyMark.START);
         end = only(HarmonyMark.END);
         only(HarmonyMark.CHANNEL);
-        only(HarmonyMark.MESSAGE);
+        message = only(HarmonyMark.MESSAGE);
+        Arrays.fill(octets, -1);
+        for (int token : tokens(id -> bytes(id).length == 1)) {
+            octets[bytes(token)[0] & 0xff] = token;
+        }
         others = marks.keySet().stream()
                 .mapToInt(Integer::intValue)
                 .filter(token -> token != end)
@@ -107,7 +114,17 @@ public final class ChannelTokens {
         return end;
     }
 
-    /** All marks but that. */
+    /** The mark that ends a header. */
+    int message() {
+        return message;
+    }
+
+    /** The token that is a byte and no more; -1 where there is none. */
+    int octet(byte value) {
+        return octets[value & 0xff];
+    }
+
+    /** All marks but that of the end. */
     int[] others() {
         return others;
     }

@@ -221,6 +221,27 @@ class ChannelGrammarTest {
         assertThat(cursor.mustEnd()).isTrue();
     }
 
+    /** As the splitter reads it: models now and then forget what comes before a function's name. */
+    @Test
+    void holdsCallsThatNameTheFunctionAlone() {
+        for (String header : List.of(
+                "<|channel|>commentary to=f<|message|>",
+                "<|channel|>commentary to=f <|constrain|>json<|message|>",
+                " to=f<|channel|>commentary code<|message|>")) {
+            Cursor cursor = cursor(strict());
+            write(cursor, header);
+            assertThat(cursor.free()).isFalse();
+            assertThat(allowedTexts(cursor.copy())).contains("{").doesNotContain("yes");
+            write(cursor, "{\"n\":2}");
+            assertThat(cursor.mustEnd()).isTrue();
+        }
+        for (String other : List.of("python", "fg", "user", "all")) {
+            Cursor cursor = cursor(strict());
+            write(cursor, "<|channel|>commentary to=" + other + "<|message|>yes");
+            assertThat(cursor.free()).as(other).isTrue();
+        }
+    }
+
     @Test
     void leavesOtherMessagesOfAFreeAnswerFree() {
         Cursor cursor = cursor(strict());

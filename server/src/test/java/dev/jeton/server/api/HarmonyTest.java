@@ -291,6 +291,7 @@ class HarmonyTest {
         String strict = TOOLS.replace("'name':'f',", "'name':'f','strict':true,") + ",'max_tokens':300";
         for (String header : List.of(
                 "<|channel|>commentary to=functions.f <|constrain|>json<|message|>",
+                "<|channel|>commentary to=f <|constrain|>json<|message|>",
                 " to=functions.f<|channel|>commentary json<|message|>")) {
             Told held = told(THOUGHT + "<|start|>assistant" + header + "{\"x\": 1}<|call|>", strict);
             assertThat(held.calls()).matches("f\\{\\s*\"n\": ?-?[0-9]+}");
