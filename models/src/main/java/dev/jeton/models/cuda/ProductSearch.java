@@ -91,7 +91,11 @@ final class ProductSearch {
         for (int count : rows) {
             for (Use use : uses) {
                 int least = Math.min(count, use.mostRows);
-                if (use.alike || products.decided(least, use.first(), use.wide)) {
+                if (use.alike) {
+                    products.tryOut(least, use.first(), use.wide, use.x, use.y);
+                    continue;
+                }
+                if (products.decided(least, use.first(), use.wide)) {
                     continue;
                 }
                 if (System.nanoTime() - begin >= most.toNanos()) {

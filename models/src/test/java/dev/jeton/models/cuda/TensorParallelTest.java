@@ -125,6 +125,19 @@ class TensorParallelTest {
         assertThat(algorithmsKept(model, 2)).isEqualTo(3);
     }
 
+    /** What cuBLASLt loads for a product waits for exchanges that have begun, so each is made before there are any. */
+    @Test
+    void productsThatAreNotTimedAreTriedAtLoad() throws IOException {
+        String some = "\"num_experts\": 4, \"num_experts_per_tok\": 2, \"moe_intermediate_size\": 48";
+        TinyModel model = model(Configs.config("Qwen3MoeForCausalLM", 64, 4, 2, 16, 96, some));
+        EngineOptions options = new EngineOptions(64, 4 << 20, 2, 20, 16, 0, "none")
+                .with(new DeviceOptions("", false, "auto", Duration.ZERO, 2));
+        long before = MACHINE.knobs().calls("cublasLtMatmul");
+        load(model.folder, options).close();
+        // on both ranks three products of three layers and the head, in a step, and a router's by itself
+        assertThat(MACHINE.knobs().calls("cublasLtMatmul") - before).isEqualTo(2 * (3 * 3 + 1 + 1));
+    }
+
     private static long algorithmsKept(TinyModel model, int ranks) throws IOException {
         EngineOptions options = new EngineOptions(64, 4 << 20, 2, 20, 16, 0, "none")
                 .with(new DeviceOptions("", false, "auto", Duration.ofHours(1), ranks));
