@@ -179,26 +179,24 @@ final class DecoderProgram {
         long normed = input.applyAsLong(buffers.normed());
         long attended = input.applyAsLong(buffers.attended());
         long inner = input.applyAsLong(buffers.inner());
+        int logitRows = StepBuffers.logitRows(maxTokens);
+        long routed = experts.map(ExpertProgram::logits).orElse(0L);
         List<Use> uses = List.of(
-                new Use(weights.all(Layer::queryKeyValue), false, normed, buffers.qkv(), maxTokens),
+                new Use(weights.all(Layer::queryKeyValue), false, false, normed, buffers.qkv(), maxTokens),
                 new Use(
                         weights.queryUps(),
+                        false,
                         false,
                         normed,
                         latent.map(LatentProgram::queries).orElse(0L),
                         maxTokens),
-                new Use(weights.all(Layer::output), false, attended, buffers.delta(), maxTokens),
-                new Use(weights.dense(DeviceWeights.Dense::gateUp), false, normed, buffers.gateUp(), maxTokens),
-                new Use(weights.dense(DeviceWeights.Dense::down), false, inner, buffers.delta(), maxTokens),
-                new Use(weights.beside(DeviceWeights.Dense::gateUp), false, normed, buffers.gateUp(), maxTokens),
-                new Use(weights.beside(DeviceWeights.Dense::down), false, inner, buffers.delta(), maxTokens),
-                new Use(
-                        weights.routers(),
-                        true,
-                        normed,
-                        experts.map(ExpertProgram::logits).orElse(0L),
-                        maxTokens),
-                new Use(List.of(weights.head()), true, normed, buffers.logits(), StepBuffers.logitRows(maxTokens)));
+                new Use(weights.all(Layer::output), false, false, attended, buffers.delta(), maxTokens),
+                new Use(weights.dense(DeviceWeights.Dense::gateUp), false, false, normed, buffers.gateUp(), maxTokens),
+                new Use(weights.dense(DeviceWeights.Dense::down), false, false, inner, buffers.delta(), maxTokens),
+                new Use(weights.beside(DeviceWeights.Dense::gateUp), false, false, normed, buffers.gateUp(), maxTokens),
+                new Use(weights.beside(DeviceWeights.Dense::down), false, false, inner, buffers.delta(), maxTokens),
+                new Use(weights.routers(), peers.isPresent(), true, normed, routed, maxTokens),
+                new Use(List.of(weights.head()), false, true, normed, buffers.logits(), logitRows));
         return new ProductSearch(
                 products, uses.stream().filter(use -> !use.weights().isEmpty()).toList());
     }

@@ -12,6 +12,10 @@ import org.slf4j.LoggerFactory;
  * are timed for the shapes that the cache did not have. What is found is kept on disk, so only the first load on a
  * machine takes that long, and one that ran out of time is continued by the next.
  *
+ * <p>What every device of several computes, all of it, is never timed: each would find its own algorithm, whose sums
+ * are rounded in its own way, and of two experts that are nearly as likely not all devices would choose the same.
+ * cuBLASLt's first choice is the same on devices that are, and so is what the cache has.
+ *
  * <p>Time of one shape: eight algorithms by two to eight products, 0.1 s for the largest of an 8B model; 50 to 300
  * shapes.
  */
@@ -28,12 +32,13 @@ final class ProductSearch {
      * A product as steps compute it.
      *
      * @param weights of all layers
+     * @param alike whether it is to have the same bits on several devices
      * @param wide whether it gives float32
      * @param x an input as large as any; its values decide nothing but should be usual ones
      * @param y an output as large as any, which is overwritten
      * @param mostRows rows that it is computed for at most
      */
-    record Use(List<Matrix> weights, boolean wide, long x, long y, int mostRows) {
+    record Use(List<Matrix> weights, boolean alike, boolean wide, long x, long y, int mostRows) {
         Use {
             weights = List.copyOf(weights);
         }
@@ -86,6 +91,10 @@ final class ProductSearch {
         for (int count : rows) {
             for (Use use : uses) {
                 int least = Math.min(count, use.mostRows);
+                if (use.alike) {
+                    products.tryOut(least, use.first(), use.wide, use.x, use.y);
+                    continue;
+                }
                 if (products.decided(least, use.first(), use.wide)) {
                     continue;
                 }

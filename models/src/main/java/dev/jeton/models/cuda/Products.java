@@ -228,6 +228,18 @@ final class Products {
                 shape(rows, w, wide), fp8 ? narrow : x, fp8 ? narrowScales : 0, addresses, fp8 ? w.scales() : 0, y);
     }
 
+    /**
+     * Computes a product once where it is cuBLASLt's: what that loads at its first use must not wait for devices that
+     * exchange.
+     *
+     * @param w of sixteen bits
+     */
+    void tryOut(int rows, Matrix w, boolean wide, long x, long y) {
+        if (!own(rows, w, wide)) {
+            device.multiply(shape(rows, w, wide), x, 0, w.address(), 0, y);
+        }
+    }
+
     /** Activations out: {@code y[rows][n]} in sixteen bits. */
     void activations(long header, int entry, int rows, long x, Matrix w, long y) {
         if (own(rows, w, false)) {

@@ -5,6 +5,7 @@ import dev.jeton.models.harmony.HarmonyHeader;
 import dev.jeton.models.harmony.HarmonyMark;
 import dev.jeton.models.reasoning.ReasoningFormat.Opening;
 import dev.jeton.models.reasoning.ReasoningPlace;
+import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.Optional;
 
@@ -17,8 +18,9 @@ import java.util.Optional;
  * must be an answer, the text cannot end before it, and of marks only that of the end may come in thinking.
  *
  * <p>The thinking may be bounded, over all its messages: after so many tokens only the mark of their end may come, or
- * after up to {@value ReasoningGrammar#ENDING} more that end a character; and no other message of that channel. A mask
- * costs its {@code vocabulary / 64} words written. Threads as {@link TokenGrammar} says.
+ * after up to {@value ReasoningGrammar#ENDING} more that end a character; and where a channel must be named then, only
+ * the name of another may begin: of a model that is kept from one way to write a name the next likely token is another
+ * way. A mask costs its {@code vocabulary / 64} words written. Threads as {@link TokenGrammar} says.
  */
 public final class ChannelGrammar implements TokenGrammar {
 
@@ -145,7 +147,7 @@ public final class ChannelGrammar implements TokenGrammar {
                         return false;
                     }
                     if (spent() && beforeChannel()) {
-                        ReasoningGrammar.clear(bits, from, tokens.thinking());
+                        only(bits, from, those(bits, from, tokens.answering()));
                     }
                 }
                 case THINKING -> {
@@ -169,6 +171,13 @@ public final class ChannelGrammar implements TokenGrammar {
         private void only(long[] bits, int from, int... these) {
             Arrays.fill(bits, from, from + words(), 0);
             ReasoningGrammar.set(bits, from, these);
+        }
+
+        /** Which of these a mask allows. */
+        private static int[] those(long[] bits, int from, int[] these) {
+            return Arrays.stream(these)
+                    .filter(token -> (bits[from + (token >>> 6)] >>> token & 1) != 0)
+                    .toArray();
         }
 
         private void all(long[] bits, int from) {
@@ -252,17 +261,39 @@ public final class ChannelGrammar implements TokenGrammar {
             }
             switch (mark.get()) {
                 case CHANNEL, CONSTRAIN -> write(mark.get().sign());
-                case MESSAGE -> {
-                    HarmonyHeader read = HarmonyHeader.parse(header);
-                    boolean thinks = read.analysis() && read.recipient().isEmpty();
-                    state = thinks && (open || bound) ? State.THINKING : open ? State.FREE : State.HELD;
-                    if (state == State.HELD && read.channel().equals(HarmonyHeader.FINAL) && behind.isPresent()) {
-                        inner = behind.map(TokenGrammar::begin);
-                    }
-                }
+                case MESSAGE -> begin(HarmonyHeader.parse(header), open);
                 case START, END, RETURN, CALL -> next();
             }
             return true;
+        }
+
+        /** A message's text begins; it may be anything where its header left that open. */
+        private void begin(HarmonyHeader read, boolean open) {
+            Optional<Cursor> call = open && read.toTool() ? call(read.recipient()) : Optional.empty();
+            boolean thinks = read.analysis() && read.recipient().isEmpty();
+            if (call.isPresent()) {
+                state = State.HELD;
+                inner = call;
+                return;
+            }
+            state = thinks && (open || bound) ? State.THINKING : open ? State.FREE : State.HELD;
+            if (state == State.HELD && read.channel().equals(HarmonyHeader.FINAL) && behind.isPresent()) {
+                inner = behind.map(TokenGrammar::begin);
+            }
+        }
+
+        /**
+         * The arguments of a call whose header has a function's name alone, for which readers take it, as the message's
+         * grammar has them behind a header with all that comes before a name; empty where there is no such function.
+         */
+        private Optional<Cursor> call(String name) {
+            Optional<Cursor> whole = message.map(TokenGrammar::begin);
+            String header = HarmonyHeader.TO + HarmonyHeader.FUNCTIONS + name;
+            for (byte octet : header.getBytes(StandardCharsets.UTF_8)) {
+                int token = tokens.octet(octet);
+                whole = whole.filter(cursor -> token >= 0 && cursor.accept(token));
+            }
+            return whole.filter(cursor -> cursor.accept(tokens.message()) && !cursor.mayEnd());
         }
 
         private void write(byte[] text) {

@@ -12,7 +12,6 @@ import java.util.function.ToIntFunction;
 final class ChannelRules {
 
     private static final String JSON = "json";
-    private static final String CALLS = "commentary";
 
     private final NetworkBuilder network;
 
@@ -50,11 +49,11 @@ final class ChannelRules {
             String to = " " + HarmonyHeader.TO + HarmonyHeader.FUNCTIONS;
             int named = network.node();
             network.epsilon(network.text(begin, to), named);
-            int late = network.text(channel, CALLS + to);
+            int late = network.text(channel, HarmonyHeader.COMMENTARY + to);
             for (GrammarSpec.Function function : channels.functions()) {
                 int arguments = network.node();
                 int early = typed(network.text(named, function.name()));
-                int channelled = network.text(mark(early, HarmonyMark.CHANNEL), CALLS);
+                int channelled = network.text(mark(early, HarmonyMark.CHANNEL), HarmonyHeader.COMMENTARY);
                 network.epsilon(mark(typed(channelled), HarmonyMark.MESSAGE), arguments);
                 int typed = typed(network.text(late, function.name()));
                 network.epsilon(mark(typed, HarmonyMark.MESSAGE), arguments);
@@ -69,7 +68,7 @@ final class ChannelRules {
         int rule = network.rule();
         for (GrammarSpec.Function function : rest.functions()) {
             int typed = typed(network.text(network.begin(rule), function.name()));
-            int channelled = typed(network.text(mark(typed, HarmonyMark.CHANNEL), CALLS));
+            int channelled = typed(network.text(mark(typed, HarmonyMark.CHANNEL), HarmonyHeader.COMMENTARY));
             int headed = network.node();
             network.epsilon(typed, headed);
             network.epsilon(channelled, headed);

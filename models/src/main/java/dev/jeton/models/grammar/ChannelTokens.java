@@ -9,10 +9,11 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.function.IntPredicate;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 
 /**
  * The tokens of one vocabulary that matter between the messages of OpenAI's harmony format: its marks, those that spell
- * the role of who answers, and those with which the channel of thinking may begin. Immutable.
+ * the role of who answers, and those with which the name of another channel than thinking's may begin. Immutable.
  */
 public final class ChannelTokens {
 
@@ -22,9 +23,12 @@ public final class ChannelTokens {
     private final Map<Integer, HarmonyMark> marks = new HashMap<>();
     private final int start;
     private final int end;
+    private final int message;
     private final int[] others;
     private final int[][] role = new int[ROLE.length][];
-    private final int[] thinking;
+    private final int[] answering;
+    /** By byte the token that is no more than it; -1 where there is none. */
+    private final int[] octets = new int[256];
 
     /**
      * Looks at each token some ten times, which takes some hundredths of a second.
@@ -42,7 +46,11 @@ public final class ChannelTokens {
         start = only(HarmonyMark.START);
         end = only(HarmonyMark.END);
         only(HarmonyMark.CHANNEL);
-        only(HarmonyMark.MESSAGE);
+        message = only(HarmonyMark.MESSAGE);
+        Arrays.fill(octets, -1);
+        for (int token : tokens(id -> bytes(id).length == 1)) {
+            octets[bytes(token)[0] & 0xff] = token;
+        }
         others = marks.keySet().stream()
                 .mapToInt(Integer::intValue)
                 .filter(token -> token != end)
@@ -51,8 +59,15 @@ public final class ChannelTokens {
             int from = matched;
             role[matched] = tokens(token -> role(from, token) > from);
         }
-        int first = HarmonyHeader.ANALYSIS.charAt(0);
-        thinking = tokens(token -> bytes(token).length > 0 && bytes(token)[0] == first);
+        answering = tokens(token -> Stream.of(HarmonyHeader.FINAL, HarmonyHeader.COMMENTARY)
+                .anyMatch(channel -> begins(channel, bytes(token))));
+    }
+
+    private static boolean begins(String name, byte[] text) {
+        byte[] whole = name.getBytes(StandardCharsets.US_ASCII);
+        return text.length > 0
+                && text.length <= whole.length
+                && Arrays.equals(whole, 0, text.length, text, 0, text.length);
     }
 
     private boolean special(int token, byte[] mark) {
@@ -99,7 +114,17 @@ public final class ChannelTokens {
         return end;
     }
 
-    /** All marks but that. */
+    /** The mark that ends a header. */
+    int message() {
+        return message;
+    }
+
+    /** The token that is a byte and no more; -1 where there is none. */
+    int octet(byte value) {
+        return octets[value & 0xff];
+    }
+
+    /** All marks but that of the end. */
     int[] others() {
         return others;
     }
@@ -122,8 +147,8 @@ public final class ChannelTokens {
         return matched == ROLE.length;
     }
 
-    /** Tokens with which the channel of thinking may begin, and no other channel. */
-    int[] thinking() {
-        return thinking;
+    /** Tokens with which the name of a channel may begin that is not of thinking. */
+    int[] answering() {
+        return answering;
     }
 }

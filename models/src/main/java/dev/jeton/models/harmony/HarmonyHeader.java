@@ -27,13 +27,16 @@ public record HarmonyHeader(String channel, String recipient, String rest) {
     /** The channel of thinking. */
     public static final String ANALYSIS = "analysis";
 
+    /** The channel of calls, and of what is said before them. */
+    public static final String COMMENTARY = "commentary";
+
     /** The channel of the answer. */
     public static final String FINAL = "final";
 
     /** One that says nothing. */
     public static final HarmonyHeader NONE = new HarmonyHeader("", "", "");
 
-    private static final List<String> CHANNELS = List.of(ANALYSIS, "commentary", FINAL);
+    private static final List<String> CHANNELS = List.of(ANALYSIS, COMMENTARY, FINAL);
     private static final Set<String> TYPES = Set.of("json", "code", "text");
     /** Recipients that are no tools. */
     private static final Set<String> PEOPLE = Set.of("", "all", "user", ASSISTANT);

@@ -32,6 +32,8 @@ final class ChannelSplitter implements ReasoningSplitter {
         THINKING,
         ANSWERING,
         CALLING,
+        /** The text has ended, in an answer or a call. */
+        ANSWERED,
         ENDED
     }
 
@@ -101,7 +103,10 @@ final class ChannelSplitter implements ReasoningSplitter {
 
     @Override
     public boolean answering() {
-        return state == State.ANSWERING || state == State.CALLING;
+        return switch (state) {
+            case ANSWERING, CALLING, ANSWERED -> true;
+            case HEADER, THINKING, ENDED -> false;
+        };
     }
 
     @Override
@@ -148,7 +153,7 @@ final class ChannelSplitter implements ReasoningSplitter {
         }
         header.setLength(0);
         given = 0;
-        state = State.ENDED;
+        state = answering() ? State.ANSWERED : State.ENDED;
     }
 
     /** Looks for marks that are written as text. */
@@ -237,7 +242,7 @@ final class ChannelSplitter implements ReasoningSplitter {
             case THINKING -> write(thinking, Side.THINKING, next);
             case ANSWERING -> write(answer, Side.ANSWER, next);
             case CALLING -> answer.append(next);
-            case ENDED -> {}
+            case ANSWERED, ENDED -> {}
         }
     }
 
@@ -305,7 +310,7 @@ final class ChannelSplitter implements ReasoningSplitter {
         switch (state) {
             case HEADER -> abandon();
             case CALLING -> answer.append(HarmonyFormat.END);
-            case THINKING, ANSWERING, ENDED -> {}
+            case THINKING, ANSWERING, ANSWERED, ENDED -> {}
         }
     }
 

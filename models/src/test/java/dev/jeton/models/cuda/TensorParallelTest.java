@@ -17,10 +17,12 @@ import dev.jeton.models.reference.ReferenceCheck;
 import dev.jeton.models.reference.ReferenceDecoder;
 import dev.jeton.models.reference.TinyModel;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.function.LongSupplier;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.api.io.TempDir;
@@ -111,6 +113,39 @@ class TensorParallelTest {
         TinyModel model = model(Configs.config("Qwen3MoeForCausalLM", 64, 4, 2, 16, 96, some));
         assertThat(model.spec.experts().layers()).containsExactly(false, true, false);
         assertThat(error(model, "none", 2, 30)).isLessThan(SIXTEEN);
+    }
+
+    /** Ranks that chose experts by sums rounded each in its own way would now and then choose different ones. */
+    @Test
+    void timesChooseNoAlgorithmForWhatEveryRankComputes() throws IOException {
+        String some = "\"num_experts\": 4, \"num_experts_per_tok\": 2, \"moe_intermediate_size\": 48";
+        TinyModel model = model(Configs.config("Qwen3MoeForCausalLM", 64, 4, 2, 16, 96, some));
+        // for 20 rows alone products are cuBLASLt's: of q, k and v, attention's output, the router and the head
+        assertThat(algorithmsKept(model, 1)).isEqualTo(4);
+        assertThat(algorithmsKept(model, 2)).isEqualTo(3);
+    }
+
+    /** What cuBLASLt loads for a product waits for exchanges that have begun, so each is made before there are any. */
+    @Test
+    void productsThatAreNotTimedAreTriedAtLoad() throws IOException {
+        String some = "\"num_experts\": 4, \"num_experts_per_tok\": 2, \"moe_intermediate_size\": 48";
+        TinyModel model = model(Configs.config("Qwen3MoeForCausalLM", 64, 4, 2, 16, 96, some));
+        EngineOptions options = new EngineOptions(64, 4 << 20, 2, 20, 16, 0, "none")
+                .with(new DeviceOptions("", false, "auto", Duration.ZERO, 2));
+        long before = MACHINE.knobs().calls("cublasLtMatmul");
+        load(model.folder, options).close();
+        // on both ranks three products of three layers and the head, in a step, and a router's by itself
+        assertThat(MACHINE.knobs().calls("cublasLtMatmul") - before).isEqualTo(2 * (3 * 3 + 1 + 1));
+    }
+
+    private static long algorithmsKept(TinyModel model, int ranks) throws IOException {
+        EngineOptions options = new EngineOptions(64, 4 << 20, 2, 20, 16, 0, "none")
+                .with(new DeviceOptions("", false, "auto", Duration.ofHours(1), ranks));
+        DeviceLibraries libraries = MACHINE.librariesWithNewCache();
+        CudaEngine.load(model.folder, options, libraries).close();
+        try (Stream<Path> files = Files.list(libraries.cache().resolve("algorithms"))) {
+            return files.count();
+        }
     }
 
     // ---- formats -----------------------------------------------------------------------------------------------

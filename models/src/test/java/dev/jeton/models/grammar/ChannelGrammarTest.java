@@ -221,6 +221,27 @@ class ChannelGrammarTest {
         assertThat(cursor.mustEnd()).isTrue();
     }
 
+    /** As the splitter reads it: models now and then forget what comes before a function's name. */
+    @Test
+    void holdsCallsThatNameTheFunctionAlone() {
+        for (String header : List.of(
+                "<|channel|>commentary to=f<|message|>",
+                "<|channel|>commentary to=f <|constrain|>json<|message|>",
+                " to=f<|channel|>commentary code<|message|>")) {
+            Cursor cursor = cursor(strict());
+            write(cursor, header);
+            assertThat(cursor.free()).isFalse();
+            assertThat(allowedTexts(cursor.copy())).contains("{").doesNotContain("yes");
+            write(cursor, "{\"n\":2}");
+            assertThat(cursor.mustEnd()).isTrue();
+        }
+        for (String other : List.of("python", "fg", "user", "all")) {
+            Cursor cursor = cursor(strict());
+            write(cursor, "<|channel|>commentary to=" + other + "<|message|>yes");
+            assertThat(cursor.free()).as(other).isTrue();
+        }
+    }
+
     @Test
     void leavesOtherMessagesOfAFreeAnswerFree() {
         Cursor cursor = cursor(strict());
@@ -269,6 +290,14 @@ class ChannelGrammarTest {
         assertThat(allowedTexts(free)).doesNotContain("analysis").contains("final", "commentary");
         take(free, "final", "<|message|>");
         assertThat(free.free()).isTrue();
+    }
+
+    /** What a model would write in place of a name that it may not write is that name in another way. */
+    @Test
+    void beginsTheNameOfAnotherChannelWhereTheBoundIsSpent() {
+        Cursor cursor = cursor(Optional.empty(), ROLE, 0);
+        take(cursor, "<|channel|>");
+        assertThat(allowedTexts(cursor)).containsExactlyInAnyOrder("f", "final", "c", "comment", "commentary");
     }
 
     @Test

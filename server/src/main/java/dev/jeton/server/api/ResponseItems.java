@@ -11,6 +11,7 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -113,8 +114,36 @@ final class ResponseItems {
         called.add(id);
         Map<String, @Nullable Object> call = PastToolCalls.of(item, id, style.textArguments());
         Map<String, @Nullable Object> message =
-                going ? messages.getLast() : add("assistant", style.emptyContent() ? "" : null);
+                going ? messages.getLast() : spoken() ? thoughtOn() : add("assistant", silence());
         calls(message).add(call);
+    }
+
+    private @Nullable String silence() {
+        return style.emptyContent() ? "" : null;
+    }
+
+    /** Whether the assistant has said something and thought again, where a call has one text with it. */
+    private boolean spoken() {
+        return style.oneText()
+                && thought.isPresent()
+                && !messages.isEmpty()
+                && "assistant".equals(messages.getLast().get("role"))
+                && !messages.getLast().containsKey("tool_calls");
+    }
+
+    /** What was said then is no answer, for which a template would take it, but one of the thoughts. */
+    private Map<String, @Nullable Object> thoughtOn() {
+        Map<String, @Nullable Object> message = messages.getLast();
+        String all = Stream.of(message.get(PastCallStyle.THOUGHTS.getFirst()), message.get("content"), thought.get())
+                .filter(String.class::isInstance)
+                .map(String.class::cast)
+                .filter(text -> !text.isEmpty())
+                .collect(Collectors.joining("\n\n"));
+        Conversation.thought(message, all);
+        message.put("content", silence());
+        thought = Optional.empty();
+        going = true;
+        return message;
     }
 
     @SuppressWarnings("unchecked") // nothing else is put there

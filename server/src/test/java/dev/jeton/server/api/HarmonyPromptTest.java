@@ -120,6 +120,23 @@ class HarmonyPromptTest {
         assertThat(chat(message.formatted(""), "")).contains("assistant(Let me see.)f");
     }
 
+    /**
+     * A message without its call would be an answer, for which the template drops what was thought before earlier
+     * calls.
+     */
+    @Test
+    void shouldKeepWhatWasSaidWithItsCallWhereThinkingIsBetween() {
+        String input = "{'model':'test-model','input':[{'role':'user','content':'a'},%s,"
+                + "{'type':'message','role':'assistant','content':'Let me see.'},%s,"
+                + "{'type':'function_call','call_id':'c1','name':'f','arguments':'{}'},"
+                + "{'type':'function_call_output','call_id':'c1','output':'1'}]}";
+        String thought = "{'type':'reasoning','summary':[],'content':[{'type':'reasoning_text','text':'%s'}]}";
+        assertThat(prompt("/v1/responses", input.formatted(thought.formatted("hm"), thought.formatted("so"))))
+                .contains("a<|end|><|start|>assistant(hm\n\nLet me see.\n\nso)f");
+        assertThat(prompt("/v1/responses", input.formatted("{'role':'user','content':'b'}", thought.formatted("so"))))
+                .contains("b<|end|><|start|>assistant(Let me see.\n\nso)f");
+    }
+
     @Test
     void shouldShowEachOfSeveralCallsWithItsResult() {
         String messages =

@@ -223,6 +223,17 @@ class HarmonyTest {
     }
 
     @Test
+    void shouldGiveLogProbabilitiesOfAnAnswerWhoseHeaderNeverEnded() {
+        REPLY.set(THOUGHT + "<|start|>assistant<|channel|>final so");
+        Answer answer = server.chat("'logprobs':true,'include_reasoning':false");
+        assertThat(answer.at("choices.0.message.content")).isEqualTo("so");
+        assertThat(((List<?>) answer.at("choices.0.logprobs.content"))
+                        .stream().map(score -> (String) Answer.at(score, "token")))
+                .endsWith("s", "o")
+                .doesNotContain("w");
+    }
+
+    @Test
     void shouldReadAnswersAsOneFormatWhereOnlyOneSettingSaysSo() {
         try (TestServer calls = server("openai", "none")) {
             assertThat(told(calls, THOUGHT + CALL, TOOLS))
@@ -280,6 +291,7 @@ class HarmonyTest {
         String strict = TOOLS.replace("'name':'f',", "'name':'f','strict':true,") + ",'max_tokens':300";
         for (String header : List.of(
                 "<|channel|>commentary to=functions.f <|constrain|>json<|message|>",
+                "<|channel|>commentary to=f <|constrain|>json<|message|>",
                 " to=functions.f<|channel|>commentary json<|message|>")) {
             Told held = told(THOUGHT + "<|start|>assistant" + header + "{\"x\": 1}<|call|>", strict);
             assertThat(held.calls()).matches("f\\{\\s*\"n\": ?-?[0-9]+}");
