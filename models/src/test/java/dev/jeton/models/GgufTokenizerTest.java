@@ -80,7 +80,11 @@ class GgufTokenizerTest {
         "tekken, 1|2|3|4",
         "gpt-4o, 123|4",
         "falcon, 123|4",
-        "deepseek-coder, 1|2|3|4"
+        "deepseek-coder, 1|2|3|4",
+        "deepseek-llm, 1|2|3|4",
+        "deepseek-v3, 123|4",
+        "glm4, 123|4",
+        "kimi-k2, 123|4"
     })
     void splitsDigitsAsTheNamedTokenizerDoes(String pre, String expected) throws IOException {
         try (FolderTokenizer tokenizer =
@@ -94,7 +98,19 @@ class GgufTokenizerTest {
     void everyTextComesBackWhateverSplitsIt(GgufSplits splits) throws IOException {
         String pre = splits == GgufSplits.GPT2
                 ? "gpt-2"
-                : Stream.of("default", "llama-bpe", "qwen2", "smollm", "tekken", "gpt-4o", "falcon", "deepseek-coder")
+                : Stream.of(
+                                "default",
+                                "llama-bpe",
+                                "qwen2",
+                                "smollm",
+                                "tekken",
+                                "gpt-4o",
+                                "falcon",
+                                "deepseek-coder",
+                                "deepseek-llm",
+                                "deepseek-v3",
+                                "glm4",
+                                "kimi-k2")
                         .filter(name -> GgufSplits.named("test", java.util.Optional.of(name)) == splits)
                         .findFirst()
                         .orElseThrow();
