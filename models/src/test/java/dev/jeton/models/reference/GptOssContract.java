@@ -1,44 +1,17 @@
 package dev.jeton.models.reference;
 
 import dev.jeton.models.DecoderSpec;
-import dev.jeton.models.EngineOptions;
 import dev.jeton.models.TensorType;
-import dev.jeton.models.engine.Engine;
 import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.Map;
 import java.util.function.UnaryOperator;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
 /** gpt-oss against the float64 reference: sinks, biases of experts, limited gates, experts in MXFP4. */
-public abstract class GptOssContract {
+public abstract class GptOssContract extends ReferenceContract {
 
     private static final long SEED = 20_261_130;
-    private static final EngineOptions OPTIONS = new EngineOptions(0, 1 << 22, 4, 64, 16, 2, "none");
     private static final double CLEAR = 0.05;
-
-    @TempDir
-    Path folder;
-
-    /** Loads a model folder onto the engine. */
-    protected abstract Engine load(Path model, EngineOptions options);
-
-    /** Most that a log-probability may be off with weights of a type; the average is an eighth. */
-    protected double tolerance(TensorType weights) {
-        return 3e-4;
-    }
-
-    /** Whether the engine rounds inputs of products with weights of a type, see {@link ExpertFamiliesContract}. */
-    protected boolean roundsInputs(TensorType weights) {
-        return false;
-    }
-
-    /** The type of weights to test with in place of another: those that the engine keeps exactly. */
-    protected TensorType exactly(TensorType type) {
-        return type;
-    }
 
     @Test
     void shouldMatchTheReferenceForGptOss() throws IOException {
@@ -62,14 +35,7 @@ public abstract class GptOssContract {
     }
 
     private void check(String config, TensorType asked) throws IOException {
-        TensorType type = exactly(asked);
-        TinyModel model = new TinyModel(Files.createTempDirectory(folder, "model"), config, type, SEED);
-        ReferenceDecoder reference = reference(model);
-        if (roundsInputs(type)) {
-            ReferenceCheck.checkClear(this::load, model, reference, tolerance(type), OPTIONS, CLEAR);
-        } else {
-            ReferenceCheck.check(this::load, model, reference, tolerance(type), OPTIONS, SEED);
-        }
+        check(config, asked, SEED, CLEAR, GptOssContract::reference);
     }
 
     /** The reference of a model of {@link Configs#gptOss}. */

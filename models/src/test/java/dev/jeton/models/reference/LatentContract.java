@@ -2,46 +2,19 @@ package dev.jeton.models.reference;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.jeton.models.EngineOptions;
 import dev.jeton.models.TensorType;
-import dev.jeton.models.engine.Engine;
 import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import org.assertj.core.data.Offset;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
 /**
  * Families whose keys and values are computed from a narrow vector, against a float64 reference that does compute them.
  */
-public abstract class LatentContract {
+public abstract class LatentContract extends ReferenceContract {
 
     private static final long SEED = 20_261_202;
-    private static final EngineOptions OPTIONS = new EngineOptions(0, 1 << 22, 4, 64, 16, 2, "none");
     /** As in {@link SharedExpertsContract}. */
     private static final double CLEAR = 0.03;
-
-    @TempDir
-    Path folder;
-
-    /** Loads a model folder onto the engine. */
-    protected abstract Engine load(Path model, EngineOptions options);
-
-    /** Most that a log-probability may be off with weights of a type; the average is an eighth. */
-    protected double tolerance(TensorType weights) {
-        return 3e-4;
-    }
-
-    /** Whether the engine rounds inputs of products with weights of a type, see {@link ExpertFamiliesContract}. */
-    protected boolean roundsInputs(TensorType weights) {
-        return false;
-    }
-
-    /** The type of weights to test with in place of another: those that the engine keeps exactly. */
-    protected TensorType exactly(TensorType type) {
-        return type;
-    }
 
     @Test
     void shouldMatchTheReferenceForDeepSeekV2() throws IOException {
@@ -91,14 +64,7 @@ public abstract class LatentContract {
     }
 
     private TinyModel check(String config, TensorType asked, double[] frequencies) throws IOException {
-        TensorType type = exactly(asked);
-        TinyModel model = new TinyModel(Files.createTempDirectory(folder, "model"), config, type, SEED);
-        ReferenceDecoder reference = new ReferenceDecoder(model.spec, model.weights, frequencies, 1);
-        if (roundsInputs(type)) {
-            ReferenceCheck.checkClear(this::load, model, reference, tolerance(type), OPTIONS, CLEAR);
-        } else {
-            ReferenceCheck.check(this::load, model, reference, tolerance(type), OPTIONS, SEED);
-        }
-        return model;
+        return check(
+                config, asked, SEED, CLEAR, model -> new ReferenceDecoder(model.spec, model.weights, frequencies, 1));
     }
 }

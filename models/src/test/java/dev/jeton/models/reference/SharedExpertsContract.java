@@ -2,46 +2,19 @@ package dev.jeton.models.reference;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.jeton.models.EngineOptions;
 import dev.jeton.models.TensorType;
-import dev.jeton.models.engine.Engine;
 import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
 /**
  * Families with experts that all tokens go through, and experts chosen by corrected sigmoids out of the best groups,
  * against the float64 reference.
  */
-public abstract class SharedExpertsContract {
+public abstract class SharedExpertsContract extends ReferenceContract {
 
     private static final long SEED = 20_261_201;
-    private static final EngineOptions OPTIONS = new EngineOptions(0, 1 << 22, 4, 64, 16, 2, "none");
     /** As in {@link ExpertFamiliesContract}; margins here are lower bounds of it. */
     private static final double CLEAR = 0.03;
-
-    @TempDir
-    Path folder;
-
-    /** Loads a model folder onto the engine. */
-    protected abstract Engine load(Path model, EngineOptions options);
-
-    /** Most that a log-probability may be off with weights of a type; the average is an eighth. */
-    protected double tolerance(TensorType weights) {
-        return 3e-4;
-    }
-
-    /** Whether the engine rounds inputs of products with weights of a type, see {@link ExpertFamiliesContract}. */
-    protected boolean roundsInputs(TensorType weights) {
-        return false;
-    }
-
-    /** The type of weights to test with in place of another: those that the engine keeps exactly. */
-    protected TensorType exactly(TensorType type) {
-        return type;
-    }
 
     @Test
     void shouldMatchTheReferenceForQwen2WithExperts() throws IOException {
@@ -80,14 +53,8 @@ public abstract class SharedExpertsContract {
 
     /** @param turned elements of a head that are turned */
     private TinyModel check(String config, TensorType asked, int turned) throws IOException {
-        TensorType type = exactly(asked);
-        TinyModel model = new TinyModel(Files.createTempDirectory(folder, "model"), config, type, SEED);
-        ReferenceDecoder reference = new ReferenceDecoder(model.spec, model.weights, FamilyContract.plain(turned), 1);
-        if (roundsInputs(type)) {
-            ReferenceCheck.checkClear(this::load, model, reference, tolerance(type), OPTIONS, CLEAR);
-        } else {
-            ReferenceCheck.check(this::load, model, reference, tolerance(type), OPTIONS, SEED);
-        }
-        return model;
+        double[] frequencies = FamilyContract.plain(turned);
+        return check(
+                config, asked, SEED, CLEAR, model -> new ReferenceDecoder(model.spec, model.weights, frequencies, 1));
     }
 }
