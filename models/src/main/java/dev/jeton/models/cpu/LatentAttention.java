@@ -4,7 +4,6 @@ import dev.jeton.models.DecoderSpec;
 import dev.jeton.models.Latent;
 import dev.jeton.models.cpu.DecoderWeights.LatentWeights;
 import dev.jeton.models.rows.StepRows;
-import java.util.Arrays;
 
 /**
  * The attention of a {@link DecoderStep} of a model whose keys and values are computed from a narrow vector
@@ -38,7 +37,6 @@ final class LatentAttention {
     /** Heads of a tile of attention: as many as are computed together. */
     private static final int HEADS = Attention.GROUP;
 
-    private static final int POSITIONS = 32;
     private static final int NORM_TOKENS = 8;
 
     private final DecoderSpec spec;
@@ -71,10 +69,7 @@ final class LatentAttention {
 
     private Phase phase = Phase.OUTSIDE;
     private int layer;
-    private int tiles;
-    private int[] rowOf = new int[64];
-    private int[] headOf = new int[64];
-    private int[] fromOf = new int[64];
+    private final AttentionTiles tiles = new AttentionTiles();
 
     /** @param projected what the multiplication of the layer's input gives, {@code [token][stride]} */
     LatentAttention(
@@ -114,22 +109,7 @@ final class LatentAttention {
 
     /** Lays out the tiles of a step. */
     void beginStep() {
-        tiles = 0;
-        for (int row = 0; row < batch.rows; row++) {
-            int count = batch.inputStart[row + 1] - batch.inputStart[row];
-            for (int from = 0; from < count; from += POSITIONS) {
-                for (int head = 0; head < spec.heads(); head += HEADS) {
-                    if (tiles == rowOf.length) {
-                        rowOf = Arrays.copyOf(rowOf, 2 * tiles);
-                        headOf = Arrays.copyOf(headOf, 2 * tiles);
-                        fromOf = Arrays.copyOf(fromOf, 2 * tiles);
-                    }
-                    rowOf[tiles] = row;
-                    headOf[tiles] = head;
-                    fromOf[tiles++] = from;
-                }
-            }
-        }
+        tiles.begin(batch, spec.heads(), HEADS);
     }
 
     /** Begins with a layer, whose input is multiplied; the number of tiles of the first phase. */
@@ -152,7 +132,7 @@ final class LatentAttention {
             case QUERY_UP -> beginKeys(w);
             case KEY_UP -> {
                 phase = Phase.ATTEND;
-                yield tiles;
+                yield tiles.count();
             }
             case ATTEND -> {
                 phase = Phase.VALUE_UP;
@@ -243,10 +223,9 @@ final class LatentAttention {
     }
 
     private void attend(int tile, Workspace workspace) {
-        int row = rowOf[tile];
-        int head = headOf[tile];
-        int first = batch.inputStart[row] + fromOf[tile];
-        int count = Math.min(POSITIONS, batch.inputStart[row + 1] - first);
+        int row = tiles.row(tile);
+        int head = tiles.head(tile);
+        int first = tiles.first(tile, batch);
         workspace.attention.compute(
                 arena,
                 layer,
@@ -254,7 +233,7 @@ final class LatentAttention {
                 batch.blocks[0],
                 batch.tableStart[0][row],
                 batch.tokenPosition[first],
-                count,
+                tiles.positions(tile, batch),
                 absorbed,
                 (first * spec.heads() + head) * latent.width(),
                 spec.heads() * latent.width(),

@@ -5,7 +5,6 @@ import static dev.jeton.models.cpu.Kernels.PANEL;
 import dev.jeton.models.DecoderSpec;
 import dev.jeton.models.WindowGroups;
 import dev.jeton.models.rows.StepRows;
-import java.util.Arrays;
 import java.util.List;
 
 /**
@@ -17,8 +16,6 @@ import java.util.List;
  * <p>Owned by the step; tiles write disjoint parts.
  */
 final class StepAttention {
-
-    private static final int POSITIONS = 32;
 
     private final DecoderSpec spec;
     private final DecoderWeights weights;
@@ -33,10 +30,7 @@ final class StepAttention {
     private final float[] qkv;
     private final float[] attended;
 
-    private int tiles;
-    private int[] rowOf = new int[64];
-    private int[] headOf = new int[64];
-    private int[] fromOf = new int[64];
+    private final AttentionTiles tiles = new AttentionTiles();
 
     StepAttention(
             DecoderSpec spec,
@@ -84,27 +78,12 @@ final class StepAttention {
 
     /** How many tiles each layer has. */
     int tiles() {
-        return tiles;
+        return tiles.count();
     }
 
-    /** Rows with the longest context first would balance best; decodes are even, so rows go in order. */
+    /** Lays out the tiles of a step. */
     void begin() {
-        tiles = 0;
-        for (int row = 0; row < batch.rows; row++) {
-            int count = batch.inputStart[row + 1] - batch.inputStart[row];
-            for (int from = 0; from < count; from += POSITIONS) {
-                for (int head = 0; head < spec.keyValueHeads(); head++) {
-                    if (tiles == rowOf.length) {
-                        rowOf = Arrays.copyOf(rowOf, 2 * tiles);
-                        headOf = Arrays.copyOf(headOf, 2 * tiles);
-                        fromOf = Arrays.copyOf(fromOf, 2 * tiles);
-                    }
-                    rowOf[tiles] = row;
-                    headOf[tiles] = head;
-                    fromOf[tiles++] = from;
-                }
-            }
-        }
+        tiles.begin(batch, spec.keyValueHeads(), 1);
     }
 
     /** Makes the angles of a token, the same for all layers. */
@@ -151,10 +130,10 @@ final class StepAttention {
 
     /** Attends; of a step without chunks of prompt, where no row reads what another stores, it stores first. */
     void attend(int layer, int tile, Workspace workspace) {
-        int row = rowOf[tile];
-        int head = headOf[tile];
-        int first = batch.inputStart[row] + fromOf[tile];
-        int count = Math.min(POSITIONS, batch.inputStart[row + 1] - first);
+        int row = tiles.row(tile);
+        int head = tiles.head(tile);
+        int first = tiles.first(tile, batch);
+        int count = tiles.positions(tile, batch);
         if (!batch.chunked) {
             store(layer, first, head);
         }
