@@ -56,8 +56,8 @@ final class GgufConfig {
                                 .formatted(file.path())));
         String prefix = architecture + ".";
         boolean experts = metadata.number(prefix + "expert_count", 0) > 0;
-        DecoderFamily family = DecoderFamily.ofGguf(
-                metadata.source(), architecture, experts, GgufDeepSeek.bySigmoid(metadata, prefix));
+        DecoderFamily family =
+                DecoderFamily.ofGguf(metadata.source(), architecture, experts, GgufDeepSeek.bySigmoid(file, prefix));
         refuse(metadata, prefix, GgufFamilies.known(family));
         int hidden = metadata.integer(prefix + "embedding_length", 1, Integer.MAX_VALUE);
         int layers = metadata.integer(prefix + "block_count", 1, 1 << 12);

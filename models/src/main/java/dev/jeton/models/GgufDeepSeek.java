@@ -9,19 +9,52 @@ final class GgufDeepSeek {
     /** Scores that are sigmoids, in llama.cpp's numbers. */
     private static final int SIGMOID = 2;
 
+    private static final String SCORES = "expert_gating_func";
+
+    /** What is added to scores for the choice. */
+    private static final String CORRECTION = ".exp_probs_b.bias";
+
     /** What llama.cpp's converter multiplies {@code mscale_all_dim} with. */
     private static final double LOG_MULTIPLIER = 0.1;
 
     private GgufDeepSeek() {}
 
-    /** Whether experts are scored by sigmoids. */
-    static boolean bySigmoid(JsonObject metadata, String prefix) {
-        return metadata.number(prefix + "expert_gating_func", 0) == SIGMOID;
+    /**
+     * Whether experts are scored by sigmoids. Files that do not say so are of models before there were any, whose
+     * scores nothing is added to, or of GLM-4.7-Flash, whose config.json does not say it either.
+     */
+    static boolean bySigmoid(GgufFile file, String prefix) {
+        double scores = file.metadata().number(prefix + SCORES, 0);
+        return scores == SIGMOID || scores == 0 && corrected(file);
+    }
+
+    private static boolean corrected(GgufFile file) {
+        for (String name : file.names()) {
+            if (name.endsWith(CORRECTION)) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    /** What would silently be another choice of experts. */
+    private static void refuse(GgufFile file, String prefix) {
+        double scores = file.metadata().number(prefix + SCORES, 0);
+        if (scores > SIGMOID) {
+            throw new ModelException("%s: \"%s%s\" %.0f is not supported; softmax (1) and sigmoid (%d) are"
+                    .formatted(file.path(), prefix, SCORES, scores, SIGMOID));
+        }
+        if (corrected(file) && !bySigmoid(file, prefix)) {
+            throw new ModelException("%s: \"%s%s\" is softmax, of which corrections (%s) are not supported"
+                    .formatted(file.path(), prefix, SCORES, CORRECTION.substring(1)));
+        }
     }
 
     /** Adds what is said of experts. Files that say nothing of groups are served without, as llama.cpp does. */
-    static void experts(JsonObject metadata, String prefix, Map<String, Object> config) {
-        boolean sigmoid = bySigmoid(metadata, prefix);
+    static void experts(GgufFile file, String prefix, Map<String, Object> config) {
+        refuse(file, prefix);
+        JsonObject metadata = file.metadata();
+        boolean sigmoid = bySigmoid(file, prefix);
         int groups = metadata.optionalInteger(prefix + "expert_group_count", 0, 1 << 12)
                 .orElse(0);
         config.put("n_routed_experts", metadata.integer(prefix + "expert_count", 1, 1 << 12));

@@ -48,10 +48,10 @@ final class GgufFamilies {
                 JsonObject common = JsonObject.of(file.metadata().source(), config);
                 config.put("partial_rotary_factor", (double) turned / common.integer("head_dim", 2, 1024));
                 config.put("use_qk_norm", file.holds("blk.0.attn_q_norm.weight"));
-                GgufDeepSeek.experts(file.metadata(), prefix, config);
+                GgufDeepSeek.experts(file, prefix, config);
             }
             case DEEPSEEK_V2, DEEPSEEK_V3 -> {
-                GgufDeepSeek.experts(file.metadata(), prefix, config);
+                GgufDeepSeek.experts(file, prefix, config);
                 GgufDeepSeek.attention(file, prefix, config);
             }
             case MIXTRAL, QWEN3_MOE, QWEN2_MOE -> experts(family, file.metadata(), prefix, config);

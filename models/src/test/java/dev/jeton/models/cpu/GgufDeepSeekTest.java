@@ -1,9 +1,12 @@
 package dev.jeton.models.cpu;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.jeton.models.DecoderSpec;
 import dev.jeton.models.EngineOptions;
+import dev.jeton.models.Experts;
+import dev.jeton.models.ModelException;
 import dev.jeton.models.TensorType;
 import dev.jeton.models.reference.Configs;
 import dev.jeton.models.reference.GgufModel;
@@ -84,6 +87,31 @@ class GgufDeepSeekTest {
                 tiny.spec.rotary().frequencies(),
                 tiny.spec.rotary().attentionFactor());
         ReferenceCheck.check((path, o) -> CpuEngine.load(file, o, false), tiny, reference, TOLERANCE, OPTIONS, SEED);
+    }
+
+    /** As the first files of GLM-4.7-Flash, whose configuration does not say it either. */
+    @ParameterizedTest
+    @ValueSource(strings = {"glm4moe", "deepseek3"})
+    void takesScoresForSigmoidsWhereTheFileOnlyHasTheirCorrections(String family) throws IOException {
+        Experts.Routing read = DecoderSpec.read(scored(family, 0)).experts().routing();
+        assertThat(read).isEqualTo(tiny(family).spec.experts().routing());
+    }
+
+    @ParameterizedTest
+    @CsvSource({"1, exp_probs_b", "3, expert_gating_func", "4, expert_gating_func"})
+    void refusesScoresThatItDoesNotCompute(int scores, String message) throws IOException {
+        Path file = scored("deepseek3", scores);
+        assertThatThrownBy(() -> DecoderSpec.read(file))
+                .isInstanceOf(ModelException.class)
+                .hasMessageContaining(message);
+    }
+
+    /** With another number of llama.cpp's for how experts are scored; 0 says nothing. */
+    private Path scored(String family, int scores) throws IOException {
+        TinyModel tiny = tiny(family);
+        String architecture = family.equals("deepseek3") ? "deepseek2" : family;
+        return new GgufModel(architecture, tiny.spec, tiny.weights, name -> TensorType.F32, false, scores)
+                .write(folder.resolve("m.gguf"));
     }
 
     /** A layer behind the last predicts the token after the next, which nobody asks for. */

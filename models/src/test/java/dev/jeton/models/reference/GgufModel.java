@@ -95,7 +95,28 @@ public final class GgufModel {
             Map<String, double[]> values,
             Function<String, TensorType> types,
             boolean headsApart) {
-        metadata(architecture, spec, headsApart);
+        this(
+                architecture,
+                spec,
+                values,
+                types,
+                headsApart,
+                spec.experts().routing().corrected() ? 2 : 1);
+    }
+
+    /**
+     * The same.
+     *
+     * @param scores llama.cpp's number for how experts are scored, where that is more than plainly; 0 says nothing
+     */
+    public GgufModel(
+            String architecture,
+            DecoderSpec spec,
+            Map<String, double[]> values,
+            Function<String, TensorType> types,
+            boolean headsApart,
+            int scores) {
+        metadata(architecture, spec, headsApart, scores);
         boolean gemma = architecture.startsWith("gemma");
         Map<String, List<byte[]>> experts = new LinkedHashMap<>();
         Map<String, int[]> shapes = new LinkedHashMap<>();
@@ -189,7 +210,7 @@ public final class GgufModel {
         return writer.write(file);
     }
 
-    private void metadata(String architecture, DecoderSpec spec, boolean headsApart) {
+    private void metadata(String architecture, DecoderSpec spec, boolean headsApart, int scores) {
         String prefix = architecture + ".";
         writer.put("general.architecture", architecture)
                 .put("general.name", "tiny")
@@ -217,8 +238,10 @@ public final class GgufModel {
         }
         Experts.Routing routing = spec.experts().routing();
         if (!routing.isPlain()) {
-            writer.put(prefix + "expert_gating_func", routing.corrected() ? 2 : 1)
-                    .put(prefix + "expert_weights_norm", routing.normalised())
+            if (scores > 0) {
+                writer.put(prefix + "expert_gating_func", scores);
+            }
+            writer.put(prefix + "expert_weights_norm", routing.normalised())
                     .put(prefix + "expert_weights_scale", (float) routing.scale())
                     .put(prefix + "expert_group_count", routing.groups())
                     .put(prefix + "expert_group_used_count", routing.groupsTaken())
