@@ -139,7 +139,10 @@ final class DecoderProgram {
         left = Left.NOTHING;
         for (int layer = 0; layer < spec.layers(); layer++) {
             Layer w = weights.layers().get(layer);
-            norm(header, TOKENS, tokens, 0, w.attentionNorm(), w.queryKeyValue().order());
+            long order = latent.isPresent()
+                    ? latent.get().inputOrder(w)
+                    : w.queryKeyValue().order();
+            norm(header, TOKENS, tokens, 0, w.attentionNorm(), order);
             if (latent.isPresent()) {
                 attend(latent.get(), all, input, layout, layer, w);
             } else {

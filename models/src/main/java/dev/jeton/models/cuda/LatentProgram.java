@@ -148,12 +148,24 @@ final class LatentProgram {
                         0);
     }
 
-    /** Everything from the layer's normed input to queries that attend and vectors in their pages. */
+    /** The order of the layer's normed input: that of the one matrix that reads it, none where there are two. */
+    long inputOrder(Layer layer) {
+        return latent.queryRank() > 0 ? layer.queryKeyValue().order() : 0;
+    }
+
+    /**
+     * Everything from the layer's normed input, in {@link #inputOrder}, to queries that attend and vectors in their
+     * pages.
+     */
     void queries(Tokens tokens, long normed, Layer layer, Pages pages) {
         LatentWeights w = layer.latent().orElseThrow();
         long header = tokens.header;
         int count = tokens.count;
-        products.activations(header, tokens.entry, count, normed, layer.queryKeyValue(), projected);
+        Matrix first = layer.queryKeyValue();
+        long inputs = inputOrder(layer) == first.order()
+                ? normed
+                : products.inOrder(header, tokens.entry, count, normed, first);
+        products.activations(header, tokens.entry, count, inputs, first, projected);
         if (latent.queryRank() == 0) {
             multiply(tokens, normed, w.queryUp());
         }

@@ -148,6 +148,23 @@ class LatentFormatTest {
         assertThat(error(tiny, file, gguf.weights, ranks, "none")).isLessThan(SIXTEEN);
     }
 
+    /** Queries and the vector are computed from the same inputs, and each may have them in an order of its own. */
+    @ParameterizedTest
+    @CsvSource({"0, 7", "0, 5", "64, 7"})
+    void readsInputsInTheOrderOfEachMatrix(int queryRank, int ofQueries) throws IOException {
+        String gptq = "\"quantization_config\": {\"quant_method\": \"gptq\", \"bits\": 4, \"group_size\": 32,"
+                + " \"desc_act\": true}";
+        TinyModel.Storage reordered = (writer, name, type, rows, columns, values) -> (name.contains("kv_b_proj")
+                        ? TinyModel.Storage.PLAIN
+                        : PackedWeights.gptq(
+                                4,
+                                1,
+                                32,
+                                index -> PackedWeights.shuffled(index, name.contains("q_proj") ? ofQueries : 7)))
+                .store(writer, name, type, rows, columns, values);
+        assertThat(error(model(queryRank, gptq, reordered), 1, "none")).isLessThan(SIXTEEN);
+    }
+
     @Test
     void refusesHeadsWhoseMatricesAreReordered() throws IOException {
         String gptq = "\"quantization_config\": {\"quant_method\": \"gptq\", \"bits\": 4, \"group_size\": 32,"
