@@ -130,7 +130,7 @@ record DeviceShape(DecoderSpec spec, Type type, KvType kv, int blockSize, Shard 
     }
 
     private static void requireLatent(Latent latent, KvType kv) {
-        for (int width : List.of(latent.queryRank(), latent.rank(), latent.plain(), latent.value())) {
+        for (int width : List.of(latent.queryRank(), latent.rank(), latent.plain(), latent.rotary(), latent.value())) {
             if (width % VECTOR != 0) {
                 throw new ModelException(
                         ("the cuda engine takes latent attention of widths that are multiples of %d, not %d;"

@@ -183,15 +183,13 @@ class LatentFormatTest {
                 .hasMessageContaining("leave --kv-cache-dtype");
     }
 
-    @Test
-    void refusesWidthsThatAreNotReadInVectors() throws IOException {
-        TinyModel model = new TinyModel(
-                folder,
-                Configs.deepSeekV3("").replace("\"q_lora_rank\": 40", "\"q_lora_rank\": 36"),
-                TensorType.F16,
-                SEED);
+    @ParameterizedTest
+    @CsvSource({"q_lora_rank, 64, 36", "qk_rope_head_dim, 16, 12"})
+    void refusesWidthsThatAreNotReadInVectors(String key, int width, int other) throws IOException {
+        String odd = config(64, "").replace("\"%s\": %d".formatted(key, width), "\"%s\": %d".formatted(key, other));
+        TinyModel model = new TinyModel(folder, odd, TensorType.F16, SEED);
         assertThatThrownBy(() -> load(model.folder, options(1, "none", "auto")))
                 .isInstanceOf(ModelException.class)
-                .hasMessageContaining("multiples of 8, not 36");
+                .hasMessageContaining("multiples of 8, not " + other);
     }
 }
