@@ -109,6 +109,7 @@ public final class CpuEngine extends HostEngine {
                 options.threads() > 0 ? options.threads() : Runtime.getRuntime().availableProcessors();
         KvArena.Type kv = kvType(options, folder, spec, q8);
         EngineInfo info = info(spec, options, kv, threads);
+        LatentAttention.requireRoom(spec, info.maxTokens());
         NativeMemory memory = new NativeMemory();
         ComputeTeam team = new ComputeTeam(threads);
         try {

@@ -2,6 +2,7 @@ package dev.jeton.models.cpu;
 
 import dev.jeton.models.DecoderSpec;
 import dev.jeton.models.Latent;
+import dev.jeton.models.ModelException;
 import dev.jeton.models.cpu.DecoderWeights.LatentWeights;
 import dev.jeton.models.rows.StepRows;
 
@@ -100,6 +101,22 @@ final class LatentAttention {
         absorbed = new float[rows * spec.heads() * latent.width()];
         attended = new float[rows * spec.heads() * latent.rank()];
         values = new float[rows * spec.attendedWidth()];
+    }
+
+    /**
+     * Refuses steps of more tokens than arrays hold of what each head has of them.
+     *
+     * @throws ModelException where the model has this attention, and arrays do not
+     */
+    static void requireRoom(DecoderSpec spec, int maxTokens) {
+        if (!spec.latent().exists()) {
+            return;
+        }
+        long ofToken = Math.max((long) spec.heads() * spec.latent().width(), spec.attendedWidth());
+        if ((maxTokens + (long) MatMul.SPARE_ROWS) * ofToken > Integer.MAX_VALUE - 8) {
+            throw new ModelException("%d tokens of a step by %d heads each are too many; lower --max-batched-tokens"
+                    .formatted(maxTokens, spec.heads()));
+        }
     }
 
     /** What was attended to: {@code [token][attendedWidth]}. */
