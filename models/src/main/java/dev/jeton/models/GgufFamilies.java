@@ -71,8 +71,15 @@ final class GgufFamilies {
         }
         int count = metadata.integer(prefix + "expert_count", 1, 1 << 12);
         config.put(family == DecoderFamily.MIXTRAL ? "num_local_experts" : "num_experts", count);
-        config.put("num_experts_per_tok", metadata.integer(prefix + "expert_used_count", 1, 1 << 12));
+        int used = metadata.integer(prefix + "expert_used_count", 1, 1 << 12);
+        config.put("num_experts_per_tok", used);
         config.put("norm_topk_prob", family != DecoderFamily.QWEN2_MOE);
+        if (family == DecoderFamily.QWEN2_MOE) {
+            // what llama.cpp takes for files from before there were keys of these widths
+            int width = JsonObject.of(metadata.source(), config).integer("intermediate_size", 1, 1 << 20);
+            config.put("shared_expert_intermediate_size", width);
+            config.put("moe_intermediate_size", width / used);
+        }
         metadata.value(prefix + "expert_shared_feed_forward_length")
                 .ifPresent(width -> config.put("shared_expert_intermediate_size", width));
         metadata.value(prefix + "expert_feed_forward_length")

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.jeton.models.DecoderSpec;
 import dev.jeton.models.EngineOptions;
 import dev.jeton.models.Experts;
+import dev.jeton.models.GgufWriter;
 import dev.jeton.models.ModelException;
 import dev.jeton.models.TensorType;
 import dev.jeton.models.reference.Configs;
@@ -104,6 +105,28 @@ class GgufDeepSeekTest {
         assertThatThrownBy(() -> DecoderSpec.read(file))
                 .isInstanceOf(ModelException.class)
                 .hasMessageContaining(message);
+    }
+
+    @Test
+    void dividesTheFeedForwardWidthAmongExpertsWhereAnOldFileSaysNoneOfTheirs() throws IOException {
+        Path file = described("qwen2moe").write(folder.resolve("m.gguf"));
+        Experts experts = DecoderSpec.read(file).experts();
+        assertThat(experts.intermediate()).isEqualTo(32);
+        assertThat(experts.shared().width()).isEqualTo(96);
+    }
+
+    /** What every converter has written from the first. */
+    private static GgufWriter described(String architecture) {
+        return new GgufWriter()
+                .put("general.architecture", architecture)
+                .put(architecture + ".block_count", 2)
+                .put(architecture + ".context_length", 64)
+                .put(architecture + ".embedding_length", 64)
+                .put(architecture + ".feed_forward_length", 96)
+                .put(architecture + ".attention.head_count", 4)
+                .put(architecture + ".expert_count", 6)
+                .put(architecture + ".expert_used_count", 3)
+                .tensor("token_embd.weight", TensorType.F32, new int[] {1, 64}, new byte[4 * 64]);
     }
 
     /** With another number of llama.cpp's for how experts are scored; 0 says nothing. */
