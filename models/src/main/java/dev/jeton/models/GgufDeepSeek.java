@@ -64,7 +64,7 @@ final class GgufDeepSeek {
                 "n_shared_experts",
                 metadata.optionalInteger(prefix + "expert_shared_count", 0, 1 << 12)
                         .orElse(0));
-        config.put("norm_topk_prob", metadata.flag(prefix + "expert_weights_norm", sigmoid));
+        config.put("norm_topk_prob", metadata.flag(prefix + "expert_weights_norm", false));
         config.put("scoring_func", sigmoid ? "sigmoid" : "softmax");
         double scale = metadata.number(prefix + "expert_weights_scale", 0);
         config.put("routed_scaling_factor", scale == 0 ? 1 : scale);

@@ -115,6 +115,17 @@ class GgufDeepSeekTest {
         assertThat(experts.shared().width()).isEqualTo(96);
     }
 
+    /** Converters write that they do, and newer ones nothing else. */
+    @Test
+    void sharesOfExpertsSumToOneOnlyWhereTheFileSaysSo() throws IOException {
+        GgufWriter writer = described("glm4moe")
+                .put("glm4moe.expert_gating_func", 2)
+                .put("glm4moe.expert_feed_forward_length", 32)
+                .put("glm4moe.rope.dimension_count", 8);
+        Path file = writer.write(folder.resolve("m.gguf"));
+        assertThat(DecoderSpec.read(file).experts().routing().normalised()).isFalse();
+    }
+
     /** What every converter has written from the first. */
     private static GgufWriter described(String architecture) {
         return new GgufWriter()
