@@ -139,7 +139,7 @@ enum GgufSplits {
 
     /** Whether a word that is a token is not put together by merges. */
     boolean wholeWords() {
-        return this == LLAMA3 || this == TEKKEN;
+        return this == LLAMA3 || this == TEKKEN || this == KIMI_K2;
     }
 
     /** Whether texts begin with the begin token where the file does not say. */

@@ -138,6 +138,36 @@ class GgufTokenizerTest {
         }
     }
 
+    /** Whether a merge across a place is made says whether there is a cut. */
+    @ParameterizedTest
+    @CsvSource({
+        "deepseek-llm, ' ab.ab', \u0120ab|.|ab",
+        "deepseek-v3, ' ab.ab', \u0120ab|.ab",
+        "deepseek-v3, '\"ab', \"ab",
+        "glm4, ' ab.ab', \u0120ab|.ab",
+        "kimi-k2, ' ab.ab', \u0120ab|.ab",
+        "glm4, '\u4e2dab', \u00e4\u00b8\u0143ab",
+        "deepseek-llm, '\u4e2dab', \u00e4|\u00b8|\u0143|ab",
+        "deepseek-v3, '\u4e2dab', \u00e4|\u00b8|\u0143|ab",
+        "kimi-k2, '\u4e2dab', \u00e4|\u00b8|\u0143|ab"
+    })
+    void cutsWordsAsTheNamedTokenizerDoes(String pre, String text, String expected) throws IOException {
+        try (FolderTokenizer tokenizer =
+                FolderTokenizer.load(byteLevel().put("tokenizer.ggml.pre", pre).write(folder.resolve("m.gguf")))) {
+            assertThat(pieces(tokenizer, text)).isEqualTo(Arrays.asList(expected.split("\\|")));
+        }
+    }
+
+    /** As tiktoken does, whose vocabularies have tokens that no merges make. */
+    @ParameterizedTest
+    @CsvSource({"llama-bpe, zz", "tekken, zz", "kimi-k2, zz", "glm4, z|z"})
+    void someTokenizersTakeAWordThatIsATokenWhole(String pre, String expected) throws IOException {
+        try (FolderTokenizer tokenizer = FolderTokenizer.load(
+                byteLevel("zz").put("tokenizer.ggml.pre", pre).write(folder.resolve("m.gguf")))) {
+            assertThat(pieces(tokenizer, "zz")).isEqualTo(Arrays.asList(expected.split("\\|")));
+        }
+    }
+
     @Test
     void specialTokensAreFoundInTextAndPutBeforeIt() throws IOException {
         GgufWriter writer = byteLevel()
@@ -189,17 +219,32 @@ class GgufTokenizerTest {
                 .hasMessageContaining(message);
     }
 
-    /** Three special tokens (the last a tool's, which is text), the bytes, and merges of digits and letters. */
-    private static GgufWriter byteLevel() {
+    /**
+     * Three special tokens (the last a tool's, which is text), the bytes, merges of digits and letters, and tokens that
+     * no merges make.
+     */
+    private static GgufWriter byteLevel(String... unmerged) {
         List<String> tokens = new ArrayList<>(List.of("<|begin|>", "<|end|>", "<tool>"));
         int next = 256;
         for (int b = 0; b < 256; b++) {
             boolean printable = b >= '!' && b <= '~' || b >= 0xa1 && b <= 0xac || b >= 0xae;
             tokens.add(Character.toString(printable ? b : next++));
         }
-        List<String> merges =
-                List.of("1 2", "12 3", "123 4", "a b", "\u0120 ab", ". ab", "\u00c3 \u00a9", "\u0120 \u0120");
+        List<String> merges = List.of(
+                "1 2",
+                "12 3",
+                "123 4",
+                "a b",
+                "\u0120 ab",
+                ". ab",
+                "\u00c3 \u00a9",
+                "\u0120 \u0120",
+                "\" ab",
+                "\u0143 ab",
+                "\u00b8 \u0143ab",
+                "\u00e4 \u00b8\u0143ab");
         merges.forEach(merge -> tokens.add(merge.replace(" ", "")));
+        tokens.addAll(List.of(unmerged));
         int[] types = new int[tokens.size()];
         Arrays.fill(types, 1);
         System.arraycopy(new int[] {3, 3, 4}, 0, types, 0, 3);
