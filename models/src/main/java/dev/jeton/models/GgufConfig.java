@@ -22,6 +22,7 @@ final class GgufConfig {
             "expert_shared_count",
             "expert_weights_scale",
             "attention.scale",
+            "attention.temperature_scale",
             "attention.clamp_kqv",
             "attention.max_alibi_bias",
             "attn_logit_softcapping",

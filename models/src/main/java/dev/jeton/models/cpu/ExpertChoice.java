@@ -126,11 +126,15 @@ final class ExpertChoice {
     private int best(float[] by, int at, int[] chosen, int from, int to) {
         int best = -1;
         for (int e = 0; e < experts.count(); e++) {
-            if ((best < 0 || by[at + e] > by[at + best]) && !isChosen(e, chosen, from, to)) {
+            if ((best < 0 || isBetter(by[at + e], by[at + best])) && !isChosen(e, chosen, from, to)) {
                 best = e;
             }
         }
         return best;
+    }
+
+    private static boolean isBetter(float key, float than) {
+        return key > than || Float.isNaN(than) && !Float.isNaN(key);
     }
 
     private static boolean isChosen(int expert, int[] chosen, int from, int to) {

@@ -174,7 +174,7 @@ final class DecoderProgram {
     }
 
     private ProductSearch search(int maxTokens) {
-        int heads = Math.max(spec.queryWidth(), spec.attendedWidth());
+        int heads = Math.max(spec.latent().queryRank(), Math.max(spec.queryWidth(), spec.attendedWidth()));
         int widest = Math.max(heads, Math.max(spec.hidden(), shape.feedWidth()));
         // weights are as good an input as any, where there are enough of them
         boolean enough = (long) spec.vocabulary() * spec.hidden() >= (long) maxTokens * widest;
@@ -183,16 +183,15 @@ final class DecoderProgram {
         long attended = input.applyAsLong(buffers.attended());
         long inner = input.applyAsLong(buffers.inner());
         int logitRows = StepBuffers.logitRows(maxTokens);
+        boolean ofInput = spec.latent().queryRank() == 0;
+        long narrow = ofInput
+                ? normed
+                : input.applyAsLong(latent.map(LatentProgram::narrow).orElseThrow());
+        long queries = latent.map(LatentProgram::queries).orElse(0L);
         long routed = experts.map(ExpertProgram::logits).orElse(0L);
         List<Use> uses = List.of(
                 new Use(weights.all(Layer::queryKeyValue), false, false, normed, buffers.qkv(), maxTokens),
-                new Use(
-                        weights.queryUps(),
-                        false,
-                        false,
-                        normed,
-                        latent.map(LatentProgram::queries).orElse(0L),
-                        maxTokens),
+                new Use(weights.queryUps(), false, false, narrow, queries, maxTokens),
                 new Use(weights.all(Layer::output), false, false, attended, buffers.delta(), maxTokens),
                 new Use(weights.dense(DeviceWeights.Dense::gateUp), false, false, normed, buffers.gateUp(), maxTokens),
                 new Use(weights.dense(DeviceWeights.Dense::down), false, false, inner, buffers.delta(), maxTokens),

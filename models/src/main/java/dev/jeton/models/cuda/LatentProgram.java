@@ -120,6 +120,11 @@ final class LatentProgram {
         return attended;
     }
 
+    /** What queries are computed from, {@code [token][queryRank]}, where that is not the layer's input. */
+    long narrow() {
+        return narrow;
+    }
+
     /** Queries as they are computed, {@code [token][head][headDim]}. */
     long queries() {
         return queries;
