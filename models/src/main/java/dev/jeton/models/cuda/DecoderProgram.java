@@ -3,10 +3,8 @@ package dev.jeton.models.cuda;
 import dev.jeton.models.AdapterFolder.Place;
 import dev.jeton.models.DecoderFeature;
 import dev.jeton.models.DecoderSpec;
-import dev.jeton.models.WindowGroups;
 import dev.jeton.models.cuda.DeviceWeights.Layer;
 import dev.jeton.models.cuda.ProductSearch.Use;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.LongUnaryOperator;
@@ -28,43 +26,34 @@ import java.util.function.LongUnaryOperator;
  */
 final class DecoderProgram {
 
-    private static final int ROWS = 0;
-    private static final int TOKENS = 1;
+    /** Entry of a step's header that counts its tokens. */
+    static final int TOKENS = 1;
+
     private static final int LOGIT_ROWS = 2;
     private static final int NORM_THREADS = 256;
-    private static final int TILE = 8 * 4;
-
-    /** The attention of one layer group: its window and its tiles. */
-    private record Group(int window, long plan, long decodeTiles, long prefillTiles) {}
 
     private final DeviceShape shape;
     private final DecoderSpec spec;
     private final DeviceWeights weights;
     private final DeviceAdapters adapters;
-    private final WindowGroups windows;
     private final Slots slots;
     private final StepKernels kernels;
     private final Products products;
     private final StepBuffers buffers;
-    private final Optional<LatentProgram> latent;
+    private final AttentionProgram attention;
     private final Optional<ExpertProgram> experts;
     private final Optional<Peers> peers;
-    private final List<Group> groups = new ArrayList<>();
-    private final AttentionSizes sizes;
     private final long frequencies;
     /** Of layers with a window, where they turn otherwise; else 0. */
     private final long windowFrequencies;
 
     private final ProductSearch search;
     private final SamplingProgram sampling;
-    private final float scale;
-    private final long[] pool;
-    private final long[] blockBytes;
     /** Of the half of a layer that was computed last. */
     private Left left = Left.NOTHING;
 
     /**
-     * Takes all memory that steps need beside pages, which follow by {@link #pages}.
+     * Takes all memory that steps need beside pages, which follow by {@link AttentionProgram#pages}.
      *
      * @param outputs where results go, as {@link StepOutputs.Layout} says
      */
@@ -82,39 +71,19 @@ final class DecoderProgram {
         this.spec = shape.spec();
         this.weights = weights;
         this.adapters = adapters;
-        this.windows = WindowGroups.of(spec);
         this.slots = slots;
         this.kernels = kernels;
-        scale = (float) spec.scales().query();
         products = new Products(device, kernels, weights.matrices(), weights.head(), maxTokens);
-        sizes = new AttentionSizes(device, shape, kernels);
-        pool = new long[windows.count()];
-        blockBytes = new long[windows.count()];
-        for (int window : windows.windows()) {
-            groups.add(new Group(
-                    window,
-                    device.zeroed(TILE).address(),
-                    device.memory((long) TILE * sizes.decodeTiles(maxRows, maxTokens))
-                            .address(),
-                    device.memory((long) TILE * sizes.prefillTiles(maxRows, maxTokens))
-                            .address()));
-        }
         frequencies = device.constants(spec.rotary().frequencies()).address();
         windowFrequencies = spec.features().contains(DecoderFeature.WINDOW_ROTARY)
                 ? device.constants(spec.windowRotary().frequencies()).address()
                 : 0;
         buffers = StepBuffers.of(device, shape, maxTokens);
-        latent = LatentProgram.of(device, shape, kernels, products, buffers.qkv(), maxTokens);
+        attention = new AttentionProgram(device, shape, kernels, products, buffers, maxRows, maxTokens);
         experts = ExpertProgram.of(device, shape, kernels, products, weights, maxTokens);
         peers = Peers.of(device, shape, kernels, StepBuffers.logitRows(maxTokens));
         search = search(maxTokens);
         sampling = new SamplingProgram(device, shape, kernels, slots, buffers.logits(), outputs);
-    }
-
-    /** Says where the pages of a layer group lie. */
-    void pages(int group, long address, long bytesPerBlock) {
-        pool[group] = address;
-        blockBytes[group] = bytesPerBlock;
     }
 
     /**
@@ -130,27 +99,16 @@ final class DecoderProgram {
         long header = input;
         adapters.begin(header, buffers.tokenRow(), adapted ? at(input, layout.adapter()) : 0);
         prepare(input, layout, tokens);
-        for (int g = 0; g < groups.size(); g++) {
-            plan(input, layout, groups.get(g));
-        }
-        LatentProgram.Tokens all = new LatentProgram.Tokens(
-                header, TOKENS, tokens, buffers.rotary(), buffers.tokenRow(), buffers.tokenPosition());
-        latent.ifPresent(program -> program.plan(all));
+        attention.plan(input, layout, tokens);
         left = Left.NOTHING;
         for (int layer = 0; layer < spec.layers(); layer++) {
             Layer w = weights.layers().get(layer);
-            long order = latent.isPresent()
-                    ? latent.get().inputOrder(w)
-                    : w.queryKeyValue().order();
-            norm(header, TOKENS, tokens, 0, w.attentionNorm(), order);
-            if (latent.isPresent()) {
-                attend(latent.get(), all, input, layout, layer, w);
-            } else {
+            norm(header, TOKENS, tokens, 0, w.attentionNorm(), attention.inputOrder(w));
+            if (attention.latent().isEmpty()) {
                 products.activations(header, TOKENS, tokens, buffers.normed(), w.queryKeyValue(), buffers.qkv());
                 adapters.add(layer, Place.QUERY_KEY_VALUE, tokens, buffers.normed(), w.queryKeyValue(), buffers.qkv());
-                rotate(input, layout, layer, tokens, w);
-                attend(input, layout, layer, tokens, decodes, prefills);
             }
+            attention.attend(input, layout, layer, w, tokens, decodes, prefills);
             project(
                     header,
                     layer,
@@ -173,6 +131,11 @@ final class DecoderProgram {
         return search;
     }
 
+    /** The attention of all layers, which has their pages. */
+    AttentionProgram attention() {
+        return attention;
+    }
+
     private ProductSearch search(int maxTokens) {
         int heads = Math.max(spec.latent().queryRank(), Math.max(spec.queryWidth(), spec.attendedWidth()));
         int widest = Math.max(heads, Math.max(spec.hidden(), shape.feedWidth()));
@@ -186,8 +149,9 @@ final class DecoderProgram {
         boolean ofInput = spec.latent().queryRank() == 0;
         long narrow = ofInput
                 ? normed
-                : input.applyAsLong(latent.map(LatentProgram::narrow).orElseThrow());
-        long queries = latent.map(LatentProgram::queries).orElse(0L);
+                : input.applyAsLong(
+                        attention.latent().map(LatentProgram::narrow).orElseThrow());
+        long queries = attention.latent().map(LatentProgram::queries).orElse(0L);
         long routed = experts.map(ExpertProgram::logits).orElse(0L);
         List<Use> uses = List.of(
                 new Use(weights.all(Layer::queryKeyValue), false, false, normed, buffers.qkv(), maxTokens),
@@ -201,11 +165,6 @@ final class DecoderProgram {
                 new Use(List.of(weights.head()), false, true, normed, buffers.logits(), logitRows));
         return new ProductSearch(
                 products, uses.stream().filter(use -> !use.weights().isEmpty()).toList());
-    }
-
-    /** Whether a row of so many inputs is attended by decode tiles. */
-    boolean few(int inputs) {
-        return sizes.few(inputs);
     }
 
     private void prepare(long input, StepLayout layout, int tokens) {
@@ -239,23 +198,6 @@ final class DecoderProgram {
                 .launch(tokens, 1, 128, 0);
     }
 
-    private void plan(long input, StepLayout layout, Group group) {
-        kernels.get("plan_attention")
-                .begin()
-                .pointer(input)
-                .pointer(at(input, layout.position()))
-                .pointer(at(input, layout.inputStart()))
-                .integer(group.window())
-                .integer(sizes.decodeTarget())
-                .integer(sizes.prefillTarget())
-                .integer(sizes.decodeTiles(layout.rows(), layout.tokens()))
-                .integer(sizes.prefillTiles(layout.rows(), layout.tokens()))
-                .pointer(group.plan)
-                .pointer(group.decodeTiles)
-                .pointer(group.prefillTiles)
-                .launch(1, 1, sizes.planThreads(), 0);
-    }
-
     /**
      * Adds what was left and normalises: all rows, which then have it, or those of an index, for themselves; in the
      * order of a matrix's inputs where it has one.
@@ -281,118 +223,6 @@ final class DecoderProgram {
                 .pointer(order)
                 .pointer(buffers.normed())
                 .launch(rows, 1, NORM_THREADS, 4 * spec.hidden());
-    }
-
-    private void rotate(long input, StepLayout layout, int layer, int tokens, Layer w) {
-        int g = windows.groupOf().get(layer);
-        Group group = groups.get(g);
-        int heads = spec.heads() + 2 * spec.keyValueHeads();
-        boolean otherwise = buffers.windowRotary() != 0 && group.window() > 0;
-        kernels.get("rotary_append")
-                .begin()
-                .pointer(input)
-                .pointer(buffers.qkv())
-                .integer(shape.qkvWidth())
-                .integer(spec.keyValueHeads())
-                .pointer(w.queryKeyValueBias())
-                .pointer(w.queryNorm())
-                .pointer(w.keyNorm())
-                .single((float) spec.normEpsilon())
-                .pointer(otherwise ? buffers.windowRotary() : buffers.rotary())
-                .pointer(buffers.tokenRow())
-                .pointer(buffers.tokenPosition())
-                .pointer(at(input, layout.blocks()))
-                .pointer(at(input, layout.tableStart(g)))
-                .pointer(layerPages(g, layer))
-                .longInteger(blockBytes[g])
-                .single(w.keyScale())
-                .single(w.valueScale())
-                .launch(tokens, Kernel.blocks(heads, 4), 128, 0);
-    }
-
-    private long layerPages(int group, int layer) {
-        return pool[group] + windows.placeIn().get(layer) * shape.layerBytes();
-    }
-
-    private void attend(long input, StepLayout layout, int layer, int tokens, boolean decodes, boolean prefills) {
-        int g = windows.groupOf().get(layer);
-        Group group = groups.get(g);
-        if (decodes) {
-            int tiles = sizes.decodeTiles(Math.min(layout.rows(), tokens), tokens);
-            attention("attention_decode", group.decodeTiles, tiles, sizes.decode(), input, layout, layer, g);
-        }
-        if (prefills) {
-            int tiles = sizes.prefillTiles(Math.min(layout.rows(), tokens), tokens);
-            attention("attention_prefill", group.prefillTiles, tiles, sizes.prefill(), input, layout, layer, g);
-        }
-    }
-
-    private void attend(
-            LatentProgram program, LatentProgram.Tokens tokens, long input, StepLayout layout, int layer, Layer w) {
-        int g = windows.groupOf().get(layer);
-        Group group = groups.get(g);
-        LatentProgram.Pages pages = new LatentProgram.Pages(
-                layerPages(g, layer), blockBytes[g], at(input, layout.blocks()), at(input, layout.tableStart(g)));
-        program.queries(tokens, buffers.normed(), w, pages);
-        AttentionSizes.Way way = sizes.decode();
-        kernels.get("attention_latent")
-                .begin()
-                .pointer(group.plan)
-                .pointer(group.decodeTiles)
-                .pointer(program.absorbed())
-                .pointer(pages.address())
-                .longInteger(pages.blockBytes())
-                .pointer(pages.blocks())
-                .pointer(pages.tableStart())
-                .pointer(at(input, layout.position()))
-                .pointer(at(input, layout.inputStart()))
-                .single(scale)
-                .pointer(way.partialOut())
-                .pointer(way.partialSum())
-                .pointer(way.counters())
-                .pointer(program.attended())
-                .launch(
-                        sizes.decodeTiles(Math.min(layout.rows(), tokens.count()), tokens.count()),
-                        1,
-                        way.threads(),
-                        way.shared());
-        program.values(tokens, w, buffers.attended());
-    }
-
-    private void attention(
-            String name,
-            long tileList,
-            int tiles,
-            AttentionSizes.Way way,
-            long input,
-            StepLayout layout,
-            int layer,
-            int g) {
-        Group group = groups.get(g);
-        kernels.get(name)
-                .begin()
-                .pointer(group.plan)
-                .pointer(tileList)
-                .pointer(buffers.qkv())
-                .integer(shape.qkvWidth())
-                .pointer(layerPages(g, layer))
-                .longInteger(blockBytes[g])
-                .pointer(at(input, layout.blocks()))
-                .pointer(at(input, layout.tableStart(g)))
-                .pointer(at(input, layout.position()))
-                .pointer(at(input, layout.inputStart()))
-                .pointer(weights.layers().get(layer).sinks())
-                .single(scale)
-                .single((float) spec.scales().attentionCap())
-                .integer(group.window())
-                .single(weights.layers().get(layer).keyScale())
-                .single(weights.layers().get(layer).valueScale())
-                .pointer(way.partialOut())
-                .pointer(way.partialSum())
-                .pointer(way.counters())
-                .pointer(buffers.attended())
-                .integer(spec.queryWidth())
-                .launch(tiles, spec.keyValueHeads(), way.threads(), way.shared());
     }
 
     /** What the {@link #forward} that was just called leaves, for {@link #sample} of a recorded one. */

@@ -127,7 +127,7 @@ final class DeviceRank implements AutoCloseable {
         for (int g = 0; g < groups.size(); g++) {
             LayerGroup group = groups.get(g);
             pages.add(device.memory(group.bytesPerBlock() * group.blockCount()));
-            program.pages(g, pages.get(g).address(), group.bytesPerBlock());
+            program.attention().pages(g, pages.get(g).address(), group.bytesPerBlock());
         }
         queue.capture();
         List<Long> pools = pages.stream().map(DeviceMemory::address).toList();

@@ -178,27 +178,16 @@ final class MatrixLoader {
     void heads(Part both, Latent latent, DeviceMemory keys, DeviceMemory values) {
         StoredMatrix stored = stored(latent.rank(), both);
         Room room = room(stored.format(), both.rows, latent.rank());
+        List<DeviceMemory> used = new ArrayList<>();
+        used.add(room.values);
+        room.scales.ifPresent(used::add);
         long plain = room.values.address();
-        Optional<DeviceMemory> written = Optional.empty();
         if (stored.format() == WeightFormat.SIXTEEN) {
             upload.send(files.tensor(both.name + ".weight", both.rows, latent.rank()), room.values, 0);
         } else {
             List<Optional<int[]>> orders = new ArrayList<>();
             fill(room, 1, List.of(new Piece(stored, Optional.empty())), orders);
-            if (!orders.stream().allMatch(Optional::isEmpty)) {
-                throw new ModelException(
-                        "%s reorders inputs, which latent attention is not computed from".formatted(both.name));
-            }
-            written = Optional.of(upload.memory((long) both.rows * latent.rank()));
-            plain = written.get().address();
-            kernels.get("dequantize", stored.format())
-                    .begin()
-                    .pointer(room.matrix.address())
-                    .pointer(room.matrix.scales())
-                    .integer(both.rows)
-                    .integer(latent.rank())
-                    .pointer(plain)
-                    .launch(SPREAD, 1, 256, 0);
+            plain = written(room.matrix, orders.isEmpty() ? Optional.empty() : orders.getFirst(), used);
         }
         kernels.get("split_heads")
                 .begin()
@@ -209,9 +198,51 @@ final class MatrixLoader {
                 .launch(SPREAD, 1, 256, 0);
         files.release();
         device.await();
-        room.values.close();
-        room.scales.ifPresent(DeviceMemory::close);
-        written.ifPresent(DeviceMemory::close);
+        used.forEach(DeviceMemory::close);
+    }
+
+    /**
+     * Writes a matrix out in sixteen bits, with its inputs in the order that the model has them in.
+     *
+     * @param order that the matrix has them in
+     * @param used gets the memory for it
+     */
+    private long written(Matrix matrix, Optional<int[]> order, List<DeviceMemory> used) {
+        long bytes = 2L * matrix.rows() * matrix.columns();
+        DeviceMemory plain = device.memory(bytes);
+        used.add(plain);
+        kernels.get("dequantize", matrix.format())
+                .begin()
+                .pointer(matrix.address())
+                .pointer(matrix.scales())
+                .integer(matrix.rows())
+                .integer(matrix.columns())
+                .pointer(plain.address())
+                .launch(SPREAD, 1, 256, 0);
+        if (order.isEmpty()) {
+            return plain.address();
+        }
+        DeviceMemory places = indexes(inverse(order.get()));
+        DeviceMemory ordered = device.memory(bytes);
+        used.addAll(List.of(places, ordered));
+        kernels.get("gather_columns")
+                .begin()
+                .pointer(0)
+                .integer(matrix.rows())
+                .pointer(plain.address())
+                .pointer(places.address())
+                .integer(matrix.columns())
+                .pointer(ordered.address())
+                .launch(matrix.rows(), Kernel.blocks(matrix.columns(), 8 * 256), 256, 0);
+        return ordered.address();
+    }
+
+    private static int[] inverse(int[] order) {
+        int[] places = new int[order.length];
+        for (int i = 0; i < order.length; i++) {
+            places[order[i]] = i;
+        }
+        return places;
     }
 
     private StoredMatrix stored(int columns, Part part) {

@@ -288,7 +288,7 @@ final class StepQueue {
         boolean decodes = false;
         boolean prefills = false;
         for (int row = 0; row < step.rows; row++) {
-            boolean few = program.few(step.inputStart[row + 1] - step.inputStart[row]);
+            boolean few = program.attention().few(step.inputStart[row + 1] - step.inputStart[row]);
             decodes |= few;
             prefills |= !few;
         }
