@@ -12,6 +12,7 @@ import dev.jeton.models.engine.StepTicket;
 import dev.jeton.models.engine.TokenMasks;
 import java.util.List;
 import java.util.Set;
+import java.util.function.LongSupplier;
 
 /** An engine that does nothing and takes no time, so that what is measured is the scheduler. */
 final class BlankEngine implements Engine {
@@ -24,9 +25,12 @@ final class BlankEngine implements Engine {
 
     private final EngineInfo info;
     private final StepResult[] results = {new StepResult(), new StepResult()};
+    private final LongSupplier clock;
     private long launched;
 
-    BlankEngine(int sequences, int contextLength, int blocks, int tickets) {
+    /** @param clock nanoseconds, of which its steps say when they began and ended */
+    BlankEngine(int sequences, int contextLength, int blocks, int tickets, LongSupplier clock) {
+        this.clock = clock;
         info = new EngineInfo(
                 "blank",
                 VOCABULARY,
@@ -66,14 +70,14 @@ final class BlankEngine implements Engine {
                 result.accepted[row] = 1;
             }
         }
-        result.startNanos = System.nanoTime();
+        result.startNanos = clock.getAsLong();
         return new StepTicket(launched++);
     }
 
     @Override
     public StepResult await(StepTicket ticket) {
         StepResult result = results[(int) (ticket.number() & 1)];
-        result.endNanos = Math.max(System.nanoTime(), result.startNanos + 1);
+        result.endNanos = Math.max(clock.getAsLong(), result.startNanos + 1);
         return result;
     }
 

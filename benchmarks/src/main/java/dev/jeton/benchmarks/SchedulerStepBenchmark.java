@@ -72,7 +72,7 @@ public class SchedulerStepBenchmark {
         int blocks = sequences * (CONTEXT / 16 + 1);
         SchedulerConfig config = new SchedulerConfig(sequences, 1 << 16, 4096, 1024, Long.MAX_VALUE / 4, 0, true, 1);
         return new Scheduler(
-                new BlankEngine(sequences, CONTEXT, blocks, tickets),
+                new BlankEngine(sequences, CONTEXT, blocks, tickets, System::nanoTime),
                 config,
                 System::nanoTime,
                 System.nanoTime(),
