@@ -65,6 +65,11 @@ final class FamilyExperts {
     private static Experts deepSeek(JsonObject config, Routing routing, int layers) {
         int width = config.integer("moe_intermediate_size", 1, MAX_WIDTH);
         int shared = config.optionalInteger("n_shared_experts", 0, MOST).orElse(0);
+        long all = (long) width * shared;
+        if (all > MAX_WIDTH) {
+            throw new ModelException("%s: %d shared experts of width %d are wider than %d together"
+                    .formatted(config.source(), shared, width, MAX_WIDTH));
+        }
         if (config.number("moe_layer_freq", 1) != 1) {
             throw new ModelException("%s: moe_layer_freq %s is not supported; 1 is"
                     .formatted(config.source(), config.number("moe_layer_freq", 1)));
@@ -76,7 +81,7 @@ final class FamilyExperts {
                 width,
                 routing,
                 false,
-                new Shared(Math.multiplyExact(width, shared), false),
+                new Shared((int) all, false),
                 config.has("mlp_layer_types")
                         ? byType(config, layers)
                         : IntStream.range(0, layers).mapToObj(i -> i >= dense).toList());

@@ -152,6 +152,14 @@ class DecoderSpecTest {
     }
 
     @Test
+    void shouldRefuseSharedExpertsThatAreTooWideTogether() {
+        String glm = ", \"n_routed_experts\": 16, \"num_experts_per_tok\": 4, \"moe_intermediate_size\": 1048576";
+        assertThatThrownBy(() -> read("Glm4MoeForCausalLM", glm + ", \"n_shared_experts\": 4096"))
+                .isInstanceOf(ModelException.class)
+                .hasMessageContaining("4096 shared experts of width 1048576 are wider");
+    }
+
+    @Test
     void shouldFillInWhatConfigurationsOfGemmaLeaveOut() throws IOException {
         DecoderSpec gemma2 = read(
                 "Gemma2ForCausalLM",
