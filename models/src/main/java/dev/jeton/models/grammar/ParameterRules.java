@@ -21,8 +21,6 @@ final class ParameterRules {
     /** Names of arguments that the schema does not name, and of all keywords. */
     private static final String NAMES = "[A-Za-z0-9_.-]{1,64}";
 
-    private static final String NULL = "null";
-
     /**
      * How arguments are written: {@code begin}, the name, {@code middle}, the value and {@code end} for each, with
      * {@code between} between two.
@@ -199,14 +197,14 @@ final class ParameterRules {
         return literals.take(end, body.end());
     }
 
-    /** @param nullable whether a reader takes {@value #NULL} for null */
+    /** @param nullable whether a reader takes {@value JsonRules#NULL} for null */
     private void texts(Map<String, Object> schema, String path, boolean nullable, int from, int to, int depth) {
         if (alternatives(schema, path, depth, each -> texts(each, path, nullable, from, to, depth + 1))) {
             return;
         }
         check.check(schema, path);
         Object type = schema.get("type");
-        List<String> types = type == null ? List.of("string", NULL) : SchemaMerge.typeNames(type, path);
+        List<String> types = type == null ? List.of("string", JsonRules.NULL) : SchemaMerge.typeNames(type, path);
         if (schema.containsKey("enum")) {
             SchemaValues values = new SchemaValues(merge, schema, path);
             List<String> listed = new ArrayList<>();
@@ -214,7 +212,7 @@ final class ParameterRules {
                 if (value instanceof String text && values.fits(text)) {
                     listed.add(text);
                 } else if (value == null && nullable && values.fits(null)) {
-                    listed.add(NULL);
+                    listed.add(JsonRules.NULL);
                 }
             }
             TextEncoder.write(network, TextAutomaton.of(listed).and(free), from, to, false);
@@ -223,8 +221,8 @@ final class ParameterRules {
         if (types.contains("string")) {
             TextEncoder.write(network, strings(schema, path), from, to, false);
         }
-        if (nullable && types.contains(NULL)) {
-            network.epsilon(network.text(from, NULL), to);
+        if (nullable && types.contains(JsonRules.NULL)) {
+            network.epsilon(network.text(from, JsonRules.NULL), to);
         }
     }
 

@@ -51,7 +51,7 @@ public sealed interface ToolFormat
     /** Literals of its frames, which are special tokens in some vocabularies. */
     List<String> marks();
 
-    /** Literals with which a frame begins; Llama's may do without. */
+    /** Literals with which a frame begins; {@link #bare} ones may do without. */
     List<String> begins();
 
     /** What calls may begin with in place of those literals, as text that is none may, too; negative for nothing. */
