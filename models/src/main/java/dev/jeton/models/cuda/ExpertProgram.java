@@ -27,9 +27,7 @@ import java.util.Set;
  */
 final class ExpertProgram {
 
-    private static final int FEW_ROWS = 16;
-    private static final int FEW_THREADS = 256;
-    private static final int MANY_ROWS = 128;
+    private static final int FEW_ROWS = GroupedProduct.FEW_ROWS;
     /** Up to so many tokens are routed by the block that groups them, two for each warp of it. */
     private static final int ROUTED_WITH_GROUPS = 64;
 
@@ -46,10 +44,6 @@ final class ExpertProgram {
     private static final int SWIGLU = 4;
     private static final int GEGLU = 5;
     private static final int CLAMPED = 6;
-    private static final int PLAIN = 0;
-
-    /** One of the kernels of products: rows of weights of a block, and its launch. */
-    private record Way(Kernel kernel, int columns, int threads, int shared) {}
 
     private final DeviceShape shape;
     private final Experts experts;
@@ -57,8 +51,8 @@ final class ExpertProgram {
     private final Kernel choose;
     private final Kernel group;
     private final Kernel order;
-    private final Map<WeightFormat, Way> few = new EnumMap<>(WeightFormat.class);
-    private final Map<WeightFormat, Way> many = new EnumMap<>(WeightFormat.class);
+    private final Map<WeightFormat, GroupedProduct> few = new EnumMap<>(WeightFormat.class);
+    private final Map<WeightFormat, GroupedProduct> many = new EnumMap<>(WeightFormat.class);
     private final int chooseTokens;
     private final int groupThreads;
     private final int groupShared;
@@ -105,13 +99,8 @@ final class ExpertProgram {
             case CLAMPED_SWIGLU -> CLAMPED;
         };
         for (WeightFormat format : formats) {
-            int[] matmul = kernels.matmulConstants(format);
-            int[] wide = kernels.wideConstants(format);
-            if (wide[0] != MANY_ROWS) {
-                throw new IllegalStateException("tiles of %d rows, not %d".formatted(wide[0], MANY_ROWS));
-            }
-            few.put(format, new Way(kernels.get("expert_few", format), matmul[0], FEW_THREADS, matmul[1]));
-            many.put(format, new Way(kernels.get("expert_many", format), wide[1], wide[2], wide[3]));
+            few.put(format, GroupedProduct.few(kernels, format));
+            many.put(format, GroupedProduct.many(kernels, format));
         }
         int[] constants = kernels.expertsConstants();
         choose = kernels.get("choose_experts");
@@ -164,18 +153,20 @@ final class ExpertProgram {
         // on average, of which an expert here and there has twice as many
         boolean fewEach = (long) shape.slots(tokens) <= (long) FEW_ROWS * experts.count();
         boolean byFew = fewEach && fewFits(w.gateUp()) && fewFits(w.down());
-        int rows = byFew ? FEW_ROWS : MANY_ROWS;
-        Map<WeightFormat, Way> ways = byFew ? few : many;
-        route(header, tokens, rows, w);
+        Map<WeightFormat, GroupedProduct> ways = byFew ? few : many;
+        GroupedProduct up = way(ways, w.gateUp());
+        GroupedProduct down = way(ways, w.down());
+        assert up.rows() == down.rows() : "one plan is of tiles of so many rows";
+        route(header, tokens, up.rows(), w);
         int width = experts.intermediate();
         if (w.gateUp().order() == 0) {
-            multiply(ways, rows, tokens, choices, normed, w.gateUp(), w.gateUpBias(), width, gate, inner);
+            multiply(up, tokens, choices, normed, w.gateUp(), w.gateUpBias(), width, gate, inner);
         } else {
             // nobody needs what experts give before down has given it
             order(tokens, normed, w.gateUp(), given);
-            multiply(ways, rows, tokens, 0, given, w.gateUp(), w.gateUpBias(), width, gate, inner);
+            multiply(up, tokens, 0, given, w.gateUp(), w.gateUpBias(), width, gate, inner);
         }
-        multiply(ways, rows, tokens, 0, inner, w.down(), w.downBias(), hidden, PLAIN, given);
+        multiply(down, tokens, 0, inner, w.down(), w.downBias(), hidden, GroupedProduct.PLAIN, given);
     }
 
     private static boolean fewFits(Matrix w) {
@@ -238,40 +229,19 @@ final class ExpertProgram {
                 .launch(shape.slots(tokens), Kernel.blocks(w.columns(), ORDERED), ORDER_THREADS, 0);
     }
 
-    /** Rows of x by choice, or by slot where {@code by} is 0. */
-    private void multiply(
-            Map<WeightFormat, Way> ways,
-            int tileRows,
-            int tokens,
-            long by,
-            long x,
-            Matrix w,
-            long bias,
-            int n,
-            int mode,
-            long y) {
-        Way way = ways.get(w.format());
+    private static GroupedProduct way(Map<WeightFormat, GroupedProduct> ways, Matrix w) {
+        GroupedProduct way = ways.get(w.format());
         if (way == null) {
             throw new IllegalStateException("no kernel for experts in " + w.format());
         }
-        int columns = Kernel.blocks(n, mode == PLAIN ? way.columns : way.columns / 2);
-        way.kernel
-                .begin()
-                .pointer(plan)
-                .pointer(tiles)
-                .pointer(by)
-                .integer(experts.perToken())
-                .pointer(0)
-                .pointer(x)
-                .integer(w.columns())
-                .pointer(w.address())
-                .pointer(w.scales())
-                .pointer(bias)
-                .integer(n)
-                .integer(w.columns())
-                .integer(mode)
-                .pointer(y)
-                .integer(n)
-                .launch(Math.multiplyExact(shape.expertTiles(tokens, tileRows), columns), 1, way.threads, way.shared);
+        return way;
+    }
+
+    /** Rows of x by choice, or by slot where {@code by} is 0. */
+    private void multiply(
+            GroupedProduct way, int tokens, long by, long x, Matrix w, long bias, int n, int mode, long y) {
+        int most = shape.expertTiles(tokens, way.rows());
+        GroupedProduct.Groups groups = new GroupedProduct.Groups(plan, tiles, most, by, experts.perToken(), 0);
+        way.multiply(groups, x, w.columns(), w, bias, n, mode, y, n);
     }
 }

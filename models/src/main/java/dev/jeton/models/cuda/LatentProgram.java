@@ -12,7 +12,8 @@ import java.util.Optional;
  * through its K; attention to the vectors; what was attended to taken through each head's V.
  *
  * <p>The last and the third are products of each head's rows with a matrix of its own, which is what the products of
- * experts are ({@link ExpertProgram}): heads are experts that every token goes through, whose rows lie in any order.
+ * experts are ({@link GroupedProduct}): heads are as experts that every token goes through, whose rows lie in any
+ * order.
  *
  * <p>Bytes of a decode step: the weights once, of which heads' are 34 MB a layer of DeepSeek-V3, and 1,152 bytes a
  * token of context and layer for all heads.
@@ -22,16 +23,9 @@ import java.util.Optional;
  */
 final class LatentProgram {
 
-    private static final int FEW_ROWS = 16;
-    private static final int FEW_THREADS = 256;
-    private static final int MANY_ROWS = 128;
     private static final int PLAN_THREADS = 256;
     private static final int PLAN_BLOCKS = 64;
     private static final int ROW_THREADS = 128;
-    private static final int PLAIN = 0;
-
-    /** One of the two kernels of heads' products: its rows, and its launch. */
-    private record Way(Kernel kernel, int rows, int columns, int threads, int shared) {}
 
     /**
      * What a step has of its tokens, on the device.
@@ -50,8 +44,8 @@ final class LatentProgram {
     private final Kernel append;
     private final Kernel turn;
     private final Kernel planHeads;
-    private final Way few;
-    private final Way many;
+    private final GroupedProduct few;
+    private final GroupedProduct many;
     private final int keyWidth;
     private final int valueWidth;
 
@@ -85,13 +79,8 @@ final class LatentProgram {
         append = kernels.get("latent_append");
         turn = kernels.get("latent_turn");
         planHeads = kernels.get("plan_heads");
-        int[] matmul = kernels.matmulConstants(WeightFormat.SIXTEEN);
-        int[] wide = kernels.wideConstants(WeightFormat.SIXTEEN);
-        if (wide[0] != MANY_ROWS) {
-            throw new IllegalStateException("tiles of %d rows, not %d".formatted(wide[0], MANY_ROWS));
-        }
-        few = new Way(kernels.get("expert_few", WeightFormat.SIXTEEN), FEW_ROWS, matmul[0], FEW_THREADS, matmul[1]);
-        many = new Way(kernels.get("expert_many", WeightFormat.SIXTEEN), MANY_ROWS, wide[1], wide[2], wide[3]);
+        few = GroupedProduct.few(kernels, WeightFormat.SIXTEEN);
+        many = GroupedProduct.many(kernels, WeightFormat.SIXTEEN);
         int[] constants = kernels.attentionConstants();
         keyWidth = constants[0];
         valueWidth = constants[1];
@@ -101,13 +90,13 @@ final class LatentProgram {
         absorbed = device.memory(2 * rows * keyWidth).address();
         attended = device.memory(2 * rows * valueWidth).address();
         plan = device.zeroed(8 * 4).address();
-        tiles = device.memory(4L * 4 * Math.max(headTiles(few, FEW_ROWS), headTiles(many, maxTokens)))
+        tiles = device.memory(4L * 4 * Math.max(headTiles(few, few.rows()), headTiles(many, maxTokens)))
                 .address();
         places = device.memory(4 * rows).address();
     }
 
-    private int headTiles(Way way, int tokens) {
-        return Math.multiplyExact(spec.heads(), Kernel.blocks(tokens, way.rows));
+    private int headTiles(GroupedProduct way, int tokens) {
+        return Math.multiplyExact(spec.heads(), Kernel.blocks(tokens, way.rows()));
     }
 
     /** Queries that are taken through K, {@code [token][head][keyWidth]}. */
@@ -130,19 +119,19 @@ final class LatentProgram {
         return queries;
     }
 
-    private Way way(int tokens) {
+    private GroupedProduct way(int tokens) {
         boolean fits = latent.plain() % WeightFormat.SIXTEEN.fewStep() == 0
                 && latent.rank() % WeightFormat.SIXTEEN.fewStep() == 0;
-        return tokens <= FEW_ROWS && fits ? few : many;
+        return tokens <= few.rows() && fits ? few : many;
     }
 
     /** Lays out the rows of a step's heads; once, for all layers. */
     void plan(Tokens tokens) {
-        Way way = way(tokens.count);
+        GroupedProduct way = way(tokens.count);
         planHeads
                 .begin()
                 .pointer(tokens.header)
-                .integer(way.rows)
+                .integer(way.rows())
                 .pointer(plan)
                 .pointer(tiles)
                 .pointer(places)
@@ -216,28 +205,9 @@ final class LatentProgram {
 
     /** Rows of every token and head by the head's matrix, in the order of tokens and then heads. */
     private void heads(int tokens, long x, int xStride, Matrix w, int outputs, long y, int yStride) {
-        Way way = way(tokens);
-        way.kernel
-                .begin()
-                .pointer(plan)
-                .pointer(tiles)
-                .pointer(places)
-                .integer(1)
-                .pointer(places)
-                .pointer(x)
-                .integer(xStride)
-                .pointer(w.address())
-                .pointer(0)
-                .pointer(0)
-                .integer(outputs)
-                .integer(w.columns())
-                .integer(PLAIN)
-                .pointer(y)
-                .integer(yStride)
-                .launch(
-                        Math.multiplyExact(headTiles(way, tokens), Kernel.blocks(outputs, way.columns)),
-                        1,
-                        way.threads,
-                        way.shared);
+        GroupedProduct way = way(tokens);
+        GroupedProduct.Groups groups =
+                new GroupedProduct.Groups(plan, tiles, headTiles(way, tokens), places, 1, places);
+        way.multiply(groups, x, xStride, w, 0, outputs, GroupedProduct.PLAIN, y, yStride);
     }
 }
