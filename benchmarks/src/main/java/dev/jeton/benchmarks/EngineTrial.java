@@ -55,7 +55,7 @@ final class EngineTrial {
                     new EngineOptions(EngineBench.CONTEXT, 1L << 30, most, PREFILL, 16, threads, args[2]);
             try (Engine engine = provider.open(folder, options)) {
                 print("load_ms", (System.nanoTime() - start) / 1e6);
-                if (engine.info().supports(Capability.WHOLE_PROMPTS)) {
+                if (engine.info().supports(Capability.POOLING)) {
                     throw new ModelException("this model gives vectors and generates nothing");
                 }
                 EngineBench bench = new EngineBench(engine, Double.parseDouble(args[4]));

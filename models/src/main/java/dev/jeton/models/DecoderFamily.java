@@ -128,18 +128,29 @@ enum DecoderFamily {
             "first_k_dense_replace",
             1);
 
+    /** How architectures end: of what predicts tokens, and of the same decoder without that, or with labels. */
+    private static final String GENERATES = "ForCausalLM";
+
+    private static final List<String> GIVES_VECTORS = List.of("Model", VectorSpec.LABELS);
+
     /** The family that a configuration names. */
     static DecoderFamily of(JsonObject config) {
         List<Object> named = config.list("architectures");
         String given = named.isEmpty() ? "" : String.valueOf(named.getFirst());
-        String architecture = given.equals(GEMMA3_WITH_IMAGES) ? GEMMA3.architecture : given;
+        String architecture = given.equals(GEMMA3_WITH_IMAGES)
+                ? GEMMA3.architecture
+                : GIVES_VECTORS.stream()
+                        .filter(given::endsWith)
+                        .findFirst()
+                        .map(end -> given.substring(0, given.length() - end.length()) + GENERATES)
+                        .orElse(given);
         return Arrays.stream(values())
                 .filter(f -> f.architecture.equals(architecture))
                 .findFirst()
                 .orElseThrow(() -> new ModelException("%s: architecture \"%s\" is not supported; %s are"
                         .formatted(
                                 config.source(),
-                                architecture,
+                                given,
                                 Arrays.stream(values()).map(f -> f.architecture).collect(Collectors.joining(", ")))));
     }
 

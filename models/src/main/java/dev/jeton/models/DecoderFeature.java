@@ -32,7 +32,8 @@ public enum DecoderFeature {
     CLAMPED_SWIGLU("the activation of gpt-oss", spec -> spec.activation() == DecoderSpec.Activation.CLAMPED_SWIGLU),
     SOFT_CAPS(
             "soft-capping",
-            spec -> spec.scales().attentionCap() != 0 || spec.scales().logitCap() != 0);
+            spec -> spec.scales().attentionCap() != 0 || spec.scales().logitCap() != 0),
+    VECTORS("vectors of texts in place of tokens", DecoderSpec::vectors);
 
     private final String description;
     private final Predicate<DecoderSpec> needed;

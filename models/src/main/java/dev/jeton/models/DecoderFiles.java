@@ -37,6 +37,16 @@ public final class DecoderFiles {
         }
     }
 
+    /** Whether a folder's architecture is that of a decoder that some engine computes. */
+    public static boolean areOfDecoder(Path folder) {
+        try {
+            DecoderFamily.of(ModelFiles.config(folder));
+            return true;
+        } catch (ModelException e) {
+            return false;
+        }
+    }
+
     /** Whether there are GGUF files beside a config.json, as many repositories of such files have it. */
     private static boolean holdsGguf(Path folder) {
         try (Stream<Path> files = Files.list(folder)) {

@@ -23,7 +23,7 @@ import java.util.stream.Collectors;
  * @param headDim elements of a query head; even
  * @param intermediate width of the feed-forward layer, where it is not of experts
  * @param normEpsilon added to the mean square in every norm
- * @param tiedEmbedding whether the output projection is the embedding
+ * @param output what follows the last norm
  * @param queryKeyValueBias whether the q, k and v projections have biases
  * @param outputBias whether the o projection has one
  * @param latent what keys and values are computed from, where they are; there is one key head then
@@ -49,7 +49,7 @@ public record DecoderSpec(
         Latent latent,
         int intermediate,
         double normEpsilon,
-        boolean tiedEmbedding,
+        Output output,
         boolean queryKeyValueBias,
         boolean outputBias,
         boolean sinks,
@@ -69,6 +69,16 @@ public record DecoderSpec(
      * @param branches whether what attention and the feed-forward layer give is normalised before it is added to x
      */
     public record Norms(boolean heads, boolean branches) {}
+
+    /** What follows the last norm. */
+    public enum Output {
+        /** A projection of its own. */
+        PROJECTION,
+        /** The embedding, as projection. */
+        EMBEDDING,
+        /** Nothing: hidden states become vectors of texts ({@link VectorHead}), and no token is predicted. */
+        VECTORS
+    }
 
     /** What the gate of a feed-forward layer goes through. */
     public enum Activation {
@@ -127,16 +137,17 @@ public record DecoderSpec(
                     config.source()
                             + ": quantised weights are not supported by this engine; use the original weights (and --quantize)");
         }
-        return read(config);
+        return read(model, config);
     }
 
     /** The same with weights as {@link CheckpointQuantization} has them. */
     public static DecoderSpec readQuantized(Path model) {
-        return read(ModelFiles.config(model));
+        return read(model, ModelFiles.config(model));
     }
 
-    private static DecoderSpec read(JsonObject given) {
+    private static DecoderSpec read(Path model, JsonObject given) {
         DecoderFamily family = DecoderFamily.of(given);
+        Optional<VectorSpec> vectors = VectorSpec.ofDecoder(model, given);
         JsonObject config = family.completed(given);
         refuse(config);
         int hidden = config.integer("hidden_size", 1, MAX_WIDTH);
@@ -168,7 +179,9 @@ public record DecoderSpec(
                 latent,
                 config.integer("intermediate_size", 1, MAX_WIDTH),
                 epsilon(config),
-                config.flag("tie_word_embeddings", false),
+                vectors.isPresent()
+                        ? Output.VECTORS
+                        : config.flag("tie_word_embeddings", false) ? Output.EMBEDDING : Output.PROJECTION,
                 family.queryKeyValueBias(config),
                 family.outputBias(config),
                 family.sinks(),
@@ -176,7 +189,7 @@ public record DecoderSpec(
                 activation(family, config),
                 FamilyExperts.read(family, config, layers),
                 family.scales(config, hidden, headDim),
-                context,
+                vectors.map(of -> Math.min(of.maxTokens(), context)).orElse(context),
                 Rotary.read(config, turned, context),
                 Rotary.readForWindows(config, turned, context),
                 family.windows(config, layers));
@@ -229,7 +242,7 @@ public record DecoderSpec(
                 latent,
                 intermediate,
                 normEpsilon,
-                tiedEmbedding,
+                output,
                 queryKeyValueBias,
                 outputBias,
                 sinks,
@@ -272,6 +285,16 @@ public record DecoderSpec(
                             engine));
         }
         return this;
+    }
+
+    /** Whether it gives vectors of texts, and predicts no token. */
+    public boolean vectors() {
+        return output == Output.VECTORS;
+    }
+
+    /** Whether there is no output projection beside the embedding. */
+    public boolean tiedEmbedding() {
+        return output != Output.PROJECTION;
     }
 
     /** Whether query and key heads are normalised before rotation. */

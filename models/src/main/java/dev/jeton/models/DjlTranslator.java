@@ -21,7 +21,7 @@ import java.util.TreeSet;
  * @param properties that name it
  * @param kind what comes out
  */
-record DjlTranslator(ServingProperties properties, EncoderSpec.Kind kind) {
+record DjlTranslator(ServingProperties properties, VectorSpec.Kind kind) {
 
     private static final String FACTORY = "translatorFactory";
     private static final String PACKAGE = "ai.djl.huggingface.translator.";
@@ -86,7 +86,7 @@ record DjlTranslator(ServingProperties properties, EncoderSpec.Kind kind) {
         if (factory.isEmpty()) {
             return Optional.empty();
         }
-        EncoderSpec.Kind kind = kind(properties, factory.get());
+        VectorSpec.Kind kind = kind(properties, factory.get());
         for (String key : new TreeSet<>(properties.keys())) {
             if (!KNOWN.contains(key) && !SERVING.contains(key)) {
                 throw new ModelException("%s: the option \"%s\" is not supported".formatted(properties.file(), key));
@@ -102,47 +102,47 @@ record DjlTranslator(ServingProperties properties, EncoderSpec.Kind kind) {
         return Optional.of(new DjlTranslator(properties, kind));
     }
 
-    private static EncoderSpec.Kind kind(ServingProperties properties, String factory) {
+    private static VectorSpec.Kind kind(ServingProperties properties, String factory) {
         String name = factory.startsWith(PACKAGE) ? factory.substring(PACKAGE.length()) : factory;
-        EncoderSpec.Kind plain = switch (name) {
-            case "TextEmbeddingTranslatorFactory" -> EncoderSpec.Kind.EMBEDDING;
-            case "TextClassificationTranslatorFactory" -> EncoderSpec.Kind.CLASSIFIER;
-            case "CrossEncoderTranslatorFactory" -> EncoderSpec.Kind.RERANKER;
+        VectorSpec.Kind plain = switch (name) {
+            case "TextEmbeddingTranslatorFactory" -> VectorSpec.Kind.EMBEDDING;
+            case "TextClassificationTranslatorFactory" -> VectorSpec.Kind.CLASSIFIER;
+            case "CrossEncoderTranslatorFactory" -> VectorSpec.Kind.RERANKER;
             default ->
                 throw new ModelException(("%s: the translator \"%s\" is not supported; TextEmbeddingTranslatorFactory,"
                                 + " TextClassificationTranslatorFactory and CrossEncoderTranslatorFactory are")
                         .formatted(properties.file(), factory));
         };
-        return properties.flag("reranking", false) ? EncoderSpec.Kind.RERANKER : plain;
+        return properties.flag("reranking", false) ? VectorSpec.Kind.RERANKER : plain;
     }
 
     /** From hidden states to an embedding: pooling, then the layers that are named, then the norm. */
-    List<EncoderStage> stages(Path folder, int hidden) {
+    List<VectorStage> stages(Path folder, int hidden) {
         String pooling = properties.text("pooling").orElse("mean");
-        EncoderStage.Pooling mode = switch (pooling) {
-            case "mean" -> EncoderStage.Pooling.MEAN;
-            case "cls" -> EncoderStage.Pooling.FIRST;
-            case "max" -> EncoderStage.Pooling.MAX;
-            case "mean_sqrt_len" -> EncoderStage.Pooling.MEAN_ROOT;
-            case "weightedmean" -> EncoderStage.Pooling.WEIGHTED_MEAN;
-            case "lasttoken" -> EncoderStage.Pooling.LAST;
+        VectorStage.Pooling mode = switch (pooling) {
+            case "mean" -> VectorStage.Pooling.MEAN;
+            case "cls" -> VectorStage.Pooling.FIRST;
+            case "max" -> VectorStage.Pooling.MAX;
+            case "mean_sqrt_len" -> VectorStage.Pooling.MEAN_ROOT;
+            case "weightedmean" -> VectorStage.Pooling.WEIGHTED_MEAN;
+            case "lasttoken" -> VectorStage.Pooling.LAST;
             default -> throw properties.wrong("pooling", "mean, cls, max, mean_sqrt_len, weightedmean or lasttoken");
         };
-        List<EncoderStage> stages = new ArrayList<>();
-        stages.add(new EncoderStage.Pool(List.of(mode)));
+        List<VectorStage> stages = new ArrayList<>();
+        stages.add(new VectorStage.Pool(List.of(mode)));
         int width = hidden;
         Optional<Path> dense = file(folder, "dense");
         if (dense.isPresent()) {
-            EncoderStage.Dense stage = dense(dense.get(), width);
+            VectorStage.Dense stage = dense(dense.get(), width);
             stages.add(stage);
             width = stage.outputs();
         }
         Optional<Path> norm = file(folder, "layerNorm");
         if (norm.isPresent()) {
-            stages.add(new EncoderStage.LayerNorm(norm.get(), width));
+            stages.add(new VectorStage.LayerNorm(norm.get(), width));
         }
         if (properties.flag("normalize", true)) {
-            stages.add(new EncoderStage.Normalize());
+            stages.add(new VectorStage.Normalize());
         }
         return stages;
     }
@@ -157,11 +157,11 @@ record DjlTranslator(ServingProperties properties, EncoderSpec.Kind kind) {
         });
     }
 
-    private EncoderStage.Dense dense(Path file, int width) {
-        EncoderStage.Activation activation =
+    private VectorStage.Dense dense(Path file, int width) {
+        VectorStage.Activation activation =
                 switch (properties.text("denseActivation").orElse("")) {
-                    case "Tanh", "tanh" -> EncoderStage.Activation.TANH;
-                    case "", "Identity" -> EncoderStage.Activation.IDENTITY;
+                    case "Tanh", "tanh" -> VectorStage.Activation.TANH;
+                    case "", "Identity" -> VectorStage.Activation.IDENTITY;
                     default -> throw properties.wrong("denseActivation", "Tanh or Identity");
                 };
         try (Safetensors weights = Safetensors.open(file)) {
@@ -173,19 +173,19 @@ record DjlTranslator(ServingProperties properties, EncoderSpec.Kind kind) {
                         "%s: \"linear.weight\" has shape %s, where vectors of %d come".formatted(file, shape, width));
             }
             boolean bias = weights.find("linear.bias").isPresent();
-            return new EncoderStage.Dense(file, width, shape.getFirst().intValue(), bias, activation);
+            return new VectorStage.Dense(file, width, shape.getFirst().intValue(), bias, activation);
         }
     }
 
     /** What makes scores of logits. */
-    EncoderSpec.Scores scores(JsonObject config, int labels) {
+    VectorSpec.Scores scores(JsonObject config, int labels) {
         return switch (kind) {
-            case EMBEDDING -> EncoderSpec.Scores.NONE;
-            case RERANKER -> properties.flag("sigmoid", true) ? EncoderSpec.Scores.SIGMOID : EncoderSpec.Scores.NONE;
+            case EMBEDDING -> VectorSpec.Scores.NONE;
+            case RERANKER -> properties.flag("sigmoid", true) ? VectorSpec.Scores.SIGMOID : VectorSpec.Scores.NONE;
             case CLASSIFIER ->
                 labels == 1 || config.string("problem_type").orElse("").equals("multi_label_classification")
-                        ? EncoderSpec.Scores.SIGMOID
-                        : EncoderSpec.Scores.SOFTMAX;
+                        ? VectorSpec.Scores.SIGMOID
+                        : VectorSpec.Scores.SOFTMAX;
         };
     }
 

@@ -26,8 +26,8 @@ final class FamilyWeights implements WeightFiles {
     private static final String SHARED_GATE = ".shared_expert_gate.weight";
     private static final String ROUTER = ".mlp.gate.weight";
 
-    /** Where models with encoders of images have the decoder. */
-    private static final List<String> PREFIXES = List.of("language_model.model.", "model.language_model.");
+    /** Where models with encoders of images have the decoder, and those without an output projection. */
+    private static final List<String> PREFIXES = List.of("language_model.model.", "model.language_model.", "");
 
     private static final ValueLayout.OfFloat FLOAT =
             ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
@@ -76,12 +76,14 @@ final class FamilyWeights implements WeightFiles {
         }
         Matcher expert = EXPERT.matcher(name);
         if (expert.matches() && folder && family == DecoderFamily.GPT_OSS) {
-            return new GptOssExperts(files, spec, expert.group(1) + ".mlp.experts.", Integer.parseInt(expert.group(2)))
+            return new GptOssExperts(
+                            files, spec, own(expert.group(1)) + ".mlp.experts.", Integer.parseInt(expert.group(2)))
                     .find(name, expert.group(3), expert.group(4));
         }
         if (expert.matches()) {
             int number = Integer.parseInt(expert.group(2));
-            return files.find("%s.mlp.experts.%s_proj.%s".formatted(expert.group(1), expert.group(3), expert.group(4)))
+            return files.find("%s.mlp.experts.%s_proj.%s"
+                            .formatted(own(expert.group(1)), expert.group(3), expert.group(4)))
                     .filter(all -> all.shape().size() == (expert.group(4).equals("bias") ? 2 : 3))
                     .map(all -> {
                         if (all.shape().getFirst() != spec.experts().count()) {
@@ -155,6 +157,11 @@ final class FamilyWeights implements WeightFiles {
         if (!folder) {
             return name;
         }
+        String own = ofFamily(name);
+        return own.startsWith("model.") ? prefix + own.substring("model.".length()) : own;
+    }
+
+    private String ofFamily(String name) {
         if (family == DecoderFamily.QWEN2_MOE && name.contains(".mlp.shared_experts.")) {
             return name.replace(".mlp.shared_experts.", ".mlp.shared_expert.");
         }
@@ -176,7 +183,7 @@ final class FamilyWeights implements WeightFiles {
                         .formatted(expert.group(1), expert.group(2), matrix, expert.group(4));
             }
         }
-        return name.startsWith("model.") ? prefix + name.substring("model.".length()) : name;
+        return name;
     }
 
     private static Tensor plusOne(Tensor tensor) {

@@ -88,6 +88,7 @@ final class GgufConfig {
         config.put("tie_word_embeddings", !file.holds("output.weight"));
         config.put("attention_bias", family.biasByConfiguration() && file.holds("blk.0.attn_q.bias"));
         metadata.number(prefix + "rope.freq_base").ifPresent(base -> config.put("rope_theta", base));
+        metadata.value(prefix + "pooling_type").ifPresent(type -> config.put("pooling_type", type));
         rotaryScaling(file, prefix).ifPresent(scaling -> config.put("rope_scaling", scaling));
         GgufFamilies.complete(family, file, prefix, config);
         return JsonObject.of(metadata.source(), config);

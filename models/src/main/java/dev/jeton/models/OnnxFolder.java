@@ -19,7 +19,7 @@ import java.util.Optional;
  */
 public record OnnxFolder(
         Path graph,
-        Optional<EncoderSpec> encoder,
+        Optional<VectorSpec> encoder,
         int context,
         int vocabulary,
         int keyValueHeads,
@@ -102,8 +102,8 @@ public record OnnxFolder(
         Path graph = graph(folder)
                 .orElseThrow(() -> new ModelException(
                         "%s holds no ONNX file; looked for %s".formatted(folder, String.join(", ", GRAPHS))));
-        if (EncoderSpec.describes(folder)) {
-            EncoderSpec spec = EncoderSpec.read(folder);
+        if (VectorSpec.describes(folder)) {
+            VectorSpec spec = VectorSpec.read(folder);
             return new OnnxFolder(graph, Optional.of(spec), spec.maxTokens(), spec.vocabulary(), 0, 0, Names.OPTIMUM);
         }
         JsonObject config = JsonObject.read(folder.resolve("config.json"));

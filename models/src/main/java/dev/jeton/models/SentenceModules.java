@@ -16,18 +16,19 @@ import java.util.stream.Stream;
 final class SentenceModules {
 
     private static final String POOLED = "sentence_embedding";
+    private static final String LOGITS = "causal_logits";
     private static final int MOST_MODULES = 32;
     private static final long MOST_BYTES = 1 << 20;
 
     private SentenceModules() {}
 
     /** The stages that follow the encoder itself, whose hidden states are {@code hidden} wide. */
-    static List<EncoderStage> read(Path folder, int hidden) {
+    static List<VectorStage> read(Path folder, int hidden) {
         Path file = folder.resolve("modules.json");
         if (!Files.exists(file)) {
-            return List.of(new EncoderStage.Pool(List.of(EncoderStage.Pooling.MEAN)));
+            return List.of(new VectorStage.Pool(List.of(VectorStage.Pooling.MEAN)));
         }
-        List<EncoderStage> stages = new ArrayList<>();
+        List<VectorStage> stages = new ArrayList<>();
         int width = hidden;
         List<Object> modules = modules(file);
         if (modules.size() > MOST_MODULES) {
@@ -40,7 +41,7 @@ final class SentenceModules {
             }
             String type = String.valueOf(map.get("type"));
             Path place = inside(folder, map.get("path") instanceof String path ? path : "", file);
-            EncoderStage stage;
+            VectorStage stage;
             switch (type.substring(type.lastIndexOf('.') + 1)) {
                 case "Transformer" -> {
                     continue;
@@ -48,32 +49,40 @@ final class SentenceModules {
                 case "Pooling" -> stage = pool(place, width);
                 case "Dense" -> stage = dense(place, width);
                 case "LayerNorm" -> stage = layerNorm(place, width);
-                case "Normalize" -> stage = new EncoderStage.Normalize();
+                case "Normalize" -> stage = new VectorStage.Normalize();
+                case "LogitScore" -> stage = tokenLogit(place);
                 default ->
                     throw new ModelException(
-                            "%s: module \"%s\" is not supported; Transformer, Pooling, Dense, LayerNorm and Normalize are"
+                            ("%s: module \"%s\" is not supported; Transformer, Pooling, Dense, LayerNorm, Normalize and"
+                                            + " LogitScore are")
                                     .formatted(file, type));
             }
             stages.add(stage);
             width = width(List.of(stage), width);
         }
-        if (stages.isEmpty() || !(stages.getFirst() instanceof EncoderStage.Pool)) {
+        boolean scored = stages.stream().anyMatch(VectorStage.TokenLogit.class::isInstance);
+        if (scored && stages.size() > 1) {
+            throw new ModelException(file + ": LogitScore must be the only module after the Transformer");
+        }
+        if (!scored && (stages.isEmpty() || !(stages.getFirst() instanceof VectorStage.Pool))) {
             throw new ModelException(file + ": the module after the Transformer must be Pooling");
         }
-        if (stages.stream().filter(EncoderStage.Pool.class::isInstance).count() > 1) {
+        if (stages.stream().filter(VectorStage.Pool.class::isInstance).count() > 1) {
             throw new ModelException(file + ": there is more than one Pooling module");
         }
         return stages;
     }
 
     /** The width of what comes out of stages. */
-    static int width(List<EncoderStage> stages, int width) {
+    static int width(List<VectorStage> stages, int width) {
         int result = width;
-        for (EncoderStage stage : stages) {
+        for (VectorStage stage : stages) {
             result = switch (stage) {
-                case EncoderStage.Pool pool -> result * pool.modes().size();
-                case EncoderStage.Dense dense -> dense.outputs();
-                case EncoderStage.LayerNorm _, EncoderStage.Normalize _ -> result;
+                case VectorStage.Pool pool -> result * pool.modes().size();
+                case VectorStage.Dense dense -> dense.outputs();
+                case VectorStage.LayerNorm _, VectorStage.Normalize _ -> result;
+                case VectorStage.LabelLogits logits -> logits.labels();
+                case VectorStage.TokenLogit _ -> 1;
             };
         }
         return result;
@@ -109,9 +118,9 @@ final class SentenceModules {
         throw new ModelException("%s: path \"%s\" is outside the folder".formatted(file, path));
     }
 
-    private static EncoderStage pool(Path place, int width) {
+    private static VectorStage pool(Path place, int width) {
         JsonObject config = JsonObject.read(place.resolve("config.json"));
-        List<EncoderStage.Pooling> modes = modes(config);
+        List<VectorStage.Pooling> modes = modes(config);
         if (modes.isEmpty()) {
             throw new ModelException(config.source() + ": no pooling mode is on");
         }
@@ -122,15 +131,15 @@ final class SentenceModules {
             throw new ModelException(
                     "%s: pools vectors of %d, where the encoder's have %d".formatted(config.source(), said, width));
         }
-        return new EncoderStage.Pool(modes);
+        return new VectorStage.Pool(modes);
     }
 
     /** A name, or several, since sentence-transformers 6; before that those of all that are on. */
-    private static List<EncoderStage.Pooling> modes(JsonObject config) {
-        List<EncoderStage.Pooling> modes = new ArrayList<>();
+    private static List<VectorStage.Pooling> modes(JsonObject config) {
+        List<VectorStage.Pooling> modes = new ArrayList<>();
         Optional<Object> named = config.value("pooling_mode");
         if (named.isEmpty()) {
-            for (EncoderStage.Pooling mode : EncoderStage.Pooling.values()) {
+            for (VectorStage.Pooling mode : VectorStage.Pooling.values()) {
                 if (config.flag(mode.key(), false)) {
                     modes.add(mode);
                 }
@@ -138,7 +147,7 @@ final class SentenceModules {
             return modes;
         }
         for (Object name : named.get() instanceof List<?> list ? list : List.of(named.get())) {
-            modes.add(Stream.of(EncoderStage.Pooling.values())
+            modes.add(Stream.of(VectorStage.Pooling.values())
                     .filter(mode -> mode.title().equals(name))
                     .findFirst()
                     .orElseThrow(() -> new ModelException(
@@ -147,7 +156,7 @@ final class SentenceModules {
         return modes;
     }
 
-    private static EncoderStage dense(Path place, int width) {
+    private static VectorStage dense(Path place, int width) {
         JsonObject config = JsonObject.read(place.resolve("config.json"));
         int inputs = config.integer("in_features", 1, 1 << 20);
         if (inputs != width) {
@@ -162,26 +171,38 @@ final class SentenceModules {
             }
         }
         String name = config.string("activation_function").orElse("torch.nn.modules.activation.Tanh");
-        EncoderStage.Activation activation = switch (name.substring(name.lastIndexOf('.') + 1)) {
-            case "Identity" -> EncoderStage.Activation.IDENTITY;
-            case "Tanh" -> EncoderStage.Activation.TANH;
-            case "ReLU" -> EncoderStage.Activation.RELU;
-            case "GELU" -> EncoderStage.Activation.GELU;
+        VectorStage.Activation activation = switch (name.substring(name.lastIndexOf('.') + 1)) {
+            case "Identity" -> VectorStage.Activation.IDENTITY;
+            case "Tanh" -> VectorStage.Activation.TANH;
+            case "ReLU" -> VectorStage.Activation.RELU;
+            case "GELU" -> VectorStage.Activation.GELU;
             default ->
                 throw new ModelException("%s: activation \"%s\" is not supported; Identity, Tanh, ReLU and GELU are"
                         .formatted(config.source(), name));
         };
-        return new EncoderStage.Dense(
+        return new VectorStage.Dense(
                 place, inputs, config.integer("out_features", 1, 1 << 20), config.flag("bias", true), activation);
     }
 
-    private static EncoderStage layerNorm(Path place, int width) {
+    private static VectorStage layerNorm(Path place, int width) {
         JsonObject config = JsonObject.read(place.resolve("config.json"));
         int said = config.integer("dimension", 1, 1 << 20);
         if (said != width) {
             throw new ModelException(
                     "%s: takes vectors of %d, where %d wide ones come".formatted(config.source(), said, width));
         }
-        return new EncoderStage.LayerNorm(place, width);
+        return new VectorStage.LayerNorm(place, width);
+    }
+
+    private static VectorStage tokenLogit(Path place) {
+        JsonObject config = JsonObject.read(place.resolve("config.json"));
+        String input = config.string("module_input_name").orElse(LOGITS);
+        if (!input.equals(LOGITS)) {
+            throw new ModelException("%s: \"module_input_name\" is \"%s\"; only %s is supported"
+                    .formatted(config.source(), input, LOGITS));
+        }
+        return new VectorStage.TokenLogit(
+                config.integer("true_token_id", 0, 1 << 24),
+                config.optionalInteger("false_token_id", 0, 1 << 24).orElse(-1));
     }
 }

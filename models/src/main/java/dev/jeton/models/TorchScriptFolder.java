@@ -18,7 +18,7 @@ import java.util.stream.Stream;
  * @param encoder what comes out of it
  * @param inputs how it is called; empty where only its own signature says so
  */
-public record TorchScriptFolder(Path module, EncoderSpec encoder, Optional<Inputs> inputs) {
+public record TorchScriptFolder(Path module, VectorSpec encoder, Optional<Inputs> inputs) {
 
     /**
      * How DJL's translators call a module: token ids, attention mask and perhaps token types, in this order.
@@ -32,7 +32,7 @@ public record TorchScriptFolder(Path module, EncoderSpec encoder, Optional<Input
 
     /** Whether a folder holds an encoder and a TorchScript file. */
     public static boolean describes(Path folder) {
-        return EncoderSpec.describes(folder) && !files(folder).isEmpty();
+        return VectorSpec.describes(folder) && !files(folder).isEmpty();
     }
 
     /**
@@ -49,7 +49,7 @@ public record TorchScriptFolder(Path module, EncoderSpec encoder, Optional<Input
         Path module = module(folder, properties.text("option.modelName"));
         return new TorchScriptFolder(
                 module,
-                EncoderSpec.read(folder),
+                VectorSpec.read(folder),
                 DjlTranslator.read(folder).map(named -> new Inputs(named.tokenTypes(), named.narrow())));
     }
 

@@ -169,7 +169,7 @@ public final class Scheduler implements Turns {
                     RejectedException.Reason.UNSUPPORTED,
                     "adapter %d: the engine '%s' has %d".formatted(request.adapter(), info.name(), info.adapters()));
         }
-        if (request.pooled() ? !info.supports(Capability.POOLING) : bounds.wholePrompts()) {
+        if (request.pooled() != info.supports(Capability.POOLING)) {
             throw new RejectedException(
                     RejectedException.Reason.UNSUPPORTED,
                     request.pooled()

@@ -3,7 +3,6 @@ package dev.jeton.server;
 import dev.jeton.models.ChatTemplate;
 import dev.jeton.models.ChatTemplates;
 import dev.jeton.models.DeviceOptions;
-import dev.jeton.models.EncoderSpec;
 import dev.jeton.models.EngineOptions;
 import dev.jeton.models.EngineProvider;
 import dev.jeton.models.Engines;
@@ -12,6 +11,7 @@ import dev.jeton.models.GenerationDefaults;
 import dev.jeton.models.ModelException;
 import dev.jeton.models.SequenceEngineProvider;
 import dev.jeton.models.StepEngineProvider;
+import dev.jeton.models.VectorSpec;
 import dev.jeton.models.engine.Capability;
 import dev.jeton.models.engine.Engine;
 import dev.jeton.models.engine.SequenceEngine;
@@ -26,6 +26,7 @@ import dev.jeton.server.api.ModelTools;
 import dev.jeton.server.api.SamplingDefaults;
 import dev.jeton.server.api.ServedModel;
 import dev.jeton.server.api.SystemRoles;
+import dev.jeton.server.api.VectorModel;
 import dev.jeton.server.config.Configuration.ModelSettings;
 import java.nio.file.Path;
 import java.security.SecureRandom;
@@ -34,6 +35,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.stream.IntStream;
@@ -96,6 +98,7 @@ public final class ModelLoader {
                 case null, default -> throw e;
             }
         }
+        Optional<VectorModel> vectors = vectors(engine, texts, folder);
         Dispatcher loop = engine.loop(name, scheduling(settings), since, listener);
         warn(name, loop.contextLength(), loop.engine().contextLength(), settings.maxModelLength());
         ModelTools tools = texts.dialects().tools();
@@ -118,12 +121,21 @@ public final class ModelLoader {
                 sampling(texts.generation()),
                 loop,
                 texts.longestToken(),
-                loop.engine().supports(Capability.WHOLE_PROMPTS)
-                        ? Optional.of(EncoderSpec.read(folder))
-                        : Optional.empty(),
+                vectors,
                 tools,
                 reasoning,
                 Optional.empty());
+    }
+
+    /** What an engine gives that generates nothing; the engine is closed where that cannot be asked for. */
+    private static Optional<VectorModel> vectors(Opened engine, TextParts texts, Path folder) {
+        try {
+            return engine.vectors(folder).map(spec -> VectorModel.of(spec, texts.template()));
+        } catch (RuntimeException | Error e) {
+            engine.close();
+            texts.tokenizer().close();
+            throw e;
+        }
     }
 
     /** A model's adapters, each as a model of its own name on the same engine. */
@@ -191,6 +203,19 @@ public final class ModelLoader {
                 case Sequences(SequenceEngine engine) ->
                     new SequenceLoop(name, engine, config, System::nanoTime, since, listener);
             };
+        }
+
+        default Optional<VectorSpec> vectors(Path folder) {
+            Set<Capability> capabilities = switch (this) {
+                case Steps(Engine engine) -> engine.info().capabilities();
+                case Sequences _ -> Set.of();
+            };
+            if (!capabilities.contains(Capability.POOLING)) {
+                return Optional.empty();
+            }
+            return capabilities.contains(Capability.WHOLE_PROMPTS)
+                    ? Optional.of(VectorSpec.read(folder))
+                    : VectorSpec.ofDecoder(folder);
         }
 
         default void close() {

@@ -4,6 +4,8 @@ import dev.jeton.models.DecoderSpec;
 import dev.jeton.models.EngineOptions;
 import dev.jeton.models.ModelException;
 import dev.jeton.models.TensorType;
+import dev.jeton.models.VectorHead;
+import dev.jeton.models.VectorSpec;
 import dev.jeton.models.WeightFiles;
 import dev.jeton.models.WindowGroups;
 import dev.jeton.models.engine.Capability;
@@ -14,11 +16,13 @@ import dev.jeton.models.engine.LayerGroup;
 import dev.jeton.models.engine.PreparedAdapter;
 import dev.jeton.models.rows.HostEngine;
 import dev.jeton.models.rows.RowSampling;
+import dev.jeton.models.rows.RowVectors;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /**
  * A decoder on this machine's cores; the thread that awaits a step is one of those that compute it.
@@ -35,6 +39,14 @@ public final class CpuEngine extends HostEngine {
             Capability.DRAFTS,
             Capability.ADAPTERS,
             Capability.ADAPTER_LOADING);
+
+    /** The same of a model that gives vectors. */
+    private static final Set<Capability> OF_VECTORS =
+            Set.of(Capability.POOLING, Capability.ADAPTERS, Capability.ADAPTER_LOADING);
+
+    /** All that it can do, of one model or another. */
+    static final Set<Capability> ALL_CAPABILITIES =
+            Stream.concat(CAPABILITIES.stream(), OF_VECTORS.stream()).collect(Collectors.toUnmodifiableSet());
 
     private final DecoderSpec spec;
     private final NativeMemory memory;
@@ -65,7 +77,6 @@ public final class CpuEngine extends HostEngine {
             arenas.add(new KvArena(group, kv, spec.keyValueHeads(), HeadWidths.of(spec), memory));
         }
         stepAdapters = StepAdapters.load(adapters, spec, rows(), info.maxTokens(), team.size());
-        RowSampling sampling = sampling();
         step = new DecoderStep(
                 spec,
                 weights,
@@ -73,11 +84,22 @@ public final class CpuEngine extends HostEngine {
                 groups,
                 rows(),
                 stepAdapters,
-                (row, first, end, logits, offset, stride, workspace) ->
-                        sampling.take(row, first, end, logits, offset, stride, workspace.sampler),
+                spec.vectors() ? vectors(folder) : tokens(),
                 info.maxTokens(),
                 team.size(),
                 memory);
+    }
+
+    private StepLogits.Sampling tokens() {
+        RowSampling sampling = sampling();
+        return (row, first, end, logits, offset, stride, workspace) ->
+                sampling.take(row, first, end, logits, offset, stride, workspace.sampler);
+    }
+
+    private StepLogits.Sampling vectors(Path folder) {
+        VectorSpec of = VectorSpec.ofDecoder(folder).orElseThrow();
+        RowVectors vectors = vectors(VectorHead.ofDecoder(folder, spec, of), spec.hidden(), of.width());
+        return (row, first, end, states, offset, stride, workspace) -> vectors.take(row, states, offset);
     }
 
     /** Loads a model folder or a GGUF file. */
@@ -165,7 +187,7 @@ public final class CpuEngine extends HostEngine {
                 options.maxSequences(),
                 Math.max(options.maxBatchedTokens(), options.maxSequences()),
                 1,
-                CAPABILITIES,
+                spec.vectors() ? OF_VECTORS : CAPABILITIES,
                 options.adapters().size());
     }
 

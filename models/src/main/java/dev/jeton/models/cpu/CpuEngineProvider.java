@@ -34,7 +34,7 @@ public final class CpuEngineProvider implements StepEngineProvider {
                         "safetensors (f32, f16, bf16)",
                         "GGUF (F32, F16, BF16, Q8_0, Q6_K, Q5_K, Q4_K, MXFP4 and others)"),
                 List.of("q8_0"),
-                CpuEngine.CAPABILITIES);
+                CpuEngine.ALL_CAPABILITIES);
     }
 
     @Override

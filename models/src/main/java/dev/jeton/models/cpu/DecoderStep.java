@@ -21,7 +21,8 @@ import java.util.Optional;
  * multiplication where inputs are to be rounded first ({@link Product}), or rows' adapters add to it that take long
  * ({@link StepAdapters}). Layers of experts ({@link ExpertProgram}) and latent attention ({@link LatentAttention}) are
  * phases of their own; families that normalise what a half of a layer gives before they add it have one after each
- * half. After the layers, rows that need logits go through the output projection and are sampled ({@link StepLogits}).
+ * half. After the layers, rows that need logits go through the output projection and are sampled ({@link StepLogits});
+ * in a model that gives vectors there is no projection.
  *
  * <p>Tiles are made a few microseconds long at least (claiming costs a tenth of one), and small enough that each thread
  * gets several.
@@ -119,7 +120,7 @@ final class DecoderStep implements ComputeTeam.Program, Product.Ends {
         normed = new float[rows * hiddenStride];
         inner = new float[weights.hasDense() ? rows * innerStride : 0];
         branch = new float[branchNorms ? rows * hiddenStride : 0];
-        logits = new StepLogits(weights.head(), (float) spec.scales().logitCap(), batch, sampling, maxTokens);
+        logits = logits(sampling, maxTokens);
         attention = new StepAttention(spec, weights, arenas, groups, batch, maxTokens);
         norm = weights.finalNorm();
         workspaces = new Workspace[threads];
@@ -141,6 +142,15 @@ final class DecoderStep implements ComputeTeam.Program, Product.Ends {
                     HeadWidths.of(spec), (float) spec.scales().attentionCap(), NativeKernels.ATTENTION, memory);
             workspaces[i] = new Workspace(tileRows, privateFloats, halves, own, spec.vocabulary(), memory);
         }
+    }
+
+    private StepLogits logits(StepLogits.Sampling sampling, int maxTokens) {
+        if (spec.vectors()) {
+            return new StepLogits(normed, hiddenStride, 0, batch, sampling, maxTokens);
+        }
+        int stride = weights.head().panels() * PANEL;
+        float[] rows = new float[StepLogits.rows(maxTokens) * stride];
+        return new StepLogits(rows, stride, (float) spec.scales().logitCap(), batch, sampling, maxTokens);
     }
 
     /** Makes ready to run the batch; then the team runs this. */
@@ -174,7 +184,7 @@ final class DecoderStep implements ComputeTeam.Program, Product.Ends {
             case DOWN -> branchNorms ? tokens(Phase.ADD_FEED, NORM_TOKENS) : endLayer();
             case ADD_FEED -> endLayer();
             case EXPERTS -> advanceExperts(experts.orElseThrow());
-            case FINAL_NORM -> beginHead();
+            case FINAL_NORM -> spec.vectors() ? beginSample() : beginHead();
             case HEAD -> beginSample();
             case SAMPLE -> beginLogits();
         };
@@ -260,7 +270,7 @@ final class DecoderStep implements ComputeTeam.Program, Product.Ends {
             return 0;
         }
         norm = weights.finalNorm();
-        privateNorm = linearRows * spec.hidden() <= PRIVATE_NORM_FLOATS;
+        privateNorm = linearRows * spec.hidden() <= PRIVATE_NORM_FLOATS && !spec.vectors();
         if (privateNorm) {
             return beginHead();
         }

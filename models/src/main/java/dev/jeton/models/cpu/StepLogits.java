@@ -6,7 +6,8 @@ import dev.jeton.models.rows.StepRows;
 
 /**
  * The rows of a {@link DecoderStep} that get logits, at most {@value #MOST_ROWS} at a time: which they are, their
- * logits, and their sampling, in tiles of one row of the batch.
+ * logits, and their sampling, in tiles of one row of the batch. In a model that gives vectors, rows' normalised states
+ * are in the place of logits.
  *
  * <p>Owned by the step; tiles write disjoint parts.
  */
@@ -30,15 +31,22 @@ final class StepLogits {
     private int from;
     private int end;
 
-    /** @param cap that logits are squeezed under; 0 for none */
-    StepLogits(PackedMatrix head, float cap, StepRows batch, Sampling sampling, int maxTokens) {
+    /**
+     * @param logits of {@code rows(maxTokens)} rows, {@code stride} apart; or states
+     * @param cap that logits are squeezed under; 0 for none
+     */
+    StepLogits(float[] logits, int stride, float cap, StepRows batch, Sampling sampling, int maxTokens) {
         this.batch = batch;
         this.sampling = sampling;
         this.cap = cap;
-        stride = head.panels() * PANEL;
-        int rows = Math.min(MOST_ROWS, maxTokens);
-        logits = new float[rows * stride];
-        rowOf = new int[rows];
+        this.logits = logits;
+        this.stride = stride;
+        rowOf = new int[rows(maxTokens)];
+    }
+
+    /** Most rows held at once. */
+    static int rows(int maxTokens) {
+        return Math.min(MOST_ROWS, maxTokens);
     }
 
     void begin() {

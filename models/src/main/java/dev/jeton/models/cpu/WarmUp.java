@@ -2,6 +2,7 @@ package dev.jeton.models.cpu;
 
 import static dev.jeton.models.cpu.Kernels.PANEL;
 
+import dev.jeton.models.engine.Capability;
 import dev.jeton.models.engine.LayerGroup;
 import dev.jeton.models.engine.SamplingParameters;
 import dev.jeton.models.engine.SequenceSpec;
@@ -200,9 +201,10 @@ final class WarmUp {
         int count = Math.min(inputs, most);
         int needed = (count + size - 1) / size;
         int[] table = new int[needed];
+        int output = engine.info().supports(Capability.POOLING) ? StepBatch.POOLED : StepBatch.SAMPLE;
         batch.clear();
         for (int row = 0; row < rows; row++) {
-            batch.addRow(row, StepBatch.SAMPLE, 0, tokens, 0, count);
+            batch.addRow(row, output, 0, tokens, 0, count);
             batch.useAdapter(adapter);
             for (int i = 0; i < needed; i++) {
                 table[i] = (row * needed + i) % blocks;

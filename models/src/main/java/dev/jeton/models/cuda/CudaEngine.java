@@ -61,7 +61,8 @@ public final class CudaEngine implements Engine {
             DecoderFeature.SINKS,
             DecoderFeature.EXPERT_BIASES,
             DecoderFeature.CLAMPED_SWIGLU,
-            DecoderFeature.SOFT_CAPS);
+            DecoderFeature.SOFT_CAPS,
+            DecoderFeature.VECTORS);
 
     /** What it can do beyond plain sampling. */
     static final Set<Capability> CAPABILITIES = Set.of(
@@ -71,9 +72,12 @@ public final class CudaEngine implements Engine {
             Capability.DRAFTS,
             Capability.ADAPTERS);
 
-    /** The same with a host's tier. */
-    static final Set<Capability> CAPABILITIES_WITH_HOST = Stream.concat(
-                    CAPABILITIES.stream(), Stream.of(Capability.HOST_TIER))
+    /** The same of a model that gives vectors. */
+    private static final Set<Capability> OF_VECTORS = Set.of(Capability.POOLING, Capability.ADAPTERS);
+
+    /** All that it can do, of one model or another. */
+    static final Set<Capability> ALL_CAPABILITIES = Stream.of(CAPABILITIES, OF_VECTORS, Set.of(Capability.HOST_TIER))
+            .flatMap(Set::stream)
             .collect(Collectors.toUnmodifiableSet());
 
     /** Rows of a step that the plan of attention has room for. */
@@ -195,9 +199,15 @@ public final class CudaEngine implements Engine {
                 rows,
                 Math.max(options.maxBatchedTokens(), rows),
                 2,
-                groups.getFirst().hostBlocks() > 0 ? CAPABILITIES_WITH_HOST : CAPABILITIES,
+                capabilities(spec, groups.getFirst().hostBlocks() > 0),
                 options.adapters().size());
         return new CudaEngine(ranks, info);
+    }
+
+    private static Set<Capability> capabilities(DecoderSpec spec, boolean host) {
+        Stream<Capability> more = host ? Stream.of(Capability.HOST_TIER) : Stream.empty();
+        return Stream.concat((spec.vectors() ? OF_VECTORS : CAPABILITIES).stream(), more)
+                .collect(Collectors.toUnmodifiableSet());
     }
 
     /** Layer groups as they are told: a block's bytes are those of all devices. */

@@ -58,7 +58,7 @@ public final class CudaEngineProvider implements StepEngineProvider {
                         "safetensors (f32, f16, bf16, fp8, AWQ, GPTQ, compressed-tensors, MXFP4)",
                         "GGUF (widened to 16 bits, but experts in MXFP4)"),
                 List.of("int8", "fp8"),
-                CudaEngine.CAPABILITIES_WITH_HOST);
+                CudaEngine.ALL_CAPABILITIES);
     }
 
     private String devices() {

@@ -43,6 +43,7 @@ final class DecoderProgram {
     private final AttentionProgram attention;
     private final Optional<ExpertProgram> experts;
     private final Optional<Peers> peers;
+    private final long outputs;
     private final long frequencies;
     /** Of layers with a window, where they turn otherwise; else 0. */
     private final long windowFrequencies;
@@ -55,7 +56,7 @@ final class DecoderProgram {
     /**
      * Takes all memory that steps need beside pages, which follow by {@link AttentionProgram#pages}.
      *
-     * @param outputs where results go, as {@link StepOutputs.Layout} says
+     * @param outputs where results go, as {@link StepOutputs.Layout} or {@link StepVectors} says
      */
     DecoderProgram(
             Device device,
@@ -73,6 +74,7 @@ final class DecoderProgram {
         this.adapters = adapters;
         this.slots = slots;
         this.kernels = kernels;
+        this.outputs = outputs;
         products = new Products(device, kernels, weights.matrices(), weights.head(), maxTokens);
         frequencies = device.constants(spec.rotary().frequencies()).address();
         windowFrequencies = spec.features().contains(DecoderFeature.WINDOW_ROTARY)
@@ -103,7 +105,7 @@ final class DecoderProgram {
         left = Left.NOTHING;
         for (int layer = 0; layer < spec.layers(); layer++) {
             Layer w = weights.layers().get(layer);
-            norm(header, TOKENS, tokens, 0, w.attentionNorm(), attention.inputOrder(w));
+            norm(header, TOKENS, tokens, 0, w.attentionNorm(), attention.inputOrder(w), buffers.normed());
             if (attention.latent().isEmpty()) {
                 products.activations(header, TOKENS, tokens, buffers.normed(), w.queryKeyValue(), buffers.qkv());
                 adapters.add(layer, Place.QUERY_KEY_VALUE, tokens, buffers.normed(), w.queryKeyValue(), buffers.qkv());
@@ -118,7 +120,7 @@ final class DecoderProgram {
                     w.output(),
                     w.outputBias(),
                     w.attentionBranchNorm());
-            norm(header, TOKENS, tokens, 0, w.feedForwardNorm(), w.feed().order());
+            norm(header, TOKENS, tokens, 0, w.feedForwardNorm(), w.feed().order(), buffers.normed());
             switch (w.feed()) {
                 case DeviceWeights.Dense dense -> feedForward(header, layer, tokens, dense, w.feedBranchNorm());
                 case DeviceWeights.Sparse sparse -> chooseExperts(header, tokens, sparse, w.feedBranchNorm());
@@ -162,7 +164,7 @@ final class DecoderProgram {
                 new Use(weights.beside(DeviceWeights.Dense::gateUp), false, false, normed, buffers.gateUp(), maxTokens),
                 new Use(weights.beside(DeviceWeights.Dense::down), false, false, inner, buffers.delta(), maxTokens),
                 new Use(weights.routers(), peers.isPresent(), true, normed, routed, maxTokens),
-                new Use(List.of(weights.head()), false, true, normed, buffers.logits(), logitRows));
+                new Use(weights.head().stream().toList(), false, true, normed, buffers.logits(), logitRows));
         return new ProductSearch(
                 products, uses.stream().filter(use -> !use.weights().isEmpty()).toList());
     }
@@ -202,7 +204,7 @@ final class DecoderProgram {
      * Adds what was left and normalises: all rows, which then have it, or those of an index, for themselves; in the
      * order of a matrix's inputs where it has one.
      */
-    private void norm(long header, int entry, int rows, long rowIndex, long weight, long order) {
+    private void norm(long header, int entry, int rows, long rowIndex, long weight, long order, long target) {
         kernels.get("rms_norm")
                 .begin()
                 .pointer(header)
@@ -221,7 +223,7 @@ final class DecoderProgram {
                 .single((float) spec.normEpsilon())
                 .integer(spec.hidden())
                 .pointer(order)
-                .pointer(buffers.normed())
+                .pointer(target)
                 .launch(rows, 1, NORM_THREADS, 4 * spec.hidden());
     }
 
@@ -319,7 +321,8 @@ final class DecoderProgram {
     }
 
     /**
-     * Logits of the rows that want them, sampled and accepted; after {@link #forward} of the same step.
+     * Logits of the rows that want them, sampled and accepted, or their states, where these become vectors
+     * ({@link StepVectors}); after {@link #forward} of the same step.
      *
      * @param logitRows rows of logits that there may be at most
      * @param scored whether log-probabilities of prompts are wanted
@@ -329,26 +332,29 @@ final class DecoderProgram {
         for (int from = 0; from < logitRows; from += StepLayout.CHUNK) {
             int rows = Math.min(StepLayout.CHUNK, logitRows - from);
             long header = at(input, layout.header(from / StepLayout.CHUNK));
-            norm(
-                    header,
-                    LOGIT_ROWS,
-                    rows,
-                    at(input, layout.logitToken() + from),
-                    weights.finalNorm(),
-                    weights.head().order());
-            logits(header, rows);
+            long index = at(input, layout.logitToken() + from);
+            if (weights.head().isEmpty()) {
+                long states = outputs + StepVectors.bytes(from, spec.hidden());
+                norm(header, LOGIT_ROWS, rows, index, weights.finalNorm(), 0, states);
+                continue;
+            }
+            Matrix head = weights.head().get();
+            norm(header, LOGIT_ROWS, rows, index, weights.finalNorm(), head.order(), buffers.normed());
+            logits(header, rows, head);
             sampling.sample(input, layout, header, from, rows, scored, masks);
         }
-        sampling.accept(input, layout);
+        if (weights.head().isPresent()) {
+            sampling.accept(input, layout);
+        }
     }
 
-    private void logits(long header, int rows) {
+    private void logits(long header, int rows, Matrix head) {
         if (peers.isEmpty()) {
-            products.logits(header, LOGIT_ROWS, rows, buffers.normed(), weights.head(), buffers.logits());
+            products.logits(header, LOGIT_ROWS, rows, buffers.normed(), head, buffers.logits());
             return;
         }
         Peers others = peers.get();
-        products.logits(header, LOGIT_ROWS, rows, buffers.normed(), weights.head(), others.part(rows));
+        products.logits(header, LOGIT_ROWS, rows, buffers.normed(), head, others.part(rows));
         others.gather(header, LOGIT_ROWS, rows, buffers.logits());
     }
 

@@ -4,6 +4,8 @@ import dev.jeton.models.CheckpointQuantization;
 import dev.jeton.models.DecoderSpec;
 import dev.jeton.models.EngineOptions;
 import dev.jeton.models.ModelException;
+import dev.jeton.models.VectorHead;
+import dev.jeton.models.VectorSpec;
 import dev.jeton.models.WindowGroups;
 import dev.jeton.models.engine.LayerGroup;
 import dev.jeton.natives.DeviceMemory;
@@ -67,7 +69,7 @@ final class DeviceRank implements AutoCloseable {
         Slots slots = new Slots(
                 device, kernels.get("clear_slot"), kernels.get("count_tokens"), rows, spec.vocabulary(), context);
         int windows = WindowGroups.of(spec).count();
-        DeviceMemory outputs = device.memory(StepQueue.outputBytes(rows, tokens));
+        DeviceMemory outputs = device.memory(outputBytes(spec, rows, tokens));
         DecoderProgram program =
                 new DecoderProgram(device, shape, weights, adapters, kernels, slots, rows, tokens, outputs.address());
         long blocks = (long) windows * rows * Kernel.blocks(context, options.blockSize());
@@ -77,6 +79,7 @@ final class DeviceRank implements AutoCloseable {
                 slots,
                 program,
                 told,
+                vectors(folder, shape),
                 adapters.any(),
                 windows,
                 rows,
@@ -85,6 +88,22 @@ final class DeviceRank implements AutoCloseable {
                 blocks,
                 outputs);
         return new DeviceRank(device, kernels, slots, program, queue);
+    }
+
+    /** Bytes of the results of any step. */
+    private static long outputBytes(DecoderSpec spec, int maxRows, int maxTokens) {
+        return spec.vectors()
+                ? StepVectors.bytes(maxRows, spec.hidden())
+                : 4L * new StepOutputs.Layout(maxRows, maxTokens).scores();
+    }
+
+    private static Optional<StepVectors> vectors(Path folder, DeviceShape shape) {
+        DecoderSpec spec = shape.shard().whole();
+        return !spec.vectors()
+                ? Optional.empty()
+                : VectorSpec.ofDecoder(folder)
+                        .map(of -> new StepVectors(
+                                VectorHead.ofDecoder(folder, spec, of), shape.type(), spec.hidden(), of.width()));
     }
 
     /** Refuses weights for which a device has too little memory, before anything is brought to it. */

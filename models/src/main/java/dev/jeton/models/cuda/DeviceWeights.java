@@ -24,11 +24,12 @@ import java.util.stream.Stream;
  * binary32, since families that multiply with 1 more than the weight have it added here.
  *
  * @param embedding {@code [vocabulary][hidden]}, with room for {@link DeviceShape#logitStride} rows
- * @param head the output projection of {@link Shard#headRows} rows; rows of the embedding where they are tied
+ * @param head the output projection of {@link Shard#headRows} rows; rows of the embedding where they are tied; empty
+ *     where states become vectors
  * @param finalNorm {@code [hidden]}
  * @param layers in order
  */
-record DeviceWeights(long embedding, Matrix head, long finalNorm, List<Layer> layers) {
+record DeviceWeights(long embedding, Optional<Matrix> head, long finalNorm, List<Layer> layers) {
 
     /**
      * One layer.
@@ -293,7 +294,10 @@ record DeviceWeights(long embedding, Matrix head, long finalNorm, List<Layer> la
                         loader.layer("model.layers." + i + ".", spec.experts().in(i)));
             }
             DeviceWeights weights = new DeviceWeights(
-                    embedding, loader.head(embedding), loader.norm(spec.hidden(), "model.norm.weight"), layers);
+                    embedding,
+                    spec.vectors() ? Optional.empty() : Optional.of(loader.head(embedding)),
+                    loader.norm(spec.hidden(), "model.norm.weight"),
+                    layers);
             matrices.finish();
             return weights;
         }

@@ -5,6 +5,7 @@ import dev.jeton.natives.MatmulShape;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -106,20 +107,20 @@ final class Products {
 
     /**
      * @param matrices all that will be multiplied with but the output projection
-     * @param head the output projection
+     * @param head the output projection, where there is one
      * @param maxRows most rows of activations
      */
-    Products(Device device, StepKernels kernels, List<Matrix> matrices, Matrix head, int maxRows) {
+    Products(Device device, StepKernels kernels, List<Matrix> matrices, Optional<Matrix> head, int maxRows) {
         this.device = device;
         this.kernels = kernels;
         rowScales = rowScales(matrices, maxRows);
         long mostPartials = 0;
         int mostCounters = 0;
-        int widest = head.rows();
+        int widest = head.map(Matrix::rows).orElse(0);
         for (Matrix matrix : matrices) {
             widest = Math.max(widest, matrix.rows());
         }
-        Set<WeightFormat> formats = Stream.concat(matrices.stream(), Stream.of(head))
+        Set<WeightFormat> formats = Stream.concat(matrices.stream(), head.stream())
                 .map(Matrix::format)
                 .collect(Collectors.toSet());
         for (WeightFormat format : formats) {

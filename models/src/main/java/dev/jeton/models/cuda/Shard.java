@@ -159,7 +159,7 @@ record Shard(int rank, int ranks, DecoderSpec whole, int expertStep) {
                 whole.latent(),
                 width(),
                 whole.normEpsilon(),
-                whole.tiedEmbedding(),
+                whole.output(),
                 whole.queryKeyValueBias(),
                 whole.outputBias(),
                 whole.sinks(),

@@ -11,7 +11,7 @@ import dev.jeton.models.DecoderSpec;
  * @param delta what a half of a layer gave, or what is beside its experts, and the next norm adds
  * @param gateUp of layers without experts, and of what is beside experts
  * @param windowRotary angles of layers with a window; 0 where they are those of the others
- * @param logits of one chunk
+ * @param logits of one chunk; 0 where there are none
  */
 record StepBuffers(
         long residual,
@@ -48,7 +48,10 @@ record StepBuffers(
                 rows.of(4),
                 rows.of(rotary),
                 twice ? rows.of(rotary) : 0,
-                device.memory(4L * logitRows(maxTokens) * shape.logitStride()).address());
+                spec.vectors()
+                        ? 0
+                        : device.memory(4L * logitRows(maxTokens) * shape.logitStride())
+                                .address());
     }
 
     /** Rows of logits that are computed together. */

@@ -99,7 +99,7 @@ final class StepInputs {
         if (has(row, StepBatch.PROMPT_LOG_PROBABILITIES)) {
             return inputStart[row];
         }
-        return has(row, StepBatch.SAMPLE) ? firstSample(row) : inputStart[row + 1];
+        return has(row, StepBatch.SAMPLE | StepBatch.POOLED) ? firstSample(row) : inputStart[row + 1];
     }
 
     /** The first input of a sampling row whose logits are sampled: the one before its drafts. */

@@ -7,10 +7,12 @@ import dev.jeton.models.engine.StepTicket;
 import dev.jeton.models.engine.TokenMasks;
 import dev.jeton.natives.DeviceMemory;
 import dev.jeton.natives.PinnedMemory;
+import java.lang.foreign.MemorySegment;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -56,6 +58,7 @@ final class StepQueue {
     private final Slots slots;
     private final DecoderProgram program;
     private final boolean told;
+    private final Optional<StepVectors> vectors;
     private final boolean adapters;
     private final int groups;
     private final int maxRows;
@@ -85,6 +88,7 @@ final class StepQueue {
 
     /**
      * @param told whether results are brought to the host; else only their end is awaited
+     * @param vectors what states become; empty where tokens are sampled
      * @param adapters whether rows may go through adapters
      * @param groups layer groups
      * @param mostBlocks most block ids of a step, of all groups
@@ -95,6 +99,7 @@ final class StepQueue {
             Slots slots,
             DecoderProgram program,
             boolean told,
+            Optional<StepVectors> vectors,
             boolean adapters,
             int groups,
             int maxRows,
@@ -106,6 +111,7 @@ final class StepQueue {
         this.slots = slots;
         this.program = program;
         this.told = told;
+        this.vectors = vectors;
         this.adapters = adapters;
         this.groups = groups;
         this.maxRows = maxRows;
@@ -124,11 +130,6 @@ final class StepQueue {
             starts[i] = device.timedMark();
             ends[i] = device.timedMark();
         }
-    }
-
-    /** Bytes of the results of any step. */
-    static long outputBytes(int maxRows, int maxTokens) {
-        return 4L * new StepOutputs.Layout(maxRows, maxTokens).scores();
     }
 
     /**
@@ -327,12 +328,18 @@ final class StepQueue {
 
     private void finish(Flight flight) {
         if (told) {
-            StepOutputs.Layout layout = flight.layout;
-            int ints = flight.inputs.scored ? layout.scores() : flight.tops ? layout.tops() : layout.plain();
-            device.download(flight.output, outputs, 4L * ints);
+            device.download(flight.output, outputs, resultBytes(flight));
         }
         ends[mark(flight.ticket)].record();
         flight.waitsForMasks = false;
+    }
+
+    private long resultBytes(Flight flight) {
+        if (vectors.isPresent()) {
+            return vectors.get().bytes(flight.inputs.logitRows);
+        }
+        StepOutputs.Layout layout = flight.layout;
+        return 4L * (flight.inputs.scored ? layout.scores() : flight.tops ? layout.tops() : layout.plain());
     }
 
     /** Hands in the masks for which the newest step waits. */
@@ -369,7 +376,12 @@ final class StepQueue {
         result.reset(flight.inputs.rows);
         stamp(flight, result);
         if (told && flight.inputs.rows > 0) {
-            StepOutputs.read(flight.output.segment(), flight.layout, flight.inputs, slots.wanted(), epochs, result);
+            MemorySegment output = flight.output.segment();
+            if (vectors.isPresent()) {
+                vectors.get().read(output, flight.inputs, epochs, result);
+            } else {
+                StepOutputs.read(output, flight.layout, flight.inputs, slots.wanted(), epochs, result);
+            }
         }
         awaited++;
         return result;

@@ -1,8 +1,8 @@
 package dev.jeton.models.encoder;
 
-import dev.jeton.models.EncoderSpec;
 import dev.jeton.models.EngineOptions;
 import dev.jeton.models.ModelException;
+import dev.jeton.models.VectorSpec;
 import dev.jeton.models.engine.Capability;
 import dev.jeton.models.engine.DeviceLostException;
 import dev.jeton.models.engine.Engine;
@@ -39,7 +39,7 @@ public final class EncoderEngine implements Engine {
 
     private final EngineInfo info;
     private final EncoderModel model;
-    private final EncoderSpec spec;
+    private final VectorSpec spec;
     private final EncoderHead head;
     private final HostSlots slots;
     private final StepRows rows;
@@ -57,10 +57,10 @@ public final class EncoderEngine implements Engine {
      *
      * @throws ModelException where options or files do not allow it
      */
-    public EncoderEngine(EncoderModel model, EncoderSpec spec, EngineOptions options) {
+    public EncoderEngine(EncoderModel model, VectorSpec spec, EngineOptions options) {
         this.model = model;
         this.spec = spec;
-        if (model.tokenTypes() && spec.kind() == EncoderSpec.Kind.RERANKER && spec.separator() < 0) {
+        if (model.tokenTypes() && spec.kind() == VectorSpec.Kind.RERANKER && spec.separator() < 0) {
             throw new ModelException("the encoder takes token types, but neither config.json (sep_token_id) nor"
                     + " tokenizer.json says which token separates a pair of texts");
         }

@@ -1,13 +1,10 @@
 package dev.jeton.models.encoder;
 
-import dev.jeton.models.EncoderStage;
-import dev.jeton.models.EncoderStage.Activation;
-import dev.jeton.models.EncoderStage.Pooling;
-import dev.jeton.models.Safetensors;
-import dev.jeton.models.Tensor;
 import dev.jeton.models.TensorType;
+import dev.jeton.models.VectorHead;
+import dev.jeton.models.VectorStage;
+import dev.jeton.models.VectorStage.Pooling;
 import java.lang.foreign.MemorySegment;
-import java.util.ArrayList;
 import java.util.List;
 
 /**
@@ -18,49 +15,26 @@ import java.util.List;
  */
 final class EncoderHead {
 
-    /** Of torch's layer norm where nothing else is said. */
-    private static final double EPSILON = 1e-5;
-
-    /** A layer's weights, row by row; none where a stage has none. */
-    private record Layer(float[] weight, float[] bias) {}
-
-    private final List<EncoderStage> stages;
-    private final List<Layer> layers = new ArrayList<>();
+    private final VectorStage.Pool pool;
+    private final VectorHead head;
     private final int hidden;
     private final float[] token;
     private double[] sums = new double[0];
 
-    /** Reads the weights of stages that have some. */
-    EncoderHead(List<EncoderStage> stages, int hidden) {
-        this.stages = stages;
+    /**
+     * Reads the weights of stages that have some.
+     *
+     * @param stages pooling, and what follows it
+     */
+    EncoderHead(List<VectorStage> stages, int hidden) {
+        pool = stages.stream()
+                .filter(VectorStage.Pool.class::isInstance)
+                .map(VectorStage.Pool.class::cast)
+                .findFirst()
+                .orElse(new VectorStage.Pool(List.of(Pooling.MEAN)));
+        head = VectorHead.read(stages);
         this.hidden = hidden;
         token = new float[hidden];
-        for (EncoderStage stage : stages) {
-            layers.add(
-                    switch (stage) {
-                        case EncoderStage.Dense dense -> matrix(dense);
-                        case EncoderStage.LayerNorm norm -> scales(norm);
-                        case EncoderStage.Pool _, EncoderStage.Normalize _ -> new Layer(new float[0], new float[0]);
-                    });
-        }
-    }
-
-    private static Layer matrix(EncoderStage.Dense dense) {
-        try (Safetensors weights = Safetensors.open(dense.weights())) {
-            Tensor weight = weights.tensor("linear.weight", dense.outputs(), dense.inputs());
-            float[] bias = dense.bias()
-                    ? weights.tensor("linear.bias", dense.outputs()).toFloats()
-                    : new float[dense.outputs()];
-            return new Layer(weight.toFloats(), bias);
-        }
-    }
-
-    private static Layer scales(EncoderStage.LayerNorm norm) {
-        try (Safetensors weights = Safetensors.open(norm.weights())) {
-            return new Layer(
-                    weights.tensor("norm.weight", norm.width()).toFloats(),
-                    weights.tensor("norm.bias", norm.width()).toFloats());
-        }
     }
 
     /**
@@ -69,21 +43,13 @@ final class EncoderHead {
      * @param states hidden states of {@code tokens} tokens, the first at element {@code first}
      */
     void embed(MemorySegment states, TensorType type, long first, int tokens, float[] target, int at) {
-        double[] vector = new double[0];
-        for (int i = 0; i < stages.size(); i++) {
-            vector = switch (stages.get(i)) {
-                case EncoderStage.Pool pool -> pool(pool, states, type, first, tokens);
-                case EncoderStage.Dense dense -> dense(dense, layers.get(i), vector);
-                case EncoderStage.LayerNorm _ -> layerNormed(layers.get(i), vector);
-                case EncoderStage.Normalize _ -> normalized(vector);
-            };
-        }
+        double[] vector = head.of(pool(states, type, first, tokens));
         for (int i = 0; i < vector.length; i++) {
             target[at + i] = (float) vector[i];
         }
     }
 
-    private double[] pool(EncoderStage.Pool pool, MemorySegment states, TensorType type, long first, int tokens) {
+    private double[] pool(MemorySegment states, TensorType type, long first, int tokens) {
         int width = hidden * pool.modes().size();
         if (sums.length != width) {
             sums = new double[width];
@@ -122,79 +88,5 @@ final class EncoderHead {
                 sums[at + h] += weight * token[h];
             }
         }
-    }
-
-    private static double[] dense(EncoderStage.Dense dense, Layer layer, double[] in) {
-        double[] out = new double[dense.outputs()];
-        for (int o = 0; o < out.length; o++) {
-            double sum = layer.bias[o];
-            for (int i = 0; i < in.length; i++) {
-                sum += layer.weight[o * in.length + i] * in[i];
-            }
-            out[o] = activated(dense.activation(), sum);
-        }
-        return out;
-    }
-
-    private static double activated(Activation activation, double x) {
-        return switch (activation) {
-            case IDENTITY -> x;
-            case TANH -> Math.tanh(x);
-            case RELU -> Math.max(0, x);
-            case GELU -> x * normalDistribution(x);
-        };
-    }
-
-    /** The standard normal distribution function: Abramowitz and Stegun 26.2.11, and 26.2.14 for the tails. */
-    private static double normalDistribution(double x) {
-        double a = Math.abs(x);
-        double density = Math.exp(-a * a / 2) / Math.sqrt(2 * Math.PI);
-        double upper;
-        if (a < 5) {
-            double term = a;
-            double sum = a;
-            for (int n = 1; term > 1e-17 * sum && n < 200; n++) {
-                term *= a * a / (2 * n + 1);
-                sum += term;
-            }
-            upper = 0.5 - density * sum;
-        } else {
-            double fraction = a;
-            for (int n = 30; n > 0; n--) {
-                fraction = a + n / fraction;
-            }
-            upper = density / fraction;
-        }
-        return x > 0 ? 1 - upper : upper;
-    }
-
-    private static double[] layerNormed(Layer layer, double[] in) {
-        double mean = 0;
-        for (double value : in) {
-            mean += value / in.length;
-        }
-        double variance = 0;
-        for (double value : in) {
-            variance += (value - mean) * (value - mean) / in.length;
-        }
-        double[] out = new double[in.length];
-        for (int i = 0; i < out.length; i++) {
-            out[i] = (in[i] - mean) / Math.sqrt(variance + EPSILON) * layer.weight[i] + layer.bias[i];
-        }
-        return out;
-    }
-
-    /** Like torch's normalize: a vector of zeros stays one. */
-    private static double[] normalized(double[] vector) {
-        double square = 0;
-        for (double value : vector) {
-            square += value * value;
-        }
-        double norm = Math.max(Math.sqrt(square), 1e-12);
-        double[] out = new double[vector.length];
-        for (int i = 0; i < out.length; i++) {
-            out[i] = vector[i] / norm;
-        }
-        return out;
     }
 }

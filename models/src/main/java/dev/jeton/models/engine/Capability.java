@@ -14,11 +14,14 @@ public enum Capability {
     ADAPTERS,
     /** Adapters that come and go between steps ({@link Engine#prepareAdapter}). */
     ADAPTER_LOADING,
-    /** Rows whose output is a vector ({@link StepBatch#POOLED}): an embedding, or the scores of labels. */
+    /**
+     * Rows whose output is a vector ({@link StepBatch#POOLED}): an embedding, or logits of labels. Such an engine
+     * samples nothing.
+     */
     POOLING,
     /**
      * Only whole prompts (encoders, where each token sees all others): a row holds all tokens of a sequence, from
-     * position 0. Nothing is kept of it, so there are no layer groups, and nothing is sampled.
+     * position 0. Nothing is kept of it, so there are no layer groups.
      */
     WHOLE_PROMPTS,
     /** A host's tier, and copies of blocks to and from it beside steps ({@link Engine#offload}). */

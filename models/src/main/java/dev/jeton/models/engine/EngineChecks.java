@@ -9,6 +9,10 @@ import java.util.Arrays;
  */
 public final class EngineChecks {
 
+    /** What rows of a model that gives vectors do not have. */
+    private static final int PREDICTS =
+            StepBatch.SAMPLE | StepBatch.LAST_TOKEN | StepBatch.PROMPT_LOG_PROBABILITIES | StepBatch.MASKED;
+
     private final EngineInfo info;
     private final boolean[] open;
     private final boolean[] seen;
@@ -178,10 +182,12 @@ public final class EngineChecks {
         if (batch.has(row, StepBatch.POOLED) && !info.supports(Capability.POOLING)) {
             throw new EngineException("row %d: the %s engine has no pooling".formatted(row, info.name()));
         }
-        if (info.supports(Capability.WHOLE_PROMPTS)
-                && (batch.position[row] != 0 || batch.has(row, StepBatch.SAMPLE | StepBatch.LAST_TOKEN))) {
-            throw new EngineException(
-                    "row %d: the %s engine takes whole prompts only, and samples nothing".formatted(row, info.name()));
+        if (info.supports(Capability.POOLING) && batch.has(row, PREDICTS)) {
+            throw new EngineException("row %d: the %s engine gives vectors of this model, and samples nothing"
+                    .formatted(row, info.name()));
+        }
+        if (info.supports(Capability.WHOLE_PROMPTS) && batch.position[row] != 0) {
+            throw new EngineException("row %d: the %s engine takes whole prompts only".formatted(row, info.name()));
         }
         if (drafts < 0 || drafts >= inputs || (drafts > 0 && !batch.has(row, StepBatch.SAMPLE))) {
             throw new EngineException("row %d: %d drafts of %d inputs".formatted(row, drafts, inputs));

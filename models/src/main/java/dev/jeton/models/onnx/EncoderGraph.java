@@ -2,8 +2,8 @@ package dev.jeton.models.onnx;
 
 import ai.onnxruntime.OnnxJavaType;
 import ai.onnxruntime.TensorInfo;
-import dev.jeton.models.EncoderSpec;
 import dev.jeton.models.ModelException;
+import dev.jeton.models.VectorSpec;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
@@ -44,7 +44,7 @@ record EncoderGraph(
      *
      * @throws ModelException naming the input or output that is missing, not known, or of another shape
      */
-    static EncoderGraph read(OrtModel model, EncoderSpec spec) {
+    static EncoderGraph read(OrtModel model, VectorSpec spec) {
         Set<String> known = Set.of(TOKENS, MASK, KINDS);
         for (String input : model.inputs()) {
             if (!known.contains(input)) {
@@ -80,7 +80,7 @@ record EncoderGraph(
                 model.inputs().contains(KINDS) ? Optional.of(whole(model, KINDS)) : Optional.empty());
     }
 
-    private static String output(OrtModel model, EncoderSpec spec) {
+    private static String output(OrtModel model, VectorSpec spec) {
         List<String> wanted = switch (spec.kind()) {
             case EMBEDDING -> List.of(SENTENCE, HIDDEN.get(0), HIDDEN.get(1));
             case RERANKER, CLASSIFIER -> List.of(LOGITS);

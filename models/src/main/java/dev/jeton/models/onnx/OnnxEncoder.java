@@ -2,8 +2,8 @@ package dev.jeton.models.onnx;
 
 import ai.onnxruntime.OnnxJavaType;
 import ai.onnxruntime.OnnxTensor;
-import dev.jeton.models.EncoderSpec;
 import dev.jeton.models.TensorType;
+import dev.jeton.models.VectorSpec;
 import dev.jeton.models.encoder.EncoderModel;
 import dev.jeton.models.encoder.TextRun;
 import dev.jeton.models.rows.Scratch;
@@ -24,7 +24,7 @@ final class OnnxEncoder implements EncoderModel {
     private final Map<String, OnnxTensor> given = new HashMap<>();
 
     /** Takes over a loaded graph, but not where this throws. */
-    OnnxEncoder(OrtModel model, EncoderSpec spec, int threads) {
+    OnnxEncoder(OrtModel model, VectorSpec spec, int threads) {
         this.model = model;
         this.threads = threads;
         graph = EncoderGraph.read(model, spec);

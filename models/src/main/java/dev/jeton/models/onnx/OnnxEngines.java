@@ -1,10 +1,10 @@
 package dev.jeton.models.onnx;
 
 import com.sun.management.OperatingSystemMXBean;
-import dev.jeton.models.EncoderSpec;
 import dev.jeton.models.EngineOptions;
 import dev.jeton.models.ModelException;
 import dev.jeton.models.OnnxFolder;
+import dev.jeton.models.VectorSpec;
 import dev.jeton.models.encoder.EncoderEngine;
 import dev.jeton.models.engine.Engine;
 import dev.jeton.models.engine.EngineException;
@@ -48,7 +48,7 @@ final class OnnxEngines {
         }
     }
 
-    private static Engine encoder(OrtModel model, EncoderSpec spec, EngineOptions options, int threads) {
+    private static Engine encoder(OrtModel model, VectorSpec spec, EngineOptions options, int threads) {
         return new EncoderEngine(new OnnxEncoder(model, spec, threads), spec, options);
     }
 

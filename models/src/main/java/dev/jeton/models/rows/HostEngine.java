@@ -1,5 +1,6 @@
 package dev.jeton.models.rows;
 
+import dev.jeton.models.VectorHead;
 import dev.jeton.models.engine.Engine;
 import dev.jeton.models.engine.EngineException;
 import dev.jeton.models.engine.EngineInfo;
@@ -86,6 +87,17 @@ public abstract class HostEngine implements Engine {
     /** Takes those rows' logits. */
     protected final RowSampling sampling() {
         return sampling;
+    }
+
+    /**
+     * Has rows' states become vectors, in a model that gives these and no logits.
+     *
+     * @param hidden elements of a state
+     * @param width elements of a vector
+     */
+    protected final RowVectors vectors(VectorHead head, int hidden, int width) {
+        sampling.bringVectors(width);
+        return new RowVectors(rows, sampling, head, hidden, width);
     }
 
     @Override

@@ -48,6 +48,7 @@ public final class RowSampling {
     private float[] topLogProbabilities = new float[0];
     private int maskedPositions;
     private @Nullable TokenMasks masks;
+    private int vectorWidth;
 
     /** For the steps of an engine, whose rows are put into {@code batch}. */
     public RowSampling(EngineInfo info, StepRows batch, HostSlots slots) {
@@ -64,11 +65,24 @@ public final class RowSampling {
         topCount = new int[info.maxTokens()];
     }
 
+    /** Steps bring vectors of so many elements from now on. */
+    void bringVectors(int width) {
+        vectorWidth = width;
+    }
+
+    /** Where the vectors of the step's rows go. */
+    float[] vectors() {
+        return result.pooled;
+    }
+
     /** Makes ready for the batch that was just copied. */
     public void begin() {
         current ^= 1;
         result = results[current];
         result.reset(batch.rows);
+        if (vectorWidth > 0) {
+            result.reservePooled(vectorWidth);
+        }
         masks = null;
         maskedPositions = 0;
         boolean prompts = false;

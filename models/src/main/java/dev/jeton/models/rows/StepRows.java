@@ -37,9 +37,9 @@ public final class StepRows {
     public final int[] tokenRow;
     /** Position of each token. */
     public final int[] tokenPosition;
-    /** Tokens that get logits, in order. */
+    /** Tokens that get logits, or whose state becomes a vector, in order. */
     public final int[] logitToken;
-    /** How many tokens get logits. */
+    /** How many those are. */
     public int logitCount;
     /** Per row: index into {@link #logitToken} of its first; entry {@code rows} is the end of the last. */
     public final int[] logitStart;
@@ -114,7 +114,7 @@ public final class StepRows {
         if (has(row, StepBatch.PROMPT_LOG_PROBABILITIES)) {
             return inputStart[row];
         }
-        return has(row, StepBatch.SAMPLE) ? firstSample(row) : inputStart[row + 1];
+        return has(row, StepBatch.SAMPLE | StepBatch.POOLED) ? firstSample(row) : inputStart[row + 1];
     }
 
     /** The first token of a sampling row whose logits are sampled: the one before its drafts. */

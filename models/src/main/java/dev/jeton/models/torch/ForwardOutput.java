@@ -1,7 +1,7 @@
 package dev.jeton.models.torch;
 
 import ai.djl.pytorch.jni.IValue;
-import dev.jeton.models.EncoderSpec;
+import dev.jeton.models.VectorSpec;
 import dev.jeton.models.engine.EngineException;
 import java.util.List;
 import java.util.Map;
@@ -33,7 +33,7 @@ record ForwardOutput(List<String> names, boolean hiddenOnly) {
      *
      * @param translated whether one of DJL's translators says how its hidden states are pooled
      */
-    static ForwardOutput of(EncoderSpec.Kind kind, boolean translated) {
+    static ForwardOutput of(VectorSpec.Kind kind, boolean translated) {
         return switch (kind) {
             case EMBEDDING ->
                 translated

@@ -3,10 +3,10 @@ package dev.jeton.models.torch;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.pytorch.engine.PtNDArray;
 import ai.djl.pytorch.jni.IValue;
-import dev.jeton.models.EncoderSpec;
 import dev.jeton.models.ModelException;
 import dev.jeton.models.TensorType;
 import dev.jeton.models.TorchScriptFolder;
+import dev.jeton.models.VectorSpec;
 import dev.jeton.models.encoder.EncoderModel;
 import dev.jeton.models.encoder.TextRun;
 import dev.jeton.models.engine.EngineException;
@@ -52,7 +52,7 @@ final class TorchEncoder implements EncoderModel {
 
     private final TorchModule module;
     private final TorchModule adapter;
-    private final EncoderSpec spec;
+    private final VectorSpec spec;
     private final TorchDevice device;
     private final int threads;
     private final ForwardCall call;
@@ -155,7 +155,7 @@ final class TorchEncoder implements EncoderModel {
         try (IValue sizes = adapter.ask("sizes", tensor)) {
             shape = sizes.toLongArray();
         }
-        boolean embedding = spec.kind() == EncoderSpec.Kind.EMBEDDING;
+        boolean embedding = spec.kind() == VectorSpec.Kind.EMBEDDING;
         if (embedding && Arrays.equals(shape, new long[] {run.count(), run.longest(), spec.hidden()})) {
             return true;
         }

@@ -4,7 +4,6 @@ import dev.jeton.models.DecoderFeature;
 import dev.jeton.models.DecoderFiles;
 import dev.jeton.models.DecoderSpec;
 import dev.jeton.models.DeviceOptions;
-import dev.jeton.models.EncoderSpec;
 import dev.jeton.models.EngineOptions;
 import dev.jeton.models.EngineSupport;
 import dev.jeton.models.MachineMemory;
@@ -12,6 +11,7 @@ import dev.jeton.models.ModelException;
 import dev.jeton.models.StepEngineProvider;
 import dev.jeton.models.StepSize;
 import dev.jeton.models.TorchScriptFolder;
+import dev.jeton.models.VectorSpec;
 import dev.jeton.models.engine.Capability;
 import dev.jeton.models.engine.Engine;
 import java.nio.file.Path;
@@ -85,7 +85,7 @@ public final class TorchEngineProvider implements StepEngineProvider {
             }
             String refusal = DecoderFiles.refusal(
                     model, folder -> DecoderSpec.read(folder).requireOnly("torch", ABLE));
-            return !refusal.isEmpty() && EncoderSpec.describes(model)
+            return !refusal.isEmpty() && VectorSpec.describes(model) && !DecoderFiles.areOfDecoder(model)
                     ? "it is an encoder, and there is no TorchScript module (model.pt), as torch.jit.save writes one"
                     : refusal;
         } catch (ModelException e) {

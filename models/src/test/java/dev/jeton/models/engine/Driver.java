@@ -110,12 +110,16 @@ public final class Driver {
         return batch;
     }
 
-    /** Adds a row with the next {@code count} tokens that are not computed yet, sampling if they end the sequence. */
+    /**
+     * Adds a row with the next {@code count} tokens that are not computed yet; if they end the sequence, one that
+     * samples, or brings a vector where the engine does that.
+     */
     public void add(Sequence sequence, int count, int flags) {
         int end = sequence.computed + count;
         reserve(sequence, end);
         boolean last = end == sequence.length;
-        int all = flags | (last ? StepBatch.SAMPLE : 0);
+        boolean vectors = engine.info().supports(Capability.POOLING);
+        int all = flags | (!last ? 0 : vectors ? StepBatch.POOLED : StepBatch.SAMPLE);
         int row = batch.addRow(sequence.slot, all, sequence.computed, sequence.tokens, sequence.computed, count);
         if (!last) {
             batch.following[row] = sequence.tokens[end];

@@ -3,12 +3,12 @@ package dev.jeton.models.onnx;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.jeton.models.EncoderSpec;
-import dev.jeton.models.EncoderStage;
 import dev.jeton.models.EngineOptions;
 import dev.jeton.models.ModelException;
 import dev.jeton.models.SafetensorsWriter;
 import dev.jeton.models.TensorType;
+import dev.jeton.models.VectorSpec;
+import dev.jeton.models.VectorStage;
 import dev.jeton.models.engine.EncoderContract;
 import dev.jeton.models.engine.Engine;
 import dev.jeton.models.engine.SamplingParameters;
@@ -141,7 +141,7 @@ class EncoderEngineTest extends EncoderContract {
         for (int o = 0; o < 5; o++) {
             out[o] /= Math.sqrt(square);
         }
-        assertThat(EncoderSpec.read(folder).width()).isEqualTo(5);
+        assertThat(VectorSpec.read(folder).width()).isEqualTo(5);
         try (Engine engine = OnnxEngines.load(folder, OPTIONS)) {
             near(vector(engine, text), out);
         }
@@ -205,9 +205,9 @@ class EncoderEngineTest extends EncoderContract {
                         folder,
                         "BertForSequenceClassification",
                         "\"id2label\": {\"0\": \"LABEL_0\"}, \"sep_token_id\": 3");
-        EncoderSpec spec = EncoderSpec.read(folder);
-        assertThat(spec.kind()).isEqualTo(EncoderSpec.Kind.RERANKER);
-        assertThat(spec.scores()).isEqualTo(EncoderSpec.Scores.SIGMOID);
+        VectorSpec spec = VectorSpec.read(folder);
+        assertThat(spec.kind()).isEqualTo(VectorSpec.Kind.RERANKER);
+        assertThat(spec.scores()).isEqualTo(VectorSpec.Scores.SIGMOID);
         int[] pair = {2, 10, 11, SEPARATOR, 20, 21, 22, SEPARATOR};
         try (Engine engine = OnnxEngines.load(folder, OPTIONS)) {
             near(vector(engine, pair), encoder.logits(pair, SEPARATOR));
@@ -223,7 +223,7 @@ class EncoderEngineTest extends EncoderContract {
                 folder.resolve("tokenizer.json"),
                 "{\"added_tokens\": [{\"id\": 3, \"content\": \"</s>\", \"special\": true}], \"model\": {\"vocab\": {\"a\": 0}}}");
         Files.writeString(folder.resolve("tokenizer_config.json"), "{\"sep_token\": {\"content\": \"</s>\"}}");
-        assertThat(EncoderSpec.read(folder).separator()).isEqualTo(3);
+        assertThat(VectorSpec.read(folder).separator()).isEqualTo(3);
     }
 
     @Test
@@ -234,10 +234,10 @@ class EncoderEngineTest extends EncoderContract {
                         folder,
                         "RobertaForSequenceClassification",
                         "\"id2label\": {\"0\": \"a\", \"1\": \"b\", \"2\": \"c\"}, \"problem_type\": \"multi_label_classification\"");
-        EncoderSpec spec = EncoderSpec.read(folder);
-        assertThat(spec.kind()).isEqualTo(EncoderSpec.Kind.CLASSIFIER);
+        VectorSpec spec = VectorSpec.read(folder);
+        assertThat(spec.kind()).isEqualTo(VectorSpec.Kind.CLASSIFIER);
         assertThat(spec.labels()).containsExactly("a", "b", "c");
-        assertThat(spec.scores()).isEqualTo(EncoderSpec.Scores.SIGMOID);
+        assertThat(spec.scores()).isEqualTo(VectorSpec.Scores.SIGMOID);
         assertThat(spec.maxTokens())
                 .as("two positions are before the first token")
                 .isEqualTo(46);
@@ -266,18 +266,18 @@ class EncoderEngineTest extends EncoderContract {
         Files.writeString(
                 folder.resolve("sentence_bert_config.json"), "{\"transformer_task\": \"feature-extraction\"}");
         Files.writeString(folder.resolve("tokenizer_config.json"), "{\"model_max_length\": 21}");
-        EncoderSpec spec = EncoderSpec.read(folder);
+        VectorSpec spec = VectorSpec.read(folder);
         assertThat(spec.stages())
-                .containsExactly(new EncoderStage.Pool(List.of(EncoderStage.Pooling.LAST, EncoderStage.Pooling.FIRST)));
+                .containsExactly(new VectorStage.Pool(List.of(VectorStage.Pooling.LAST, VectorStage.Pooling.FIRST)));
         assertThat(spec.width()).isEqualTo(64);
         assertThat(spec.maxTokens()).isEqualTo(21);
         Files.writeString(folder.resolve("tokenizer_config.json"), "{\"model_max_length\": 1e30}");
         Files.writeString(pooling, "{\"pooling_mode\": \"max\"}");
-        assertThat(EncoderSpec.read(folder).maxTokens()).isEqualTo(48);
-        assertThat(EncoderSpec.read(folder).stages())
-                .containsExactly(new EncoderStage.Pool(List.of(EncoderStage.Pooling.MAX)));
+        assertThat(VectorSpec.read(folder).maxTokens()).isEqualTo(48);
+        assertThat(VectorSpec.read(folder).stages())
+                .containsExactly(new VectorStage.Pool(List.of(VectorStage.Pooling.MAX)));
         Files.writeString(pooling, "{\"pooling_mode\": \"median\"}");
-        assertThatThrownBy(() -> EncoderSpec.read(folder)).hasMessageContaining("\"median\" is not supported");
+        assertThatThrownBy(() -> VectorSpec.read(folder)).hasMessageContaining("\"median\" is not supported");
     }
 
     @Test
@@ -310,13 +310,13 @@ class EncoderEngineTest extends EncoderContract {
         new EncoderExport(new TinyEncoder(BERT, 7)).write(folder, "BertModel", "");
         modules(folder, "Transformer", "Pooling", "CNN");
         Files.writeString(folder.resolve("1_Pooling/config.json"), "{\"pooling_mode_mean_tokens\": true}");
-        assertThatThrownBy(() -> EncoderSpec.read(folder))
+        assertThatThrownBy(() -> VectorSpec.read(folder))
                 .isInstanceOf(ModelException.class)
                 .hasMessageContaining("CNN")
                 .hasMessageContaining("Normalize");
         modules(folder, "Transformer", "Pooling");
         Files.writeString(folder.resolve("1_Pooling/config.json"), "{\"pooling_mode_mean_tokens\": false}");
-        assertThatThrownBy(() -> EncoderSpec.read(folder))
+        assertThatThrownBy(() -> VectorSpec.read(folder))
                 .isInstanceOf(ModelException.class)
                 .hasMessageContaining("no pooling mode");
     }

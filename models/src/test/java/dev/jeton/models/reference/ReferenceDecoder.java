@@ -65,6 +65,24 @@ public final class ReferenceDecoder {
      *     one not chosen, in the layer where it is the least; infinite where nothing is left out
      */
     public double[][] logits(int[] tokens, double[] margins) {
+        double[][] states = states(tokens, margins);
+        double[] head = weights.get(spec.tiedEmbedding() ? "model.embed_tokens.weight" : "lm_head.weight");
+        double[][] logits = new double[states.length][];
+        for (int t = 0; t < states.length; t++) {
+            logits[t] = times(head, states[t], new double[0]);
+            for (int i = 0; i < logits[t].length; i++) {
+                logits[t][i] = capped(logits[t][i], spec.scales().logitCap());
+            }
+        }
+        return logits;
+    }
+
+    /** The normalised state after the last layer at every position. */
+    public double[][] states(int[] tokens) {
+        return states(tokens, new double[tokens.length]);
+    }
+
+    private double[][] states(int[] tokens, double[] margins) {
         int n = tokens.length;
         Arrays.fill(margins, Double.POSITIVE_INFINITY);
         double[][] x = new double[n][];
@@ -78,15 +96,10 @@ public final class ReferenceDecoder {
         for (int layer = 0; layer < spec.layers(); layer++) {
             layer(layer, x, margins);
         }
-        double[] head = weights.get(spec.tiedEmbedding() ? "model.embed_tokens.weight" : "lm_head.weight");
-        double[][] logits = new double[n][];
         for (int t = 0; t < n; t++) {
-            logits[t] = times(head, norm(x[t], weights.get("model.norm.weight")), new double[0]);
-            for (int i = 0; i < logits[t].length; i++) {
-                logits[t][i] = capped(logits[t][i], spec.scales().logitCap());
-            }
+            x[t] = norm(x[t], weights.get("model.norm.weight"));
         }
-        return logits;
+        return x;
     }
 
     private void layer(int layer, double[][] x, double[] margins) {

@@ -105,7 +105,9 @@ public final class TinyModel {
         Files.writeString(folder.resolve("config.json"), config);
         spec = DecoderSpec.readQuantized(folder);
         mxfp4 = config.contains("\"quant_method\": \"%s\"".formatted(CheckpointQuantization.MXFP4));
-        prefix = config.contains("ForConditionalGeneration") ? "language_model.model." : "model.";
+        prefix = config.contains("ForConditionalGeneration")
+                ? "language_model.model."
+                : config.contains("Model\"]") ? "" : "model.";
         normMean = spec.architecture().startsWith("Gemma") ? 0 : 1;
         matrix("model.embed_tokens.weight", spec.vocabulary(), spec.hidden(), 1);
         for (int i = 0; i < spec.layers(); i++) {

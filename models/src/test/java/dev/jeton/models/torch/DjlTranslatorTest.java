@@ -12,11 +12,11 @@ import ai.djl.repository.zoo.ZooModel;
 import ai.djl.translate.DeferredTranslatorFactory;
 import ai.djl.translate.TranslateException;
 import ai.djl.util.StringPair;
-import dev.jeton.models.EncoderSpec;
 import dev.jeton.models.EngineOptions;
 import dev.jeton.models.FolderTokenizer;
 import dev.jeton.models.SafetensorsWriter;
 import dev.jeton.models.TensorType;
+import dev.jeton.models.VectorSpec;
 import dev.jeton.models.engine.Engine;
 import dev.jeton.models.engine.SamplingParameters;
 import dev.jeton.models.engine.SequenceSpec;
@@ -176,7 +176,7 @@ class DjlTranslatorTest {
                     "denseActivation=" + activation,
                     "layerNorm=norm.safetensors",
                     "normalize=" + normalize);
-            assertThat(EncoderSpec.read(folder).width()).isEqualTo(5);
+            assertThat(VectorSpec.read(folder).width()).isEqualTo(5);
             near(ours(), djl(String.class, float[].class, predictor -> predictor.batchPredict(TEXTS)));
         }
     }
@@ -220,8 +220,8 @@ class DjlTranslatorTest {
                 + (problem.isEmpty() ? "" : ", \"problem_type\": \"" + problem + "\"");
         module(3, -1, "BertForSequenceClassification", more);
         properties("TextClassificationTranslatorFactory", "includeTokenTypes=true");
-        EncoderSpec spec = EncoderSpec.read(folder);
-        assertThat(spec.kind()).isEqualTo(EncoderSpec.Kind.CLASSIFIER);
+        VectorSpec spec = VectorSpec.read(folder);
+        assertThat(spec.kind()).isEqualTo(VectorSpec.Kind.CLASSIFIER);
         List<Classifications> expected =
                 djl(String.class, Classifications.class, predictor -> predictor.batchPredict(TEXTS));
         List<float[]> logits = ours();
@@ -235,14 +235,14 @@ class DjlTranslatorTest {
     }
 
     /** As the server makes them of logits. */
-    private static double[] scores(EncoderSpec.Scores kind, float[] logits) {
+    private static double[] scores(VectorSpec.Scores kind, float[] logits) {
         double[] scores = new double[logits.length];
         double sum = 0;
         for (int i = 0; i < scores.length; i++) {
-            scores[i] = kind == EncoderSpec.Scores.SIGMOID ? 1 / (1 + Math.exp(-logits[i])) : Math.exp(logits[i]);
+            scores[i] = kind == VectorSpec.Scores.SIGMOID ? 1 / (1 + Math.exp(-logits[i])) : Math.exp(logits[i]);
             sum += scores[i];
         }
-        for (int i = 0; i < scores.length && kind == EncoderSpec.Scores.SOFTMAX; i++) {
+        for (int i = 0; i < scores.length && kind == VectorSpec.Scores.SOFTMAX; i++) {
             scores[i] /= sum;
         }
         return scores;
@@ -257,9 +257,9 @@ class DjlTranslatorTest {
                 "includeTokenTypes=true",
                 "reranking=true",
                 "sigmoid=" + sigmoid);
-        EncoderSpec spec = EncoderSpec.read(folder);
-        assertThat(spec.kind()).isEqualTo(EncoderSpec.Kind.RERANKER);
-        assertThat(spec.scores()).isEqualTo(sigmoid ? EncoderSpec.Scores.SIGMOID : EncoderSpec.Scores.NONE);
+        VectorSpec spec = VectorSpec.read(folder);
+        assertThat(spec.kind()).isEqualTo(VectorSpec.Kind.RERANKER);
+        assertThat(spec.scores()).isEqualTo(sigmoid ? VectorSpec.Scores.SIGMOID : VectorSpec.Scores.NONE);
         List<StringPair> pairs = TEXTS.stream()
                 .map(text -> new StringPair(TEXTS.getFirst(), text))
                 .toList();
@@ -306,9 +306,9 @@ class DjlTranslatorTest {
     void takesNoLongerTextsThanItSays() throws Exception {
         module(0, -1, "BertModel", "");
         properties("TextEmbeddingTranslatorFactory", "includeTokenTypes=true", "maxLength=20");
-        assertThat(EncoderSpec.read(folder).maxTokens()).isEqualTo(20);
+        assertThat(VectorSpec.read(folder).maxTokens()).isEqualTo(20);
         properties("TextEmbeddingTranslatorFactory", "includeTokenTypes=true", "maxLength=512");
-        assertThat(EncoderSpec.read(folder).maxTokens()).isEqualTo(48);
+        assertThat(VectorSpec.read(folder).maxTokens()).isEqualTo(48);
     }
 
     private void refuses(String message) {

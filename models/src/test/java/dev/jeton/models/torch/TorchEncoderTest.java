@@ -7,13 +7,13 @@ import static org.assertj.core.api.Assertions.within;
 import ai.djl.Device;
 import ai.djl.pytorch.engine.PtNDManager;
 import ai.djl.pytorch.jni.JniUtils;
-import dev.jeton.models.EncoderSpec;
 import dev.jeton.models.EngineOptions;
 import dev.jeton.models.Engines;
 import dev.jeton.models.MachineMemory;
 import dev.jeton.models.ModelException;
 import dev.jeton.models.SafetensorsWriter;
 import dev.jeton.models.TensorType;
+import dev.jeton.models.VectorSpec;
 import dev.jeton.models.engine.EncoderContract;
 import dev.jeton.models.engine.Engine;
 import dev.jeton.models.engine.SamplingParameters;
@@ -209,7 +209,7 @@ class TorchEncoderTest extends EncoderContract {
         new EncoderArchive(encoder)
                 .output(output)
                 .write(folder, "model.pt", "BertForSequenceClassification", "\"num_labels\": 1, \"sep_token_id\": 3");
-        assertThat(EncoderSpec.read(folder).kind()).isEqualTo(EncoderSpec.Kind.RERANKER);
+        assertThat(VectorSpec.read(folder).kind()).isEqualTo(VectorSpec.Kind.RERANKER);
         int[] pair = {2, 10, 11, SEPARATOR, 20, 21, 22, SEPARATOR};
         try (Engine engine = load(folder)) {
             near(vector(engine, pair), encoder.logits(pair, SEPARATOR), 1e-4);

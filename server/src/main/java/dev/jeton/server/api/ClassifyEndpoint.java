@@ -1,7 +1,7 @@
 package dev.jeton.server.api;
 
-import dev.jeton.models.EncoderSpec;
-import dev.jeton.models.EncoderSpec.Kind;
+import dev.jeton.models.VectorSpec;
+import dev.jeton.models.VectorSpec.Kind;
 import dev.jeton.server.json.JsonObject;
 import dev.jeton.server.json.JsonWriter;
 import java.util.List;
@@ -15,14 +15,14 @@ final class ClassifyEndpoint extends VectorEndpoint {
 
     @Override
     void answer(Call call, JsonObject body, ServedModel model) throws InterruptedException {
-        EncoderSpec encoder = Texts.require(model, Kind.CLASSIFIER);
+        VectorSpec spec = Texts.require(model, Kind.CLASSIFIER);
         Prepared ask = texts.input(body, model);
         generator.vectors(call, model, ask, (out, vectors, usage) -> {
             out.beginObject().name("id").value("classify-" + call.id());
             out.name("object").value("list").name("model").value(model.name());
             out.name("data").beginArray();
             for (int i = 0; i < vectors.size(); i++) {
-                write(out, i, LabelScores.of(encoder.scores(), vectors.get(i)), encoder.labels());
+                write(out, i, LabelScores.of(spec.scores(), vectors.get(i)), spec.labels());
             }
             out.endArray();
             usage.write(out.name("usage"));

@@ -1,7 +1,7 @@
 package dev.jeton.server.api;
 
-import dev.jeton.models.EncoderSpec;
-import dev.jeton.models.EncoderSpec.Kind;
+import dev.jeton.models.VectorSpec;
+import dev.jeton.models.VectorSpec.Kind;
 import dev.jeton.server.json.JsonObject;
 import dev.jeton.server.json.JsonWriter;
 import java.nio.ByteBuffer;
@@ -18,13 +18,13 @@ final class EmbeddingsEndpoint extends VectorEndpoint {
 
     @Override
     void answer(Call call, JsonObject body, ServedModel model) throws InterruptedException {
-        EncoderSpec encoder = Texts.require(model, Kind.EMBEDDING);
+        VectorSpec spec = Texts.require(model, Kind.EMBEDDING);
         boolean base64 = switch (body.optionalText("encoding_format").orElse("float")) {
             case "float" -> false;
             case "base64" -> true;
             default -> throw ApiException.invalid("encoding_format", "'encoding_format' must be 'float' or 'base64'");
         };
-        int width = body.whole("dimensions", encoder.width(), 1, encoder.width());
+        int width = body.whole("dimensions", spec.width(), 1, spec.width());
         Prepared ask = texts.input(body, model);
         generator.vectors(call, model, ask, (out, vectors, usage) -> {
             out.beginObject().name("object").value("list").name("data").beginArray();

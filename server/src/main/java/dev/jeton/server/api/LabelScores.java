@@ -1,6 +1,6 @@
 package dev.jeton.server.api;
 
-import dev.jeton.models.EncoderSpec;
+import dev.jeton.models.VectorSpec;
 
 /** Scores of labels from their logits. */
 final class LabelScores {
@@ -8,7 +8,7 @@ final class LabelScores {
     private LabelScores() {}
 
     /** One for each logit, in their order. */
-    static float[] of(EncoderSpec.Scores scores, float[] logits) {
+    static float[] of(VectorSpec.Scores scores, float[] logits) {
         return switch (scores) {
             case NONE -> logits;
             case SIGMOID -> sigmoid(logits);

@@ -38,10 +38,13 @@ final class PromptTokens {
         try {
             return conversation.render(model);
         } catch (TemplateException e) {
-            throw ApiException.invalid(
-                    field,
-                    "The chat template refused the request: " + ApiException.shown(String.valueOf(e.getMessage())));
+            throw refused(field, e);
         }
+    }
+
+    private static ApiException refused(String field, TemplateException e) {
+        return ApiException.invalid(
+                field, "The chat template refused the request: " + ApiException.shown(String.valueOf(e.getMessage())));
     }
 
     /** Tokens of a text. */
@@ -73,6 +76,48 @@ final class PromptTokens {
         String part = truncate ? beginning(second, model) : second;
         check(field, first.length() + (truncate ? 0L : part.length()), model);
         return gate.run(() -> model.tokenizer().encodePair(first, part));
+    }
+
+    /**
+     * The same as a template shows them to a model that is asked in words; where {@code truncate}, and the context has
+     * no room for all, without the end of the second text, but with all that the template has behind it.
+     */
+    int[] pair(
+            String field,
+            PairTemplate pairs,
+            String instruction,
+            String first,
+            String second,
+            ServedModel model,
+            boolean truncate)
+            throws InterruptedException {
+        String part = truncate ? beginning(second, model) : second;
+        check(field, (long) instruction.length() + first.length() + (truncate ? 0L : part.length()), model);
+        return gate.run(() -> {
+            String prompt;
+            try {
+                prompt = pairs.render(instruction, first, part);
+            } catch (TemplateException e) {
+                throw refused(field, e);
+            }
+            int[] tokens = model.tokenizer().encode(prompt, false);
+            int end = prompt.lastIndexOf(part);
+            if (!truncate || tokens.length <= model.contextLength() || end < 0) {
+                return tokens;
+            }
+            return joined(
+                    model.tokenizer().encode(prompt.substring(0, end + part.length()), false),
+                    model.tokenizer().encode(prompt.substring(end + part.length()), false),
+                    model.contextLength());
+        });
+    }
+
+    /** The beginning of one and all of the other. */
+    private static int[] joined(int[] front, int[] back, int room) {
+        int kept = Math.max(0, room - back.length);
+        int[] all = Arrays.copyOf(front, Math.min(kept, front.length) + back.length);
+        System.arraycopy(back, 0, all, all.length - back.length, back.length);
+        return all;
     }
 
     /** As much of a text as the context can have room for, however it is tokenized. */

@@ -1,7 +1,7 @@
 package dev.jeton.server.api;
 
-import dev.jeton.models.EncoderSpec;
-import dev.jeton.models.EncoderSpec.Kind;
+import dev.jeton.models.VectorSpec;
+import dev.jeton.models.VectorSpec.Kind;
 import dev.jeton.server.json.JsonObject;
 import java.util.Comparator;
 import java.util.List;
@@ -16,7 +16,7 @@ final class RerankEndpoint extends VectorEndpoint {
 
     @Override
     void answer(Call call, JsonObject body, ServedModel model) throws InterruptedException {
-        EncoderSpec encoder = Texts.require(model, Kind.RERANKER);
+        VectorSpec spec = Texts.require(model, Kind.RERANKER);
         String query = body.text("query");
         if (query.isEmpty()) {
             throw Prompts.empty("query");
@@ -24,11 +24,12 @@ final class RerankEndpoint extends VectorEndpoint {
         List<String> documents = texts.documents(body);
         int top = body.whole("top_n", documents.size(), 1, Integer.MAX_VALUE);
         boolean told = body.flag("return_documents", false);
-        Prepared ask = texts.pairs(body, query, documents, model);
+        String instruction = body.optionalText("instruction").orElse("");
+        Prepared ask = texts.pairs(body, instruction, query, documents, model);
         generator.vectors(call, model, ask, (out, vectors, usage) -> {
             float[] scores = new float[vectors.size()];
             for (int i = 0; i < scores.length; i++) {
-                scores[i] = LabelScores.of(encoder.scores(), vectors.get(i))[0];
+                scores[i] = LabelScores.of(spec.scores(), vectors.get(i))[0];
             }
             out.beginObject().name("id").value("rerank-" + call.id());
             out.name("model").value(model.name());

@@ -1,7 +1,6 @@
 package dev.jeton.server.api;
 
 import dev.jeton.models.ChatTemplate;
-import dev.jeton.models.EncoderSpec;
 import dev.jeton.models.Tokenizer;
 import dev.jeton.models.reasoning.ReasoningDialect;
 import dev.jeton.scheduler.Dispatcher;
@@ -21,7 +20,7 @@ import java.util.Optional;
  * @param defaults sampling parameters of requests that name none
  * @param dispatcher where its requests go
  * @param longestToken bytes of the longest vocabulary entry: what bounds how short a prompt's tokens can be
- * @param encoder what comes out of a model that generates nothing; empty where it does
+ * @param vectors what comes out of a model that generates nothing; empty where it does
  * @param tools how it calls tools
  * @param reasoning how it thinks before it answers; empty where thinking is left in its answers
  * @param adapter which adapter of another model's engine it is; empty for a model of its own
@@ -37,7 +36,7 @@ public record ServedModel(
         SamplingDefaults defaults,
         Dispatcher dispatcher,
         int longestToken,
-        Optional<EncoderSpec> encoder,
+        Optional<VectorModel> vectors,
         ModelTools tools,
         Optional<ReasoningDialect> reasoning,
         Optional<Adapter> adapter) {
@@ -97,7 +96,7 @@ public record ServedModel(
                 defaults,
                 dispatcher,
                 longestToken,
-                encoder,
+                vectors,
                 tools,
                 reasoning,
                 Optional.of(new Adapter(base(), number)));
@@ -115,7 +114,7 @@ public record ServedModel(
 
     /** What it may be asked for, as errors say it. */
     String purposes() {
-        return encoder.map(spec -> switch (spec.kind()) {
+        return vectors.map(of -> switch (of.spec().kind()) {
                     case EMBEDDING -> "/v1/embeddings";
                     case RERANKER -> "/v1/rerank";
                     case CLASSIFIER -> "/v1/classify";
@@ -129,7 +128,7 @@ public record ServedModel(
      * @throws ApiException 400 if not
      */
     void requireText() {
-        if (encoder.isPresent()) {
+        if (vectors.isPresent()) {
             throw new ApiException(
                     400,
                     ApiException.INVALID_REQUEST,

@@ -1,7 +1,7 @@
 package dev.jeton.server.api;
 
-import dev.jeton.models.EncoderSpec;
-import dev.jeton.models.EncoderSpec.Kind;
+import dev.jeton.models.VectorSpec;
+import dev.jeton.models.VectorSpec.Kind;
 import dev.jeton.server.api.Prompts.Prompt;
 import dev.jeton.server.api.Prompts.TextPrompt;
 import dev.jeton.server.api.Prompts.TokenPrompt;
@@ -28,9 +28,10 @@ final class Texts {
      *
      * @throws ApiException 400 if not
      */
-    static EncoderSpec require(ServedModel model, Kind kind) {
-        return model.encoder()
-                .filter(encoder -> encoder.kind() == kind)
+    static VectorSpec require(ServedModel model, Kind kind) {
+        return model.vectors()
+                .map(VectorModel::spec)
+                .filter(spec -> spec.kind() == kind)
                 .orElseThrow(() -> new ApiException(
                         400,
                         ApiException.INVALID_REQUEST,
@@ -42,23 +43,34 @@ final class Texts {
     /** The parameter {@code input}: a text, token ids, or a list of either. */
     Prepared input(JsonObject body, ServedModel model) throws InterruptedException {
         boolean truncate = body.flag("truncate", false);
+        String before = model.vectors().map(of -> of.spec().prompt()).orElse("");
         List<int[]> tokens = new ArrayList<>();
         for (Prompt prompt : Prompts.read(body, "input", model, most)) {
             tokens.add(
                     switch (prompt) {
-                        case TextPrompt text -> promptTokens.whole("input", text.text(), model, truncate);
+                        case TextPrompt text -> promptTokens.whole("input", before + text.text(), model, truncate);
                         case TokenPrompt given -> given.tokens();
                     });
         }
         return Prepared.pooled(ServiceTier.read(body), cut(tokens, model, truncate), model, "input");
     }
 
-    /** Pairs of one text with each of several. */
-    Prepared pairs(JsonObject body, String first, List<String> seconds, ServedModel model) throws InterruptedException {
+    /**
+     * Pairs of one text with each of several.
+     *
+     * @param instruction by what a model that is asked in words is to judge; empty for its own
+     */
+    Prepared pairs(JsonObject body, String instruction, String first, List<String> seconds, ServedModel model)
+            throws InterruptedException {
         boolean truncate = body.flag("truncate", false);
+        VectorModel of = model.vectors().orElseThrow();
+        String told = instruction.isEmpty() ? of.spec().prompt() : instruction;
         List<int[]> tokens = new ArrayList<>();
         for (String second : seconds) {
-            tokens.add(promptTokens.pair("documents", first, second, model, truncate));
+            tokens.add(
+                    of.pairs().isPresent()
+                            ? promptTokens.pair("documents", of.pairs().get(), told, first, second, model, truncate)
+                            : promptTokens.pair("documents", told + first, second, model, truncate));
         }
         return Prepared.pooled(ServiceTier.read(body), cut(tokens, model, truncate), model, "documents");
     }
@@ -95,9 +107,11 @@ final class Texts {
 
     /** Cut to the model's context where that is asked for; a special token at the end stays there. */
     private static List<int[]> cut(List<int[]> tokens, ServedModel model, boolean truncate) {
-        return !truncate
-                ? tokens
-                : tokens.stream().map(text -> cut(text, model)).toList();
+        VectorSpec spec = model.vectors().orElseThrow().spec();
+        return tokens.stream()
+                .map(spec::read)
+                .map(text -> truncate ? cut(text, model) : text)
+                .toList();
     }
 
     private static int[] cut(int[] text, ServedModel model) {

@@ -2,7 +2,7 @@ package dev.jeton.server.admin;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.jeton.models.EncoderSpec;
+import dev.jeton.models.VectorSpec;
 import dev.jeton.server.config.Tenant;
 import dev.jeton.server.testing.AdminClient;
 import dev.jeton.server.testing.ByteTokenizer;
@@ -419,8 +419,8 @@ class AdminAdaptersTest {
     @Test
     void saysThatAnEngineTakesThoseOfItsStartOnly() {
         server.close();
-        EncoderSpec spec = new EncoderSpec(
-                EncoderSpec.Kind.EMBEDDING,
+        VectorSpec spec = new VectorSpec(
+                VectorSpec.Kind.EMBEDDING,
                 "Test",
                 ByteTokenizer.SIZE,
                 64,
@@ -428,13 +428,14 @@ class AdminAdaptersTest {
                 4,
                 List.of(),
                 List.of(),
-                EncoderSpec.Scores.NONE,
+                VectorSpec.Scores.NONE,
                 0,
-                -1);
+                -1,
+                "");
         server = AdminClient.in(folder)
                 .set("admin.adapter-root", folder.resolve("root").toString())
                 .contextLength(64)
-                .encoder(spec, tokens -> new float[4])
+                .vectors(spec, tokens -> new float[4])
                 .start();
         admin = new AdminClient(server);
         assertError(load("sql", "loud"), 400, "only at its start");

@@ -2,9 +2,9 @@ package dev.jeton.server.api;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.jeton.models.EncoderSpec;
-import dev.jeton.models.EncoderSpec.Kind;
-import dev.jeton.models.EncoderSpec.Scores;
+import dev.jeton.models.VectorSpec;
+import dev.jeton.models.VectorSpec.Kind;
+import dev.jeton.models.VectorSpec.Scores;
 import dev.jeton.server.testing.ByteTokenizer;
 import dev.jeton.server.testing.Eventually;
 import dev.jeton.server.testing.PrometheusText;
@@ -44,10 +44,10 @@ class VectorsTest {
     @TempDir
     Path folder;
 
-    private static EncoderSpec spec(Kind kind, Scores scores, String... labels) {
+    private static VectorSpec spec(Kind kind, Scores scores, String... labels) {
         int width = labels.length == 0 ? 4 : labels.length;
-        return new EncoderSpec(
-                kind, "Test", ByteTokenizer.SIZE, 64, 4, width, List.of(), List.of(labels), scores, 0, -1);
+        return new VectorSpec(
+                kind, "Test", ByteTokenizer.SIZE, 64, 4, width, List.of(), List.of(labels), scores, 0, -1, "");
     }
 
     /** How many tokens, how many of them are {@code a}, {@code b} and {@code c}; fails for {@code !}. */
@@ -66,7 +66,7 @@ class VectorsTest {
     }
 
     private static TestServer.Builder embeddings() {
-        return TestServer.builder().contextLength(64).encoder(spec(Kind.EMBEDDING, Scores.NONE), VectorsTest::counts);
+        return TestServer.builder().contextLength(64).vectors(spec(Kind.EMBEDDING, Scores.NONE), VectorsTest::counts);
     }
 
     private static String ask(String input) {
@@ -214,7 +214,7 @@ class VectorsTest {
         };
         try (TestServer server = TestServer.builder()
                 .contextLength(64)
-                .encoder(spec(Kind.EMBEDDING, Scores.NONE), slow)
+                .vectors(spec(Kind.EMBEDDING, Scores.NONE), slow)
                 .sequences(1)
                 .batchedTokens(16)
                 .start()) {
@@ -345,10 +345,10 @@ class VectorsTest {
 
     @Test
     void ranksDocumentsByTheirScore() {
-        EncoderSpec ranker = spec(Kind.RERANKER, Scores.SIGMOID, "relevance");
+        VectorSpec ranker = spec(Kind.RERANKER, Scores.SIGMOID, "relevance");
         try (TestServer server = TestServer.builder()
                 .contextLength(64)
-                .encoder(ranker, tokens -> new float[] {counts(tokens)[1] - 2})
+                .vectors(ranker, tokens -> new float[] {counts(tokens)[1] - 2})
                 .start()) {
             String documents = "['b','aaa',{'text':'aa'},'c']";
             Answer answer = server.post(
@@ -379,10 +379,10 @@ class VectorsTest {
 
     @Test
     void classifiesByTheGreatestScore() {
-        EncoderSpec classifier = spec(Kind.CLASSIFIER, Scores.SOFTMAX, "good", "bad", "ugly");
+        VectorSpec classifier = spec(Kind.CLASSIFIER, Scores.SOFTMAX, "good", "bad", "ugly");
         try (TestServer server = TestServer.builder()
                 .contextLength(64)
-                .encoder(classifier, tokens -> {
+                .vectors(classifier, tokens -> {
                     float[] all = counts(tokens);
                     return new float[] {all[1], all[2], all[3]};
                 })

@@ -20,7 +20,7 @@ import com.openai.models.completions.CompletionCreateParams;
 import com.openai.models.completions.CompletionUsage;
 import com.openai.models.embeddings.CreateEmbeddingResponse;
 import com.openai.models.embeddings.EmbeddingCreateParams;
-import dev.jeton.models.EncoderSpec;
+import dev.jeton.models.VectorSpec;
 import dev.jeton.server.testing.ByteTokenizer;
 import dev.jeton.server.testing.TestServer;
 import java.util.List;
@@ -162,8 +162,8 @@ class OpenAiJavaTest {
 
     @Test
     void shouldEmbed() {
-        EncoderSpec spec = new EncoderSpec(
-                EncoderSpec.Kind.EMBEDDING,
+        VectorSpec spec = new VectorSpec(
+                VectorSpec.Kind.EMBEDDING,
                 "Test",
                 ByteTokenizer.SIZE,
                 64,
@@ -171,11 +171,12 @@ class OpenAiJavaTest {
                 2,
                 List.of(),
                 List.of(),
-                EncoderSpec.Scores.NONE,
+                VectorSpec.Scores.NONE,
                 0,
-                -1);
+                -1,
+                "");
         try (TestServer encoder = TestServer.builder()
-                .encoder(spec, tokens -> new float[] {tokens.length, 0.25f})
+                .vectors(spec, tokens -> new float[] {tokens.length, 0.25f})
                 .start()) {
             OpenAIClient embedder = OpenAIOkHttpClient.builder()
                     .baseUrl(encoder.uri("/v1").toString())

@@ -3,7 +3,7 @@ package dev.jeton.server.metrics;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
-import dev.jeton.models.EncoderSpec;
+import dev.jeton.models.VectorSpec;
 import dev.jeton.server.config.Tenant;
 import dev.jeton.server.testing.ByteTokenizer;
 import dev.jeton.server.testing.Collector;
@@ -126,8 +126,8 @@ class OtlpMetricsTest {
 
     @Test
     void tellsHowLongEmbeddingsTook() {
-        EncoderSpec spec = new EncoderSpec(
-                EncoderSpec.Kind.EMBEDDING,
+        VectorSpec spec = new VectorSpec(
+                VectorSpec.Kind.EMBEDDING,
                 "Test",
                 ByteTokenizer.SIZE,
                 64,
@@ -135,11 +135,12 @@ class OtlpMetricsTest {
                 4,
                 List.of(),
                 List.of(),
-                EncoderSpec.Scores.NONE,
+                VectorSpec.Scores.NONE,
                 0,
-                -1);
+                -1,
+                "");
         try (TestServer server =
-                exporting().encoder(spec, tokens -> new float[] {1, 2, 3, 4}).start()) {
+                exporting().vectors(spec, tokens -> new float[] {1, 2, 3, 4}).start()) {
             server.post("/v1/embeddings", "{'model':'" + TestServer.MODEL + "','input':'abc'}");
         }
         HistogramDataPoint point =

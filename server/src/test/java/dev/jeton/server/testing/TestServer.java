@@ -3,8 +3,8 @@ package dev.jeton.server.testing;
 import dev.jeton.accounting.BookPace;
 import dev.jeton.accounting.Bookkeeper;
 import dev.jeton.models.ChatTemplate;
-import dev.jeton.models.EncoderSpec;
 import dev.jeton.models.Tokenizer;
+import dev.jeton.models.VectorSpec;
 import dev.jeton.models.engine.Engine;
 import dev.jeton.models.reasoning.ReasoningFormat;
 import dev.jeton.models.tools.ToolFormat;
@@ -17,6 +17,7 @@ import dev.jeton.server.api.ModelDialects;
 import dev.jeton.server.api.SamplingDefaults;
 import dev.jeton.server.api.ServedModel;
 import dev.jeton.server.api.SystemRoles;
+import dev.jeton.server.api.VectorModel;
 import dev.jeton.server.config.Configuration;
 import dev.jeton.server.config.ConfigurationLoader;
 import dev.jeton.server.json.Json;
@@ -78,7 +79,7 @@ public final class TestServer implements AutoCloseable {
         StepListener listener = books.map(open -> StepListener.both(
                         steps, open.meter(engine.info().name()).engine()))
                 .orElse(steps);
-        Engine driven = builder.encoder
+        Engine driven = builder.vectorSpec
                 .<Engine>map(spec -> new VectorEngine(
                         builder.contextLength,
                         builder.sequences,
@@ -101,7 +102,7 @@ public final class TestServer implements AutoCloseable {
                 SamplingDefaults.OPENAI,
                 loop,
                 ServedModel.longestToken(tokenizer),
-                builder.encoder,
+                builder.vectorSpec.map(spec -> VectorModel.of(spec, builder.template)),
                 dialects.tools(),
                 dialects.reasoning(),
                 Optional.empty());
@@ -117,7 +118,7 @@ public final class TestServer implements AutoCloseable {
                 SamplingDefaults.OPENAI,
                 loop,
                 model.longestToken(),
-                model.encoder(),
+                model.vectors(),
                 model.tools(),
                 model.reasoning(),
                 Optional.empty())));
@@ -151,7 +152,7 @@ public final class TestServer implements AutoCloseable {
         private ByteTokenizer tokenizer = new ByteTokenizer();
         private String toolCallParser = ToolFormat.OFF;
         private String reasoningParser = ReasoningFormat.OFF;
-        private Optional<EncoderSpec> encoder = Optional.empty();
+        private Optional<VectorSpec> vectorSpec = Optional.empty();
         private Function<int[], float[]> vectors = tokens -> new float[0];
 
         public Builder set(String key, String value) {
@@ -239,8 +240,8 @@ public final class TestServer implements AutoCloseable {
         }
 
         /** A model that gives vectors; of what a function has none for, the row fails. */
-        public Builder encoder(EncoderSpec spec, Function<int[], float[]> function) {
-            encoder = Optional.of(spec);
+        public Builder vectors(VectorSpec spec, Function<int[], float[]> function) {
+            vectorSpec = Optional.of(spec);
             vectors = function;
             return this;
         }

@@ -3,8 +3,8 @@ package dev.jeton.models;
 import java.nio.file.Path;
 import java.util.List;
 
-/** A step from an encoder's hidden states to its embedding, in the order in which the folder has them. */
-public sealed interface EncoderStage {
+/** A step from a model's hidden states to its vector, in the order in which the folder has them. */
+public sealed interface VectorStage {
 
     /** How hidden states of a text's tokens become one vector. */
     enum Pooling {
@@ -57,7 +57,7 @@ public sealed interface EncoderStage {
      *
      * @param modes at least one; the vectors of several are joined in this order
      */
-    record Pool(List<Pooling> modes) implements EncoderStage {
+    record Pool(List<Pooling> modes) implements VectorStage {
         /** Copies the list. */
         public Pool {
             modes = List.copyOf(modes);
@@ -69,7 +69,7 @@ public sealed interface EncoderStage {
      *
      * @param weights a safetensors file, or a folder that holds model.safetensors
      */
-    record Dense(Path weights, int inputs, int outputs, boolean bias, Activation activation) implements EncoderStage {}
+    record Dense(Path weights, int inputs, int outputs, boolean bias, Activation activation) implements VectorStage {}
 
     /**
      * Takes off the mean and divides by the deviation, then multiplies with {@code norm.weight} and adds
@@ -77,8 +77,21 @@ public sealed interface EncoderStage {
      *
      * @param weights a safetensors file, or a folder that holds model.safetensors
      */
-    record LayerNorm(Path weights, int width) implements EncoderStage {}
+    record LayerNorm(Path weights, int width) implements VectorStage {}
 
     /** Divides by the Euclidean norm. */
-    record Normalize() implements EncoderStage {}
+    record Normalize() implements VectorStage {}
+
+    /**
+     * Multiplies with a row for each label, {@code score.weight} of the model's own files: what transformers has behind
+     * a decoder that classifies.
+     */
+    record LabelLogits(int labels) implements VectorStage {}
+
+    /**
+     * The logit of one token, less that of another: how sentence-transformers ranks by what a decoder would say next.
+     *
+     * @param otherwise the token that says no; -1 for none
+     */
+    record TokenLogit(int yes, int otherwise) implements VectorStage {}
 }
