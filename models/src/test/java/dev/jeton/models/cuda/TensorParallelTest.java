@@ -2,6 +2,7 @@ package dev.jeton.models.cuda;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
 
 import dev.jeton.models.DeviceOptions;
 import dev.jeton.models.EngineOptions;
@@ -9,6 +10,7 @@ import dev.jeton.models.TensorType;
 import dev.jeton.models.engine.Driver;
 import dev.jeton.models.engine.Engine;
 import dev.jeton.models.engine.SamplingParameters;
+import dev.jeton.models.engine.StepResult;
 import dev.jeton.models.reference.Configs;
 import dev.jeton.models.reference.FamilyContract;
 import dev.jeton.models.reference.GgufModel;
@@ -20,6 +22,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Arrays;
 import java.util.List;
 import java.util.function.LongSupplier;
 import java.util.stream.Stream;
@@ -237,6 +240,25 @@ class TensorParallelTest {
                         .isEqualTo(engine.info().groups().getFirst().bytesPerBlock());
             }
         }
+    }
+
+    /** All have the whole state, and the first tells it. */
+    @Test
+    void givesVectorsOfTextsAsOneRankDoes() throws IOException {
+        String config = Configs.config("LlamaModel", 128, 8, 4, 16, 256, "\"tie_word_embeddings\": true");
+        Path model = model(config).folder;
+        float[][] vectors = new float[2][];
+        for (int ranks = 1; ranks <= 2; ranks++) {
+            try (Engine engine = load(model, options(ranks, "none"))) {
+                Driver driver = new Driver(engine);
+                Driver.Sequence text = driver.open(0, new int[] {5, 9, 200, 31, 7, 7, 90}, SamplingParameters.GREEDY);
+                driver.begin().add(text, 7, 0);
+                StepResult result = driver.run();
+                vectors[ranks - 1] = Arrays.copyOf(result.pooled, result.pooledWidth);
+            }
+        }
+        assertThat(vectors[1]).containsExactly(vectors[0], within(0.01f));
+        assertThat(vectors[1]).isNotEqualTo(new float[vectors[0].length]);
     }
 
     /** Each device puts its heads of a block away and brings them back; a block is there when all have. */
