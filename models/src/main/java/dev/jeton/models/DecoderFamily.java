@@ -2,7 +2,6 @@ package dev.jeton.models;
 
 import java.util.Arrays;
 import java.util.Collections;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -33,7 +32,13 @@ enum DecoderFamily {
     /** R1 and Kimi K2 are of it, too; GGUF files have its models as {@code deepseek2}. */
     DEEPSEEK_V3("DeepseekV3ForCausalLM", "", Biases.NONE, false, Windows.NONE),
     /** GLM-4.7-Flash. */
-    GLM4_MOE_LITE("Glm4MoeLiteForCausalLM", "", Biases.NONE, false, Windows.NONE);
+    GLM4_MOE_LITE("Glm4MoeLiteForCausalLM", "", Biases.NONE, false, Windows.NONE),
+    SEED_OSS("SeedOssForCausalLM", "seed_oss", Biases.APART_BY_CONFIGURATION, false, Windows.NONE),
+    GRANITE("GraniteForCausalLM", "granite", Biases.BY_CONFIGURATION, false, Windows.NONE),
+    GRANITE_MOE("GraniteMoeForCausalLM", "granitemoe", Biases.BY_CONFIGURATION, false, Windows.NONE),
+    GRANITE_MOE_SHARED("GraniteMoeSharedForCausalLM", "", Biases.BY_CONFIGURATION, false, Windows.NONE),
+    /** Granite 4, of which models are served that have no Mamba layers. */
+    GRANITE_HYBRID("GraniteMoeHybridForCausalLM", "", Biases.BY_CONFIGURATION, false, Windows.NONE);
 
     /** Which attention projections carry a bias. */
     enum Biases {
@@ -42,7 +47,11 @@ enum DecoderFamily {
         /** Those of q, k and v, where {@code attention_bias} says so. */
         QUERY_KEY_VALUE_BY_CONFIGURATION,
         /** All four, where {@code attention_bias} says so. */
-        BY_CONFIGURATION
+        BY_CONFIGURATION,
+        /**
+         * Those of q, k and v where {@code attention_bias} says so, that of o where {@code attention_out_bias} does.
+         */
+        APART_BY_CONFIGURATION
     }
 
     /** Which layers have a sliding window. */
@@ -74,59 +83,11 @@ enum DecoderFamily {
         this.windows = windows;
     }
 
-    /** Gemma 3 with an encoder of images, of which the decoder of text is served. */
-    private static final String GEMMA3_WITH_IMAGES = "Gemma3ForConditionalGeneration";
+    /** Decoders that are served of models with encoders of images. */
+    private static final Map<String, DecoderFamily> WITH_IMAGES = Map.of("Gemma3ForConditionalGeneration", GEMMA3);
 
-    /** What Hugging Face's configuration of Gemma takes where config.json leaves it out. */
-    private static final Map<String, Object> GEMMA = Map.of(
-            "tie_word_embeddings", true,
-            "head_dim", 256,
-            "hidden_activation", "gelu_pytorch_tanh",
-            "query_pre_attn_scalar", 256,
-            "max_position_embeddings", 8192);
-
-    private static final Map<String, Object> GEMMA3_MORE = Map.of(
-            "num_attention_heads", 8,
-            "num_key_value_heads", 4,
-            "vocab_size", 262_208,
-            "max_position_embeddings", 131_072,
-            "rope_theta", 1_000_000,
-            "rope_local_base_freq", 10_000);
-
-    /** The same of gpt-oss. */
-    private static final Map<String, Object> GPT_OSS_MORE = Map.of(
-            "attention_bias", true,
-            "head_dim", 64,
-            "rms_norm_eps", 1e-5,
-            "max_position_embeddings", 131_072,
-            "rope_theta", 150_000,
-            "num_experts_per_tok", 4,
-            "sliding_window", 128,
-            "rope_scaling",
-                    Map.of(
-                            "rope_type",
-                            "yarn",
-                            "factor",
-                            32,
-                            "original_max_position_embeddings",
-                            4096,
-                            "truncate",
-                            false));
-
-    /** The same of GLM-4.5. */
-    private static final Map<String, Object> GLM4_MOE_MORE = Map.of(
-            "rms_norm_eps",
-            1e-5,
-            "max_position_embeddings",
-            131_072,
-            "partial_rotary_factor",
-            0.5,
-            "norm_topk_prob",
-            true,
-            "n_shared_experts",
-            1,
-            "first_k_dense_replace",
-            1);
+    /** The same where the decoder's own type says what it is. */
+    private static final String MISTRAL_WITH_IMAGES = "Mistral3ForConditionalGeneration";
 
     /** How architectures end: of what predicts tokens, and of the same decoder without that, or with labels. */
     private static final String GENERATES = "ForCausalLM";
@@ -137,13 +98,9 @@ enum DecoderFamily {
     static DecoderFamily of(JsonObject config) {
         List<Object> named = config.list("architectures");
         String given = named.isEmpty() ? "" : String.valueOf(named.getFirst());
-        String architecture = given.equals(GEMMA3_WITH_IMAGES)
-                ? GEMMA3.architecture
-                : GIVES_VECTORS.stream()
-                        .filter(given::endsWith)
-                        .findFirst()
-                        .map(end -> given.substring(0, given.length() - end.length()) + GENERATES)
-                        .orElse(given);
+        String architecture = WITH_IMAGES.containsKey(given)
+                ? WITH_IMAGES.get(given).architecture
+                : given.equals(MISTRAL_WITH_IMAGES) ? ofImages(config) : generating(given);
         return Arrays.stream(values())
                 .filter(f -> f.architecture.equals(architecture))
                 .findFirst()
@@ -152,6 +109,27 @@ enum DecoderFamily {
                                 config.source(),
                                 given,
                                 Arrays.stream(values()).map(f -> f.architecture).collect(Collectors.joining(", ")))));
+    }
+
+    /** The same architecture as what predicts tokens. */
+    private static String generating(String given) {
+        return GIVES_VECTORS.stream()
+                .filter(given::endsWith)
+                .findFirst()
+                .map(end -> given.substring(0, given.length() - end.length()) + GENERATES)
+                .orElse(given);
+    }
+
+    private static String ofImages(JsonObject config) {
+        String type = config.object("text_config")
+                .flatMap(text -> text.string("model_type"))
+                .orElse("mistral");
+        return switch (type) {
+            case "mistral" -> MISTRAL.architecture;
+            default ->
+                throw new ModelException(
+                        "%s: a decoder of type \"%s\" is not supported; mistral is".formatted(config.source(), type));
+        };
     }
 
     /** The family of an architecture that a description names. */
@@ -195,12 +173,12 @@ enum DecoderFamily {
      * halves of a head in the others.
      */
     boolean pairedRowsInGguf() {
-        return this == LLAMA || this == MIXTRAL;
+        return this == LLAMA || this == MIXTRAL || isGranite();
     }
 
     /** Whether attention projections have biases where {@code attention_bias} says so, and not by nature. */
     boolean biasByConfiguration() {
-        return biases == Biases.BY_CONFIGURATION || biases == Biases.QUERY_KEY_VALUE_BY_CONFIGURATION;
+        return biases != Biases.NONE && biases != Biases.QUERY_KEY_VALUE;
     }
 
     String architecture() {
@@ -223,7 +201,22 @@ enum DecoderFamily {
 
     /** Whether any of its layers are of experts. */
     boolean hasExperts() {
-        return hasDeepSeekExperts() || this == MIXTRAL || this == QWEN3_MOE || this == QWEN2_MOE || this == GPT_OSS;
+        return hasDeepSeekExperts()
+                || this == MIXTRAL
+                || this == QWEN3_MOE
+                || this == QWEN2_MOE
+                || this == GPT_OSS
+                || isGraniteOfExperts();
+    }
+
+    /** Whether folders have gate and up as one tensor, of experts, too, under Granite's names. */
+    boolean isGraniteOfExperts() {
+        return isGranite() && this != GRANITE;
+    }
+
+    /** Whether what halves of layers give, embeddings and logits are multiplied with numbers of the model's own. */
+    boolean isGranite() {
+        return this == GRANITE || this == GRANITE_MOE || this == GRANITE_MOE_SHARED || this == GRANITE_HYBRID;
     }
 
     /** Whether they are chosen, and shared, in the manner of DeepSeek. */
@@ -261,43 +254,42 @@ enum DecoderFamily {
         return new DecoderSpec.Norms(heads, isGemma());
     }
 
-    /** The configuration of the decoder of text, with what the family takes where it says nothing. */
-    JsonObject completed(JsonObject config) {
-        if (this == GPT_OSS || this == GLM4_MOE || this == GLM4_MOE_LITE) {
-            Map<String, Object> all = new LinkedHashMap<>(this == GPT_OSS ? GPT_OSS_MORE : GLM4_MOE_MORE);
-            if (this == GLM4_MOE_LITE) {
-                all.remove("partial_rotary_factor");
-            }
-            config.keys().forEach(key -> config.value(key).ifPresent(value -> all.put(key, value)));
-            if (config.has("rope_parameters")) {
-                all.remove("rope_scaling");
-            }
-            return JsonObject.of(config.source(), all);
-        }
-        if (!isGemma()) {
-            return config;
-        }
-        Map<String, Object> all = new LinkedHashMap<>(GEMMA);
-        if (this == GEMMA3) {
-            all.putAll(GEMMA3_MORE);
-        }
-        JsonObject text = config.object("text_config").orElse(config);
-        config.value("tie_word_embeddings").ifPresent(tied -> all.put("tie_word_embeddings", tied));
-        text.keys().forEach(key -> text.value(key).ifPresent(value -> all.put(key, value)));
-        return JsonObject.of(text.source(), all);
-    }
-
     DecoderSpec.Scales scales(JsonObject config, int hidden, int headDim) {
+        if (isGranite()) {
+            return new DecoderSpec.Scales(
+                    positive(config, "embedding_multiplier") / residual(config),
+                    positive(config, "attention_multiplier"),
+                    0,
+                    0,
+                    1 / positive(config, "logits_scaling"));
+        }
         if (!isGemma()) {
             double longer = isLatent() ? RotaryScaling.scoreFactor(config) : 1;
-            return new DecoderSpec.Scales(1, longer / Math.sqrt(headDim), 0, 0);
+            return new DecoderSpec.Scales(1, longer / Math.sqrt(headDim), 0, 0, 1);
         }
         double scalar = config.number("query_pre_attn_scalar", headDim);
         double[] caps = {cap(config, "attn_logit_softcapping"), cap(config, "final_logit_softcapping")};
         if (!(scalar > 0)) {
             throw new ModelException("%s: \"query_pre_attn_scalar\" is %s".formatted(config.source(), scalar));
         }
-        return new DecoderSpec.Scales(Math.sqrt(hidden), 1 / Math.sqrt(scalar), caps[0], caps[1]);
+        return new DecoderSpec.Scales(Math.sqrt(hidden), 1 / Math.sqrt(scalar), caps[0], caps[1], 1);
+    }
+
+    /**
+     * What the residual stream is kept divided by: where what each half of a layer gives is multiplied with r before it
+     * is added, the stream over r grows by what halves give as it is, and norms, with their epsilon over r squared,
+     * give the same of it.
+     */
+    double residual(JsonObject config) {
+        return isGranite() ? positive(config, "residual_multiplier") : 1;
+    }
+
+    private static double positive(JsonObject config, String key) {
+        double value = config.number(key, 1);
+        if (!(value > 0) || Double.isInfinite(value)) {
+            throw new ModelException("%s: \"%s\" is %s".formatted(config.source(), key, value));
+        }
+        return value;
     }
 
     /** Gemma 2 has caps wherever its configuration says nothing; a configuration that does is asked for. */
@@ -313,12 +305,14 @@ enum DecoderFamily {
         return switch (biases) {
             case NONE -> false;
             case QUERY_KEY_VALUE -> config.flag("qkv_bias", true);
-            case QUERY_KEY_VALUE_BY_CONFIGURATION, BY_CONFIGURATION -> config.flag("attention_bias", false);
+            case QUERY_KEY_VALUE_BY_CONFIGURATION, BY_CONFIGURATION, APART_BY_CONFIGURATION ->
+                config.flag("attention_bias", false);
         };
     }
 
     boolean outputBias(JsonObject config) {
-        return biases == Biases.BY_CONFIGURATION && config.flag("attention_bias", false);
+        return biases == Biases.BY_CONFIGURATION && config.flag("attention_bias", false)
+                || biases == Biases.APART_BY_CONFIGURATION && config.flag("attention_out_bias", false);
     }
 
     /** Per layer: how many tokens a position looks back on, itself included; 0 for all. */

@@ -106,8 +106,9 @@ public record DecoderSpec(
      * @param query what scores of attention are multiplied with
      * @param attentionCap c where scores s become c tanh(s / c) before the softmax; 0 for none
      * @param logitCap the same of logits
+     * @param logits what logits are multiplied with: {@link WeightFiles} has it in the weight of the last norm
      */
-    public record Scales(double embedding, double query, double attentionCap, double logitCap) {}
+    public record Scales(double embedding, double query, double attentionCap, double logitCap, double logits) {}
 
     private static final int MAX_WIDTH = 1 << 20;
 
@@ -148,7 +149,7 @@ public record DecoderSpec(
     private static DecoderSpec read(Path model, JsonObject given) {
         DecoderFamily family = DecoderFamily.of(given);
         Optional<VectorSpec> vectors = VectorSpec.ofDecoder(model, given);
-        JsonObject config = family.completed(given);
+        JsonObject config = FamilyDefaults.complete(family, given);
         refuse(config);
         int hidden = config.integer("hidden_size", 1, MAX_WIDTH);
         int heads = config.integer("num_attention_heads", 1, 1 << 14);
@@ -178,7 +179,7 @@ public record DecoderSpec(
                 headDim,
                 latent,
                 config.integer("intermediate_size", 1, MAX_WIDTH),
-                epsilon(config),
+                epsilon(config, family.residual(config)),
                 vectors.isPresent()
                         ? Output.VECTORS
                         : config.flag("tie_word_embeddings", false) ? Output.EMBEDDING : Output.PROJECTION,
@@ -220,12 +221,12 @@ public record DecoderSpec(
         }
     }
 
-    private static double epsilon(JsonObject config) {
+    private static double epsilon(JsonObject config, double residual) {
         double epsilon = config.number("rms_norm_eps", 1e-6);
         if (!(epsilon >= 0 && epsilon < 1)) {
             throw new ModelException("%s: \"rms_norm_eps\" is %s".formatted(config.source(), epsilon));
         }
-        return epsilon;
+        return epsilon / (residual * residual);
     }
 
     /** The same with a context of at most so many positions, where it matters for rotation; 0 for the model's own. */

@@ -15,7 +15,7 @@ final class FamilyExperts {
 
     private FamilyExperts() {}
 
-    /** Of a configuration as {@link DecoderFamily#completed} gives it. */
+    /** Of a configuration as {@link FamilyDefaults} gives it. */
     static Experts read(DecoderFamily family, JsonObject config, int layers) {
         return switch (family) {
             case MIXTRAL ->
@@ -39,8 +39,26 @@ final class FamilyExperts {
             case QWEN3_MOE, QWEN2_MOE -> qwen(family, config, layers);
             case GLM4_MOE, GLM4_MOE_LITE, DEEPSEEK_V3 -> deepSeek(config, bySigmoid(config), layers);
             case DEEPSEEK_V2 -> deepSeek(config, byProbability(config), layers);
-            case LLAMA, MISTRAL, QWEN2, QWEN3, PHI3, GEMMA2, GEMMA3 -> Experts.NONE;
+            case GRANITE_MOE, GRANITE_MOE_SHARED, GRANITE_HYBRID -> granite(config, layers);
+            case LLAMA, MISTRAL, QWEN2, QWEN3, PHI3, GEMMA2, GEMMA3, SEED_OSS, GRANITE -> Experts.NONE;
         };
+    }
+
+    private static Experts granite(JsonObject config, int layers) {
+        int count = config.optionalInteger("num_local_experts", 0, MOST).orElse(8);
+        if (count == 0) {
+            return Experts.NONE;
+        }
+        int shared =
+                config.optionalInteger("shared_intermediate_size", 0, MAX_WIDTH).orElse(0);
+        return new Experts(
+                count,
+                perToken(config, 2),
+                config.integer("intermediate_size", 1, MAX_WIDTH),
+                Routing.softmax(true),
+                false,
+                new Shared(shared, false),
+                Collections.nCopies(layers, true));
     }
 
     private static Experts qwen(DecoderFamily family, JsonObject config, int layers) {

@@ -19,11 +19,15 @@ import java.util.regex.Pattern;
 final class FamilyWeights implements WeightFiles {
 
     private static final Pattern ATTENTION = Pattern.compile("(.+\\.self_attn\\.)([qkv])_proj(\\.(?:weight|bias))");
-    private static final Pattern FEED = Pattern.compile("(.+\\.mlp\\.)(gate|up)_proj\\.weight");
+    private static final Pattern FEED = Pattern.compile("(.+\\.)mlp\\.(shared_experts\\.)?+(gate|up)_proj\\.weight");
     private static final Pattern EXPERT =
             Pattern.compile("(.+)\\.mlp\\.experts\\.(\\d+)\\.(gate|up|down)_proj\\.(\\w+)");
     private static final Pattern LATENT = Pattern.compile("(.+\\.self_attn\\.)(key|value)_up\\.(\\d+)\\.weight");
     private static final String SHARED_GATE = ".shared_expert_gate.weight";
+    private static final String HEAD = "lm_head.weight";
+    /** What older files of models with encoders of images call it. */
+    private static final String OTHER_HEAD = "language_model.lm_head.weight";
+
     private static final String ROUTER = ".mlp.gate.weight";
 
     /** Where models with encoders of images have the decoder, and those without an output projection. */
@@ -63,7 +67,10 @@ final class FamilyWeights implements WeightFiles {
                 return whole.map(Tensor::asRow);
             }
             boolean fromOne = folder && family.normsFromOne() && name.endsWith("norm.weight");
-            return fromOne ? whole.map(FamilyWeights::plusOne) : whole;
+            Optional<Tensor> given = fromOne ? whole.map(tensor -> changed(tensor, 1, 1)) : whole;
+            return scaled(name)
+                    ? given.map(tensor -> changed(tensor, spec.scales().logits(), 0))
+                    : given;
         }
         Matcher latent = LATENT.matcher(name);
         if (latent.matches()) {
@@ -75,6 +82,9 @@ final class FamilyWeights implements WeightFiles {
             return part.flatMap(this::rows);
         }
         Matcher expert = EXPERT.matcher(name);
+        if (expert.matches() && folder && family.isGraniteOfExperts()) {
+            return graniteExpert(own(expert.group(1)), Integer.parseInt(expert.group(2)), expert.group(3));
+        }
         if (expert.matches() && folder && family == DecoderFamily.GPT_OSS) {
             return new GptOssExperts(
                             files, spec, own(expert.group(1)) + ".mlp.experts.", Integer.parseInt(expert.group(2)))
@@ -85,24 +95,34 @@ final class FamilyWeights implements WeightFiles {
             return files.find("%s.mlp.experts.%s_proj.%s"
                             .formatted(own(expert.group(1)), expert.group(3), expert.group(4)))
                     .filter(all -> all.shape().size() == (expert.group(4).equals("bias") ? 2 : 3))
-                    .map(all -> {
-                        if (all.shape().getFirst() != spec.experts().count()) {
-                            throw new ModelException("%s: tensor \"%s\" has shape %s where there are %d experts"
-                                    .formatted(
-                                            source(),
-                                            all.name(),
-                                            all.shape(),
-                                            spec.experts().count()));
-                        }
-                        return all.rows(number, 1).withoutFirst();
-                    });
+                    .map(all -> ofExpert(all, number));
         }
         return Optional.empty();
     }
 
+    /** One of a tensor of all experts. */
+    private Tensor ofExpert(Tensor all, int number) {
+        if (all.shape().getFirst() != spec.experts().count()) {
+            throw new ModelException("%s: tensor \"%s\" has shape %s where there are %d experts"
+                    .formatted(source(), all.name(), all.shape(), spec.experts().count()));
+        }
+        return all.rows(number, 1).withoutFirst();
+    }
+
+    /** Granite's experts are in two tensors: gate and then up of each, and down. */
+    private Optional<Tensor> graniteExpert(String layer, int number, String matrix) {
+        boolean down = matrix.equals("down");
+        String name = "%s.block_sparse_moe.%s_linear.weight".formatted(layer, down ? "output" : "input");
+        int width = spec.experts().intermediate();
+        return files.find(name).map(all -> {
+            Tensor expert = ofExpert(all, number);
+            return down ? expert : rows(expert, new Part(name, matrix.equals("up") ? width : 0, width, 2 * width));
+        });
+    }
+
     @Override
     public Optional<FilePlace> place(String name) {
-        if (folder && family.normsFromOne() && name.endsWith("norm.weight")) {
+        if (folder && family.normsFromOne() && name.endsWith("norm.weight") || scaled(name)) {
             return Optional.empty();
         }
         return files.place(own(name)).or(() -> fused(name).flatMap(this::place));
@@ -135,21 +155,27 @@ final class FamilyWeights implements WeightFiles {
         }
         Matcher feed = FEED.matcher(name);
         if (feed.matches()) {
-            int width = spec.intermediate();
-            int from = feed.group(2).equals("up") ? width : 0;
-            return Optional.of(new Part(feed.group(1) + "gate_up_proj.weight", from, width, 2 * width));
+            boolean shared = feed.group(2) != null;
+            int width = shared ? spec.experts().shared().width() : spec.intermediate();
+            int from = feed.group(3).equals("up") ? width : 0;
+            String fused = family.isGraniteOfExperts()
+                    ? feed.group(1) + "shared_mlp.input_linear"
+                    : feed.group(1) + "mlp.gate_up_proj";
+            return Optional.of(new Part(fused + ".weight", from, width, 2 * width));
         }
         return Optional.empty();
     }
 
     private Optional<Tensor> rows(Part part) {
-        return files.find(own(part.name)).map(whole -> {
-            if (whole.shape().getFirst() != part.of) {
-                throw new ModelException("%s: tensor \"%s\" has shape %s where the configuration asks for %d rows"
-                        .formatted(source(), part.name, whole.shape(), part.of));
-            }
-            return whole.rows(part.from, part.count);
-        });
+        return files.find(own(part.name)).map(whole -> rows(whole, part));
+    }
+
+    private Tensor rows(Tensor whole, Part part) {
+        if (whole.shape().getFirst() != part.of) {
+            throw new ModelException("%s: tensor \"%s\" has shape %s where the configuration asks for %d rows"
+                    .formatted(source(), part.name, whole.shape(), part.of));
+        }
+        return whole.rows(part.from, part.count);
     }
 
     /** What the files call a tensor. */
@@ -158,12 +184,20 @@ final class FamilyWeights implements WeightFiles {
             return name;
         }
         String own = ofFamily(name);
+        if (own.equals(HEAD) && !files.names().contains(HEAD)) {
+            return OTHER_HEAD;
+        }
         return own.startsWith("model.") ? prefix + own.substring("model.".length()) : own;
     }
 
     private String ofFamily(String name) {
         if (family == DecoderFamily.QWEN2_MOE && name.contains(".mlp.shared_experts.")) {
             return name.replace(".mlp.shared_experts.", ".mlp.shared_expert.");
+        }
+        if (family.isGraniteOfExperts()) {
+            return name.replace(ROUTER, ".block_sparse_moe.router.layer.weight")
+                    .replace(".mlp.shared_experts.down_proj.", ".shared_mlp.output_linear.")
+                    .replace(".mlp.down_proj.", ".shared_mlp.output_linear.");
         }
         if (family == DecoderFamily.GPT_OSS && name.contains(".mlp.gate.")) {
             return name.replace(".mlp.gate.", ".mlp.router.");
@@ -186,11 +220,16 @@ final class FamilyWeights implements WeightFiles {
         return name;
     }
 
-    private static Tensor plusOne(Tensor tensor) {
+    /** Whether what logits are multiplied with is to be in this weight. */
+    private boolean scaled(String name) {
+        return name.equals("model.norm.weight") && spec.scales().logits() != 1 && !spec.vectors();
+    }
+
+    private static Tensor changed(Tensor tensor, double times, double more) {
         float[] values = tensor.toFloats();
         MemorySegment sum = Arena.ofAuto().allocate(4L * values.length, 64);
         for (int i = 0; i < values.length; i++) {
-            sum.setAtIndex(FLOAT, i, 1 + values[i]);
+            sum.setAtIndex(FLOAT, i, (float) (more + times * values[i]));
         }
         return new Tensor(tensor.name(), TensorType.F32, tensor.shape(), sum.asReadOnly());
     }

@@ -5,6 +5,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /** What the metadata and names of GGUF files have for some families alone, in the manner of llama.cpp's converter. */
 final class GgufFamilies {
@@ -16,8 +18,18 @@ final class GgufFamilies {
     private static final Map<DecoderFamily, Integer> LAYERS_OF_27B =
             Map.of(DecoderFamily.GEMMA2, 46, DecoderFamily.GEMMA3, 62);
 
+    /** Granite's multipliers, and what folders call them. */
+    private static final Map<String, String> GRANITE_SCALES = Map.of(
+            "attention.scale", "attention_multiplier",
+            "embedding_scale", "embedding_multiplier",
+            "residual_scale", "residual_multiplier",
+            "logit_scale", "logits_scaling");
+
     /** Softmax over the router's logits, in llama.cpp's numbers. */
     private static final int SOFTMAX = 1;
+
+    /** Families whose second norm is named by what it follows. */
+    private static final Set<DecoderFamily> NORM_BEHIND = Set.of(DecoderFamily.GLM4_MOE, DecoderFamily.SEED_OSS);
 
     private GgufFamilies() {}
 
@@ -36,7 +48,11 @@ final class GgufFamilies {
             case PHI3 -> Set.of("attention.sliding_window");
             case GEMMA2, GEMMA3 ->
                 Set.of("attn_logit_softcapping", "final_logit_softcapping", "attention.sliding_window");
-            case LLAMA, MISTRAL, QWEN2, QWEN3, GLM4_MOE_LITE -> Set.of();
+            case GRANITE -> GRANITE_SCALES.keySet();
+            case GRANITE_MOE, GRANITE_MOE_SHARED, GRANITE_HYBRID ->
+                Stream.concat(GRANITE_SCALES.keySet().stream(), Stream.of("expert_count", "expert_shared_count"))
+                        .collect(Collectors.toSet());
+            case LLAMA, MISTRAL, QWEN2, QWEN3, GLM4_MOE_LITE, SEED_OSS -> Set.of();
         };
     }
 
@@ -58,6 +74,8 @@ final class GgufFamilies {
             case GPT_OSS -> gptOss(file.metadata(), prefix, config);
             case PHI3 -> phi3(file, prefix, config);
             case GEMMA2, GEMMA3 -> gemma(family, file, prefix, config);
+            case GRANITE, GRANITE_MOE, GRANITE_MOE_SHARED, GRANITE_HYBRID -> granite(family, file, prefix, config);
+            case SEED_OSS -> config.put("attention_out_bias", file.holds("blk.0.attn_output.bias"));
             case LLAMA, MISTRAL, QWEN2, QWEN3, GLM4_MOE_LITE -> {}
         }
     }
@@ -84,6 +102,17 @@ final class GgufFamilies {
                 .ifPresent(width -> config.put("shared_expert_intermediate_size", width));
         metadata.value(prefix + "expert_feed_forward_length")
                 .ifPresent(width -> config.put("moe_intermediate_size", width));
+    }
+
+    private static void granite(DecoderFamily family, GgufFile file, String prefix, Map<String, Object> config) {
+        GRANITE_SCALES.forEach((key, name) -> config.put(name, file.metadata().number(prefix + key, 1)));
+        if (family != DecoderFamily.GRANITE) {
+            experts(family, file.metadata(), prefix, config);
+            config.put("num_local_experts", file.metadata().integer(prefix + "expert_count", 1, 1 << 12));
+            file.metadata()
+                    .value(prefix + "expert_shared_feed_forward_length")
+                    .ifPresent(width -> config.put("shared_intermediate_size", width));
+        }
     }
 
     /** llama.cpp's ramp of YaRN ends at whole pairs whatever the model; the model's own does not. */
@@ -176,7 +205,7 @@ final class GgufFamilies {
         boolean oss = family == DecoderFamily.GPT_OSS;
         return switch (name) {
             case "ffn_norm" -> family.isGemma() ? "pre_feedforward_layernorm" : usual;
-            case "post_attention_norm" -> family.isGemma() || oss || family == DecoderFamily.GLM4_MOE ? usual : "";
+            case "post_attention_norm" -> family.isGemma() || oss || NORM_BEHIND.contains(family) ? usual : "";
             case "post_ffw_norm" -> family.isGemma() ? usual : "";
             case "attn_sinks" -> oss && kind.equals("weight") ? usual : "";
             case "attn_qkv" -> phi3 && kind.equals("weight") ? usual : "";
@@ -186,7 +215,9 @@ final class GgufFamilies {
             case "exp_probs_b" -> family.hasDeepSeekExperts() && kind.equals("bias") ? usual : "";
             case "ffn_gate_inp_shexp" -> family == DecoderFamily.QWEN2_MOE ? usual : "";
             case "ffn_gate_shexp", "ffn_up_shexp", "ffn_down_shexp" ->
-                family.hasDeepSeekExperts() || family == DecoderFamily.QWEN2_MOE ? usual : "";
+                family.hasDeepSeekExperts() || family == DecoderFamily.QWEN2_MOE || family.isGraniteOfExperts()
+                        ? usual
+                        : "";
             case "attn_q_a", "attn_q_a_norm", "attn_q_b", "attn_kv_a_mqa", "attn_kv_a_norm", "attn_kv_b" ->
                 family.isLatent() ? usual : "";
             case "attn_k_b", "attn_v_b" -> family.isLatent() ? usual : "";

@@ -168,7 +168,7 @@ class DecoderSpecTest {
         assertThat(gemma2.headDim()).isEqualTo(256);
         assertThat(gemma2.tiedEmbedding()).isTrue();
         assertThat(gemma2.activation()).isEqualTo(DecoderSpec.Activation.GELU_TANH);
-        assertThat(gemma2.scales()).isEqualTo(new DecoderSpec.Scales(8, 1.0 / 12, 50, 30));
+        assertThat(gemma2.scales()).isEqualTo(new DecoderSpec.Scales(8, 1.0 / 12, 50, 30, 1));
         assertThat(gemma2.windows()).containsExactly(4096, 0, 4096, 0);
         Files.writeString(
                 folder.resolve("config.json"),

@@ -86,6 +86,21 @@ class GgufReferenceTest {
         ReferenceCheck.check((path, o) -> CpuEngine.load(file, o, false), tiny, reference, TOLERANCE, OPTIONS, SEED);
     }
 
+    @Test
+    void matchesTheReferenceForGraniteAndSeedOss() throws IOException {
+        TinyModel granite = tiny(Configs.granite(""));
+        check(granite, new GgufModel("granite", granite.spec, granite.weights, type("F32")).granite());
+        TinyModel seed = tiny(Configs.seedOss(""));
+        check(seed, new GgufModel("seed_oss", seed.spec, seed.weights, type("F32")));
+    }
+
+    private void check(TinyModel tiny, GgufModel model) throws IOException {
+        Path file = model.write(folder.resolve("m.gguf"));
+        double[] frequencies = tiny.spec.rotary().frequencies();
+        ReferenceDecoder reference = new ReferenceDecoder(tiny.spec, model.weights, frequencies, 1);
+        ReferenceCheck.check((path, o) -> CpuEngine.load(file, o, false), tiny, reference, TOLERANCE, OPTIONS, SEED);
+    }
+
     @ParameterizedTest
     @EnumSource(names = {"F32", "MXFP4", "Q8_0"})
     void matchesTheReferenceForGptOss(TensorType experts) throws IOException {

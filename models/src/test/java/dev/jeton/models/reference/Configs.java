@@ -21,6 +21,43 @@ public final class Configs {
         return config("Qwen3ForCausalLM", 64, 4, 2, 32, 128, "\"tie_word_embeddings\": true" + comma(more));
     }
 
+    public static String seedOss(String more) {
+        return config("SeedOssForCausalLM", 80, 4, 2, 24, 96, "\"attention_out_bias\": true" + comma(more));
+    }
+
+    /** What Granite multiplies embeddings, scores and halves of layers with, and divides logits by. */
+    static final double GRANITE_EMBEDDING = 12;
+
+    /** Of norms where a configuration says nothing. */
+    static final double EPSILON = 1e-6;
+
+    static final double GRANITE_ATTENTION = 0.3;
+    static final double GRANITE_RESIDUAL = 0.22;
+    static final double GRANITE_LOGITS = 3;
+
+    private static final String GRANITE =
+            "\"tie_word_embeddings\": true, \"embedding_multiplier\": %s,".formatted(GRANITE_EMBEDDING)
+                    + " \"attention_multiplier\": %s, \"residual_multiplier\": %s, \"logits_scaling\": %s"
+                            .formatted(GRANITE_ATTENTION, GRANITE_RESIDUAL, GRANITE_LOGITS);
+
+    public static String granite(String more) {
+        return config("GraniteForCausalLM", 64, 4, 2, 16, 96, GRANITE + comma(more));
+    }
+
+    /** With a feed-forward layer that all tokens go through, wider than the experts. */
+    public static String graniteMoe(String more) {
+        String experts = ", \"num_local_experts\": 5, \"num_experts_per_tok\": 2, \"shared_intermediate_size\": 72";
+        return config("GraniteMoeSharedForCausalLM", 64, 4, 2, 16, 40, GRANITE + experts + comma(more));
+    }
+
+    /** Granite 4 without experts or Mamba layers. */
+    public static String graniteHybrid(String more) {
+        String plan =
+                ", \"num_local_experts\": 0, \"shared_intermediate_size\": 96, \"position_embedding_type\": \"rope\","
+                        + " \"layer_types\": [\"attention\", \"attention\", \"attention\"]";
+        return config("GraniteMoeHybridForCausalLM", 64, 4, 2, 16, 40, GRANITE + plan + comma(more));
+    }
+
     public static String mixtral(String more) {
         String experts = "\"tie_word_embeddings\": true, \"num_local_experts\": 5, \"num_experts_per_tok\": 2";
         return config("MixtralForCausalLM", 64, 4, 2, 16, 96, experts + comma(more));

@@ -94,6 +94,40 @@ public abstract class DenseFamiliesContract {
     }
 
     @Test
+    void shouldMatchTheReferenceForSeedOss() throws IOException {
+        TinyModel model = model(Configs.seedOss(""), "F32");
+        assertThat(model.spec.queryKeyValueBias()).isTrue();
+        assertThat(model.spec.outputBias()).isTrue();
+        check(model, plain(24));
+        assertThat(model(Configs.seedOss("").replace("true", "false"), "F32")
+                        .spec
+                        .outputBias())
+                .isFalse();
+    }
+
+    /** What is multiplied before it is added is not multiplied here: the stream is kept divided. */
+    @Test
+    void shouldMatchTheReferenceForGranite() throws IOException {
+        for (String type : TYPES) {
+            check(model(Configs.granite(""), type), plain(16));
+        }
+    }
+
+    @Test
+    void shouldMatchTheReferenceForGraniteOfAttentionAlone() throws IOException {
+        check(model(Configs.graniteHybrid(""), "F32"), plain(16));
+    }
+
+    @Test
+    void shouldServeTheTextOfMistralWithImages() throws IOException {
+        String text = Configs.mistral(21)
+                .replace("\"architectures\": [\"MistralForCausalLM\"]", "\"model_type\": \"mistral\"");
+        String config =
+                "{\"architectures\": [\"Mistral3ForConditionalGeneration\"], \"text_config\": %s}".formatted(text);
+        check(model(config, "F32"), plain(16));
+    }
+
+    @Test
     void shouldReadRotarySettingsByTypeOfLayer() throws IOException {
         String byType = Configs.gemma3(
                         "\"layer_types\": [\"full_attention\", \"sliding_attention\", \"sliding_attention\"]")

@@ -69,6 +69,11 @@ public abstract class ExpertFamiliesContract extends DenseFamiliesContract {
         checkExperts(but, 32);
     }
 
+    @Test
+    void shouldMatchTheReferenceForGraniteWithExperts() throws IOException {
+        checkExperts(model(Configs.graniteMoe(""), "F32"), 16);
+    }
+
     private void checkExperts(TinyModel model, int width) {
         if (roundsInputs(model.type)) {
             ReferenceDecoder reference = new ReferenceDecoder(model.spec, model.weights, plain(width), 1);

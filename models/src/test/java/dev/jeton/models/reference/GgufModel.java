@@ -148,10 +148,10 @@ public final class GgufModel {
                 return;
             }
             int head = name.contains("q_proj") || name.contains("k_proj") ? spec.headDim() : 0;
-            byte[] bytes = architecture.equals("llama") && head > 0
+            byte[] bytes = (architecture.equals("llama") || architecture.equals("granite")) && head > 0
                     ? permuted(stored.bytes(), shape[0], head)
                     : stored.bytes();
-            boolean after = gemma || architecture.equals("gpt-oss") || architecture.equals("glm4moe");
+            boolean after = gemma || List.of("gpt-oss", "glm4moe", "seed_oss").contains(architecture);
             boolean branch = after && name.endsWith("post_attention_layernorm.weight");
             String own = branch ? name(name).replace("ffn_norm", "post_attention_norm") : name(name);
             writer.tensor(own, type, own.contains("inp_shexp") ? new int[] {columns} : shape, bytes);
@@ -161,6 +161,15 @@ public final class GgufModel {
                 stacked.getOrDefault(name, TensorType.F32),
                 shapes.getOrDefault(name, new int[0]),
                 joined(parts)));
+    }
+
+    /** Adds what Granite multiplies with. */
+    public GgufModel granite() {
+        writer.put("granite.embedding_scale", (float) Configs.GRANITE_EMBEDDING)
+                .put("granite.attention.scale", (float) Configs.GRANITE_ATTENTION)
+                .put("granite.residual_scale", (float) Configs.GRANITE_RESIDUAL)
+                .put("granite.logit_scale", (float) Configs.GRANITE_LOGITS);
+        return this;
     }
 
     /** Writes K of each head column by column, and V, and returns what both are there. */

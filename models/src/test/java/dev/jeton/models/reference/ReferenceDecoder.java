@@ -71,7 +71,8 @@ public final class ReferenceDecoder {
         for (int t = 0; t < states.length; t++) {
             logits[t] = times(head, states[t], new double[0]);
             for (int i = 0; i < logits[t].length; i++) {
-                logits[t][i] = capped(logits[t][i], spec.scales().logitCap());
+                logits[t][i] =
+                        capped(logits[t][i], spec.scales().logitCap()) / (isGranite() ? Configs.GRANITE_LOGITS : 1);
             }
         }
         return logits;
@@ -89,8 +90,8 @@ public final class ReferenceDecoder {
         double[] embedding = weights.get("model.embed_tokens.weight");
         for (int t = 0; t < n; t++) {
             x[t] = Arrays.copyOfRange(embedding, tokens[t] * spec.hidden(), (tokens[t] + 1) * spec.hidden());
-            for (int i = 0; i < x[t].length && isGemma(); i++) {
-                x[t][i] *= Math.sqrt(spec.hidden());
+            for (int i = 0; i < x[t].length; i++) {
+                x[t][i] *= isGemma() ? Math.sqrt(spec.hidden()) : isGranite() ? Configs.GRANITE_EMBEDDING : 1;
             }
         }
         for (int layer = 0; layer < spec.layers(); layer++) {
@@ -142,11 +143,16 @@ public final class ReferenceDecoder {
                 double[] in = norm(x[t], weights.get(name + "pre_feedforward_layernorm.weight"));
                 add(x[t], norm(feed(name, in, t, margins), weights.get(name + "post_feedforward_layernorm.weight")));
             } else {
-                add(x[t], attended);
+                add(x[t], branch(attended));
                 double[] in = norm(x[t], weights.get(name + "post_attention_layernorm.weight"));
-                add(x[t], feed(name, in, t, margins));
+                add(x[t], branch(feed(name, in, t, margins)));
             }
         }
+    }
+
+    /** What a half of a layer adds of what it gives. */
+    private double[] branch(double[] given) {
+        return isGranite() ? ReferenceRouting.scaled(given, Configs.GRANITE_RESIDUAL) : given;
     }
 
     /** Heads of keys and values, each computed from the narrow vector; what is kept is that and what is turned. */
@@ -192,6 +198,12 @@ public final class ReferenceDecoder {
         if (weights.containsKey(name + "block_sparse_moe.gate.weight")) {
             return experts(name + "block_sparse_moe.", List.of("w1", "w3", "w2"), in, position, margins);
         }
+        if (weights.containsKey(name + "block_sparse_moe.router.layer.weight")) {
+            return granite(name, in, position, margins);
+        }
+        if (weights.containsKey(name + "shared_mlp.input_linear.weight")) {
+            return fused(name + "shared_mlp.", 0, spec.intermediate(), in);
+        }
         if (weights.containsKey(name + "mlp.gate.weight")) {
             return experts(name + "mlp.", PROJECTIONS, in, position, margins);
         }
@@ -202,6 +214,28 @@ public final class ReferenceDecoder {
             return linear(name + "mlp.down_proj", gated(Arrays.copyOf(both, half), up));
         }
         return expert(name + "mlp.", PROJECTIONS, in);
+    }
+
+    private double[] granite(String name, double[] in, int position, double[] margins) {
+        ReferenceRouting routing =
+                ReferenceRouting.of(spec.experts(), linear(name + "block_sparse_moe.router.layer", in), new double[0]);
+        margins[position] = Math.min(margins[position], routing.margin());
+        double[] out = routing.sum(routing.chosen().stream()
+                .map(e -> fused(name + "block_sparse_moe.", e, spec.experts().intermediate(), in))
+                .toList());
+        add(out, fused(name + "shared_mlp.", 0, spec.experts().shared().width(), in));
+        return out;
+    }
+
+    /** One of feed-forward layers that lie one after the other, gates before ups. */
+    private double[] fused(String name, int number, int width, double[] in) {
+        int rows = 2 * width * in.length;
+        double[] input = weights.get(name + "input_linear.weight");
+        double[] both = times(Arrays.copyOfRange(input, number * rows, (number + 1) * rows), in, new double[0]);
+        double[] inner = gated(Arrays.copyOf(both, width), Arrays.copyOfRange(both, width, 2 * width));
+        double[] output = weights.get(name + "output_linear.weight");
+        int size = in.length * width;
+        return times(Arrays.copyOfRange(output, number * size, (number + 1) * size), inner, new double[0]);
     }
 
     private double[] expert(String name, List<String> projections, double[] in) {
@@ -253,6 +287,10 @@ public final class ReferenceDecoder {
         return cap == 0 ? value : cap * Math.tanh(value / cap);
     }
 
+    private boolean isGranite() {
+        return spec.architecture().startsWith("Granite");
+    }
+
     private boolean isGemma() {
         return spec.architecture().startsWith("Gemma");
     }
@@ -272,8 +310,9 @@ public final class ReferenceDecoder {
                 for (int i = 0; i < d; i++) {
                     score[t] += q[h * d + i] * k[t][at + i];
                 }
-                score[t] = Math.exp(
-                        capped(score[t] * spec.scales().query(), spec.scales().attentionCap()));
+                double scale =
+                        isGranite() ? Configs.GRANITE_ATTENTION : spec.scales().query();
+                score[t] = Math.exp(capped(score[t] * scale, spec.scales().attentionCap()));
                 sum += score[t];
             }
             for (int t = first; t <= position; t++) {
@@ -316,7 +355,8 @@ public final class ReferenceDecoder {
         for (double value : x) {
             sum += value * value;
         }
-        double root = Math.sqrt(sum / x.length + spec.normEpsilon());
+        double epsilon = isGranite() ? Configs.EPSILON : spec.normEpsilon();
+        double root = Math.sqrt(sum / x.length + epsilon);
         double[] out = new double[x.length];
         for (int i = 0; i < x.length; i++) {
             out[i] = x[i] / root * (isGemma() ? 1 + weight[i] : weight[i]);

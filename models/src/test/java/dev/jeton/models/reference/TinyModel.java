@@ -157,7 +157,9 @@ public final class TinyModel {
             vector(attention + "q_norm.weight", spec.headDim(), normMean, 0.2);
             vector(attention + "k_norm.weight", spec.headDim(), normMean, 0.2);
         }
-        if (spec.architecture().startsWith("GptOss")) {
+        if (spec.architecture().startsWith("GraniteMoe")) {
+            granite(name, sparse, scale);
+        } else if (spec.architecture().startsWith("GptOss")) {
             new TinyGptOss(this, writer, name + "mlp.", random).write(scale);
         } else if (sparse) {
             experts(name, scale);
@@ -166,6 +168,21 @@ public final class TinyModel {
             matrix(name + "mlp.down_proj.weight", hidden, spec.intermediate(), 1 / Math.sqrt(spec.intermediate()));
         } else {
             feed(name + "mlp.", List.of("gate_proj", "up_proj", "down_proj"), spec.intermediate(), scale);
+        }
+    }
+
+    private void granite(String name, boolean sparse, double scale) {
+        int hidden = spec.hidden();
+        int shared = sparse ? spec.experts().shared().width() : spec.intermediate();
+        matrix(name + "shared_mlp.input_linear.weight", 2 * shared, hidden, scale);
+        matrix(name + "shared_mlp.output_linear.weight", hidden, shared, 1 / Math.sqrt(shared));
+        if (sparse) {
+            int count = spec.experts().count();
+            int width = spec.experts().intermediate();
+            String block = name + "block_sparse_moe.";
+            matrix(block + "router.layer.weight", count, hidden, scale);
+            add(block + "input_linear.weight", new int[] {count, 2 * width, hidden}, 0, scale);
+            add(block + "output_linear.weight", new int[] {count, hidden, width}, 0, 1 / Math.sqrt(width));
         }
     }
 
@@ -242,6 +259,9 @@ public final class TinyModel {
     }
 
     private String inFile(String name) {
+        if (name.equals("lm_head.weight") && prefix.startsWith("language_model.")) {
+            return "language_model." + name;
+        }
         return name.startsWith("model.") ? prefix + name.substring("model.".length()) : name;
     }
 }
