@@ -75,7 +75,8 @@ final class DecoderProgram {
         this.slots = slots;
         this.kernels = kernels;
         this.outputs = outputs;
-        products = new Products(device, kernels, weights.matrices(), weights.head(), maxTokens);
+        List<Integer> sizes = Buckets.products(maxRows, maxTokens);
+        products = new Products(device, kernels, weights.matrices(), weights.head(), maxTokens, sizes);
         frequencies = device.constants(spec.rotary().frequencies()).address();
         windowFrequencies = spec.features().contains(DecoderFeature.WINDOW_ROTARY)
                 ? device.constants(spec.windowRotary().frequencies()).address()

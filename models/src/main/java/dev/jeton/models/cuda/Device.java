@@ -379,6 +379,7 @@ final class Device implements AutoCloseable {
 
     /** Waits until nothing is under way, or nothing ever will be. */
     void settle() {
+        quietly(this::enter);
         quietly(stream::synchronize);
     }
 

@@ -36,8 +36,6 @@ final class Products {
     private static final int THREADS = 256;
     /** Floats of partial sums of a block of threads, for an output of it. */
     private static final int PARTIALS = 16;
-    /** Sizes of products of fp8 are multiples of so much. */
-    private static final int FP8_STEP = 16;
 
     /** Columns that a block of threads gathers. */
     private static final int GATHERED = 2048;
@@ -95,7 +93,7 @@ final class Products {
     private final Map<WeightFormat, Wide> wide = new EnumMap<>(WeightFormat.class);
     private final long partials;
     private final long counters;
-    private final boolean rowScales;
+    private final RowScaledProducts rowScaled;
     /** A matrix in sixteen bits; 0 where none is ever written out. */
     private final long written;
     /** Activations in fp8, and their scales; 0 where there are none. */
@@ -109,11 +107,18 @@ final class Products {
      * @param matrices all that will be multiplied with but the output projection
      * @param head the output projection, where there is one
      * @param maxRows most rows of activations
+     * @param sizes numbers of rows that products have
      */
-    Products(Device device, StepKernels kernels, List<Matrix> matrices, Optional<Matrix> head, int maxRows) {
+    Products(
+            Device device,
+            StepKernels kernels,
+            List<Matrix> matrices,
+            Optional<Matrix> head,
+            int maxRows,
+            List<Integer> sizes) {
         this.device = device;
         this.kernels = kernels;
-        rowScales = rowScales(matrices, maxRows);
+        rowScaled = new RowScaledProducts(device, matrices, sizesOfFp8(matrices, sizes), WIDE_ROWS);
         long mostPartials = 0;
         int mostCounters = 0;
         int widest = head.map(Matrix::rows).orElse(0);
@@ -151,9 +156,10 @@ final class Products {
             if (matrix.order() != 0) {
                 reordered = Math.max(reordered, matrix.columns());
             }
-            if (narrow(matrix, false)) {
+            if (rowScaled.takesSome(matrix)) {
                 longest = Math.max(longest, matrix.columns());
-            } else if (matrix.format() != WeightFormat.SIXTEEN) {
+            }
+            if (isWritten(matrix)) {
                 largest = Math.max(largest, 2L * matrix.rows() * matrix.columns());
             }
         }
@@ -163,22 +169,26 @@ final class Products {
         ordered = reordered == 0 ? 0 : device.memory(2 * maxRows * reordered).address();
     }
 
-    /** Some generations of devices have products of fp8 with scales of rows and others have not: cuBLASLt is asked. */
-    private boolean rowScales(List<Matrix> matrices, int rows) {
-        return matrices.stream()
-                .filter(Products::fitsFp8)
-                .findFirst()
-                .map(w -> device.can(device.product(rows, w.rows(), w.columns(), true, false)))
-                .orElse(false);
+    /** Sizes at which products may be cuBLASLt's in fp8, ascending: our own kernel takes fewer rows where it can. */
+    private static List<Integer> sizesOfFp8(List<Matrix> matrices, List<Integer> sizes) {
+        boolean few = matrices.stream()
+                .filter(w -> w.format() == WeightFormat.FP8)
+                .allMatch(w -> w.columns() % w.format().fewStep() == 0);
+        return sizes.stream()
+                .filter(rows -> !few || rows > SKINNY_ROWS)
+                .sorted()
+                .toList();
     }
 
-    private static boolean fitsFp8(Matrix w) {
-        return w.format() == WeightFormat.FP8 && w.rows() % FP8_STEP == 0 && w.columns() % FP8_STEP == 0;
+    /** Whether rows are multiplied in fp8: not those that become logits. */
+    private boolean narrow(int rows, Matrix w, boolean wide) {
+        return !wide && rowScaled.takes(rows, w);
     }
 
-    /** Whether many rows are multiplied in fp8: not those that become logits. */
-    private boolean narrow(Matrix w, boolean wide) {
-        return rowScales && fitsFp8(w) && !wide;
+    /** Whether a product of some number of rows takes a matrix in sixteen bits. */
+    private boolean isWritten(Matrix w) {
+        boolean few = rowScaled.takesFew(w) || w.columns() % w.format().step() == 0;
+        return w.format() != WeightFormat.SIXTEEN && !(few && rowScaled.takesMany(w));
     }
 
     private Way way(int rows, Matrix w, boolean wide) {
@@ -187,7 +197,7 @@ final class Products {
         }
         boolean fits =
                 w.format() != WeightFormat.SIXTEEN && w.columns() % w.format().step() == 0;
-        return fits && rows <= WIDE_ROWS && !narrow(w, wide) ? Way.WIDE : Way.LIBRARY;
+        return fits && rows <= WIDE_ROWS && !narrow(rows, w, wide) ? Way.WIDE : Way.LIBRARY;
     }
 
     /** Whether one of our own kernels is taken. */
@@ -196,7 +206,7 @@ final class Products {
     }
 
     private MatmulShape shape(int rows, Matrix w, boolean wide) {
-        return device.product(rows, w.rows(), w.columns(), narrow(w, wide), wide);
+        return device.product(rows, w.rows(), w.columns(), narrow(rows, w, wide), wide);
     }
 
     /** Chooses how a product is computed, before it is first needed. */
@@ -220,7 +230,7 @@ final class Products {
      */
     void search(int rows, List<Matrix> ws, boolean wide, long x, long y) {
         Matrix w = ws.getFirst();
-        boolean fp8 = narrow(w, wide);
+        boolean fp8 = narrow(rows, w, wide);
         boolean out = !fp8 && w.format() != WeightFormat.SIXTEEN;
         // a matrix that was just written out may well be in the second cache, as it is here the second time
         long[] addresses =
@@ -312,7 +322,7 @@ final class Products {
 
     private void multiply(long header, int entry, int rows, long x, Matrix w, long y, boolean floats) {
         MatmulShape shape = shape(rows, w, floats);
-        if (narrow(w, floats)) {
+        if (narrow(rows, w, floats)) {
             kernels.get("quantize_fp8_rows")
                     .begin()
                     .pointer(header)

@@ -5,6 +5,7 @@ import dev.jeton.models.engine.StepBatch;
 import dev.jeton.models.engine.StepResult;
 import dev.jeton.models.engine.StepTicket;
 import dev.jeton.models.engine.TokenMasks;
+import dev.jeton.natives.CudaException;
 import dev.jeton.natives.DeviceMemory;
 import dev.jeton.natives.PinnedMemory;
 import java.lang.foreign.MemorySegment;
@@ -14,6 +15,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The steps in flight, at most two. A step is four things on the stream: its input comes, it runs, its result goes, a
@@ -25,6 +28,8 @@ import org.jspecify.annotations.Nullable;
  * on the device, and clocks that drift are never compared over more than two steps.
  */
 final class StepQueue {
+
+    private static final Logger LOG = LoggerFactory.getLogger(StepQueue.class);
 
     /** Tickets in flight. */
     private static final int MOST = 2;
@@ -167,15 +172,32 @@ final class StepQueue {
         device.await();
     }
 
+    /** What a graph takes of the device's memory is the driver's affair: where there is no more, steps do without. */
     private void captureAll() {
         for (int rows = 1; rows <= maxRows; rows = Buckets.rows(rows) + 1) {
             StepLayout layout = Buckets.decode(rows, maxRows, groups);
-            graphs.put(layout, device.capture(() -> plain(layout, false)));
-            forwards.put(layout, forward(layout, false));
-            if (adapters) {
-                adaptedGraphs.put(layout, device.capture(() -> plain(layout, true)));
-                adaptedForwards.put(layout, forward(layout, true));
+            try {
+                capture(layout);
+            } catch (CudaException e) {
+                if (!e.outOfMemory() || device.joined()) {
+                    throw e;
+                }
+                LOG.warn(
+                        "{} has no memory left for graphs of steps of {} rows and more, which are launched kernel by"
+                                + " kernel; lower --kv-memory or --max-num-seqs",
+                        device.name(),
+                        layout.rows());
+                return;
             }
+        }
+    }
+
+    private void capture(StepLayout layout) {
+        graphs.put(layout, device.capture(() -> plain(layout, false)));
+        forwards.put(layout, forward(layout, false));
+        if (adapters) {
+            adaptedGraphs.put(layout, device.capture(() -> plain(layout, true)));
+            adaptedForwards.put(layout, forward(layout, true));
         }
     }
 

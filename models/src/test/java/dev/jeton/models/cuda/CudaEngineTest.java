@@ -75,6 +75,9 @@ class CudaEngineTest extends StepContract {
         }
     }
 
+    /** CUDA_ERROR_OUT_OF_MEMORY. */
+    private static final int OUT_OF_MEMORY = 2;
+
     private static final SamplingParameters GREEDY_SCORED =
             new SamplingParameters(0, 0, 1, 0, 1, 0, 0, LogitBias.NONE, 0, 0, new int[0], 3);
     private static final SamplingParameters PENALISED =
@@ -115,6 +118,41 @@ class CudaEngineTest extends StepContract {
             }
             assertThat(MACHINE.knobs().calls("cuGraphLaunch") - graphs).isEqualTo(5);
             assertThat(MACHINE.knobs().calls("cuLaunchKernelEx")).isEqualTo(kernels);
+        }
+    }
+
+    /**
+     * The fourth graph, the first of steps of two rows, finds no memory; programmatic launches are tried with one of
+     * their own.
+     */
+    @Test
+    void runsStepsWithoutGraphsWhereTheDeviceHasNoMemoryForThem() throws IOException {
+        int[] prompt = {1, 2, 3};
+        int[] expected;
+        try (Engine engine = create()) {
+            expected = new Driver(engine)
+                    .generate(0, prompt, SamplingParameters.GREEDY, 6, 3)
+                    .generated();
+        }
+        MACHINE.knobs().reset();
+        MACHINE.knobs().fail("cuGraphInstantiateWithFlags", 4, OUT_OF_MEMORY);
+        try (Engine engine = create()) {
+            Driver driver = new Driver(engine);
+            Driver.Sequence one = driver.generate(0, prompt, SamplingParameters.GREEDY, 1, 3);
+            Driver.Sequence two = driver.generate(1, prompt, SamplingParameters.GREEDY, 1, 3);
+            long graphs = MACHINE.knobs().calls("cuGraphLaunch");
+            for (int i = 0; i < 4; i++) {
+                driver.begin().addLast(one);
+                driver.addLast(two);
+                StepResult result = driver.run();
+                driver.apply(result, 0, one);
+                driver.apply(result, 1, two);
+            }
+            assertThat(MACHINE.knobs().calls("cuGraphLaunch")).isEqualTo(graphs);
+            driver.begin().addLast(one);
+            driver.apply(driver.run(), 0, one);
+            assertThat(MACHINE.knobs().calls("cuGraphLaunch")).isEqualTo(graphs + 1);
+            assertThat(one.generated()).isEqualTo(expected);
         }
     }
 

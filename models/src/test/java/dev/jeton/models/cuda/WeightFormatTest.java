@@ -139,6 +139,23 @@ class WeightFormatTest {
         assertThat(error(model, "fp8", 60)).isBetween(2 * SIXTEEN, 40 * SIXTEEN);
     }
 
+    /** Libraries refuse some sizes and take others; no weight is rounded more, so errors are those of sixteen bits. */
+    @ParameterizedTest
+    @CsvSource({"32, 32, 60", "1, 256, 60", "288, 288, 270", "1, 4096, 270"})
+    void multipliesInSixteenBitsWhereTheLibraryRefusesSizes(int from, int to, int rows) throws IOException {
+        MACHINE.knobs().refuseRowScales(from, to);
+        TinyModel model = model("", PackedWeights.atLoad(EightBits::scaledE4m3));
+        assertThat(error(model, "fp8", rows)).isLessThan(SIXTEEN);
+    }
+
+    /** One side of what our own kernel takes does not decide for the other. */
+    @Test
+    void multipliesFewerRowsInFp8WhereTheLibraryRefusesMany() throws IOException {
+        MACHINE.knobs().refuseRowScales(257, 4096);
+        TinyModel model = model("", PackedWeights.atLoad(EightBits::scaledE4m3));
+        assertThat(error(model, "fp8", 60)).isBetween(2 * SIXTEEN, 40 * SIXTEEN);
+    }
+
     /** By scratch memory of activations or of written weights, which steps overwrite. */
     @ParameterizedTest
     @CsvSource({"int8, 260", "fp8, 60"})

@@ -246,6 +246,11 @@ public final class CudaStandIn {
         call("standin_product", FunctionDescriptor.ofVoid(JAVA_INT, JAVA_LONG), algorithm, nanos);
     }
 
+    /** Products of fp8 with scales of rows are refused for so many rows of activations, as some libraries do. */
+    public void refuseRowScales(int from, int to) {
+        call("standin_row_scales", FunctionDescriptor.ofVoid(JAVA_INT, JAVA_INT), from, to);
+    }
+
     /** The nth next call of a function (1: the next one; 0: every call) returns a code and does nothing else. */
     public void fail(String function, long nth, int code) {
         order(-1, function, nth, code, 0);

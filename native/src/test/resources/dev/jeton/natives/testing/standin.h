@@ -51,6 +51,8 @@ int capability();
 /* Ends that device: what it was doing has failed, and every later call fails likewise. */
 void lose(int code, const std::string &message);
 
+/* Whether a test has said that products of fp8 with scales of rows are refused at so many rows of activations. */
+bool refuses_row_scales(unsigned long long rows);
 /* A product has run by an algorithm: the device's clock advances by what a test has said that it takes. */
 void product(unsigned algorithm);
 

@@ -141,6 +141,7 @@ int refusal(const Problem &p) {
         if (!desc.transposed[0] || desc.transposed[1] || ak % 16 || m % 16 || p.a.ld % 16 || p.b.ld % 16) return UNSUPPORTED;
         if (desc.scale_mode[0] == SCALE_OUTER && standin::capability() < 90) return UNSUPPORTED;
         if (desc.scale_mode[0] != desc.scale_mode[1]) return UNSUPPORTED;
+        if (desc.scale_mode[0] == SCALE_OUTER && standin::refuses_row_scales(n)) return UNSUPPORTED;
     } else if (p.a.type != p.b.type) {
         return UNSUPPORTED;
     }

@@ -121,6 +121,7 @@ struct State {
     std::mt19937_64 random;
     long long clock = 0, per_operation = 0, elapsed = 0;
     std::map<unsigned, long long> product_nanos;
+    unsigned long long refused_from = 1, refused_to = 0;
     std::map<std::string, long> calls;
     std::vector<Order> orders;
     std::string message;
@@ -526,6 +527,10 @@ void standin::lose(int code, const std::string &message) {
 
 bool standin::checking() { return state->check; }
 
+bool standin::refuses_row_scales(unsigned long long rows) {
+    return rows >= state->refused_from && rows <= state->refused_to;
+}
+
 void standin::product(unsigned algorithm) {
     auto found = state->product_nanos.find(algorithm);
     if (found != state->product_nanos.end()) state->elapsed += found->second;
@@ -557,6 +562,11 @@ void standin_order(long long seed) { Locked locked; state->seed = seed; }
 void standin_check(int on) { Locked locked; state->check = on; }
 void standin_clock(long long nanos) { Locked locked; state->per_operation = nanos; }
 void standin_product(int algorithm, long long nanos) { Locked locked; state->product_nanos[(unsigned) algorithm] = nanos; }
+void standin_row_scales(int from, int to) {
+    Locked locked;
+    state->refused_from = (unsigned) from;
+    state->refused_to = (unsigned) to;
+}
 void standin_fail(int on, const char *call, long long nth, int code, int sticky) {
     Locked locked;
     long before = on < 0 ? state->calls[call] : state->devices[on].calls[call];
