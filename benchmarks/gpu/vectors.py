@@ -7,7 +7,7 @@ import shutil
 import common
 
 LABELS = 5
-# An error of an element of a vector of length one is held against transformers' own in the same 16 bits, and never below.
+# An error of an element of a vector of length one is held against transformers' own in the same 16 bits, never below.
 LEAST = 0.002
 PEER_FACTOR = 1.5
 
@@ -78,5 +78,6 @@ def parity(options, results, jeton, case, seed, make_model, prompts_of):
         ("alone against batch", not apart(alone, together) <= 2 * allowed),
         ("the comparison would not notice another token", noticed < 4 * allowed)) if there]
     results.add(name, "FAILED" if problems else "ok", **({"error": ", ".join(problems)} if problems else {}),
-                greatest=found, allowed=allowed, alone_against_batch=apart(alone, together), of_the_token_before=noticed)
+                greatest=found, allowed=allowed, alone_against_batch=apart(alone, together),
+                of_the_token_before=noticed)
     shutil.rmtree(folder, ignore_errors=True)

@@ -69,6 +69,8 @@ public record VectorSpec(
 
     private static final String SENTENCES = "config_sentence_transformers.json";
 
+    private static final VectorStage LAST = new VectorStage.Pool(List.of(VectorStage.Pooling.LAST));
+
     /** llama.cpp's number for pooling by the last token. */
     private static final int LAST_TOKEN = 3;
 
@@ -192,8 +194,6 @@ public record VectorSpec(
                 ranks ? scores(model, config, 1) : Scores.NONE,
                 prompt(model)));
     }
-
-    private static final VectorStage LAST = new VectorStage.Pool(List.of(VectorStage.Pooling.LAST));
 
     private static VectorSpec lastToken(JsonObject config, String prompt) {
         List<VectorStage> stages = List.of(LAST, new VectorStage.Normalize());

@@ -64,6 +64,7 @@ final class Device implements AutoCloseable {
     private final ProgrammaticLaunches launches;
     private Thread owner = Thread.currentThread();
     private Optional<PeerLink> link = Optional.empty();
+    private boolean capturing;
     private boolean closed;
 
     private Device(
@@ -279,11 +280,13 @@ final class Device implements AutoCloseable {
     /** Records what {@code work} queues instead of doing it. */
     Graph capture(Runnable work) {
         stream.beginCapture();
+        capturing = true;
         boolean whole = false;
         try {
             work.run();
             whole = true;
         } finally {
+            capturing = false;
             if (!whole) {
                 abandonCapture();
             }
@@ -361,6 +364,8 @@ final class Device implements AutoCloseable {
     MatmulPlan plan(MatmulShape shape) {
         MatmulPlan plan = plans.get(shape);
         if (plan == null) {
+            // drivers refuse cuBLASLt's questions then
+            assert !capturing : "%s is not planned before steps are recorded".formatted(shape);
             plan = products.plan(shape);
             plans.put(shape, plan);
         }
