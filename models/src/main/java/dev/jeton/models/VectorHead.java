@@ -15,6 +15,9 @@ public final class VectorHead {
     /** Of torch's layer norm where nothing else is said. */
     private static final double EPSILON = 1e-5;
 
+    /** What is said of a row whose vector is not finite. */
+    public static final String DAMAGED = "the vector is not finite; the model's weights or the input are damaged";
+
     private static final String TABLE = "model.embed_tokens.weight";
     private static final String PROJECTION = "lm_head.weight";
 
@@ -135,6 +138,27 @@ public final class VectorHead {
             };
         }
         return vector;
+    }
+
+    /**
+     * The same of a state in binary32, written where it belongs.
+     *
+     * @param states {@code hidden} elements from {@code from} on
+     * @param target where the vector's elements go, from {@code to} on
+     * @return whether all of them are finite
+     */
+    public boolean write(float[] states, int from, int hidden, float[] target, int to) {
+        double[] state = new double[hidden];
+        for (int i = 0; i < hidden; i++) {
+            state[i] = states[from + i];
+        }
+        double[] vector = of(state);
+        boolean finite = true;
+        for (int i = 0; i < vector.length; i++) {
+            target[to + i] = (float) vector[i];
+            finite &= Float.isFinite(target[to + i]);
+        }
+        return finite;
     }
 
     private static double[] multiplied(Layer layer, double[] in) {

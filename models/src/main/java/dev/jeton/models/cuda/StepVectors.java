@@ -15,8 +15,6 @@ import java.lang.foreign.MemorySegment;
  */
 final class StepVectors {
 
-    private static final String DAMAGED = "the vector is not finite; the model's weights or the input are damaged";
-
     private final VectorHead head;
     private final TensorType type;
     private final int hidden;
@@ -54,24 +52,10 @@ final class StepVectors {
             result.beginRow(row);
             if (step.has(row, StepBatch.POOLED) && step.epoch[row] == epochs[step.slot[row]]) {
                 type.floats(memory, (long) step.logitStart[row] * hidden, state, 0, hidden);
-                take(row, result);
+                if (!head.write(state, 0, hidden, result.pooled, row * width)) {
+                    result.fail(row, VectorHead.DAMAGED);
+                }
             }
-        }
-    }
-
-    private void take(int row, StepResult result) {
-        double[] in = new double[hidden];
-        for (int i = 0; i < hidden; i++) {
-            in[i] = state[i];
-        }
-        double[] vector = head.of(in);
-        for (int i = 0; i < width; i++) {
-            float value = (float) vector[i];
-            if (!Float.isFinite(value)) {
-                result.fail(row, DAMAGED);
-                return;
-            }
-            result.pooled[row * width + i] = value;
         }
     }
 }

@@ -10,8 +10,6 @@ import dev.jeton.models.engine.StepBatch;
  */
 public final class RowVectors {
 
-    private static final String DAMAGED = "the vector is not finite; the model's weights or the input are damaged";
-
     private final StepRows batch;
     private final RowSampling results;
     private final VectorHead head;
@@ -33,22 +31,8 @@ public final class RowVectors {
 
     /** Takes the state of row {@code row}'s last token, which begins at {@code offset}. */
     public void take(int row, float[] states, int offset) {
-        if (!batch.has(row, StepBatch.POOLED)) {
-            return;
-        }
-        double[] state = new double[hidden];
-        for (int i = 0; i < hidden; i++) {
-            state[i] = states[offset + i];
-        }
-        double[] vector = head.of(state);
-        float[] target = results.vectors();
-        for (int i = 0; i < width; i++) {
-            float value = (float) vector[i];
-            if (!Float.isFinite(value)) {
-                results.fail(row, DAMAGED);
-                return;
-            }
-            target[row * width + i] = value;
+        if (batch.has(row, StepBatch.POOLED) && !head.write(states, offset, hidden, results.vectors(), row * width)) {
+            results.fail(row, VectorHead.DAMAGED);
         }
     }
 }
