@@ -158,11 +158,23 @@ DEVICE float norm_row(const Delta& delta, residual* x, int from, bool store, flo
     return 1.0f / sqrtf(block_sum(sum, scratch) / hidden + epsilon);
 }
 
+// Eight weights of a norm; ones where there are none.
+DEVICE void load_weight8(const float* weight, int i, float* to) {
+    if (weight) {
+        load8(weight + i, to);
+        return;
+    }
+    for (int j = 0; j < 8; j++) {
+        to[j] = 1.0f;
+    }
+}
+
 // Bytes per row: hidden * (sizeof(residual) read, 2 more and the residual written where there is a delta, 2 written):
 // with delta and an fp32 residual 12 * hidden, 0.4 GB for 8,192 rows of 4,096: 120 us on H100, 84 us on H200; a norm of
 // the delta adds no bytes, since the row waits in shared memory. What experts gave is 2 * hidden for each that a token
 // chose in place of the delta's, and as much again of what it went through beside them. Weights, 4 * hidden, stay in the first cache. The row is kept in shared memory, so it
 // is read once, and can be given in the order that a matrix has its inputs in, for 4 * hidden bytes of it from the caches.
+// Without a weight the row is given as it is: families that normalise what a half of a layer gives may take it so.
 extern "C" __global__ void __launch_bounds__(256)
 rms_norm(const int* header, int count, const act* delta, const float* deltaWeight, const int* slotOf,
          const float* share, int perToken, const act* beside, const float* besideLogits, int logitStride, residual* x,
@@ -177,6 +189,7 @@ rms_norm(const int* header, int count, const act* delta, const float* deltaWeigh
     float* row = (float*)shared;
     Delta given = {delta, deltaWeight, slotOf, share, perToken, beside, beside_share(besideLogits, logitStride, from)};
     float inverse = norm_row(given, x, from, rowIndex == 0, epsilon, hidden, row, scratch);
+    inverse = weight ? inverse : 1.0f;
     act* to = out + (long long)blockIdx.x * hidden;
     for (int i = threadIdx.x * 8; i < hidden; i += 256 * 8) {
         float v[8], w[8];
@@ -184,11 +197,11 @@ rms_norm(const int* header, int count, const act* delta, const float* deltaWeigh
 #pragma unroll
             for (int j = 0; j < 8; j++) {
                 v[j] = row[order[i + j]];
-                w[j] = weight[order[i + j]];
+                w[j] = weight ? weight[order[i + j]] : 1.0f;
             }
         } else {
             load8(row + i, v);
-            load8(weight + i, w);
+            load_weight8(weight, i, w);
         }
         for (int j = 0; j < 8; j++) {
             v[j] = v[j] * inverse * w[j];
@@ -216,11 +229,12 @@ rms_norm_fp8(const int* header, int count, const act* delta, const float* deltaW
     float* row = (float*)shared;
     Delta given = {delta, deltaWeight, slotOf, share, perToken, beside, beside_share(besideLogits, logitStride, from)};
     float inverse = norm_row(given, x, from, rowIndex == 0, epsilon, hidden, row, scratch);
+    inverse = weight ? inverse : 1.0f;
     float greatest = 0;
     for (int i = threadIdx.x * 8; i < hidden; i += 256 * 8) {
         float v[8], w[8];
         load8(row + i, v);
-        load8(weight + i, w);
+        load_weight8(weight, i, w);
         for (int j = 0; j < 8; j++) {
             v[j] = v[j] * inverse * w[j];
             greatest = fmaxf(greatest, fabsf(v[j]));
@@ -309,14 +323,56 @@ DEVICE void store_kv(char* token, int element, const float* from, float by) {
 #endif
 }
 
+// Of models whose heads are normalised together: the mean squares of all query heads and of all key heads of a token, with
+// biases where there are any. Where other devices have the other heads, `shares` count them in, and these are to be summed.
+// Bytes per token: (GROUP + 1) * kvHeads * HEAD_DIM * 2, from the second cache: what was just multiplied. MiniMax-M2: 14
+// KB, 0.12 GB for 8,192 tokens, 25 us a layer on H200 if it came from memory; in a decode step the launch.
+extern "C" __global__ void __launch_bounds__(256)
+head_means(const int* header, const act* qkv, int qkvStride, int kvHeads, const act* bias, float queryShare,
+           float keyShare, float* means) {
+    take_turn();
+    __shared__ float scratch[32];
+    int token = blockIdx.x;
+    if (token >= header[HEADER_TOKENS]) {
+        return;
+    }
+    int part = blockIdx.y;
+    int queries = GROUP * kvHeads * HEAD_DIM;
+    int from = part == 0 ? 0 : queries;
+    int to = part == 0 ? queries : queries + kvHeads * HEAD_DIM;
+    const act* row = qkv + (long long)token * qkvStride;
+    float sum = 0;
+    for (int i = from + threadIdx.x * 2; i < to; i += 256 * 2) {
+        float v[2];
+        unpack_act(*(const unsigned*)(row + i), v);
+        if (bias) {
+            float b[2];
+            unpack_act(*(const unsigned*)(bias + i), b);
+            v[0] += b[0];
+            v[1] += b[1];
+        }
+        sum += v[0] * v[0] + v[1] * v[1];
+    }
+    sum = block_sum(sum, scratch);
+    if (threadIdx.x == 0) {
+        means[2 * token + part] = sum * (part == 0 ? queryShare : keyShare);
+    }
+}
+
+// What queries of a position are multiplied with, beside the scale of all scores.
+INDEX float query_growth(int position, float growth, int growthContext) {
+    return growth == 0 ? 1.0f : 1.0f + growth * logf((float)(1 + position / growthContext));
+}
+
 // Bytes per token: (GROUP * kvHeads + 2 * kvHeads) * HEAD_DIM * 2 read, q written back, K and V written in the pages'
 // type, HEAD_DIM * 4 of angles (second cache after the first head). Llama-3.1-8B: 24 KB a token, 0.2 GB for 8,192
-// tokens: 60 us on H100, 42 us on H200 per layer. A warp per head: both elements of a pair are in one lane.
+// tokens: 60 us on H100, 42 us on H200 per layer. A warp per head: both elements of a pair are in one lane. With means
+// (head_means) norms are of all heads and have a weight for each element of each; without rotary nothing is turned.
 extern "C" __global__ void __launch_bounds__(128)
 rotary_append(const int* header, act* qkv, int qkvStride, int kvHeads, const act* bias, const float* queryNorm,
-              const float* keyNorm, float epsilon, const float* rotary, const int* tokenRow, const int* tokenPosition,
-              const int* blocks, const int* tableStart, char* pages, long long blockBytes, float kScale,
-              float vScale) {
+              const float* keyNorm, const float* means, float epsilon, const float* rotary, float growth,
+              int growthContext, const int* tokenRow, const int* tokenPosition, const int* blocks,
+              const int* tableStart, char* pages, long long blockBytes, float kScale, float vScale) {
     take_turn();
     int token = blockIdx.x;
     int head = blockIdx.y * 4 + threadIdx.x / 32;
@@ -354,7 +410,12 @@ rotary_append(const int* header, act* qkv, int qkvStride, int kvHeads, const act
                 sum += low[s][v] * low[s][v] + high[s][v] * high[s][v];
             }
         }
-        float inverse = 1.0f / sqrtf(warp_sum(sum) / HEAD_DIM + epsilon);
+        float mean = warp_sum(sum) / HEAD_DIM;
+        if (means) {
+            mean = means[2 * token + !isQuery];
+            norm += (isQuery ? head : head - queries) * HEAD_DIM;
+        }
+        float inverse = 1.0f / sqrtf(mean + epsilon);
         for (int s = 0; s < LANE_STEPS; s++) {
             int i = rotary_pair(lane, s);
             if (i < HALF) {
@@ -368,7 +429,7 @@ rotary_append(const int* header, act* qkv, int qkvStride, int kvHeads, const act
             }
         }
     }
-    if (!isValue) {
+    if (!isValue && rotary) {
         const float* angles = rotary + (long long)token * HEAD_DIM;
         for (int s = 0; s < LANE_STEPS; s++) {
             for (int v = 0; v < LANE_WIDTH; v++) {
@@ -385,8 +446,13 @@ rotary_append(const int* header, act* qkv, int qkvStride, int kvHeads, const act
         }
     }
     if (isQuery) {
+        float grown = query_growth(tokenPosition[token], growth, growthContext);
         for (int s = 0; s < LANE_STEPS; s++) {
             int i = rotary_pair(lane, s);
+            for (int v = 0; v < LANE_WIDTH; v++) {
+                low[s][v] *= grown;
+                high[s][v] *= grown;
+            }
             if (i < HALF) {
                 store_pair(from + pair_low(i), low[s]);
                 store_pair(from + pair_high(i), high[s]);

@@ -45,7 +45,7 @@ static std::vector<float> random_floats(size_t n) {
 }
 
 // perToken > 0: the delta is what so many experts gave; beside > 0: and what all rows went through, by logits where 2.
-static void norms(int rows, int hidden, bool withDelta, bool deltaNorm, bool indexed, int perToken = 0, bool ordered = false, int beside = 0) {
+static void norms(int rows, int hidden, bool withDelta, bool deltaNorm, bool indexed, int perToken = 0, bool ordered = false, int beside = 0, bool plain = false) {
     context = "norm " + std::to_string(rows) + "x" + std::to_string(hidden) + " experts " + std::to_string(perToken);
     int bucket = rows + 3;
     int source = indexed ? rows + 5 : bucket;
@@ -93,8 +93,9 @@ static void norms(int rows, int hidden, bool withDelta, bool deltaNorm, bool ind
     for (int i = 0; i < hidden; i++) places[i] = i;
     if (ordered) std::shuffle(places.begin(), places.end(), random_bits);
     Array<int> order(places);
-    RUN(GRID(bucket), 256, hidden * 4, rms_norm, header, 2, dp, dwp, so, dShares, perToken, bp, lp, stride, x, ip, weight, 1e-5f, hidden, ordered ? order.data() : nullptr, out);
-    RUN(GRID(bucket), 256, hidden * 4, rms_norm_fp8, nullptr, rows, dp, dwp, so, dShares, perToken, bp, lp, stride, x2, ip, weight, 1e-5f, hidden, out8, scale);
+    const float* wp = plain ? nullptr : weight.data();
+    RUN(GRID(bucket), 256, hidden * 4, rms_norm, header, 2, dp, dwp, so, dShares, perToken, bp, lp, stride, x, ip, wp, 1e-5f, hidden, ordered ? order.data() : nullptr, out);
+    RUN(GRID(bucket), 256, hidden * 4, rms_norm_fp8, nullptr, rows, dp, dwp, so, dShares, perToken, bp, lp, stride, x2, ip, wp, 1e-5f, hidden, out8, scale);
     for (int r = 0; r < rows; r++) {
         int from = indexed ? index[r] : r;
         std::vector<double> v(hidden);
@@ -112,7 +113,7 @@ static void norms(int rows, int hidden, bool withDelta, bool deltaNorm, bool ind
         }
         double inverse = 1 / std::sqrt(sum / hidden + 1e-5);
         for (int i = 0; i < hidden; i++) {
-            v[i] *= inverse * w0[i];
+            v[i] *= plain ? 1 : inverse * w0[i];
             greatest = std::max(greatest, std::fabs(v[i]));
         }
         expect_near(scale[r], greatest / 448, greatest / 448 * 1e-5, "scale", r);
@@ -127,7 +128,8 @@ static void norms(int rows, int hidden, bool withDelta, bool deltaNorm, bool ind
     }
 }
 
-static void rotary(int rows, int kvHeads, bool bias, bool headNorms) {
+// together: norms of all heads; unturned: nothing is turned; growth: by position, of queries.
+static void rotary(int rows, int kvHeads, bool bias, bool headNorms, bool together = false, bool unturned = false, float growth = 0) {
     context = "rotary " + std::to_string(rows) + " heads " + std::to_string(kvHeads);
     int blockCount;
     Batch b = random_batch(rows, 9, 3 * BLOCK_SIZE, 0, blockCount);
@@ -157,7 +159,8 @@ static void rotary(int rows, int kvHeads, bool bias, bool headNorms) {
     Array<residual> x((size_t)bucket * hidden);
     RUN(GRID(bucket), 128, 0, embed, header, tokenId, embedding, hidden, 7.5f, x);
     auto q0 = random_acts((size_t)tokens * stride), b0 = random_acts(width);
-    auto n0 = random_floats(HEAD_DIM), n1 = random_floats(HEAD_DIM);
+    int queries = GROUP * kvHeads * HEAD_DIM, keys = kvHeads * HEAD_DIM;
+    auto n0 = random_floats(together ? queries : HEAD_DIM), n1 = random_floats(together ? keys : HEAD_DIM);
     q0.resize((size_t)bucket * stride, 0x1234);
     Array<act> qkv(q0), biases(b0);
     Array<float> queryNorm(n0), keyNorm(n1);
@@ -166,8 +169,29 @@ static void rotary(int rows, int kvHeads, bool bias, bool headNorms) {
     Array<char> pool((size_t)blockCount * blockBytes);
     float kScale = 0.5f, vScale = 0.25f;
     int layer = 1;
+    const int growthContext = 7;
+    Array<float> means(2 * bucket);
+    if (together) {
+        RUN(GRID(bucket, 2), 256, 0, head_means, header, qkv, stride, kvHeads, bias ? biases.data() : nullptr, 0.5f / queries, 1.0f / keys, means);
+        for (int t = 0; t < bucket; t++) {
+            double sums[2] = {0, 0};
+            for (int i = 0; i < queries + keys; i++) {
+                sums[i >= queries] += std::pow(from_act(q0[(size_t)t * stride + i]) + (bias ? from_act(b0[i]) : 0), 2);
+            }
+            for (int part = 0; part < 2; part++) {
+                double want = sums[part] / (part == 0 ? 2 * queries : keys);
+                if (t < tokens) {
+                    expect_near(means[2 * t + part], want, want * 1e-5, "mean", t);
+                } else {
+                    EXPECT(std::isnan(means[2 * t + part]), "mean written past the count");
+                }
+            }
+            means[2 * t] *= 2;
+        }
+    }
     RUN(GRID(bucket, ((GROUP + 2) * kvHeads + 3) / 4), 128, 0, rotary_append, header, qkv, stride, kvHeads, bias ? biases.data() : nullptr,
-        headNorms ? queryNorm.data() : nullptr, headNorms ? keyNorm.data() : nullptr, 1e-6f, (twice ? windowAngles : angles).data(), tokenRow, tokenPosition, blocks, table,
+        headNorms ? queryNorm.data() : nullptr, headNorms ? keyNorm.data() : nullptr, together ? means.data() : nullptr, 1e-6f,
+        unturned ? nullptr : (twice ? windowAngles : angles).data(), growth, growthContext, tokenRow, tokenPosition, blocks, table,
         pool + layer * layerBytes, blockBytes, kScale, vScale);
     std::vector<char> touched((size_t)blockCount * blockBytes, 0);
     for (int r = 0; r < rows; r++) {
@@ -187,10 +211,16 @@ static void rotary(int rows, int kvHeads, bool bias, bool headNorms) {
                     e[i] = from_act(q0[(size_t)t * stride + h * HEAD_DIM + i]) + (bias ? from_act(b0[h * HEAD_DIM + i]) : 0);
                     sum += e[i] * e[i];
                 }
-                if (headNorms && !v) {
+                if (headNorms && !v && !together) {
                     for (int i = 0; i < HEAD_DIM; i++) e[i] *= (q ? n0[i] : n1[i]) / std::sqrt(sum / HEAD_DIM + 1e-6);
                 }
-                if (!v) {
+                if (headNorms && !v && together) {
+                    double mean = means[2 * t + !q];
+                    int first = (q ? h : h - GROUP * kvHeads) * HEAD_DIM;
+                    for (int i = 0; i < HEAD_DIM; i++) e[i] *= (q ? n0 : n1)[first + i] / std::sqrt(mean + 1e-6);
+                }
+                for (int i = 0; q && i < HEAD_DIM; i++) e[i] *= 1 + growth * std::log(1 + std::floor(at / growthContext));
+                if (!v && !unturned) {
                     for (int i = 0; i < half; i++) {
                         expect_near(angles[(size_t)t * HEAD_DIM + i], std::cos(at * freq[i]) * factor, 1e-6, "cosine", i);
                         double turned = at * (twice ? windowFreq : freq)[i], by = twice ? windowFactor : factor;
@@ -320,9 +350,15 @@ int main() {
     norms(4, 2056, true, false, false, 8, false, 1);
     norms(3, 72, true, true, false, 3, true, 2);
     norms(6, 104, true, false, true, 2, false, 2);
+    norms(5, 2200, true, true, false, 0, false, 0, true);
+    norms(3, 72, true, true, false, 0, true, 0, true);
     rotary(1, 1, false, false);
     rotary(7, 3, true, true);
     rotary(12, 2, true, false);
+    rotary(7, 3, true, true, true);
+    rotary(9, 2, false, true, true, true, 0.3f);
+    rotary(8, 2, true, false, false, true);
+    rotary(8, 1, false, false, false, false, 0.1f);
     feedForward(3, 2816);
     feedForward(1, 8);
     feedForward(2, 264);

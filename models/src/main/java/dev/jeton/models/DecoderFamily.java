@@ -1,44 +1,50 @@
 package dev.jeton.models;
 
+import dev.jeton.models.DecoderSpec.Norms.Heads;
 import java.util.Arrays;
-import java.util.Collections;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.stream.Collectors;
-import java.util.stream.IntStream;
 
 /**
  * The supported families of decoders: what each adds to the common Llama plan. A further family of the same plan is one
  * more constant; where tensors have other names or are fused, {@link FamilyWeights} gives them the common ones.
  */
 enum DecoderFamily {
-    LLAMA("LlamaForCausalLM", "llama", Biases.BY_CONFIGURATION, false, Windows.NONE),
+    LLAMA("LlamaForCausalLM", "llama", Biases.BY_CONFIGURATION, Heads.NONE, Windows.NONE),
     /** GGUF files have its models as {@code llama}. */
-    MISTRAL("MistralForCausalLM", "", Biases.NONE, false, Windows.ALL_LAYERS),
-    QWEN2("Qwen2ForCausalLM", "qwen2", Biases.QUERY_KEY_VALUE, false, Windows.UPPER_LAYERS),
-    QWEN3("Qwen3ForCausalLM", "qwen3", Biases.BY_CONFIGURATION, true, Windows.UPPER_LAYERS),
+    MISTRAL("MistralForCausalLM", "", Biases.NONE, Heads.NONE, Windows.ALL_LAYERS),
+    QWEN2("Qwen2ForCausalLM", "qwen2", Biases.QUERY_KEY_VALUE, Heads.NONE, Windows.UPPER_LAYERS),
+    QWEN3("Qwen3ForCausalLM", "qwen3", Biases.BY_CONFIGURATION, Heads.EACH, Windows.UPPER_LAYERS),
     /** GGUF files have its models as {@code llama} with experts. */
-    MIXTRAL("MixtralForCausalLM", "", Biases.NONE, false, Windows.ALL_LAYERS),
-    QWEN3_MOE("Qwen3MoeForCausalLM", "qwen3moe", Biases.BY_CONFIGURATION, true, Windows.ALL_LAYERS_BY_FLAG),
-    PHI3("Phi3ForCausalLM", "phi3", Biases.NONE, false, Windows.ALL_LAYERS),
-    GEMMA2("Gemma2ForCausalLM", "gemma2", Biases.BY_CONFIGURATION, false, Windows.INTERLEAVED),
-    GEMMA3("Gemma3ForCausalLM", "gemma3", Biases.BY_CONFIGURATION, true, Windows.INTERLEAVED),
-    GPT_OSS("GptOssForCausalLM", "gpt-oss", Biases.BY_CONFIGURATION, false, Windows.INTERLEAVED),
-    QWEN2_MOE("Qwen2MoeForCausalLM", "qwen2moe", Biases.QUERY_KEY_VALUE, false, Windows.NONE),
+    MIXTRAL("MixtralForCausalLM", "", Biases.NONE, Heads.NONE, Windows.ALL_LAYERS),
+    QWEN3_MOE("Qwen3MoeForCausalLM", "qwen3moe", Biases.BY_CONFIGURATION, Heads.EACH, Windows.ALL_LAYERS_BY_FLAG),
+    PHI3("Phi3ForCausalLM", "phi3", Biases.NONE, Heads.NONE, Windows.ALL_LAYERS),
+    GEMMA2("Gemma2ForCausalLM", "gemma2", Biases.BY_CONFIGURATION, Heads.NONE, Windows.INTERLEAVED),
+    GEMMA3("Gemma3ForCausalLM", "gemma3", Biases.BY_CONFIGURATION, Heads.EACH, Windows.INTERLEAVED),
+    GPT_OSS("GptOssForCausalLM", "gpt-oss", Biases.BY_CONFIGURATION, Heads.NONE, Windows.INTERLEAVED),
+    QWEN2_MOE("Qwen2MoeForCausalLM", "qwen2moe", Biases.QUERY_KEY_VALUE, Heads.NONE, Windows.NONE),
     /** Some of its models have head norms, see {@link #norms}. */
-    GLM4_MOE("Glm4MoeForCausalLM", "glm4moe", Biases.QUERY_KEY_VALUE_BY_CONFIGURATION, false, Windows.NONE),
-    DEEPSEEK_V2("DeepseekV2ForCausalLM", "deepseek2", Biases.NONE, false, Windows.NONE),
+    GLM4_MOE("Glm4MoeForCausalLM", "glm4moe", Biases.QUERY_KEY_VALUE_BY_CONFIGURATION, Heads.NONE, Windows.NONE),
+    DEEPSEEK_V2("DeepseekV2ForCausalLM", "deepseek2", Biases.NONE, Heads.NONE, Windows.NONE),
     /** R1 and Kimi K2 are of it, too; GGUF files have its models as {@code deepseek2}. */
-    DEEPSEEK_V3("DeepseekV3ForCausalLM", "", Biases.NONE, false, Windows.NONE),
+    DEEPSEEK_V3("DeepseekV3ForCausalLM", "", Biases.NONE, Heads.NONE, Windows.NONE),
     /** GLM-4.7-Flash. */
-    GLM4_MOE_LITE("Glm4MoeLiteForCausalLM", "", Biases.NONE, false, Windows.NONE),
-    SEED_OSS("SeedOssForCausalLM", "seed_oss", Biases.APART_BY_CONFIGURATION, false, Windows.NONE),
-    GRANITE("GraniteForCausalLM", "granite", Biases.BY_CONFIGURATION, false, Windows.NONE),
-    GRANITE_MOE("GraniteMoeForCausalLM", "granitemoe", Biases.BY_CONFIGURATION, false, Windows.NONE),
-    GRANITE_MOE_SHARED("GraniteMoeSharedForCausalLM", "", Biases.BY_CONFIGURATION, false, Windows.NONE),
+    GLM4_MOE_LITE("Glm4MoeLiteForCausalLM", "", Biases.NONE, Heads.NONE, Windows.NONE),
+    SEED_OSS("SeedOssForCausalLM", "seed_oss", Biases.APART_BY_CONFIGURATION, Heads.NONE, Windows.NONE),
+    GRANITE("GraniteForCausalLM", "granite", Biases.BY_CONFIGURATION, Heads.NONE, Windows.NONE),
+    GRANITE_MOE("GraniteMoeForCausalLM", "granitemoe", Biases.BY_CONFIGURATION, Heads.NONE, Windows.NONE),
+    GRANITE_MOE_SHARED("GraniteMoeSharedForCausalLM", "", Biases.BY_CONFIGURATION, Heads.NONE, Windows.NONE),
     /** Granite 4, of which models are served that have no Mamba layers. */
-    GRANITE_HYBRID("GraniteMoeHybridForCausalLM", "", Biases.BY_CONFIGURATION, false, Windows.NONE);
+    GRANITE_HYBRID("GraniteMoeHybridForCausalLM", "", Biases.BY_CONFIGURATION, Heads.NONE, Windows.NONE),
+    OLMO2("Olmo2ForCausalLM", "olmo2", Biases.BY_CONFIGURATION, Heads.TOGETHER, Windows.NONE),
+    /** GGUF files have its models as {@code olmo2} with windows. */
+    OLMO3("Olmo3ForCausalLM", "", Biases.BY_CONFIGURATION, Heads.TOGETHER, Windows.INTERLEAVED),
+    OLMOE("OlmoeForCausalLM", "olmoe", Biases.BY_CONFIGURATION, Heads.TOGETHER, Windows.NONE),
+    MINIMAX_M2("MiniMaxM2ForCausalLM", "minimax-m2", Biases.NONE, Heads.TOGETHER, Windows.NONE),
+    EXAONE4("Exaone4ForCausalLM", "exaone4", Biases.NONE, Heads.EACH, Windows.INTERLEAVED),
+    SMOLLM3("SmolLM3ForCausalLM", "smollm3", Biases.BY_CONFIGURATION, Heads.NONE, Windows.NONE),
+    MINISTRAL3("Ministral3ForCausalLM", "mistral3", Biases.NONE, Heads.NONE, Windows.ALL_LAYERS);
 
     /** Which attention projections carry a bias. */
     enum Biases {
@@ -72,10 +78,10 @@ enum DecoderFamily {
     private final String architecture;
     private final String gguf;
     private final Biases biases;
-    private final boolean headNorms;
+    private final Heads headNorms;
     private final Windows windows;
 
-    DecoderFamily(String architecture, String gguf, Biases biases, boolean headNorms, Windows windows) {
+    DecoderFamily(String architecture, String gguf, Biases biases, Heads headNorms, Windows windows) {
         this.architecture = architecture;
         this.gguf = gguf;
         this.biases = biases;
@@ -126,9 +132,10 @@ enum DecoderFamily {
                 .orElse("mistral");
         return switch (type) {
             case "mistral" -> MISTRAL.architecture;
+            case "ministral3" -> MINISTRAL3.architecture;
             default ->
-                throw new ModelException(
-                        "%s: a decoder of type \"%s\" is not supported; mistral is".formatted(config.source(), type));
+                throw new ModelException("%s: a decoder of type \"%s\" is not supported; mistral and ministral3 are"
+                        .formatted(config.source(), type));
         };
     }
 
@@ -160,10 +167,14 @@ enum DecoderFamily {
      *
      * @param experts whether it has experts
      * @param sigmoid whether they are scored by sigmoids
+     * @param windows whether layers have windows
      */
-    static DecoderFamily ofGguf(String source, String architecture, boolean experts, boolean sigmoid) {
+    static DecoderFamily ofGguf(String source, String architecture, boolean experts, boolean sigmoid, boolean windows) {
         if (experts && architecture.equals(LLAMA.gguf)) {
             return MIXTRAL;
+        }
+        if (windows && architecture.equals(OLMO2.gguf)) {
+            return OLMO3;
         }
         return sigmoid && architecture.equals(DEEPSEEK_V2.gguf) ? DEEPSEEK_V3 : ofGguf(source, architecture);
     }
@@ -173,7 +184,7 @@ enum DecoderFamily {
      * halves of a head in the others.
      */
     boolean pairedRowsInGguf() {
-        return this == LLAMA || this == MIXTRAL || isGranite();
+        return this == LLAMA || this == MIXTRAL || this == SMOLLM3 || this == MINISTRAL3 || isGranite();
     }
 
     /** Whether attention projections have biases where {@code attention_bias} says so, and not by nature. */
@@ -206,6 +217,8 @@ enum DecoderFamily {
                 || this == QWEN3_MOE
                 || this == QWEN2_MOE
                 || this == GPT_OSS
+                || this == OLMOE
+                || this == MINIMAX_M2
                 || isGraniteOfExperts();
     }
 
@@ -222,6 +235,16 @@ enum DecoderFamily {
     /** Whether they are chosen, and shared, in the manner of DeepSeek. */
     boolean hasDeepSeekExperts() {
         return isLatent() || this == GLM4_MOE;
+    }
+
+    /** Whether experts are corrected for the choice. */
+    boolean hasCorrectedExperts() {
+        return hasDeepSeekExperts() || this == MINIMAX_M2;
+    }
+
+    /** Whether folders have feed-forward layers of experts under the names of Mixtral. */
+    boolean isNamedAsMixtral() {
+        return this == MIXTRAL || this == MINIMAX_M2;
     }
 
     /** Whether keys and values are computed from a narrow vector. */
@@ -249,9 +272,14 @@ enum DecoderFamily {
         return true;
     }
 
+    /** Whether what halves of layers give is normalised in place of what they take. */
+    boolean hasNormsBehind() {
+        return this == OLMO2 || this == OLMO3 || this == EXAONE4;
+    }
+
     DecoderSpec.Norms norms(JsonObject config) {
-        boolean heads = headNorms || this == GLM4_MOE && config.flag("use_qk_norm", false);
-        return new DecoderSpec.Norms(heads, isGemma());
+        Heads heads = this == GLM4_MOE && config.flag("use_qk_norm", false) ? Heads.EACH : headNorms;
+        return new DecoderSpec.Norms(heads, !hasNormsBehind(), hasNormsBehind() || isGemma());
     }
 
     DecoderSpec.Scales scales(JsonObject config, int hidden, int headDim) {
@@ -259,20 +287,22 @@ enum DecoderFamily {
             return new DecoderSpec.Scales(
                     positive(config, "embedding_multiplier") / residual(config),
                     positive(config, "attention_multiplier"),
+                    QueryGrowth.NONE,
                     0,
                     0,
                     1 / positive(config, "logits_scaling"));
         }
         if (!isGemma()) {
             double longer = isLatent() ? RotaryScaling.scoreFactor(config) : 1;
-            return new DecoderSpec.Scales(1, longer / Math.sqrt(headDim), 0, 0, 1);
+            QueryGrowth growth = this == MINISTRAL3 ? QueryGrowth.read(config) : QueryGrowth.NONE;
+            return new DecoderSpec.Scales(1, longer / Math.sqrt(headDim), growth, 0, 0, 1);
         }
         double scalar = config.number("query_pre_attn_scalar", headDim);
         double[] caps = {cap(config, "attn_logit_softcapping"), cap(config, "final_logit_softcapping")};
         if (!(scalar > 0)) {
             throw new ModelException("%s: \"query_pre_attn_scalar\" is %s".formatted(config.source(), scalar));
         }
-        return new DecoderSpec.Scales(Math.sqrt(hidden), 1 / Math.sqrt(scalar), caps[0], caps[1], 1);
+        return new DecoderSpec.Scales(Math.sqrt(hidden), 1 / Math.sqrt(scalar), QueryGrowth.NONE, caps[0], caps[1], 1);
     }
 
     /**
@@ -315,64 +345,8 @@ enum DecoderFamily {
                 || biases == Biases.APART_BY_CONFIGURATION && config.flag("attention_out_bias", false);
     }
 
-    /** Per layer: how many tokens a position looks back on, itself included; 0 for all. */
-    List<Integer> windows(JsonObject config, int layers) {
-        Optional<Integer> window =
-                config.optionalInteger("sliding_window", 0, Integer.MAX_VALUE).filter(w -> w > 0);
-        return switch (windows) {
-            case NONE -> {
-                if (config.flag("use_sliding_window", false)) {
-                    throw new ModelException(
-                            "%s: use_sliding_window is not supported for this architecture".formatted(config.source()));
-                }
-                yield Collections.nCopies(layers, 0);
-            }
-            case ALL_LAYERS -> Collections.nCopies(layers, window.orElse(0));
-            case ALL_LAYERS_BY_FLAG ->
-                Collections.nCopies(layers, config.flag("use_sliding_window", false) ? window.orElse(0) : 0);
-            case INTERLEAVED -> {
-                if (config.has("layer_types")) {
-                    yield byType(config, layers, window.orElse(0));
-                }
-                int pattern = config.optionalInteger("sliding_window_pattern", 1, 1 << 12)
-                        .orElse(this == GEMMA3 ? 6 : 2);
-                yield IntStream.range(0, layers)
-                        .mapToObj(i -> (i + 1) % pattern == 0 ? 0 : window.orElse(0))
-                        .toList();
-            }
-            case UPPER_LAYERS -> {
-                if (!config.flag("use_sliding_window", false) || window.isEmpty()) {
-                    yield Collections.nCopies(layers, 0);
-                }
-                yield config.has("layer_types")
-                        ? byType(config, layers, window.get())
-                        : fromLayer(
-                                config.optionalInteger("max_window_layers", 0, Integer.MAX_VALUE)
-                                        .orElse(28),
-                                layers,
-                                window.get());
-            }
-        };
-    }
-
-    private static List<Integer> fromLayer(int first, int layers, int window) {
-        return IntStream.range(0, layers).mapToObj(i -> i >= first ? window : 0).toList();
-    }
-
-    private static List<Integer> byType(JsonObject config, int layers, int window) {
-        List<Object> types = config.list("layer_types");
-        if (types.size() != layers) {
-            throw new ModelException(
-                    "%s: %d layer_types for %d layers".formatted(config.source(), types.size(), layers));
-        }
-        return types.stream()
-                .map(type -> switch (String.valueOf(type)) {
-                    case "full_attention" -> 0;
-                    case "sliding_attention" -> window;
-                    default ->
-                        throw new ModelException(
-                                "%s: layer type \"%s\" is not supported".formatted(config.source(), type));
-                })
-                .toList();
+    /** Which layers have a sliding window, where a configuration says no more. */
+    Windows windows() {
+        return windows;
     }
 }

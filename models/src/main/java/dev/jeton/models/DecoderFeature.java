@@ -16,6 +16,10 @@ public enum DecoderFeature {
     BRANCH_NORMS(
             "norms after attention and feed-forward layers",
             spec -> spec.norms().branches()),
+    NORMS_TOGETHER("norms over all heads", spec -> spec.norms().heads() == DecoderSpec.Norms.Heads.TOGETHER),
+    NORMS_BEHIND("layers whose inputs are not normalised", spec -> !spec.norms().inputs()),
+    UNTURNED_LAYERS("layers without rotation", spec -> spec.turned().contains(false)),
+    QUERY_GROWTH("queries scaled by position", spec -> spec.scales().growth().exists()),
     GELU("the activation gelu_pytorch_tanh", spec -> spec.activation() == DecoderSpec.Activation.GELU_TANH),
     EMBEDDING_SCALE("scaled embeddings", spec -> spec.scales().embedding() != 1),
     QUERY_SCALE(

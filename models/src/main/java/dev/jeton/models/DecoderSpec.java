@@ -29,7 +29,7 @@ import java.util.stream.Collectors;
  * @param latent what keys and values are computed from, where they are; there is one key head then
  * @param sinks whether each query head has a logit that takes part in the softmax of its scores and stands for no token
  *     (Xiao et al.: Efficient Streaming Language Models with Attention Sinks)
- * @param norms which norms there are beyond one before each half of a layer
+ * @param norms which norms there are within layers
  * @param activation of the feed-forward layers
  * @param experts which feed-forward layers are of experts
  * @param scales numbers that values are multiplied with, and limits
@@ -37,6 +37,7 @@ import java.util.stream.Collectors;
  * @param rotary how queries and keys are turned
  * @param windowRotary the same in layers with a window
  * @param windows per layer: tokens that a position looks back on, itself included; 0 for all
+ * @param turned per layer: whether queries and keys are turned
  */
 public record DecoderSpec(
         String architecture,
@@ -60,15 +61,29 @@ public record DecoderSpec(
         int context,
         Rotary rotary,
         Rotary windowRotary,
-        List<Integer> windows) {
+        List<Integer> windows,
+        List<Boolean> turned) {
 
     /**
-     * Norms that only some families have.
+     * Which norms a layer has.
      *
-     * @param heads whether query and key heads are normalised before rotation
+     * @param heads how query and key heads are normalised before rotation
+     * @param inputs whether what attention and the feed-forward layer take is normalised; without experts always where
+     *     not {@code branches}
      * @param branches whether what attention and the feed-forward layer give is normalised before it is added to x
      */
-    public record Norms(boolean heads, boolean branches) {}
+    public record Norms(Heads heads, boolean inputs, boolean branches) {
+
+        /** How query and key heads are normalised. */
+        public enum Heads {
+            /** Not at all. */
+            NONE,
+            /** Each for itself, with the same weights. */
+            EACH,
+            /** All query heads of a token as one vector, and all key heads. */
+            TOGETHER
+        }
+    }
 
     /** What follows the last norm. */
     public enum Output {
@@ -104,17 +119,20 @@ public record DecoderSpec(
      *
      * @param embedding what embeddings are multiplied with
      * @param query what scores of attention are multiplied with
+     * @param growth what queries are multiplied with beside that, by their position
      * @param attentionCap c where scores s become c tanh(s / c) before the softmax; 0 for none
      * @param logitCap the same of logits
      * @param logits what logits are multiplied with: {@link WeightFiles} has it in the weight of the last norm
      */
-    public record Scales(double embedding, double query, double attentionCap, double logitCap, double logits) {}
+    public record Scales(
+            double embedding, double query, QueryGrowth growth, double attentionCap, double logitCap, double logits) {}
 
     private static final int MAX_WIDTH = 1 << 20;
 
     /** Checks how the numbers fit together. */
     public DecoderSpec {
         windows = List.copyOf(windows);
+        turned = List.copyOf(turned);
         if (heads % keyValueHeads != 0) {
             throw new ModelException("num_attention_heads %d is not a multiple of num_key_value_heads %d"
                     .formatted(heads, keyValueHeads));
@@ -127,6 +145,13 @@ public record DecoderSpec(
         }
         if (windows.size() != layers) {
             throw new ModelException("%d windows for %d layers".formatted(windows.size(), layers));
+        }
+        if (turned.size() != layers) {
+            throw new ModelException("%d of %d layers are said to be turned or not".formatted(turned.size(), layers));
+        }
+        if (!norms.inputs() && (!norms.branches() || experts.layers().contains(true) || latent.exists())) {
+            throw new ModelException(architecture + ": layers of experts, latent attention and layers without other"
+                    + " norms need normalised inputs");
         }
     }
 
@@ -193,7 +218,8 @@ public record DecoderSpec(
                 vectors.map(of -> Math.min(of.maxTokens(), context)).orElse(context),
                 Rotary.read(config, turned, context),
                 Rotary.readForWindows(config, turned, context),
-                family.windows(config, layers));
+                FamilyLayers.windows(family, config, layers),
+                FamilyLayers.turned(family, config, layers));
     }
 
     private static Activation activation(DecoderFamily family, JsonObject config) {
@@ -254,7 +280,8 @@ public record DecoderSpec(
                 context,
                 rotary.within(positions),
                 windowRotary.within(positions),
-                windows);
+                windows,
+                turned);
     }
 
     /** What the model needs beyond the plan that all engines compute. */
@@ -298,9 +325,27 @@ public record DecoderSpec(
         return output != Output.PROJECTION;
     }
 
-    /** Whether query and key heads are normalised before rotation. */
-    public boolean headNorms() {
-        return norms.heads();
+    /** Weights of the norm of query heads; 0 where there is none. */
+    public int queryNormWidth() {
+        return normWidth(heads);
+    }
+
+    /** The same of key heads. */
+    public int keyNormWidth() {
+        return normWidth(keyValueHeads);
+    }
+
+    private int normWidth(int count) {
+        return switch (norms.heads()) {
+            case NONE -> 0;
+            case EACH -> headDim;
+            case TOGETHER -> count * headDim;
+        };
+    }
+
+    /** What the norm before the feed-forward half of a layer is called in the files. */
+    public String feedNorm() {
+        return norms.branches() ? "pre_feedforward_layernorm" : "post_attention_layernorm";
     }
 
     /** Width of the query heads together. */

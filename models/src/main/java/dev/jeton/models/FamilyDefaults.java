@@ -58,6 +58,39 @@ final class FamilyDefaults {
     private static final Map<String, Object> SEED_OSS =
             Map.of("attention_bias", true, "head_dim", 128, "max_position_embeddings", 524_288);
 
+    private static final Map<String, Object> OLMO = Map.of("rms_norm_eps", 1e-5);
+
+    private static final Map<String, Object> OLMO3 =
+            Map.of("rms_norm_eps", 1e-5, "rope_theta", 500_000, "sliding_window", 4096);
+
+    private static final Map<String, Object> MINIMAX_M2 =
+            Map.of("head_dim", 128, "max_position_embeddings", 196_608, "rope_theta", 5_000_000);
+
+    private static final Map<String, Object> SMOLLM3 =
+            Map.of("tie_word_embeddings", true, "max_position_embeddings", 32_768, "rope_theta", 2_000_000);
+
+    private static final Map<String, Object> MINISTRAL3 = Map.of(
+            "head_dim",
+            128,
+            "rms_norm_eps",
+            1e-5,
+            "max_position_embeddings",
+            262_144,
+            "rope_scaling",
+            Map.of(
+                    "rope_type",
+                    "yarn",
+                    "rope_theta",
+                    1_000_000,
+                    "factor",
+                    16,
+                    "original_max_position_embeddings",
+                    16_384,
+                    "attention_factor",
+                    1,
+                    "llama_4_scaling_beta",
+                    0.1));
+
     private FamilyDefaults() {}
 
     /** The configuration of the decoder of text, with what its family takes where it says nothing. */
@@ -79,6 +112,12 @@ final class FamilyDefaults {
             }
             case SEED_OSS -> over(SEED_OSS, config, config);
             case GRANITE_HYBRID -> hybrid(config);
+            case OLMO2, EXAONE4 -> over(OLMO, config, config);
+            case OLMOE -> over(OLMO, config, unclipped(config));
+            case OLMO3 -> olmo3(over(OLMO3, config, config));
+            case MINIMAX_M2 -> minimax(over(MINIMAX_M2, config, config));
+            case SMOLLM3 -> over(SMOLLM3, config, config);
+            case MINISTRAL3 -> over(MINISTRAL3, config, text(config));
             default -> config;
         };
     }
@@ -96,6 +135,57 @@ final class FamilyDefaults {
             text.value("rope_scaling").ifPresent(value -> all.put("rope_scaling", value));
         }
         return JsonObject.of(text.source(), all);
+    }
+
+    private static JsonObject with(JsonObject config, String key, Object value) {
+        Map<String, Object> all = new LinkedHashMap<>();
+        config.keys().forEach(each -> config.value(each).ifPresent(own -> all.put(each, own)));
+        all.put(key, value);
+        return JsonObject.of(config.source(), all);
+    }
+
+    private static JsonObject unclipped(JsonObject config) {
+        if (config.has("clip_qkv")) {
+            throw new ModelException(config.source() + ": clip_qkv is not supported");
+        }
+        return config;
+    }
+
+    /** Layers with a window are turned as before contexts were stretched. */
+    private static JsonObject olmo3(JsonObject config) {
+        if (config.has("rope_parameters")) {
+            return config;
+        }
+        Object theta = config.value("rope_theta").orElseThrow();
+        Map<String, Object> whole = new LinkedHashMap<>();
+        whole.put("rope_type", "default");
+        config.object("rope_scaling")
+                .ifPresent(scaling ->
+                        scaling.keys().forEach(key -> scaling.value(key).ifPresent(value -> whole.put(key, value))));
+        whole.put("rope_theta", theta);
+        Map<String, Object> plain = Map.of("rope_type", "default", "rope_theta", theta);
+        return with(config, "rope_parameters", Map.of("full_attention", whole, "sliding_attention", plain));
+    }
+
+    /** Its released configurations say what later models of the family may do otherwise. */
+    private static JsonObject minimax(JsonObject config) {
+        boolean linear = config.list("attn_type_list").stream()
+                .anyMatch(type -> !(type instanceof Number n) || n.intValue() != 1);
+        if (linear) {
+            throw new ModelException(config.source() + ": attn_type_list has other than 1, which is not supported");
+        }
+        if (!config.flag("use_qk_norm", true)
+                || !config.string("qk_norm_type").orElse("per_layer").equals("per_layer")) {
+            throw new ModelException(
+                    config.source() + ": use_qk_norm and qk_norm_type are not supported but as true and \"per_layer\"");
+        }
+        if (!config.flag("use_routing_bias", true) || config.number("shared_intermediate_size", 0) != 0) {
+            throw new ModelException(config.source()
+                    + ": use_routing_bias and shared_intermediate_size are not supported but as true and 0");
+        }
+        return config.number("rotary_dim")
+                .map(width -> with(config, "partial_rotary_factor", width / config.number("head_dim", 128)))
+                .orElse(config);
     }
 
     /** Granite 4: layers of attention alone, whose feed-forward part is what others have beside experts. */

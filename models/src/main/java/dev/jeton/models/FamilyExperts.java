@@ -27,6 +27,24 @@ final class FamilyExperts {
                         false,
                         Shared.NONE,
                         Collections.nCopies(layers, true));
+            case MINIMAX_M2 ->
+                new Experts(
+                        count(config, "num_local_experts", "num_experts"),
+                        config.integer("num_experts_per_tok", 1, MOST),
+                        config.integer("intermediate_size", 1, MAX_WIDTH),
+                        bySigmoid(config),
+                        false,
+                        Shared.NONE,
+                        Collections.nCopies(layers, true));
+            case OLMOE ->
+                new Experts(
+                        count(config, "num_experts", "num_local_experts"),
+                        perToken(config, 8),
+                        config.integer("intermediate_size", 1, MAX_WIDTH),
+                        Routing.softmax(config.flag("norm_topk_prob", false)),
+                        false,
+                        Shared.NONE,
+                        Collections.nCopies(layers, true));
             case GPT_OSS ->
                 new Experts(
                         count(config, "num_local_experts", "num_experts"),
@@ -40,7 +58,20 @@ final class FamilyExperts {
             case GLM4_MOE, GLM4_MOE_LITE, DEEPSEEK_V3 -> deepSeek(config, bySigmoid(config), layers);
             case DEEPSEEK_V2 -> deepSeek(config, byProbability(config), layers);
             case GRANITE_MOE, GRANITE_MOE_SHARED, GRANITE_HYBRID -> granite(config, layers);
-            case LLAMA, MISTRAL, QWEN2, QWEN3, PHI3, GEMMA2, GEMMA3, SEED_OSS, GRANITE -> Experts.NONE;
+            case LLAMA,
+                    MISTRAL,
+                    QWEN2,
+                    QWEN3,
+                    PHI3,
+                    GEMMA2,
+                    GEMMA3,
+                    SEED_OSS,
+                    GRANITE,
+                    OLMO2,
+                    OLMO3,
+                    EXAONE4,
+                    SMOLLM3,
+                    MINISTRAL3 -> Experts.NONE;
         };
     }
 

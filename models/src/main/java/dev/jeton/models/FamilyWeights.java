@@ -29,6 +29,7 @@ final class FamilyWeights implements WeightFiles {
     private static final String OTHER_HEAD = "language_model.lm_head.weight";
 
     private static final String ROUTER = ".mlp.gate.weight";
+    private static final String CORRECTION = ".mlp.gate.e_score_correction_bias";
 
     /** Where models with encoders of images have the decoder, and those without an output projection. */
     private static final List<String> PREFIXES = List.of("language_model.model.", "model.language_model.", "");
@@ -202,7 +203,10 @@ final class FamilyWeights implements WeightFiles {
         if (family == DecoderFamily.GPT_OSS && name.contains(".mlp.gate.")) {
             return name.replace(".mlp.gate.", ".mlp.router.");
         }
-        if (family == DecoderFamily.MIXTRAL) {
+        if (family == DecoderFamily.MINIMAX_M2 && name.endsWith(CORRECTION)) {
+            return name.replace(CORRECTION, ".block_sparse_moe.e_score_correction_bias");
+        }
+        if (family.isNamedAsMixtral()) {
             if (name.endsWith(ROUTER)) {
                 return name.replace(ROUTER, ".block_sparse_moe.gate.weight");
             }

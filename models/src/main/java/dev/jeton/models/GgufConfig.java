@@ -57,8 +57,12 @@ final class GgufConfig {
                                 .formatted(file.path())));
         String prefix = architecture + ".";
         boolean experts = metadata.number(prefix + "expert_count", 0) > 0;
-        DecoderFamily family =
-                DecoderFamily.ofGguf(metadata.source(), architecture, experts, GgufDeepSeek.bySigmoid(file, prefix));
+        DecoderFamily family = DecoderFamily.ofGguf(
+                metadata.source(),
+                architecture,
+                experts,
+                GgufDeepSeek.bySigmoid(file, prefix),
+                metadata.number(prefix + "attention.sliding_window", 0) > 0);
         refuse(metadata, prefix, GgufFamilies.known(family));
         int hidden = metadata.integer(prefix + "embedding_length", 1, Integer.MAX_VALUE);
         int layers = metadata.integer(prefix + "block_count", 1, 1 << 12);
@@ -162,7 +166,7 @@ final class GgufConfig {
                     }
                     return hidden / heads;
                 });
-        List<String> others = family == DecoderFamily.PHI3 || family == DecoderFamily.GLM4_MOE
+        List<String> others = GgufFamilies.PARTLY_TURNED.contains(family)
                 ? List.of("attention.value_length")
                 : List.of("attention.value_length", "rope.dimension_count");
         for (String key : others) {

@@ -28,15 +28,30 @@ final class GgufFamilies {
     /** Softmax over the router's logits, in llama.cpp's numbers. */
     private static final int SOFTMAX = 1;
 
+    /** Sigmoids of them. */
+    private static final int SIGMOID = 2;
+
     /** Families whose second norm is named by what it follows. */
-    private static final Set<DecoderFamily> NORM_BEHIND = Set.of(DecoderFamily.GLM4_MOE, DecoderFamily.SEED_OSS);
+    private static final Set<DecoderFamily> NORM_BEHIND = Set.of(
+            DecoderFamily.GLM4_MOE,
+            DecoderFamily.SEED_OSS,
+            DecoderFamily.OLMO2,
+            DecoderFamily.OLMO3,
+            DecoderFamily.EXAONE4);
+
+    /** Families in which not all of a head need be turned. */
+    static final Set<DecoderFamily> PARTLY_TURNED =
+            Set.of(DecoderFamily.PHI3, DecoderFamily.GLM4_MOE, DecoderFamily.MINIMAX_M2);
 
     private GgufFamilies() {}
 
     /** Keys that are understood of a family and refused of others. */
     static Set<String> known(DecoderFamily family) {
         return switch (family) {
-            case MIXTRAL, QWEN3_MOE, QWEN2_MOE -> Set.of("expert_count");
+            case MIXTRAL, QWEN3_MOE, QWEN2_MOE, OLMOE -> Set.of("expert_count");
+            case MINIMAX_M2 -> Set.of("expert_count", "expert_weights_scale");
+            case OLMO3, EXAONE4 -> Set.of("attention.sliding_window");
+            case MINISTRAL3 -> Set.of("attention.temperature_scale", "rope.scaling.yarn_log_multiplier");
             case GLM4_MOE -> Set.of("expert_count", "expert_shared_count", "expert_weights_scale");
             case DEEPSEEK_V2, DEEPSEEK_V3 ->
                 Set.of(
@@ -52,7 +67,7 @@ final class GgufFamilies {
             case GRANITE_MOE, GRANITE_MOE_SHARED, GRANITE_HYBRID ->
                 Stream.concat(GRANITE_SCALES.keySet().stream(), Stream.of("expert_count", "expert_shared_count"))
                         .collect(Collectors.toSet());
-            case LLAMA, MISTRAL, QWEN2, QWEN3, GLM4_MOE_LITE, SEED_OSS -> Set.of();
+            case LLAMA, MISTRAL, QWEN2, QWEN3, GLM4_MOE_LITE, SEED_OSS, OLMO2, SMOLLM3 -> Set.of();
         };
     }
 
@@ -70,13 +85,19 @@ final class GgufFamilies {
                 GgufDeepSeek.experts(file, prefix, config);
                 GgufDeepSeek.attention(file, prefix, config);
             }
-            case MIXTRAL, QWEN3_MOE, QWEN2_MOE -> experts(family, file.metadata(), prefix, config);
+            case OLMO3, EXAONE4 -> {
+                window(file.metadata(), prefix, config);
+                layerTypes(file, prefix, config);
+            }
+            case MINISTRAL3 -> ministral(file.metadata(), prefix, config);
+            case MINIMAX_M2 -> minimax(file.metadata(), prefix, config);
+            case MIXTRAL, QWEN3_MOE, QWEN2_MOE, OLMOE -> experts(family, file.metadata(), prefix, config);
             case GPT_OSS -> gptOss(file.metadata(), prefix, config);
             case PHI3 -> phi3(file, prefix, config);
             case GEMMA2, GEMMA3 -> gemma(family, file, prefix, config);
             case GRANITE, GRANITE_MOE, GRANITE_MOE_SHARED, GRANITE_HYBRID -> granite(family, file, prefix, config);
             case SEED_OSS -> config.put("attention_out_bias", file.holds("blk.0.attn_output.bias"));
-            case LLAMA, MISTRAL, QWEN2, QWEN3, GLM4_MOE_LITE -> {}
+            case LLAMA, MISTRAL, QWEN2, QWEN3, GLM4_MOE_LITE, OLMO2, SMOLLM3 -> {}
         }
     }
 
@@ -91,7 +112,7 @@ final class GgufFamilies {
         config.put(family == DecoderFamily.MIXTRAL ? "num_local_experts" : "num_experts", count);
         int used = metadata.integer(prefix + "expert_used_count", 1, 1 << 12);
         config.put("num_experts_per_tok", used);
-        config.put("norm_topk_prob", family != DecoderFamily.QWEN2_MOE);
+        config.put("norm_topk_prob", family != DecoderFamily.QWEN2_MOE && family != DecoderFamily.OLMOE);
         if (family == DecoderFamily.QWEN2_MOE) {
             // what llama.cpp takes for files from before there were keys of these widths
             int width = JsonObject.of(metadata.source(), config).integer("intermediate_size", 1, 1 << 20);
@@ -162,17 +183,7 @@ final class GgufFamilies {
     private static void gemma(DecoderFamily family, GgufFile file, String prefix, Map<String, Object> config) {
         JsonObject metadata = file.metadata();
         window(metadata, prefix, config);
-        List<Object> layers = file.list(prefix + "attention.sliding_window_pattern");
-        if (!layers.isEmpty()) {
-            config.put(
-                    "layer_types",
-                    layers.stream()
-                            .map(sliding -> Boolean.TRUE.equals(sliding) ? "sliding_attention" : "full_attention")
-                            .toList());
-        } else {
-            metadata.value(prefix + "attention.sliding_window_pattern")
-                    .ifPresent(pattern -> config.put("sliding_window_pattern", pattern));
-        }
+        layerTypes(file, prefix, config);
         for (String cap : List.of("attn_logit_softcapping", "final_logit_softcapping")) {
             metadata.value(prefix + cap).ifPresent(value -> config.put(cap, value));
         }
@@ -183,6 +194,61 @@ final class GgufFamilies {
                 : common.integer("head_dim", 2, 1024);
         config.put("query_pre_attn_scalar", scalar);
         metadata.number(prefix + "rope.freq_base_swa").ifPresent(base -> config.put("rope_local_base_freq", base));
+    }
+
+    private static void layerTypes(GgufFile file, String prefix, Map<String, Object> config) {
+        List<Object> layers = file.list(prefix + "attention.sliding_window_pattern");
+        if (!layers.isEmpty()) {
+            config.put(
+                    "layer_types",
+                    layers.stream()
+                            .map(sliding -> Boolean.TRUE.equals(sliding) ? "sliding_attention" : "full_attention")
+                            .toList());
+        } else {
+            file.metadata()
+                    .value(prefix + "attention.sliding_window_pattern")
+                    .ifPresent(pattern -> config.put("sliding_window_pattern", pattern));
+        }
+    }
+
+    /** Queries grow every so many positions as the context had in training, which is that of YaRN. */
+    private static void ministral(JsonObject metadata, String prefix, Map<String, Object> config) {
+        double beta = metadata.number(prefix + "attention.temperature_scale", 0);
+        double all = metadata.number(prefix + "rope.scaling.yarn_log_multiplier", 0);
+        Map<String, Object> rope = new LinkedHashMap<>();
+        if (config.get("rope_scaling") instanceof Map<?, ?> scaling) {
+            scaling.forEach((key, value) -> rope.put(String.valueOf(key), value));
+        }
+        if (all != 0) {
+            rope.put("mscale", 1.0);
+            rope.put("mscale_all_dim", all);
+        }
+        if (beta != 0) {
+            rope.put("llama_4_scaling_beta", beta);
+            rope.putIfAbsent("rope_type", "default");
+            rope.put(
+                    "original_max_position_embeddings",
+                    metadata.optionalInteger(prefix + "rope.scaling.original_context_length", 1, 1 << 30)
+                            .orElseGet(() -> metadata.integer(prefix + "context_length", 1, 1 << 30)));
+        }
+        config.put("rope_scaling", rope.isEmpty() ? Map.of("rope_type", "default") : rope);
+    }
+
+    private static void minimax(JsonObject metadata, String prefix, Map<String, Object> config) {
+        int gating = metadata.optionalInteger(prefix + "expert_gating_func", 0, Integer.MAX_VALUE)
+                .orElse(SIGMOID);
+        if (gating != SIGMOID) {
+            throw new ModelException("%s: \"%sexpert_gating_func\" %d is not supported; sigmoid (%d) is"
+                    .formatted(metadata.source(), prefix, gating, SIGMOID));
+        }
+        config.put("num_local_experts", metadata.integer(prefix + "expert_count", 1, 1 << 12));
+        config.put("num_experts_per_tok", metadata.integer(prefix + "expert_used_count", 1, 1 << 12));
+        metadata.value(prefix + "expert_feed_forward_length")
+                .ifPresent(width -> config.put("intermediate_size", width));
+        metadata.value(prefix + "expert_weights_scale")
+                .filter(scale -> metadata.number(prefix + "expert_weights_scale", 0) != 0)
+                .ifPresent(scale -> config.put("routed_scaling_factor", scale));
+        metadata.value(prefix + "rope.dimension_count").ifPresent(turned -> config.put("rotary_dim", turned));
     }
 
     private static void window(JsonObject metadata, String prefix, Map<String, Object> config) {
@@ -204,15 +270,16 @@ final class GgufFamilies {
         boolean phi3 = family == DecoderFamily.PHI3;
         boolean oss = family == DecoderFamily.GPT_OSS;
         return switch (name) {
-            case "ffn_norm" -> family.isGemma() ? "pre_feedforward_layernorm" : usual;
+            case "ffn_norm" -> family.hasNormsBehind() ? "" : family.isGemma() ? "pre_feedforward_layernorm" : usual;
             case "post_attention_norm" -> family.isGemma() || oss || NORM_BEHIND.contains(family) ? usual : "";
-            case "post_ffw_norm" -> family.isGemma() ? usual : "";
+            case "post_ffw_norm" -> family.isGemma() || family.hasNormsBehind() ? usual : "";
+            case "attn_norm" -> family.hasNormsBehind() ? "" : usual;
             case "attn_sinks" -> oss && kind.equals("weight") ? usual : "";
             case "attn_qkv" -> phi3 && kind.equals("weight") ? usual : "";
             case "ffn_up" -> phi3 ? "mlp.gate_up_proj" : usual;
             case "ffn_gate_inp", "ffn_gate_exps", "ffn_up_exps", "ffn_down_exps" ->
                 oss || kind.equals("weight") && family.hasExperts() ? usual : "";
-            case "exp_probs_b" -> family.hasDeepSeekExperts() && kind.equals("bias") ? usual : "";
+            case "exp_probs_b" -> family.hasCorrectedExperts() && kind.equals("bias") ? usual : "";
             case "ffn_gate_inp_shexp" -> family == DecoderFamily.QWEN2_MOE ? usual : "";
             case "ffn_gate_shexp", "ffn_up_shexp", "ffn_down_shexp" ->
                 family.hasDeepSeekExperts() || family == DecoderFamily.QWEN2_MOE || family.isGraniteOfExperts()

@@ -13,7 +13,17 @@ import java.util.stream.Collectors;
 enum GgufSplits {
     GPT2(
             Expressions.GPT2,
-            List.of("gpt-2", "gpt2", "phi-2", "mpt", "olmo", "jais", "dbrx", "roberta-bpe", "granite-docling")),
+            List.of(
+                    "gpt-2",
+                    "gpt2",
+                    "phi-2",
+                    "mpt",
+                    "olmo",
+                    "jais",
+                    "dbrx",
+                    "roberta-bpe",
+                    "granite-docling",
+                    "exaone4")),
     /** What llama.cpp takes for files that name nothing. */
     DEFAULT(List.of(Expressions.PUNCTUATION, Expressions.GPT2_WORDS, "\\p{N}+", "[0-9][0-9][0-9]"), List.of("default")),
     LLAMA3(
@@ -32,7 +42,7 @@ enum GgufSplits {
             List.of(Expressions.CASED_WORDS_WITH_CONTRACTIONS
                     + "|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*"
                     + Expressions.SPACES),
-            List.of("gpt-4o", "llama4", "kanana2")),
+            List.of("gpt-4o", "llama4", "kanana2", "minimax-m2")),
     FALCON(List.of("[\\p{P}\\$\\+<=>\\^~\\|`]+", Expressions.GPT2_WORDS, "[0-9][0-9][0-9]"), List.of("falcon")),
     DEEPSEEK_CODER(
             List.of("[\\r\\n]", "\\s?\\p{L}+", "\\s?\\p{P}+", "[\u4e00-\u9fa5\u0800-\u4e00\uac00-\ud7ff]+", "\\p{N}"),
@@ -59,7 +69,11 @@ enum GgufSplits {
     /** Han by itself, so that the other classes of letters are without it. */
     KIMI_K2(
             List.of("\\p{Han}+|" + Expressions.CASED_WORDS_BUT_HAN + "|\\p{N}{1,3}" + Expressions.REST),
-            List.of("kimi-k2"));
+            List.of("kimi-k2")),
+    /** Line breaks are never at the end of what is no letter, digit or space. */
+    SEED_CODER(
+            List.of(Expressions.CONTRACTIONS + Expressions.WORDS + "\\p{N}| ?[^\\s\\p{L}\\p{N}]+" + Expressions.SPACES),
+            List.of("seed-coder"));
 
     /** Parts that several tokenizers share. */
     private static final class Expressions {

@@ -3,6 +3,7 @@ package dev.jeton.models;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.jeton.models.DecoderSpec.Norms.Heads;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -57,7 +58,8 @@ class DecoderSpecTest {
         assertThat(read("Qwen2ForCausalLM", ", \"sliding_window\": 8, \"use_sliding_window\": false")
                         .windows())
                 .containsOnly(0);
-        assertThat(read("Qwen3ForCausalLM", ", \"head_dim\": 32").headNorms()).isTrue();
+        assertThat(read("Qwen3ForCausalLM", ", \"head_dim\": 32").norms().heads())
+                .isEqualTo(Heads.EACH);
         assertThat(read("Qwen3ForCausalLM", ", \"head_dim\": 32").queryWidth()).isEqualTo(128);
     }
 
@@ -92,7 +94,7 @@ class DecoderSpecTest {
                         .experts())
                 .as("as transformers 5 writes it")
                 .isEqualTo(qwen.experts());
-        assertThat(qwen.headNorms()).isTrue();
+        assertThat(qwen.norms().heads()).isEqualTo(Heads.EACH);
         assertThat(read("LlamaForCausalLM", "").experts()).isEqualTo(Experts.NONE);
     }
 
@@ -168,7 +170,7 @@ class DecoderSpecTest {
         assertThat(gemma2.headDim()).isEqualTo(256);
         assertThat(gemma2.tiedEmbedding()).isTrue();
         assertThat(gemma2.activation()).isEqualTo(DecoderSpec.Activation.GELU_TANH);
-        assertThat(gemma2.scales()).isEqualTo(new DecoderSpec.Scales(8, 1.0 / 12, 50, 30, 1));
+        assertThat(gemma2.scales()).isEqualTo(new DecoderSpec.Scales(8, 1.0 / 12, QueryGrowth.NONE, 50, 30, 1));
         assertThat(gemma2.windows()).containsExactly(4096, 0, 4096, 0);
         Files.writeString(
                 folder.resolve("config.json"),

@@ -84,7 +84,10 @@ class GgufTokenizerTest {
         "deepseek-llm, 1|2|3|4",
         "deepseek-v3, 123|4",
         "glm4, 123|4",
-        "kimi-k2, 123|4"
+        "kimi-k2, 123|4",
+        "minimax-m2, 123|4",
+        "exaone4, 1234",
+        "seed-coder, 1|2|3|4"
     })
     void splitsDigitsAsTheNamedTokenizerDoes(String pre, String expected) throws IOException {
         try (FolderTokenizer tokenizer =
@@ -110,7 +113,8 @@ class GgufTokenizerTest {
                                 "deepseek-llm",
                                 "deepseek-v3",
                                 "glm4",
-                                "kimi-k2")
+                                "kimi-k2",
+                                "seed-coder")
                         .filter(name -> GgufSplits.named("test", java.util.Optional.of(name)) == splits)
                         .findFirst()
                         .orElseThrow();
@@ -146,6 +150,7 @@ class GgufTokenizerTest {
         "deepseek-v3, '\"ab', \"ab",
         "glm4, ' ab.ab', \u0120ab|.ab",
         "kimi-k2, ' ab.ab', \u0120ab|.ab",
+        "seed-coder, ' ab.ab', \u0120ab|.ab",
         "glm4, '\u4e2dab', \u00e4\u00b8\u0143ab",
         "deepseek-llm, '\u4e2dab', \u00e4|\u00b8|\u0143|ab",
         "deepseek-v3, '\u4e2dab', \u00e4|\u00b8|\u0143|ab",

@@ -147,6 +147,7 @@ class ShippedKernelsTest {
                 "embed",
                 "rms_norm",
                 "rms_norm_fp8",
+                "head_means",
                 "rotary_append",
                 "swiglu",
                 "geglu",

@@ -16,13 +16,14 @@ import java.util.Optional;
  *
  * <p>Per layer: q, k and v in one multiplication; rotation, storing K and V, and attention; the output projection added
  * to the residual; gate, up and their product; the down projection added to the residual. That is five phases; a step
- * with chunks of prompt has a sixth, since then K and V of all positions must be stored before any is read, and one
- * with many tokens two more, since then normalising is shared instead of repeated by every thread, and one before each
- * multiplication where inputs are to be rounded first ({@link Product}), or rows' adapters add to it that take long
- * ({@link StepAdapters}). Layers of experts ({@link ExpertProgram}) and latent attention ({@link LatentAttention}) are
- * phases of their own; families that normalise what a half of a layer gives before they add it have one after each
- * half. After the layers, rows that need logits go through the output projection and are sampled ({@link StepLogits});
- * in a model that gives vectors there is no projection.
+ * with chunks of prompt has a sixth, since then K and V of all positions must be stored before any is read (so has a
+ * model whose heads are normalised together), and one with many tokens two more, since then normalising is shared
+ * instead of repeated by every thread, and one before each multiplication where inputs are to be rounded first
+ * ({@link Product}), or rows' adapters add to it that take long ({@link StepAdapters}). Layers of experts
+ * ({@link ExpertProgram}) and latent attention ({@link LatentAttention}) are phases of their own; families that
+ * normalise what a half of a layer gives before they add it have one after each half. After the layers, rows that need
+ * logits go through the output projection and are sampled ({@link StepLogits}); in a model that gives vectors there is
+ * no projection.
  *
  * <p>Tiles are made a few microseconds long at least (claiming costs a tenth of one), and small enough that each thread
  * gets several.
@@ -200,8 +201,10 @@ final class DecoderStep implements ComputeTeam.Program, Product.Ends {
         layer = next;
         norm = weights.layer(layer).attentionNorm();
         linearRows = batch.tokenCount;
-        privateNorm = linearRows * spec.hidden() <= PRIVATE_NORM_FLOATS && adapters.alone(layer, Place.QUERY_KEY_VALUE);
-        return privateNorm ? beginQkv() : tokens(Phase.ATTENTION_NORM, NORM_TOKENS);
+        privateNorm = spec.norms().inputs()
+                && linearRows * spec.hidden() <= PRIVATE_NORM_FLOATS
+                && adapters.alone(layer, Place.QUERY_KEY_VALUE);
+        return privateNorm || !spec.norms().inputs() ? beginQkv() : tokens(Phase.ATTENTION_NORM, NORM_TOKENS);
     }
 
     private int endLayer() {
@@ -209,7 +212,7 @@ final class DecoderStep implements ComputeTeam.Program, Product.Ends {
     }
 
     private int beginQkv() {
-        return linear(Phase.QUERY_KEY_VALUE, weights.layer(layer).queryKeyValue(), normed, hiddenStride);
+        return linear(Phase.QUERY_KEY_VALUE, weights.layer(layer).queryKeyValue(), inputs(), hiddenStride);
     }
 
     private int beginLatent(LatentAttention of) {
@@ -223,7 +226,7 @@ final class DecoderStep implements ComputeTeam.Program, Product.Ends {
     }
 
     private int beginStore() {
-        return batch.chunked ? tokens(Phase.STORE, STORE_TOKENS) : beginAttend();
+        return attention.storesFirst() ? tokens(Phase.STORE, STORE_TOKENS) : beginAttend();
     }
 
     private int beginAttend() {
@@ -238,14 +241,20 @@ final class DecoderStep implements ComputeTeam.Program, Product.Ends {
 
     private int beginFeed() {
         norm = weights.layer(layer).feedForwardNorm();
-        privateNorm = linearRows * spec.hidden() <= PRIVATE_NORM_FLOATS
+        privateNorm = spec.norms().inputs()
+                && linearRows * spec.hidden() <= PRIVATE_NORM_FLOATS
                 && !spec.experts().in(layer)
                 && adapters.alone(layer, Place.GATE_UP);
-        return privateNorm ? beginGateUp() : tokens(Phase.FEED_NORM, NORM_TOKENS);
+        return privateNorm || !spec.norms().inputs() ? beginGateUp() : tokens(Phase.FEED_NORM, NORM_TOKENS);
     }
 
     private int beginGateUp() {
-        return linear(Phase.GATE_UP, weights.dense(layer).gateUp(), normed, hiddenStride);
+        return linear(Phase.GATE_UP, weights.dense(layer).gateUp(), inputs(), hiddenStride);
+    }
+
+    /** What a half of a layer takes. */
+    private float[] inputs() {
+        return spec.norms().inputs() ? normed : x;
     }
 
     private int beginExperts(ExpertProgram of) {

@@ -3,6 +3,7 @@ package dev.jeton.models.cpu;
 import static dev.jeton.models.cpu.Kernels.PANEL;
 
 import dev.jeton.models.DecoderSpec;
+import dev.jeton.models.DecoderSpec.Norms.Heads;
 import dev.jeton.models.WindowGroups;
 import dev.jeton.models.rows.StepRows;
 import java.util.List;
@@ -26,6 +27,7 @@ final class StepAttention {
     private final RotaryTable rotary;
     private final RotaryTable windowRotary;
     private final float queryScale;
+    private final boolean together;
     private final int stride;
     private final float[] qkv;
     private final float[] attended;
@@ -51,6 +53,7 @@ final class StepAttention {
         windowRotary =
                 spec.windowRotary().equals(spec.rotary()) ? rotary : new RotaryTable(spec.windowRotary(), maxTokens);
         queryScale = (float) spec.scales().query();
+        together = spec.norms().heads() == Heads.TOGETHER;
         stride = weights.layer(0).queryKeyValue().panels() * PANEL;
         int rows = maxTokens + MatMul.SPARE_ROWS;
         qkv = new float[rows * stride];
@@ -94,31 +97,59 @@ final class StepAttention {
         }
     }
 
+    /**
+     * Whether all of a step's tokens are stored before any attends: in a step with chunks of prompt, where rows read
+     * what others store, and where heads are normalised together, which no tile of one key head could do.
+     */
+    boolean storesFirst() {
+        return batch.chunked || together;
+    }
+
     /** Stores K and V of a token, and rotates its q. */
     void store(int layer, int token) {
+        if (together) {
+            DecoderWeights.Layer of = weights.layer(layer);
+            int at = token * stride;
+            normalise(at, spec.queryWidth(), of.queryNorm());
+            normalise(at + spec.queryWidth(), spec.keyValueWidth(), of.keyNorm());
+        }
         for (int head = 0; head < spec.keyValueHeads(); head++) {
             store(layer, token, head);
         }
     }
 
-    /** Normalises (where the model does) and rotates the heads of a token that share a key head; stores K and V. */
+    private void normalise(int at, int width, float[] weight) {
+        RowKernels.headNorm(qkv, at, width, (float) spec.normEpsilon(), weight);
+    }
+
+    /** Normalises (where each is for itself) and rotates the heads of a token that share a key head; stores K and V. */
     private void store(int layer, int token, int head) {
         DecoderWeights.Layer of = weights.layer(layer);
         int headDim = spec.headDim();
         int perHead = spec.heads() / spec.keyValueHeads();
+        boolean each = spec.norms().heads() == Heads.EACH;
+        boolean turned = spec.turned().get(layer);
+        float scale = queryScale * (float) spec.scales().growth().at(batch.tokenPosition[token]);
         RotaryTable table = arenas[groupOfLayer[layer]].group().window() > 0 ? windowRotary : rotary;
         int at = token * stride;
         for (int h = head * perHead; h < (head + 1) * perHead; h++) {
-            if (spec.headNorms()) {
-                RowKernels.headNorm(qkv, at + h * headDim, headDim, (float) spec.normEpsilon(), of.queryNorm());
+            int query = at + h * headDim;
+            if (each) {
+                normalise(query, headDim, of.queryNorm());
             }
-            table.rotate(token, qkv, at + h * headDim, headDim, queryScale);
+            if (turned) {
+                table.rotate(token, qkv, query, headDim, scale);
+            } else {
+                RowKernels.scale(qkv, query, headDim, scale);
+            }
         }
         int key = at + spec.queryWidth() + head * headDim;
-        if (spec.headNorms()) {
-            RowKernels.headNorm(qkv, key, headDim, (float) spec.normEpsilon(), of.keyNorm());
+        if (each) {
+            normalise(key, headDim, of.keyNorm());
         }
-        table.rotate(token, qkv, key, headDim, 1);
+        if (turned) {
+            table.rotate(token, qkv, key, headDim, 1);
+        }
         int group = groupOfLayer[layer];
         int row = batch.tokenRow[token];
         int position = batch.tokenPosition[token];
@@ -128,13 +159,13 @@ final class StepAttention {
         arenas[group].write(block, layerInGroup[layer], head, position % blockSize, qkv, key, value);
     }
 
-    /** Attends; of a step without chunks of prompt, where no row reads what another stores, it stores first. */
+    /** Attends; a step that does not store first stores here. */
     void attend(int layer, int tile, Workspace workspace) {
         int row = tiles.row(tile);
         int head = tiles.head(tile);
         int first = tiles.first(tile, batch);
         int count = tiles.positions(tile, batch);
-        if (!batch.chunked) {
+        if (!storesFirst()) {
             store(layer, first, head);
         }
         int group = groupOfLayer[layer];

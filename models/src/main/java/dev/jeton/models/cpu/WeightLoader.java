@@ -60,12 +60,12 @@ final class WeightLoader {
                 spec.sinks() ? vector(attention + "sinks", spec.heads(), spec.heads()) : new float[0],
                 spec.latent().exists() ? Optional.of(latent(attention)) : Optional.empty(),
                 spec.experts().in(index) ? sparse(name + "mlp.") : dense(name + "mlp.", spec.intermediate(), false),
-                norm(name + "input_layernorm.weight"),
+                spec.norms().inputs() ? norm(name + "input_layernorm.weight") : new float[0],
                 branches ? norm(name + "post_attention_layernorm.weight") : new float[0],
-                norm(name + (branches ? "pre_feedforward_layernorm" : "post_attention_layernorm") + ".weight"),
+                spec.norms().inputs() ? norm(name + spec.feedNorm() + ".weight") : new float[0],
                 branches ? norm(name + "post_feedforward_layernorm.weight") : new float[0],
-                headNorm(attention + "q_norm.weight"),
-                headNorm(attention + "k_norm.weight"));
+                headNorm(attention + "q_norm.weight", spec.queryNormWidth()),
+                headNorm(attention + "k_norm.weight", spec.keyNormWidth()));
     }
 
     private List<Tensor> queryKeyValue(String attention) {
@@ -178,8 +178,8 @@ final class WeightLoader {
         return vector(name, spec.hidden(), stride);
     }
 
-    private float[] headNorm(String name) {
-        return spec.headNorms() ? vector(name, spec.headDim(), spec.headDim()) : new float[0];
+    private float[] headNorm(String name, int width) {
+        return width > 0 ? vector(name, width, width) : new float[0];
     }
 
     private float[] biases(int padded, String attention) {

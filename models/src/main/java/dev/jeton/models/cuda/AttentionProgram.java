@@ -1,6 +1,8 @@
 package dev.jeton.models.cuda;
 
 import dev.jeton.models.DecoderSpec;
+import dev.jeton.models.DecoderSpec.Norms.Heads;
+import dev.jeton.models.QueryGrowth;
 import dev.jeton.models.WindowGroups;
 import dev.jeton.models.cuda.DeviceWeights.Layer;
 import java.util.ArrayList;
@@ -9,8 +11,9 @@ import java.util.Optional;
 
 /**
  * The attention of a {@link DecoderProgram}, as launches on the stream: the step's tiles, for each layer group; in each
- * layer rotation, storing K and V, and attention by tiles of few inputs and of many; or what takes the place of all of
- * these where keys and values are latent ({@link LatentProgram}).
+ * layer mean squares of heads where these are normalised together, rotation, storing K and V, and attention by tiles of
+ * few inputs and of many; or what takes the place of all of these where keys and values are latent
+ * ({@link LatentProgram}).
  *
  * <p>Has the pages of K and V.
  */
@@ -29,7 +32,11 @@ final class AttentionProgram {
     private final Optional<LatentProgram> latent;
     private final List<Group> groups = new ArrayList<>();
     private final AttentionSizes sizes;
+    private final Optional<Peers> peers;
     private final float scale;
+    /** Mean squares of query and key heads of each token, where heads are normalised together; else 0. */
+    private final long means;
+
     private final long[] pool;
     private final long[] blockBytes;
 
@@ -40,12 +47,17 @@ final class AttentionProgram {
             StepKernels kernels,
             Products products,
             StepBuffers buffers,
+            Optional<Peers> peers,
             int maxRows,
             int maxTokens) {
         this.shape = shape;
         this.kernels = kernels;
         this.buffers = buffers;
+        this.peers = peers;
         spec = shape.spec();
+        means = spec.norms().heads() == Heads.TOGETHER
+                ? device.memory(2L * Float.BYTES * maxTokens).address()
+                : 0;
         windows = WindowGroups.of(spec);
         scale = (float) spec.scales().query();
         sizes = new AttentionSizes(device, shape, kernels);
@@ -118,6 +130,11 @@ final class AttentionProgram {
         Group group = groups.get(g);
         int heads = spec.heads() + 2 * spec.keyValueHeads();
         boolean otherwise = buffers.windowRotary() != 0 && group.window() > 0;
+        long rotary = otherwise ? buffers.windowRotary() : buffers.rotary();
+        QueryGrowth growth = spec.scales().growth();
+        if (means != 0) {
+            headMeans(input, tokens, w);
+        }
         kernels.get("rotary_append")
                 .begin()
                 .pointer(input)
@@ -127,8 +144,11 @@ final class AttentionProgram {
                 .pointer(w.queryKeyValueBias())
                 .pointer(w.queryNorm())
                 .pointer(w.keyNorm())
+                .pointer(means)
                 .single((float) spec.normEpsilon())
-                .pointer(otherwise ? buffers.windowRotary() : buffers.rotary())
+                .pointer(spec.turned().get(layer) ? rotary : 0)
+                .single((float) growth.beta())
+                .integer(growth.context())
                 .pointer(buffers.tokenRow())
                 .pointer(buffers.tokenPosition())
                 .pointer(DecoderProgram.at(input, layout.blocks()))
@@ -138,6 +158,23 @@ final class AttentionProgram {
                 .single(w.keyScale())
                 .single(w.valueScale())
                 .launch(tokens, Kernel.blocks(heads, 4), 128, 0);
+    }
+
+    /** Every device counts its heads' squares as parts of the means over all of them; these are the same everywhere. */
+    private void headMeans(long input, int tokens, Layer w) {
+        int ranks = shape.shard().ranks();
+        kernels.get("head_means")
+                .begin()
+                .pointer(input)
+                .pointer(buffers.qkv())
+                .integer(shape.qkvWidth())
+                .integer(spec.keyValueHeads())
+                .pointer(w.queryKeyValueBias())
+                .single(1f / (ranks * spec.queryWidth()))
+                .single(1f / (ranks * spec.keyValueWidth()))
+                .pointer(means)
+                .launch(tokens, 2, 256, 0);
+        peers.ifPresent(others -> others.sumMeans(means, tokens));
     }
 
     private long layerPages(int group, int layer) {

@@ -62,6 +62,10 @@ public final class CudaEngine implements Engine {
             DecoderFeature.EXPERT_BIASES,
             DecoderFeature.CLAMPED_SWIGLU,
             DecoderFeature.SOFT_CAPS,
+            DecoderFeature.NORMS_TOGETHER,
+            DecoderFeature.NORMS_BEHIND,
+            DecoderFeature.UNTURNED_LAYERS,
+            DecoderFeature.QUERY_GROWTH,
             DecoderFeature.VECTORS);
 
     /** What it can do beyond plain sampling. */

@@ -82,9 +82,9 @@ final class DecoderProgram {
                 ? device.constants(spec.windowRotary().frequencies()).address()
                 : 0;
         buffers = StepBuffers.of(device, shape, maxTokens);
-        attention = new AttentionProgram(device, shape, kernels, products, buffers, maxRows, maxTokens);
-        experts = ExpertProgram.of(device, shape, kernels, products, weights, maxTokens);
         peers = Peers.of(device, shape, kernels, StepBuffers.logitRows(maxTokens));
+        attention = new AttentionProgram(device, shape, kernels, products, buffers, peers, maxRows, maxTokens);
+        experts = ExpertProgram.of(device, shape, kernels, products, weights, maxTokens);
         search = search(maxTokens);
         sampling = new SamplingProgram(device, shape, kernels, slots, buffers.logits(), outputs);
     }

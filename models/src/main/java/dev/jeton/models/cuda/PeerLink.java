@@ -31,6 +31,11 @@ final class PeerLink {
         rank.allReduce(values, values, count, elements, stream);
     }
 
+    /** The same of so many floats. */
+    void sumFloats(long values, long count) {
+        rank.allReduce(values, values, count, NcclType.F32, stream);
+    }
+
     /** Queues that floats of all ranks come to lie one after the other, in the order of ranks. */
     void gather(long from, long to, long count) {
         rank.allGather(from, to, count, NcclType.F32, stream);

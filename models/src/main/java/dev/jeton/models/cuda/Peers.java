@@ -51,6 +51,11 @@ final class Peers {
         link.sum(values, (long) rows * hidden);
     }
 
+    /** Sums what each device gave of its heads' mean squares, two floats a row, in place. */
+    void sumMeans(long means, int rows) {
+        link.sumFloats(means, 2L * rows);
+    }
+
     /**
      * Writes each token's sum of what its experts, and what is beside them, gave here; {@code to} may be the latter.
      */

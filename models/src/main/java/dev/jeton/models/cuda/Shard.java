@@ -177,7 +177,8 @@ record Shard(int rank, int ranks, DecoderSpec whole, int expertStep) {
                 whole.context(),
                 whole.rotary(),
                 whole.windowRotary(),
-                whole.windows());
+                whole.windows(),
+                whole.turned());
     }
 
     /** Width of this part of experts, zeros included. */

@@ -29,6 +29,7 @@ final class StepKernels {
                     "prepare_step",
                     "embed",
                     "rms_norm",
+                    "head_means",
                     "rotary_append",
                     "swiglu",
                     "geglu",

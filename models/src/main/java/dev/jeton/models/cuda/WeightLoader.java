@@ -27,7 +27,7 @@ record WeightLoader(DeviceShape shape, DecoderSpec spec, ShardFiles files, Weigh
         String attention = name + "self_attn.";
         boolean branches = spec.norms().branches();
         return new Layer(
-                norm(hidden, name + "input_layernorm.weight"),
+                spec.norms().inputs() ? norm(hidden, name + "input_layernorm.weight") : 0,
                 queryKeyValue(attention),
                 spec.queryKeyValueBias()
                         ? join(
@@ -35,14 +35,20 @@ record WeightLoader(DeviceShape shape, DecoderSpec spec, ShardFiles files, Weigh
                                 files.tensor(attention + "k_proj.bias", keyValue),
                                 files.tensor(attention + "v_proj.bias", keyValue))
                         : 0,
-                spec.headNorms() ? norm(spec.headDim(), attention + "q_norm.weight") : 0,
-                spec.headNorms() ? norm(spec.headDim(), attention + "k_norm.weight") : 0,
+                headNorm(
+                        attention + "q_norm.weight",
+                        spec.queryNormWidth(),
+                        shape.shard().part(attention + "q_proj")),
+                headNorm(
+                        attention + "k_norm.weight",
+                        spec.keyNormWidth(),
+                        shape.shard().part(attention + "k_proj")),
                 spec.sinks() ? sinks(attention + "sinks") : 0,
                 spec.latent().exists() ? Optional.of(latent(attention)) : Optional.empty(),
                 matrices.load(spec.attendedWidth(), new Part(attention + "o_proj", hidden)),
                 spec.outputBias() ? vector(hidden, attention + "o_proj.bias") : 0,
                 branches ? norm(hidden, name + "post_attention_layernorm.weight") : 0,
-                norm(hidden, name + (branches ? "pre_feedforward" : "post_attention") + "_layernorm.weight"),
+                spec.norms().inputs() ? norm(hidden, name + spec.feedNorm() + ".weight") : 0,
                 sparse ? experts(name + "mlp.") : dense(name + "mlp.", spec.intermediate()),
                 branches ? norm(hidden, name + "post_feedforward_layernorm.weight") : 0,
                 scale(attention + "k_scale"),
@@ -166,6 +172,20 @@ record WeightLoader(DeviceShape shape, DecoderSpec spec, ShardFiles files, Weigh
         }
         files.release();
         return upload.floats(all).address();
+    }
+
+    /** Weights of a norm of heads, of which those of a part are this one's where all have their own. */
+    private long headNorm(String name, int width, int part) {
+        return switch (spec.norms().heads()) {
+            case NONE -> 0;
+            case EACH -> norm(width, name);
+            case TOGETHER -> {
+                DecoderSpec whole = shape.shard().whole();
+                int all = name.endsWith("q_norm.weight") ? whole.queryNormWidth() : whole.keyNormWidth();
+                yield upload.floats(files.whole(name, all).rows((long) part * width, width))
+                        .address();
+            }
+        };
     }
 
     /** Those of this part's query heads. */

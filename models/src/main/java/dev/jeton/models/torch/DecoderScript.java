@@ -2,12 +2,15 @@ package dev.jeton.models.torch;
 
 import dev.jeton.models.DecoderFeature;
 import dev.jeton.models.DecoderSpec;
+import dev.jeton.models.DecoderSpec.Norms.Heads;
+import dev.jeton.models.QueryGrowth;
 import dev.jeton.models.Rotary;
 import dev.jeton.models.WindowGroups;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Collectors;
 import java.util.stream.DoubleStream;
+import java.util.stream.IntStream;
 
 /**
  * Writes a decoder in TorchScript, from the same description that the other engines interpret. One call of {@code step}
@@ -96,19 +99,33 @@ final class DecoderScript {
                         .formatted(spec.rotary().width(), spec.headDim());
     }
 
+    /** Radians per position of each pair, and what cosines and sines are multiplied with. */
+    private record Turn(double[] frequencies, double factor) {
+
+        static Turn of(Rotary rotary) {
+            return new Turn(rotary.frequencies(), rotary.attentionFactor());
+        }
+    }
+
     /**
-     * The rotations of a decoder: one for all layers, or that of layers without a window and that of those with one.
+     * The rotations of a decoder: that of all layers, or of those without a window and of those with one; behind them,
+     * where some layers have none, the one that turns nothing.
      */
-    private static List<Rotary> rotations(DecoderSpec spec) {
-        return spec.features().contains(DecoderFeature.WINDOW_ROTARY)
-                ? List.of(spec.rotary(), spec.windowRotary())
-                : List.of(spec.rotary());
+    private static List<Turn> rotations(DecoderSpec spec) {
+        List<Turn> turns = new ArrayList<>(List.of(Turn.of(spec.rotary())));
+        if (spec.features().contains(DecoderFeature.WINDOW_ROTARY)) {
+            turns.add(Turn.of(spec.windowRotary()));
+        }
+        if (spec.features().contains(DecoderFeature.UNTURNED_LAYERS)) {
+            turns.add(new Turn(new double[spec.rotary().width() / 2], 1));
+        }
+        return turns;
     }
 
     /** Radians per position of each pair, of one rotation after the other. */
     static double[] frequencies(DecoderSpec spec) {
         return rotations(spec).stream()
-                .flatMapToDouble(rotary -> DoubleStream.of(rotary.frequencies()))
+                .flatMapToDouble(turn -> DoubleStream.of(turn.frequencies))
                 .toArray();
     }
 
@@ -116,19 +133,21 @@ final class DecoderScript {
     private String turns(String function, double scale) {
         List<String> turns = new ArrayList<>();
         int half = spec.rotary().width() / 2;
-        for (Rotary rotary : rotations(spec)) {
+        for (Turn turn : rotations(spec)) {
             int from = turns.size() * half;
             turns.add("torch.unsqueeze(torch.to(torch.mul(torch.%s(torch.slice(angle, 1, %d, %d)), %s), 6), 1)"
-                    .formatted(function, from, from + half, rotary.attentionFactor() * scale));
+                    .formatted(function, from, from + half, turn.factor * scale));
         }
         return "[" + String.join(", ", turns) + "]";
     }
 
     /** By layer: its rotation. */
     private String rotationOfLayer() {
-        boolean one = rotations(spec).size() == 1;
-        return list(spec.windows().stream()
-                .map(window -> one || window == 0 ? 0 : 1)
+        boolean windows = spec.features().contains(DecoderFeature.WINDOW_ROTARY);
+        int last = rotations(spec).size() - 1;
+        return list(IntStream.range(0, spec.layers())
+                .mapToObj(i ->
+                        !spec.turned().get(i) ? last : windows && spec.windows().get(i) > 0 ? 1 : 0)
                 .toList());
     }
 
@@ -209,20 +228,56 @@ final class DecoderScript {
         return "torch.rms_norm(%s, [%s], %s, $EPSILON)".formatted(input, width, weight);
     }
 
+    /** What a half of a layer takes, in float32. */
+    private String input(String norm) {
+        return spec.norms().inputs() ? norm("h", "$HIDDEN", tensors.inScript(norm + ".weight")) : "h";
+    }
+
+    private String headNorms() {
+        return spec.norms().heads() == Heads.NONE
+                ? ""
+                : """
+                  q = %s
+                  k = %s
+            """.formatted(
+                                headNorm("q", "$HEADS", spec.queryNormWidth()),
+                                headNorm("k", "$KEYHEADS", spec.keyNormWidth()));
+    }
+
+    private String headNorm(String x, String heads, int width) {
+        String weight = tensors.inScript("self_attn.%s_norm.weight".formatted(x));
+        return spec.norms().heads() == Heads.EACH
+                ? norm("torch.to(%s, 6)".formatted(x), "$DIM", weight)
+                : "torch.view(%s, [n, %s, $DIM])"
+                        .formatted(
+                                norm(
+                                        "torch.view(torch.to(%s, 6), [n, %d])".formatted(x, width),
+                                        Integer.toString(width),
+                                        weight),
+                                heads);
+    }
+
+    /** What queries are multiplied with by position, beside the scale of all; empty where by nothing. */
+    private String growth() {
+        QueryGrowth growth = spec.scales().growth();
+        return growth.exists() ? """
+                at = torch.floor_divide(torch.slice(x, 0, n, 2 * n), %d)
+                grown = torch.add(torch.mul(torch.log1p(torch.to(at, 6)), %s), 1.0)
+                grown = torch.unsqueeze(torch.unsqueeze(grown, 1), 2)
+            """.formatted(growth.context(), growth.beta()) : "";
+    }
+
+    /** Queries as they attend. */
+    private String query() {
+        return spec.scales().growth().exists()
+                ? "torch.to(torch.mul((self).rotate(q, qc[r], qs[r], $SCALE), grown), $TYPE)"
+                : "(self).rotate(q, qc[r], qs[r], $SCALE)";
+    }
+
     private String layers() {
         String head = "self.w[%d]"
                 .formatted(tensors.place(spec.tiedEmbedding() ? DecoderTensors.EMBEDDING : DecoderTensors.HEAD));
         boolean biases = spec.queryKeyValueBias();
-        String beforeFeed =
-                spec.norms().branches() ? "pre_feedforward_layernorm.weight" : "post_attention_layernorm.weight";
-        String headNorms = spec.headNorms()
-                ? """
-                  q = %s
-                  k = %s
-            """.formatted(
-                                norm("torch.to(q, 6)", "$DIM", tensors.inScript("self_attn.q_norm.weight")),
-                                norm("torch.to(k, 6)", "$DIM", tensors.inScript("self_attn.k_norm.weight")))
-                : "";
         return """
               def step(self: __torch__.$CLASS, given: Tensor, a: List[int]) -> NoneType:
                 n = a[0]
@@ -233,6 +288,7 @@ final class DecoderScript {
                 qc = %s
                 qs = %s
                 rotations = %s
+            %s\
                 plans = annotate(List[List[Tensor]], [])
                 for g in range($GROUPS):
                   _0 = torch.append(plans, (self).plan(x, a, a[2 + g]))
@@ -250,7 +306,7 @@ final class DecoderScript {
                   v = torch.view(%s, [n, $KEYHEADS, $DIM])
             %s\
                   r = rotations[i]
-                  q = (self).rotate(q, qc[r], qs[r], $SCALE)
+                  q = %s
                   k = (self).rotate(k, kc[r], ks[r], 1.0)
                   o = (self).attend(q, k, v, self.k[i], self.v[i], plans[g], a, a[2 + g], windows[g])
                   if i == $LAYERS - 1:
@@ -274,14 +330,16 @@ final class DecoderScript {
                         turns("cos", spec.scales().query()),
                         turns("sin", spec.scales().query()),
                         rotationOfLayer(),
+                        growth(),
                         embedded(),
-                        norm("h", "$HIDDEN", tensors.inScript("input_layernorm.weight")),
+                        input("input_layernorm"),
                         linear("y", "self_attn.q_proj", biases),
                         linear("y", "self_attn.k_proj", biases),
                         linear("y", "self_attn.v_proj", biases),
-                        headNorms,
+                        headNorms(),
+                        query(),
                         added(linear("o", "self_attn.o_proj", spec.outputBias()), "post_attention_layernorm.weight"),
-                        norm("h", "$HIDDEN", tensors.inScript(beforeFeed)),
+                        input(spec.feedNorm()),
                         feed.call(),
                         added("f", "post_feedforward_layernorm.weight"),
                         norm("h", "$HIDDEN", "self.w[%d]".formatted(tensors.place(DecoderTensors.NORM))),

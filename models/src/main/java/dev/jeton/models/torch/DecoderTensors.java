@@ -1,6 +1,7 @@
 package dev.jeton.models.torch;
 
 import dev.jeton.models.DecoderSpec;
+import dev.jeton.models.DecoderSpec.Norms.Heads;
 import dev.jeton.models.Experts;
 import java.util.ArrayList;
 import java.util.List;
@@ -94,14 +95,16 @@ record DecoderTensors(
         int queries = spec.queryWidth();
         int keys = spec.keyValueWidth();
         List<Entry> layer = new ArrayList<>();
-        layer.add(Entry.norm("input_layernorm.weight", hidden));
         layer.add(Entry.matrix("self_attn.q_proj.weight", queries, hidden));
         layer.add(Entry.matrix("self_attn.k_proj.weight", keys, hidden));
         layer.add(Entry.matrix("self_attn.v_proj.weight", keys, hidden));
         layer.add(Entry.matrix("self_attn.o_proj.weight", hidden, queries));
-        layer.add(Entry.norm("post_attention_layernorm.weight", hidden));
+        if (spec.norms().inputs()) {
+            layer.add(Entry.norm("input_layernorm.weight", hidden));
+            layer.add(Entry.norm(spec.feedNorm() + ".weight", hidden));
+        }
         if (spec.norms().branches()) {
-            layer.add(Entry.norm("pre_feedforward_layernorm.weight", hidden));
+            layer.add(Entry.norm("post_attention_layernorm.weight", hidden));
             layer.add(Entry.norm("post_feedforward_layernorm.weight", hidden));
         }
         if (spec.queryKeyValueBias()) {
@@ -112,9 +115,9 @@ record DecoderTensors(
         if (spec.outputBias()) {
             layer.add(Entry.bias("self_attn.o_proj.bias", hidden));
         }
-        if (spec.headNorms()) {
-            layer.add(Entry.norm("self_attn.q_norm.weight", spec.headDim()));
-            layer.add(Entry.norm("self_attn.k_norm.weight", spec.headDim()));
+        if (spec.norms().heads() != Heads.NONE) {
+            layer.add(Entry.norm("self_attn.q_norm.weight", spec.queryNormWidth()));
+            layer.add(Entry.norm("self_attn.k_norm.weight", spec.keyNormWidth()));
         }
         List<Entry> outer = new ArrayList<>();
         outer.add(Entry.matrix(EMBEDDING, spec.vocabulary(), hidden));

@@ -36,7 +36,11 @@ public final class TorchEngineProvider implements StepEngineProvider {
             DecoderFeature.GELU,
             DecoderFeature.EMBEDDING_SCALE,
             DecoderFeature.QUERY_SCALE,
-            DecoderFeature.SOFT_CAPS);
+            DecoderFeature.SOFT_CAPS,
+            DecoderFeature.NORMS_TOGETHER,
+            DecoderFeature.NORMS_BEHIND,
+            DecoderFeature.UNTURNED_LAYERS,
+            DecoderFeature.QUERY_GROWTH);
 
     /** What it can do with decoders beyond plain sampling. */
     static final Set<Capability> CAPABILITIES = Set.of(

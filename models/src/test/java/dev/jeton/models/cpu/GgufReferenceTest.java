@@ -18,6 +18,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.function.Function;
 import java.util.function.UnaryOperator;
+import java.util.stream.DoubleStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -92,6 +93,60 @@ class GgufReferenceTest {
         check(granite, new GgufModel("granite", granite.spec, granite.weights, type("F32")).granite());
         TinyModel seed = tiny(Configs.seedOss(""));
         check(seed, new GgufModel("seed_oss", seed.spec, seed.weights, type("F32")));
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "olmo2, F32",
+        "olmo3, F32",
+        "olmoe, F32",
+        "minimax-m2, F32",
+        "exaone4, Q8_0",
+        "smollm3, F16",
+        "mistral3, F32"
+    })
+    void matchesTheReferenceForFamiliesWithOtherNormsOrPositions(String family, String types) throws IOException {
+        TinyModel tiny = tiny(
+                switch (family) {
+                    case "olmo2" -> Configs.olmo2("");
+                    case "olmo3" -> Configs.olmo3("").replace("\"factor\": 8.0", "\"factor\": 1.0");
+                    case "olmoe" -> Configs.olmoe("");
+                    case "minimax-m2" -> Configs.minimaxM2("");
+                    case "exaone4" -> Configs.exaone4("");
+                    case "smollm3" -> Configs.smolLm3("");
+                    default -> Configs.ministral3("");
+                });
+        String architecture = family.equals("olmo3") ? "olmo2" : family;
+        GgufModel model = new GgufModel(architecture, tiny.spec, tiny.weights, type(types));
+        if (tiny.spec.windows().contains(21)) {
+            model.writer.put(architecture + ".attention.sliding_window_pattern", 2);
+        }
+        if (tiny.spec.scales().growth().exists()) {
+            model.writer
+                    .put("mistral3.attention.temperature_scale", (float)
+                            tiny.spec.scales().growth().beta())
+                    .put(
+                            "mistral3.rope.scaling.original_context_length",
+                            tiny.spec.scales().growth().context());
+        }
+        check(tiny, model);
+    }
+
+    /** Layers with a window are turned as in training. */
+    @Test
+    void matchesTheReferenceForStretchedContextsOfOlmo3() throws IOException {
+        TinyModel tiny = tiny(Configs.olmo3(""));
+        GgufModel model = new GgufModel("olmo2", tiny.spec, tiny.weights, type("F32"));
+        model.writer
+                .put("olmo2.attention.sliding_window_pattern", 2)
+                .put("olmo2.rope.scaling.type", "linear")
+                .put("olmo2.rope.scaling.factor", 8f);
+        Path file = model.write(folder.resolve("m.gguf"));
+        double[] plain = FamilyContract.plain(16);
+        double[] wide = DoubleStream.of(plain).map(f -> f / 8).toArray();
+        ReferenceDecoder reference =
+                new ReferenceDecoder(tiny.spec, model.weights, wide, plain, 1, UnaryOperator.identity());
+        ReferenceCheck.check((path, o) -> CpuEngine.load(file, o, false), tiny, reference, TOLERANCE, OPTIONS, SEED);
     }
 
     private void check(TinyModel tiny, GgufModel model) throws IOException {

@@ -108,6 +108,14 @@ class TensorParallelTest {
         assertThat(error(model, "none", 4, 20)).isLessThan(SIXTEEN);
     }
 
+    /** A key head that several ranks have counts in none of them as more than its part. */
+    @Test
+    void headsThatAreNormalisedTogetherAreSoOverAllRanks() throws IOException {
+        String biases = "\"attention_bias\": true";
+        TinyModel model = model(Configs.config("Olmo2ForCausalLM", 64, 8, 2, 16, 96, biases));
+        assertThat(error(model, "none", 4, 20)).isLessThan(SIXTEEN);
+    }
+
     /** None is left out, so that no choice hangs on rounding. */
     @Test
     void expertsAreDividedByTheirWidth() throws IOException {

@@ -289,7 +289,7 @@ public final class DecoderExport {
             String q = linear(attention + "q_proj", in, spec.hidden());
             String k = linear(attention + "k_proj", in, spec.hidden());
             String v = linear(attention + "v_proj", in, spec.hidden());
-            if (spec.headNorms()) {
+            if (spec.queryNormWidth() > 0) {
                 q = headNorm(q, spec.heads(), attention + "q_norm.weight");
                 k = headNorm(k, spec.keyValueHeads(), attention + "k_norm.weight");
             }

@@ -133,6 +133,54 @@ public final class Configs {
         return config("Gemma3ForCausalLM", 72, 4, 2, 24, 112, rotary + comma(more));
     }
 
+    /** Norms behind halves of layers in place of before them, and over all heads. */
+    public static String olmo2(String more) {
+        return config("Olmo2ForCausalLM", 80, 4, 2, 24, 112, "\"rms_norm_eps\": 1e-5" + comma(more));
+    }
+
+    /** Contexts are stretched only in the layer that sees all of them. */
+    public static String olmo3(String more) {
+        String plan = "\"sliding_window\": 21, \"rope_scaling\": {\"rope_type\": \"linear\", \"factor\": 8.0},"
+                + " \"layer_types\": [\"sliding_attention\", \"full_attention\", \"sliding_attention\"]";
+        return config("Olmo3ForCausalLM", 80, 4, 4, 16, 112, plan + comma(more));
+    }
+
+    public static String olmoe(String more) {
+        String experts = "\"num_experts\": 7, \"num_experts_per_tok\": 3";
+        return config("OlmoeForCausalLM", 64, 4, 2, 16, 40, experts + comma(more));
+    }
+
+    /** Half of each head is turned. */
+    public static String minimaxM2(String more) {
+        String experts = "\"num_local_experts\": 7, \"num_experts_per_tok\": 3, \"rotary_dim\": 16,"
+                + " \"scoring_func\": \"sigmoid\", \"use_routing_bias\": true, \"attn_type_list\": [1, 1, 1]";
+        return config("MiniMaxM2ForCausalLM", 64, 4, 2, 32, 40, experts + comma(more));
+    }
+
+    /** Only layers with a window are turned. */
+    public static String exaone4(String more) {
+        String plan = "\"tie_word_embeddings\": true, \"sliding_window\": 21, \"sliding_window_pattern\": 2";
+        return config("Exaone4ForCausalLM", 64, 4, 2, 24, 96, plan + comma(more));
+    }
+
+    /** The last of four layers is not turned. */
+    public static String smolLm3(String more) {
+        return config("SmolLM3ForCausalLM", 64, 4, 1, 16, 96, "\"tie_word_embeddings\": true" + comma(more))
+                .replace("\"num_hidden_layers\": 3", "\"num_hidden_layers\": 4");
+    }
+
+    /** How Ministral 3's queries grow in {@link #ministral3}. */
+    static final double GROWTH = 0.4;
+
+    static final int GROWTH_CONTEXT = 16;
+
+    public static String ministral3(String more) {
+        String rope = "\"rope_parameters\": {\"rope_type\": \"default\", \"rope_theta\": 10000.0,"
+                + " \"llama_4_scaling_beta\": %s, \"original_max_position_embeddings\": %d}"
+                        .formatted(GROWTH, GROWTH_CONTEXT);
+        return config("Ministral3ForCausalLM", 64, 4, 1, 16, 104, rope + comma(more));
+    }
+
     private static String comma(String more) {
         return more.isEmpty() ? "" : ", " + more;
     }

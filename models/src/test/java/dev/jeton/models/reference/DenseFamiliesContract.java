@@ -119,6 +119,55 @@ public abstract class DenseFamiliesContract {
     }
 
     @Test
+    void shouldMatchTheReferenceForOlmo2() throws IOException {
+        for (String type : TYPES) {
+            check(model(Configs.olmo2(""), type), plain(24));
+        }
+    }
+
+    @Test
+    void shouldMatchTheReferenceForOlmo2WithBiases() throws IOException {
+        check(model(Configs.olmo2("\"attention_bias\": true"), "F32"), plain(24));
+    }
+
+    @Test
+    void shouldMatchTheReferenceForOlmo3() throws IOException {
+        TinyModel model = model(Configs.olmo3(""), "F32");
+        assertThat(model.spec.windows()).containsExactly(21, 0, 21);
+        double[] wide = DoubleStream.of(plain(16)).map(f -> f / 8).toArray();
+        check(model, model.weights, wide, plain(16), 1, new Served(0, "none"));
+    }
+
+    @Test
+    void shouldMatchTheReferenceForExaone4() throws IOException {
+        TinyModel model = model(Configs.exaone4(""), "F32");
+        assertThat(model.spec.turned()).containsExactly(true, false, true);
+        check(model, plain(24));
+    }
+
+    @Test
+    void shouldMatchTheReferenceForExaone4WithoutWindows() throws IOException {
+        TinyModel model =
+                model(Configs.exaone4("").replace("\"sliding_window\": 21", "\"sliding_window\": null"), "F32");
+        assertThat(model.spec.turned()).containsExactly(true, true, true);
+        check(model, plain(24));
+    }
+
+    @Test
+    void shouldMatchTheReferenceForSmolLm3() throws IOException {
+        TinyModel model = model(Configs.smolLm3(""), "F32");
+        assertThat(model.spec.turned()).containsExactly(true, true, true, false);
+        check(model, plain(16));
+    }
+
+    @Test
+    void shouldMatchTheReferenceForMinistral3() throws IOException {
+        for (String type : TYPES) {
+            check(model(Configs.ministral3(""), type), plain(16));
+        }
+    }
+
+    @Test
     void shouldServeTheTextOfMistralWithImages() throws IOException {
         String text = Configs.mistral(21)
                 .replace("\"architectures\": [\"MistralForCausalLM\"]", "\"model_type\": \"mistral\"");

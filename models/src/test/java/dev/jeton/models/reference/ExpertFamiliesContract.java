@@ -74,6 +74,16 @@ public abstract class ExpertFamiliesContract extends DenseFamiliesContract {
         checkExperts(model(Configs.graniteMoe(""), "F32"), 16);
     }
 
+    @Test
+    void shouldMatchTheReferenceForOlmoe() throws IOException {
+        checkExperts(model(Configs.olmoe(""), "F32"), 16);
+    }
+
+    @Test
+    void shouldMatchTheReferenceForMiniMaxM2() throws IOException {
+        checkExperts(model(Configs.minimaxM2(""), "F32"), 16);
+    }
+
     private void checkExperts(TinyModel model, int width) {
         if (roundsInputs(model.type)) {
             ReferenceDecoder reference = new ReferenceDecoder(model.spec, model.weights, plain(width), 1);

@@ -50,6 +50,7 @@ public final class GgufModel {
             Map.entry("down_proj", "ffn_down_exps"),
             Map.entry("up_proj", "ffn_up_exps"),
             Map.entry("mlp.gate.e_score_correction", "exp_probs_b"),
+            Map.entry("block_sparse_moe.e_score_correction", "exp_probs_b"),
             Map.entry("mlp.shared_expert_gate", "ffn_gate_inp_shexp"),
             Map.entry("mlp.shared_expert.gate_proj", "ffn_gate_shexp"),
             Map.entry("mlp.shared_expert.up_proj", "ffn_up_shexp"),
@@ -63,6 +64,12 @@ public final class GgufModel {
             Map.entry("self_attn.kv_a_proj_with_mqa", "attn_kv_a_mqa"),
             Map.entry("self_attn.kv_a_layernorm", "attn_kv_a_norm"),
             Map.entry("self_attn.kv_b_proj", "attn_kv_b"));
+
+    /** Architectures whose rows of q and k lie pair by pair. */
+    private static final List<String> PAIRED = List.of("llama", "granite", "smollm3", "mistral3");
+
+    /** Architectures in which the second norm is named by what it follows. */
+    private static final List<String> AFTER = List.of("gpt-oss", "glm4moe", "seed_oss", "olmo2", "exaone4");
 
     /** A matrix or bias of one expert. */
     private static final Pattern EXPERT = Pattern.compile(
@@ -148,10 +155,10 @@ public final class GgufModel {
                 return;
             }
             int head = name.contains("q_proj") || name.contains("k_proj") ? spec.headDim() : 0;
-            byte[] bytes = (architecture.equals("llama") || architecture.equals("granite")) && head > 0
+            byte[] bytes = PAIRED.contains(architecture) && head > 0
                     ? permuted(stored.bytes(), shape[0], head)
                     : stored.bytes();
-            boolean after = gemma || List.of("gpt-oss", "glm4moe", "seed_oss").contains(architecture);
+            boolean after = gemma || AFTER.contains(architecture);
             boolean branch = after && name.endsWith("post_attention_layernorm.weight");
             String own = branch ? name(name).replace("ffn_norm", "post_attention_norm") : name(name);
             writer.tensor(own, type, own.contains("inp_shexp") ? new int[] {columns} : shape, bytes);

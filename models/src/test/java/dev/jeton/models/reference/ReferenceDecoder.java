@@ -111,7 +111,9 @@ public final class ReferenceDecoder {
         double[][] k = new double[n][];
         double[][] v = new double[n][];
         for (int t = 0; t < n; t++) {
-            double[] in = norm(x[t], weights.get(name + "input_layernorm.weight"));
+            double[] in = weights.containsKey(name + "input_layernorm.weight")
+                    ? norm(x[t], weights.get(name + "input_layernorm.weight"))
+                    : x[t];
             if (spec.latent().exists()) {
                 latent(attention, in, t, q, k, v);
                 continue;
@@ -128,9 +130,9 @@ public final class ReferenceDecoder {
                 k[t] = linear(attention + "k_proj", in);
                 v[t] = linear(attention + "v_proj", in);
             }
-            double[] turns = spec.windows().get(layer) > 0 ? windowFrequencies : frequencies;
-            heads(q[t], t, spec.heads(), attention + "q_norm.weight", turns);
-            heads(k[t], t, spec.keyValueHeads(), attention + "k_norm.weight", turns);
+            double[] turns = turns(layer);
+            q[t] = heads(q[t], t, spec.heads(), attention + "q_norm.weight", turns);
+            k[t] = heads(k[t], t, spec.keyValueHeads(), attention + "k_norm.weight", turns);
             keep(k[t]);
             keep(v[t]);
         }
@@ -142,12 +144,27 @@ public final class ReferenceDecoder {
                 add(x[t], norm(attended, weights.get(name + "post_attention_layernorm.weight")));
                 double[] in = norm(x[t], weights.get(name + "pre_feedforward_layernorm.weight"));
                 add(x[t], norm(feed(name, in, t, margins), weights.get(name + "post_feedforward_layernorm.weight")));
+            } else if (weights.containsKey(name + "post_feedforward_layernorm.weight")) {
+                add(x[t], norm(attended, weights.get(name + "post_attention_layernorm.weight")));
+                double[] given = feed(name, x[t], t, margins);
+                add(x[t], norm(given, weights.get(name + "post_feedforward_layernorm.weight")));
             } else {
                 add(x[t], branch(attended));
                 double[] in = norm(x[t], weights.get(name + "post_attention_layernorm.weight"));
                 add(x[t], branch(feed(name, in, t, margins)));
             }
         }
+    }
+
+    /** Radians by position of the pairs of a layer's heads; empty where these are not turned. */
+    private double[] turns(int layer) {
+        int window = spec.windows().get(layer);
+        boolean turned = switch (spec.architecture()) {
+            case "Exaone4ForCausalLM" -> window > 0 || spec.windows().stream().allMatch(w -> w == 0);
+            case "SmolLM3ForCausalLM" -> layer % 4 != 3;
+            default -> true;
+        };
+        return !turned ? new double[0] : window > 0 ? windowFrequencies : frequencies;
     }
 
     /** What a half of a layer adds of what it gives. */
@@ -246,7 +263,9 @@ public final class ReferenceDecoder {
     /** What those chosen give by their shares, and what all tokens go through. */
     private double[] experts(String name, List<String> projections, double[] in, int position, double[] margins) {
         double[] logits = linear(name + "gate", in);
-        double[] correction = weights.getOrDefault(name + "gate.e_score_correction_bias", new double[0]);
+        double[] correction = weights.getOrDefault(
+                name + "gate.e_score_correction_bias",
+                weights.getOrDefault(name + "e_score_correction_bias", new double[0]));
         ReferenceRouting routing = ReferenceRouting.of(spec.experts(), logits, correction);
         margins[position] = Math.min(margins[position], routing.margin());
         double[] out = routing.sum(routing.chosen().stream()
@@ -312,6 +331,10 @@ public final class ReferenceDecoder {
                 }
                 double scale =
                         isGranite() ? Configs.GRANITE_ATTENTION : spec.scales().query();
+                if (spec.architecture().startsWith("Ministral3")) {
+                    int steps = position / Configs.GROWTH_CONTEXT;
+                    scale *= 1 + Configs.GROWTH * Math.log(1 + steps);
+                }
                 score[t] = Math.exp(capped(score[t] * scale, spec.scales().attentionCap()));
                 sum += score[t];
             }
@@ -324,12 +347,14 @@ public final class ReferenceDecoder {
         return out;
     }
 
-    private void heads(double[] x, int position, int heads, String norm, double[] turns) {
+    private double[] heads(double[] given, int position, int heads, String norm, double[] turns) {
         int d = spec.headDim();
+        double[] weight = weights.getOrDefault(norm, new double[0]);
+        double[] x = weight.length == given.length && heads > 1 ? norm(given, weight) : given;
         for (int h = 0; h < heads; h++) {
             double[] head = Arrays.copyOfRange(x, h * d, (h + 1) * d);
-            if (spec.headNorms()) {
-                head = norm(head, weights.get(norm));
+            if (weight.length > 0 && x == given) {
+                head = norm(head, weight);
             }
             System.arraycopy(head, 0, x, h * d, d);
             int half = turns.length;
@@ -341,6 +366,7 @@ public final class ReferenceDecoder {
                 x[h * d + i + half] = head[i + half] * cos + head[i] * sin;
             }
         }
+        return x;
     }
 
     private void keep(double[] x) {

@@ -2,6 +2,7 @@ package dev.jeton.models.reference;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.jeton.models.DecoderSpec.Norms.Heads;
 import dev.jeton.models.TensorType;
 import java.io.IOException;
 import org.junit.jupiter.api.Test;
@@ -30,14 +31,14 @@ public abstract class SharedExpertsContract extends ReferenceContract {
     void shouldMatchTheReferenceForGlm4WithExperts() throws IOException {
         TinyModel model = check(Configs.glm4Moe(""), TensorType.F32, 16);
         assertThat(model.spec.experts().layers()).containsExactly(false, true, true);
-        assertThat(model.spec.headNorms()).isFalse();
+        assertThat(model.spec.norms().heads()).isEqualTo(Heads.NONE);
     }
 
     @Test
     void shouldMatchTheReferenceForGlm4WithExpertsAndHeadNormsInBf16() throws IOException {
         String more = "\"use_qk_norm\": true, \"first_k_dense_replace\": 0";
         TinyModel model = check(Configs.glm4Moe(more), TensorType.BF16, 16);
-        assertThat(model.spec.headNorms()).isTrue();
+        assertThat(model.spec.norms().heads()).isEqualTo(Heads.EACH);
         assertThat(model.spec.outputBias()).isFalse();
     }
 

@@ -125,10 +125,16 @@ public final class TinyModel {
         String attention = name + "self_attn.";
         int hidden = spec.hidden();
         double scale = 1.5 / Math.sqrt(hidden);
-        vector(name + "input_layernorm.weight", hidden, normMean, 0.1);
+        boolean behind = List.of("Olmo2ForCausalLM", "Olmo3ForCausalLM", "Exaone4ForCausalLM")
+                .contains(spec.architecture());
+        if (!behind) {
+            vector(name + "input_layernorm.weight", hidden, normMean, 0.1);
+        }
         vector(name + "post_attention_layernorm.weight", hidden, normMean, 0.1);
         if (spec.architecture().startsWith("Gemma")) {
             vector(name + "pre_feedforward_layernorm.weight", hidden, normMean, 0.1);
+        }
+        if (behind || spec.architecture().startsWith("Gemma")) {
             vector(name + "post_feedforward_layernorm.weight", hidden, normMean, 0.1);
         }
         boolean fused = spec.architecture().startsWith("Phi3");
@@ -153,9 +159,9 @@ public final class TinyModel {
         if (spec.sinks()) {
             vector(attention + "sinks", spec.heads(), 1, 1.5);
         }
-        if (spec.headNorms()) {
-            vector(attention + "q_norm.weight", spec.headDim(), normMean, 0.2);
-            vector(attention + "k_norm.weight", spec.headDim(), normMean, 0.2);
+        if (spec.queryNormWidth() > 0) {
+            vector(attention + "q_norm.weight", spec.queryNormWidth(), normMean, 0.2);
+            vector(attention + "k_norm.weight", spec.keyNormWidth(), normMean, 0.2);
         }
         if (spec.architecture().startsWith("GraniteMoe")) {
             granite(name, sparse, scale);
@@ -203,12 +209,17 @@ public final class TinyModel {
     }
 
     private void experts(String name, double scale) {
-        boolean mixtral = spec.architecture().startsWith("Mixtral");
+        boolean minimax = spec.architecture().startsWith("MiniMax");
+        boolean mixtral = minimax || spec.architecture().startsWith("Mixtral");
         String block = name + (mixtral ? "block_sparse_moe." : "mlp.");
         List<String> names = mixtral ? List.of("w1", "w3", "w2") : List.of("gate_proj", "up_proj", "down_proj");
         matrix(block + "gate.weight", spec.experts().count(), spec.hidden(), scale);
         if (spec.experts().routing().corrected()) {
-            vector(block + "gate.e_score_correction_bias", spec.experts().count(), 0, 0.2);
+            vector(
+                    block + (minimax ? "" : "gate.") + "e_score_correction_bias",
+                    spec.experts().count(),
+                    0,
+                    0.2);
         }
         Experts.Shared shared = spec.experts().shared();
         if (shared.exists()) {
