@@ -118,6 +118,17 @@ class ExpertFormatTest {
         assertThat(error(model, "none")).isLessThan(SIXTEEN);
     }
 
+    /** As MiniMax-M2 is released; none is left out. */
+    @Test
+    void readsExpertsOfFp8InBlocksUnderTheNamesOfMiniMax() throws IOException {
+        String experts = "\"num_local_experts\": 3, \"num_experts_per_tok\": 3";
+        TinyModel model = model(
+                Configs.config("MiniMaxM2ForCausalLM", 128, 4, 2, 32, 128, experts),
+                "{\"quant_method\": \"fp8\", \"weight_block_size\": [128, 128]}",
+                PackedWeights.fp8Blocks(".weight_scale_inv"));
+        assertThat(error(model, "none")).isLessThan(SIXTEEN);
+    }
+
     @Test
     void readsExpertsOfGptqAndOfCompressedTensors() throws IOException {
         TinyModel gptq = qwen3(
