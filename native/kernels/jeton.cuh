@@ -285,6 +285,11 @@ DEVICE unsigned pack_e4m3(float low, float high) {
 // 1 / (1 + e^-x).
 DEVICE float sigmoid(float x) { return 1.0f / (1.0f + expf(-x)); }
 
+// What queries of a position are multiplied with, beside the scale of all scores.
+INDEX float query_growth(int position, float growth, int growthContext) {
+    return growth == 0 ? 1.0f : 1.0f + growth * logf((float)(1 + position / growthContext));
+}
+
 // ---- activations of gates -----------------------------------------------------------------------------------------
 
 #define ACTIVATION_SILU 0
@@ -765,11 +770,11 @@ struct jeton_copies {
 };
 
 static jeton_copies jeton_pending[1024];
-struct jeton_tile {
+struct alignas(64) jeton_tile {
     float left[16][16];
     float right[8][16];
 };
-static jeton_tile jeton_tiles[32];
+static jeton_tile jeton_tiles[32][2];
 static const void* jeton_rows[32][32];
 
 static inline void jeton_begin_copy(void* to, const void* from, int bytes, bool take) {
@@ -841,9 +846,24 @@ static inline void jeton_load_matrices(unsigned* r, const void* row, bool transp
 static inline void load_matrices(unsigned* r, const void* row) { jeton_load_matrices(r, row, false); }
 static inline void load_matrices_transposed(unsigned* r, const void* row) { jeton_load_matrices(r, row, true); }
 
+typedef float jeton_16 __attribute__((vector_size(64)));
+typedef float jeton_8 __attribute__((vector_size(32)));
+typedef float jeton_4 __attribute__((vector_size(16)));
+
+static inline float jeton_dot(const float* left, const float* right) {
+    union { jeton_16 all; jeton_8 half[2]; } p = {*(const jeton_16*)left * *(const jeton_16*)right};
+    union { jeton_8 all; jeton_4 half[2]; } q = {p.half[0] + p.half[1]};
+    jeton_4 r = q.half[0] + q.half[1];
+    return (r[0] + r[2]) + (r[1] + r[3]);
+}
+
+// What lanes give each other is in one of two tiles by turns: a lane that writes to one again has met, in between, all that
+// read it.
 template <float (*to_float)(unsigned short)>
 static inline void jeton_mma(float* c, const unsigned* a, const unsigned* b) {
-    jeton_tile& tile = jeton_tiles[threadIdx.x / 32];
+    bool& turn = ::jeton::current->turn;
+    turn = !turn;
+    jeton_tile& tile = jeton_tiles[threadIdx.x / 32][turn];
     int row = threadIdx.x % 32 / 4;
     int pair = threadIdx.x % 4 * 2;
     for (int i = 0; i < 2; i++) {
@@ -855,15 +875,8 @@ static inline void jeton_mma(float* c, const unsigned* a, const unsigned* b) {
     }
     __syncwarp();
     for (int i = 0; i < 4; i++) {
-        const float* left = tile.left[row + i / 2 * 8];
-        const float* right = tile.right[pair + i % 2];
-        float sum = 0;
-        for (int k = 0; k < 16; k++) {
-            sum += left[k] * right[k];
-        }
-        c[i] += sum;
+        c[i] += jeton_dot(tile.left[row + i / 2 * 8], tile.right[pair + i % 2]);
     }
-    __syncwarp();
 }
 static inline void mma_bf16(float* c, const unsigned* a, const unsigned* b) { jeton_mma<bf16_to_float>(c, a, b); }
 static inline void mma_fp16(float* c, const unsigned* a, const unsigned* b) { jeton_mma<fp16_to_float>(c, a, b); }

@@ -359,11 +359,6 @@ head_means(const int* header, const act* qkv, int qkvStride, int kvHeads, const 
     }
 }
 
-// What queries of a position are multiplied with, beside the scale of all scores.
-INDEX float query_growth(int position, float growth, int growthContext) {
-    return growth == 0 ? 1.0f : 1.0f + growth * logf((float)(1 + position / growthContext));
-}
-
 // Bytes per token: (GROUP * kvHeads + 2 * kvHeads) * HEAD_DIM * 2 read, q written back, K and V written in the pages'
 // type, HEAD_DIM * 4 of angles (second cache after the first head). Llama-3.1-8B: 24 KB a token, 0.2 GB for 8,192
 // tokens: 60 us on H100, 42 us on H200 per layer. A warp per head: both elements of a pair are in one lane. With means

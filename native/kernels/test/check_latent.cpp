@@ -61,7 +61,7 @@ static void run(const Case& c) {
     Array<int> header(b.header), position(b.position), start(b.inputStart), blocks(b.blocks), table(b.tableStart), row(tokenRow), places(tokenPosition);
     Array<act> x(x0), queries(q0), narrow((size_t)tokens * c.queryRank + 1), absorbed((size_t)tokens * GROUP * KEY_PAD), out((size_t)tokens * GROUP * RANK_PAD);
     Array<float> qn(queryNorm), n(norm), rotary(angles);
-    RUN(GRID(tokens + 2), 128, 0, latent_append, header, x, stride, c.queryRank, qn, n, 1e-6f, rotary, row, places, blocks, table, layer, blockBytes, narrow);
+    RUN(GRID(tokens + 2), 128, 0, latent_append, header, x, stride, c.queryRank, qn, n, 1e-6f, 0.3f, 5, rotary, row, places, blocks, table, layer, blockBytes, narrow);
     RUN(GRID(tokens + 2), 128, 0, latent_turn, header, queries, rotary, absorbed);
     for (int t = 0; t < tokens; t++) {
         std::vector<double> of(width);
@@ -69,7 +69,7 @@ static void run(const Case& c) {
         double square = 0, latent = 0;
         for (int i = 0; i < width; i++) (i < c.queryRank ? square : latent) += i < c.queryRank + LATENT_RANK ? of[i] * of[i] : 0;
         std::vector<double> q(c.queryRank), key(KEY_PAD, 0);
-        for (int i = 0; i < c.queryRank; i++) q[i] = of[i] / std::sqrt(square / c.queryRank + 1e-6) * queryNorm[i];
+        for (int i = 0; i < c.queryRank; i++) q[i] = of[i] / std::sqrt(square / c.queryRank + 1e-6) * queryNorm[i] * (1 + (double)0.3f * std::log(1 + tokenPosition[t] / 5));
         for (int i = 0; i < LATENT_RANK; i++) key[i] = of[c.queryRank + i] / std::sqrt(latent / LATENT_RANK + 1e-6) * norm[i];
         for (int i = 0; i < ROTARY_DIM; i++) key[RANK_PAD + i] = turned(of, c.queryRank + LATENT_RANK, i, tokenPosition[t], freq, factor);
         expect_row(narrow + (size_t)t * c.queryRank, q, 1, "narrow", t);

@@ -12,7 +12,7 @@ import java.util.stream.Collectors;
  */
 enum DecoderFamily {
     LLAMA("LlamaForCausalLM", "llama", Biases.BY_CONFIGURATION, Heads.NONE, Windows.NONE),
-    /** GGUF files have its models as {@code llama}. */
+    /** GGUF files have its models as {@code llama}, newer ones as {@code mistral3}. */
     MISTRAL("MistralForCausalLM", "", Biases.NONE, Heads.NONE, Windows.ALL_LAYERS),
     QWEN2("Qwen2ForCausalLM", "qwen2", Biases.QUERY_KEY_VALUE, Heads.NONE, Windows.UPPER_LAYERS),
     QWEN3("Qwen3ForCausalLM", "qwen3", Biases.BY_CONFIGURATION, Heads.EACH, Windows.UPPER_LAYERS),
@@ -44,7 +44,9 @@ enum DecoderFamily {
     MINIMAX_M2("MiniMaxM2ForCausalLM", "minimax-m2", Biases.NONE, Heads.TOGETHER, Windows.NONE),
     EXAONE4("Exaone4ForCausalLM", "exaone4", Biases.NONE, Heads.EACH, Windows.INTERLEAVED),
     SMOLLM3("SmolLM3ForCausalLM", "smollm3", Biases.BY_CONFIGURATION, Heads.NONE, Windows.NONE),
-    MINISTRAL3("Ministral3ForCausalLM", "mistral3", Biases.NONE, Heads.NONE, Windows.ALL_LAYERS);
+    MINISTRAL3("Ministral3ForCausalLM", "mistral3", Biases.NONE, Heads.NONE, Windows.ALL_LAYERS),
+    /** GGUF files of it are not read. */
+    MISTRAL4("Mistral4ForCausalLM", "", Biases.NONE, Heads.NONE, Windows.NONE);
 
     /** Which attention projections carry a bias. */
     enum Biases {
@@ -133,9 +135,11 @@ enum DecoderFamily {
         return switch (type) {
             case "mistral" -> MISTRAL.architecture;
             case "ministral3" -> MINISTRAL3.architecture;
+            case "mistral4" -> MISTRAL4.architecture;
             default ->
-                throw new ModelException("%s: a decoder of type \"%s\" is not supported; mistral and ministral3 are"
-                        .formatted(config.source(), type));
+                throw new ModelException(
+                        "%s: a decoder of type \"%s\" is not supported; mistral, ministral3 and mistral4 are"
+                                .formatted(config.source(), type));
         };
     }
 
@@ -249,7 +253,7 @@ enum DecoderFamily {
 
     /** Whether keys and values are computed from a narrow vector. */
     boolean isLatent() {
-        return this == DEEPSEEK_V2 || this == DEEPSEEK_V3 || this == GLM4_MOE_LITE;
+        return this == DEEPSEEK_V2 || this == DEEPSEEK_V3 || this == GLM4_MOE_LITE || this == MISTRAL4;
     }
 
     /** Whether softmaxes of attention have a logit beside those of the tokens. */
@@ -294,7 +298,8 @@ enum DecoderFamily {
         }
         if (!isGemma()) {
             double longer = isLatent() ? RotaryScaling.scoreFactor(config) : 1;
-            QueryGrowth growth = this == MINISTRAL3 ? QueryGrowth.read(config) : QueryGrowth.NONE;
+            boolean grows = this == MINISTRAL3 || this == MISTRAL4;
+            QueryGrowth growth = grows ? QueryGrowth.read(config) : QueryGrowth.NONE;
             return new DecoderSpec.Scales(1, longer / Math.sqrt(headDim), growth, 0, 0, 1);
         }
         double scalar = config.number("query_pre_attn_scalar", headDim);

@@ -68,8 +68,8 @@ public record DecoderSpec(
      * Which norms a layer has.
      *
      * @param heads how query and key heads are normalised before rotation
-     * @param inputs whether what attention and the feed-forward layer take is normalised; without experts always where
-     *     not {@code branches}
+     * @param inputs whether what attention and the feed-forward layer take is normalised; may be false only where
+     *     {@code branches}, in models without experts and latent attention
      * @param branches whether what attention and the feed-forward layer give is normalised before it is added to x
      */
     public record Norms(Heads heads, boolean inputs, boolean branches) {
@@ -152,6 +152,13 @@ public record DecoderSpec(
         if (!norms.inputs() && (!norms.branches() || experts.layers().contains(true) || latent.exists())) {
             throw new ModelException(architecture + ": layers of experts, latent attention and layers without other"
                     + " norms need normalised inputs");
+        }
+        if (latent.exists() && rotary.width() != latent.rotary()) {
+            throw new ModelException("qk_rope_head_dim is %d, and %d elements of a head are to be turned"
+                    .formatted(latent.rotary(), rotary.width()));
+        }
+        if (scales.growth().exists() && latent.exists() && latent.queryRank() == 0) {
+            throw new ModelException(architecture + ": latent queries that grow by position need q_lora_rank");
         }
     }
 

@@ -91,6 +91,32 @@ final class FamilyDefaults {
                     "llama_4_scaling_beta",
                     0.1));
 
+    private static final Map<String, Object> MISTRAL4 = Map.of(
+            "max_position_embeddings",
+            1_048_576,
+            "num_experts_per_tok",
+            4,
+            "n_shared_experts",
+            1,
+            "norm_topk_prob",
+            true,
+            "rope_scaling",
+            Map.of(
+                    "rope_type",
+                    "yarn",
+                    "rope_theta",
+                    10_000,
+                    "factor",
+                    128,
+                    "original_max_position_embeddings",
+                    8192,
+                    "mscale",
+                    1,
+                    "mscale_all_dim",
+                    1,
+                    "llama_4_scaling_beta",
+                    0.1));
+
     private FamilyDefaults() {}
 
     /** The configuration of the decoder of text, with what its family takes where it says nothing. */
@@ -118,6 +144,7 @@ final class FamilyDefaults {
             case MINIMAX_M2 -> minimax(over(MINIMAX_M2, config, config));
             case SMOLLM3 -> over(SMOLLM3, config, config);
             case MINISTRAL3 -> over(MINISTRAL3, config, text(config));
+            case MISTRAL4 -> wholly(over(MISTRAL4, config, text(config)));
             default -> config;
         };
     }
@@ -129,7 +156,7 @@ final class FamilyDefaults {
     private static JsonObject over(Map<String, Object> defaults, JsonObject whole, JsonObject text) {
         Map<String, Object> all = new LinkedHashMap<>(defaults);
         whole.value("tie_word_embeddings").ifPresent(tied -> all.put("tie_word_embeddings", tied));
-        text.keys().forEach(key -> text.value(key).ifPresent(value -> all.put(key, value)));
+        all.putAll(values(text));
         if (text.has("rope_parameters")) {
             all.remove("rope_scaling");
             text.value("rope_scaling").ifPresent(value -> all.put("rope_scaling", value));
@@ -138,8 +165,7 @@ final class FamilyDefaults {
     }
 
     private static JsonObject with(JsonObject config, String key, Object value) {
-        Map<String, Object> all = new LinkedHashMap<>();
-        config.keys().forEach(each -> config.value(each).ifPresent(own -> all.put(each, own)));
+        Map<String, Object> all = values(config);
         all.put(key, value);
         return JsonObject.of(config.source(), all);
     }
@@ -151,20 +177,47 @@ final class FamilyDefaults {
         return config;
     }
 
-    /** Layers with a window are turned as before contexts were stretched. */
+    /**
+     * Layers with a window are turned as before contexts were stretched, unless they are said to be turned otherwise.
+     */
     private static JsonObject olmo3(JsonObject config) {
-        if (config.has("rope_parameters")) {
-            return config;
-        }
         Object theta = config.value("rope_theta").orElseThrow();
-        Map<String, Object> whole = new LinkedHashMap<>();
-        whole.put("rope_type", "default");
-        config.object("rope_scaling")
-                .ifPresent(scaling ->
-                        scaling.keys().forEach(key -> scaling.value(key).ifPresent(value -> whole.put(key, value))));
-        whole.put("rope_theta", theta);
-        Map<String, Object> plain = Map.of("rope_type", "default", "rope_theta", theta);
-        return with(config, "rope_parameters", Map.of("full_attention", whole, "sliding_attention", plain));
+        JsonObject given = config.object("rope_parameters")
+                .or(() -> config.object("rope_scaling"))
+                .orElseGet(() -> JsonObject.of(config.source(), Map.of()));
+        boolean byType = given.has("full_attention") || given.has("sliding_attention");
+        JsonObject none = JsonObject.of(config.source(), Map.of());
+        Map<String, Object> whole =
+                turned(theta, byType ? given.object("full_attention").orElse(none) : given);
+        Map<String, Object> windows =
+                turned(theta, byType ? given.object("sliding_attention").orElse(none) : none);
+        return with(config, "rope_parameters", Map.of("full_attention", whole, "sliding_attention", windows));
+    }
+
+    private static Map<String, Object> turned(Object theta, JsonObject given) {
+        Map<String, Object> all = new LinkedHashMap<>(Map.of("rope_type", "default", "rope_theta", theta));
+        all.putAll(values(given));
+        return all;
+    }
+
+    private static Map<String, Object> values(JsonObject given) {
+        Map<String, Object> all = new LinkedHashMap<>();
+        given.keys().forEach(key -> given.value(key).ifPresent(value -> all.put(key, value)));
+        return all;
+    }
+
+    /** What is turned of a head is said in elements; the part that it is of all is another way of saying so. */
+    private static JsonObject wholly(JsonObject config) {
+        Map<String, Object> all = values(config);
+        all.remove("partial_rotary_factor");
+        for (String key : List.of("rope_parameters", "rope_scaling")) {
+            config.object(key).ifPresent(rope -> {
+                Map<String, Object> own = values(rope);
+                own.remove("partial_rotary_factor");
+                all.put(key, own);
+            });
+        }
+        return JsonObject.of(config.source(), all);
     }
 
     /** Its released configurations say what later models of the family may do otherwise. */
@@ -201,8 +254,7 @@ final class FamilyDefaults {
             throw new ModelException("%s: position_embedding_type \"%s\" is not supported; rope is"
                     .formatted(config.source(), positions));
         }
-        Map<String, Object> all = new LinkedHashMap<>();
-        config.keys().forEach(key -> config.value(key).ifPresent(value -> all.put(key, value)));
+        Map<String, Object> all = values(config);
         if (config.optionalInteger("num_local_experts", 0, 1 << 12).orElse(0) == 0) {
             all.put("intermediate_size", config.integer("shared_intermediate_size", 1, 1 << 20));
         }

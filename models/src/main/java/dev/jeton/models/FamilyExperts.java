@@ -57,6 +57,7 @@ final class FamilyExperts {
             case QWEN3_MOE, QWEN2_MOE -> qwen(family, config, layers);
             case GLM4_MOE, GLM4_MOE_LITE, DEEPSEEK_V3 -> deepSeek(config, bySigmoid(config), layers);
             case DEEPSEEK_V2 -> deepSeek(config, byProbability(config), layers);
+            case MISTRAL4 -> deepSeek(config, ofThoseChosen(config), layers);
             case GRANITE_MOE, GRANITE_MOE_SHARED, GRANITE_HYBRID -> granite(config, layers);
             case LLAMA,
                     MISTRAL,
@@ -178,6 +179,21 @@ final class FamilyExperts {
                 false,
                 groups,
                 groups == 1 ? 1 : config.integer("topk_group", 1, MOST),
+                1,
+                config.number("routed_scaling_factor", 1));
+    }
+
+    /** Probabilities among the experts chosen. */
+    private static Routing ofThoseChosen(JsonObject config) {
+        if (config.optionalInteger("n_group", 1, MOST).orElse(1) > 1) {
+            throw new ModelException("%s: n_group is not supported for this architecture".formatted(config.source()));
+        }
+        return new Routing(
+                Scoring.SOFTMAX,
+                config.flag("norm_topk_prob", true),
+                false,
+                1,
+                1,
                 1,
                 config.number("routed_scaling_factor", 1));
     }

@@ -81,13 +81,19 @@ final class FamilyLayers {
                 : usual;
     }
 
-    /** Per layer: whether queries and keys are turned by their positions. */
+    /**
+     * Per layer: whether queries and keys are turned by their positions. A window of EXAONE 4 that is not there is
+     * none, since one that is null, as its smallest model has it, cannot be told from that.
+     */
     static List<Boolean> turned(DecoderFamily family, JsonObject config, int layers) {
         return switch (family) {
             case EXAONE4 -> {
-                List<Integer> windows = windows(family, config, layers);
-                boolean any = windows.stream().anyMatch(window -> window > 0);
-                yield windows.stream().map(window -> window > 0 || !any).toList();
+                boolean all = config.optionalInteger("sliding_window", 0, Integer.MAX_VALUE)
+                                .orElse(0)
+                        == 0;
+                yield windows(family, config, layers).stream()
+                        .map(window -> all || window > 0)
+                        .toList();
             }
             case SMOLLM3 -> config.has("no_rope_layers") ? turned(config, layers) : turnedBut(config, layers);
             default -> Collections.nCopies(layers, true);
@@ -97,11 +103,12 @@ final class FamilyLayers {
     /** The list is named for what its zeros mean. */
     private static List<Boolean> turned(JsonObject config, int layers) {
         List<Object> flags = config.list("no_rope_layers");
-        if (flags.size() != layers) {
+        if (flags.size() < layers) {
             throw new ModelException(
                     "%s: %d no_rope_layers for %d layers".formatted(config.source(), flags.size(), layers));
         }
         return flags.stream()
+                .limit(layers)
                 .map(flag -> config.checked("no_rope_layers", flag, 0, 1) == 1)
                 .toList();
     }

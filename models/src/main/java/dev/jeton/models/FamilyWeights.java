@@ -91,6 +91,12 @@ final class FamilyWeights implements WeightFiles {
                             files, spec, own(expert.group(1)) + ".mlp.experts.", Integer.parseInt(expert.group(2)))
                     .find(name, expert.group(3), expert.group(4));
         }
+        Optional<Tensor> stacked = expert.matches() && folder && expert.group(4).equals("weight")
+                ? stacked(own(expert.group(1)), Integer.parseInt(expert.group(2)), expert.group(3))
+                : Optional.empty();
+        if (stacked.isPresent()) {
+            return stacked;
+        }
         if (expert.matches()) {
             int number = Integer.parseInt(expert.group(2));
             return files.find("%s.mlp.experts.%s_proj.%s"
@@ -110,11 +116,27 @@ final class FamilyWeights implements WeightFiles {
         return all.rows(number, 1).withoutFirst();
     }
 
-    /** Granite's experts are in two tensors: gate and then up of each, and down. */
     private Optional<Tensor> graniteExpert(String layer, int number, String matrix) {
+        String block = layer + ".block_sparse_moe.";
+        return stacked(block + "input_linear.weight", block + "output_linear.weight", number, matrix);
+    }
+
+    /** As transformers 5 has experts. */
+    private Optional<Tensor> stacked(String layer, int number, String matrix) {
+        String block = layer + ".mlp.experts.";
+        return stacked(block + "gate_up_proj", block + "down_proj", number, matrix);
+    }
+
+    /** Experts in two tensors: gate and then up of each, and down. */
+    private Optional<Tensor> stacked(String gateUp, String output, int number, String matrix) {
         boolean down = matrix.equals("down");
-        String name = "%s.block_sparse_moe.%s_linear.weight".formatted(layer, down ? "output" : "input");
+        String name = down ? output : gateUp;
         int width = spec.experts().intermediate();
+        files.type(name).filter(type -> type.startsWith("F8")).ifPresent(type -> {
+            throw new ModelException(
+                    "%s: tensor \"%s\" has all experts in %s, which is not read; use weights in sixteen bits"
+                            .formatted(source(), name, type));
+        });
         return files.find(name).map(all -> {
             Tensor expert = ofExpert(all, number);
             return down ? expert : rows(expert, new Part(name, matrix.equals("up") ? width : 0, width, 2 * width));

@@ -67,7 +67,7 @@ final class GgufFamilies {
             case GRANITE_MOE, GRANITE_MOE_SHARED, GRANITE_HYBRID ->
                 Stream.concat(GRANITE_SCALES.keySet().stream(), Stream.of("expert_count", "expert_shared_count"))
                         .collect(Collectors.toSet());
-            case LLAMA, MISTRAL, QWEN2, QWEN3, GLM4_MOE_LITE, SEED_OSS, OLMO2, SMOLLM3 -> Set.of();
+            case LLAMA, MISTRAL, QWEN2, QWEN3, GLM4_MOE_LITE, SEED_OSS, OLMO2, SMOLLM3, MISTRAL4 -> Set.of();
         };
     }
 
@@ -85,10 +85,11 @@ final class GgufFamilies {
                 GgufDeepSeek.experts(file, prefix, config);
                 GgufDeepSeek.attention(file, prefix, config);
             }
-            case OLMO3, EXAONE4 -> {
-                window(file.metadata(), prefix, config);
-                layerTypes(file, prefix, config);
+            case OLMO3 -> {
+                windows(file, prefix, config);
+                olmo3(file.metadata(), prefix, config);
             }
+            case EXAONE4 -> windows(file, prefix, config);
             case MINISTRAL3 -> ministral(file.metadata(), prefix, config);
             case MINIMAX_M2 -> minimax(file.metadata(), prefix, config);
             case MIXTRAL, QWEN3_MOE, QWEN2_MOE, OLMOE -> experts(family, file.metadata(), prefix, config);
@@ -97,7 +98,7 @@ final class GgufFamilies {
             case GEMMA2, GEMMA3 -> gemma(family, file, prefix, config);
             case GRANITE, GRANITE_MOE, GRANITE_MOE_SHARED, GRANITE_HYBRID -> granite(family, file, prefix, config);
             case SEED_OSS -> config.put("attention_out_bias", file.holds("blk.0.attn_output.bias"));
-            case LLAMA, MISTRAL, QWEN2, QWEN3, GLM4_MOE_LITE, OLMO2, SMOLLM3 -> {}
+            case LLAMA, MISTRAL, QWEN2, QWEN3, GLM4_MOE_LITE, OLMO2, SMOLLM3, MISTRAL4 -> {}
         }
     }
 
@@ -143,9 +144,8 @@ final class GgufFamilies {
         metadata.value(prefix + "expert_feed_forward_length")
                 .ifPresent(width -> config.put("intermediate_size", width));
         window(metadata, prefix, config);
-        if (config.get("rope_scaling") instanceof Map<?, ?> scaling) {
-            Map<String, Object> own = new LinkedHashMap<>();
-            scaling.forEach((key, value) -> own.put(String.valueOf(key), value));
+        if (config.containsKey("rope_scaling")) {
+            Map<String, Object> own = rope(config);
             own.put("truncate", false);
             config.put("rope_scaling", own);
         }
@@ -196,6 +196,29 @@ final class GgufFamilies {
         metadata.number(prefix + "rope.freq_base_swa").ifPresent(base -> config.put("rope_local_base_freq", base));
     }
 
+    private static void windows(GgufFile file, String prefix, Map<String, Object> config) {
+        window(file.metadata(), prefix, config);
+        layerTypes(file, prefix, config);
+    }
+
+    /** Files of OLMo 3 have the whole factor of attention, where those of others have what is beside YaRN's own. */
+    private static void olmo3(JsonObject metadata, String prefix, Map<String, Object> config) {
+        metadata.number(prefix + "rope.scaling.attn_factor").ifPresent(factor -> {
+            Map<String, Object> rope = rope(config);
+            rope.put("attention_factor", factor);
+            config.put("rope_scaling", rope);
+        });
+    }
+
+    /** A copy of what is said of rotation. */
+    private static Map<String, Object> rope(Map<String, Object> config) {
+        Map<String, Object> rope = new LinkedHashMap<>();
+        if (config.get("rope_scaling") instanceof Map<?, ?> scaling) {
+            scaling.forEach((key, value) -> rope.put(String.valueOf(key), value));
+        }
+        return rope;
+    }
+
     private static void layerTypes(GgufFile file, String prefix, Map<String, Object> config) {
         List<Object> layers = file.list(prefix + "attention.sliding_window_pattern");
         if (!layers.isEmpty()) {
@@ -215,10 +238,7 @@ final class GgufFamilies {
     private static void ministral(JsonObject metadata, String prefix, Map<String, Object> config) {
         double beta = metadata.number(prefix + "attention.temperature_scale", 0);
         double all = metadata.number(prefix + "rope.scaling.yarn_log_multiplier", 0);
-        Map<String, Object> rope = new LinkedHashMap<>();
-        if (config.get("rope_scaling") instanceof Map<?, ?> scaling) {
-            scaling.forEach((key, value) -> rope.put(String.valueOf(key), value));
-        }
+        Map<String, Object> rope = rope(config);
         if (all != 0) {
             rope.put("mscale", 1.0);
             rope.put("mscale_all_dim", all);

@@ -13,22 +13,12 @@ import java.util.stream.Collectors;
 enum GgufSplits {
     GPT2(
             Expressions.GPT2,
-            List.of(
-                    "gpt-2",
-                    "gpt2",
-                    "phi-2",
-                    "mpt",
-                    "olmo",
-                    "jais",
-                    "dbrx",
-                    "roberta-bpe",
-                    "granite-docling",
-                    "exaone4")),
+            List.of("gpt-2", "gpt2", "phi-2", "mpt", "olmo", "jais", "roberta-bpe", "granite-docling", "exaone4")),
     /** What llama.cpp takes for files that name nothing. */
     DEFAULT(List.of(Expressions.PUNCTUATION, Expressions.GPT2_WORDS, "\\p{N}+", "[0-9][0-9][0-9]"), List.of("default")),
     LLAMA3(
             List.of(Expressions.CONTRACTIONS + Expressions.WORDS + "\\p{N}{1,3}" + Expressions.REST),
-            List.of("llama-bpe", "llama3", "llama-v3", "falcon3", "falcon-h1", "pixtral", "smaug-bpe", "lfm2")),
+            List.of("llama-bpe", "llama3", "llama-v3", "falcon3", "falcon-h1", "pixtral", "lfm2")),
     QWEN2(
             List.of(Expressions.CONTRACTIONS + Expressions.WORDS + "\\p{N}" + Expressions.REST),
             List.of("qwen2", "deepseek-r1-qwen", "stablelm2", "hunyuan", "megrez")),
@@ -63,9 +53,14 @@ enum GgufSplits {
                     "[!-/:-@\\[-`{-~][A-Za-z]+|[^\\r\\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+| ?[\\p{P}\\p{S}]+[\\r\\n]*"
                             + Expressions.SPACES),
             List.of("deepseek-v3", "hunyuan-dense")),
+    /** As Llama 3's, of tokenizers that put every word together by merges and begin with nothing. */
     GLM4(
             List.of(Expressions.CONTRACTIONS + Expressions.WORDS + "\\p{N}{1,3}" + Expressions.REST),
-            List.of("glm4", "chatglm-bpe")),
+            List.of("glm4", "chatglm-bpe", "dbrx")),
+    /** As Llama 3's, of files whose texts begin with nothing unless they say so. */
+    SMAUG(
+            List.of(Expressions.CONTRACTIONS + Expressions.WORDS + "\\p{N}{1,3}" + Expressions.REST),
+            List.of("smaug-bpe")),
     /** Han by itself, so that the other classes of letters are without it. */
     KIMI_K2(
             List.of("\\p{Han}+|" + Expressions.CASED_WORDS_BUT_HAN + "|\\p{N}{1,3}" + Expressions.REST),
@@ -153,7 +148,7 @@ enum GgufSplits {
 
     /** Whether a word that is a token is not put together by merges. */
     boolean wholeWords() {
-        return this == LLAMA3 || this == TEKKEN || this == KIMI_K2;
+        return this == LLAMA3 || this == SMAUG || this == TEKKEN || this == KIMI_K2;
     }
 
     /** Whether texts begin with the begin token where the file does not say. */

@@ -2,7 +2,7 @@ package dev.jeton.models;
 
 /**
  * What queries are multiplied with by their position, so that attention stays sharp over long contexts: {@code 1 + beta
- * ln(1 + floor(position / context))}, as Llama 4 and Ministral 3 have it.
+ * ln(1 + floor(position / context))}, as Llama 4, Ministral 3 and Mistral 4 have it.
  *
  * @param beta how fast it grows; 0 where it does not
  * @param context positions of a step of it

@@ -87,7 +87,9 @@ class GgufTokenizerTest {
         "kimi-k2, 123|4",
         "minimax-m2, 123|4",
         "exaone4, 1234",
-        "seed-coder, 1|2|3|4"
+        "seed-coder, 1|2|3|4",
+        "dbrx, 123|4",
+        "smaug-bpe, 123|4"
     })
     void splitsDigitsAsTheNamedTokenizerDoes(String pre, String expected) throws IOException {
         try (FolderTokenizer tokenizer =
@@ -114,7 +116,8 @@ class GgufTokenizerTest {
                                 "deepseek-v3",
                                 "glm4",
                                 "kimi-k2",
-                                "seed-coder")
+                                "seed-coder",
+                                "smaug-bpe")
                         .filter(name -> GgufSplits.named("test", java.util.Optional.of(name)) == splits)
                         .findFirst()
                         .orElseThrow();

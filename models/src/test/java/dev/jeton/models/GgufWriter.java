@@ -67,6 +67,15 @@ public final class GgufWriter {
         return entry(key, 8, le(8 + utf8.length).putLong(utf8.length).put(utf8));
     }
 
+    /** A list of truth values. */
+    public GgufWriter put(String key, boolean... values) {
+        ByteBuffer out = le(12 + values.length).putInt(7).putLong(values.length);
+        for (boolean value : values) {
+            out.put((byte) (value ? 1 : 0));
+        }
+        return entry(key, 9, out);
+    }
+
     public GgufWriter put(String key, List<String> values) {
         int bytes = values.stream()
                 .mapToInt(v -> 8 + v.getBytes(StandardCharsets.UTF_8).length)

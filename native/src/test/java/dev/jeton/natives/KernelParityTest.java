@@ -7,6 +7,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
@@ -30,6 +31,9 @@ class KernelParityTest {
             "-march=native",
             "-fsanitize=alignment",
             "-fno-sanitize-recover=alignment");
+
+    /** Checks that run so long that compiling for speed takes less than it saves. */
+    private static final Set<String> LONG = Set.of("attention", "sampling");
 
     private static final String HEADERS = "headers.h";
 
@@ -110,6 +114,9 @@ class KernelParityTest {
                 "-DMACHINE=\"check_host.h\"",
                 "-I",
                 machine.toString()));
+        if (LONG.contains(check.split(" ")[0])) {
+            compile.add("-O2");
+        }
         // apart, since what checks alignment would otherwise be linked with a library for it
         build(check, compile, "check.o");
         KernelSources.Outcome linked = KernelSources.run(folder, List.of("g++", "-o", "check", "check.o", "-ldl"));

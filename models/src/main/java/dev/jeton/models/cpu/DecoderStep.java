@@ -16,10 +16,10 @@ import java.util.Optional;
  *
  * <p>Per layer: q, k and v in one multiplication; rotation, storing K and V, and attention; the output projection added
  * to the residual; gate, up and their product; the down projection added to the residual. That is five phases; a step
- * with chunks of prompt has a sixth, since then K and V of all positions must be stored before any is read (so has a
- * model whose heads are normalised together), and one with many tokens two more, since then normalising is shared
- * instead of repeated by every thread, and one before each multiplication where inputs are to be rounded first
- * ({@link Product}), or rows' adapters add to it that take long ({@link StepAdapters}). Layers of experts
+ * with chunks of prompt has a sixth, since then K and V of all positions must be stored before any is read (and so has
+ * every step of a model whose heads are normalised together), and one with many tokens two more, since then normalising
+ * is shared instead of repeated by every thread, and one before each multiplication where inputs are to be rounded
+ * first ({@link Product}), or rows' adapters add to it that take long ({@link StepAdapters}). Layers of experts
  * ({@link ExpertProgram}) and latent attention ({@link LatentAttention}) are phases of their own; families that
  * normalise what a half of a layer gives before they add it have one after each half. After the layers, rows that need
  * logits go through the output projection and are sampled ({@link StepLogits}); in a model that gives vectors there is
@@ -226,7 +226,10 @@ final class DecoderStep implements ComputeTeam.Program, Product.Ends {
     }
 
     private int beginStore() {
-        return attention.storesFirst() ? tokens(Phase.STORE, STORE_TOKENS) : beginAttend();
+        if (!attention.storesFirst()) {
+            return beginAttend();
+        }
+        return tokens(Phase.STORE, batch.chunked ? STORE_TOKENS : 1);
     }
 
     private int beginAttend() {
@@ -345,8 +348,8 @@ final class DecoderStep implements ComputeTeam.Program, Product.Ends {
                 }
             }
             case STORE -> {
-                int end = Math.min(batch.tokenCount, (tile + 1) * STORE_TOKENS);
-                for (int t = tile * STORE_TOKENS; t < end; t++) {
+                int end = Math.min(batch.tokenCount, (tile + 1) * tileTokens);
+                for (int t = tile * tileTokens; t < end; t++) {
                     attention.store(layer, t);
                 }
             }

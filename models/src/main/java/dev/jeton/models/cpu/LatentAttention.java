@@ -3,6 +3,7 @@ package dev.jeton.models.cpu;
 import dev.jeton.models.DecoderSpec;
 import dev.jeton.models.Latent;
 import dev.jeton.models.ModelException;
+import dev.jeton.models.QueryGrowth;
 import dev.jeton.models.cpu.DecoderWeights.LatentWeights;
 import dev.jeton.models.rows.StepRows;
 
@@ -50,6 +51,7 @@ final class LatentAttention {
     private final HeadProducts heads = new HeadProducts();
     private final RotaryTable rotary;
     private final float scale;
+    private final QueryGrowth growth;
 
     /** What the layer's input gives: {@code [token][stride]}: (what) queries (are computed from), vector, turned. */
     private final float[] projected;
@@ -93,6 +95,7 @@ final class LatentAttention {
         this.stride = stride;
         latent = spec.latent();
         scale = (float) spec.scales().query();
+        growth = spec.scales().growth();
         boolean narrow = latent.queryRank() > 0;
         vectorAt = narrow ? latent.queryRank() : spec.queryWidth();
         int rows = maxTokens + MatMul.SPARE_ROWS;
@@ -207,6 +210,10 @@ final class LatentAttention {
         int at = token * stride;
         if (w.queryNorm().length > 0) {
             RowKernels.headNorm(projected, at, latent.queryRank(), epsilon, w.queryNorm());
+        }
+        if (growth.exists()) {
+            // queries are products of this, so they grow with it
+            RowKernels.scale(projected, at, latent.queryRank(), (float) growth.at(batch.tokenPosition[token]));
         }
         int vector = at + vectorAt;
         RowKernels.headNorm(projected, vector, latent.rank(), epsilon, w.norm());

@@ -47,13 +47,24 @@ final class RowKernels {
 
     /** As {@link #rmsNorm}, in place, for a head of any even size. */
     static void headNorm(float[] x, int at, int count, float epsilon, float[] weight) {
-        float sum = 0;
-        for (int i = 0; i < count; i++) {
-            sum += x[at + i] * x[at + i];
+        // two by two, and two sums of each, since a sum waits for its last
+        float even = 0;
+        float odd = 0;
+        float otherEven = 0;
+        float otherOdd = 0;
+        int i = 0;
+        for (; i + 4 <= count; i += 4) {
+            even += x[at + i] * x[at + i];
+            odd += x[at + i + 1] * x[at + i + 1];
+            otherEven += x[at + i + 2] * x[at + i + 2];
+            otherOdd += x[at + i + 3] * x[at + i + 3];
         }
-        float inverse = inverseRoot(sum, count, epsilon);
-        for (int i = 0; i < count; i++) {
-            x[at + i] = x[at + i] * inverse * weight[i];
+        for (; i < count; i++) {
+            even += x[at + i] * x[at + i];
+        }
+        float inverse = inverseRoot((even + otherEven) + (odd + otherOdd), count, epsilon);
+        for (int j = 0; j < count; j++) {
+            x[at + j] = x[at + j] * inverse * weight[j];
         }
     }
 

@@ -202,8 +202,8 @@ final class DecoderProgram {
     }
 
     /**
-     * Adds what was left and normalises: all rows, which then have it, or those of an index, for themselves; in the
-     * order of a matrix's inputs where it has one.
+     * Adds what was left and normalises, where there is a weight: all rows, which then have it, or those of an index,
+     * for themselves; in the order of a matrix's inputs where it has one.
      */
     private void norm(long header, int entry, int rows, long rowIndex, long weight, long order, long target) {
         kernels.get("rms_norm")

@@ -34,6 +34,8 @@ record DeviceWeights(long embedding, Optional<Matrix> head, long finalNorm, List
     /**
      * One layer.
      *
+     * @param attentionNorm of what attention takes; 0 where that is not normalised
+     * @param feedForwardNorm of what the feed-forward layer takes; likewise
      * @param sinks a score of each query head in binary32 that has no value; 0 for none
      * @param attentionBranchNorm of what attention gives, before it is added; 0 in most families
      * @param feedBranchNorm the same of the feed-forward layer

@@ -171,6 +171,8 @@ final class LatentProgram {
                 .pointer(w.queryNorm())
                 .pointer(w.norm())
                 .single((float) spec.normEpsilon())
+                .single((float) spec.scales().growth().beta())
+                .integer(spec.scales().growth().context())
                 .pointer(tokens.rotary)
                 .pointer(tokens.rows)
                 .pointer(tokens.positions)

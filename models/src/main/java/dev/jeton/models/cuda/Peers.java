@@ -7,6 +7,8 @@ import java.util.Optional;
  * what each gave for the residual stream, and the logits of all parts of the vocabulary. All devices queue the same in
  * the same order; afterwards each has the same bits, so each samples the same tokens.
  *
+ * <p>Where heads are normalised together, their mean squares are summed, too: 8 bytes a token and layer.
+ *
  * <p>Bytes: a sum of n tokens is {@code 2 * n * hidden} of each device, of which a ring sends and receives {@code 2 (N
  * - 1) / N} times as many, twice a layer; logits are {@code 4 * vocabulary} a row, of which each device receives
  * {@code (N - 1) / N}, and which are read and written once more to become rows.

@@ -13,7 +13,8 @@ import java.util.stream.IntStream;
  * The part of a model that one of several GPUs has (Shoeybi et al.: Megatron-LM): a range of heads with the rows of q,
  * k and v and the columns of o that are theirs, a range of the feed-forward width with its rows of gate and up and its
  * columns of down, also of the layer beside experts, and a range of the vocabulary in the output projection. The
- * embedding and the norms are everywhere. What the columns give is summed over all parts, twice a layer.
+ * embedding and the norms are everywhere, but for weights of norms over all heads, of which a part has its heads'. What
+ * the columns give is summed over all parts, twice a layer.
  *
  * <p>What keys and values are computed from, where they are latent, every part computes and keeps: only heads' own
  * matrices are divided.

@@ -11,6 +11,7 @@ import dev.jeton.models.reference.FamilyContract;
 import dev.jeton.models.reference.GgmlBlocks;
 import dev.jeton.models.reference.GgufModel;
 import dev.jeton.models.reference.GptOssContract;
+import dev.jeton.models.reference.LatentContract;
 import dev.jeton.models.reference.ReferenceCheck;
 import dev.jeton.models.reference.ReferenceDecoder;
 import dev.jeton.models.reference.TinyModel;
@@ -18,7 +19,6 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.function.Function;
 import java.util.function.UnaryOperator;
-import java.util.stream.DoubleStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -103,7 +103,6 @@ class GgufReferenceTest {
         "minimax-m2, F32",
         "exaone4, Q8_0",
         "smollm3, F16",
-        "mistral3, F32"
     })
     void matchesTheReferenceForFamiliesWithOtherNormsOrPositions(String family, String types) throws IOException {
         TinyModel tiny = tiny(
@@ -113,39 +112,49 @@ class GgufReferenceTest {
                     case "olmoe" -> Configs.olmoe("");
                     case "minimax-m2" -> Configs.minimaxM2("");
                     case "exaone4" -> Configs.exaone4("");
-                    case "smollm3" -> Configs.smolLm3("");
-                    default -> Configs.ministral3("");
+                    default -> Configs.smolLm3("");
                 });
         String architecture = family.equals("olmo3") ? "olmo2" : family;
         GgufModel model = new GgufModel(architecture, tiny.spec, tiny.weights, type(types));
         if (tiny.spec.windows().contains(21)) {
-            model.writer.put(architecture + ".attention.sliding_window_pattern", 2);
-        }
-        if (tiny.spec.scales().growth().exists()) {
-            model.writer
-                    .put("mistral3.attention.temperature_scale", (float)
-                            tiny.spec.scales().growth().beta())
-                    .put(
-                            "mistral3.rope.scaling.original_context_length",
-                            tiny.spec.scales().growth().context());
+            model.writer.put(architecture + ".attention.sliding_window_pattern", true, false, true);
         }
         check(tiny, model);
     }
 
-    /** Layers with a window are turned as in training. */
+    /** As files of Ministral 3 have it: cosines are not longer, and queries grow as the context does in training. */
+    @Test
+    void matchesTheReferenceForMinistral3() throws IOException {
+        TinyModel tiny = tiny(Configs.ministral3(""));
+        GgufModel model = new GgufModel("mistral3", tiny.spec, tiny.weights, type("F32"));
+        model.writer
+                .put("mistral3.attention.temperature_scale", (float)
+                        tiny.spec.scales().growth().beta())
+                .put("mistral3.rope.scaling.type", "yarn")
+                .put("mistral3.rope.scaling.factor", 4f)
+                .put("mistral3.rope.scaling.yarn_log_multiplier", 1f)
+                .put(
+                        "mistral3.rope.scaling.original_context_length",
+                        tiny.spec.scales().growth().context());
+        int original = tiny.spec.scales().growth().context();
+        check(tiny, model, LatentContract.yarn(16, original), 1, OPTIONS);
+    }
+
+    /** Layers with a window are turned as in training, and the factor of attention is the whole one. */
     @Test
     void matchesTheReferenceForStretchedContextsOfOlmo3() throws IOException {
         TinyModel tiny = tiny(Configs.olmo3(""));
         GgufModel model = new GgufModel("olmo2", tiny.spec, tiny.weights, type("F32"));
         model.writer
-                .put("olmo2.attention.sliding_window_pattern", 2)
-                .put("olmo2.rope.scaling.type", "linear")
-                .put("olmo2.rope.scaling.factor", 8f);
+                .put("olmo2.attention.sliding_window_pattern", true, false, true)
+                .put("olmo2.rope.scaling.type", "yarn")
+                .put("olmo2.rope.scaling.factor", 4f)
+                .put("olmo2.rope.scaling.original_context_length", 256)
+                .put("olmo2.rope.scaling.attn_factor", 1f);
         Path file = model.write(folder.resolve("m.gguf"));
-        double[] plain = FamilyContract.plain(16);
-        double[] wide = DoubleStream.of(plain).map(f -> f / 8).toArray();
-        ReferenceDecoder reference =
-                new ReferenceDecoder(tiny.spec, model.weights, wide, plain, 1, UnaryOperator.identity());
+        double[] wide = LatentContract.yarn(16, 256);
+        ReferenceDecoder reference = new ReferenceDecoder(
+                tiny.spec, model.weights, wide, FamilyContract.plain(16), 1, UnaryOperator.identity());
         ReferenceCheck.check((path, o) -> CpuEngine.load(file, o, false), tiny, reference, TOLERANCE, OPTIONS, SEED);
     }
 

@@ -196,6 +196,21 @@ class WeightFormatTest {
         assertThat(error(model, "none", 40)).isLessThan(SIXTEEN);
     }
 
+    /** As Ministral 3 is released: one scale a matrix, below the decoder of a model with images. */
+    @Test
+    void readsTheTextOfMinistral3InFp8() throws IOException {
+        MACHINE.knobs().devices(1, 8, 0, 1L << 30);
+        String plan = "\"model_type\": \"ministral3\", " + Configs.GROWN;
+        String text = Configs.config("Ministral3ForCausalLM", 128, 4, 2, 32, 256, plan)
+                .replace("\"architectures\": [\"Ministral3ForCausalLM\"], ", "");
+        String config = ("{\"architectures\": [\"Mistral3ForConditionalGeneration\"], \"text_config\": %s,"
+                        + " \"quantization_config\": {\"quant_method\": \"fp8\", \"activation_scheme\": \"static\","
+                        + " \"weight_block_size\": null}}")
+                .formatted(text);
+        TinyModel model = new TinyModel(folder, config, TensorType.F16, SEED, PackedWeights.fp8Whole());
+        assertThat(error(model, "none", 40)).isLessThan(SIXTEEN);
+    }
+
     /** K and V have 64 rows each, gate and up 320, so blocks end within all of them; down has 320 inputs. */
     @ParameterizedTest
     @ValueSource(ints = {12, 40, 270})

@@ -174,11 +174,24 @@ public final class Configs {
 
     static final int GROWTH_CONTEXT = 16;
 
+    /** Rotation, and growth, of Ministral 3. */
+    public static final String GROWN = "\"rope_parameters\": {\"rope_type\": \"default\", \"rope_theta\": 10000.0,"
+            + " \"llama_4_scaling_beta\": %s, \"original_max_position_embeddings\": %d}"
+                    .formatted(GROWTH, GROWTH_CONTEXT);
+
     public static String ministral3(String more) {
-        String rope = "\"rope_parameters\": {\"rope_type\": \"default\", \"rope_theta\": 10000.0,"
-                + " \"llama_4_scaling_beta\": %s, \"original_max_position_embeddings\": %d}"
-                        .formatted(GROWTH, GROWTH_CONTEXT);
-        return config("Ministral3ForCausalLM", 64, 4, 1, 16, 104, rope + comma(more));
+        return config("Ministral3ForCausalLM", 64, 4, 1, 16, 104, GROWN + comma(more));
+    }
+
+    /** Latent queries that grow, and probabilities among the experts chosen, which are in tensors of all. */
+    public static String mistral4(String more) {
+        String plan = "\"n_routed_experts\": 7, \"num_experts_per_tok\": 3, \"moe_intermediate_size\": 40,"
+                + " \"routed_scaling_factor\": 1.5, \"n_shared_experts\": 1, \"kv_lora_rank\": 64, \"q_lora_rank\": 40,"
+                + " \"qk_nope_head_dim\": 16, \"qk_rope_head_dim\": 16, \"v_head_dim\": 32,"
+                + " \"rope_parameters\": {\"rope_type\": \"yarn\", \"rope_theta\": 10000.0, \"factor\": 4.0,"
+                + " \"mscale\": 1.0, \"mscale_all_dim\": 1.0, \"partial_rotary_factor\": 0.5, \"llama_4_scaling_beta\": %s,"
+                + " \"original_max_position_embeddings\": %d}";
+        return config("Mistral4ForCausalLM", 64, 11, 11, 32, 128, plan.formatted(GROWTH, GROWTH_CONTEXT) + comma(more));
     }
 
     private static String comma(String more) {

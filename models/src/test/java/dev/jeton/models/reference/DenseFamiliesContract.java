@@ -2,6 +2,8 @@ package dev.jeton.models.reference;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.jeton.models.DecoderSpec;
+import dev.jeton.models.DecoderSpec.Norms.Heads;
 import dev.jeton.models.EngineOptions;
 import dev.jeton.models.TensorType;
 import dev.jeton.models.engine.Engine;
@@ -121,7 +123,9 @@ public abstract class DenseFamiliesContract {
     @Test
     void shouldMatchTheReferenceForOlmo2() throws IOException {
         for (String type : TYPES) {
-            check(model(Configs.olmo2(""), type), plain(24));
+            TinyModel model = model(Configs.olmo2(""), type);
+            assertThat(model.spec.norms()).isEqualTo(new DecoderSpec.Norms(Heads.TOGETHER, false, true));
+            check(model, plain(24));
         }
     }
 
@@ -133,6 +137,7 @@ public abstract class DenseFamiliesContract {
     @Test
     void shouldMatchTheReferenceForOlmo3() throws IOException {
         TinyModel model = model(Configs.olmo3(""), "F32");
+        assertThat(model.spec.norms()).isEqualTo(new DecoderSpec.Norms(Heads.TOGETHER, false, true));
         assertThat(model.spec.windows()).containsExactly(21, 0, 21);
         double[] wide = DoubleStream.of(plain(16)).map(f -> f / 8).toArray();
         check(model, model.weights, wide, plain(16), 1, new Served(0, "none"));
@@ -141,6 +146,7 @@ public abstract class DenseFamiliesContract {
     @Test
     void shouldMatchTheReferenceForExaone4() throws IOException {
         TinyModel model = model(Configs.exaone4(""), "F32");
+        assertThat(model.spec.norms()).isEqualTo(new DecoderSpec.Norms(Heads.EACH, false, true));
         assertThat(model.spec.turned()).containsExactly(true, false, true);
         check(model, plain(24));
     }

@@ -2,6 +2,8 @@ package dev.jeton.models.reference;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.jeton.models.DecoderSpec;
+import dev.jeton.models.DecoderSpec.Norms.Heads;
 import dev.jeton.models.EngineOptions;
 import dev.jeton.models.TensorType;
 import java.io.IOException;
@@ -76,12 +78,16 @@ public abstract class ExpertFamiliesContract extends DenseFamiliesContract {
 
     @Test
     void shouldMatchTheReferenceForOlmoe() throws IOException {
-        checkExperts(model(Configs.olmoe(""), "F32"), 16);
+        TinyModel model = model(Configs.olmoe(""), "F32");
+        assertThat(model.spec.norms()).isEqualTo(new DecoderSpec.Norms(Heads.TOGETHER, true, false));
+        checkExperts(model, 16);
     }
 
     @Test
     void shouldMatchTheReferenceForMiniMaxM2() throws IOException {
-        checkExperts(model(Configs.minimaxM2(""), "F32"), 16);
+        TinyModel model = model(Configs.minimaxM2(""), "F32");
+        assertThat(model.spec.norms()).isEqualTo(new DecoderSpec.Norms(Heads.TOGETHER, true, false));
+        checkExperts(model, 16);
     }
 
     private void checkExperts(TinyModel model, int width) {

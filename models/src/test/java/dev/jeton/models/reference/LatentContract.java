@@ -30,7 +30,7 @@ public abstract class LatentContract extends ReferenceContract {
 
     @Test
     void shouldMatchTheReferenceForDeepSeekV3() throws IOException {
-        TinyModel model = check(Configs.deepSeekV3(""), TensorType.F32, yarn());
+        TinyModel model = check(Configs.deepSeekV3(""), TensorType.F32, yarn(16, 256));
         double longer = 0.1 * Math.log(4) + 1;
         assertThat(model.spec.scales().query()).isCloseTo(longer * longer / Math.sqrt(32), Offset.offset(1e-12));
         assertThat(model.spec.rotary().attentionFactor()).isEqualTo(1);
@@ -38,7 +38,7 @@ public abstract class LatentContract extends ReferenceContract {
 
     @Test
     void shouldMatchTheReferenceForDeepSeekV3InBf16() throws IOException {
-        check(Configs.deepSeekV3(""), TensorType.BF16, yarn());
+        check(Configs.deepSeekV3(""), TensorType.BF16, yarn(16, 256));
     }
 
     @Test
@@ -52,10 +52,21 @@ public abstract class LatentContract extends ReferenceContract {
         assertThat(model.spec.latent().paired()).isFalse();
     }
 
-    private static double[] yarn() {
-        double[] frequencies = FamilyContract.plain(16);
-        double low = Math.floor(16 * Math.log(256 / (32 * 2 * Math.PI)) / (2 * Math.log(10_000)));
-        double high = Math.ceil(16 * Math.log(256 / (2 * Math.PI)) / (2 * Math.log(10_000)));
+    @Test
+    void shouldMatchTheReferenceForMistral4() throws IOException {
+        TinyModel model = check(Configs.mistral4(""), TensorType.F32, yarn(16, Configs.GROWTH_CONTEXT));
+        double longer = 0.1 * Math.log(4) + 1;
+        assertThat(model.spec.scales().query()).isCloseTo(longer * longer / Math.sqrt(32), Offset.offset(1e-12));
+        assertThat(model.spec.rotary().width()).isEqualTo(16);
+        assertThat(model.spec.scales().growth().exists()).isTrue();
+    }
+
+    /** Frequencies of YaRN by four from so many positions. */
+    public static double[] yarn(int width, int original) {
+        double[] frequencies = FamilyContract.plain(width);
+        double low = Math.floor(width * Math.log(original / (32 * 2 * Math.PI)) / (2 * Math.log(10_000)));
+        double high = Math.ceil(width * Math.log(original / (2 * Math.PI)) / (2 * Math.log(10_000)));
+        low = Math.max(low, 0);
         for (int i = 0; i < frequencies.length; i++) {
             double kept = 1 - Math.min(1, Math.max(0, (i - low) / (high - low)));
             frequencies[i] = frequencies[i] / 4 * (1 - kept) + frequencies[i] * kept;

@@ -31,6 +31,15 @@ public final class PackedWeights {
 
     /** e4m3 with a scale for each row, or one for the matrix. */
     public static TinyModel.Storage fp8(boolean ofRows) {
+        return fp8(ofRows, ".weight_scale", ofRows ? 2 : 1);
+    }
+
+    /** e4m3 with one scale, of no dimension, as Ministral 3 has it. */
+    public static TinyModel.Storage fp8Whole() {
+        return fp8(false, ".weight_scale_inv", 0);
+    }
+
+    private static TinyModel.Storage fp8(boolean ofRows, String scaleName, int dimensions) {
         return (writer, name, type, rows, columns, values) -> {
             float[] scales = new float[ofRows ? rows : 1];
             byte[] bytes = new byte[rows * columns];
@@ -46,7 +55,8 @@ public final class PackedWeights {
                 exact[i] = value * scale;
             }
             writer.add(name + ".weight", "F8_E4M3", new int[] {rows, columns}, bytes);
-            writer.add(name + ".weight_scale", TensorType.F32, ofRows ? new int[] {rows, 1} : new int[] {1}, scales);
+            int[] shape = {scales.length, 1};
+            writer.add(name + scaleName, TensorType.F32, Arrays.copyOf(shape, dimensions), scales);
             return exact;
         };
     }

@@ -246,11 +246,15 @@ public final class ReferenceDecoder {
 
     /** One of feed-forward layers that lie one after the other, gates before ups. */
     private double[] fused(String name, int number, int width, double[] in) {
+        return fused(name + "input_linear.weight", name + "output_linear.weight", number, width, in);
+    }
+
+    private double[] fused(String gateUp, String down, int number, int width, double[] in) {
         int rows = 2 * width * in.length;
-        double[] input = weights.get(name + "input_linear.weight");
+        double[] input = weights.get(gateUp);
         double[] both = times(Arrays.copyOfRange(input, number * rows, (number + 1) * rows), in, new double[0]);
         double[] inner = gated(Arrays.copyOf(both, width), Arrays.copyOfRange(both, width, 2 * width));
-        double[] output = weights.get(name + "output_linear.weight");
+        double[] output = weights.get(down);
         int size = in.length * width;
         return times(Arrays.copyOfRange(output, number * size, (number + 1) * size), inner, new double[0]);
     }
@@ -268,8 +272,16 @@ public final class ReferenceDecoder {
                 weights.getOrDefault(name + "e_score_correction_bias", new double[0]));
         ReferenceRouting routing = ReferenceRouting.of(spec.experts(), logits, correction);
         margins[position] = Math.min(margins[position], routing.margin());
+        String stacked = name + "experts.gate_up_proj";
         double[] out = routing.sum(routing.chosen().stream()
-                .map(e -> expert(name + "experts." + e + ".", projections, in))
+                .map(e -> weights.containsKey(stacked)
+                        ? fused(
+                                stacked,
+                                name + "experts.down_proj",
+                                e,
+                                spec.experts().intermediate(),
+                                in)
+                        : expert(name + "experts." + e + ".", projections, in))
                 .toList());
         for (String shared : List.of("shared_experts.", "shared_expert.")) {
             if (weights.containsKey(name + shared + projections.getFirst() + ".weight")) {
@@ -331,7 +343,7 @@ public final class ReferenceDecoder {
                 }
                 double scale =
                         isGranite() ? Configs.GRANITE_ATTENTION : spec.scales().query();
-                if (spec.architecture().startsWith("Ministral3")) {
+                if (List.of("Ministral3ForCausalLM", "Mistral4ForCausalLM").contains(spec.architecture())) {
                     int steps = position / Configs.GROWTH_CONTEXT;
                     scale *= 1 + Configs.GROWTH * Math.log(1 + steps);
                 }

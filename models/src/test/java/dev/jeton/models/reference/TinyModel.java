@@ -228,6 +228,13 @@ public final class TinyModel {
         if (shared.gated()) {
             matrix(block + "shared_expert_gate.weight", 1, spec.hidden(), scale);
         }
+        if (spec.architecture().startsWith("Mistral4")) {
+            int width = spec.experts().intermediate();
+            int count = spec.experts().count();
+            add(block + "experts.gate_up_proj", new int[] {count, 2 * width, spec.hidden()}, 0, scale);
+            add(block + "experts.down_proj", new int[] {count, spec.hidden(), width}, 0, 1 / Math.sqrt(width));
+            return;
+        }
         for (int i = 0; i < spec.experts().count(); i++) {
             feed(block + "experts." + i + ".", names, spec.experts().intermediate(), scale);
         }

@@ -143,6 +143,7 @@ struct Lane {
     uint3 thread;
     unsigned warp, lane;
     bool waited;            /* for the kernel before */
+    bool turn;              /* which of two places is written to next, where lanes take them by turns */
     int kind, barrier;
     uint32_t mask;
     int source;
@@ -494,6 +495,7 @@ inline void start_block() {
         lane.lane = t % WARP;
         lane.kind = RUNS;
         lane.waited = false;
+        lane.turn = false;
         prepare(lane);
     }
     /* Shared memory holds no numbers at first, whatever an earlier block left there. */

@@ -131,7 +131,7 @@ int compile(Program &program, const std::string &folder, const std::vector<std::
     }
     write_file(folder + "/source.ii", out.str());
     /* Compiled and linked apart, since what checks alignment would otherwise be linked with a library for it. */
-    std::vector<std::string> back = {"g++", "-c", "-fPIC", "-O2", "-g1", "-w", "-std=c++17", "-march=native",
+    std::vector<std::string> back = {"g++", "-c", "-fPIC", "-O1", "-g1", "-w", "-std=c++17", "-march=native",
             "-fno-strict-aliasing", "-fno-gnu-unique", "-fno-extern-tls-init", "-fsanitize=alignment",
             "-fno-sanitize-recover=alignment", "-o", folder + "/module.o"};
     if (standin::checking()) {
