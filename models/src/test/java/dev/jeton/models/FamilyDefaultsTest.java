@@ -55,17 +55,22 @@ class FamilyDefaultsTest {
         assertThat(spec.windowRotary()).isEqualTo(spec.rotary());
     }
 
+    private static final String YARN = "'rope_type': 'yarn', 'factor': 8.0, 'attention_factor': 1.2,"
+            + " 'original_max_position_embeddings': 8192";
+
     /** As Olmo-3-7B-Instruct has it; in the newer spelling, each type of layer may leave its base out. */
     @ParameterizedTest
     @ValueSource(
             strings = {
-                "'rope_theta': 300000, 'rope_scaling': {'rope_type': 'yarn', 'factor': 8.0, 'attention_factor': 1.2, 'original_max_position_embeddings': 8192}",
-                "'rope_theta': 300000, 'rope_parameters': {'rope_type': 'yarn', 'factor': 8.0, 'attention_factor': 1.2, 'original_max_position_embeddings': 8192}",
-                "'rope_theta': 300000, 'rope_parameters': {'full_attention': {'rope_type': 'yarn', 'factor': 8.0, 'attention_factor': 1.2, 'original_max_position_embeddings': 8192}}",
-                "'rope_parameters': {'full_attention': {'rope_type': 'yarn', 'rope_theta': 300000, 'factor': 8.0, 'attention_factor': 1.2, 'original_max_position_embeddings': 8192}, 'sliding_attention': {'rope_type': 'default', 'rope_theta': 300000}}"
+                "'rope_theta': 300000, 'rope_scaling': {YARN}",
+                "'rope_theta': 300000, 'rope_parameters': {YARN}",
+                "'rope_theta': 300000, 'rope_parameters': {'full_attention': {YARN}}",
+                "'rope_parameters': {'full_attention': {'rope_theta': 300000, YARN},"
+                        + " 'sliding_attention': {'rope_type': 'default', 'rope_theta': 300000}}"
             })
     void olmo3StretchesOnlyLayersThatSeeAll(String rope) throws IOException {
-        DecoderSpec spec = read("Olmo3ForCausalLM", ", " + rope.replace('\'', '"'));
+        DecoderSpec spec =
+                read("Olmo3ForCausalLM", ", " + rope.replace("YARN", YARN).replace('\'', '"'));
         assertThat(spec.rotary().scaling()).isInstanceOf(RotaryScaling.Yarn.class);
         assertThat(spec.rotary().attentionFactor()).isEqualTo(1.2);
         assertThat(spec.windowRotary().scaling()).isEqualTo(new RotaryScaling.None());
@@ -181,8 +186,8 @@ class FamilyDefaultsTest {
         DecoderSpec spec = config("{\"architectures\": [\"Mistral3ForConditionalGeneration\"], \"text_config\": {"
                 + "\"model_type\": \"mistral4\", %s, %s, \"q_lora_rank\": 48, \"rope_parameters\": {"
                         .formatted(SHAPE, LATENT)
-                + "\"type\": \"yarn\", \"rope_theta\": 10000.0, \"factor\": 128.0, \"mscale\": 1.0, \"mscale_all_dim\": 1.0,"
-                + " \"original_max_position_embeddings\": 8192, \"llama_4_scaling_beta\": 0.1,"
+                + "\"type\": \"yarn\", \"rope_theta\": 10000.0, \"factor\": 128.0, \"mscale\": 1.0,"
+                + " \"mscale_all_dim\": 1.0, \"original_max_position_embeddings\": 8192, \"llama_4_scaling_beta\": 0.1,"
                 + " \"partial_rotary_factor\": 0.5}}}");
         assertThat(spec.architecture()).isEqualTo("Mistral4ForCausalLM");
         assertThat(spec.rotary().width()).isEqualTo(64);

@@ -72,8 +72,10 @@ class TensorParallelTest {
 
     // ---- families ----------------------------------------------------------------------------------------------
 
-    /** Widths of whole steps of 128 for some products of few rows; a vocabulary of 301 that divides by nothing. */
-    /** One adds products of few rows to the residual stream in 32 bits; several round what they sum to sixteen. */
+    /**
+     * Widths of whole steps of 128 for some products of few rows; a vocabulary of 301 that divides by nothing. One rank
+     * adds products of few rows to the residual stream in 32 bits; several round what they sum to sixteen.
+     */
     @Test
     void severalRanksAreAsNearToTheReferenceAsOne() throws IOException {
         String tied = "\"tie_word_embeddings\": true";
@@ -231,7 +233,7 @@ class TensorParallelTest {
                         30,
                         19)
                 .getAverage();
-        assertThat(error).isLessThan(SIXTEEN);
+        assertThat(error).as("rounded as by several ranks").isLessThan(2 * error(model, "none", 1, 30));
         assertThat(MACHINE.knobs().calls("ncclAllReduce")).isPositive();
         assertThat(MACHINE.knobs().calls("ncclAllGather")).isPositive();
     }
