@@ -91,7 +91,8 @@ DEVICE void norm_part(const act* from, int width, const float* weight, float eps
 }
 
 // Of a token's row of x: norms what its queries are computed from, of queryRank elements (0: they are not computed from
-// these), into narrow[token][queryRank], multiplied with what queries grow by, which are products of it; norms the vector behind it and turns what is behind that, into its page.
+// these), into narrow[token][queryRank], multiplied with what queries grow by, since they are products of it; norms the
+// vector behind it and turns what is behind that, into its page.
 // Bytes per token: 2 * (queryRank + rank + rotary) read and written. DeepSeek-V3: 8.4 KB, 69 MB for 8,192 tokens: 21 us on
 // H100. Elements are read one by one, since nothing says that parts of a row begin at vectors.
 extern "C" __global__ void __launch_bounds__(128)

@@ -19,41 +19,37 @@ final class FamilyExperts {
     static Experts read(DecoderFamily family, JsonObject config, int layers) {
         return switch (family) {
             case MIXTRAL ->
-                new Experts(
+                inEveryLayer(
+                        config,
                         config.optionalInteger("num_local_experts", 1, MOST).orElse(8),
                         perToken(config, 2),
-                        config.integer("intermediate_size", 1, MAX_WIDTH),
                         Routing.softmax(true),
                         false,
-                        Shared.NONE,
-                        Collections.nCopies(layers, true));
+                        layers);
             case MINIMAX_M2 ->
-                new Experts(
+                inEveryLayer(
+                        config,
                         count(config, "num_local_experts", "num_experts"),
                         config.integer("num_experts_per_tok", 1, MOST),
-                        config.integer("intermediate_size", 1, MAX_WIDTH),
                         bySigmoid(config),
                         false,
-                        Shared.NONE,
-                        Collections.nCopies(layers, true));
+                        layers);
             case OLMOE ->
-                new Experts(
+                inEveryLayer(
+                        config,
                         count(config, "num_experts", "num_local_experts"),
                         perToken(config, 8),
-                        config.integer("intermediate_size", 1, MAX_WIDTH),
                         Routing.softmax(config.flag("norm_topk_prob", false)),
                         false,
-                        Shared.NONE,
-                        Collections.nCopies(layers, true));
+                        layers);
             case GPT_OSS ->
-                new Experts(
+                inEveryLayer(
+                        config,
                         count(config, "num_local_experts", "num_experts"),
                         config.integer("num_experts_per_tok", 1, MOST),
-                        config.integer("intermediate_size", 1, MAX_WIDTH),
                         Routing.softmax(true),
                         true,
-                        Shared.NONE,
-                        Collections.nCopies(layers, true));
+                        layers);
             case QWEN3_MOE, QWEN2_MOE -> qwen(family, config, layers);
             case GLM4_MOE, GLM4_MOE_LITE, DEEPSEEK_V3 -> deepSeek(config, bySigmoid(config), layers);
             case DEEPSEEK_V2 -> deepSeek(config, byProbability(config), layers);
@@ -74,6 +70,19 @@ final class FamilyExperts {
                     SMOLLM3,
                     MINISTRAL3 -> Experts.NONE;
         };
+    }
+
+    /** Of the width that other layers would have, and nothing beside them. */
+    private static Experts inEveryLayer(
+            JsonObject config, int count, int perToken, Routing routing, boolean biased, int layers) {
+        return new Experts(
+                count,
+                perToken,
+                config.integer("intermediate_size", 1, MAX_WIDTH),
+                routing,
+                biased,
+                Shared.NONE,
+                Collections.nCopies(layers, true));
     }
 
     private static Experts granite(JsonObject config, int layers) {

@@ -83,9 +83,6 @@ final class FamilyWeights implements WeightFiles {
             return part.flatMap(this::rows);
         }
         Matcher expert = EXPERT.matcher(name);
-        if (expert.matches() && folder && family.isGraniteOfExperts()) {
-            return graniteExpert(own(expert.group(1)), Integer.parseInt(expert.group(2)), expert.group(3));
-        }
         if (expert.matches() && folder && family == DecoderFamily.GPT_OSS) {
             return new GptOssExperts(
                             files, spec, own(expert.group(1)) + ".mlp.experts.", Integer.parseInt(expert.group(2)))
@@ -116,21 +113,12 @@ final class FamilyWeights implements WeightFiles {
         return all.rows(number, 1).withoutFirst();
     }
 
-    private Optional<Tensor> graniteExpert(String layer, int number, String matrix) {
-        String block = layer + ".block_sparse_moe.";
-        return stacked(block + "input_linear.weight", block + "output_linear.weight", number, matrix);
-    }
-
-    /** As transformers 5 has experts. */
+    /** One of experts in two tensors: gate and then up of each, and down, under Granite's names or transformers 5's. */
     private Optional<Tensor> stacked(String layer, int number, String matrix) {
-        String block = layer + ".mlp.experts.";
-        return stacked(block + "gate_up_proj", block + "down_proj", number, matrix);
-    }
-
-    /** Experts in two tensors: gate and then up of each, and down. */
-    private Optional<Tensor> stacked(String gateUp, String output, int number, String matrix) {
         boolean down = matrix.equals("down");
-        String name = down ? output : gateUp;
+        String name = family.isGraniteOfExperts()
+                ? "%s.block_sparse_moe.%s_linear.weight".formatted(layer, down ? "output" : "input")
+                : "%s.mlp.experts.%s_proj".formatted(layer, down ? "down" : "gate_up");
         int width = spec.experts().intermediate();
         files.type(name).filter(type -> type.startsWith("F8")).ifPresent(type -> {
             throw new ModelException(

@@ -1,6 +1,5 @@
 package dev.jeton.models;
 
-import java.util.LinkedHashMap;
 import java.util.Map;
 
 /** What GGUF files say of experts and attention in the manner of DeepSeek, in the words of config.json. */
@@ -102,9 +101,8 @@ final class GgufDeepSeek {
         config.put("qk_rope_head_dim", rotary);
         config.put("v_head_dim", value);
         double multiplier = metadata.number(prefix + "rope.scaling.yarn_log_multiplier", 0) / LOG_MULTIPLIER;
-        if (multiplier != 0 && config.get("rope_scaling") instanceof Map<?, ?> scaling) {
-            Map<String, Object> own = new LinkedHashMap<>();
-            scaling.forEach((name, each) -> own.put(String.valueOf(name), each));
+        if (multiplier != 0 && config.containsKey("rope_scaling")) {
+            Map<String, Object> own = GgufFamilies.rope(config);
             own.put("mscale", multiplier);
             own.put("mscale_all_dim", multiplier);
             config.put("rope_scaling", own);

@@ -31,13 +31,8 @@ final class GgufFamilies {
     /** Sigmoids of them. */
     private static final int SIGMOID = 2;
 
-    /** Families whose second norm is named by what it follows. */
-    private static final Set<DecoderFamily> NORM_BEHIND = Set.of(
-            DecoderFamily.GLM4_MOE,
-            DecoderFamily.SEED_OSS,
-            DecoderFamily.OLMO2,
-            DecoderFamily.OLMO3,
-            DecoderFamily.EXAONE4);
+    /** Families whose second norm is named by what it follows, beside those that have it behind that. */
+    private static final Set<DecoderFamily> NAMED_AS_BEHIND = Set.of(DecoderFamily.GLM4_MOE, DecoderFamily.SEED_OSS);
 
     /** Families in which not all of a head need be turned. */
     static final Set<DecoderFamily> PARTLY_TURNED =
@@ -210,8 +205,8 @@ final class GgufFamilies {
         });
     }
 
-    /** A copy of what is said of rotation. */
-    private static Map<String, Object> rope(Map<String, Object> config) {
+    /** A copy of what is said of rotation; empty where nothing is. */
+    static Map<String, Object> rope(Map<String, Object> config) {
         Map<String, Object> rope = new LinkedHashMap<>();
         if (config.get("rope_scaling") instanceof Map<?, ?> scaling) {
             scaling.forEach((key, value) -> rope.put(String.valueOf(key), value));
@@ -291,7 +286,8 @@ final class GgufFamilies {
         boolean oss = family == DecoderFamily.GPT_OSS;
         return switch (name) {
             case "ffn_norm" -> family.hasNormsBehind() ? "" : family.isGemma() ? "pre_feedforward_layernorm" : usual;
-            case "post_attention_norm" -> family.isGemma() || oss || NORM_BEHIND.contains(family) ? usual : "";
+            case "post_attention_norm" ->
+                family.isGemma() || oss || family.hasNormsBehind() || NAMED_AS_BEHIND.contains(family) ? usual : "";
             case "post_ffw_norm" -> family.isGemma() || family.hasNormsBehind() ? usual : "";
             case "attn_norm" -> family.hasNormsBehind() ? "" : usual;
             case "attn_sinks" -> oss && kind.equals("weight") ? usual : "";

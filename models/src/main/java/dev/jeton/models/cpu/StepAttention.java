@@ -26,7 +26,9 @@ final class StepAttention {
     private final StepRows batch;
     private final RotaryTable rotary;
     private final RotaryTable windowRotary;
-    private final float queryScale;
+    /** By token of the step: what its queries are multiplied with. */
+    private final float[] queryScales;
+
     private final boolean together;
     private final int stride;
     private final float[] qkv;
@@ -52,7 +54,7 @@ final class StepAttention {
         rotary = new RotaryTable(spec.rotary(), maxTokens);
         windowRotary =
                 spec.windowRotary().equals(spec.rotary()) ? rotary : new RotaryTable(spec.windowRotary(), maxTokens);
-        queryScale = (float) spec.scales().query();
+        queryScales = new float[maxTokens];
         together = spec.norms().heads() == Heads.TOGETHER;
         stride = weights.layer(0).queryKeyValue().panels() * PANEL;
         int rows = maxTokens + MatMul.SPARE_ROWS;
@@ -89,8 +91,10 @@ final class StepAttention {
         tiles.begin(batch, spec.keyValueHeads(), 1);
     }
 
-    /** Makes the angles of a token, the same for all layers. */
+    /** Makes the angles of a token and the scale of its queries, the same for all layers. */
     void turnTo(int token, int position) {
+        queryScales[token] =
+                (float) (spec.scales().query() * spec.scales().growth().at(position));
         rotary.set(token, position);
         if (windowRotary != rotary) {
             windowRotary.set(token, position);
@@ -129,7 +133,6 @@ final class StepAttention {
         int perHead = spec.heads() / spec.keyValueHeads();
         boolean each = spec.norms().heads() == Heads.EACH;
         boolean turned = spec.turned().get(layer);
-        float scale = queryScale * (float) spec.scales().growth().at(batch.tokenPosition[token]);
         RotaryTable table = arenas[groupOfLayer[layer]].group().window() > 0 ? windowRotary : rotary;
         int at = token * stride;
         for (int h = head * perHead; h < (head + 1) * perHead; h++) {
@@ -138,9 +141,9 @@ final class StepAttention {
                 normalise(query, headDim, of.queryNorm());
             }
             if (turned) {
-                table.rotate(token, qkv, query, headDim, scale);
+                table.rotate(token, qkv, query, headDim, queryScales[token]);
             } else {
-                RowKernels.scale(qkv, query, headDim, scale);
+                RowKernels.scale(qkv, query, headDim, queryScales[token]);
             }
         }
         int key = at + spec.queryWidth() + head * headDim;
