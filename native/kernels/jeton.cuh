@@ -7,9 +7,9 @@
 #define JETON_CUH
 
 #ifdef JETON_HOST
+#include <cstddef>
+#include <cstdlib>
 #include <cstring>
-#include <deque>
-#include <vector>
 #endif
 
 #ifndef JETON_TYPE
@@ -764,9 +764,12 @@ struct jeton_copy {
     unsigned char early[16];
 };
 
+// What a thread has begun and not waited for, in order, and how much of it is of the groups up to each.
 struct jeton_copies {
-    std::vector<jeton_copy> open;
-    std::deque<std::vector<jeton_copy>> groups;
+    int count;
+    int groups;
+    int ends[8];
+    jeton_copy begun[128];
 };
 
 static jeton_copies jeton_pending[1024];
@@ -777,52 +780,75 @@ struct alignas(64) jeton_tile {
 static jeton_tile jeton_tiles[32][2];
 static const void* jeton_rows[32][32];
 
-static inline void jeton_begin_copy(void* to, const void* from, int bytes, bool take) {
+template <int bytes>
+static inline void jeton_begin_copy(void* to, const void* from, bool take) {
     assert((uintptr_t)to % bytes == 0 && (uintptr_t)from % bytes == 0);
     memset(to, 0xff, bytes);
-    jeton_pending[threadIdx.x].open.push_back({to, from, bytes, take, {}});
+    jeton_copies& mine = jeton_pending[threadIdx.x];
+    assert(mine.count < 128);
+    jeton_copy& copy = mine.begun[mine.count++];
+    copy.to = to;
+    copy.from = from;
+    copy.bytes = bytes;
+    copy.take = take;
 }
-static inline void copy16_async(void* to, const void* from, bool take) { jeton_begin_copy(to, from, 16, take); }
-static inline void copy4_async(void* to, const void* from, bool take) { jeton_begin_copy(to, from, 4, take); }
+static inline void copy16_async(void* to, const void* from, bool take) { jeton_begin_copy<16>(to, from, take); }
+static inline void copy4_async(void* to, const void* from, bool take) { jeton_begin_copy<4>(to, from, take); }
+template <int bytes>
+static inline void jeton_make_copy(const jeton_copy& copy) {
+    if (copy.take) {
+        memcpy(copy.to, copy.from ? copy.from : copy.early, bytes);
+    } else {
+        memset(copy.to, 0, bytes);
+    }
+}
 static inline void copies_commit() {
     jeton_copies& mine = jeton_pending[threadIdx.x];
-    mine.groups.push_back(mine.open);
-    mine.open.clear();
+    assert(mine.groups < 8);
+    mine.ends[mine.groups++] = mine.count;
 }
 template <int left>
 static inline void copies_wait() {
     jeton_copies& mine = jeton_pending[threadIdx.x];
-    while ((int)mine.groups.size() > left) {
-        for (const jeton_copy& copy : mine.groups.front()) {
-            if (copy.take) {
-                memcpy(copy.to, copy.from ? copy.from : copy.early, copy.bytes);
-            } else {
-                memset(copy.to, 0, copy.bytes);
-            }
-        }
-        mine.groups.pop_front();
+    int over = mine.groups - left;
+    if (over <= 0) {
+        return;
     }
+    int made = mine.ends[over - 1];
+    for (int i = 0; i < made; i++) {
+        const jeton_copy& copy = mine.begun[i];
+        copy.bytes == 16 ? jeton_make_copy<16>(copy) : jeton_make_copy<4>(copy);
+    }
+    mine.count -= made;
+    memmove(mine.begun, mine.begun + made, mine.count * sizeof(jeton_copy));
+    for (int g = 0; g < left; g++) {
+        mine.ends[g] = mine.ends[g + over] - made;
+    }
+    mine.groups = left;
 }
 
 // Copies that were begun before this wait read what there was before it: that is one of the times when a GPU may make
 // them. They are put aside, since the kernel before may be of this module.
 static inline void jeton_wait_for_previous() {
-    if (!::jeton::machine.launch->previous) {
+    jeton_copies& mine = jeton_pending[threadIdx.x];
+    if (!::jeton::machine.launch->previous || mine.count == 0) {
         ::jeton::wait_for_previous();
         return;
     }
-    jeton_copies mine;
-    std::swap(mine, jeton_pending[threadIdx.x]);
-    for (std::vector<jeton_copy>& group : mine.groups) {
-        for (jeton_copy& copy : group) {
-            if (copy.take) {
-                memcpy(copy.early, copy.from, copy.bytes);
-                copy.from = nullptr;
-            }
+    for (int i = 0; i < mine.count; i++) {
+        jeton_copy& copy = mine.begun[i];
+        if (copy.take) {
+            memcpy(copy.early, copy.from, copy.bytes);
+            copy.from = nullptr;
         }
     }
+    size_t bytes = offsetof(jeton_copies, begun) + mine.count * sizeof(jeton_copy);
+    void* aside = malloc(bytes);
+    memcpy(aside, &mine, bytes);
+    mine.count = mine.groups = 0;
     ::jeton::wait_for_previous();
-    std::swap(mine, jeton_pending[threadIdx.x]);
+    memcpy(&mine, aside, bytes);
+    free(aside);
 }
 
 static inline void jeton_load_matrices(unsigned* r, const void* row, bool transposed) {

@@ -68,6 +68,21 @@ static void run(const Case& c) {
     Array<int> plan(8), decodeTiles((size_t)maxDecode * 8), prefillTiles((size_t)maxPrefill * 8);
     RUN(GRID(1), PLAN_THREADS, 0, plan_attention, header, position, start, c.window, c.decodeTarget, c.prefillTarget, maxDecode, maxPrefill, plan, decodeTiles, prefillTiles);
     EXPECT(plan[4] == 0, "plan error; %d and %d tiles", plan[0], plan[1]);
+    // Contexts are cut as rarely as tiles allow.
+    for (int kind = 0; kind < 2; kind++) {
+        int rowsOfTile = kind ? PREFILL_ROWS : DECODE_ROWS, target = kind ? c.prefillTarget : c.decodeTarget, unsplit = 0;
+        std::vector<int> lengths;
+        for (int r = 0; r < b.rows; r++) {
+            int inputs = b.inputStart[r + 1] - b.inputStart[r];
+            for (int first = 0; is_decode(inputs) != (kind == 1) && first < inputs * GROUP; first += rowsOfTile, unsplit++) {
+                lengths.push_back(context_end(b.position[r], first, rowsOfTile, inputs) - context_start(b.position[r], first, c.window));
+            }
+        }
+        int chunk = 64 * (kind ? PREFILL_CHUNK_UNITS : 1);
+        auto tiles = [&] { return std::accumulate(lengths.begin(), lengths.end(), 0, [&](int sum, int length) { return sum + divide_up(length, chunk); }); };
+        while (unsplit < target && tiles() > target) chunk += 64;
+        EXPECT(unsplit == 0 || unsplit >= target ? plan[2 + kind] == 1 << 30 : plan[2 + kind] == chunk, "chunk %d and not %d", plan[2 + kind], chunk);
+    }
     int most[2] = {0, 0};
     // Every query row's context is covered exactly once.
     std::vector<int> covered((size_t)tokens * GROUP, 0);

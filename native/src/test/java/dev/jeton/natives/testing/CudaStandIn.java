@@ -94,7 +94,41 @@ public final class CudaStandIn {
         Path nvrtc = link(folder.resolve("libnvrtc.so.13"), driver);
         Path cublasLt = link(folder.resolve("libcublasLt.so.13"), driver);
         Path nccl = link(folder.resolve("libnccl.so.2"), driver);
-        return new CudaStandIn(driver, nvrtc, cublasLt, nccl);
+        CudaStandIn made = new CudaStandIn(driver, nvrtc, cublasLt, nccl);
+        Files.createLink(folder.resolve("cuda_host.h.gch"), made.headers());
+        return made;
+    }
+
+    /** The header of kernels, compiled once likewise. */
+    private Path headers() throws IOException {
+        Path kept = kept(".gch");
+        if (!Files.exists(kept)) {
+            Path folder = Files.createTempDirectory("jeton-standin");
+            Path made = folder.resolve("headers.gch");
+            try (Arena arena = Arena.ofConfined()) {
+                FunctionDescriptor descriptor = FunctionDescriptor.of(JAVA_INT, ADDRESS);
+                if ((int) call("standin_headers", descriptor, arena.allocateFrom(made.toString())) != 0) {
+                    throw new IOException("the header of kernels was not compiled; see " + folder);
+                }
+            }
+            Files.move(made, kept, StandardCopyOption.ATOMIC_MOVE);
+            delete(folder);
+        }
+        return kept;
+    }
+
+    private static void delete(Path folder) throws IOException {
+        try (var files = Files.list(folder)) {
+            for (Path file : files.toList()) {
+                Files.delete(file);
+            }
+        }
+        Files.delete(folder);
+    }
+
+    private static Path kept(String end) throws IOException {
+        return Path.of(System.getProperty("java.io.tmpdir"))
+                .resolve("jeton-standin-" + System.getProperty("user.name") + "-" + hash() + end);
     }
 
     private static Path link(Path link, Path to) throws IOException {
@@ -103,8 +137,7 @@ public final class CudaStandIn {
     }
 
     private static Path built() throws IOException {
-        Path kept = Path.of(System.getProperty("java.io.tmpdir"))
-                .resolve("jeton-standin-" + System.getProperty("user.name") + "-" + hash() + ".so");
+        Path kept = kept(".so");
         if (Files.exists(kept)) {
             return kept;
         }
@@ -122,12 +155,7 @@ public final class CudaStandIn {
             throw new IOException("the stand-in was not compiled: " + command);
         }
         Files.move(folder.resolve("s.so"), kept, StandardCopyOption.ATOMIC_MOVE);
-        try (var files = Files.list(folder)) {
-            for (Path file : files.toList()) {
-                Files.delete(file);
-            }
-        }
-        Files.delete(folder);
+        delete(folder);
         return kept;
     }
 
@@ -193,8 +221,7 @@ public final class CudaStandIn {
      * A folder where kernels that this machine compiled, without checking, can be kept for other tests and later runs.
      */
     public Path kernels() throws IOException {
-        return Path.of(System.getProperty("java.io.tmpdir"))
-                .resolve("jeton-standin-" + System.getProperty("user.name") + "-" + hash() + "-kernels");
+        return kept("-kernels");
     }
 
     /** A new machine: nothing allocated, nothing ordered. What was open is gone, and must not be closed any more. */

@@ -217,14 +217,20 @@ inline unsigned __dp4a(unsigned a, unsigned b, unsigned c) {
 using std::isfinite;
 using std::isinf;
 using std::isnan;
+/* Of a number and what is none, the number. */
 template <class A, class B> std::common_type_t<A, B> min(A a, B b) {
-    if constexpr (std::is_floating_point_v<std::common_type_t<A, B>>) return fmin(a, b);
-    else { std::common_type_t<A, B> x = a, y = b; return y < x ? y : x; }
+    std::common_type_t<A, B> x = a, y = b;
+    return y < x || x != x ? y : x;
 }
 template <class A, class B> std::common_type_t<A, B> max(A a, B b) {
-    if constexpr (std::is_floating_point_v<std::common_type_t<A, B>>) return fmax(a, b);
-    else { std::common_type_t<A, B> x = a, y = b; return x < y ? y : x; }
+    std::common_type_t<A, B> x = a, y = b;
+    return x < y || x != x ? y : x;
 }
+/* The library's are called, which takes longer than what they do. */
+inline float jeton_fminf(float a, float b) { return min(a, b); }
+inline float jeton_fmaxf(float a, float b) { return max(a, b); }
+#define fminf jeton_fminf
+#define fmaxf jeton_fmaxf
 inline float rsqrtf(float v) { return 1 / sqrtf(v); }
 inline double rsqrt(double v) { return 1 / sqrt(v); }
 inline void sincospi(double v, double *s, double *c) { double r = fmod(v, 2.0) * M_PI; *s = sin(r); *c = cos(r); }

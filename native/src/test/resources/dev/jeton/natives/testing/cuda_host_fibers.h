@@ -161,6 +161,7 @@ struct Machine {
     Warp warps[MOST_WARPS];
     Barrier barriers[BARRIERS];
     unsigned threads, warp_count, live, spins;
+    unsigned at_barriers;   /* threads that wait there */
     void *scheduler;
     const Kernel *kernel;
     Launch *launch;
@@ -329,6 +330,7 @@ inline Lane *collective(int kind, uint32_t mask, uint64_t v0, uint64_t v1, int s
 
 inline void release(int id) {
     Barrier &barrier = machine.barriers[id];
+    machine.at_barriers -= barrier.arrived;
     barrier.arrived = 0;
     uint64_t result = barrier.any | barrier.all << 1 | barrier.count << 2;
     barrier.any = barrier.count = 0;
@@ -356,6 +358,7 @@ inline int barrier(int id, unsigned expected, int predicate) {
     barrier.expected = expected;
     me->kind = BARRIER;
     me->barrier = id;
+    machine.at_barriers++;
     if (++barrier.arrived == (expected ? expected : machine.live)) {
         release(id);
         machine.warps[me->warp].ready &= ~(1u << me->lane);
@@ -387,13 +390,13 @@ inline void life() {
     Warp &warp = machine.warps[me->warp];
     warp.live &= ~(1u << me->lane);
     machine.live--;
-    for (unsigned l = 0; l < WARP; l++) {
+    for (unsigned l = 0; warp.waiting && l < WARP; l++) {
         if (warp.waiting >> l & 1) {
             Lane &lane = machine.lanes[me->warp * WARP + l];
             complete(warp, me->warp, lane.mask, lane.kind);
         }
     }
-    for (unsigned id = 0; id < BARRIERS; id++) {
+    for (unsigned id = 0; machine.at_barriers && id < BARRIERS; id++) {
         Barrier &barrier = machine.barriers[id];
         if (barrier.arrived && !barrier.expected && barrier.arrived == machine.live) release(id);
     }
@@ -481,16 +484,22 @@ inline void stuck() {
 inline void start_block() {
     machine.live = machine.threads;
     machine.spins = 0;
+    machine.at_barriers = 0;
     for (unsigned w = 0; w < machine.warp_count; w++) {
         unsigned lanes = machine.threads - w * WARP;
         uint32_t all = lanes >= WARP ? ~0u : (1u << lanes) - 1;
         machine.warps[w] = {all, all, 0};
     }
     for (Barrier &barrier : machine.barriers) barrier = {0, 0, 0, 1, 0};
+    uint3 thread = {0, 0, 0};
     for (unsigned t = 0; t < machine.threads; t++) {
         Lane &lane = machine.lanes[t];
         lane.stack = machine.stacks + t * STRIDE;
-        lane.thread = {t % block_size.x, t / block_size.x % block_size.y, t / block_size.x / block_size.y};
+        lane.thread = thread;
+        if (++thread.x == block_size.x) {
+            thread.x = 0;
+            if (++thread.y == block_size.y) thread.y = 0, thread.z++;
+        }
         lane.warp = t / WARP;
         lane.lane = t % WARP;
         lane.kind = RUNS;

@@ -1,6 +1,6 @@
 /*
- * Stands in for NVRTC (source: nvrtc.h of CUDA 13.0). Compiling runs g++ on the source with cuda_host.h before it; the
- * "cubin" is the shared library that comes out, with a descriptor appended for each __global__ function, so that the
+ * Stands in for NVRTC (source: nvrtc.h of CUDA 13.0). Compiling runs g++ on the source with cuda_host.h before it, which
+ * may lie there compiled (standin_headers), since that is a third of the time; the "cubin" is the shared library that comes out, with a descriptor appended for each __global__ function, so that the
  * driver's stand-in can launch it.
  */
 #include "standin.h"
@@ -98,6 +98,12 @@ std::string own_part(const std::string &preprocessed) {
     return preprocessed.substr(begins == std::string::npos ? at : begins);
 }
 
+/* What sources and the header before them are compiled with. */
+std::vector<std::string> compiler() {
+    return {"g++", "-fPIC", "-O1", "-g1", "-w", "-std=c++17", "-march=native", "-fno-strict-aliasing", "-fno-gnu-unique",
+            "-fno-extern-tls-init", "-fsanitize=alignment", "-fno-sanitize-recover=alignment"};
+}
+
 int compile(Program &program, const std::string &folder, const std::vector<std::string> &definitions, int architecture) {
     for (auto &[name, text] : program.headers) write_file(folder + "/" + name, text);
     write_file(folder + "/source.cu", "typedef int jeton_source_begins;\n#line 1 \"" + program.name + "\"\n" + program.source);
@@ -105,9 +111,9 @@ int compile(Program &program, const std::string &folder, const std::vector<std::
     front.insert(front.end(), definitions.begin(), definitions.end());
     front.insert(front.end(), {folder + "/source.cu", "-o", folder + "/source.ii"});
     if (run(front, folder + "/log", program.log)) return COMPILATION;
-    std::string text = read_file(folder + "/source.ii"), own = own_part(text);
+    std::string own = own_part(read_file(folder + "/source.ii"));
     std::ostringstream out, shared;
-    out << text << "\nextern \"C\" { extern const int jeton_architecture; const int jeton_architecture = " << architecture << "; }\n";
+    out << "#include \"source.cu\"\nextern \"C\" { extern const int jeton_architecture; const int jeton_architecture = " << architecture << "; }\n";
     for (const std::string &k : kernels(own)) {
         std::string caller = "decltype(jeton::caller_of(&" + k + "))";
         out << "extern \"C\" { extern const jeton::Kernel jeton_kernel_" << k << "; const jeton::Kernel jeton_kernel_" << k
@@ -129,16 +135,16 @@ int compile(Program &program, const std::string &folder, const std::vector<std::
                "extern \"C\" void __asan_register_globals(void *, unsigned long) {}\n"
                "extern \"C\" void __asan_unregister_globals(void *, unsigned long) {}\n";
     }
-    write_file(folder + "/source.ii", out.str());
+    write_file(folder + "/whole.cpp", out.str());
     /* Compiled and linked apart, since what checks alignment would otherwise be linked with a library for it. */
-    std::vector<std::string> back = {"g++", "-c", "-fPIC", "-O1", "-g1", "-w", "-std=c++17", "-march=native",
-            "-fno-strict-aliasing", "-fno-gnu-unique", "-fno-extern-tls-init", "-fsanitize=alignment",
-            "-fno-sanitize-recover=alignment", "-o", folder + "/module.o"};
+    std::vector<std::string> back = compiler();
+    back.insert(back.end(), {"-c", "-include", here() + "/cuda_host.h", "-I", folder, "-o", folder + "/module.o"});
+    back.insert(back.end(), definitions.begin(), definitions.end());
     if (standin::checking()) {
         back.insert(back.end(), {"-fsanitize=kernel-address", "--param", "asan-instrumentation-with-call-threshold=0",
                 "--param", "asan-stack=0", "--param", "asan-globals=0", "-fno-sanitize-address-use-after-scope"});
     }
-    back.insert(back.end(), {"-x", "c++-cpp-output", folder + "/source.ii"});
+    back.push_back(folder + "/whole.cpp");
     if (run(back, folder + "/log", program.log)) return COMPILATION;
     std::vector<std::string> link = {"g++", "-shared", "-fPIC", "-O2", "-g1", "-w", "-std=c++17", "-fno-extern-tls-init",
             "-Wl,-Bsymbolic", "-o", folder + "/module.so", folder + "/module.o"};
@@ -184,6 +190,13 @@ const char *nvrtcGetErrorString(int code) {
         case 11: return "NVRTC_ERROR_INTERNAL_ERROR";
         default: return "NVRTC_ERROR unknown";
     }
+}
+/* Compiles the header that stands before sources into a file; 0 where that went well. */
+int standin_headers(const char *to) {
+    std::vector<std::string> command = compiler();
+    command.insert(command.end(), {"-x", "c++-header", here() + "/cuda_host.h", "-o", to});
+    std::string log;
+    return run(command, std::string(to) + ".log", log);
 }
 int nvrtcVersion(int *major, int *minor) {
     if (int code = standin::ordered("nvrtcVersion")) return code;
