@@ -264,7 +264,11 @@ public final class AdapterFolder implements AutoCloseable {
         }
         WeightFiles.requireShape(folder, down.name(), down.shape(), rank, target.inputs(spec));
         WeightFiles.requireShape(folder, up.name(), up.shape(), outputs, rank);
-        return new Part(down, up, scales.of(module, (int) rank));
+        boolean paired = (target == Target.QUERY || target == Target.KEY)
+                && DecoderFamily.named(spec.architecture()).turnsNeighbours();
+        Tensor ordered =
+                paired ? up.fromPairedRows(spec.headDim(), spec.rotary().width()) : up;
+        return new Part(down, ordered, scales.of(module, (int) rank));
     }
 
     /** A layer's own part, or its rows of the part of several that the model's files have as one. */

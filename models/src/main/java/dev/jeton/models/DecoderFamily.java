@@ -45,6 +45,11 @@ enum DecoderFamily {
     EXAONE4("Exaone4ForCausalLM", "exaone4", Biases.NONE, Heads.EACH, Windows.INTERLEAVED),
     SMOLLM3("SmolLM3ForCausalLM", "smollm3", Biases.BY_CONFIGURATION, Heads.NONE, Windows.NONE),
     MINISTRAL3("Ministral3ForCausalLM", "mistral3", Biases.NONE, Heads.NONE, Windows.ALL_LAYERS),
+    /** GLM-4-9B of 2024 as transformers has it; its GGUF files are not read. */
+    GLM("GlmForCausalLM", "", Biases.QUERY_KEY_VALUE_BY_CONFIGURATION, Heads.NONE, Windows.NONE),
+    /** GLM-4-0414 and GLM-Z1. */
+    GLM4("Glm4ForCausalLM", "glm4", Biases.QUERY_KEY_VALUE_BY_CONFIGURATION, Heads.NONE, Windows.NONE),
+    ERNIE4_5("Ernie4_5ForCausalLM", "ernie4_5", Biases.NONE, Heads.NONE, Windows.NONE),
     /** GGUF files of it are not read. */
     MISTRAL4("Mistral4ForCausalLM", "", Biases.NONE, Heads.NONE, Windows.NONE);
 
@@ -188,7 +193,17 @@ enum DecoderFamily {
      * halves of a head in the others.
      */
     boolean pairedRowsInGguf() {
-        return this == LLAMA || this == MIXTRAL || this == SMOLLM3 || this == MINISTRAL3 || isGranite();
+        return this == LLAMA
+                || this == MIXTRAL
+                || this == SMOLLM3
+                || this == MINISTRAL3
+                || isGranite()
+                || turnsNeighbours();
+    }
+
+    /** Whether folders, and adapters, have them so, too: rotation is of neighbours. Latent attention says it itself. */
+    boolean turnsNeighbours() {
+        return this == GLM || this == GLM4 || this == ERNIE4_5;
     }
 
     /** Whether attention projections have biases where {@code attention_bias} says so, and not by nature. */
@@ -283,7 +298,7 @@ enum DecoderFamily {
 
     DecoderSpec.Norms norms(JsonObject config) {
         Heads heads = this == GLM4_MOE && config.flag("use_qk_norm", false) ? Heads.EACH : headNorms;
-        return new DecoderSpec.Norms(heads, !hasNormsBehind(), hasNormsBehind() || isGemma());
+        return new DecoderSpec.Norms(heads, !hasNormsBehind(), hasNormsBehind() || isGemma() || this == GLM4);
     }
 
     DecoderSpec.Scales scales(JsonObject config, int hidden, int headDim) {

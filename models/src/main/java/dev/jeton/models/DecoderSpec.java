@@ -183,6 +183,11 @@ public record DecoderSpec(
         Optional<VectorSpec> vectors = VectorSpec.ofDecoder(model, given);
         JsonObject config = FamilyDefaults.complete(family, given);
         refuse(config);
+        if (family.turnsNeighbours() && !CheckpointQuantization.isOfTensors(given)) {
+            throw new ModelException(
+                    "%s: quantised weights of %s are not supported; use the original weights or a GGUF file"
+                            .formatted(config.source(), family.architecture()));
+        }
         int hidden = config.integer("hidden_size", 1, MAX_WIDTH);
         int heads = config.integer("num_attention_heads", 1, 1 << 14);
         int layers = config.integer("num_hidden_layers", 1, 1 << 12);
@@ -247,7 +252,7 @@ public record DecoderSpec(
 
     /** What would silently give wrong numbers is refused by name. */
     private static void refuse(JsonObject config) {
-        for (String flag : List.of("mlp_bias", "use_bidirectional_attention")) {
+        for (String flag : List.of("mlp_bias", "use_bias", "use_bidirectional_attention")) {
             if (config.flag(flag, false)) {
                 throw new ModelException("%s: %s is not supported".formatted(config.source(), flag));
             }

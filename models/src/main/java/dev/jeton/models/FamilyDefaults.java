@@ -55,6 +55,28 @@ final class FamilyDefaults {
             "first_k_dense_replace",
             1);
 
+    private static final Map<String, Object> GLM = Map.of(
+            "attention_bias",
+            true,
+            "head_dim",
+            128,
+            "num_key_value_heads",
+            2,
+            "rms_norm_eps",
+            1.5625e-7,
+            "max_position_embeddings",
+            131_072,
+            "partial_rotary_factor",
+            0.5);
+
+    private static final Map<String, Object> ERNIE4_5 = Map.of(
+            "tie_word_embeddings", true,
+            "head_dim", 128,
+            "num_key_value_heads", 2,
+            "rms_norm_eps", 1e-5,
+            "max_position_embeddings", 131_072,
+            "rope_theta", 500_000);
+
     private static final Map<String, Object> SEED_OSS =
             Map.of("attention_bias", true, "head_dim", 128, "max_position_embeddings", 524_288);
 
@@ -136,6 +158,8 @@ final class FamilyDefaults {
                 all.remove("partial_rotary_factor");
                 yield over(all, config, config);
             }
+            case GLM, GLM4 -> over(GLM, config, config);
+            case ERNIE4_5 -> over(ERNIE4_5, config, config);
             case SEED_OSS -> over(SEED_OSS, config, config);
             case GRANITE_HYBRID -> hybrid(config);
             case OLMO2, EXAONE4 -> over(OLMO, config, config);

@@ -68,7 +68,10 @@ final class FamilyExperts {
                     OLMO3,
                     EXAONE4,
                     SMOLLM3,
-                    MINISTRAL3 -> Experts.NONE;
+                    MINISTRAL3,
+                    GLM,
+                    GLM4,
+                    ERNIE4_5 -> Experts.NONE;
         };
     }
 

@@ -6,6 +6,7 @@ import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.regex.Matcher;
@@ -14,11 +15,14 @@ import java.util.regex.Pattern;
 /**
  * The weights of a decoder under the names that most families have, whatever its own are: tensors that are one in the
  * files are given in parts ({@code self_attn.key_up.3.weight} and {@code value_up} are what {@link LatentHeads} has of
- * head 3), and norms that multiply with 1 more than their weight as what they multiply with.
+ * head 3), norms that multiply with 1 more than their weight as what they multiply with, and rows of q and k half by
+ * half of what is turned of each head, also where the files have them pair by pair, since rotation turns neighbours
+ * there.
  */
 final class FamilyWeights implements WeightFiles {
 
     private static final Pattern ATTENTION = Pattern.compile("(.+\\.self_attn\\.)([qkv])_proj(\\.(?:weight|bias))");
+    private static final Pattern PAIRED = Pattern.compile(".+\\.self_attn\\.[qk]_proj\\.(?:weight|bias)");
     private static final Pattern FEED = Pattern.compile("(.+\\.)mlp\\.(shared_experts\\.)?+(gate|up)_proj\\.weight");
     private static final Pattern EXPERT =
             Pattern.compile("(.+)\\.mlp\\.experts\\.(\\d+)\\.(gate|up|down)_proj\\.(\\w+)");
@@ -30,6 +34,12 @@ final class FamilyWeights implements WeightFiles {
 
     private static final String ROUTER = ".mlp.gate.weight";
     private static final String CORRECTION = ".mlp.gate.e_score_correction_bias";
+
+    /** What norms of GLM-4 are called, by their names in other families that have as many. */
+    private static final Map<String, String> GLM4_NORMS = Map.of(
+            ".post_attention_layernorm.weight", ".post_self_attn_layernorm.weight",
+            ".pre_feedforward_layernorm.weight", ".post_attention_layernorm.weight",
+            ".post_feedforward_layernorm.weight", ".post_mlp_layernorm.weight");
 
     /** Where models with encoders of images have the decoder, and those without an output projection. */
     private static final List<String> PREFIXES = List.of("language_model.model.", "model.language_model.", "");
@@ -62,6 +72,21 @@ final class FamilyWeights implements WeightFiles {
 
     @Override
     public Optional<Tensor> find(String name) {
+        return paired(name) ? stored(name).map(this::fromPairs) : stored(name);
+    }
+
+    /** Whether a tensor's rows lie pair by pair. */
+    private boolean paired(String name) {
+        boolean pairs = folder ? family.turnsNeighbours() : family.pairedRowsInGguf();
+        return pairs && PAIRED.matcher(name).matches();
+    }
+
+    private Tensor fromPairs(Tensor tensor) {
+        return tensor.fromPairedRows(spec.headDim(), spec.rotary().width());
+    }
+
+    /** A tensor with its rows as they lie. */
+    private Optional<Tensor> stored(String name) {
         Optional<Tensor> whole = files.find(own(name));
         if (whole.isPresent()) {
             if (name.endsWith(SHARED_GATE) && whole.get().shape().size() == 1) {
@@ -133,7 +158,7 @@ final class FamilyWeights implements WeightFiles {
 
     @Override
     public Optional<FilePlace> place(String name) {
-        if (folder && family.normsFromOne() && name.endsWith("norm.weight") || scaled(name)) {
+        if (folder && family.normsFromOne() && name.endsWith("norm.weight") || scaled(name) || paired(name)) {
             return Optional.empty();
         }
         return files.place(own(name)).or(() -> fused(name).flatMap(this::place));
@@ -209,6 +234,13 @@ final class FamilyWeights implements WeightFiles {
             return name.replace(ROUTER, ".block_sparse_moe.router.layer.weight")
                     .replace(".mlp.shared_experts.down_proj.", ".shared_mlp.output_linear.")
                     .replace(".mlp.down_proj.", ".shared_mlp.output_linear.");
+        }
+        if (family == DecoderFamily.GLM4) {
+            return GLM4_NORMS.entrySet().stream()
+                    .filter(each -> name.endsWith(each.getKey()))
+                    .findFirst()
+                    .map(each -> name.replace(each.getKey(), each.getValue()))
+                    .orElse(name);
         }
         if (family == DecoderFamily.GPT_OSS && name.contains(".mlp.gate.")) {
             return name.replace(".mlp.gate.", ".mlp.router.");

@@ -36,7 +36,7 @@ final class GgufFamilies {
 
     /** Families in which not all of a head need be turned. */
     static final Set<DecoderFamily> PARTLY_TURNED =
-            Set.of(DecoderFamily.PHI3, DecoderFamily.GLM4_MOE, DecoderFamily.MINIMAX_M2);
+            Set.of(DecoderFamily.PHI3, DecoderFamily.GLM4_MOE, DecoderFamily.MINIMAX_M2, DecoderFamily.GLM4);
 
     private GgufFamilies() {}
 
@@ -62,7 +62,8 @@ final class GgufFamilies {
             case GRANITE_MOE, GRANITE_MOE_SHARED, GRANITE_HYBRID ->
                 Stream.concat(GRANITE_SCALES.keySet().stream(), Stream.of("expert_count", "expert_shared_count"))
                         .collect(Collectors.toSet());
-            case LLAMA, MISTRAL, QWEN2, QWEN3, GLM4_MOE_LITE, SEED_OSS, OLMO2, SMOLLM3, MISTRAL4 -> Set.of();
+            case LLAMA, MISTRAL, QWEN2, QWEN3, GLM4_MOE_LITE, SEED_OSS, OLMO2, SMOLLM3, MISTRAL4, GLM, GLM4, ERNIE4_5 ->
+                Set.of();
         };
     }
 
@@ -70,9 +71,7 @@ final class GgufFamilies {
     static void complete(DecoderFamily family, GgufFile file, String prefix, Map<String, Object> config) {
         switch (family) {
             case GLM4_MOE -> {
-                int turned = file.metadata().integer(prefix + "rope.dimension_count", 2, 1024);
-                JsonObject common = JsonObject.of(file.metadata().source(), config);
-                config.put("partial_rotary_factor", (double) turned / common.integer("head_dim", 2, 1024));
+                partlyTurned(file.metadata(), prefix, config);
                 config.put("use_qk_norm", file.holds("blk.0.attn_q_norm.weight"));
                 GgufDeepSeek.experts(file, prefix, config);
             }
@@ -93,8 +92,18 @@ final class GgufFamilies {
             case GEMMA2, GEMMA3 -> gemma(family, file, prefix, config);
             case GRANITE, GRANITE_MOE, GRANITE_MOE_SHARED, GRANITE_HYBRID -> granite(family, file, prefix, config);
             case SEED_OSS -> config.put("attention_out_bias", file.holds("blk.0.attn_output.bias"));
-            case LLAMA, MISTRAL, QWEN2, QWEN3, GLM4_MOE_LITE, OLMO2, SMOLLM3, MISTRAL4 -> {}
+            case GLM4 -> {
+                config.put("attention_bias", file.holds("blk.0.attn_q.bias"));
+                partlyTurned(file.metadata(), prefix, config);
+            }
+            case LLAMA, MISTRAL, QWEN2, QWEN3, GLM4_MOE_LITE, OLMO2, SMOLLM3, MISTRAL4, GLM, ERNIE4_5 -> {}
         }
+    }
+
+    private static void partlyTurned(JsonObject metadata, String prefix, Map<String, Object> config) {
+        int turned = metadata.integer(prefix + "rope.dimension_count", 2, 1024);
+        JsonObject common = JsonObject.of(metadata.source(), config);
+        config.put("partial_rotary_factor", (double) turned / common.integer("head_dim", 2, 1024));
     }
 
     private static void experts(DecoderFamily family, JsonObject metadata, String prefix, Map<String, Object> config) {
@@ -283,16 +292,17 @@ final class GgufFamilies {
      */
     static String inside(DecoderFamily family, String name, String kind, String usual) {
         boolean phi3 = family == DecoderFamily.PHI3;
+        boolean behindToo = family.isGemma() || family == DecoderFamily.GLM4;
         boolean oss = family == DecoderFamily.GPT_OSS;
         return switch (name) {
-            case "ffn_norm" -> family.hasNormsBehind() ? "" : family.isGemma() ? "pre_feedforward_layernorm" : usual;
+            case "ffn_norm" -> family.hasNormsBehind() ? "" : behindToo ? "pre_feedforward_layernorm" : usual;
             case "post_attention_norm" ->
-                family.isGemma() || oss || family.hasNormsBehind() || NAMED_AS_BEHIND.contains(family) ? usual : "";
-            case "post_ffw_norm" -> family.isGemma() || family.hasNormsBehind() ? usual : "";
+                behindToo || oss || family.hasNormsBehind() || NAMED_AS_BEHIND.contains(family) ? usual : "";
+            case "post_ffw_norm" -> behindToo || family.hasNormsBehind() ? usual : "";
             case "attn_norm" -> family.hasNormsBehind() ? "" : usual;
             case "attn_sinks" -> oss && kind.equals("weight") ? usual : "";
             case "attn_qkv" -> phi3 && kind.equals("weight") ? usual : "";
-            case "ffn_up" -> phi3 ? "mlp.gate_up_proj" : usual;
+            case "ffn_up" -> phi3 || family == DecoderFamily.GLM4 ? "mlp.gate_up_proj" : usual;
             case "ffn_gate_inp", "ffn_gate_exps", "ffn_up_exps", "ffn_down_exps" ->
                 oss || kind.equals("weight") && family.hasExperts() ? usual : "";
             case "exp_probs_b" -> family.hasCorrectedExperts() && kind.equals("bias") ? usual : "";

@@ -10,8 +10,8 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * The weights of a GGUF file under Hugging Face's names and in its layout: the rows of q and k, which llama.cpp
- * reorders for some families, are read in their old order.
+ * The weights of a GGUF file under Hugging Face's names, but for the order of rows of q and k, which is as llama.cpp
+ * has it ({@link FamilyWeights}).
  *
  * <p>A tensor that is not part of the plan of {@link DecoderSpec} is refused: it would be left out silently.
  */
@@ -69,7 +69,6 @@ final class GgufWeights implements WeightFiles {
 
     private final GgufFile file;
     private final Map<String, String> stored = new HashMap<>();
-    private final int pairedHead;
     private final int layers;
     private final DecoderFamily family;
 
@@ -77,7 +76,6 @@ final class GgufWeights implements WeightFiles {
         this.file = file;
         JsonObject config = GgufConfig.config(file);
         family = DecoderFamily.of(config);
-        pairedHead = family.pairedRowsInGguf() ? config.integer("head_dim", 2, 1024) : 0;
         layers = config.integer("num_hidden_layers", 1, 1 << 12);
         for (String name : file.names()) {
             if (!ELSEWHERE.matcher(name).matches() && !isBehind(name)) {
@@ -129,9 +127,7 @@ final class GgufWeights implements WeightFiles {
 
     @Override
     public Optional<Tensor> find(String name) {
-        String own = stored.getOrDefault(name, "");
-        boolean paired = pairedHead > 0 && (name.contains(".self_attn.q_proj.") || name.contains(".self_attn.k_proj."));
-        return file.find(own, name).map(tensor -> paired ? tensor.fromPairedRows(pairedHead) : tensor);
+        return file.find(stored.getOrDefault(name, ""), name);
     }
 
     @Override

@@ -43,15 +43,19 @@ public final class Tensor {
     }
 
     /**
-     * The same elements, read from rows that lie pair by pair within each head of {@code head} rows: row {@code i} of a
-     * head's first half and row {@code i} of its second half are one after the other. So files have the rows of queries
-     * and keys whose rotary embedding turns neighbours.
+     * The same elements, read from rows that lie pair by pair among the first {@code turned} rows of each head of
+     * {@code head}: row {@code i} of their first half and row {@code i} of their second half are one after the other.
+     * So files have the rows of queries and keys whose rotary embedding turns neighbours.
      */
-    Tensor fromPairedRows(int head) {
-        if (head % 2 != 0 || shape.getFirst() % head != 0) {
-            throw new ModelException("tensor \"%s\" of shape %s has no heads of %d rows".formatted(name, shape, head));
+    Tensor fromPairedRows(int head, int turned) {
+        if (shape.getFirst() % head != 0 || turned % 2 != 0 || turned > head) {
+            throw new ModelException("tensor \"%s\" of shape %s has no heads of %d rows, of which %d go in pairs"
+                    .formatted(name, shape, head, turned));
         }
-        return new Tensor(name, type, shape, stored, new TensorLayout.PairedRows(head));
+        if (!(layout instanceof TensorLayout.InOrder)) {
+            throw new IllegalStateException("rows of \"" + name + "\" lie in another order");
+        }
+        return new Tensor(name, type, shape, stored, new TensorLayout.PairedRows(head, turned));
     }
 
     /**
@@ -62,8 +66,8 @@ public final class Tensor {
         part.set(0, count);
         return switch (layout) {
             case TensorLayout.InOrder _ -> new Tensor(name, type, part, storedRows(from, count), layout);
-            case TensorLayout.PairedRows(int head) -> {
-                if (from % head != 0 || count % head != 0) {
+            case TensorLayout.PairedRows paired -> {
+                if (from % paired.head() != 0 || count % paired.head() != 0) {
                     throw new IllegalStateException("rows of \"" + name + "\" lie in another order");
                 }
                 yield new Tensor(name, type, part, storedRows(from, count), layout);

@@ -10,18 +10,19 @@ sealed interface TensorLayout {
     record InOrder() implements TensorLayout {}
 
     /**
-     * Row by row, but that row {@code i} of a head's first half and row {@code i} of its second half are one after the
-     * other.
+     * Row by row, but that, among the first {@code turned} rows of a head, row {@code i} of their first half and row
+     * {@code i} of their second half are one after the other.
      *
-     * @param head rows of a head; even
+     * @param head rows of a head
+     * @param turned even, and no more than those
      */
-    record PairedRows(int head) implements TensorLayout {
+    record PairedRows(int head, int turned) implements TensorLayout {
 
         /** Which stored row a row is. */
         long place(long row) {
             long inHead = row % head;
-            long half = head / 2;
-            return row - inHead + 2 * (inHead % half) + inHead / half;
+            long half = turned / 2;
+            return inHead < turned ? row - inHead + 2 * (inHead % half) + inHead / half : row;
         }
     }
 

@@ -163,6 +163,40 @@ class FamilyDefaultsTest {
     }
 
     @Test
+    void glm4TurnsHalfOfEachHead() throws IOException {
+        DecoderSpec spec = read("Glm4ForCausalLM", "");
+        assertThat(spec.headDim()).isEqualTo(128);
+        assertThat(spec.keyValueHeads()).isEqualTo(2);
+        assertThat(spec.rotary().width()).isEqualTo(64);
+        assertThat(spec.normEpsilon()).isEqualTo(1.5625e-7);
+        assertThat(spec.context()).isEqualTo(131_072);
+        assertThat(spec.queryKeyValueBias()).isTrue();
+        DecoderSpec older = read("GlmForCausalLM", ", \"attention_bias\": false");
+        assertThat(older.queryKeyValueBias()).isFalse();
+        assertThat(older.outputBias()).isFalse();
+        assertThat(older.norms().branches()).isFalse();
+        assertThat(older.rotary()).isEqualTo(spec.rotary());
+    }
+
+    @Test
+    void ernie45TiesItsEmbedding() throws IOException {
+        DecoderSpec spec = read("Ernie4_5ForCausalLM", "");
+        assertThat(spec.tiedEmbedding()).isTrue();
+        assertThat(spec.keyValueHeads()).isEqualTo(2);
+        assertThat(spec.rotary().theta()).isEqualTo(500_000);
+        assertThat(spec.normEpsilon()).isEqualTo(1e-5);
+        assertThatThrownBy(() -> read("Ernie4_5ForCausalLM", ", \"use_bias\": true"))
+                .hasMessageContaining("use_bias is not supported");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"GlmForCausalLM", "Glm4ForCausalLM", "Ernie4_5ForCausalLM"})
+    void quantisedRowsOfNeighboursAreRefused(String architecture) {
+        assertThatThrownBy(() -> read(architecture, ", \"quantization_config\": {\"quant_method\": \"fp8\"}"))
+                .hasMessageContaining("quantised weights of " + architecture);
+    }
+
+    @Test
     void ministral3GrowsFromItsContextInTraining() throws IOException {
         DecoderSpec spec = read("Ministral3ForCausalLM", "");
         assertThat(spec.headDim()).isEqualTo(128);

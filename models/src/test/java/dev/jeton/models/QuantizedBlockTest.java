@@ -87,7 +87,7 @@ class QuantizedBlockTest {
         GgmlBlocks.Stored stored = GgmlBlocks.store(type, paired);
         Tensor tensor = new Tensor(
                         "w", type, List.of((long) rows, (long) COLUMNS), MemorySegment.ofArray(stored.bytes()))
-                .fromPairedRows(head);
+                .fromPairedRows(head, head);
 
         float[] read = tensor.toFloats();
 

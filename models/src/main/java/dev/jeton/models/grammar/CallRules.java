@@ -100,7 +100,7 @@ final class CallRules {
     private void arguments(GrammarSpec.Function function, int from, int ended) {
         int rule = switch (frame.body()) {
             case CallFrame.Body.Json() -> arguments(function, network);
-            case CallFrame.Body.Keywords() -> parameters(function, ParameterRules.Writing.KEYWORDS);
+            case CallFrame.Body.Keywords body -> parameters(function, ParameterRules.Writing.of(body));
             case CallFrame.Body.Parameters body -> parameters(function, ParameterRules.Writing.of(body));
         };
         network.epsilon(literal(network.call(from, rule), frame.end()), ended);

@@ -12,9 +12,9 @@ import java.util.function.Consumer;
 /**
  * Arguments of a call that are written one by one, so that a reader makes an object of them that the schema allows.
  * With marks around them, what is a string to that reader is written as it is, anything else as JSON, and no value
- * contains the mark that ends it; as keywords, all is JSON with Python's words. Of what is valid it takes a part, as
- * JSON of a schema does, and of arguments between marks that the schema does not name only texts, where it allows
- * those.
+ * contains the mark that ends it; as keywords, all is JSON, or that with Python's words. Of what is valid it takes a
+ * part, as JSON of a schema does, and of arguments between marks that the schema does not name only texts, where it
+ * allows those.
  */
 final class ParameterRules {
 
@@ -31,7 +31,9 @@ final class ParameterRules {
     record Writing(String begin, String middle, String end, String between, Optional<String> mark, boolean python) {
 
         /** As keywords of a call in Python. */
-        static final Writing KEYWORDS = new Writing("", "=", "", ", ", Optional.empty(), true);
+        static Writing of(CallFrame.Body.Keywords body) {
+            return new Writing("", "=", "", ", ", Optional.empty(), body.python());
+        }
 
         /** Each between marks. */
         static Writing of(CallFrame.Body.Parameters body) {
@@ -146,7 +148,7 @@ final class ParameterRules {
     }
 
     private void checkName(String name, String path) {
-        if (body.python() ? !name.matches(NAMES) : !ToolSignatures.plain(name)) {
+        if (body.mark().isEmpty() ? !name.matches(NAMES) : !ToolSignatures.plain(name)) {
             throw new GrammarException(
                     "%s.properties: '%s' cannot be written as the model writes names; take letters, digits and '_'"
                             .formatted(path, name));

@@ -29,8 +29,12 @@ public record CallFrame(
         /** One JSON object. */
         record Json() implements Body {}
 
-        /** As keywords of a call in Python: {@code a=1, b="x", c=[True, None]}. */
-        record Keywords() implements Body {}
+        /**
+         * As keywords of a call in Python: {@code a=1, b="x", c=[True, None]}.
+         *
+         * @param python whether words are Python's, and not JSON's {@code true}, {@code false} and {@code null}
+         */
+        record Keywords(boolean python) implements Body {}
 
         /**
          * One argument after the other: {@code begin}, its name, {@code middle}, its value and {@code end}. Strings are

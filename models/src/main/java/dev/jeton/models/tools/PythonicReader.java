@@ -4,9 +4,9 @@ import java.util.HashSet;
 import java.util.Set;
 
 /**
- * Reads {@code [f(a=1, b="x"), g()]}, where arguments are keywords with literals, and makes JSON objects of those.
- * Where no mark goes before, a list is one of calls only if its first is of a function that there is and has keywords
- * or no arguments: an answer may begin a line with a bracket.
+ * Reads {@code [f(a=1, b="x"), g()]}, or the same in lines without brackets, where arguments are keywords with
+ * literals, and makes JSON objects of those. Where no mark goes before, a list is one of calls only if its first is of
+ * a function that there is and has keywords or no arguments: an answer may begin a line with a bracket.
  */
 final class PythonicReader extends CallReader {
 
@@ -24,14 +24,16 @@ final class PythonicReader extends CallReader {
         BEHIND,
         /** Behind the list, before the mark that ends its frame. */
         CLOSED,
-        /** Whatever comes is an argument. */
+        /** Whatever comes is an argument, up to the mark that ends the frame. */
         MALFORMED
     }
 
     private final Output out;
     private final ToolSignatures tools;
     private final boolean tagged;
+    private final boolean lines;
     private final Literal end;
+    private final RawArguments raw;
     private final StringBuilder name = new StringBuilder();
     private final StringBuilder key = new StringBuilder();
     private final Set<String> given = new HashSet<>();
@@ -39,14 +41,17 @@ final class PythonicReader extends CallReader {
     private boolean begun;
     private boolean doubled;
     private boolean called;
-    private State state = State.BEFORE;
+    private State state;
 
     /** @param tagged whether the mark went before */
     PythonicReader(PythonicFormat format, Output out, ToolSignatures tools, boolean tagged) {
         this.out = out;
         this.tools = tools;
         this.tagged = tagged;
-        end = Literal.mark(format, PythonicFormat.END);
+        lines = format.lines();
+        state = lines ? State.FIRST : State.BEFORE;
+        end = Literal.mark(format, format.end());
+        raw = new RawArguments(out, Literal.mark(format, format.end()));
         value = new PythonLiteral(out);
     }
 
@@ -62,7 +67,7 @@ final class PythonicReader extends CallReader {
             case VALUE -> value(unit);
             case BEHIND -> behind(unit);
             case CLOSED -> closed(unit);
-            case MALFORMED -> malformed(unit);
+            case MALFORMED -> raw.take(unit) ? Step.LAST : Step.MORE;
         };
     }
 
@@ -161,24 +166,24 @@ final class PythonicReader extends CallReader {
         };
     }
 
-    private Step malformed(int unit) {
-        if (unit >= 0) {
-            out.arguments((char) unit);
-        }
-        return Step.MORE;
-    }
-
     private Step behind(int unit) {
         if (unit == ',') {
             state = State.FIRST;
             return Step.MORE;
+        }
+        if (JsonScanner.space(unit)) {
+            return Step.MORE;
+        }
+        if (lines) {
+            state = letter(unit) ? State.FIRST : State.CLOSED;
+            return take(unit);
         }
         if (unit == ']') {
             out.frame();
             state = State.CLOSED;
             return tagged ? Step.MORE : Step.LAST;
         }
-        return JsonScanner.space(unit) ? Step.MORE : Step.NOT_MINE;
+        return Step.NOT_MINE;
     }
 
     private Step closed(int unit) {
@@ -213,7 +218,7 @@ final class PythonicReader extends CallReader {
                 out.arguments(value.pending());
                 out.end(CallSink.End.CUT);
             }
-            case MALFORMED -> out.end(CallSink.End.MALFORMED);
+            case MALFORMED -> raw.finish();
         }
     }
 }

@@ -37,6 +37,7 @@ public sealed interface ToolFormat
             new HermesFormat(),
             new PythonicFormat(PythonicFormat.Version.PLAIN),
             new PythonicFormat(PythonicFormat.Version.LLAMA4),
+            new PythonicFormat(PythonicFormat.Version.OLMO3),
             new LlamaFormat());
 
     /** Setting of a model whose chat template tells its format. */

@@ -103,6 +103,8 @@ class GgufReferenceTest {
         "minimax-m2, F32",
         "exaone4, Q8_0",
         "smollm3, F16",
+        "glm4, Q8_0",
+        "ernie4_5, F16",
     })
     void matchesTheReferenceForFamiliesWithOtherNormsOrPositions(String family, String types) throws IOException {
         TinyModel tiny = tiny(
@@ -112,6 +114,8 @@ class GgufReferenceTest {
                     case "olmoe" -> Configs.olmoe("");
                     case "minimax-m2" -> Configs.minimaxM2("");
                     case "exaone4" -> Configs.exaone4("");
+                    case "glm4" -> Configs.glm4("\"attention_bias\": true");
+                    case "ernie4_5" -> Configs.ernie45("");
                     default -> Configs.smolLm3("");
                 });
         String architecture = family.equals("olmo3") ? "olmo2" : family;

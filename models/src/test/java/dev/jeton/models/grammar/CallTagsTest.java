@@ -114,7 +114,7 @@ class CallTagsTest {
     private static String begin(ToolFormat format) {
         return switch (format) {
             case LlamaFormat llama -> "{ \"name\":\"f\" ,\n\"parameters\" :";
-            case PythonicFormat pythonic -> "[ f(";
+            case PythonicFormat pythonic when pythonic.bare() -> "[ f(";
             default -> format.begins().getFirst();
         };
     }

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.jeton.models.tools.CallFrame;
+import dev.jeton.models.tools.PythonicFormat;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
@@ -167,10 +168,22 @@ class ParameterRulesTest {
         assertThat(allows(schema, "<p a>5</p>\n<p b>x</p>\n")).isFalse();
     }
 
-    private static final CallFrame PYTHON = new CallFrame("[", "", "(", new CallFrame.Body.Keywords(), ")", ", ", "]");
+    private static final CallFrame PYTHON =
+            new CallFrame("[", "", "(", new CallFrame.Body.Keywords(true), ")", ", ", "]");
 
     private static boolean allowsKeywords(String schema, String calls) {
         return TEXTS.allows(grammar(PYTHON, schema), calls, new Random(calls.hashCode()));
+    }
+
+    @Test
+    void writesKeywordsWithJsonsWordsWhereTheModelDoes() {
+        CallFrame frame = new PythonicFormat(PythonicFormat.Version.OLMO3).frame();
+        Grammar grammar = grammar(frame, schema("'b':{'type':['boolean','null']},'c':{'type':'array'}", "'b'"));
+        Random random = new Random(3);
+        assertThat(TEXTS.allows(grammar, "<function_calls>f(b=true, c=[null])</function_calls>", random))
+                .isTrue();
+        assertThat(TEXTS.allows(grammar, "<function_calls>f(b=True)</function_calls>", random))
+                .isFalse();
     }
 
     @Test

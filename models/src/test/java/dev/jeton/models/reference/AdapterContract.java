@@ -56,6 +56,11 @@ public abstract class AdapterContract {
     }
 
     @Test
+    void shouldMatchTheReferenceWhereNeighboursAreTurned() throws IOException {
+        check(Configs.glm4(""), ATTENTION, Pattern.compile("(q|k)_proj"), FamilyContract.plain(12));
+    }
+
+    @Test
     void shouldMatchTheReferenceForAttentionBesideExperts() throws IOException {
         check(
                 Configs.mixtral(""),

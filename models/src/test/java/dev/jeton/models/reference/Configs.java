@@ -169,6 +169,21 @@ public final class Configs {
                 .replace("\"num_hidden_layers\": 3", "\"num_hidden_layers\": 4");
     }
 
+    /** Neighbours are turned, in half of each head. */
+    public static String glm(String more) {
+        return config("GlmForCausalLM", 64, 4, 2, 24, 96, "\"rms_norm_eps\": 1e-6" + comma(more));
+    }
+
+    /** The same with norms behind halves of layers as well as before them. */
+    public static String glm4(String more) {
+        return config("Glm4ForCausalLM", 64, 4, 2, 24, 96, "\"rms_norm_eps\": 1e-6" + comma(more));
+    }
+
+    /** Neighbours are turned. */
+    public static String ernie45(String more) {
+        return config("Ernie4_5ForCausalLM", 64, 4, 2, 24, 96, "\"use_bias\": false" + comma(more));
+    }
+
     /** How Ministral 3's queries grow in {@link #ministral3}. */
     static final double GROWTH = 0.4;
 

@@ -174,6 +174,27 @@ public abstract class DenseFamiliesContract {
     }
 
     @Test
+    void shouldMatchTheReferenceForGlm() throws IOException {
+        TinyModel model = model(Configs.glm(""), "F32");
+        assertThat(model.spec.queryKeyValueBias()).isTrue();
+        check(model, plain(12));
+    }
+
+    @Test
+    void shouldMatchTheReferenceForGlm4() throws IOException {
+        for (String type : TYPES) {
+            TinyModel model = model(Configs.glm4(""), type);
+            assertThat(model.spec.norms()).isEqualTo(new DecoderSpec.Norms(Heads.NONE, true, true));
+            check(model, plain(12));
+        }
+    }
+
+    @Test
+    void shouldMatchTheReferenceForErnie45() throws IOException {
+        check(model(Configs.ernie45(""), "F32"), plain(24));
+    }
+
+    @Test
     void shouldServeTheTextOfMistralWithImages() throws IOException {
         String text = Configs.mistral(21)
                 .replace("\"architectures\": [\"MistralForCausalLM\"]", "\"model_type\": \"mistral\"");

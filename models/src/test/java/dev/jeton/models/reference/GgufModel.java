@@ -58,6 +58,8 @@ public final class GgufModel {
             Map.entry("mlp.shared_experts.gate_proj", "ffn_gate_shexp"),
             Map.entry("mlp.shared_experts.up_proj", "ffn_up_shexp"),
             Map.entry("mlp.shared_experts.down_proj", "ffn_down_shexp"),
+            Map.entry("post_self_attn_layernorm", "post_attention_norm"),
+            Map.entry("post_mlp_layernorm", "post_ffw_norm"),
             Map.entry("self_attn.q_a_proj", "attn_q_a"),
             Map.entry("self_attn.q_a_layernorm", "attn_q_a_norm"),
             Map.entry("self_attn.q_b_proj", "attn_q_b"),

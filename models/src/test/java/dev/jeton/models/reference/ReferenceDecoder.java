@@ -144,6 +144,10 @@ public final class ReferenceDecoder {
                 add(x[t], norm(attended, weights.get(name + "post_attention_layernorm.weight")));
                 double[] in = norm(x[t], weights.get(name + "pre_feedforward_layernorm.weight"));
                 add(x[t], norm(feed(name, in, t, margins), weights.get(name + "post_feedforward_layernorm.weight")));
+            } else if (weights.containsKey(name + "post_mlp_layernorm.weight")) {
+                add(x[t], norm(attended, weights.get(name + "post_self_attn_layernorm.weight")));
+                double[] in = norm(x[t], weights.get(name + "post_attention_layernorm.weight"));
+                add(x[t], norm(feed(name, in, t, margins), weights.get(name + "post_mlp_layernorm.weight")));
             } else if (weights.containsKey(name + "post_feedforward_layernorm.weight")) {
                 add(x[t], norm(attended, weights.get(name + "post_attention_layernorm.weight")));
                 double[] given = feed(name, x[t], t, margins);
@@ -369,16 +373,21 @@ public final class ReferenceDecoder {
                 head = norm(head, weight);
             }
             System.arraycopy(head, 0, x, h * d, d);
-            int half = turns.length;
-            for (int i = 0; i < half; i++) {
+            for (int i = 0; i < turns.length; i++) {
                 double angle = position * turns[i];
                 double cos = Math.cos(angle) * rotaryFactor;
                 double sin = Math.sin(angle) * rotaryFactor;
-                x[h * d + i] = head[i] * cos - head[i + half] * sin;
-                x[h * d + i + half] = head[i + half] * cos + head[i] * sin;
+                int a = turnsNeighbours() ? 2 * i : i;
+                int b = turnsNeighbours() ? 2 * i + 1 : i + turns.length;
+                x[h * d + a] = head[a] * cos - head[b] * sin;
+                x[h * d + b] = head[b] * cos + head[a] * sin;
             }
         }
         return x;
+    }
+
+    private boolean turnsNeighbours() {
+        return spec.architecture().matches("(Glm4?|Ernie4_5)ForCausalLM");
     }
 
     private void keep(double[] x) {

@@ -131,6 +131,10 @@ public final class TinyModel {
             vector(name + "input_layernorm.weight", hidden, normMean, 0.1);
         }
         vector(name + "post_attention_layernorm.weight", hidden, normMean, 0.1);
+        if (spec.architecture().equals("Glm4ForCausalLM")) {
+            vector(name + "post_self_attn_layernorm.weight", hidden, normMean, 0.1);
+            vector(name + "post_mlp_layernorm.weight", hidden, normMean, 0.1);
+        }
         if (spec.architecture().startsWith("Gemma")) {
             vector(name + "pre_feedforward_layernorm.weight", hidden, normMean, 0.1);
         }
@@ -138,6 +142,7 @@ public final class TinyModel {
             vector(name + "post_feedforward_layernorm.weight", hidden, normMean, 0.1);
         }
         boolean fused = spec.architecture().startsWith("Phi3");
+        boolean feedFused = fused || spec.architecture().matches("Glm4?ForCausalLM");
         if (spec.latent().exists()) {
             latent(attention, scale);
         } else if (fused) {
@@ -169,7 +174,7 @@ public final class TinyModel {
             new TinyGptOss(this, writer, name + "mlp.", random).write(scale);
         } else if (sparse) {
             experts(name, scale);
-        } else if (fused) {
+        } else if (feedFused) {
             matrix(name + "mlp.gate_up_proj.weight", 2 * spec.intermediate(), hidden, scale);
             matrix(name + "mlp.down_proj.weight", hidden, spec.intermediate(), 1 / Math.sqrt(spec.intermediate()));
         } else {

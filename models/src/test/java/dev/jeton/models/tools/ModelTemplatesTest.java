@@ -110,6 +110,15 @@ class ModelTemplatesTest {
             {% for p in c.function.arguments %}{{ p + '=' }}{{ '%s' | format(c.function.arguments[p] | tojson) }}\
             {{ ', ' if not loop.last }}{% endfor %}){{ ', ' if not loop.last }}{% endfor %}]{% endif %}<|eot|>{% endfor %}""";
 
+    private static final String OLMO3 = """
+            {% for m in messages %}{{ '<|im_start|>' + m.role + '\\n' }}{% if m.get('content') is not none %}\
+            {{ m.content }}{% endif %}{% if m.get('tool_calls') is not none %}<function_calls>{% for c in m.tool_calls %}\
+            {% set ns = namespace(parts=[]) %}{% for k, v in c.function.arguments.items() %}\
+            {% set ns.parts = ns.parts + [k ~ '=' ~ (v | tojson)] %}{% endfor %}\
+            {{ c.function.name + '(' + (ns.parts | join(', ')) + ')' }}{{ '\\n' if not loop.last }}{% endfor %}\
+            </function_calls>{% endif %}<|im_end|>
+            {% endfor %}""";
+
     private static final String GRANITE = """
             {% if tools %}Respond with <|tool_call|> followed by a JSON list of tools used.{% endif %}{% for m in messages %}\
             {{ '<|start_of_role|>' + m.role + '<|end_of_role|>' }}{% if m.tool_calls %}<|tool_call|>[{% for c in m.tool_calls %}\
@@ -170,6 +179,7 @@ class ModelTemplatesTest {
         shows(KIMI, "kimi_k2");
         shows(PYTHONIC, "llama4_pythonic");
         shows(PYTHONIC.replace("header_start|>", "start_header_id|>"), "pythonic");
+        shows(OLMO3, "olmo3");
         shows(GRANITE, "granite");
         shows(GLM, "glm45");
         shows(GLM_DENSE, "glm47");
@@ -238,6 +248,7 @@ class ModelTemplatesTest {
                         "hermes",
                         "pythonic",
                         "llama4_pythonic",
+                        "olmo3",
                         "llama3_json");
     }
 

@@ -91,6 +91,7 @@ class ToolCallParserTest {
             KimiFormat.CALLS_END,
             "[f(a=1, b=\"text",
             "[g()]",
+            PythonicFormat.CALLS_BEGIN + "g(a=true)\n",
             "[f(",
             "(",
             ")",
@@ -100,6 +101,8 @@ class ToolCallParserTest {
             "'",
             PythonicFormat.START,
             PythonicFormat.END,
+            PythonicFormat.CALLS_BEGIN,
+            PythonicFormat.CALLS_END,
             GraniteFormat.BEGIN,
             GraniteFormat.BEGIN + "[{\"name\": \"g\", \"arguments\": {\"a\": 1}}, ",
             // marks: what special tokens come as
@@ -195,7 +198,7 @@ class ToolCallParserTest {
         CallFrame frame = format.frame();
         String first = switch (frame.body()) {
             case CallFrame.Body.Json() -> "{\"text\": \"a}\\n\", \"count\": 7}";
-            case CallFrame.Body.Keywords() -> "text=\"a}\\n\", count=7";
+            case CallFrame.Body.Keywords keywords -> "text=\"a}\\n\", count=7";
             case CallFrame.Body.Parameters(String begin, String middle, String end) ->
                 begin + "text" + middle + "a}\n" + end + begin + "count" + middle + "7" + end;
         };

@@ -21,6 +21,7 @@ class ToolFormatsTest {
     private static final ToolFormat SEED = new TaggedFormat(TaggedFormat.Family.SEED_OSS);
     private static final ToolFormat MINIMAX = new TaggedFormat(TaggedFormat.Family.MINIMAX_M2);
     private static final ToolFormat KIMI = new KimiFormat();
+    private static final ToolFormat OLMO3 = new PythonicFormat(PythonicFormat.Version.OLMO3);
     private static final ToolFormat PYTHONIC = new PythonicFormat(PythonicFormat.Version.LLAMA4);
     private static final ToolFormat DEEPSEEK = new DeepSeekFormat(DeepSeekFormat.Version.V3);
 
@@ -508,6 +509,35 @@ class ToolFormatsTest {
                 .containsExactly(new Called("f", "{\"a\": [1, \"x", End.CUT));
         assertThat(Heard.of(PYTHONIC, "[f(a=12").calls()).containsExactly(new Called("f", "{\"a\": 12", End.CUT));
         assertThat(Heard.of(PYTHONIC, "[f(").calls()).containsExactly(new Called("f", "{", End.CUT));
+    }
+
+    @Test
+    void olmo3TakesCallsInLinesBetweenItsMarks() {
+        calls(
+                OLMO3,
+                "<function_calls>f(a=true, b=null)\ng()</function_calls>",
+                Called.whole("f", "{\"a\": true, \"b\": null}"),
+                Called.whole("g", "{}"));
+        calls(OLMO3, "\udc00\nunknown(a=1)\n\udc01", Called.whole("unknown", "{\"a\": 1}"));
+        calls(OLMO3, "<function_calls>f(a=[1,\n2])", Called.whole("f", "{\"a\": [1, 2]}"));
+        Heard heard = Heard.of(OLMO3, "Sure:\n<function_calls>\nf(a='</function_calls>')\n</function_calls>\nDone.");
+        assertThat(heard.calls()).containsExactly(Called.whole("f", "{\"a\": \"</function_calls>\"}"));
+        assertThat(heard.content()).isEqualTo("Sure:\n\nDone.");
+    }
+
+    @Test
+    void olmo3TakesNothingElseForACall() {
+        content(OLMO3, "[f(a=1)]");
+        content(OLMO3, "f(a=1)");
+        content(OLMO3, "<function_calls></function_calls>");
+        content(OLMO3, "<function_calls>I call f(a=1)</function_calls>");
+    }
+
+    @Test
+    void olmo3EndsArgumentsThatAreNoLiteralsWithItsFrame() {
+        Heard heard = Heard.of(OLMO3, "<function_calls>f(a=now())\ng()\n</function_calls> So.");
+        assertThat(heard.calls()).containsExactly(new Called("f", "{\"a\": now())\ng()", End.MALFORMED));
+        assertThat(heard.content()).isEqualTo("So.");
     }
 
     @Test
