@@ -22,7 +22,7 @@
 #define LEAST_SUM 1e-20f
 
 // How a router chooses. Logits of a token are stride apart, and may be followed by others. Where scores are not plain, an
-// expert's key, by which it is chosen, is its score (of the softmax its logit) and the correction.
+// expert's key, by which it is chosen, is its score (of the softmax, where nothing is added, its logit) and the correction.
 struct Router {
     const float* logits;
     int stride;
@@ -158,25 +158,28 @@ DEVICE float weight_of(const Router& r, float logit, float most) {
 // As choose_plainly, by keys of this warp's own in shared memory. What is no number, logit or key, makes all shares NaN.
 DEVICE void choose_by_keys(const Router& r, const float* logits, float* key, int* chosen, float* share) {
     int lane = threadIdx.x & 31;
+    bool probable = r.scores == SCORES_SOFTMAX && r.correction;
     float most = NEGATIVE_INFINITY;
     float all = 0;
     bool broken = false;
-    for (int e = lane; e < r.experts; e += 32) {
-        float logit = logit_of(logits, r.bias, e);
-        float value = r.scores == SCORES_SIGMOID ? sigmoid(logit) : logit;
-        value = r.correction ? value + r.correction[e] : value;
-        broken |= value != value;
-        key[e] = value == value ? value : NEGATIVE_INFINITY;
-        most = fmaxf(most, logit);
+    for (int e = lane; e < r.experts && r.scores == SCORES_SOFTMAX; e += 32) {
+        most = fmaxf(most, logit_of(logits, r.bias, e));
     }
-    broken = __any_sync(ALL_LANES, broken);
     most = warp_max(most);
-    if (r.scores == SCORES_SOFTMAX && !r.normalised) {
+    if (r.scores == SCORES_SOFTMAX && (probable || !r.normalised)) {
         for (int e = lane; e < r.experts; e += 32) {
             all += expf(logit_of(logits, r.bias, e) - most);
         }
         all = warp_sum(all);
     }
+    for (int e = lane; e < r.experts; e += 32) {
+        float logit = logit_of(logits, r.bias, e);
+        float value = r.scores == SCORES_SIGMOID ? sigmoid(logit) : probable ? expf(logit - most) / all : logit;
+        value = r.correction ? value + r.correction[e] : value;
+        broken |= value != value;
+        key[e] = value == value ? value : NEGATIVE_INFINITY;
+    }
+    broken = __any_sync(ALL_LANES, broken);
     __syncwarp();
     if (r.groupsTaken < r.groups) {
         leave_groups(r, key);

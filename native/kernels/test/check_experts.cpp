@@ -148,6 +148,8 @@ int main() {
     grouping(66, 160, 6, false, 128, 1, true, keyed(1, 160, false, 8, 3, 1, 16));
     grouping(31, 96, 5, true, 16, 0, true, keyed(1, 96, true, 32, 5, 3, 1));
     grouping(129, 40, 4, true, 128, 1, true, keyed(2, 40, true, 5, 2, 1, 1));
+    grouping(45, 64, 6, true, 16, 0, false, keyed(1, 64, true, 1, 1, 1, 1));
+    grouping(70, 64, 6, false, 16, 1, true, keyed(1, 64, true, 1, 1, 1, 1.5));
     grouping(2, 72, 8, true, 16, 4, false, keyed(2, 72, false, 1, 1, 2, 3));
     grouping(50, 48, 6, true, 16, 1, false, keyed(2, 48, false, 16, 9, 2, 1));
     return report("experts");

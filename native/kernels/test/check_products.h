@@ -17,11 +17,16 @@ struct Choosing {
     double scale = 1;
 };
 
-// What experts are chosen by: of the softmax the logit, else its sigmoid, and the correction; least in groups not taken.
+// What experts are chosen by: of the softmax the logit, or its probability where something is added, else its sigmoid, and
+// the correction; least in groups not taken.
 static std::vector<double> keys_of(const float* l, int experts, const Choosing& by) {
     std::vector<double> key(experts);
+    bool probable = by.scores == 1 && !by.correction.empty();
+    double all = 0;
+    for (int e = 0; e < experts; e++) all += std::exp((double)l[e]);
     for (int e = 0; e < experts; e++) {
-        key[e] = (by.scores == 2 ? 1 / (1 + std::exp(-(double)l[e])) : l[e]) + (by.correction.empty() ? 0 : by.correction[e]);
+        double score = by.scores == 2 ? 1 / (1 + std::exp(-(double)l[e])) : probable ? std::exp((double)l[e]) / all : l[e];
+        key[e] = score + (by.correction.empty() ? 0 : by.correction[e]);
         if (std::isnan(key[e])) key[e] = -INFINITY;
     }
     return key;

@@ -50,6 +50,7 @@ enum DecoderFamily {
     /** GLM-4-0414 and GLM-Z1. */
     GLM4("Glm4ForCausalLM", "glm4", Biases.QUERY_KEY_VALUE_BY_CONFIGURATION, Heads.NONE, Windows.NONE),
     ERNIE4_5("Ernie4_5ForCausalLM", "ernie4_5", Biases.NONE, Heads.NONE, Windows.NONE),
+    ERNIE4_5_MOE("Ernie4_5_MoeForCausalLM", "ernie4_5-moe", Biases.NONE, Heads.NONE, Windows.NONE),
     /** GGUF files of it are not read. */
     MISTRAL4("Mistral4ForCausalLM", "", Biases.NONE, Heads.NONE, Windows.NONE);
 
@@ -203,7 +204,7 @@ enum DecoderFamily {
 
     /** Whether folders, and adapters, have them so, too: rotation is of neighbours. Latent attention says it itself. */
     boolean turnsNeighbours() {
-        return this == GLM || this == GLM4 || this == ERNIE4_5;
+        return this == GLM || this == GLM4 || this == ERNIE4_5 || this == ERNIE4_5_MOE;
     }
 
     /** Whether attention projections have biases where {@code attention_bias} says so, and not by nature. */
@@ -238,6 +239,7 @@ enum DecoderFamily {
                 || this == GPT_OSS
                 || this == OLMOE
                 || this == MINIMAX_M2
+                || this == ERNIE4_5_MOE
                 || isGraniteOfExperts();
     }
 
@@ -258,7 +260,7 @@ enum DecoderFamily {
 
     /** Whether experts are corrected for the choice. */
     boolean hasCorrectedExperts() {
-        return hasDeepSeekExperts() || this == MINIMAX_M2;
+        return hasDeepSeekExperts() || this == MINIMAX_M2 || this == ERNIE4_5_MOE;
     }
 
     /** Whether folders have feed-forward layers of experts under the names of Mixtral. */

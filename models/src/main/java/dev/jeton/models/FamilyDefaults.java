@@ -160,6 +160,12 @@ final class FamilyDefaults {
             }
             case GLM, GLM4 -> over(GLM, config, config);
             case ERNIE4_5 -> over(ERNIE4_5, config, config);
+            case ERNIE4_5_MOE -> {
+                Map<String, Object> all = new LinkedHashMap<>(ERNIE4_5);
+                all.remove("head_dim");
+                all.put("num_key_value_heads", 4);
+                yield over(all, config, config);
+            }
             case SEED_OSS -> over(SEED_OSS, config, config);
             case GRANITE_HYBRID -> hybrid(config);
             case OLMO2, EXAONE4 -> over(OLMO, config, config);

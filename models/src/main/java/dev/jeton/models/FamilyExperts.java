@@ -53,6 +53,7 @@ final class FamilyExperts {
             case QWEN3_MOE, QWEN2_MOE -> qwen(family, config, layers);
             case GLM4_MOE, GLM4_MOE_LITE, DEEPSEEK_V3 -> deepSeek(config, bySigmoid(config), layers);
             case DEEPSEEK_V2 -> deepSeek(config, byProbability(config), layers);
+            case ERNIE4_5_MOE -> ernie(config, layers);
             case MISTRAL4 -> deepSeek(config, ofThoseChosen(config), layers);
             case GRANITE_MOE, GRANITE_MOE_SHARED, GRANITE_HYBRID -> granite(config, layers);
             case LLAMA,
@@ -123,15 +124,43 @@ final class FamilyExperts {
                         .toList());
     }
 
+    /** With a correction of probabilities, which no other family has. */
+    private static Experts ernie(JsonObject config, int layers) {
+        int width = config.integer("moe_intermediate_size", 1, MAX_WIDTH);
+        int step = config.optionalInteger("moe_layer_interval", 1, MOST).orElse(1);
+        int first = config.optionalInteger("moe_layer_start_index", 0, MOST).orElse(1);
+        int last = config.optionalInteger("moe_layer_end_index", -1, MOST).orElse(-1);
+        int end = last < 0 ? layers - 1 : last;
+        return new Experts(
+                config.integer("moe_num_experts", 1, MOST),
+                config.optionalInteger("moe_k", 1, MOST).orElse(6),
+                width,
+                new Routing(Scoring.SOFTMAX, true, true, 1, 1, 1, 1),
+                false,
+                shared(
+                        config,
+                        width,
+                        config.optionalInteger("moe_num_shared_experts", 0, MOST)
+                                .orElse(2)),
+                IntStream.range(0, layers)
+                        .mapToObj(i -> (i + 1) % step == 0 && i >= first && i <= end)
+                        .toList());
+    }
+
+    /** So many experts that all tokens go through, as one. */
+    private static Shared shared(JsonObject config, int width, int count) {
+        long all = (long) width * count;
+        if (all > MAX_WIDTH) {
+            throw new ModelException("%s: %d shared experts of width %d are wider than %d together"
+                    .formatted(config.source(), count, width, MAX_WIDTH));
+        }
+        return new Shared((int) all, false);
+    }
+
     /** With the keys of DeepSeek-V3, which others took over. */
     private static Experts deepSeek(JsonObject config, Routing routing, int layers) {
         int width = config.integer("moe_intermediate_size", 1, MAX_WIDTH);
         int shared = config.optionalInteger("n_shared_experts", 0, MOST).orElse(0);
-        long all = (long) width * shared;
-        if (all > MAX_WIDTH) {
-            throw new ModelException("%s: %d shared experts of width %d are wider than %d together"
-                    .formatted(config.source(), shared, width, MAX_WIDTH));
-        }
         if (config.number("moe_layer_freq", 1) != 1) {
             throw new ModelException("%s: moe_layer_freq %s is not supported; 1 is"
                     .formatted(config.source(), config.number("moe_layer_freq", 1)));
@@ -143,7 +172,7 @@ final class FamilyExperts {
                 width,
                 routing,
                 false,
-                new Shared((int) all, false),
+                shared(config, width, shared),
                 config.has("mlp_layer_types")
                         ? byType(config, layers)
                         : IntStream.range(0, layers).mapToObj(i -> i >= dense).toList());

@@ -92,6 +92,9 @@ final class FamilyWeights implements WeightFiles {
             if (name.endsWith(SHARED_GATE) && whole.get().shape().size() == 1) {
                 return whole.map(Tensor::asRow);
             }
+            if (name.endsWith(CORRECTION) && whole.get().shape().size() == 2) {
+                return whole.map(Tensor::withoutFirst);
+            }
             boolean fromOne = folder && family.normsFromOne() && name.endsWith("norm.weight");
             Optional<Tensor> given = fromOne ? whole.map(tensor -> changed(tensor, 1, 1)) : whole;
             return scaled(name)
@@ -247,6 +250,9 @@ final class FamilyWeights implements WeightFiles {
         }
         if (family == DecoderFamily.MINIMAX_M2 && name.endsWith(CORRECTION)) {
             return name.replace(CORRECTION, ".block_sparse_moe.e_score_correction_bias");
+        }
+        if (family == DecoderFamily.ERNIE4_5_MOE && name.endsWith(CORRECTION)) {
+            return name.replace(CORRECTION, ".mlp.moe_statics.e_score_correction_bias");
         }
         if (family.isNamedAsMixtral()) {
             if (name.endsWith(ROUTER)) {

@@ -44,6 +44,7 @@ final class GgufFamilies {
     static Set<String> known(DecoderFamily family) {
         return switch (family) {
             case MIXTRAL, QWEN3_MOE, QWEN2_MOE, OLMOE -> Set.of("expert_count");
+            case ERNIE4_5_MOE -> Set.of("expert_count", "expert_shared_count");
             case MINIMAX_M2 -> Set.of("expert_count", "expert_weights_scale");
             case OLMO3, EXAONE4 -> Set.of("attention.sliding_window");
             case MINISTRAL3 -> Set.of("attention.temperature_scale", "rope.scaling.yarn_log_multiplier");
@@ -85,6 +86,7 @@ final class GgufFamilies {
             }
             case EXAONE4 -> windows(file, prefix, config);
             case MINISTRAL3 -> ministral(file.metadata(), prefix, config);
+            case ERNIE4_5_MOE -> ernie(file.metadata(), prefix, config);
             case MINIMAX_M2 -> minimax(file.metadata(), prefix, config);
             case MIXTRAL, QWEN3_MOE, QWEN2_MOE, OLMOE -> experts(family, file.metadata(), prefix, config);
             case GPT_OSS -> gptOss(file.metadata(), prefix, config);
@@ -107,12 +109,7 @@ final class GgufFamilies {
     }
 
     private static void experts(DecoderFamily family, JsonObject metadata, String prefix, Map<String, Object> config) {
-        int gating = metadata.optionalInteger(prefix + "expert_gating_func", 0, Integer.MAX_VALUE)
-                .orElse(SOFTMAX);
-        if (gating > SOFTMAX) {
-            throw new ModelException("%s: \"%sexpert_gating_func\" %d is not supported; softmax (%d) is"
-                    .formatted(metadata.source(), prefix, gating, SOFTMAX));
-        }
+        requireSoftmax(metadata, prefix);
         int count = metadata.integer(prefix + "expert_count", 1, 1 << 12);
         config.put(family == DecoderFamily.MIXTRAL ? "num_local_experts" : "num_experts", count);
         int used = metadata.integer(prefix + "expert_used_count", 1, 1 << 12);
@@ -128,6 +125,15 @@ final class GgufFamilies {
                 .ifPresent(width -> config.put("shared_expert_intermediate_size", width));
         metadata.value(prefix + "expert_feed_forward_length")
                 .ifPresent(width -> config.put("moe_intermediate_size", width));
+    }
+
+    private static void requireSoftmax(JsonObject metadata, String prefix) {
+        int gating = metadata.optionalInteger(prefix + "expert_gating_func", 0, Integer.MAX_VALUE)
+                .orElse(SOFTMAX);
+        if (gating > SOFTMAX) {
+            throw new ModelException("%s: \"%sexpert_gating_func\" %d is not supported; softmax (%d) is"
+                    .formatted(metadata.source(), prefix, gating, SOFTMAX));
+        }
     }
 
     private static void granite(DecoderFamily family, GgufFile file, String prefix, Map<String, Object> config) {
@@ -275,6 +281,18 @@ final class GgufFamilies {
         metadata.value(prefix + "rope.dimension_count").ifPresent(turned -> config.put("rotary_dim", turned));
     }
 
+    private static void ernie(JsonObject metadata, String prefix, Map<String, Object> config) {
+        requireSoftmax(metadata, prefix);
+        Map.of(
+                        "expert_count", "moe_num_experts",
+                        "expert_used_count", "moe_k",
+                        "expert_feed_forward_length", "moe_intermediate_size",
+                        "expert_shared_count", "moe_num_shared_experts",
+                        "interleave_moe_layer_step", "moe_layer_interval",
+                        "leading_dense_block_count", "moe_layer_start_index")
+                .forEach((key, name) -> metadata.value(prefix + key).ifPresent(value -> config.put(name, value)));
+    }
+
     private static void window(JsonObject metadata, String prefix, Map<String, Object> config) {
         int window = metadata.optionalInteger(prefix + "attention.sliding_window", 0, Integer.MAX_VALUE)
                 .orElse(0);
@@ -308,7 +326,10 @@ final class GgufFamilies {
             case "exp_probs_b" -> family.hasCorrectedExperts() && kind.equals("bias") ? usual : "";
             case "ffn_gate_inp_shexp" -> family == DecoderFamily.QWEN2_MOE ? usual : "";
             case "ffn_gate_shexp", "ffn_up_shexp", "ffn_down_shexp" ->
-                family.hasDeepSeekExperts() || family == DecoderFamily.QWEN2_MOE || family.isGraniteOfExperts()
+                family.hasDeepSeekExperts()
+                                || family == DecoderFamily.QWEN2_MOE
+                                || family == DecoderFamily.ERNIE4_5_MOE
+                                || family.isGraniteOfExperts()
                         ? usual
                         : "";
             case "attn_q_a", "attn_q_a_norm", "attn_q_b", "attn_kv_a_mqa", "attn_kv_a_norm", "attn_kv_b" ->

@@ -189,6 +189,20 @@ class FamilyDefaultsTest {
                 .hasMessageContaining("use_bias is not supported");
     }
 
+    @Test
+    void ernie45CorrectsProbabilitiesFromItsSecondLayerOn() throws IOException {
+        DecoderSpec spec = read(
+                "Ernie4_5_MoeForCausalLM",
+                ", \"moe_num_experts\": 16, \"moe_intermediate_size\": 24, \"moe_layer_interval\": 2,"
+                        + " \"moe_layer_end_index\": 6");
+        assertThat(spec.keyValueHeads()).isEqualTo(4);
+        assertThat(spec.headDim()).isEqualTo(16);
+        assertThat(spec.experts().perToken()).isEqualTo(6);
+        assertThat(spec.experts().shared().width()).isEqualTo(48);
+        assertThat(spec.experts().routing()).isEqualTo(new Routing(Scoring.SOFTMAX, true, true, 1, 1, 1, 1));
+        assertThat(spec.experts().layers()).containsExactly(false, true, false, true, false, true, false, false);
+    }
+
     @ParameterizedTest
     @ValueSource(strings = {"GlmForCausalLM", "Glm4ForCausalLM", "Ernie4_5ForCausalLM"})
     void quantisedRowsOfNeighboursAreRefused(String architecture) {

@@ -66,9 +66,16 @@ final class ExpertChoice {
         share(at, chosen, shares, to, end);
     }
 
+    /** Logits order as their probabilities do, but not with something added. */
     private void rank(int at, float[] correction) {
+        boolean sigmoid = routing.scoring() == Scoring.SIGMOID;
+        boolean probable = !sigmoid && routing.corrected();
+        float most = probable ? most(at) : 0;
+        double all = probable ? all(at, most) : 0;
         for (int e = 0; e < experts.count(); e++) {
-            float score = routing.scoring() == Scoring.SIGMOID ? (float) sigmoid(logits[at + e]) : logits[at + e];
+            float logit = logits[at + e];
+            float score =
+                    sigmoid ? (float) sigmoid(logit) : probable ? (float) (score(false, at + e, most) / all) : logit;
             keys[at + e] = correction.length == 0 ? score : score + correction[e];
         }
         if (routing.groupsTaken() < routing.groups()) {
@@ -157,14 +164,19 @@ final class ExpertChoice {
         if (routing.normalised()) {
             all = sigmoid ? taken + LEAST_SUM : taken;
         } else if (!sigmoid) {
-            all = 0;
-            for (int e = 0; e < experts.count(); e++) {
-                all += score(false, at + e, most);
-            }
+            all = all(at, most);
         }
         for (int i = from; i < to; i++) {
             shares[i] = (float) (score(sigmoid, at + chosen[i], most) / all * routing.scale());
         }
+    }
+
+    private double all(int at, float most) {
+        double all = 0;
+        for (int e = 0; e < experts.count(); e++) {
+            all += score(false, at + e, most);
+        }
+        return all;
     }
 
     private float most(int at) {

@@ -126,7 +126,8 @@ final class FeedScript {
         Experts experts = spec.experts();
         Routing routing = experts.routing();
         boolean sigmoid = routing.scoring() == Scoring.SIGMOID;
-        String keys = sigmoid ? "scores" : "logits";
+        // logits order as their probabilities do, but not with something added
+        String keys = sigmoid || routing.corrected() ? "scores" : "logits";
         String corrected = routing.corrected()
                 ? "torch.add(%s, %s)".formatted(keys, tensors.inScript(DecoderTensors.CORRECTION))
                 : keys;

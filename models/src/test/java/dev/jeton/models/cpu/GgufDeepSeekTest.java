@@ -41,7 +41,9 @@ class GgufDeepSeekTest {
         "deepseek2, F32",
         "deepseek2, Q8_0",
         "deepseek3, BF16",
-        "deepseek3, Q8_0"
+        "deepseek3, Q8_0",
+        "ernie4_5-moe, F32",
+        "ernie4_5-moe, Q8_0"
     })
     void matchesTheReferenceOverTheWeightsOfTheFile(String family, String types) throws IOException {
         check(family, types, false);
@@ -59,6 +61,7 @@ class GgufDeepSeekTest {
             case "qwen2moe" -> Configs.qwen2Moe("");
             case "glm4moe" -> Configs.glm4Moe("\"use_qk_norm\": true");
             case "deepseek2" -> Configs.deepSeekV2("");
+            case "ernie4_5-moe" -> Configs.ernie45Moe("");
             default -> Configs.deepSeekV3("");
         };
         String whole = config.replace("\"moe_intermediate_size\": 40", "\"moe_intermediate_size\": 64")
@@ -72,8 +75,9 @@ class GgufDeepSeekTest {
     private void check(String family, String types, boolean headsApart) throws IOException {
         TinyModel tiny = tiny(family);
         String architecture = family.startsWith("deepseek") ? "deepseek2" : family;
+        int scores = tiny.spec.experts().routing().scoring() == Experts.Scoring.SIGMOID ? 2 : 1;
         GgufModel model =
-                new GgufModel(architecture, tiny.spec, tiny.weights, GgufReferenceTest.type(types), headsApart);
+                new GgufModel(architecture, tiny.spec, tiny.weights, GgufReferenceTest.type(types), headsApart, scores);
         if (family.equals("deepseek3")) {
             model.writer
                     .put("deepseek2.rope.scaling.type", "yarn")
@@ -99,9 +103,14 @@ class GgufDeepSeekTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"1, exp_probs_b", "3, expert_gating_func", "4, expert_gating_func"})
-    void refusesScoresThatItDoesNotCompute(int scores, String message) throws IOException {
-        Path file = scored("deepseek3", scores);
+    @CsvSource({
+        "deepseek3, 1, exp_probs_b",
+        "deepseek3, 3, expert_gating_func",
+        "deepseek3, 4, expert_gating_func",
+        "ernie4_5-moe, 2, expert_gating_func"
+    })
+    void refusesScoresThatItDoesNotCompute(String family, int scores, String message) throws IOException {
+        Path file = scored(family, scores);
         assertThatThrownBy(() -> DecoderSpec.read(file))
                 .isInstanceOf(ModelException.class)
                 .hasMessageContaining(message);

@@ -184,6 +184,13 @@ public final class Configs {
         return config("Ernie4_5ForCausalLM", 64, 4, 2, 24, 96, "\"use_bias\": false" + comma(more));
     }
 
+    /** Probabilities are corrected for the choice of experts, of which the first layer has none. */
+    public static String ernie45Moe(String more) {
+        String experts = "\"moe_num_experts\": 7, \"moe_k\": 3, \"moe_intermediate_size\": 40,"
+                + " \"moe_num_shared_experts\": 2, \"moe_layer_start_index\": 1, \"moe_layer_end_index\": -1";
+        return config("Ernie4_5_MoeForCausalLM", 64, 4, 2, 16, 96, experts + comma(more));
+    }
+
     /** How Ministral 3's queries grow in {@link #ministral3}. */
     static final double GROWTH = 0.4;
 

@@ -51,6 +51,7 @@ public final class GgufModel {
             Map.entry("up_proj", "ffn_up_exps"),
             Map.entry("mlp.gate.e_score_correction", "exp_probs_b"),
             Map.entry("block_sparse_moe.e_score_correction", "exp_probs_b"),
+            Map.entry("mlp.moe_statics.e_score_correction", "exp_probs_b"),
             Map.entry("mlp.shared_expert_gate", "ffn_gate_inp_shexp"),
             Map.entry("mlp.shared_expert.gate_proj", "ffn_gate_shexp"),
             Map.entry("mlp.shared_expert.up_proj", "ffn_up_shexp"),
@@ -260,12 +261,14 @@ public final class GgufModel {
                 writer.put(prefix + "expert_gating_func", scores);
             }
             writer.put(prefix + "expert_weights_norm", routing.normalised())
-                    .put(prefix + "expert_weights_scale", (float) routing.scale())
                     .put(prefix + "expert_group_count", routing.groups())
                     .put(prefix + "expert_group_used_count", routing.groupsTaken())
                     .put(
                             prefix + "leading_dense_block_count",
                             spec.experts().layers().indexOf(true));
+        }
+        if (routing.scale() != 1) {
+            writer.put(prefix + "expert_weights_scale", (float) routing.scale());
         }
         Latent latent = spec.latent();
         if (!latent.exists()) {

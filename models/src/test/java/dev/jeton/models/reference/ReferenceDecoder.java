@@ -273,7 +273,9 @@ public final class ReferenceDecoder {
         double[] logits = linear(name + "gate", in);
         double[] correction = weights.getOrDefault(
                 name + "gate.e_score_correction_bias",
-                weights.getOrDefault(name + "e_score_correction_bias", new double[0]));
+                weights.getOrDefault(
+                        name + "e_score_correction_bias",
+                        weights.getOrDefault(name + "moe_statics.e_score_correction_bias", new double[0])));
         ReferenceRouting routing = ReferenceRouting.of(spec.experts(), logits, correction);
         margins[position] = Math.min(margins[position], routing.margin());
         String stacked = name + "experts.gate_up_proj";
@@ -387,7 +389,7 @@ public final class ReferenceDecoder {
     }
 
     private boolean turnsNeighbours() {
-        return spec.architecture().matches("(Glm4?|Ernie4_5)ForCausalLM");
+        return spec.architecture().matches("(Glm4?|Ernie4_5(_Moe)?)ForCausalLM");
     }
 
     private void keep(double[] x) {

@@ -18,18 +18,19 @@ import java.util.stream.IntStream;
 @SuppressWarnings("ArrayRecordComponent") // never compared
 record ReferenceRouting(List<Integer> chosen, double[] shares, double margin) {
 
-    /** No sigmoid grows faster by its logit. */
+    /** No sigmoid, and no probability, grows faster by its logit. */
     private static final double STEEPEST = 0.25;
 
     /** @param correction by expert; empty where there is none */
     static ReferenceRouting of(Experts experts, double[] logits, double[] correction) {
         Experts.Routing routing = experts.routing();
         boolean sigmoid = routing.scoring() == Experts.Scoring.SIGMOID;
+        boolean bounded = sigmoid || correction.length > 0;
         double sum = Arrays.stream(logits).map(Math::exp).sum();
         double[] scores = Arrays.stream(logits)
                 .map(x -> sigmoid ? 1 / (1 + Math.exp(-x)) : Math.exp(x) / sum)
                 .toArray();
-        double[] keys = (sigmoid ? scores : logits).clone();
+        double[] keys = (bounded ? scores : logits).clone();
         for (int e = 0; e < correction.length; e++) {
             keys[e] += correction[e];
         }
@@ -58,7 +59,7 @@ record ReferenceRouting(List<Integer> chosen, double[] shares, double margin) {
         double[] shares = chosen.stream()
                 .mapToDouble(e -> scores[e] / (routing.normalised() ? all : 1) * routing.scale())
                 .toArray();
-        return new ReferenceRouting(chosen, shares, sigmoid ? margin / STEEPEST : margin);
+        return new ReferenceRouting(chosen, shares, bounded ? margin / STEEPEST : margin);
     }
 
     private static List<Integer> best(double[] values, List<Integer> of) {

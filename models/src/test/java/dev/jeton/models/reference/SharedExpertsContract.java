@@ -52,6 +52,12 @@ public abstract class SharedExpertsContract extends ReferenceContract {
         assertThat(model.spec.experts().shared().exists()).isFalse();
     }
 
+    @Test
+    void shouldMatchTheReferenceForErnie45WithExpertsByCorrectedProbabilities() throws IOException {
+        TinyModel model = check(Configs.ernie45Moe(""), TensorType.F32, 16);
+        assertThat(model.spec.experts().layers()).containsExactly(false, true, true);
+    }
+
     /** @param turned elements of a head that are turned */
     private TinyModel check(String config, TensorType asked, int turned) throws IOException {
         double[] frequencies = FamilyContract.plain(turned);

@@ -219,7 +219,14 @@ public final class TinyModel {
         String block = name + (mixtral ? "block_sparse_moe." : "mlp.");
         List<String> names = mixtral ? List.of("w1", "w3", "w2") : List.of("gate_proj", "up_proj", "down_proj");
         matrix(block + "gate.weight", spec.experts().count(), spec.hidden(), scale);
-        if (spec.experts().routing().corrected()) {
+        boolean ernie = spec.architecture().startsWith("Ernie");
+        if (ernie) {
+            add(
+                    block + "moe_statics.e_score_correction_bias",
+                    new int[] {1, spec.experts().count()},
+                    0,
+                    0.1);
+        } else if (spec.experts().routing().corrected()) {
             vector(
                     block + (minimax ? "" : "gate.") + "e_score_correction_bias",
                     spec.experts().count(),
