@@ -33,7 +33,7 @@ class KernelParityTest {
             "-fno-sanitize-recover=alignment");
 
     /** Checks that run so long that compiling for speed takes less than it saves. */
-    private static final Set<String> LONG = Set.of("attention", "sampling");
+    private static final Set<String> LONG = Set.of("attention", "latent", "sampling");
 
     private static final String HEADERS = "headers.h";
     /** The same for what is compiled with other options than they were. */
