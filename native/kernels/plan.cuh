@@ -111,7 +111,7 @@ DEVICE int choose_chunk(const Plan& p, int target, int least, int* scratch) {
     }
     int units = count_splits(p, 64, scratch);
     int low = max(least, divide_up(units - p.unsplit, target));
-    int high = max(low, divide_up(units, target - p.unsplit));
+    int high = max(low, min(1 << 24, divide_up(units, target - p.unsplit)));
     while (low < high) {
         int middle = (low + high) / 2;
         if (count_splits(p, middle * 64, scratch) <= target) {

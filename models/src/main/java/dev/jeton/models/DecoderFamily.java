@@ -100,6 +100,9 @@ enum DecoderFamily {
     /** Decoders that are served of models with encoders of images. */
     private static final Map<String, DecoderFamily> WITH_IMAGES = Map.of("Gemma3ForConditionalGeneration", GEMMA3);
 
+    /** What {@link #ERNIE4_5} was called at first. */
+    private static final String FORMER_ERNIE = "Ernie4_5_ForCausalLM";
+
     /** The same where the decoder's own type says what it is. */
     private static final String MISTRAL_WITH_IMAGES = "Mistral3ForConditionalGeneration";
 
@@ -114,7 +117,9 @@ enum DecoderFamily {
         String given = named.isEmpty() ? "" : String.valueOf(named.getFirst());
         String architecture = WITH_IMAGES.containsKey(given)
                 ? WITH_IMAGES.get(given).architecture
-                : given.equals(MISTRAL_WITH_IMAGES) ? ofImages(config) : generating(given);
+                : given.equals(FORMER_ERNIE)
+                        ? ERNIE4_5.architecture
+                        : given.equals(MISTRAL_WITH_IMAGES) ? ofImages(config) : generating(given);
         return Arrays.stream(values())
                 .filter(f -> f.architecture.equals(architecture))
                 .findFirst()

@@ -92,7 +92,7 @@ final class FamilyWeights implements WeightFiles {
             if (name.endsWith(SHARED_GATE) && whole.get().shape().size() == 1) {
                 return whole.map(Tensor::asRow);
             }
-            if (name.endsWith(CORRECTION) && whole.get().shape().size() == 2) {
+            if (name.endsWith(CORRECTION) && isRow(whole.get())) {
                 return whole.map(Tensor::withoutFirst);
             }
             boolean fromOne = folder && family.normsFromOne() && name.endsWith("norm.weight");
@@ -157,6 +157,10 @@ final class FamilyWeights implements WeightFiles {
             Tensor expert = ofExpert(all, number);
             return down ? expert : rows(expert, new Part(name, matrix.equals("up") ? width : 0, width, 2 * width));
         });
+    }
+
+    private static boolean isRow(Tensor tensor) {
+        return tensor.shape().size() == 2 && tensor.shape().getFirst() == 1;
     }
 
     @Override

@@ -41,6 +41,8 @@ final class GgufConfig {
             "<|im_end|>",
             "<|end|>",
             "<|endoftext|>",
+            "<|user|>",
+            "<|observation|>",
             "<|end_of_text|>",
             "<end_of_turn>",
             "<EOT>",

@@ -95,10 +95,20 @@ final class GgufFamilies {
             case GRANITE, GRANITE_MOE, GRANITE_MOE_SHARED, GRANITE_HYBRID -> granite(family, file, prefix, config);
             case SEED_OSS -> config.put("attention_out_bias", file.holds("blk.0.attn_output.bias"));
             case GLM4 -> {
+                refuseSections(file, prefix);
                 config.put("attention_bias", file.holds("blk.0.attn_q.bias"));
                 partlyTurned(file.metadata(), prefix, config);
             }
             case LLAMA, MISTRAL, QWEN2, QWEN3, GLM4_MOE_LITE, OLMO2, SMOLLM3, MISTRAL4, GLM, ERNIE4_5 -> {}
+        }
+    }
+
+    /** Models with images have rows of q and k half by half, and positions in three parts. */
+    private static void refuseSections(GgufFile file, String prefix) {
+        List<Object> sections = file.list(prefix + "rope.dimension_sections");
+        if (sections.stream().anyMatch(size -> !(size instanceof Number n) || n.longValue() != 0)) {
+            throw new ModelException(
+                    "%s: \"%srope.dimension_sections\" %s is not supported".formatted(file.path(), prefix, sections));
         }
     }
 
@@ -283,6 +293,8 @@ final class GgufFamilies {
 
     private static void ernie(JsonObject metadata, String prefix, Map<String, Object> config) {
         requireSoftmax(metadata, prefix);
+        config.put("moe_num_shared_experts", 0);
+        config.put("moe_layer_start_index", 0);
         Map.of(
                         "expert_count", "moe_num_experts",
                         "expert_used_count", "moe_k",

@@ -171,6 +171,8 @@ class FamilyDefaultsTest {
         assertThat(spec.normEpsilon()).isEqualTo(1.5625e-7);
         assertThat(spec.context()).isEqualTo(131_072);
         assertThat(spec.queryKeyValueBias()).isTrue();
+        assertThatThrownBy(() -> read("Glm4ForCausalLM", ", \"head_dim\": 30"))
+                .hasMessageContaining("rotation needs pairs");
         DecoderSpec older = read("GlmForCausalLM", ", \"attention_bias\": false");
         assertThat(older.queryKeyValueBias()).isFalse();
         assertThat(older.outputBias()).isFalse();
@@ -185,6 +187,7 @@ class FamilyDefaultsTest {
         assertThat(spec.keyValueHeads()).isEqualTo(2);
         assertThat(spec.rotary().theta()).isEqualTo(500_000);
         assertThat(spec.normEpsilon()).isEqualTo(1e-5);
+        assertThat(read("Ernie4_5_ForCausalLM", "")).isEqualTo(spec);
         assertThatThrownBy(() -> read("Ernie4_5ForCausalLM", ", \"use_bias\": true"))
                 .hasMessageContaining("use_bias is not supported");
     }
@@ -204,9 +207,10 @@ class FamilyDefaultsTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"GlmForCausalLM", "Glm4ForCausalLM", "Ernie4_5ForCausalLM"})
+    @ValueSource(strings = {"GlmForCausalLM", "Glm4ForCausalLM", "Ernie4_5ForCausalLM", "Ernie4_5_MoeForCausalLM"})
     void quantisedRowsOfNeighboursAreRefused(String architecture) {
-        assertThatThrownBy(() -> read(architecture, ", \"quantization_config\": {\"quant_method\": \"fp8\"}"))
+        String experts = ", \"moe_num_experts\": 16, \"moe_intermediate_size\": 24";
+        assertThatThrownBy(() -> read(architecture, experts + ", \"quantization_config\": {\"quant_method\": \"fp8\"}"))
                 .hasMessageContaining("quantised weights of " + architecture);
     }
 

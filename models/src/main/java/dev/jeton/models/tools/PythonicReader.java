@@ -19,6 +19,8 @@ final class PythonicReader extends CallReader {
         /** Behind a call's parenthesis or an argument's comma. */
         OPENED,
         KEY,
+        /** Behind an argument's name and white space. */
+        NAMED,
         VALUE,
         /** Behind a call. */
         BEHIND,
@@ -63,7 +65,7 @@ final class PythonicReader extends CallReader {
                 yield unit == '[' || JsonScanner.space(unit) ? Step.MORE : Step.NOT_MINE;
             }
             case FIRST, NAME -> name(unit);
-            case OPENED, KEY -> key(unit);
+            case OPENED, KEY, NAMED -> key(unit);
             case VALUE -> value(unit);
             case BEHIND -> behind(unit);
             case CLOSED -> closed(unit);
@@ -79,6 +81,9 @@ final class PythonicReader extends CallReader {
         if (state == State.FIRST && JsonScanner.space(unit)) {
             return Step.MORE;
         }
+        if (state == State.FIRST && called && !letter(unit) && unit != ',') {
+            return behind(unit);
+        }
         if (letter(unit) && name.length() < MAX_NAME) {
             state = State.NAME;
             name.append((char) unit);
@@ -90,19 +95,20 @@ final class PythonicReader extends CallReader {
     }
 
     private Step key(int unit) {
-        if (letter(unit) && key.length() < MAX_NAME) {
+        if (letter(unit) && key.length() < MAX_NAME && state != State.NAMED) {
             state = State.KEY;
             key.append((char) unit);
             return Step.MORE;
         }
-        if (state == State.OPENED && JsonScanner.space(unit)) {
+        if (JsonScanner.space(unit)) {
+            state = state == State.KEY ? State.NAMED : state;
             return Step.MORE;
         }
         if (state == State.OPENED && unit == ')') {
             begin();
             return ended();
         }
-        if (state == State.KEY && unit == '=') {
+        if (state != State.OPENED && unit == '=') {
             begin();
             String named = key.toString();
             out.arguments((given.isEmpty() ? "" : ", ") + JsonText.quoted(named) + ": ");
@@ -142,6 +148,12 @@ final class PythonicReader extends CallReader {
     }
 
     private Step value(int unit) {
+        if (lines && unit < 0) {
+            // its end comes as a token, so a string that was left open ends here
+            out.arguments(value.pending());
+            state = State.MALFORMED;
+            return take(unit);
+        }
         return switch (value.take(unit)) {
             case MORE -> {
                 out.frame();
@@ -207,7 +219,7 @@ final class PythonicReader extends CallReader {
                 }
             }
             case NAME -> {}
-            case OPENED, KEY -> {
+            case OPENED, KEY, NAMED -> {
                 if (begun || key.isEmpty()) {
                     begin();
                     out.arguments(key);

@@ -75,7 +75,10 @@ class GgufDeepSeekTest {
     private void check(String family, String types, boolean headsApart) throws IOException {
         TinyModel tiny = tiny(family);
         String architecture = family.startsWith("deepseek") ? "deepseek2" : family;
-        int scores = tiny.spec.experts().routing().scoring() == Experts.Scoring.SIGMOID ? 2 : 1;
+        // of ERNIE's converters write nothing
+        int scores = family.startsWith("ernie")
+                ? 0
+                : tiny.spec.experts().routing().scoring() == Experts.Scoring.SIGMOID ? 2 : 1;
         GgufModel model =
                 new GgufModel(architecture, tiny.spec, tiny.weights, GgufReferenceTest.type(types), headsApart, scores);
         if (family.equals("deepseek3")) {
@@ -84,6 +87,11 @@ class GgufDeepSeekTest {
                     .put("deepseek2.rope.scaling.factor", 4f)
                     .put("deepseek2.rope.scaling.original_context_length", 256)
                     .put("deepseek2.rope.scaling.yarn_log_multiplier", 0.1f);
+        }
+        if (family.startsWith("ernie")) {
+            model.writer
+                    .put("ernie4_5-moe.interleave_moe_layer_step", 1)
+                    .put("ernie4_5-moe.expert_shared_feed_forward_length", 128);
         }
         Path file = model.write(folder.resolve("m.gguf"));
         ReferenceDecoder reference = new ReferenceDecoder(

@@ -307,6 +307,10 @@ class GgufReferenceTest {
         refused("llama", writer -> writer.put("llama.rope.scaling.type", "longrope"), "longrope");
         refused("llama", writer -> writer.put("llama.rope.dimension_count", 8), "twice");
         refused(
+                "glm4",
+                writer -> writer.put("glm4.rope.dimension_sections", new int[] {4, 4, 4, 0}),
+                "\"glm4.rope.dimension_sections\" [4, 4, 4, 0]");
+        refused(
                 "llama",
                 writer -> writer.tensor("blk.0.attn_sinks.weight", TensorType.F32, new int[] {1}, new byte[4]),
                 "attn_sinks");

@@ -110,6 +110,14 @@ class TensorParallelTest {
         assertThat(error(model, "none", 4, 20)).isLessThan(SIXTEEN);
     }
 
+    /** Of each rank's heads, half is turned, and its rows are in pairs in the files, biases too. */
+    @Test
+    void headsWhoseNeighboursAreTurnedAreCutAsOthers() throws IOException {
+        TinyModel model = model(Configs.config("Glm4ForCausalLM", 64, 8, 2, 32, 96, "\"attention_bias\": true"));
+        assertThat(model.spec.rotary().width()).isEqualTo(16);
+        assertThat(error(model, "none", 4, 20)).isLessThan(SIXTEEN);
+    }
+
     /** A key head that several ranks have counts in none of them as more than its part. */
     @Test
     void headsThatAreNormalisedTogetherAreSoOverAllRanks() throws IOException {

@@ -520,6 +520,8 @@ class ToolFormatsTest {
                 Called.whole("g", "{}"));
         calls(OLMO3, "\udc00\nunknown(a=1)\n\udc01", Called.whole("unknown", "{\"a\": 1}"));
         calls(OLMO3, "<function_calls>f(a=[1,\n2])", Called.whole("f", "{\"a\": [1, 2]}"));
+        calls(OLMO3, "<function_calls>f( a = 1 ),\n</function_calls>", Called.whole("f", "{\"a\": 1}"));
+        calls(PYTHONIC, "[f(a =1),]", Called.whole("f", "{\"a\": 1}"));
         Heard heard = Heard.of(OLMO3, "Sure:\n<function_calls>\nf(a='</function_calls>')\n</function_calls>\nDone.");
         assertThat(heard.calls()).containsExactly(Called.whole("f", "{\"a\": \"</function_calls>\"}"));
         assertThat(heard.content()).isEqualTo("Sure:\n\nDone.");
@@ -538,6 +540,9 @@ class ToolFormatsTest {
         Heard heard = Heard.of(OLMO3, "<function_calls>f(a=now())\ng()\n</function_calls> So.");
         assertThat(heard.calls()).containsExactly(new Called("f", "{\"a\": now())\ng()", End.MALFORMED));
         assertThat(heard.content()).isEqualTo("So.");
+        Heard open = Heard.of(OLMO3, "\udc00f(a='x\n\udc01So.");
+        assertThat(open.calls()).containsExactly(new Called("f", "{\"a\": \"x\\n", End.MALFORMED));
+        assertThat(open.content()).isEqualTo("So.");
     }
 
     @Test

@@ -95,7 +95,9 @@ public final class CudaStandIn {
         Path cublasLt = link(folder.resolve("libcublasLt.so.13"), driver);
         Path nccl = link(folder.resolve("libnccl.so.2"), driver);
         CudaStandIn made = new CudaStandIn(driver, nvrtc, cublasLt, nccl);
-        Files.createLink(folder.resolve("cuda_host.h.gch"), made.headers());
+        Path headers = folder.resolve("cuda_host.h.gch");
+        Files.deleteIfExists(headers);
+        Files.createLink(headers, made.headers());
         return made;
     }
 

@@ -1,7 +1,7 @@
 /*
  * Stands in for NVRTC (source: nvrtc.h of CUDA 13.0). Compiling runs g++ on the source with cuda_host.h before it, which
- * may lie there compiled (standin_headers), since that is a third of the time; the "cubin" is the shared library that comes out, with a descriptor appended for each __global__ function, so that the
- * driver's stand-in can launch it.
+ * may lie there compiled (standin_headers), since that is a third of the time; the "cubin" is the shared library that
+ * comes out, with a descriptor appended for each __global__ function, so that the driver's stand-in can launch it.
  */
 #include "standin.h"
 #include <cstdio>
