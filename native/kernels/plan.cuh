@@ -104,13 +104,13 @@ DEVICE int count_splits(const Plan& p, int chunk, int* scratch) {
 
 // The smallest multiple of 64 (at least `least` times 64) with which at most `target` tiles result; without splits
 // where there are that many anyway. With n tiles of u times 64 tokens together, rounded up in each, cuts every c times 64
-// make at least (u - n) / c of them and less than u / c + n: that leaves few c to look among.
+// make at least u / c of them and less than u / c + n: that leaves few c to look among.
 DEVICE int choose_chunk(const Plan& p, int target, int least, int* scratch) {
     if (p.unsplit == 0 || p.unsplit >= target) {
         return 1 << 30;
     }
     int units = count_splits(p, 64, scratch);
-    int low = max(least, divide_up(units - p.unsplit, target));
+    int low = max(least, divide_up(units, target));
     int high = max(low, min(1 << 24, divide_up(units, target - p.unsplit)));
     while (low < high) {
         int middle = (low + high) / 2;
