@@ -761,7 +761,7 @@ struct jeton_copy {
     const void* from;  // null: what there is to take was read already
     int bytes;
     bool take;
-    unsigned char early[16];
+    alignas(16) unsigned char early[16];
 };
 
 // What a thread has begun and not waited for, in order, and how much of it is of the groups up to each.
@@ -781,9 +781,21 @@ static jeton_tile jeton_tiles[32][2];
 static const void* jeton_rows[32][32];
 
 template <int bytes>
+static inline void jeton_store(void* to, const void* from) {
+    static_assert(bytes == 4 || bytes == 16, "copies have 4 or 16 bytes");
+    if (bytes == 16) {
+        *(uint4*)to = *(const uint4*)from;
+    } else {
+        *(unsigned*)to = *(const unsigned*)from;
+    }
+}
+static const unsigned jeton_poison[4] __attribute__((aligned(16))) = {~0u, ~0u, ~0u, ~0u};
+static const unsigned jeton_zeros[4] __attribute__((aligned(16))) = {0, 0, 0, 0};
+
+template <int bytes>
 static inline void jeton_begin_copy(void* to, const void* from, bool take) {
     assert((uintptr_t)to % bytes == 0 && (uintptr_t)from % bytes == 0);
-    memset(to, 0xff, bytes);
+    jeton_store<bytes>(to, jeton_poison);
     jeton_copies& mine = jeton_pending[threadIdx.x];
     assert(mine.count < 128);
     jeton_copy& copy = mine.begun[mine.count++];
@@ -796,11 +808,7 @@ static inline void copy16_async(void* to, const void* from, bool take) { jeton_b
 static inline void copy4_async(void* to, const void* from, bool take) { jeton_begin_copy<4>(to, from, take); }
 template <int bytes>
 static inline void jeton_make_copy(const jeton_copy& copy) {
-    if (copy.take) {
-        memcpy(copy.to, copy.from ? copy.from : copy.early, bytes);
-    } else {
-        memset(copy.to, 0, bytes);
-    }
+    jeton_store<bytes>(copy.to, !copy.take ? jeton_zeros : copy.from ? copy.from : copy.early);
 }
 static inline void copies_commit() {
     jeton_copies& mine = jeton_pending[threadIdx.x];
@@ -856,7 +864,7 @@ static inline void jeton_load_matrices(unsigned* r, const void* row, bool transp
     int lane = threadIdx.x % 32;
     assert((uintptr_t)row % 16 == 0);
     jeton_rows[warp][lane] = row;
-    __syncwarp();
+    jeton_meet();
     for (int m = 0; m < 4; m++) {
         const void** rows = jeton_rows[warp] + 8 * m;
         if (transposed) {
@@ -867,7 +875,7 @@ static inline void jeton_load_matrices(unsigned* r, const void* row, bool transp
             r[m] = ((const unsigned*)rows[lane / 4])[lane % 4];
         }
     }
-    __syncwarp();
+    jeton_meet();
 }
 static inline void load_matrices(unsigned* r, const void* row) { jeton_load_matrices(r, row, false); }
 static inline void load_matrices_transposed(unsigned* r, const void* row) { jeton_load_matrices(r, row, true); }
@@ -899,7 +907,7 @@ static inline void jeton_mma(float* c, const unsigned* a, const unsigned* b) {
             tile.right[row][pair + i + 8 * half] = to_float((unsigned short)(b[half] >> 16 * i));
         }
     }
-    __syncwarp();
+    jeton_meet();
     for (int i = 0; i < 4; i++) {
         c[i] += jeton_dot(tile.left[row + i / 2 * 8], tile.right[pair + i % 2]);
     }

@@ -295,7 +295,6 @@ adjust_logits(const int* header, float* logits, int stride, int vocabulary, cons
                 part[i] = NEGATIVE_INFINITY;
             }
         }
-        __syncthreads();
     }
 
     u64 best = 0;

@@ -71,6 +71,9 @@ struct Array {
         uintptr_t from = (uintptr_t)data();
         checked_ranges[(uintptr_t)base] = {from, from + n * sizeof(T), from + n * sizeof(T) + GUARD};
 #endif
+#ifdef JETON_RACES
+        jeton::races::watch(data(), n * sizeof(T));
+#endif
     }
     Array(const std::vector<T>& v) : Array(v.size()) { memcpy(data(), v.data(), v.size() * sizeof(T)); }
     Array(const Array&) = delete;
@@ -81,6 +84,9 @@ struct Array {
         }
 #ifdef CHECK_ACCESS
         checked_ranges.erase((uintptr_t)base);
+#endif
+#ifdef JETON_RACES
+        jeton::races::forget(data());
 #endif
         give(base);
     }
@@ -160,6 +166,9 @@ static std::vector<act> random_acts(size_t n, double scale = 1) {
 }
 
 static int report(const char* name) {
+#ifdef JETON_RACES
+    EXPECT(jeton::races::found() == 0, "%u races", jeton::races::found());
+#endif
     printf("%s: %s\n", name, failures ? "FAILED" : "ok");
     return failures != 0;
 }

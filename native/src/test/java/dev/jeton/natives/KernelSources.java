@@ -48,7 +48,7 @@ final class KernelSources {
 
     /** Brings the headers of the host's CUDA machine into a folder. */
     static void copyHostMachine(Path folder) throws IOException {
-        for (String name : List.of("cuda_host.h", "cuda_host_fibers.h")) {
+        for (String name : List.of("cuda_host.h", "cuda_host_fibers.h", "cuda_host_races.cpp")) {
             try (InputStream in = KernelSources.class.getResourceAsStream("testing/" + name)) {
                 if (in == null) {
                     throw new IOException(name + " is not among the test's resources");

@@ -126,9 +126,11 @@ inline unsigned __reduce_and_sync(unsigned m, unsigned v) { return (unsigned) je
 inline unsigned __reduce_or_sync(unsigned m, unsigned v) { return (unsigned) jeton::collective(jeton::OR, m, v, 0, 0)->result[0]; }
 inline unsigned __reduce_xor_sync(unsigned m, unsigned v) { return (unsigned) jeton::collective(jeton::XOR, m, v, 0, 0)->result[0]; }
 
-inline void __threadfence() {}
+/* Waits for the warp without ordering its accesses of memory, as instructions of the whole warp do. */
+inline void jeton_meet() { jeton::collective(jeton::MEET, ~0u, 0, 0, 0); }
+inline void __threadfence() { jeton::races::fence(); }
 inline void __threadfence_block() {}
-inline void __threadfence_system() {}
+inline void __threadfence_system() { jeton::races::fence(); }
 inline void __nanosleep(unsigned) { jeton::yield(); }
 inline long long clock64() { timespec t; clock_gettime(CLOCK_MONOTONIC, &t); return t.tv_sec * 1000000000ll + t.tv_nsec; }
 inline unsigned long long globaltimer() { return (unsigned long long) clock64(); }
@@ -138,21 +140,28 @@ inline unsigned long long globaltimer() { return (unsigned long long) clock64();
 #define __builtin_assume(c) ((void) 0)
 
 /* ---- atomics: one thread runs at a time ---- */
+template <class T> struct jeton_atomic {
+    T *at;
+    explicit jeton_atomic(T *at_) : at(at_) { jeton::races::in_atomic(at_); }
+    ~jeton_atomic() { jeton::races::in_atomic(nullptr); }
+};
 template <class T> T jeton_swap(T *at, T value) { T old = *at; *at = value; return old; }
 template <class T> using jeton_same = std::common_type_t<T>;
-template <class T> T atomicAdd(T *at, jeton_same<T> v) { return jeton_swap(at, (T) (*at + v)); }
-template <class T> T atomicSub(T *at, jeton_same<T> v) { return jeton_swap(at, (T) (*at - v)); }
-template <class T> T atomicExch(T *at, jeton_same<T> v) { return jeton_swap(at, (T) v); }
-template <class T> T atomicMin(T *at, jeton_same<T> v) { return jeton_swap(at, v < *at ? (T) v : *at); }
-template <class T> T atomicMax(T *at, jeton_same<T> v) { return jeton_swap(at, v > *at ? (T) v : *at); }
-template <class T> T atomicAnd(T *at, jeton_same<T> v) { return jeton_swap(at, (T) (*at & v)); }
-template <class T> T atomicOr(T *at, jeton_same<T> v) { return jeton_swap(at, (T) (*at | v)); }
-template <class T> T atomicXor(T *at, jeton_same<T> v) { return jeton_swap(at, (T) (*at ^ v)); }
+template <class T> T atomicAdd(T *at, jeton_same<T> v) { jeton_atomic<T> now(at); return jeton_swap(at, (T) (*at + v)); }
+template <class T> T atomicSub(T *at, jeton_same<T> v) { jeton_atomic<T> now(at); return jeton_swap(at, (T) (*at - v)); }
+template <class T> T atomicExch(T *at, jeton_same<T> v) { jeton_atomic<T> now(at); return jeton_swap(at, (T) v); }
+template <class T> T atomicMin(T *at, jeton_same<T> v) { jeton_atomic<T> now(at); return jeton_swap(at, v < *at ? (T) v : *at); }
+template <class T> T atomicMax(T *at, jeton_same<T> v) { jeton_atomic<T> now(at); return jeton_swap(at, v > *at ? (T) v : *at); }
+template <class T> T atomicAnd(T *at, jeton_same<T> v) { jeton_atomic<T> now(at); return jeton_swap(at, (T) (*at & v)); }
+template <class T> T atomicOr(T *at, jeton_same<T> v) { jeton_atomic<T> now(at); return jeton_swap(at, (T) (*at | v)); }
+template <class T> T atomicXor(T *at, jeton_same<T> v) { jeton_atomic<T> now(at); return jeton_swap(at, (T) (*at ^ v)); }
 template <class T> T atomicCAS(T *at, jeton_same<T> expected, jeton_same<T> v) {
+    jeton_atomic<T> now(at);
     return jeton_swap(at, *at == expected ? (T) v : *at);
 }
-inline unsigned atomicInc(unsigned *at, unsigned limit) { return jeton_swap(at, *at >= limit ? 0 : *at + 1); }
+inline unsigned atomicInc(unsigned *at, unsigned limit) { jeton_atomic<unsigned> now(at); return jeton_swap(at, *at >= limit ? 0 : *at + 1); }
 inline unsigned atomicDec(unsigned *at, unsigned limit) {
+    jeton_atomic<unsigned> now(at);
     return jeton_swap(at, *at == 0 || *at > limit ? limit : *at - 1);
 }
 

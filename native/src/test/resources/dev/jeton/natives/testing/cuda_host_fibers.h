@@ -128,12 +128,13 @@ constexpr size_t STACK = 128 * 1024, DYNAMIC_SHARED = 232448;
 constexpr size_t STRIDE = STACK + 320, STACKS = MOST_THREADS * STRIDE;
 constexpr uint64_t CANARY = 0x6a65746f6e5f7374ull;
 
-enum Kind : int { RUNS, SYNC, SHUFFLE, BALLOT, ADD, MINIMUM, MAXIMUM, AND, OR, XOR, MATCH, BARRIER, PREVIOUS };
+/* MEET is where lanes wait for each other as some instructions make them, which orders no access of memory. */
+enum Kind : int { RUNS, SYNC, SHUFFLE, BALLOT, ADD, MINIMUM, MAXIMUM, AND, OR, XOR, MATCH, MEET, BARRIER, PREVIOUS };
 
 inline const char *kind_name(int kind) {
     static const char *names[] = {"nothing", "__syncwarp", "a shuffle", "a vote", "__reduce_add_sync",
             "__reduce_min_sync", "__reduce_max_sync", "__reduce_and_sync", "__reduce_or_sync", "__reduce_xor_sync",
-            "__match_any_sync", "a barrier of the block", "the kernel before"};
+            "__match_any_sync", "an instruction of the warp", "a barrier of the block", "the kernel before"};
     return names[kind];
 }
 
@@ -149,6 +150,26 @@ struct Lane {
     int source;
     uint64_t value[2], result[2];
 };
+
+/* Told to who looks for races (cuda_host_races.cpp), in sources compiled for that alone. */
+namespace races {
+#ifdef JETON_RACES
+void begin_launch();
+void begin_block();
+void join(const Lane *const *lanes, unsigned count);
+void fence();
+void in_atomic(const void *at);
+void watch(const void *from, size_t bytes);
+void forget(const void *from);
+unsigned found();
+#else
+inline void begin_launch() {}
+inline void begin_block() {}
+inline void join(const Lane *const *, unsigned) {}
+inline void fence() {}
+inline void in_atomic(const void *) {}
+#endif
+}  // namespace races
 
 struct Warp { uint32_t live, ready, waiting; };
 
@@ -302,7 +323,10 @@ inline bool complete(Warp &warp, unsigned index, uint32_t mask, int kind) {
     }
     exchange(kind, lanes, group);
     warp.waiting &= ~group;
-    for (unsigned l = 0; l < WARP; l++) if (group >> l & 1) lanes[l].kind = RUNS;
+    const Lane *met[WARP];
+    unsigned count = 0;
+    for (unsigned l = 0; l < WARP; l++) if (group >> l & 1) lanes[l].kind = RUNS, met[count++] = &lanes[l];
+    if (kind == SYNC) races::join(met, count);
     warp.ready |= group;
     return true;
 }
@@ -335,14 +359,18 @@ inline void release(int id) {
     uint64_t result = barrier.any | barrier.all << 1 | barrier.count << 2;
     barrier.any = barrier.count = 0;
     barrier.all = 1;
+    static const Lane *met[MOST_THREADS];
+    unsigned count = 0;
     for (unsigned t = 0; t < machine.threads; t++) {
         Lane &lane = machine.lanes[t];
         if (lane.kind == BARRIER && lane.barrier == id) {
+            met[count++] = &lane;
             lane.kind = RUNS;
             lane.result[0] = result;
             machine.warps[lane.warp].ready |= 1u << lane.lane;
         }
     }
+    races::join(met, count);
 }
 
 /* Barrier `id`; 0 threads expected: every living one of the block. Returns any | all << 1 | count << 2 of predicates. */
@@ -509,6 +537,7 @@ inline void start_block() {
     }
     /* Shared memory holds no numbers at first, whatever an earlier block left there. */
     for (Range &range : machine.shared) if (range.bytes) memset(range.at, 0xff, range.bytes);
+    races::begin_block();
 }
 
 inline void run_block() {
@@ -543,6 +572,7 @@ inline void run_grid(const Kernel *kernel, Launch *launch) {
     machine.own = *launch;
     machine.own.params = machine.params;
     Launch *asked = launch;
+    races::begin_launch();
     machine.launch = launch = &machine.own;
     machine.random = launch->seed;
     block_size = dim3(launch->block[0], launch->block[1], launch->block[2]);
