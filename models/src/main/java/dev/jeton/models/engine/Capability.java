@@ -25,5 +25,12 @@ public enum Capability {
      */
     WHOLE_PROMPTS,
     /** A host's tier, and copies of blocks to and from it beside steps ({@link Engine#offload}). */
-    HOST_TIER
+    HOST_TIER,
+    /**
+     * Beside blocks, each sequence has a state in its slot that its own steps make in order: a row begins where the
+     * last one of its slot ended (at 0 after open), nothing that other sequences left in blocks can be continued from,
+     * and drafts cannot be taken back. Such an engine has neither {@link #DRAFTS} nor a {@link #HOST_TIER}; a fork gets
+     * its parent's state by {@link Engine#copyState}.
+     */
+    STATE
 }

@@ -60,6 +60,21 @@ public interface Engine extends AutoCloseable {
      */
     void transfer(int group, int[] from, int[] to, int count);
 
+    // ---- states in slots, of engines with Capability.STATE ----
+
+    /**
+     * Gives a slot the state that another has after every step launched before, ordered as {@link #transfer} is: after
+     * every step launched before and ahead of every step launched after. Used for forks, whose rows go on where those
+     * of {@code from} have ended by now.
+     *
+     * @param from an open slot
+     * @param to another open slot, which no step has seen
+     * @throws EngineException if there is no state in slots, or either slot is not as said; nothing was copied then
+     */
+    default void copyState(int from, int to) {
+        throw new EngineException("the %s engine has no state in slots".formatted(info().name()));
+    }
+
     // ---- the host's tier, of engines with Capability.HOST_TIER ----
 
     /**

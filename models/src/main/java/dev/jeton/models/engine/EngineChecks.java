@@ -3,7 +3,8 @@ package dev.jeton.models.engine;
 import java.util.Arrays;
 
 /**
- * What every paged engine refuses: slots, tokens, positions and blocks outside its bounds. Keeps which slots are open.
+ * What every paged engine refuses: slots, tokens, positions and blocks outside its bounds. Keeps which slots are open,
+ * and, of an engine with {@link Capability#STATE}, how many tokens each slot's state has seen.
  *
  * <p>Owned by the engine's thread. A check that throws has changed nothing.
  */
@@ -16,6 +17,9 @@ public final class EngineChecks {
     private final EngineInfo info;
     private final boolean[] open;
     private final boolean[] seen;
+    private final boolean hasStates;
+    /** Tokens that each slot's state has seen once all steps launched have run: where its next row begins. */
+    private final int[] stateTokens;
     /** Adapters that came after the start, ascending. */
     private int[] added = {};
 
@@ -24,6 +28,8 @@ public final class EngineChecks {
         this.info = info;
         open = new boolean[info.maxSlots()];
         seen = new boolean[info.maxSlots()];
+        hasStates = info.supports(Capability.STATE);
+        stateTokens = new int[hasStates ? info.maxSlots() : 0];
     }
 
     /**
@@ -77,6 +83,9 @@ public final class EngineChecks {
             token(spec.tokens()[i]);
         }
         open[slot] = true;
+        if (hasStates) {
+            stateTokens[slot] = 0;
+        }
     }
 
     /** A slot is closed; returns whether it was open. */
@@ -116,6 +125,29 @@ public final class EngineChecks {
         } finally {
             Arrays.fill(seen, false);
         }
+        for (int row = 0; hasStates && row < batch.rows(); row++) {
+            stateTokens[batch.slot[row]] = batch.position[row] + batch.inputs(row);
+        }
+    }
+
+    /**
+     * A slot's state is to be copied to another slot, whose next row then begins where that of the first does.
+     *
+     * @throws EngineException if the engine has no states, or the slots are not two open ones of which no step has seen
+     *     the second
+     */
+    public void state(int from, int to) {
+        if (!hasStates) {
+            throw new EngineException("the %s engine has no state in slots".formatted(info.name()));
+        }
+        slot(from);
+        slot(to);
+        if (from == to || !open[from] || !open[to] || stateTokens[to] != 0) {
+            throw new EngineException(
+                    "copy of slot %d's state to slot %d: they must be open, and the second not have seen a step"
+                            .formatted(from, to));
+        }
+        stateTokens[to] = stateTokens[from];
     }
 
     /** Blocks are to be copied within the device. */
@@ -173,6 +205,10 @@ public final class EngineChecks {
         if (inputs < 1 || batch.position[row] < 0 || end > info.contextLength()) {
             throw new EngineException("row %d: positions %d to %d of a context of %d"
                     .formatted(row, batch.position[row], end, info.contextLength()));
+        }
+        if (hasStates && batch.position[row] != stateTokens[batch.slot[row]]) {
+            throw new EngineException("row %d: begins at %d where slot %d has a state of %d tokens"
+                    .formatted(row, batch.position[row], batch.slot[row], stateTokens[batch.slot[row]]));
         }
         int adapter = batch.adapter[row];
         if (adapter < 0 || (adapter > info.adapters() && Arrays.binarySearch(added, adapter) < 0)) {

@@ -71,6 +71,11 @@ public record EngineInfo(
         if (offloads != capabilities.contains(Capability.HOST_TIER)) {
             throw new IllegalArgumentException("an engine with a host's tier has blocks there, and others have none");
         }
+        boolean goesBack = capabilities.contains(Capability.DRAFTS) || capabilities.contains(Capability.HOST_TIER);
+        if (goesBack && capabilities.contains(Capability.STATE)) {
+            throw new IllegalArgumentException(
+                    "engine %s: a state in slots goes with neither drafts nor a host's tier".formatted(name));
+        }
         if (adapters < 0 || (adapters > 0 && !capabilities.contains(Capability.ADAPTERS))) {
             throw new IllegalArgumentException("%d adapters of engine %s".formatted(adapters, name));
         }

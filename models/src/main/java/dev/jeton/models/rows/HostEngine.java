@@ -16,21 +16,29 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * An engine that computes when it is awaited, one step at a time, and samples on the host: {@link #launch} checks and
- * copies the batch, {@link #await} computes and samples it, and copies of blocks are ordered after the step in flight.
- * What a step computes is the subclass's affair.
+ * copies the batch, {@link #await} computes and samples it, and copies are ordered after the step in flight. What a
+ * step computes is the subclass's affair.
  *
  * <p>Owned by one thread; see {@link Engine}.
  */
 public abstract class HostEngine implements Engine {
 
-    /** Blocks to be copied, in order. */
-    private record Copies(int group, int[] from, int[] to) {}
+    /** What is to be copied once no step is in flight. */
+    private sealed interface Copy {
+
+        /** Blocks of a layer group, pair by pair. */
+        record OfBlocks(int group, int[] from, int[] to) implements Copy {}
+
+        /** A slot's state. */
+        record OfState(int from, int to) implements Copy {}
+    }
 
     private final EngineInfo info;
     private final StepRows rows;
     private final HostSlots slots;
     private final RowSampling sampling;
-    private final List<Copies> copies = new ArrayList<>();
+    /** In the order in which they were asked for. */
+    private final List<Copy> copies = new ArrayList<>();
     /** Adapters to be forgotten once no step is in flight. */
     private final List<Integer> leaving = new ArrayList<>();
 
@@ -51,6 +59,15 @@ public abstract class HostEngine implements Engine {
 
     /** Copies blocks of a layer group, pair by pair; no step is in flight. */
     protected abstract void copy(int group, int[] from, int[] to);
+
+    /**
+     * Copies a slot's state; no step is in flight. Either slot may have been closed and opened anew since this was
+     * asked for: so a state begins with its slot's row at position 0, and not where the slot is opened.
+     */
+    protected void copySlot(int from, int to) {
+        throw new EngineException(
+                "the %s engine cannot copy slot %d's state to slot %d".formatted(info.name(), from, to));
+    }
 
     /** Gives back what the engine has; called once. */
     protected abstract void release();
@@ -117,8 +134,9 @@ public abstract class HostEngine implements Engine {
 
     @Override
     public StepTicket launch(StepBatch batch) {
-        if (closed || inFlight) {
-            throw new EngineException(closed ? "the engine is closed" : "one step is in flight; await it first");
+        requireOpen();
+        if (inFlight) {
+            throw new EngineException("one step is in flight; await it first");
         }
         slots.launch(batch, rows);
         sampling.begin();
@@ -157,11 +175,26 @@ public abstract class HostEngine implements Engine {
 
     @Override
     public final void transfer(int group, int[] from, int[] to, int count) {
+        requireOpen();
+        slots.checkTransfer(group, from, to, count);
+        copyInOrder(new Copy.OfBlocks(group, Arrays.copyOf(from, count), Arrays.copyOf(to, count)));
+    }
+
+    @Override
+    public final void copyState(int from, int to) {
+        requireOpen();
+        slots.checkState(from, to);
+        copyInOrder(new Copy.OfState(from, to));
+    }
+
+    private void requireOpen() {
         if (closed) {
             throw new EngineException("the engine is closed");
         }
-        slots.checkTransfer(group, from, to, count);
-        copies.add(new Copies(group, Arrays.copyOf(from, count), Arrays.copyOf(to, count)));
+    }
+
+    private void copyInOrder(Copy copy) {
+        copies.add(copy);
         if (!inFlight) {
             copyPending();
         }
@@ -169,8 +202,11 @@ public abstract class HostEngine implements Engine {
 
     private void copyPending() {
         try {
-            for (Copies each : copies) {
-                copy(each.group, each.from, each.to);
+            for (Copy each : copies) {
+                switch (each) {
+                    case Copy.OfBlocks blocks -> copy(blocks.group, blocks.from, blocks.to);
+                    case Copy.OfState state -> copySlot(state.from, state.to);
+                }
             }
         } finally {
             copies.clear();

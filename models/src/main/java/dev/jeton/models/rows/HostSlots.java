@@ -89,4 +89,13 @@ public final class HostSlots {
     public void checkTransfer(int group, int[] from, int[] to, int count) {
         checks.transfer(group, from, to, count);
     }
+
+    /**
+     * A slot's state is to be copied.
+     *
+     * @throws EngineException as {@link EngineChecks#state} says
+     */
+    void checkState(int from, int to) {
+        checks.state(from, to);
+    }
 }
