@@ -51,6 +51,10 @@ enum DecoderFamily {
     GLM4("Glm4ForCausalLM", "glm4", Biases.QUERY_KEY_VALUE_BY_CONFIGURATION, Heads.NONE, Windows.NONE),
     ERNIE4_5("Ernie4_5ForCausalLM", "ernie4_5", Biases.NONE, Heads.NONE, Windows.NONE),
     ERNIE4_5_MOE("Ernie4_5_MoeForCausalLM", "ernie4_5-moe", Biases.NONE, Heads.NONE, Windows.NONE),
+    /** GGUF files of these three are not read. */
+    QWEN3_NEXT("Qwen3NextForCausalLM", "", Biases.NONE, Heads.EACH, Windows.NONE),
+    QWEN3_5("Qwen3_5ForCausalLM", "", Biases.NONE, Heads.EACH, Windows.NONE),
+    QWEN3_5_MOE("Qwen3_5MoeForCausalLM", "", Biases.NONE, Heads.EACH, Windows.NONE),
     /** GGUF files of it are not read. */
     MISTRAL4("Mistral4ForCausalLM", "", Biases.NONE, Heads.NONE, Windows.NONE);
 
@@ -98,7 +102,10 @@ enum DecoderFamily {
     }
 
     /** Decoders that are served of models with encoders of images. */
-    private static final Map<String, DecoderFamily> WITH_IMAGES = Map.of("Gemma3ForConditionalGeneration", GEMMA3);
+    private static final Map<String, DecoderFamily> WITH_IMAGES = Map.of(
+            "Gemma3ForConditionalGeneration", GEMMA3,
+            "Qwen3_5ForConditionalGeneration", QWEN3_5,
+            "Qwen3_5MoeForConditionalGeneration", QWEN3_5_MOE);
 
     /** What {@link #ERNIE4_5} was called at first. */
     private static final String FORMER_ERNIE = "Ernie4_5_ForCausalLM";
@@ -228,7 +235,12 @@ enum DecoderFamily {
 
     /** Whether norms of Hugging Face folders multiply with 1 more than the weight. */
     boolean normsFromOne() {
-        return isGemma();
+        return isGemma() || hasDeltas();
+    }
+
+    /** Whether most layers keep a state in place of keys and values, and the others gate what they attended to. */
+    boolean hasDeltas() {
+        return this == QWEN3_NEXT || this == QWEN3_5 || this == QWEN3_5_MOE;
     }
 
     boolean isGemma() {
@@ -245,6 +257,8 @@ enum DecoderFamily {
                 || this == OLMOE
                 || this == MINIMAX_M2
                 || this == ERNIE4_5_MOE
+                || this == QWEN3_NEXT
+                || this == QWEN3_5_MOE
                 || isGraniteOfExperts();
     }
 
@@ -266,6 +280,11 @@ enum DecoderFamily {
     /** Whether experts are corrected for the choice. */
     boolean hasCorrectedExperts() {
         return hasDeepSeekExperts() || this == MINIMAX_M2 || this == ERNIE4_5_MOE;
+    }
+
+    /** Whether folders name what all tokens go through beside experts as one of these. */
+    boolean hasOneSharedExpert() {
+        return this == QWEN2_MOE || this == QWEN3_NEXT || this == QWEN3_5_MOE;
     }
 
     /** Whether folders have feed-forward layers of experts under the names of Mixtral. */

@@ -25,6 +25,8 @@ public enum DecoderFeature {
     QUERY_SCALE(
             "a query scale of its own", spec -> Math.abs(spec.scales().query() * Math.sqrt(spec.headDim()) - 1) > 1e-9),
     LATENT("latent attention", spec -> spec.latent().exists()),
+    DELTA("layers of linear attention", spec -> spec.delta().exists()),
+    OUTPUT_GATE("gates of what is attended to", DecoderSpec::outputGate),
     SINKS("attention sinks", DecoderSpec::sinks),
     EXPERT_ROUTING(
             "experts chosen by more than their probabilities",

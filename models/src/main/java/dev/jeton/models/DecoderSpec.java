@@ -27,6 +27,8 @@ import java.util.stream.Collectors;
  * @param queryKeyValueBias whether the q, k and v projections have biases
  * @param outputBias whether the o projection has one
  * @param latent what keys and values are computed from, where they are; there is one key head then
+ * @param delta which layers keep a state in place of keys and values
+ * @param outputGate whether what heads attended to is multiplied with the sigmoid of a projection of the layer's input
  * @param sinks whether each query head has a logit that takes part in the softmax of its scores and stands for no token
  *     (Xiao et al.: Efficient Streaming Language Models with Attention Sinks)
  * @param norms which norms there are within layers
@@ -48,6 +50,8 @@ public record DecoderSpec(
         int keyValueHeads,
         int headDim,
         Latent latent,
+        Delta delta,
+        boolean outputGate,
         int intermediate,
         double normEpsilon,
         Output output,
@@ -153,6 +157,10 @@ public record DecoderSpec(
             throw new ModelException(architecture + ": layers of experts, latent attention and layers without other"
                     + " norms need normalised inputs");
         }
+        if (delta.exists() && output == Output.VECTORS) {
+            throw new ModelException(architecture + ": layers of linear attention are not supported where texts become"
+                    + " vectors; serve the model that predicts tokens");
+        }
         if (latent.exists() && rotary.width() != latent.rotary()) {
             throw new ModelException("qk_rope_head_dim is %d, and %d elements of a head are to be turned"
                     .formatted(latent.rotary(), rotary.width()));
@@ -215,6 +223,8 @@ public record DecoderSpec(
                                 .orElse(heads),
                 headDim,
                 latent,
+                family.hasDeltas() ? Delta.read(config, layers) : Delta.NONE,
+                family.hasDeltas() && config.flag("attn_output_gate", true),
                 config.integer("intermediate_size", 1, MAX_WIDTH),
                 epsilon(config, family.residual(config)),
                 vectors.isPresent()
@@ -279,6 +289,8 @@ public record DecoderSpec(
                 keyValueHeads,
                 headDim,
                 latent,
+                delta,
+                outputGate,
                 intermediate,
                 normEpsilon,
                 output,
@@ -358,6 +370,11 @@ public record DecoderSpec(
     /** What the norm before the feed-forward half of a layer is called in the files. */
     public String feedNorm() {
         return norms.branches() ? "pre_feedforward_layernorm" : "post_attention_layernorm";
+    }
+
+    /** Whether a layer attends to keys and values that are kept. */
+    public boolean attends(int layer) {
+        return !delta.in(layer);
     }
 
     /** Width of the query heads together. */

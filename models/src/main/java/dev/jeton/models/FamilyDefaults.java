@@ -139,6 +139,21 @@ final class FamilyDefaults {
                     "llama_4_scaling_beta",
                     0.1));
 
+    private static final Map<String, Object> DELTAS = Map.ofEntries(
+            Map.entry("head_dim", 256),
+            Map.entry("max_position_embeddings", 32_768),
+            Map.entry("partial_rotary_factor", 0.25),
+            Map.entry("linear_num_key_heads", 16),
+            Map.entry("linear_num_value_heads", 32),
+            Map.entry("linear_key_head_dim", 128),
+            Map.entry("linear_value_head_dim", 128),
+            Map.entry("linear_conv_kernel_dim", 4));
+
+    private static final Map<String, Object> DELTAS_WITH_EXPERTS = Map.of(
+            "moe_intermediate_size", 512,
+            "shared_expert_intermediate_size", 512,
+            "norm_topk_prob", true);
+
     private FamilyDefaults() {}
 
     /** The configuration of the decoder of text, with what its family takes where it says nothing. */
@@ -174,6 +189,9 @@ final class FamilyDefaults {
             case MINIMAX_M2 -> minimax(over(MINIMAX_M2, config, config));
             case SMOLLM3 -> over(SMOLLM3, config, config);
             case MINISTRAL3 -> over(MINISTRAL3, config, text(config));
+            case QWEN3_NEXT -> withDeltas(config, 2, Map.of("num_experts", 512, "num_experts_per_tok", 10));
+            case QWEN3_5 -> withDeltas(config, 4, Map.of());
+            case QWEN3_5_MOE -> withDeltas(config, 2, Map.of("num_experts", 256, "num_experts_per_tok", 8));
             case MISTRAL4 -> wholly(over(MISTRAL4, config, text(config)));
             default -> config;
         };
@@ -192,6 +210,18 @@ final class FamilyDefaults {
             text.value("rope_scaling").ifPresent(value -> all.put("rope_scaling", value));
         }
         return JsonObject.of(text.source(), all);
+    }
+
+    private static JsonObject withDeltas(JsonObject config, int keyValueHeads, Map<String, Object> experts) {
+        Map<String, Object> all = new LinkedHashMap<>(DELTAS);
+        all.put("num_key_value_heads", keyValueHeads);
+        if (!experts.isEmpty()) {
+            all.putAll(DELTAS_WITH_EXPERTS);
+            all.putAll(experts);
+            // where all layers are of experts, none has the width that this says
+            all.put("intermediate_size", 512);
+        }
+        return over(all, config, text(config));
     }
 
     private static JsonObject with(JsonObject config, String key, Object value) {

@@ -50,7 +50,7 @@ final class FamilyExperts {
                         Routing.softmax(true),
                         true,
                         layers);
-            case QWEN3_MOE, QWEN2_MOE -> qwen(family, config, layers);
+            case QWEN3_MOE, QWEN2_MOE, QWEN3_NEXT, QWEN3_5_MOE -> qwen(family, config, layers);
             case GLM4_MOE, GLM4_MOE_LITE, DEEPSEEK_V3 -> deepSeek(config, bySigmoid(config), layers);
             case DEEPSEEK_V2 -> deepSeek(config, byProbability(config), layers);
             case ERNIE4_5_MOE -> ernie(config, layers);
@@ -72,7 +72,8 @@ final class FamilyExperts {
                     MINISTRAL3,
                     GLM,
                     GLM4,
-                    ERNIE4_5 -> Experts.NONE;
+                    ERNIE4_5,
+                    QWEN3_5 -> Experts.NONE;
         };
     }
 
@@ -109,7 +110,7 @@ final class FamilyExperts {
     private static Experts qwen(DecoderFamily family, JsonObject config, int layers) {
         int step = config.optionalInteger("decoder_sparse_step", 1, MOST).orElse(1);
         List<Object> dense = config.list("mlp_only_layers");
-        Shared shared = family == DecoderFamily.QWEN2_MOE
+        Shared shared = family.hasOneSharedExpert()
                 ? new Shared(config.integer("shared_expert_intermediate_size", 1, MAX_WIDTH), true)
                 : Shared.NONE;
         return new Experts(

@@ -52,6 +52,7 @@ final class FamilyWeights implements WeightFiles {
     private final boolean folder;
     private final DecoderFamily family;
     private final String prefix;
+    private final DeltaTensors deltas;
 
     FamilyWeights(WeightFiles files, DecoderSpec spec) {
         this.files = files;
@@ -63,6 +64,7 @@ final class FamilyWeights implements WeightFiles {
                 .filter(each -> names.contains(each + "embed_tokens.weight"))
                 .findFirst()
                 .orElse("model.");
+        deltas = new DeltaTensors(files, spec, this::own);
     }
 
     @Override
@@ -72,6 +74,9 @@ final class FamilyWeights implements WeightFiles {
 
     @Override
     public Optional<Tensor> find(String name) {
+        if (deltas.has(name)) {
+            return deltas.find(name);
+        }
         return paired(name) ? stored(name).map(this::fromPairs) : stored(name);
     }
 
@@ -95,7 +100,7 @@ final class FamilyWeights implements WeightFiles {
             if (name.endsWith(CORRECTION) && isRow(whole.get())) {
                 return whole.map(Tensor::withoutFirst);
             }
-            boolean fromOne = folder && family.normsFromOne() && name.endsWith("norm.weight");
+            boolean fromOne = fromOne(name);
             Optional<Tensor> given = fromOne ? whole.map(tensor -> changed(tensor, 1, 1)) : whole;
             return scaled(name)
                     ? given.map(tensor -> changed(tensor, spec.scales().logits(), 0))
@@ -159,13 +164,21 @@ final class FamilyWeights implements WeightFiles {
         });
     }
 
+    /** Whether a norm multiplies with 1 more than its weight; that within layers of linear attention does not. */
+    private boolean fromOne(String name) {
+        return folder
+                && family.normsFromOne()
+                && name.endsWith("norm.weight")
+                && !name.endsWith(".linear_attn.norm.weight");
+    }
+
     private static boolean isRow(Tensor tensor) {
         return tensor.shape().size() == 2 && tensor.shape().getFirst() == 1;
     }
 
     @Override
     public Optional<FilePlace> place(String name) {
-        if (folder && family.normsFromOne() && name.endsWith("norm.weight") || scaled(name) || paired(name)) {
+        if (fromOne(name) || scaled(name) || paired(name) || deltas.has(name)) {
             return Optional.empty();
         }
         return files.place(own(name)).or(() -> fused(name).flatMap(this::place));
@@ -234,7 +247,7 @@ final class FamilyWeights implements WeightFiles {
     }
 
     private String ofFamily(String name) {
-        if (family == DecoderFamily.QWEN2_MOE && name.contains(".mlp.shared_experts.")) {
+        if (family.hasOneSharedExpert() && name.contains(".mlp.shared_experts.")) {
             return name.replace(".mlp.shared_experts.", ".mlp.shared_expert.");
         }
         if (family.isGraniteOfExperts()) {

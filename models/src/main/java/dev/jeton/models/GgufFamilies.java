@@ -63,8 +63,21 @@ final class GgufFamilies {
             case GRANITE_MOE, GRANITE_MOE_SHARED, GRANITE_HYBRID ->
                 Stream.concat(GRANITE_SCALES.keySet().stream(), Stream.of("expert_count", "expert_shared_count"))
                         .collect(Collectors.toSet());
-            case LLAMA, MISTRAL, QWEN2, QWEN3, GLM4_MOE_LITE, SEED_OSS, OLMO2, SMOLLM3, MISTRAL4, GLM, GLM4, ERNIE4_5 ->
-                Set.of();
+            case LLAMA,
+                    MISTRAL,
+                    QWEN2,
+                    QWEN3,
+                    GLM4_MOE_LITE,
+                    SEED_OSS,
+                    OLMO2,
+                    SMOLLM3,
+                    MISTRAL4,
+                    GLM,
+                    GLM4,
+                    ERNIE4_5,
+                    QWEN3_NEXT,
+                    QWEN3_5,
+                    QWEN3_5_MOE -> Set.of();
         };
     }
 
@@ -99,7 +112,19 @@ final class GgufFamilies {
                 config.put("attention_bias", file.holds("blk.0.attn_q.bias"));
                 partlyTurned(file.metadata(), prefix, config);
             }
-            case LLAMA, MISTRAL, QWEN2, QWEN3, GLM4_MOE_LITE, OLMO2, SMOLLM3, MISTRAL4, GLM, ERNIE4_5 -> {}
+            case LLAMA,
+                    MISTRAL,
+                    QWEN2,
+                    QWEN3,
+                    GLM4_MOE_LITE,
+                    OLMO2,
+                    SMOLLM3,
+                    MISTRAL4,
+                    GLM,
+                    ERNIE4_5,
+                    QWEN3_NEXT,
+                    QWEN3_5,
+                    QWEN3_5_MOE -> {}
         }
     }
 

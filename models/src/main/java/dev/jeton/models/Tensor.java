@@ -59,6 +59,23 @@ public final class Tensor {
     }
 
     /**
+     * Of each {@code every} rows the {@code height} from {@code first} on: where a matrix has, head by head, what
+     * others have in matrices apart.
+     */
+    Tensor strips(int height, int every, int first) {
+        if (shape.getFirst() % every != 0 || first + height > every) {
+            throw new ModelException(
+                    "tensor \"%s\" of shape %s has no heads of %d rows each".formatted(name, shape, every));
+        }
+        if (!(layout instanceof TensorLayout.InOrder)) {
+            throw new IllegalStateException("rows of \"" + name + "\" lie in another order");
+        }
+        List<Long> part = new ArrayList<>(shape);
+        part.set(0, shape.getFirst() / every * height);
+        return new Tensor(name, type, part, stored, new TensorLayout.Strips(height, every, first));
+    }
+
+    /**
      * Rows [from, from + count) of the outermost dimension: of whole heads, where rows of a head lie in another order.
      */
     public Tensor rows(long from, long count) {
@@ -72,6 +89,7 @@ public final class Tensor {
                 }
                 yield new Tensor(name, type, part, storedRows(from, count), layout);
             }
+            case TensorLayout.Strips _ -> throw new IllegalStateException("rows of \"" + name + "\" lie in strips");
             case TensorLayout.Columns columns -> new Tensor(name, type, part, stored, columns.from(from));
             case TensorLayout.PairedHalves halves -> new Tensor(name, type, part, stored, halves.from(from));
         };
@@ -145,6 +163,7 @@ public final class Tensor {
         return switch (layout) {
             case TensorLayout.InOrder _ -> stored.asSlice(bytes * row, bytes);
             case TensorLayout.PairedRows paired -> stored.asSlice(bytes * paired.place(row), bytes);
+            case TensorLayout.Strips strips -> stored.asSlice(bytes * strips.place(row), bytes);
             case TensorLayout.Columns columns -> columns.row(stored, type, row, width);
             case TensorLayout.PairedHalves halves -> halves.row(stored, row, width);
         };
@@ -156,6 +175,8 @@ public final class Tensor {
             case TensorLayout.InOrder _ -> target.read(type, stored, bytes(width) * row + number * type.blockBytes());
             case TensorLayout.PairedRows paired ->
                 target.read(type, stored, bytes(width) * paired.place(row) + number * type.blockBytes());
+            case TensorLayout.Strips strips ->
+                target.read(type, stored, bytes(width) * strips.place(row) + number * type.blockBytes());
             case TensorLayout.PairedHalves halves ->
                 target.readPairs(stored, halves.powers(), halves.block(row, number, width));
             case TensorLayout.Columns _ -> throw new IllegalStateException(type + " has no blocks");

@@ -27,6 +27,21 @@ sealed interface TensorLayout {
     }
 
     /**
+     * Row by row, but {@code height} of each {@code every} stored rows, from the {@code first} of these on.
+     *
+     * @param height rows that are one after the other
+     * @param every stored rows from the first of them to the first of the next
+     * @param first stored rows before all
+     */
+    record Strips(int height, int every, int first) implements TensorLayout {
+
+        /** Which stored row a row is. */
+        long place(long row) {
+            return row / height * every + first + row % height;
+        }
+    }
+
+    /**
      * Column by column, of a plain type: each stored row holds an element of every row of the tensor, and of others.
      *
      * @param stride elements of a stored row

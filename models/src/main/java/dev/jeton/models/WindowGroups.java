@@ -4,16 +4,20 @@ import dev.jeton.models.engine.LayerGroup;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.stream.IntStream;
 
 /**
  * The layers of a decoder by how far they look back: one layer group per distinct window, in order of its first layer.
  * Engines agree on it, so that a sequence's block tables mean the same whoever runs it.
  *
  * @param windows of the groups; 0 for the whole context
- * @param groupOf by layer: its group
- * @param placeIn by layer: how many layers of its group come before
+ * @param groupOf by layer: its group; {@link #NONE} where it keeps no keys and values
+ * @param placeIn by layer: how many layers of its group come before; likewise
  */
 public record WindowGroups(List<Integer> windows, List<Integer> groupOf, List<Integer> placeIn) {
+
+    /** What stands for the group, and the place in it, of a layer that keeps no keys and values. */
+    public static final int NONE = -1;
 
     /** Blocks of a group on the host, as a cache numbers them. */
     private static final long MOST_HOST_BLOCKS = 1L << 27;
@@ -27,16 +31,25 @@ public record WindowGroups(List<Integer> windows, List<Integer> groupOf, List<In
 
     /** The groups of a decoder. */
     public static WindowGroups of(DecoderSpec spec) {
-        List<Integer> windows = spec.windows().stream().distinct().toList();
+        List<Integer> windows = IntStream.range(0, spec.layers())
+                .filter(spec::attends)
+                .mapToObj(spec.windows()::get)
+                .distinct()
+                .toList();
         List<Integer> groupOf = new ArrayList<>();
         List<Integer> placeIn = new ArrayList<>();
         int[] layers = new int[windows.size()];
-        for (int window : spec.windows()) {
-            int group = windows.indexOf(window);
+        for (int i = 0; i < spec.layers(); i++) {
+            int group = spec.attends(i) ? windows.indexOf(spec.windows().get(i)) : NONE;
             groupOf.add(group);
-            placeIn.add(layers[group]++);
+            placeIn.add(group == NONE ? NONE : layers[group]++);
         }
         return new WindowGroups(windows, groupOf, placeIn);
+    }
+
+    /** Layers of all groups. */
+    private int keeping() {
+        return (int) groupOf.stream().filter(group -> group != NONE).count();
     }
 
     /** How many groups there are. */
@@ -136,7 +149,7 @@ public record WindowGroups(List<Integer> windows, List<Integer> groupOf, List<In
     private long[] shares(EngineOptions options, int context, long layerBytes, long bytes) {
         long whole = wholeContext(options, context);
         long[] blocks = new long[count()];
-        Arrays.fill(blocks, Math.min(whole, bytes / (groupOf.size() * layerBytes)));
+        Arrays.fill(blocks, Math.min(whole, bytes / (keeping() * layerBytes)));
         boolean[] more = new boolean[count()];
         Arrays.fill(more, blocks[0] == whole);
         for (boolean settled = false; !settled; ) {

@@ -2,6 +2,7 @@ package dev.jeton.models.cpu;
 
 import dev.jeton.models.DecoderSpec;
 import dev.jeton.models.EngineOptions;
+import dev.jeton.models.MachineMemory;
 import dev.jeton.models.ModelException;
 import dev.jeton.models.TensorType;
 import dev.jeton.models.VectorHead;
@@ -20,6 +21,7 @@ import dev.jeton.models.rows.RowVectors;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -44,6 +46,10 @@ public final class CpuEngine extends HostEngine {
     private static final Set<Capability> OF_VECTORS =
             Set.of(Capability.POOLING, Capability.ADAPTERS, Capability.ADAPTER_LOADING);
 
+    /** The same of a model with layers of linear attention. */
+    private static final Set<Capability> WITH_STATE = Set.of(
+            Capability.LOG_PROBABILITIES, Capability.PROMPT_LOG_PROBABILITIES, Capability.MASKS, Capability.STATE);
+
     /** All that it can do, of one model or another. */
     static final Set<Capability> ALL_CAPABILITIES =
             Stream.concat(CAPABILITIES.stream(), OF_VECTORS.stream()).collect(Collectors.toUnmodifiableSet());
@@ -53,6 +59,7 @@ public final class CpuEngine extends HostEngine {
     private final ComputeTeam team;
     private final DecoderWeights weights;
     private final List<KvArena> arenas;
+    private final Optional<DeltaStates> states;
     private final StepAdapters stepAdapters;
     private final DecoderStep step;
 
@@ -76,11 +83,15 @@ public final class CpuEngine extends HostEngine {
         for (LayerGroup group : info.groups()) {
             arenas.add(new KvArena(group, kv, spec.keyValueHeads(), HeadWidths.of(spec), memory));
         }
+        states = spec.delta().exists()
+                ? Optional.of(new DeltaStates(spec.delta(), info.maxSlots(), memory))
+                : Optional.empty();
         stepAdapters = StepAdapters.load(adapters, spec, rows(), info.maxTokens(), team.size());
         step = new DecoderStep(
                 spec,
                 weights,
                 arenas,
+                states,
                 groups,
                 rows(),
                 stepAdapters,
@@ -132,6 +143,11 @@ public final class CpuEngine extends HostEngine {
         KvArena.Type kv = kvType(options, folder, spec, q8);
         EngineInfo info = info(spec, options, kv, threads);
         LatentAttention.requireRoom(spec, info.maxTokens());
+        DeltaStates.requireRoom(spec.delta(), info.maxSlots(), MachineMemory.OF_MACHINE);
+        if (spec.delta().exists() && !options.adapters().isEmpty()) {
+            throw new ModelException(
+                    "adapters of models with layers of linear attention are not supported; leave --adapter");
+        }
         NativeMemory memory = new NativeMemory();
         ComputeTeam team = new ComputeTeam(threads);
         try {
@@ -152,7 +168,8 @@ public final class CpuEngine extends HostEngine {
         return switch (options.device().kvType()) {
             case "auto" -> {
                 try (WeightFiles files = WeightFiles.open(folder, spec)) {
-                    boolean precise = files.find("model.layers.0.self_attn.o_proj.weight")
+                    String weight = spec.delta().in(0) ? "linear_attn.out_proj.weight" : "self_attn.o_proj.weight";
+                    boolean precise = files.find("model.layers.0." + weight)
                             .map(weights -> weights.type() == TensorType.F32 || weights.type() == TensorType.F16)
                             .orElse(true);
                     yield precise && !q8 ? KvArena.Type.F32 : KvArena.Type.BF16;
@@ -187,8 +204,15 @@ public final class CpuEngine extends HostEngine {
                 options.maxSequences(),
                 Math.max(options.maxBatchedTokens(), options.maxSequences()),
                 1,
-                spec.vectors() ? OF_VECTORS : CAPABILITIES,
+                capabilities(spec),
                 options.adapters().size());
+    }
+
+    private static Set<Capability> capabilities(DecoderSpec spec) {
+        if (spec.delta().exists()) {
+            return WITH_STATE;
+        }
+        return spec.vectors() ? OF_VECTORS : CAPABILITIES;
     }
 
     private static List<LayerGroup> groups(DecoderSpec spec, EngineOptions options, KvArena.Type kv, int context) {
@@ -215,6 +239,11 @@ public final class CpuEngine extends HostEngine {
         for (int i = 0; i < from.length; i++) {
             arenas.get(group).copy(from[i], to[i]);
         }
+    }
+
+    @Override
+    protected void copySlot(int from, int to) {
+        states.orElseThrow().copy(from, to);
     }
 
     @Override

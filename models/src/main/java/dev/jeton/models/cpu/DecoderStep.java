@@ -20,10 +20,10 @@ import java.util.Optional;
  * every step of a model whose heads are normalised together), and one with many tokens two more, since then normalising
  * is shared instead of repeated by every thread, and one before each multiplication where inputs are to be rounded
  * first ({@link Product}), or rows' adapters add to it that take long ({@link StepAdapters}). Layers of experts
- * ({@link ExpertProgram}) and latent attention ({@link LatentAttention}) are phases of their own; families that
- * normalise what a half of a layer gives before they add it have one after each half. After the layers, rows that need
- * logits go through the output projection and are sampled ({@link StepLogits}); in a model that gives vectors there is
- * no projection.
+ * ({@link ExpertProgram}), latent attention ({@link LatentAttention}) and linear attention ({@link DeltaLayers}) are
+ * phases of their own; families that normalise what a half of a layer gives before they add it have one after each
+ * half. After the layers, rows that need logits go through the output projection and are sampled ({@link StepLogits});
+ * in a model that gives vectors there is no projection.
  *
  * <p>Tiles are made a few microseconds long at least (claiming costs a tenth of one), and small enough that each thread
  * gets several.
@@ -42,6 +42,7 @@ final class DecoderStep implements ComputeTeam.Program, Product.Ends {
         STORE,
         ATTEND,
         LATENT,
+        DELTA,
         OUTPUT,
         ADD_ATTENTION,
         FEED_NORM,
@@ -69,6 +70,7 @@ final class DecoderStep implements ComputeTeam.Program, Product.Ends {
     private final boolean branchNorms;
     private final StepAttention attention;
     private final Optional<LatentAttention> latent;
+    private final Optional<DeltaLayers> deltas;
     private final Optional<ExpertProgram> experts;
     private final StepLogits logits;
     private final StepAdapters adapters;
@@ -99,6 +101,7 @@ final class DecoderStep implements ComputeTeam.Program, Product.Ends {
             DecoderSpec spec,
             DecoderWeights weights,
             List<KvArena> arenas,
+            Optional<DeltaStates> states,
             WindowGroups groups,
             StepRows batch,
             StepAdapters adapters,
@@ -131,6 +134,7 @@ final class DecoderStep implements ComputeTeam.Program, Product.Ends {
         latent = spec.latent().exists()
                 ? Optional.of(attention.latent(product, arenas.getFirst(), maxTokens))
                 : Optional.empty();
+        deltas = states.map(of -> attention.deltas(of, maxTokens, threads));
         experts = spec.experts().layers().contains(true)
                 ? Optional.of(new ExpertProgram(
                         spec, weights, batch, product, normed, x, hiddenStride, hiddenPadded, maxTokens, threads))
@@ -162,6 +166,7 @@ final class DecoderStep implements ComputeTeam.Program, Product.Ends {
         adapters.begin();
         attention.begin();
         latent.ifPresent(LatentAttention::beginStep);
+        deltas.ifPresent(DeltaLayers::begin);
     }
 
     // ---- phases ------------------------------------------------------------------------------------------------
@@ -174,9 +179,10 @@ final class DecoderStep implements ComputeTeam.Program, Product.Ends {
             case EMBED -> beginLayer(0);
             case ROUND -> beginTiles(multiplication);
             case ATTENTION_NORM -> beginQkv();
-            case QUERY_KEY_VALUE -> latent.isPresent() ? beginLatent(latent.get()) : beginStore();
+            case QUERY_KEY_VALUE -> beginAttention();
             case STORE -> beginAttend();
-            case ATTEND -> beginOutput(attention.attended());
+            case ATTEND -> beginOutput(attention.attended(), spec.attendedWidth());
+            case DELTA -> beginOutput(deltas.orElseThrow().given(), spec.delta().valuesWidth());
             case LATENT -> advanceLatent(latent.orElseThrow());
             case OUTPUT -> branchNorms ? tokens(Phase.ADD_ATTENTION, NORM_TOKENS) : beginFeed();
             case ADD_ATTENTION -> beginFeed();
@@ -215,6 +221,14 @@ final class DecoderStep implements ComputeTeam.Program, Product.Ends {
         return linear(Phase.QUERY_KEY_VALUE, weights.layer(layer).queryKeyValue(), inputs(), hiddenStride);
     }
 
+    private int beginAttention() {
+        if (spec.delta().in(layer)) {
+            phase = Phase.DELTA;
+            return deltas.orElseThrow().tiles();
+        }
+        return latent.isPresent() ? beginLatent(latent.get()) : beginStore();
+    }
+
     private int beginLatent(LatentAttention of) {
         phase = Phase.LATENT;
         return of.begin(layer);
@@ -222,7 +236,7 @@ final class DecoderStep implements ComputeTeam.Program, Product.Ends {
 
     private int advanceLatent(LatentAttention of) {
         int tiles = of.advance();
-        return tiles > 0 ? tiles : beginOutput(of.attended());
+        return tiles > 0 ? tiles : beginOutput(of.attended(), spec.attendedWidth());
     }
 
     private int beginStore() {
@@ -237,9 +251,9 @@ final class DecoderStep implements ComputeTeam.Program, Product.Ends {
         return attention.tiles();
     }
 
-    private int beginOutput(float[] attended) {
+    private int beginOutput(float[] attended, int width) {
         privateNorm = false;
-        return linear(Phase.OUTPUT, weights.layer(layer).output(), attended, spec.attendedWidth());
+        return linear(Phase.OUTPUT, weights.layer(layer).output(), attended, width);
     }
 
     private int beginFeed() {
@@ -355,6 +369,7 @@ final class DecoderStep implements ComputeTeam.Program, Product.Ends {
             }
             case ATTEND -> attention.attend(layer, tile, workspace);
             case LATENT -> latent.orElseThrow().tile(tile, workspace);
+            case DELTA -> deltas.orElseThrow().tile(layer, tile, member);
             case SAMPLE -> logits.sample(tile, workspace);
         }
     }

@@ -66,6 +66,19 @@ final class DecoderWeights implements AutoCloseable {
     }
 
     /**
+     * What a layer of linear attention has ({@link dev.jeton.models.Delta}) beside {@link Layer#queryKeyValue}, which
+     * gives q, k, v, z, b and a of all heads, and {@link Layer#output}.
+     *
+     * @param convolution by value head and tap, the oldest first, of the channels of its q, k and v, each padded to
+     *     whole vectors
+     * @param decay by value head: -e^A
+     * @param stepBias by value head
+     * @param norm of what a head gives, padded
+     */
+    @SuppressWarnings("ArrayRecordComponent") // never compared
+    record DeltaWeights(float[] convolution, float[] decay, float[] stepBias, float[] norm) {}
+
+    /**
      * One layer; biases and norms are empty where the model has none, norms are padded to the activations' stride.
      *
      * @param sinks by query head: a logit of its softmax that is of no token
@@ -80,6 +93,7 @@ final class DecoderWeights implements AutoCloseable {
             float[] outputBias,
             float[] sinks,
             Optional<LatentWeights> latent,
+            Optional<DeltaWeights> delta,
             Feed feed,
             float[] attentionNorm,
             float[] attentionBranchNorm,

@@ -7,6 +7,7 @@ import dev.jeton.models.DecoderSpec.Norms.Heads;
 import dev.jeton.models.WindowGroups;
 import dev.jeton.models.rows.StepRows;
 import java.util.List;
+import java.util.stream.IntStream;
 
 /**
  * The attention of a {@link DecoderStep}, between the multiplication that gives q, k and v and the one that takes what
@@ -56,7 +57,11 @@ final class StepAttention {
                 spec.windowRotary().equals(spec.rotary()) ? rotary : new RotaryTable(spec.windowRotary(), maxTokens);
         queryScales = new float[maxTokens];
         together = spec.norms().heads() == Heads.TOGETHER;
-        stride = weights.layer(0).queryKeyValue().panels() * PANEL;
+        stride = IntStream.range(0, spec.layers())
+                        .map(i -> weights.layer(i).queryKeyValue().panels())
+                        .max()
+                        .orElseThrow()
+                * PANEL;
         int rows = maxTokens + MatMul.SPARE_ROWS;
         qkv = new float[rows * stride];
         attended = new float[spec.latent().exists() ? 0 : rows * spec.queryWidth()];
@@ -65,6 +70,11 @@ final class StepAttention {
     /** What takes this one's place, from q, k and v on, in a model whose keys and values are latent. */
     LatentAttention latent(Product product, KvArena arena, int maxTokens) {
         return new LatentAttention(spec, weights, arena, batch, rotary, product, qkv, stride, maxTokens);
+    }
+
+    /** What takes this one's place in layers of linear attention. */
+    DeltaLayers deltas(DeltaStates states, int maxTokens, int threads) {
+        return new DeltaLayers(spec, weights, states, batch, qkv, stride, maxTokens, threads);
     }
 
     /** Where q, k and v of the layer at hand go: {@code [token][stride]}. */
@@ -191,5 +201,12 @@ final class StepAttention {
                 attended,
                 first * spec.queryWidth() + headAt,
                 spec.queryWidth());
+        if (spec.outputGate()) {
+            int gates = spec.queryWidth() + 2 * spec.keyValueWidth();
+            for (int t = first; t < first + count; t++) {
+                int at = t * spec.queryWidth() + headAt;
+                DeltaKernels.gate(attended, at, qkv, t * stride + gates + headAt, perHead * spec.headDim());
+            }
+        }
     }
 }

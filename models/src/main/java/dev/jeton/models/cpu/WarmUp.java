@@ -176,17 +176,13 @@ final class WarmUp {
     }
 
     private void steps(long end) {
-        int rows = Math.min(8, engine.info().maxRows());
-        for (int slot = 0; slot < rows; slot++) {
-            engine.open(slot, new SequenceSpec(SamplingParameters.GREEDY, tokens, 1, 1));
-        }
+        SequenceSpec sequence = new SequenceSpec(SamplingParameters.GREEDY, tokens, 1, 1);
         StepBatch batch = new StepBatch(engine.info().groups().size());
         // The first steps run what is not compiled yet, so they are small: nothing ends a step that is too long.
         for (int i = 0; System.nanoTime() < end; i++) {
+            engine.open(0, sequence);
             step(batch, 1, i % 4 == 3 ? 12 : 1, adapters && i % 2 == 1 ? 1 : 0);
-        }
-        for (int slot = 0; slot < rows; slot++) {
-            engine.close(slot);
+            engine.close(0);
         }
     }
 

@@ -48,24 +48,28 @@ final class WeightLoader {
         String name = "model.layers." + index + ".";
         String attention = name + "self_attn.";
         int hidden = spec.hidden();
-        PackedMatrix qkv = packing.stacked(hidden, queryKeyValue(attention));
-        PackedMatrix output = packing.stacked(
-                spec.attendedWidth(), List.of(files.tensor(attention + "o_proj.weight", hidden, spec.attendedWidth())));
+        boolean delta = spec.delta().in(index);
+        DeltaLoader linear = new DeltaLoader(spec, files, name + "linear_attn.");
+        PackedMatrix qkv = packing.stacked(hidden, delta ? linear.projections() : queryKeyValue(attention));
+        int width = delta ? spec.delta().valuesWidth() : spec.attendedWidth();
+        String projection = delta ? linear.output() : attention + "o_proj.weight";
+        PackedMatrix output = packing.stacked(width, List.of(files.tensor(projection, hidden, width)));
         boolean branches = spec.norms().branches();
         return new DecoderWeights.Layer(
                 qkv,
-                biases(qkv.panels() * PANEL, attention),
+                delta ? new float[0] : biases(qkv.panels() * PANEL, attention),
                 output,
                 spec.outputBias() ? vector(attention + "o_proj.bias", hidden, stride) : new float[0],
                 spec.sinks() ? vector(attention + "sinks", spec.heads(), spec.heads()) : new float[0],
                 spec.latent().exists() ? Optional.of(latent(attention)) : Optional.empty(),
+                delta ? Optional.of(linear.weights()) : Optional.empty(),
                 spec.experts().in(index) ? sparse(name + "mlp.") : dense(name + "mlp.", spec.intermediate(), false),
                 spec.norms().inputs() ? norm(name + "input_layernorm.weight") : new float[0],
                 branches ? norm(name + "post_attention_layernorm.weight") : new float[0],
                 spec.norms().inputs() ? norm(name + spec.feedNorm() + ".weight") : new float[0],
                 branches ? norm(name + "post_feedforward_layernorm.weight") : new float[0],
-                headNorm(attention + "q_norm.weight", spec.queryNormWidth()),
-                headNorm(attention + "k_norm.weight", spec.keyNormWidth()));
+                headNorm(attention + "q_norm.weight", delta ? 0 : spec.queryNormWidth()),
+                headNorm(attention + "k_norm.weight", delta ? 0 : spec.keyNormWidth()));
     }
 
     private List<Tensor> queryKeyValue(String attention) {
@@ -78,10 +82,14 @@ final class WeightLoader {
             return List.of(query, files.tensor(attention + "kv_a_proj_with_mqa.weight", latent.width(), hidden));
         }
         int kv = spec.keyValueWidth();
-        return List.of(
+        List<Tensor> parts = new ArrayList<>(List.of(
                 files.tensor(attention + "q_proj.weight", spec.queryWidth(), hidden),
                 files.tensor(attention + "k_proj.weight", kv, hidden),
-                files.tensor(attention + "v_proj.weight", kv, hidden));
+                files.tensor(attention + "v_proj.weight", kv, hidden)));
+        if (spec.outputGate()) {
+            parts.add(files.tensor(attention + "gate_proj.weight", spec.queryWidth(), hidden));
+        }
+        return parts;
     }
 
     private DecoderWeights.LatentWeights latent(String attention) {

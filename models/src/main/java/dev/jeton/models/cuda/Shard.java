@@ -158,6 +158,8 @@ record Shard(int rank, int ranks, DecoderSpec whole, int expertStep) {
                 whole.keyValueHeads() / keyParts(),
                 whole.headDim(),
                 whole.latent(),
+                whole.delta(),
+                whole.outputGate(),
                 width(),
                 whole.normEpsilon(),
                 whole.output(),

@@ -216,6 +216,31 @@ public final class Configs {
         return config("Mistral4ForCausalLM", 64, 11, 11, 32, 128, plan.formatted(GROWTH, GROWTH_CONTEXT) + comma(more));
     }
 
+    private static final String DELTAS = "\"linear_num_key_heads\": 2, \"linear_num_value_heads\": 4,"
+            + " \"linear_key_head_dim\": 12, \"linear_value_head_dim\": 20, \"linear_conv_kernel_dim\": 4,"
+            + " \"rope_parameters\": {\"rope_type\": \"default\", \"rope_theta\": 10000.0,"
+            + " \"partial_rotary_factor\": 0.5, \"mrope_section\": [2, 1, 1], \"mrope_interleaved\": true}";
+
+    private static final String DELTA_EXPERTS = ", \"num_experts\": 7, \"num_experts_per_tok\": 3,"
+            + " \"moe_intermediate_size\": 40, \"shared_expert_intermediate_size\": 56";
+
+    /** Two layers of linear attention around one of full attention. */
+    public static String qwen35(String more) {
+        String layers = ", \"layer_types\": [\"linear_attention\", \"full_attention\", \"linear_attention\"]";
+        return config("Qwen3_5ForCausalLM", 64, 4, 2, 16, 96, DELTAS + layers + comma(more));
+    }
+
+    /** Experts in tensors of all, and none of the layers without. */
+    public static String qwen35Moe(String more) {
+        String plan = ", \"full_attention_interval\": 3";
+        return config("Qwen3_5MoeForCausalLM", 64, 4, 1, 16, 96, DELTAS + DELTA_EXPERTS + plan + comma(more));
+    }
+
+    public static String qwen3Next(String more) {
+        String plan = ", \"full_attention_interval\": 2, \"mlp_only_layers\": [1]";
+        return config("Qwen3NextForCausalLM", 64, 4, 2, 16, 96, DELTAS + DELTA_EXPERTS + plan + comma(more));
+    }
+
     private static String comma(String more) {
         return more.isEmpty() ? "" : ", " + more;
     }

@@ -107,9 +107,14 @@ public final class ReferenceDecoder {
         String name = "model.layers." + layer + ".";
         String attention = name + "self_attn.";
         int n = x.length;
+        if (spec.delta().in(layer)) {
+            delta(name, x, margins);
+            return;
+        }
         double[][] q = new double[n][];
         double[][] k = new double[n][];
         double[][] v = new double[n][];
+        double[][] gates = new double[n][];
         for (int t = 0; t < n; t++) {
             double[] in = weights.containsKey(name + "input_layernorm.weight")
                     ? norm(x[t], weights.get(name + "input_layernorm.weight"))
@@ -126,7 +131,7 @@ public final class ReferenceDecoder {
                 k[t] = Arrays.copyOfRange(all, query, key);
                 v[t] = Arrays.copyOfRange(all, key, all.length);
             } else {
-                q[t] = linear(attention + "q_proj", in);
+                q[t] = ungated(linear(attention + "q_proj", in), gates, t);
                 k[t] = linear(attention + "k_proj", in);
                 v[t] = linear(attention + "v_proj", in);
             }
@@ -138,8 +143,11 @@ public final class ReferenceDecoder {
         }
         for (int t = 0; t < n; t++) {
             double[] sinks = weights.getOrDefault(attention + "sinks", new double[0]);
-            double[] attended = linear(
-                    attention + "o_proj", attend(q[t], k, v, t, spec.windows().get(layer), sinks));
+            double[] seen = attend(q[t], k, v, t, spec.windows().get(layer), sinks);
+            for (int i = 0; spec.outputGate() && i < seen.length; i++) {
+                seen[i] /= 1 + Math.exp(-gates[t][i]);
+            }
+            double[] attended = linear(attention + "o_proj", seen);
             if (isGemma()) {
                 add(x[t], norm(attended, weights.get(name + "post_attention_layernorm.weight")));
                 double[] in = norm(x[t], weights.get(name + "pre_feedforward_layernorm.weight"));
@@ -158,6 +166,35 @@ public final class ReferenceDecoder {
                 add(x[t], branch(feed(name, in, t, margins)));
             }
         }
+    }
+
+    private void delta(String name, double[][] x, double[] margins) {
+        double[][] in = new double[x.length][];
+        for (int t = 0; t < x.length; t++) {
+            in[t] = norm(x[t], weights.get(name + "input_layernorm.weight"));
+        }
+        String linear = name + "linear_attn.";
+        double[][] heads = new ReferenceDelta(spec.delta(), weights, linear, spec.normEpsilon()).heads(in, margins);
+        for (int t = 0; t < x.length; t++) {
+            add(x[t], linear(linear + "out_proj", heads[t]));
+            double[] after = norm(x[t], weights.get(name + "post_attention_layernorm.weight"));
+            add(x[t], feed(name, after, t, margins));
+        }
+    }
+
+    /** Queries of what may be, head by head, queries and gates. */
+    private double[] ungated(double[] given, double[][] gates, int t) {
+        if (!spec.outputGate()) {
+            return given;
+        }
+        int d = spec.headDim();
+        double[] q = new double[given.length / 2];
+        gates[t] = new double[q.length];
+        for (int h = 0; h < spec.heads(); h++) {
+            System.arraycopy(given, 2 * h * d, q, h * d, d);
+            System.arraycopy(given, (2 * h + 1) * d, gates[t], h * d, d);
+        }
+        return q;
     }
 
     /** Radians by position of the pairs of a layer's heads; empty where these are not turned. */
@@ -328,6 +365,10 @@ public final class ReferenceDecoder {
         return spec.architecture().startsWith("Granite");
     }
 
+    private boolean normsFromOne() {
+        return isGemma() || spec.delta().exists();
+    }
+
     private boolean isGemma() {
         return spec.architecture().startsWith("Gemma");
     }
@@ -408,7 +449,7 @@ public final class ReferenceDecoder {
         double root = Math.sqrt(sum / x.length + epsilon);
         double[] out = new double[x.length];
         for (int i = 0; i < x.length; i++) {
-            out[i] = x[i] / root * (isGemma() ? 1 + weight[i] : weight[i]);
+            out[i] = x[i] / root * (normsFromOne() ? 1 + weight[i] : weight[i]);
         }
         return out;
     }

@@ -2,6 +2,7 @@ package dev.jeton.models.reference;
 
 import dev.jeton.models.CheckpointQuantization;
 import dev.jeton.models.DecoderSpec;
+import dev.jeton.models.Delta;
 import dev.jeton.models.Experts;
 import dev.jeton.models.Latent;
 import dev.jeton.models.SafetensorsWriter;
@@ -108,10 +109,10 @@ public final class TinyModel {
         prefix = config.contains("ForConditionalGeneration")
                 ? "language_model.model."
                 : config.contains("Model\"]") ? "" : "model.";
-        normMean = spec.architecture().startsWith("Gemma") ? 0 : 1;
+        normMean = spec.architecture().startsWith("Gemma") || spec.delta().exists() ? 0 : 1;
         matrix("model.embed_tokens.weight", spec.vocabulary(), spec.hidden(), 1);
         for (int i = 0; i < spec.layers(); i++) {
-            layer("model.layers." + i + ".", spec.experts().in(i));
+            layer("model.layers." + i + ".", spec.experts().in(i), spec.delta().in(i));
         }
         vector("model.norm.weight", spec.hidden(), normMean, 0.1);
         if (!spec.tiedEmbedding()) {
@@ -121,7 +122,7 @@ public final class TinyModel {
         writer.write(folder.resolve("model.safetensors"));
     }
 
-    private void layer(String name, boolean sparse) {
+    private void layer(String name, boolean sparse, boolean delta) {
         String attention = name + "self_attn.";
         int hidden = spec.hidden();
         double scale = 1.5 / Math.sqrt(hidden);
@@ -143,16 +144,20 @@ public final class TinyModel {
         }
         boolean fused = spec.architecture().startsWith("Phi3");
         boolean feedFused = fused || spec.architecture().matches("Glm4?ForCausalLM");
-        if (spec.latent().exists()) {
+        if (delta) {
+            delta(name + "linear_attn.", scale);
+        } else if (spec.latent().exists()) {
             latent(attention, scale);
         } else if (fused) {
             matrix(attention + "qkv_proj.weight", spec.queryWidth() + 2 * spec.keyValueWidth(), hidden, scale);
         } else {
-            matrix(attention + "q_proj.weight", spec.queryWidth(), hidden, scale);
+            matrix(attention + "q_proj.weight", (spec.outputGate() ? 2 : 1) * spec.queryWidth(), hidden, scale);
             matrix(attention + "k_proj.weight", spec.keyValueWidth(), hidden, scale);
             matrix(attention + "v_proj.weight", spec.keyValueWidth(), hidden, scale);
         }
-        matrix(attention + "o_proj.weight", hidden, spec.attendedWidth(), scale);
+        if (!delta) {
+            matrix(attention + "o_proj.weight", hidden, spec.attendedWidth(), scale);
+        }
         if (spec.queryKeyValueBias()) {
             vector(attention + "q_proj.bias", spec.queryWidth(), 0, 0.5);
             vector(attention + "k_proj.bias", spec.keyValueWidth(), 0, 0.5);
@@ -164,7 +169,7 @@ public final class TinyModel {
         if (spec.sinks()) {
             vector(attention + "sinks", spec.heads(), 1, 1.5);
         }
-        if (spec.queryNormWidth() > 0) {
+        if (spec.queryNormWidth() > 0 && !delta) {
             vector(attention + "q_norm.weight", spec.queryNormWidth(), normMean, 0.2);
             vector(attention + "k_norm.weight", spec.keyNormWidth(), normMean, 0.2);
         }
@@ -195,6 +200,25 @@ public final class TinyModel {
             add(block + "input_linear.weight", new int[] {count, 2 * width, hidden}, 0, scale);
             add(block + "output_linear.weight", new int[] {count, hidden, width}, 0, 1 / Math.sqrt(width));
         }
+    }
+
+    private void delta(String name, double scale) {
+        Delta delta = spec.delta();
+        int hidden = spec.hidden();
+        if (spec.architecture().startsWith("Qwen3Next")) {
+            matrix(name + "in_proj_qkvz.weight", delta.channels() + delta.valuesWidth(), hidden, scale);
+            matrix(name + "in_proj_ba.weight", 2 * delta.valueHeads(), hidden, scale);
+        } else {
+            matrix(name + "in_proj_qkv.weight", delta.channels(), hidden, scale);
+            matrix(name + "in_proj_z.weight", delta.valuesWidth(), hidden, scale);
+            matrix(name + "in_proj_b.weight", delta.valueHeads(), hidden, scale);
+            matrix(name + "in_proj_a.weight", delta.valueHeads(), hidden, scale);
+        }
+        add(name + "conv1d.weight", new int[] {delta.channels(), 1, delta.taps()}, 0, 0.6);
+        vector(name + "A_log", delta.valueHeads(), -1, 1);
+        vector(name + "dt_bias", delta.valueHeads(), 0, 1);
+        vector(name + "norm.weight", delta.valueWidth(), 1, 0.2);
+        matrix(name + "out_proj.weight", hidden, delta.valuesWidth(), 1.5 / Math.sqrt(delta.valuesWidth()));
     }
 
     private void latent(String attention, double scale) {
@@ -240,7 +264,7 @@ public final class TinyModel {
         if (shared.gated()) {
             matrix(block + "shared_expert_gate.weight", 1, spec.hidden(), scale);
         }
-        if (spec.architecture().startsWith("Mistral4")) {
+        if (spec.architecture().startsWith("Mistral4") || spec.architecture().startsWith("Qwen3_5Moe")) {
             int width = spec.experts().intermediate();
             int count = spec.experts().count();
             add(block + "experts.gate_up_proj", new int[] {count, 2 * width, spec.hidden()}, 0, scale);
