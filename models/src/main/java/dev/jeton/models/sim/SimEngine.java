@@ -25,13 +25,16 @@ import org.jspecify.annotations.Nullable;
  * scheduler that mixes up blocks, positions, forks or tickets generates other tokens than the same sequence alone, and
  * a read of something never written, or overwritten by another sequence, is an error at once.
  *
+ * <p>One {@linkplain #withStates with states} keeps such a hash in each slot, too, as recurrent layers keep their state
+ * there: the next token is a function of both, so a state that was not copied, or from the wrong slot, shows as well.
+ *
  * <p>Time passes on the injected clock only: a step takes what its {@link StepTimeModel.Coefficients} say, a block
  * between the tiers what its bytes take, beside the steps. Single-threaded, as every engine.
  */
 public final class SimEngine implements Engine {
 
-    /** What a place holds that nobody wrote. */
-    static final long UNWRITTEN = 0;
+    /** The hash of no tokens. */
+    private static final long NO_TOKENS = 1;
 
     /** What a bus of 50 GB/s takes for a byte. */
     private static final double NANOS_PER_BYTE = 1 / 50.0;
@@ -40,61 +43,30 @@ public final class SimEngine implements Engine {
     public static final int ADAPTERS = 2;
 
     private final EngineInfo info;
+    private final boolean hasStates;
     private final StepTimeModel time;
     private final SimClock clock;
-    private final long[][] content;
+    private final SimBlocks blocks;
     private final EngineChecks checks;
     private final SimHostTier hostTier;
     private final Slot[] slots;
-    private final InFlight[] flights = {new InFlight(), new InFlight()};
+    private final SimFlight[] flights = {new SimFlight(), new SimFlight()};
     private long launched;
     private long awaited;
     private long deviceFreeAt;
 
     private static final class Slot {
-        boolean open;
         long seed;
+        /** Hash of all tokens that its rows have brought; without states of no use. */
+        long state;
+
         int lastToken;
         int generated;
         boolean logProbabilities;
     }
 
-    private static final class InFlight {
-        final StepResult result = new StepResult();
-        /**
-         * Positions at which is sampled, row by row: the row, its slot, what the token is a function of, and the draft
-         * that follows, or -1.
-         */
-        int[] row = new int[16];
-
-        int[] slot = new int[16];
-        long[] hash = new long[16];
-        int[] draft = new int[16];
-        boolean[] masked = new boolean[16];
-        int positions;
-        int maskedPositions;
-        boolean waitsForMasks;
-
-        void add(int rowIndex, int rowSlot, long drawn, int next, boolean bound) {
-            if (positions == row.length) {
-                row = Arrays.copyOf(row, 2 * positions);
-                slot = Arrays.copyOf(slot, 2 * positions);
-                hash = Arrays.copyOf(hash, 2 * positions);
-                draft = Arrays.copyOf(draft, 2 * positions);
-                masked = Arrays.copyOf(masked, 2 * positions);
-            }
-            row[positions] = rowIndex;
-            slot[positions] = rowSlot;
-            hash[positions] = drawn;
-            draft[positions] = next;
-            masked[positions++] = bound;
-            maskedPositions += bound ? 1 : 0;
-            waitsForMasks |= bound;
-        }
-    }
-
     /**
-     * An engine of the given shape.
+     * An engine of the given shape, without states.
      *
      * @param vocabulary token ids
      * @param contextLength most tokens of a sequence
@@ -126,16 +98,45 @@ public final class SimEngine implements Engine {
             StepTimeModel.Coefficients coefficients,
             double nanosPerByte,
             SimClock clock) {
+        this(
+                info(vocabulary, contextLength, groups, maxSlots, maxTokens, maxTickets, false),
+                coefficients,
+                nanosPerByte,
+                clock);
+    }
+
+    /** The same with a state in each slot, and so without drafts; no layer group may have blocks on the host. */
+    public static SimEngine withStates(
+            int vocabulary,
+            int contextLength,
+            List<LayerGroup> groups,
+            int maxSlots,
+            int maxTokens,
+            int maxTickets,
+            StepTimeModel.Coefficients coefficients,
+            SimClock clock) {
+        EngineInfo info = info(vocabulary, contextLength, groups, maxSlots, maxTokens, maxTickets, true);
+        return new SimEngine(info, coefficients, NANOS_PER_BYTE, clock);
+    }
+
+    private static EngineInfo info(
+            int vocabulary,
+            int contextLength,
+            List<LayerGroup> groups,
+            int maxSlots,
+            int maxTokens,
+            int maxTickets,
+            boolean states) {
         Set<Capability> able = EnumSet.of(
                 Capability.LOG_PROBABILITIES,
                 Capability.PROMPT_LOG_PROBABILITIES,
                 Capability.MASKS,
-                Capability.DRAFTS,
-                Capability.ADAPTERS);
+                Capability.ADAPTERS,
+                states ? Capability.STATE : Capability.DRAFTS);
         if (groups.stream().anyMatch(group -> group.hostBlocks() > 0)) {
             able.add(Capability.HOST_TIER);
         }
-        info = new EngineInfo(
+        return new EngineInfo(
                 "sim",
                 vocabulary,
                 contextLength,
@@ -147,15 +148,17 @@ public final class SimEngine implements Engine {
                 maxTickets,
                 able,
                 ADAPTERS);
+    }
+
+    private SimEngine(EngineInfo info, StepTimeModel.Coefficients coefficients, double nanosPerByte, SimClock clock) {
+        this.info = info;
+        hasStates = info.supports(Capability.STATE);
         checks = new EngineChecks(info);
         time = new StepTimeModel(coefficients);
         this.clock = clock;
-        content = new long[groups.size()][];
-        for (int g = 0; g < groups.size(); g++) {
-            content[g] = new long[groups.get(g).blockCount() * groups.get(g).blockSize()];
-        }
-        hostTier = new SimHostTier(info.groups(), content, nanosPerByte, clock);
-        slots = new Slot[maxSlots];
+        blocks = new SimBlocks(info.groups());
+        hostTier = new SimHostTier(info.groups(), blocks.content(), nanosPerByte, clock);
+        slots = new Slot[info.maxSlots()];
         Arrays.setAll(slots, i -> new Slot());
     }
 
@@ -166,11 +169,9 @@ public final class SimEngine implements Engine {
 
     @Override
     public void open(int slot, SequenceSpec spec) {
+        checks.open(slot, spec);
         Slot s = slots[slot];
-        if (s.open) {
-            throw new EngineException("slot " + slot + " is already open");
-        }
-        s.open = true;
+        s.state = NO_TOKENS;
         s.seed = spec.sampling().temperature() == 0 ? 0 : spec.sampling().seed();
         s.lastToken = spec.tokens()[spec.length() - 1];
         s.generated = spec.generated();
@@ -179,10 +180,9 @@ public final class SimEngine implements Engine {
 
     @Override
     public void close(int slot) {
-        if (!slots[slot].open) {
+        if (!checks.close(slot)) {
             throw new EngineException("slot " + slot + " is not open");
         }
-        slots[slot].open = false;
     }
 
     @Override
@@ -190,14 +190,12 @@ public final class SimEngine implements Engine {
         if (launched - awaited >= info.maxTickets()) {
             throw new EngineException("more than " + info.maxTickets() + " tickets in flight");
         }
-        if (batch.rows() > info.maxRows() || batch.tokenCount() > info.maxTokens()) {
-            throw new EngineException("a step of %d rows and %d tokens".formatted(batch.rows(), batch.tokenCount()));
-        }
         if (launched > awaited && flight(launched - 1).waitsForMasks) {
             throw new EngineException(
                     "the step in flight waits for grammar masks; hand them in before the next launch");
         }
-        InFlight flight = flight(launched);
+        checks.check(batch);
+        SimFlight flight = flight(launched);
         flight.positions = 0;
         flight.maskedPositions = 0;
         StepResult result = flight.result;
@@ -219,16 +217,13 @@ public final class SimEngine implements Engine {
         return new StepTicket(launched++);
     }
 
-    private InFlight flight(long ticket) {
+    private SimFlight flight(long ticket) {
         return flights[(int) (ticket & 1)];
     }
 
-    private void run(StepBatch batch, int row, InFlight flight) {
+    private void run(StepBatch batch, int row, SimFlight flight) {
         StepResult result = flight.result;
         Slot slot = slots[batch.slot[row]];
-        if (!slot.open) {
-            throw new EngineException("row " + row + " names slot " + batch.slot[row] + ", which is not open");
-        }
         int start = batch.inputStart[row];
         if (batch.has(row, StepBatch.LAST_TOKEN)) {
             batch.tokens[start] = slot.lastToken;
@@ -236,11 +231,16 @@ public final class SimEngine implements Engine {
         int firstSampled = batch.inputs(row) - 1 - batch.drafts[row];
         for (int i = 0; i < batch.inputs(row); i++) {
             int position = batch.position[row] + i;
+            long through = (long) batch.adapter[row] << 32;
             long hash = 0;
             for (int g = batch.groups() - 1; g >= 0; g--) {
-                long before = position == 0 ? 1 : read(batch, row, g, position - 1);
-                hash = mix(before + ((long) batch.adapter[row] << 32), batch.tokens[start + i]);
-                write(batch, row, g, position, hash);
+                long before = position == 0 ? NO_TOKENS : blocks.read(batch, row, g, position - 1);
+                hash = mix(before + through, batch.tokens[start + i]);
+                blocks.write(batch, row, g, position, hash);
+            }
+            if (hasStates) {
+                slot.state = mix(slot.state + through, batch.tokens[start + i]);
+                hash ^= Long.rotateLeft(slot.state, 32);
             }
             result.promptLogProbabilities[start + i] = -1f / (1 + (hash >>> 60));
             if (batch.has(row, StepBatch.SAMPLE) && i >= firstSampled) {
@@ -248,11 +248,11 @@ public final class SimEngine implements Engine {
                 flight.add(row, batch.slot[row], mix(hash, (int) slot.seed), next, batch.has(row, StepBatch.MASKED));
             }
         }
-        verifyWindow(batch, row);
+        blocks.verifyWindow(batch, row);
     }
 
     /** Samples a step's positions in order; a row's go on as long as its drafts are what was sampled. */
-    private void sample(InFlight flight, int rows, @Nullable TokenMasks masks) {
+    private void sample(SimFlight flight, int rows, @Nullable TokenMasks masks) {
         StepResult result = flight.result;
         int at = 0;
         int maskedAt = 0;
@@ -282,56 +282,17 @@ public final class SimEngine implements Engine {
         }
     }
 
-    /**
-     * Everything that attention would read must hold this row's history: each position's hash follows from the one
-     * before.
-     */
-    private void verifyWindow(StepBatch batch, int row) {
-        int end = batch.position[row] + batch.inputs(row);
-        for (int g = 0; g < batch.groups(); g++) {
-            int window = info.groups().get(g).window();
-            int first = window == 0 ? 0 : Math.max(0, batch.position[row] - window + 1);
-            for (int position = first; position < end; position++) {
-                if (read(batch, row, g, position) == UNWRITTEN) {
-                    throw new EngineException(
-                            "row %d reads position %d of group %d, which nobody wrote".formatted(row, position, g));
-                }
-            }
-        }
-    }
-
-    private long read(StepBatch batch, int row, int group, int position) {
-        return content[group][index(batch, row, group, position)];
-    }
-
-    private void write(StepBatch batch, int row, int group, int position, long hash) {
-        content[group][index(batch, row, group, position)] = hash;
-    }
-
-    private int index(StepBatch batch, int row, int group, int position) {
-        int size = info.groups().get(group).blockSize();
-        int entry = position / size;
-        if (entry >= batch.tableLength(group, row)) {
-            throw new EngineException("row %d has no block for position %d".formatted(row, position));
-        }
-        int block = batch.blocks[group][batch.tableStart[group][row] + entry];
-        if (block < 0) {
-            throw new EngineException("row %d reads position %d, which is out of its window".formatted(row, position));
-        }
-        return block * size + position % size;
-    }
-
     private static long mix(long state, int token) {
         long z = state * 0x9e3779b97f4a7c15L + token + 0x632be59bd9b4e019L;
         z = (z ^ z >>> 30) * 0xbf58476d1ce4e5b9L;
         z = (z ^ z >>> 27) * 0x94d049bb133111ebL;
         z ^= z >>> 31;
-        return z == UNWRITTEN ? 1 : z;
+        return z == SimBlocks.UNWRITTEN ? 1 : z;
     }
 
     @Override
     public void masks(StepTicket ticket, TokenMasks masks) {
-        InFlight flight = flight(Math.max(0, launched - 1));
+        SimFlight flight = flight(Math.max(0, launched - 1));
         if (launched == awaited || ticket.number() != launched - 1 || !flight.waitsForMasks) {
             throw new EngineException("ticket " + ticket.number() + " does not wait for masks");
         }
@@ -363,7 +324,7 @@ public final class SimEngine implements Engine {
         if (ticket.number() != awaited || awaited == launched) {
             throw new EngineException("ticket " + ticket.number() + " is not the oldest in flight");
         }
-        InFlight flight = flight(awaited);
+        SimFlight flight = flight(awaited);
         if (flight.waitsForMasks) {
             throw new EngineException("the step has masked rows; hand in masks before awaiting it");
         }
@@ -402,10 +363,14 @@ public final class SimEngine implements Engine {
 
     @Override
     public void transfer(int group, int[] from, int[] to, int count) {
-        int size = info.groups().get(group).blockSize();
-        for (int i = 0; i < count; i++) {
-            System.arraycopy(content[group], from[i] * size, content[group], to[i] * size, size);
-        }
+        checks.transfer(group, from, to, count);
+        blocks.copy(group, from, to, count);
+    }
+
+    @Override
+    public void copyState(int from, int to) {
+        checks.state(from, to);
+        slots[to].state = slots[from].state;
     }
 
     @Override

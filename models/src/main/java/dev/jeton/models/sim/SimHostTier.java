@@ -58,7 +58,7 @@ final class SimHostTier {
         for (int i = 0; i < count; i++) {
             begin(in, group, blocks[i], hostBlocks[i], content(host[group], group, hostBlocks[i]));
             int size = groups.get(group).blockSize();
-            Arrays.fill(device[group], blocks[i] * size, (blocks[i] + 1) * size, SimEngine.UNWRITTEN);
+            Arrays.fill(device[group], blocks[i] * size, (blocks[i] + 1) * size, SimBlocks.UNWRITTEN);
         }
     }
 
@@ -83,7 +83,7 @@ final class SimHostTier {
     long onloaded() {
         for (Copy copy = due(in); copy != null; copy = due(in)) {
             for (long written : content(device[copy.group], copy.group, copy.block)) {
-                if (written != SimEngine.UNWRITTEN) {
+                if (written != SimBlocks.UNWRITTEN) {
                     throw new EngineException(
                             "block %d was written while it was copied from the host".formatted(copy.block));
                 }

@@ -143,6 +143,9 @@ public abstract class StepContract {
                     Arrays.copyOfRange(fork.table[g], first, first + count),
                     count);
         }
+        if (engine.info().supports(Capability.STATE)) {
+            engine.copyState(original.slot, fork.slot);
+        }
         fork.computed = original.computed;
         for (int i = 0; i < 10; i++) {
             driver.begin().add(original, 1, 0);
@@ -152,6 +155,62 @@ public abstract class StepContract {
             driver.apply(result, 1, fork);
         }
         assertThat(fork.generated()).isEqualTo(original.generated());
+    }
+
+    @Test
+    void shouldRefuseARowThatDoesNotGoOnFromItsStateAndGoOn() {
+        assumeTrue(engine.info().supports(Capability.STATE));
+        int[] expected = tokens(SAMPLED, prompt.length);
+        Driver.Sequence sequence = driver.open(0, prompt, SAMPLED);
+        driver.begin().add(sequence, 9, 0);
+        driver.apply(driver.run(), 0, sequence);
+        for (int elsewhere : new int[] {0, 8, 10}) {
+            sequence.computed = elsewhere;
+            driver.begin().add(sequence, 5, 0);
+            assertThatThrownBy(() -> engine.launch(driver.batch())).isInstanceOf(EngineException.class);
+        }
+        sequence.computed = 9;
+        while (sequence.length - sequence.promptLength < expected.length) {
+            driver.begin().add(sequence, sequence.length - sequence.computed, 0);
+            driver.apply(driver.run(), 0, sequence);
+        }
+        assertThat(sequence.generated()).isEqualTo(expected);
+    }
+
+    @Test
+    void shouldCopyAStateOnlyToAnOpenSlotThatHasSeenNoStep() {
+        Driver.Sequence sequence = driver.generate(0, prompt, SAMPLED, 1, prompt.length);
+        assertThatThrownBy(() -> engine.copyState(0, 1)).isInstanceOf(EngineException.class);
+        driver.generate(1, Arrays.copyOf(prompt, 3), SAMPLED, 1, 3);
+        assertThatThrownBy(() -> engine.copyState(0, 1)).isInstanceOf(EngineException.class);
+        assertThatThrownBy(() -> engine.copyState(0, 0)).isInstanceOf(EngineException.class);
+        driver.begin().add(sequence, 1, 0);
+        assertThat(driver.run().accepted[0]).isOne();
+    }
+
+    @Test
+    void shouldCopyTheStateThatASlotHasOnceTheStepInFlightIsDone() {
+        assumeTrue(engine.info().supports(Capability.STATE));
+        needsTheSameBits();
+        int[] expected = tokens(SAMPLED, prompt.length);
+        Driver.Sequence parent = driver.open(0, prompt, SAMPLED);
+        Driver.Sequence fork = driver.open(1, prompt, SAMPLED);
+        driver.begin().add(parent, prompt.length - 1, 0);
+        StepTicket ticket = engine.launch(driver.batch());
+        parent.computed = prompt.length - 1;
+        driver.reserve(fork, parent.computed);
+        for (int g = 0; g < parent.table.length; g++) {
+            engine.transfer(g, parent.table[g], fork.table[g], parent.table[g].length);
+        }
+        engine.copyState(0, 1);
+        engine.await(ticket);
+        fork.computed = parent.computed;
+        engine.close(0);
+        while (fork.length - fork.promptLength < expected.length) {
+            driver.begin().add(fork, 1, 0);
+            driver.apply(driver.run(), 0, fork);
+        }
+        assertThat(fork.generated()).isEqualTo(expected);
     }
 
     @Test
