@@ -110,7 +110,9 @@ public final class Scheduler implements Turns {
             }
             groups.add(new KvCache.Group(group.blockCount(), group.hostBlocks(), group.window()));
         }
-        kv = new KvCache(blockSize, groups, config.seed(), kept && config.prefixCaching());
+        // blocks are not all that a sequence goes on from where it has a state in its slot
+        boolean shared = kept && !info.supports(Capability.STATE) && config.prefixCaching();
+        kv = new KvCache(blockSize, groups, config.seed(), shared);
         bounds = Bounds.of(config, info);
         timeline = new DeviceTimeline(loadingSince);
         timeModel = new StepTimeModel(new StepTimeModel.Coefficients(1e6, 1e4, 10));

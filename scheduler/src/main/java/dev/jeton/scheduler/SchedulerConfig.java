@@ -1,5 +1,7 @@
 package dev.jeton.scheduler;
 
+import dev.jeton.models.engine.Capability;
+
 /**
  * Bounds and choices of one scheduler.
  *
@@ -12,7 +14,8 @@ package dev.jeton.scheduler;
  * @param ringCapacity most events buffered for a reader
  * @param stallNanos how long a reader may leave its buffer full before it is cancelled
  * @param stepTargetNanos while sequences decode, prefill is cut so that a predicted step stays below this; 0 is off
- * @param prefixCaching whether prefixes are shared between requests
+ * @param prefixCaching whether prefixes are shared between requests; never where the engine has
+ *     {@link Capability#STATE}
  * @param maxDrafts most tokens that a sequence's row has drafted beside its newest one; 0 for none
  * @param seed keys the prefix hashes; to be drawn anew where whoever chooses prompts may know it
  */

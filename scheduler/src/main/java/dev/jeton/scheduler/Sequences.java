@@ -3,6 +3,7 @@ package dev.jeton.scheduler;
 import dev.jeton.kvcache.BlockCopies;
 import dev.jeton.kvcache.KvCache;
 import dev.jeton.kvcache.KvSequence;
+import dev.jeton.models.engine.Capability;
 import dev.jeton.models.engine.DeviceLostException;
 import dev.jeton.models.engine.Engine;
 import dev.jeton.models.engine.EngineException;
@@ -29,6 +30,7 @@ import java.util.function.LongSupplier;
 final class Sequences {
 
     private final Engine engine;
+    private final boolean hasStates;
     private final KvCache kv;
     private final BlockCopies copies;
     private final LongSupplier clock;
@@ -64,6 +66,7 @@ final class Sequences {
             StepTimeModel timeModel,
             QueuedRequests queued) {
         this.engine = engine;
+        hasStates = engine.info().supports(Capability.STATE);
         this.kv = kv;
         this.copies = copies;
         this.clock = clock;
@@ -190,6 +193,10 @@ final class Sequences {
         for (Sequence fork : parent.forks) {
             if (open(fork, now)) {
                 kv.fork(parent.kv, fork.kv, copies, now);
+                if (hasStates) {
+                    // the parent's last row has landed and its next is not launched, so its state is the fork's
+                    engine.copyState(parent.slot, fork.slot);
+                }
                 fork.planned = fork.kv.computed();
                 fork.everComputed = fork.planned;
                 running.add(fork);

@@ -53,6 +53,11 @@ abstract class EngineAround implements Engine {
     }
 
     @Override
+    public void copyState(int from, int to) {
+        engine.copyState(from, to);
+    }
+
+    @Override
     public void offload(int group, int[] blocks, int[] hostBlocks, int count) {
         engine.offload(group, blocks, hostBlocks, count);
     }

@@ -40,16 +40,19 @@ final class Simulation {
         if (shape.window > 0) {
             groups.add(new LayerGroup(BLOCK, shape.blocks, 1024, shape.window, shape.hostBlocks));
         }
-        engine = new SimEngine(
-                VOCABULARY,
-                shape.context,
-                groups,
-                shape.sequences,
-                shape.tokens,
-                shape.tickets,
-                TIME,
-                shape.copyNanosPerByte,
-                clock);
+        engine = shape.states
+                ? SimEngine.withStates(
+                        VOCABULARY, shape.context, groups, shape.sequences, shape.tokens, shape.tickets, TIME, clock)
+                : new SimEngine(
+                        VOCABULARY,
+                        shape.context,
+                        groups,
+                        shape.sequences,
+                        shape.tokens,
+                        shape.tickets,
+                        TIME,
+                        shape.copyNanosPerByte,
+                        clock);
         SchedulerConfig config = new SchedulerConfig(
                         shape.sequences,
                         shape.tokens,
@@ -98,6 +101,7 @@ final class Simulation {
         long stepTarget;
         boolean prefixCaching = true;
         int drafts;
+        boolean states;
 
         Shape blocks(int value) {
             blocks = value;
@@ -153,6 +157,12 @@ final class Simulation {
 
         Shape prefixCaching(boolean value) {
             prefixCaching = value;
+            return this;
+        }
+
+        /** With a state in each slot. */
+        Shape withStates() {
+            states = true;
             return this;
         }
     }
@@ -232,8 +242,12 @@ final class Simulation {
 
     /** The tokens that this request gets when nothing else runs and memory is plenty. */
     static Output alone(GenerationRequest request, int window) {
-        Simulation simulation = new Simulation(
-                new Shape().blocks(2048).sequences(64).tokens(512).window(window));
+        return alone(request, new Shape().window(window));
+    }
+
+    /** The same on an engine of this shape, but for its bounds. */
+    static Output alone(GenerationRequest request, Shape shape) {
+        Simulation simulation = new Simulation(shape.blocks(2048).sequences(64).tokens(512));
         GenerationState generation = simulation.submit(request);
         simulation.run();
         return take(generation);
