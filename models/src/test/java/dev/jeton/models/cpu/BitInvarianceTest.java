@@ -56,7 +56,10 @@ class BitInvarianceTest {
         "glm4-moe, F32, q8_0",
         "deepseek-v2, F32, none",
         "deepseek-v3, BF16, none",
-        "deepseek-v3, BF16, q8_0"
+        "deepseek-v3, BF16, q8_0",
+        "qwen3.5, F32, none",
+        "qwen3.5, BF16, q8_0",
+        "qwen3-next, BF16, none"
     })
     void shouldGiveTheSameBitsWhateverSurroundsASequence(String family, TensorType type, String quantize)
             throws IOException {
@@ -75,6 +78,8 @@ class BitInvarianceTest {
             case "deepseek-v2" -> Configs.deepSeekV2("");
             case "deepseek-v3" -> Configs.deepSeekV3("");
             case "gpt-oss" -> Configs.gptOss(Configs.MXFP4);
+            case "qwen3.5" -> Configs.qwen35("");
+            case "qwen3-next" -> Configs.qwen3Next("");
             default -> Configs.qwen3("");
         };
         TinyModel model = new TinyModel(folder, config, type, SEED);
