@@ -51,10 +51,9 @@ enum DecoderFamily {
     GLM4("Glm4ForCausalLM", "glm4", Biases.QUERY_KEY_VALUE_BY_CONFIGURATION, Heads.NONE, Windows.NONE),
     ERNIE4_5("Ernie4_5ForCausalLM", "ernie4_5", Biases.NONE, Heads.NONE, Windows.NONE),
     ERNIE4_5_MOE("Ernie4_5_MoeForCausalLM", "ernie4_5-moe", Biases.NONE, Heads.NONE, Windows.NONE),
-    /** GGUF files of these three are not read. */
-    QWEN3_NEXT("Qwen3NextForCausalLM", "", Biases.NONE, Heads.EACH, Windows.NONE),
-    QWEN3_5("Qwen3_5ForCausalLM", "", Biases.NONE, Heads.EACH, Windows.NONE),
-    QWEN3_5_MOE("Qwen3_5MoeForCausalLM", "", Biases.NONE, Heads.EACH, Windows.NONE),
+    QWEN3_NEXT("Qwen3NextForCausalLM", "qwen3next", Biases.NONE, Heads.EACH, Windows.NONE),
+    QWEN3_5("Qwen3_5ForCausalLM", "qwen35", Biases.NONE, Heads.EACH, Windows.NONE),
+    QWEN3_5_MOE("Qwen3_5MoeForCausalLM", "qwen35moe", Biases.NONE, Heads.EACH, Windows.NONE),
     /** GGUF files of it are not read. */
     MISTRAL4("Mistral4ForCausalLM", "", Biases.NONE, Heads.NONE, Windows.NONE);
 

@@ -9,9 +9,8 @@ import java.util.stream.IntStream;
  *
  * <p>Of a token's normed input x, each channel of Q x, K x and V x becomes the SiLU of a sum over it and the
  * {@code taps - 1} tokens before, each by a weight of the channel's own; before the first token there are zeros. Heads
- * of q and k are then divided by their length, q by the root of {@code keyWidth} as well. Value head h goes with key
- * head h / (valueHeads / keyHeads), and has a matrix S of {@code keyWidth} rows and {@code valueWidth} columns, zeros
- * at first:
+ * of q and k are then divided by their length, q by the root of {@code keyWidth} as well. Value head h goes with a key
+ * head ({@link #keyHead}), and has a matrix S of {@code keyWidth} rows and {@code valueWidth} columns, zeros at first:
  *
  * <pre>
  * S = e^(-e^A_h softplus(a_h x + d_h)) S
@@ -26,12 +25,18 @@ import java.util.stream.IntStream;
  * @param keyWidth elements of a head of q and k
  * @param valueWidth elements of a head of v
  * @param taps tokens that a channel is summed over, its own included
+ * @param byTurns whether value heads go with key heads by turns: h with h mod keyHeads, as GGUF files have them where
+ *     it makes a difference, and not with h / (valueHeads / keyHeads)
  * @param layers per layer: whether it is of this kind; empty where none is
  */
-public record Delta(int keyHeads, int valueHeads, int keyWidth, int valueWidth, int taps, List<Boolean> layers) {
+public record Delta(
+        int keyHeads, int valueHeads, int keyWidth, int valueWidth, int taps, boolean byTurns, List<Boolean> layers) {
+
+    /** The key of a configuration that was a GGUF file's: {@code byTurns}. */
+    static final String BY_TURNS = "linear_value_heads_by_turns";
 
     /** A model of attention alone. */
-    public static final Delta NONE = new Delta(1, 1, 1, 1, 1, List.of());
+    public static final Delta NONE = new Delta(1, 1, 1, 1, 1, false, List.of());
 
     /** What is added to the squared length of a head of q or k. */
     public static final float LENGTH_EPSILON = 1e-6f;
@@ -60,6 +65,16 @@ public record Delta(int keyHeads, int valueHeads, int keyWidth, int valueWidth, 
     /** Whether a layer is of this kind. */
     public boolean in(int layer) {
         return !layers.isEmpty() && layers.get(layer);
+    }
+
+    /** The key head that a value head goes with. */
+    public int keyHead(int valueHead) {
+        return byTurns ? valueHead % keyHeads : valueHead / perKeyHead();
+    }
+
+    /** Whether it is the first that does. */
+    public boolean isFirst(int valueHead) {
+        return byTurns ? valueHead < keyHeads : valueHead % perKeyHead() == 0;
     }
 
     /** Heads of v that go with one of k. */
@@ -99,6 +114,7 @@ public record Delta(int keyHeads, int valueHeads, int keyWidth, int valueWidth, 
                 config.integer("linear_key_head_dim", 1, MOST_WIDTH),
                 config.integer("linear_value_head_dim", 1, MOST_WIDTH),
                 config.integer("linear_conv_kernel_dim", 2, MOST_TAPS),
+                config.flag(BY_TURNS, false),
                 config.has("layer_types") ? byType(config, layers) : byInterval(config, layers));
     }
 

@@ -42,7 +42,8 @@ record DeltaTensors(WeightFiles files, DecoderSpec spec, UnaryOperator<String> o
         }
         String layer = projected.group(1);
         String part = projected.group(2);
-        if (files.names().contains(own.apply(layer + "in_proj_qkvz.weight"))) {
+        String together = layer + ("ba".contains(part) ? "in_proj_ba.weight" : "in_proj_qkvz.weight");
+        if (files.names().contains(own.apply(together))) {
             return strips(byKeyHead(layer, part));
         }
         return "qkv".contains(part) ? strips(oneAfterTheOther(layer, part)) : files.find(own.apply(name));

@@ -85,10 +85,11 @@ final class GgufConfig {
         if (!family.isLatent()) {
             config.put("head_dim", headDim(metadata, prefix, hidden, heads, family));
         }
-        config.put(
-                "intermediate_size",
-                perLayer(file, prefix + "feed_forward_length", layers)
-                        .orElseThrow(() -> missing(file, prefix + "feed_forward_length")));
+        Optional<Integer> feed = perLayer(file, prefix + "feed_forward_length", layers);
+        if (feed.isEmpty() && !(experts && family.hasDeltas())) {
+            throw missing(file, prefix + "feed_forward_length");
+        }
+        feed.ifPresent(width -> config.put("intermediate_size", width));
         metadata.number(prefix + "attention.layer_norm_rms_epsilon").ifPresent(e -> config.put("rms_norm_eps", e));
         config.put("max_position_embeddings", metadata.integer(prefix + "context_length", 1, 1 << 28));
         config.put("tie_word_embeddings", !file.holds("output.weight"));

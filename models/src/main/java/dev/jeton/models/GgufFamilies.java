@@ -32,18 +32,29 @@ final class GgufFamilies {
     private static final int SIGMOID = 2;
 
     /** Families whose second norm is named by what it follows, beside those that have it behind that. */
-    private static final Set<DecoderFamily> NAMED_AS_BEHIND = Set.of(DecoderFamily.GLM4_MOE, DecoderFamily.SEED_OSS);
+    private static final Set<DecoderFamily> NAMED_AS_BEHIND = Set.of(
+            DecoderFamily.GLM4_MOE,
+            DecoderFamily.SEED_OSS,
+            DecoderFamily.QWEN3_NEXT,
+            DecoderFamily.QWEN3_5,
+            DecoderFamily.QWEN3_5_MOE);
 
     /** Families in which not all of a head need be turned. */
-    static final Set<DecoderFamily> PARTLY_TURNED =
-            Set.of(DecoderFamily.PHI3, DecoderFamily.GLM4_MOE, DecoderFamily.MINIMAX_M2, DecoderFamily.GLM4);
+    static final Set<DecoderFamily> PARTLY_TURNED = Set.of(
+            DecoderFamily.PHI3,
+            DecoderFamily.GLM4_MOE,
+            DecoderFamily.MINIMAX_M2,
+            DecoderFamily.GLM4,
+            DecoderFamily.QWEN3_NEXT,
+            DecoderFamily.QWEN3_5,
+            DecoderFamily.QWEN3_5_MOE);
 
     private GgufFamilies() {}
 
     /** Keys that are understood of a family and refused of others. */
     static Set<String> known(DecoderFamily family) {
         return switch (family) {
-            case MIXTRAL, QWEN3_MOE, QWEN2_MOE, OLMOE -> Set.of("expert_count");
+            case MIXTRAL, QWEN3_MOE, QWEN2_MOE, OLMOE, QWEN3_NEXT, QWEN3_5_MOE -> Set.of("expert_count");
             case ERNIE4_5_MOE -> Set.of("expert_count", "expert_shared_count");
             case MINIMAX_M2 -> Set.of("expert_count", "expert_weights_scale");
             case OLMO3, EXAONE4 -> Set.of("attention.sliding_window");
@@ -75,9 +86,7 @@ final class GgufFamilies {
                     GLM,
                     GLM4,
                     ERNIE4_5,
-                    QWEN3_NEXT,
-                    QWEN3_5,
-                    QWEN3_5_MOE -> Set.of();
+                    QWEN3_5 -> Set.of();
         };
     }
 
@@ -106,25 +115,20 @@ final class GgufFamilies {
             case PHI3 -> phi3(file, prefix, config);
             case GEMMA2, GEMMA3 -> gemma(family, file, prefix, config);
             case GRANITE, GRANITE_MOE, GRANITE_MOE_SHARED, GRANITE_HYBRID -> granite(family, file, prefix, config);
+            case QWEN3_NEXT, QWEN3_5, QWEN3_5_MOE -> {
+                if (family.hasExperts()) {
+                    experts(family, file.metadata(), prefix, config);
+                }
+                partlyTurned(file.metadata(), prefix, config);
+                GgufDelta.complete(family, file, prefix, config);
+            }
             case SEED_OSS -> config.put("attention_out_bias", file.holds("blk.0.attn_output.bias"));
             case GLM4 -> {
                 refuseSections(file, prefix);
                 config.put("attention_bias", file.holds("blk.0.attn_q.bias"));
                 partlyTurned(file.metadata(), prefix, config);
             }
-            case LLAMA,
-                    MISTRAL,
-                    QWEN2,
-                    QWEN3,
-                    GLM4_MOE_LITE,
-                    OLMO2,
-                    SMOLLM3,
-                    MISTRAL4,
-                    GLM,
-                    ERNIE4_5,
-                    QWEN3_NEXT,
-                    QWEN3_5,
-                    QWEN3_5_MOE -> {}
+            case LLAMA, MISTRAL, QWEN2, QWEN3, GLM4_MOE_LITE, OLMO2, SMOLLM3, MISTRAL4, GLM, ERNIE4_5 -> {}
         }
     }
 
@@ -356,15 +360,25 @@ final class GgufFamilies {
             case "post_ffw_norm" -> behindToo || family.hasNormsBehind() ? usual : "";
             case "attn_norm" -> family.hasNormsBehind() ? "" : usual;
             case "attn_sinks" -> oss && kind.equals("weight") ? usual : "";
-            case "attn_qkv" -> phi3 && kind.equals("weight") ? usual : "";
+            case "attn_qkv" ->
+                family.hasDeltas() ? "linear_attn.in_proj_qkv" : phi3 && kind.equals("weight") ? usual : "";
+            case "attn_gate",
+                    "ssm_a",
+                    "ssm_alpha",
+                    "ssm_beta",
+                    "ssm_ba",
+                    "ssm_conv1d",
+                    "ssm_dt",
+                    "ssm_norm",
+                    "ssm_out" -> family.hasDeltas() ? usual : "";
             case "ffn_up" -> phi3 || family == DecoderFamily.GLM4 ? "mlp.gate_up_proj" : usual;
             case "ffn_gate_inp", "ffn_gate_exps", "ffn_up_exps", "ffn_down_exps" ->
                 oss || kind.equals("weight") && family.hasExperts() ? usual : "";
             case "exp_probs_b" -> family.hasCorrectedExperts() && kind.equals("bias") ? usual : "";
-            case "ffn_gate_inp_shexp" -> family == DecoderFamily.QWEN2_MOE ? usual : "";
+            case "ffn_gate_inp_shexp" -> family.hasOneSharedExpert() ? usual : "";
             case "ffn_gate_shexp", "ffn_up_shexp", "ffn_down_shexp" ->
                 family.hasDeepSeekExperts()
-                                || family == DecoderFamily.QWEN2_MOE
+                                || family.hasOneSharedExpert()
                                 || family == DecoderFamily.ERNIE4_5_MOE
                                 || family.isGraniteOfExperts()
                         ? usual

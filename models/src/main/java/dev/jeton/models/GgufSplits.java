@@ -22,6 +22,12 @@ enum GgufSplits {
     QWEN2(
             List.of(Expressions.CONTRACTIONS + Expressions.WORDS + "\\p{N}" + Expressions.REST),
             List.of("qwen2", "deepseek-r1-qwen", "stablelm2", "hunyuan", "megrez")),
+    /** As Qwen 2's, with marks among letters. */
+    QWEN35(
+            List.of(Expressions.CONTRACTIONS
+                    + "|[^\\r\\n\\p{L}\\p{N}]?[\\p{L}\\p{M}]+|\\p{N}| ?[^\\s\\p{L}\\p{M}\\p{N}]+[\\r\\n]*"
+                    + Expressions.SPACES),
+            List.of("qwen35")),
     DIGITS(
             List.of("\\p{N}", Expressions.GPT2_WORDS),
             List.of("smollm", "starcoder", "refact", "command-r", "codeshell", "exaone", "minerva-7b")),
@@ -143,7 +149,7 @@ enum GgufSplits {
 
     /** Qwen's tokenizers compose characters first. */
     String normalizer() {
-        return this == QWEN2 ? "{\"type\":\"NFC\"}" : "null";
+        return this == QWEN2 || this == QWEN35 ? "{\"type\":\"NFC\"}" : "null";
     }
 
     /** Whether a word that is a token is not put together by merges. */

@@ -4,6 +4,7 @@ import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.regex.Matcher;
@@ -17,12 +18,13 @@ import java.util.regex.Pattern;
  */
 final class GgufWeights implements WeightFiles {
 
-    private static final Pattern LAYER = Pattern.compile("blk\\.(\\d{1,6})\\.(.+)\\.(weight|bias)");
+    private static final Pattern LAYER = Pattern.compile("blk\\.(\\d{1,6})\\.(ssm_a|.+(?=\\.))(?:\\.(weight|bias))?");
 
     private static final Pattern ANY_LAYER = Pattern.compile("blk\\.(\\d{1,6})\\..+");
 
     /** What has no {@code .weight} behind it in folders. */
-    private static final Set<String> NAKED = Set.of("self_attn.sinks", "mlp.gate.e_score_correction_bias");
+    private static final Set<String> NAKED =
+            Set.of("self_attn.sinks", "mlp.gate.e_score_correction_bias", "linear_attn.A", "linear_attn.dt_bias");
 
     private static final Map<String, String> OUTSIDE = Map.of(
             "token_embd.weight", "model.embed_tokens.weight",
@@ -61,7 +63,16 @@ final class GgufWeights implements WeightFiles {
             Map.entry("attn_kv_a_norm", "self_attn.kv_a_layernorm"),
             Map.entry("attn_kv_b", "self_attn.kv_b_proj"),
             Map.entry("attn_k_b", "self_attn.k_b"),
-            Map.entry("attn_v_b", "self_attn.v_b"));
+            Map.entry("attn_v_b", "self_attn.v_b"),
+            Map.entry("attn_gate", "linear_attn.in_proj_z"),
+            Map.entry("ssm_a", "linear_attn.A"),
+            Map.entry("ssm_alpha", "linear_attn.in_proj_a"),
+            Map.entry("ssm_beta", "linear_attn.in_proj_b"),
+            Map.entry("ssm_ba", "linear_attn.in_proj_ba"),
+            Map.entry("ssm_conv1d", "linear_attn.conv1d"),
+            Map.entry("ssm_dt", "linear_attn.dt_bias"),
+            Map.entry("ssm_norm", "linear_attn.norm"),
+            Map.entry("ssm_out", "linear_attn.out_proj"));
 
     /** Read into the configuration, or, per layer, repeating what is known. */
     private static final Pattern ELSEWHERE =
@@ -108,10 +119,10 @@ final class GgufWeights implements WeightFiles {
         }
         Matcher layer = LAYER.matcher(name);
         if (layer.matches()) {
-            String inside = GgufFamilies.inside(
-                    family, layer.group(2), layer.group(3), INSIDE.getOrDefault(layer.group(2), ""));
+            String kind = Objects.requireNonNullElse(layer.group(3), "");
+            String inside = GgufFamilies.inside(family, layer.group(2), kind, INSIDE.getOrDefault(layer.group(2), ""));
             if (!inside.isEmpty()) {
-                String own = NAKED.contains(inside) ? inside : inside + "." + layer.group(3);
+                String own = NAKED.contains(inside) ? inside : inside + "." + kind;
                 return "model.layers.%d.%s".formatted(Integer.parseInt(layer.group(1)), own);
             }
         }

@@ -172,7 +172,7 @@ final class DeltaLayers {
 
     /** Keeps the projections of the last tokens; the first of the value heads that share a key head keeps its part. */
     private void keep(long past, int head, float[] window, int oldest) {
-        boolean ofKeys = head % delta.perKeyHead() == 0;
+        boolean ofKeys = delta.isFirst(head);
         for (int i = 0; i < delta.taps() - 1; i++) {
             int from = (oldest + 1 + i) % delta.taps() * width;
             long to = past + 4L * i * delta.channels();
@@ -185,7 +185,7 @@ final class DeltaLayers {
     }
 
     private int queryAt(int head) {
-        return head / delta.perKeyHead() * delta.keyWidth();
+        return delta.keyHead(head) * delta.keyWidth();
     }
 
     private int keyAt(int head) {

@@ -38,28 +38,41 @@ record DeltaLoader(DecoderSpec spec, WeightFiles files, String name) {
     /** What is no matrix. */
     DecoderWeights.DeltaWeights weights() {
         Delta delta = spec.delta();
-        float[] decay = files.tensor(name + "A_log", delta.valueHeads()).toFloats();
-        for (int h = 0; h < decay.length; h++) {
-            decay[h] = (float) -Math.exp(decay[h]);
-        }
         float[] norm = files.tensor(name + "norm.weight", delta.valueWidth()).toFloats();
         return new DecoderWeights.DeltaWeights(
                 convolution(),
-                decay,
+                decay(),
                 files.tensor(name + "dt_bias", delta.valueHeads()).toFloats(),
                 Arrays.copyOf(norm, DeltaStates.padded(norm.length)));
+    }
+
+    /** GGUF files have it as it is multiplied with. */
+    private float[] decay() {
+        int heads = spec.delta().valueHeads();
+        if (files.find(name + "A").isPresent()) {
+            return files.tensor(name + "A", heads).toFloats();
+        }
+        float[] decay = files.tensor(name + "A_log", heads).toFloats();
+        for (int h = 0; h < decay.length; h++) {
+            decay[h] = (float) -Math.exp(decay[h]);
+        }
+        return decay;
     }
 
     private float[] convolution() {
         Delta delta = spec.delta();
         int taps = delta.taps();
-        float[] stored =
-                files.tensor(name + "conv1d.weight", delta.channels(), 1, taps).toFloats();
+        String kernel = name + "conv1d.weight";
+        boolean flat = files.find(kernel).filter(t -> t.shape().size() == 2).isPresent();
+        float[] stored = (flat
+                        ? files.tensor(kernel, delta.channels(), taps)
+                        : files.tensor(kernel, delta.channels(), 1, taps))
+                .toFloats();
         int keys = DeltaStates.padded(delta.keyWidth());
         int width = 2 * keys + DeltaStates.padded(delta.valueWidth());
         float[] byHead = new float[delta.valueHeads() * taps * width];
         for (int head = 0; head < delta.valueHeads(); head++) {
-            int query = head / delta.perKeyHead() * delta.keyWidth();
+            int query = delta.keyHead(head) * delta.keyWidth();
             for (int tap = 0; tap < taps; tap++) {
                 int to = (head * taps + tap) * width;
                 channels(stored, query, tap, byHead, to, delta.keyWidth());

@@ -1,6 +1,7 @@
 package dev.jeton.models.reference;
 
 import dev.jeton.models.DecoderSpec;
+import dev.jeton.models.Delta;
 import dev.jeton.models.Experts;
 import dev.jeton.models.GgufWriter;
 import dev.jeton.models.Latent;
@@ -61,6 +62,15 @@ public final class GgufModel {
             Map.entry("mlp.shared_experts.down_proj", "ffn_down_shexp"),
             Map.entry("post_self_attn_layernorm", "post_attention_norm"),
             Map.entry("post_mlp_layernorm", "post_ffw_norm"),
+            Map.entry("linear_attn.in_proj_qkv", "attn_qkv"),
+            Map.entry("linear_attn.in_proj_z", "attn_gate"),
+            Map.entry("linear_attn.in_proj_b", "ssm_beta"),
+            Map.entry("linear_attn.in_proj_a", "ssm_alpha"),
+            Map.entry("linear_attn.in_proj_ba", "ssm_ba"),
+            Map.entry("linear_attn.conv1d", "ssm_conv1d"),
+            Map.entry("linear_attn.dt", "ssm_dt"),
+            Map.entry("linear_attn.norm", "ssm_norm"),
+            Map.entry("linear_attn.out_proj", "ssm_out"),
             Map.entry("self_attn.q_a_proj", "attn_q_a"),
             Map.entry("self_attn.q_a_layernorm", "attn_q_a_norm"),
             Map.entry("self_attn.q_b_proj", "attn_q_b"),
@@ -72,7 +82,8 @@ public final class GgufModel {
     private static final List<String> PAIRED = List.of("llama", "granite", "smollm3", "mistral3");
 
     /** Architectures in which the second norm is named by what it follows. */
-    private static final List<String> AFTER = List.of("gpt-oss", "glm4moe", "seed_oss", "olmo2", "exaone4");
+    private static final List<String> AFTER =
+            List.of("gpt-oss", "glm4moe", "seed_oss", "olmo2", "exaone4", "qwen35", "qwen3next");
 
     /** A matrix or bias of one expert. */
     private static final Pattern EXPERT = Pattern.compile(
@@ -140,13 +151,21 @@ public final class GgufModel {
             boolean matrix = columns > 0;
             int[] shape = matrix ? new int[] {value.length / columns, columns} : new int[] {value.length};
             float[] floats = new float[value.length];
+            boolean fromOne = (gemma && !matrix)
+                    || (spec.delta().exists() && name.endsWith("norm.weight") && !name.contains("linear_attn"));
             for (int i = 0; i < floats.length; i++) {
-                floats[i] = (float) value[i] + (gemma && !matrix ? 1 : 0);
+                floats[i] =
+                        name.endsWith(".A_log") ? (float) -Math.exp(value[i]) : (float) value[i] + (fromOne ? 1 : 0);
             }
             boolean gate = name.endsWith("gate.weight");
             TensorType type = matrix && !gate ? types.apply(name) : TensorType.F32;
             GgmlBlocks.Stored stored = GgmlBlocks.store(type, floats);
-            weights.put(name, gemma && !matrix ? value : stored.values());
+            weights.put(name, fromOne || name.endsWith(".A_log") ? value : stored.values());
+            if (name.endsWith("conv1d.weight")) {
+                shape = new int[] {
+                    value.length / spec.delta().taps(), spec.delta().taps()
+                };
+            }
             Matcher expert = EXPERT.matcher(name);
             if (expert.matches()) {
                 String all = "blk.%s.%s.%s"
@@ -270,6 +289,14 @@ public final class GgufModel {
         if (routing.scale() != 1) {
             writer.put(prefix + "expert_weights_scale", (float) routing.scale());
         }
+        Delta delta = spec.delta();
+        if (delta.exists()) {
+            writer.put(prefix + "ssm.conv_kernel", delta.taps())
+                    .put(prefix + "ssm.state_size", delta.keyWidth())
+                    .put(prefix + "ssm.group_count", delta.keyHeads())
+                    .put(prefix + "ssm.time_step_rank", delta.valueHeads())
+                    .put(prefix + "ssm.inner_size", delta.valuesWidth());
+        }
         Latent latent = spec.latent();
         if (!latent.exists()) {
             writer.put(prefix + "attention.key_length", spec.headDim())
@@ -313,6 +340,12 @@ public final class GgufModel {
     }
 
     private static int columns(String name, DecoderSpec spec) {
+        if (name.endsWith(".A_log") || name.endsWith("conv1d.weight")) {
+            return 0;
+        }
+        if (name.endsWith("linear_attn.out_proj.weight")) {
+            return spec.delta().valuesWidth();
+        }
         if (name.contains("norm") || name.endsWith("bias") || name.endsWith(".sinks")) {
             return 0;
         }
@@ -336,6 +369,9 @@ public final class GgufModel {
     private static String name(String name) {
         if (name.endsWith("_bias")) {
             return name(name.replace("_bias", ".bias"));
+        }
+        if (name.endsWith(".linear_attn.A_log")) {
+            return "blk." + name.split("\\.")[2] + ".ssm_a";
         }
         String end = name.endsWith(".sinks") ? ".weight" : name.substring(name.lastIndexOf('.'));
         String stem = name.substring(0, name.lastIndexOf('.'));

@@ -52,7 +52,7 @@ final class ReferenceDelta {
     }
 
     private double[] token(double[][] s, double[] qkv, double[][] rates, int head, double[] terms) {
-        int keyHead = head * delta.keyHeads() / delta.valueHeads();
+        int keyHead = delta.byTurns() ? head % delta.keyHeads() : head * delta.keyHeads() / delta.valueHeads();
         int width = delta.keyWidth();
         double[] q = unit(Arrays.copyOfRange(qkv, keyHead * width, (keyHead + 1) * width));
         int keys = delta.keysWidth() + keyHead * width;
@@ -142,7 +142,7 @@ final class ReferenceDelta {
 
     /** b, and a, of every value head. */
     private double[][] rates(double[] in) {
-        if (!byKeyHead()) {
+        if (!weights.containsKey(name + "in_proj_ba.weight")) {
             return new double[][] {times("in_proj_b", in), times("in_proj_a", in)};
         }
         double[] all = times("in_proj_ba", in);
