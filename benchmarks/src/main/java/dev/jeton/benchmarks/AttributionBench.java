@@ -2,7 +2,9 @@ package dev.jeton.benchmarks;
 
 import dev.jeton.models.EngineOptions;
 import dev.jeton.models.Engines;
+import dev.jeton.models.ModelException;
 import dev.jeton.models.StepEngineProvider;
+import dev.jeton.models.engine.Capability;
 import dev.jeton.models.engine.Engine;
 import dev.jeton.models.engine.SamplingParameters;
 import dev.jeton.models.engine.SequenceSpec;
@@ -74,6 +76,11 @@ public final class AttributionBench {
     private final Attribution attribution = new Attribution();
 
     private AttributionBench(Engine engine, int repetitions) {
+        if (engine.info().supports(Capability.STATE)) {
+            throw new ModelException(
+                    "rows begin in the middle of contexts here, and this model has a state that must be"
+                            + " computed from the first token; name a model without linear attention");
+        }
         this.engine = engine;
         this.repetitions = repetitions;
         batch = new StepBatch(engine.info().groups().size());

@@ -4,6 +4,7 @@ import dev.jeton.models.EngineOptions;
 import dev.jeton.models.Engines;
 import dev.jeton.models.ModelException;
 import dev.jeton.models.StepEngineProvider;
+import dev.jeton.models.engine.Capability;
 import dev.jeton.models.engine.Engine;
 import dev.jeton.models.engine.LayerGroup;
 import dev.jeton.models.engine.SamplingParameters;
@@ -164,17 +165,27 @@ public final class EngineBench {
         }
     }
 
+    /** Opens a slot, and computes so much of its prompt. */
+    private void begin(int slot, int count) {
+        engine.open(slot, spec(slot));
+        batch.clear();
+        row(slot, 0, count, true);
+        engine.await(engine.launch(batch));
+    }
+
     /** Steps of decodes right behind prompts. */
     double decode(int rows) {
         for (int slot = 0; slot < rows; slot++) {
-            engine.open(slot, spec(slot));
-            batch.clear();
-            row(slot, 0, prompt, true);
-            engine.await(engine.launch(batch));
+            begin(slot, prompt);
         }
         double best = 0;
         long end = System.nanoTime() + nanos;
-        while (System.nanoTime() < end) {
+        for (boolean again = false; System.nanoTime() < end; again = true) {
+            for (int slot = 0; again && engine.info().supports(Capability.STATE) && slot < rows; slot++) {
+                // a state goes on where it ended
+                engine.close(slot);
+                begin(slot, prompt);
+            }
             long start = clock.getAsLong();
             for (int i = 0; i < output; i++) {
                 batch.clear();
@@ -194,17 +205,17 @@ public final class EngineBench {
     /** A prompt of so many tokens, or of what the context holds. */
     double prefill(int most) {
         int count = Math.min(most, context);
-        engine.open(0, spec(0));
         double best = 0;
         long end = System.nanoTime() + nanos;
         while (System.nanoTime() < end) {
+            engine.open(0, spec(0));
             long start = clock.getAsLong();
             batch.clear();
             row(0, 0, count, true);
             engine.await(engine.launch(batch));
             best = Math.max(best, count * 1e9 / (clock.getAsLong() - start));
+            engine.close(0);
         }
-        engine.close(0);
         return best;
     }
 
@@ -213,11 +224,18 @@ public final class EngineBench {
      * steps with decodes. Each window is as many tokens as all clients' requests hold, or a multiple, so that none has
      * fewer prompts than it must. Best of three windows.
      */
-    private double closedLoop(int clients) {
+    double closedLoop(int clients) {
         int[] computed = new int[clients];
+        boolean states = engine.info().supports(Capability.STATE);
         for (int slot = 0; slot < clients; slot++) {
-            engine.open(slot, spec(slot));
             computed[slot] = slot * (prompt + output - 1) / clients;
+            if (states && slot > 0) {
+                // what is not computed cannot be passed over, and of an answer nothing is known yet
+                computed[slot] = Math.min(computed[slot], prompt - 1);
+                begin(slot, computed[slot]);
+            } else {
+                engine.open(slot, spec(slot));
+            }
         }
         long round = (long) clients * output;
         for (long generated = 0; generated < round; ) {

@@ -43,14 +43,19 @@ record DeltaTensors(WeightFiles files, DecoderSpec spec, UnaryOperator<String> o
         String layer = projected.group(1);
         String part = projected.group(2);
         String together = layer + ("ba".contains(part) ? "in_proj_ba.weight" : "in_proj_qkvz.weight");
-        if (files.names().contains(own.apply(together))) {
+        if (files.type(own.apply(together)).isPresent()) {
             return strips(byKeyHead(layer, part));
         }
         return "qkv".contains(part) ? strips(oneAfterTheOther(layer, part)) : files.find(own.apply(name));
     }
 
+    /** The tensor that they are of is missed by its own name, which is the one that somebody can look for. */
     private Optional<Tensor> strips(Strips of) {
-        return files.find(own.apply(of.name)).map(whole -> whole.strips(of.height, of.every, of.first));
+        String whole = own.apply(of.name);
+        return Optional.of(files.find(whole)
+                .orElseThrow(() -> new ModelException(
+                        "%s: tensor \"%s\" is missing; is the download complete?".formatted(files.source(), whole)))
+                .strips(of.height, of.every, of.first));
     }
 
     private Strips oneAfterTheOther(String layer, String part) {

@@ -10,7 +10,7 @@ final class GgufDelta {
 
     /**
      * Adds what is said of them. Heads of values go with those of keys by turns in files of Qwen3.5, and as in folders
-     * in those of Qwen3-Next.
+     * in those of Qwen3-Next, unless a file says otherwise.
      */
     static void complete(DecoderFamily family, GgufFile file, String prefix, Map<String, Object> config) {
         JsonObject metadata = file.metadata();
@@ -25,7 +25,7 @@ final class GgufDelta {
         config.put("linear_num_key_heads", metadata.integer(prefix + "ssm.group_count", 1, 1 << 10));
         config.put("linear_key_head_dim", metadata.integer(prefix + "ssm.state_size", 1, 512));
         config.put("linear_conv_kernel_dim", metadata.integer(prefix + "ssm.conv_kernel", 2, 16));
-        config.put(Delta.BY_TURNS, family != DecoderFamily.QWEN3_NEXT);
+        config.put(Delta.BY_TURNS, metadata.flag(prefix + "ssm.v_head_reordered", family != DecoderFamily.QWEN3_NEXT));
         List<Object> recurrent = file.list(prefix + "attention.recurrent_layers");
         if (recurrent.isEmpty()) {
             metadata.value(prefix + "full_attention_interval")

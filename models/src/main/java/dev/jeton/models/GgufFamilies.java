@@ -369,6 +369,7 @@ final class GgufFamilies {
                     "ssm_ba",
                     "ssm_conv1d",
                     "ssm_dt",
+                    "ssm_in",
                     "ssm_norm",
                     "ssm_out" -> family.hasDeltas() ? usual : "";
             case "ffn_up" -> phi3 || family == DecoderFamily.GLM4 ? "mlp.gate_up_proj" : usual;

@@ -71,6 +71,7 @@ final class GgufWeights implements WeightFiles {
             Map.entry("ssm_ba", "linear_attn.in_proj_ba"),
             Map.entry("ssm_conv1d", "linear_attn.conv1d"),
             Map.entry("ssm_dt", "linear_attn.dt_bias"),
+            Map.entry("ssm_in", "linear_attn.in_proj_qkvz"),
             Map.entry("ssm_norm", "linear_attn.norm"),
             Map.entry("ssm_out", "linear_attn.out_proj"));
 

@@ -174,6 +174,40 @@ class KernelParityTest {
         assertThat(outcome.code()).isNotZero();
     }
 
+    /** Blocks that tell each other by a counter what they have stored: what comes behind the fence is not told. */
+    @ParameterizedTest
+    @CsvSource({
+        "'out[blockIdx.x] = 1; __threadfence(); last = atomicAdd(counter, 1);', false",
+        "'__threadfence(); out[blockIdx.x] = 1; last = atomicAdd(counter, 1);', true",
+        "'__threadfence(); last = atomicAdd(counter, 1); out[blockIdx.x] = 1;', true"
+    })
+    void findsWhatABlockStoresBehindItsFence(String store, boolean races) throws IOException, InterruptedException {
+        assumeCompiler();
+        Path kernels = Files.createDirectories(folder.resolve("kernels/test"));
+        Files.writeString(kernels.resolve("check_told.cpp"), """
+            #include "%s"
+            __global__ void tell(int* counter, int* out) {
+                int last = 0;
+                if (threadIdx.x == 0) { %s }
+                if (last == 1) { __threadfence(); out[2] = out[0] + out[1]; }
+            }
+            int main() {
+                Array<int> counter(1), out(3);
+                counter[0] = 0;
+                RUN(GRID(2), 32, 0, tell, counter, out);
+                return report("told");
+            }
+            """.formatted(
+                        KernelSources.folder().resolve("test/check.h"), store));
+        watchRaces("told", folder.resolve("kernels"));
+        KernelSources.Outcome outcome =
+                KernelSources.run(folder, List.of(folder.resolve("check").toString()));
+        assertThat(outcome.output().contains("RACE kernel tell"))
+                .as(outcome.output())
+                .isEqualTo(races);
+        assertThat(outcome.code() != 0).isEqualTo(races);
+    }
+
     private void assumeCompiler() throws InterruptedException {
         Assumptions.assumeTrue(
                 KernelSources.exists(folder, "g++", "--version"), "there is no g++, so no kernel is run on the host");

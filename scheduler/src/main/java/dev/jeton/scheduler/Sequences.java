@@ -193,7 +193,7 @@ final class Sequences {
         for (Sequence fork : parent.forks) {
             if (open(fork, now)) {
                 kv.fork(parent.kv, fork.kv, copies, now);
-                if (hasStates) {
+                if (hasStates && parent.kv.computed() > 0) {
                     // the parent's last row has landed and its next is not launched, so its state is the fork's
                     engine.copyState(parent.slot, fork.slot);
                 }

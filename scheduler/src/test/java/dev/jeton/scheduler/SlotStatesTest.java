@@ -171,7 +171,8 @@ class SlotStatesTest {
             }
             assertThat(output.tokens).doesNotHaveDuplicates();
             assertThat(Simulation.take(other).only()).isEqualTo(alone(other.request(), 0, 0));
-            assertThat(engines.getFirst().copies).containsExactly("1 to 2", "1 to 3");
+            // at the first token there is no state yet
+            assertThat(engines.getFirst().copies).isEqualTo(length == 1 ? List.of() : List.of("1 to 2", "1 to 3"));
         }
     }
 

@@ -50,9 +50,12 @@ public final class CpuEngine extends HostEngine {
     private static final Set<Capability> WITH_STATE = Set.of(
             Capability.LOG_PROBABILITIES, Capability.PROMPT_LOG_PROBABILITIES, Capability.MASKS, Capability.STATE);
 
+    private static final String NO_ADAPTERS = "adapters of models with layers of linear attention are not supported";
+
     /** All that it can do, of one model or another. */
-    static final Set<Capability> ALL_CAPABILITIES =
-            Stream.concat(CAPABILITIES.stream(), OF_VECTORS.stream()).collect(Collectors.toUnmodifiableSet());
+    static final Set<Capability> ALL_CAPABILITIES = Stream.of(CAPABILITIES, OF_VECTORS, WITH_STATE)
+            .flatMap(Set::stream)
+            .collect(Collectors.toUnmodifiableSet());
 
     private final DecoderSpec spec;
     private final NativeMemory memory;
@@ -83,6 +86,11 @@ public final class CpuEngine extends HostEngine {
         for (LayerGroup group : info.groups()) {
             arenas.add(new KvArena(group, kv, spec.keyValueHeads(), HeadWidths.of(spec), memory));
         }
+        // weights have theirs by now; pages are taken only as they are used
+        long kvBytes = info.groups().stream()
+                .mapToLong(group -> group.blockCount() * group.bytesPerBlock())
+                .sum();
+        DeltaStates.requireRoom(spec.delta(), info.maxSlots(), kvBytes, MachineMemory.OF_MACHINE);
         states = spec.delta().exists()
                 ? Optional.of(new DeltaStates(spec.delta(), info.maxSlots(), memory))
                 : Optional.empty();
@@ -143,10 +151,9 @@ public final class CpuEngine extends HostEngine {
         KvArena.Type kv = kvType(options, folder, spec, q8);
         EngineInfo info = info(spec, options, kv, threads);
         LatentAttention.requireRoom(spec, info.maxTokens());
-        DeltaStates.requireRoom(spec.delta(), info.maxSlots(), MachineMemory.OF_MACHINE);
+        DeltaStates.requireRoom(spec.delta(), info.maxSlots(), 0, MachineMemory.OF_MACHINE);
         if (spec.delta().exists() && !options.adapters().isEmpty()) {
-            throw new ModelException(
-                    "adapters of models with layers of linear attention are not supported; leave --adapter");
+            throw new ModelException(NO_ADAPTERS + "; leave --adapter");
         }
         NativeMemory memory = new NativeMemory();
         ComputeTeam team = new ComputeTeam(threads);
@@ -248,6 +255,7 @@ public final class CpuEngine extends HostEngine {
 
     @Override
     public PreparedAdapter prepareAdapter(Path folder, long mostBytes) {
+        requireAdapters();
         PackedAdapter adapter = PackedAdapter.load(folder, spec, mostBytes);
         WarmUp.adapters();
         return adapter;
@@ -255,11 +263,18 @@ public final class CpuEngine extends HostEngine {
 
     @Override
     public void addAdapter(int number, PreparedAdapter adapter) {
+        requireAdapters();
         if (!(adapter instanceof PackedAdapter packed)) {
             throw new EngineException("an adapter is for the engine that prepared it");
         }
         accept(number);
         stepAdapters.add(number, packed);
+    }
+
+    private void requireAdapters() {
+        if (!info().supports(Capability.ADAPTER_LOADING)) {
+            throw new EngineException(NO_ADAPTERS);
+        }
     }
 
     @Override

@@ -95,14 +95,17 @@ final class DeltaKernels {
         FloatVector known = FloatVector.zero(FLOATS);
         long at = matrix;
         for (int r = 0; r < keys; r++, at += 4L * columns) {
-            known = load(at).fma(FloatVector.broadcast(FLOATS, x[keyAt + r]), known);
+            known = FloatVector.fromMemorySegment(FLOATS, ALL, at, LITTLE)
+                    .fma(FloatVector.broadcast(FLOATS, x[keyAt + r]), known);
         }
         FloatVector more =
                 FloatVector.fromArray(FLOATS, x, valueAt).sub(known.mul(decay)).mul(rate);
         FloatVector sum = FloatVector.zero(FLOATS);
         at = matrix;
         for (int r = 0; r < keys; r++, at += 4L * columns) {
-            FloatVector s = more.fma(FloatVector.broadcast(FLOATS, x[keyAt + r]), load(at).mul(decay));
+            FloatVector s = more.fma(
+                    FloatVector.broadcast(FLOATS, x[keyAt + r]),
+                    FloatVector.fromMemorySegment(FLOATS, ALL, at, LITTLE).mul(decay));
             s.intoMemorySegment(ALL, at, LITTLE);
             sum = s.fma(FloatVector.broadcast(FLOATS, x[queryAt + r]), sum);
         }
@@ -130,10 +133,12 @@ final class DeltaKernels {
         long at = matrix;
         for (int r = 0; r < keys; r++, at += 4L * columns) {
             FloatVector k = FloatVector.broadcast(FLOATS, x[keyAt + r]);
-            a = load(at).fma(k, a);
-            b = load(at + step).fma(k, b);
-            c = load(at + 2 * step).fma(k, c);
-            d = load(at + 3 * step).fma(k, d);
+            a = FloatVector.fromMemorySegment(FLOATS, ALL, at, LITTLE).fma(k, a);
+            b = FloatVector.fromMemorySegment(FLOATS, ALL, at + step, LITTLE).fma(k, b);
+            c = FloatVector.fromMemorySegment(FLOATS, ALL, at + 2 * step, LITTLE)
+                    .fma(k, c);
+            d = FloatVector.fromMemorySegment(FLOATS, ALL, at + 3 * step, LITTLE)
+                    .fma(k, d);
         }
         a = FloatVector.fromArray(FLOATS, x, valueAt).sub(a.mul(decay)).mul(rate);
         b = FloatVector.fromArray(FLOATS, x, valueAt + LANES).sub(b.mul(decay)).mul(rate);
@@ -151,16 +156,26 @@ final class DeltaKernels {
         for (int r = 0; r < keys; r++, at += 4L * columns) {
             FloatVector k = FloatVector.broadcast(FLOATS, x[keyAt + r]);
             FloatVector q = FloatVector.broadcast(FLOATS, x[queryAt + r]);
-            FloatVector s = a.fma(k, load(at).mul(decay));
+            FloatVector s = a.fma(
+                    k, FloatVector.fromMemorySegment(FLOATS, ALL, at, LITTLE).mul(decay));
             s.intoMemorySegment(ALL, at, LITTLE);
             sumA = s.fma(q, sumA);
-            s = b.fma(k, load(at + step).mul(decay));
+            s = b.fma(
+                    k,
+                    FloatVector.fromMemorySegment(FLOATS, ALL, at + step, LITTLE)
+                            .mul(decay));
             s.intoMemorySegment(ALL, at + step, LITTLE);
             sumB = s.fma(q, sumB);
-            s = c.fma(k, load(at + 2 * step).mul(decay));
+            s = c.fma(
+                    k,
+                    FloatVector.fromMemorySegment(FLOATS, ALL, at + 2 * step, LITTLE)
+                            .mul(decay));
             s.intoMemorySegment(ALL, at + 2 * step, LITTLE);
             sumC = s.fma(q, sumC);
-            s = d.fma(k, load(at + 3 * step).mul(decay));
+            s = d.fma(
+                    k,
+                    FloatVector.fromMemorySegment(FLOATS, ALL, at + 3 * step, LITTLE)
+                            .mul(decay));
             s.intoMemorySegment(ALL, at + 3 * step, LITTLE);
             sumD = s.fma(q, sumD);
         }
@@ -168,10 +183,6 @@ final class DeltaKernels {
         sumB.intoArray(out, outAt + LANES);
         sumC.intoArray(out, outAt + 2 * LANES);
         sumD.intoArray(out, outAt + 3 * LANES);
-    }
-
-    private static FloatVector load(long at) {
-        return FloatVector.fromMemorySegment(FLOATS, ALL, at, LITTLE);
     }
 
     /**

@@ -62,15 +62,17 @@ final class DeltaStates {
     /**
      * Refuses states that the machine has no memory for.
      *
+     * @param others bytes that are still to be taken by what is not states
      * @throws ModelException that says what to ask for
      */
-    static void requireRoom(Delta delta, int slots, MachineMemory machine) {
+    static void requireRoom(Delta delta, int slots, long others, MachineMemory machine) {
         long wanted = delta.exists() ? bytes(delta, slots) : 0;
-        long available = machine.available().orElse(Long.MAX_VALUE);
+        long available = machine.available().orElse(Long.MAX_VALUE) - others;
         if (wanted > available) {
             throw new ModelException(
-                    "%d sequences keep %d MiB of states in layers of linear attention, where %d MiB of memory are available; lower --max-num-seqs"
-                            .formatted(slots, wanted >> 20, available >> 20));
+                    ("%d sequences keep %d MiB of states in layers of linear attention, where %d MiB of"
+                                    + " memory are available; lower --max-num-seqs")
+                            .formatted(slots, wanted >> 20, Math.max(0, available) >> 20));
         }
     }
 

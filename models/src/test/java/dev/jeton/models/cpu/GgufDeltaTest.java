@@ -16,6 +16,7 @@ import dev.jeton.models.reference.ReferenceDecoder;
 import dev.jeton.models.reference.TinyModel;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
@@ -89,6 +90,55 @@ class GgufDeltaTest {
         assertThatThrownBy(() -> DecoderSpec.read(file))
                 .isInstanceOf(ModelException.class)
                 .hasMessageContaining("\"qwen35.ssm.inner_size\" 97");
+    }
+
+    /** As files were made at first: as in folders. */
+    @Test
+    void readsProjectionsKeyHeadByKeyHead() throws IOException {
+        TinyModel tiny = tiny(Configs.qwen3Next("").replace(", \"mlp_only_layers\": [1]", ""));
+        GgufModel model = new GgufModel("qwen3next", tiny.spec, tiny.weights, name -> TensorType.F32);
+        model.writer.put("qwen3next.full_attention_interval", 2);
+        assertThat(check(model).delta().exists()).isTrue();
+    }
+
+    /** Layers are all of experts, so none has a width of its own; the last predicts the token after the next. */
+    @ParameterizedTest
+    @ValueSource(strings = {"F32", "Q8_0"})
+    void matchesTheReferenceForQwen35WithExpertsAndALayerThatIsLeftOut(String types) throws IOException {
+        TinyModel tiny =
+                tiny(Configs.qwen35Moe("").replace("\"full_attention_interval\": 3", "\"full_attention_interval\": 2"));
+        Map<String, double[]> apart = new LinkedHashMap<>();
+        tiny.weights.forEach((name, values) -> {
+            if (name.endsWith("experts.gate_up_proj") || name.endsWith("experts.down_proj")) {
+                ofExperts(tiny.spec, name, values, apart);
+            } else {
+                apart.put(name, values);
+            }
+        });
+        GgufModel model = new GgufModel("qwen35moe", tiny.spec, apart, name -> TensorType.valueOf(types));
+        model.writer
+                .put("qwen35moe.attention.recurrent_layers", true, false, true)
+                .put("qwen35moe.nextn_predict_layers", 1)
+                .tensor("blk.2.nextn.eh_proj.weight", TensorType.F32, new int[] {1}, new byte[4]);
+        DecoderSpec spec = check(model);
+        assertThat(spec.layers()).isEqualTo(2);
+        assertThat(spec.experts().layers()).containsExactly(true, true);
+    }
+
+    /** Matrices of each expert, of what folders have in tensors of all. */
+    private static void ofExperts(DecoderSpec spec, String name, double[] values, Map<String, double[]> to) {
+        int count = spec.experts().count();
+        int size = values.length / count;
+        String prefix = name.substring(0, name.lastIndexOf('.') + 1);
+        for (int i = 0; i < count; i++) {
+            double[] own = Arrays.copyOfRange(values, i * size, (i + 1) * size);
+            if (name.endsWith("down_proj")) {
+                to.put(prefix + i + ".down_proj.weight", own);
+            } else {
+                to.put(prefix + i + ".gate_proj.weight", Arrays.copyOf(own, size / 2));
+                to.put(prefix + i + ".up_proj.weight", Arrays.copyOfRange(own, size / 2, size));
+            }
+        }
     }
 
     /** As converters do: q, k and v of all heads, one after the other, and what gates them. */

@@ -63,6 +63,7 @@ public final class GgufModel {
             Map.entry("post_self_attn_layernorm", "post_attention_norm"),
             Map.entry("post_mlp_layernorm", "post_ffw_norm"),
             Map.entry("linear_attn.in_proj_qkv", "attn_qkv"),
+            Map.entry("linear_attn.in_proj_qkvz", "ssm_in"),
             Map.entry("linear_attn.in_proj_z", "attn_gate"),
             Map.entry("linear_attn.in_proj_b", "ssm_beta"),
             Map.entry("linear_attn.in_proj_a", "ssm_alpha"),
@@ -83,7 +84,7 @@ public final class GgufModel {
 
     /** Architectures in which the second norm is named by what it follows. */
     private static final List<String> AFTER =
-            List.of("gpt-oss", "glm4moe", "seed_oss", "olmo2", "exaone4", "qwen35", "qwen3next");
+            List.of("gpt-oss", "glm4moe", "seed_oss", "olmo2", "exaone4", "qwen35", "qwen35moe", "qwen3next");
 
     /** A matrix or bias of one expert. */
     private static final Pattern EXPERT = Pattern.compile(
@@ -255,12 +256,15 @@ public final class GgufModel {
                 .put(prefix + "block_count", spec.layers())
                 .put(prefix + "context_length", spec.context())
                 .put(prefix + "embedding_length", spec.hidden())
-                .put(prefix + "feed_forward_length", spec.intermediate())
                 .put(prefix + "attention.head_count", spec.heads())
                 .put(prefix + "attention.head_count_kv", spec.keyValueHeads())
                 .put(prefix + "attention.layer_norm_rms_epsilon", (float) spec.normEpsilon())
                 .put(prefix + "rope.dimension_count", spec.rotary().width())
                 .put(prefix + "rope.freq_base", (float) spec.rotary().theta());
+        if (!architecture.equals("qwen35moe")) {
+            // whose configuration has no such width
+            writer.put(prefix + "feed_forward_length", spec.intermediate());
+        }
         if (spec.experts().count() > 0) {
             writer.put(prefix + "expert_count", spec.experts().count())
                     .put(prefix + "expert_used_count", spec.experts().perToken())

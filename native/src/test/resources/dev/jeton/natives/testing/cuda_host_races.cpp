@@ -62,7 +62,9 @@ constexpr unsigned MOST_REPORTS = 20;
 struct Range { uintptr_t from, to; };
 
 uint16_t knows[MOST_THREADS][MOST_THREADS];
+/* By thread: its own clock at its last fence, and what it knew then; clocks go on behind a fence. */
 uint16_t fenced[MOST_THREADS];
+uint16_t at_fence[MOST_THREADS][MOST_THREADS];
 uint32_t block, first_of_launch = 1;
 bool atomic;
 std::map<uintptr_t, Range> ranges;
@@ -236,9 +238,15 @@ void begin_block() {
     learned.clear();
     memset(fenced, 0, sizeof fenced);
     for (unsigned t = 0; t < machine.threads; t++) {
+        memset(at_fence[t], 0, machine.threads * sizeof at_fence[t][0]);
         memset(knows[t], 0, machine.threads * sizeof knows[t][0]);
         knows[t][t] = 1;
     }
+}
+
+/* What the thread does from now on is not among what it has told. */
+static void go_on(unsigned me) {
+    if (++knows[me][me] >= 0x7fff) fail(LAUNCH_FAILED, "has met others too often to look for races");
 }
 
 void join(const Lane *const *lanes, unsigned count) {
@@ -257,13 +265,15 @@ void join(const Lane *const *lanes, unsigned count) {
     for (unsigned i = 0; i < count; i++) {
         unsigned me = index_of(lanes[i]);
         memcpy(knows[me], all, threads * sizeof all[0]);
-        if (++knows[me][me] >= 0x7fff) fail(LAUNCH_FAILED, "has met others too often to look for races");
+        go_on(me);
     }
 }
 
 void fence() {
     unsigned me = index_of(current);
     fenced[me] = knows[me][me];
+    memcpy(at_fence[me], knows[me], machine.threads * sizeof knows[me][0]);
+    go_on(me);
 }
 
 /* An atomic begins at an address, or the one that began has ended (null). */
@@ -276,10 +286,9 @@ void in_atomic(const void *at) {
         if (t.block != block) learned.push_back({(uint16_t) me, knows[me][me], t.block, t.known});
     }
     auto known = std::make_shared<std::vector<uint16_t>>(MOST_THREADS);
-    bool own = fenced[me] == knows[me][me];
     for (unsigned t = 0; t < machine.threads; t++) {
-        uint16_t seen = knows[me][t];
-        (*known)[t] = own || fenced[t] > seen ? seen : fenced[t];
+        uint16_t own = std::min(knows[me][t], fenced[t]);
+        (*known)[t] = std::max(own, at_fence[me][t]);
     }
     here.push_back({block, known});
 }
