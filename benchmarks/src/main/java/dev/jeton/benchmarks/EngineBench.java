@@ -180,12 +180,7 @@ public final class EngineBench {
         }
         double best = 0;
         long end = System.nanoTime() + nanos;
-        for (boolean again = false; System.nanoTime() < end; again = true) {
-            for (int slot = 0; again && engine.info().supports(Capability.STATE) && slot < rows; slot++) {
-                // a state goes on where it ended
-                engine.close(slot);
-                begin(slot, prompt);
-            }
+        while (System.nanoTime() < end) {
             long start = clock.getAsLong();
             for (int i = 0; i < output; i++) {
                 batch.clear();
@@ -195,6 +190,11 @@ public final class EngineBench {
                 engine.await(engine.launch(batch));
             }
             best = Math.max(best, rows * output * 1e9 / (clock.getAsLong() - start));
+            for (int slot = 0; engine.info().supports(Capability.STATE) && slot < rows; slot++) {
+                // a state goes on where it ended
+                engine.close(slot);
+                begin(slot, prompt);
+            }
         }
         for (int slot = 0; slot < rows; slot++) {
             engine.close(slot);

@@ -139,7 +139,7 @@ final class Attention {
         while (from < end) {
             int base = from / SEGMENT * SEGMENT;
             int to = Math.min(end, base + SEGMENT);
-            int padded = (to + LANES - 1) / LANES * LANES;
+            int padded = VectorMath.padded(to);
             takeScores(kv, layer, head, table, tableAt, size, base, from, padded);
             for (int j = 0; j < size; j++) {
                 takeWeights(j, base, from, padded);

@@ -1,12 +1,12 @@
 package dev.jeton.models.cpu;
 
 import static dev.jeton.models.cpu.Kernels.PANEL;
-import static dev.jeton.models.vector.VectorMath.LANES;
 
 import dev.jeton.models.AdapterFolder.Place;
 import dev.jeton.models.DecoderSpec;
 import dev.jeton.models.WindowGroups;
 import dev.jeton.models.rows.StepRows;
+import dev.jeton.models.vector.VectorMath;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
@@ -118,7 +118,7 @@ final class DecoderStep implements ComputeTeam.Program, Product.Ends {
         DecoderWeights.Layer any = weights.layer(0);
         int rows = maxTokens + MatMul.SPARE_ROWS;
         hiddenStride = any.output().panels() * PANEL;
-        hiddenPadded = (spec.hidden() + LANES - 1) / LANES * LANES;
+        hiddenPadded = VectorMath.padded(spec.hidden());
         innerStride = (spec.intermediate() + PANEL / 2 - 1) / (PANEL / 2) * (PANEL / 2);
         x = new float[rows * hiddenStride];
         normed = new float[rows * hiddenStride];

@@ -9,8 +9,8 @@ import java.nio.ByteOrder;
 import jdk.incubator.vector.FloatVector;
 
 /**
- * The arithmetic of a head of linear attention ({@link dev.jeton.models.Delta}). A token reads and writes the head's
- * matrix twice, 64 KB of a head of 128 by 128: within the second cache, and 8 operations an element.
+ * The arithmetic of a head of linear attention ({@link dev.jeton.models.Delta}). A token reads the head's matrix twice
+ * and writes it once, 64 KB of a head of 128 by 128: within the second cache, and 7 operations an element.
  */
 final class DeltaKernels {
 

@@ -6,6 +6,7 @@ import dev.jeton.models.DecoderSpec;
 import dev.jeton.models.Delta;
 import dev.jeton.models.cpu.DecoderWeights.DeltaWeights;
 import dev.jeton.models.rows.StepRows;
+import dev.jeton.models.vector.VectorMath;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
@@ -15,7 +16,7 @@ import java.util.Arrays;
  * and the one that takes what is given: one phase, whose tiles are a value head of a row, all its tokens one after the
  * other. So what a token gets does not hang on how its prompt was cut, or on what else is in the step.
  *
- * <p>Heads of q and k that several value heads share are computed by each of these: a hundredth of what the matrices
+ * <p>Heads of q and k that several value heads share are computed by each of these: a twentieth of what the matrices
  * take.
  *
  * <p>Owned by the step; tiles write disjoint parts.
@@ -40,6 +41,7 @@ final class DeltaLayers {
 
     private final Delta delta;
     private final float epsilon;
+    private final float queryFactor;
     private final DecoderWeights weights;
     private final StepRows batch;
     private final DeltaStates states;
@@ -65,14 +67,15 @@ final class DeltaLayers {
             int threads) {
         delta = spec.delta();
         epsilon = (float) spec.normEpsilon();
+        queryFactor = (float) (1 / Math.sqrt(delta.keyWidth()));
         this.weights = weights;
         this.states = states;
         this.batch = batch;
         this.projected = projected;
         this.stride = stride;
         given = new float[(maxTokens + MatMul.SPARE_ROWS) * delta.valuesWidth()];
-        keys = DeltaStates.padded(delta.keyWidth());
-        values = DeltaStates.padded(delta.valueWidth());
+        keys = VectorMath.padded(delta.keyWidth());
+        values = VectorMath.padded(delta.valueWidth());
         width = 2 * keys + values;
         place = new int[spec.layers()];
         int before = 0;
@@ -126,8 +129,7 @@ final class DeltaLayers {
     private void token(DeltaWeights of, int token, int head, int oldest, long matrix, Scratch own) {
         int taps = delta.taps();
         DeltaKernels.convolve(of.convolution(), head * taps * width, own.window, oldest, taps, width, own.x);
-        float ofQuery = (float) (1 / Math.sqrt(delta.keyWidth()));
-        DeltaKernels.unit(own.x, 0, delta.keyWidth(), Delta.LENGTH_EPSILON, ofQuery);
+        DeltaKernels.unit(own.x, 0, delta.keyWidth(), Delta.LENGTH_EPSILON, queryFactor);
         DeltaKernels.unit(own.x, keys, delta.keyWidth(), Delta.LENGTH_EPSILON, 1);
         int rates = token * stride + delta.channels() + delta.valuesWidth();
         double rate = 1 / (1 + Math.exp(-projected[rates + head]));

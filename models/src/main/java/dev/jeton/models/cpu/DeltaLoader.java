@@ -4,6 +4,7 @@ import dev.jeton.models.DecoderSpec;
 import dev.jeton.models.Delta;
 import dev.jeton.models.Tensor;
 import dev.jeton.models.WeightFiles;
+import dev.jeton.models.vector.VectorMath;
 import java.util.Arrays;
 import java.util.List;
 
@@ -43,7 +44,7 @@ record DeltaLoader(DecoderSpec spec, WeightFiles files, String name) {
                 convolution(),
                 decay(),
                 files.tensor(name + "dt_bias", delta.valueHeads()).toFloats(),
-                Arrays.copyOf(norm, DeltaStates.padded(norm.length)));
+                Arrays.copyOf(norm, VectorMath.padded(norm.length)));
     }
 
     /** GGUF files have it as it is multiplied with. */
@@ -68,8 +69,8 @@ record DeltaLoader(DecoderSpec spec, WeightFiles files, String name) {
                         ? files.tensor(kernel, delta.channels(), taps)
                         : files.tensor(kernel, delta.channels(), 1, taps))
                 .toFloats();
-        int keys = DeltaStates.padded(delta.keyWidth());
-        int width = 2 * keys + DeltaStates.padded(delta.valueWidth());
+        int keys = VectorMath.padded(delta.keyWidth());
+        int width = 2 * keys + VectorMath.padded(delta.valueWidth());
         float[] byHead = new float[delta.valueHeads() * taps * width];
         for (int head = 0; head < delta.valueHeads(); head++) {
             int query = delta.keyHead(head) * delta.keyWidth();

@@ -1,6 +1,6 @@
 package dev.jeton.models.cpu;
 
-import static dev.jeton.models.vector.VectorMath.LANES;
+import static dev.jeton.models.vector.VectorMath.padded;
 
 import dev.jeton.models.Delta;
 import dev.jeton.models.MachineMemory;
@@ -37,11 +37,6 @@ final class DeltaStates {
         slotBytes = layerBytes * layers;
         second = new boolean[slots];
         start = memory.allocate(Math.multiplyExact(slotBytes, slots), 64).address();
-    }
-
-    /** Elements rounded up to whole vectors. */
-    static int padded(int elements) {
-        return (elements + LANES - 1) / LANES * LANES;
     }
 
     private static int count(Delta delta) {

@@ -4,6 +4,7 @@ import static dev.jeton.models.cpu.NativeMemory.ALL;
 import static dev.jeton.models.vector.VectorMath.LANES;
 
 import dev.jeton.models.engine.LayerGroup;
+import dev.jeton.models.vector.VectorMath;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SegmentAllocator;
 import java.lang.foreign.ValueLayout;
@@ -61,7 +62,7 @@ final class KvArena {
 
     /** Elements of a head in the values as they are computed with, padded to whole vectors. */
     static int width(int headDim) {
-        return (headDim + LANES - 1) / LANES * LANES;
+        return VectorMath.padded(headDim);
     }
 
     /** Elements of a head in values of BF16: whole vectors of words. */

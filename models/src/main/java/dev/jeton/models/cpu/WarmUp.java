@@ -181,33 +181,31 @@ final class WarmUp {
         // The first steps run what is not compiled yet, so they are small: nothing ends a step that is too long.
         for (int i = 0; System.nanoTime() < end; i++) {
             engine.open(0, sequence);
-            step(batch, 1, i % 4 == 3 ? 12 : 1, adapters && i % 2 == 1 ? 1 : 0);
+            step(batch, i % 4 == 3 ? 12 : 1, adapters && i % 2 == 1 ? 1 : 0);
             engine.close(0);
         }
     }
 
-    private void step(StepBatch batch, int rows, int inputs, int adapter) {
+    private void step(StepBatch batch, int inputs, int adapter) {
         int blocks = Integer.MAX_VALUE;
         for (LayerGroup group : engine.info().groups()) {
             blocks = Math.min(blocks, group.blockCount());
         }
         int size = engine.info().groups().getFirst().blockSize();
         int most =
-                Math.min(Math.min(engine.info().contextLength(), engine.info().maxTokens() / rows), blocks * size);
+                Math.min(Math.min(engine.info().contextLength(), engine.info().maxTokens()), blocks * size);
         int count = Math.min(inputs, most);
         int needed = (count + size - 1) / size;
         int[] table = new int[needed];
         int output = engine.info().supports(Capability.POOLING) ? StepBatch.POOLED : StepBatch.SAMPLE;
         batch.clear();
-        for (int row = 0; row < rows; row++) {
-            batch.addRow(row, output, 0, tokens, 0, count);
-            batch.useAdapter(adapter);
-            for (int i = 0; i < needed; i++) {
-                table[i] = (row * needed + i) % blocks;
-            }
-            for (int g = 0; g < batch.groups(); g++) {
-                batch.addBlocks(g, table, 0, needed);
-            }
+        batch.addRow(0, output, 0, tokens, 0, count);
+        batch.useAdapter(adapter);
+        for (int i = 0; i < needed; i++) {
+            table[i] = i % blocks;
+        }
+        for (int g = 0; g < batch.groups(); g++) {
+            batch.addBlocks(g, table, 0, needed);
         }
         engine.await(engine.launch(batch));
     }

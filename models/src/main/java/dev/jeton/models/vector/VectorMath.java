@@ -91,6 +91,11 @@ public final class VectorMath {
         return signed.blend(near, size.compare(VectorOperators.LT, 0.625f));
     }
 
+    /** So many floats rounded up to whole vectors. */
+    public static int padded(int count) {
+        return (count + LANES - 1) / LANES * LANES;
+    }
+
     /** Sum of {@code count} floats (a power of two) from {@code from} on, by halves: the tree is always the same. */
     public static float sumTree(float[] values, int from, int count) {
         for (int half = count / 2; half >= 1; half /= 2) {
